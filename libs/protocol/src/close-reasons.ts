@@ -1,0 +1,27 @@
+/**
+ * Why a channel ended. Numbers travel in `Goaway.reason`: below 100 coming back at once makes sense, from 100 on
+ * it does not, without a change on the client's side. docs/errors.md says the same; a test compares them.
+ */
+export const CLOSE_REASONS = {
+  closed: { number: 0, text: 'the other side closed the connection', reconnect: true },
+  error: { number: 1, text: 'the connection broke', reconnect: true },
+  idle: { number: 2, text: 'nothing was heard for too long', reconnect: true },
+  draining: { number: 3, text: 'the server is going away', reconnect: true },
+  'slow-consumer': { number: 4, text: 'what was sent was not read in time', reconnect: true },
+  unavailable: { number: 5, text: 'the store did not answer', reconnect: true },
+  'ack-timeout': { number: 6, text: 'entries were not acknowledged', reconnect: true },
+  'login-timeout': { number: 100, text: 'no login within 5 s', reconnect: false },
+  'bad-frame': { number: 101, text: 'the bytes are not a frame of this protocol', reconnect: false },
+  'frame-too-large': { number: 102, text: 'a frame is longer than allowed', reconnect: false },
+  unauthorized: { number: 103, text: 'no valid login for this channel; log in at the route first', reconnect: false },
+  superseded: { number: 104, text: 'a later login has replaced this session', reconnect: false },
+  'logged-out': { number: 105, text: 'the session was logged out', reconnect: false },
+  'protocol-error': { number: 106, text: 'a frame came that is not allowed here', reconnect: false },
+} as const satisfies Record<string, { number: number; text: string; reconnect: boolean }>;
+
+export type CloseReason = keyof typeof CLOSE_REASONS;
+
+const byNumber = new Map<number, CloseReason>(Object.entries(CLOSE_REASONS).map(([name, r]) => [r.number, name as CloseReason]));
+
+/** A number from the wire; one that this version does not know is `closed`. */
+export const closeReasonOf = (number: number): CloseReason => byNumber.get(number) ?? 'closed';

@@ -1,0 +1,1833 @@
+import * as $protobuf from "protobufjs/minimal.js";
+import Long = require("long");
+
+/** Namespace cim. */
+export namespace cim {
+
+    /** BaseCommand enum. */
+    enum BaseCommand {
+
+        /** LOGIN_REQUEST value */
+        LOGIN_REQUEST = 0,
+
+        /** MESSAGE value */
+        MESSAGE = 1,
+
+        /** PING value */
+        PING = 2,
+
+        /** OFFLINE value */
+        OFFLINE = 3
+    }
+
+    /**
+     * Properties of a Frame.
+     * @deprecated Use cim.Frame.$Properties instead.
+     */
+    interface IFrame extends cim.Frame.$Properties {
+    }
+
+    /** Represents a Frame. */
+    class Frame {
+
+        /**
+         * Constructs a new Frame.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Frame.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Frame text. */
+        text: string;
+
+        /** Frame id. */
+        id: number;
+
+        /** Frame cmd. */
+        cmd: cim.BaseCommand;
+
+        /** Frame properties. */
+        properties: { [k: string]: string };
+
+        /** Frame batch. */
+        batch: string[];
+
+        /** Frame login. */
+        login?: (cim.Login.$Properties|null);
+
+        /** Frame welcome. */
+        welcome?: (cim.Welcome.$Properties|null);
+
+        /** Frame send. */
+        send?: (cim.Send.$Properties|null);
+
+        /** Frame receipt. */
+        receipt?: (cim.Receipt.$Properties|null);
+
+        /** Frame delivered. */
+        delivered?: (cim.Delivered.$Properties|null);
+
+        /** Frame deliver. */
+        deliver?: (cim.Deliver.$Properties|null);
+
+        /** Frame ack. */
+        ack?: (cim.Ack.$Properties|null);
+
+        /** Frame resume. */
+        resume?: (cim.Resume.$Properties|null);
+
+        /** Frame resumed. */
+        resumed?: (cim.Resumed.$Properties|null);
+
+        /** Frame ping. */
+        ping?: (cim.Ping.$Properties|null);
+
+        /** Frame pong. */
+        pong?: (cim.Pong.$Properties|null);
+
+        /** Frame goaway. */
+        goaway?: (cim.Goaway.$Properties|null);
+
+        /** Frame error. */
+        error?: (cim.Error.$Properties|null);
+
+        /** Frame body. */
+        body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error");
+
+        /**
+         * Encodes the specified Frame message. Does not implicitly {@link cim.Frame.verify|verify} messages.
+         * @param message Frame message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Frame.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Frame message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Frame & cim.Frame.$Shape} Frame
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Frame & cim.Frame.$Shape;
+    }
+
+    namespace Frame {
+
+        /** Properties of a Frame. */
+        interface $Properties {
+
+            /** Frame text */
+            text?: (string|null);
+
+            /** Frame id */
+            id?: (number|null);
+
+            /** Frame cmd */
+            cmd?: (cim.BaseCommand|null);
+
+            /** Frame properties */
+            properties?: ({ [k: string]: string }|null);
+
+            /** Frame batch */
+            batch?: (string[]|null);
+
+            /** Frame login */
+            login?: (cim.Login.$Properties|null);
+
+            /** Frame welcome */
+            welcome?: (cim.Welcome.$Properties|null);
+
+            /** Frame send */
+            send?: (cim.Send.$Properties|null);
+
+            /** Frame receipt */
+            receipt?: (cim.Receipt.$Properties|null);
+
+            /** Frame delivered */
+            delivered?: (cim.Delivered.$Properties|null);
+
+            /** Frame deliver */
+            deliver?: (cim.Deliver.$Properties|null);
+
+            /** Frame ack */
+            ack?: (cim.Ack.$Properties|null);
+
+            /** Frame resume */
+            resume?: (cim.Resume.$Properties|null);
+
+            /** Frame resumed */
+            resumed?: (cim.Resumed.$Properties|null);
+
+            /** Frame ping */
+            ping?: (cim.Ping.$Properties|null);
+
+            /** Frame pong */
+            pong?: (cim.Pong.$Properties|null);
+
+            /** Frame goaway */
+            goaway?: (cim.Goaway.$Properties|null);
+
+            /** Frame error */
+            error?: (cim.Error.$Properties|null);
+
+            /** Frame body */
+            body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error");
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Narrowed shape of a Frame. */
+        type $Shape = {
+          text?: string|null;
+          id?: number|null;
+          cmd?: cim.BaseCommand|null;
+          properties?: { [k: string]: string }|null;
+          batch?: string[]|null;
+          login?: cim.Login.$Shape|null;
+          welcome?: cim.Welcome.$Shape|null;
+          send?: cim.Send.$Shape|null;
+          receipt?: cim.Receipt.$Shape|null;
+          delivered?: cim.Delivered.$Shape|null;
+          deliver?: cim.Deliver.$Shape|null;
+          ack?: cim.Ack.$Shape|null;
+          resume?: cim.Resume.$Shape|null;
+          resumed?: cim.Resumed.$Shape|null;
+          ping?: cim.Ping.$Shape|null;
+          pong?: cim.Pong.$Shape|null;
+          goaway?: cim.Goaway.$Shape|null;
+          error?: cim.Error.$Shape|null;
+          $unknowns?: Uint8Array[];
+        } & (
+          ({ body?: undefined; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "login"; login: cim.Login.$Shape; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "welcome"; login?: null; welcome: cim.Welcome.$Shape; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "send"; login?: null; welcome?: null; send: cim.Send.$Shape; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "receipt"; login?: null; welcome?: null; send?: null; receipt: cim.Receipt.$Shape; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "delivered"; login?: null; welcome?: null; send?: null; receipt?: null; delivered: cim.Delivered.$Shape; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "deliver"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver: cim.Deliver.$Shape; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "ack"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack: cim.Ack.$Shape; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "resume"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume: cim.Resume.$Shape; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "resumed"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed: cim.Resumed.$Shape; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "ping"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping: cim.Ping.$Shape; pong?: null; goaway?: null; error?: null }|{ body?: "pong"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong: cim.Pong.$Shape; goaway?: null; error?: null }|{ body?: "goaway"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway: cim.Goaway.$Shape; error?: null }|{ body?: "error"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error: cim.Error.$Shape })
+        );
+    }
+
+    /**
+     * Properties of a Login.
+     * @deprecated Use cim.Login.$Properties instead.
+     */
+    interface ILogin extends cim.Login.$Properties {
+    }
+
+    /** Represents a Login. */
+    class Login {
+
+        /**
+         * Constructs a new Login.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Login.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Login userId. */
+        userId: number;
+
+        /** Login ticket. */
+        ticket: string;
+
+        /** Login agent. */
+        agent: string;
+
+        /**
+         * Encodes the specified Login message. Does not implicitly {@link cim.Login.verify|verify} messages.
+         * @param message Login message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Login.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Login message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Login & cim.Login.$Shape} Login
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Login & cim.Login.$Shape;
+    }
+
+    namespace Login {
+
+        /** Properties of a Login. */
+        interface $Properties {
+
+            /** Login userId */
+            userId?: (number|null);
+
+            /** Login ticket */
+            ticket?: (string|null);
+
+            /** Login agent */
+            agent?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Login. */
+        type $Shape = cim.Login.$Properties;
+    }
+
+    /**
+     * Properties of a Welcome.
+     * @deprecated Use cim.Welcome.$Properties instead.
+     */
+    interface IWelcome extends cim.Welcome.$Properties {
+    }
+
+    /** Represents a Welcome. */
+    class Welcome {
+
+        /**
+         * Constructs a new Welcome.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Welcome.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Welcome userId. */
+        userId: number;
+
+        /** Welcome epoch. */
+        epoch: number;
+
+        /** Welcome idleTimeoutMs. */
+        idleTimeoutMs: number;
+
+        /** Welcome instance. */
+        instance: string;
+
+        /**
+         * Encodes the specified Welcome message. Does not implicitly {@link cim.Welcome.verify|verify} messages.
+         * @param message Welcome message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Welcome.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Welcome message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Welcome & cim.Welcome.$Shape} Welcome
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Welcome & cim.Welcome.$Shape;
+    }
+
+    namespace Welcome {
+
+        /** Properties of a Welcome. */
+        interface $Properties {
+
+            /** Welcome userId */
+            userId?: (number|null);
+
+            /** Welcome epoch */
+            epoch?: (number|null);
+
+            /** Welcome idleTimeoutMs */
+            idleTimeoutMs?: (number|null);
+
+            /** Welcome instance */
+            instance?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Welcome. */
+        type $Shape = cim.Welcome.$Properties;
+    }
+
+    /**
+     * Properties of a Content.
+     * @deprecated Use cim.Content.$Properties instead.
+     */
+    interface IContent extends cim.Content.$Properties {
+    }
+
+    /** Represents a Content. */
+    class Content {
+
+        /**
+         * Constructs a new Content.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Content.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Content texts. */
+        texts: string[];
+
+        /**
+         * Encodes the specified Content message. Does not implicitly {@link cim.Content.verify|verify} messages.
+         * @param message Content message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Content.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Content message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Content & cim.Content.$Shape} Content
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Content & cim.Content.$Shape;
+    }
+
+    namespace Content {
+
+        /** Properties of a Content. */
+        interface $Properties {
+
+            /** Content texts */
+            texts?: (string[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Content. */
+        type $Shape = cim.Content.$Properties;
+    }
+
+    /**
+     * Properties of a Send.
+     * @deprecated Use cim.Send.$Properties instead.
+     */
+    interface ISend extends cim.Send.$Properties {
+    }
+
+    /** Represents a Send. */
+    class Send {
+
+        /**
+         * Constructs a new Send.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Send.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Send to. */
+        to: number;
+
+        /** Send group. */
+        group: string;
+
+        /** Send producer. */
+        producer: string;
+
+        /** Send counter. */
+        counter: number;
+
+        /** Send content. */
+        content: Uint8Array;
+
+        /**
+         * Encodes the specified Send message. Does not implicitly {@link cim.Send.verify|verify} messages.
+         * @param message Send message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Send.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Send message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Send & cim.Send.$Shape} Send
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Send & cim.Send.$Shape;
+    }
+
+    namespace Send {
+
+        /** Properties of a Send. */
+        interface $Properties {
+
+            /** Send to */
+            to?: (number|null);
+
+            /** Send group */
+            group?: (string|null);
+
+            /** Send producer */
+            producer?: (string|null);
+
+            /** Send counter */
+            counter?: (number|null);
+
+            /** Send content */
+            content?: (Uint8Array|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Send. */
+        type $Shape = cim.Send.$Properties;
+    }
+
+    /** Outcome enum. */
+    enum Outcome {
+
+        /** STORED value */
+        STORED = 0,
+
+        /** RETRY value */
+        RETRY = 1,
+
+        /** REFUSED value */
+        REFUSED = 2,
+
+        /** GAP value */
+        GAP = 3
+    }
+
+    /**
+     * Properties of a Receipt.
+     * @deprecated Use cim.Receipt.$Properties instead.
+     */
+    interface IReceipt extends cim.Receipt.$Properties {
+    }
+
+    /** Represents a Receipt. */
+    class Receipt {
+
+        /**
+         * Constructs a new Receipt.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Receipt.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Receipt to. */
+        to: number;
+
+        /** Receipt group. */
+        group: string;
+
+        /** Receipt producer. */
+        producer: string;
+
+        /** Receipt counter. */
+        counter: number;
+
+        /** Receipt outcome. */
+        outcome: cim.Outcome;
+
+        /** Receipt seq. */
+        seq: number;
+
+        /** Receipt last. */
+        last: number;
+
+        /** Receipt code. */
+        code: string;
+
+        /** Receipt text. */
+        text: string;
+
+        /**
+         * Encodes the specified Receipt message. Does not implicitly {@link cim.Receipt.verify|verify} messages.
+         * @param message Receipt message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Receipt.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Receipt message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Receipt & cim.Receipt.$Shape} Receipt
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Receipt & cim.Receipt.$Shape;
+    }
+
+    namespace Receipt {
+
+        /** Properties of a Receipt. */
+        interface $Properties {
+
+            /** Receipt to */
+            to?: (number|null);
+
+            /** Receipt group */
+            group?: (string|null);
+
+            /** Receipt producer */
+            producer?: (string|null);
+
+            /** Receipt counter */
+            counter?: (number|null);
+
+            /** Receipt outcome */
+            outcome?: (cim.Outcome|null);
+
+            /** Receipt seq */
+            seq?: (number|null);
+
+            /** Receipt last */
+            last?: (number|null);
+
+            /** Receipt code */
+            code?: (string|null);
+
+            /** Receipt text */
+            text?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Receipt. */
+        type $Shape = cim.Receipt.$Properties;
+    }
+
+    /**
+     * Properties of a Delivered.
+     * @deprecated Use cim.Delivered.$Properties instead.
+     */
+    interface IDelivered extends cim.Delivered.$Properties {
+    }
+
+    /** Represents a Delivered. */
+    class Delivered {
+
+        /**
+         * Constructs a new Delivered.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Delivered.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Delivered to. */
+        to: number;
+
+        /** Delivered seq. */
+        seq: number;
+
+        /**
+         * Encodes the specified Delivered message. Does not implicitly {@link cim.Delivered.verify|verify} messages.
+         * @param message Delivered message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Delivered.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Delivered message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Delivered & cim.Delivered.$Shape} Delivered
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Delivered & cim.Delivered.$Shape;
+    }
+
+    namespace Delivered {
+
+        /** Properties of a Delivered. */
+        interface $Properties {
+
+            /** Delivered to */
+            to?: (number|null);
+
+            /** Delivered seq */
+            seq?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Delivered. */
+        type $Shape = cim.Delivered.$Properties;
+    }
+
+    /**
+     * Properties of an Entry.
+     * @deprecated Use cim.Entry.$Properties instead.
+     */
+    interface IEntry extends cim.Entry.$Properties {
+    }
+
+    /** Represents an Entry. */
+    class Entry {
+
+        /**
+         * Constructs a new Entry.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Entry.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Entry seq. */
+        seq: number;
+
+        /** Entry prev. */
+        prev: string;
+
+        /** Entry storedAt. */
+        storedAt: number;
+
+        /** Entry sender. */
+        sender: number;
+
+        /** Entry senderName. */
+        senderName: string;
+
+        /** Entry producer. */
+        producer: string;
+
+        /** Entry counter. */
+        counter: number;
+
+        /** Entry content. */
+        content: Uint8Array;
+
+        /**
+         * Encodes the specified Entry message. Does not implicitly {@link cim.Entry.verify|verify} messages.
+         * @param message Entry message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Entry.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes an Entry message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Entry & cim.Entry.$Shape} Entry
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Entry & cim.Entry.$Shape;
+    }
+
+    namespace Entry {
+
+        /** Properties of an Entry. */
+        interface $Properties {
+
+            /** Entry seq */
+            seq?: (number|null);
+
+            /** Entry prev */
+            prev?: (string|null);
+
+            /** Entry storedAt */
+            storedAt?: (number|null);
+
+            /** Entry sender */
+            sender?: (number|null);
+
+            /** Entry senderName */
+            senderName?: (string|null);
+
+            /** Entry producer */
+            producer?: (string|null);
+
+            /** Entry counter */
+            counter?: (number|null);
+
+            /** Entry content */
+            content?: (Uint8Array|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of an Entry. */
+        type $Shape = cim.Entry.$Properties;
+    }
+
+    /**
+     * Properties of a Deliver.
+     * @deprecated Use cim.Deliver.$Properties instead.
+     */
+    interface IDeliver extends cim.Deliver.$Properties {
+    }
+
+    /** Represents a Deliver. */
+    class Deliver {
+
+        /**
+         * Constructs a new Deliver.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Deliver.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Deliver group. */
+        group: string;
+
+        /** Deliver entries. */
+        entries: cim.Entry.$Properties[];
+
+        /**
+         * Encodes the specified Deliver message. Does not implicitly {@link cim.Deliver.verify|verify} messages.
+         * @param message Deliver message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Deliver.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Deliver message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Deliver & cim.Deliver.$Shape} Deliver
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Deliver & cim.Deliver.$Shape;
+    }
+
+    namespace Deliver {
+
+        /** Properties of a Deliver. */
+        interface $Properties {
+
+            /** Deliver group */
+            group?: (string|null);
+
+            /** Deliver entries */
+            entries?: (cim.Entry.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Deliver. */
+        type $Shape = cim.Deliver.$Properties;
+    }
+
+    /**
+     * Properties of an Ack.
+     * @deprecated Use cim.Ack.$Properties instead.
+     */
+    interface IAck extends cim.Ack.$Properties {
+    }
+
+    /** Represents an Ack. */
+    class Ack {
+
+        /**
+         * Constructs a new Ack.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Ack.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Ack group. */
+        group: string;
+
+        /** Ack seq. */
+        seq: number;
+
+        /**
+         * Encodes the specified Ack message. Does not implicitly {@link cim.Ack.verify|verify} messages.
+         * @param message Ack message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Ack.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes an Ack message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Ack & cim.Ack.$Shape} Ack
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Ack & cim.Ack.$Shape;
+    }
+
+    namespace Ack {
+
+        /** Properties of an Ack. */
+        interface $Properties {
+
+            /** Ack group */
+            group?: (string|null);
+
+            /** Ack seq */
+            seq?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of an Ack. */
+        type $Shape = cim.Ack.$Properties;
+    }
+
+    /**
+     * Properties of a Cursor.
+     * @deprecated Use cim.Cursor.$Properties instead.
+     */
+    interface ICursor extends cim.Cursor.$Properties {
+    }
+
+    /** Represents a Cursor. */
+    class Cursor {
+
+        /**
+         * Constructs a new Cursor.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Cursor.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Cursor group. */
+        group: string;
+
+        /** Cursor seq. */
+        seq: number;
+
+        /** Cursor id. */
+        id: string;
+
+        /**
+         * Encodes the specified Cursor message. Does not implicitly {@link cim.Cursor.verify|verify} messages.
+         * @param message Cursor message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Cursor.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Cursor message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Cursor & cim.Cursor.$Shape} Cursor
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Cursor & cim.Cursor.$Shape;
+    }
+
+    namespace Cursor {
+
+        /** Properties of a Cursor. */
+        interface $Properties {
+
+            /** Cursor group */
+            group?: (string|null);
+
+            /** Cursor seq */
+            seq?: (number|null);
+
+            /** Cursor id */
+            id?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Cursor. */
+        type $Shape = cim.Cursor.$Properties;
+    }
+
+    /**
+     * Properties of a Resume.
+     * @deprecated Use cim.Resume.$Properties instead.
+     */
+    interface IResume extends cim.Resume.$Properties {
+    }
+
+    /** Represents a Resume. */
+    class Resume {
+
+        /**
+         * Constructs a new Resume.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Resume.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Resume cursors. */
+        cursors: cim.Cursor.$Properties[];
+
+        /**
+         * Encodes the specified Resume message. Does not implicitly {@link cim.Resume.verify|verify} messages.
+         * @param message Resume message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Resume.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Resume message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Resume & cim.Resume.$Shape} Resume
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Resume & cim.Resume.$Shape;
+    }
+
+    namespace Resume {
+
+        /** Properties of a Resume. */
+        interface $Properties {
+
+            /** Resume cursors */
+            cursors?: (cim.Cursor.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Resume. */
+        type $Shape = cim.Resume.$Properties;
+    }
+
+    /** ResumeAnswer enum. */
+    enum ResumeAnswer {
+
+        /** CONTINUE value */
+        CONTINUE = 0,
+
+        /** RESET value */
+        RESET = 1,
+
+        /** EXPIRED value */
+        EXPIRED = 2,
+
+        /** SKIPPED value */
+        SKIPPED = 3
+    }
+
+    /**
+     * Properties of a ResumedStream.
+     * @deprecated Use cim.ResumedStream.$Properties instead.
+     */
+    interface IResumedStream extends cim.ResumedStream.$Properties {
+    }
+
+    /** Represents a ResumedStream. */
+    class ResumedStream {
+
+        /**
+         * Constructs a new ResumedStream.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.ResumedStream.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** ResumedStream group. */
+        group: string;
+
+        /** ResumedStream answer. */
+        answer: cim.ResumeAnswer;
+
+        /** ResumedStream from. */
+        from: number;
+
+        /** ResumedStream to. */
+        to: number;
+
+        /**
+         * Encodes the specified ResumedStream message. Does not implicitly {@link cim.ResumedStream.verify|verify} messages.
+         * @param message ResumedStream message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.ResumedStream.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a ResumedStream message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.ResumedStream & cim.ResumedStream.$Shape} ResumedStream
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.ResumedStream & cim.ResumedStream.$Shape;
+    }
+
+    namespace ResumedStream {
+
+        /** Properties of a ResumedStream. */
+        interface $Properties {
+
+            /** ResumedStream group */
+            group?: (string|null);
+
+            /** ResumedStream answer */
+            answer?: (cim.ResumeAnswer|null);
+
+            /** ResumedStream from */
+            from?: (number|null);
+
+            /** ResumedStream to */
+            to?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a ResumedStream. */
+        type $Shape = cim.ResumedStream.$Properties;
+    }
+
+    /**
+     * Properties of a Resumed.
+     * @deprecated Use cim.Resumed.$Properties instead.
+     */
+    interface IResumed extends cim.Resumed.$Properties {
+    }
+
+    /** Represents a Resumed. */
+    class Resumed {
+
+        /**
+         * Constructs a new Resumed.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Resumed.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Resumed streams. */
+        streams: cim.ResumedStream.$Properties[];
+
+        /**
+         * Encodes the specified Resumed message. Does not implicitly {@link cim.Resumed.verify|verify} messages.
+         * @param message Resumed message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Resumed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Resumed message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Resumed & cim.Resumed.$Shape} Resumed
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Resumed & cim.Resumed.$Shape;
+    }
+
+    namespace Resumed {
+
+        /** Properties of a Resumed. */
+        interface $Properties {
+
+            /** Resumed streams */
+            streams?: (cim.ResumedStream.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Resumed. */
+        type $Shape = cim.Resumed.$Properties;
+    }
+
+    /**
+     * Properties of a Ping.
+     * @deprecated Use cim.Ping.$Properties instead.
+     */
+    interface IPing extends cim.Ping.$Properties {
+    }
+
+    /** Represents a Ping. */
+    class Ping {
+
+        /**
+         * Constructs a new Ping.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Ping.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Ping acks. */
+        acks: cim.Ack.$Properties[];
+
+        /**
+         * Encodes the specified Ping message. Does not implicitly {@link cim.Ping.verify|verify} messages.
+         * @param message Ping message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Ping.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Ping message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Ping & cim.Ping.$Shape} Ping
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Ping & cim.Ping.$Shape;
+    }
+
+    namespace Ping {
+
+        /** Properties of a Ping. */
+        interface $Properties {
+
+            /** Ping acks */
+            acks?: (cim.Ack.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Ping. */
+        type $Shape = cim.Ping.$Properties;
+    }
+
+    /**
+     * Properties of a Pong.
+     * @deprecated Use cim.Pong.$Properties instead.
+     */
+    interface IPong extends cim.Pong.$Properties {
+    }
+
+    /** Represents a Pong. */
+    class Pong {
+
+        /**
+         * Constructs a new Pong.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Pong.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /**
+         * Encodes the specified Pong message. Does not implicitly {@link cim.Pong.verify|verify} messages.
+         * @param message Pong message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Pong.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Pong message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Pong & cim.Pong.$Shape} Pong
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Pong & cim.Pong.$Shape;
+    }
+
+    namespace Pong {
+
+        /** Properties of a Pong. */
+        interface $Properties {
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Pong. */
+        type $Shape = cim.Pong.$Properties;
+    }
+
+    /**
+     * Properties of a Goaway.
+     * @deprecated Use cim.Goaway.$Properties instead.
+     */
+    interface IGoaway extends cim.Goaway.$Properties {
+    }
+
+    /** Represents a Goaway. */
+    class Goaway {
+
+        /**
+         * Constructs a new Goaway.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Goaway.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Goaway reason. */
+        reason: number;
+
+        /** Goaway text. */
+        text: string;
+
+        /** Goaway reconnect. */
+        reconnect: boolean;
+
+        /** Goaway afterMs. */
+        afterMs: number;
+
+        /**
+         * Encodes the specified Goaway message. Does not implicitly {@link cim.Goaway.verify|verify} messages.
+         * @param message Goaway message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Goaway.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Goaway message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Goaway & cim.Goaway.$Shape} Goaway
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Goaway & cim.Goaway.$Shape;
+    }
+
+    namespace Goaway {
+
+        /** Properties of a Goaway. */
+        interface $Properties {
+
+            /** Goaway reason */
+            reason?: (number|null);
+
+            /** Goaway text */
+            text?: (string|null);
+
+            /** Goaway reconnect */
+            reconnect?: (boolean|null);
+
+            /** Goaway afterMs */
+            afterMs?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Goaway. */
+        type $Shape = cim.Goaway.$Properties;
+    }
+
+    /**
+     * Properties of an Error.
+     * @deprecated Use cim.Error.$Properties instead.
+     */
+    interface IError extends cim.Error.$Properties {
+    }
+
+    /** Represents an Error. */
+    class Error {
+
+        /**
+         * Constructs a new Error.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Error.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Error code. */
+        code: string;
+
+        /** Error text. */
+        text: string;
+
+        /**
+         * Encodes the specified Error message. Does not implicitly {@link cim.Error.verify|verify} messages.
+         * @param message Error message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Error.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes an Error message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Error & cim.Error.$Shape} Error
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Error & cim.Error.$Shape;
+    }
+
+    namespace Error {
+
+        /** Properties of an Error. */
+        interface $Properties {
+
+            /** Error code */
+            code?: (string|null);
+
+            /** Error text */
+            text?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of an Error. */
+        type $Shape = cim.Error.$Properties;
+    }
+
+    /** RpcStatus enum. */
+    enum RpcStatus {
+
+        /** REQUEST value */
+        REQUEST = 0,
+
+        /** OK value */
+        OK = 1,
+
+        /** FAILED value */
+        FAILED = 2
+    }
+
+    /**
+     * Properties of a RpcFrame.
+     * @deprecated Use cim.RpcFrame.$Properties instead.
+     */
+    interface IRpcFrame extends cim.RpcFrame.$Properties {
+    }
+
+    /** Represents a RpcFrame. */
+    class RpcFrame {
+
+        /**
+         * Constructs a new RpcFrame.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.RpcFrame.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** RpcFrame call. */
+        call: number;
+
+        /** RpcFrame status. */
+        status: cim.RpcStatus;
+
+        /** RpcFrame method. */
+        method: number;
+
+        /** RpcFrame payload. */
+        payload: Uint8Array;
+
+        /**
+         * Encodes the specified RpcFrame message. Does not implicitly {@link cim.RpcFrame.verify|verify} messages.
+         * @param message RpcFrame message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.RpcFrame.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a RpcFrame message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.RpcFrame & cim.RpcFrame.$Shape} RpcFrame
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.RpcFrame & cim.RpcFrame.$Shape;
+    }
+
+    namespace RpcFrame {
+
+        /** Properties of a RpcFrame. */
+        interface $Properties {
+
+            /** RpcFrame call */
+            call?: (number|null);
+
+            /** RpcFrame status */
+            status?: (cim.RpcStatus|null);
+
+            /** RpcFrame method */
+            method?: (number|null);
+
+            /** RpcFrame payload */
+            payload?: (Uint8Array|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a RpcFrame. */
+        type $Shape = cim.RpcFrame.$Properties;
+    }
+
+    /** RpcAnswer enum. */
+    enum RpcAnswer {
+
+        /** TAKEN value */
+        TAKEN = 0,
+
+        /** GONE value */
+        GONE = 1
+    }
+
+    /**
+     * Properties of a DeliverCall.
+     * @deprecated Use cim.DeliverCall.$Properties instead.
+     */
+    interface IDeliverCall extends cim.DeliverCall.$Properties {
+    }
+
+    /** Represents a DeliverCall. */
+    class DeliverCall {
+
+        /**
+         * Constructs a new DeliverCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.DeliverCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** DeliverCall user. */
+        user: number;
+
+        /** DeliverCall epoch. */
+        epoch: number;
+
+        /** DeliverCall entry. */
+        entry?: (cim.Entry.$Properties|null);
+
+        /**
+         * Encodes the specified DeliverCall message. Does not implicitly {@link cim.DeliverCall.verify|verify} messages.
+         * @param message DeliverCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.DeliverCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a DeliverCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.DeliverCall & cim.DeliverCall.$Shape} DeliverCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.DeliverCall & cim.DeliverCall.$Shape;
+    }
+
+    namespace DeliverCall {
+
+        /** Properties of a DeliverCall. */
+        interface $Properties {
+
+            /** DeliverCall user */
+            user?: (number|null);
+
+            /** DeliverCall epoch */
+            epoch?: (number|null);
+
+            /** DeliverCall entry */
+            entry?: (cim.Entry.$Properties|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a DeliverCall. */
+        type $Shape = cim.DeliverCall.$Properties;
+    }
+
+    /**
+     * Properties of a BroadcastCall.
+     * @deprecated Use cim.BroadcastCall.$Properties instead.
+     */
+    interface IBroadcastCall extends cim.BroadcastCall.$Properties {
+    }
+
+    /** Represents a BroadcastCall. */
+    class BroadcastCall {
+
+        /**
+         * Constructs a new BroadcastCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.BroadcastCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** BroadcastCall group. */
+        group: string;
+
+        /** BroadcastCall entry. */
+        entry?: (cim.Entry.$Properties|null);
+
+        /**
+         * Encodes the specified BroadcastCall message. Does not implicitly {@link cim.BroadcastCall.verify|verify} messages.
+         * @param message BroadcastCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.BroadcastCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a BroadcastCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.BroadcastCall & cim.BroadcastCall.$Shape} BroadcastCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.BroadcastCall & cim.BroadcastCall.$Shape;
+    }
+
+    namespace BroadcastCall {
+
+        /** Properties of a BroadcastCall. */
+        interface $Properties {
+
+            /** BroadcastCall group */
+            group?: (string|null);
+
+            /** BroadcastCall entry */
+            entry?: (cim.Entry.$Properties|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a BroadcastCall. */
+        type $Shape = cim.BroadcastCall.$Properties;
+    }
+
+    /**
+     * Properties of a KickCall.
+     * @deprecated Use cim.KickCall.$Properties instead.
+     */
+    interface IKickCall extends cim.KickCall.$Properties {
+    }
+
+    /** Represents a KickCall. */
+    class KickCall {
+
+        /**
+         * Constructs a new KickCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.KickCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** KickCall user. */
+        user: number;
+
+        /** KickCall epoch. */
+        epoch: number;
+
+        /** KickCall reason. */
+        reason: number;
+
+        /**
+         * Encodes the specified KickCall message. Does not implicitly {@link cim.KickCall.verify|verify} messages.
+         * @param message KickCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.KickCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a KickCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.KickCall & cim.KickCall.$Shape} KickCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.KickCall & cim.KickCall.$Shape;
+    }
+
+    namespace KickCall {
+
+        /** Properties of a KickCall. */
+        interface $Properties {
+
+            /** KickCall user */
+            user?: (number|null);
+
+            /** KickCall epoch */
+            epoch?: (number|null);
+
+            /** KickCall reason */
+            reason?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a KickCall. */
+        type $Shape = cim.KickCall.$Properties;
+    }
+
+    /**
+     * Properties of a FetchOfflineCall.
+     * @deprecated Use cim.FetchOfflineCall.$Properties instead.
+     */
+    interface IFetchOfflineCall extends cim.FetchOfflineCall.$Properties {
+    }
+
+    /** Represents a FetchOfflineCall. */
+    class FetchOfflineCall {
+
+        /**
+         * Constructs a new FetchOfflineCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.FetchOfflineCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** FetchOfflineCall user. */
+        user: number;
+
+        /**
+         * Encodes the specified FetchOfflineCall message. Does not implicitly {@link cim.FetchOfflineCall.verify|verify} messages.
+         * @param message FetchOfflineCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.FetchOfflineCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a FetchOfflineCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.FetchOfflineCall & cim.FetchOfflineCall.$Shape} FetchOfflineCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.FetchOfflineCall & cim.FetchOfflineCall.$Shape;
+    }
+
+    namespace FetchOfflineCall {
+
+        /** Properties of a FetchOfflineCall. */
+        interface $Properties {
+
+            /** FetchOfflineCall user */
+            user?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a FetchOfflineCall. */
+        type $Shape = cim.FetchOfflineCall.$Properties;
+    }
+
+    /**
+     * Properties of a RpcReply.
+     * @deprecated Use cim.RpcReply.$Properties instead.
+     */
+    interface IRpcReply extends cim.RpcReply.$Properties {
+    }
+
+    /** Represents a RpcReply. */
+    class RpcReply {
+
+        /**
+         * Constructs a new RpcReply.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.RpcReply.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** RpcReply answer. */
+        answer: cim.RpcAnswer;
+
+        /**
+         * Encodes the specified RpcReply message. Does not implicitly {@link cim.RpcReply.verify|verify} messages.
+         * @param message RpcReply message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.RpcReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a RpcReply message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.RpcReply & cim.RpcReply.$Shape} RpcReply
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.RpcReply & cim.RpcReply.$Shape;
+    }
+
+    namespace RpcReply {
+
+        /** Properties of a RpcReply. */
+        interface $Properties {
+
+            /** RpcReply answer */
+            answer?: (cim.RpcAnswer|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a RpcReply. */
+        type $Shape = cim.RpcReply.$Properties;
+    }
+}

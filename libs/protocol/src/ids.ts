@@ -1,0 +1,43 @@
+/**
+ * Branded ids. All are plain numbers or strings at run time; the brand says that somebody has parsed them.
+ * Numbers stay below 2^53, so that JSON and protobuf carry them exactly.
+ */
+declare const brand: unique symbol;
+type Branded<T, B extends string> = T & { readonly [brand]: B };
+
+export type UserId = Branded<number, 'UserId'>;
+/** Position in a stream, from 1, without gaps. 0 stands for "before the first". */
+export type Seq = Branded<number, 'Seq'>;
+/** Grows with each login of a user. */
+export type Epoch = Branded<number, 'Epoch'>;
+export type GroupId = Branded<string, 'GroupId'>;
+/** One life of an im-server process; a lease that lapsed ends it. 16 of [A-Za-z0-9_-]. */
+export type InstanceId = Branded<string, 'InstanceId'>;
+/** Who numbers sends: 16 to 64 of [A-Za-z0-9_-]. */
+export type ProducerId = Branded<string, 'ProducerId'>;
+/** `<sender>:<producer>:<counter>`, or '' for "none". */
+export type MessageId = Branded<string, 'MessageId'>;
+
+/** CIM's group: its members are all users. */
+export const LOBBY = 'lobby' as GroupId;
+
+/** A user's inbox or a group: what a message is addressed to, and the stream it is appended to. */
+export type StreamRef =
+  | { readonly kind: 'inbox'; readonly user: UserId }
+  | { readonly kind: 'group'; readonly group: GroupId };
+
+export const inboxOf = (user: UserId): StreamRef => ({ kind: 'inbox', user });
+export const groupStream = (group: GroupId): StreamRef => ({ kind: 'group', group });
+/** `inbox:<userId>` or `group:<groupId>`, for maps, logs and cursors. */
+export const streamName = (stream: StreamRef): string =>
+  stream.kind === 'inbox' ? `inbox:${stream.user}` : `group:${stream.group}`;
+
+export const isUserId = (value: unknown): value is UserId =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+export const isSeq = (value: unknown): value is Seq =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+export const isProducerId = (value: unknown): value is ProducerId =>
+  typeof value === 'string' && /^[A-Za-z0-9_-]{16,64}$/.test(value);
+
+export const messageId = (sender: UserId, producer: ProducerId, counter: number): MessageId =>
+  `${sender}:${producer}:${counter}` as MessageId;
