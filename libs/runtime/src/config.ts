@@ -1,0 +1,137 @@
+/**
+ * Configuration: one schema, read once from flags and environment into one frozen object.
+ * `CIM_ROUTE_PORT` is also `--route-port`; the flag wins.
+ */
+import { parseArgs } from 'node:util';
+
+export interface Option<T> {
+  readonly env: `CIM_${string}`;
+  /** One line, for --help and docs/config.md. */
+  readonly doc: string;
+  /** As it would be written in the environment; '' for none. */
+  readonly fallback: string;
+  readonly secret?: boolean;
+  /** Answers the value, or throws an Error whose message says what would be right. */
+  readonly parse: (text: string) => T;
+}
+
+export type Schema = Record<string, Option<unknown>>;
+export type Values<S extends Schema> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
+
+export const text = (env: Option<string>['env'], fallback: string, doc: string, secret = false): Option<string> => ({
+  env,
+  doc,
+  fallback,
+  secret,
+  parse: (value) => value,
+});
+
+export const port = (env: Option<number>['env'], fallback: number, doc: string): Option<number> => ({
+  env,
+  doc: `${doc} (0 takes a free one)`,
+  fallback: String(fallback),
+  parse: (value) => {
+    if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error('must be a port, 0 to 65535');
+    return Number(value);
+  },
+});
+
+export const integer = (
+  env: Option<number>['env'],
+  fallback: number,
+  range: readonly [number, number],
+  doc: string,
+): Option<number> => ({
+  env,
+  doc: `${doc} (${range[0]} to ${range[1]})`,
+  fallback: String(fallback),
+  parse: (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < range[0] || number > range[1])
+      throw new Error(`must be a whole number from ${range[0]} to ${range[1]}`);
+    return number;
+  },
+});
+
+export const oneOf = <const T extends string>(
+  env: Option<T>['env'],
+  allowed: readonly T[],
+  fallback: T | '',
+  doc: string,
+): Option<T> => ({
+  env,
+  doc: `${doc} (${allowed.join(', ')})`,
+  fallback,
+  parse: (value) => {
+    if (!(allowed as readonly string[]).includes(value)) throw new Error(`must be one of ${allowed.join(', ')}`);
+    return value as T;
+  },
+});
+
+export const flagOf = (env: string): string => env.replace(/^CIM_/, '').toLowerCase().replaceAll('_', '-');
+
+export type ConfigResult<S extends Schema> =
+  | { readonly kind: 'values'; readonly values: Values<S> }
+  | { readonly kind: 'help'; readonly text: string }
+  /** One line each. */
+  | { readonly kind: 'problems'; readonly problems: readonly string[] };
+
+/** Reads flags, then environment, then defaults. All problems at once; an unknown flag or CIM_ variable is one. */
+export function readConfig<S extends Schema>(
+  program: string,
+  schema: S,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  /** CIM_ names that other programs of the product read and that are not an error here. */
+  alsoKnown: readonly string[] = [],
+): ConfigResult<S> {
+  const problems: string[] = [];
+  const options = Object.fromEntries(
+    Object.values(schema).map((o) => [flagOf(o.env), { type: 'string' as const }]),
+  );
+  let flags: Record<string, string | boolean | undefined> = {};
+  try {
+    flags = parseArgs({
+      args: [...argv],
+      options: { ...options, help: { type: 'boolean' } },
+      allowPositionals: false,
+    }).values as Record<string, string | boolean | undefined>;
+  } catch (error) {
+    problems.push(`${(error as Error).message.split('. ')[0] ?? ''}; --help lists the flags`);
+  }
+  if (flags['help'] === true) return { kind: 'help', text: helpText(program, schema) };
+
+  const known = new Set([...Object.values(schema).map((o) => o.env as string), ...alsoKnown]);
+  for (const name of Object.keys(env))
+    if (name.startsWith('CIM_') && !known.has(name)) problems.push(`${name} is not a setting; --help lists them`);
+
+  const values: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(schema)) {
+    const flag = flags[flagOf(option.env)];
+    const fromEnv = env[option.env];
+    const given = typeof flag === 'string' ? flag : fromEnv !== undefined && fromEnv !== '' ? fromEnv : undefined;
+    if (given === undefined && option.fallback === '') {
+      values[key] = '';
+      continue;
+    }
+    try {
+      values[key] = option.parse(given ?? option.fallback);
+    } catch (error) {
+      const shown = option.secret === true ? '***' : JSON.stringify(given);
+      problems.push(`${option.env} (--${flagOf(option.env)}) is ${shown}: ${(error as Error).message}`);
+    }
+  }
+  if (problems.length > 0) return { kind: 'problems', problems };
+  return { kind: 'values', values: Object.freeze(values) as Values<S> };
+}
+
+function helpText(program: string, schema: Schema): string {
+  const rows = Object.values(schema).map((o) => [
+    `--${flagOf(o.env)}`,
+    o.env,
+    `${o.doc}${o.fallback === '' ? '' : ` [${o.fallback}]`}`,
+  ]);
+  const width = (column: number) => Math.max(...rows.map((r) => (r[column] ?? '').length));
+  const lines = rows.map(([flag = '', env = '', doc = '']) => `  ${flag.padEnd(width(0))}  ${env.padEnd(width(1))}  ${doc}`);
+  return `usage: ${program} [--flag value ...]\n\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,6 @@
+/** What every process needs and no other lib should write again: config, log, metrics, backoff, signals. */
+export * from './backoff.ts';
+export * from './config.ts';
+export * from './logger.ts';
+export * from './metrics.ts';
+export * from './process.ts';

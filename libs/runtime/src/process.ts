@@ -1,0 +1,39 @@
+import type { Logger } from './logger.ts';
+
+/** What a running program offers its `main.ts`. */
+export interface Running {
+  /** Finishes what is accepted, accepts nothing new, closes. Resolves when the process may end. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Ties a program to its process: SIGTERM and SIGINT drain, a second one ends at once, an unexpected error is logged
+ * and survived (no input ends a process).
+ * @param stopWithinMs after this the process ends whatever is unfinished, with exit code 1
+ */
+export function runUntilSignal(running: Running, logger: Logger, stopWithinMs: number): void {
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ signal }, 'process.stopping');
+    setTimeout(() => process.exit(1), stopWithinMs).unref();
+    running.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ error }, 'process.stop-failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('unhandledRejection', (error) => logger.error({ err: error }, 'process.unexpected'));
+  process.on('uncaughtException', (error) => logger.error({ err: error }, 'process.unexpected'));
+}
+
+/** A start that failed: one line for a person, exit code 1. */
+export function failStart(program: string, error: unknown): never {
+  console.error(`${program}: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}

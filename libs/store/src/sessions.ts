@@ -1,0 +1,87 @@
+import type { Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
+
+/** A session that a login has made and no TCP login has claimed counts as logged in for this long, in ms. */
+export const ISSUED_MS = 20_000;
+/** How long a server's sessions outlive its last renewal, in ms. Renew every third of it. */
+export const LEASE_MS = 30_000;
+
+export interface Session extends NamedUser {
+  readonly epoch: Epoch;
+  readonly state: 'ended' | 'issued' | 'live';
+  /** Where it is, or was to be. */
+  readonly instance: InstanceId;
+  /** SHA-256 of the session secret, base64url; '' when the login had none (CIM's). */
+  readonly secretHash: string;
+}
+
+export interface SessionAt {
+  readonly instance: InstanceId;
+  readonly epoch: Epoch;
+}
+
+export type IssueAnswer =
+  | { readonly outcome: 'issued'; readonly epoch: Epoch }
+  /** Policy `reject`, and the user has a session: live on an instance whose lease lives, or issued lately. */
+  | { readonly outcome: 'repeat' };
+
+export type ClaimAnswer =
+  /** `previous` is the session that this one replaces and that may still be open: kick it. */
+  | { readonly outcome: 'claimed'; readonly epoch: Epoch; readonly userName: string; readonly previous?: SessionAt }
+  /** No session issued for this user at this instance, or no longer the current one. */
+  | { readonly outcome: 'refused' };
+
+/**
+ * One session per user, fenced by epochs, and the leases of the servers that hold them.
+ * Time is the store's clock. Every call is safe to repeat. All may throw when the store does not answer.
+ */
+export interface Sessions {
+  /** Makes the user's next epoch, `issued` at that instance. `replace`: the caller has shown the session secret. */
+  issue(request: {
+    readonly user: NamedUser;
+    readonly instance: InstanceId;
+    readonly policy: 'reject' | 'kick' | 'replace';
+    readonly secretHash: string;
+  }): Promise<IssueAnswer>;
+
+  /**
+   * The TCP login: `issued` becomes `live`, once. `epoch` for a ticket, `userName` for a CIM login (exact name).
+   * `claim` is random per attempt to log in: repeating a call with it answers as the first did.
+   * Adds the user to the instance's online set.
+   */
+  claim(request: {
+    readonly userId: UserId;
+    readonly instance: InstanceId;
+    readonly epoch?: Epoch;
+    readonly userName?: string;
+    readonly claim: string;
+  }): Promise<ClaimAnswer>;
+
+  /**
+   * After its lease lapsed, a server moves the sessions that are still current to its new instance id.
+   * Answers, one for one, whether the session is (still) live and now at `to`. Adds those to `to`'s online set.
+   */
+  reclaim(sessions: readonly (NamedUser & { readonly epoch: Epoch })[], to: InstanceId): Promise<boolean[]>;
+
+  /** Ends the session if `epoch` is current; a late call of an old session changes nothing. Leaves the online set of `instance` in any case, unless a newer session of the user is live there. */
+  release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void>;
+
+  /** CIM's bare `/offLine`: ends whatever session is current, and answers it, so that its channel can be closed. */
+  end(userId: UserId): Promise<SessionAt | undefined>;
+
+  /** The record as it stands, leases not looked at. */
+  find(userId: UserId): Promise<Session | undefined>;
+  /** Where the user is live: state `live` and the instance's lease alive. */
+  locate(userId: UserId): Promise<SessionAt | undefined>;
+  /** Current epochs, one for one, in one round trip; 0 for a user without a session. */
+  epochs(userIds: readonly UserId[]): Promise<Epoch[]>;
+
+  /** Starts the lease of a new instance. Throws when the id is taken. */
+  openLease(instance: InstanceId): Promise<void>;
+  /** False when it has lapsed: it is never revived, take a new instance id. */
+  renewLease(instance: InstanceId): Promise<boolean>;
+  /** Ends it at once, with its online set. */
+  closeLease(instance: InstanceId): Promise<void>;
+
+  /** Everybody in the online set of an instance; [] when its lease is gone. Order unspecified. */
+  online(instance: InstanceId): Promise<NamedUser[]>;
+}

@@ -1,0 +1,91 @@
+import type { Epoch, MessageId, NamedUser, ProducerId, Seq, StreamRef, UserId } from '@cim/protocol';
+
+/** What a stream keeps (design: retention). */
+export const RETENTION = {
+  maxEntries: 10_000,
+  /** Unacked bytes of an inbox, contents only. */
+  inboxUnackedBytes: 64 * 1024 * 1024,
+  keptMs: 30 * 24 * 3_600_000,
+  unackedMs: 90 * 24 * 3_600_000,
+} as const;
+/** Producers that were silent for one to two turns of this length are forgotten, in ms. */
+export const PRODUCER_TURN_MS = 7 * 24 * 3_600_000;
+
+export interface Append {
+  readonly stream: StreamRef;
+  readonly sender: NamedUser;
+  readonly producer: ProducerId;
+  /** From 1, per producer and stream. 0: not counted; the producer is the hash of an idempotency key. */
+  readonly counter: number;
+  /** For counter 0 only: how long the producer is remembered, in ms. */
+  readonly rememberMs?: number;
+  /** Of the content, 22 of [A-Za-z0-9_-]. */
+  readonly digest: string;
+  /** An encoded Content, opaque here. */
+  readonly content: Uint8Array;
+}
+
+export type AppendAnswer =
+  /** On disk. */
+  | { readonly outcome: 'ok'; readonly seq: Seq; readonly prev: MessageId; readonly storedAt: number }
+  /** A counter not above the last one: stored already. `seq` is that of the sender's last one, an upper bound. */
+  | { readonly outcome: 'duplicate'; readonly seq: Seq }
+  /** A counter was skipped: send again from `last` + 1. */
+  | { readonly outcome: 'gap'; readonly last: number }
+  /** The last counter (or the key) again, with another digest. */
+  | { readonly outcome: 'conflict' }
+  /** The recipient has too much that is not acked. */
+  | { readonly outcome: 'full' }
+  /** The recipient has no account. */
+  | { readonly outcome: 'unknown' }
+  /** Not known to be stored; the same call again is safe. */
+  | { readonly outcome: 'retry'; readonly cause: unknown };
+
+export interface Entry {
+  readonly seq: Seq;
+  readonly prev: MessageId;
+  /** ms, the store's clock. */
+  readonly storedAt: number;
+  readonly sender: NamedUser;
+  readonly producer: ProducerId;
+  readonly counter: number;
+  readonly content: Uint8Array;
+}
+
+/** `id` is that of the entry at `seq`. */
+export interface Cursor {
+  readonly seq: Seq;
+  readonly id: MessageId;
+}
+
+export interface Position {
+  /** Oldest entry kept; `top` + 1 when there is none. */
+  readonly first: Seq;
+  /** Newest entry; 0 for a stream that was never written. */
+  readonly top: Seq;
+  /** Id of the newest. */
+  readonly topId: MessageId;
+}
+
+export interface Streams {
+  /**
+   * The only commit point. Never throws; `done` is called once, on a later turn. Calls of one producer on one stream
+   * are carried out in the order made; calls that meet in one turn travel together.
+   */
+  append(item: Append, done: (answer: AppendAnswer) => void): void;
+
+  /** Entries from `from` on, ascending, at most `limit` and about 256 KiB (at least one if there is one). */
+  read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]>;
+  position(stream: StreamRef): Promise<Position>;
+
+  /** The last counter stored of each producer, 0 for one that is not known; one round trip. */
+  counters(sender: UserId, of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[]): Promise<number[]>;
+
+  /** The user's acked cursor of a stream. */
+  cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;
+  /**
+   * Moves cursors forward, never back; each is fenced: one whose epoch is not the user's current one does nothing.
+   * One round trip per shard.
+   */
+  ack(acks: readonly { readonly user: UserId; readonly epoch: Epoch; readonly stream: StreamRef; readonly cursor: Cursor }[]): Promise<void>;
+}
