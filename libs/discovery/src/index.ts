@@ -1,6 +1,6 @@
 /** Which im-servers live (membership, a fact) and which one a login gets (placement, a decision). */
-export * from './membership.ts';
-export * from './placement.ts';
-// openZooKeeperMembership(options: { servers: string; logger: Logger; sessionTimeoutMs?: number }): Membership
-// openEmbeddedMembership(): Membership
-// createPlacement(name: PlacementName, random?: () => number): Placement
+export { createPlacement } from './create-placement.ts';
+export { EmbeddedRegistry, openEmbeddedMembership } from './embedded-membership.ts';
+export { type Member, type Membership, memberName } from './membership.ts';
+export { type Placement, PLACEMENTS, type PlacementName } from './placement.ts';
+export { openZooKeeperMembership, type ZooKeeperMembershipOptions } from './zookeeper-membership.ts';

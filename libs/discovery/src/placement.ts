@@ -8,3 +8,6 @@ export type PlacementName = (typeof PLACEMENTS)[number];
 export interface Placement {
   order(members: readonly Member[], user: UserId): readonly Member[];
 }
+
+/** Those that may be chosen, in a new array: a server of CIM's own is listed, but none of ours can call it. */
+export const eligible = (members: readonly Member[]): Member[] => members.filter((m) => m.instance !== undefined);

@@ -1,0 +1,15 @@
+import { after, before } from 'node:test';
+import { silentLogger } from '@cim/runtime';
+import { ZooKeeperProcess } from '../test/zookeeper-process.ts';
+import { membershipContract } from './membership.contract.ts';
+import { openZooKeeperMembership } from './zookeeper-membership.ts';
+
+let server: ZooKeeperProcess;
+before(async () => {
+  server = await ZooKeeperProcess.start();
+});
+after(() => server[Symbol.asyncDispose]());
+
+membershipContract('ZooKeeper', () =>
+  openZooKeeperMembership({ servers: server.address, logger: silentLogger(), sessionTimeoutMs: 2000 }),
+);

@@ -1,0 +1,86 @@
+import type { Logger } from '@cim/runtime';
+import { LRUCache } from 'lru-cache';
+import { decodeNodeData, parseNodeName } from './member-node.ts';
+import type { Member } from './membership.ts';
+import { type Outcome, ownerOf, type ZooKeeperSession } from './zookeeper-session.ts';
+
+/** A member's node as it was read last. */
+export interface MemberNode {
+  readonly path: string;
+  readonly czxid: string;
+  readonly mzxid: string;
+  /** The session that it belongs to. */
+  readonly owner: string;
+  readonly member: Member;
+}
+
+const CACHED = 4096;
+
+/** Reads the members' nodes under one path; what has not changed is asked for but not read and parsed again. */
+export class MemberNodes {
+  readonly #session: ZooKeeperSession;
+  readonly #root: string;
+  readonly #logger: Logger;
+  /** By node name. One that was made or written anew has another czxid or mzxid and is read again. */
+  readonly #known = new LRUCache<string, MemberNode>({ max: CACHED });
+  /** Names that are no member's, to warn of each once. */
+  readonly #foreign = new LRUCache<string, true>({ max: CACHED });
+
+  constructor(session: ZooKeeperSession, root: string, logger: Logger) {
+    this.#session = session;
+    this.#root = root;
+    this.#logger = logger;
+  }
+
+  /** All or nothing: half a list would be mistaken for servers that went. `watch` must be the same function each time. */
+  async list(watch: () => void): Promise<Outcome<readonly MemberNode[]>> {
+    const children = await this.#session.children(this.#root, watch);
+    if (children.kind !== 'ok') return children;
+    const nodes: MemberNode[] = [];
+    for (const read of await Promise.all(children.value.map((name) => this.#read(name)))) {
+      // Went between the two looks.
+      if (read.kind === 'no-node') continue;
+      if (read.kind !== 'ok') return read;
+      if (read.value !== undefined) nodes.push(read.value);
+    }
+    return { kind: 'ok', value: nodes };
+  }
+
+  /** Creates the path, with what it lies in. */
+  async createRoot(): Promise<Outcome<undefined>> {
+    let path = '';
+    for (const part of this.#root.split('/').slice(1)) {
+      path += `/${part}`;
+      const created = await this.#session.createPersistent(path);
+      if (created.kind !== 'ok' && created.kind !== 'node-exists') return created;
+    }
+    return { kind: 'ok', value: undefined };
+  }
+
+  /** ok(undefined) for what is no member. */
+  async #read(name: string): Promise<Outcome<MemberNode | undefined>> {
+    const address = parseNodeName(name);
+    if (address === undefined) {
+      if (!this.#foreign.has(name)) this.#logger.warn({ node: name.slice(0, 200) }, 'membership.foreign-node');
+      this.#foreign.set(name, true);
+      return { kind: 'ok', value: undefined };
+    }
+    const path = `${this.#root}/${name}`;
+    const known = this.#known.get(name);
+    if (known !== undefined) {
+      const stat = await this.#session.stat(path);
+      if (stat.kind !== 'ok') return stat;
+      if (stat.value === undefined) return { kind: 'no-node' };
+      if (known.czxid === hex(stat.value.czxid) && known.mzxid === hex(stat.value.mzxid)) return { kind: 'ok', value: known };
+    }
+    const read = await this.#session.read(path);
+    if (read.kind !== 'ok') return read;
+    const { data, stat } = read.value;
+    const member = { ...address, ...decodeNodeData(data) };
+    const node = { path, czxid: hex(stat.czxid), mzxid: hex(stat.mzxid), owner: ownerOf(stat), member };
+    this.#known.set(name, node);
+    return { kind: 'ok', value: node };
+  }
+}
+
+const hex = (zxid: Buffer): string => zxid.toString('hex');

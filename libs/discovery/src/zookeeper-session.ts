@@ -1,0 +1,262 @@
+import { Backoff, type Logger } from '@cim/runtime';
+import { type Client, CreateMode, Exception, type Stat } from 'node-zookeeper-client';
+import { MendedClient } from './zookeeper-client.ts';
+import type { ZooKeeperServer } from './zookeeper-servers.ts';
+
+/** What became of an operation. */
+export type Outcome<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'no-node' }
+  | { readonly kind: 'node-exists' }
+  /** No answer, or no connection: whether it was done is not known. */
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+export interface ZooKeeperSessionOptions {
+  readonly servers: readonly ZooKeeperServer[];
+  readonly sessionTimeoutMs: number;
+  readonly logger: Logger;
+  /** After each connection. `renewed` when an earlier session has expired, and with it its ephemeral nodes and watches. */
+  readonly onConnected: (renewed: boolean) => void;
+}
+
+type Callback<T> = (error: Error | Exception | null, value: T) => void;
+
+const LOST = { kind: 'lost' } as const;
+const PROBES_PER_TIMEOUT = 6;
+/** Leaves over a third of the session timeout to reach another server within the same session. */
+const PATIENCE = 0.45;
+const CLOSE_WITHIN_MS = 1000;
+
+/**
+ * Keeps a ZooKeeper session for as long as the process lives: notices a server that hangs and goes to another one with
+ * the same session, begins a new session when one has expired, connects whenever the first server comes up, and answers
+ * every operation within its deadline.
+ */
+export class ZooKeeperSession {
+  readonly #options: ZooKeeperSessionOptions;
+  readonly #servers: readonly ZooKeeperServer[];
+  readonly #backoff: Backoff;
+  #current: MendedClient | undefined;
+  #connected = false;
+  #sessionId = '';
+  #saidUnreachable = false;
+  #ticker: NodeJS.Timeout | undefined;
+  #probeDeadline: NodeJS.Timeout | undefined;
+  #renewal: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: ZooKeeperSessionOptions, random: () => number = Math.random) {
+    this.#options = options;
+    // Shuffled, so that not every process of a cluster sits on the first one.
+    this.#servers = options.servers
+      .map((server) => ({ server, rank: random() }))
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ server }) => server);
+    // The longest wait is short beside the session timeout: a server that comes back is found before the session ends.
+    this.#backoff = new Backoff(50, Math.min(1000, options.sessionTimeoutMs / PROBES_PER_TIMEOUT), random);
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** '' before the first connection. Hexadecimal, as `ownerOf` answers. */
+  get id(): string {
+    return this.#sessionId;
+  }
+
+  /** What ZooKeeper granted. */
+  get timeoutMs(): number {
+    return this.#current?.sessionTimeoutMs ?? this.#options.sessionTimeoutMs;
+  }
+
+  start(): void {
+    if (this.#current === undefined && !this.#stopped) this.#open();
+  }
+
+  /** Ends the session, so that its ephemeral nodes go at once. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#renewal);
+    clearInterval(this.#ticker);
+    clearTimeout(this.#probeDeadline);
+    const current = this.#current;
+    if (current !== undefined && this.#connected) {
+      this.#connected = false;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, CLOSE_WITHIN_MS);
+        current.client.once('disconnected', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+        current.client.close();
+      });
+    }
+    current?.dispose();
+  }
+
+  children(path: string, watch: () => void): Promise<Outcome<string[]>> {
+    return this.#ask((client, done) => client.getChildren(path, watch, done));
+  }
+
+  /** ok(undefined) when there is no such node. */
+  stat(path: string): Promise<Outcome<Stat | undefined>> {
+    return this.#ask((client, done) => client.exists(path, (error, stat: Stat | null) => done(error, stat ?? undefined)));
+  }
+
+  read(path: string): Promise<Outcome<{ data: Buffer | undefined; stat: Stat }>> {
+    return this.#ask((client, done) =>
+      client.getData(path, (error, data: Buffer | undefined, stat) => done(error, { data, stat })),
+    );
+  }
+
+  createPersistent(path: string): Promise<Outcome<undefined>> {
+    return this.#ask((client, done) => client.create(path, (error) => done(error, undefined)));
+  }
+
+  createEphemeral(path: string, data: Buffer): Promise<Outcome<undefined>> {
+    return this.#ask((client, done) =>
+      client.create(path, data, CreateMode.EPHEMERAL, (error) => done(error, undefined)),
+    );
+  }
+
+  /** Deletes and creates anew in one transaction: nobody sees the path without a node. */
+  replaceEphemeral(path: string, data: Buffer): Promise<Outcome<undefined>> {
+    return this.#ask((client, done) =>
+      client
+        .transaction()
+        .remove(path)
+        .create(path, data, CreateMode.EPHEMERAL)
+        .commit((error) => done(error, undefined)),
+    );
+  }
+
+  remove(path: string): Promise<Outcome<undefined>> {
+    return this.#ask((client, done) => client.remove(path, (error) => done(error, undefined)));
+  }
+
+  #open(): void {
+    const { sessionTimeoutMs, logger } = this.#options;
+    const opened = new MendedClient(this.#servers, sessionTimeoutMs, this.#backoff, {
+      connected: () => this.#onConnected(opened),
+      disconnected: () => this.#onDisconnected(),
+      expired: () => this.#onExpired(opened),
+      attemptFailed: (server, reason) => {
+        if (this.#saidUnreachable || this.#stopped) return;
+        this.#saidUnreachable = true;
+        logger.warn({ server: `${server.host}:${server.port}`, reason }, 'zookeeper.unreachable');
+      },
+    });
+    this.#current = opened;
+    this.#tick();
+    opened.connect();
+  }
+
+  #onConnected(opened: MendedClient): void {
+    if (this.#stopped) return;
+    const renewed = this.#sessionId !== '' && this.#sessionId !== opened.sessionId;
+    this.#sessionId = opened.sessionId;
+    this.#connected = true;
+    this.#saidUnreachable = false;
+    this.#backoff.reset();
+    this.#tick();
+    this.#options.logger.info({ server: opened.server, session: this.#sessionId, renewed }, 'zookeeper.connected');
+    this.#options.onConnected(renewed);
+  }
+
+  #onDisconnected(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.#forgetProbe();
+    this.#options.logger.warn({ server: this.#current?.server }, 'zookeeper.disconnected');
+  }
+
+  #onExpired(opened: MendedClient): void {
+    this.#connected = false;
+    this.#forgetProbe();
+    clearTimeout(this.#renewal);
+    if (this.#stopped) return;
+    this.#options.logger.warn({ session: this.#sessionId }, 'zookeeper.expired');
+    // Not in this turn: the library is in the midst of its own handling. The wait is for a server that expires all.
+    this.#renewal = setTimeout(() => {
+      opened.dispose();
+      if (!this.#stopped) this.#open();
+    }, this.#backoff.next());
+  }
+
+  /** Starts the probing anew, since the granted timeout may be another one. */
+  #tick(): void {
+    clearInterval(this.#ticker);
+    this.#forgetProbe();
+    this.#ticker = setInterval(() => this.#probe(), this.timeoutMs / PROBES_PER_TIMEOUT);
+  }
+
+  #probe(): void {
+    const current = this.#current;
+    if (current === undefined || this.#probeDeadline !== undefined) return;
+    const patienceMs = this.timeoutMs * PATIENCE;
+    if (!this.#connected) {
+      // Accepted by the kernel of a process that hangs.
+      if (current.connectingForMs > patienceMs) current.cut();
+      return;
+    }
+    const deadline = setTimeout(() => {
+      // If it was we who stood still, the answer is waiting to be read; give it this turn.
+      setImmediate(() => {
+        if (this.#probeDeadline !== deadline) return;
+        this.#options.logger.warn({ server: current.server, patienceMs }, 'zookeeper.hung');
+        this.#forgetProbe();
+        current.cut();
+      });
+    }, patienceMs);
+    this.#probeDeadline = deadline;
+    current.client.exists('/', () => {
+      if (this.#probeDeadline === deadline) this.#forgetProbe();
+    });
+  }
+
+  #forgetProbe(): void {
+    clearTimeout(this.#probeDeadline);
+    this.#probeDeadline = undefined;
+  }
+
+  #ask<T>(run: (client: Client, done: Callback<T>) => void): Promise<Outcome<T>> {
+    const current = this.#current;
+    // Without a connection the library would queue it, and do it at a time when it may not be wanted any more.
+    if (current === undefined || !this.#connected) return Promise.resolve(LOST);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(LOST), this.timeoutMs * PATIENCE);
+      const done: Callback<T> = (error, value) => {
+        clearTimeout(timer);
+        resolve(error === null || error === undefined ? { kind: 'ok', value } : outcomeOf(error));
+      };
+      try {
+        run(current.client, done);
+      } catch (error) {
+        clearTimeout(timer);
+        resolve({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) });
+      }
+    });
+  }
+}
+
+/** The session that an ephemeral node belongs to, hexadecimal. */
+export const ownerOf = (stat: Stat): string => stat.ephemeralOwner.toString('hex');
+
+function outcomeOf(error: Error | Exception): Exclude<Outcome<never>, { kind: 'ok' }> {
+  if (!(error instanceof Exception)) return { kind: 'failed', reason: error.message };
+  switch (error.getCode()) {
+    case Exception.NO_NODE:
+      return { kind: 'no-node' };
+    case Exception.NODE_EXISTS:
+      return { kind: 'node-exists' };
+    case Exception.CONNECTION_LOSS:
+    case Exception.SESSION_EXPIRED:
+    case Exception.OPERATION_TIMEOUT:
+      return LOST;
+    default:
+      return { kind: 'failed', reason: error.toString() };
+  }
+}
