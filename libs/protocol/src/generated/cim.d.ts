@@ -1071,6 +1071,9 @@ export namespace cim {
         /** ResumedStream to. */
         to: number;
 
+        /** ResumedStream id. */
+        id: string;
+
         /**
          * Encodes the specified ResumedStream message. Does not implicitly {@link cim.ResumedStream.verify|verify} messages.
          * @param message ResumedStream message or plain object to encode
@@ -1106,6 +1109,9 @@ export namespace cim {
 
             /** ResumedStream to */
             to?: (number|null);
+
+            /** ResumedStream id */
+            id?: (string|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -1538,9 +1544,6 @@ export namespace cim {
         /** DeliverCall user. */
         user: number;
 
-        /** DeliverCall epoch. */
-        epoch: number;
-
         /** DeliverCall entry. */
         entry?: (cim.Entry.$Properties|null);
 
@@ -1570,9 +1573,6 @@ export namespace cim {
 
             /** DeliverCall user */
             user?: (number|null);
-
-            /** DeliverCall epoch */
-            epoch?: (number|null);
 
             /** DeliverCall entry */
             entry?: (cim.Entry.$Properties|null);

@@ -1600,6 +1600,7 @@ export const cim = $root.cim = (() => {
         ResumedStream.prototype.answer = 0;
         ResumedStream.prototype.from = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         ResumedStream.prototype.to = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        ResumedStream.prototype.id = "";
 
         ResumedStream.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1616,6 +1617,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(24).int64(message.from);
             if (message.to != null && $Object.hasOwnProperty.call(message, "to") && (typeof message.to === "object" ? message.to.low || message.to.high : message.to !== 0))
                 writer.uint32(32).int64(message.to);
+            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                writer.uint32(42).string(message.id);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -1683,6 +1686,15 @@ export const cim = $root.cim = (() => {
                             message.to = value;
                         else
                             delete message.to;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.id = value;
+                        else
+                            delete message.id;
                         continue;
                     }
                 }
@@ -2292,7 +2304,6 @@ export const cim = $root.cim = (() => {
         };
 
         DeliverCall.prototype.user = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        DeliverCall.prototype.epoch = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         DeliverCall.prototype.entry = null;
 
         DeliverCall.encode = function (message, writer, _depth) {
@@ -2304,10 +2315,8 @@ export const cim = $root.cim = (() => {
                 throw $Error("max depth exceeded");
             if (message.user != null && $Object.hasOwnProperty.call(message, "user") && (typeof message.user === "object" ? message.user.low || message.user.high : message.user !== 0))
                 writer.uint32(8).int64(message.user);
-            if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && (typeof message.epoch === "object" ? message.epoch.low || message.epoch.high : message.epoch !== 0))
-                writer.uint32(16).int64(message.epoch);
             if (message.entry != null && $Object.hasOwnProperty.call(message, "entry"))
-                $root.cim.Entry.encode(message.entry, writer.uint32(26).fork(), _depth + 1).ldelim();
+                $root.cim.Entry.encode(message.entry, writer.uint32(18).fork(), _depth + 1).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -2351,15 +2360,6 @@ export const cim = $root.cim = (() => {
                         continue;
                     }
                 case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.epoch = value;
-                        else
-                            delete message.epoch;
-                        continue;
-                    }
-                case 3: {
                         if (wireType !== 2)
                             break;
                         message.entry = $root.cim.Entry.decode(reader, reader.size(), $undefined, _depth + 1, message.entry);

@@ -1,0 +1,19 @@
+import type { CloseReason, Epoch, GroupId, InstanceId, UserId } from '@cim/protocol';
+import type { Entry } from '@cim/store';
+
+/**
+ * What a dispatcher can ask of an im-server: in the same process directly, elsewhere by RPC.
+ * Every call is a hint: what is lost here costs time, never a message.
+ */
+export interface Doorbell {
+  /** This process's life as an im-server, as it stands now. */
+  readonly instance: InstanceId;
+  /** `entry` absent: look into the log. `gone`: no session of that user is here. */
+  deliver(user: UserId, entry: Entry | undefined): 'taken' | 'gone';
+  /** To every session here. `entry` absent: look into the log. */
+  broadcast(group: GroupId, entry: Entry | undefined): void;
+  /** Closes the user's session unless its epoch is above `upTo`. */
+  kick(user: UserId, upTo: Epoch, reason: CloseReason): void;
+  /** A CIM client asks for what was stored before its login. */
+  fetchOffline(user: UserId): void;
+}

@@ -1,0 +1,5 @@
+/** From a send to the recipient's im-server: append, locate, push. */
+export * from './dispatcher.ts';
+export * from './doorbell.ts';
+export { doorbellHandlers } from './doorbell-rpc.ts';
+export { entryFromWire, entryId, entryToWire } from './entry-codec.ts';
