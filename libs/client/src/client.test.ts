@@ -1,0 +1,512 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
+import { ScriptedServer, until } from '../test/scripted-server.ts';
+import { CimClient, type CimClientOptions } from './client.ts';
+import type { ClientEvents, Message } from './events.ts';
+import { memoryState } from './state.ts';
+
+let server: ScriptedServer;
+let clients: CimClient[] = [];
+
+beforeEach(async () => {
+  server = await ScriptedServer.start();
+});
+
+afterEach(async () => {
+  await Promise.all(clients.map((client) => client.close()));
+  clients = [];
+  await server.stop();
+});
+
+function makeClient(options: Partial<CimClientOptions> = {}): CimClient {
+  const client = new CimClient({ routeUrl: server.url, userName: 'alice', random: () => 0.01, ...options });
+  clients.push(client);
+  return client;
+}
+
+function collect<K extends keyof ClientEvents>(client: CimClient, event: K): ClientEvents[K][] {
+  const seen: ClientEvents[K][] = [];
+  client.on(event, (value) => seen.push(value));
+  return seen;
+}
+
+const textsOf = (messages: readonly Message[]): string[] => messages.flatMap((m) => [...m.texts]);
+
+describe('connecting', () => {
+  it('registers, logs in over HTTP and TCP, resumes both streams, and says so', async () => {
+    const client = makeClient({ password: 'secret', agent: 'test/1' });
+    const connected = collect(client, 'connected');
+    await client.connect();
+    assert.deepEqual(client.user, { userId: 1000, userName: 'alice' });
+    assert.equal(connected.length, 1);
+    assert.equal(connected[0]?.again, false);
+    const [register, login] = server.requests;
+    assert.deepEqual(register?.body, { userName: 'alice', password: 'secret' });
+    assert.deepEqual(login?.body, { userId: 1000, userName: 'alice', password: 'secret', wire: 2 });
+    const [first, second] = server.peer.received;
+    assert.equal(first?.login?.ticket, 'ticket-1');
+    assert.equal(first?.login?.agent, 'test/1');
+    assert.deepEqual(
+      second?.resume?.cursors?.map((c) => [c.group, c.seq]),
+      [
+        ['', 0],
+        ['lobby', 0],
+      ],
+    );
+  });
+
+  it('names the route that cannot be reached, in one line', async () => {
+    const free = createServer();
+    await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
+    const { port } = free.address() as { port: number };
+    await new Promise((resolve) => free.close(resolve));
+    await assert.rejects(makeClient({ routeUrl: `http://127.0.0.1:${port}` }).connect(), (error: CimError) => {
+      assert.equal(
+        error.message,
+        `cannot reach the route at http://127.0.0.1:${port}: connection refused; is the server running? (npm start)`,
+      );
+      assert.equal(error.retryable, true);
+      return true;
+    });
+  });
+
+  it('says when the name is logged in already, and can be tried again', async () => {
+    server.http = (path) => (path === '/login' ? { code: '5000', message: 'Repeat login' } : undefined);
+    const client = makeClient();
+    await assert.rejects(client.connect(), { code: '5000', message: /"alice" is logged in already/ });
+    server.http = () => undefined;
+    await client.connect();
+    assert.equal(client.online, true);
+  });
+
+  it('says when another password is needed', async () => {
+    server.http = (path) => (path === '/registerAccount' ? { code: '9100', message: 'x' } : undefined);
+    await assert.rejects(makeClient().connect(), { code: '9100', message: /another password/ });
+  });
+
+  it('says when what answers is not a route', async () => {
+    const strange = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end('hello\r\n');
+    });
+    await new Promise<void>((resolve) => strange.listen(0, '127.0.0.1', resolve));
+    const { port } = strange.address() as { port: number };
+    await assert.rejects(makeClient({ routeUrl: `http://127.0.0.1:${port}` }).connect(), {
+      message: /does not speak HTTP|is not a CIM route|the connection was cut/,
+    });
+    await new Promise((resolve) => strange.close(resolve));
+  });
+
+  it('refuses an address that is none', () => {
+    assert.throws(() => makeClient({ routeUrl: 'localhost:8083' }), /not an http URL/);
+    assert.throws(() => makeClient({ routeUrl: 'nothing' }), /not a URL/);
+  });
+
+  it('logs in again when the TCP login was too late for its ticket', async () => {
+    let refusals = 0;
+    server.onLogin = (peer) => {
+      if (refusals++ > 0) return false;
+      peer.send({ goaway: { reason: CLOSE_REASONS.unauthorized.number, text: 'no', reconnect: false } });
+      return true;
+    };
+    await makeClient().connect();
+    assert.equal(server.epoch, 2);
+  });
+});
+
+describe('receiving', () => {
+  it('shows private and group messages with their sender, in order', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    server.say('inbox:1000', 'one');
+    server.say('group:lobby', 'two');
+    server.say('inbox:1000', 'three');
+    await until(() => messages.length === 3, 'three messages');
+    assert.deepEqual(textsOf(messages), ['one', 'two', 'three']);
+    assert.deepEqual(messages[0]?.from, { userId: 7, userName: 'bob' });
+    assert.equal(messages[0]?.group, undefined);
+    assert.equal(messages[1]?.group, 'lobby');
+  });
+
+  it('shows an entry once, however often it is delivered', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    const entry = server.say('inbox:1000', 'one');
+    server.deliver('inbox:1000', [entry]);
+    server.say('inbox:1000', 'two');
+    await until(() => messages.length === 2, 'two messages');
+    assert.deepEqual(textsOf(messages), ['one', 'two']);
+  });
+
+  it('does not show what it said to the group itself', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    await client.send({ group: 'lobby' }, ['mine']);
+    server.say('group:lobby', 'theirs');
+    await until(() => messages.length === 1, 'one message');
+    assert.deepEqual(textsOf(messages), ['theirs']);
+  });
+
+  it('acks after 64 entries at once, and the rest a moment later', async () => {
+    await makeClient().connect();
+    for (let i = 0; i < 70; i++) server.say('inbox:1000', `m${i}`);
+    await until(() => server.acks.some((a) => a.group === '' && a.seq === 64), 'the ack of 64');
+    await until(() => server.acks.some((a) => a.group === '' && a.seq === 70), 'the ack of 70');
+  });
+
+  it('goes on where it was after the connection broke, and misses nothing', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    const away = collect(client, 'disconnected');
+    await client.connect();
+    server.say('group:lobby', 'one');
+    await until(() => messages.length === 1, 'the first');
+    server.peer.cut();
+    server.say('group:lobby', 'two', false);
+    server.say('inbox:1000', 'three', false);
+    await until(() => messages.length === 3, 'all three');
+    assert.deepEqual(textsOf(messages).sort(), ['one', 'three', 'two']);
+    assert.equal(away.length, 1);
+    assert.equal(server.requests.at(-1)?.body['session'], 'secret-1');
+  });
+
+  it('misses no group message of a time away, though it had seen none before', async () => {
+    server.say('group:lobby', 'before', false);
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    server.peer.cut();
+    server.say('group:lobby', 'meanwhile', false);
+    await until(() => messages.length === 1, 'the message of the time away');
+    assert.deepEqual(textsOf(messages), ['meanwhile']);
+  });
+
+  it('resumes when entries are missing, and reports them when they stay away', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    const skipped = collect(client, 'skipped');
+    await client.connect();
+    server.say('inbox:1000', 'one', false);
+    const second = server.say('inbox:1000', 'two', false);
+    server.resumed = () => [{ group: '', answer: cim.ResumeAnswer.CONTINUE, from: 2, to: 0, id: '' }];
+    server.deliver('inbox:1000', [second]);
+    await until(() => messages.length === 1, 'the one that is there');
+    assert.equal(server.peers.length, 2);
+    assert.deepEqual(skipped, [{ stream: 'inbox:1000', kind: 'expired', from: 1, to: 1 }]);
+  });
+
+  it('tells what was trimmed or lost', async () => {
+    server.resumed = () => [
+      { group: '', answer: cim.ResumeAnswer.EXPIRED, from: 3, to: 9, id: 'x' },
+      { group: 'lobby', answer: cim.ResumeAnswer.RESET, from: 5, to: 0, id: '' },
+    ];
+    const client = makeClient();
+    const skipped = collect(client, 'skipped');
+    await client.connect();
+    assert.deepEqual(skipped, [
+      { stream: 'inbox:1000', kind: 'expired', from: 3, to: 9 },
+      { stream: 'group:lobby', kind: 'reset', from: 5, to: 0 },
+    ]);
+  });
+
+  it('survives listeners that throw or reject, and reports them', async () => {
+    const client = makeClient();
+    const errors = collect(client, 'error');
+    client.on('message', () => {
+      throw new Error('sync');
+    });
+    client.on('message', () => Promise.reject(new Error('async')));
+    const messages = collect(client, 'message');
+    await client.connect();
+    server.say('inbox:1000', 'one');
+    await until(() => errors.length === 2 && messages.length === 1, 'both errors and the message');
+    assert.deepEqual(errors.map((e) => (e.error as Error).message).sort(), ['async', 'sync']);
+    assert.equal(client.online, true);
+  });
+
+  it('drops content that is none, and takes the next', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    const bad = server.append('inbox:1000', { id: 7, name: 'bob' }, 'bobsProducerId01', 1, Uint8Array.of(10, 99));
+    server.deliver('inbox:1000', [bad]);
+    server.say('inbox:1000', 'good');
+    await until(() => messages.length === 1, 'the good one');
+    assert.deepEqual(textsOf(messages), ['good']);
+  });
+
+  it('goes on from saved cursors in the next process, and does not show its old words to itself', async () => {
+    const state = memoryState();
+    const first = makeClient({ state });
+    await first.connect();
+    await first.send({ group: 'lobby' }, ['mine']);
+    server.say('inbox:1000', 'one');
+    await until(() => server.acks.length > 0, 'an ack');
+    await first.close();
+    server.say('inbox:1000', 'two', false);
+    const second = makeClient({ state });
+    const messages = collect(second, 'message');
+    await second.connect();
+    await until(() => messages.length === 1, 'the new one');
+    assert.deepEqual(textsOf(messages), ['two']);
+    assert.equal(server.requests.filter((r) => r.path === '/login').at(-1)?.body['session'], 'secret-1');
+  });
+});
+
+describe('sending', () => {
+  it('answers stored with id and seq, counting from 1', async () => {
+    const client = makeClient();
+    const queued = collect(client, 'queued');
+    const stored = collect(client, 'stored');
+    await client.connect();
+    const answers = await Promise.all(['a', 'b', 'c'].map((text) => client.send({ user: 7 }, [text])));
+    assert.deepEqual(
+      answers.map((a) => [a.outcome, a.ref, a.outcome === 'stored' && a.seq]),
+      [
+        ['stored', 1, 1],
+        ['stored', 2, 2],
+        ['stored', 3, 3],
+      ],
+    );
+    assert.match(answers[2]?.outcome === 'stored' ? answers[2].id : '', /^1000:[A-Za-z0-9_-]{16}:3$/);
+    assert.deepEqual([queued.length, stored.length, client.unanswered], [3, 3, 0]);
+  });
+
+  it('refuses what cannot be sent without asking the server', async () => {
+    const client = makeClient();
+    assert.equal((await client.send({ user: 7 }, ['early'])).outcome, 'refused');
+    await client.connect();
+    for (const [to, texts] of [
+      [{ user: 7 }, []],
+      [{ user: 7 }, ['']],
+      [{ user: 7 }, ['x'.repeat(9_000)]],
+      [{ user: 0 }, ['x']],
+      [{ user: 1.5 }, ['x']],
+    ] as const) {
+      const answer = await client.send(to, texts);
+      assert.equal(answer.outcome === 'refused' && answer.code, CODES.invalid.code);
+    }
+  });
+
+  it('repeats what was not answered after a reconnect, and it is stored once', async () => {
+    const client = makeClient();
+    await client.connect();
+    server.onSend = (peer, _send, taken) => {
+      taken(); // stored, but the receipt is lost
+      peer.cut();
+      server.onSend = (_peer, _next, ok) => ok();
+    };
+    const answer = await client.send({ user: 7 }, ['once']);
+    assert.equal(answer.outcome, 'stored');
+    assert.deepEqual(server.texts('inbox:7'), ['once']);
+  });
+
+  it('keeps order and stores each once through retries and gaps', async () => {
+    const client = makeClient();
+    await client.connect();
+    let turn = 0;
+    server.onSend = (peer, send, taken) => {
+      const { to, group, producer, counter } = send;
+      if (turn++ % 7 === 3) peer.send({ receipt: { to, group, producer, counter, outcome: cim.Outcome.RETRY, code: '4000' } });
+      else taken();
+    };
+    const texts = Array.from({ length: 40 }, (_, i) => `t${i}`);
+    const answers = await Promise.all(texts.map((text) => client.send({ user: 7 }, [text])));
+    assert.ok(answers.every((a) => a.outcome === 'stored'));
+    assert.deepEqual(server.texts('inbox:7'), texts);
+  });
+
+  it('tells why one was refused, and sends those after it under a new producer id', async () => {
+    const client = makeClient();
+    await client.connect();
+    server.onSend = (peer, send, taken) => {
+      const { to, group, producer, counter } = send;
+      const refused = { to, group, producer, counter, outcome: cim.Outcome.REFUSED, code: '6000', text: 'full' };
+      if (cim.Content.decode(send.content).texts[0] === 'no') peer.send({ receipt: refused });
+      else taken();
+    };
+    const answers = await Promise.all(['a', 'no', 'b', 'c'].map((text) => client.send({ user: 7 }, [text])));
+    assert.deepEqual(
+      answers.map((a) => a.outcome),
+      ['stored', 'refused', 'stored', 'stored'],
+    );
+    assert.equal(answers[1]?.outcome === 'refused' && answers[1].text, 'full');
+    assert.deepEqual(server.texts('inbox:7'), ['a', 'b', 'c']);
+    assert.equal(new Set(server.log('inbox:7').map((e) => e.producer)).size, 2);
+  });
+
+  it('reports sends that the store has lost, and goes on under a new producer id', async () => {
+    const client = makeClient();
+    const lost = collect(client, 'lost');
+    await client.connect();
+    await client.send({ user: 7 }, ['a']);
+    await client.send({ user: 7 }, ['b']);
+    let once = true;
+    server.onSend = (peer, send, taken) => {
+      const { to, group, producer, counter } = send;
+      if (once) peer.send({ receipt: { to, group, producer, counter, outcome: cim.Outcome.GAP, last: 0 } });
+      else taken();
+      once = false;
+    };
+    assert.equal((await client.send({ user: 7 }, ['c'])).outcome, 'stored');
+    assert.deepEqual(lost, [{ to: { user: 7 }, from: 1, upTo: 2 }]);
+    assert.equal(server.log('inbox:7').at(-1)?.counter, 1);
+  });
+
+  it('refuses more than the outbox holds, and holds it while away', async () => {
+    const client = makeClient({ outboxCapacity: 3 });
+    await client.connect();
+    server.onSend = () => undefined;
+    const waiting = [1, 2, 3].map((i) => client.send({ user: 7 }, [`m${i}`]));
+    const over = await client.send({ user: 7 }, ['over']);
+    assert.equal(over.outcome === 'refused' && over.code, CODES.limited.code);
+    server.onSend = (_peer, _send, taken) => taken();
+    server.peer.cut();
+    assert.ok((await Promise.all(waiting)).every((a) => a.outcome === 'stored'));
+    assert.deepEqual(server.texts('inbox:7'), ['m1', 'm2', 'm3']);
+  });
+
+  it('gives unanswered sends back as unknown when it is closed', async () => {
+    const client = makeClient();
+    await client.connect();
+    server.onSend = () => undefined;
+    const answer = client.send({ user: 7 }, ['x']);
+    await client.close();
+    assert.equal((await answer).outcome, 'unknown');
+    assert.equal((await client.send({ user: 7 }, ['y'])).outcome, 'refused');
+  });
+
+  it('counts on in the next process after a clean close', async () => {
+    const state = memoryState();
+    const first = makeClient({ state });
+    await first.connect();
+    await first.send({ user: 7 }, ['a']);
+    await first.close();
+    const second = makeClient({ state });
+    await second.connect();
+    await second.send({ user: 7 }, ['b']);
+    const [a, b] = server.log('inbox:7');
+    assert.deepEqual([a?.counter, b?.counter, a?.producer === b?.producer], [1, 2, true]);
+  });
+});
+
+describe('staying connected', () => {
+  it('ends, without coming back, when a later login replaced the session', async () => {
+    const client = makeClient();
+    const closed = collect(client, 'closed');
+    await client.connect();
+    const { number, text } = CLOSE_REASONS.superseded;
+    server.peer.send({ goaway: { reason: number, text, reconnect: false } });
+    await until(() => closed.length === 1, 'the end');
+    assert.equal(closed[0]?.reason, 'superseded');
+    assert.equal(server.peers.length, 1);
+  });
+
+  it('comes back after the time a draining server asks for', async () => {
+    const client = makeClient();
+    const away = collect(client, 'disconnected');
+    await client.connect();
+    server.peer.send({ goaway: { reason: CLOSE_REASONS.draining.number, text: 'bye', reconnect: true, afterMs: 50 } });
+    await until(() => server.peers.length === 2 && client.online, 'the second connection');
+    assert.equal(away[0]?.reason, 'draining');
+    assert.ok((away[0]?.retryInMs ?? 0) >= 50);
+  });
+
+  it('tries until the route is there again', async () => {
+    const client = makeClient();
+    const away = collect(client, 'disconnected');
+    await client.connect();
+    server.http = () => ({ code: '7100', message: 'none' });
+    server.peer.cut();
+    await until(() => away.length >= 3, 'three attempts');
+    server.http = () => undefined;
+    await until(() => client.online, 'the return');
+  });
+
+  it('falls back to a fresh login when the session secret is refused', async () => {
+    const client = makeClient();
+    await client.connect();
+    server.http = (path, body) => (path === '/login' && 'session' in body ? { code: '9100' } : undefined);
+    server.peer.cut();
+    await until(() => server.peers.length === 2 && client.online, 'the return');
+  });
+
+  it('ends when the account no longer lets it in', async () => {
+    const client = makeClient();
+    const closed = collect(client, 'closed');
+    await client.connect();
+    server.http = (path) => (path === '/login' ? { code: '9100' } : undefined);
+    server.peer.cut();
+    await until(() => closed.length === 1, 'the end');
+    assert.equal(closed[0]?.reason, 'unauthorized');
+  });
+
+  it('pings when it has not written, with the acks of the group', async () => {
+    const client = makeClient({ times: { pingAfterMs: 100 } });
+    await client.connect();
+    server.say('group:lobby', 'one');
+    await until(() => server.acks.some((a) => a.group === 'lobby' && a.seq === 1), 'a ping with the ack');
+    assert.equal(client.online, true);
+  });
+
+  it('starts again when the server has fallen silent', async () => {
+    const client = makeClient({ times: { pingAfterMs: 10_000, idleMs: 300 } });
+    const away = collect(client, 'disconnected');
+    await client.connect();
+    await until(() => away.length > 0, 'the disconnect');
+    assert.equal(away[0]?.reason, 'idle');
+  });
+
+  it('starts again when a send stays unanswered on a live connection', async () => {
+    const client = makeClient({ times: { pingAfterMs: 100, answerMs: 300 } });
+    await client.connect();
+    server.onSend = () => {
+      server.onSend = (_peer, _send, taken) => taken();
+    };
+    assert.equal((await client.send({ user: 7 }, ['x'])).outcome, 'stored');
+    assert.equal(server.peers.length, 2);
+  });
+
+  it('ends on bytes that are no frame', async () => {
+    const client = makeClient();
+    const closed = collect(client, 'closed');
+    await client.connect();
+    server.peer.send({ deliver: { group: 'lobby' } });
+    server.peer.raw(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff));
+    await until(() => closed.length === 1, 'the end');
+    assert.equal(closed[0]?.reason, 'bad-frame');
+  });
+
+  it('logs out at the route with its session, then ends', async () => {
+    const client = makeClient();
+    const closed = collect(client, 'closed');
+    await client.connect();
+    await client.logout();
+    const request = server.requests.at(-1);
+    assert.deepEqual(
+      [request?.path, request?.body['userId'], request?.authorization],
+      ['/offLine', 1000, 'Bearer secret-1'],
+    );
+    assert.deepEqual(closed.map((c) => c.reason), ['logged-out']);
+  });
+
+  it('can be closed in the middle of connecting', async () => {
+    server.onLogin = () => true; // never answered
+    const client = makeClient();
+    const connecting = client.connect();
+    await until(() => server.peers.length === 1, 'the TCP connection');
+    await client.close();
+    await assert.rejects(connecting, CimError);
+  });
+
+  it('lists who is online', async () => {
+    const client = makeClient();
+    await client.connect();
+    assert.deepEqual(await client.onlineUsers(), [{ userId: 1000, userName: 'alice' }]);
+  });
+});

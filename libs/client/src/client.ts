@@ -1,0 +1,474 @@
+import { randomBytes } from 'node:crypto';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { CimError, CLOSE_REASONS, CODES, cim, groupStream, inboxOf, isUserId, LOBBY } from '@cim/protocol';
+import { streamName, textsProblem } from '@cim/protocol';
+import type { CloseReason, NamedUser, ProducerId, UserId } from '@cim/protocol';
+import { Backoff, type Logger, silentLogger } from '@cim/runtime';
+import { Emitter } from './emitter.ts';
+import type { ClientEvents, Recipient, SendOutcome } from './events.ts';
+import { Inbound } from './inbound.ts';
+import { Link, LINK_TIMES, type LinkEnd, type LinkTimes } from './link.ts';
+import { Outbox, type Settled, type WireRecipient } from './outbox.ts';
+import { type Place, RouteApi } from './route-api.ts';
+import { type ClientState, memoryState, type SavedState } from './state.ts';
+
+export interface CimClientOptions {
+  /** Such as `http://127.0.0.1:8083`. */
+  readonly routeUrl: string;
+  /** Registered at the first connect when it is new. */
+  readonly userName: string;
+  /** Needed when the account has one; sets it when the account is new. */
+  readonly password?: string;
+  /** What outlives the process; default: nothing does. */
+  readonly state?: ClientState;
+  /** Name and version of the program, for the server's people. */
+  readonly agent?: string;
+  /** Sends that may be unanswered at a time; default 10,000. */
+  readonly outboxCapacity?: number;
+  readonly logger?: Logger;
+  /** For programs with many clients: one wheel, started by the program, and one flusher for all. */
+  readonly shared?: { readonly wheel: TimingWheel; readonly flusher: TurnFlusher };
+  /** 0 to 1; for jitter. */
+  readonly random?: () => number;
+  /** ms, monotonic. */
+  readonly now?: () => number;
+  readonly times?: Partial<LinkTimes>;
+}
+
+type Attempt = { readonly ok: true } | { readonly ok: false; readonly error: CimError; readonly end?: LinkEnd };
+
+const OUTBOX_CAPACITY = 10_000;
+/** After this an unanswered send goes back to the application. */
+const UNANSWERED_MS = 7 * 24 * 3_600_000;
+/** How long a reconnect is refused as a second login before we believe it: a lost answer makes one for 20 s. */
+const REPEAT_MS = 35_000;
+const FIRST_ATTEMPTS = 3;
+const OWN_PRODUCERS = 64;
+
+/**
+ * A user of a CIM cluster. After `connect` it stays connected until `close`, `logout` or the `closed` event: it
+ * comes back by itself, shows each message once and in order, and repeats what was not answered.
+ *
+ * ```ts
+ * const client = new CimClient({ routeUrl: 'http://127.0.0.1:8083', userName: 'alice' });
+ * client.on('message', ({ from, texts }) => console.log(from.userName, texts));
+ * await client.connect();
+ * const answer = await client.send({ group: 'lobby' }, ['hello']);
+ * ```
+ */
+export class CimClient {
+  readonly #options: CimClientOptions;
+  readonly #route: RouteApi;
+  readonly #state: ClientState;
+  readonly #logger: Logger;
+  readonly #random: () => number;
+  readonly #now: () => number;
+  readonly #wheel: TimingWheel;
+  readonly #flusher: TurnFlusher;
+  readonly #backoff: Backoff;
+  readonly #events: Emitter<ClientEvents>;
+  /** Producer ids of this installation, oldest first, at most 64 and those of this process. */
+  readonly #producers = new Set<ProducerId>();
+  #phase: 'new' | 'connecting' | 'online' | 'away' | 'closed' = 'new';
+  #me: NamedUser | undefined;
+  #inbound: Inbound | undefined;
+  #outbox: Outbox | undefined;
+  /** The one that is ready, and the one that is under way. */
+  #link: Link | undefined;
+  #opening: Link | undefined;
+  #server = '';
+  /** Session secrets, newest first: the one before counts until the newer is claimed. */
+  #secrets: string[] = [];
+  #retry: NodeJS.Timeout | undefined;
+  #repeatSince: number | undefined;
+  #unauthorized = 0;
+  #wasOnline = false;
+  #saveFailed = false;
+  #refs = 0;
+
+  /** @throws {CimError} when `routeUrl` is none */
+  constructor(options: CimClientOptions) {
+    this.#options = options;
+    this.#route = new RouteApi(options.routeUrl);
+    this.#state = options.state ?? memoryState();
+    this.#logger = options.logger ?? silentLogger();
+    this.#random = options.random ?? Math.random;
+    this.#now = options.now ?? (() => performance.now());
+    this.#wheel = options.shared?.wheel ?? new TimingWheel();
+    this.#flusher = options.shared?.flusher ?? new TurnFlusher();
+    this.#backoff = new Backoff(200, 10_000, this.#random);
+    this.#events = new Emitter<ClientEvents>((error, event) => this.#onThrow(error, event));
+  }
+
+  /** Calls `listener` at each such event from now on. Answers how to stop. */
+  on<K extends keyof ClientEvents>(event: K, listener: (value: ClientEvents[K]) => unknown): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /** Who we are, once connected. */
+  get user(): NamedUser | undefined {
+    return this.#me;
+  }
+
+  /** `host:port` of the im-server, '' before the first. */
+  get server(): string {
+    return this.#server;
+  }
+
+  get online(): boolean {
+    return this.#phase === 'online';
+  }
+
+  /** Sends that are not answered. */
+  get unanswered(): number {
+    return this.#outbox?.size ?? 0;
+  }
+
+  /**
+   * Registers, logs in, connects; resolves when messages flow.
+   * @throws {CimError} one line that says why not: no route there, logged in already (5000), wrong name or password
+   *   (9100), no server (7100). It may be called again.
+   */
+  async connect(): Promise<void> {
+    if (this.#phase !== 'new') throw new CimError('invalid', `connect() was called before: the client is ${this.#phase}`);
+    this.#phase = 'connecting';
+    if (this.#options.shared === undefined) this.#wheel.start();
+    let answer = await this.#attempt();
+    for (let again = 1; again < FIRST_ATTEMPTS && !answer.ok && answer.end?.reconnect === true; again++)
+      answer = await this.#attempt();
+    if (answer.ok) return;
+    if (!this.#isClosed()) {
+      if (this.#options.shared === undefined) this.#wheel.stop();
+      this.#phase = 'new';
+    }
+    throw answer.error;
+  }
+
+  /**
+   * Sends texts to a user or to everybody. The send goes out in the order of calls and is repeated until the server
+   * has answered, over reconnects; the promise never rejects. While not connected sends wait.
+   */
+  send(to: Recipient, texts: readonly string[]): Promise<SendOutcome> {
+    const ref = ++this.#refs;
+    const refuse = (code: string, text: string): Promise<SendOutcome> =>
+      Promise.resolve({ outcome: 'refused', ref, code, text });
+    const outbox = this.#outbox;
+    if (outbox === undefined || this.#isClosed())
+      return refuse(CODES.failure.code, this.#isClosed() ? 'the client is closed' : 'connect() comes first');
+    const problem = textsProblem(texts);
+    if (problem !== undefined) return refuse(CODES.invalid.code, problem);
+    if ('user' in to && !isUserId(to.user)) return refuse(CODES.invalid.code, `${String(to.user)} is no user id`);
+    const content = cim.Content.encode({ texts: texts.map(wellFormed) }).finish();
+    return new Promise((resolve) => {
+      const settle = (settled: Settled): void => {
+        if (settled.outcome === 'stored') this.#events.emit('stored', { ref, id: settled.id, seq: settled.seq });
+        if (settled.outcome === 'refused')
+          this.#events.emit('refused', { ref, code: settled.code, text: settled.text });
+        resolve({ ref, ...settled });
+      };
+      if (outbox.offer(wireRecipient(to), content, settle)) this.#events.emit('queued', { ref, to, texts });
+      else {
+        const text = `${outbox.size} messages wait for an answer already; try again later`;
+        resolve({ outcome: 'refused', ref, code: CODES.limited.code, text });
+      }
+    });
+  }
+
+  /** Who is online now. @throws {CimError} */
+  onlineUsers(): Promise<NamedUser[]> {
+    return this.#route.online();
+  }
+
+  /** Ends the session, so that the name is free at once, and closes. Never rejects. */
+  async logout(): Promise<void> {
+    if (this.#isClosed()) return;
+    this.#inbound?.flush();
+    const me = this.#me;
+    const [session] = this.#secrets;
+    clearTimeout(this.#retry);
+    const link = this.#link;
+    this.#close('logged-out', CLOSE_REASONS['logged-out'].text);
+    // The flushed acks and the end of the channel are on their way; what ends the session for certain is this.
+    if (me !== undefined && session !== undefined)
+      await this.#route.offLine(me.userId, session).catch((error: unknown) => {
+        this.#logger.info({ err: error }, 'client.logout-failed');
+      });
+    await link?.whenClosed;
+  }
+
+  /** Ends the connection and the client. Unanswered sends end as `unknown`. Idempotent. */
+  async close(): Promise<void> {
+    this.#inbound?.flush();
+    const link = this.#link;
+    this.#close('closed', 'closed by this program');
+    await link?.whenClosed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #attempt(): Promise<Attempt> {
+    try {
+      const me = await this.#identify();
+      const place = await this.#logIn(me);
+      if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
+      return await this.#open(me, place);
+    } catch (error) {
+      if (error instanceof CimError) return { ok: false, error };
+      this.#logger.error({ err: error }, 'client.unexpected');
+      return { ok: false, error: new CimError('failure', String(error), { cause: error }) };
+    }
+  }
+
+  async #identify(): Promise<NamedUser> {
+    if (this.#me !== undefined) return this.#me;
+    const { userName, password } = this.#options;
+    const me = await this.#route.register(userName, password).catch((error: unknown) => {
+      throw this.#explain(error);
+    });
+    const saved = this.#load(me.userId);
+    for (const producer of saved?.producers ?? []) this.#producers.add(producer);
+    if (saved !== undefined && saved.session !== '') this.#secrets = [saved.session];
+    this.#me = me;
+    this.#inbound = this.#createInbound(me.userId, saved?.cursors ?? {});
+    this.#outbox = this.#createOutbox(me.userId, saved?.counters ?? {});
+    return me;
+  }
+
+  #load(userId: UserId): SavedState | undefined {
+    try {
+      const saved = this.#state.load();
+      return saved?.userId === userId ? saved : undefined;
+    } catch (error) {
+      this.#events.emit('error', { error, where: 'state' });
+      return undefined;
+    }
+  }
+
+  /** The session secret first: with it a login is never refused as a second one. */
+  async #logIn(me: NamedUser): Promise<Place> {
+    const { password } = this.#options;
+    const login = { ...me, ...(password !== undefined && { password }) };
+    for (const session of this.#secrets) {
+      try {
+        return this.#placed(await this.#route.login({ ...login, session }));
+      } catch (error) {
+        if (!(error instanceof CimError) || error.retryable) throw error;
+        this.#logger.debug({ code: error.code }, 'client.session-secret-refused');
+      }
+    }
+    try {
+      return this.#placed(await this.#route.login(login));
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  #placed(place: Place): Place {
+    this.#secrets = [place.session, ...this.#secrets.slice(0, 1)];
+    return place;
+  }
+
+  #explain(error: unknown): unknown {
+    if (!(error instanceof CimError)) return error;
+    const name = this.#options.userName;
+    if (error.code === CODES.repeatLogin.code)
+      return new CimError('repeatLogin', `"${name}" is logged in already; log out there first, or try again in 30 s`);
+    if (error.code === CODES.unknownAccount.code)
+      return new CimError('unknownAccount', `the name "${name}" is taken by an account with another password`);
+    return error;
+  }
+
+  #open(me: NamedUser, place: Place): Promise<Attempt> {
+    return new Promise((resolve) => {
+      const link: Link = new Link(
+        place,
+        { userId: me.userId, agent: this.#options.agent ?? 'cim-client' },
+        {
+          wheel: this.#wheel,
+          flusher: this.#flusher,
+          now: this.#now,
+          resume: () => this.#inbound?.resume() ?? {},
+          takeAcks: () => this.#inbound?.takeAcks() ?? [],
+          waitingSince: () => this.#outbox?.oldestWritten(),
+          onReady: (resumed) => {
+            this.#onReady(link, place, resumed);
+            resolve({ ok: true });
+          },
+          onDeliver: (deliver) => this.#inbound?.onDeliver(deliver) ?? true,
+          onReceipt: (receipt) => this.#outbox?.onReceipt(receipt),
+          onDelivered: ({ to, seq }) =>
+            this.#events.emit('delivered', { to: to as UserId, seq: seq as ClientEvents['delivered']['seq'] }),
+          onRefusal: ({ code, text }) => this.#logger.warn({ code, text }, 'client.frame-refused'),
+          onDrain: () => this.#outbox?.pump(),
+          onEnd: (end) => {
+            if (this.#link === link) this.#onLinkEnd(end);
+            else {
+              this.#opening = undefined;
+              resolve({ ok: false, error: new CimError('failure', end.text), end: this.#beforeReady(end) });
+            }
+          },
+        },
+        { ...LINK_TIMES, ...this.#options.times },
+      );
+      this.#opening = link;
+    });
+  }
+
+  /** A login that came too late for its ticket, or to a server that has just restarted, is worth another. */
+  #beforeReady(end: LinkEnd): LinkEnd {
+    if (end.reason !== 'unauthorized' && end.reason !== 'login-timeout') return end;
+    return { ...end, reconnect: ++this.#unauthorized < FIRST_ATTEMPTS };
+  }
+
+  #onReady(link: Link, place: Place, resumed: cim.Resumed): void {
+    if (this.#isClosed()) {
+      link.close('closed');
+      return;
+    }
+    const again = this.#wasOnline;
+    this.#link = link;
+    this.#opening = undefined;
+    this.#phase = 'online';
+    this.#wasOnline = true;
+    this.#server = link.server;
+    this.#secrets = [place.session];
+    this.#unauthorized = 0;
+    this.#repeatSince = undefined;
+    this.#backoff.reset();
+    this.#logger.info({ server: link.server, epoch: place.epoch, again }, 'client.connected');
+    this.#inbound?.onResumed(resumed);
+    this.#outbox?.open((send) => link.send(send));
+    this.#events.emit('connected', { server: link.server, epoch: place.epoch, again });
+  }
+
+  #onLinkEnd(end: LinkEnd): void {
+    this.#link = undefined;
+    this.#inbound?.detach();
+    this.#outbox?.shut();
+    if (this.#isClosed()) return;
+    this.#logger.info({ reason: end.reason, detail: end.text, reconnect: end.reconnect }, 'client.disconnected');
+    if (end.reconnect) this.#comeBack(end);
+    else this.#close(end.reason, end.text);
+  }
+
+  #comeBack(end: Pick<LinkEnd, 'reason' | 'text' | 'afterMs'>): void {
+    this.#phase = 'away';
+    const retryInMs = Math.max(this.#backoff.next(), Math.min(end.afterMs, 60_000));
+    this.#retry = setTimeout(() => {
+      void this.#tryAgain();
+    }, retryInMs);
+    this.#events.emit('disconnected', { reason: end.reason, text: end.text, retryInMs });
+  }
+
+  async #tryAgain(): Promise<void> {
+    this.#outbox?.expire(this.#now() - UNANSWERED_MS, 'the server did not answer for 7 days');
+    const answer = await this.#attempt();
+    if (answer.ok || this.#isClosed()) return;
+    const { error, end } = answer;
+    if (end !== undefined) {
+      if (end.reconnect) this.#comeBack(end);
+      else this.#close(end.reason, end.text);
+      return;
+    }
+    if (error.code === CODES.repeatLogin.code) {
+      this.#repeatSince ??= this.#now();
+      if (this.#now() - this.#repeatSince > REPEAT_MS) {
+        this.#close('superseded', error.message);
+        return;
+      }
+    } else if (!error.retryable) {
+      this.#close('unauthorized', error.message);
+      return;
+    }
+    this.#comeBack({ reason: 'unavailable', text: error.message, afterMs: 0 });
+  }
+
+  #close(reason: CloseReason, text: string): void {
+    if (this.#isClosed()) return;
+    clearTimeout(this.#retry);
+    const counters = this.#outbox?.counters() ?? {};
+    this.#phase = 'closed';
+    this.#inbound?.detach();
+    this.#outbox?.abandon(`not answered: ${text}`);
+    this.#save(counters, reason === 'logged-out' ? '' : (this.#secrets[0] ?? ''));
+    const link = this.#link;
+    this.#link = undefined;
+    link?.close('closed');
+    this.#opening?.close('closed');
+    if (this.#options.shared === undefined) this.#wheel.stop();
+    this.#state.close();
+    this.#events.emit('closed', { reason, text });
+  }
+
+  /** A function, because the phase changes while other code awaits. */
+  #isClosed(): boolean {
+    return this.#phase === 'closed';
+  }
+
+  #createInbound(me: UserId, cursors: SavedState['cursors']): Inbound {
+    return new Inbound(me, cursors, {
+      show: (message) => this.#events.emit('message', message),
+      skipped: (event) => this.#events.emit('skipped', event),
+      isOwn: (producer) => this.#producers.has(producer),
+      moved: () => this.#save({}, this.#secrets[0] ?? ''),
+      ack: (ack) => this.#link?.ack(ack),
+      unreadable: (stream, seq) => this.#logger.warn({ stream, seq }, 'client.unreadable-entry'),
+    });
+  }
+
+  #createOutbox(me: UserId, counters: SavedState['counters']): Outbox {
+    const newProducer = (): ProducerId => {
+      const producer = randomBytes(12).toString('base64url') as ProducerId;
+      this.#producers.add(producer);
+      return producer;
+    };
+    return new Outbox(
+      {
+        me,
+        capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
+        newProducer,
+        random: this.#random,
+        now: this.#now,
+        lost: ({ to, group }, from, upTo) => {
+          this.#logger.warn({ to, group, from, upTo }, 'client.sends-lost');
+          this.#events.emit('lost', { to: group === '' ? { user: to } : { group: 'lobby' }, from, upTo });
+        },
+      },
+      counters,
+    );
+  }
+
+  #save(counters: SavedState['counters'], session: string): void {
+    if (this.#me === undefined) return;
+    try {
+      this.#state.save({
+        userId: this.#me.userId,
+        session,
+        producers: [...this.#producers].slice(-OWN_PRODUCERS),
+        counters,
+        cursors: this.#inbound?.cursors() ?? {},
+      });
+      this.#saveFailed = false;
+    } catch (error) {
+      // Once until it works again: it is tried several times a second.
+      if (!this.#saveFailed) this.#events.emit('error', { error, where: 'state' });
+      this.#saveFailed = true;
+    }
+  }
+
+  #onThrow(error: unknown, event: keyof ClientEvents): void {
+    this.#logger.warn({ err: error, event }, 'client.listener-threw');
+    if (event !== 'error') this.#events.emit('error', { error, where: `listener of ${event}` });
+  }
+}
+
+function wireRecipient(to: Recipient): WireRecipient {
+  if ('user' in to) return { to: to.user, group: '', stream: streamName(inboxOf(to.user as UserId)) };
+  return { to: 0, group: LOBBY, stream: streamName(groupStream(LOBBY)) };
+}
+
+/** Half a surrogate pair is no character and has no UTF-8. */
+const wellFormed = (text: string): string =>
+  /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\u{fffd}') : text;

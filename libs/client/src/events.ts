@@ -1,0 +1,64 @@
+import type { CimError, CloseReason, Epoch, MessageId, NamedUser, Seq, UserId } from '@cim/protocol';
+
+/** Whom a message is for: a user, or everybody. */
+export type Recipient = { readonly user: number } | { readonly group: 'lobby' };
+
+/** A message of somebody else, or of another installation of this user. Shown once, in the order it was stored. */
+export interface Message {
+  /** `inbox:<userId>` or `group:<groupId>` */
+  readonly stream: string;
+  readonly seq: Seq;
+  readonly id: MessageId;
+  /** The name is what the server knows; it may hold any letters, the texts anything at all. */
+  readonly from: NamedUser;
+  /** One or more. */
+  readonly texts: readonly string[];
+  /** ms since 1970, the store's clock; for display only. */
+  readonly storedAt: number;
+  /** Absent for a private message. */
+  readonly group?: string;
+}
+
+/** How a send ended. */
+export type SendOutcome =
+  /** On disk in the store; every recipient will get it. */
+  | { readonly outcome: 'stored'; readonly ref: number; readonly id: MessageId; readonly seq: Seq }
+  /** Will never be stored: an error code, and why in words. */
+  | { readonly outcome: 'refused'; readonly ref: number; readonly code: string; readonly text: string }
+  /** The client ended, or too much time went by, before the server answered; it may or may not be stored. */
+  | { readonly outcome: 'unknown'; readonly ref: number; readonly text: string };
+
+/** Events of a `CimClient`. `ref` numbers the sends of one client from 1. */
+export interface ClientEvents {
+  /** Logged in and receiving; after the first time and after each reconnect. */
+  connected: { readonly server: string; readonly epoch: Epoch; readonly again: boolean };
+  /** The connection ended, or an attempt to come back failed; the next attempt is in `retryInMs`. */
+  disconnected: { readonly reason: CloseReason; readonly text: string; readonly retryInMs: number };
+  /** The end: the client does not come back. Emitted once. */
+  closed: { readonly reason: CloseReason; readonly text: string };
+  message: Message;
+  /** Accepted by `send`, not yet answered. */
+  queued: { readonly ref: number; readonly to: Recipient; readonly texts: readonly string[] };
+  /** The server's answer to a send. */
+  stored: { readonly ref: number; readonly id: MessageId; readonly seq: Seq };
+  refused: { readonly ref: number; readonly code: string; readonly text: string };
+  /** A recipient has everything of theirs up to `seq`. */
+  delivered: { readonly to: UserId; readonly seq: Seq };
+  /**
+   * Entries `from` to `to` of a stream will not come by themselves: trimmed (`expired`), too old to be sent unasked
+   * (`skipped`), or lost by the store (`reset`; `to` is 0 when it cannot tell).
+   */
+  skipped: {
+    readonly stream: string;
+    readonly kind: 'expired' | 'skipped' | 'reset';
+    readonly from: number;
+    readonly to: number;
+  };
+  /** The store no longer has sends of ours that were answered `stored`: counters `from` to `to`. */
+  lost: { readonly to: Recipient; readonly from: number; readonly upTo: number };
+  /** A listener threw, or the state could not be saved. Nothing stops because of it. */
+  error: { readonly error: unknown; readonly where: string };
+}
+
+/** What `connect` and the other calls reject with. */
+export type { CimError };

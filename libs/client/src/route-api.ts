@@ -1,0 +1,142 @@
+import { CimError, CODES, type CodeName, type Epoch, isUserId, type NamedUser, type UserId } from '@cim/protocol';
+
+/** What a login answers: which im-server to go to, and what opens it. */
+export interface Place {
+  readonly host: string;
+  readonly tcpPort: number;
+  /** For the TCP login; single use, 20 s. */
+  readonly ticket: string;
+  /** Lets the next login replace this session. */
+  readonly session: string;
+  readonly epoch: Epoch;
+}
+
+export interface Login {
+  readonly userId: UserId;
+  readonly userName: string;
+  readonly password?: string;
+  /** The secret of the session to be replaced. */
+  readonly session?: string;
+}
+
+/** The route's HTTP API, as a client needs it. Rejects with `CimError` only; its message is one line for a person. */
+export class RouteApi {
+  readonly #url: string;
+  readonly #timeoutMs: number;
+
+  /** @param url such as `http://127.0.0.1:8083`; throws when it is none */
+  constructor(url: string, timeoutMs = 10_000) {
+    let parsed: URL;
+    try {
+      parsed = new URL(url);
+    } catch {
+      throw new CimError('invalid', `"${url}" is not a URL; give one like http://127.0.0.1:8083`);
+    }
+    if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')
+      throw new CimError('invalid', `"${url}" is not an http URL; give one like http://127.0.0.1:8083`);
+    this.#url = parsed.href.replace(/\/+$/, '');
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async register(userName: string, password?: string): Promise<NamedUser> {
+    const body = await this.#call('/registerAccount', { userName, ...(password !== undefined && { password }) });
+    if (!isRecord(body) || !isUserId(body['userId']) || typeof body['userName'] !== 'string') throw this.#foreign();
+    return { userId: body['userId'], userName: body['userName'] };
+  }
+
+  async login(login: Login): Promise<Place> {
+    const body = await this.#call('/login', { ...login, wire: 2 });
+    if (!isRecord(body)) throw this.#foreign();
+    const { ip, cimServerPort, ticket, session, epoch } = body;
+    if (typeof ip !== 'string' || typeof cimServerPort !== 'number' || typeof ticket !== 'string')
+      throw this.#foreign();
+    if (typeof session !== 'string' || typeof epoch !== 'number') throw this.#foreign();
+    return { host: ip, tcpPort: cimServerPort, ticket, session, epoch: epoch as Epoch };
+  }
+
+  async online(): Promise<NamedUser[]> {
+    const body = await this.#call('/onlineUser');
+    if (!Array.isArray(body)) throw this.#foreign();
+    const users: NamedUser[] = [];
+    for (const user of body as unknown[])
+      if (isRecord(user) && isUserId(user['userId']) && typeof user['userName'] === 'string')
+        users.push({ userId: user['userId'], userName: user['userName'] });
+    return users;
+  }
+
+  async offLine(userId: UserId, session: string): Promise<void> {
+    await this.#call('/offLine', { userId, msg: 'offLine' }, session);
+  }
+
+  async #call(path: string, body?: object, session?: string): Promise<unknown> {
+    let text: string;
+    try {
+      const response = await fetch(this.#url + path, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: {
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(session !== undefined && { authorization: `Bearer ${session}` }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        redirect: 'error',
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      text = await response.text();
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+    let answer: unknown;
+    try {
+      answer = JSON.parse(text);
+    } catch {
+      throw this.#foreign();
+    }
+    if (!isRecord(answer) || typeof answer['code'] !== 'string') throw this.#foreign();
+    if (answer['code'] === CODES.success.code) return answer['dataBody'];
+    throw new CimError(codeNameOf(answer['code']), oneLine(answer['message'], answer['code']));
+  }
+
+  #unreachable(error: unknown): CimError {
+    const why = failureText(error, this.#timeoutMs);
+    return new CimError(
+      'failure',
+      `cannot reach the route at ${this.#url}: ${why}; is the server running? (npm start)`,
+      { cause: error },
+    );
+  }
+
+  #foreign(): CimError {
+    return new CimError('failure', `what answers at ${this.#url} is not a CIM route; check the address`);
+  }
+}
+
+/** What went wrong with a connection, in a few words for a person. */
+export function failureText(error: unknown, timeoutMs: number): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer in ${timeoutMs / 1000} s`;
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = isRecord(cause) && typeof cause['code'] === 'string' ? cause['code'] : '';
+  const known = FAILURES[code];
+  if (known !== undefined) return known;
+  if (code.startsWith('HPE_')) return 'it does not speak HTTP';
+  return cause instanceof Error && cause.message !== '' ? oneLine(cause.message, code) : code || 'unknown failure';
+}
+
+const FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+  ETIMEDOUT: 'no answer',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  EHOSTUNREACH: 'no way to the host',
+  ENETUNREACH: 'no way to the host',
+};
+
+const codeNameOf = (code: string): CodeName =>
+  (Object.keys(CODES) as CodeName[]).find((name) => CODES[name].code === code) ?? 'failure';
+
+const oneLine = (text: unknown, fallback: string): string =>
+  typeof text === 'string' && text !== '' ? text.split(/[\r\n]/, 1)[0]?.slice(0, 300) || fallback : fallback;
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

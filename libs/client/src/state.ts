@@ -1,0 +1,42 @@
+import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
+
+/** The newest entry of a stream that was shown. */
+export interface Cursor {
+  readonly seq: Seq;
+  readonly id: MessageId;
+}
+
+/** What outlives a process, so that each message is shown once per installation. Plain JSON. */
+export interface SavedState {
+  readonly userId: UserId;
+  /** Lets this installation replace its own session; a credential. */
+  readonly session: string;
+  /** Producer ids of this installation, newest last: its own group messages are not shown to it again. */
+  readonly producers: readonly ProducerId[];
+  /** By stream name: where counting goes on. Only what a clean close wrote is trusted; see `Outbox`. */
+  readonly counters: Readonly<Record<string, { readonly producer: ProducerId; readonly counter: number }>>;
+  /** By stream name. */
+  readonly cursors: Readonly<Record<string, Cursor>>;
+}
+
+/** Where a client keeps its state. One client at a time. */
+export interface ClientState {
+  /** What was saved last, if anything; asked once, before the first connect. */
+  load(): SavedState | undefined;
+  /** Called at most a few times a second. May throw: the client says so and goes on. */
+  save(state: SavedState): void;
+  /** After the last save. Idempotent. */
+  close(): void;
+}
+
+/** Forgotten with the process. Hand the same object to the next client to go on where the last one stopped. */
+export function memoryState(): ClientState {
+  let saved: SavedState | undefined;
+  return {
+    load: () => saved,
+    save: (state) => {
+      saved = state;
+    },
+    close: () => undefined,
+  };
+}

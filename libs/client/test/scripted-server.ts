@@ -1,0 +1,240 @@
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { cim, encodeFrame, FrameDecoder, messageId } from '@cim/protocol';
+import type { ProducerId, UserId } from '@cim/protocol';
+
+/** One TCP connection of a client, seen from the server. */
+export interface Peer {
+  userId: number;
+  readonly received: (cim.Frame & cim.Frame.$Shape)[];
+  send(frame: cim.Frame.$Properties): void;
+  /** Any bytes. */
+  raw(bytes: Uint8Array): void;
+  cut(): void;
+}
+
+type HttpAnswer = { code: string; message?: string; dataBody?: unknown };
+
+/**
+ * A route and an im-server in memory, for one client under test: streams without limits, acks noted, every answer
+ * replaceable. What real servers do is tested against real servers.
+ */
+export class ScriptedServer {
+  readonly peers: Peer[] = [];
+  /** HTTP requests in order. */
+  readonly requests: { path: string; body: Record<string, unknown>; authorization: string | undefined }[] = [];
+  readonly logs = new Map<string, cim.Entry[]>();
+  readonly acks: { group: string; seq: number }[] = [];
+  /** Replaces an HTTP answer while it is set. */
+  http: (path: string, body: Record<string, unknown>) => HttpAnswer | undefined = () => undefined;
+  /** Replaces the answer to a send while it is set: `taken` is the default one. */
+  onSend: (peer: Peer, send: cim.Send, taken: () => void) => void = (_peer, _send, taken) => taken();
+  /** Replaces the answer to a TCP login. True: it was answered. */
+  onLogin: (peer: Peer) => boolean = () => false;
+  resumed: ((resume: cim.Resume) => cim.ResumedStream.$Properties[]) | undefined;
+  epoch = 0;
+  readonly #ids = new Map<string, number>();
+  readonly #counters = new Map<string, number>();
+  readonly #sockets = new Set<Socket>();
+  readonly #http = createHttpServer((request, response) => this.#onRequest(request, response));
+  readonly #tcp = createTcpServer((socket) => this.#onSocket(socket));
+
+  static async start(): Promise<ScriptedServer> {
+    const server = new ScriptedServer();
+    for (const part of [server.#http, server.#tcp])
+      await new Promise<void>((resolve) => part.listen(0, '127.0.0.1', resolve));
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+  }
+
+  /** The newest connection. */
+  get peer(): Peer {
+    const peer = this.peers.at(-1);
+    if (peer === undefined) throw new Error('no connection yet');
+    return peer;
+  }
+
+  idOf(name: string): UserId {
+    const id = this.#ids.get(name) ?? 1000 + this.#ids.size;
+    this.#ids.set(name, id);
+    return id as UserId;
+  }
+
+  log(stream: string): cim.Entry[] {
+    const log = this.logs.get(stream) ?? [];
+    this.logs.set(stream, log);
+    return log;
+  }
+
+  /** Texts of a stream, as stored. */
+  texts(stream: string): string[] {
+    return this.log(stream).flatMap((entry) => cim.Content.decode(entry.content).texts);
+  }
+
+  append(stream: string, from: { id: number; name: string }, producer: string, counter: number, content: Uint8Array): cim.Entry {
+    const log = this.log(stream);
+    const before = log.at(-1);
+    const prev = before === undefined ? '' : messageId(before.sender as UserId, before.producer as ProducerId, before.counter);
+    const entry = new cim.Entry({
+      seq: log.length + 1,
+      prev,
+      storedAt: 1_700_000_000_000,
+      sender: from.id,
+      senderName: from.name,
+      producer,
+      counter,
+      content,
+    });
+    log.push(entry);
+    return entry;
+  }
+
+  /** Somebody else says something; answers the entry, delivered when `deliver`. */
+  say(stream: string, text: string, deliver = true): cim.Entry {
+    const counter = this.log(stream).length + 1;
+    const content = cim.Content.encode({ texts: [text] }).finish();
+    const entry = this.append(stream, { id: 7, name: 'bob' }, 'bobsProducerId00', counter, content);
+    if (deliver) this.deliver(stream, [entry]);
+    return entry;
+  }
+
+  deliver(stream: string, entries: cim.Entry[]): void {
+    this.peer.send({ deliver: { group: stream.startsWith('group:') ? stream.slice(6) : '', entries } });
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#http.closeAllConnections();
+    await Promise.all([this.#http, this.#tcp].map((part) => new Promise((resolve) => part.close(resolve))));
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const path = request.url ?? '';
+      const text = Buffer.concat(chunks).toString();
+      const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
+      this.requests.push({ path, body, authorization: request.headers.authorization });
+      const answer = this.http(path, body) ?? this.#answer(path, body);
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ message: 'Success', reqNo: null, dataBody: null, ...answer }));
+    });
+  }
+
+  #answer(path: string, body: Record<string, unknown>): HttpAnswer {
+    const port = (this.#tcp.address() as AddressInfo).port;
+    switch (path) {
+      case '/registerAccount': {
+        const userName = String(body['userName']);
+        return { code: '9000', dataBody: { userId: this.idOf(userName), userName } };
+      }
+      case '/login': {
+        this.epoch++;
+        const session = `secret-${this.epoch}`;
+        const ticket = `ticket-${this.epoch}`;
+        const place = { ip: '127.0.0.1', cimServerPort: port, httpPort: 1, ticket, session, epoch: this.epoch };
+        return { code: '9000', dataBody: place };
+      }
+      case '/onlineUser':
+        return { code: '9000', dataBody: [...this.#ids].map(([userName, userId]) => ({ userId, userName })) };
+      default:
+        return { code: '9000' };
+    }
+  }
+
+  #onSocket(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#sockets.delete(socket));
+    const decoder = new FrameDecoder(64 * 1024);
+    const peer: Peer = {
+      userId: 0,
+      received: [],
+      send: (frame) => socket.write(encodeFrame(cim.Frame, frame)),
+      raw: (bytes) => socket.write(bytes),
+      cut: () => socket.destroy(),
+    };
+    this.peers.push(peer);
+    socket.on('data', (chunk) => {
+      decoder.push(chunk, (body) => {
+        // A copy: the bytes of a send outlive the chunk.
+        this.#onFrame(peer, cim.Frame.decode(Uint8Array.from(body)));
+        return true;
+      });
+    });
+  }
+
+  #onFrame(peer: Peer, frame: cim.Frame & cim.Frame.$Shape): void {
+    peer.received.push(frame);
+    if (frame.body === 'login') {
+      peer.userId = (frame.login as cim.Login).userId;
+      if (!this.onLogin(peer))
+        peer.send({ welcome: { userId: peer.userId, epoch: this.epoch, idleTimeoutMs: 30_000, instance: 'scripted' } });
+    } else if (frame.body === 'resume') this.#onResume(peer, frame.resume as cim.Resume);
+    else if (frame.body === 'send') this.#onSend(peer, frame.send as cim.Send);
+    else if (frame.body === 'ack') this.#noteAck(frame.ack as cim.Ack);
+    else if (frame.body === 'ping') {
+      for (const ack of (frame.ping as cim.Ping).acks) this.#noteAck(ack as cim.Ack);
+      peer.send({ pong: {} });
+    }
+  }
+
+  #noteAck({ group, seq }: cim.Ack): void {
+    this.acks.push({ group, seq });
+  }
+
+  #onResume(peer: Peer, resume: cim.Resume): void {
+    const name = (group: string): string => (group === '' ? `inbox:${peer.userId}` : `group:${group}`);
+    const cursors = resume.cursors as cim.Cursor[];
+    const idAt = (log: cim.Entry[], seq: number): string => {
+      const entry = log[seq - 1];
+      return entry === undefined ? '' : messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
+    };
+    const streams =
+      this.resumed?.(resume) ??
+      cursors.map(({ group, seq }) => {
+        const log = this.log(name(group));
+        const to = seq > 0 || group === '' ? seq : log.length;
+        return { group, answer: cim.ResumeAnswer.CONTINUE, from: to + 1, to, id: idAt(log, to) };
+      });
+    peer.send({ resumed: { streams } });
+    for (const { group, from } of streams as cim.ResumedStream[]) {
+      const entries = this.log(name(group)).slice(Math.max(0, from - 1));
+      if (entries.length > 0) peer.send({ deliver: { group, entries } });
+    }
+  }
+
+  #onSend(peer: Peer, send: cim.Send): void {
+    const { to, group, producer, counter, content } = send;
+    this.onSend(peer, send, () => {
+      const stream = to === 0 ? `group:${group}` : `inbox:${to}`;
+      const key = `${stream} ${producer}`;
+      const last = this.#counters.get(key) ?? 0;
+      const about = { to, group, producer, counter };
+      if (counter > last + 1) {
+        peer.send({ receipt: { ...about, outcome: cim.Outcome.GAP, last } });
+        return;
+      }
+      if (counter === last + 1) {
+        this.#counters.set(key, counter);
+        const name = [...this.#ids].find(([, id]) => id === peer.userId)?.[0] ?? '';
+        const entry = this.append(stream, { id: peer.userId, name }, producer, counter, content);
+        if (to === 0) peer.send({ deliver: { group, entries: [entry] } });
+      }
+      peer.send({ receipt: { ...about, outcome: cim.Outcome.STORED, seq: this.log(stream).length } });
+    });
+  }
+}
+
+/** Polls until the condition holds. */
+export async function until(condition: () => boolean, what: string, timeoutMs = 5_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
