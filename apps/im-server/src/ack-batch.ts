@@ -1,0 +1,48 @@
+import { streamName, type Epoch, type StreamRef, type UserId } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
+import type { Cursor, Streams } from '@cim/store';
+
+const FLUSH_MS = 200;
+
+interface Acking {
+  readonly userId: UserId;
+  readonly epoch: Epoch;
+}
+
+/** Acks of all sessions of this server, written together every 200 ms. */
+export class AckBatch {
+  readonly #streams: Streams;
+  readonly #logger: Logger;
+  /** Key: session, then stream. Emptied by each flush. */
+  #dirty = new Map<Acking, Map<string, { readonly stream: StreamRef; readonly cursor: Cursor }>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(streams: Streams, logger: Logger) {
+    this.#streams = streams;
+    this.#logger = logger;
+  }
+
+  /** Later ones of the same stream replace earlier ones. */
+  add(session: Acking, stream: StreamRef, cursor: Cursor): void {
+    let ofSession = this.#dirty.get(session);
+    if (ofSession === undefined) this.#dirty.set(session, (ofSession = new Map()));
+    ofSession.set(streamName(stream), { stream, cursor });
+    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS);
+  }
+
+  /** Never throws: an ack that is lost is made up for by the next one, or by the client's own cursor. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const acks = [...this.#dirty].flatMap(([{ userId, epoch }, ofSession]) =>
+      [...ofSession.values()].map((ack) => ({ ...ack, user: userId, epoch })),
+    );
+    this.#dirty = new Map();
+    if (acks.length === 0) return;
+    try {
+      await this.#streams.ack(acks);
+    } catch (error) {
+      this.#logger.warn({ err: error, acks: acks.length }, 'ack.failed');
+    }
+  }
+}

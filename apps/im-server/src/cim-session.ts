@@ -1,0 +1,244 @@
+/**
+ * A session of an unmodified CIM client: no receipts, no acks. What was stored before its login goes first, when the
+ * client asks or by itself; live private messages wait behind it. The promise ends when the kernel took the bytes.
+ */
+import type { Channel } from '@cim/channel';
+import {
+  type CloseReason,
+  cim,
+  type Epoch,
+  encodeFrame,
+  type GroupId,
+  groupStream,
+  inboxOf,
+  LOBBY,
+  messageId,
+  type NamedUser,
+  type Seq,
+  type UserId,
+} from '@cim/protocol';
+import type { Entry } from '@cim/store';
+import { Feed, type FeedSink } from './feed.ts';
+import type { Session } from './session.ts';
+import type { SessionParts } from './session-parts.ts';
+import type { SharedFrame } from './shared-frame.ts';
+
+/** CIM's client asks 5 s after its first connect and never after a reconnect: begin by itself after this, in ms. */
+const OFFLINE_AFTER_MS = 6_000;
+/** CIM's terminal drops what its queue of 10 cannot take. */
+const OFFLINE_FRAMES = 8;
+const OFFLINE_TURN_MS = 100;
+const OFFLINE_READ = 64;
+const OFFLINE_FRAME_BYTES = 256 * 1024;
+
+const PONG = encodeFrame(cim.Frame, { cmd: cim.BaseCommand.PING, text: 'pong' });
+
+export class CimSession implements Session, FeedSink {
+  readonly userId: UserId;
+  readonly userName: string;
+  readonly epoch: Epoch;
+  readonly #channel: Channel;
+  readonly #parts: SessionParts;
+  #inbox: Feed | undefined;
+  #lobby: Feed | undefined;
+  /** `#offlineNext` to `#offlineTo`: what was stored before the login and is not sent yet. */
+  #offlineNext = 1 as Seq;
+  #offlineTo = 0 as Seq;
+  #offline: 'unknown' | 'waiting' | 'sending' | 'done' = 'unknown';
+  #asked = false;
+  #timer: NodeJS.Timeout | undefined;
+  #blocked = false;
+  #flushing = false;
+
+  constructor(user: NamedUser, epoch: Epoch, channel: Channel, parts: SessionParts) {
+    this.userId = user.userId;
+    this.userName = user.userName;
+    this.epoch = epoch;
+    this.#channel = channel;
+    this.#parts = parts;
+  }
+
+  /** The login was claimed; its answer is silence. */
+  begin(): void {
+    this.#begin().catch((error: unknown) => {
+      this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
+      this.close('unavailable');
+    });
+  }
+
+  onFrame(frame: cim.Frame): void {
+    // A repeated login and texts say nothing that this server acts on: sends of a CIM client go to the route.
+    if (frame.cmd === cim.BaseCommand.PING) this.#channel.send(PONG);
+  }
+
+  onDrain(): void {
+    this.#blocked = false;
+    this.#inbox?.resume();
+    this.#lobby?.resume();
+  }
+
+  onClosed(): void {
+    clearTimeout(this.#timer);
+    this.#inbox?.end();
+    this.#lobby?.end();
+  }
+
+  deliver(entry: Entry | undefined): void {
+    if (entry === undefined) this.#inbox?.wake();
+    else this.#inbox?.offer(entry);
+  }
+
+  broadcast(group: GroupId, shared: SharedFrame): void {
+    if (group === LOBBY) this.#lobby?.offer(shared);
+  }
+
+  fetchOffline(): void {
+    this.#asked = true;
+    if (this.#offline === 'waiting') this.#startOffline();
+  }
+
+  look(groups: ReadonlyMap<GroupId, Seq>): void {
+    this.#inbox?.wake();
+    if (this.#lobby !== undefined && this.#lobby.next <= (groups.get(LOBBY) ?? 0)) this.#lobby.wake();
+  }
+
+  /** CIM's client has no frame for it: the connection ends. */
+  close(reason: CloseReason): void {
+    this.#channel.close(reason);
+  }
+
+  ready(): boolean {
+    return !this.#blocked && this.#channel.closed === undefined && this.#parts.instance.serving;
+  }
+
+  write(feed: Feed, entry: Entry, shared: SharedFrame | undefined): void {
+    const mine = feed.stream.kind === 'group' && entry.sender.userId === this.userId;
+    if (!mine) {
+      const texts = shared?.texts ?? cim.Content.decode(entry.content).texts;
+      this.#sendTexts(cim.BaseCommand.MESSAGE, entry, texts);
+    }
+    // A CIM client's group has no cursor: it begins at the login.
+    if (feed.stream.kind === 'group') feed.ack(entry.seq);
+    else this.#ackWhenFlushed(feed);
+  }
+
+  expired(): void {
+    // A CIM client has no words for it; the operator's log has.
+    this.#parts.logger.warn({ userId: this.userId }, 'stream.expired');
+  }
+
+  async #begin(): Promise<void> {
+    const { streams } = this.#parts.store;
+    const inbox = inboxOf(this.userId);
+    const lobby = groupStream(LOBBY);
+    const [own, acked, group] = await Promise.all([
+      streams.position(inbox),
+      streams.cursor(this.userId, inbox),
+      streams.position(lobby),
+    ]);
+    if (this.#channel.closed !== undefined) return;
+    this.#lobby = new Feed(lobby, (group.top + 1) as Seq, streams, this);
+    this.#lobby.wake();
+    this.#offlineTo = own.top;
+    // A cursor beyond the end names what the store has lost: begin with the oldest that is left.
+    const after = acked !== undefined && acked.seq <= own.top ? acked.seq + 1 : 1;
+    this.#offlineNext = Math.max(after, own.first) as Seq;
+    if (this.#offlineNext > this.#offlineTo) this.#goLive();
+    else if (this.#asked) this.#startOffline();
+    else {
+      this.#offline = 'waiting';
+      this.#timer = setTimeout(() => this.#startOffline(), OFFLINE_AFTER_MS);
+    }
+  }
+
+  #startOffline(): void {
+    clearTimeout(this.#timer);
+    this.#offline = 'sending';
+    void this.#sendOffline();
+  }
+
+  /** One turn: at most 8 frames, then 100 ms of silence. */
+  async #sendOffline(): Promise<void> {
+    let frames = 0;
+    try {
+      while (frames < OFFLINE_FRAMES && this.#offlineNext <= this.#offlineTo && this.ready()) {
+        const entries = await this.#parts.store.streams.read(inboxOf(this.userId), this.#offlineNext, OFFLINE_READ);
+        if (entries.length === 0) {
+          this.#offlineNext = (this.#offlineTo + 1) as Seq;
+          break;
+        }
+        for (const run of runsOfOneSender(entries.filter((e) => e.seq <= this.#offlineTo))) {
+          const last = run.at(-1);
+          const first = run[0];
+          if (first === undefined || last === undefined || frames === OFFLINE_FRAMES || !this.ready()) break;
+          this.#sendTexts(
+            cim.BaseCommand.OFFLINE,
+            first,
+            run.flatMap((entry) => cim.Content.decode(entry.content).texts),
+          );
+          frames++;
+          this.#offlineNext = (last.seq + 1) as Seq;
+          this.#saveOffline(last);
+        }
+      }
+    } catch {
+      // The store does not answer: again in the next turn.
+    }
+    if (this.#channel.closed !== undefined) return;
+    if (this.#offlineNext > this.#offlineTo) this.#goLive();
+    else this.#timer = setTimeout(() => void this.#sendOffline(), OFFLINE_TURN_MS);
+  }
+
+  #goLive(): void {
+    this.#offline = 'done';
+    this.#inbox = new Feed(inboxOf(this.userId), this.#offlineNext, this.#parts.store.streams, this);
+    this.#inbox.wake();
+  }
+
+  #sendTexts(cmd: cim.BaseCommand, entry: Entry, texts: readonly string[]): void {
+    const { userId, userName } = entry.sender;
+    const only = cmd === cim.BaseCommand.MESSAGE && texts.length === 1 ? texts[0] : undefined;
+    const frame = encodeFrame(cim.Frame, {
+      cmd,
+      id: this.userId,
+      ...(only === undefined ? { batch: [...texts] } : { text: only }),
+      properties: { sendUserId: String(userId), sendUserName: userName, receiveUserId: String(this.userId) },
+    });
+    if (!this.#channel.send(frame)) this.#blocked = true;
+  }
+
+  #saveOffline({ seq, sender, producer, counter }: Entry): void {
+    const cursor = { seq, id: messageId(sender.userId, producer, counter) };
+    this.#channel.flushed(() => this.#parts.acks.add(this, inboxOf(this.userId), cursor));
+  }
+
+  /** One callback for all that is written before it comes: what the kernel took is the client's. */
+  #ackWhenFlushed(feed: Feed): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const upTo = (feed.next - 1) as Seq;
+    this.#channel.flushed(() => {
+      this.#flushing = false;
+      const cursor = feed.ack(upTo);
+      if (cursor !== undefined && cursor !== 'unsent') this.#parts.acks.add(this, feed.stream, cursor);
+      if (feed.next - 1 > upTo) this.#ackWhenFlushed(feed);
+    });
+  }
+}
+
+/** Consecutive entries of one sender: a frame has one set of properties. */
+function runsOfOneSender(entries: readonly Entry[]): Entry[][] {
+  const runs: Entry[][] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const run = runs.at(-1);
+    bytes += entry.content.length;
+    if (run !== undefined && run[0]?.sender.userId === entry.sender.userId && bytes <= OFFLINE_FRAME_BYTES)
+      run.push(entry);
+    else {
+      runs.push([entry]);
+      bytes = entry.content.length;
+    }
+  }
+  return runs;
+}

@@ -1,0 +1,20 @@
+import { pick, settings, type Values } from '@cim/runtime';
+
+/** What an im-server reads from flags and environment. */
+export const imServerSettings = pick(
+  settings,
+  'host',
+  'advertiseHost',
+  'tcpPort',
+  'httpPort',
+  'redisUrl',
+  'zk',
+  'clusterSecret',
+  'durability',
+  'logLevel',
+);
+
+export type ImServerConfig = Pick<
+  Values<typeof imServerSettings>,
+  'host' | 'advertiseHost' | 'tcpPort' | 'httpPort' | 'clusterSecret'
+>;

@@ -1,0 +1,160 @@
+/** A client's connection from its first byte to its session: one frame decides which wire it speaks. */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { Channel, Heartbeat, type TimingWheel, type TurnFlusher } from '@cim/channel';
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  cim,
+  encodeFrame,
+  FRAME_LIMITS,
+  isUserId,
+  openTicket,
+  type UserId,
+} from '@cim/protocol';
+import type { ClaimAnswer } from '@cim/store';
+import { CimSession } from './cim-session.ts';
+import { OwnSession } from './own-session.ts';
+import type { SessionParts } from './session-parts.ts';
+import type { SessionRegistry } from './session-registry.ts';
+
+const LOGIN_TIMEOUT_MS = 5_000;
+/** Frames that a client may send before its login is answered; its next words wait for nothing of ours. */
+const EARLY_FRAMES = 16;
+
+export interface ConnectionParts extends SessionParts {
+  readonly registry: SessionRegistry;
+  readonly flusher: TurnFlusher;
+  readonly wheel: TimingWheel;
+  readonly clusterSecret: string;
+  readonly onOpened: (connection: Connection) => void;
+  readonly onClosed: (connection: Connection, reason: CloseReason) => void;
+}
+
+export class Connection {
+  readonly #parts: ConnectionParts;
+  readonly #channel: Channel;
+  readonly #heartbeat: Heartbeat;
+  #session: OwnSession | CimSession | undefined;
+  #state: 'silent' | 'claiming' | 'live' = 'silent';
+  #ownWire = false;
+  #early: cim.Frame[] = [];
+  /** For the wheel: no login in time. */
+  readonly #loginTimeout = { onTimeout: () => this.close('login-timeout') };
+
+  constructor(socket: Socket, parts: ConnectionParts) {
+    this.#parts = parts;
+    this.#channel = new Channel(socket, {
+      limit: FRAME_LIMITS.fromClientBeforeLogin,
+      flusher: parts.flusher,
+      events: this,
+    });
+    this.#heartbeat = new Heartbeat(this.#channel, parts.wheel, { idleTimeoutMs: parts.idleTimeoutMs });
+    parts.wheel.schedule(this.#loginTimeout, LOGIN_TIMEOUT_MS);
+    parts.onOpened(this);
+  }
+
+  onFrame(body: Uint8Array): void {
+    let frame: cim.Frame;
+    try {
+      frame = cim.Frame.decode(body);
+    } catch {
+      this.close('bad-frame');
+      return;
+    }
+    if (this.#session !== undefined) this.#session.onFrame(frame);
+    else if (this.#state === 'silent') this.#login(frame);
+    else if (this.#early.length < EARLY_FRAMES) this.#early.push(frame);
+    else this.close('protocol-error');
+  }
+
+  onDrain(): void {
+    this.#session?.onDrain();
+  }
+
+  onClose(reason: CloseReason, detail?: string): void {
+    const { registry, store, instance, logger, wheel, onClosed } = this.#parts;
+    wheel.cancel(this.#loginTimeout);
+    this.#heartbeat.stop();
+    const session = this.#session;
+    if (session !== undefined) {
+      registry.remove(session);
+      session.onClosed();
+      const { userId, epoch } = session;
+      store.sessions
+        .release(userId, epoch, instance.id)
+        .catch((error: unknown) => logger.warn({ err: error, userId, epoch }, 'session.not-released'));
+    }
+    const who = session === undefined ? {} : { userId: session.userId, epoch: session.epoch };
+    const event = session === undefined ? 'channel.closed' : 'session.closed';
+    logger.debug({ ...who, remote: this.#channel.remote, reason, detail }, event);
+    onClosed(this, reason);
+  }
+
+  close(reason: CloseReason, afterMs = 0): void {
+    if (this.#session !== undefined) this.#session.close(reason, afterMs);
+    else if (!this.#ownWire) this.#channel.close(reason);
+    else {
+      const { number, text, reconnect } = CLOSE_REASONS[reason];
+      this.#channel.close(reason, encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }));
+    }
+  }
+
+  #login(frame: cim.Frame): void {
+    const { instance, clusterSecret } = this.#parts;
+    if (frame.login) {
+      this.#ownWire = true;
+      const ticket = openTicket(clusterSecret, frame.login.ticket ?? '');
+      if (
+        ticket === undefined ||
+        ticket.userId !== frame.login.userId ||
+        ticket.instance !== instance.id ||
+        ticket.expiresAt < Date.now()
+      )
+        return this.close('unauthorized');
+      this.#claim(ticket.userId, { epoch: ticket.epoch });
+    } else if (frame.cmd === cim.BaseCommand.LOGIN_REQUEST && isUserId(frame.id)) {
+      this.#claim(frame.id, { userName: frame.text });
+    } else this.close('unauthorized');
+  }
+
+  #claim(userId: UserId, by: { epoch: ClaimEpoch } | { userName: string }): void {
+    const { store, instance, logger } = this.#parts;
+    this.#state = 'claiming';
+    const claim = randomBytes(12).toString('base64url');
+    const at = instance.id;
+    store.sessions.claim({ userId, instance: at, claim, ...by }).then(
+      (answer) => this.#claimed(userId, answer),
+      (error: unknown) => {
+        logger.warn({ err: error, userId }, 'login.failed');
+        this.close('unavailable');
+      },
+    );
+  }
+
+  #claimed(userId: UserId, answer: ClaimAnswer): void {
+    const { store, instance, registry, dispatcher, wheel, logger } = this.#parts;
+    if (answer.outcome === 'refused') return this.close('unauthorized');
+    const { epoch, userName, previous } = answer;
+    if (this.#channel.closed !== undefined) {
+      store.sessions.release(userId, epoch, instance.id).catch((error: unknown) => {
+        logger.warn({ err: error, userId, epoch }, 'session.not-released');
+      });
+      return;
+    }
+    wheel.cancel(this.#loginTimeout);
+    this.#channel.setLimit(FRAME_LIMITS.fromClient);
+    const Wire = this.#ownWire ? OwnSession : CimSession;
+    const session = new Wire({ userId, userName }, epoch, this.#channel, this.#parts);
+    if (!registry.add(session)) return this.close('superseded');
+    this.#session = session;
+    this.#state = 'live';
+    if (previous !== undefined && previous.instance !== instance.id) dispatcher.kick(userId, previous, 'superseded');
+    logger.debug({ userId, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' }, 'session.live');
+    session.begin();
+    for (const frame of this.#early) session.onFrame(frame);
+    this.#early = [];
+  }
+}
+
+type ClaimEpoch = Extract<ClaimAnswer, { outcome: 'claimed' }>['epoch'];

@@ -1,0 +1,117 @@
+/**
+ * This process's life as an im-server: an instance id with a lease in the store. While the lease is certain the
+ * server serves; before it can lapse it stops; when the store answers again it starts a new life and takes its
+ * sessions along, so that an outage of the store throws nobody out.
+ */
+import { randomBytes } from 'node:crypto';
+import type { InstanceId } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
+import { LEASE_MS, type Sessions } from '@cim/store';
+import type { Session } from './session.ts';
+import type { SessionRegistry } from './session-registry.ts';
+
+/** Stop serving this long before the lease can lapse, in ms: a pause of the process may come in between. */
+const MARGIN_MS = 5_000;
+const RECLAIM_BATCH = 500;
+
+export interface InstanceParts {
+  readonly sessions: Sessions;
+  readonly registry: SessionRegistry;
+  readonly logger: Logger;
+  /** A new life has begun: list it. */
+  readonly onRenamed: (instance: InstanceId) => void;
+  /** Serving again after a time without: look at the logs. */
+  readonly onServing: () => void;
+  /** ms, monotonic. */
+  readonly now?: () => number;
+  readonly leaseMs?: number;
+}
+
+const newInstanceId = (): InstanceId => randomBytes(12).toString('base64url') as InstanceId;
+
+export class Instance {
+  readonly #parts: InstanceParts;
+  readonly #now: () => number;
+  readonly #leaseMs: number;
+  #id: InstanceId = newInstanceId();
+  /** Before this the lease has certainly not lapsed. */
+  #certainUntil = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #renewing = false;
+  #stopped = false;
+
+  constructor(parts: InstanceParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? (() => performance.now());
+    this.#leaseMs = parts.leaseMs ?? LEASE_MS;
+  }
+
+  get id(): InstanceId {
+    return this.#id;
+  }
+
+  /** Whether sends may be taken and entries delivered. */
+  get serving(): boolean {
+    return !this.#stopped && this.#now() < this.#certainUntil;
+  }
+
+  /** Throws when the store does not answer. */
+  async start(): Promise<void> {
+    const asked = this.#now();
+    await this.#parts.sessions.openLease(this.#id);
+    this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
+    this.#timer = setInterval(() => void this.renew(), this.#leaseMs / 3);
+  }
+
+  /** Every third of the lease; never throws. */
+  async renew(): Promise<void> {
+    if (this.#renewing || this.#stopped) return;
+    this.#renewing = true;
+    try {
+      const asked = this.#now();
+      if (await this.#parts.sessions.renewLease(this.#id)) {
+        const suspended = !this.serving;
+        this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
+        if (suspended) this.#parts.onServing();
+      } else {
+        await this.#beginAnew();
+      }
+    } catch (error) {
+      this.#parts.logger.warn({ err: error, serving: this.serving }, 'lease.renewal-failed');
+      // Sooner than the next regular turn: each second without a lease is one without service.
+      if (!this.serving && !this.#stopped) setTimeout(() => void this.renew(), 1_000).unref();
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    try {
+      await this.#parts.sessions.closeLease(this.#id);
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, 'lease.not-closed');
+    }
+  }
+
+  async #beginAnew(): Promise<void> {
+    const { sessions, registry, logger } = this.#parts;
+    const id = newInstanceId();
+    const asked = this.#now();
+    await sessions.openLease(id);
+    const held = [...registry.all()];
+    const kept: boolean[] = [];
+    for (let i = 0; i < held.length; i += RECLAIM_BATCH)
+      kept.push(...(await sessions.reclaim(held.slice(i, i + RECLAIM_BATCH), id)));
+    const before = this.#id;
+    this.#id = id;
+    this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
+    held.forEach((session: Session, i) => {
+      if (kept[i] !== true) session.close('superseded');
+    });
+    logger.warn({ before, instance: id, sessions: held.length }, 'lease.begun-anew');
+    this.#parts.onRenamed(id);
+    this.#parts.onServing();
+  }
+}

@@ -1,0 +1,231 @@
+/** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
+import type { Channel } from '@cim/channel';
+import { entryToWire } from '@cim/delivery';
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  CODES,
+  type Code,
+  cim,
+  type Epoch,
+  encodeFrame,
+  type GroupId,
+  groupStream,
+  inboxOf,
+  isProducerId,
+  isSeq,
+  isUserId,
+  LOBBY,
+  type MessageId,
+  type NamedUser,
+  type Seq,
+  type StreamRef,
+  textsProblem,
+  type UserId,
+} from '@cim/protocol';
+import type { Cursor, Entry } from '@cim/store';
+import { Feed, type FeedSink } from './feed.ts';
+import { resumeAt } from './resume.ts';
+import type { Session } from './session.ts';
+import type { SessionParts } from './session-parts.ts';
+import type { SharedFrame } from './shared-frame.ts';
+
+/** Sends of one session that wait for the store; more are answered `retry`. */
+const SENDS_UNDER_WAY = 1_024;
+
+const PONG = encodeFrame(cim.Frame, { pong: {} });
+
+export class OwnSession implements Session, FeedSink {
+  readonly userId: UserId;
+  readonly userName: string;
+  readonly epoch: Epoch;
+  readonly #channel: Channel;
+  readonly #parts: SessionParts;
+  #inbox: Feed | undefined;
+  #lobby: Feed | undefined;
+  #resuming = false;
+  #blocked = false;
+  #sendsUnderWay = 0;
+  /** Written to the store seldom: a group is acked by every member. */
+  #groupAck: Cursor | undefined;
+
+  constructor(user: NamedUser, epoch: Epoch, channel: Channel, parts: SessionParts) {
+    this.userId = user.userId;
+    this.userName = user.userName;
+    this.epoch = epoch;
+    this.#channel = channel;
+    this.#parts = parts;
+  }
+
+  /** The login was claimed. */
+  begin(): void {
+    const { instance, idleTimeoutMs } = this.#parts;
+    this.#send({ welcome: { userId: this.userId, epoch: this.epoch, idleTimeoutMs, instance: instance.id } });
+  }
+
+  onFrame(frame: cim.Frame): void {
+    if (frame.send) this.#onSend(frame.send as cim.Send);
+    else if (frame.ack) this.#onAck(frame.ack as cim.Ack);
+    else if (frame.ping) {
+      for (const ack of frame.ping.acks ?? []) this.#onAck(ack as cim.Ack);
+      this.#channel.send(PONG);
+    } else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
+    else this.close('protocol-error');
+  }
+
+  onDrain(): void {
+    this.#blocked = false;
+    this.#inbox?.resume();
+    this.#lobby?.resume();
+  }
+
+  onClosed(): void {
+    this.#inbox?.end();
+    this.#lobby?.end();
+    this.#saveGroupAck();
+  }
+
+  deliver(entry: Entry | undefined): void {
+    if (entry === undefined) this.#inbox?.wake();
+    else this.#inbox?.offer(entry);
+  }
+
+  broadcast(group: GroupId, shared: SharedFrame): void {
+    if (group === LOBBY) this.#lobby?.offer(shared);
+  }
+
+  fetchOffline(): void {
+    this.#inbox?.wake();
+  }
+
+  look(groups: ReadonlyMap<GroupId, Seq>): void {
+    this.#inbox?.wake();
+    if (this.#lobby !== undefined && this.#lobby.next <= (groups.get(LOBBY) ?? 0)) this.#lobby.wake();
+    this.#saveGroupAck();
+  }
+
+  close(reason: CloseReason, afterMs = 0): void {
+    const { number, text, reconnect } = CLOSE_REASONS[reason];
+    this.#channel.close(
+      reason,
+      encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }),
+    );
+  }
+
+  ready(): boolean {
+    return !this.#blocked && this.#channel.closed === undefined && this.#parts.instance.serving;
+  }
+
+  write(feed: Feed, entry: Entry, shared: SharedFrame | undefined): void {
+    const frame =
+      shared?.own ??
+      encodeFrame(cim.Frame, { deliver: { group: groupName(feed.stream), entries: [entryToWire(entry)] } });
+    if (!this.#channel.send(frame)) this.#blocked = true;
+  }
+
+  expired(feed: Feed, from: Seq, to: Seq): void {
+    const answer = cim.ResumeAnswer.EXPIRED;
+    this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to }] } });
+  }
+
+  #onSend(send: cim.Send): void {
+    const { to, group, producer, counter, content } = send;
+    const refuse = (code: Code, text: string) => this.#receipt(send, { outcome: cim.Outcome.REFUSED, code, text });
+    if (!isUserId(to) && group !== LOBBY) return refuse(CODES.invalid.code, 'there is no such recipient');
+    if (!isProducerId(producer) || !isSeq(counter) || counter === 0)
+      return refuse(CODES.invalid.code, 'a send needs a producer of 16 to 64 characters and a counter from 1');
+    const problem = contentProblem(content);
+    if (problem !== undefined) return refuse(CODES.invalid.code, problem);
+    if (!this.#parts.instance.serving || this.#sendsUnderWay >= SENDS_UNDER_WAY)
+      return this.#receipt(send, {
+        outcome: cim.Outcome.RETRY,
+        code: CODES.failure.code,
+        text: 'the server cannot store messages just now',
+      });
+
+    const stream = isUserId(to) ? inboxOf(to) : groupStream(LOBBY);
+    this.#sendsUnderWay++;
+    // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
+    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, content }, (receipt) => {
+      this.#sendsUnderWay--;
+      switch (receipt.outcome) {
+        case 'stored':
+          return this.#receipt(send, { outcome: cim.Outcome.STORED, seq: receipt.seq });
+        case 'gap':
+          return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
+        case 'refused':
+          return this.#receipt(send, { ...receipt, outcome: cim.Outcome.REFUSED });
+        case 'retry':
+          return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
+      }
+    });
+  }
+
+  #receipt(send: cim.Send, answer: cim.Receipt.$Properties): void {
+    const { to, group, producer, counter } = send;
+    this.#send({ receipt: { to, group, producer, counter, ...answer } });
+  }
+
+  #onAck(ack: cim.Ack): void {
+    const feed = ack.group === '' ? this.#inbox : ack.group === LOBBY ? this.#lobby : undefined;
+    if (feed === undefined || !isSeq(ack.seq)) return this.close('protocol-error');
+    const cursor = feed.ack(ack.seq);
+    if (cursor === 'unsent') return this.close('protocol-error');
+    if (cursor === undefined) return;
+    if (feed.stream.kind === 'group') this.#groupAck = cursor;
+    else this.#parts.acks.add(this, feed.stream, cursor);
+  }
+
+  #saveGroupAck(): void {
+    if (this.#groupAck === undefined) return;
+    this.#parts.acks.add(this, groupStream(LOBBY), this.#groupAck);
+    this.#groupAck = undefined;
+  }
+
+  #onResume(resume: cim.Resume): void {
+    if (this.#resuming || this.#inbox !== undefined || this.#lobby !== undefined) return this.close('protocol-error');
+    this.#resuming = true;
+    this.#resume(resume.cursors as cim.Cursor[]).catch((error: unknown) => {
+      this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
+      this.close('unavailable');
+    });
+  }
+
+  async #resume(cursors: readonly cim.Cursor[]): Promise<void> {
+    const { streams } = this.#parts.store;
+    const wanted = new Map(cursors.filter((c) => c.group === '' || c.group === LOBBY).map((c) => [c.group, c]));
+    const resumed = await Promise.all(
+      [...wanted.values()].map(async (wire) => {
+        const stream = wire.group === '' ? inboxOf(this.userId) : groupStream(LOBBY);
+        const cursor =
+          isSeq(wire.seq) && wire.seq > 0 ? { seq: wire.seq, id: wire.id as MessageId } : undefined;
+        return { stream, group: wire.group, at: await resumeAt(streams, this.userId, stream, cursor) };
+      }),
+    );
+    if (this.#channel.closed !== undefined) return;
+    this.#send({
+      resumed: { streams: resumed.map(({ group, at }) => ({ group, answer: at.answer, from: at.from, to: at.to })) },
+    });
+    for (const { stream, at } of resumed) {
+      const feed = new Feed(stream, at.next, streams, this);
+      if (stream.kind === 'inbox') this.#inbox = feed;
+      else this.#lobby = feed;
+      // What came between the look at the position and now.
+      feed.wake();
+    }
+  }
+
+  #send(frame: cim.Frame.$Properties): void {
+    this.#channel.send(encodeFrame(cim.Frame, frame));
+  }
+}
+
+const groupName = (stream: StreamRef): string => (stream.kind === 'group' ? stream.group : '');
+
+function contentProblem(content: Uint8Array): string | undefined {
+  try {
+    return textsProblem(cim.Content.decode(content).texts);
+  } catch {
+    return 'the content is not an encoded Content';
+  }
+}

@@ -1,0 +1,63 @@
+/** Where a stream goes on for a client that presents a cursor, or none (docs/protocol.md, "Resume"). */
+import { cim, type Seq, type StreamRef, type UserId } from '@cim/protocol';
+import type { Cursor, Streams } from '@cim/store';
+
+/** A group's backlog whose first missed entry is older than this is not sent by itself, in ms. */
+const CATCH_UP_MS = 3_600_000;
+/** Then only so many of its newest entries are. */
+const CATCH_UP_ENTRIES = 100;
+
+export interface ResumeAnswer {
+  readonly next: Seq;
+  readonly answer: cim.ResumeAnswer;
+  readonly from: Seq;
+  readonly to: Seq;
+}
+
+/** @param cursor undefined for a client without one. May throw when the store does not answer. */
+export async function resumeAt(
+  streams: Streams,
+  user: UserId,
+  stream: StreamRef,
+  cursor: Cursor | undefined,
+): Promise<ResumeAnswer> {
+  const position = await streams.position(stream);
+  const at = (answer: cim.ResumeAnswer, next: number, from: number, to: number): ResumeAnswer => ({
+    answer,
+    next: next as Seq,
+    from: from as Seq,
+    to: to as Seq,
+  });
+
+  if (cursor === undefined && stream.kind === 'group')
+    return at(cim.ResumeAnswer.CONTINUE, position.top + 1, 0, position.top);
+
+  const holds = async (c: Cursor): Promise<boolean> => {
+    if (c.seq === 0) return true;
+    if (c.seq > position.top) return false;
+    if (c.seq === position.top) return c.id === position.topId;
+    if (c.seq + 1 < position.first) return true; // trimmed: nothing is left to compare with
+    const [after] = await streams.read(stream, (c.seq + 1) as Seq, 1);
+    return after?.prev === c.id;
+  };
+  const acked = await streams.cursor(user, stream);
+  const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
+  if (!(await holds(presented))) {
+    const from = acked !== undefined && (await holds(acked)) ? Math.max(acked.seq + 1, position.first) : position.first;
+    return at(cim.ResumeAnswer.RESET, from, from, position.top);
+  }
+  if (presented.seq + 1 < position.first)
+    return at(cim.ResumeAnswer.EXPIRED, position.first, presented.seq + 1, position.first - 1);
+  if (stream.kind === 'group' && position.top - presented.seq > CATCH_UP_ENTRIES) {
+    const [missed, newest] = await Promise.all([
+      streams.read(stream, (presented.seq + 1) as Seq, 1),
+      streams.read(stream, position.top, 1),
+    ]);
+    const age = (newest[0]?.storedAt ?? 0) - (missed[0]?.storedAt ?? 0);
+    if (age > CATCH_UP_MS) {
+      const next = position.top - CATCH_UP_ENTRIES + 1;
+      return at(cim.ResumeAnswer.SKIPPED, next, presented.seq + 1, next - 1);
+    }
+  }
+  return at(cim.ResumeAnswer.CONTINUE, presented.seq + 1, presented.seq + 1, presented.seq);
+}

@@ -1,0 +1,26 @@
+import { entryToWire } from '@cim/delivery';
+import { cim, encodeFrame, type GroupId } from '@cim/protocol';
+import type { Entry } from '@cim/store';
+
+/** A group's entry on its way to many sessions: each wire's bytes are made once, when the first asks. */
+export class SharedFrame {
+  readonly entry: Entry;
+  readonly #group: GroupId;
+  #own: Uint8Array | undefined;
+  #texts: readonly string[] | undefined;
+
+  constructor(group: GroupId, entry: Entry) {
+    this.#group = group;
+    this.entry = entry;
+  }
+
+  get own(): Uint8Array {
+    this.#own ??= encodeFrame(cim.Frame, { deliver: { group: this.#group, entries: [entryToWire(this.entry)] } });
+    return this.#own;
+  }
+
+  get texts(): readonly string[] {
+    this.#texts ??= cim.Content.decode(this.entry.content).texts;
+    return this.#texts;
+  }
+}

@@ -1,0 +1,5 @@
+/** A framed channel over any duplex stream: outbox, limits, heartbeat, close reasons. */
+export * from './channel.ts';
+export * from './heartbeat.ts';
+export * from './timing-wheel.ts';
+export * from './turn-flusher.ts';
