@@ -1,0 +1,48 @@
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher } from '@cim/delivery';
+import { openZooKeeperMembership } from '@cim/discovery';
+import { RpcClient } from '@cim/rpc';
+import { configureProcess, createLogger, createMetrics, failStart, runUntilSignal, trustOf } from '@cim/runtime';
+import { openRedisStore } from '@cim/store';
+import { startImServer } from './compose.ts';
+import { imServerSettings } from './config.ts';
+
+const STOP_WITHIN_MS = 15_000;
+
+const config = configureProcess('im-server', imServerSettings);
+const logger = createLogger(config.logLevel, { program: 'im-server' });
+try {
+  const { clusterSecret } = trustOf(config);
+  const store = await openRedisStore({ url: config.redisUrl, durability: config.durability, logger });
+  const membership = openZooKeeperMembership({ servers: config.zk, logger });
+  await membership.start();
+  const flusher = new TurnFlusher();
+  const wheel = new TimingWheel();
+  wheel.start();
+  const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger });
+  const dispatcher = new Dispatcher({ store, membership, rpc, logger });
+  const server = await startImServer({
+    config: { ...config, clusterSecret },
+    store,
+    membership,
+    dispatcher,
+    flusher,
+    wheel,
+    logger,
+    metrics: createMetrics({ program: 'im-server' }),
+  });
+  console.log(
+    `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
+  );
+  console.log(`im-server stores in ${store.description}, finds others through ${membership.description}`);
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    rpc.stop();
+    wheel.stop();
+    await membership.stop();
+    await store.stop();
+  };
+  runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
+} catch (error) {
+  failStart('im-server', error);
+}

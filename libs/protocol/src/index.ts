@@ -8,3 +8,4 @@ export * from './frame-codec.ts';
 export * from './ids.ts';
 export * from './names.ts';
 export * from './texts.ts';
+export * from './ticket.ts';

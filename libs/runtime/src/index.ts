@@ -4,3 +4,4 @@ export * from './config.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './process.ts';
+export * from './settings.ts';

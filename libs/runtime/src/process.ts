@@ -1,4 +1,6 @@
+import { readConfig, type Schema, type Values } from './config.ts';
 import type { Logger } from './logger.ts';
+import { settingNames } from './settings.ts';
 
 /** What a running program offers its `main.ts`. */
 export interface Running {
@@ -36,4 +38,13 @@ export function runUntilSignal(running: Running, logger: Logger, stopWithinMs: n
 export function failStart(program: string, error: unknown): never {
   console.error(`${program}: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);
+}
+
+/** Reads the configuration of a program, or ends it: 0 after --help, 1 with one line a problem. */
+export function configureProcess<S extends Schema>(program: string, schema: S): Values<S> {
+  const result = readConfig(program, schema, process.argv.slice(2), process.env, settingNames);
+  if (result.kind === 'values') return result.values;
+  if (result.kind === 'help') process.stdout.write(result.text);
+  else for (const problem of result.problems) console.error(`${program}: ${problem}`);
+  process.exit(result.kind === 'help' ? 0 : 1);
 }

@@ -1,0 +1,79 @@
+/** Every setting of the product. Each program picks what it reads; docs/config.md is generated from here. */
+import { integer, oneOf, type Option, port, type Schema, text } from './config.ts';
+import { LOG_LEVELS } from './logger.ts';
+
+export const settings = {
+  host: text('CIM_HOST', '127.0.0.1', 'Address to listen on'),
+  advertiseHost: text('CIM_ADVERTISE_HOST', '', 'Address that clients and other servers are told; CIM_HOST when empty'),
+  routePort: port('CIM_ROUTE_PORT', 8083, 'Port of the route, HTTP'),
+  tcpPort: port('CIM_TCP_PORT', 11211, 'Port of the im-server for clients, TCP'),
+  httpPort: port('CIM_HTTP_PORT', 8081, 'Internal port of the im-server, HTTP'),
+  dataDir: text('CIM_DATA_DIR', '.cim', 'Folder of the embedded store'),
+  redisUrl: text(
+    'CIM_REDIS_URL',
+    'redis://127.0.0.1:6379',
+    'Redis: redis://host:port/db, redis+sentinel://h1:p1,h2:p2/master, redis+cluster://h1:p1,h2:p2',
+    true,
+  ),
+  zk: text('CIM_ZK', '127.0.0.1:2181', 'ZooKeeper servers: host:port,host:port'),
+  clusterSecret: text('CIM_CLUSTER_SECRET', '', 'Shared by all servers; needed unless CIM_HOST is loopback', true),
+  auth: oneOf(
+    'CIM_AUTH',
+    ['open', 'password'],
+    '',
+    'Whether accounts without a password may act; open by default on loopback, to be said elsewhere',
+  ),
+  sessionPolicy: oneOf(
+    'CIM_SESSION_POLICY',
+    ['reject', 'kick'],
+    'reject',
+    'A second login of a user is refused, or closes the first',
+  ),
+  placement: oneOf(
+    'CIM_PLACEMENT',
+    ['round-robin', 'random', 'consistent-hash'],
+    'round-robin',
+    'Which im-server a login gets',
+  ),
+  durability: oneOf('CIM_DURABILITY', ['disk', 'quorum', 'fast'], 'disk', 'When a message in Redis counts as stored'),
+  loginRate: integer('CIM_LOGIN_RATE', 2_000, [1, 1_000_000], 'Logins a second that one route takes'),
+  logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
+  name: text('CIM_NAME', '', 'User name of the terminal client'),
+  route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),
+  password: text('CIM_PASSWORD', '', 'Password of the account, if it has one', true),
+  stateDir: text('CIM_STATE_DIR', '', 'Folder where the terminal client keeps its cursors; ~/.cim when empty'),
+} as const satisfies Record<string, Option<unknown>>;
+
+/** All environment names: an environment shared by all programs is no error in any. */
+export const settingNames: readonly string[] = Object.values(settings).map((option) => option.env);
+
+export function pick<S extends Schema, const K extends keyof S>(from: S, ...keys: readonly K[]): Pick<S, K> {
+  return Object.fromEntries(keys.map((key) => [key, from[key]])) as Pick<S, K>;
+}
+
+const LOOPBACK = /^(localhost|::1|\[::1\]|127(\.\d{1,3}){3})$/;
+
+/** Known to everybody, which does no harm where only this machine can connect. */
+const LOOPBACK_SECRET = 'cim-on-loopback';
+
+/**
+ * What depends on whether other machines can connect: the secret and who may act.
+ * @throws {Error} one line that names the setting to give
+ */
+export function trustOf(config: {
+  readonly host: string;
+  readonly clusterSecret: string;
+  readonly auth?: 'open' | 'password' | '';
+}): { readonly clusterSecret: string; readonly auth: 'open' | 'password' } {
+  const loopback = LOOPBACK.test(config.host);
+  if (!loopback && config.clusterSecret === '')
+    throw new Error(`CIM_CLUSTER_SECRET must be set (the same on all servers) when CIM_HOST is ${config.host}`);
+  if (!loopback && config.auth === '')
+    throw new Error(
+      `CIM_AUTH must be set when CIM_HOST is ${config.host}: "password", or "open" to trust whoever can connect`,
+    );
+  return {
+    clusterSecret: config.clusterSecret === '' ? LOOPBACK_SECRET : config.clusterSecret,
+    auth: config.auth === undefined || config.auth === '' ? 'open' : config.auth,
+  };
+}
