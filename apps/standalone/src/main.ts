@@ -1,0 +1,49 @@
+/** Route and im-server in one process, on embedded storage and embedded discovery: nothing to install. */
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher } from '@cim/delivery';
+import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
+import { startImServer } from '@cim/im-server';
+import { startRoute } from '@cim/route';
+import { RpcClient } from '@cim/rpc';
+import { configureProcess, createLogger, createMetrics, failStart, runUntilSignal, trustOf } from '@cim/runtime';
+import { openEmbeddedStore } from '@cim/store';
+import { standaloneSettings } from './config.ts';
+
+const STOP_WITHIN_MS = 15_000;
+
+const given = configureProcess('standalone', standaloneSettings);
+const logger = createLogger(given.logLevel, { program: 'standalone' });
+try {
+  const config = { ...given, ...trustOf(given) };
+  const store = await openEmbeddedStore({ dir: config.dataDir, logger });
+  const membership = openEmbeddedMembership();
+  await membership.start();
+  const flusher = new TurnFlusher();
+  const wheel = new TimingWheel();
+  wheel.start();
+  const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger });
+  const dispatcher = new Dispatcher({ store, membership, rpc, logger });
+  const metrics = createMetrics({ program: 'standalone' });
+  const server = await startImServer({ config, store, membership, dispatcher, flusher, wheel, logger, metrics });
+  const placement = createPlacement(config.placement);
+  const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
+  const url = `http://${route.host}:${route.port}`;
+  console.log(`route listening on ${url}`);
+  console.log(
+    `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
+  );
+  console.log(`mode: ${store.description} (${config.dataDir})`);
+  const other = route.port === 8083 ? '' : ` --route ${url}`;
+  console.log(`open a chat in another terminal:  npm run chat -- --name alice${other}`);
+  const stop = async (): Promise<void> => {
+    await route.stop();
+    await server.stop();
+    rpc.stop();
+    wheel.stop();
+    await membership.stop();
+    await store.stop();
+  };
+  runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
+} catch (error) {
+  failStart('standalone', error);
+}
