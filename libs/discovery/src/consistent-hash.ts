@@ -41,7 +41,10 @@ const hash = (text: string): number => createHash('sha256').update(text).digest(
 const buildRing = (members: readonly Member[]): readonly Point[] =>
   members
     .flatMap((member) =>
-      Array.from({ length: POINTS_PER_MEMBER }, (_, i) => ({ at: hash(`${memberName(member)} ${i}`), member })),
+      Array.from({ length: POINTS_PER_MEMBER }, (_, i) => ({
+        at: hash(`${memberName(member)} ${i}`),
+        member,
+      })),
     )
     .sort((a, b) => a.at - b.at);
 

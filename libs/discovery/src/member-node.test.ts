@@ -55,11 +55,18 @@ test('no name makes it throw', () => {
 
 test('reads the data that it wrote', () => {
   const { instance, version, startedAt } = member('h', 'one', { startedAt: 7 });
-  assert.deepEqual(decodeNodeData(encodeNodeData(member('h', 'one', { startedAt: 7 }))), { instance, version, startedAt });
+  assert.deepEqual(decodeNodeData(encodeNodeData(member('h', 'one', { startedAt: 7 }))), {
+    instance,
+    version,
+    startedAt,
+  });
 });
 
 test('takes any other data for that of a server of CIM', () => {
-  const foreign = fc.oneof(fc.uint8Array(), fc.json().map((json) => new TextEncoder().encode(json)));
+  const foreign = fc.oneof(
+    fc.uint8Array(),
+    fc.json().map((json) => new TextEncoder().encode(json)),
+  );
   fc.assert(fc.property(foreign, (bytes) => assert.deepEqual(decodeNodeData(Buffer.from(bytes)), {})));
   assert.deepEqual(decodeNodeData(undefined), {});
 });

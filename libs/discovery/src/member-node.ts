@@ -40,7 +40,9 @@ export function decodeNodeData(data: Buffer | undefined): MemberDetails {
   return {
     instance: instance as InstanceId,
     ...(typeof version === 'string' && /^[\w.+-]{1,64}$/.test(version) ? { version } : {}),
-    ...(typeof startedAt === 'number' && Number.isSafeInteger(startedAt) && startedAt >= 0 ? { startedAt } : {}),
+    ...(typeof startedAt === 'number' && Number.isSafeInteger(startedAt) && startedAt >= 0
+      ? { startedAt }
+      : {}),
   };
 }
 

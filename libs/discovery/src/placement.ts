@@ -10,4 +10,5 @@ export interface Placement {
 }
 
 /** Those that may be chosen, in a new array: a server of CIM's own is listed, but none of ours can call it. */
-export const eligible = (members: readonly Member[]): Member[] => members.filter((m) => m.instance !== undefined);
+export const eligible = (members: readonly Member[]): Member[] =>
+  members.filter((m) => m.instance !== undefined);

@@ -61,7 +61,9 @@ export class MendedClient {
     this.client = createClient(servers.map(({ host, port }) => `${host}:${port}`).join(), {
       sessionTimeout: sessionTimeoutMs,
     });
-    this.#internals = (this.client as unknown as { connectionManager: ConnectionInternals }).connectionManager;
+    this.#internals = (
+      this.client as unknown as { connectionManager: ConnectionInternals }
+    ).connectionManager;
     // The library would split an IPv6 address at its first colon.
     this.#internals.servers = servers;
     this.#internals.findNextServer = (use) => this.#chooseServer(use);

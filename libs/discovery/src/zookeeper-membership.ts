@@ -61,7 +61,11 @@ class ZooKeeperMembership implements Membership {
   #afterGrace: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor({ servers, logger, sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS }: ZooKeeperMembershipOptions) {
+  constructor({
+    servers,
+    logger,
+    sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS,
+  }: ZooKeeperMembershipOptions) {
     const address = parseZooKeeperServers(servers);
     const root = `${address.chroot}/cim`;
     this.description = `ZooKeeper at ${servers}`;
@@ -146,9 +150,11 @@ class ZooKeeperMembership implements Membership {
   readonly #onChildrenChanged = (): void => this.#wake();
 
   #wake(): void {
-    if (this.#pause !== undefined || this.#stopped) return;
-    const waitMs = Math.max(0, this.#roundStartedAt + ROUND_SPACING_MS - performance.now());
-    this.#pause = setTimeout(() => this.#wakeNow(), waitMs);
+    this.#wakeAfter(Math.max(0, this.#roundStartedAt + ROUND_SPACING_MS - performance.now()));
+  }
+
+  #wakeAfter(ms: number): void {
+    if (this.#pause === undefined && !this.#stopped) this.#pause = setTimeout(() => this.#wakeNow(), ms);
   }
 
   #wakeNow(): void {
@@ -168,8 +174,7 @@ class ZooKeeperMembership implements Membership {
         const done = await this.#round();
         this.#settleWaiters();
         if (done) this.#retry.reset();
-        else this.#pause ??= setTimeout(() => this.#wakeNow(), this.#retry.next());
-        if (this.#stopped) clearTimeout(this.#pause);
+        else this.#wakeAfter(this.#retry.next());
       }
     } catch (error) {
       this.#logger.error({ err: error }, 'membership.round-failed');

@@ -61,7 +61,8 @@ export class MemberNodes {
   async #read(name: string): Promise<Outcome<MemberNode | undefined>> {
     const address = parseNodeName(name);
     if (address === undefined) {
-      if (!this.#foreign.has(name)) this.#logger.warn({ node: name.slice(0, 200) }, 'membership.foreign-node');
+      if (!this.#foreign.has(name))
+        this.#logger.warn({ node: name.slice(0, 200) }, 'membership.foreign-node');
       this.#foreign.set(name, true);
       return { kind: 'ok', value: undefined };
     }
@@ -71,7 +72,8 @@ export class MemberNodes {
       const stat = await this.#session.stat(path);
       if (stat.kind !== 'ok') return stat;
       if (stat.value === undefined) return { kind: 'no-node' };
-      if (known.czxid === hex(stat.value.czxid) && known.mzxid === hex(stat.value.mzxid)) return { kind: 'ok', value: known };
+      if (known.czxid === hex(stat.value.czxid) && known.mzxid === hex(stat.value.mzxid))
+        return { kind: 'ok', value: known };
     }
     const read = await this.#session.read(path);
     if (read.kind !== 'ok') return read;

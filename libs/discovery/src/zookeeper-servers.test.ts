@@ -14,7 +14,21 @@ test('reads servers, default ports, IPv6 and a path', () => {
   assert.equal(parseZooKeeperServers('a/').chroot, '');
 });
 
-for (const text of ['', ',', '/path', 'a:b', 'a:0', 'a:65536', 'a:1:2', '::1', '[a]:1', 'http://a:1', 'a:1/..', 'a:1//x', 'a b'])
+for (const text of [
+  '',
+  ',',
+  '/path',
+  'a:b',
+  'a:0',
+  'a:65536',
+  'a:1:2',
+  '::1',
+  '[a]:1',
+  'http://a:1',
+  'a:1/..',
+  'a:1//x',
+  'a b',
+])
   test(`refuses ${JSON.stringify(text)} with one line`, () => {
     assert.throws(
       () => parseZooKeeperServers(text),

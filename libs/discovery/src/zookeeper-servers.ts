@@ -19,7 +19,8 @@ export function parseZooKeeperServers(text: string): ZooKeeperAddress {
   const slash = text.indexOf('/');
   const hosts = slash === -1 ? text : text.slice(0, slash);
   const chroot = slash === -1 ? '' : text.slice(slash).replace(/\/$/, '');
-  if (!/^(?:\/[\w-][\w.-]*)*$/.test(chroot)) throw new Error(`"${text}" names no valid ZooKeeper path after its servers`);
+  if (!/^(?:\/[\w-][\w.-]*)*$/.test(chroot))
+    throw new Error(`"${text}" names no valid ZooKeeper path after its servers`);
   const servers = hosts
     .split(',')
     .map((part) => part.trim())

@@ -20,7 +20,7 @@ export interface ZooKeeperSessionOptions {
   readonly onConnected: (renewed: boolean) => void;
 }
 
-type Callback<T> = (error: Error | Exception | null, value: T) => void;
+type Callback<T> = (error: Error | Exception | null | undefined, value: T) => void;
 
 const LOST = { kind: 'lost' } as const;
 const PROBES_PER_TIMEOUT = 6;
@@ -103,7 +103,9 @@ export class ZooKeeperSession {
 
   /** ok(undefined) when there is no such node. */
   stat(path: string): Promise<Outcome<Stat | undefined>> {
-    return this.#ask((client, done) => client.exists(path, (error, stat: Stat | null) => done(error, stat ?? undefined)));
+    return this.#ask((client, done) =>
+      client.exists(path, (error, stat: Stat | null) => done(error, stat ?? undefined)),
+    );
   }
 
   read(path: string): Promise<Outcome<{ data: Buffer | undefined; stat: Stat }>> {
@@ -162,7 +164,10 @@ export class ZooKeeperSession {
     this.#saidUnreachable = false;
     this.#backoff.reset();
     this.#tick();
-    this.#options.logger.info({ server: opened.server, session: this.#sessionId, renewed }, 'zookeeper.connected');
+    this.#options.logger.info(
+      { server: opened.server, session: this.#sessionId, renewed },
+      'zookeeper.connected',
+    );
     this.#options.onConnected(renewed);
   }
 

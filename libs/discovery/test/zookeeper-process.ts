@@ -35,7 +35,9 @@ export class ZooKeeperProcess {
     const at = (i: number): number => ports[i] ?? 0;
     const peers = [0, 1, 2].map((i) => `server.${i + 1}=127.0.0.1:${at(3 + i)}:${at(6 + i)}\n`).join('');
     const quorum = `initLimit=20\nsyncLimit=10\n${peers}`;
-    const servers = await Promise.all([0, 1, 2].map((i) => ZooKeeperProcess.#configure(at(i), quorum, i + 1)));
+    const servers = await Promise.all(
+      [0, 1, 2].map((i) => ZooKeeperProcess.#configure(at(i), quorum, i + 1)),
+    );
     await Promise.all(servers.map((server) => server.start()));
     return servers;
   }
@@ -65,7 +67,11 @@ export class ZooKeeperProcess {
       [...flags, '-cp', [this.#directory, ...jars].join(':'), main, join(this.#directory, 'zoo.cfg')],
       { stdio: 'ignore' },
     );
-    await until('ZooKeeper serves', async () => /^Mode:/m.test(await this.ask('srvr').catch(() => '')), 30_000);
+    await until(
+      'ZooKeeper serves',
+      async () => /^Mode:/m.test(await this.ask('srvr').catch(() => '')),
+      30_000,
+    );
   }
 
   /** One of ZooKeeper's four-letter words. */
