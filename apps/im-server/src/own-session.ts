@@ -198,13 +198,13 @@ export class OwnSession implements Session, FeedSink {
       [...wanted.values()].map(async (wire) => {
         const stream = wire.group === '' ? inboxOf(this.userId) : groupStream(LOBBY);
         const cursor =
-          isSeq(wire.seq) && wire.seq > 0 ? { seq: wire.seq, id: wire.id as MessageId } : undefined;
+          isSeq(wire.seq) && (wire.seq > 0 || wire.id !== '') ? { seq: wire.seq, id: wire.id as MessageId } : undefined;
         return { stream, group: wire.group, at: await resumeAt(streams, this.userId, stream, cursor) };
       }),
     );
     if (this.#channel.closed !== undefined) return;
     this.#send({
-      resumed: { streams: resumed.map(({ group, at }) => ({ group, answer: at.answer, from: at.from, to: at.to })) },
+      resumed: { streams: resumed.map(({ group, at }) => ({ group, answer: at.answer, from: at.from, to: at.to, id: at.id })) },
     });
     for (const { stream, at } of resumed) {
       const feed = new Feed(stream, at.next, streams, this);

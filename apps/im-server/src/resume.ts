@@ -12,6 +12,8 @@ export interface ResumeAnswer {
   readonly answer: cim.ResumeAnswer;
   readonly from: Seq;
   readonly to: Seq;
+  /** CONTINUE: of the entry at `to`, '-' when there is none. */
+  readonly id: string;
 }
 
 /** @param cursor undefined for a client without one. May throw when the store does not answer. */
@@ -22,15 +24,16 @@ export async function resumeAt(
   cursor: Cursor | undefined,
 ): Promise<ResumeAnswer> {
   const position = await streams.position(stream);
-  const at = (answer: cim.ResumeAnswer, next: number, from: number, to: number): ResumeAnswer => ({
+  const at = (answer: cim.ResumeAnswer, next: number, from: number, to: number, id = ''): ResumeAnswer => ({
     answer,
     next: next as Seq,
     from: from as Seq,
     to: to as Seq,
+    id,
   });
 
   if (cursor === undefined && stream.kind === 'group')
-    return at(cim.ResumeAnswer.CONTINUE, position.top + 1, 0, position.top);
+    return at(cim.ResumeAnswer.CONTINUE, position.top + 1, 0, position.top, position.topId || '-');
 
   const holds = async (c: Cursor): Promise<boolean> => {
     if (c.seq === 0) return true;
@@ -59,5 +62,5 @@ export async function resumeAt(
       return at(cim.ResumeAnswer.SKIPPED, next, presented.seq + 1, next - 1);
     }
   }
-  return at(cim.ResumeAnswer.CONTINUE, presented.seq + 1, presented.seq + 1, presented.seq);
+  return at(cim.ResumeAnswer.CONTINUE, presented.seq + 1, presented.seq + 1, presented.seq, presented.id || '-');
 }

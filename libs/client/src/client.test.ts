@@ -89,6 +89,7 @@ describe('connecting', () => {
   it('says when what answers is not a route', async () => {
     const strange = createServer((socket) => {
       socket.on('error', () => undefined);
+      socket.resume();
       socket.end('hello\r\n');
     });
     await new Promise<void>((resolve) => strange.listen(0, '127.0.0.1', resolve));
@@ -184,6 +185,15 @@ describe('receiving', () => {
     server.say('group:lobby', 'meanwhile', false);
     await until(() => messages.length === 1, 'the message of the time away');
     assert.deepEqual(textsOf(messages), ['meanwhile']);
+  });
+
+  it('misses no group message of a time away from a group that nobody had written to', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    server.peer.cut();
+    server.say('group:lobby', 'the first ever', false);
+    await until(() => messages.length === 1, 'the message of the time away');
   });
 
   it('resumes when entries are missing, and reports them when they stay away', async () => {

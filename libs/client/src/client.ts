@@ -185,14 +185,12 @@ export class CimClient {
     this.#inbound?.flush();
     const me = this.#me;
     const [session] = this.#secrets;
-    clearTimeout(this.#retry);
     const link = this.#link;
-    this.#close('logged-out', CLOSE_REASONS['logged-out'].text);
-    // The flushed acks and the end of the channel are on their way; what ends the session for certain is this.
     if (me !== undefined && session !== undefined)
       await this.#route.offLine(me.userId, session).catch((error: unknown) => {
         this.#logger.info({ err: error }, 'client.logout-failed');
       });
+    this.#close('logged-out', CLOSE_REASONS['logged-out'].text);
     await link?.whenClosed;
   }
 
@@ -296,6 +294,7 @@ export class CimClient {
             this.#onReady(link, place, resumed);
             resolve({ ok: true });
           },
+          onResumed: (resumed) => this.#inbound?.onResumed(resumed),
           onDeliver: (deliver) => this.#inbound?.onDeliver(deliver) ?? true,
           onReceipt: (receipt) => this.#outbox?.onReceipt(receipt),
           onDelivered: ({ to, seq }) =>

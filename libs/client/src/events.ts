@@ -45,8 +45,8 @@ export interface ClientEvents {
   /** A recipient has everything of theirs up to `seq`. */
   delivered: { readonly to: UserId; readonly seq: Seq };
   /**
-   * Entries `from` to `to` of a stream will not come by themselves: trimmed (`expired`), too old to be sent unasked
-   * (`skipped`), or lost by the store (`reset`; `to` is 0 when it cannot tell).
+   * Entries `from` to `to` of a stream do not come by themselves: trimmed (`expired`), too old to be sent unasked
+   * (`skipped`). `reset`: the store lost data; what it has, `from` to `to`, comes again, less what was shown.
    */
   skipped: {
     readonly stream: string;

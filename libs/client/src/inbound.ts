@@ -83,7 +83,7 @@ export class Inbound {
           break;
         case cim.ResumeAnswer.RESET:
           stream.cursor = { seq: Math.max(0, from - 1) as Seq, id: '' as MessageId };
-          this.#parts.skipped({ stream: stream.name, kind: 'reset', from, to: 0 });
+          this.#parts.skipped({ stream: stream.name, kind: 'reset', from, to });
           break;
         case cim.ResumeAnswer.EXPIRED:
         case cim.ResumeAnswer.SKIPPED: {

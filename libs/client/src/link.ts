@@ -27,6 +27,8 @@ export interface LinkParts {
   /** Since when the oldest send is unanswered. */
   waitingSince(): number | undefined;
   onReady(resumed: cim.Resumed): void;
+  /** Again, while ready: entries were trimmed before they could be sent. */
+  onResumed(resumed: cim.Resumed): void;
   /** False: entries are missing, start again. */
   onDeliver(deliver: cim.Deliver): boolean;
   onReceipt(receipt: cim.Receipt): void;
@@ -172,6 +174,7 @@ export class Link implements WheelEntry {
         this.#onWelcome(frame.welcome as cim.Welcome);
         return;
       case 'resumed':
+        if (this.#state === 'ready') this.#parts.onResumed(frame.resumed as cim.Resumed);
         if (this.#state !== 'resuming') return;
         this.#state = 'ready';
         this.#parts.wheel.schedule(this, Math.min(this.#pingAfterMs, this.#times.idleMs));

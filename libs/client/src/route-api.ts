@@ -19,6 +19,9 @@ export interface Login {
   readonly session?: string;
 }
 
+/** Nobody waits longer for a goodbye, ms. */
+const OFFLINE_MS = 3_000;
+
 /** The route's HTTP API, as a client needs it. Rejects with `CimError` only; its message is one line for a person. */
 export class RouteApi {
   readonly #url: string;
@@ -65,10 +68,11 @@ export class RouteApi {
   }
 
   async offLine(userId: UserId, session: string): Promise<void> {
-    await this.#call('/offLine', { userId, msg: 'offLine' }, session);
+    await this.#call('/offLine', { userId, msg: 'offLine' }, { session, timeoutMs: OFFLINE_MS });
   }
 
-  async #call(path: string, body?: object, session?: string): Promise<unknown> {
+  async #call(path: string, body?: object, options: { session?: string; timeoutMs?: number } = {}): Promise<unknown> {
+    const { session, timeoutMs = this.#timeoutMs } = options;
     let text: string;
     try {
       const response = await fetch(this.#url + path, {
@@ -79,11 +83,11 @@ export class RouteApi {
         },
         body: body === undefined ? null : JSON.stringify(body),
         redirect: 'error',
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       text = await response.text();
     } catch (error) {
-      throw this.#unreachable(error);
+      throw this.#unreachable(error, timeoutMs);
     }
     let answer: unknown;
     try {
@@ -96,8 +100,8 @@ export class RouteApi {
     throw new CimError(codeNameOf(answer['code']), oneLine(answer['message'], answer['code']));
   }
 
-  #unreachable(error: unknown): CimError {
-    const why = failureText(error, this.#timeoutMs);
+  #unreachable(error: unknown, timeoutMs: number): CimError {
+    const why = failureText(error, timeoutMs);
     return new CimError(
       'failure',
       `cannot reach the route at ${this.#url}: ${why}; is the server running? (npm start)`,

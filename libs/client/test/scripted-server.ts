@@ -192,13 +192,13 @@ export class ScriptedServer {
     const cursors = resume.cursors as cim.Cursor[];
     const idAt = (log: cim.Entry[], seq: number): string => {
       const entry = log[seq - 1];
-      return entry === undefined ? '' : messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
+      return entry === undefined ? '-' : messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
     };
     const streams =
       this.resumed?.(resume) ??
-      cursors.map(({ group, seq }) => {
+      cursors.map(({ group, seq, id }) => {
         const log = this.log(name(group));
-        const to = seq > 0 || group === '' ? seq : log.length;
+        const to = seq > 0 || id !== '' || group === '' ? seq : log.length;
         return { group, answer: cim.ResumeAnswer.CONTINUE, from: to + 1, to, id: idAt(log, to) };
       });
     peer.send({ resumed: { streams } });
