@@ -72,6 +72,40 @@ describe('membership when one ZooKeeper server fails', () => {
     assert.ok(!lists.includes(''), 'nobody was told that there is no server');
   });
 
+  test('is listed again when ZooKeeper comes back without anything it stored', async () => {
+    const [a, b] = [await started(server.address), await started(server.address)];
+    await a.announce(alice);
+    await until('both list it', () => b.members().length === 1);
+    const lists = recordLists(b);
+    await server.kill();
+    await server.wipe();
+    await server.start();
+    await until('both are connected', () => a.connected && b.connected);
+    const fresh = await started(server.address);
+    await until('one who was not there lists it', () => fresh.members().length === 1);
+    assert.deepEqual(b.members(), [alice]);
+    assert.deepEqual(lists, [], 'the list never changed');
+  });
+
+  test('is off the list when ZooKeeper is back, if it withdrew while that was dead for long', async () => {
+    const [a, b] = [await started(server.address), await started(server.address)];
+    await a.announce(alice);
+    await until('both list it', () => b.members().length === 1);
+    await server.kill();
+    await until('both know', () => !a.connected && !b.connected);
+    await a.withdraw();
+    await elapsed(SESSION_TIMEOUT_MS * 1.5);
+    await server.start();
+    await until('both are connected', () => a.connected && b.connected);
+    const since = performance.now();
+    const fresh = await started(server.address);
+    await until('it is off the list', () => fresh.members().length === 0);
+    assert.ok(
+      performance.now() - since < SESSION_TIMEOUT_MS / 2,
+      'without waiting for the old session to end',
+    );
+  });
+
   test('is listed with its new data at once when it restarts within the session timeout of its past', async () => {
     using past = await RawClient.connect(server.port, SESSION_TIMEOUT_MS, new Backoff(50, 500));
     const watcher = await started(server.address);

@@ -68,15 +68,18 @@ export class OwnNode {
     this.#sessions.set(this.#session.id, true);
   }
 
-  /** Whether a node of our session is one that came after its withdraw, over a connection that was given up. */
+  /**
+   * Whether a node is ours and not wanted: it came after its withdraw, over a connection that was given up, or it is of
+   * an earlier session that could not be told.
+   */
   isLeftOver(path: string, owner: string): boolean {
-    return owner === this.#session.id && path !== this.#wanted?.path;
+    return this.#sessions.has(owner) && path !== this.#wanted?.path;
   }
 
   async settle(): Promise<Outcome<undefined>> {
     const session = this.#session.id;
     const wanted = this.#wanted;
-    // An earlier session took its nodes with it.
+    // An earlier session takes its nodes with it; what is still there is left over or taken over.
     if (this.#held !== undefined && this.#held.session !== session) this.#held = undefined;
     if (this.#held !== undefined && this.#held.path !== wanted?.path) {
       const removed = await this.remove(this.#held.path);
@@ -86,11 +89,11 @@ export class OwnNode {
     return wanted === undefined ? DONE : this.#place(wanted, session);
   }
 
-  /** Removes a node if it is of our session. */
+  /** Removes a node if it is of a session of ours. */
   async remove(path: string): Promise<Outcome<undefined>> {
     const stat = await this.#session.stat(path);
     if (stat.kind !== 'ok') return stat;
-    if (stat.value === undefined || ownerOf(stat.value) !== this.#session.id) return DONE;
+    if (stat.value === undefined || !this.#sessions.has(ownerOf(stat.value))) return DONE;
     const removed = await this.#session.remove(path);
     if (removed.kind !== 'ok' && removed.kind !== 'no-node') return removed;
     this.#logger.info({ path }, 'membership.withdrawn');

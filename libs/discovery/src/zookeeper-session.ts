@@ -39,6 +39,8 @@ export class ZooKeeperSession {
   readonly #backoff: Backoff;
   #current: MendedClient | undefined;
   #connected = false;
+  /** When the connection of a session went; undefined while there is one, and before the first. */
+  #lostAt: number | undefined;
   #sessionId = '';
   #saidUnreachable = false;
   #ticker: NodeJS.Timeout | undefined;
@@ -161,6 +163,7 @@ export class ZooKeeperSession {
     const renewed = this.#sessionId !== '' && this.#sessionId !== opened.sessionId;
     this.#sessionId = opened.sessionId;
     this.#connected = true;
+    this.#lostAt = undefined;
     this.#saidUnreachable = false;
     this.#backoff.reset();
     this.#tick();
@@ -174,17 +177,20 @@ export class ZooKeeperSession {
   #onDisconnected(): void {
     if (!this.#connected) return;
     this.#connected = false;
+    this.#lostAt = performance.now();
     this.#forgetProbe();
     this.#options.logger.warn({ server: this.#current?.server }, 'zookeeper.disconnected');
   }
 
+  /** Begins a new session. Not in this turn: the library is in the midst of its own handling. */
   #onExpired(opened: MendedClient): void {
     this.#connected = false;
+    this.#lostAt = undefined;
     this.#forgetProbe();
     clearTimeout(this.#renewal);
     if (this.#stopped) return;
     this.#options.logger.warn({ session: this.#sessionId }, 'zookeeper.expired');
-    // Not in this turn: the library is in the midst of its own handling. The wait is for a server that expires all.
+    // The wait is for a server that expires all.
     this.#renewal = setTimeout(() => {
       opened.dispose();
       if (!this.#stopped) this.#open();
@@ -203,8 +209,12 @@ export class ZooKeeperSession {
     if (current === undefined || this.#probeDeadline !== undefined) return;
     const patienceMs = this.timeoutMs * PATIENCE;
     if (!this.#connected) {
+      // A ZooKeeper that lost its data turns away, without a word of expiry, whoever has seen a later state than its
+      // own; only a client that has seen none gets in. By now the session is over anyway, or its node soon replaced.
+      if (this.#lostAt !== undefined && performance.now() - this.#lostAt > this.timeoutMs)
+        this.#onExpired(current);
       // Accepted by the kernel of a process that hangs.
-      if (current.connectingForMs > patienceMs) current.cut();
+      else if (current.connectingForMs > patienceMs) current.cut();
       return;
     }
     const deadline = setTimeout(() => {

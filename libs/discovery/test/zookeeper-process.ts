@@ -100,6 +100,11 @@ export class ZooKeeperProcess {
     await ended;
   }
 
+  /** Forgets all it stored, as a container without a volume does; to be called while it is dead. */
+  async wipe(): Promise<void> {
+    await rm(join(this.#directory, 'data', 'version-2'), { recursive: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
