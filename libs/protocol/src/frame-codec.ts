@@ -22,20 +22,25 @@ export class FrameError extends Error {
 }
 
 const MAX_HEADER_BYTES = 5;
+/** What a body that is split over chunks gets first, in bytes; it doubles as its bytes come. */
+const FIRST_BODY_BYTES = 256;
+/** No body under way: the next byte belongs to a header. */
+const NO_BODY = -1;
 
 /**
- * Cuts a byte stream into frame bodies, whatever the split of the chunks.
- *
- * A body that lies whole in a chunk is a view of that chunk; keep a copy if it must outlive the call.
+ * Cuts a byte stream into frame bodies, whatever the split of the chunks. It holds at most about twice what has come
+ * of the frame under way: a peer that announces much and sends little costs little.
  */
 export class FrameDecoder {
-  /** Longest body allowed from now on, in bytes. */
+  /** Longest body allowed from now on, in bytes; a body under way keeps the limit that its header met. */
   limit: number;
   #header = 0;
   #headerBytes = 0;
-  /** Body under way: allocated once its length is known, filled as chunks come. */
-  #body: Uint8Array | undefined;
+  /** Length of the body under way, or NO_BODY. */
+  #length = NO_BODY;
   #filled = 0;
+  /** The first `#filled` bytes of the body under way; grows up to `#length`. */
+  #body: Buffer | undefined;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -43,52 +48,77 @@ export class FrameDecoder {
 
   /** Whether a frame has begun and not ended. */
   get midFrame(): boolean {
-    return this.#headerBytes > 0 || this.#body !== undefined;
+    return this.#headerBytes > 0 || this.#length !== NO_BODY;
   }
 
   /**
    * Hands each complete body to `onFrame`, which may change `limit` for the frames after it, and answers false to
-   * stop (the rest of the chunk is dropped: the channel is closing).
-   * @throws {FrameError} the stream is not of this protocol, or a frame is over the limit; the decoder is then dead.
+   * stop (the rest of the chunk is dropped: the channel is closing). A body that lies whole in a chunk is a view of
+   * it: keep a copy of what must live long, a view keeps all of its chunk.
+   * @param self what `this` is in `onFrame`, so that one function serves many decoders
+   * @throws {FrameError} the stream is not of this protocol, or a frame is over the limit; the decoder is then dead,
+   * as it is after `onFrame` threw.
    */
-  push(chunk: Uint8Array, onFrame: (body: Uint8Array) => boolean): void {
+  push<T = undefined>(chunk: Uint8Array, onFrame: (this: T, body: Uint8Array) => boolean, self?: T): void {
     let at = 0;
     while (at < chunk.length) {
-      if (this.#body !== undefined) {
-        const part = Math.min(this.#body.length - this.#filled, chunk.length - at);
-        this.#body.set(part === chunk.length ? chunk : chunk.subarray(at, at + part), this.#filled);
-        this.#filled += part;
-        at += part;
-        if (this.#filled < this.#body.length) return;
-        const body = this.#body;
-        this.#body = undefined;
-        if (!onFrame(body)) return;
-        continue;
+      if (this.#length === NO_BODY) {
+        at = this.#readHeader(chunk, at);
+        if ((this.#length as number) === NO_BODY) return;
       }
+      const end = at + this.#length - this.#filled;
+      let body: Uint8Array;
+      if (this.#filled === 0 && end <= chunk.length) {
+        body = chunk.subarray(at, end);
+      } else {
+        const collected = this.#collect(chunk, at, Math.min(end, chunk.length));
+        if (end > chunk.length) return;
+        body = collected;
+        this.#body = undefined;
+        this.#filled = 0;
+      }
+      at = end;
+      this.#length = NO_BODY;
+      if (!onFrame.call(self as T, body)) return;
+    }
+  }
+
+  /** Answers where the header ends; sets the body's length when it is complete. */
+  #readHeader(chunk: Uint8Array, from: number): number {
+    let at = from;
+    while (at < chunk.length) {
       const byte = chunk[at++] as number;
       // Multiplication, not shifts: the fifth byte reaches beyond 31 bits.
       this.#header += (byte & 0x7f) * 2 ** (7 * this.#headerBytes);
       this.#headerBytes++;
-      if (byte >= 0x80) {
-        if (this.#headerBytes >= MAX_HEADER_BYTES)
-          throw new FrameError('bad-frame', 'the length of a frame is not a varint of at most 5 bytes');
-        continue;
+      if (byte < 0x80) {
+        if (this.#header > this.limit)
+          throw new FrameError('frame-too-large', `a frame of ${this.#header} bytes, ${this.limit} are allowed`);
+        this.#length = this.#header;
+        this.#header = 0;
+        this.#headerBytes = 0;
+        return at;
       }
-      const length = this.#header;
-      this.#header = 0;
-      this.#headerBytes = 0;
-      if (length > this.limit)
-        throw new FrameError('frame-too-large', `a frame of ${length} bytes, ${this.limit} are allowed`);
-      if (at + length <= chunk.length) {
-        const end = at + length;
-        if (!onFrame(chunk.subarray(at, end))) return;
-        at = end;
-      } else {
-        // Grows no further than what the header promised and the limit allows.
-        this.#body = new Uint8Array(length);
-        this.#filled = 0;
-      }
+      if (this.#headerBytes === MAX_HEADER_BYTES)
+        throw new FrameError('bad-frame', 'the length of a frame is not a varint of at most 5 bytes');
     }
+    return at;
+  }
+
+  /** Copies what has come of the body under way; its full length when that is complete. */
+  #collect(chunk: Uint8Array, from: number, to: number): Buffer {
+    const need = this.#filled + to - from;
+    let body = this.#body;
+    if (body === undefined || body.length < need) {
+      const size = Math.min(this.#length, Math.max(need, FIRST_BODY_BYTES, 2 * (body?.length ?? 0)));
+      // Not from Buffer's pool: half a frame would keep 8 KiB of it.
+      const grown = Buffer.allocUnsafeSlow(size);
+      if (body !== undefined) grown.set(body.subarray(0, this.#filled));
+      this.#body = body = grown;
+    }
+    body.set(chunk.subarray(from, to), this.#filled);
+    this.#filled = need;
+    return body;
   }
 }
 
