@@ -3,6 +3,4 @@ export * from './accounts.ts';
 export * from './sessions.ts';
 export * from './store.ts';
 export * from './streams.ts';
-// adapters:
-//   openRedisStore(options: { url: string; durability: 'disk' | 'quorum' | 'fast'; logger: Logger }): Promise<Store>
-//   openEmbeddedStore(options: { dir: string; logger: Logger }): Promise<Store>
+export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
