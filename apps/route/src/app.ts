@@ -1,0 +1,116 @@
+/** The HTTP interface: CIM's paths in CIM's envelope, and what operators ask. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import { type CimError, CODES } from '@cim/protocol';
+import { Counter } from '@cim/runtime';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import { actingAccount } from './credentials.ts';
+import { answerError, refusal, success } from './envelope.ts';
+import { Login } from './login.ts';
+import { LoginRate } from './login-rate.ts';
+import { Online } from './online.ts';
+import { Passwords } from './passwords.ts';
+import { Reachability } from './reachable.ts';
+import type { RouteParts } from './route-parts.ts';
+import * as schemas from './schemas.ts';
+import { Sending } from './sending.ts';
+
+const BODY_BYTES = 256 * 1024;
+/** CIM's HTTP library pools connections for 5 minutes. */
+const KEEP_ALIVE_MS = 330_000;
+
+export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
+  const { config, store, membership, dispatcher, metrics } = parts;
+  const app = fastify({
+    loggerInstance: parts.logger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    // A path that cannot be decoded: no envelope of fastify's own.
+    frameworkErrors: (error, request, reply) => {
+      void (reply as FastifyReply).send(answerError(error as FastifyError, request, reply));
+    },
+  })
+    .withTypeProvider<TypeBoxTypeProvider>()
+    .setValidatorCompiler(TypeBoxValidatorCompiler);
+  const answers = new Counter({
+    name: 'cim_route_answers_total',
+    help: 'Answers, by path and code',
+    labelNames: ['path', 'code'],
+    registers: [metrics],
+  });
+  app.addHook('preSerialization', (request, _reply, payload: unknown, done) => {
+    if (typeof payload === 'object' && payload !== null && 'code' in payload && typeof payload.code === 'string')
+      answers.inc({ path: request.routeOptions.url ?? 'unknown', code: payload.code });
+    done(null, payload);
+  });
+  app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    void reply.code(404).send(refusal(request, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`));
+  });
+  await app.register(swagger, {
+    openapi: {
+      info: {
+        title: 'CIM route',
+        version: '0.1.0',
+        description: 'Every answer is HTTP 200 with a code, but for 4000 and overload (503 with Retry-After).',
+      },
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/documentation' });
+
+  const login = new Login(parts, new Passwords(), new Reachability(), new LoginRate(config.loginRate));
+  const sending = new Sending(parts);
+  const online = new Online(parts);
+  const response = { 200: schemas.Envelope, 503: schemas.Envelope };
+
+  app.post('/registerAccount', { schema: { body: schemas.RegisterRequest, response } }, async (request) =>
+    success(request, await login.register(request.body.userName, request.body.password ?? undefined)),
+  );
+  app.post('/login', { schema: { body: schemas.LoginRequest, response } }, async (request) =>
+    success(request, await login.login(request.body)),
+  );
+  app.post('/offLine', { schema: { body: schemas.OfflineRequest, response } }, async (request) => {
+    const account = await actingAccount(parts, request, request.body.userId);
+    const ended = await store.sessions.end(account.userId);
+    if (ended !== undefined) dispatcher.kick(account.userId, ended, 'logged-out');
+    return success(request);
+  });
+  app.post('/p2pRoute', { schema: { body: schemas.PrivateRequest, response } }, async (request, reply) => {
+    const account = await actingAccount(parts, request, request.body.userId);
+    return sending.toUser(request, reply, account, request.body.receiveUserId, request.body);
+  });
+  app.post('/groupRoute', { schema: { body: schemas.GroupRequest, response } }, async (request, reply) => {
+    const account = await actingAccount(parts, request, request.body.userId);
+    return sending.toGroup(request, reply, account, request.body);
+  });
+  app.post('/fetchOfflineMsgs', { schema: { body: schemas.FetchOfflineRequest, response } }, async (request) => {
+    const account = await actingAccount(parts, request, request.body.receiveUserId);
+    const at = await store.sessions.locate(account.userId);
+    if (at !== undefined) dispatcher.fetchOffline(account.userId, at);
+    return success(request);
+  });
+  app.get('/onlineUser', { schema: { querystring: schemas.OnlineQuery, response } }, async (request) => {
+    const { limit = 10_000, after = 0 } = request.query;
+    return success(request, await online.page(limit, after));
+  });
+
+  app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
+  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+    const missing: string[] = [];
+    await store.ping().catch((error: unknown) => missing.push(`store: ${error instanceof Error ? error.message : String(error)}`));
+    if (!membership.members().some((m) => m.instance !== undefined)) missing.push('im-server: none is listed');
+    if (missing.length > 0) void reply.code(503);
+    return { ready: missing.length === 0, missing };
+  });
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    void reply.type(metrics.contentType);
+    return metrics.metrics();
+  });
+  return app as unknown as FastifyInstance;
+}
+
+const pathOf = (url: string): string => url.split('?')[0] ?? url;
+

@@ -1,0 +1,22 @@
+import { pick, settings, type Values } from '@cim/runtime';
+
+/** What a route reads from flags and environment. */
+export const routeSettings = pick(
+  settings,
+  'host',
+  'routePort',
+  'redisUrl',
+  'zk',
+  'clusterSecret',
+  'auth',
+  'sessionPolicy',
+  'placement',
+  'durability',
+  'loginRate',
+  'logLevel',
+);
+
+export type RouteConfig = Pick<
+  Values<typeof routeSettings>,
+  'host' | 'routePort' | 'clusterSecret' | 'sessionPolicy' | 'loginRate'
+> & { readonly auth: 'open' | 'password' };

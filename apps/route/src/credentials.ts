@@ -1,0 +1,38 @@
+/** Who may act for an account: anybody for one without a password (CIM's trust), its session for one with. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { CimError, type UserId } from '@cim/protocol';
+import type { Account, Session } from '@cim/store';
+import type { FastifyRequest } from 'fastify';
+import type { RouteParts } from './route-parts.ts';
+
+export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
+
+export function showsSession(session: Session | undefined, secret: string): boolean {
+  if (session === undefined || session.secretHash === '' || secret === '') return false;
+  const given = Buffer.from(secretHash(secret));
+  const expected = Buffer.from(session.secretHash);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/**
+ * The account that a request acts for.
+ * @throws {CimError} 9100: there is none, or the request may not act for it
+ */
+export async function actingAccount(
+  { config, store }: RouteParts,
+  request: FastifyRequest,
+  userId: number,
+): Promise<Account> {
+  const account = await store.accounts.byId(userId as UserId);
+  if (account === undefined) throw new CimError('unknownAccount');
+  if (account.passwordHash === undefined) {
+    if (config.auth === 'open') return account;
+    throw new CimError('unknownAccount', 'accounts without a password may not act on this server');
+  }
+  const bearer = /^Bearer (.{1,256})$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  if (showsSession(await store.sessions.find(account.userId), bearer)) return account;
+  throw new CimError(
+    'unknownAccount',
+    'this account has a password: send "Authorization: Bearer <session>" with the session of its login',
+  );
+}

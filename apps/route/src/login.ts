@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import type { Member } from '@cim/discovery';
+import { CimError, CODES, foldName, type InstanceId, makeTicket, parseUserName, type UserId } from '@cim/protocol';
+import { type Account, ISSUED_MS } from '@cim/store';
+import { secretHash, showsSession } from './credentials.ts';
+import type { LoginRate } from './login-rate.ts';
+import type { Passwords } from './passwords.ts';
+import type { Reachability } from './reachable.ts';
+import type { RouteParts } from './route-parts.ts';
+import type { LoginBody } from './schemas.ts';
+
+export interface Placed {
+  readonly ip: string;
+  readonly cimServerPort: number;
+  readonly httpPort: number;
+  /** For our own wire only: CIM's reader refuses what it does not know. */
+  readonly ticket?: string;
+  readonly session?: string;
+  readonly epoch?: number;
+}
+
+export class Login {
+  readonly #parts: RouteParts;
+  readonly #passwords: Passwords;
+  readonly #reachability: Reachability;
+  readonly #rate: LoginRate;
+
+  constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability, rate: LoginRate) {
+    this.#parts = parts;
+    this.#passwords = passwords;
+    this.#reachability = reachability;
+    this.#rate = rate;
+  }
+
+  /** A name that exists answers its own account, to whoever knows its password. */
+  async register(userName: unknown, password: string | undefined): Promise<Pick<Account, 'userId' | 'userName'>> {
+    const { config, store } = this.#parts;
+    const parsed = parseUserName(userName);
+    if (!parsed.ok) throw new CimError('invalid', parsed.problem);
+    const existing = await store.accounts.byName(parsed.name);
+    if (existing === undefined && config.auth === 'password' && password === undefined)
+      throw new CimError('invalid', 'password is missing: this server takes accounts with a password only');
+    const account =
+      existing ??
+      (await store.accounts.register(
+        parsed.name,
+        password === undefined ? undefined : await this.#passwords.hash(password),
+      )).account;
+    // Also after a race: the account may be another's by now.
+    if (existing !== undefined || password !== undefined) await this.#checkPassword(account, password);
+    return { userId: account.userId, userName: account.userName };
+  }
+
+  async login(body: LoginBody): Promise<Placed> {
+    const { store, config } = this.#parts;
+    if (!this.#rate.take()) throw new CimError('limited', 'too many logins at once, try again in 1 s');
+    const account = await store.accounts.byId(body.userId as UserId);
+    if (account === undefined || foldName(account.userName) !== foldName(body.userName))
+      throw new CimError('unknownAccount');
+    const resumes =
+      typeof body.session === 'string' &&
+      showsSession(await store.sessions.find(account.userId), body.session);
+    if (!resumes) await this.#checkPassword(account, body.password ?? undefined);
+    if (!resumes && account.passwordHash === undefined && config.auth === 'password')
+      throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
+
+    // Placement comes first: a login that cannot be placed leaves no trace.
+    const member = await this.#place(account.userId);
+    const session = body.wire === 2 ? randomBytes(32).toString('base64url') : '';
+    const answer = await store.sessions.issue({
+      user: { userId: account.userId, userName: account.userName },
+      instance: member.instance,
+      policy: resumes ? 'replace' : config.sessionPolicy,
+      secretHash: session === '' ? '' : secretHash(session),
+    });
+    if (answer.outcome === 'repeat') throw new CimError('repeatLogin');
+    const place = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
+    if (body.wire !== 2) return place;
+    const { epoch } = answer;
+    const ticket = makeTicket(config.clusterSecret, {
+      userId: account.userId,
+      epoch,
+      instance: member.instance,
+      expiresAt: Date.now() + ISSUED_MS,
+    });
+    return { ...place, ticket, session, epoch };
+  }
+
+  async #checkPassword(account: Account, password: string | undefined): Promise<void> {
+    if (account.passwordHash === undefined) return;
+    if (password === undefined)
+      throw new CimError('unknownAccount', `the account ${account.userName} has a password; give it`);
+    if (!(await this.#passwords.matches(password, account.passwordHash))) throw new CimError('unknownAccount');
+  }
+
+  async #place(user: UserId): Promise<Member & { readonly instance: InstanceId }> {
+    const { membership, placement } = this.#parts;
+    const choosable = membership.members().filter((m): m is Member & { instance: InstanceId } => m.instance !== undefined);
+    for (const member of placement.order(choosable, user))
+      if (await this.#reachability.of(member)) return member as Member & { readonly instance: InstanceId };
+    throw new CimError('noServer', CODES.noServer.message);
+  }
+}

@@ -1,0 +1,38 @@
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher } from '@cim/delivery';
+import { createPlacement, openZooKeeperMembership } from '@cim/discovery';
+import { RpcClient } from '@cim/rpc';
+import { configureProcess, createLogger, createMetrics, failStart, runUntilSignal, trustOf } from '@cim/runtime';
+import { openRedisStore } from '@cim/store';
+import { startRoute } from './compose.ts';
+import { routeSettings } from './config.ts';
+
+const STOP_WITHIN_MS = 15_000;
+
+const given = configureProcess('route', routeSettings);
+const logger = createLogger(given.logLevel, { program: 'route' });
+try {
+  const config = { ...given, ...trustOf(given) };
+  const store = await openRedisStore({ url: config.redisUrl, durability: config.durability, logger });
+  const membership = openZooKeeperMembership({ servers: config.zk, logger });
+  await membership.start();
+  const wheel = new TimingWheel();
+  wheel.start();
+  const rpc = new RpcClient({ secret: config.clusterSecret, flusher: new TurnFlusher(), wheel, logger });
+  const dispatcher = new Dispatcher({ store, membership, rpc, logger });
+  const placement = createPlacement(config.placement);
+  const metrics = createMetrics({ program: 'route' });
+  const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
+  console.log(`route listening on http://${route.host}:${route.port}`);
+  console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
+  const stop = async (): Promise<void> => {
+    await route.stop();
+    rpc.stop();
+    wheel.stop();
+    await membership.stop();
+    await store.stop();
+  };
+  runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
+} catch (error) {
+  failStart('route', error);
+}

@@ -1,0 +1,15 @@
+import type { Dispatcher } from '@cim/delivery';
+import type { Membership, Placement } from '@cim/discovery';
+import type { Logger, Metrics } from '@cim/runtime';
+import type { Store } from '@cim/store';
+import type { RouteConfig } from './config.ts';
+
+export interface RouteParts {
+  readonly config: RouteConfig;
+  readonly store: Store;
+  readonly membership: Membership;
+  readonly placement: Placement;
+  readonly dispatcher: Dispatcher;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}

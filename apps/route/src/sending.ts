@@ -1,0 +1,83 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { SendReceipt } from '@cim/delivery';
+import {
+  CimError,
+  CODES,
+  cim,
+  groupStream,
+  inboxOf,
+  LOBBY,
+  type ProducerId,
+  type StreamRef,
+  textsProblem,
+  type UserId,
+} from '@cim/protocol';
+import type { Account } from '@cim/store';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Answer, refusal, success, unavailable } from './envelope.ts';
+import type { RouteParts } from './route-parts.ts';
+import type { Texts } from './schemas.ts';
+
+const KEYED_MS = 3_600_000;
+/** Without a key only our own retries repeat a send. */
+const UNKEYED_MS = 60_000;
+
+/** A send by somebody without a channel: its id is the caller's `Idempotency-Key`, or one made here. */
+export class Sending {
+  readonly #parts: RouteParts;
+
+  constructor(parts: RouteParts) {
+    this.#parts = parts;
+  }
+
+  async toUser(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    sender: Account,
+    receiver: number,
+    texts: Texts,
+  ): Promise<Answer> {
+    const receipt = await this.#send(request, sender, inboxOf(receiver as UserId), texts);
+    if (receipt.outcome === 'stored' && !receipt.online)
+      return refusal(request, CODES.offline.code, CODES.offline.message);
+    return this.#answer(request, reply, receipt);
+  }
+
+  async toGroup(request: FastifyRequest, reply: FastifyReply, sender: Account, texts: Texts): Promise<Answer> {
+    return this.#answer(request, reply, await this.#send(request, sender, groupStream(LOBBY), texts));
+  }
+
+  #answer(request: FastifyRequest, reply: FastifyReply, receipt: SendReceipt): Answer {
+    switch (receipt.outcome) {
+      case 'stored':
+        return success(request);
+      case 'refused':
+        return refusal(request, receipt.code, receipt.text);
+      case 'retry':
+        return unavailable(request, reply, receipt.code, receipt.text);
+      case 'gap':
+        // Counters are not used over HTTP.
+        return unavailable(request, reply, CODES.failure.code, CODES.failure.message);
+    }
+  }
+
+  #send(request: FastifyRequest, sender: Account, stream: StreamRef, given: Texts): Promise<SendReceipt> {
+    const texts = [...(given.msg === undefined || given.msg === null ? [] : [given.msg]), ...(given.batchMsg ?? [])];
+    const problem = textsProblem(texts);
+    if (problem !== undefined) throw new CimError('invalid', problem);
+    const key = request.headers['idempotency-key'];
+    if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > 255))
+      throw new CimError('invalid', 'Idempotency-Key must have 1 to 255 characters');
+    const producer = (
+      key === undefined
+        ? randomBytes(24).toString('base64url')
+        : createHash('sha256').update(key).digest('base64url')
+    ) as ProducerId;
+    const content = cim.Content.encode({ texts }).finish();
+    const rememberMs = key === undefined ? UNKEYED_MS : KEYED_MS;
+    const from = { userId: sender.userId, userName: sender.userName };
+    return new Promise((resolve) => {
+      this.#parts.dispatcher.send({ sender: from, stream, producer, counter: 0, rememberMs, content }, resolve);
+    });
+  }
+}
