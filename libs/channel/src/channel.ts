@@ -1,20 +1,31 @@
 /** One framed duplex connection. It knows no user: bytes in, frames out, and one reason for its end. */
 import type { Duplex } from 'node:stream';
 import { type CloseReason, FrameDecoder, FrameError } from '@cim/protocol';
+import { Outbox } from './outbox.ts';
 import type { Flushable, TurnFlusher } from './turn-flusher.ts';
+import { warnOf } from './unexpected.ts';
 
 const SOFT_BYTES = 256 * 1024;
 const HARD_BYTES = 512 * 1024;
 /** A peer that does not close its side in this time is cut off, in ms. */
 const LINGER_MS = 1_000;
 
+/**
+ * What a channel tells its owner. A callback that throws closes this channel as `error` and nothing else.
+ * None is called within a method of the channel.
+ */
 export interface ChannelEvents {
-  /** One frame's body: a view, keep a copy beyond the next turn only of what must live longer. */
+  /** One frame's body: a view of what was read; keep a copy of what must live long. None comes after `close`. */
   onFrame(body: Uint8Array): void;
-  /** Once, when the connection has ended, never within `close()`. */
+  /**
+   * Once, when the connection is gone: on a later turn than the `close` or the failure that ended it.
+   * @param detail for the log: an error's code, or what was wrong with the bytes
+   */
   onClose(reason: CloseReason, detail?: string): void;
-  /** The outbox is empty again after `send` answered false. */
+  /** After `send` answered false: half of the soft limit is free again. */
   onDrain?(): void;
+  /** A callback threw: a fault of ours. Without it the error becomes a warning of the process. */
+  onUnexpected?(error: unknown): void;
 }
 
 export interface ChannelOptions {
@@ -28,37 +39,55 @@ export interface ChannelOptions {
   readonly outboxHardBytes?: number;
 }
 
+/** The parts of a net.Socket that a plain Duplex lacks. */
+interface MaybeSocket {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  setNoDelay?(on: boolean): void;
+}
+
+/** On the socket, so that all channels share one set of listeners: five closures each would cost more than the channel. */
+const OWNER = Symbol('channel');
+type Owned = Duplex & MaybeSocket & { [OWNER]: Channel };
+
 export class Channel implements Flushable {
-  readonly #socket: Duplex;
+  readonly #socket: Owned;
   readonly #flusher: TurnFlusher;
   readonly #events: ChannelEvents;
   readonly #decoder: FrameDecoder;
+  readonly #outbox = new Outbox();
   readonly #soft: number;
   readonly #hard: number;
-  #queue: Uint8Array[] = [];
-  #queued = 0;
-  #blocked = false;
-  #flushed: (() => void)[] | undefined;
+  #scheduled = false;
+  /** When the outbox went over the soft limit, if it has not drained since; 0 otherwise. */
+  #stalledSince = 0;
+  /** Callbacks that wait for the next write. */
+  #waiting: (() => void)[] | undefined;
+  /** One element for each write that somebody waits for and the kernel has not taken, in order. */
+  #writing: (() => void)[][] | undefined;
+  #onTaken: ((error?: Error | null) => void) | undefined;
   #reason: CloseReason | undefined;
   #detail: string | undefined;
-  #ended = false;
+  #gone = false;
+  #remote: string | undefined;
+  #linger: NodeJS.Timeout | undefined;
   #lastHeard = performance.now();
   #lastWrote = this.#lastHeard;
 
   constructor(socket: Duplex, options: ChannelOptions) {
-    this.#socket = socket;
+    this.#socket = Object.assign(socket, { [OWNER]: this });
     this.#flusher = options.flusher;
     this.#events = options.events;
     this.#decoder = new FrameDecoder(options.limit);
     this.#soft = options.outboxSoftBytes ?? SOFT_BYTES;
     this.#hard = options.outboxHardBytes ?? HARD_BYTES;
-    if ('setNoDelay' in socket) (socket as Duplex & { setNoDelay(on: boolean): void }).setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.#onDrain());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail('error', error.code ?? error.message));
-    // The other side has said all it will say: so have we.
-    socket.on('end', () => this.close('closed'));
-    socket.on('close', () => this.#onEnd());
+    this.#socket.setNoDelay?.(true);
+    socket.on('data', Channel.#onData);
+    socket.on('error', Channel.#onError);
+    socket.on('end', Channel.#onEnd);
+    socket.on('close', Channel.#onClose);
+    // It broke between being accepted and coming here: its `close` is not said twice.
+    if (socket.closed) setImmediate(() => this.#ended());
   }
 
   /** Why it is closing or closed. */
@@ -66,119 +95,192 @@ export class Channel implements Flushable {
     return this.#reason;
   }
 
-  /** ms, monotonic: the last bytes that came. */
+  /** ms, of performance.now(): the last bytes that came. */
   get lastHeard(): number {
     return this.#lastHeard;
   }
 
-  /** ms, monotonic: the last bytes that went. */
+  /** ms, of performance.now(): the last bytes that went. */
   get lastWrote(): number {
     return this.#lastWrote;
   }
 
+  /** ms, of performance.now(): since when `send` answers false for want of a peer that reads; undefined: it does not. */
+  get stalledSince(): number | undefined {
+    return this.#stalledSince === 0 ? undefined : this.#stalledSince;
+  }
+
   /** Bytes that the kernel has not taken. */
   get queuedBytes(): number {
-    return this.#queued + this.#socket.writableLength;
+    return this.#outbox.bytes + this.#socket.writableLength;
   }
 
+  /** `ip:port`, for people; `?` when the connection broke before anybody asked. */
   get remote(): string {
-    const { remoteAddress, remotePort } = this.#socket as { remoteAddress?: string; remotePort?: number };
-    return `${remoteAddress ?? '?'}:${remotePort ?? '?'}`;
+    if (this.#remote !== undefined) return this.#remote;
+    const { remoteAddress, remotePort } = this.#socket;
+    if (remoteAddress === undefined) return '?';
+    this.#remote = `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort ?? '?'}`;
+    return this.#remote;
   }
 
+  /** Longest frame body that may come in from the next header on, in bytes. */
   setLimit(bytes: number): void {
     this.#decoder.limit = bytes;
   }
 
   /**
-   * Queues one encoded frame, header included; it goes out with all others of this turn in one write.
-   * False: the outbox is over its soft limit (or the channel is closed); go on after `onDrain`.
+   * Queues one encoded frame, header included; it goes out with all others of this turn in one write. The bytes must
+   * not change afterwards; one frame may go to many channels.
+   * False: the outbox is over its soft limit, go on after `onDrain`; or the channel is closed and the frame dropped.
    */
   send(frame: Uint8Array): boolean {
     if (this.#reason !== undefined) return false;
-    if (this.#queue.push(frame) === 1) this.#flusher.schedule(this);
-    this.#queued += frame.length;
-    const waiting = this.#queued + this.#socket.writableLength;
+    const waiting = this.#outbox.bytes + this.#socket.writableLength + frame.length;
     if (waiting > this.#hard) {
-      this.#fail('slow-consumer', `${waiting} bytes were not read`);
+      this.#fail('slow-consumer', `${waiting} bytes wait to be read, ${this.#hard} are allowed`);
       return false;
     }
-    if (waiting <= this.#soft) return true;
-    this.#blocked = true;
+    this.#outbox.push(frame);
+    this.#schedule();
+    if (waiting <= this.#soft) return this.#stalledSince === 0;
+    if (this.#stalledSince === 0) this.#stalledSince = performance.now();
     return false;
   }
 
-  /** `callback` runs when the kernel has taken all that was sent so far; never if the channel ends first. */
+  /**
+   * `callback` runs when the kernel has taken all that was sent so far, always on a later turn and before `onClose`;
+   * never if the connection ends first, or is closing already.
+   */
   flushed(callback: () => void): void {
-    if (this.#queued === 0 && this.#socket.writableLength === 0) queueMicrotask(callback);
-    else (this.#flushed ??= []).push(callback);
+    if (this.#reason !== undefined) return;
+    (this.#waiting ??= []).push(callback);
+    this.#schedule();
   }
 
   /** Called by the flusher. */
   flush(): void {
-    if (this.#queue.length === 0 || this.#ended) return;
-    const bytes = this.#queue.length === 1 ? (this.#queue[0] as Uint8Array) : Buffer.concat(this.#queue, this.#queued);
-    this.#queue = [];
-    this.#queued = 0;
-    this.#lastWrote = performance.now();
-    const flushed = this.#flushed;
-    this.#flushed = undefined;
-    if (flushed === undefined) this.#socket.write(bytes);
-    else
-      this.#socket.write(bytes, (error) => {
-        if (error === null || error === undefined) for (const callback of flushed) callback();
-      });
-    // A socket that took all at once never says `drain`.
-    if (this.#blocked && !this.#socket.writableNeedDrain) this.#onDrain();
+    this.#scheduled = false;
+    if (this.#gone || !this.#socket.writable) return;
+    const waiting = this.#waiting;
+    const asked = waiting !== undefined || this.#stalledSince !== 0;
+    if (this.#outbox.bytes === 0 && !asked) return;
+    if (this.#outbox.bytes > 0) this.#lastWrote = performance.now();
+    const bytes = this.#outbox.take();
+    if (!asked) {
+      this.#socket.write(bytes);
+      return;
+    }
+    this.#waiting = undefined;
+    (this.#writing ??= []).push(waiting ?? []);
+    this.#onTaken ??= (error) => this.#taken(error);
+    this.#socket.write(bytes, this.#onTaken);
   }
 
-  /** Sends what is queued, then `last`, then ends. What the other side still says is ignored. Idempotent. */
+  /**
+   * Sends what is queued, then `last`, then ends; cuts off a peer that has not closed its side after 1 s. What the
+   * other side still says is ignored. The first reason stays; idempotent.
+   */
   close(reason: CloseReason, last?: Uint8Array): void {
     if (this.#reason !== undefined) return;
-    if (last !== undefined) this.send(last);
-    if (this.#reason !== undefined) return;
+    this.#end(reason);
+    if (last !== undefined && this.queuedBytes + last.length <= this.#hard) this.#outbox.push(last);
     this.flush();
-    this.#reason = reason;
     this.#socket.end();
-    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+    // All of one duration share one timer of Node's, and only those that are closing have one.
+    this.#linger = setTimeout(destroy, LINGER_MS, this.#socket);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#flusher.schedule(this);
+  }
+
+  #end(reason: CloseReason): void {
+    this.#remote = this.remote;
+    this.#reason = reason;
   }
 
   #fail(reason: CloseReason, detail: string): void {
-    this.#reason ??= reason;
+    if (this.#reason === undefined) this.#end(reason);
     this.#detail ??= detail;
     this.#socket.destroy();
   }
 
-  #onData(chunk: Buffer): void {
-    this.#lastHeard = performance.now();
-    if (this.#reason !== undefined) return;
+  #threw(error: unknown): void {
+    this.#fail('error', `a callback failed: ${error instanceof Error ? error.message : String(error)}`);
     try {
-      this.#decoder.push(chunk, this.#onBody);
-    } catch (error) {
-      if (error instanceof FrameError) {
-        this.#detail = error.message;
-        this.close(error.reason);
-      } else this.#fail('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
+      if (this.#events.onUnexpected === undefined) warnOf(error);
+      else this.#events.onUnexpected(error);
+    } catch (again) {
+      warnOf(again);
     }
   }
 
-  readonly #onBody = (body: Uint8Array): boolean => {
+  #taken(error: Error | null | undefined): void {
+    const callbacks = this.#writing?.shift() ?? [];
+    // Node answers the writes of a destroyed socket as if they had succeeded.
+    if ((error !== null && error !== undefined) || this.#socket.destroyed) return;
+    try {
+      for (const callback of callbacks) callback();
+      if (this.#stalledSince === 0 || this.#reason !== undefined || this.queuedBytes > this.#soft / 2) return;
+      this.#stalledSince = 0;
+      this.#events.onDrain?.();
+    } catch (thrown) {
+      this.#threw(thrown);
+    }
+  }
+
+  #heard(chunk: Buffer): void {
+    this.#lastHeard = performance.now();
+    if (this.#reason !== undefined) return;
+    try {
+      this.#decoder.push(chunk, Channel.#onBody, this as Channel);
+    } catch (error) {
+      if (!(error instanceof FrameError)) return this.#threw(error);
+      this.#detail = error.message;
+      this.close(error.reason);
+    }
+  }
+
+  #ended(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    if (this.#reason === undefined) this.#end('closed');
+    clearTimeout(this.#linger);
+    this.#outbox.clear();
+    this.#waiting = undefined;
+    try {
+      this.#events.onClose(this.#reason ?? 'closed', this.#detail);
+    } catch (error) {
+      this.#threw(error);
+    }
+  }
+
+  static #onData(this: Duplex, chunk: Buffer): void {
+    (this as Owned)[OWNER].#heard(chunk);
+  }
+
+  static #onBody(this: Channel, body: Uint8Array): boolean {
     this.#events.onFrame(body);
     return this.#reason === undefined;
-  };
-
-  #onDrain(): void {
-    if (!this.#blocked || this.#reason !== undefined) return;
-    this.#blocked = false;
-    this.#events.onDrain?.();
   }
 
-  #onEnd(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#reason ??= 'closed';
-    this.#queue = [];
-    this.#flushed = undefined;
-    this.#events.onClose(this.#reason, this.#detail);
+  static #onError(this: Duplex, error: NodeJS.ErrnoException): void {
+    (this as Owned)[OWNER].#fail('error', error.code ?? error.message);
   }
+
+  /** The other side has said all it will say: so have we. */
+  static #onEnd(this: Duplex): void {
+    (this as Owned)[OWNER].close('closed');
+  }
+
+  static #onClose(this: Duplex): void {
+    (this as Owned)[OWNER].#ended();
+  }
+}
+
+function destroy(socket: Duplex): void {
+  socket.destroy();
 }

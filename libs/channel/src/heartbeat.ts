@@ -1,43 +1,56 @@
 import type { Channel } from './channel.ts';
 import type { TimingWheel, WheelEntry } from './timing-wheel.ts';
 
+/** How long a peer may take to read what waits for it, in ms. */
+const STALL_TIMEOUT_MS = 30_000;
+
 export interface HeartbeatOptions {
   /** A channel that was not heard for this long is closed as `idle`, in ms. */
   readonly idleTimeoutMs?: number;
+  /** A channel over its soft limit for this long is closed as `slow-consumer`, in ms; up to half of it later. */
+  readonly stallTimeoutMs?: number;
   /** After this long without a write `ping` is called, in ms. */
   readonly pingAfterMs?: number;
   readonly ping?: () => void;
 }
 
-/** Looks at a channel when it could have become idle, not at each frame. */
+/** Watches a channel's silence: looks when it could have become too long, not at each frame. */
 export class Heartbeat implements WheelEntry {
   readonly #channel: Channel;
   readonly #wheel: TimingWheel;
   readonly #idleMs: number;
+  readonly #stallMs: number;
   readonly #pingMs: number;
   readonly #ping: (() => void) | undefined;
 
+  /** Runs until the channel closes or `stop`. */
   constructor(channel: Channel, wheel: TimingWheel, options: HeartbeatOptions) {
     this.#channel = channel;
     this.#wheel = wheel;
     this.#idleMs = options.idleTimeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#stallMs = options.stallTimeoutMs ?? STALL_TIMEOUT_MS;
     this.#pingMs = options.ping === undefined ? Number.POSITIVE_INFINITY : (options.pingAfterMs ?? 10_000);
     this.#ping = options.ping;
-    this.#wheel.schedule(this, Math.min(this.#idleMs, this.#pingMs));
+    this.#wheel.schedule(this, Math.min(this.#idleMs, this.#pingMs, this.#stallMs / 2));
   }
 
   onTimeout(): void {
-    if (this.#channel.closed !== undefined) return;
+    const channel = this.#channel;
+    if (channel.closed !== undefined) return;
     const now = performance.now();
-    const silent = now - this.#channel.lastHeard;
-    if (silent >= this.#idleMs) {
-      this.#channel.close('idle');
-      return;
+    const silent = now - channel.lastHeard;
+    const stalled = now - (channel.stalledSince ?? now);
+    if (silent >= this.#idleMs) return channel.close('idle');
+    if (stalled >= this.#stallMs) return channel.close('slow-consumer');
+    let unwritten = now - channel.lastWrote;
+    if (unwritten >= this.#pingMs) {
+      this.#ping?.();
+      unwritten = 0;
     }
-    const unwritten = now - this.#channel.lastWrote;
-    const pinging = unwritten >= this.#pingMs;
-    if (pinging) this.#ping?.();
-    this.#wheel.schedule(this, Math.min(this.#idleMs - silent, pinging ? this.#pingMs : this.#pingMs - unwritten));
+    this.#wheel.schedule(
+      this,
+      Math.min(this.#idleMs - silent, this.#pingMs - unwritten, this.#stallMs / 2, this.#stallMs - stalled),
+    );
   }
 
   stop(): void {

@@ -1,80 +1,140 @@
-/**
- * One coarse wheel for all timers of connections: O(1) to set and to cancel, nothing allocated, one real timer.
- * A timeout fires at most one tick late and never early.
- */
+import { warnOf } from './unexpected.ts';
+
+/** Something with one timeout at a time. */
 export interface WheelEntry {
   onTimeout(): void;
+  /** The wheel's own; made at the first `schedule` and used again by all later ones. */
+  [LINK]?: WheelLink;
 }
 
-interface Slotted {
-  readonly entry: WheelEntry;
-  rounds: number;
+export interface TimingWheelOptions {
+  readonly tickMs?: number;
+  /** Timeouts of up to `tickMs * slots` are looked at once, longer ones once more per turn of the wheel. */
+  readonly slots?: number;
+  /** Monotonic, ms. */
+  readonly now?: () => number;
+  /** What an `onTimeout` threw; the other entries are served all the same. */
+  readonly onUnexpected?: (error: unknown) => void;
 }
 
+const LINK = Symbol('wheel link');
+
+/** A place in one slot's ring; a ring begins and ends at a link without an entry. */
+class WheelLink {
+  readonly entry: WheelEntry | undefined;
+  prev: WheelLink = this;
+  next: WheelLink = this;
+  /** The tick it fires at. */
+  due = 0;
+
+  constructor(entry?: WheelEntry) {
+    this.entry = entry;
+  }
+
+  remove(): void {
+    this.prev.next = this.next;
+    this.next.prev = this.prev;
+    this.prev = this;
+    this.next = this;
+  }
+
+  /** At the end of the ring that begins at `head`. */
+  insert(head: WheelLink): void {
+    this.prev = head.prev;
+    this.next = head;
+    head.prev.next = this;
+    head.prev = this;
+  }
+}
+
+/**
+ * One coarse wheel for all timers of connections: O(1) to set, move and cancel, nothing allocated but at an entry's
+ * first use, one real timer. One per process. A timeout never fires early and at most one tick late.
+ */
 export class TimingWheel {
   readonly #tickMs: number;
-  /** Each slot: entry → rounds left. */
-  readonly #slots: Map<WheelEntry, Slotted>[];
-  /** Key: entry. Where it is; removed when it fires or is cancelled. */
-  readonly #where = new Map<WheelEntry, number>();
-  #at = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #last = 0;
   readonly #now: () => number;
+  readonly #onUnexpected: (error: unknown) => void;
+  readonly #slots: readonly WheelLink[];
+  readonly #origin: number;
+  /** All ticks up to this one have been served. */
+  #tick = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
 
-  constructor(options: { readonly tickMs?: number; readonly slots?: number; readonly now?: () => number } = {}) {
+  constructor(options: TimingWheelOptions = {}) {
     this.#tickMs = options.tickMs ?? 250;
-    this.#slots = Array.from({ length: options.slots ?? 256 }, () => new Map());
     this.#now = options.now ?? (() => performance.now());
+    this.#onUnexpected = options.onUnexpected ?? warnOf;
+    this.#slots = Array.from({ length: options.slots ?? 256 }, () => new WheelLink());
+    this.#origin = this.#now();
   }
 
+  /** Keeps the process alive until `stop`. Idempotent. */
   start(): void {
-    if (this.#timer !== undefined) return;
-    this.#last = this.#now();
-    this.#timer = setInterval(() => this.#catchUp(), this.#tickMs);
+    // Not in the timers' own phase: after a pause of this process (or a long task) the sockets are to be read before
+    // anything is found to be silent.
+    this.#timer ??= setInterval(() => {
+      this.#soon ??= setImmediate(() => {
+        this.#soon = undefined;
+        this.advance();
+      });
+    }, this.#tickMs);
   }
 
+  /** Nothing fires any more; `start` goes on. Idempotent. */
   stop(): void {
     clearInterval(this.#timer);
+    clearImmediate(this.#soon);
     this.#timer = undefined;
+    this.#soon = undefined;
   }
 
-  /** Sets or moves the entry's one timeout. */
+  /** Sets or moves the entry's one timeout; Infinity is never. */
   schedule(entry: WheelEntry, delayMs: number): void {
-    this.cancel(entry);
-    // One more tick: the one under way has begun already.
-    const ticks = Math.ceil(delayMs / this.#tickMs) + 1;
-    const slot = (this.#at + ticks) % this.#slots.length;
-    this.#slots[slot]?.set(entry, { entry, rounds: Math.floor((ticks - 1) / this.#slots.length) });
-    this.#where.set(entry, slot);
+    let link = entry[LINK];
+    if (link === undefined) entry[LINK] = link = new WheelLink(entry);
+    else link.remove();
+    if (delayMs === Number.POSITIVE_INFINITY) return;
+    const due = Math.ceil((this.#now() - this.#origin + delayMs) / this.#tickMs);
+    link.due = Math.max(due, this.#tick + 1);
+    link.insert(this.#slots[link.due % this.#slots.length] as WheelLink);
   }
 
   cancel(entry: WheelEntry): void {
-    const slot = this.#where.get(entry);
-    if (slot === undefined) return;
-    this.#where.delete(entry);
-    this.#slots[slot]?.delete(entry);
+    entry[LINK]?.remove();
   }
 
-  /** As many ticks as time has passed: a paused process does not fall behind for ever. */
-  #catchUp(): void {
-    const due = Math.min(Math.floor((this.#now() - this.#last) / this.#tickMs), this.#slots.length);
-    if (due <= 0) return;
-    this.#last = due === this.#slots.length ? this.#now() : this.#last + due * this.#tickMs;
-    for (let i = 0; i < due; i++) this.#tick();
+  /** Fires what is due. The wheel's timer calls it, or a test with a clock of its own. */
+  advance(): void {
+    const tick = Math.floor((this.#now() - this.#origin) / this.#tickMs);
+    const slots = Math.min(tick - this.#tick, this.#slots.length);
+    // Set before anything fires: what is scheduled meanwhile belongs to a later tick.
+    this.#tick = Math.max(tick, this.#tick);
+    for (let at = tick - slots + 1; at <= tick; at++)
+      this.#fire(this.#slots[at % this.#slots.length] as WheelLink, tick);
   }
 
-  #tick(): void {
-    this.#at = (this.#at + 1) % this.#slots.length;
-    const slot = this.#slots[this.#at];
-    if (slot === undefined) return;
-    for (const slotted of [...slot.values()]) {
-      if (slotted.rounds > 0) {
-        slotted.rounds--;
-        continue;
+  #fire(slot: WheelLink, tick: number): void {
+    // Moved to a ring of their own first: an onTimeout may set and cancel any entry.
+    if (slot.next === slot) return;
+    const firing = new WheelLink();
+    for (let link = slot.next; link !== slot; ) {
+      const next = link.next;
+      if (link.due <= tick) {
+        link.remove();
+        link.insert(firing);
       }
-      this.cancel(slotted.entry);
-      slotted.entry.onTimeout();
+      link = next;
+    }
+    while (firing.next !== firing) {
+      const { entry } = firing.next;
+      firing.next.remove();
+      try {
+        entry?.onTimeout();
+      } catch (error) {
+        this.#onUnexpected(error);
+      }
     }
   }
 }

@@ -1,10 +1,11 @@
-/** What a channel is to the flusher. */
+/** What a channel is to the flusher. `flush` must not throw. */
 export interface Flushable {
   flush(): void;
 }
 
 /** Writes once per turn of the event loop for all channels that queued frames in it. One per process. */
 export class TurnFlusher {
+  /** Those that asked in this turn; emptied when it ends. */
   #waiting: Flushable[] = [];
   readonly #run = (): void => {
     const now = this.#waiting;
@@ -12,7 +13,7 @@ export class TurnFlusher {
     for (const channel of now) channel.flush();
   };
 
-  /** Call once per channel and turn. */
+  /** Has `flush` called at the end of this turn. A channel asks once per turn. */
   schedule(channel: Flushable): void {
     if (this.#waiting.push(channel) === 1) setImmediate(this.#run);
   }

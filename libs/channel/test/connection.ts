@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Channel, type ChannelEvents, type ChannelOptions, TurnFlusher } from '../src/index.ts';
+
+/** What a channel told, in order. */
+export class Told implements ChannelEvents {
+  readonly frames: string[] = [];
+  readonly closes: { reason: string; detail: string | undefined }[] = [];
+  readonly unexpected: unknown[] = [];
+  drains = 0;
+
+  onFrame(body: Uint8Array): void {
+    this.frames.push(Buffer.from(body).toString('latin1'));
+  }
+
+  onClose(reason: string, detail?: string): void {
+    this.closes.push({ reason, detail });
+  }
+
+  onDrain(): void {
+    this.drains++;
+  }
+
+  onUnexpected(error: unknown): void {
+    this.unexpected.push(error);
+  }
+}
+
+export interface Connection<E extends ChannelEvents> {
+  readonly channel: Channel;
+  /** Under the channel. */
+  readonly socket: Socket;
+  /** The other end, in the test's hand. */
+  readonly peer: Socket;
+  readonly told: E;
+  close(): void;
+}
+
+/** A channel on a real TCP connection. The peer's reading is up to the test: nothing is read before it listens. */
+export async function openConnection<E extends ChannelEvents>(
+  told: E,
+  options: Partial<ChannelOptions> & { allowHalfOpen?: boolean } = {},
+): Promise<Connection<E>> {
+  const server = createServer({ allowHalfOpen: options.allowHalfOpen ?? false }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const peer = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, allowHalfOpen: true });
+  const [socket] = await accepted;
+  peer.on('error', () => {});
+  server.close();
+  const channel = new Channel(socket, { limit: 1_000, flusher: new TurnFlusher(), events: told, ...options });
+  return {
+    channel,
+    socket,
+    peer,
+    told,
+    close: () => {
+      peer.destroy();
+      socket.destroy();
+    },
+  };
+}
+
+/** One frame, by hand. */
+export function frameOf(text: string): Buffer {
+  const header: number[] = [];
+  let length = text.length;
+  for (; length > 0x7f; length >>>= 7) header.push((length & 0x7f) | 0x80);
+  return Buffer.concat([Buffer.from([...header, length]), Buffer.from(text, 'latin1')]);
+}
+
+/** What a peer reads until its connection ends. */
+export async function readAll(peer: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  peer.on('data', (chunk: Buffer) => chunks.push(chunk));
+  if (!peer.readableEnded && !peer.closed) await Promise.race([once(peer, 'end'), once(peer, 'close')]);
+  return Buffer.concat(chunks);
+}
