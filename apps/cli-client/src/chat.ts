@@ -1,0 +1,337 @@
+import type { CimClient, Recipient, SendOutcome } from '@cim/client';
+import { CimError, foldName, type UserId } from '@cim/protocol';
+import { answerTo } from './answerer.ts';
+import { type Command, commandHelp, parseLine } from './commands.ts';
+import type { Contacts } from './contacts.ts';
+import { emojiPage } from './emoji.ts';
+import type { History } from './history.ts';
+import type { Screen } from './screen.ts';
+import { cleanLine } from './sanitize.ts';
+import { type Said, saidOf, type View } from './view.ts';
+
+export interface ChatParts {
+  readonly client: CimClient;
+  readonly screen: Screen;
+  readonly view: View;
+  /** How lines stand in the history: without colours, with dates. */
+  readonly plainView: View;
+  readonly history: History;
+  readonly contacts: Contacts;
+  /** For `:info`. */
+  readonly about: readonly string[];
+  /** ms since 1970. */
+  readonly now: () => number;
+}
+
+/** A send that is not answered by then is announced, ms. */
+const SLOW_MS = 700;
+/** A typed `:q` waits so long for answers, ms. */
+const QUIT_MS = 3_000;
+/** A pipe ends as failed when for so long nothing was answered, ms. */
+const PIPE_MS = 30_000;
+const PIPE_UNANSWERED = 1_000;
+const FOUND_LINES = 20;
+
+/** What somebody does in a chat and sees of it, from the first line to `:q`. */
+export class Chat {
+  readonly #parts: ChatParts;
+  /** Sends that are not answered. */
+  readonly #pending = new Set<Promise<SendOutcome>>();
+  /** Texts to be said later: when each was said. */
+  readonly #delayed = new Set<Promise<void>>();
+  readonly #delays = new Set<NodeJS.Timeout>();
+  /** Lines are taken one after the other, also when one has to look a name up. */
+  #tail: Promise<void> = Promise.resolve();
+  #answering = false;
+  #outage = '';
+  #sent = 0;
+  #received = 0;
+  #failures = 0;
+  #ended = false;
+  readonly #finish: (end: { readonly code: number; readonly line?: string }) => void;
+  /** How it ended: an exit code and, when it failed, a line that says why. */
+  readonly finished: Promise<{ readonly code: number; readonly line?: string }>;
+
+  constructor(parts: ChatParts) {
+    this.#parts = parts;
+    const { promise, finish } = ending();
+    this.finished = promise;
+    this.#finish = finish;
+    parts.screen.names = () => parts.contacts.names();
+    this.#listen();
+  }
+
+  /** After the client has connected. */
+  start(): void {
+    this.#parts.screen.start({
+      onLine: (line) => this.#onLine(line),
+      onEnd: () => void this.#onEnd(),
+      onInterrupt: () => void this.quit(),
+    });
+  }
+
+  /** Logs out and finishes; a second call finishes at once. */
+  async quit(): Promise<void> {
+    if (this.#ended) {
+      this.#finish({ code: 0 });
+      return;
+    }
+    this.#ended = true;
+    for (const delay of this.#delays) clearTimeout(delay);
+    if (this.#delays.size > 0) this.#notice(`${count(this.#delays.size, 'delayed message')} not sent`);
+    await this.#answered(QUIT_MS);
+    await this.#leave();
+  }
+
+  #listen(): void {
+    const { client, contacts } = this.#parts;
+    client.on('message', (message) => {
+      this.#received++;
+      contacts.meet(message.from);
+      for (const said of saidOf(message)) this.#show((view) => view.said(said));
+    });
+    client.on('connected', ({ server, again }) => {
+      this.#outage = '';
+      const { userName, userId } = client.user ?? {};
+      if (again) this.#notice(`connected again, to ${server}`);
+      else this.#notice(`connected to ${server} as ${userName} (id ${userId}); :all lists the commands`);
+    });
+    client.on('disconnected', ({ text }) => {
+      if (text === this.#outage) return;
+      this.#outage = text;
+      this.#notice(`not connected: ${text}; trying again`);
+    });
+    client.on('skipped', ({ kind, from, to, stream }) => {
+      const what = stream.startsWith('group:') ? 'group message' : 'private message';
+      if (kind === 'reset') this.#problem(`the server has lost data: ${what}s may be missing or come again`);
+      else if (kind === 'expired') this.#problem(`${count(to - from + 1, what)} gone: kept no longer`);
+      else this.#notice(`${count(to - from + 1, `older ${what}`)} left out`);
+    });
+    client.on('lost', ({ from, upTo }) => {
+      this.#problem(`the server has lost ${count(upTo - from + 1, 'message')} of yours that it had stored`);
+    });
+    client.on('error', ({ error, where }) => {
+      this.#problem(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    client.on('closed', ({ text }) => {
+      if (!this.#ended) this.#finish({ code: 1, line: text });
+    });
+  }
+
+  #onLine(line: string): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    this.#tail = this.#tail.then(async () => {
+      try {
+        await this.#run(parseLine(line), line);
+      } catch (error) {
+        this.#problem(error instanceof CimError ? error.message : `that failed: ${String(error)}`);
+      }
+      if (this.#parts.screen.interactive) return;
+      for (const oldest of this.#pending) {
+        if (this.#pending.size <= PIPE_UNANSWERED) break;
+        await oldest;
+      }
+    });
+    return this.#tail;
+  }
+
+  /** Of the input: on a terminal that is `:q`, in a pipe everything is sent first. */
+  async #onEnd(): Promise<void> {
+    if (this.#parts.screen.interactive) {
+      await this.quit();
+      return;
+    }
+    await this.#tail;
+    if (this.#ended) return;
+    await Promise.all(this.#delayed);
+    await this.#answered(PIPE_MS);
+    this.#ended = true;
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    const { client } = this.#parts;
+    const left = this.#pending.size;
+    await client.logout();
+    if (left > 0) this.#finish({ code: 1, line: `${count(left, 'message')} not answered, perhaps not sent` });
+    else if (this.#failures > 0 && !this.#parts.screen.interactive)
+      this.#finish({ code: 1, line: `${count(this.#failures, 'message')} not sent` });
+    else this.#finish({ code: 0 });
+  }
+
+  /** Resolves when every send is answered, or none was for `patienceMs`. */
+  async #answered(patienceMs: number): Promise<void> {
+    for (const oldest of this.#pending) {
+      const { promise, timer } = after(patienceMs);
+      const answer = await Promise.race([oldest, promise]);
+      clearTimeout(timer);
+      if (answer === undefined) return;
+    }
+  }
+
+  async #run(command: Command, line: string): Promise<void> {
+    const { screen, view, client, history } = this.#parts;
+    switch (command.kind) {
+      case 'nothing':
+        return;
+      case 'problem':
+        if (command.unsent === true) this.#failures++;
+        return this.#problem(command.text);
+      case 'quit':
+        void this.quit();
+        return;
+      case 'all':
+        return screen.print(commandHelp());
+      case 'info':
+        return screen.print(this.#info());
+      case 'emoji':
+        return screen.print(emojiPage(command.page));
+      case 'online': {
+        const users = await this.#online();
+        return screen.print(view.users(`${users.length} online`, users, client.user));
+      }
+      case 'prefix': {
+        const prefix = foldName(command.prefix);
+        const users = (await this.#online()).filter((user) => foldName(user.userName).startsWith(prefix));
+        return screen.print(view.users(`${users.length} online whose name begins so`, users, client.user));
+      }
+      case 'search': {
+        const { lines, more } = history.search(command.word, FOUND_LINES);
+        const found = more > 0 ? `the newest ${lines.length} of ${lines.length + more}` : count(lines.length, 'line');
+        return screen.print([...view.notice(`${found} with "${command.word}"`), ...lines.map(cleanLine)]);
+      }
+      case 'answerer-on':
+        this.#answering = true;
+        return this.#notice('the answerer listens: what you type goes to it and to nobody else, until :qai');
+      case 'answerer-off':
+        this.#answering = false;
+        return this.#notice('the answerer has left: what you type is sent again');
+      case 'delay':
+        return this.#sayLater(command.line, command.seconds);
+      case 'private':
+      case 'group':
+        if (this.#answering) this.#answer(line);
+        else await this.#say(command);
+    }
+  }
+
+  async #say(command: Extract<Command, { kind: 'private' | 'group' }>): Promise<void> {
+    const { client, contacts } = this.#parts;
+    const { text } = command;
+    const at = this.#parts.now();
+    const from = client.user?.userName ?? '';
+    if (command.kind === 'group') return this.#send({ group: 'lobby' }, { at, from, private: false, text });
+    const user = await this.#find(command.to);
+    if (user === undefined) {
+      this.#failures++;
+      return this.#problem(`not sent: nobody called "${command.to}" is online; an id reaches who is not`);
+    }
+    this.#send({ user }, { at, from, to: contacts.nameOf(user), private: true, text });
+  }
+
+  #send(to: Recipient, said: Said): void {
+    const { client, screen, view, now } = this.#parts;
+    const sending = client.send(to, [said.text]);
+    this.#pending.add(sending);
+    const slow = setTimeout(() => {
+      if (screen.interactive) screen.print(view.notice(`not sent yet: ${said.text}`));
+    }, SLOW_MS);
+    void sending.then((answer) => {
+      clearTimeout(slow);
+      this.#pending.delete(sending);
+      const shown = { ...said, at: now() };
+      if (answer.outcome === 'stored') {
+        this.#sent++;
+        this.#show((on) => on.stored(shown));
+        return;
+      }
+      this.#failures++;
+      this.#show((on) => on.failed(shown, answer.text));
+    });
+  }
+
+  async #find(to: string): Promise<UserId | undefined> {
+    const { contacts } = this.#parts;
+    const known = contacts.idOf(to);
+    if (known !== undefined) return known;
+    await this.#online();
+    return contacts.idOf(to);
+  }
+
+  async #online(): ReturnType<CimClient['onlineUsers']> {
+    const { client, contacts } = this.#parts;
+    const users = await client.onlineUsers();
+    for (const user of users) contacts.meet(user);
+    return users.sort((a, b) => a.userName.localeCompare(b.userName));
+  }
+
+  #sayLater(line: string, seconds: number): void {
+    this.#notice(`in ${seconds} s: ${line}`);
+    const said = new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#delays.delete(timer);
+        void this.#onLine(line).then(resolve);
+      }, seconds * 1_000);
+      this.#delays.add(timer);
+    });
+    this.#delayed.add(said);
+    void said.then(() => this.#delayed.delete(said));
+  }
+
+  #answer(line: string): void {
+    const from = this.#parts.client.user?.userName ?? '';
+    const at = this.#parts.now();
+    const { screen, view } = this.#parts;
+    screen.print(view.said({ at, from, to: 'answerer', private: true, text: line.trim() }));
+    screen.print(view.said({ at, from: 'answerer', private: true, text: answerTo(line) }));
+  }
+
+  #info(): string[] {
+    const { client, about } = this.#parts;
+    const { userName, userId } = client.user ?? {};
+    return [
+      ...about,
+      `  you        ${userName} (id ${userId})`,
+      `  server     ${client.server}, ${client.online ? 'connected' : 'not connected'}`,
+      `  messages   ${this.#sent} sent, ${this.#received} received, ${client.unanswered} not answered yet`,
+      `  answerer   ${this.#answering ? 'on' : 'off'}`,
+    ];
+  }
+
+  #show(lines: (view: View) => string[]): void {
+    const { screen, view, plainView, history } = this.#parts;
+    screen.print(lines(view));
+    for (const line of lines(plainView)) history.add(line);
+  }
+
+  #notice(text: string): void {
+    this.#parts.screen.print(this.#parts.view.notice(text));
+  }
+
+  #problem(text: string): void {
+    this.#parts.screen.print(this.#parts.view.problem(text));
+  }
+}
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
+interface End {
+  readonly code: number;
+  readonly line?: string;
+}
+
+function ending(): { promise: Promise<End>; finish: (end: End) => void } {
+  let finish: (end: End) => void = () => undefined;
+  const promise = new Promise<End>((resolve) => {
+    finish = resolve;
+  });
+  return { promise, finish };
+}
+
+function after(ms: number): { promise: Promise<undefined>; timer: NodeJS.Timeout | undefined } {
+  let timer: NodeJS.Timeout | undefined;
+  const promise = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  return { promise, timer };
+}

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { createInterface } from 'node:readline/promises';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { CimClient, fileState } from '@cim/client';
+import { CimError, CODES, foldName, parseUserName, type UserName } from '@cim/protocol';
+import { createLogger, silentLogger } from '@cim/runtime';
+import { Chat } from './chat.ts';
+import type { ChatConfig } from './config.ts';
+import { Contacts } from './contacts.ts';
+import { History } from './history.ts';
+import { createPaint } from './paint.ts';
+import { PlainScreen } from './plain-screen.ts';
+import type { Screen } from './screen.ts';
+import { TerminalScreen } from './terminal-screen.ts';
+import { View } from './view.ts';
+
+/** The three streams of a process. */
+export interface Streams {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly errors: Writable;
+}
+
+/** A chat that runs. */
+export interface RunningChat {
+  /** The exit code, and what to say when it is not 0. */
+  readonly finished: Chat['finished'];
+  /** Logs out and finishes. */
+  quit(): Promise<void>;
+  /** Gives the terminal back. */
+  close(): void;
+}
+
+const AGENT = 'cim-cli-client/0.1.0';
+
+/**
+ * Connects and starts a chat.
+ * @throws {CimError} one line that says why there is none
+ */
+export async function startChat(config: ChatConfig, streams: Streams): Promise<RunningChat> {
+  const { input, output, errors } = streams;
+  const interactive = isTty(input) && isTty(output) && !config.dumb;
+  const name = await chooseName(config.name, interactive, streams);
+  const about = stateName(config.route, name);
+  const view = new View(createPaint(isTty(output) && config.colour), interactive, Date.now);
+  const screen: Screen =
+    isTty(input) && isTty(output) && interactive
+      ? new TerminalScreen(input, output, `${name}> `)
+      : new PlainScreen(input, output);
+  const client = new CimClient({
+    routeUrl: config.route,
+    userName: name,
+    ...(config.password !== '' && { password: config.password }),
+    state: fileState(join(config.stateDir, `${about}.json`), (line) => screen.print(view.notice(line))),
+    agent: AGENT,
+    // Log lines would go over what is typed: they need a place of their own, as with `2>chat.log`.
+    logger: isTty(errors) ? silentLogger() : createLogger(config.logLevel, { program: 'chat' }),
+  });
+  const chat = new Chat({
+    client,
+    screen,
+    view,
+    // Seen from 1970 everything is of another day and has its date.
+    plainView: new View(createPaint(false), false, () => 0),
+    history: new History(join(config.stateDir, `${about}.log`)),
+    contacts: new Contacts(),
+    about: [`${AGENT}`, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
+    now: Date.now,
+  });
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.close();
+    throw withAdvice(error, config.password);
+  }
+  chat.start();
+  return { finished: chat.finished, quit: () => chat.quit(), close: () => screen.close() };
+}
+
+async function chooseName(given: string, interactive: boolean, streams: Streams): Promise<UserName> {
+  if (given === '' && !interactive) throw new CimError('invalid', 'who are you? give a name: --name alice');
+  const asked = given === '' ? await ask('your name: ', streams) : given;
+  const name = parseUserName(asked.trim());
+  if (!name.ok) throw new CimError('invalid', `"${asked}" is no name: ${name.problem.replace(/^userName /, 'it ')}`);
+  return name.name;
+}
+
+async function ask(question: string, { input, output }: Streams): Promise<string> {
+  const readline = createInterface({ input, output });
+  const left = new AbortController();
+  readline.on('SIGINT', () => left.abort());
+  readline.on('close', () => left.abort());
+  try {
+    return await readline.question(question, { signal: left.signal });
+  } catch {
+    throw new CimError('invalid', 'no name was given');
+  } finally {
+    readline.close();
+  }
+}
+
+function withAdvice(error: unknown, password: string): unknown {
+  if (!(error instanceof CimError) || error.code !== CODES.unknownAccount.code) return error;
+  const advice = password === '' ? 'give its password (--password or CIM_PASSWORD) or another name' : 'is it the right one?';
+  return new CimError('unknownAccount', `${error.message}; ${advice}`);
+}
+
+/** One set of files for a name on a route. Never a name of the file system's own, whatever the user's name. */
+function stateName(route: string, name: UserName): string {
+  const host = route.replace(/^https?:\/\//, '').replace(/[^A-Za-z0-9.-]+/g, '_');
+  return `${host}-${encodeURIComponent(foldName(name))}`.slice(0, 200);
+}
+
+const isTty = <S extends Readable | Writable>(stream: S): stream is S & ReadStream & WriteStream =>
+  (stream as { isTTY?: boolean }).isTTY === true;

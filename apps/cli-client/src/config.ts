@@ -1,0 +1,34 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { configureProcess, type LogLevel, pick, settings } from '@cim/runtime';
+
+/** What the terminal client reads. */
+export const chatSettings = {
+  ...pick(settings, 'name', 'route', 'password', 'stateDir'),
+  logLevel: { ...settings.logLevel, fallback: 'silent' },
+};
+
+export interface ChatConfig {
+  /** '' to ask for it. */
+  readonly name: string;
+  readonly route: string;
+  /** '' for none. */
+  readonly password: string;
+  readonly stateDir: string;
+  readonly logLevel: LogLevel;
+  /** Whether a terminal may be coloured, and drawn on at all. */
+  readonly colour: boolean;
+  readonly dumb: boolean;
+}
+
+/** From flags and environment; ends the process after `--help` and when something is wrong. */
+export function readChatConfig(): ChatConfig {
+  const values = configureProcess('chat', chatSettings);
+  const { NO_COLOR, TERM } = process.env;
+  return {
+    ...values,
+    stateDir: values.stateDir === '' ? join(homedir(), '.cim') : values.stateDir,
+    colour: NO_COLOR === undefined || NO_COLOR === '',
+    dumb: TERM === 'dumb',
+  };
+}

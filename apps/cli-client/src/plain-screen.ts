@@ -1,0 +1,42 @@
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import type { Screen, ScreenInput } from './screen.ts';
+
+/** Lines in, lines out: pipes, files, dumb terminals. No prompt, nothing drawn. */
+export class PlainScreen implements Screen {
+  readonly interactive = false;
+  names: () => readonly string[] = () => [];
+  readonly #input: Readable;
+  readonly #output: Writable;
+  #closed = false;
+
+  constructor(input: Readable, output: Writable) {
+    this.#input = input;
+    this.#output = output;
+  }
+
+  print(lines: readonly string[]): void {
+    if (lines.length > 0) this.#output.write(`${lines.join('\n')}\n`);
+  }
+
+  start(input: ScreenInput): void {
+    void this.#read(input);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#input.destroy();
+  }
+
+  async #read(input: ScreenInput): Promise<void> {
+    try {
+      for await (const line of createInterface({ input: this.#input, terminal: false })) {
+        if (this.#closed) return;
+        await input.onLine(line);
+      }
+    } catch {
+      // Input that breaks has ended.
+    }
+    if (!this.#closed) input.onEnd();
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What others wrote, made harmless for a terminal: no control characters, no escapes, nothing that reorders or hides
+ * text. Each such character becomes U+FFFD, so that one sees that something was there.
+ */
+
+/** Joins emoji to one picture: the only invisible character that may stay, and only there. */
+const JOINER = '\u{200d}';
+const BETWEEN_PICTURES = /(?<=[\p{Extended_Pictographic}\u{fe0f}\u{1f3fb}-\u{1f3ff}])\u{200d}(?=\p{Extended_Pictographic})/gu;
+
+/** Controls, format characters (bidi, zero-width, tags), line separators, halves of pairs, private use. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\u{115f}\u{1160}\u{3164}\u{ffa0}]/gu;
+
+/** More marks on one letter than any script needs; they climb over the lines around. */
+const PILED_MARKS = /(\p{M}{8})\p{M}+/gu;
+
+const SHOWN_LINES = 20;
+
+/** One line, whatever was in it. */
+export function cleanLine(text: string): string {
+  return text
+    .replace(/\r\n|[\r\n]/g, '\u{23ce}')
+    .replace(/\t/g, ' ')
+    .split(BETWEEN_PICTURES)
+    .map((part) => part.replace(UNSAFE, '\u{fffd}'))
+    .join(JOINER)
+    .replace(PILED_MARKS, '$1');
+}
+
+/** The lines of a text, at most 20 and a remark. */
+export function cleanLines(text: string): string[] {
+  const lines = text.replace(/(\r\n|[\r\n])+$/, '').split(/\r\n|[\r\n]/);
+  const shown = lines.slice(0, SHOWN_LINES).map(cleanLine);
+  if (lines.length > SHOWN_LINES) shown.push(`\u{2026} ${lines.length - SHOWN_LINES} more lines`);
+  return shown;
+}

@@ -1,0 +1,114 @@
+import { createInterface, type Interface } from 'node:readline';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { COMMAND_NAMES } from './commands.ts';
+import type { Screen, ScreenInput } from './screen.ts';
+
+/** What readline has and its types call read-only or do not show. */
+interface Editing {
+  line: string;
+  cursor: number;
+  prevRows: number;
+}
+
+/**
+ * A terminal: what comes in is printed above the line being typed, which stays as it is.
+ * A typed line is taken off the screen when it is entered; whoever handles it prints it again.
+ */
+export class TerminalScreen implements Screen {
+  readonly interactive = true;
+  names: () => readonly string[] = () => [];
+  readonly #input: ReadStream;
+  readonly #output: WriteStream;
+  readonly #prompt: string;
+  #readline: Interface | undefined;
+  /** Lines of this turn: a burst is drawn once. */
+  #waiting: string[] = [];
+  #drawing: NodeJS.Immediate | undefined;
+  #closed = false;
+
+  constructor(input: ReadStream, output: WriteStream, prompt: string) {
+    this.#input = input;
+    this.#output = output;
+    this.#prompt = prompt;
+  }
+
+  print(lines: readonly string[]): void {
+    for (const line of lines) this.#waiting.push(line);
+    this.#drawing ??= setImmediate(() => this.#draw());
+  }
+
+  start(input: ScreenInput): void {
+    this.#draw();
+    const readline = createInterface({
+      input: this.#input,
+      output: this.#output,
+      prompt: this.#prompt,
+      historySize: 200,
+      removeHistoryDuplicates: true,
+      completer: (line: string) => this.#complete(line),
+    });
+    // Node 20 puts text that is pasted into the middle of a line in the wrong place while this is false.
+    Object.defineProperty(readline, 'isCompletionEnabled', { get: () => true, set: () => undefined });
+    this.#readline = readline;
+    readline.on('line', (line) => {
+      this.#takeOff(readline, line);
+      readline.prompt();
+      void input.onLine(line);
+    });
+    readline.on('SIGINT', () => input.onInterrupt());
+    readline.on('close', () => {
+      if (!this.#closed) input.onEnd();
+    });
+    readline.prompt();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#draw();
+    this.#closed = true;
+    const readline = this.#readline;
+    if (readline === undefined) return;
+    this.#output.write(this.#upTo(readline, ''));
+    readline.close();
+  }
+
+  #draw(): void {
+    clearImmediate(this.#drawing);
+    this.#drawing = undefined;
+    if (this.#waiting.length === 0) return;
+    const text = `${this.#waiting.join('\n')}\n`;
+    this.#waiting = [];
+    const readline = this.#readline;
+    if (readline === undefined || this.#closed) {
+      this.#output.write(text);
+      return;
+    }
+    this.#output.write(this.#upTo(readline, text));
+    (readline as unknown as Editing).prevRows = 0;
+    readline.prompt(true);
+  }
+
+  /** Goes to the beginning of the line being typed, clears it and all below, and writes. */
+  #upTo(readline: Interface, text: string): string {
+    return `${up(readline.getCursorPos().rows)}\r\u001b[J${text}`;
+  }
+
+  #takeOff(readline: Interface, line: string): void {
+    // How many rows it took only readline knows, and only of the line it is editing.
+    const editing = readline as unknown as Editing;
+    editing.line = line;
+    editing.cursor = line.length;
+    const { rows } = readline.getCursorPos();
+    editing.line = '';
+    editing.cursor = 0;
+    this.#output.write(`${up(rows + 1)}\r\u001b[J`);
+  }
+
+  #complete(line: string): [string[], string] {
+    const all = line.startsWith(':') ? COMMAND_NAMES : this.names().map((name) => `${name};;`);
+    const lower = line.toLowerCase();
+    return [line === '' ? [] : all.filter((one) => one.toLowerCase().startsWith(lower)), line];
+  }
+}
+
+const up = (rows: number): string => (rows > 0 ? `\u001b[${rows}A` : '');

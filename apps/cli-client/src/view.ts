@@ -1,0 +1,83 @@
+import type { Message } from '@cim/client';
+import type { NamedUser } from '@cim/protocol';
+import type { Paint } from './paint.ts';
+import { cleanLine, cleanLines } from './sanitize.ts';
+
+/** Something said, as it is shown. */
+export interface Said {
+  /** ms since 1970. */
+  readonly at: number;
+  readonly from: string;
+  /** Of a private message of ours: whom it was for. */
+  readonly to?: string;
+  readonly private: boolean;
+  readonly text: string;
+}
+
+export const saidOf = (message: Message): Said[] =>
+  message.texts.map((text) => ({
+    at: message.storedAt,
+    from: message.from.userName,
+    private: message.group === undefined,
+    text,
+  }));
+
+/** Lines ready to be printed; everything in them that is not ours has been cleaned. */
+export class View {
+  readonly #paint: Paint;
+  /** A text with several lines: below each other, or in one. */
+  readonly #below: boolean;
+  readonly #now: () => number;
+
+  constructor(paint: Paint, below: boolean, now: () => number) {
+    this.#paint = paint;
+    this.#below = below;
+    this.#now = now;
+  }
+
+  /** @param mark what became of it, for our own */
+  said(said: Said, mark = ''): string[] {
+    const paint = this.#paint;
+    const [first = '', ...more] = this.#below ? cleanLines(said.text) : [cleanLine(said.text)];
+    const whom = said.private ? ` ${paint.private(said.to === undefined ? '(private)' : `-> ${cleanLine(said.to)}`)}` : '';
+    const head = `${paint.dim(this.#time(said.at))} ${paint.name(cleanLine(said.from))}${whom}: `;
+    const lines = [head + first, ...more.map((line) => paint.dim('  \u{2502} ') + line)];
+    if (mark !== '') lines.push(`${lines.pop() ?? ''} ${mark}`);
+    return lines;
+  }
+
+  stored(said: Said): string[] {
+    return this.said(said, this.#paint.good('\u{2713}'));
+  }
+
+  failed(said: Said, why: string): string[] {
+    return this.said(said, this.#paint.bad(`\u{2717} not sent: ${cleanLine(why)}`));
+  }
+
+  notice(text: string): string[] {
+    return [this.#paint.dim(`* ${cleanLine(text)}`)];
+  }
+
+  problem(text: string): string[] {
+    return [this.#paint.bad(`* ${cleanLine(text)}`)];
+  }
+
+  users(title: string, users: readonly NamedUser[], me: NamedUser | undefined): string[] {
+    const width = Math.max(0, ...users.map((user) => String(user.userId).length));
+    return [
+      ...this.notice(title),
+      ...users.map(
+        ({ userId, userName }) =>
+          `  ${String(userId).padStart(width)}  ${this.#paint.name(cleanLine(userName))}${userId === me?.userId ? ' (you)' : ''}`,
+      ),
+    ];
+  }
+
+  #time(at: number): string {
+    const [date, now] = [new Date(at), new Date(this.#now())];
+    const two = (n: number): string => String(n).padStart(2, '0');
+    const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+    if (date.toDateString() === now.toDateString()) return time;
+    return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * A program with a `TerminalScreen` and nothing else, run by its test in a real terminal. The test tells it by TCP what
+ * to print, one line a line, and hears back what was typed.
+ */
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { TerminalScreen } from '../src/terminal-screen.ts';
+
+const socket = connect(Number(process.argv[2]), '127.0.0.1');
+const screen = new TerminalScreen(process.stdin, process.stdout, 'me> ');
+screen.names = () => ['bob', 'bobby', 'Zoe'];
+screen.start({
+  onLine: (line) => {
+    socket.write(`${JSON.stringify(line)}\n`);
+    return Promise.resolve();
+  },
+  onEnd: () => {
+    screen.close();
+    process.exit(0);
+  },
+  onInterrupt: () => {
+    screen.close();
+    process.exit(3);
+  },
+});
+createInterface({ input: socket }).on('line', (line) => screen.print([JSON.parse(line) as string]));
