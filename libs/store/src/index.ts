@@ -4,3 +4,4 @@ export * from './sessions.ts';
 export * from './store.ts';
 export * from './streams.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
+export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';
