@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type CimError, CODES } from '@cim/protocol';
-import { Counter } from '@cim/runtime';
+import { Counter, Gauge } from '@cim/runtime';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { actingAccount } from './credentials.ts';
 import { answerError, refusal, success } from './envelope.ts';
@@ -40,6 +40,14 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     help: 'Answers, by path and code',
     labelNames: ['path', 'code'],
     registers: [metrics],
+  });
+  new Gauge({
+    name: 'cim_im_servers',
+    help: 'Listed im-servers that a login can be placed on',
+    registers: [metrics],
+    collect() {
+      this.set(membership.members().filter((member) => member.instance !== undefined).length);
+    },
   });
   app.addHook('preSerialization', (request, _reply, payload: unknown, done) => {
     if (typeof payload === 'object' && payload !== null && 'code' in payload && typeof payload.code === 'string')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import type { InstanceId } from '@cim/protocol';
-import { until } from '../test/until.ts';
+import { until } from '@cim/testkit';
 import { type Member, type Membership, memberName } from './membership.ts';
 
 export const member = (host: string, instance: string, more: Partial<Member> = {}): Member => ({

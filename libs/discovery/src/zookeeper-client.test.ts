@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, test } from 'node:test';
-import { until } from '../test/until.ts';
+import { until } from '@cim/testkit';
 import { recordingLogger } from '../test/recording-logger.ts';
 import { ZooKeeperSession } from './zookeeper-session.ts';
 

@@ -1,6 +1,6 @@
 import { after, before } from 'node:test';
 import { silentLogger } from '@cim/runtime';
-import { ZooKeeperProcess } from '../test/zookeeper-process.ts';
+import { ZooKeeperProcess } from '@cim/testkit';
 import { membershipContract } from './membership.contract.ts';
 import { openZooKeeperMembership } from './zookeeper-membership.ts';
 

@@ -1,2 +1,9 @@
 /** What only tests use: real services, clusters of real processes, a real terminal. */
+export * from './cluster.ts';
+export * from './free-ports.ts';
+export * from './own-processes.ts';
+export * from './redis-process.ts';
+export * from './server-process.ts';
 export * from './terminal.ts';
+export * from './until.ts';
+export * from './zookeeper-process.ts';

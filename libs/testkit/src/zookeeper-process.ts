@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { freePorts } from './free-ports.ts';
+import { endWithUs } from './own-processes.ts';
 import { until } from './until.ts';
 
 /** A real ZooKeeper server on a free port of 127.0.0.1, to be killed, hung and started again. */
@@ -67,6 +69,7 @@ export class ZooKeeperProcess {
       [...flags, '-cp', [this.#directory, ...jars].join(':'), main, join(this.#directory, 'zoo.cfg')],
       { stdio: 'ignore' },
     );
+    endWithUs(this.#child);
     await until(
       'ZooKeeper serves',
       async () => /^Mode:/m.test(await this.ask('srvr').catch(() => '')),
@@ -109,22 +112,4 @@ export class ZooKeeperProcess {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
   }
-}
-
-/** Held all at once while they are chosen, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            resolve(typeof address === 'object' && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

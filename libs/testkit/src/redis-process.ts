@@ -1,0 +1,89 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePorts } from './free-ports.ts';
+import { endWithUs } from './own-processes.ts';
+import { until } from './until.ts';
+
+const run = promisify(execFile);
+
+/** As the durability mode `disk` wants it. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction'];
+
+/** A real Redis on a free port of 127.0.0.1, to be killed, frozen and started again on the same data. */
+export class RedisProcess {
+  readonly port: number;
+  readonly #directory: string;
+  readonly #flags: readonly string[];
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, directory: string, flags: readonly string[]) {
+    this.port = port;
+    this.#directory = directory;
+    this.#flags = flags;
+  }
+
+  /** Later flags win. */
+  static async start(flags: readonly string[] = []): Promise<RedisProcess> {
+    const [port = 0] = await freePorts(1);
+    const redis = new RedisProcess(port, await mkdtemp(join(tmpdir(), 'cim-redis-')), [...DURABLE, ...flags]);
+    await redis.start();
+    return redis;
+  }
+
+  /** Three masters that share the slots. */
+  static async startCluster(): Promise<RedisProcess[]> {
+    const nodes = await Promise.all(
+      [0, 1, 2].map(() => RedisProcess.start(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
+    );
+    const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
+    await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
+    for (const node of nodes)
+      await until('the cluster is whole', async () => /cluster_state:ok/.test(await node.cli('cluster', 'info')));
+    return nodes;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    this.#child = spawn(
+      'redis-server',
+      ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory, ...this.#flags],
+      { stdio: 'ignore' },
+    );
+    endWithUs(this.#child);
+    await until('Redis answers', async () => (await this.cli('ping').catch(() => '')).trim() === 'PONG');
+  }
+
+  async cli(...words: readonly string[]): Promise<string> {
+    const { stdout } = await run('redis-cli', ['-p', String(this.port), ...words], { timeout: 2_000 });
+    return stdout;
+  }
+
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** -9: what is not on disk is gone. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}

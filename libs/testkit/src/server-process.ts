@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { endWithUs } from './own-processes.ts';
+import { until } from './until.ts';
+
+export type Program = 'route' | 'im-server' | 'standalone';
+
+/** One of our programs as a process of its own, built into `dist/`. */
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  #out = '';
+  #log = '';
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#out += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#log += text;
+    });
+  }
+
+  /** Resolves when it has said that it listens; ports are free ones unless `env` says otherwise. */
+  static async start(program: Program, env: Readonly<Record<string, string>>): Promise<ServerProcess> {
+    const file = fileURLToPath(new URL(`../../../dist/${program}.js`, import.meta.url));
+    const ports = { CIM_ROUTE_PORT: '0', CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' };
+    const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CIM_')));
+    const child = spawn(process.execPath, [file], {
+      env: { ...own, CIM_LOG_LEVEL: 'info', ...ports, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    endWithUs(child);
+    const server = new ServerProcess(child);
+    await until(`${program} listens`, () => {
+      if (child.exitCode !== null) throw new Error(`${program} ended: ${server.#log}`);
+      return program === 'im-server' ? /im-server stores/.test(server.#out) : /route listening/.test(server.#out);
+    });
+    return server;
+  }
+
+  /** All it printed on standard output. */
+  get output(): string {
+    return this.#out;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** `http://host:port` of the route in it. */
+  get routeUrl(): string {
+    return /route listening on (\S+)/.exec(this.#out)?.[1] ?? '';
+  }
+
+  get tcpPort(): number {
+    return Number(/listening on tcp \S+:(\d+)/.exec(this.#out)?.[1]);
+  }
+
+  get httpPort(): number {
+    return Number(/internal http \S+:(\d+)/.exec(this.#out)?.[1]);
+  }
+
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  /** Answers the exit code, null when a signal ended it. */
+  async end(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    return ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+}
