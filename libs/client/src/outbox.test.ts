@@ -18,13 +18,14 @@ class Store {
   answer(send: cim.Send, retry: boolean): cim.Receipt {
     const { to, group, producer, counter } = send;
     const about = { to, group, producer, counter };
+    const text = Buffer.from(send.content).toString();
+    // As an im-server does, before it looks at the counter.
+    if (text.startsWith('bad')) return new cim.Receipt({ ...about, outcome: cim.Outcome.REFUSED, code: '3000' });
     if (retry) return new cim.Receipt({ ...about, outcome: cim.Outcome.RETRY });
     const key = `${to} ${producer}`;
     const last = this.#last.get(key) ?? 0;
-    const text = Buffer.from(send.content).toString();
     if (counter > last + 1) return new cim.Receipt({ ...about, outcome: cim.Outcome.GAP, last });
     if (counter === last + 1) {
-      if (text.startsWith('bad')) return new cim.Receipt({ ...about, outcome: cim.Outcome.REFUSED, code: '3000' });
       this.#last.set(key, counter);
       (this.stored[to] ??= []).push(text);
     }
@@ -53,8 +54,8 @@ const to = (user: number) => ({ to: user, group: '', stream: `inbox:${user}` });
 
 describe('the outbox', () => {
   it('has every send stored once and in order, whatever is lost, cut, refused or postponed', () => {
-    const sends = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.boolean()), { minLength: 1, maxLength: 40 });
-    const faults = fc.array(fc.constantFrom('fine', 'fine', 'receipt-lost', 'retry', 'cut', 'send-more'), { maxLength: 120 });
+    const sends = fc.array(fc.tuple(fc.integer({ min: 1, max: 2 }), fc.boolean()), { minLength: 1, maxLength: 40 });
+    const faults = fc.array(fc.constantFrom('fine', 'fine', 'receipt-lost', 'retry', 'retry', 'cut', 'send-more'), { maxLength: 120 });
     fc.assert(
       fc.property(sends, faults, fc.boolean(), (planned, script, slowSocket) => {
         const store = new Store();
@@ -103,7 +104,7 @@ describe('the outbox', () => {
         for (const [text, { outcome }] of outcomes) assert.equal(outcome, text.startsWith('bad') ? 'refused' : 'stored');
         assert.deepEqual(lost, []);
       }),
-      { numRuns: 500 },
+      { numRuns: 4_000 },
     );
   });
 
