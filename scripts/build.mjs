@@ -1,6 +1,14 @@
 // Bundles each program into dist/<app>.js: this repository's code in one file, packages from node_modules.
 // A build is skipped when no source is newer than the last one.
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -29,7 +37,8 @@ function packages() {
   for (const dir of ['libs', 'apps'])
     for (const name of readdirSync(join(root, dir))) {
       const { dependencies = {} } = JSON.parse(readFileSync(join(root, dir, name, 'package.json'), 'utf8'));
-      for (const dependency of Object.keys(dependencies)) if (!dependency.startsWith('@cim/')) names.add(dependency);
+      for (const dependency of Object.keys(dependencies))
+        if (!dependency.startsWith('@cim/')) names.add(dependency);
     }
   return [...names].flatMap((name) => [name, `${name}/*`]);
 }
