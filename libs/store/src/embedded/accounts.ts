@@ -1,14 +1,11 @@
 import type { UserId, UserName } from '@cim/protocol';
 import type { Account, Accounts } from '../accounts.ts';
-import { key } from './keys.ts';
+import { accountKey, NEXT_USER, nameKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import { promised } from './promised.ts';
+import type { AccountRecord } from './records.ts';
 
 const FIRST_USER = 1_001;
-
-interface Stored extends Readonly<Record<string, unknown>> {
-  readonly userName: UserName;
-  readonly passwordHash?: string;
-}
 
 export class EmbeddedAccounts implements Accounts {
   readonly #ledger: Ledger;
@@ -18,36 +15,38 @@ export class EmbeddedAccounts implements Accounts {
   }
 
   async register(name: UserName, passwordHash?: string): Promise<{ account: Account; created: boolean }> {
-    const taken = this.#byName(name);
-    if (taken !== undefined) {
-      // It may be on its way to the disk; who hears of it may rely on it.
-      await this.#ledger.commit();
-      return { account: taken, created: false };
-    }
-    const userId = (this.#ledger.get<{ id: number }>(key.nextUser)?.id ?? FIRST_USER) as UserId;
-    const stored: Stored = { userName: name, ...(passwordHash === undefined ? {} : { passwordHash }) };
-    this.#ledger.put(key.nextUser, { id: userId + 1 });
-    this.#ledger.put(key.account(userId), stored);
-    this.#ledger.put(key.name(name), { id: userId });
+    const { account, created } = this.#findOrMake(name, passwordHash);
+    // Also for one that was found: it may be on its way to the disk.
     await this.#ledger.commit();
-    return { account: { userId, ...stored }, created: true };
+    return { account, created };
   }
 
   byId(userId: UserId): Promise<Account | undefined> {
-    return Promise.resolve(this.#byId(userId));
+    return promised(() => this.#byId(userId));
   }
 
   byName(name: string): Promise<Account | undefined> {
-    return Promise.resolve(this.#byName(name));
-  }
-
-  #byName(name: string): Account | undefined {
-    const found = this.#ledger.get<{ id: UserId }>(key.name(name));
-    return found === undefined ? undefined : this.#byId(found.id);
+    return promised(() => {
+      const found = this.#ledger.committed(nameKey(name));
+      return found === undefined ? undefined : this.#byId(found.userId);
+    });
   }
 
   #byId(userId: UserId): Account | undefined {
-    const stored = this.#ledger.get<Stored>(key.account(userId));
-    return stored === undefined ? undefined : { userId, ...stored };
+    const record = this.#ledger.committed(accountKey(userId));
+    return record === undefined ? undefined : { userId, ...record };
+  }
+
+  #findOrMake(name: UserName, passwordHash: string | undefined): { account: Account; created: boolean } {
+    const found = this.#ledger.get(nameKey(name));
+    const taken = found === undefined ? undefined : this.#ledger.get(accountKey(found.userId));
+    if (found !== undefined && taken !== undefined)
+      return { account: { userId: found.userId, ...taken }, created: false };
+    const userId = (this.#ledger.get(NEXT_USER)?.id ?? FIRST_USER) as UserId;
+    const record: AccountRecord = { userName: name, ...(passwordHash === undefined ? {} : { passwordHash }) };
+    this.#ledger.put(NEXT_USER, { id: userId + 1 });
+    this.#ledger.put(accountKey(userId), record);
+    this.#ledger.put(nameKey(name), { userId });
+    return { account: { userId, ...record }, created: true };
   }
 }

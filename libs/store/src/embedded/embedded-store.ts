@@ -1,15 +1,18 @@
-import { mkdir } from 'node:fs/promises';
 import type { Logger } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { EmbeddedAccounts } from './accounts.ts';
+import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
+import { Sweeper } from './sweeper.ts';
 
-const SWEEP_MS = 600_000;
+/** Of what is in the folder. A product that changes it must read the old one too. */
+const FORMAT_VERSION = 1;
 
 export interface EmbeddedStoreOptions {
+  /** Made when it is not there. One process owns it. */
   readonly dir: string;
   readonly logger: Logger;
   readonly leaseMs?: number;
@@ -19,31 +22,41 @@ export interface EmbeddedStoreOptions {
 }
 
 /**
- * A store in a folder of this machine, for one process.
- * @throws {Error} one line: the folder is in use, cannot be written, or is damaged
+ * A store in a folder of this machine, for one process. Opening it ends all leases and online sets. When the disk
+ * fails, calls throw and appends answer `retry`, until it takes writes again.
+ * @throws {Error} one line that says what to do: the folder is in use, cannot be written, or is damaged
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   const { dir, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS, now = Date.now } = options;
-  await mkdir(dir, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`the data folder ${dir} cannot be made: ${error.message}`, { cause: error });
-  });
-  const ledger = await Ledger.open(dir);
-  const streams = new EmbeddedStreams(ledger, now);
-  const sweep = (): void => {
-    streams.sweep().catch((error: unknown) => logger.warn({ err: error }, 'store.sweep-failed'));
-  };
-  sweep();
-  const sweeper = setInterval(sweep, SWEEP_MS);
-  sweeper.unref();
+  const ledger = await Ledger.open(dir, logger);
+  try {
+    await checkFormat(ledger, dir);
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+  const sweeper = new Sweeper(ledger, logger, now);
+  sweeper.start();
   return {
     accounts: new EmbeddedAccounts(ledger),
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now }),
-    streams,
+    streams: new EmbeddedStreams(ledger, now),
     description: 'embedded, durable on disk',
-    ping: () => ledger.commit(),
+    ping: () => ledger.ping(NEXT_USER),
     stop: async () => {
-      clearInterval(sweeper);
+      await sweeper.stop();
       await ledger.close();
     },
   };
+}
+
+async function checkFormat(ledger: Ledger, dir: string): Promise<void> {
+  const version = ledger.committed(FORMAT)?.version;
+  if (version === FORMAT_VERSION) return;
+  if (version !== undefined)
+    throw new Error(
+      `the data folder ${dir} has format ${version}, this program reads ${FORMAT_VERSION}; use the version that made it, or set CIM_DATA_DIR to a new folder`,
+    );
+  ledger.put(FORMAT, { version: FORMAT_VERSION });
+  await ledger.commit();
 }

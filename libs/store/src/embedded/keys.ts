@@ -1,26 +1,78 @@
-/** Database keys. They are made of ids that we made; a name enters as its hash. */
+/** Database keys: made of ids that we made. What comes from outside (names, group ids) cannot reach into another key. */
 import { hash } from 'node:crypto';
-import { foldName, type ProducerId, type Seq, type StreamRef, streamName, type UserId } from '@cim/protocol';
+import {
+  foldName,
+  type GroupId,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
+import type { Cursor } from '../streams.ts';
+import type {
+  AccountRecord,
+  FormatRecord,
+  KeyedRecord,
+  NameRecord,
+  NextUserRecord,
+  ProducerRecord,
+  SessionRecord,
+  StreamRecord,
+} from './records.ts';
 
+declare const record: unique symbol;
+
+/** A database key and, for the type checker, the record under it. */
+export type Key<T> = string & { readonly [record]: T };
+
+const keyOf = <T>(text: string): Key<T> => text as Key<T>;
 const padded = (n: number): string => String(n).padStart(16, '0');
 
-export const key = {
-  nextUser: 'm:next-user',
-  account: (user: UserId) => `a:${user}`,
-  name: (name: string) => `n:${hash('sha256', foldName(name), 'hex')}`,
-  session: (user: UserId) => `s:${user}`,
-  cursor: (user: UserId, stream: StreamRef) => `c:${user}:${streamName(stream)}`,
-  /** A stream's state: first, top, topId. */
-  stream: (stream: StreamRef) => `t:${streamName(stream)}`,
-  entry: (stream: StreamRef, seq: Seq) => `e:${streamName(stream)}:${padded(seq)}`,
-  entriesEnd: (stream: StreamRef) => `e:${streamName(stream)}:~`,
-  producer: (stream: StreamRef, turn: number, sender: UserId, producer: ProducerId) =>
-    `p:${padded(turn)}:${streamName(stream)}:${sender}:${producer}`,
-  producersBefore: (turn: number) => ({ gte: 'p:', lt: `p:${padded(turn)}` }),
-  /** A send that is known by its idempotency key. */
-  keyed: (stream: StreamRef, sender: UserId, producer: ProducerId) => `k:${streamName(stream)}:${sender}:${producer}`,
-  /** When a keyed send may be forgotten; the rest is its key. */
-  expiry: (at: number, keyed: string) => `x:${padded(at)}:${keyed}`,
-  expiriesBefore: (at: number) => ({ gte: 'x:', lt: `x:${padded(at)}` }),
-  keyedOfExpiry: (expiry: string) => expiry.slice('x:'.length + 17),
-} as const;
+/** As it is when it has no separator in it, else hashed ("~" is never part of what stands as it is). */
+const part = (id: GroupId | ProducerId): string =>
+  /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : `~${hash('sha256', id, 'base64url')}`;
+
+const nameOf = (stream: StreamRef): string =>
+  stream.kind === 'inbox' ? `i${stream.user}` : `g${part(stream.group)}`;
+
+export const FORMAT = keyOf<FormatRecord>('m:format');
+export const NEXT_USER = keyOf<NextUserRecord>('m:next-user');
+
+export const accountKey = (user: UserId): Key<AccountRecord> => keyOf(`a:${user}`);
+export const nameKey = (name: string): Key<NameRecord> =>
+  keyOf(`n:${hash('sha256', foldName(name), 'base64url')}`);
+export const sessionKey = (user: UserId): Key<SessionRecord> => keyOf(`s:${user}`);
+export const cursorKey = (user: UserId, stream: StreamRef): Key<Cursor> =>
+  keyOf(`c:${user}:${nameOf(stream)}`);
+
+export const streamKey = (stream: StreamRef): Key<StreamRecord> => keyOf(`t:${nameOf(stream)}`);
+export const allStreams = { gte: 't:', lt: 't;' } as const;
+
+/** The rest are read in ranges: plain text. */
+export const entryKey = (stream: StreamRef, seq: Seq): string => `e:${nameOf(stream)}:${padded(seq)}`;
+export const entriesFrom = (stream: StreamRef, seq: Seq): { gte: string; lt: string } => ({
+  gte: entryKey(stream, seq),
+  lt: `e:${nameOf(stream)};`,
+});
+
+/** `turn`: how many PRODUCER_TURN_MS have passed since 1970. */
+export const producerKey = (
+  turn: number,
+  stream: StreamRef,
+  sender: UserId,
+  producer: ProducerId,
+): Key<ProducerRecord> => keyOf(`p:${padded(turn)}:${nameOf(stream)}:${sender}:${part(producer)}`);
+export const producersBefore = (turn: number): { gte: string; lt: string } => ({
+  gte: 'p:',
+  lt: `p:${padded(turn)}`,
+});
+
+export const keyedKey = (stream: StreamRef, sender: UserId, producer: ProducerId): Key<KeyedRecord> =>
+  keyOf(`k:${nameOf(stream)}:${sender}:${part(producer)}`);
+/** When a keyed send may be forgotten; what follows the time is its key. */
+export const expiryKey = (until: number, keyed: Key<KeyedRecord>): string => `x:${padded(until)}:${keyed}`;
+export const expiriesBefore = (time: number): { gte: string; lt: string } => ({
+  gte: 'x:',
+  lt: `x:${padded(time)}`,
+});
+export const keyedOfExpiry = (expiry: string): Key<KeyedRecord> => keyOf(expiry.slice('x:'.length + 16 + 1));

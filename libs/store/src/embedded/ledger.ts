@@ -1,183 +1,246 @@
 /**
- * A key-value store on one machine whose writes are on disk before they count.
+ * Records on one machine that are on disk before they count.
  *
- * Reads see all writes at once; `commit` says when they are safe. Writes that wait while a batch is on its way to the
- * disk travel in the next one together (group commit). When a batch fails, all that waited fails with it and is
- * forgotten: nothing that was built on it can be written later.
+ * `get` sees all writes at once, for who decides what to write next; `committed` only what is on disk, for who answers.
+ * Writes that come while a batch is on its way to the disk travel in the next one together (group commit).
+ *
+ * When a batch fails, all that waits fails with it and is forgotten: it may have been built on what was lost. The
+ * database is opened anew then, because LevelDB may have left half a record in its log and must not write behind it.
  */
-import { ClassicLevel } from 'classic-level';
+import type { Logger } from '@cim/runtime';
+import { type Database, openDatabase } from './database.ts';
+import type { Key } from './keys.ts';
+import { Recent } from './recent.ts';
 
-type Value = Readonly<Record<string, unknown>>;
-type Operation = { readonly type: 'put'; key: string; value: Uint8Array } | { readonly type: 'del'; key: string };
+/** Called once: nothing, or why nothing of it is known to be on disk. */
+export type Committed = (error?: Error) => void;
+type Records = Map<string, { readonly value: unknown }>;
+type RowOperation =
+  | { readonly type: 'put'; key: string; value: Uint8Array }
+  | { readonly type: 'del'; key: string };
 
-interface Known {
-  /** undefined: known to be absent. */
-  readonly value: Value | undefined;
-  /** The batch that carries its last write; 0 when that is on disk. */
-  batch: number;
-}
-
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const KNOWN_VALUES = 50_000;
+const RECENT_RECORDS = 50_000;
+const REOPEN_MS = 1_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Ledger {
-  readonly #db: ClassicLevel<string, Uint8Array>;
-  /** Key: database key, oldest first. What was read or written lately; evicted beyond a bound once on disk. */
-  readonly #known = new Map<string, Known>();
-  #operations: Operation[] = [];
-  #dirty: string[] = [];
-  #waiters: Waiter[] = [];
-  #batch = 1;
-  #writing = false;
-  #scheduled = false;
-  readonly #flush = (): void => {
-    this.#scheduled = false;
-    void this.#write();
-  };
+  readonly #dir: string;
+  readonly #logger: Logger;
+  /** Records that are on disk, absent ones as well. */
+  readonly #recent = new Recent<{ readonly value: unknown }>(RECENT_RECORDS);
+  #database: Database;
+  /** Why nothing can be read or written at the moment. */
+  #broken: Error | undefined;
+  #closing: Promise<void> | undefined;
+  #reopening: Promise<void> | undefined;
+  #reopenTimer: NodeJS.Timeout | undefined;
+  /** Key: database key. What the batch that is being written holds; empty between batches. */
+  #writing: Records = new Map();
+  /** Key: database key. What the next batch will hold. */
+  #next: Records = new Map();
+  #nextRows: RowOperation[] = [];
+  #waiters: Committed[] = [];
+  #phase: 'idle' | 'scheduled' | 'writing' = 'idle';
+  readonly #flush = (): void => void this.#writeBatch();
 
-  private constructor(db: ClassicLevel<string, Uint8Array>) {
-    this.#db = db;
+  private constructor(dir: string, logger: Logger, database: Database) {
+    this.#dir = dir;
+    this.#logger = logger;
+    this.#database = database;
   }
 
-  /** @throws {Error} one line: the folder is in use, cannot be written, or is damaged. */
-  static async open(dir: string): Promise<Ledger> {
-    const db = new ClassicLevel<string, Uint8Array>(dir, { valueEncoding: 'view' });
-    try {
-      await db.open();
-    } catch (error) {
-      const { cause } = error as { cause?: { code?: string; message?: string } };
-      if (cause?.code === 'LEVEL_LOCKED')
-        throw new Error(`the data folder ${dir} is in use by another process; stop that one or set CIM_DATA_DIR`, {
-          cause: error,
-        });
-      if (cause?.code === 'LEVEL_CORRUPTION')
-        throw new Error(`the data folder ${dir} is damaged; restore it from a copy or set CIM_DATA_DIR`, { cause: error });
-      throw new Error(`the data folder ${dir} cannot be opened: ${cause?.message ?? String(error)}`, { cause: error });
-    }
-    return new Ledger(db);
+  /** @throws {Error} one line that says what to do */
+  static async open(dir: string, logger: Logger): Promise<Ledger> {
+    return new Ledger(dir, logger, await openDatabase(dir));
   }
 
-  get<T extends Value>(key: string): T | undefined {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known.value as T | undefined;
-    const value = this.committed<T>(key);
-    this.#remember(key, { value, batch: 0 });
+  get closing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** As last written, on disk or not. */
+  get<T>(key: Key<T>): T | undefined {
+    const written = this.#next.get(key) ?? this.#writing.get(key);
+    return written === undefined ? this.committed(key) : (written.value as T | undefined);
+  }
+
+  /** As it is on disk. */
+  committed<T>(key: Key<T>): T | undefined {
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent.value as T | undefined;
+    const bytes = this.#usable().getSync(key);
+    const value = bytes === undefined ? undefined : (JSON.parse(decoder.decode(bytes)) as T);
+    this.#recent.set(key, { value });
     return value;
   }
 
-  /** As it is on disk, whatever waits. */
-  committed<T extends Value>(key: string): T | undefined {
-    const bytes = this.#db.getSync(key);
-    return bytes === undefined ? undefined : (JSON.parse(decoder.decode(bytes)) as T);
+  /** `undefined` deletes. Follow it by `commit` or `onCommit` in the same turn. */
+  put<T>(key: Key<T>, value: T | undefined): void {
+    this.#next.set(key, { value });
   }
 
-  put(key: string, value: Value): void {
-    this.#remember(key, { value, batch: this.#batch });
-    this.#dirty.push(key);
-    this.#operations.push({ type: 'put', key, value: encoder.encode(JSON.stringify(value)) });
+  /** A row is bytes: read from disk, never held here. */
+  putRow(key: string, value: Uint8Array): void {
+    this.#nextRows.push({ type: 'put', key, value });
   }
 
-  delete(key: string): void {
-    this.#remember(key, { value: undefined, batch: this.#batch });
-    this.#dirty.push(key);
-    this.#operations.push({ type: 'del', key });
+  deleteRow(key: string): void {
+    this.#nextRows.push({ type: 'del', key });
   }
 
-  /** Bytes, which `get` does not know: they are read in ranges only. */
-  putBytes(key: string, value: Uint8Array): void {
-    this.#operations.push({ type: 'put', key, value });
-  }
-
-  deleteBytes(key: string): void {
-    this.#operations.push({ type: 'del', key });
-  }
-
-  /** Calls back when all written so far is on disk, or is lost. */
-  onCommit(done: (error?: unknown) => void): void {
-    this.#waiters.push({ resolve: done, reject: done });
+  /** Calls back, on a later turn, when all that was written and read here so far is on disk, or is lost. */
+  onCommit(done: Committed): void {
+    this.#waiters.push(done);
     this.#schedule();
   }
 
   commit(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
-      this.#schedule();
+      this.onCommit((error) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      });
     });
   }
 
-  /** Committed values with `gte` <= key < `lt`, in order. */
-  async range(gte: string, lt: string, limit: number): Promise<[string, Uint8Array][]> {
-    return this.#db.iterator({ gte, lt, limit }).all();
+  /** A row that is on disk. */
+  row(key: string): Uint8Array | undefined {
+    return this.#usable().getSync(key);
   }
 
-  async clear(gte: string, lt: string): Promise<void> {
-    await this.#db.clear({ gte, lt });
-  }
-
-  async close(): Promise<void> {
-    if (this.#db.status !== 'open') return;
-    if (this.#operations.length > 0 || this.#writing) await this.commit();
-    await this.#db.close();
-  }
-
-  #remember(key: string, known: Known): void {
-    this.#known.delete(key);
-    this.#known.set(key, known);
-    if (this.#known.size <= KNOWN_VALUES) return;
-    let looked = 0;
-    for (const [oldest, { batch }] of this.#known) {
-      if (batch === 0) this.#known.delete(oldest);
-      // What waits for the disk must stay; it is clean after the next batch.
-      if (this.#known.size <= KNOWN_VALUES || ++looked > 8) return;
+  /** Rows that are on disk, in order; stops early, after at least one, when it has about `maxBytes`. */
+  async rows(
+    range: { readonly gte: string; readonly lt: string },
+    limit: number,
+    maxBytes: number,
+  ): Promise<[key: string, row: Uint8Array][]> {
+    if (limit <= 0) return [];
+    const iterator = this.#usable().iterator({ ...range, highWaterMarkBytes: maxBytes });
+    try {
+      return await iterator.nextv(limit);
+    } finally {
+      await iterator.close();
     }
+  }
+
+  /** Deletes what nobody reads any more: it is in no hurry to be on disk. */
+  async clear(range: { readonly gte: string; readonly lt: string }): Promise<void> {
+    await this.#usable().clear(range);
+  }
+
+  /** @throws {Error} one line that says why nothing can be stored */
+  async ping<T>(anyKey: Key<T>): Promise<void> {
+    await this.#usable().get(anyKey);
+  }
+
+  /** Writes what waits, then closes; what comes later is answered as lost. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#reopenTimer);
+    while (this.#phase !== 'idle') await this.commit().catch(() => undefined);
+    this.#broken = new Error('the store is closed');
+    await this.#reopening;
+    await this.#database.close();
+  }
+
+  #usable(): Database {
+    if (this.#broken !== undefined) throw this.#broken;
+    return this.#database;
   }
 
   #schedule(): void {
-    if (this.#writing || this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#phase !== 'idle') return;
+    this.#phase = 'scheduled';
     setImmediate(this.#flush);
   }
 
-  async #write(): Promise<void> {
-    const operations = this.#operations;
-    const dirty = this.#dirty;
+  async #writeBatch(): Promise<void> {
     const waiters = this.#waiters;
-    const batch = this.#batch++;
-    this.#operations = [];
-    this.#dirty = [];
+    const rows = this.#nextRows;
+    this.#writing = this.#next;
     this.#waiters = [];
-    this.#writing = true;
+    this.#nextRows = [];
+    this.#next = new Map();
+    this.#phase = 'writing';
     try {
-      if (operations.length > 0) await this.#db.batch(operations, { sync: true });
-    } catch (error) {
-      this.#writing = false;
-      this.#lose(dirty, error, waiters);
+      await this.#store(rows, this.#writing);
+    } catch (cause) {
+      this.#fail(waiters, cause);
       return;
     }
-    this.#writing = false;
-    for (const key of dirty) {
-      const known = this.#known.get(key);
-      if (known?.batch === batch) known.batch = 0;
-    }
-    for (const waiter of waiters) waiter.resolve();
+    for (const [key, written] of this.#writing) this.#recent.set(key, written);
+    this.#writing = new Map();
+    this.#phase = 'idle';
     if (this.#waiters.length > 0) this.#schedule();
+    this.#tell(waiters, undefined);
   }
 
-  /** The batch failed: what was written since was built on it. */
-  #lose(dirty: readonly string[], error: unknown, waiters: readonly Waiter[]): void {
-    for (const key of dirty) this.#known.delete(key);
-    for (const key of this.#dirty) this.#known.delete(key);
-    const later = this.#waiters;
-    this.#operations = [];
-    this.#dirty = [];
-    this.#waiters = [];
-    for (const waiter of waiters) waiter.reject(error);
-    for (const waiter of later) waiter.reject(error);
+  async #store(rows: RowOperation[], records: Records): Promise<void> {
+    const database = this.#usable();
+    if (rows.length + records.size === 0) return;
+    for (const [key, { value }] of records)
+      rows.push(
+        value === undefined
+          ? { type: 'del', key }
+          : { type: 'put', key, value: encoder.encode(JSON.stringify(value)) },
+      );
+    await database.batch(rows, { sync: true });
   }
+
+  #fail(waiters: readonly Committed[], cause: unknown): void {
+    const later = this.#waiters;
+    this.#waiters = [];
+    this.#nextRows = [];
+    this.#next = new Map();
+    this.#writing = new Map();
+    this.#recent.clear();
+    this.#phase = 'idle';
+    if (this.#broken === undefined) {
+      this.#broken = unwritable(this.#dir, cause);
+      this.#logger.error({ err: cause, dir: this.#dir }, 'store.write-failed');
+      this.#reopening = this.#reopen();
+    }
+    const error = this.#broken;
+    this.#tell(waiters, error);
+    this.#tell(later, error);
+  }
+
+  async #reopen(): Promise<void> {
+    try {
+      await this.#database.close();
+      this.#database = await openDatabase(this.#dir);
+      // `close` has begun: it waits for this, and then closes what is open.
+      if (this.closing) return;
+      this.#broken = undefined;
+      this.#logger.info({ dir: this.#dir }, 'store.reopened');
+    } catch (error) {
+      if (this.closing) return;
+      this.#broken = error instanceof Error ? error : unwritable(this.#dir, error);
+      this.#reopenTimer = setTimeout(() => {
+        this.#reopening = this.#reopen();
+      }, REOPEN_MS);
+      this.#reopenTimer.unref();
+    }
+  }
+
+  #tell(waiters: readonly Committed[], error: Error | undefined): void {
+    for (const done of waiters) {
+      try {
+        done(error);
+      } catch (thrown) {
+        // One caller's mistake must not keep the others waiting.
+        this.#logger.error({ err: thrown }, 'store.callback-failed');
+      }
+    }
+  }
+}
+
+function unwritable(dir: string, cause: unknown): Error {
+  const reason = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
+  return new Error(`the data folder ${dir} cannot be written: ${reason}`, { cause });
 }

@@ -1,21 +1,9 @@
 import type { Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
 import type { ClaimAnswer, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
-import { key } from './keys.ts';
+import { sessionKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
-
-interface Stored extends Readonly<Record<string, unknown>> {
-  readonly userName: string;
-  readonly epoch: Epoch;
-  readonly state: Session['state'];
-  readonly instance: InstanceId;
-  readonly secretHash: string;
-  /** While `issued`: until when, in ms. */
-  readonly until: number;
-  /** While `live`: the attempt that claimed it. */
-  readonly claim: string;
-  /** The live session that the issued one is to replace. */
-  readonly previous?: SessionAt;
-}
+import { promised } from './promised.ts';
+import type { SessionRecord } from './records.ts';
 
 interface Lease {
   until: number;
@@ -49,14 +37,7 @@ export class EmbeddedSessions implements Sessions {
     const issued = current?.state === 'issued' && current.until > now;
     if ((live || issued) && policy === 'reject') return { outcome: 'repeat' };
     const epoch = ((current?.epoch ?? 0) + 1) as Epoch;
-    const previous =
-      current === undefined
-        ? undefined
-        : live
-          ? { instance: current.instance, epoch: current.epoch }
-          : current.state === 'issued'
-            ? current.previous
-            : undefined;
+    const previous = replacedBy(current, live);
     this.#put(user.userId, {
       userName: user.userName,
       epoch,
@@ -74,15 +55,16 @@ export class EmbeddedSessions implements Sessions {
   async claim(request: Parameters<Sessions['claim']>[0]): Promise<ClaimAnswer> {
     const { userId, instance, epoch, userName, claim } = request;
     const current = this.#get(userId);
-    const lease = this.#lease(instance);
-    if (current === undefined || lease === undefined || current.instance !== instance) return { outcome: 'refused' };
-    if (epoch === undefined ? current.userName !== userName : current.epoch !== epoch) return { outcome: 'refused' };
+    if (current === undefined || this.#lease(instance) === undefined) return { outcome: 'refused' };
+    if (current.instance !== instance) return { outcome: 'refused' };
+    if (epoch === undefined ? current.userName !== userName : current.epoch !== epoch)
+      return { outcome: 'refused' };
     const again = current.state === 'live' && current.claim === claim;
     const fresh = current.state === 'issued' && current.until > this.#times.now();
     if (!again && !fresh) return { outcome: 'refused' };
-    this.#put(userId, { ...current, state: 'live', claim });
-    lease.online.set(userId, current.userName);
+    if (fresh) this.#put(userId, { ...current, state: 'live', claim });
     await this.#ledger.commit();
+    this.#appear(userId, current.epoch, instance);
     const { previous } = current;
     return {
       outcome: 'claimed',
@@ -92,16 +74,19 @@ export class EmbeddedSessions implements Sessions {
     };
   }
 
-  async reclaim(sessions: readonly (NamedUser & { readonly epoch: Epoch })[], to: InstanceId): Promise<boolean[]> {
-    const lease = this.#lease(to);
+  async reclaim(
+    sessions: readonly (NamedUser & { readonly epoch: Epoch })[],
+    to: InstanceId,
+  ): Promise<boolean[]> {
+    const leased = this.#lease(to) !== undefined;
     const kept = sessions.map(({ userId, epoch }) => {
       const current = this.#get(userId);
-      if (lease === undefined || current?.state !== 'live' || current.epoch !== epoch) return false;
-      this.#put(userId, { ...current, instance: to });
-      lease.online.set(userId, current.userName);
+      if (!leased || current?.state !== 'live' || current.epoch !== epoch) return false;
+      if (current.instance !== to) this.#put(userId, { ...current, instance: to });
       return true;
     });
     await this.#ledger.commit();
+    for (const { userId, epoch } of sessions) this.#appear(userId, epoch, to);
     return kept;
   }
 
@@ -109,8 +94,8 @@ export class EmbeddedSessions implements Sessions {
     const current = this.#get(userId);
     const newerHere = current?.state === 'live' && current.epoch > epoch && current.instance === instance;
     if (!newerHere) this.#leases.get(instance)?.online.delete(userId);
-    if (current === undefined || current.epoch !== epoch || current.state === 'ended') return;
-    this.#put(userId, { ...current, state: 'ended' });
+    if (current?.epoch === epoch && current.state !== 'ended')
+      this.#put(userId, { ...current, state: 'ended' });
     await this.#ledger.commit();
   }
 
@@ -124,26 +109,31 @@ export class EmbeddedSessions implements Sessions {
   }
 
   find(userId: UserId): Promise<Session | undefined> {
-    const current = this.#get(userId);
-    if (current === undefined) return Promise.resolve(undefined);
-    const { userName, epoch, state, instance, secretHash } = current;
-    return Promise.resolve({ userId, userName, epoch, state, instance, secretHash });
+    return promised(() => {
+      const current = this.#committed(userId);
+      if (current === undefined) return undefined;
+      const { userName, epoch, state, instance, secretHash } = current;
+      return { userId, userName, epoch, state, instance, secretHash };
+    });
   }
 
   locate(userId: UserId): Promise<SessionAt | undefined> {
-    const current = this.#get(userId);
-    const live = current?.state === 'live' && this.#lease(current.instance) !== undefined;
-    return Promise.resolve(live ? { instance: current.instance, epoch: current.epoch } : undefined);
+    return promised(() => {
+      const current = this.#committed(userId);
+      const live = current?.state === 'live' && this.#lease(current.instance) !== undefined;
+      return live ? { instance: current.instance, epoch: current.epoch } : undefined;
+    });
   }
 
   epochs(userIds: readonly UserId[]): Promise<Epoch[]> {
-    return Promise.resolve(userIds.map((id) => this.#get(id)?.epoch ?? (0 as Epoch)));
+    return promised(() => userIds.map((id) => this.#committed(id)?.epoch ?? (0 as Epoch)));
   }
 
   openLease(instance: InstanceId): Promise<void> {
-    if (this.#lease(instance) !== undefined) return Promise.reject(new Error(`the instance id ${instance} is taken`));
-    this.#leases.set(instance, { until: this.#times.now() + this.#times.leaseMs, online: new Map() });
-    return Promise.resolve();
+    return promised(() => {
+      if (this.#lease(instance) !== undefined) throw new Error(`the instance id ${instance} is taken`);
+      this.#leases.set(instance, { until: this.#times.now() + this.#times.leaseMs, online: new Map() });
+    });
   }
 
   renewLease(instance: InstanceId): Promise<boolean> {
@@ -162,6 +152,13 @@ export class EmbeddedSessions implements Sessions {
     return Promise.resolve([...online].map(([userId, userName]) => ({ userId, userName })));
   }
 
+  /** Into the online set, once the session is on disk and if nothing has ended or replaced it since. */
+  #appear(userId: UserId, epoch: Epoch, instance: InstanceId): void {
+    const current = this.#get(userId);
+    if (current?.state === 'live' && current.epoch === epoch && current.instance === instance)
+      this.#lease(instance)?.online.set(userId, current.userName);
+  }
+
   #lease(instance: InstanceId): Lease | undefined {
     const lease = this.#leases.get(instance);
     if (lease === undefined || lease.until > this.#times.now()) return lease;
@@ -169,11 +166,22 @@ export class EmbeddedSessions implements Sessions {
     return undefined;
   }
 
-  #get(userId: UserId): Stored | undefined {
-    return this.#ledger.get<Stored>(key.session(userId));
+  #get(userId: UserId): SessionRecord | undefined {
+    return this.#ledger.get(sessionKey(userId));
   }
 
-  #put(userId: UserId, stored: Stored): void {
-    this.#ledger.put(key.session(userId), stored);
+  #committed(userId: UserId): SessionRecord | undefined {
+    return this.#ledger.committed(sessionKey(userId));
   }
+
+  #put(userId: UserId, record: SessionRecord): void {
+    this.#ledger.put(sessionKey(userId), record);
+  }
+}
+
+/** The live session that a new one replaces: the current one, or what an unclaimed one was to replace. */
+function replacedBy(current: SessionRecord | undefined, live: boolean): SessionAt | undefined {
+  if (current === undefined) return undefined;
+  if (live) return { instance: current.instance, epoch: current.epoch };
+  return current.state === 'issued' ? current.previous : undefined;
 }

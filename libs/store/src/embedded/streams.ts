@@ -1,4 +1,4 @@
-import { cim, type MessageId, messageId, type ProducerId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
+import { messageId, type ProducerId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
 import {
   type Append,
   type AppendAnswer,
@@ -9,32 +9,34 @@ import {
   RETENTION,
   type Streams,
 } from '../streams.ts';
-import { key } from './keys.ts';
+import { decodeRow, encodeRow, totalOf } from './entry-row.ts';
+import {
+  accountKey,
+  cursorKey,
+  entriesFrom,
+  entryKey,
+  expiryKey,
+  type Key,
+  keyedKey,
+  producerKey,
+  sessionKey,
+  streamKey,
+} from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import { promised } from './promised.ts';
+import type { ProducerRecord, StreamRecord } from './records.ts';
+import { ackedOf, emptyStream, trimmed, writeTrim } from './retention.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
-/** Trimmed entries go in steps, so that a commit stays small. */
-const TRIM_STEP = 16;
+/** An append removes at most this many old entries, so that no append takes long. */
+const TRIM_STEPS = 16;
+const KEYED_MS = 60_000;
+const NOTHING = new Uint8Array();
 
-interface StreamState extends Readonly<Record<string, unknown>> {
-  readonly first: Seq;
-  readonly top: Seq;
-  readonly topId: MessageId;
-  /** Content bytes of all entries ever, and those up to the acked cursor: their difference is what is unacked. */
-  readonly bytes: number;
-  readonly ackedBytes: number;
-}
-
-interface ProducerState extends Readonly<Record<string, unknown>> {
-  readonly counter: number;
-  readonly seq: Seq;
-  readonly digest: string;
-  /** Of a keyed send: when it is forgotten, in ms. */
-  readonly until?: number;
-}
-
-const EMPTY: StreamState = { first: 1 as Seq, top: 0 as Seq, topId: '' as MessageId, bytes: 0, ackedBytes: 0 };
+type Admission =
+  | { readonly answer: AppendAnswer }
+  | { readonly before: StreamRecord; readonly after: StreamRecord };
 
 export class EmbeddedStreams implements Streams {
   readonly #ledger: Ledger;
@@ -53,156 +55,144 @@ export class EmbeddedStreams implements Streams {
       setImmediate(done, { outcome: 'retry', cause });
       return;
     }
-    // A duplicate waits too: what it repeats may be on its way to the disk.
+    // Whatever the answer is: it may rest on what is on its way to the disk.
     this.#ledger.onCommit((error) => done(error === undefined ? answer : { outcome: 'retry', cause: error }));
   }
 
   async read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]> {
-    const rows = await this.#ledger.range(key.entry(stream, from), key.entriesEnd(stream), limit);
-    const entries: Entry[] = [];
-    let bytes = 0;
-    for (const [, row] of rows) {
-      bytes += row.length;
-      if (entries.length > 0 && bytes > READ_BYTES) break;
-      entries.push(decodeEntry(row));
-    }
-    return entries;
+    const rows = await this.#ledger.rows(entriesFrom(stream, from), limit, READ_BYTES);
+    return rows.map(([, row]) => decodeRow(row));
   }
 
   position(stream: StreamRef): Promise<Position> {
-    const { first, top, topId } = this.#ledger.committed<StreamState>(key.stream(stream)) ?? EMPTY;
-    return Promise.resolve({ first, top, topId });
+    return promised(() => {
+      const { first, top, topId } = this.#ledger.committed(streamKey(stream)) ?? emptyStream(stream);
+      return { first, top, topId };
+    });
   }
 
   counters(
     sender: UserId,
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
   ): Promise<number[]> {
-    return Promise.resolve(of.map(({ stream, producer }) => this.#producer(stream, sender, producer)?.counter ?? 0));
+    const committed = <T>(key: Key<T>): T | undefined => this.#ledger.committed(key);
+    return promised(() =>
+      of.map(({ stream, producer }) => this.#producer(stream, sender, producer, committed)?.counter ?? 0),
+    );
   }
 
   cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
-    const stored = this.#ledger.get<{ seq: Seq; id: MessageId }>(key.cursor(user, stream));
-    return Promise.resolve(stored === undefined ? undefined : { seq: stored.seq, id: stored.id });
+    return promised(() => this.#ledger.committed(cursorKey(user, stream)));
   }
 
   async ack(acks: Parameters<Streams['ack']>[0]): Promise<void> {
     for (const { user, epoch, stream, cursor } of acks) {
-      if ((this.#ledger.get<{ epoch: number }>(key.session(user))?.epoch ?? 0) !== epoch) continue;
-      const before = this.#ledger.get<{ seq: Seq }>(key.cursor(user, stream))?.seq ?? 0;
+      const key = cursorKey(user, stream);
       const state = this.#state(stream);
-      if (cursor.seq <= before || cursor.seq > state.top) continue;
-      this.#ledger.put(key.cursor(user, stream), { seq: cursor.seq, id: cursor.id });
-      if (stream.kind !== 'inbox') continue;
-      const ackedBytes =
-        cursor.seq === state.top ? state.bytes : state.ackedBytes + (await this.#bytesOf(stream, before, cursor.seq));
-      this.#ledger.put(key.stream(stream), { ...this.#state(stream), ackedBytes });
+      if ((this.#ledger.get(sessionKey(user))?.epoch ?? 0) !== epoch) continue;
+      if (cursor.seq <= (this.#ledger.get(key)?.seq ?? 0) || cursor.seq > state.top) continue;
+      if (stream.kind === 'inbox') this.#settle(state, cursor.seq);
+      this.#ledger.put(key, { seq: cursor.seq, id: cursor.id });
     }
     await this.#ledger.commit();
-  }
-
-  /** Forgets what may be forgotten: keyed sends that have expired, producers of two turns ago. */
-  async sweep(): Promise<void> {
-    const { gte, lt } = key.expiriesBefore(this.#now());
-    for (const [expiry] of await this.#ledger.range(gte, lt, 10_000)) {
-      const keyed = key.keyedOfExpiry(expiry);
-      if ((this.#ledger.get<ProducerState>(keyed)?.until ?? 0) <= this.#now()) this.#ledger.delete(keyed);
-      this.#ledger.deleteBytes(expiry);
-    }
-    await this.#ledger.commit();
-    const old = key.producersBefore(this.#turn() - 1);
-    await this.#ledger.clear(old.gte, old.lt);
   }
 
   #appendCounted(item: Append): AppendAnswer {
     const { stream, sender, producer, counter, digest } = item;
-    const last = this.#producer(stream, sender.userId, producer);
+    const last = this.#producer(stream, sender.userId, producer, (key) => this.#ledger.get(key));
     const lastCounter = last?.counter ?? 0;
-    if (last !== undefined && counter === lastCounter && last.digest !== digest) return { outcome: 'conflict' };
-    if (last !== undefined && counter <= lastCounter) return { outcome: 'duplicate', seq: last.seq };
-    if (counter > lastCounter + 1) return { outcome: 'gap', last: lastCounter };
-    const answer = this.#write(item);
-    if (answer.outcome === 'ok')
-      this.#ledger.put(key.producer(stream, this.#turn(), sender.userId, producer), { counter, seq: answer.seq, digest });
+    if (!(counter >= 1 && counter <= lastCounter + 1)) return { outcome: 'gap', last: lastCounter };
+    if (last !== undefined && counter <= lastCounter)
+      return counter === lastCounter && last.digest !== digest
+        ? { outcome: 'conflict' }
+        : { outcome: 'duplicate', seq: last.seq };
+    const admission = this.#admit(item);
+    if ('answer' in admission) return admission.answer;
+    const answer = this.#write(item, admission.before, admission.after);
+    this.#ledger.put(producerKey(this.#turn(), stream, sender.userId, producer), {
+      counter,
+      seq: answer.seq,
+      digest,
+    });
     return answer;
   }
 
   #appendKeyed(item: Append): AppendAnswer {
-    const { stream, sender, producer, digest, rememberMs = 60_000 } = item;
-    const keyed = key.keyed(stream, sender.userId, producer);
-    const known = this.#ledger.get<ProducerState>(keyed);
-    if (known !== undefined && (known.until ?? 0) > this.#now())
+    const { stream, sender, producer, digest, rememberMs = KEYED_MS } = item;
+    const key = keyedKey(stream, sender.userId, producer);
+    const known = this.#ledger.get(key);
+    if (known !== undefined && known.until > this.#now())
       return known.digest === digest ? { outcome: 'duplicate', seq: known.seq } : { outcome: 'conflict' };
-    const answer = this.#write(item);
-    if (answer.outcome === 'ok') {
-      const until = this.#now() + rememberMs;
-      this.#ledger.put(keyed, { counter: 0, seq: answer.seq, digest, until });
-      this.#ledger.putBytes(key.expiry(until, keyed), new Uint8Array());
-    }
+    const admission = this.#admit(item);
+    if ('answer' in admission) return admission.answer;
+    const answer = this.#write(item, admission.before, admission.after);
+    const until = this.#now() + rememberMs;
+    this.#ledger.put(key, { seq: answer.seq, digest, until });
+    this.#ledger.putRow(expiryKey(until, key), NOTHING);
     return answer;
   }
 
-  #write(item: Append): AppendAnswer {
+  /** All reading of an append, so that one that fails has written nothing. `after`: without what has become too old. */
+  #admit({ stream, content }: Append): Admission {
+    const before = this.#state(stream);
+    const acked = ackedOf(this.#ledger, before);
+    const after = trimmed(this.#ledger, before, { acked, now: this.#now(), steps: TRIM_STEPS, coming: 1 });
+    if (stream.kind === 'group') return { before, after };
+    if (this.#ledger.get(accountKey(stream.user)) === undefined) return { answer: { outcome: 'unknown' } };
+    const waiting = after.top - Math.max(acked, after.first - 1);
+    const waitingBytes = after.bytes - after.settledBytes;
+    if (waiting >= RETENTION.maxEntries || waitingBytes + content.length > RETENTION.inboxUnackedBytes)
+      return { answer: { outcome: 'full' } };
+    return { before, after };
+  }
+
+  #write(item: Append, before: StreamRecord, after: StreamRecord): Extract<AppendAnswer, { outcome: 'ok' }> {
     const { stream, sender, producer, counter, content } = item;
-    const state = this.#state(stream);
-    let acked = state.top;
-    if (stream.kind === 'inbox') {
-      if (this.#ledger.get(key.account(stream.user)) === undefined) return { outcome: 'unknown' };
-      acked = this.#ledger.get<{ seq: Seq }>(key.cursor(stream.user, stream))?.seq ?? (0 as Seq);
-      const unackedBytes = state.bytes - state.ackedBytes;
-      if (state.top - acked >= RETENTION.maxEntries || unackedBytes + content.length > RETENTION.inboxUnackedBytes)
-        return { outcome: 'full' };
-    }
-    const seq = (state.top + 1) as Seq;
+    const seq = (after.top + 1) as Seq;
+    const prev = after.topId;
     const storedAt = this.#now();
-    const prev = state.topId;
-    this.#ledger.putBytes(
-      key.entry(stream, seq),
-      cim.Entry.encode({
-        ...{ seq, prev, storedAt, producer, counter, content },
-        ...{ sender: sender.userId, senderName: sender.userName },
-      }).finish(),
+    const bytes = after.bytes + content.length;
+    writeTrim(this.#ledger, before, after);
+    this.#ledger.putRow(
+      entryKey(stream, seq),
+      encodeRow({ seq, prev, storedAt, sender, producer, counter, content }, bytes),
     );
-    let { first } = state;
-    for (let i = 0; i < TRIM_STEP && seq - first + 1 > RETENTION.maxEntries && first <= acked; i++)
-      this.#ledger.deleteBytes(key.entry(stream, first++ as Seq));
-    const topId = messageId(sender.userId, producer, counter);
-    this.#ledger.put(key.stream(stream), { ...state, first, top: seq, topId, bytes: state.bytes + content.length });
+    this.#ledger.put(streamKey(stream), {
+      ...after,
+      firstAt: after.first === seq ? storedAt : after.firstAt,
+      top: seq,
+      topId: messageId(sender.userId, producer, counter),
+      bytes,
+    });
     return { outcome: 'ok', seq, prev, storedAt };
   }
 
-  #state(stream: StreamRef): StreamState {
-    return this.#ledger.get<StreamState>(key.stream(stream)) ?? EMPTY;
+  /** What is acked no longer counts as waiting. */
+  #settle(state: StreamRecord, upTo: Seq): void {
+    const row = upTo === state.top ? undefined : this.#ledger.row(entryKey(state.stream, upTo));
+    const total = upTo === state.top ? state.bytes : row === undefined ? 0 : totalOf(row);
+    if (total > state.settledBytes)
+      this.#ledger.put(streamKey(state.stream), { ...state, settledBytes: total });
   }
 
-  #producer(stream: StreamRef, sender: UserId, producer: ProducerId): ProducerState | undefined {
+  #state(stream: StreamRef): StreamRecord {
+    return this.#ledger.get(streamKey(stream)) ?? emptyStream(stream);
+  }
+
+  #producer(
+    stream: StreamRef,
+    sender: UserId,
+    producer: ProducerId,
+    look: <T>(key: Key<T>) => T | undefined,
+  ): ProducerRecord | undefined {
     const turn = this.#turn();
     return (
-      this.#ledger.get<ProducerState>(key.producer(stream, turn, sender, producer)) ??
-      this.#ledger.get<ProducerState>(key.producer(stream, turn - 1, sender, producer))
+      look(producerKey(turn, stream, sender, producer)) ??
+      look(producerKey(turn - 1, stream, sender, producer))
     );
   }
 
   #turn(): number {
     return Math.floor(this.#now() / PRODUCER_TURN_MS);
   }
-
-  async #bytesOf(stream: StreamRef, after: number, upTo: Seq): Promise<number> {
-    const limit = upTo - after;
-    const rows = await this.#ledger.range(key.entry(stream, (after + 1) as Seq), key.entriesEnd(stream), limit);
-    return rows.reduce((sum, [, row]) => sum + cim.Entry.decode(row).content.length, 0);
-  }
-}
-
-function decodeEntry(row: Uint8Array): Entry {
-  const wire = cim.Entry.decode(row);
-  return {
-    seq: wire.seq as Seq,
-    prev: wire.prev as MessageId,
-    storedAt: wire.storedAt,
-    sender: { userId: wire.sender as UserId, userName: wire.senderName },
-    producer: wire.producer as ProducerId,
-    counter: wire.counter,
-    content: wire.content,
-  };
 }

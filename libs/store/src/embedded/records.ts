@@ -1,0 +1,62 @@
+/** What the database holds under its keys, as JSON. Entries alone are binary (`entry-row.ts`). */
+import type { Epoch, InstanceId, MessageId, Seq, StreamRef, UserId, UserName } from '@cim/protocol';
+import type { Session, SessionAt } from '../sessions.ts';
+
+/** Written once, when the folder is made; a later product reads it before anything else. */
+export interface FormatRecord {
+  readonly version: number;
+}
+
+export interface NextUserRecord {
+  readonly id: number;
+}
+
+export interface AccountRecord {
+  readonly userName: UserName;
+  readonly passwordHash?: string;
+}
+
+export interface NameRecord {
+  readonly userId: UserId;
+}
+
+export interface SessionRecord {
+  readonly userName: string;
+  readonly epoch: Epoch;
+  readonly state: Session['state'];
+  readonly instance: InstanceId;
+  readonly secretHash: string;
+  /** While `issued`: until when, in ms. */
+  readonly until: number;
+  /** While `live`: the attempt that claimed it. */
+  readonly claim: string;
+  /** The live session that this one replaces. */
+  readonly previous?: SessionAt;
+}
+
+export interface StreamRecord {
+  readonly stream: StreamRef;
+  /** Oldest entry kept; `top` + 1 when there is none. */
+  readonly first: Seq;
+  /** When the oldest was stored, or a little later. */
+  readonly firstAt: number;
+  readonly top: Seq;
+  readonly topId: MessageId;
+  /** Content bytes of all entries ever. */
+  readonly bytes: number;
+  /** Of those, what is acked or trimmed: the difference is what waits for the user of an inbox. */
+  readonly settledBytes: number;
+}
+
+export interface ProducerRecord {
+  readonly counter: number;
+  readonly seq: Seq;
+  readonly digest: string;
+}
+
+export interface KeyedRecord {
+  readonly seq: Seq;
+  readonly digest: string;
+  /** When it is forgotten, in ms. */
+  readonly until: number;
+}
