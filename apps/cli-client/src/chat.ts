@@ -197,7 +197,8 @@ export class Chat {
       }
       case 'search': {
         const { lines, more } = history.search(command.word, FOUND_LINES);
-        const found = more > 0 ? `the newest ${lines.length} of ${lines.length + more}` : count(lines.length, 'line');
+        const found =
+          more > 0 ? `the newest ${lines.length} of ${lines.length + more}` : count(lines.length, 'line');
         return screen.print([...view.notice(`${found} with "${command.word}"`), ...lines.map(cleanLine)]);
       }
       case 'answerer-on':

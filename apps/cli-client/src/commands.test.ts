@@ -31,7 +31,13 @@ describe('a typed line', () => {
     ['good :tada:', { kind: 'group', text: 'good 🎉' }],
     [':wave: all', { kind: 'group', text: '👋 all' }],
     ['no :such_thing: here', { kind: 'group', text: 'no :such_thing: here' }],
-    [':constructor: x ', { kind: 'problem', text: 'there is no command ":constructor:"; ":all" lists them, and "::constructor:" says it' }],
+    [
+      ':constructor: x ',
+      {
+        kind: 'problem',
+        text: 'there is no command ":constructor:"; ":all" lists them, and "::constructor:" says it',
+      },
+    ],
   ];
   for (const [line, command] of cases)
     it(`${JSON.stringify(line)} means ${command.kind}`, () => assert.deepEqual(parseLine(line), command));
@@ -45,9 +51,25 @@ describe('a typed line', () => {
   });
 
   it('gets a hint when a command is unknown or lacks something', () => {
-    for (const line of [':nope', ':)', ':pu', ':say', ':emoji 0', ':emoji x', ':emoji 99', ':delay', ':delay 5'])
+    for (const line of [
+      ':nope',
+      ':)',
+      ':pu',
+      ':say',
+      ':emoji 0',
+      ':emoji x',
+      ':emoji 99',
+      ':delay',
+      ':delay 5',
+    ])
       assert.equal(parseLine(line).kind, 'problem', line);
-    for (const line of [':delay hi 0', ':delay hi 100000', ':delay hi soon', ':delay :q 5', ':delay b b;;x 5'])
+    for (const line of [
+      ':delay hi 0',
+      ':delay hi 100000',
+      ':delay hi soon',
+      ':delay :q 5',
+      ':delay b b;;x 5',
+    ])
       assert.equal(parseLine(line).kind, 'problem', line);
     assert.match(JSON.stringify(parseLine(':nope')), /there is no command .*:all/);
   });

@@ -13,7 +13,7 @@ export type Command =
   | { readonly kind: 'private'; readonly to: string; readonly text: string }
   | { readonly kind: 'group'; readonly text: string }
   /** Not understood: what to do instead, in one line. */
-  | { readonly kind: 'problem'; readonly text: string; /** It was a message. */ readonly unsent?: true };
+  | { readonly kind: 'problem'; readonly text: string /** It was a message. */; readonly unsent?: true };
 
 /** Command, what it takes, what it does; in the order of `:all`. */
 const COMMANDS = [
@@ -83,7 +83,9 @@ function parseCommand(line: string): Command {
     case ':q':
       return rest === '' ? { kind: 'quit' } : { kind: 'search', word: rest };
     case ':pu':
-      return rest === '' ? problem(':pu takes the beginning of a name, as in ":pu al"') : { kind: 'prefix', prefix: rest };
+      return rest === ''
+        ? problem(':pu takes the beginning of a name, as in ":pu al"')
+        : { kind: 'prefix', prefix: rest };
     case ':info':
       return { kind: 'info' };
     case ':emoji':

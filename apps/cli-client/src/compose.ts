@@ -82,7 +82,8 @@ async function chooseName(given: string, interactive: boolean, streams: Streams)
   if (given === '' && !interactive) throw new CimError('invalid', 'who are you? give a name: --name alice');
   const asked = given === '' ? await ask('your name: ', streams) : given;
   const name = parseUserName(asked.trim());
-  if (!name.ok) throw new CimError('invalid', `"${asked}" is no name: ${name.problem.replace(/^userName /, 'it ')}`);
+  if (!name.ok)
+    throw new CimError('invalid', `"${asked}" is no name: ${name.problem.replace(/^userName /, 'it ')}`);
   return name.name;
 }
 
@@ -102,7 +103,10 @@ async function ask(question: string, { input, output }: Streams): Promise<string
 
 function withAdvice(error: unknown, password: string): unknown {
   if (!(error instanceof CimError) || error.code !== CODES.unknownAccount.code) return error;
-  const advice = password === '' ? 'give its password (--password or CIM_PASSWORD) or another name' : 'is it the right one?';
+  const advice =
+    password === ''
+      ? 'give its password (--password or CIM_PASSWORD) or another name'
+      : 'is it the right one?';
   return new CimError('unknownAccount', `${error.message}; ${advice}`);
 }
 

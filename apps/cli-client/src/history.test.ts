@@ -18,7 +18,10 @@ describe('history', () => {
     const history = new History(path);
     history.add('alice: hello too');
     history.add('alice: bye');
-    assert.deepEqual(history.search('HELLO', 10), { lines: ['bob: Hello there', 'alice: hello too'], more: 0 });
+    assert.deepEqual(history.search('HELLO', 10), {
+      lines: ['bob: Hello there', 'alice: hello too'],
+      more: 0,
+    });
     assert.deepEqual(history.search('hello', 1), { lines: ['alice: hello too'], more: 1 });
     assert.equal(statSync(path).mode & 0o777, 0o600);
   });

@@ -5,11 +5,21 @@ import { cleanLine, cleanLines } from './sanitize.ts';
 
 /** Whatever a terminal would obey, or that hides or reorders what is read. */
 // eslint-disable-next-line no-control-regex
-const DANGEROUS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/u;
+const DANGEROUS =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/u;
 
 describe('what others wrote', () => {
   it('keeps the texts of people as they are', () => {
-    for (const text of ['hello', '你好，世界', 'مرحبا', 'naïve café', '😀 👍🏽 ❤️ 👨‍👩‍👧 🇩🇪', 'e\u0301', 'नमस्ते', 'a — “b”'])
+    for (const text of [
+      'hello',
+      '你好，世界',
+      'مرحبا',
+      'naïve café',
+      '😀 👍🏽 ❤️ 👨‍👩‍👧 🇩🇪',
+      'e\u0301',
+      'नमस्ते',
+      'a — “b”',
+    ])
       assert.equal(cleanLine(text), text);
   });
 
@@ -41,7 +51,9 @@ describe('what others wrote', () => {
 
   it('never holds anything dangerous, whatever comes', () => {
     const anything = fc.string({ unit: 'binary', maxLength: 60 });
-    const controls = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 30 }).map((codes) => String.fromCharCode(...codes));
+    const controls = fc
+      .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 30 })
+      .map((codes) => String.fromCharCode(...codes));
     fc.assert(
       fc.property(fc.oneof(anything, controls), (text) => {
         assert.doesNotMatch(cleanLine(text), DANGEROUS);

@@ -5,7 +5,8 @@
 
 /** Joins emoji to one picture: the only invisible character that may stay, and only there. */
 const JOINER = '\u{200d}';
-const BETWEEN_PICTURES = /(?<=[\p{Extended_Pictographic}\u{fe0f}\u{1f3fb}-\u{1f3ff}])\u{200d}(?=\p{Extended_Pictographic})/gu;
+const BETWEEN_PICTURES =
+  /(?<=[\p{Extended_Pictographic}\u{fe0f}\u{1f3fb}-\u{1f3ff}])\u{200d}(?=\p{Extended_Pictographic})/gu;
 
 /** Controls, format characters (bidi, zero-width, tags), line separators, halves of pairs, private use. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\u{115f}\u{1160}\u{3164}\u{ffa0}]/gu;

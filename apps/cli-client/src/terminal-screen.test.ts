@@ -20,7 +20,9 @@ beforeEach(async () => {
   const { port } = server.address() as AddressInfo;
   const command = [process.execPath, '--import', 'tsx', PROGRAM, String(port)];
   terminal = await Terminal.start(command, { columns: 40, rows: 12 });
-  const failed = terminal.until('[exit ', 600_000).then((screen) => Promise.reject<Socket>(new Error(screen)));
+  const failed = terminal
+    .until('[exit ', 600_000)
+    .then((screen) => Promise.reject<Socket>(new Error(screen)));
   failed.catch(() => undefined); // later it ends as tests want it to
   program = await Promise.race([connected, failed]);
   program.on('error', () => undefined);
@@ -119,7 +121,9 @@ describe('a line being typed', () => {
     await terminal.until((screen) => screen.replaceAll('\n', '').endsWith(words));
     await terminal.press('Enter');
     assert.deepEqual(await untilTyped(1), [words]);
-    const shown = [...(await terminal.screen(true)).matchAll(/^bob: burst (\d+)$/gm)].map((match) => Number(match[1]));
+    const shown = [...(await terminal.screen(true)).matchAll(/^bob: burst (\d+)$/gm)].map((match) =>
+      Number(match[1]),
+    );
     assert.deepEqual(
       shown,
       Array.from({ length: words.length * 10 }, (_, n) => n),

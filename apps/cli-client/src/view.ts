@@ -39,7 +39,9 @@ export class View {
   said(said: Said, mark = ''): string[] {
     const paint = this.#paint;
     const [first = '', ...more] = this.#below ? cleanLines(said.text) : [cleanLine(said.text)];
-    const whom = said.private ? ` ${paint.private(said.to === undefined ? '(private)' : `-> ${cleanLine(said.to)}`)}` : '';
+    const whom = said.private
+      ? ` ${paint.private(said.to === undefined ? '(private)' : `-> ${cleanLine(said.to)}`)}`
+      : '';
     const head = `${paint.dim(this.#time(said.at))} ${paint.name(cleanLine(said.from))}${whom}: `;
     const lines = [head + first, ...more.map((line) => paint.dim('  \u{2502} ') + line)];
     if (mark !== '') lines.push(`${lines.pop() ?? ''} ${mark}`);

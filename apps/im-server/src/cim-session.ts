@@ -162,7 +162,11 @@ export class CimSession implements Session, FeedSink {
     let frames = 0;
     try {
       while (frames < OFFLINE_FRAMES && this.#offlineNext <= this.#offlineTo && this.ready()) {
-        const entries = await this.#parts.store.streams.read(inboxOf(this.userId), this.#offlineNext, OFFLINE_READ);
+        const entries = await this.#parts.store.streams.read(
+          inboxOf(this.userId),
+          this.#offlineNext,
+          OFFLINE_READ,
+        );
         if (entries.length === 0) {
           this.#offlineNext = (this.#offlineTo + 1) as Seq;
           break;

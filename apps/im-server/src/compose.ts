@@ -51,7 +51,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   let stopping: Promise<void> | undefined;
 
   const announce = async (): Promise<void> => {
-    if (self !== undefined && stopping === undefined) await membership.announce({ ...self, instance: instance.id });
+    if (self !== undefined && stopping === undefined)
+      await membership.announce({ ...self, instance: instance.id });
   };
   const instance = new Instance({
     sessions: store.sessions,
@@ -163,7 +164,11 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   };
 }
 
-async function listen(server: Server | ReturnType<typeof createInternalHttp>, host: string, port: number): Promise<number> {
+async function listen(
+  server: Server | ReturnType<typeof createInternalHttp>,
+  host: string,
+  port: number,
+): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(

@@ -96,7 +96,10 @@ export class Connection {
     else if (!this.#ownWire) this.#channel.close(reason);
     else {
       const { number, text, reconnect } = CLOSE_REASONS[reason];
-      this.#channel.close(reason, encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }));
+      this.#channel.close(
+        reason,
+        encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }),
+      );
     }
   }
 
@@ -149,8 +152,12 @@ export class Connection {
     if (!registry.add(session)) return this.close('superseded');
     this.#session = session;
     this.#state = 'live';
-    if (previous !== undefined && previous.instance !== instance.id) dispatcher.kick(userId, previous, 'superseded');
-    logger.debug({ userId, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' }, 'session.live');
+    if (previous !== undefined && previous.instance !== instance.id)
+      dispatcher.kick(userId, previous, 'superseded');
+    logger.debug(
+      { userId, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' },
+      'session.live',
+    );
     session.begin();
     for (const frame of this.#early) session.onFrame(frame);
     this.#early = [];

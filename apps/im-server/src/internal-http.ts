@@ -21,14 +21,23 @@ export interface InternalHttpParts {
 export function createInternalHttp(parts: InternalHttpParts): Server {
   const server = createServer((request, response) => {
     handle(parts, request, response).catch((error: unknown) => {
-      answer(response, 503, CODES.failure.code, error instanceof Error ? error.message : CODES.failure.message);
+      answer(
+        response,
+        503,
+        CODES.failure.code,
+        error instanceof Error ? error.message : CODES.failure.message,
+      );
     });
   });
   server.on('clientError', (_error, socket) => socket.destroy());
   return server;
 }
 
-async function handle(parts: InternalHttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  parts: InternalHttpParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = (request.url ?? '/').split('?')[0];
   switch (`${request.method ?? ''} ${path ?? ''}`) {
     case 'GET /healthz':
@@ -39,20 +48,36 @@ async function handle(parts: InternalHttpParts, request: IncomingMessage, respon
       return json(response, missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
     }
     case 'GET /metrics':
-      response.writeHead(200, { 'content-type': parts.metrics.contentType }).end(await parts.metrics.metrics());
+      response
+        .writeHead(200, { 'content-type': parts.metrics.contentType })
+        .end(await parts.metrics.metrics());
       return;
     case 'POST /sendMsg':
       return sendMessage(parts, request, response);
     default:
-      return answer(response, 404, CODES.invalid.code, `there is no ${request.method ?? ''} ${path ?? ''} here`);
+      return answer(
+        response,
+        404,
+        CODES.invalid.code,
+        `there is no ${request.method ?? ''} ${path ?? ''} here`,
+      );
   }
 }
 
 /** CIM's internal push, for those who built on it: with the cluster secret, and stored like any other message. */
-async function sendMessage(parts: InternalHttpParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function sendMessage(
+  parts: InternalHttpParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const given = (request.headers.authorization ?? '').replace(/^Bearer /, '');
   if (!sameSecret(given, parts.clusterSecret))
-    return answer(response, 401, CODES.unknownAccount.code, 'send the cluster secret as "Authorization: Bearer ..."');
+    return answer(
+      response,
+      401,
+      CODES.unknownAccount.code,
+      'send the cluster secret as "Authorization: Bearer ..."',
+    );
   const body = await readBody(request);
   if (body === undefined)
     return answer(response, 200, CODES.invalid.code, `the body is longer than ${BODY_BYTES} bytes`);
@@ -67,7 +92,8 @@ async function sendMessage(parts: InternalHttpParts, request: IncomingMessage, r
   const properties = (message['properties'] ?? {}) as Record<string, unknown>;
   const receiver = message['userId'];
   const senderId = Number(properties['sendUserId']);
-  if (!isUserId(receiver)) return answer(response, 200, CODES.invalid.code, 'userId must be the receiver, a user id');
+  if (!isUserId(receiver))
+    return answer(response, 200, CODES.invalid.code, 'userId must be the receiver, a user id');
   if (!isUserId(senderId))
     return answer(response, 200, CODES.invalid.code, 'properties.sendUserId must be the sender, a user id');
   const batch = Array.isArray(message['batchMsg']) ? (message['batchMsg'] as unknown[]) : [];
@@ -82,7 +108,14 @@ async function sendMessage(parts: InternalHttpParts, request: IncomingMessage, r
 
   const content = cim.Content.encode({ texts: texts as string[] }).finish();
   const producer = randomBytes(24).toString('base64url') as ProducerId;
-  const request_ = { sender, stream: inboxOf(receiver), producer, counter: 0, rememberMs: REMEMBER_MS, content };
+  const request_ = {
+    sender,
+    stream: inboxOf(receiver),
+    producer,
+    counter: 0,
+    rememberMs: REMEMBER_MS,
+    content,
+  };
   parts.dispatcher.send(request_, (receipt) => {
     if (receipt.outcome === 'stored') answer(response, 200, CODES.success.code, CODES.success.message);
     else if (receipt.outcome === 'refused') answer(response, 200, receipt.code, receipt.text);

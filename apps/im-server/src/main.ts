@@ -2,7 +2,14 @@ import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { Dispatcher } from '@cim/delivery';
 import { openZooKeeperMembership } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
-import { configureProcess, createLogger, createMetrics, failStart, runUntilSignal, trustOf } from '@cim/runtime';
+import {
+  configureProcess,
+  createLogger,
+  createMetrics,
+  failStart,
+  runUntilSignal,
+  trustOf,
+} from '@cim/runtime';
 import { openRedisStore } from '@cim/store';
 import { startImServer } from './compose.ts';
 import { imServerSettings } from './config.ts';

@@ -130,10 +130,14 @@ export class OwnSession implements Session, FeedSink {
 
   #onSend(send: cim.Send): void {
     const { to, group, producer, counter, content } = send;
-    const refuse = (code: Code, text: string) => this.#receipt(send, { outcome: cim.Outcome.REFUSED, code, text });
+    const refuse = (code: Code, text: string) =>
+      this.#receipt(send, { outcome: cim.Outcome.REFUSED, code, text });
     if (!isUserId(to) && group !== LOBBY) return refuse(CODES.invalid.code, 'there is no such recipient');
     if (!isProducerId(producer) || !isSeq(counter) || counter === 0)
-      return refuse(CODES.invalid.code, 'a send needs a producer of 16 to 64 characters and a counter from 1');
+      return refuse(
+        CODES.invalid.code,
+        'a send needs a producer of 16 to 64 characters and a counter from 1',
+      );
     const problem = contentProblem(content);
     if (problem !== undefined) return refuse(CODES.invalid.code, problem);
     if (!this.#parts.instance.serving || this.#sendsUnderWay >= SENDS_UNDER_WAY)
@@ -183,7 +187,8 @@ export class OwnSession implements Session, FeedSink {
   }
 
   #onResume(resume: cim.Resume): void {
-    if (this.#resuming || this.#inbox !== undefined || this.#lobby !== undefined) return this.close('protocol-error');
+    if (this.#resuming || this.#inbox !== undefined || this.#lobby !== undefined)
+      return this.close('protocol-error');
     this.#resuming = true;
     this.#resume(resume.cursors as cim.Cursor[]).catch((error: unknown) => {
       this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
@@ -193,18 +198,30 @@ export class OwnSession implements Session, FeedSink {
 
   async #resume(cursors: readonly cim.Cursor[]): Promise<void> {
     const { streams } = this.#parts.store;
-    const wanted = new Map(cursors.filter((c) => c.group === '' || c.group === LOBBY).map((c) => [c.group, c]));
+    const wanted = new Map(
+      cursors.filter((c) => c.group === '' || c.group === LOBBY).map((c) => [c.group, c]),
+    );
     const resumed = await Promise.all(
       [...wanted.values()].map(async (wire) => {
         const stream = wire.group === '' ? inboxOf(this.userId) : groupStream(LOBBY);
         const cursor =
-          isSeq(wire.seq) && (wire.seq > 0 || wire.id !== '') ? { seq: wire.seq, id: wire.id as MessageId } : undefined;
+          isSeq(wire.seq) && (wire.seq > 0 || wire.id !== '')
+            ? { seq: wire.seq, id: wire.id as MessageId }
+            : undefined;
         return { stream, group: wire.group, at: await resumeAt(streams, this.userId, stream, cursor) };
       }),
     );
     if (this.#channel.closed !== undefined) return;
     this.#send({
-      resumed: { streams: resumed.map(({ group, at }) => ({ group, answer: at.answer, from: at.from, to: at.to, id: at.id })) },
+      resumed: {
+        streams: resumed.map(({ group, at }) => ({
+          group,
+          answer: at.answer,
+          from: at.from,
+          to: at.to,
+          id: at.id,
+        })),
+      },
     });
     for (const { stream, at } of resumed) {
       const feed = new Feed(stream, at.next, streams, this);

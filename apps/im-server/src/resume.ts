@@ -46,7 +46,8 @@ export async function resumeAt(
   const acked = await streams.cursor(user, stream);
   const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
   if (!(await holds(presented))) {
-    const from = acked !== undefined && (await holds(acked)) ? Math.max(acked.seq + 1, position.first) : position.first;
+    const from =
+      acked !== undefined && (await holds(acked)) ? Math.max(acked.seq + 1, position.first) : position.first;
     return at(cim.ResumeAnswer.RESET, from, from, position.top);
   }
   if (presented.seq + 1 < position.first)
@@ -62,5 +63,11 @@ export async function resumeAt(
       return at(cim.ResumeAnswer.SKIPPED, next, presented.seq + 1, next - 1);
     }
   }
-  return at(cim.ResumeAnswer.CONTINUE, presented.seq + 1, presented.seq + 1, presented.seq, presented.id || '-');
+  return at(
+    cim.ResumeAnswer.CONTINUE,
+    presented.seq + 1,
+    presented.seq + 1,
+    presented.seq,
+    presented.id || '-',
+  );
 }

@@ -15,7 +15,9 @@ export class SharedFrame {
   }
 
   get own(): Uint8Array {
-    this.#own ??= encodeFrame(cim.Frame, { deliver: { group: this.#group, entries: [entryToWire(this.entry)] } });
+    this.#own ??= encodeFrame(cim.Frame, {
+      deliver: { group: this.#group, entries: [entryToWire(this.entry)] },
+    });
     return this.#own;
   }
 

@@ -50,20 +50,30 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     },
   });
   app.addHook('preSerialization', (request, _reply, payload: unknown, done) => {
-    if (typeof payload === 'object' && payload !== null && 'code' in payload && typeof payload.code === 'string')
+    if (
+      typeof payload === 'object' &&
+      payload !== null &&
+      'code' in payload &&
+      typeof payload.code === 'string'
+    )
       answers.inc({ path: request.routeOptions.url ?? 'unknown', code: payload.code });
     done(null, payload);
   });
   app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
-    void reply.code(404).send(refusal(request, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`));
+    void reply
+      .code(404)
+      .send(
+        refusal(request, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`),
+      );
   });
   await app.register(swagger, {
     openapi: {
       info: {
         title: 'CIM route',
         version: '0.1.0',
-        description: 'Every answer is HTTP 200 with a code, but for 4000 and overload (503 with Retry-After).',
+        description:
+          'Every answer is HTTP 200 with a code, but for 4000 and overload (503 with Retry-After).',
       },
     },
   });
@@ -94,12 +104,16 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     const account = await actingAccount(parts, request, request.body.userId);
     return sending.toGroup(request, reply, account, request.body);
   });
-  app.post('/fetchOfflineMsgs', { schema: { body: schemas.FetchOfflineRequest, response } }, async (request) => {
-    const account = await actingAccount(parts, request, request.body.receiveUserId);
-    const at = await store.sessions.locate(account.userId);
-    if (at !== undefined) dispatcher.fetchOffline(account.userId, at);
-    return success(request);
-  });
+  app.post(
+    '/fetchOfflineMsgs',
+    { schema: { body: schemas.FetchOfflineRequest, response } },
+    async (request) => {
+      const account = await actingAccount(parts, request, request.body.receiveUserId);
+      const at = await store.sessions.locate(account.userId);
+      if (at !== undefined) dispatcher.fetchOffline(account.userId, at);
+      return success(request);
+    },
+  );
   app.get('/onlineUser', { schema: { querystring: schemas.OnlineQuery, response } }, async (request) => {
     const { limit = 10_000, after = 0 } = request.query;
     return success(request, await online.page(limit, after));
@@ -108,8 +122,13 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
     const missing: string[] = [];
-    await store.ping().catch((error: unknown) => missing.push(`store: ${error instanceof Error ? error.message : String(error)}`));
-    if (!membership.members().some((m) => m.instance !== undefined)) missing.push('im-server: none is listed');
+    await store
+      .ping()
+      .catch((error: unknown) =>
+        missing.push(`store: ${error instanceof Error ? error.message : String(error)}`),
+      );
+    if (!membership.members().some((m) => m.instance !== undefined))
+      missing.push('im-server: none is listed');
     if (missing.length > 0) void reply.code(503);
     return { ready: missing.length === 0, missing };
   });
@@ -121,4 +140,3 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
 }
 
 const pathOf = (url: string): string => url.split('?')[0] ?? url;
-

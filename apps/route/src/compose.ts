@@ -18,9 +18,12 @@ export async function startRoute(parts: RouteParts): Promise<Route> {
   } catch (error) {
     await app.close();
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
-      throw new Error(`port ${config.routePort} on ${config.host} is in use; stop what listens there or choose another port`, {
-        cause: error,
-      });
+      throw new Error(
+        `port ${config.routePort} on ${config.host} is in use; stop what listens there or choose another port`,
+        {
+          cause: error,
+        },
+      );
     throw error;
   }
   const { address, port } = app.server.address() as AddressInfo;

@@ -30,7 +30,12 @@ export const refusal = (request: FastifyRequest, code: string, message: string):
 });
 
 /** Not stored, or too much at once: 503, which makes an HTTP library wait and repeat. */
-export function unavailable(request: FastifyRequest, reply: FastifyReply, code: string, message: string): Answer {
+export function unavailable(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  code: string,
+  message: string,
+): Answer {
   void reply.code(503).header('retry-after', '1');
   return refusal(request, code, message);
 }
@@ -39,9 +44,11 @@ export function unavailable(request: FastifyRequest, reply: FastifyReply, code: 
 function problemOf(error: FastifyError): string | undefined {
   const [first] = error.validation ?? [];
   if (first !== undefined) {
-    const missing = (first.params as { requiredProperties?: string[]; missingProperty?: string });
+    const missing = first.params as { requiredProperties?: string[]; missingProperty?: string };
     const field =
-      missing.requiredProperties?.[0] ?? missing.missingProperty ?? first.instancePath.replace(/^\//, '').split('/')[0];
+      missing.requiredProperties?.[0] ??
+      missing.missingProperty ??
+      first.instancePath.replace(/^\//, '').split('/')[0];
     if (first.keyword === 'required') return `${field ?? 'a field'} is missing`;
     return `${field === undefined || field === '' ? 'the body' : field} ${first.message ?? 'is wrong'}`;
   }
@@ -59,7 +66,11 @@ function problemOf(error: FastifyError): string | undefined {
   }
 }
 
-export function answerError(error: FastifyError | CimError, request: FastifyRequest, reply: FastifyReply): Answer {
+export function answerError(
+  error: FastifyError | CimError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Answer {
   if (error instanceof CimError) {
     if (!error.retryable) return refuse(request, reply, error.code, error.message);
     if (error.code === CODES.noServer.code) return refuse(request, reply, error.code, error.message);

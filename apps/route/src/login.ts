@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Member } from '@cim/discovery';
-import { CimError, CODES, foldName, type InstanceId, makeTicket, parseUserName, type UserId } from '@cim/protocol';
+import {
+  CimError,
+  CODES,
+  foldName,
+  type InstanceId,
+  makeTicket,
+  parseUserName,
+  type UserId,
+} from '@cim/protocol';
 import { type Account, ISSUED_MS } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import type { LoginRate } from './login-rate.ts';
@@ -33,7 +41,10 @@ export class Login {
   }
 
   /** A name that exists answers its own account, to whoever knows its password. */
-  async register(userName: unknown, password: string | undefined): Promise<Pick<Account, 'userId' | 'userName'>> {
+  async register(
+    userName: unknown,
+    password: string | undefined,
+  ): Promise<Pick<Account, 'userId' | 'userName'>> {
     const { config, store } = this.#parts;
     const parsed = parseUserName(userName);
     if (!parsed.ok) throw new CimError('invalid', parsed.problem);
@@ -42,10 +53,12 @@ export class Login {
       throw new CimError('invalid', 'password is missing: this server takes accounts with a password only');
     const account =
       existing ??
-      (await store.accounts.register(
-        parsed.name,
-        password === undefined ? undefined : await this.#passwords.hash(password),
-      )).account;
+      (
+        await store.accounts.register(
+          parsed.name,
+          password === undefined ? undefined : await this.#passwords.hash(password),
+        )
+      ).account;
     // Also after a race: the account may be another's by now.
     if (existing !== undefined || password !== undefined) await this.#checkPassword(account, password);
     return { userId: account.userId, userName: account.userName };
@@ -90,12 +103,15 @@ export class Login {
     if (account.passwordHash === undefined) return;
     if (password === undefined)
       throw new CimError('unknownAccount', `the account ${account.userName} has a password; give it`);
-    if (!(await this.#passwords.matches(password, account.passwordHash))) throw new CimError('unknownAccount');
+    if (!(await this.#passwords.matches(password, account.passwordHash)))
+      throw new CimError('unknownAccount');
   }
 
   async #place(user: UserId): Promise<Member & { readonly instance: InstanceId }> {
     const { membership, placement } = this.#parts;
-    const choosable = membership.members().filter((m): m is Member & { instance: InstanceId } => m.instance !== undefined);
+    const choosable = membership
+      .members()
+      .filter((m): m is Member & { instance: InstanceId } => m.instance !== undefined);
     for (const member of placement.order(choosable, user))
       if (await this.#reachability.of(member)) return member as Member & { readonly instance: InstanceId };
     throw new CimError('noServer', CODES.noServer.message);

@@ -39,17 +39,31 @@ export class Passwords {
     return timingSafeEqual(derived, expected);
   }
 
-  async #derive(password: string, salt: Buffer, ln: number, r: number, p: number, bytes: number): Promise<Buffer> {
-    if (this.#waiting.length >= WAITING) throw new CimError('limited', 'too many logins at once, try again in 1 s');
+  async #derive(
+    password: string,
+    salt: Buffer,
+    ln: number,
+    r: number,
+    p: number,
+    bytes: number,
+  ): Promise<Buffer> {
+    if (this.#waiting.length >= WAITING)
+      throw new CimError('limited', 'too many logins at once, try again in 1 s');
     if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running++;
     try {
       return await new Promise<Buffer>((resolve, reject) => {
         // One composed form per password, whatever the keyboard sent.
-        scrypt(password.normalize('NFKC'), salt, bytes, { N: 2 ** ln, r, p, maxmem: 128 * 1024 * 1024 }, (error, key) => {
-          if (error) reject(error);
-          else resolve(key);
-        });
+        scrypt(
+          password.normalize('NFKC'),
+          salt,
+          bytes,
+          { N: 2 ** ln, r, p, maxmem: 128 * 1024 * 1024 },
+          (error, key) => {
+            if (error) reject(error);
+            else resolve(key);
+          },
+        );
       });
     } finally {
       this.#running--;

@@ -10,7 +10,9 @@ const envelopeFields = {
   reqNo: optional(Type.String({ description: 'echoed in the answer' })),
   timeStamp: optional(Type.Unknown()),
 };
-const password = optional(Type.String({ minLength: 1, maxLength: 256, description: 'of an account that has one' }));
+const password = optional(
+  Type.String({ minLength: 1, maxLength: 256, description: 'of an account that has one' }),
+);
 
 export const RegisterRequest = Type.Object({
   ...envelopeFields,
@@ -23,7 +25,9 @@ export const LoginRequest = Type.Object({
   userName: Type.String({ minLength: 1, maxLength: 256 }),
   password,
   wire: optional(Type.Integer({ description: '2: our own wire; the answer then has a ticket' })),
-  session: optional(Type.String({ maxLength: 256, description: 'secret of the session that this login replaces' })),
+  session: optional(
+    Type.String({ maxLength: 256, description: 'secret of the session that this login replaces' }),
+  ),
 });
 export const OfflineRequest = Type.Object({
   ...envelopeFields,

@@ -43,7 +43,12 @@ export class Sending {
     return this.#answer(request, reply, receipt);
   }
 
-  async toGroup(request: FastifyRequest, reply: FastifyReply, sender: Account, texts: Texts): Promise<Answer> {
+  async toGroup(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    sender: Account,
+    texts: Texts,
+  ): Promise<Answer> {
     return this.#answer(request, reply, await this.#send(request, sender, groupStream(LOBBY), texts));
   }
 
@@ -62,7 +67,10 @@ export class Sending {
   }
 
   #send(request: FastifyRequest, sender: Account, stream: StreamRef, given: Texts): Promise<SendReceipt> {
-    const texts = [...(given.msg === undefined || given.msg === null ? [] : [given.msg]), ...(given.batchMsg ?? [])];
+    const texts = [
+      ...(given.msg === undefined || given.msg === null ? [] : [given.msg]),
+      ...(given.batchMsg ?? []),
+    ];
     const problem = textsProblem(texts);
     if (problem !== undefined) throw new CimError('invalid', problem);
     const key = request.headers['idempotency-key'];
@@ -77,7 +85,10 @@ export class Sending {
     const rememberMs = key === undefined ? UNKEYED_MS : KEYED_MS;
     const from = { userId: sender.userId, userName: sender.userName };
     return new Promise((resolve) => {
-      this.#parts.dispatcher.send({ sender: from, stream, producer, counter: 0, rememberMs, content }, resolve);
+      this.#parts.dispatcher.send(
+        { sender: from, stream, producer, counter: 0, rememberMs, content },
+        resolve,
+      );
     });
   }
 }

@@ -5,7 +5,14 @@ import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
-import { configureProcess, createLogger, createMetrics, failStart, runUntilSignal, trustOf } from '@cim/runtime';
+import {
+  configureProcess,
+  createLogger,
+  createMetrics,
+  failStart,
+  runUntilSignal,
+  trustOf,
+} from '@cim/runtime';
 import { openEmbeddedStore } from '@cim/store';
 import { standaloneSettings } from './config.ts';
 
@@ -24,7 +31,16 @@ try {
   const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger });
   const dispatcher = new Dispatcher({ store, membership, rpc, logger });
   const metrics = createMetrics({ program: 'standalone' });
-  const server = await startImServer({ config, store, membership, dispatcher, flusher, wheel, logger, metrics });
+  const server = await startImServer({
+    config,
+    store,
+    membership,
+    dispatcher,
+    flusher,
+    wheel,
+    logger,
+    metrics,
+  });
   const placement = createPlacement(config.placement);
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
   const url = `http://${route.host}:${route.port}`;

@@ -62,14 +62,17 @@ describe('connecting', () => {
     await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
     const { port } = free.address() as { port: number };
     await new Promise((resolve) => free.close(resolve));
-    await assert.rejects(makeClient({ routeUrl: `http://127.0.0.1:${port}` }).connect(), (error: CimError) => {
-      assert.equal(
-        error.message,
-        `cannot reach the route at http://127.0.0.1:${port}: connection refused; is the server running? (npm start)`,
-      );
-      assert.equal(error.retryable, true);
-      return true;
-    });
+    await assert.rejects(
+      makeClient({ routeUrl: `http://127.0.0.1:${port}` }).connect(),
+      (error: CimError) => {
+        assert.equal(
+          error.message,
+          `cannot reach the route at http://127.0.0.1:${port}: connection refused; is the server running? (npm start)`,
+        );
+        assert.equal(error.retryable, true);
+        return true;
+      },
+    );
   });
 
   it('says when the name is logged in already, and can be tried again', async () => {
@@ -243,7 +246,13 @@ describe('receiving', () => {
     const client = makeClient();
     const messages = collect(client, 'message');
     await client.connect();
-    const bad = server.append('inbox:1000', { id: 7, name: 'bob' }, 'bobsProducerId01', 1, Uint8Array.of(10, 99));
+    const bad = server.append(
+      'inbox:1000',
+      { id: 7, name: 'bob' },
+      'bobsProducerId01',
+      1,
+      Uint8Array.of(10, 99),
+    );
     server.deliver('inbox:1000', [bad]);
     server.say('inbox:1000', 'good');
     await until(() => messages.length === 1, 'the good one');
@@ -322,7 +331,8 @@ describe('sending', () => {
     let turn = 0;
     server.onSend = (peer, send, taken) => {
       const { to, group, producer, counter } = send;
-      if (turn++ % 7 === 3) peer.send({ receipt: { to, group, producer, counter, outcome: cim.Outcome.RETRY, code: '4000' } });
+      if (turn++ % 7 === 3)
+        peer.send({ receipt: { to, group, producer, counter, outcome: cim.Outcome.RETRY, code: '4000' } });
       else taken();
     };
     const texts = Array.from({ length: 40 }, (_, i) => `t${i}`);
@@ -336,7 +346,15 @@ describe('sending', () => {
     await client.connect();
     server.onSend = (peer, send, taken) => {
       const { to, group, producer, counter } = send;
-      const refused = { to, group, producer, counter, outcome: cim.Outcome.REFUSED, code: '6000', text: 'full' };
+      const refused = {
+        to,
+        group,
+        producer,
+        counter,
+        outcome: cim.Outcome.REFUSED,
+        code: '6000',
+        text: 'full',
+      };
       if (cim.Content.decode(send.content).texts[0] === 'no') peer.send({ receipt: refused });
       else taken();
     };
@@ -421,7 +439,9 @@ describe('staying connected', () => {
     const client = makeClient();
     const away = collect(client, 'disconnected');
     await client.connect();
-    server.peer.send({ goaway: { reason: CLOSE_REASONS.draining.number, text: 'bye', reconnect: true, afterMs: 50 } });
+    server.peer.send({
+      goaway: { reason: CLOSE_REASONS.draining.number, text: 'bye', reconnect: true, afterMs: 50 },
+    });
     await until(() => server.peers.length === 2 && client.online, 'the second connection');
     assert.equal(away[0]?.reason, 'draining');
     assert.ok((away[0]?.retryInMs ?? 0) >= 50);
@@ -502,7 +522,10 @@ describe('staying connected', () => {
       [request?.path, request?.body['userId'], request?.authorization],
       ['/offLine', 1000, 'Bearer secret-1'],
     );
-    assert.deepEqual(closed.map((c) => c.reason), ['logged-out']);
+    assert.deepEqual(
+      closed.map((c) => c.reason),
+      ['logged-out'],
+    );
   });
 
   it('can be closed in the middle of connecting', async () => {

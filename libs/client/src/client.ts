@@ -35,7 +35,9 @@ export interface CimClientOptions {
   readonly times?: Partial<LinkTimes>;
 }
 
-type Attempt = { readonly ok: true } | { readonly ok: false; readonly error: CimError; readonly end?: LinkEnd };
+type Attempt =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly error: CimError; readonly end?: LinkEnd };
 
 const OUTBOX_CAPACITY = 10_000;
 /** After this an unanswered send goes back to the application. */
@@ -130,7 +132,8 @@ export class CimClient {
    *   (9100), no server (7100). It may be called again.
    */
   async connect(): Promise<void> {
-    if (this.#phase !== 'new') throw new CimError('invalid', `connect() was called before: the client is ${this.#phase}`);
+    if (this.#phase !== 'new')
+      throw new CimError('invalid', `connect() was called before: the client is ${this.#phase}`);
     this.#phase = 'connecting';
     if (this.#options.shared === undefined) this.#wheel.start();
     let answer = await this.#attempt();
@@ -157,11 +160,13 @@ export class CimClient {
       return refuse(CODES.failure.code, this.#isClosed() ? 'the client is closed' : 'connect() comes first');
     const problem = textsProblem(texts);
     if (problem !== undefined) return refuse(CODES.invalid.code, problem);
-    if ('user' in to && !isUserId(to.user)) return refuse(CODES.invalid.code, `${String(to.user)} is no user id`);
+    if ('user' in to && !isUserId(to.user))
+      return refuse(CODES.invalid.code, `${String(to.user)} is no user id`);
     const content = cim.Content.encode({ texts: texts.map(wellFormed) }).finish();
     return new Promise((resolve) => {
       const settle = (settled: Settled): void => {
-        if (settled.outcome === 'stored') this.#events.emit('stored', { ref, id: settled.id, seq: settled.seq });
+        if (settled.outcome === 'stored')
+          this.#events.emit('stored', { ref, id: settled.id, seq: settled.seq });
         if (settled.outcome === 'refused')
           this.#events.emit('refused', { ref, code: settled.code, text: settled.text });
         resolve({ ref, ...settled });
@@ -272,9 +277,15 @@ export class CimClient {
     if (!(error instanceof CimError)) return error;
     const name = this.#options.userName;
     if (error.code === CODES.repeatLogin.code)
-      return new CimError('repeatLogin', `"${name}" is logged in already; log out there first, or try again in 30 s`);
+      return new CimError(
+        'repeatLogin',
+        `"${name}" is logged in already; log out there first, or try again in 30 s`,
+      );
     if (error.code === CODES.unknownAccount.code)
-      return new CimError('unknownAccount', `the name "${name}" is taken by an account with another password`);
+      return new CimError(
+        'unknownAccount',
+        `the name "${name}" is taken by an account with another password`,
+      );
     return error;
   }
 
@@ -298,7 +309,10 @@ export class CimClient {
           onDeliver: (deliver) => this.#inbound?.onDeliver(deliver) ?? true,
           onReceipt: (receipt) => this.#outbox?.onReceipt(receipt),
           onDelivered: ({ to, seq }) =>
-            this.#events.emit('delivered', { to: to as UserId, seq: seq as ClientEvents['delivered']['seq'] }),
+            this.#events.emit('delivered', {
+              to: to as UserId,
+              seq: seq as ClientEvents['delivered']['seq'],
+            }),
           onRefusal: ({ code, text }) => this.#logger.warn({ code, text }, 'client.frame-refused'),
           onDrain: () => this.#outbox?.pump(),
           onEnd: (end) => {
@@ -347,7 +361,10 @@ export class CimClient {
     this.#inbound?.detach();
     this.#outbox?.shut();
     if (this.#isClosed()) return;
-    this.#logger.info({ reason: end.reason, detail: end.text, reconnect: end.reconnect }, 'client.disconnected');
+    this.#logger.info(
+      { reason: end.reason, detail: end.text, reconnect: end.reconnect },
+      'client.disconnected',
+    );
     if (end.reconnect) this.#comeBack(end);
     else this.#close(end.reason, end.text);
   }

@@ -88,7 +88,8 @@ export class Link implements WheelEntry {
     });
     this.#socket.once('connect', () => this.#onConnected());
     this.#socket.on('error', (error) => {
-      if (this.#channel === undefined) this.#end('error', `cannot reach ${this.server}: ${failureText(error, 0)}`);
+      if (this.#channel === undefined)
+        this.#end('error', `cannot reach ${this.server}: ${failureText(error, 0)}`);
     });
     parts.wheel.schedule(this, times.connectMs);
   }

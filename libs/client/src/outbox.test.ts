@@ -20,7 +20,8 @@ class Store {
     const about = { to, group, producer, counter };
     const text = Buffer.from(send.content).toString();
     // As an im-server does, before it looks at the counter.
-    if (text.startsWith('bad')) return new cim.Receipt({ ...about, outcome: cim.Outcome.REFUSED, code: '3000' });
+    if (text.startsWith('bad'))
+      return new cim.Receipt({ ...about, outcome: cim.Outcome.REFUSED, code: '3000' });
     if (retry) return new cim.Receipt({ ...about, outcome: cim.Outcome.RETRY });
     const key = `${to} ${producer}`;
     const last = this.#last.get(key) ?? 0;
@@ -54,8 +55,14 @@ const to = (user: number) => ({ to: user, group: '', stream: `inbox:${user}` });
 
 describe('the outbox', () => {
   it('has every send stored once and in order, whatever is lost, cut, refused or postponed', () => {
-    const sends = fc.array(fc.tuple(fc.integer({ min: 1, max: 2 }), fc.boolean()), { minLength: 1, maxLength: 40 });
-    const faults = fc.array(fc.constantFrom('fine', 'fine', 'receipt-lost', 'retry', 'retry', 'cut', 'send-more'), { maxLength: 120 });
+    const sends = fc.array(fc.tuple(fc.integer({ min: 1, max: 2 }), fc.boolean()), {
+      minLength: 1,
+      maxLength: 40,
+    });
+    const faults = fc.array(
+      fc.constantFrom('fine', 'fine', 'receipt-lost', 'retry', 'retry', 'cut', 'send-more'),
+      { maxLength: 120 },
+    );
     fc.assert(
       fc.property(sends, faults, fc.boolean(), (planned, script, slowSocket) => {
         const store = new Store();
@@ -66,7 +73,10 @@ describe('the outbox', () => {
           return !slowSocket;
         };
         const wanted: Record<string, string[]> = {};
-        const offers = planned.map(([user, bad], i) => ({ user, text: `${bad && i % 3 === 0 ? 'bad' : 'ok'} ${i}` }));
+        const offers = planned.map(([user, bad], i) => ({
+          user,
+          text: `${bad && i % 3 === 0 ? 'bad' : 'ok'} ${i}`,
+        }));
         const offer = (): void => {
           const next = offers.shift();
           if (next === undefined) return;
@@ -101,7 +111,8 @@ describe('the outbox', () => {
         }
         assert.deepEqual({ ...store.stored }, wanted);
         assert.equal(outcomes.size, planned.length);
-        for (const [text, { outcome }] of outcomes) assert.equal(outcome, text.startsWith('bad') ? 'refused' : 'stored');
+        for (const [text, { outcome }] of outcomes)
+          assert.equal(outcome, text.startsWith('bad') ? 'refused' : 'stored');
         assert.deepEqual(lost, []);
       }),
       { numRuns: 4_000 },

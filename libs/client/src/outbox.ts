@@ -97,7 +97,14 @@ export class Outbox {
     const stream = this.#streamOf(recipient);
     this.#size++;
     const offeredAt = this.#parts.now();
-    stream.items.push({ content, settle, producer: stream.producer, counter: 0, writtenAt: undefined, offeredAt });
+    stream.items.push({
+      content,
+      settle,
+      producer: stream.producer,
+      counter: 0,
+      writtenAt: undefined,
+      offeredAt,
+    });
     this.#waiting.add(stream);
     this.pump();
     return true;
@@ -127,7 +134,9 @@ export class Outbox {
   onReceipt(receipt: cim.Receipt): void {
     const stream = this.#streams.get(receipt.to === 0 ? `group:${receipt.group}` : `inbox:${receipt.to}`);
     if (stream === undefined) return;
-    const at = stream.items.findIndex((i) => i.counter === receipt.counter && i.producer === receipt.producer);
+    const at = stream.items.findIndex(
+      (i) => i.counter === receipt.counter && i.producer === receipt.producer,
+    );
     const item = stream.items[at];
     if (item === undefined) return; // answered before, on an earlier connection
     this.#unwrite(item);
@@ -168,7 +177,11 @@ export class Outbox {
   /** Gives back what has waited since before `deadline`. */
   expire(deadline: number, text: string): void {
     for (const stream of this.#streams.values()) {
-      for (let first = stream.items[0]; first !== undefined && first.offeredAt < deadline; first = stream.items[0]) {
+      for (
+        let first = stream.items[0];
+        first !== undefined && first.offeredAt < deadline;
+        first = stream.items[0]
+      ) {
         this.#unwrite(first);
         this.#settle(stream, 0, first, { outcome: 'unknown', text });
       }

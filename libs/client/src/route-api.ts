@@ -1,4 +1,12 @@
-import { CimError, CODES, type CodeName, type Epoch, isUserId, type NamedUser, type UserId } from '@cim/protocol';
+import {
+  CimError,
+  CODES,
+  type CodeName,
+  type Epoch,
+  isUserId,
+  type NamedUser,
+  type UserId,
+} from '@cim/protocol';
 
 /** What a login answers: which im-server to go to, and what opens it. */
 export interface Place {
@@ -42,8 +50,12 @@ export class RouteApi {
   }
 
   async register(userName: string, password?: string): Promise<NamedUser> {
-    const body = await this.#call('/registerAccount', { userName, ...(password !== undefined && { password }) });
-    if (!isRecord(body) || !isUserId(body['userId']) || typeof body['userName'] !== 'string') throw this.#foreign();
+    const body = await this.#call('/registerAccount', {
+      userName,
+      ...(password !== undefined && { password }),
+    });
+    if (!isRecord(body) || !isUserId(body['userId']) || typeof body['userName'] !== 'string')
+      throw this.#foreign();
     return { userId: body['userId'], userName: body['userName'] };
   }
 
@@ -71,7 +83,11 @@ export class RouteApi {
     await this.#call('/offLine', { userId, msg: 'offLine' }, { session, timeoutMs: OFFLINE_MS });
   }
 
-  async #call(path: string, body?: object, options: { session?: string; timeoutMs?: number } = {}): Promise<unknown> {
+  async #call(
+    path: string,
+    body?: object,
+    options: { session?: string; timeoutMs?: number } = {},
+  ): Promise<unknown> {
     const { session, timeoutMs = this.#timeoutMs } = options;
     let text: string;
     try {
@@ -122,7 +138,9 @@ export function failureText(error: unknown, timeoutMs: number): string {
   const known = FAILURES[code];
   if (known !== undefined) return known;
   if (code.startsWith('HPE_')) return 'it does not speak HTTP';
-  return cause instanceof Error && cause.message !== '' ? oneLine(cause.message, code) : code || 'unknown failure';
+  return cause instanceof Error && cause.message !== ''
+    ? oneLine(cause.message, code)
+    : code || 'unknown failure';
 }
 
 const FAILURES: Readonly<Record<string, string>> = {
@@ -143,4 +161,5 @@ const codeNameOf = (code: string): CodeName =>
 const oneLine = (text: unknown, fallback: string): string =>
   typeof text === 'string' && text !== '' ? text.split(/[\r\n]/, 1)[0]?.slice(0, 300) || fallback : fallback;
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;

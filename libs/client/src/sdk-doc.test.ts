@@ -17,7 +17,8 @@ it('the example of docs/sdk.md runs as it says', async () => {
     writeFileSync(join(folder, 'echo.mts'), example);
     const program = spawn(process.execPath, ['--import', 'tsx', 'echo.mts', server.url], { cwd: folder });
     let printed = '';
-    for (const stream of [program.stdout, program.stderr]) stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    for (const stream of [program.stdout, program.stderr])
+      stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     const ended = new Promise<number | null>((resolve) => program.once('exit', resolve));
     await until(() => printed.includes('hello: stored'), 'the hello', 20_000).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${printed}`);

@@ -40,7 +40,14 @@ describe('state in a file', () => {
   });
 
   it('that is damaged is set aside with one line', () => {
-    const shapes = ['', '{', 'null', '[]', '{"userId":1}', JSON.stringify({ ...state, cursors: { a: { seq: -1, id: '' } } })];
+    const shapes = [
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"userId":1}',
+      JSON.stringify({ ...state, cursors: { a: { seq: -1, id: '' } } }),
+    ];
     for (const damaged of shapes) {
       const before = open();
       before.load();
@@ -66,7 +73,7 @@ describe('state in a file', () => {
     second.save({ ...state, session: 'other' });
     second.close();
     assert.equal((JSON.parse(readFileSync(path, 'utf8')) as SavedState).session, 'secret');
-    assert.ok(existsSync(`${path}.lock`), 'the lock is still the holder\'s');
+    assert.ok(existsSync(`${path}.lock`), "the lock is still the holder's");
     holder.close();
     assert.ok(!existsSync(`${path}.lock`));
   });

@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { isProducerId, isSeq, isUserId, type MessageId } from '@cim/protocol';
 import type { ClientState, Cursor, SavedState } from './state.ts';
@@ -28,7 +37,8 @@ export function fileState(path: string, note: (line: string) => void = () => und
       try {
         text = readFileSync(path, 'utf8');
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') note(`${path} cannot be read: ${String(error)}`);
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+          note(`${path} cannot be read: ${String(error)}`);
         return undefined;
       }
       const state = parseState(text);

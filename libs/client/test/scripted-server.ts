@@ -22,7 +22,8 @@ type HttpAnswer = { code: string; message?: string; dataBody?: unknown };
 export class ScriptedServer {
   readonly peers: Peer[] = [];
   /** HTTP requests in order. */
-  readonly requests: { path: string; body: Record<string, unknown>; authorization: string | undefined }[] = [];
+  readonly requests: { path: string; body: Record<string, unknown>; authorization: string | undefined }[] =
+    [];
   readonly logs = new Map<string, cim.Entry[]>();
   readonly acks: { group: string; seq: number }[] = [];
   /** Replaces an HTTP answer while it is set. */
@@ -74,10 +75,19 @@ export class ScriptedServer {
     return this.log(stream).flatMap((entry) => cim.Content.decode(entry.content).texts);
   }
 
-  append(stream: string, from: { id: number; name: string }, producer: string, counter: number, content: Uint8Array): cim.Entry {
+  append(
+    stream: string,
+    from: { id: number; name: string },
+    producer: string,
+    counter: number,
+    content: Uint8Array,
+  ): cim.Entry {
     const log = this.log(stream);
     const before = log.at(-1);
-    const prev = before === undefined ? '' : messageId(before.sender as UserId, before.producer as ProducerId, before.counter);
+    const prev =
+      before === undefined
+        ? ''
+        : messageId(before.sender as UserId, before.producer as ProducerId, before.counter);
     const entry = new cim.Entry({
       seq: log.length + 1,
       prev,
@@ -136,7 +146,14 @@ export class ScriptedServer {
         this.epoch++;
         const session = `secret-${this.epoch}`;
         const ticket = `ticket-${this.epoch}`;
-        const place = { ip: '127.0.0.1', cimServerPort: port, httpPort: 1, ticket, session, epoch: this.epoch };
+        const place = {
+          ip: '127.0.0.1',
+          cimServerPort: port,
+          httpPort: 1,
+          ticket,
+          session,
+          epoch: this.epoch,
+        };
         return { code: '9000', dataBody: place };
       }
       case '/onlineUser':
@@ -173,7 +190,9 @@ export class ScriptedServer {
     if (frame.body === 'login') {
       peer.userId = (frame.login as cim.Login).userId;
       if (!this.onLogin(peer))
-        peer.send({ welcome: { userId: peer.userId, epoch: this.epoch, idleTimeoutMs: 30_000, instance: 'scripted' } });
+        peer.send({
+          welcome: { userId: peer.userId, epoch: this.epoch, idleTimeoutMs: 30_000, instance: 'scripted' },
+        });
     } else if (frame.body === 'resume') this.#onResume(peer, frame.resume as cim.Resume);
     else if (frame.body === 'send') this.#onSend(peer, frame.send as cim.Send);
     else if (frame.body === 'ack') this.#noteAck(frame.ack as cim.Ack);
@@ -192,7 +211,9 @@ export class ScriptedServer {
     const cursors = resume.cursors as cim.Cursor[];
     const idAt = (log: cim.Entry[], seq: number): string => {
       const entry = log[seq - 1];
-      return entry === undefined ? '-' : messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
+      return entry === undefined
+        ? '-'
+        : messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
     };
     const streams =
       this.resumed?.(resume) ??

@@ -81,7 +81,15 @@ export class Dispatcher {
     const { stream, sender, producer, counter, rememberMs, content } = request;
     const digest = hash('sha256', content, 'base64url').slice(0, 22);
     this.#store.streams.append(
-      { stream, sender, producer, counter, digest, content, ...(rememberMs === undefined ? {} : { rememberMs }) },
+      {
+        stream,
+        sender,
+        producer,
+        counter,
+        digest,
+        content,
+        ...(rememberMs === undefined ? {} : { rememberMs }),
+      },
       (answer) => {
         if (answer.outcome === 'ok') {
           const { seq, prev, storedAt } = answer;
@@ -228,7 +236,11 @@ export class Dispatcher {
         return { outcome: 'refused', code: CODES.unknownAccount.code, text: 'there is no user with this id' };
       case 'retry':
         this.#logger.warn({ err: answer.cause }, 'append.failed');
-        return { outcome: 'retry', code: CODES.failure.code, text: 'the message is not stored; send it again' };
+        return {
+          outcome: 'retry',
+          code: CODES.failure.code,
+          text: 'the message is not stored; send it again',
+        };
     }
   }
 }

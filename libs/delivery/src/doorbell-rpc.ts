@@ -1,4 +1,13 @@
-import { CimError, cim, CLOSE_REASONS, type CloseReason, closeReasonOf, type Epoch, type GroupId, type UserId } from '@cim/protocol';
+import {
+  CimError,
+  cim,
+  CLOSE_REASONS,
+  type CloseReason,
+  closeReasonOf,
+  type Epoch,
+  type GroupId,
+  type UserId,
+} from '@cim/protocol';
 import { RPC, type RpcHandler } from '@cim/rpc';
 import type { Entry } from '@cim/store';
 import type { Doorbell } from './doorbell.ts';
@@ -14,9 +23,11 @@ export const encodeBroadcast = (group: GroupId, entry: Entry | undefined): Uint8
   cim.BroadcastCall.encode({ group, ...wireEntry(entry) }).finish();
 export const encodeKick = (user: UserId, upTo: Epoch, reason: CloseReason): Uint8Array =>
   cim.KickCall.encode({ user, epoch: upTo, reason: CLOSE_REASONS[reason].number }).finish();
-export const encodeFetchOffline = (user: UserId): Uint8Array => cim.FetchOfflineCall.encode({ user }).finish();
+export const encodeFetchOffline = (user: UserId): Uint8Array =>
+  cim.FetchOfflineCall.encode({ user }).finish();
 
-export const isGone = (reply: Uint8Array): boolean => cim.RpcReply.decode(reply).answer === cim.RpcAnswer.GONE;
+export const isGone = (reply: Uint8Array): boolean =>
+  cim.RpcReply.decode(reply).answer === cim.RpcAnswer.GONE;
 
 const TAKEN = cim.RpcReply.encode({ answer: cim.RpcAnswer.TAKEN }).finish();
 const GONE = cim.RpcReply.encode({ answer: cim.RpcAnswer.GONE }).finish();
@@ -30,7 +41,13 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
       try {
         answer = act(payload);
       } catch (cause) {
-        fail(new CimError('failure', `the call failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause }));
+        fail(
+          new CimError(
+            'failure',
+            `the call failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+            { cause },
+          ),
+        );
         return;
       }
       reply(answer);

@@ -2,7 +2,8 @@ import type { cim, MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 import { messageId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 
-export const entryId = (entry: Entry): MessageId => messageId(entry.sender.userId, entry.producer, entry.counter);
+export const entryId = (entry: Entry): MessageId =>
+  messageId(entry.sender.userId, entry.producer, entry.counter);
 
 /** An entry as the wire has it: between servers and to clients alike. The content's bytes pass through. */
 export const entryToWire = (entry: Entry): cim.Entry.$Properties => ({

@@ -13,7 +13,11 @@ export const CLOSE_REASONS = {
   'login-timeout': { number: 100, text: 'no login within 5 s', reconnect: false },
   'bad-frame': { number: 101, text: 'the bytes are not a frame of this protocol', reconnect: false },
   'frame-too-large': { number: 102, text: 'a frame is longer than allowed', reconnect: false },
-  unauthorized: { number: 103, text: 'no valid login for this channel; log in at the route first', reconnect: false },
+  unauthorized: {
+    number: 103,
+    text: 'no valid login for this channel; log in at the route first',
+    reconnect: false,
+  },
   superseded: { number: 104, text: 'a later login has replaced this session', reconnect: false },
   'logged-out': { number: 105, text: 'the session was logged out', reconnect: false },
   'protocol-error': { number: 106, text: 'a frame came that is not allowed here', reconnect: false },
@@ -21,7 +25,9 @@ export const CLOSE_REASONS = {
 
 export type CloseReason = keyof typeof CLOSE_REASONS;
 
-const byNumber = new Map<number, CloseReason>(Object.entries(CLOSE_REASONS).map(([name, r]) => [r.number, name as CloseReason]));
+const byNumber = new Map<number, CloseReason>(
+  Object.entries(CLOSE_REASONS).map(([name, r]) => [r.number, name as CloseReason]),
+);
 
 /** A number from the wire; one that this version does not know is `closed`. */
 export const closeReasonOf = (number: number): CloseReason => byNumber.get(number) ?? 'closed';

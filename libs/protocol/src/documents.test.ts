@@ -3,26 +3,46 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CLOSE_REASONS, CODES, cim, encodeFrame, FrameDecoder } from './index.ts';
 
-const page = (name: string): string => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
+const page = (name: string): string =>
+  readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
 const rows = (text: string): string[][] =>
   text
     .split('\n')
     .filter((line) => line.startsWith('| ') && !line.startsWith('| ---'))
-    .map((line) => line.slice(2, -1).split(' | ').map((cell) => cell.trim()));
+    .map((line) =>
+      line
+        .slice(2, -1)
+        .split(' | ')
+        .map((cell) => cell.trim()),
+    );
 
 test('docs/errors.md has every code, with its name and message', () => {
   const documented = rows(page('errors.md')).filter(([code]) => /^\d{4}$/.test(code ?? ''));
   assert.deepEqual(
-    documented.map(([code, name, message]) => ({ code, name, message })).sort((a, b) => String(a.name).localeCompare(String(b.name))),
-    Object.entries(CODES).map(([name, c]) => ({ code: c.code, name, message: c.message })).sort((a, b) => a.name.localeCompare(b.name)),
+    documented
+      .map(([code, name, message]) => ({ code, name, message }))
+      .sort((a, b) => String(a.name).localeCompare(String(b.name))),
+    Object.entries(CODES)
+      .map(([name, c]) => ({ code: c.code, name, message: c.message }))
+      .sort((a, b) => a.name.localeCompare(b.name)),
   );
 });
 
 test('docs/errors.md has every close reason, with its number, text and whether to come back', () => {
   const documented = rows(page('errors.md')).filter(([number]) => /^\d{1,3}$/.test(number ?? ''));
   assert.deepEqual(
-    documented.map(([number, name, text, back]) => ({ number: Number(number), name, text, reconnect: back === 'yes' })),
-    Object.entries(CLOSE_REASONS).map(([name, r]) => ({ number: r.number, name, text: r.text, reconnect: r.reconnect })),
+    documented.map(([number, name, text, back]) => ({
+      number: Number(number),
+      name,
+      text,
+      reconnect: back === 'yes',
+    })),
+    Object.entries(CLOSE_REASONS).map(([name, r]) => ({
+      number: r.number,
+      name,
+      text: r.text,
+      reconnect: r.reconnect,
+    })),
   );
   for (const reason of Object.values(CLOSE_REASONS)) assert.equal(reason.reconnect, reason.number < 100);
 });
@@ -50,8 +70,11 @@ const golden: [string, cim.Frame.$Properties][] = [
 ];
 
 test('docs/protocol.md shows the bytes that are sent, and each decodes to what was encoded', () => {
-  const documented = rows(page('protocol.md')).filter(([, bytes]) => /^`([0-9a-f]{2} ?)+`$/.test(bytes ?? ''));
-  const hex = (bytes: Uint8Array): string => (Buffer.from(bytes).toString('hex').match(/../g) ?? []).join(' ');
+  const documented = rows(page('protocol.md')).filter(([, bytes]) =>
+    /^`([0-9a-f]{2} ?)+`$/.test(bytes ?? ''),
+  );
+  const hex = (bytes: Uint8Array): string =>
+    (Buffer.from(bytes).toString('hex').match(/../g) ?? []).join(' ');
   assert.deepEqual(
     documented,
     golden.map(([name, frame]) => [name, `\`${hex(encodeFrame(cim.Frame, frame))}\``]),

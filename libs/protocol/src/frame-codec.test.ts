@@ -20,7 +20,8 @@ function decode(chunks: readonly Uint8Array[], limit = 1024 * 1024): Buffer[] {
   return bodies;
 }
 
-const refusal = (reason: FrameError['reason']) => (error: unknown) => error instanceof FrameError && error.reason === reason;
+const refusal = (reason: FrameError['reason']) => (error: unknown) =>
+  error instanceof FrameError && error.reason === reason;
 
 /** A stream whose frames have no body, one byte, and lengths around each change of the header's size. */
 const lengths = [0, 1, 0, 127, 128, 129, 300, 0];
@@ -44,7 +45,10 @@ describe('FrameDecoder', () => {
 
   test('gives the same frames for any bodies and any split', () => {
     const someBodies = fc.array(
-      fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 0, max: 20_000 }).map((n) => new Uint8Array(n).fill(n))),
+      fc.oneof(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.integer({ min: 0, max: 20_000 }).map((n) => new Uint8Array(n).fill(n)),
+      ),
       { maxLength: 12 },
     );
     fc.assert(
@@ -52,7 +56,10 @@ describe('FrameDecoder', () => {
         const bytes = Buffer.concat(given.map(frameOf));
         const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
         const chunks = at.slice(1).map((end, i) => bytes.subarray(at[i], end));
-        assert.deepEqual(decode(chunks), given.map((body) => Buffer.from(body)));
+        assert.deepEqual(
+          decode(chunks),
+          given.map((body) => Buffer.from(body)),
+        );
       }),
       { numRuns: 300 },
     );
@@ -73,20 +80,29 @@ describe('FrameDecoder', () => {
 
   test('reads what encodeFrame writes', () => {
     const frame = encodeFrame(cim.Frame, { text: 'ping', cmd: cim.BaseCommand.PING });
-    assert.deepEqual(decode([frame]).map((body) => cim.Frame.decode(body).text), ['ping']);
+    assert.deepEqual(
+      decode([frame]).map((body) => cim.Frame.decode(body).text),
+      ['ping'],
+    );
     assert.deepEqual(decode([encodeFrame(cim.Frame, {})]), [Buffer.alloc(0)]);
   });
 
   test('refuses a frame over the limit on its header, before a byte of its body', () => {
     const decoder = new FrameDecoder(1_000);
     decoder.push(frameOf(Buffer.alloc(1_000)), () => true);
-    assert.throws(() => decoder.push(frameOf(Buffer.alloc(1_001)).subarray(0, 2), () => true), refusal('frame-too-large'));
+    assert.throws(
+      () => decoder.push(frameOf(Buffer.alloc(1_001)).subarray(0, 2), () => true),
+      refusal('frame-too-large'),
+    );
   });
 
   test('refuses the largest length that five bytes can say', () => {
     const decoder = new FrameDecoder(2 ** 31);
     const push = () => decoder.push(Buffer.from([0xff, 0xff, 0xff, 0xff, 0x7f]), () => true);
-    assert.throws(push, (error) => error instanceof FrameError && error.message.includes(String(2 ** 35 - 1)));
+    assert.throws(
+      push,
+      (error) => error instanceof FrameError && error.message.includes(String(2 ** 35 - 1)),
+    );
   });
 
   test('takes a length of five bytes that is within the limit', () => {
@@ -109,10 +125,13 @@ describe('FrameDecoder', () => {
     const decoder = new FrameDecoder(10);
     const seen: number[] = [];
     const push = () =>
-      decoder.push(Buffer.concat([frameOf(Buffer.alloc(5)), frameOf(Buffer.alloc(500)), frameOf(Buffer.alloc(501))]), (body) => {
-        decoder.limit = 500;
-        return seen.push(body.length) > 0;
-      });
+      decoder.push(
+        Buffer.concat([frameOf(Buffer.alloc(5)), frameOf(Buffer.alloc(500)), frameOf(Buffer.alloc(501))]),
+        (body) => {
+          decoder.limit = 500;
+          return seen.push(body.length) > 0;
+        },
+      );
     assert.throws(push, refusal('frame-too-large'));
     assert.deepEqual(seen, [5, 500]);
   });
@@ -140,7 +159,10 @@ describe('FrameDecoder', () => {
       return true;
     }
     new FrameDecoder(1_000).push(stream, add, self);
-    assert.equal(self.total, lengths.reduce((a, b) => a + b));
+    assert.equal(
+      self.total,
+      lengths.reduce((a, b) => a + b),
+    );
   });
 
   test('keeps little for a peer that announces much and sends one byte', () => {
@@ -161,7 +183,8 @@ describe('FrameDecoder', () => {
     const bytes = frameOf(Buffer.alloc(length));
     const decoder = new FrameDecoder(1024 * 1024);
     const before = process.memoryUsage().arrayBuffers;
-    for (let at = 0; at < bytes.length - 1; at += 1_000) decoder.push(bytes.subarray(at, Math.min(at + 1_000, bytes.length - 1)), () => true);
+    for (let at = 0; at < bytes.length - 1; at += 1_000)
+      decoder.push(bytes.subarray(at, Math.min(at + 1_000, bytes.length - 1)), () => true);
     let whole = 0;
     decoder.push(bytes.subarray(bytes.length - 1), (body) => {
       whole = body.buffer.byteLength;

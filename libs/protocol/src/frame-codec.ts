@@ -93,7 +93,10 @@ export class FrameDecoder {
       this.#headerBytes++;
       if (byte < 0x80) {
         if (this.#header > this.limit)
-          throw new FrameError('frame-too-large', `a frame of ${this.#header} bytes, ${this.limit} are allowed`);
+          throw new FrameError(
+            'frame-too-large',
+            `a frame of ${this.#header} bytes, ${this.limit} are allowed`,
+          );
         this.#length = this.#header;
         this.#header = 0;
         this.#headerBytes = 0;

@@ -18,7 +18,12 @@ export interface Option<T> {
 export type Schema = Record<string, Option<unknown>>;
 export type Values<S extends Schema> = { readonly [K in keyof S]: S[K] extends Option<infer T> ? T : never };
 
-export const text = (env: Option<string>['env'], fallback: string, doc: string, secret = false): Option<string> => ({
+export const text = (
+  env: Option<string>['env'],
+  fallback: string,
+  doc: string,
+  secret = false,
+): Option<string> => ({
   env,
   doc,
   fallback,
@@ -63,7 +68,8 @@ export const oneOf = <const T extends string>(
   doc: `${doc} (${allowed.join(', ')})`,
   fallback,
   parse: (value) => {
-    if (!(allowed as readonly string[]).includes(value)) throw new Error(`must be one of ${allowed.join(', ')}`);
+    if (!(allowed as readonly string[]).includes(value))
+      throw new Error(`must be one of ${allowed.join(', ')}`);
     return value as T;
   },
 });
@@ -103,13 +109,15 @@ export function readConfig<S extends Schema>(
 
   const known = new Set([...Object.values(schema).map((o) => o.env as string), ...alsoKnown]);
   for (const name of Object.keys(env))
-    if (name.startsWith('CIM_') && !known.has(name)) problems.push(`${name} is not a setting; --help lists them`);
+    if (name.startsWith('CIM_') && !known.has(name))
+      problems.push(`${name} is not a setting; --help lists them`);
 
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(schema)) {
     const flag = flags[flagOf(option.env)];
     const fromEnv = env[option.env];
-    const given = typeof flag === 'string' ? flag : fromEnv !== undefined && fromEnv !== '' ? fromEnv : undefined;
+    const given =
+      typeof flag === 'string' ? flag : fromEnv !== undefined && fromEnv !== '' ? fromEnv : undefined;
     if (given === undefined && option.fallback === '') {
       values[key] = '';
       continue;
@@ -132,6 +140,8 @@ function helpText(program: string, schema: Schema): string {
     `${o.doc}${o.fallback === '' ? '' : ` [${o.fallback}]`}`,
   ]);
   const width = (column: number) => Math.max(...rows.map((r) => (r[column] ?? '').length));
-  const lines = rows.map(([flag = '', env = '', doc = '']) => `  ${flag.padEnd(width(0))}  ${env.padEnd(width(1))}  ${doc}`);
+  const lines = rows.map(
+    ([flag = '', env = '', doc = '']) => `  ${flag.padEnd(width(0))}  ${env.padEnd(width(1))}  ${doc}`,
+  );
   return `usage: ${program} [--flag value ...]\n\n${lines.join('\n')}\n`;
 }

@@ -4,7 +4,11 @@ import { LOG_LEVELS } from './logger.ts';
 
 export const settings = {
   host: text('CIM_HOST', '127.0.0.1', 'Address to listen on'),
-  advertiseHost: text('CIM_ADVERTISE_HOST', '', 'Address that clients and other servers are told; CIM_HOST when empty'),
+  advertiseHost: text(
+    'CIM_ADVERTISE_HOST',
+    '',
+    'Address that clients and other servers are told; CIM_HOST when empty',
+  ),
   routePort: port('CIM_ROUTE_PORT', 8083, 'Port of the route, HTTP'),
   tcpPort: port('CIM_TCP_PORT', 11211, 'Port of the im-server for clients, TCP'),
   httpPort: port('CIM_HTTP_PORT', 8081, 'Internal port of the im-server, HTTP'),
@@ -16,7 +20,12 @@ export const settings = {
     true,
   ),
   zk: text('CIM_ZK', '127.0.0.1:2181', 'ZooKeeper servers: host:port,host:port'),
-  clusterSecret: text('CIM_CLUSTER_SECRET', '', 'Shared by all servers; needed unless CIM_HOST is loopback', true),
+  clusterSecret: text(
+    'CIM_CLUSTER_SECRET',
+    '',
+    'Shared by all servers; needed unless CIM_HOST is loopback',
+    true,
+  ),
   auth: oneOf(
     'CIM_AUTH',
     ['open', 'password'],
@@ -35,13 +44,22 @@ export const settings = {
     'round-robin',
     'Which im-server a login gets',
   ),
-  durability: oneOf('CIM_DURABILITY', ['disk', 'quorum', 'fast'], 'disk', 'When a message in Redis counts as stored'),
+  durability: oneOf(
+    'CIM_DURABILITY',
+    ['disk', 'quorum', 'fast'],
+    'disk',
+    'When a message in Redis counts as stored',
+  ),
   loginRate: integer('CIM_LOGIN_RATE', 2_000, [1, 1_000_000], 'Logins a second that one route takes'),
   logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
   name: text('CIM_NAME', '', 'User name of the terminal client'),
   route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),
   password: text('CIM_PASSWORD', '', 'Password of the account, if it has one', true),
-  stateDir: text('CIM_STATE_DIR', '', 'Folder where the terminal client keeps its cursors; ~/.cim when empty'),
+  stateDir: text(
+    'CIM_STATE_DIR',
+    '',
+    'Folder where the terminal client keeps its cursors; ~/.cim when empty',
+  ),
 } as const satisfies Record<string, Option<unknown>>;
 
 /** All environment names: an environment shared by all programs is no error in any. */
@@ -67,7 +85,9 @@ export function trustOf(config: {
 }): { readonly clusterSecret: string; readonly auth: 'open' | 'password' } {
   const loopback = LOOPBACK.test(config.host);
   if (!loopback && config.clusterSecret === '')
-    throw new Error(`CIM_CLUSTER_SECRET must be set (the same on all servers) when CIM_HOST is ${config.host}`);
+    throw new Error(
+      `CIM_CLUSTER_SECRET must be set (the same on all servers) when CIM_HOST is ${config.host}`,
+    );
   if (!loopback && config.auth === '')
     throw new Error(
       `CIM_AUTH must be set when CIM_HOST is ${config.host}: "password", or "open" to trust whoever can connect`,

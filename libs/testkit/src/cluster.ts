@@ -35,7 +35,10 @@ export class Cluster {
     const env = { CIM_REDIS_URL: redis.url, CIM_ZK: zooKeeper.address, ...size.env };
     const several = (program: 'route' | 'im-server', count: number) =>
       Promise.all(Array.from({ length: count }, () => ServerProcess.start(program, env)));
-    const [routes, imServers] = await Promise.all([several('route', size.routes), several('im-server', size.imServers)]);
+    const [routes, imServers] = await Promise.all([
+      several('route', size.routes),
+      several('im-server', size.imServers),
+    ]);
     const cluster = new Cluster(redis, zooKeeper, routes, imServers, env);
     await cluster.untilListed(size.imServers);
     return cluster;

@@ -10,7 +10,16 @@ import { until } from './until.ts';
 const run = promisify(execFile);
 
 /** As the durability mode `disk` wants it. */
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction'];
+const DURABLE = [
+  '--appendonly',
+  'yes',
+  '--appendfsync',
+  'always',
+  '--save',
+  '',
+  '--maxmemory-policy',
+  'noeviction',
+];
 
 /** A real Redis on a free port of 127.0.0.1, to be killed, frozen and started again on the same data. */
 export class RedisProcess {
@@ -41,7 +50,9 @@ export class RedisProcess {
     const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
     await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
     for (const node of nodes)
-      await until('the cluster is whole', async () => /cluster_state:ok/.test(await node.cli('cluster', 'info')));
+      await until('the cluster is whole', async () =>
+        /cluster_state:ok/.test(await node.cli('cluster', 'info')),
+      );
     return nodes;
   }
 

@@ -34,7 +34,9 @@ export class ServerProcess {
     const server = new ServerProcess(child);
     await until(`${program} listens`, () => {
       if (child.exitCode !== null) throw new Error(`${program} ended: ${server.#log}`);
-      return program === 'im-server' ? /im-server stores/.test(server.#out) : /route listening/.test(server.#out);
+      return program === 'im-server'
+        ? /im-server stores/.test(server.#out)
+        : /route listening/.test(server.#out);
     });
     return server;
   }

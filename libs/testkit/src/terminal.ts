@@ -89,7 +89,9 @@ export class Terminal {
   }
 
   #tmux(...args: readonly string[]): Promise<{ stdout: string }> {
-    return run('tmux', ['-u', '-S', join(this.#folder, 'tmux'), ...args], { env: { ...process.env, LC_ALL: 'C.UTF-8' } });
+    return run('tmux', ['-u', '-S', join(this.#folder, 'tmux'), ...args], {
+      env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    });
   }
 }
 
