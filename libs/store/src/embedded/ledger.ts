@@ -15,9 +15,11 @@ import { Recent } from './recent.ts';
 /** Called once: nothing, or why nothing of it is known to be on disk. */
 export type Committed = (error?: Error) => void;
 type Records = Map<string, { readonly value: unknown }>;
-type RowOperation =
-  | { readonly type: 'put'; key: string; value: Uint8Array }
-  | { readonly type: 'del'; key: string };
+interface RowWrite {
+  readonly key: string;
+  /** undefined: delete. */
+  readonly row: Uint8Array | undefined;
+}
 
 const RECENT_RECORDS = 50_000;
 const REOPEN_MS = 1_000;
@@ -39,7 +41,7 @@ export class Ledger {
   #writing: Records = new Map();
   /** Key: database key. What the next batch will hold. */
   #next: Records = new Map();
-  #nextRows: RowOperation[] = [];
+  #nextRows: RowWrite[] = [];
   #waiters: Committed[] = [];
   #phase: 'idle' | 'scheduled' | 'writing' = 'idle';
   readonly #flush = (): void => void this.#writeBatch();
@@ -81,12 +83,12 @@ export class Ledger {
   }
 
   /** A row is bytes: read from disk, never held here. */
-  putRow(key: string, value: Uint8Array): void {
-    this.#nextRows.push({ type: 'put', key, value });
+  putRow(key: string, row: Uint8Array): void {
+    this.#nextRows.push({ key, row });
   }
 
   deleteRow(key: string): void {
-    this.#nextRows.push({ type: 'del', key });
+    this.#nextRows.push({ key, row: undefined });
   }
 
   /** Calls back, on a later turn, when all that was written and read here so far is on disk, or is lost. */
@@ -180,16 +182,20 @@ export class Ledger {
     this.#tell(waiters, undefined);
   }
 
-  async #store(rows: RowOperation[], records: Records): Promise<void> {
+  async #store(rows: readonly RowWrite[], records: Records): Promise<void> {
     const database = this.#usable();
     if (rows.length + records.size === 0) return;
-    for (const [key, { value }] of records)
-      rows.push(
-        value === undefined
-          ? { type: 'del', key }
-          : { type: 'put', key, value: encoder.encode(JSON.stringify(value)) },
-      );
-    await database.batch(rows, { sync: true });
+    // A chained batch costs the event loop a tenth of `batch([...])`, which copies each operation twice.
+    const batch = database.batch();
+    for (const { key, row } of rows) {
+      if (row === undefined) batch.del(key);
+      else batch.put(key, row);
+    }
+    for (const [key, { value }] of records) {
+      if (value === undefined) batch.del(key);
+      else batch.put(key, encoder.encode(JSON.stringify(value)));
+    }
+    await batch.write({ sync: true });
   }
 
   #fail(waiters: readonly Committed[], cause: unknown): void {
