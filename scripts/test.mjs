@@ -1,0 +1,107 @@
+// npm test: sets everything up, then every check and every test. `npm test -- WORD` runs only the test files whose
+// path has the word in it. Ends with a line "N passed, N failed".
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureServices } from './services.mjs';
+import { checkNode, exclusively, install } from './set-up.mjs';
+
+checkNode();
+await install();
+try {
+  ensureServices();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
+const { build, upToDate } = await import('./build.mjs');
+if (!upToDate()) await exclusively(build);
+
+const [only, ...extra] = process.argv.slice(2);
+if (extra.length > 0) {
+  console.error('usage: npm test [-- WORD]');
+  process.exit(1);
+}
+
+function testFiles(dir) {
+  return readdirSync(dir, { withFileTypes: true }).flatMap((item) => {
+    const path = join(dir, item.name);
+    if (item.isDirectory()) return item.name === 'node_modules' ? [] : testFiles(path);
+    return item.name.endsWith('.test.ts') && (only === undefined || path.includes(only)) ? [path] : [];
+  });
+}
+
+/** Runs a command to its end; its output is kept and shown when it fails. */
+function run(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.on('error', (error) => resolve({ status: 1, output: String(error) }));
+    child.on('close', (status) => resolve({ status: status ?? 1, output }));
+  });
+}
+
+let passed = 0;
+let failed = 0;
+let steps = 0;
+
+async function step(name, command, args, countsTests = false) {
+  const begun = performance.now();
+  const { status, output } = await run(command, args);
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
+  const tests = countsTests
+    ? { passed: count('pass'), failed: count('fail') + count('cancelled') }
+    : undefined;
+  const ran = tests === undefined || tests.passed + tests.failed > 0;
+  const ok = status === 0 && ran && (tests?.failed ?? 0) === 0;
+  steps++;
+  passed += tests?.passed ?? (ok ? 1 : 0);
+  failed += tests?.failed ?? (ok ? 0 : 1);
+  if (!ok && (tests?.failed ?? 0) === 0 && tests !== undefined) failed++;
+  const figures =
+    tests === undefined
+      ? (output.trim().split('\n').at(-1) ?? '')
+      : `${tests.passed} passed, ${tests.failed} failed`;
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${seconds} s) ${ok ? figures.slice(0, 80) : ''}`);
+  if (!ok) console.log(countsTests ? failuresOf(output) : output);
+}
+
+/** Of a TAP report only what failed, and what was said beside the report. */
+function failuresOf(output) {
+  const lines = output.split('\n');
+  const kept = lines.flatMap((line, i) => (/^\s*not ok /.test(line) ? lines.slice(i, i + 30) : []));
+  return (kept.length > 0 ? kept : lines.slice(-60)).slice(0, 400).join('\n');
+}
+
+const bin = (name) => join('node_modules', '.bin', name);
+const test = (name, files, concurrency) =>
+  files.length === 0
+    ? Promise.resolve()
+    : step(
+        name,
+        process.execPath,
+        ['--import', 'tsx', '--test', '--test-reporter=tap', `--test-concurrency=${concurrency}`, ...files],
+        true,
+      );
+
+if (only === undefined) {
+  await Promise.all([step('format', bin('biome'), ['format', '.']), step('types', bin('tsc'), ['--noEmit'])]);
+  await Promise.all([
+    step('lint', bin('eslint'), ['--max-warnings=0', '.']),
+    step('boundaries', process.execPath, ['scripts/check-boundaries.mjs']),
+  ]);
+  await Promise.all([
+    step('generated code', process.execPath, ['scripts/generate.mjs', '--check']),
+    step('dead code', bin('knip'), ['--no-config-hints', '--no-progress']),
+    step('docs/config.md', process.execPath, ['--import', 'tsx', 'scripts/config-page.ts', '--check']),
+  ]);
+}
+await test('unit', [...testFiles('libs'), ...testFiles('apps')], 2);
+await test('whole system', testFiles('test'), 1);
+
+if (steps === 0) console.log(`no test file has "${only}" in its path`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && steps > 0 ? 0 : 1);
