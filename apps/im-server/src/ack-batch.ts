@@ -25,7 +25,10 @@ export class AckBatch {
   /** Later ones of the same stream replace earlier ones. */
   add(session: Acking, stream: StreamRef, cursor: Cursor): void {
     let ofSession = this.#dirty.get(session);
-    if (ofSession === undefined) this.#dirty.set(session, (ofSession = new Map()));
+    if (ofSession === undefined) {
+      ofSession = new Map<string, { readonly stream: StreamRef; readonly cursor: Cursor }>();
+      this.#dirty.set(session, ofSession);
+    }
     ofSession.set(streamName(stream), { stream, cursor });
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS);
   }

@@ -73,7 +73,7 @@ export class Feed {
 
   /** The sink is ready again, or the window has opened. */
   resume(): void {
-    if (this.#behind && !this.#reading && !this.#ended && this.#writable()) void this.#read();
+    if (this.#behind && !this.#reading && this.#writable()) void this.#read();
   }
 
   /** All up to `seq` is the client's. Answers the cursor to keep, if it moved; `unsent` for what never went out. */
@@ -101,7 +101,12 @@ export class Feed {
   }
 
   #writable(): boolean {
-    return this.#sent.length < WINDOW_ENTRIES && this.#sentBytes < WINDOW_BYTES && this.#sink.ready();
+    return (
+      !this.#ended &&
+      this.#sent.length < WINDOW_ENTRIES &&
+      this.#sentBytes < WINDOW_BYTES &&
+      this.#sink.ready()
+    );
   }
 
   #write(item: Entry | SharedFrame): void {
@@ -146,11 +151,10 @@ export class Feed {
     this.#early = undefined;
     let failed = false;
     try {
-      while (this.#behind && !this.#ended && this.#writable()) {
+      while (this.#behind && this.#writable()) {
         this.#behind = false;
         const entries = await this.#streams.read(this.stream, this.#next, READ_ENTRIES);
         for (const entry of entries) {
-          if (this.#ended) return;
           if (!this.#writable()) {
             this.#behind = true;
             break;

@@ -79,7 +79,7 @@ export class Instance {
     } catch (error) {
       this.#parts.logger.warn({ err: error, serving: this.serving }, 'lease.renewal-failed');
       // Sooner than the next regular turn: each second without a lease is one without service.
-      if (!this.serving && !this.#stopped) setTimeout(() => void this.renew(), 1_000).unref();
+      if (!this.serving) setTimeout(() => void this.renew(), 1_000).unref();
     } finally {
       this.#renewing = false;
     }

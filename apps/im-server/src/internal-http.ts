@@ -100,13 +100,13 @@ async function sendMessage(
   const texts = [message['msg'], ...batch].filter((t) => t !== undefined && t !== null);
   if (!texts.every((t) => typeof t === 'string'))
     return answer(response, 200, CODES.invalid.code, 'msg and batchMsg must be texts');
-  const problem = textsProblem(texts as string[]);
+  const problem = textsProblem(texts);
   if (problem !== undefined) return answer(response, 200, CODES.invalid.code, problem);
   const sender = await parts.store.accounts.byId(senderId);
   if (sender === undefined)
     return answer(response, 200, CODES.unknownAccount.code, 'there is no user with the id of the sender');
 
-  const content = cim.Content.encode({ texts: texts as string[] }).finish();
+  const content = cim.Content.encode({ texts: texts }).finish();
   const producer = randomBytes(24).toString('base64url') as ProducerId;
   const request_ = {
     sender,

@@ -44,7 +44,7 @@ try {
   console.log(`im-server stores in ${store.description}, finds others through ${membership.description}`);
   const stop = async (): Promise<void> => {
     await server.stop();
-    rpc.stop();
+    await rpc.stop();
     wheel.stop();
     await membership.stop();
     await store.stop();

@@ -30,7 +30,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     // A path that cannot be decoded: no envelope of fastify's own.
     frameworkErrors: (error, request, reply) => {
-      void (reply as FastifyReply).send(answerError(error as FastifyError, request, reply));
+      void (reply as FastifyReply).send(answerError(error, request, reply));
     },
   })
     .withTypeProvider<TypeBoxTypeProvider>()

@@ -34,7 +34,7 @@ try {
   console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
   const stop = async (): Promise<void> => {
     await route.stop();
-    rpc.stop();
+    await rpc.stop();
     wheel.stop();
     await membership.stop();
     await store.stop();

@@ -54,7 +54,7 @@ try {
   const stop = async (): Promise<void> => {
     await route.stop();
     await server.stop();
-    rpc.stop();
+    await rpc.stop();
     wheel.stop();
     await membership.stop();
     await store.stop();

@@ -109,7 +109,10 @@ export class Dispatcher {
     this.#locations.forget(user);
     this.#ring(
       at.instance,
-      (bell) => bell.kick(user, at.epoch, reason),
+      (bell) => {
+        bell.kick(user, at.epoch, reason);
+        return 'taken';
+      },
       RPC.kick,
       () => encodeKick(user, at.epoch, reason),
       KICK_TIMEOUT_MS,
@@ -121,7 +124,10 @@ export class Dispatcher {
   fetchOffline(user: UserId, at: SessionAt): void {
     this.#ring(
       at.instance,
-      (bell) => bell.fetchOffline(user),
+      (bell) => {
+        bell.fetchOffline(user);
+        return 'taken';
+      },
       RPC.fetchOffline,
       () => encodeFetchOffline(user),
       PUSH_TIMEOUT_MS,
@@ -169,7 +175,10 @@ export class Dispatcher {
       const ring = (again: boolean): void =>
         this.#ringMember(
           member,
-          (bell) => bell.broadcast(group, entry),
+          (bell) => {
+            bell.broadcast(group, entry);
+            return 'taken';
+          },
           RPC.broadcast,
           () => (payload ??= encodeBroadcast(group, entry)),
           PUSH_TIMEOUT_MS,
@@ -183,14 +192,14 @@ export class Dispatcher {
 
   #ring(
     instance: InstanceId,
-    local: (bell: Doorbell) => 'taken' | 'gone' | void,
+    local: (bell: Doorbell) => 'taken' | 'gone',
     method: number,
     payload: () => Uint8Array,
     timeoutMs: number,
     outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
   ): void {
     if (this.#local?.instance === instance) {
-      outcome(local(this.#local) ?? 'taken');
+      outcome(local(this.#local));
       return;
     }
     const member = this.#membership.members().find((m) => m.instance === instance);
@@ -200,14 +209,14 @@ export class Dispatcher {
 
   #ringMember(
     member: Member,
-    local: (bell: Doorbell) => 'taken' | 'gone' | void,
+    local: (bell: Doorbell) => 'taken' | 'gone',
     method: number,
     payload: () => Uint8Array,
     timeoutMs: number,
     outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
   ): void {
     if (this.#local !== undefined && this.#local.instance === member.instance) {
-      outcome(local(this.#local) ?? 'taken');
+      outcome(local(this.#local));
       return;
     }
     this.#rpc.call(member, method, payload(), timeoutMs, (reply) => {

@@ -71,6 +71,7 @@ export class FrameDecoder {
       if (this.#filled === 0 && end <= chunk.length) {
         body = chunk.subarray(at, end);
       } else {
+        if (at === chunk.length) return; // a header alone
         const collected = this.#collect(chunk, at, Math.min(end, chunk.length));
         if (end > chunk.length) return;
         body = collected;

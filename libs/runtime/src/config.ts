@@ -101,7 +101,7 @@ export function readConfig<S extends Schema>(
       args: [...argv],
       options: { ...options, help: { type: 'boolean' } },
       allowPositionals: false,
-    }).values as Record<string, string | boolean | undefined>;
+    }).values;
   } catch (error) {
     problems.push(`${(error as Error).message.split('. ')[0] ?? ''}; --help lists the flags`);
   }
