@@ -25,7 +25,9 @@ describe('a channel that reads', () => {
     peer.resume();
     peer.once('end', () => peer.end());
     await until(() => told.closes.length > 0, 'the close');
-    assert.deepEqual(told.closes, [{ reason: 'frame-too-large', detail: 'a frame of 1001 bytes, 1000 are allowed' }]);
+    assert.deepEqual(told.closes, [
+      { reason: 'frame-too-large', detail: 'a frame of 1001 bytes, 1000 are allowed' },
+    ]);
     assert.deepEqual(told.frames, ['ok']);
     close();
   });
@@ -135,9 +137,10 @@ describe('a channel that writes', () => {
     const frame = frameOf('z'.repeat(100_000));
     let total = 0;
     // The kernel takes some megabytes by itself: write until it no longer does.
-    for (let open = true; open; await new Promise(setImmediate)) {
+    for (let open = true; open; ) {
       open = channel.send(frame);
       total += frame.length;
+      await new Promise((resolve) => setImmediate(resolve));
     }
     assert.ok(channel.queuedBytes > 1024 * 1024);
     assert.ok(channel.stalledSince !== undefined);
@@ -272,7 +275,10 @@ describe('the end of a channel', () => {
 
   test('a flushed callback of what close still sent runs before onClose', async () => {
     const order: string[] = [];
-    const { channel, peer } = await openConnection({ onFrame: () => {}, onClose: () => order.push('closed') });
+    const { channel, peer } = await openConnection({
+      onFrame: () => {},
+      onClose: () => order.push('closed'),
+    });
     channel.send(frameOf('x'));
     channel.flushed(() => order.push('flushed'));
     channel.close('draining');

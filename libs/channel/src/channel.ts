@@ -236,7 +236,7 @@ export class Channel implements Flushable {
     this.#lastHeard = performance.now();
     if (this.#reason !== undefined) return;
     try {
-      this.#decoder.push(chunk, Channel.#onBody, this as Channel);
+      this.#decoder.push<Channel>(chunk, Channel.#onBody, this);
     } catch (error) {
       if (!(error instanceof FrameError)) return this.#threw(error);
       this.#detail = error.message;

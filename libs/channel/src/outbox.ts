@@ -20,7 +20,8 @@ export class Outbox {
   /** All bytes, in order, as one piece; the outbox is empty then. */
   take(): Uint8Array {
     // One write of one copy costs less than a write of many pieces, up to hundreds of KiB.
-    const bytes = this.#more === undefined ? (this.#first ?? NOTHING) : Buffer.concat(this.#more, this.#bytes);
+    const bytes =
+      this.#more === undefined ? (this.#first ?? NOTHING) : Buffer.concat(this.#more, this.#bytes);
     this.clear();
     return bytes;
   }

@@ -23,19 +23,28 @@ describe('TimingWheel', () => {
   test('never fires early and at most one tick late, also beyond one turn of the wheel', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ after: fc.integer({ min: 1, max: 30 }), delay: fc.integer({ min: 0, max: 400 }) }), { maxLength: 30 }),
+        fc.array(
+          fc.record({ after: fc.integer({ min: 1, max: 30 }), delay: fc.integer({ min: 0, max: 400 }) }),
+          { maxLength: 30 },
+        ),
         (plan) => {
           const { clock, wheel, pass } = wheelAt();
           const late: number[] = [];
           for (const { after, delay } of plan) {
             pass(after);
             const due = clock.now + delay;
-            wheel.schedule(entryOf(() => late.push(clock.now - due)), delay);
+            wheel.schedule(
+              entryOf(() => late.push(clock.now - due)),
+              delay,
+            );
           }
           for (let i = 0; i < 600; i++) pass(1);
           assert.equal(late.length, plan.length);
           // `after` moves the clock by up to 30 ms at a time: that much of being late is the test's.
-          assert.ok(late.every((ms) => ms >= 0 && ms <= 10 + 30), String(late));
+          assert.ok(
+            late.every((ms) => ms >= 0 && ms <= 10 + 30),
+            String(late),
+          );
         },
       ),
     );
@@ -47,7 +56,10 @@ describe('TimingWheel', () => {
       pass(3);
       const due = clock.now + delay;
       let late = -1;
-      wheel.schedule(entryOf(() => (late = clock.now - due)), delay);
+      wheel.schedule(
+        entryOf(() => (late = clock.now - due)),
+        delay,
+      );
       for (let i = 0; i < 300 && late < 0; i++) pass(1);
       assert.ok(late >= 0 && late <= 10, `${delay} ms: ${late} ms late`);
     }
@@ -74,7 +86,10 @@ describe('TimingWheel', () => {
     wheel.schedule(entry, 20);
     wheel.cancel(entry);
     wheel.cancel(entry);
-    wheel.schedule(entryOf(() => assert.fail('never')), Number.POSITIVE_INFINITY);
+    wheel.schedule(
+      entryOf(() => assert.fail('never')),
+      Number.POSITIVE_INFINITY,
+    );
     pass(1_000);
   });
 
@@ -85,7 +100,10 @@ describe('TimingWheel', () => {
       fired.push('again');
       wheel.cancel(cancelled);
       wheel.schedule(again, 0);
-      wheel.schedule(entryOf(() => fired.push('added')), 0);
+      wheel.schedule(
+        entryOf(() => fired.push('added')),
+        0,
+      );
     });
     const cancelled = entryOf(() => assert.fail('cancelled'));
     wheel.schedule(again, 5);
@@ -99,8 +117,15 @@ describe('TimingWheel', () => {
   test('fires all that is due after a pause of any length, each once', () => {
     const { wheel, pass } = wheelAt();
     let fired = 0;
-    for (let delay = 0; delay < 500; delay += 7) wheel.schedule(entryOf(() => fired++), delay);
-    wheel.schedule(entryOf(() => assert.fail('not yet')), 1_000_000);
+    for (let delay = 0; delay < 500; delay += 7)
+      wheel.schedule(
+        entryOf(() => fired++),
+        delay,
+      );
+    wheel.schedule(
+      entryOf(() => assert.fail('not yet')),
+      1_000_000,
+    );
     pass(500_000);
     assert.equal(fired, 72);
     pass(10);
@@ -111,7 +136,10 @@ describe('TimingWheel', () => {
     const unexpected: unknown[] = [];
     const { wheel, pass } = wheelAt({ onUnexpected: (error) => unexpected.push(error) });
     let fired = 0;
-    wheel.schedule(entryOf(() => fired++), 5);
+    wheel.schedule(
+      entryOf(() => fired++),
+      5,
+    );
     const thrown = new Error('a fault of ours');
     wheel.schedule(
       entryOf(() => {
@@ -119,7 +147,10 @@ describe('TimingWheel', () => {
       }),
       5,
     );
-    wheel.schedule(entryOf(() => fired++), 5);
+    wheel.schedule(
+      entryOf(() => fired++),
+      5,
+    );
     pass(10);
     assert.equal(fired, 2);
     assert.deepEqual(unexpected, [thrown]);
@@ -133,7 +164,10 @@ describe('TimingWheel', () => {
     wheel.stop();
     wheel.stop();
     let fired = false;
-    wheel.schedule(entryOf(() => (fired = true)), 2);
+    wheel.schedule(
+      entryOf(() => (fired = true)),
+      2,
+    );
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(fired, false);
     wheel.start();

@@ -33,7 +33,7 @@ export interface Connection<E extends ChannelEvents> {
   /** The other end, in the test's hand. */
   readonly peer: Socket;
   readonly told: E;
-  close(): void;
+  readonly close: () => void;
 }
 
 /** A channel on a real TCP connection. The peer's reading is up to the test: nothing is read before it listens. */
@@ -44,7 +44,11 @@ export async function openConnection<E extends ChannelEvents>(
   const server = createServer({ allowHalfOpen: options.allowHalfOpen ?? false }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const peer = connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, allowHalfOpen: true });
+  const peer = connect({
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    allowHalfOpen: true,
+  });
   const [socket] = await accepted;
   peer.on('error', () => {});
   server.close();

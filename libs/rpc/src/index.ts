@@ -1,4 +1,6 @@
 /** Calls between servers over lasting, authenticated connections. */
-export * from './outcome.ts';
+export * from './methods.ts';
+export type { RpcOutcome } from './outcome.ts';
+export type { RpcAddress, RpcClientParts, RpcTimes } from './peer.ts';
 export * from './rpc-client.ts';
 export { RpcServer, type RpcHandler, type RpcServerParts } from './rpc-server.ts';

@@ -1,16 +1,13 @@
-/** Method numbers of the calls between servers; their payloads are in cim.proto. 0 is the link's own ping. */
-export const RPC = { ping: 0, deliver: 1, broadcast: 2, kick: 3, fetchOffline: 4 } as const;
-
-export interface RpcAddress {
-  readonly host: string;
-  readonly httpPort: number;
-}
-
+/** How a call ended. `message` is for people. */
 export type RpcOutcome =
+  /** A view of what was read: keep a copy of what must live long. */
   | { readonly ok: true; readonly payload: Uint8Array }
   | {
       readonly ok: false;
-      /** `timeout`: it may have been carried out. `down`: never sent. `closed`: sent, answer lost. `failed`: refused. */
+      /**
+       * `down`: it was never sent. `timeout`, `closed`: it may have been carried out, the answer is not known.
+       * `failed`: the other side has refused it, or it is too long.
+       */
       readonly kind: 'timeout' | 'down' | 'closed' | 'failed';
       readonly message: string;
     };

@@ -1,43 +1,65 @@
-import type { RpcAddress } from './outcome.ts';
+import type { RpcAddress, RpcClientParts } from './peer.ts';
 import type { Done } from './pending-calls.ts';
-import { type RpcClientParts, RpcLink } from './rpc-link.ts';
+import { RpcLink } from './rpc-link.ts';
 
-const PING_MS = 5_000;
-
-/** Calls to other servers, one lasting connection each. */
+/** Calls to other servers, over one lasting connection each. One per process. */
 export class RpcClient {
   readonly #parts: RpcClientParts;
-  /** Key: `host:port`. Made by the first call; removed by `forget`. */
+  /** Key: `host port`. Made by the first call; replaced when it has stopped by itself, long unused. */
   readonly #links = new Map<string, RpcLink>();
-  readonly #pings: NodeJS.Timeout;
+  /** All whose connections are not closed, the forgotten too; each leaves when its is. */
+  readonly #open = new Set<RpcLink>();
+  #stopped: Promise<void> | undefined;
 
   constructor(parts: RpcClientParts) {
     this.#parts = parts;
-    this.#pings = setInterval(() => {
-      for (const link of this.#links.values()) link.ping();
-    }, PING_MS);
-    this.#pings.unref();
   }
 
-  /** `done` is called exactly once; when the server is known to be down, at once. */
+  /**
+   * `done` is called exactly once and never within this call. The first calls to a server wait for its connection;
+   * while it is known to be down, calls fail at once.
+   * @param timeoutMs rounded up to the wheel's tick
+   */
   call(peer: RpcAddress, method: number, payload: Uint8Array, timeoutMs: number, done: Done): void {
-    const key = `${peer.host}:${peer.httpPort}`;
+    if (this.#stopped !== undefined) {
+      queueMicrotask(() => done({ ok: false, kind: 'down', message: 'this side has stopped' }));
+      return;
+    }
+    const key = keyOf(peer);
     let link = this.#links.get(key);
-    if (link === undefined) this.#links.set(key, (link = new RpcLink(peer, this.#parts)));
+    if (link === undefined || link.stopped) this.#links.set(key, (link = this.#newLink(key, peer)));
     link.call(method, payload, timeoutMs, done);
   }
 
-  /** The server has left the cluster. */
+  /** The server has left the cluster: its connection ends when the calls under way have. */
   forget(peer: RpcAddress): void {
-    const key = `${peer.host}:${peer.httpPort}`;
-    this.#links.get(key)?.stop();
+    const key = keyOf(peer);
+    const link = this.#links.get(key);
     this.#links.delete(key);
+    link?.retire();
   }
 
-  /** Calls under way end as `closed`. Idempotent. */
-  stop(): void {
-    clearInterval(this.#pings);
-    for (const link of this.#links.values()) link.stop();
-    this.#links.clear();
+  /** Calls under way end as `closed`. Resolves when all connections are closed. Idempotent. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #newLink(key: string, { host, httpPort }: RpcAddress): RpcLink {
+    const link = new RpcLink({ host, httpPort }, this.#parts, () => {
+      this.#open.delete(link);
+      if (this.#links.get(key) === link) this.#links.delete(key);
+    });
+    this.#open.add(link);
+    return link;
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([...this.#open].map((link) => link.stop()));
   }
 }
+
+const keyOf = ({ host, httpPort }: RpcAddress): string => `${host} ${httpPort}`;

@@ -1,175 +1,215 @@
-/** The calling side's one connection to one server: made on demand, kept, remade after a failure. */
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { Channel, type TimingWheel, type TurnFlusher, type WheelEntry } from '@cim/channel';
-import { type CloseReason, cim, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
-import { Backoff, type Logger } from '@cim/runtime';
-import { newNonce, prove, sameProof, UPGRADE_PROTOCOL } from './handshake.ts';
-import { RPC, type RpcAddress } from './outcome.ts';
-import { type Done, PendingCalls } from './pending-calls.ts';
+import type { WheelEntry } from '@cim/channel';
+import { cim, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
+import { Backoff } from '@cim/runtime';
+import { RPC } from './methods.ts';
+import type { RpcOutcome } from './outcome.ts';
+import { OUTBOX_BYTES, RPC_TIMES, type RpcAddress, type RpcClientParts, type RpcTimes } from './peer.ts';
+import { type Done, type PendingCall, PendingCalls } from './pending-calls.ts';
+import { RpcConnection, type RpcConnectionEvents } from './rpc-connection.ts';
 
-const CONNECT_MS = 2_000;
-/** With calls outstanding and nothing heard for this long the server is frozen or gone. */
-const SILENCE_MS = 3_000;
-const SWEEP_MS = 250;
 const PENDING_CALLS = 65_536;
-const OUTBOX_BYTES = 16 * 1024 * 1024;
-
-export interface RpcClientParts {
-  readonly secret: string;
-  readonly flusher: TurnFlusher;
-  readonly wheel: TimingWheel;
-  readonly logger: Logger;
-  readonly random?: () => number;
-}
+/** What a frame may need beside its payload, in bytes. */
+const FRAME_EXTRA_BYTES = 64;
+const WATCH_MS = 1_000;
+/** Call 0: its answer ends no call, being heard is all. */
+const PING = encodeFrame(cim.RpcFrame, { call: 0, method: RPC.ping });
 
 type State =
   | { readonly name: 'idle' }
-  | { readonly name: 'connecting'; readonly request: ClientRequest }
-  | { readonly name: 'open'; readonly channel: Channel }
-  /** Calls fail at once until then. */
+  | { readonly name: 'connecting'; readonly connection: RpcConnection; readonly since: number }
+  | { readonly name: 'open'; readonly connection: RpcConnection }
   | { readonly name: 'down'; readonly until: number; readonly why: string }
   | { readonly name: 'stopped' };
 
-export class RpcLink implements WheelEntry {
+/** All calls to one server: a connection made on demand, kept, watched, and made again after it failed. */
+export class RpcLink implements RpcConnectionEvents, WheelEntry {
   readonly #address: RpcAddress;
   readonly #parts: RpcClientParts;
-  readonly #pending = new PendingCalls();
+  readonly #times: RpcTimes;
+  readonly #onGone: () => void;
+  readonly #pending: PendingCalls;
   readonly #backoff: Backoff;
   #state: State = { name: 'idle' };
-  /** Encoded calls that wait for the first connection. */
-  #unsent: Uint8Array[] = [];
-  #oldestUnanswered = 0;
+  #unsentBytes = 0;
+  /** The last attempt failed. */
+  #failing = false;
+  /** The secrets differ, and the log says so. */
+  #saidSecretsDiffer = false;
+  #retired = false;
+  #lastCall = 0;
+  /** When the server was first asked something after it was last heard. */
+  #asked = 0;
+  #pinged = 0;
+  /** Resolves when a stopped link's connection is closed. */
+  #gone = Promise.resolve();
 
-  constructor(address: RpcAddress, parts: RpcClientParts) {
+  /** @param onGone it has stopped, perhaps by itself because nobody has called for long, and its connection is closed */
+  constructor(address: RpcAddress, parts: RpcClientParts, onGone: () => void) {
     this.#address = address;
     this.#parts = parts;
-    this.#backoff = new Backoff(200, 3_000, parts.random);
+    this.#times = { ...RPC_TIMES, ...parts.times };
+    this.#onGone = onGone;
+    this.#pending = new PendingCalls(parts.wheel, (call, outcome) => this.#onEnded(call, outcome));
+    this.#backoff = new Backoff(...this.#times.backoffMs, parts.random);
+    parts.wheel.schedule(this, WATCH_MS);
   }
 
   call(method: number, payload: Uint8Array, timeoutMs: number, done: Done): void {
     const now = performance.now();
-    if (this.#state.name === 'stopped') return done({ ok: false, kind: 'down', message: 'this side has stopped' });
-    if (this.#state.name === 'down' && now < this.#state.until)
-      return done({ ok: false, kind: 'down', message: this.#state.why });
-    if (this.#pending.size >= PENDING_CALLS)
-      return done({ ok: false, kind: 'down', message: 'too many calls wait for an answer' });
-    if (this.#pending.size === 0) {
-      this.#oldestUnanswered = now;
-      this.#parts.wheel.schedule(this, SWEEP_MS);
+    const refusal = this.#refusal(payload.length, now);
+    if (refusal !== undefined) {
+      // Later, as all other outcomes: nobody's `done` runs within their `call`.
+      queueMicrotask(() => this.#tell(done, refusal));
+      return;
     }
-    const call = this.#pending.add(now + timeoutMs, done);
-    const frame = encodeFrame(cim.RpcFrame, { call, method, payload });
-    if (this.#state.name === 'open') this.#state.channel.send(frame);
-    else {
-      this.#unsent.push(frame);
-      if (this.#state.name !== 'connecting') this.#connect();
+    this.#lastCall = now;
+    const call = this.#pending.add(timeoutMs, done);
+    const frame = encodeFrame(cim.RpcFrame, { call: call.id, method, payload });
+    if (this.#state.name === 'open') {
+      this.#send(this.#state.connection, frame, now);
+      return;
     }
+    call.unsent = frame;
+    this.#unsentBytes += frame.length;
+    if (this.#state.name !== 'connecting') this.#connect(now);
   }
 
-  /** The sweep: deadlines, and a server that has gone silent. */
+  /** It has been stopped, perhaps by itself: calls need another link. */
+  get stopped(): boolean {
+    return this.#state.name === 'stopped';
+  }
+
+  /** No more calls will come: ends when those under way have. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#pending.size === 0) void this.stop();
+  }
+
+  /** Ends what is under way as `closed`. Resolves when the connection is closed. Idempotent. */
+  stop(): Promise<void> {
+    const before = this.#state;
+    if (before.name === 'stopped') return this.#gone;
+    this.#state = { name: 'stopped' };
+    this.#parts.wheel.cancel(this);
+    if ('connection' in before) this.#gone = before.connection.end('closed');
+    this.#pending.endAll('this side has stopped');
+    void this.#gone.then(this.#onGone);
+    return this.#gone;
+  }
+
+  onOpen(): void {
+    if (this.#state.name !== 'connecting') return;
+    const { connection } = this.#state;
+    this.#state = { name: 'open', connection };
+    this.#backoff.reset();
+    this.#failing = false;
+    this.#saidSecretsDiffer = false;
+    this.#parts.logger.debug({ ...this.#address }, 'rpc.connected');
+    const now = performance.now();
+    for (const call of this.#pending.all()) {
+      if (call.unsent === undefined) continue;
+      this.#send(connection, call.unsent, now);
+      call.unsent = undefined;
+    }
+    this.#unsentBytes = 0;
+  }
+
+  onReply(reply: cim.RpcFrame): void {
+    if (reply.status === cim.RpcStatus.OK)
+      this.#pending.end(reply.call, { ok: true, payload: reply.payload });
+    else this.#pending.end(reply.call, { ok: false, kind: 'failed', message: failureText(reply.payload) });
+  }
+
+  onEnd(why: string, secretsDiffer: boolean): void {
+    this.#down(why, secretsDiffer);
+  }
+
+  /** The watch. */
   onTimeout(): void {
     const now = performance.now();
-    this.#pending.expire(now);
-    if (this.#state.name === 'open') {
-      const { channel } = this.#state;
-      const heard = Math.max(channel.lastHeard, this.#oldestUnanswered);
-      if (this.#pending.size > 0 && now - heard > SILENCE_MS) return channel.close('idle');
+    if (this.#pending.size === 0 && now - this.#lastCall >= this.#times.unusedMs) {
+      void this.stop();
+      return;
     }
-    if (this.#pending.size > 0) this.#parts.wheel.schedule(this, SWEEP_MS);
+    this.#parts.wheel.schedule(this, WATCH_MS);
+    if (this.#state.name !== 'open') return;
+    const { connection } = this.#state;
+    const waiting = this.#asked > connection.lastHeard;
+    if (waiting && now - this.#asked >= this.#times.silenceMs) {
+      void connection.end('idle');
+      this.#down(`nothing was heard for ${this.#times.silenceMs} ms`, false);
+      return;
+    }
+    // A handler may take its time; a ping is answered at once by a server that lives.
+    const quiet = waiting
+      ? now - this.#asked >= this.#times.silenceMs / 3
+      : now - connection.lastHeard >= this.#times.pingAfterMs;
+    if (!quiet || this.#pinged > connection.lastHeard) return;
+    this.#pinged = now;
+    this.#send(connection, PING, now);
   }
 
-  /** Ends what is under way as `closed`. Idempotent. */
-  stop(): void {
-    const before = this.#state;
-    this.#state = { name: 'stopped' };
-    if (before.name === 'open') before.channel.close('closed');
-    else if (before.name === 'connecting') before.request.destroy();
-    this.#parts.wheel.cancel(this);
-    this.#pending.endAll({ ok: false, kind: 'closed', message: 'this side has stopped' });
-    this.#unsent = [];
+  #refusal(bytes: number, now: number): RpcOutcome | undefined {
+    const state = this.#state;
+    const down = (message: string): RpcOutcome => ({ ok: false, kind: 'down', message });
+    if (state.name === 'stopped') return down('this side has stopped');
+    if (state.name === 'down' && now < state.until) return down(state.why);
+    if (state.name === 'connecting' && this.#failing && now - state.since > this.#times.reconnectWaitMs)
+      return down('it does not answer');
+    if (this.#pending.size >= PENDING_CALLS) return down(`${PENDING_CALLS} calls wait for an answer`);
+    const waiting = state.name === 'open' ? state.connection.queuedBytes : this.#unsentBytes;
+    if (waiting + bytes > OUTBOX_BYTES) return down(`${waiting} bytes wait to be read`);
+    if (bytes + FRAME_EXTRA_BYTES > FRAME_LIMITS.betweenServers)
+      return { ok: false, kind: 'failed', message: `a call of ${bytes} bytes is too long` };
+    return undefined;
   }
 
-  #connect(): void {
-    const { host, httpPort } = this.#address;
-    const nonce = newNonce();
-    const connecting = request({
-      host,
-      port: httpPort,
-      path: '/rpc',
-      agent: false,
-      headers: { connection: 'Upgrade', upgrade: UPGRADE_PROTOCOL, 'x-cim-nonce': nonce },
-    });
-    this.#state = { name: 'connecting', request: connecting };
-    connecting.setTimeout(CONNECT_MS, () => connecting.destroy(new Error('no answer to the handshake')));
-    connecting.on('error', (error: NodeJS.ErrnoException) => this.#failed(connecting, error.code ?? error.message));
-    connecting.on('response', (response: IncomingMessage) => {
-      response.resume();
-      this.#failed(connecting, `it answered HTTP ${response.statusCode ?? '?'}, not an upgrade`);
-      connecting.destroy();
-    });
-    connecting.on('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (this.#state.name !== 'connecting' || this.#state.request !== connecting) return void socket.destroy();
-      connecting.setTimeout(0);
-      const theirs = String(response.headers['x-cim-nonce'] ?? '');
-      const { secret, logger } = this.#parts;
-      if (!sameProof(String(response.headers['x-cim-proof'] ?? ''), prove(secret, 'server', nonce, theirs))) {
-        logger.warn({ host, httpPort }, 'rpc.refused: the cluster secrets differ');
-        socket.destroy();
-        return this.#failed(connecting, 'the cluster secrets differ');
-      }
-      this.#open(socket, head, prove(secret, 'caller', nonce, theirs));
-    });
-    connecting.end();
+  #send(connection: RpcConnection, frame: Uint8Array, now: number): void {
+    if (this.#asked <= connection.lastHeard) this.#asked = now;
+    connection.send(frame);
   }
 
-  #open(socket: Duplex, head: Buffer, proof: string): void {
-    const channel: Channel = new Channel(socket, {
-      limit: FRAME_LIMITS.betweenServers,
-      flusher: this.#parts.flusher,
-      events: {
-        onFrame: (body) => this.#onReply(body),
-        onClose: (reason, detail) => this.#onClose(channel, reason, detail),
-      },
-      outboxSoftBytes: OUTBOX_BYTES,
-      outboxHardBytes: OUTBOX_BYTES,
-    });
-    this.#state = { name: 'open', channel };
-    channel.send(Buffer.concat([Buffer.from([proof.length]), Buffer.from(proof, 'latin1')]));
-    for (const frame of this.#unsent) channel.send(frame);
-    this.#unsent = [];
-    if (head.length > 0) socket.unshift(head);
+  #connect(now: number): void {
+    try {
+      const connection = new RpcConnection(this.#address, this.#times.handshakeMs, this.#parts, this);
+      this.#state = { name: 'connecting', connection, since: now };
+    } catch (error) {
+      queueMicrotask(() => this.#down(error instanceof Error ? error.message : String(error), false));
+    }
   }
 
-  #onReply(body: Uint8Array): void {
-    const { call, status, payload } = cim.RpcFrame.decode(body);
-    // Only an answer shows that the secret was accepted.
-    this.#backoff.reset();
-    if (status === cim.RpcStatus.OK) this.#pending.end(call, { ok: true, payload });
-    else this.#pending.end(call, { ok: false, kind: 'failed', message: cim.Error.decode(payload).text });
-  }
-
-  #onClose(channel: Channel, reason: CloseReason, detail: string | undefined): void {
-    if (this.#state.name !== 'open' || this.#state.channel !== channel) return;
-    this.#down(`the connection ended: ${detail ?? reason}`, 'closed');
-  }
-
-  #failed(connecting: ClientRequest, why: string): void {
-    if (this.#state.name !== 'connecting' || this.#state.request !== connecting) return;
-    this.#down(why, 'down');
-  }
-
-  #down(why: string, kind: 'down' | 'closed'): void {
-    const { host, httpPort } = this.#address;
-    this.#parts.logger.debug({ host, httpPort, why }, 'rpc.down');
+  #down(why: string, secretsDiffer: boolean): void {
+    if (this.#state.name === 'stopped') return;
+    const { logger } = this.#parts;
+    if (secretsDiffer && !this.#saidSecretsDiffer) {
+      this.#saidSecretsDiffer = true;
+      logger.warn({ ...this.#address, why: 'its CIM_CLUSTER_SECRET is not ours' }, 'rpc.refused');
+    } else if (this.#failing) logger.debug({ ...this.#address, why }, 'rpc.down');
+    else logger.info({ ...this.#address, why }, 'rpc.down');
+    this.#failing = true;
     this.#state = { name: 'down', until: performance.now() + this.#backoff.next(), why };
-    this.#unsent = [];
-    this.#parts.wheel.cancel(this);
-    this.#pending.endAll({ ok: false, kind, message: why });
+    this.#pending.endAll(why);
   }
 
-  /** Keeps an idle link's death from costing the next call its time; see `RpcClient`. */
-  ping(): void {
-    if (this.#state.name === 'open') this.call(RPC.ping, new Uint8Array(), SILENCE_MS, () => {});
+  #onEnded(call: PendingCall, outcome: RpcOutcome): void {
+    if (call.unsent !== undefined) this.#unsentBytes -= call.unsent.length;
+    this.#tell(call.done, outcome);
+    if (this.#retired && this.#pending.size === 0) void this.stop();
+  }
+
+  #tell(done: Done, outcome: RpcOutcome): void {
+    try {
+      done(outcome);
+    } catch (error) {
+      this.#parts.logger.error({ err: error }, 'rpc.unexpected');
+    }
+  }
+}
+
+function failureText(payload: Uint8Array): string {
+  try {
+    return cim.Error.decode(payload).text;
+  } catch {
+    return 'it failed, and does not say why';
   }
 }

@@ -1,19 +1,22 @@
 /** The answering side: takes over upgraded connections of the internal port and hands calls to their handlers. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Channel, type TimingWheel, type TurnFlusher } from '@cim/channel';
-import { CimError, cim, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
+import type { TimingWheel, TurnFlusher } from '@cim/channel';
+import { CimError, cim, FRAME_LIMITS } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
-import { newNonce, prove, sameProof, UPGRADE_PROTOCOL } from './handshake.ts';
-import { RPC } from './outcome.ts';
+import { isNonce, NONCE_HEADER, newNonce, RPC_PATH, UPGRADE_PROTOCOL } from './handshake.ts';
+import { RPC } from './methods.ts';
+import { ServedConnection, type ServedConnectionEvents } from './served-connection.ts';
 
-const HANDSHAKE_MS = 3_000;
-/** Before its proof a caller may say no more than that, in bytes. */
-const HANDSHAKE_BYTES = 256;
-/** A server that reads no answers is cut off beyond this; its calls are only hints. */
-const OUTBOX_BYTES = 16 * 1024 * 1024;
+/** What a frame may need beside its payload, in bytes. */
+const FRAME_EXTRA_BYTES = 64;
+/** At most one log line about refused callers in this time, ms: anybody may connect. */
+const REFUSAL_LOG_MS = 10_000;
 
-/** `reply` or `fail`, once. */
+/**
+ * Carries out one call: calls `reply` or `fail`, once, at once or later; what comes after the first is ignored.
+ * `payload` is a view of what was read: keep a copy of what must live long. A handler that throws has failed.
+ */
 export type RpcHandler = (
   payload: Uint8Array,
   reply: (payload: Uint8Array) => void,
@@ -21,111 +24,157 @@ export type RpcHandler = (
 ) => void;
 
 export interface RpcServerParts {
+  /** The cluster's; it is never sent. */
   readonly secret: string;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
-  /** Key: method number. */
+  /** Key: method number, from 1. */
   readonly handlers: ReadonlyMap<number, RpcHandler>;
 }
 
-export class RpcServer {
+export class RpcServer implements ServedConnectionEvents {
   readonly #parts: RpcServerParts;
-  readonly #connections = new Set<Served>();
-  #stopped = false;
+  /** Open ones, proven or not; each leaves when it is gone. */
+  readonly #connections = new Set<ServedConnection>();
+  #state: 'serving' | 'draining' | 'stopped' = 'serving';
+  /** Calls whose handlers have not answered. */
+  #answering = 0;
+  #waiting: (() => void)[] = [];
+  #refusals = 0;
+  #refusalSaidAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: RpcServerParts) {
     this.#parts = parts;
   }
 
-  /** Takes over `GET /rpc` upgrades; other upgrades are refused. */
+  /** Takes over the upgrades of `GET /rpc`; refuses all others. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      socket.on('error', () => socket.destroy());
-      const nonce = request.headers['x-cim-nonce'];
-      const wanted = request.url === '/rpc' && request.headers.upgrade === UPGRADE_PROTOCOL;
-      if (this.#stopped || !wanted || typeof nonce !== 'string' || nonce.length < 16 || nonce.length > 64) {
-        socket.end(`HTTP/1.1 ${wanted ? '400 Bad Request' : '404 Not Found'}\r\nConnection: close\r\n\r\n`);
-        return;
-      }
-      const own = newNonce();
-      socket.write(
-        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n' +
-          `Upgrade: ${UPGRADE_PROTOCOL}\r\nX-Cim-Nonce: ${own}\r\n` +
-          `X-Cim-Proof: ${prove(this.#parts.secret, 'server', nonce, own)}\r\n\r\n`,
-      );
-      const served = new Served(socket, prove(this.#parts.secret, 'caller', nonce, own), this.#parts, () =>
-        this.#connections.delete(served),
-      );
-      this.#connections.add(served);
-      if (head.length > 0) socket.unshift(head);
+      const caller = request.headers[NONCE_HEADER];
+      if (
+        request.method !== 'GET' ||
+        request.url !== RPC_PATH ||
+        request.headers.upgrade?.toLowerCase() !== UPGRADE_PROTOCOL
+      )
+        refuse(socket, '404 Not Found', `only ${RPC_PATH} can be upgraded, to ${UPGRADE_PROTOCOL}`);
+      else if (!isNonce(caller))
+        refuse(socket, '400 Bad Request', `${NONCE_HEADER} must be 32 of [A-Za-z0-9_-]`);
+      else if (this.#state !== 'serving')
+        refuse(socket, '503 Service Unavailable', 'this server is going away');
+      else this.#accept(socket, head, caller);
     });
   }
 
-  /** Closes all connections; their callers' calls end as `closed`. Idempotent. */
-  stop(): Promise<void> {
-    this.#stopped = true;
-    for (const served of this.#connections) served.channel.close('draining');
-    return Promise.resolve();
+  /** Takes no new connection and no new call; resolves when those under way are answered, or after `withinMs`. */
+  async drain(withinMs: number): Promise<void> {
+    if (this.#state === 'serving') this.#state = 'draining';
+    if (this.#answering === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Closes all connections, answers that are queued go out; resolves when they are gone, in about 1 s. Idempotent. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    for (const connection of this.#connections) connection.close('draining');
+    if (this.#connections.size === 0) this.#release();
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  onRefused(remote: string): void {
+    this.#refusals++;
+    const now = performance.now();
+    if (now - this.#refusalSaidAt < REFUSAL_LOG_MS) return;
+    this.#refusalSaidAt = now;
+    const why = 'its CIM_CLUSTER_SECRET is not ours';
+    this.#parts.logger.warn({ remote, refusals: this.#refusals, why }, 'rpc.refused');
+    this.#refusals = 0;
+  }
+
+  onGone(connection: ServedConnection): void {
+    this.#connections.delete(connection);
+    if (this.#state === 'stopped' && this.#connections.size === 0) this.#release();
+  }
+
+  onCall({ call, method, payload }: cim.RpcFrame, connection: ServedConnection): void {
+    if (method === RPC.ping) return connection.answer(call, cim.RpcStatus.OK, payload);
+    const { handlers, logger } = this.#parts;
+    const handler = handlers.get(method);
+    if (this.#state !== 'serving') {
+      connection.answer(
+        call,
+        cim.RpcStatus.FAILED,
+        encodeError(new CimError('noServer', 'this server is going away')),
+      );
+      return;
+    }
+    if (handler === undefined) {
+      connection.answer(
+        call,
+        cim.RpcStatus.FAILED,
+        encodeError(new CimError('invalid', `there is no method ${method} here`)),
+      );
+      return;
+    }
+    let answered = false;
+    const answer = (status: cim.RpcStatus, reply: Uint8Array): void => {
+      if (answered) return;
+      answered = true;
+      connection.answer(call, status, reply);
+      this.#answering--;
+      if (this.#state === 'draining' && this.#answering === 0) this.#release();
+    };
+    const fail = (error: CimError): void => answer(cim.RpcStatus.FAILED, encodeError(error));
+    this.#answering++;
+    try {
+      handler(
+        payload,
+        (reply) => {
+          if (reply.length + FRAME_EXTRA_BYTES <= FRAME_LIMITS.betweenServers)
+            answer(cim.RpcStatus.OK, reply);
+          else fail(new CimError('failure', `an answer of ${reply.length} bytes is too long`));
+        },
+        fail,
+      );
+    } catch (error) {
+      logger.error({ err: error, method }, 'rpc.unexpected');
+      fail(new CimError('failure'));
+    }
+  }
+
+  #accept(socket: Duplex, head: Buffer, caller: string): void {
+    const server = newNonce();
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n' +
+        `Upgrade: ${UPGRADE_PROTOCOL}\r\n${NONCE_HEADER}: ${server}\r\n\r\n`,
+    );
+    if (head.length > 0) socket.unshift(head);
+    this.#connections.add(new ServedConnection(socket, { caller, server }, this.#parts, this));
+  }
+
+  #release(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 }
 
-class Served {
-  readonly channel: Channel;
-  readonly #expected: string;
-  readonly #parts: RpcServerParts;
-  readonly #onGone: () => void;
-  #proven = false;
-  readonly #handshakeTimeout = { onTimeout: () => this.channel.close('login-timeout') };
+const encodeError = ({ code, message }: CimError): Uint8Array =>
+  cim.Error.encode({ code, text: message }).finish();
 
-  constructor(socket: Duplex, expected: string, parts: RpcServerParts, onGone: () => void) {
-    this.#expected = expected;
-    this.#parts = parts;
-    this.#onGone = onGone;
-    this.channel = new Channel(socket, {
-      limit: HANDSHAKE_BYTES,
-      flusher: parts.flusher,
-      events: this,
-      outboxSoftBytes: OUTBOX_BYTES,
-      outboxHardBytes: OUTBOX_BYTES,
-    });
-    parts.wheel.schedule(this.#handshakeTimeout, HANDSHAKE_MS);
-  }
-
-  onFrame(body: Uint8Array): void {
-    if (!this.#proven) {
-      if (!sameProof(Buffer.from(body).toString('latin1'), this.#expected)) {
-        this.#parts.logger.warn({ remote: this.channel.remote }, 'rpc.refused: the cluster secrets differ');
-        this.channel.close('unauthorized');
-        return;
-      }
-      this.#proven = true;
-      this.#parts.wheel.cancel(this.#handshakeTimeout);
-      this.channel.setLimit(FRAME_LIMITS.betweenServers);
-      return;
-    }
-    const { call, method, payload } = cim.RpcFrame.decode(body);
-    if (method === RPC.ping) return this.#reply(call, cim.RpcStatus.OK, payload);
-    const handler = this.#parts.handlers.get(method);
-    if (handler === undefined)
-      return this.#fail(call, new CimError('invalid', `there is no method ${method} here`));
-    handler(
-      payload,
-      (reply) => this.#reply(call, cim.RpcStatus.OK, reply),
-      (error) => this.#fail(call, error),
-    );
-  }
-
-  onClose(): void {
-    this.#parts.wheel.cancel(this.#handshakeTimeout);
-    this.#onGone();
-  }
-
-  #fail(call: number, { code, message }: CimError): void {
-    this.#reply(call, cim.RpcStatus.FAILED, cim.Error.encode({ code, text: message }).finish());
-  }
-
-  #reply(call: number, status: cim.RpcStatus, payload: Uint8Array): void {
-    this.channel.send(encodeFrame(cim.RpcFrame, { call, status, payload }));
-  }
+function refuse(socket: Duplex, status: string, why: string): void {
+  socket.on('error', () => {});
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${why.length + 1}\r\n\r\n`;
+  // Not held open for a peer that does not close its side.
+  socket.end(`${head}${why}\n`, () => socket.destroy());
 }

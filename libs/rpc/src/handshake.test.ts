@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { cim, encodeFrame } from '@cim/protocol';
+import { call, ECHO, Process, rawServer, said } from '../test/servers.ts';
+import { until } from '../test/until.ts';
+import { newNonce, proofFrame, prove } from './handshake.ts';
+import type { RpcAddress } from './index.ts';
+
+let here: Process;
+beforeEach(() => {
+  here = new Process();
+});
+afterEach(() => here.stop());
+
+/** A caller in the test's hand: what it read so far, and whether the server ended it. */
+class RawCaller {
+  readonly socket: Socket;
+  read = Buffer.alloc(0);
+  ended = false;
+
+  constructor({ host, httpPort }: RpcAddress) {
+    this.socket = connect({ host, port: httpPort, allowHalfOpen: true });
+    this.socket.on('error', () => {});
+    this.socket.on('data', (chunk: Buffer) => (this.read = Buffer.concat([this.read, chunk])));
+    this.socket.on('end', () => this.socket.end());
+    this.socket.on('close', () => (this.ended = true));
+  }
+
+  /** Answers the server's nonce. */
+  async upgrade(nonce: string): Promise<string> {
+    this.socket.write(upgradeRequest(nonce));
+    await until(() => this.read.includes('\r\n\r\n'), 'the answer');
+    const [, theirs] = /x-cim-nonce: (\S+)/.exec(this.read.toString('latin1')) ?? [];
+    this.read = Buffer.alloc(0);
+    assert.ok(theirs !== undefined);
+    return theirs;
+  }
+}
+
+const upgradeRequest = (nonce: string, path = '/rpc', protocol = 'cim-rpc'): string =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\nX-Cim-Nonce: ${nonce}\r\n\r\n`;
+
+/** What a server that plays its part answers to an upgrade. */
+function acceptUpgrade(
+  socket: Socket,
+  nonce: string,
+  then: (callerNonce: string, rest: Buffer) => void,
+): void {
+  let read = Buffer.alloc(0);
+  let callerNonce: string | undefined;
+  socket.on('data', (chunk: Buffer) => {
+    read = Buffer.concat([read, chunk]);
+    const end = read.indexOf('\r\n\r\n');
+    if (callerNonce === undefined && end >= 0) {
+      callerNonce = /x-cim-nonce: (\S+)/i.exec(read.toString('latin1'))?.[1] ?? '';
+      read = read.subarray(end + 4);
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: cim-rpc\r\nX-Cim-Nonce: ${nonce}\r\n\r\n`,
+      );
+    }
+    if (callerNonce !== undefined && read.length >= 33) then(callerNonce, read);
+  });
+}
+
+const refusals = () => here.lines.filter((line) => line.msg === 'rpc.refused');
+
+describe('the handshake', () => {
+  test('fails with a wrong secret: one clear line on either side, no call carried out, the secret nowhere', async () => {
+    const there = new Process();
+    const server = await there.server('their secret');
+    const client = here.client('our secret');
+    assert.equal(said(await call(client, server.address, ECHO)), 'down: the cluster secrets differ');
+    await until(() => there.lines.some((line) => line.msg === 'rpc.closed'), 'the end');
+    for (let i = 0; i < 5; i++) {
+      await call(client, server.address, ECHO);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    for (const lines of [here.lines, there.lines]) {
+      const refused = lines.filter((line) => line.msg === 'rpc.refused');
+      assert.equal(refused.length, 1);
+      assert.equal(refused[0]?.['why'], 'its CIM_CLUSTER_SECRET is not ours');
+      assert.doesNotMatch(JSON.stringify(lines), /(our|their) secret/);
+    }
+    await there.stop();
+  });
+
+  test('gives a caller that has proven nothing nothing that depends on the secret', async () => {
+    const server = await here.server();
+    const caller = new RawCaller(server.address);
+    await caller.upgrade(newNonce());
+    caller.socket.write(proofFrame(Buffer.alloc(32)));
+    await until(() => caller.ended, 'the end');
+    assert.deepEqual(caller.read, Buffer.from([0]));
+    assert.equal(refusals().length, 1);
+  });
+
+  test('takes a caller that has the secret, with its calls in the same packet as its proof', async () => {
+    const server = await here.server();
+    const caller = new RawCaller(server.address);
+    const ours = newNonce();
+    const theirs = await caller.upgrade(ours);
+    const echo = encodeFrame(cim.RpcFrame, { call: 7, method: ECHO, payload: Buffer.from('x') });
+    caller.socket.write(Buffer.concat([proofFrame(prove('a secret', 'caller', ours, theirs)), echo]));
+    const reply = encodeFrame(cim.RpcFrame, { call: 7, status: cim.RpcStatus.OK, payload: Buffer.from('x') });
+    const expected = Buffer.concat([proofFrame(prove('a secret', 'server', ours, theirs)), reply]);
+    await until(() => caller.read.length === expected.length, 'the reply');
+    assert.deepEqual(caller.read, expected);
+    caller.socket.destroy();
+  });
+
+  test('refuses a proof that was recorded on another connection, and the server’s own played back', async () => {
+    const server = await here.server();
+    const ours = newNonce();
+    const first = new RawCaller(server.address);
+    const recorded = proofFrame(prove('a secret', 'caller', ours, await first.upgrade(ours)));
+    first.socket.write(recorded);
+    await until(() => first.read.length === 33, 'the server’s proof');
+    for (const replayed of [recorded, first.read]) {
+      const caller = new RawCaller(server.address);
+      await caller.upgrade(ours);
+      caller.socket.write(replayed);
+      await until(() => caller.ended, 'the end');
+      assert.deepEqual(caller.read, Buffer.from([0]));
+    }
+    first.socket.destroy();
+  });
+
+  test('refuses a server that does not know the secret, or plays the caller’s proof back, before any call is sent', async () => {
+    for (const answer of ['nothing of ours', 'the caller’s own proof', 'a refusal'] as const) {
+      const got: Buffer[] = [];
+      const impostor = await rawServer((socket) =>
+        acceptUpgrade(socket, newNonce(), (_callerNonce, proof) => {
+          got.push(proof);
+          socket.write(
+            answer === 'a refusal'
+              ? Buffer.from([0])
+              : answer === 'nothing of ours'
+                ? proofFrame(Buffer.alloc(32, 1))
+                : proof,
+          );
+        }),
+      );
+      const client = here.client();
+      assert.equal(
+        said(await call(client, impostor.address, ECHO, 'for friends only')),
+        'down: the cluster secrets differ',
+      );
+      assert.deepEqual(
+        got.map((bytes) => bytes.length),
+        [33],
+      );
+      await client.stop();
+      impostor.close();
+    }
+    assert.equal(refusals().length, 3);
+  });
+
+  test('closes a caller that stops half way, at any byte, and one that says nothing', {
+    timeout: 20_000,
+  }, async () => {
+    const server = await here.server();
+    const ours = newNonce();
+    const callers = [0, 1, 20, 32].map(() => new RawCaller(server.address));
+    for (const [i, bytes] of [0, 1, 20, 32].entries()) {
+      const caller = callers[i] as RawCaller;
+      const proof = proofFrame(prove('a secret', 'caller', ours, await caller.upgrade(ours)));
+      caller.socket.write(proof.subarray(0, bytes));
+    }
+    await until(() => callers.every((caller) => caller.ended), 'all to be closed', 10_000);
+    assert.ok(callers.every((caller) => caller.read.length === 0));
+    assert.equal(said(await call(here.client(), server.address, ECHO, 'still there')), 'ok: still there');
+  });
+
+  test('closes a caller whose first frame is longer than a proof, on its header', async () => {
+    const server = await here.server();
+    const caller = new RawCaller(server.address);
+    await caller.upgrade(newNonce());
+    caller.socket.write(Buffer.from([0xff, 0xff, 0x03]));
+    await until(() => caller.ended, 'the end');
+    assert.ok(here.lines.some((line) => line['reason'] === 'frame-too-large'));
+  });
+
+  test('answers other upgrades and bad nonces with one line of HTTP and closes; plain HTTP is untouched', async () => {
+    const server = await here.server();
+    for (const [request, status] of [
+      [upgradeRequest(newNonce(), '/other'), 404],
+      [upgradeRequest(newNonce(), '/rpc', 'websocket'), 404],
+      [upgradeRequest('short'), 400],
+      [upgradeRequest('!'.repeat(32)), 400],
+    ] as const) {
+      const caller = new RawCaller(server.address);
+      caller.socket.write(request);
+      await until(() => caller.ended, 'the end');
+      assert.match(caller.read.toString(), new RegExp(`^HTTP/1.1 ${status} [^]*\r\n\r\n[^\n]+\n$`));
+    }
+    const response = await fetch(`http://127.0.0.1:${server.address.httpPort}/rpc`);
+    assert.equal(await response.text(), 'internal');
+  });
+});
+
+describe('after the handshake', () => {
+  /** A caller that has proven itself. */
+  async function friend(address: RpcAddress): Promise<RawCaller> {
+    const caller = new RawCaller(address);
+    const ours = newNonce();
+    const theirs = await caller.upgrade(ours);
+    caller.socket.write(proofFrame(prove('a secret', 'caller', ours, theirs)));
+    await until(() => caller.read.length === 33, 'the proof');
+    caller.read = Buffer.alloc(0);
+    return caller;
+  }
+
+  test('the server closes a caller that sends garbage, and serves the others', async () => {
+    const server = await here.server();
+    const client = here.client();
+    await call(client, server.address, ECHO);
+    for (const garbage of [
+      Buffer.alloc(64, 0xff),
+      Buffer.from([3, 0x22, 0x7f, 0x00]),
+      Buffer.from([0xff, 0xff, 0xff, 0x7f]),
+      encodeFrame(cim.RpcFrame, { call: 1, status: cim.RpcStatus.OK }),
+    ]) {
+      const caller = await friend(server.address);
+      caller.socket.write(garbage);
+      await until(() => caller.ended, 'the end');
+      assert.equal(caller.read.length, 0);
+    }
+    assert.equal(said(await call(client, server.address, ECHO, 'still there')), 'ok: still there');
+  });
+
+  test('the client ends its calls when the server sends garbage', async () => {
+    for (const garbage of [
+      Buffer.alloc(64, 0xff),
+      Buffer.from([3, 0x22, 0x7f, 0x00]),
+      encodeFrame(cim.RpcFrame, { call: 1, method: 1 }),
+    ]) {
+      const nonce = newNonce();
+      const impostor = await rawServer((socket) =>
+        acceptUpgrade(socket, nonce, (callerNonce, read) => {
+          if (read.length === 33) socket.write(proofFrame(prove('a secret', 'server', callerNonce, nonce)));
+          else socket.write(garbage);
+        }),
+      );
+      const client = here.client();
+      assert.match(said(await call(client, impostor.address, ECHO)), /^closed: /);
+      await client.stop();
+      impostor.close();
+    }
+  });
+
+  test('the client fails calls to something that is no such server', async () => {
+    const answers = [
+      'SSH-2.0-OpenSSH_9.2\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: cim-rpc\r\n\r\n',
+      '',
+    ];
+    for (const answer of answers) {
+      const other = await rawServer((socket) => {
+        socket.once('data', () => socket.end(answer));
+      });
+      assert.match(said(await call(here.client(), other.address, ECHO)), /^down: [^\n]+$/);
+      other.close();
+    }
+  });
+
+  test('a caller that closes has its late answers dropped', async () => {
+    const server = await here.server();
+    const caller = await friend(server.address);
+    caller.socket.write(encodeFrame(cim.RpcFrame, { call: 1, method: 7 }));
+    await until(() => server.released.length === 1, 'the call');
+    caller.socket.destroy();
+    await once(caller.socket, 'close');
+    await until(() => here.lines.some((line) => line.msg === 'rpc.closed'), 'the end');
+    server.released[0]?.();
+    assert.equal(said(await call(here.client(), server.address, ECHO, 'fine')), 'ok: fine');
+  });
+});

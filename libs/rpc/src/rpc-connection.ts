@@ -1,0 +1,158 @@
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Channel, type ChannelEvents, type WheelEntry } from '@cim/channel';
+import { CLOSE_REASONS, type CloseReason, cim, FRAME_LIMITS } from '@cim/protocol';
+import {
+  HANDSHAKE_FRAME_BYTES,
+  isNonce,
+  NONCE_HEADER,
+  newNonce,
+  proofFrame,
+  prove,
+  RPC_PATH,
+  sameProof,
+  UPGRADE_PROTOCOL,
+} from './handshake.ts';
+import { OUTBOX_BYTES, type RpcAddress, type RpcClientParts } from './peer.ts';
+
+/** What a connection tells its link, never within a method of the connection. After `onEnd`, nothing. */
+export interface RpcConnectionEvents {
+  /** Both sides have proven that they know the secret: calls may go. */
+  onOpen(): void;
+  onReply(reply: cim.RpcFrame): void;
+  /** Not after `end`. @param secretsDiffer somebody must mend the configuration */
+  onEnd(why: string, secretsDiffer: boolean): void;
+}
+
+/** The calling side of one connection: dial, upgrade, proofs, then frames both ways, until it ends. Never comes back. */
+export class RpcConnection implements ChannelEvents, WheelEntry {
+  readonly #parts: RpcClientParts;
+  readonly #events: RpcConnectionEvents;
+  readonly #request: ClientRequest;
+  readonly #nonce = newNonce();
+  #state: 'dialing' | 'proving' | 'open' | 'ended' = 'dialing';
+  #channel: Channel | undefined;
+  #serverNonce = '';
+  #gone = false;
+  /** Those who wait for the socket's end. */
+  #waiting: (() => void)[] = [];
+
+  /** @throws when the address cannot be one */
+  constructor(address: RpcAddress, handshakeMs: number, parts: RpcClientParts, events: RpcConnectionEvents) {
+    this.#parts = parts;
+    this.#events = events;
+    this.#request = request({
+      host: address.host,
+      port: address.httpPort,
+      path: RPC_PATH,
+      agent: false,
+      headers: { connection: 'Upgrade', upgrade: UPGRADE_PROTOCOL, [NONCE_HEADER]: this.#nonce },
+    });
+    this.#request.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? error.message));
+    this.#request.on('response', (response: IncomingMessage) => {
+      this.#fail(`it answered HTTP ${response.statusCode ?? '?'} instead of taking calls`);
+    });
+    this.#request.on('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#onUpgrade(response, socket, head),
+    );
+    this.#request.end();
+    parts.wheel.schedule(this, handshakeMs);
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get queuedBytes(): number {
+    return this.#channel?.queuedBytes ?? 0;
+  }
+
+  /** ms, of performance.now(). */
+  get lastHeard(): number {
+    return this.#channel?.lastHeard ?? 0;
+  }
+
+  /** Only when open. */
+  send(frame: Uint8Array): void {
+    this.#channel?.send(frame);
+  }
+
+  /** Sends what is queued and ends. Resolves when the socket is closed, in about 1 s at the latest. Idempotent. */
+  end(reason: CloseReason): Promise<void> {
+    this.#state = 'ended';
+    this.#parts.wheel.cancel(this);
+    const channel = this.#channel;
+    if (channel === undefined) {
+      this.#request.destroy();
+      return Promise.resolve();
+    }
+    channel.close(reason);
+    if (this.#gone) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  onFrame(body: Uint8Array): void {
+    if (this.#state === 'proving') return this.#onProof(body);
+    let reply: cim.RpcFrame;
+    try {
+      reply = cim.RpcFrame.decode(body);
+    } catch {
+      this.#fail(CLOSE_REASONS['bad-frame'].text, 'bad-frame');
+      return;
+    }
+    if (reply.status === cim.RpcStatus.REQUEST)
+      this.#fail(CLOSE_REASONS['protocol-error'].text, 'protocol-error');
+    else this.#events.onReply(reply);
+  }
+
+  onClose(reason: CloseReason, detail?: string): void {
+    this.#gone = true;
+    for (const resolve of this.#waiting) resolve();
+    this.#fail(detail ?? CLOSE_REASONS[reason].text);
+  }
+
+  onUnexpected(error: unknown): void {
+    this.#parts.logger.error({ err: error }, 'rpc.unexpected');
+  }
+
+  /** The handshake's deadline. */
+  onTimeout(): void {
+    this.#fail('no answer to the handshake');
+  }
+
+  #onUpgrade(response: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const nonce = response.headers[NONCE_HEADER];
+    if (this.#state !== 'dialing' || response.headers.upgrade !== UPGRADE_PROTOCOL || !isNonce(nonce)) {
+      socket.on('error', () => {});
+      socket.destroy();
+      this.#fail('it answered the upgrade with another protocol');
+      return;
+    }
+    this.#state = 'proving';
+    this.#serverNonce = nonce;
+    if (head.length > 0) socket.unshift(head);
+    this.#channel = new Channel(socket, {
+      limit: HANDSHAKE_FRAME_BYTES,
+      flusher: this.#parts.flusher,
+      events: this,
+      outboxSoftBytes: OUTBOX_BYTES,
+      // Above what the link lets wait: it is the one that refuses.
+      outboxHardBytes: 2 * OUTBOX_BYTES,
+    });
+    this.#channel.send(proofFrame(prove(this.#parts.secret, 'caller', this.#nonce, nonce)));
+  }
+
+  #onProof(body: Uint8Array): void {
+    if (!sameProof(body, prove(this.#parts.secret, 'server', this.#nonce, this.#serverNonce))) {
+      this.#fail('the cluster secrets differ', 'unauthorized', true);
+      return;
+    }
+    this.#state = 'open';
+    this.#parts.wheel.cancel(this);
+    this.#channel?.setLimit(FRAME_LIMITS.betweenServers);
+    this.#events.onOpen();
+  }
+
+  #fail(why: string, reason: CloseReason = 'closed', secretsDiffer = false): void {
+    if (this.#state === 'ended') return;
+    void this.end(reason);
+    this.#events.onEnd(why, secretsDiffer);
+  }
+}

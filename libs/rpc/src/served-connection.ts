@@ -1,0 +1,98 @@
+import type { Duplex } from 'node:stream';
+import { Channel, type ChannelEvents, Heartbeat, type WheelEntry } from '@cim/channel';
+import { type CloseReason, cim, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
+import { HANDSHAKE_FRAME_BYTES, proofFrame, prove, REFUSAL, sameProof } from './handshake.ts';
+import { OUTBOX_BYTES } from './peer.ts';
+import type { RpcServerParts } from './rpc-server.ts';
+
+const HANDSHAKE_MS = 3_000;
+/** A caller pings an idle connection every 5 s. */
+const IDLE_TIMEOUT_MS = 20_000;
+
+/** What the connection tells its server. */
+export interface ServedConnectionEvents {
+  onRefused(remote: string): void;
+  onCall(call: cim.RpcFrame, connection: ServedConnection): void;
+  onGone(connection: ServedConnection): void;
+}
+
+export interface Nonces {
+  readonly caller: string;
+  readonly server: string;
+}
+
+/** The answering side of one connection. */
+export class ServedConnection implements ChannelEvents, WheelEntry {
+  readonly #parts: RpcServerParts;
+  readonly #nonces: Nonces;
+  readonly #events: ServedConnectionEvents;
+  readonly #channel: Channel;
+  #proven = false;
+  #heartbeat: Heartbeat | undefined;
+
+  constructor(socket: Duplex, nonces: Nonces, parts: RpcServerParts, events: ServedConnectionEvents) {
+    this.#parts = parts;
+    this.#nonces = nonces;
+    this.#events = events;
+    this.#channel = new Channel(socket, {
+      limit: HANDSHAKE_FRAME_BYTES,
+      flusher: parts.flusher,
+      events: this,
+      outboxSoftBytes: OUTBOX_BYTES,
+      outboxHardBytes: OUTBOX_BYTES,
+    });
+    parts.wheel.schedule(this, HANDSHAKE_MS);
+  }
+
+  answer(call: number, status: cim.RpcStatus, payload: Uint8Array): void {
+    this.#channel.send(encodeFrame(cim.RpcFrame, { call, status, payload }));
+  }
+
+  close(reason: CloseReason): void {
+    this.#channel.close(reason);
+  }
+
+  onFrame(body: Uint8Array): void {
+    if (!this.#proven) return this.#onProof(body);
+    let call: cim.RpcFrame;
+    try {
+      call = cim.RpcFrame.decode(body);
+    } catch {
+      this.#channel.close('bad-frame');
+      return;
+    }
+    if (call.status !== cim.RpcStatus.REQUEST) this.#channel.close('protocol-error');
+    else this.#events.onCall(call, this);
+  }
+
+  onClose(reason: CloseReason, detail?: string): void {
+    this.#parts.wheel.cancel(this);
+    this.#heartbeat?.stop();
+    this.#parts.logger.debug({ remote: this.#channel.remote, reason, detail }, 'rpc.closed');
+    this.#events.onGone(this);
+  }
+
+  onUnexpected(error: unknown): void {
+    this.#parts.logger.error({ err: error }, 'rpc.unexpected');
+  }
+
+  /** The handshake's deadline. */
+  onTimeout(): void {
+    this.#channel.close('login-timeout');
+  }
+
+  #onProof(body: Uint8Array): void {
+    const { secret, wheel } = this.#parts;
+    const { caller, server } = this.#nonces;
+    if (!sameProof(body, prove(secret, 'caller', caller, server))) {
+      this.#events.onRefused(this.#channel.remote);
+      this.#channel.close('unauthorized', REFUSAL);
+      return;
+    }
+    this.#proven = true;
+    wheel.cancel(this);
+    this.#heartbeat = new Heartbeat(this.#channel, wheel, { idleTimeoutMs: IDLE_TIMEOUT_MS });
+    this.#channel.setLimit(FRAME_LIMITS.betweenServers);
+    this.#channel.send(proofFrame(prove(secret, 'server', caller, server)));
+  }
+}

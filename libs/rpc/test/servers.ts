@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { CimError } from '@cim/protocol';
+import { type Logger, silentLogger } from '@cim/runtime';
+import {
+  type RpcAddress,
+  RpcClient,
+  type RpcHandler,
+  type RpcOutcome,
+  RpcServer,
+  type RpcTimes,
+} from '../src/index.ts';
+
+export interface Line {
+  readonly level: string;
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+/** A logger whose lines the test reads. */
+export function recordingLogger(): { logger: Logger; lines: Line[] } {
+  const lines: Line[] = [];
+  const logger = silentLogger();
+  for (const level of ['debug', 'info', 'warn', 'error'] as const)
+    logger[level] = (fields: unknown, msg?: string) =>
+      void lines.push({ ...(fields as object), level, msg: msg ?? '' });
+  return { logger, lines };
+}
+
+/** Methods of the test server. */
+export const ECHO = 1;
+export const REFUSE = 2;
+export const THROW = 3;
+export const NEVER = 4;
+export const TWICE = 5;
+export const HUGE = 6;
+/** Answers when the test calls `release`. */
+export const LATER = 7;
+
+/** Everything of one process: one wheel with short ticks, one flusher, a log. */
+export class Process {
+  readonly wheel = new TimingWheel({ tickMs: 5 });
+  readonly flusher = new TurnFlusher();
+  readonly lines: Line[];
+  readonly logger: Logger;
+  readonly #stops: (() => Promise<void>)[] = [];
+
+  constructor() {
+    ({ logger: this.logger, lines: this.lines } = recordingLogger());
+    this.wheel.start();
+  }
+
+  client(secret = 'a secret', times: Partial<RpcTimes> = {}): RpcClient {
+    const { wheel, flusher, logger } = this;
+    const client = new RpcClient({
+      secret,
+      wheel,
+      flusher,
+      logger,
+      random: () => 0.9,
+      times: { backoffMs: [20, 50], ...times },
+    });
+    this.#stops.push(() => client.stop());
+    return client;
+  }
+
+  async server(secret = 'a secret', port = 0): Promise<TestServer> {
+    const { wheel, flusher, logger } = this;
+    const released: (() => void)[] = [];
+    const handlers = new Map<number, RpcHandler>([
+      [ECHO, (payload, reply) => reply(payload)],
+      [REFUSE, (_payload, _reply, fail) => fail(new CimError('invalid', 'not this one'))],
+      [
+        THROW,
+        () => {
+          throw new Error('a fault of ours');
+        },
+      ],
+      [NEVER, () => {}],
+      [
+        TWICE,
+        (payload, reply, fail) => {
+          reply(payload);
+          reply(Buffer.from('again'));
+          fail(new CimError('failure'));
+        },
+      ],
+      [HUGE, (_payload, reply) => reply(Buffer.alloc(1024 * 1024))],
+      [
+        LATER,
+        (payload, reply) => {
+          const kept = Buffer.from(payload);
+          released.push(() => reply(kept));
+        },
+      ],
+    ]);
+    const rpc = new RpcServer({ secret, wheel, flusher, logger, handlers });
+    const http = createServer((_request, response) => response.end('internal'));
+    rpc.attach(http);
+    http.listen(port, '127.0.0.1');
+    await once(http, 'listening');
+    const server = { rpc, http, address: addressOf(http), released };
+    this.#stops.push(() => stopServer(server));
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#stops.map((stop) => stop()));
+    this.wheel.stop();
+  }
+}
+
+export interface TestServer {
+  readonly rpc: RpcServer;
+  readonly http: Server;
+  readonly address: RpcAddress;
+  /** Of LATER, in the order of the calls. */
+  readonly released: (() => void)[];
+}
+
+export async function stopServer({ rpc, http }: TestServer): Promise<void> {
+  await rpc.stop();
+  if (!http.listening) return;
+  http.closeAllConnections();
+  await new Promise((resolve) => http.close(resolve));
+}
+
+const addressOf = (server: { address(): unknown }): RpcAddress => ({
+  host: '127.0.0.1',
+  httpPort: (server.address() as AddressInfo).port,
+});
+
+/** A server in the test's hand: raw bytes on each connection. */
+export async function rawServer(onConnection: (socket: Socket) => void) {
+  const sockets: Socket[] = [];
+  const server = createTcpServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    onConnection(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    address: addressOf(server),
+    sockets,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+/** A TCP relay that can hold its breath, as a frozen host or a cut cable does. */
+export async function relayTo(address: RpcAddress) {
+  let frozen = false;
+  const outs: Socket[] = [];
+  const relay = await rawServer((socket) => {
+    const out = connect(address.httpPort, address.host);
+    outs.push(out);
+    out.on('error', () => {});
+    const pass = (from: Socket, to: Socket): void => {
+      from.on('data', (chunk) => {
+        if (!frozen) to.write(chunk);
+      });
+      from.on('close', () => {
+        if (!frozen) to.destroy();
+      });
+    };
+    pass(socket, out);
+    pass(out, socket);
+  });
+  return {
+    address: relay.address,
+    connections: relay.sockets,
+    freeze: () => (frozen = true),
+    thaw: () => (frozen = false),
+    close: () => {
+      for (const out of outs) out.destroy();
+      relay.close();
+    },
+  };
+}
+
+export interface Ended {
+  readonly outcome: RpcOutcome;
+  readonly tookMs: number;
+}
+
+export function call(
+  client: RpcClient,
+  peer: RpcAddress,
+  method: number,
+  text = '',
+  timeoutMs = 5_000,
+): Promise<Ended> {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    client.call(peer, method, Buffer.from(text), timeoutMs, (outcome) =>
+      resolve({ outcome, tookMs: performance.now() - started }),
+    );
+  });
+}
+
+/** `ok: text`, or `kind: message`. */
+export const said = ({ outcome }: Ended): string =>
+  outcome.ok ? `ok: ${Buffer.from(outcome.payload).toString()}` : `${outcome.kind}: ${outcome.message}`;
