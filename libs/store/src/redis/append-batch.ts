@@ -48,8 +48,19 @@ export class AppendBatch {
       const inbox = stream.kind === 'inbox';
       keys.push(key.log(stream), key.meta(stream), key.producers(stream), key.olderProducers(stream));
       keys.push(key.keyed(stream, sender.userId, producer));
-      keys.push(inbox ? key.account(stream.user) : key.meta(stream), inbox ? key.cursors(stream.user) : key.meta(stream));
-      args.push(inbox ? streamName(stream) : '', sender.userId, sender.userName, producer, counter, digest, content);
+      keys.push(
+        inbox ? key.account(stream.user) : key.meta(stream),
+        inbox ? key.cursors(stream.user) : key.meta(stream),
+      );
+      args.push(
+        inbox ? streamName(stream) : '',
+        sender.userId,
+        sender.userName,
+        producer,
+        counter,
+        digest,
+        content,
+      );
       args.push(rememberMs);
     }
     let answers: AppendAnswer[];
@@ -66,7 +77,12 @@ export class AppendBatch {
 function answerOf([outcome, first, second, third]: readonly string[]): AppendAnswer {
   switch (outcome) {
     case 'ok':
-      return { outcome, seq: Number(first) as Seq, prev: (second ?? '') as MessageId, storedAt: Number(third) };
+      return {
+        outcome,
+        seq: Number(first) as Seq,
+        prev: (second ?? '') as MessageId,
+        storedAt: Number(third),
+      };
     case 'duplicate':
       return { outcome, seq: Number(first) as Seq };
     case 'gap':

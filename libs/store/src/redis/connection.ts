@@ -26,7 +26,8 @@ const FORM =
 /** @throws {Error} one line that says how a URL must look; the URL itself may hold a password and is not repeated. */
 export function parseRedisUrl(url: string): RedisUrl {
   const [, scheme, login, hosts, path] =
-    /^(redis|rediss|redis\+sentinel|redis\+cluster):\/\/(?:([^@/]*)@)?([^/?#]+)(?:\/([^?#]*))?$/.exec(url) ?? [];
+    /^(redis|rediss|redis\+sentinel|redis\+cluster):\/\/(?:([^@/]*)@)?([^/?#]+)(?:\/([^?#]*))?$/.exec(url) ??
+    [];
   if (scheme === undefined || hosts === undefined) throw new Error(`the Redis URL must look like ${FORM}`);
   const addresses = hosts.split(',').map((text) => address(text, scheme === 'redis+sentinel' ? 26379 : 6379));
   const [username = '', password] = (login ?? '').split(':').map(decodeURIComponent);
@@ -37,10 +38,12 @@ export function parseRedisUrl(url: string): RedisUrl {
   const parts = (path ?? '').split('/').filter((part) => part !== '');
   if (scheme === 'redis+sentinel') {
     const [master, db] = parts;
-    if (master === undefined) throw new Error(`the Redis URL does not name the master; it must look like ${FORM}`);
+    if (master === undefined)
+      throw new Error(`the Redis URL does not name the master; it must look like ${FORM}`);
     return { kind: 'sentinel', sentinels: addresses, master, db: database(db), tls: false, ...credentials };
   }
-  if (scheme === 'redis+cluster') return { kind: 'cluster', nodes: addresses, db: 0, tls: false, ...credentials };
+  if (scheme === 'redis+cluster')
+    return { kind: 'cluster', nodes: addresses, db: 0, tls: false, ...credentials };
   const [first] = addresses;
   if (first === undefined || addresses.length > 1)
     throw new Error('a redis:// URL names one server; for several use redis+sentinel:// or redis+cluster://');
@@ -50,7 +53,8 @@ export function parseRedisUrl(url: string): RedisUrl {
 function address(text: string, defaultPort: number): Address {
   const [, host, port] = /^(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
   const number = port === undefined ? defaultPort : Number(port);
-  if (host === undefined || number < 1 || number > 65_535) throw new Error(`the Redis URL must look like ${FORM}`);
+  if (host === undefined || number < 1 || number > 65_535)
+    throw new Error(`the Redis URL must look like ${FORM}`);
   return { host: host.replace(/^\[|\]$/g, ''), port: number };
 }
 
@@ -69,7 +73,8 @@ export function describeUrl(url: RedisUrl): string {
 
 /** A command that got no answer in this time fails; it may still be carried out, so every write is safe to repeat. */
 const COMMAND_MS = 1_500;
-const retryAfter = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2);
+const retryAfter = (attempt: number): number =>
+  Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2);
 
 /** Connects in the background, for ever; commands fail after 1.5 s without an answer. */
 export function connectRedis(url: RedisUrl, logger: Logger): Connection {
@@ -89,7 +94,12 @@ export function connectRedis(url: RedisUrl, logger: Logger): Connection {
     url.kind === 'standalone'
       ? new Redis({ ...options, host: url.host, port: url.port })
       : url.kind === 'sentinel'
-        ? new Redis({ ...options, sentinels: [...url.sentinels], name: url.master, sentinelRetryStrategy: retryAfter })
+        ? new Redis({
+            ...options,
+            sentinels: [...url.sentinels],
+            name: url.master,
+            sentinelRetryStrategy: retryAfter,
+          })
         : new Cluster([...url.nodes], {
             redisOptions: options,
             clusterRetryStrategy: retryAfter,

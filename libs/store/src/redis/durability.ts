@@ -10,7 +10,9 @@ const WANTED = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': '
 export async function checkDurability(redis: Connection, url: RedisUrl, mode: Durability): Promise<string> {
   if (mode === 'fast') return 'fast: what Redis loses is lost';
   if (mode === 'quorum')
-    throw new Error('CIM_DURABILITY=quorum is not available in this version; use disk with one Redis, or fast');
+    throw new Error(
+      'CIM_DURABILITY=quorum is not available in this version; use disk with one Redis, or fast',
+    );
   if (url.kind === 'sentinel')
     throw new Error(
       'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (Sentinel): it may lack what was stored; use fast',
@@ -29,7 +31,9 @@ async function checkNode(node: Redis): Promise<void> {
   for (const [name, wanted] of Object.entries(WANTED)) {
     // RESP2 answers a list, RESP3 a map; ioredis makes the one or the other of it.
     const answer: unknown = await node.config('GET', name);
-    const value = Array.isArray(answer) ? String(answer[1]) : String((answer as Record<string, unknown>)[name]);
+    const value = Array.isArray(answer)
+      ? String(answer[1])
+      : String((answer as Record<string, unknown>)[name]);
     if (value !== wanted) wrong.push(`CONFIG SET ${name} ${wanted}`);
   }
   if (wrong.length === 0) return;

@@ -4,7 +4,14 @@
  * online set. Keys are made of ids that we made; a name is only ever a field or a value.
  */
 import { hash } from 'node:crypto';
-import { foldName, type InstanceId, type ProducerId, type StreamRef, streamName, type UserId } from '@cim/protocol';
+import {
+  foldName,
+  type InstanceId,
+  type ProducerId,
+  type StreamRef,
+  streamName,
+  type UserId,
+} from '@cim/protocol';
 
 const SHARDS = 256;
 

@@ -57,9 +57,12 @@ async function firstAnswer(ping: () => Promise<unknown>, where: string): Promise
         await new Promise((resolve) => setTimeout(resolve, 200));
         continue;
       }
-      throw new Error(`${where} does not answer (${(error as Error).message}); is it running? set CIM_REDIS_URL`, {
-        cause: error,
-      });
+      throw new Error(
+        `${where} does not answer (${(error as Error).message}); is it running? set CIM_REDIS_URL`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }

@@ -11,8 +11,16 @@ export class Script {
     this.#sha = hash('sha1', lua, 'hex');
   }
 
-  async run(redis: Connection, keys: readonly string[], args: readonly (string | number | Uint8Array)[]): Promise<unknown> {
-    const rest = [keys.length, ...keys, ...args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg))];
+  async run(
+    redis: Connection,
+    keys: readonly string[],
+    args: readonly (string | number | Uint8Array)[],
+  ): Promise<unknown> {
+    const rest = [
+      keys.length,
+      ...keys,
+      ...args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg)),
+    ];
     try {
       return await redis.call('EVALSHA', this.#sha, ...rest);
     } catch (error) {

@@ -26,14 +26,28 @@ export class RedisSessions implements Sessions {
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { user, instance, policy, secretHash } = request;
     for (let i = 0; i < ISSUE_TRIES; i++) {
-      const [epoch, state, at] = await this.#redis.hmget(key.session(user.userId), 'epoch', 'state', 'instance');
+      const [epoch, state, at] = await this.#redis.hmget(
+        key.session(user.userId),
+        'epoch',
+        'state',
+        'instance',
+      );
       // Another shard, so another call; the script sees to it that nothing has changed since.
       const lease = state === 'live' ? await this.#redis.exists(key.lease(at as InstanceId)) : 0;
       const answer = textOf(
         await ISSUE.run(
           this.#redis,
           [key.session(user.userId)],
-          [epoch ?? '0', state ?? '', lease, policy, instance, user.userName, secretHash, this.#times.issuedMs],
+          [
+            epoch ?? '0',
+            state ?? '',
+            lease,
+            policy,
+            instance,
+            user.userName,
+            secretHash,
+            this.#times.issuedMs,
+          ],
         ),
       );
       if (answer === 'repeat') return { outcome: 'repeat' };
@@ -62,7 +76,10 @@ export class RedisSessions implements Sessions {
     };
   }
 
-  async reclaim(sessions: readonly (NamedUser & { readonly epoch: Epoch })[], to: InstanceId): Promise<boolean[]> {
+  async reclaim(
+    sessions: readonly (NamedUser & { readonly epoch: Epoch })[],
+    to: InstanceId,
+  ): Promise<boolean[]> {
     return Promise.all(
       sessions.map(async (session) => {
         const moved = await RECLAIM.run(this.#redis, [key.session(session.userId)], [session.epoch, to]);

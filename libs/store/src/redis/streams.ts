@@ -44,7 +44,11 @@ export class RedisStreams implements Streams {
 
   async position(stream: StreamRef): Promise<Position> {
     const [top, topId, first] = await this.#redis.hmget(key.meta(stream), 'top', 'topId', 'first');
-    return { first: Number(first ?? 1) as Seq, top: Number(top ?? 0) as Seq, topId: (topId ?? '') as MessageId };
+    return {
+      first: Number(first ?? 1) as Seq,
+      top: Number(top ?? 0) as Seq,
+      topId: (topId ?? '') as MessageId,
+    };
   }
 
   async counters(
@@ -77,10 +81,15 @@ export class RedisStreams implements Streams {
       const calls = shards.get(shard) ?? [];
       shards.set(shard, calls);
       let call = calls.at(-1);
-      if (call === undefined || call.keys.length >= ACKS_A_CALL * 4) calls.push((call = { keys: [], args: [] }));
+      if (call === undefined || call.keys.length >= ACKS_A_CALL * 4)
+        calls.push((call = { keys: [], args: [] }));
       const inbox = stream.kind === 'inbox';
       call.keys.push(key.session(user), key.cursors(user));
-      call.keys.push(...(inbox ? [key.log(inboxOf(user)), key.meta(inboxOf(user))] : [key.session(user), key.cursors(user)]));
+      call.keys.push(
+        ...(inbox
+          ? [key.log(inboxOf(user)), key.meta(inboxOf(user))]
+          : [key.session(user), key.cursors(user)]),
+      );
       call.args.push(epoch, streamName(stream), cursor.seq, cursor.id, inbox ? 1 : 0);
     }
     await Promise.all([...shards.values()].flat().map(({ keys, args }) => ACK.run(this.#redis, keys, args)));

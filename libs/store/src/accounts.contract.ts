@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { UserName } from '@cim/protocol';
+import { AWKWARD_NAMES, NOBODY, newName, type OpenedStore, type OpenStore } from './contract-fixture.ts';
+import type { Store } from './store.ts';
+
+export function accountsContract(open: OpenStore): void {
+  describe('accounts', () => {
+    let opened: OpenedStore;
+    let store: Store;
+    before(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    after(() => opened.close());
+
+    test('a new account is found by its id and by its name', async () => {
+      const name = newName();
+      const { account, created } = await store.accounts.register(name);
+      assert.equal(created, true);
+      assert.deepEqual(account, { userId: account.userId, userName: name });
+      assert.ok(Number.isSafeInteger(account.userId) && account.userId > 1_000);
+      assert.deepEqual(await store.accounts.byId(account.userId), account);
+      assert.deepEqual(await store.accounts.byName(name), account);
+    });
+
+    test('a password hash comes back as it was given', async () => {
+      const name = newName();
+      const hash = '$scrypt$ln=15,r=8,p=1$c2FsdA$aGFzaA';
+      const { account } = await store.accounts.register(name, hash);
+      assert.equal(account.passwordHash, hash);
+      assert.equal((await store.accounts.byId(account.userId))?.passwordHash, hash);
+      assert.equal((await store.accounts.byName(name))?.passwordHash, hash);
+    });
+
+    test('a name that exists answers its own account, unchanged, whatever its case', async () => {
+      const name = newName();
+      const first = await store.accounts.register(name, 'first');
+      const second = await store.accounts.register(name.toUpperCase() as UserName, 'second');
+      assert.deepEqual(second, { account: first.account, created: false });
+      assert.deepEqual(await store.accounts.byName(name.toUpperCase()), first.account);
+    });
+
+    test('a name in another Unicode form is the same name', async () => {
+      const name = newName();
+      const { account } = await store.accounts.register(`${name}-Å` as UserName);
+      assert.deepEqual(await store.accounts.byName(`${name}-å`), account);
+    });
+
+    test('registrations of one name at once get one account, made once', async () => {
+      const name = newName();
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          store.accounts.register((i % 2 === 0 ? name : name.toUpperCase()) as UserName, `hash ${i}`),
+        ),
+      );
+      assert.equal(answers.filter((answer) => answer.created).length, 1);
+      const winner = answers.find((answer) => answer.created)?.account;
+      for (const { account } of answers) assert.deepEqual(account, winner);
+      assert.deepEqual(await store.accounts.byName(name), winner);
+    });
+
+    test('accounts made at once have ids of their own', async () => {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => store.accounts.register(newName())));
+      assert.equal(new Set(answers.map((answer) => answer.account.userId)).size, 50);
+    });
+
+    test('nobody is found under an id or a name that was never made', async () => {
+      assert.equal(await store.accounts.byId(NOBODY), undefined);
+      assert.equal(await store.accounts.byName(newName()), undefined);
+      for (const name of AWKWARD_NAMES) assert.equal(await store.accounts.byName(`${name}?`), undefined, name);
+      assert.equal(await store.accounts.byName('toString'), undefined);
+      assert.equal(await store.accounts.byName(''), undefined);
+    });
+
+    test('a name is only ever a value, whatever it looks like', async () => {
+      for (const name of AWKWARD_NAMES) {
+        assert.equal(await store.accounts.byName(name), undefined, name);
+        const { account } = await store.accounts.register(name as UserName);
+        assert.equal(account.userName, name);
+        assert.deepEqual(await store.accounts.byName(name), account);
+        assert.deepEqual(await store.accounts.byId(account.userId), account);
+      }
+    });
+
+    test('accounts outlive the process, and no id is given twice', async () => {
+      const name = newName();
+      const { account } = await store.accounts.register(name, 'hash');
+      store = await opened.reopen();
+      assert.deepEqual(await store.accounts.byId(account.userId), account);
+      assert.deepEqual(await store.accounts.byName(name), account);
+      assert.deepEqual(await store.accounts.register(name), { account, created: false });
+      const { account: next } = await store.accounts.register(newName());
+      assert.ok(next.userId > account.userId);
+    });
+  });
+}

@@ -1,0 +1,128 @@
+/** What the contract suites of the store's ports share. */
+import { randomBytes } from 'node:crypto';
+import {
+  type Epoch,
+  type InstanceId,
+  inboxOf,
+  type NamedUser,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+  type UserId,
+  type UserName,
+} from '@cim/protocol';
+import type { Store } from './store.ts';
+import type { Append, AppendAnswer, Entry } from './streams.ts';
+
+export interface OpenedStore {
+  readonly store: Store;
+  /** Stops `store`, if the engine needs that, and opens the same data again as a new process would. */
+  reopen(): Promise<Store>;
+  /** Stops whatever is open and removes the data. */
+  close(): Promise<void>;
+}
+
+/** Times are given where a test waits for them to pass. */
+export type OpenStore = (times?: { readonly leaseMs?: number; readonly issuedMs?: number }) => Promise<OpenedStore>;
+
+/** Polls until the condition holds; fails with what was expected when it does not in time. */
+export async function until(what: string, condition: () => Promise<boolean> | boolean, withinMs = 15_000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+const random = (bytes: number): string => randomBytes(bytes).toString('base64url');
+export const newName = (): UserName => `u-${random(9)}` as UserName;
+export const newInstance = (): InstanceId => random(12) as InstanceId;
+export const newProducer = (): ProducerId => random(12) as ProducerId;
+export const newClaim = (): string => random(12);
+
+/** An account of its own for each test, so that tests do not meet. */
+export async function newUser(store: Store): Promise<NamedUser> {
+  const { account } = await store.accounts.register(newName());
+  return { userId: account.userId, userName: account.userName };
+}
+
+/** An instance with an open lease. */
+export async function newServer(store: Store): Promise<InstanceId> {
+  const instance = newInstance();
+  await store.sessions.openLease(instance);
+  return instance;
+}
+
+/** Logs a user in and claims it at `instance`; answers the epoch. */
+export async function logIn(store: Store, user: NamedUser, instance: InstanceId): Promise<Epoch> {
+  const issued = await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
+  if (issued.outcome !== 'issued') throw new Error(`login answered ${issued.outcome}`);
+  const { epoch } = issued;
+  const claimed = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+  if (claimed.outcome !== 'claimed') throw new Error(`claim answered ${claimed.outcome}`);
+  return epoch;
+}
+
+export const append = (store: Store, item: Append): Promise<AppendAnswer> =>
+  new Promise((resolve) => store.streams.append(item, resolve));
+
+/** The seq of an append that must succeed. */
+export async function appendOk(store: Store, item: Append): Promise<Seq> {
+  const answer = await append(store, item);
+  if (answer.outcome !== 'ok') throw new Error(`append answered ${JSON.stringify(answer)}`);
+  return answer.seq;
+}
+
+/** One sender's sends to one stream, counted. */
+export class Sends {
+  readonly stream: StreamRef;
+  readonly sender: NamedUser;
+  readonly producer: ProducerId;
+
+  constructor(stream: StreamRef, sender: NamedUser, producer: ProducerId = newProducer()) {
+    this.stream = stream;
+    this.sender = sender;
+    this.producer = producer;
+  }
+
+  /** The send of that counter; its content and digest follow from it unless given. */
+  item(counter: number, content: Uint8Array = Buffer.from(`text ${counter}`), digest = `digest-${counter}`): Append {
+    const { stream, sender, producer } = this;
+    return { stream, sender, producer, counter, digest, content };
+  }
+}
+
+/** A sender and a recipient with an inbox. */
+export async function newPair(store: Store): Promise<{ sends: Sends; to: NamedUser; inbox: StreamRef }> {
+  const [sender, to] = await Promise.all([newUser(store), newUser(store)]);
+  const inbox = inboxOf(to.userId);
+  return { sends: new Sends(inbox, sender), to, inbox };
+}
+
+/** Every entry kept from `from` on, however many reads that takes. */
+export async function readAll(store: Store, stream: StreamRef, from = 1): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (;;) {
+    const next = (entries.at(-1)?.seq ?? from - 1) + 1;
+    const more = await store.streams.read(stream, next as Seq, 1_000);
+    if (more.length === 0) return entries;
+    entries.push(...more);
+  }
+}
+
+/** No account was ever made under it. */
+export const NOBODY = 9_000_000_000 as UserId;
+/** Texts that break a store which takes them for keys, properties, patterns or scripts. */
+export const AWKWARD_NAMES: readonly string[] = [
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'cim-route:1',
+  'login-status',
+  '{s001}:acct:1001',
+  'a b',
+  "'; return 1 --",
+  '*',
+  'ñandú-日本-🦊',
+  'line\nbreak\0nul',
+];

@@ -1,0 +1,407 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Epoch } from '@cim/protocol';
+import {
+  AWKWARD_NAMES,
+  logIn,
+  NOBODY,
+  newClaim,
+  newInstance,
+  newServer,
+  newUser,
+  type OpenedStore,
+  type OpenStore,
+  until,
+} from './contract-fixture.ts';
+import type { IssueAnswer } from './sessions.ts';
+import type { Store } from './store.ts';
+
+const epochOf = (answer: IssueAnswer): Epoch => {
+  assert.equal(answer.outcome, 'issued');
+  return answer.epoch;
+};
+
+export function sessionsContract(open: OpenStore): void {
+  describe('sessions', () => {
+    let opened: OpenedStore;
+    let store: Store;
+    before(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    after(() => opened.close());
+
+    describe('issue', () => {
+      test('makes a session that is found as issued and that nobody is located by', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 'secret' }));
+        assert.ok(epoch > 0);
+        const found = await store.sessions.find(user.userId);
+        assert.deepEqual(found, { ...user, epoch, state: 'issued', instance, secretHash: 'secret' });
+        assert.equal(await store.sessions.locate(user.userId), undefined);
+        assert.deepEqual(await store.sessions.online(instance), []);
+      });
+
+      test('under reject refuses a second login while one is issued and while one is live', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+        const epoch = epochOf(await store.sessions.issue(login));
+        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat' });
+        await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat' });
+        assert.deepEqual(await store.sessions.epochs([user.userId]), [epoch]);
+      });
+
+      test('under kick and replace makes the next epoch in any case', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const live = await logIn(store, user, instance);
+        const kicked = epochOf(await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }));
+        const replaced = epochOf(await store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' }));
+        assert.deepEqual([kicked, replaced], [live + 1, live + 2]);
+      });
+
+      test('logins of one user at once: under reject one is issued, under kick each has its own epoch', async () => {
+        const instance = await newServer(store);
+        const many = async (policy: 'reject' | 'kick', count: number): Promise<IssueAnswer[]> => {
+          const user = await newUser(store);
+          return Promise.all(
+            Array.from({ length: count }, () => store.sessions.issue({ user, instance, policy, secretHash: '' })),
+          );
+        };
+        const rejecting = await many('reject', 20);
+        assert.equal(rejecting.filter((answer) => answer.outcome === 'issued').length, 1);
+        assert.equal(new Set((await many('kick', 5)).map(epochOf)).size, 5);
+      });
+
+      test('keeps the epoch growing through logouts and a new process', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const first = await logIn(store, user, instance);
+        await store.sessions.release(user.userId, first, instance);
+        const second = await logIn(store, user, instance);
+        await store.sessions.end(user.userId);
+        store = await opened.reopen();
+        assert.deepEqual(await store.sessions.epochs([user.userId]), [second]);
+        const third = await logIn(store, user, await newServer(store));
+        assert.ok(first < second && second < third, `${first}, ${second}, ${third}`);
+      });
+    });
+
+    describe('claim', () => {
+      test('by epoch makes the session live, located and online', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 's' }));
+        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName });
+        assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
+        assert.deepEqual(await store.sessions.online(instance), [user]);
+        const found = await store.sessions.find(user.userId);
+        assert.deepEqual(found, { ...user, epoch, state: 'live', instance, secretHash: 's' });
+      });
+
+      test('by name takes the exact name, whatever it looks like', async () => {
+        const instance = await newServer(store);
+        for (const userName of AWKWARD_NAMES) {
+          const user = { ...(await newUser(store)), userName };
+          const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+          const by = { userId: user.userId, instance, claim: newClaim() };
+          assert.deepEqual(await store.sessions.claim({ ...by, userName: `${userName} ` }), { outcome: 'refused' });
+          const claimed = { outcome: 'claimed', epoch, userName };
+          assert.deepEqual(await store.sessions.claim({ ...by, userName }), claimed);
+        }
+        const online = await store.sessions.online(instance);
+        assert.deepEqual(online.map((user) => user.userName).sort(), [...AWKWARD_NAMES].sort());
+      });
+
+      test('refuses a user without a session, another instance, another epoch, another name', async () => {
+        const user = await newUser(store);
+        const [instance, other] = await Promise.all([newServer(store), newServer(store)]);
+        const claim = newClaim();
+        const at = { userId: user.userId, instance, claim };
+        const refused = { outcome: 'refused' };
+        assert.deepEqual(await store.sessions.claim({ ...at, userName: user.userName }), refused);
+        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+        assert.deepEqual(await store.sessions.claim({ ...at, userId: NOBODY, epoch }), refused);
+        assert.deepEqual(await store.sessions.claim({ ...at, instance: other, epoch }), refused);
+        assert.deepEqual(await store.sessions.claim({ ...at, epoch: (epoch + 1) as Epoch }), refused);
+        assert.deepEqual(await store.sessions.claim({ ...at, epoch: (epoch - 1) as Epoch }), refused);
+        assert.deepEqual(await store.sessions.claim({ ...at, userName: user.userName.toUpperCase() }), refused);
+        assert.deepEqual(await store.sessions.online(instance), []);
+      });
+
+      test('answers the same to the same attempt, and refuses any other once claimed', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const previous = { instance, epoch: await logIn(store, user, instance) };
+        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }));
+        const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
+        const first = await store.sessions.claim(attempt);
+        assert.deepEqual(first, { outcome: 'claimed', epoch, userName: user.userName, previous });
+        assert.deepEqual(await store.sessions.claim(attempt), first);
+        assert.deepEqual(await store.sessions.claim({ ...attempt, claim: newClaim() }), { outcome: 'refused' });
+      });
+
+      test('lets one of two attempts at once through', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+        const answers = await Promise.all(
+          Array.from({ length: 10 }, () =>
+            store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() }),
+          ),
+        );
+        assert.equal(answers.filter((answer) => answer.outcome === 'claimed').length, 1);
+      });
+
+      test('refuses a login that a later one has replaced', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const login = { user, instance, policy: 'kick', secretHash: '' } as const;
+        const [older, newer] = [epochOf(await store.sessions.issue(login)), epochOf(await store.sessions.issue(login))];
+        const attempt = { userId: user.userId, instance, claim: newClaim() };
+        assert.deepEqual(await store.sessions.claim({ ...attempt, epoch: older }), { outcome: 'refused' });
+        assert.equal((await store.sessions.claim({ ...attempt, epoch: newer })).outcome, 'claimed');
+      });
+
+      test('names the live session before it, also over logins that nobody claimed', async () => {
+        const user = await newUser(store);
+        const [old, instance] = await Promise.all([newServer(store), newServer(store)]);
+        const previous = { instance: old, epoch: await logIn(store, user, old) };
+        const login = { user, instance, policy: 'kick', secretHash: '' } as const;
+        await store.sessions.issue(login);
+        const epoch = epochOf(await store.sessions.issue(login));
+        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName, previous });
+      });
+
+      test('names no session before it that was released, ended, or whose server is gone', async () => {
+        const user = await newUser(store);
+        const [old, instance] = await Promise.all([newServer(store), newServer(store)]);
+        const leave = [
+          async () => store.sessions.release(user.userId, await logIn(store, user, old), old),
+          async () => void (await logIn(store, user, old), await store.sessions.end(user.userId)),
+          async () => void (await logIn(store, user, old), await store.sessions.closeLease(old)),
+        ];
+        for (const leaving of leave) {
+          await leaving();
+          const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+          const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+          assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName });
+          await store.sessions.end(user.userId);
+        }
+      });
+    });
+
+    describe('release and end', () => {
+      test('a released session is ended, offline and does not stand in the way of a login', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const epoch = await logIn(store, user, instance);
+        await store.sessions.release(user.userId, epoch, instance);
+        await store.sessions.release(user.userId, epoch, instance);
+        assert.equal((await store.sessions.find(user.userId))?.state, 'ended');
+        assert.equal(await store.sessions.locate(user.userId), undefined);
+        assert.deepEqual(await store.sessions.online(instance), []);
+        const next = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
+        assert.equal(epochOf(next), epoch + 1);
+      });
+
+      test('a late release changes nothing of the session after it, on the same server', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const old = await logIn(store, user, instance);
+        const epoch = await logIn(store, user, instance);
+        await store.sessions.release(user.userId, old, instance);
+        assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
+        assert.deepEqual(await store.sessions.online(instance), [user]);
+      });
+
+      test('a late release takes the user from the old server only', async () => {
+        const user = await newUser(store);
+        const [before, instance] = await Promise.all([newServer(store), newServer(store)]);
+        const old = await logIn(store, user, before);
+        const epoch = await logIn(store, user, instance);
+        await store.sessions.release(user.userId, old, before);
+        assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
+        assert.deepEqual(await store.sessions.online(before), []);
+        assert.deepEqual(await store.sessions.online(instance), [user]);
+      });
+
+      test('a release while the next login is issued leaves that one to be claimed', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const old = await logIn(store, user, instance);
+        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }));
+        await store.sessions.release(user.userId, old, instance);
+        assert.deepEqual(await store.sessions.online(instance), []);
+        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        assert.equal(answer.outcome, 'claimed');
+      });
+
+      test('end answers the current session once, and leaves nobody online', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const epoch = await logIn(store, user, instance);
+        assert.deepEqual(await store.sessions.end(user.userId), { instance, epoch });
+        assert.equal(await store.sessions.end(user.userId), undefined);
+        assert.equal(await store.sessions.locate(user.userId), undefined);
+        assert.deepEqual(await store.sessions.online(instance), []);
+        assert.equal((await store.sessions.find(user.userId))?.state, 'ended');
+      });
+
+      test('a login that was ended can no longer be claimed', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+        assert.deepEqual(await store.sessions.end(user.userId), { instance, epoch });
+        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        assert.deepEqual(answer, { outcome: 'refused' });
+      });
+
+      test('a user who never logged in has nothing to release, end, find or locate', async () => {
+        const { userId } = await newUser(store);
+        await store.sessions.release(userId, 1 as Epoch, newInstance());
+        assert.equal(await store.sessions.end(userId), undefined);
+        assert.equal(await store.sessions.find(userId), undefined);
+        assert.equal(await store.sessions.locate(userId), undefined);
+      });
+    });
+
+    describe('many', () => {
+      test('epochs are answered one for one, 0 where there is no session', async () => {
+        const [ada, ben] = await Promise.all([newUser(store), newUser(store)]);
+        const instance = await newServer(store);
+        await logIn(store, ada, instance);
+        const epoch = await logIn(store, ada, instance);
+        assert.deepEqual(await store.sessions.epochs([NOBODY, ada.userId, ben.userId, ada.userId]), [0, epoch, 0, epoch]);
+        assert.deepEqual(await store.sessions.epochs([]), []);
+      });
+
+      test('reclaim moves the sessions that are current and live, and no others', async () => {
+        const [from, elsewhere, to] = await Promise.all([newServer(store), newServer(store), newServer(store)]);
+        const users = await Promise.all(Array.from({ length: 4 }, () => newUser(store)));
+        const held = await Promise.all(users.map(async (user) => ({ ...user, epoch: await logIn(store, user, from) })));
+        const [kept, superseded, replaced, ended] = held;
+        assert.ok(kept !== undefined && superseded !== undefined && replaced !== undefined && ended !== undefined);
+        const newer = await logIn(store, superseded, elsewhere);
+        await store.sessions.issue({ user: replaced, instance: elsewhere, policy: 'replace', secretHash: '' });
+        await store.sessions.end(ended.userId);
+        await store.sessions.closeLease(from);
+
+        assert.deepEqual(await store.sessions.reclaim(held, to), [true, false, false, false]);
+        assert.deepEqual(await store.sessions.reclaim(held, to), [true, false, false, false]);
+        assert.deepEqual(await store.sessions.reclaim([], to), []);
+        assert.deepEqual(await store.sessions.locate(kept.userId), { instance: to, epoch: kept.epoch });
+        assert.deepEqual(await store.sessions.locate(superseded.userId), { instance: elsewhere, epoch: newer });
+        assert.deepEqual(await store.sessions.online(to), [{ userId: kept.userId, userName: kept.userName }]);
+      });
+
+      test('an online set holds everybody who is live there', async () => {
+        const instance = await newServer(store);
+        const users = await Promise.all(Array.from({ length: 300 }, () => newUser(store)));
+        await Promise.all(users.map((user) => logIn(store, user, instance)));
+        const online = await store.sessions.online(instance);
+        assert.deepEqual(
+          online.map((user) => user.userId).sort((a, b) => a - b),
+          users.map((user) => user.userId).sort((a, b) => a - b),
+        );
+      });
+    });
+
+    describe('leases', () => {
+      test('an instance id is opened once', async () => {
+        const instance = await newServer(store);
+        await assert.rejects(store.sessions.openLease(instance), /taken/);
+        assert.equal(await store.sessions.renewLease(instance), true);
+      });
+
+      test('an instance that never opened its lease cannot renew it, and nobody is online there', async () => {
+        const instance = newInstance();
+        assert.equal(await store.sessions.renewLease(instance), false);
+        assert.deepEqual(await store.sessions.online(instance), []);
+        await store.sessions.closeLease(instance);
+      });
+
+      test('closing a lease ends its sessions at once', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        await logIn(store, user, instance);
+        await store.sessions.closeLease(instance);
+        assert.equal(await store.sessions.locate(user.userId), undefined);
+        assert.deepEqual(await store.sessions.online(instance), []);
+        assert.equal(await store.sessions.renewLease(instance), false);
+        const next = await store.sessions.issue({ user, instance: await newServer(store), policy: 'reject', secretHash: '' });
+        assert.equal(next.outcome, 'issued');
+      });
+    });
+
+    describe('time', () => {
+      test('a lease that lapsed is never revived, and its users can log in again', async () => {
+        const short = await open({ leaseMs: 300 });
+        try {
+          const user = await newUser(short.store);
+          const instance = await newServer(short.store);
+          const epoch = await logIn(short.store, user, instance);
+          const { sessions } = short.store;
+          await until('the lease lapses', async () => (await sessions.locate(user.userId)) === undefined);
+          assert.equal(await sessions.renewLease(instance), false);
+          assert.equal(await sessions.locate(user.userId), undefined);
+          assert.deepEqual(await sessions.online(instance), []);
+          assert.equal((await sessions.find(user.userId))?.state, 'live');
+          const next = await sessions.issue({ user, instance: newInstance(), policy: 'reject', secretHash: '' });
+          assert.equal(epochOf(next), epoch + 1);
+        } finally {
+          await short.close();
+        }
+      });
+
+      test('a lease that is renewed lives on, with everybody in its online set', async () => {
+        const leaseMs = 900;
+        const short = await open({ leaseMs });
+        try {
+          const user = await newUser(short.store);
+          const instance = await newServer(short.store);
+          const epoch = await logIn(short.store, user, instance);
+          const { sessions } = short.store;
+          const enough = performance.now() + 2 * leaseMs;
+          await until('two leases have passed', async () => {
+            assert.equal(await sessions.renewLease(instance), true);
+            return performance.now() > enough;
+          });
+          assert.deepEqual(await sessions.locate(user.userId), { instance, epoch });
+          assert.deepEqual(await sessions.online(instance), [user]);
+        } finally {
+          await short.close();
+        }
+      });
+
+      test('a login that nobody claimed in its time stands in the way of nobody and cannot be claimed', async () => {
+        const short = await open({ issuedMs: 300 });
+        try {
+          const user = await newUser(short.store);
+          const instance = await newServer(short.store);
+          const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+          const { sessions } = short.store;
+          const first = epochOf(await sessions.issue(login));
+          let next: IssueAnswer = { outcome: 'repeat' };
+          await until('the login lapses', async () => {
+            next = await sessions.issue(login);
+            return next.outcome === 'issued';
+          });
+          assert.equal(epochOf(next), first + 1);
+          const claim = { userId: user.userId, instance, claim: newClaim() };
+          assert.deepEqual(await sessions.claim({ ...claim, epoch: first }), { outcome: 'refused' });
+          const lapsed = performance.now() + 400;
+          await until('the second lapses', () => performance.now() > lapsed);
+          assert.deepEqual(await sessions.claim({ ...claim, userName: user.userName }), { outcome: 'refused' });
+        } finally {
+          await short.close();
+        }
+      });
+    });
+  });
+}

@@ -1,0 +1,26 @@
+import { describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { accountsContract } from './accounts.contract.ts';
+import type { OpenStore } from './contract-fixture.ts';
+import { sessionsContract } from './sessions.contract.ts';
+import { streamsContract } from './streams.contract.ts';
+
+export type { OpenedStore, OpenStore } from './contract-fixture.ts';
+
+/** Registers the cases that every adapter of the store passes. */
+export function storeContract(name: string, open: OpenStore): void {
+  describe(name, () => {
+    accountsContract(open);
+    sessionsContract(open);
+    streamsContract(open);
+
+    test('answers a ping, describes itself in one line, and stops once however often it is told', async () => {
+      const { store, close } = await open();
+      await store.ping();
+      assert.match(store.description, /^[^\n]+$/);
+      await Promise.all([store.stop(), store.stop()]);
+      await store.stop();
+      await close();
+    });
+  });
+}
