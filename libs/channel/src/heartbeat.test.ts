@@ -36,6 +36,18 @@ describe('Heartbeat', () => {
     close();
   });
 
+  test('reads what came during a pause of the process before it finds anybody idle', async () => {
+    const { channel, peer, told, close } = await openConnection(new Told());
+    new Heartbeat(channel, wheel, { idleTimeoutMs: 100 });
+    peer.write(frameOf('in time'));
+    // Nothing runs for longer than the timeout, as when the process was stopped or worked on something long.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    await until(() => told.frames.length > 0, 'the frame');
+    assert.equal(channel.closed, undefined);
+    await until(() => channel.closed === 'idle', 'the close');
+    close();
+  });
+
   test('closes a channel that pings but does not read as slow-consumer', async () => {
     const { channel, peer, close } = await openConnection(new Told(), {
       outboxSoftBytes: 1024 * 1024,
