@@ -22,10 +22,9 @@ export async function openDatabase(dir: string): Promise<Database> {
     return database;
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    // A lock file that may not be written answers as one that somebody holds.
-    const code =
-      codeOf(cause) === 'LEVEL_LOCKED' && /permission denied/i.test(String(cause)) ? 'EACCES' : codeOf(cause);
-    throw unusable(dir, code, cause);
+    // CURRENT names a file that is gone.
+    const damaged = files.includes('CURRENT') && /no such file/i.test(String(cause));
+    throw unusable(dir, damaged ? 'LEVEL_CORRUPTION' : codeOf(cause), cause);
   }
 }
 

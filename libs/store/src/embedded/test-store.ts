@@ -1,0 +1,50 @@
+/** A store in a folder of its own, for tests. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { silentLogger } from '@cim/runtime';
+import type { Store } from '../store.ts';
+import { type EmbeddedStoreOptions, openEmbeddedStore } from './embedded-store.ts';
+
+export interface TestStore {
+  readonly dir: string;
+  /** The one that is open. */
+  readonly store: Store;
+  /** The same folder, as a new process finds it. */
+  reopen(): Promise<Store>;
+  close(): Promise<void>;
+}
+
+/** Removes the folder afterwards. */
+export async function openTestFolder(
+  options: Omit<Partial<EmbeddedStoreOptions>, 'dir'> = {},
+): Promise<TestStore> {
+  const dir = await mkdtemp(join(tmpdir(), 'cim-embedded-'));
+  const open = (): Promise<Store> => openEmbeddedStore({ logger: silentLogger(), ...options, dir });
+  let store = await open();
+  return {
+    dir,
+    get store() {
+      return store;
+    },
+    reopen: async () => {
+      await store.stop();
+      store = await open();
+      return store;
+    },
+    close: async () => {
+      await store.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function openTestStore(
+  t: TestContext,
+  options: Omit<Partial<EmbeddedStoreOptions>, 'dir'> = {},
+): Promise<TestStore> {
+  const folder = await openTestFolder(options);
+  t.after(() => folder.close());
+  return folder;
+}
