@@ -21,7 +21,8 @@ export class FrameError extends Error {
   }
 }
 
-const MAX_HEADER_BYTES = 5;
+/** What the bytes of a header count. Multiplied, not shifted: the fifth reaches beyond 31 bits. */
+const BYTE_SCALES = [1, 2 ** 7, 2 ** 14, 2 ** 21, 2 ** 28] as const;
 /** What a body that is split over chunks gets first, in bytes; it doubles as its bytes come. */
 const FIRST_BODY_BYTES = 256;
 /** No body under way: the next byte belongs to a header. */
@@ -86,27 +87,25 @@ export class FrameDecoder {
 
   /** Answers where the header ends; sets the body's length when it is complete. */
   #readHeader(chunk: Uint8Array, from: number): number {
-    let at = from;
-    while (at < chunk.length) {
+    let header = this.#header;
+    let bytes = this.#headerBytes;
+    for (let at = from; at < chunk.length; ) {
       const byte = chunk[at++] as number;
-      // Multiplication, not shifts: the fifth byte reaches beyond 31 bits.
-      this.#header += (byte & 0x7f) * 2 ** (7 * this.#headerBytes);
-      this.#headerBytes++;
+      header += (byte & 0x7f) * (BYTE_SCALES[bytes++] as number);
       if (byte < 0x80) {
-        if (this.#header > this.limit)
-          throw new FrameError(
-            'frame-too-large',
-            `a frame of ${this.#header} bytes, ${this.limit} are allowed`,
-          );
-        this.#length = this.#header;
+        if (header > this.limit)
+          throw new FrameError('frame-too-large', `a frame of ${header} bytes, ${this.limit} are allowed`);
+        this.#length = header;
         this.#header = 0;
         this.#headerBytes = 0;
         return at;
       }
-      if (this.#headerBytes === MAX_HEADER_BYTES)
+      if (bytes === BYTE_SCALES.length)
         throw new FrameError('bad-frame', 'the length of a frame is not a varint of at most 5 bytes');
     }
-    return at;
+    this.#header = header;
+    this.#headerBytes = bytes;
+    return chunk.length;
   }
 
   /** Copies what has come of the body under way; its full length when that is complete. */
