@@ -4,7 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type CimError, CODES } from '@cim/protocol';
 import { Counter, Gauge } from '@cim/runtime';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { actingAccount } from './credentials.ts';
 import { answerError, refusal, success } from './envelope.ts';
 import { Login } from './login.ts';
@@ -24,7 +24,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   const { config, store, membership, dispatcher, metrics } = parts;
   const app = fastify({
     loggerInstance: parts.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
@@ -79,7 +79,12 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   });
   await app.register(swaggerUi, { routePrefix: '/documentation' });
 
-  const login = new Login(parts, new Passwords(), new Reachability(), new LoginRate(config.loginRate));
+  const login = new Login(
+    parts,
+    new Passwords(),
+    new Reachability(dispatcher),
+    new LoginRate(config.loginRate),
+  );
   const sending = new Sending(parts);
   const online = new Online(parts);
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };

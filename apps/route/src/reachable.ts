@@ -1,32 +1,25 @@
-/** Whether an im-server takes connections: asked before a login is placed there, remembered for a short while. */
-import { connect } from 'node:net';
+/** Whether im-servers answer, frozen ones too: asked before each login is placed, which costs one call. */
+import type { Dispatcher } from '@cim/delivery';
 import { type Member, memberName } from '@cim/discovery';
 import { LRUCache } from 'lru-cache';
 
-const PROBE_MS = 800;
-const REMEMBER_MS = 1_000;
+/** One that does not answer costs a login the time to find out: it is not asked again so soon, in ms. */
+const AVOID_MS = 1_000;
 
 export class Reachability {
-  /** Key: member name and instance. Probes that meet share one. */
-  readonly #known = new LRUCache<string, Promise<boolean>>({ max: 10_000, ttl: REMEMBER_MS });
+  readonly #dispatcher: Dispatcher;
+  /** Key: member name and instance. Servers that did not answer lately. */
+  readonly #avoided = new LRUCache<string, true>({ max: 10_000, ttl: AVOID_MS });
 
-  of(member: Member): Promise<boolean> {
-    const name = `${memberName(member)} ${member.instance ?? ''}`;
-    let answer = this.#known.get(name);
-    if (answer === undefined) this.#known.set(name, (answer = probe(member)));
-    return answer;
+  constructor(dispatcher: Dispatcher) {
+    this.#dispatcher = dispatcher;
   }
-}
 
-function probe({ host, tcpPort }: Member): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: tcpPort });
-    const end = (reachable: boolean): void => {
-      socket.destroy();
-      resolve(reachable);
-    };
-    socket.setTimeout(PROBE_MS, () => end(false));
-    socket.on('connect', () => end(true));
-    socket.on('error', () => end(false));
-  });
+  async of(member: Member): Promise<boolean> {
+    const name = `${memberName(member)} ${member.instance ?? ''}`;
+    if (this.#avoided.has(name)) return false;
+    const reachable = await new Promise<boolean>((resolve) => this.#dispatcher.reaches(member, resolve));
+    if (!reachable) this.#avoided.set(name, true);
+    return reachable;
+  }
 }

@@ -26,6 +26,7 @@ import { Locations } from './locations.ts';
 /** A push that is not answered in this time is tried once more, in ms. */
 const PUSH_TIMEOUT_MS = 1_000;
 const KICK_TIMEOUT_MS = 2_000;
+const REACH_TIMEOUT_MS = 800;
 
 export interface SendRequest {
   readonly sender: NamedUser;
@@ -118,6 +119,12 @@ export class Dispatcher {
       KICK_TIMEOUT_MS,
       () => {},
     );
+  }
+
+  /** Whether an im-server answers: a login is placed only where somebody is at home. */
+  reaches(member: Member, done: (reachable: boolean) => void): void {
+    if (this.#local !== undefined && this.#local.instance === member.instance) done(true);
+    else this.#rpc.call(member, RPC.ping, new Uint8Array(), REACH_TIMEOUT_MS, (reply) => done(reply.ok));
   }
 
   /** A CIM client asks for what was stored before its login. Best effort: the im-server also begins by itself. */
