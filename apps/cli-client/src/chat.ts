@@ -66,16 +66,20 @@ export class Chat {
     this.#parts.screen.start({
       onLine: (line) => this.#onLine(line),
       onEnd: () => void this.#onEnd(),
-      onInterrupt: () => void this.quit(),
+      onInterrupt: () => this.interrupt(),
+      onGone: () => void this.quit(),
     });
   }
 
-  /** Logs out and finishes; a second call finishes at once. */
+  /** Ctrl-C: quits; a second one does not wait for it. */
+  interrupt(): void {
+    if (this.#ended) this.#finish({ code: 0 });
+    else void this.quit();
+  }
+
+  /** Logs out and finishes. Idempotent. */
   async quit(): Promise<void> {
-    if (this.#ended) {
-      this.#finish({ code: 0 });
-      return;
-    }
+    if (this.#ended) return;
     this.#ended = true;
     for (const delay of this.#delays) clearTimeout(delay);
     if (this.#delays.size > 0) this.#notice(`${count(this.#delays.size, 'delayed message')} not sent`);

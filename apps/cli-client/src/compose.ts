@@ -28,6 +28,8 @@ export interface RunningChat {
   readonly finished: Chat['finished'];
   /** Logs out and finishes. */
   quit(): Promise<void>;
+  /** The same; a second time it does not wait. */
+  interrupt(): void;
   /** Gives the terminal back. */
   close(): void;
 }
@@ -65,7 +67,7 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     plainView: new View(createPaint(false), false, () => 0),
     history: new History(join(config.stateDir, `${about}.log`)),
     contacts: new Contacts(),
-    about: [`${AGENT}`, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
+    about: [AGENT, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
     now: Date.now,
   });
   try {
@@ -75,7 +77,12 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     throw withAdvice(error, config.password);
   }
   chat.start();
-  return { finished: chat.finished, quit: () => chat.quit(), close: () => screen.close() };
+  return {
+    finished: chat.finished,
+    quit: () => chat.quit(),
+    interrupt: () => chat.interrupt(),
+    close: () => screen.close(),
+  };
 }
 
 async function chooseName(given: string, interactive: boolean, streams: Streams): Promise<UserName> {

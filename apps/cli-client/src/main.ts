@@ -1,23 +1,46 @@
 /** The terminal chat. Exit codes: 0 quit, 1 failure, with one line that says why. */
+import { closeSync } from 'node:fs';
 import { type RunningChat, startChat } from './compose.ts';
 import { readChatConfig } from './config.ts';
 
 const config = readChatConfig();
 let chat: RunningChat | undefined;
+let terminalIsGone = false;
 
+const exit: (code: number) => never = (code) => {
+  // Node ends in an assertion when it cannot put a terminal back that is gone; what is closed it leaves alone.
+  if (terminalIsGone)
+    for (const fd of [0, 1, 2])
+      try {
+        closeSync(fd);
+      } catch {
+        // closed already
+      }
+  process.exit(code);
+};
 const quit = (): void => {
-  if (chat === undefined) process.exit(0);
+  if (chat === undefined) exit(0);
   void chat.quit();
 };
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, quit);
-// Whoever read our output has left.
-process.stdout.on('error', quit);
+process.on('SIGTERM', quit);
+process.on('SIGINT', () => {
+  if (chat === undefined) exit(0);
+  chat.interrupt();
+});
+const hangUp = (): void => {
+  terminalIsGone = true;
+  quit();
+};
+process.on('SIGHUP', hangUp);
+process.stdin.on('error', hangUp);
+// Or whoever read our output has left.
+process.stdout.on('error', hangUp);
 process.stderr.on('error', () => undefined);
 
 const fail = (error: unknown): never => {
   chat?.close();
   console.error(`chat: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(1);
+  return exit(1);
 };
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
@@ -27,7 +50,7 @@ try {
   const end = await chat.finished;
   chat.close();
   if (end.line !== undefined) console.error(`chat: ${end.line}`);
-  process.exit(end.code);
+  exit(end.code);
 } catch (error) {
   fail(error);
 }

@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { cleanLine, cleanLines } from './sanitize.ts';
 
 /** Whatever a terminal would obey, or that hides or reorders what is read. */
-// eslint-disable-next-line no-control-regex
 const DANGEROUS =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/u;
 

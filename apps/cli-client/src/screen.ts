@@ -19,4 +19,6 @@ export interface ScreenInput {
   onEnd(): void;
   /** Ctrl-C. */
   onInterrupt(): void;
+  /** The terminal was closed. */
+  onGone(): void;
 }

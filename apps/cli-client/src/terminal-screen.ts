@@ -59,6 +59,11 @@ export class TerminalScreen implements Screen {
     readline.on('close', () => {
       if (!this.#closed) input.onEnd();
     });
+    // The window was closed: there is no terminal to give back.
+    readline.on('error', () => {
+      this.#closed = true;
+      input.onGone();
+    });
     readline.prompt();
   }
 

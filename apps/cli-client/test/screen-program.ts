@@ -22,5 +22,6 @@ screen.start({
     screen.close();
     process.exit(3);
   },
+  onGone: () => process.exit(4),
 });
 createInterface({ input: socket }).on('line', (line) => screen.print([JSON.parse(line) as string]));

@@ -188,13 +188,9 @@ export class CimClient {
   async logout(): Promise<void> {
     if (this.#isClosed()) return;
     this.#inbound?.flush();
-    const me = this.#me;
-    const [session] = this.#secrets;
     const link = this.#link;
-    if (me !== undefined && session !== undefined)
-      await this.#route.offLine(me.userId, session).catch((error: unknown) => {
-        this.#logger.info({ err: error }, 'client.logout-failed');
-      });
+    // Nothing fences this call: while away, another login may have come, and it would end that one's session.
+    if (link !== undefined && (await this.#offLine())) this.#secrets = [];
     this.#close('logged-out', CLOSE_REASONS['logged-out'].text);
     await link?.whenClosed;
   }
@@ -209,6 +205,18 @@ export class CimClient {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #offLine(): Promise<boolean> {
+    const [session] = this.#secrets;
+    if (this.#me === undefined || session === undefined) return false;
+    try {
+      await this.#route.offLine(this.#me.userId, session);
+      return true;
+    } catch (error) {
+      this.#logger.info({ err: error }, 'client.logout-failed');
+      return false;
+    }
   }
 
   async #attempt(): Promise<Attempt> {
@@ -230,7 +238,7 @@ export class CimClient {
     const me = await this.#route.register(userName, password).catch((error: unknown) => {
       throw this.#explain(error);
     });
-    const saved = this.#load(me.userId);
+    const saved = await this.#load(me.userId);
     for (const producer of saved?.producers ?? []) this.#producers.add(producer);
     if (saved !== undefined && saved.session !== '') this.#secrets = [saved.session];
     this.#me = me;
@@ -239,9 +247,9 @@ export class CimClient {
     return me;
   }
 
-  #load(userId: UserId): SavedState | undefined {
+  async #load(userId: UserId): Promise<SavedState | undefined> {
     try {
-      const saved = this.#state.load();
+      const saved = await this.#state.load();
       return saved?.userId === userId ? saved : undefined;
     } catch (error) {
       this.#events.emit('error', { error, where: 'state' });
@@ -365,8 +373,12 @@ export class CimClient {
       { reason: end.reason, detail: end.text, reconnect: end.reconnect },
       'client.disconnected',
     );
-    if (end.reconnect) this.#comeBack(end);
-    else this.#close(end.reason, end.text);
+    if (end.reconnect) {
+      this.#comeBack(end);
+      return;
+    }
+    if (end.reason === 'logged-out' || end.reason === 'superseded') this.#secrets = [];
+    this.#close(end.reason, end.text);
   }
 
   #comeBack(end: Pick<LinkEnd, 'reason' | 'text' | 'afterMs'>): void {
@@ -408,7 +420,7 @@ export class CimClient {
     this.#phase = 'closed';
     this.#inbound?.detach();
     this.#outbox?.abandon(`not answered: ${text}`);
-    this.#save(counters, reason === 'logged-out' ? '' : (this.#secrets[0] ?? ''));
+    this.#save(counters);
     const link = this.#link;
     this.#link = undefined;
     link?.close('closed');
@@ -428,7 +440,7 @@ export class CimClient {
       show: (message) => this.#events.emit('message', message),
       skipped: (event) => this.#events.emit('skipped', event),
       isOwn: (producer) => this.#producers.has(producer),
-      moved: () => this.#save({}, this.#secrets[0] ?? ''),
+      moved: () => this.#save({}),
       ack: (ack) => this.#link?.ack(ack),
       unreadable: (stream, seq) => this.#logger.warn({ stream, seq }, 'client.unreadable-entry'),
     });
@@ -456,12 +468,12 @@ export class CimClient {
     );
   }
 
-  #save(counters: SavedState['counters'], session: string): void {
+  #save(counters: SavedState['counters']): void {
     if (this.#me === undefined) return;
     try {
       this.#state.save({
         userId: this.#me.userId,
-        session,
+        session: this.#secrets[0] ?? '',
         producers: [...this.#producers].slice(-OWN_PRODUCERS),
         counters,
         cursors: this.#inbound?.cursors() ?? {},

@@ -10,7 +10,7 @@ afterEach(() => mock.timers.reset());
 
 /** A store behind connections that lose things. */
 class Store {
-  readonly stored: Record<string, string[]> = {};
+  readonly stored: Partial<Record<string, string[]>> = {};
   /** Written on this connection and not looked at. */
   arrived: cim.Send[] = [];
   readonly #last = new Map<string, number>();
@@ -72,7 +72,7 @@ describe('the outbox', () => {
           store.arrived.push(new cim.Send(send));
           return !slowSocket;
         };
-        const wanted: Record<string, string[]> = {};
+        const wanted: Partial<Record<string, string[]>> = {};
         const offers = planned.map(([user, bad], i) => ({
           user,
           text: `${bad && i % 3 === 0 ? 'bad' : 'ok'} ${i}`,

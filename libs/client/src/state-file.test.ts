@@ -29,17 +29,17 @@ const state: SavedState = {
 };
 
 describe('state in a file', () => {
-  it('comes back as it was saved, readable by nobody else', () => {
+  it('comes back as it was saved, readable by nobody else', async () => {
     const first = open();
-    assert.equal(first.load(), undefined);
+    assert.equal(await first.load(), undefined);
     first.save(state);
     first.close();
-    assert.deepEqual(open().load(), state);
+    assert.deepEqual(await open().load(), state);
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.deepEqual(notes, []);
   });
 
-  it('that is damaged is set aside with one line', () => {
+  it('that is damaged is set aside with one line', async () => {
     const shapes = [
       '',
       '{',
@@ -50,12 +50,12 @@ describe('state in a file', () => {
     ];
     for (const damaged of shapes) {
       const before = open();
-      before.load();
+      await before.load();
       writeFileSync(path, damaged);
       before.close();
       notes = [];
       const after = open();
-      assert.equal(after.load(), undefined);
+      assert.equal(await after.load(), undefined);
       assert.equal(notes.length, 1, damaged);
       assert.match(notes[0] ?? '', /was damaged/);
       assert.equal(readFileSync(`${path}.damaged`, 'utf8'), damaged);
@@ -63,12 +63,12 @@ describe('state in a file', () => {
     }
   });
 
-  it('is left alone while another process has it', () => {
+  it('is left alone while another process has it', async () => {
     const holder = open();
-    holder.load();
+    await holder.load();
     holder.save(state);
     const second = open();
-    assert.equal(second.load(), undefined);
+    assert.equal(await second.load(), undefined);
     assert.match(notes[0] ?? '', new RegExp(`in use by process ${process.pid}`));
     second.save({ ...state, session: 'other' });
     second.close();
@@ -78,12 +78,12 @@ describe('state in a file', () => {
     assert.ok(!existsSync(`${path}.lock`));
   });
 
-  it('is taken over from a process that has died', () => {
+  it('is taken over from a process that has died', async () => {
     const first = open();
-    first.load();
+    await first.load();
     first.save(state);
     const dead = spawnSync(process.execPath, ['-e', '']).pid;
     writeFileSync(`${path}.lock`, String(dead));
-    assert.deepEqual(open().load(), state);
+    assert.deepEqual(await open().load(), state);
   });
 });

@@ -14,7 +14,8 @@ import type { ClientState, Cursor, SavedState } from './state.ts';
 
 /**
  * State in a file: mode 0600 (it holds the session secret), replaced by rename, so that a crash leaves the old or the
- * new one. A file that cannot be read is set aside. While another process holds the file, nothing is loaded or saved.
+ * new one. A file that cannot be read is set aside. While another process holds the file, for over 1.5 s,
+ * nothing is loaded or saved.
  * @param note told in one line what a person should know: a damaged file, one that is in use
  */
 export function fileState(path: string, note: (line: string) => void = () => undefined): ClientState {
@@ -25,9 +26,9 @@ export function fileState(path: string, note: (line: string) => void = () => und
     held = false;
   };
   return {
-    load() {
+    async load() {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const holder = takeLock(lock);
+      const holder = await waitForLock(lock);
       if (holder !== undefined) {
         note(`${path} is in use by process ${holder}; this client remembers nothing`);
         return undefined;
@@ -58,6 +59,18 @@ export function fileState(path: string, note: (line: string) => void = () => und
   };
 }
 
+/** The process before may be saying goodbye just now. */
+const LOCK_WAIT_MS = 1_500;
+
+async function waitForLock(lock: string): Promise<number | undefined> {
+  const end = performance.now() + LOCK_WAIT_MS;
+  for (;;) {
+    const holder = takeLock(lock);
+    if (holder === undefined || performance.now() > end) return holder;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** Undefined when the lock is ours now, else the id of the live process that has it. */
 function takeLock(lock: string): number | undefined {
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -85,9 +98,18 @@ function isAlive(pid: number): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Dead, and nobody has asked how it ended: in a container perhaps nobody ever does. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false; // not Linux
   }
 }
 

@@ -22,7 +22,7 @@ export interface SavedState {
 /** Where a client keeps its state. One client at a time. */
 export interface ClientState {
   /** What was saved last, if anything; asked once, before the first connect. */
-  load(): SavedState | undefined;
+  load(): SavedState | undefined | Promise<SavedState | undefined>;
   /** Called at most a few times a second. May throw: the client says so and goes on. */
   save(state: SavedState): void;
   /** After the last save. Idempotent. */

@@ -1,0 +1,254 @@
+/** Two people in two real terminals against the standalone server, as a newcomer would see it. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { freePorts, ServerProcess, Terminal, until } from '@cim/testkit';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+let folder: string;
+let server: ServerProcess;
+/** The same at each start, so that clients find it again. */
+let env: Record<string, string>;
+let terminals: Terminal[] = [];
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cim-terminal-test-'));
+  const [route, tcp, http] = (await freePorts(3)).map(String);
+  env = {
+    CIM_ROUTE_PORT: route ?? '',
+    CIM_TCP_PORT: tcp ?? '',
+    CIM_HTTP_PORT: http ?? '',
+    CIM_DATA_DIR: join(folder, 'data'),
+  };
+  server = await ServerProcess.start('standalone', env);
+});
+
+afterEach(async () => {
+  await Promise.all(terminals.map((terminal) => terminal.stop()));
+  terminals = [];
+});
+
+after(async () => {
+  await server.end();
+  rmSync(folder, { recursive: true });
+});
+
+describe('two people in two terminals', () => {
+  it('talk to everybody and to each other, and see who is online', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    await alice.enter('hello everybody');
+    await alice.until(/alice: hello everybody ✓/);
+    await bob.until(/alice: hello everybody$/m);
+    await bob.enter('alice;;for you ;; only');
+    await bob.until(/bob -> alice: for you ;; only ✓/);
+    await alice.until(/bob \(private\): for you ;; only$/m);
+    await alice.enter(':olu');
+    await alice.until(/2 online\n +\d+ +alice \(you\)\n +\d+ +bob$/m);
+    assert.doesNotMatch(
+      await alice.screen(true),
+      /> hello everybody/,
+      'the typed line is shown once, as said',
+    );
+    assert.equal((await bob.screen(true)).match(/hello everybody/g)?.length, 1);
+  });
+
+  it('keep what they are typing while messages come in', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    const long = `${'a line that is longer than the terminal is wide '.repeat(3)}END`;
+    await alice.type(long);
+    await alice.until((screen) => squeeze(screen).endsWith('END'));
+    await alice.press('Left', 'Left', 'Left');
+    for (let i = 0; i < 20; i++) await bob.enter(`meanwhile ${i}`);
+    const seen = await alice.until(/bob: meanwhile 19$/m);
+    const shown = [...seen.matchAll(/bob: meanwhile (\d+)$/gm)].map((match) => Number(match[1]));
+    assert.deepEqual(
+      shown,
+      Array.from({ length: 20 }, (_, i) => i),
+    );
+    await alice.until((screen) => squeeze(screen).endsWith(squeeze(`alice> ${long}`)));
+    await alice.type('the ');
+    await alice.press('Enter');
+    const whole = `alice: ${long.slice(0, -3)}the END`;
+    await bob.until((screen) => squeeze(screen).includes(squeeze(whole)));
+  });
+
+  it('never have their terminals commanded by a text', async () => {
+    const alice = await openChat('alice');
+    const { userId } = await post('/registerAccount', { userName: 'mallory' });
+    await post('/groupRoute', {
+      userId,
+      msg: 'a\u001b[2Jb\u001b]0;owned\u0007\u202ec\nsecond line\u009b31m',
+    });
+    const screen = await alice.until('second line');
+    assert.match(screen, /mallory: a\ufffd\[2Jb\ufffd\]0;owned\ufffd\ufffdc\n {2}│ second line\ufffd31m/);
+    assert.match(screen, /connected to/, 'nothing was cleared');
+  });
+
+  it('lose nothing when the server is killed while they talk', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    await bob.enter('before');
+    await alice.until(/bob: before$/m);
+    await server.end();
+    await alice.until(/\* not connected: /);
+    await bob.until(/\* not connected: /);
+    await bob.enter('while it is down');
+    await bob.until(/\* not sent yet: while it is down/);
+    server = await ServerProcess.start('standalone', env);
+    await alice.until(/\* connected again/, 30_000);
+    await bob.until(/bob: while it is down ✓/, 30_000);
+    await alice.until(/bob: while it is down$/m);
+    await bob.enter('alice;;and after');
+    await alice.until(/bob \(private\): and after$/m);
+    const seen = await alice.screen(true);
+    for (const text of ['bob: before', 'bob: while it is down', 'and after'])
+      assert.equal(seen.split(text).length, 2, `${text} once`);
+  });
+
+  it('get what was said to them while they were away', async () => {
+    const first = await openChat('alice');
+    const bob = await openChat('bob');
+    await first.enter(':q');
+    await first.until('[exit 0]');
+    await bob.enter('everybody but alice');
+    await bob.until(/everybody but alice ✓/);
+    const again = await openChat('alice');
+    await again.until(/bob: everybody but alice$/m);
+  });
+});
+
+describe('leaving', () => {
+  it('by Ctrl-C, Ctrl-D or :q ends with 0 and frees the name at once', async () => {
+    for (const leave of ['C-c', 'C-d', ':q', ':q!']) {
+      const alice = await openChat('alice');
+      if (leave.startsWith(':')) await alice.enter(leave);
+      else await alice.press(leave);
+      await alice.until('[exit 0]');
+    }
+  });
+
+  it('by closing the window logs out too', async () => {
+    const alice = await openChat('alice');
+    const lock = readdirSync(join(folder, 'state')).find((name) => name.endsWith('-alice.json.lock')) ?? '';
+    assert.notEqual(lock, '');
+    await alice.stop();
+    await until('the state is saved and closed', () => !existsSync(join(folder, 'state', lock)));
+    const saved = readFileSync(join(folder, 'state', lock.replace(/\.lock$/, '')), 'utf8');
+    assert.equal((JSON.parse(saved) as { session: string }).session, '', 'the session was ended, not left');
+  });
+});
+
+describe('what goes wrong is said in one line', () => {
+  const failing = async (args: readonly string[], line: RegExp): Promise<void> => {
+    const terminal = await Terminal.start(chatCommand(args), { cwd: ROOT, columns: 160 });
+    terminals.push(terminal);
+    const screen = await terminal.until('[exit ');
+    const [said = '', status, ...more] = screen.split('\n');
+    assert.match(said, line);
+    assert.equal(status, '[exit 1]');
+    assert.deepEqual(more, []);
+  };
+
+  it('a name that is in use', async () => {
+    await openChat('alice');
+    await failing(
+      ['--name', 'alice', '--state-dir', join(folder, 'elsewhere')],
+      /^chat: "alice" is logged in already/,
+    );
+  });
+
+  it('a name with another password', async () => {
+    await post('/registerAccount', { userName: 'carol', password: 'right' });
+    await failing(
+      ['--name', 'carol', '--password', 'wrong'],
+      /^chat: the name "carol" is taken by an account with another/,
+    );
+  });
+
+  it('a server that is not there', async () => {
+    const [port = 0] = await freePorts(1);
+    const line = new RegExp(
+      `^chat: cannot reach the route at http://127.0.0.1:${port}: connection refused; is the server`,
+    );
+    await failing(['--name', 'dave', '--route', `http://127.0.0.1:${port}`], line);
+  });
+
+  it('a name that is none', async () => {
+    await failing(['--name', 'not a name'], /^chat: "not a name" is no name: it may hold letters/);
+  });
+});
+
+describe('in a pipe', () => {
+  it('sends its lines, waits until they are stored, and ends with 0', async () => {
+    const bob = await openChat('bob');
+    const lines = Array.from({ length: 200 }, (_, i) => `piped ${i}`);
+    const end = await pipe('pia', `${lines.join('\n')}\nbob;;the end\n`);
+    assert.equal(end.code, 0, end.errors);
+    assert.equal(end.errors, '');
+    assert.equal(end.output.match(/pia: piped \d+ ✓/g)?.length, 200);
+
+    assert.doesNotMatch(end.output, /\u001b/);
+    const seen = await bob.until(/pia \(private\): the end$/m);
+    assert.deepEqual(
+      [...seen.matchAll(/pia: (piped \d+)$/gm)].map((match) => match[1]),
+      lines,
+    );
+  });
+
+  it('ends with 1 when a message was refused', async () => {
+    const end = await pipe('pia', '999999999;;hello\n');
+    assert.equal(end.code, 1);
+    assert.equal(end.errors, 'chat: 1 message not sent\n');
+  });
+});
+
+/** Where rows are wrapped, blanks are not to be seen. */
+const squeeze = (text: string): string => text.replace(/\s/g, '');
+
+async function openChat(name: string): Promise<Terminal> {
+  const terminal = await Terminal.start(chatCommand(['--name', name]), { cwd: ROOT, columns: 70, rows: 20 });
+  terminals.push(terminal);
+  await terminal.until(`${name}>`);
+  return terminal;
+}
+
+const chatCommand = (args: readonly string[]): string[] => [
+  process.execPath,
+  join(ROOT, 'dist/cli-client.js'),
+  ...(args.includes('--route') ? [] : ['--route', server.routeUrl]),
+  ...(args.includes('--state-dir') ? [] : ['--state-dir', join(folder, 'state')]),
+  ...args,
+];
+
+async function pipe(
+  name: string,
+  input: string,
+): Promise<{ code: number | null; output: string; errors: string }> {
+  const [program = '', ...args] = chatCommand(['--name', name]);
+  const chat = spawn(program, args, { cwd: ROOT });
+  let [output, errors] = ['', ''];
+  chat.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  chat.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  chat.stdin.end(input);
+  const code = await new Promise<number | null>((resolve) => chat.once('close', resolve));
+  return { code, output, errors };
+}
+
+async function post(path: string, body: object): Promise<{ userId: number }> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(server.routeUrl + path, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(body),
+  });
+  const answer = (await response.json()) as { code: string; dataBody: { userId: number } | null };
+  assert.equal(answer.code, '9000', JSON.stringify(answer));
+  return answer.dataBody ?? { userId: 0 };
+}
