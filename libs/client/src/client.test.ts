@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import { ScriptedServer, until } from '../test/scripted-server.ts';
-import { CimClient, type CimClientOptions } from './client.ts';
+import { CimClient } from './client.ts';
+import type { CimClientOptions } from './client-options.ts';
 import type { ClientEvents, Message } from './events.ts';
 import { memoryState } from './state.ts';
 

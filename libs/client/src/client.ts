@@ -1,39 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { CimError, CLOSE_REASONS, CODES, cim, groupStream, inboxOf, isUserId, LOBBY } from '@cim/protocol';
-import { streamName, textsProblem } from '@cim/protocol';
+import { CimError, CLOSE_REASONS, CODES, cim, isUserId, textsProblem } from '@cim/protocol';
 import type { CloseReason, NamedUser, ProducerId, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
+import type { CimClientOptions } from './client-options.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents, Recipient, SendOutcome } from './events.ts';
 import { Inbound } from './inbound.ts';
-import { Link, LINK_TIMES, type LinkEnd, type LinkTimes } from './link.ts';
-import { Outbox, type Settled, type WireRecipient } from './outbox.ts';
+import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
+import { Outbox, type Settled } from './outbox.ts';
+import { wellFormed, wireRecipient } from './recipient.ts';
 import { type Place, RouteApi } from './route-api.ts';
+import { SignIn } from './sign-in.ts';
 import { type ClientState, memoryState, type SavedState } from './state.ts';
-
-export interface CimClientOptions {
-  /** Such as `http://127.0.0.1:8083`. */
-  readonly routeUrl: string;
-  /** Registered at the first connect when it is new. */
-  readonly userName: string;
-  /** Needed when the account has one; sets it when the account is new. */
-  readonly password?: string;
-  /** What outlives the process; default: nothing does. */
-  readonly state?: ClientState;
-  /** Name and version of the program, for the server's people. */
-  readonly agent?: string;
-  /** Sends that may be unanswered at a time; default 10,000. */
-  readonly outboxCapacity?: number;
-  readonly logger?: Logger;
-  /** For programs with many clients: one wheel, started by the program, and one flusher for all. */
-  readonly shared?: { readonly wheel: TimingWheel; readonly flusher: TurnFlusher };
-  /** 0 to 1; for jitter. */
-  readonly random?: () => number;
-  /** ms, monotonic. */
-  readonly now?: () => number;
-  readonly times?: Partial<LinkTimes>;
-}
 
 type Attempt =
   | { readonly ok: true }
@@ -61,6 +40,7 @@ const OWN_PRODUCERS = 64;
 export class CimClient {
   readonly #options: CimClientOptions;
   readonly #route: RouteApi;
+  readonly #signIn: SignIn;
   readonly #state: ClientState;
   readonly #logger: Logger;
   readonly #random: () => number;
@@ -79,8 +59,6 @@ export class CimClient {
   #link: Link | undefined;
   #opening: Link | undefined;
   #server = '';
-  /** Session secrets, newest first: the one before counts until the newer is claimed. */
-  #secrets: string[] = [];
   #retry: NodeJS.Timeout | undefined;
   #repeatSince: number | undefined;
   #unauthorized = 0;
@@ -94,6 +72,7 @@ export class CimClient {
     this.#route = new RouteApi(options.routeUrl);
     this.#state = options.state ?? memoryState();
     this.#logger = options.logger ?? silentLogger();
+    this.#signIn = new SignIn(this.#route, options.userName, options.password, this.#logger);
     this.#random = options.random ?? Math.random;
     this.#now = options.now ?? (() => performance.now());
     this.#wheel = options.shared?.wheel ?? new TimingWheel();
@@ -190,7 +169,7 @@ export class CimClient {
     this.#inbound?.flush();
     const link = this.#link;
     // Nothing fences this call: while away, another login may have come, and it would end that one's session.
-    if (link !== undefined && (await this.#offLine())) this.#secrets = [];
+    if (link !== undefined && this.#me !== undefined) await this.#signIn.logOut(this.#me);
     this.#close('logged-out', CLOSE_REASONS['logged-out'].text);
     await link?.whenClosed;
   }
@@ -207,22 +186,10 @@ export class CimClient {
     return this.close();
   }
 
-  async #offLine(): Promise<boolean> {
-    const [session] = this.#secrets;
-    if (this.#me === undefined || session === undefined) return false;
-    try {
-      await this.#route.offLine(this.#me.userId, session);
-      return true;
-    } catch (error) {
-      this.#logger.info({ err: error }, 'client.logout-failed');
-      return false;
-    }
-  }
-
   async #attempt(): Promise<Attempt> {
     try {
       const me = await this.#identify();
-      const place = await this.#logIn(me);
+      const place = await this.#signIn.logIn(me);
       if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
       return await this.#open(me, place);
     } catch (error) {
@@ -234,13 +201,10 @@ export class CimClient {
 
   async #identify(): Promise<NamedUser> {
     if (this.#me !== undefined) return this.#me;
-    const { userName, password } = this.#options;
-    const me = await this.#route.register(userName, password).catch((error: unknown) => {
-      throw this.#explain(error);
-    });
+    const me = await this.#signIn.register();
     const saved = await this.#load(me.userId);
     for (const producer of saved?.producers ?? []) this.#producers.add(producer);
-    if (saved !== undefined && saved.session !== '') this.#secrets = [saved.session];
+    this.#signIn.secret = saved?.session ?? '';
     this.#me = me;
     this.#inbound = this.#createInbound(me.userId, saved?.cursors ?? {});
     this.#outbox = this.#createOutbox(me.userId, saved?.counters ?? {});
@@ -255,46 +219,6 @@ export class CimClient {
       this.#events.emit('error', { error, where: 'state' });
       return undefined;
     }
-  }
-
-  /** The session secret first: with it a login is never refused as a second one. */
-  async #logIn(me: NamedUser): Promise<Place> {
-    const { password } = this.#options;
-    const login = { ...me, ...(password !== undefined && { password }) };
-    for (const session of this.#secrets) {
-      try {
-        return this.#placed(await this.#route.login({ ...login, session }));
-      } catch (error) {
-        if (!(error instanceof CimError) || error.retryable) throw error;
-        this.#logger.debug({ code: error.code }, 'client.session-secret-refused');
-      }
-    }
-    try {
-      return this.#placed(await this.#route.login(login));
-    } catch (error) {
-      throw this.#explain(error);
-    }
-  }
-
-  #placed(place: Place): Place {
-    this.#secrets = [place.session, ...this.#secrets.slice(0, 1)];
-    return place;
-  }
-
-  #explain(error: unknown): unknown {
-    if (!(error instanceof CimError)) return error;
-    const name = this.#options.userName;
-    if (error.code === CODES.repeatLogin.code)
-      return new CimError(
-        'repeatLogin',
-        `"${name}" is logged in already; log out there first, or try again in 30 s`,
-      );
-    if (error.code === CODES.unknownAccount.code)
-      return new CimError(
-        'unknownAccount',
-        `the name "${name}" is taken by an account with another password`,
-      );
-    return error;
   }
 
   #open(me: NamedUser, place: Place): Promise<Attempt> {
@@ -354,7 +278,7 @@ export class CimClient {
     this.#phase = 'online';
     this.#wasOnline = true;
     this.#server = link.server;
-    this.#secrets = [place.session];
+    this.#signIn.secret = place.session;
     this.#unauthorized = 0;
     this.#repeatSince = undefined;
     this.#backoff.reset();
@@ -377,7 +301,7 @@ export class CimClient {
       this.#comeBack(end);
       return;
     }
-    if (end.reason === 'logged-out' || end.reason === 'superseded') this.#secrets = [];
+    if (end.reason === 'logged-out' || end.reason === 'superseded') this.#signIn.secret = '';
     this.#close(end.reason, end.text);
   }
 
@@ -473,7 +397,7 @@ export class CimClient {
     try {
       this.#state.save({
         userId: this.#me.userId,
-        session: this.#secrets[0] ?? '',
+        session: this.#signIn.secret,
         producers: [...this.#producers].slice(-OWN_PRODUCERS),
         counters,
         cursors: this.#inbound?.cursors() ?? {},
@@ -491,12 +415,3 @@ export class CimClient {
     if (event !== 'error') this.#events.emit('error', { error, where: `listener of ${event}` });
   }
 }
-
-function wireRecipient(to: Recipient): WireRecipient {
-  if ('user' in to) return { to: to.user, group: '', stream: streamName(inboxOf(to.user as UserId)) };
-  return { to: 0, group: LOBBY, stream: streamName(groupStream(LOBBY)) };
-}
-
-/** Half a surrogate pair is no character and has no UTF-8. */
-const wellFormed = (text: string): string =>
-  /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\u{fffd}') : text;

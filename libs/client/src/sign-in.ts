@@ -1,0 +1,91 @@
+import { CimError, CODES, type NamedUser } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
+import type { Place, RouteApi } from './route-api.ts';
+
+/** The user's account and session at the route: name, password, and the secrets that let it come back. */
+export class SignIn {
+  readonly #route: RouteApi;
+  readonly #userName: string;
+  readonly #password: string | undefined;
+  readonly #logger: Logger;
+  /** Session secrets, newest first: the one before counts until the newer is claimed. */
+  #secrets: string[] = [];
+
+  constructor(route: RouteApi, userName: string, password: string | undefined, logger: Logger) {
+    this.#route = route;
+    this.#userName = userName;
+    this.#password = password;
+    this.#logger = logger;
+  }
+
+  /** The newest secret, '' when there is none; to be saved. */
+  get secret(): string {
+    return this.#secrets[0] ?? '';
+  }
+
+  /** The one secret that counts: of a saved session, or of one that was claimed; '' for none. */
+  set secret(secret: string) {
+    this.#secrets = secret === '' ? [] : [secret];
+  }
+
+  /** @throws {CimError} */
+  async register(): Promise<NamedUser> {
+    try {
+      return await this.#route.register(this.#userName, this.#password);
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  /**
+   * The session secret first: with it a login is never refused as a second one.
+   * @throws {CimError}
+   */
+  async logIn(me: NamedUser): Promise<Place> {
+    const login = { ...me, ...(this.#password !== undefined && { password: this.#password }) };
+    for (const session of this.#secrets) {
+      try {
+        return this.#placed(await this.#route.login({ ...login, session }));
+      } catch (error) {
+        if (!(error instanceof CimError) || error.retryable) throw error;
+        this.#logger.debug({ code: error.code }, 'client.session-secret-refused');
+      }
+    }
+    try {
+      return this.#placed(await this.#route.login(login));
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  /** Ends the session at the route, and forgets it. Never rejects. */
+  async logOut(me: NamedUser): Promise<void> {
+    try {
+      await this.#route.offLine(me.userId, this.secret);
+      this.#secrets = [];
+    } catch (error) {
+      this.#logger.info({ err: error }, 'client.logout-failed');
+    }
+  }
+
+  #placed(place: Place): Place {
+    this.#secrets = [place.session, ...this.#secrets.slice(0, 1)];
+    return place;
+  }
+
+  #explain(error: unknown): unknown {
+    if (!(error instanceof CimError)) return error;
+    const name = this.#userName;
+    if (error.code === CODES.repeatLogin.code)
+      return new CimError(
+        'repeatLogin',
+        `"${name}" is logged in already; log out there first, or try again in 30 s`,
+      );
+    if (error.code === CODES.unknownAccount.code)
+      return new CimError(
+        'unknownAccount',
+        `the name "${name}" is taken by an account with another password`,
+      );
+    return error;
+  }
+}
