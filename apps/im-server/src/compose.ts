@@ -6,7 +6,7 @@ import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import type { CloseReason } from '@cim/protocol';
 import { RpcServer } from '@cim/rpc';
-import { Counter, Gauge, type Logger, type Metrics, type Running } from '@cim/runtime';
+import { advertisedHost, Counter, Gauge, type Logger, type Metrics, type Running } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import { AckBatch } from './ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
@@ -42,6 +42,7 @@ export interface ImServer extends Running {
 /** Listens, takes a lease, lists itself. Throws one line when a port is taken or the store does not answer. */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, dispatcher, flusher, wheel, logger, metrics } = parts;
+  const host = advertisedHost(config);
   const registry = new SessionRegistry();
   const acks = new AckBatch(store.streams, logger);
   const look = new Look(store, registry, logger);
@@ -127,7 +128,6 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     const tcpPort = await listen(tcp, config.host, config.tcpPort);
     opened.push(() => close(tcp));
     look.start();
-    const host = config.advertiseHost === '' ? config.host : config.advertiseHost;
     self = { host, tcpPort, httpPort, version: VERSION, startedAt: Date.now() };
     await announce();
     logger.info({ instance: instance.id, host, tcpPort, httpPort }, 'im-server.ready');

@@ -97,3 +97,16 @@ export function trustOf(config: {
     auth: config.auth === undefined || config.auth === '' ? 'open' : config.auth,
   };
 }
+
+/**
+ * The host that clients and other servers are told.
+ * @throws {Error} one line, when listening on all addresses does not say which
+ */
+export function advertisedHost(config: { readonly host: string; readonly advertiseHost: string }): string {
+  if (config.advertiseHost !== '') return config.advertiseHost;
+  if (config.host === '0.0.0.0' || config.host === '::')
+    throw new Error(
+      `CIM_ADVERTISE_HOST must be set when CIM_HOST is ${config.host}: the address clients connect to`,
+    );
+  return config.host;
+}

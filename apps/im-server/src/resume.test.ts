@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cim, type GroupId, groupStream, type InstanceId, type MessageId, type Seq } from '@cim/protocol';
+import { Stored } from '../test/stored.ts';
+import { resumeAt } from './resume.ts';
+
+const { CONTINUE, RESET } = cim.ResumeAnswer;
+let stored: Stored;
+
+const cursor = (seq: number, id: string) => ({ seq: seq as Seq, id: id as MessageId });
+
+describe('resume', () => {
+  before(async () => {
+    stored = await Stored.open();
+  });
+  after(() => stored[Symbol.asyncDispose]());
+
+  test('an inbox without a cursor begins with its first entry, a group at its end', async () => {
+    const group = groupStream('ends' as GroupId);
+    await stored.append(stored.inbox, ['a', 'b']);
+    await stored.append(group, ['a', 'b']);
+    const { streams } = stored.store;
+    assert.equal((await resumeAt(streams, stored.user, stored.inbox, undefined)).next, 1);
+    assert.equal((await resumeAt(streams, stored.user, group, undefined)).next, 3);
+  });
+
+  test('a cursor that the log confirms goes on after it, at the top and in the middle', async () => {
+    const group = groupStream('confirms' as GroupId);
+    const entries = await stored.append(group, ['a', 'b', 'c']);
+    const { streams } = stored.store;
+    for (const seq of [1, 2]) {
+      const at = await resumeAt(streams, stored.user, group, cursor(seq, entries[seq]?.prev ?? ''));
+      assert.deepEqual([at.answer, at.next], [CONTINUE, seq + 1]);
+    }
+    const { topId } = await streams.position(group);
+    const top = await resumeAt(streams, stored.user, group, cursor(3, topId));
+    assert.deepEqual([top.answer, top.next], [CONTINUE, 4]);
+  });
+
+  test('a cursor that the log does not confirm is told so and gets everything that is kept', async () => {
+    const group = groupStream('denies' as GroupId);
+    await stored.append(group, ['a', 'b']);
+    const { streams } = stored.store;
+    for (const wrong of [cursor(1, '7:other:1'), cursor(2, '7:other:1'), cursor(9, '7:other:1')]) {
+      const at = await resumeAt(streams, stored.user, group, wrong);
+      assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 1, 1, 2]);
+    }
+  });
+
+  test('an inbox that was acked goes on after the ack, also when the presented cursor is wrong', async () => {
+    const { streams, sessions } = stored.store;
+    const instance = 'resume-instance0' as InstanceId;
+    await sessions.openLease(instance);
+    const user = { userId: stored.user, userName: 'reader' };
+    const issued = await sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
+    assert.ok(issued.outcome === 'issued');
+    await stored.append(stored.inbox, ['c', 'd']);
+    const position = await streams.position(stored.inbox);
+    const before = await streams.read(stored.inbox, position.top, 1);
+    const acked = cursor(position.top - 1, before[0]?.prev ?? '');
+    await streams.ack([{ user: stored.user, epoch: issued.epoch, stream: stored.inbox, cursor: acked }]);
+    assert.equal((await resumeAt(streams, stored.user, stored.inbox, undefined)).next, position.top);
+    const wrong = await resumeAt(streams, stored.user, stored.inbox, cursor(1, '7:other:1'));
+    assert.deepEqual([wrong.answer, wrong.next], [RESET, position.top]);
+  });
+});

@@ -1,0 +1,319 @@
+/** A whole im-server on the embedded store, spoken to in frames: whatever a client sends, the others notice nothing. */
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher } from '@cim/delivery';
+import { openEmbeddedMembership } from '@cim/discovery';
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  cim,
+  type Epoch,
+  encodeFrame,
+  FrameDecoder,
+  type InstanceId,
+  makeTicket,
+  type NamedUser,
+  parseUserName,
+} from '@cim/protocol';
+import { RpcClient } from '@cim/rpc';
+import { createMetrics, silentLogger } from '@cim/runtime';
+import { until } from '@cim/testkit';
+import { Stored } from '../test/stored.ts';
+import { type ImServer, startImServer } from './compose.ts';
+
+const SECRET = 'test-secret';
+const PRODUCER = 'A'.repeat(16);
+const content = cim.Content.encode({ texts: ['hello'] }).finish();
+
+let stored: Stored;
+let server: ImServer;
+let instance: InstanceId;
+const logger = silentLogger();
+const wheel = new TimingWheel();
+const membership = openEmbeddedMembership();
+const flusher = new TurnFlusher();
+const rpc = new RpcClient({ secret: SECRET, flusher, wheel, logger });
+
+/** A client that says what it is told, and keeps what it hears. */
+class Raw {
+  readonly socket: Socket;
+  readonly frames: cim.Frame[] = [];
+  closed = false;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    const decoder = new FrameDecoder(1 << 20);
+    socket.on('data', (chunk) => {
+      decoder.push(chunk, (body) => {
+        this.frames.push(cim.Frame.decode(body));
+        return true;
+      });
+    });
+    socket.on('close', () => {
+      this.closed = true;
+    });
+    socket.on('error', () => socket.destroy());
+  }
+
+  static async open(): Promise<Raw> {
+    const socket = connect(server.tcp.port, server.tcp.host);
+    await new Promise((resolve) => socket.once('connect', resolve));
+    return new Raw(socket);
+  }
+
+  say(frame: cim.Frame.$Properties): void {
+    this.socket.write(encodeFrame(cim.Frame, frame));
+  }
+
+  async hear<K extends keyof cim.Frame>(body: K): Promise<NonNullable<cim.Frame[K]>> {
+    const found = () => this.frames.map((frame) => frame[body]).find((it) => it !== null);
+    await until(`a ${body} comes`, () => found() !== undefined, 8_000);
+    const it = found();
+    assert.ok(it);
+    return it;
+  }
+
+  async ends(reason?: CloseReason, withinMs = 3_000): Promise<void> {
+    await until('the connection ends', () => this.closed, withinMs);
+    if (reason !== undefined) assert.equal((await this.hear('goaway')).reason, CLOSE_REASONS[reason].number);
+  }
+}
+
+async function account(name: string): Promise<NamedUser> {
+  const parsed = parseUserName(name);
+  assert.ok(parsed.ok);
+  return (await stored.store.accounts.register(parsed.name)).account;
+}
+
+async function issue(user: NamedUser): Promise<{ ticket: string; epoch: Epoch }> {
+  const answer = await stored.store.sessions.issue({
+    user: { userId: user.userId, userName: user.userName },
+    instance,
+    policy: 'kick',
+    secretHash: '',
+  });
+  assert.ok(answer.outcome === 'issued');
+  const { epoch } = answer;
+  const ticket = makeTicket(SECRET, { userId: user.userId, epoch, instance, expiresAt: Date.now() + 20_000 });
+  return { ticket, epoch };
+}
+
+async function logIn(name: string): Promise<{ raw: Raw; user: NamedUser; ticket: string }> {
+  const user = await account(name);
+  const { ticket } = await issue(user);
+  const raw = await Raw.open();
+  raw.say({ login: { userId: user.userId, ticket } });
+  await raw.hear('welcome');
+  return { raw, user, ticket };
+}
+
+before(async () => {
+  stored = await Stored.open();
+  wheel.start();
+  await membership.start();
+  server = await startImServer({
+    config: { host: '127.0.0.1', advertiseHost: '', tcpPort: 0, httpPort: 0, clusterSecret: SECRET },
+    store: stored.store,
+    membership,
+    dispatcher: new Dispatcher({ store: stored.store, membership, rpc, logger }),
+    flusher,
+    wheel,
+    logger,
+    metrics: createMetrics({ program: 'test' }),
+  });
+  const [self] = membership.members();
+  assert.ok(self?.instance !== undefined);
+  instance = self.instance;
+});
+
+after(async () => {
+  await server.stop();
+  await rpc.stop();
+  wheel.stop();
+  await membership.stop();
+  await stored[Symbol.asyncDispose]();
+});
+
+describe('an im-server', () => {
+  test('answers a send with a receipt and delivers it to a recipient that has resumed', async () => {
+    const [a, b] = await Promise.all([logIn('anna'), logIn('bert')]);
+    b.raw.say({ resume: { cursors: [{}] } });
+    await b.raw.hear('resumed');
+    a.raw.say({ send: { to: b.user.userId, producer: PRODUCER, counter: 1, content } });
+    const receipt = await a.raw.hear('receipt');
+    assert.deepEqual([receipt.outcome, receipt.seq, receipt.counter], [cim.Outcome.STORED, 1, 1]);
+    const { entries } = await b.raw.hear('deliver');
+    assert.deepEqual(Buffer.from(entries?.[0]?.content ?? []), Buffer.from(content));
+  });
+
+  test('stores a repeated send once and says which counter is missing after a gap', async () => {
+    const [a, b] = await Promise.all([logIn('cora'), logIn('dirk')]);
+    const send = (counter: number) =>
+      a.raw.say({ send: { to: b.user.userId, producer: PRODUCER, counter, content } });
+    send(1);
+    send(1);
+    send(3);
+    await until('three receipts', () => a.raw.frames.filter((frame) => frame.receipt).length === 3);
+    const receipts = a.raw.frames.flatMap((frame) => (frame.receipt ? [frame.receipt] : []));
+    const { STORED, GAP } = cim.Outcome;
+    assert.deepEqual(
+      receipts.map((receipt) => receipt.outcome ?? 0),
+      [STORED, STORED, GAP],
+    );
+    assert.equal(receipts[2]?.last, 1);
+    assert.equal((await stored.store.streams.position({ kind: 'inbox', user: b.user.userId })).top, 1);
+  });
+
+  test('refuses a send that cannot be stored, in words, and goes on', async () => {
+    const { raw, user } = await logIn('emil');
+    const sends: cim.Send.$Properties[] = [
+      { to: 0, producer: PRODUCER, counter: 1, content },
+      { to: 999_999, producer: PRODUCER, counter: 1, content },
+      { to: user.userId, producer: 'short', counter: 1, content },
+      { to: user.userId, producer: PRODUCER, counter: 0, content },
+      { to: user.userId, producer: PRODUCER, counter: 1, content: Buffer.from('ff', 'hex') },
+      { to: user.userId, producer: PRODUCER, counter: 1, content: new Uint8Array() },
+      { group: 'elsewhere', producer: PRODUCER, counter: 1, content },
+    ];
+    for (const send of sends) raw.say({ send });
+    await until(
+      'all are answered',
+      () => raw.frames.filter((frame) => frame.receipt).length === sends.length,
+    );
+    for (const { receipt } of raw.frames.filter((frame) => frame.receipt)) {
+      assert.equal(receipt?.outcome, cim.Outcome.REFUSED);
+      assert.match(`${receipt.code ?? ''} ${receipt.text ?? ''}`, /^(3000|9100) .{10,}/);
+    }
+    raw.say({ ping: {} });
+    await raw.hear('pong');
+  });
+
+  test('takes a ticket once, and none that is forged, expired, of another user or for another server', async () => {
+    const user = await account('fred');
+    const { ticket, epoch } = await issue(user);
+    const other = await account('fran');
+    const wrong = [
+      { userId: user.userId, ticket: '' },
+      { userId: user.userId, ticket: `${ticket.slice(0, -1)}${ticket.endsWith('A') ? 'B' : 'A'}` },
+      { userId: other.userId, ticket },
+      {
+        userId: user.userId,
+        ticket: makeTicket(SECRET, { userId: user.userId, epoch, instance, expiresAt: Date.now() - 1 }),
+      },
+      {
+        userId: user.userId,
+        ticket: makeTicket(SECRET, {
+          ...{ userId: user.userId, epoch, expiresAt: Date.now() + 1_000 },
+          instance: 'another-instance' as InstanceId,
+        }),
+      },
+    ];
+    for (const login of wrong) {
+      const raw = await Raw.open();
+      raw.say({ login });
+      await raw.ends('unauthorized');
+    }
+    const first = await Raw.open();
+    first.say({ login: { userId: user.userId, ticket } });
+    await first.hear('welcome');
+    const second = await Raw.open();
+    second.say({ login: { userId: user.userId, ticket } });
+    await second.ends('unauthorized');
+    assert.equal(first.closed, false);
+  });
+
+  test('closes a session that a later login has replaced, and only that one', async () => {
+    const first = await logIn('gert');
+    const second = await logIn('gert');
+    await first.raw.ends('superseded');
+    second.raw.say({ ping: {} });
+    await second.raw.hear('pong');
+  });
+
+  test('a CIM login needs the login at the route, for that name', async () => {
+    const user = await account('hans');
+    const early = await Raw.open();
+    early.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'hans' });
+    await early.ends();
+    assert.deepEqual(early.frames, []);
+    await issue(user);
+    const wrong = await Raw.open();
+    wrong.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'other' });
+    await wrong.ends();
+    const right = await Raw.open();
+    right.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'hans' });
+    right.say({ cmd: cim.BaseCommand.PING, text: 'ping' });
+    await until('it is answered', () => right.frames.some((frame) => frame.text === 'pong'));
+  });
+
+  test('ends what is no frame, too long a frame, or one that is not allowed, and nobody else notices', async () => {
+    const { raw: bystander } = await logIn('ines');
+    const hostile: [string, Uint8Array][] = [
+      ['a length of 2 GiB', Buffer.from('ffffffff07', 'hex')],
+      ['a length without an end', Buffer.from('ffffffffffffffff', 'hex')],
+      [
+        'a frame over the limit before login',
+        Buffer.concat([Buffer.from('818001', 'hex'), Buffer.alloc(20_000)]),
+      ],
+      ['bytes that are no protobuf', Buffer.from('04ffffffff', 'hex')],
+      ['a text that is not UTF-8', Buffer.from('040a02c328', 'hex')],
+      ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+      ['a send before login', encodeFrame(cim.Frame, { send: { to: 1, counter: 1 } })],
+      ['a push from a client', encodeFrame(cim.Frame, { cmd: cim.BaseCommand.MESSAGE, text: 'x' })],
+    ];
+    for (const [what, bytes] of hostile) {
+      const raw = await Raw.open();
+      raw.socket.write(bytes);
+      await until(`${what} ends the connection`, () => raw.closed, 7_000);
+    }
+    const { raw: loggedIn } = await logIn('ingo');
+    loggedIn.say({ ack: { seq: 5 } });
+    await loggedIn.ends('protocol-error');
+    const { raw: backwards } = await logIn('ilse');
+    backwards.say({ welcome: { userId: 1 } });
+    await backwards.ends('protocol-error');
+    bystander.say({ ping: {} });
+    await bystander.hear('pong');
+  });
+
+  test('ends who says nothing, or half a frame, for 5 s', async () => {
+    const [silent, half] = await Promise.all([Raw.open(), Raw.open()]);
+    half.socket.write(Buffer.from('10', 'hex'));
+    await Promise.all([silent.ends(undefined, 7_000), half.ends(undefined, 7_000)]);
+  });
+
+  test('a session that is closed is over in the store too, and its user offline', async () => {
+    const { raw, user } = await logIn('jens');
+    await until('online', async () => (await stored.store.sessions.locate(user.userId)) !== undefined);
+    raw.socket.destroy();
+    await until('offline', async () => (await stored.store.sessions.locate(user.userId)) === undefined);
+  });
+
+  test('its internal port tells health and metrics, and takes /sendMsg with the cluster secret only', async () => {
+    const url = `http://${server.http.host}:${server.http.port}`;
+    assert.equal((await fetch(`${url}/healthz`)).status, 200);
+    assert.equal((await fetch(`${url}/readyz`)).status, 200);
+    assert.match(await (await fetch(`${url}/metrics`)).text(), /^cim_sessions\b/m);
+    const [from, to] = await Promise.all([account('karin'), account('kurt')]);
+    const body = JSON.stringify({
+      userId: to.userId,
+      msg: 'hi',
+      properties: { sendUserId: String(from.userId) },
+    });
+    const send = async (headers: Record<string, string>, text = body) =>
+      (
+        (await (await fetch(`${url}/sendMsg`, { method: 'POST', headers, body: text })).json()) as {
+          code: string;
+        }
+      ).code;
+    assert.equal(await send({}), '9100');
+    assert.equal(await send({ authorization: 'Bearer wrong' }), '9100');
+    const authorization = `Bearer ${SECRET}`;
+    assert.equal(await send({ authorization }), '9000');
+    for (const text of ['', '[]', '{', '{"userId":1}', '{"userId":"x"}', 'x'.repeat(70_000)])
+      assert.equal(await send({ authorization }, text), '3000');
+    assert.equal((await stored.store.streams.position({ kind: 'inbox', user: to.userId })).top, 1);
+  });
+});

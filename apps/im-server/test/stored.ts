@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  cim,
+  inboxOf,
+  type ProducerId,
+  parseUserName,
+  type Seq,
+  type StreamRef,
+  streamName,
+  type UserId,
+} from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { type Append, type AppendAnswer, type Entry, openEmbeddedStore, type Store } from '@cim/store';
+
+const PRODUCER = 'test-producer-000' as ProducerId;
+
+/** A real store in a temporary folder, with one user. */
+export class Stored {
+  readonly store: Store;
+  readonly user: UserId;
+  readonly #dir: string;
+  /** Key: stream name. Never removed: the store goes with it. */
+  readonly #counters = new Map<string, number>();
+
+  private constructor(store: Store, user: UserId, dir: string) {
+    this.store = store;
+    this.user = user;
+    this.#dir = dir;
+  }
+
+  static async open(): Promise<Stored> {
+    const dir = await mkdtemp(join(tmpdir(), 'cim-im-server-'));
+    const store = await openEmbeddedStore({ dir, logger: silentLogger() });
+    const name = parseUserName('reader');
+    if (!name.ok) throw new Error(name.problem);
+    const { account } = await store.accounts.register(name.name);
+    return new Stored(store, account.userId, dir);
+  }
+
+  get inbox(): StreamRef {
+    return inboxOf(this.user);
+  }
+
+  /** Appends texts one after the other, and answers their entries. */
+  async append(stream: StreamRef, texts: readonly string[]): Promise<Entry[]> {
+    const before = await this.store.streams.position(stream);
+    for (const text of texts) {
+      const counter = (this.#counters.get(streamName(stream)) ?? 0) + 1;
+      this.#counters.set(streamName(stream), counter);
+      const item: Append = {
+        stream,
+        sender: { userId: this.user, userName: 'reader' },
+        producer: PRODUCER,
+        counter,
+        digest: `digest-${counter}`,
+        content: cim.Content.encode({ texts: [text] }).finish(),
+      };
+      const answer = await new Promise<AppendAnswer>((resolve) => this.store.streams.append(item, resolve));
+      if (answer.outcome !== 'ok') throw new Error(`append answered ${answer.outcome}`);
+    }
+    return this.store.streams.read(stream, (before.top + 1) as Seq, texts.length);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
