@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { silentLogger } from '@cim/runtime';
-import type { Store } from '../store.ts';
-import { type EmbeddedStoreOptions, openEmbeddedStore } from './embedded-store.ts';
+import type { Store } from '../src/store.ts';
+import { type EmbeddedStoreOptions, openEmbeddedStore } from '../src/embedded/embedded-store.ts';
 
-export interface TestStore {
+export interface EmbeddedFolder {
   readonly dir: string;
   /** The one that is open. */
   readonly store: Store;
@@ -17,9 +17,9 @@ export interface TestStore {
 }
 
 /** Removes the folder afterwards. */
-export async function openTestFolder(
+export async function openEmbeddedFolder(
   options: Omit<Partial<EmbeddedStoreOptions>, 'dir'> = {},
-): Promise<TestStore> {
+): Promise<EmbeddedFolder> {
   const dir = await mkdtemp(join(tmpdir(), 'cim-embedded-'));
   const open = (): Promise<Store> => openEmbeddedStore({ logger: silentLogger(), ...options, dir });
   let store = await open();
@@ -40,11 +40,11 @@ export async function openTestFolder(
   };
 }
 
-export async function openTestStore(
+export async function openEmbeddedForTest(
   t: TestContext,
   options: Omit<Partial<EmbeddedStoreOptions>, 'dir'> = {},
-): Promise<TestStore> {
-  const folder = await openTestFolder(options);
+): Promise<EmbeddedFolder> {
+  const folder = await openEmbeddedFolder(options);
   t.after(() => folder.close());
   return folder;
 }

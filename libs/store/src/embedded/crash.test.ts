@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import {
+  type Epoch,
+  messageId,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+  streamName,
+  type UserId,
+  type UserName,
+} from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { endWithUs } from '@cim/testkit';
+import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
+import type { Store } from '../store.ts';
+import type { Entry } from '../streams.ts';
+import { openEmbeddedStore } from './embedded-store.ts';
+
+const WRITER = fileURLToPath(new URL('../../test/embedded-writer.ts', import.meta.url));
+
+type Said =
+  | { readonly stream: StreamRef; readonly producer: ProducerId; readonly counter: number; readonly seq: Seq }
+  | { readonly registered: UserId; readonly name: UserName }
+  | { readonly epoch: Epoch };
+
+/** Runs the writer, kills it when it has said `lines` lines, and answers all that it has said. */
+async function killedAfter(
+  lines: number,
+  dir: string,
+  life: string,
+  busy?: () => Promise<void>,
+): Promise<Said[]> {
+  const child = spawn(process.execPath, ['--import', 'tsx', WRITER, dir, life], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  endWithUs(child);
+  let said = '';
+  let count = 0;
+  for await (const chunk of child.stdout.setEncoding('utf8') as AsyncIterable<string>) {
+    said += chunk;
+    count += chunk.split('\n').length - 1;
+    if (count >= lines && !child.killed) {
+      await busy?.();
+      child.kill('SIGKILL');
+    }
+  }
+  if (child.signalCode === null && child.exitCode === null) await once(child, 'exit');
+  assert.equal(child.signalCode, 'SIGKILL', 'the writer wrote until it was killed');
+  const whole = said.slice(0, said.lastIndexOf('\n'));
+  return whole.split('\n').map((line) => JSON.parse(line) as Said);
+}
+
+async function readAll(store: Store, stream: StreamRef): Promise<Entry[]> {
+  const all: Entry[] = [];
+  for (;;) {
+    const some = await store.streams.read(stream, (all.length + 1) as Seq, 1_000);
+    if (some.length === 0) return all;
+    all.push(...some);
+  }
+}
+
+test('a process that is killed while it writes loses nothing that was answered, time after time', async (t) => {
+  const folder = await openEmbeddedForTest(t);
+  const said: Said[] = [];
+  for (const life of ['first', 'second', 'third']) {
+    await folder.store.stop();
+    said.push(...(await killedAfter(1_500, folder.dir, life)));
+    const store = await folder.reopen();
+    const logs = new Map<string, Entry[]>();
+    let epoch = 0;
+    for (const one of said) {
+      if ('epoch' in one) epoch = Math.max(epoch, one.epoch);
+      else if ('registered' in one)
+        assert.equal((await store.accounts.byName(one.name))?.userId, one.registered);
+      else {
+        const log = logs.get(streamName(one.stream)) ?? (await readAll(store, one.stream));
+        logs.set(streamName(one.stream), log);
+        const entry = log[one.seq - 1];
+        assert.deepEqual([entry?.producer, entry?.counter, entry?.seq], [one.producer, one.counter, one.seq]);
+      }
+    }
+    const writer = await store.accounts.byName('writer');
+    assert.ok(writer);
+    assert.ok(
+      ((await store.sessions.find(writer.userId))?.epoch ?? 0) >= epoch,
+      'an epoch that was answered is taken',
+    );
+    for (const log of logs.values()) {
+      let prev = '';
+      for (const [i, entry] of log.entries()) {
+        assert.equal(entry.seq, i + 1);
+        assert.equal(entry.prev, prev);
+        prev = messageId(entry.sender.userId, entry.producer, entry.counter);
+      }
+    }
+    assert.equal(logs.size, 2);
+  }
+});
+
+test('a folder that another process has open is refused with one line, and is free when that one is killed', async (t) => {
+  const folder = await openEmbeddedForTest(t);
+  await folder.store.stop();
+  await killedAfter(1, folder.dir, 'holder', async () => {
+    await assert.rejects(openEmbeddedStore({ dir: folder.dir, logger: silentLogger() }), (error: Error) => {
+      assert.match(
+        error.message,
+        /is in use by another process; end that one, or set CIM_DATA_DIR to another$/,
+      );
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    });
+  });
+  await folder.reopen();
+});

@@ -1,0 +1,55 @@
+/**
+ * A process that writes to a folder until it is killed, and says on standard output, a line of JSON each, what the
+ * store has answered as done. Arguments: folder, a name for this life.
+ */
+import { writeSync } from 'node:fs';
+import {
+  groupStream,
+  type InstanceId,
+  inboxOf,
+  LOBBY,
+  type ProducerId,
+  type StreamRef,
+  type UserName,
+} from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { openEmbeddedStore } from '../src/embedded/embedded-store.ts';
+
+const IN_FLIGHT = 32;
+const [dir = '', life = ''] = process.argv.slice(2);
+
+const store = await openEmbeddedStore({ dir, logger: silentLogger() });
+// Straight to the pipe: a line that is written is one that the parent will read.
+const say = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
+
+const { account } = await store.accounts.register('writer' as UserName);
+
+function append(stream: StreamRef, producer: ProducerId, counter: number): void {
+  const content = Buffer.from(`${producer} ${String(counter)}`);
+  store.streams.append(
+    { stream, sender: account, producer, counter, digest: 'd'.repeat(22), content },
+    (answer) => {
+      if (answer.outcome !== 'ok') throw new Error(`not stored: ${answer.outcome}`);
+      say({ stream, producer, counter, seq: answer.seq });
+      append(stream, producer, counter + 1);
+    },
+  );
+}
+for (let i = 0; i < IN_FLIGHT; i++)
+  append(
+    i % 2 === 0 ? groupStream(LOBBY) : inboxOf(account.userId),
+    `${life}-producer-of-a-test-${String(i)}` as ProducerId,
+    1,
+  );
+
+for (let i = 0; ; i++) {
+  const { account: made } = await store.accounts.register(`${life}-${String(i)}` as UserName);
+  say({ registered: made.userId, name: made.userName });
+  const issued = await store.sessions.issue({
+    user: account,
+    instance: 'an-instance-here' as InstanceId,
+    policy: 'replace',
+    secretHash: '',
+  });
+  if (issued.outcome === 'issued') say({ epoch: issued.epoch });
+}
