@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { until } from '@cim/testkit';
 import { frameOf, openConnection, readAll, Told } from '../test/connection.ts';
-import { until } from '../test/until.ts';
 import { TurnFlusher } from './index.ts';
 
 describe('a channel that reads', () => {
@@ -11,10 +11,10 @@ describe('a channel that reads', () => {
     const before = channel.lastHeard;
     const bytes = Buffer.concat(['one', '', 'x'.repeat(300)].map(frameOf));
     peer.write(bytes.subarray(0, 2));
-    await until(() => channel.lastHeard > before, 'the first bytes');
+    await until('the first bytes', () => channel.lastHeard > before);
     assert.deepEqual(told.frames, []);
     peer.write(bytes.subarray(2));
-    await until(() => told.frames.length === 3, 'three frames');
+    await until('three frames', () => told.frames.length === 3);
     assert.deepEqual(told.frames, ['one', '', 'x'.repeat(300)]);
     close();
   });
@@ -24,7 +24,7 @@ describe('a channel that reads', () => {
     peer.write(Buffer.concat([frameOf('ok'), Buffer.from([0xe9, 0x07])]));
     peer.resume();
     peer.once('end', () => peer.end());
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     assert.deepEqual(told.closes, [
       { reason: 'frame-too-large', detail: 'a frame of 1001 bytes, 1000 are allowed' },
     ]);
@@ -37,7 +37,7 @@ describe('a channel that reads', () => {
     peer.resume();
     peer.once('end', () => peer.end());
     peer.write(Buffer.alloc(4_096, 0xff));
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     assert.equal(told.closes[0]?.reason, 'bad-frame');
     close();
   });
@@ -46,7 +46,7 @@ describe('a channel that reads', () => {
     const { channel, peer, told, close } = await openConnection(new Told());
     channel.setLimit(5_000);
     peer.write(frameOf('y'.repeat(5_000)));
-    await until(() => told.frames.length === 1, 'the frame');
+    await until('the frame', () => told.frames.length === 1);
     close();
   });
 
@@ -60,7 +60,7 @@ describe('a channel that reads', () => {
     const good = await openConnection(new Told());
     bad.peer.write(frameOf('x'));
     good.peer.write(frameOf('x'));
-    await until(() => bad.told.closes.length > 0 && good.told.frames.length > 0, 'both');
+    await until('both', () => bad.told.closes.length > 0 && good.told.frames.length > 0);
     assert.deepEqual(bad.told.closes, [{ reason: 'error', detail: 'a callback failed: a fault of ours' }]);
     assert.equal((bad.told.unexpected[0] as Error).message, 'a fault of ours');
     assert.equal(good.channel.closed, undefined);
@@ -79,7 +79,7 @@ describe('a channel that reads', () => {
     const warned = once(process, 'warning') as Promise<[Error]>;
     peer.write(frameOf('x'));
     assert.equal((await warned)[0].message, 'nobody takes it');
-    await until(() => closed.length > 0, 'the close');
+    await until('the close', () => closed.length > 0);
     close();
   });
 
@@ -94,7 +94,7 @@ describe('a channel that reads', () => {
     connection.peer.write(Buffer.concat([frameOf('first'), frameOf('second')]));
     await once(connection.peer.resume(), 'end');
     connection.peer.end(frameOf('third'));
-    await until(() => connection.told.closes.length > 0, 'the close');
+    await until('the close', () => connection.told.closes.length > 0);
     assert.deepEqual(connection.told.frames, ['first']);
     assert.equal(connection.told.closes[0]?.reason, 'unauthorized');
   });
@@ -124,7 +124,7 @@ describe('a channel that writes', () => {
     let seen: unknown;
     socket.write = (bytes: unknown) => (seen = bytes) !== undefined;
     channel.send(frame);
-    await until(() => seen !== undefined, 'the write');
+    await until('the write', () => seen !== undefined);
     assert.equal(seen, frame);
     close();
   });
@@ -149,7 +149,7 @@ describe('a channel that writes', () => {
     assert.equal(told.drains, 0);
     let read = 0;
     peer.on('data', (chunk: Buffer) => (read += chunk.length));
-    await until(() => told.drains === 1 && read === total, 'the drain');
+    await until('the drain', () => told.drains === 1 && read === total);
     assert.equal(channel.stalledSince, undefined);
     assert.equal(channel.send(frame), true);
     close();
@@ -158,7 +158,7 @@ describe('a channel that writes', () => {
   test('drains with a soft limit far below the socket’s own buffer', async () => {
     const { channel, peer, told, close } = await openConnection(new Told(), { outboxSoftBytes: 10 });
     assert.equal(channel.send(frameOf('more than ten bytes')), false);
-    await until(() => told.drains === 1, 'the drain');
+    await until('the drain', () => told.drains === 1);
     assert.equal(channel.send(frameOf('few')), true);
     peer.resume();
     close();
@@ -170,7 +170,7 @@ describe('a channel that writes', () => {
     assert.equal(channel.send(frameOf('x'.repeat(900))), false);
     assert.equal(channel.closed, 'slow-consumer');
     assert.equal(told.closes.length, 0);
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     assert.equal(told.closes[0]?.reason, 'slow-consumer');
     assert.equal(channel.queuedBytes, 0);
     close();
@@ -185,7 +185,7 @@ describe('a channel that writes', () => {
     channel.send(frameOf('small'));
     channel.flushed(() => taken.push('small'));
     assert.equal(taken.length, 0);
-    await until(() => taken.length === 1, 'the small one');
+    await until('the small one', () => taken.length === 1);
 
     channel.send(frameOf('z'.repeat(50 * 1024 * 1024)));
     channel.flushed(() => taken.push('large'));
@@ -196,12 +196,12 @@ describe('a channel that writes', () => {
     await new Promise(setImmediate);
     assert.deepEqual(taken, ['small']);
     peer.resume();
-    await until(() => taken.length === 3, 'the large one');
+    await until('the large one', () => taken.length === 3);
     assert.deepEqual(taken, ['small', 'large', 'asked later']);
 
     channel.flushed(() => taken.push('nothing queued'));
     assert.equal(taken.length, 3);
-    await until(() => taken.length === 4, 'the last');
+    await until('the last', () => taken.length === 4);
     close();
   });
 
@@ -216,7 +216,7 @@ describe('a channel that writes', () => {
     await new Promise(setImmediate);
     channel.flushed(() => (taken = true));
     peer.resetAndDestroy();
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     channel.flushed(() => (taken = true));
     await new Promise(setImmediate);
     assert.equal(taken, false);
@@ -248,7 +248,7 @@ describe('a channel that writes', () => {
       if (where === 'flushed') bad.channel.flushed(events.onDrain);
       good.channel.send(frameOf('y'));
       await once(good.peer, 'data');
-      await until(() => told.closes.length > 0, 'the close');
+      await until('the close', () => told.closes.length > 0);
       assert.equal(told.closes[0]?.reason, 'error');
       assert.equal(told.unexpected.length, 1);
       bad.close();
@@ -267,7 +267,7 @@ describe('the end of a channel', () => {
     assert.equal(told.closes.length, 0);
     assert.deepEqual(await readAll(peer), Buffer.concat([frameOf('queued'), frameOf('last')]));
     peer.end();
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     await new Promise(setImmediate);
     assert.deepEqual(told.closes, [{ reason: 'superseded', detail: undefined }]);
     assert.match(channel.remote, /^127\.0\.0\.1:\d+$/);
@@ -284,7 +284,7 @@ describe('the end of a channel', () => {
     channel.close('draining');
     await readAll(peer);
     peer.end();
-    await until(() => order.length === 2, 'both');
+    await until('both', () => order.length === 2);
     assert.deepEqual(order, ['flushed', 'closed']);
   });
 
@@ -293,7 +293,7 @@ describe('the end of a channel', () => {
     peer.resume();
     const before = performance.now();
     channel.close('logged-out');
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     assert.ok(performance.now() - before >= 990);
     assert.equal(told.closes[0]?.reason, 'logged-out');
     close();
@@ -305,7 +305,7 @@ describe('the end of a channel', () => {
     channel.close('superseded', frameOf('y'.repeat(20)));
     assert.deepEqual(await readAll(peer), frameOf('x'.repeat(90)));
     peer.end();
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     assert.equal(told.closes[0]?.reason, 'superseded');
   });
 
@@ -313,7 +313,7 @@ describe('the end of a channel', () => {
     test(`is closed when the peer ended, in the middle of a frame too (half-open ${String(allowHalfOpen)})`, async () => {
       const { channel, peer, told } = await openConnection(new Told(), { allowHalfOpen });
       peer.end(frameOf('whole').subarray(0, 3));
-      await until(() => told.closes.length > 0, 'the close');
+      await until('the close', () => told.closes.length > 0);
       assert.deepEqual(told.closes, [{ reason: 'closed', detail: undefined }]);
       assert.equal(channel.closed, 'closed');
     });
@@ -322,7 +322,7 @@ describe('the end of a channel', () => {
     const { channel, peer, told } = await openConnection(new Told());
     channel.send(frameOf('x'));
     peer.resetAndDestroy();
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     assert.deepEqual(told.closes, [{ reason: 'error', detail: 'ECONNRESET' }]);
     assert.equal(channel.send(frameOf('x')), false);
   });
@@ -335,7 +335,7 @@ describe('the end of a channel', () => {
     const { Channel } = await import('./index.ts');
     const channel = new Channel(first.socket, { limit: 10, flusher: new TurnFlusher(), events: told });
     assert.equal(told.closes.length, 0);
-    await until(() => told.closes.length > 0, 'the close');
+    await until('the close', () => told.closes.length > 0);
     assert.equal(channel.closed, 'closed');
   });
 
@@ -349,6 +349,6 @@ describe('the end of a channel', () => {
       onUnexpected: (error: unknown) => unexpected.push(error),
     });
     peer.end();
-    await until(() => unexpected.length === 1, 'the fault');
+    await until('the fault', () => unexpected.length === 1);
   });
 });

@@ -37,7 +37,7 @@ export class Heartbeat implements WheelEntry {
   onTimeout(): void {
     const channel = this.#channel;
     if (channel.closed !== undefined) return;
-    const now = performance.now();
+    const now = this.#wheel.time;
     const silent = now - channel.lastHeard;
     const stalled = now - (channel.stalledSince ?? now);
     if (silent >= this.#idleMs) return channel.close('idle');

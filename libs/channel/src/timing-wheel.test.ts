@@ -132,6 +132,19 @@ describe('TimingWheel', () => {
     assert.equal(fired, 72);
   });
 
+  test('tells an entry the time that it fires by', () => {
+    const { clock, wheel, pass } = wheelAt();
+    let time = 0;
+    wheel.schedule(
+      entryOf(() => {
+        time = wheel.time;
+      }),
+      5,
+    );
+    pass(14);
+    assert.equal(time, clock.now);
+  });
+
   test('serves the other entries when one throws', () => {
     const unexpected: unknown[] = [];
     const { wheel, pass } = wheelAt({ onUnexpected: (error) => unexpected.push(error) });

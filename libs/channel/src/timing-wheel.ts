@@ -59,6 +59,7 @@ export class TimingWheel {
   readonly #origin: number;
   /** All ticks up to this one have been served. */
   #tick = 0;
+  #time: number;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
 
@@ -68,16 +69,18 @@ export class TimingWheel {
     this.#onUnexpected = options.onUnexpected ?? warnOf;
     this.#slots = Array.from({ length: options.slots ?? 256 }, () => new WheelLink());
     this.#origin = this.#now();
+    this.#time = this.#origin;
   }
 
   /** Keeps the process alive until `stop`. Idempotent. */
   start(): void {
-    // Not in the timers' own phase: after a pause of this process (or a long task) the sockets are to be read before
-    // anything is found to be silent.
+    // Not in the timers' own phase but after the sockets were read, and by the time before that: when this process was
+    // paused, or worked on something long, what came meanwhile is heard before anybody is found to be silent.
     this.#timer ??= setInterval(() => {
+      const time = this.#now();
       this.#soon ??= setImmediate(() => {
         this.#soon = undefined;
-        this.advance();
+        this.advance(time);
       });
     }, this.#tickMs);
   }
@@ -105,12 +108,21 @@ export class TimingWheel {
     entry[LINK]?.remove();
   }
 
+  /**
+   * ms, of the wheel's clock: for an `onTimeout` the time to judge silence by. All that had come by then was read, which
+   * is not so for the present.
+   */
+  get time(): number {
+    return this.#time;
+  }
+
   /** Fires what is due. The wheel's timer calls it, or a test with a clock of its own. */
-  advance(): void {
-    const tick = Math.floor((this.#now() - this.#origin) / this.#tickMs);
+  advance(time: number = this.#now()): void {
+    const tick = Math.floor((time - this.#origin) / this.#tickMs);
     const slots = Math.min(tick - this.#tick, this.#slots.length);
     // Set before anything fires: what is scheduled meanwhile belongs to a later tick.
     this.#tick = Math.max(tick, this.#tick);
+    this.#time = time;
     for (let at = tick - slots + 1; at <= tick; at++)
       this.#fire(this.#slots[at % this.#slots.length] as WheelLink, tick);
   }

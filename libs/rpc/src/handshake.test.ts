@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { until } from '@cim/testkit';
 import { cim, encodeFrame } from '@cim/protocol';
 import { call, ECHO, Process, rawServer, said } from '../test/servers.ts';
-import { until } from '../test/until.ts';
 import { newNonce, proofFrame, prove } from './handshake.ts';
 import type { RpcAddress } from './index.ts';
 
@@ -31,7 +31,7 @@ class RawCaller {
   /** Answers the server's nonce. */
   async upgrade(nonce: string): Promise<string> {
     this.socket.write(upgradeRequest(nonce));
-    await until(() => this.read.includes('\r\n\r\n'), 'the answer');
+    await until('the answer', () => this.read.includes('\r\n\r\n'));
     const [, theirs] = /x-cim-nonce: (\S+)/.exec(this.read.toString('latin1')) ?? [];
     this.read = Buffer.alloc(0);
     assert.ok(theirs !== undefined);
@@ -72,7 +72,7 @@ describe('the handshake', () => {
     const server = await there.server('their secret');
     const client = here.client('our secret');
     assert.equal(said(await call(client, server.address, ECHO)), 'down: the cluster secrets differ');
-    await until(() => there.lines.some((line) => line.msg === 'rpc.closed'), 'the end');
+    await until('the end', () => there.lines.some((line) => line.msg === 'rpc.closed'));
     for (let i = 0; i < 5; i++) {
       await call(client, server.address, ECHO);
       await new Promise((resolve) => setTimeout(resolve, 60));
@@ -91,7 +91,7 @@ describe('the handshake', () => {
     const caller = new RawCaller(server.address);
     await caller.upgrade(newNonce());
     caller.socket.write(proofFrame(Buffer.alloc(32)));
-    await until(() => caller.ended, 'the end');
+    await until('the end', () => caller.ended);
     assert.deepEqual(caller.read, Buffer.from([0]));
     assert.equal(refusals().length, 1);
   });
@@ -105,7 +105,7 @@ describe('the handshake', () => {
     caller.socket.write(Buffer.concat([proofFrame(prove('a secret', 'caller', ours, theirs)), echo]));
     const reply = encodeFrame(cim.RpcFrame, { call: 7, status: cim.RpcStatus.OK, payload: Buffer.from('x') });
     const expected = Buffer.concat([proofFrame(prove('a secret', 'server', ours, theirs)), reply]);
-    await until(() => caller.read.length === expected.length, 'the reply');
+    await until('the reply', () => caller.read.length === expected.length);
     assert.deepEqual(caller.read, expected);
     caller.socket.destroy();
   });
@@ -116,12 +116,12 @@ describe('the handshake', () => {
     const first = new RawCaller(server.address);
     const recorded = proofFrame(prove('a secret', 'caller', ours, await first.upgrade(ours)));
     first.socket.write(recorded);
-    await until(() => first.read.length === 33, 'the server’s proof');
+    await until('the server’s proof', () => first.read.length === 33);
     for (const replayed of [recorded, first.read]) {
       const caller = new RawCaller(server.address);
       await caller.upgrade(ours);
       caller.socket.write(replayed);
-      await until(() => caller.ended, 'the end');
+      await until('the end', () => caller.ended);
       assert.deepEqual(caller.read, Buffer.from([0]));
     }
     first.socket.destroy();
@@ -168,7 +168,7 @@ describe('the handshake', () => {
       const proof = proofFrame(prove('a secret', 'caller', ours, await caller.upgrade(ours)));
       caller.socket.write(proof.subarray(0, bytes));
     }
-    await until(() => callers.every((caller) => caller.ended), 'all to be closed', 10_000);
+    await until('all to be closed', () => callers.every((caller) => caller.ended), 10_000);
     assert.ok(callers.every((caller) => caller.read.length === 0));
     assert.equal(said(await call(here.client(), server.address, ECHO, 'still there')), 'ok: still there');
   });
@@ -178,7 +178,7 @@ describe('the handshake', () => {
     const caller = new RawCaller(server.address);
     await caller.upgrade(newNonce());
     caller.socket.write(Buffer.from([0xff, 0xff, 0x03]));
-    await until(() => caller.ended, 'the end');
+    await until('the end', () => caller.ended);
     assert.ok(here.lines.some((line) => line['reason'] === 'frame-too-large'));
   });
 
@@ -192,7 +192,7 @@ describe('the handshake', () => {
     ] as const) {
       const caller = new RawCaller(server.address);
       caller.socket.write(request);
-      await until(() => caller.ended, 'the end');
+      await until('the end', () => caller.ended);
       assert.match(caller.read.toString(), new RegExp(`^HTTP/1.1 ${status} [^]*\r\n\r\n[^\n]+\n$`));
     }
     const response = await fetch(`http://127.0.0.1:${server.address.httpPort}/rpc`);
@@ -207,7 +207,7 @@ describe('after the handshake', () => {
     const ours = newNonce();
     const theirs = await caller.upgrade(ours);
     caller.socket.write(proofFrame(prove('a secret', 'caller', ours, theirs)));
-    await until(() => caller.read.length === 33, 'the proof');
+    await until('the proof', () => caller.read.length === 33);
     caller.read = Buffer.alloc(0);
     return caller;
   }
@@ -224,7 +224,7 @@ describe('after the handshake', () => {
     ]) {
       const caller = await friend(server.address);
       caller.socket.write(garbage);
-      await until(() => caller.ended, 'the end');
+      await until('the end', () => caller.ended);
       assert.equal(caller.read.length, 0);
     }
     assert.equal(said(await call(client, server.address, ECHO, 'still there')), 'ok: still there');
@@ -271,10 +271,10 @@ describe('after the handshake', () => {
     const server = await here.server();
     const caller = await friend(server.address);
     caller.socket.write(encodeFrame(cim.RpcFrame, { call: 1, method: 7 }));
-    await until(() => server.released.length === 1, 'the call');
+    await until('the call', () => server.released.length === 1);
     caller.socket.destroy();
     await once(caller.socket, 'close');
-    await until(() => here.lines.some((line) => line.msg === 'rpc.closed'), 'the end');
+    await until('the end', () => here.lines.some((line) => line.msg === 'rpc.closed'));
     server.released[0]?.();
     assert.equal(said(await call(here.client(), server.address, ECHO, 'fine')), 'ok: fine');
   });

@@ -3,4 +3,5 @@ export * from './methods.ts';
 export type { RpcOutcome } from './outcome.ts';
 export type { RpcAddress, RpcClientParts, RpcTimes } from './peer.ts';
 export * from './rpc-client.ts';
-export { RpcServer, type RpcHandler, type RpcServerParts } from './rpc-server.ts';
+export { RpcServer } from './rpc-server.ts';
+export type { RpcHandler, RpcServerParts } from './server-parts.ts';

@@ -126,7 +126,7 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
 
   /** The watch. */
   onTimeout(): void {
-    const now = performance.now();
+    const now = this.#parts.wheel.time;
     if (this.#pending.size === 0 && now - this.#lastCall >= this.#times.unusedMs) {
       void this.stop();
       return;

@@ -1,37 +1,16 @@
 /** The answering side: takes over upgraded connections of the internal port and hands calls to their handlers. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { TimingWheel, TurnFlusher } from '@cim/channel';
 import { CimError, cim, FRAME_LIMITS } from '@cim/protocol';
-import type { Logger } from '@cim/runtime';
 import { isNonce, NONCE_HEADER, newNonce, RPC_PATH, UPGRADE_PROTOCOL } from './handshake.ts';
 import { RPC } from './methods.ts';
+import type { RpcServerParts } from './server-parts.ts';
 import { ServedConnection, type ServedConnectionEvents } from './served-connection.ts';
 
 /** What a frame may need beside its payload, in bytes. */
 const FRAME_EXTRA_BYTES = 64;
 /** At most one log line about refused callers in this time, ms: anybody may connect. */
 const REFUSAL_LOG_MS = 10_000;
-
-/**
- * Carries out one call: calls `reply` or `fail`, once, at once or later; what comes after the first is ignored.
- * `payload` is a view of what was read: keep a copy of what must live long. A handler that throws has failed.
- */
-export type RpcHandler = (
-  payload: Uint8Array,
-  reply: (payload: Uint8Array) => void,
-  fail: (error: CimError) => void,
-) => void;
-
-export interface RpcServerParts {
-  /** The cluster's; it is never sent. */
-  readonly secret: string;
-  readonly flusher: TurnFlusher;
-  readonly wheel: TimingWheel;
-  readonly logger: Logger;
-  /** Key: method number, from 1. */
-  readonly handlers: ReadonlyMap<number, RpcHandler>;
-}
 
 export class RpcServer implements ServedConnectionEvents {
   readonly #parts: RpcServerParts;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { until } from '@cim/testkit';
 import {
   call,
   ECHO,
@@ -15,7 +16,6 @@ import {
   THROW,
   TWICE,
 } from '../test/servers.ts';
-import { until } from '../test/until.ts';
 import { RPC, type RpcOutcome } from './index.ts';
 
 let here: Process;
@@ -88,9 +88,9 @@ describe('a call', () => {
     const order: string[] = [];
     for (const one of slow) void one.then((ended) => order.push(said(ended)));
     server.released[1]?.();
-    await until(() => order.length === 1, 'the second');
+    await until('the second', () => order.length === 1);
     server.released[0]?.();
-    await until(() => order.length === 2, 'the first');
+    await until('the first', () => order.length === 2);
     assert.deepEqual(order, ['ok: second', 'ok: first']);
   });
 
@@ -173,7 +173,7 @@ describe('a server that is away', () => {
     assert.deepEqual(first.map(said), ['down: ECONNREFUSED', 'down: ECONNREFUSED']);
     const next = await call(client, server.address, ECHO);
     assert.equal(said(next), 'down: ECONNREFUSED');
-    assert.ok(next.tookMs < 20, `${next.tookMs} ms`);
+    assert.ok(next.tookMs < 500, `${next.tookMs} ms`);
     assert.equal(here.lines.filter((line) => line.msg === 'rpc.down' && line.level !== 'debug').length, 1);
   });
 
@@ -192,10 +192,10 @@ describe('a server that is away', () => {
 
     await here.server('a secret', server.address.httpPort);
     let back = '';
-    await until(() => {
+    await until('the server to be used again', () => {
       void call(client, server.address, ECHO, 'back').then((ended) => (back = said(ended)));
       return back === 'ok: back';
-    }, 'the server to be used again');
+    });
   });
 
   test('has its calls wait for the first connection, and end in time when it does not come', async () => {
@@ -212,18 +212,18 @@ describe('a server that is away', () => {
 
   test('fails calls at once when a second attempt takes long', async () => {
     const silent = await rawServer(() => {});
-    const client = here.client('a secret', { handshakeMs: 300, reconnectWaitMs: 50, backoffMs: [1, 1] });
-    await call(client, silent.address, ECHO);
+    const client = here.client('a secret', { handshakeMs: 1_000, reconnectWaitMs: 50, backoffMs: [1, 1] });
+    const first = call(client, silent.address, ECHO);
+    await until('the first attempt', () => silent.sockets.length === 1);
+    silent.sockets[0]?.destroy();
+    assert.equal(said(await first), 'down: ECONNRESET');
+    await new Promise((resolve) => setTimeout(resolve, 2)); // the backoff
     const started = performance.now();
-    await until(() => performance.now() - started > 2, 'the next attempt');
     const second = call(client, silent.address, ECHO);
-    await until(
-      () => silent.sockets.length === 2 && performance.now() - started > 60,
-      'the second attempt to take long',
-    );
+    await until('the second attempt to take long', () => performance.now() - started > 100);
     const third = await call(client, silent.address, ECHO);
     assert.equal(said(third), 'down: it does not answer');
-    assert.ok(third.tookMs < 20);
+    assert.ok(third.tookMs < 500, `${third.tookMs} ms`);
     assert.equal(said(await second), 'down: no answer to the handshake');
     silent.close();
   });
@@ -239,10 +239,10 @@ describe('a server that is away', () => {
     assert.ok(ended.tookMs < 4_000, `${ended.tookMs} ms`);
     relay.thaw();
     let back = '';
-    await until(() => {
+    await until('the server to be used again', () => {
       void call(client, relay.address, ECHO, 'back').then((again) => (back = said(again)));
       return back === 'ok: back';
-    }, 'the server to be used again');
+    });
     relay.close();
   });
 
@@ -252,7 +252,7 @@ describe('a server that is away', () => {
     const client = here.client('a secret', { silenceMs: 100, pingAfterMs: 100 });
     await call(client, relay.address, ECHO);
     relay.freeze();
-    await until(() => here.lines.some((line) => line.msg === 'rpc.down'), 'the loss');
+    await until('the loss', () => here.lines.some((line) => line.msg === 'rpc.down'));
     relay.close();
   });
 
@@ -260,7 +260,7 @@ describe('a server that is away', () => {
     const server = await here.server();
     const client = here.client('a secret', { silenceMs: 1_500 });
     const slow = call(client, server.address, LATER, 'slow', 20_000);
-    await until(() => server.released.length === 1, 'the call');
+    await until('the call', () => server.released.length === 1);
     await new Promise((resolve) => setTimeout(resolve, 3_200));
     server.released[0]?.();
     assert.equal(said(await slow), 'ok: slow');
@@ -287,7 +287,7 @@ describe('the end of a client', () => {
     const server = await here.server();
     const client = here.client();
     const slow = call(client, server.address, LATER, 'slow');
-    await until(() => server.released.length === 1, 'the call');
+    await until('the call', () => server.released.length === 1);
     client.forget(server.address);
     client.forget(server.address);
     assert.equal(said(await call(client, server.address, ECHO, 'new')), 'ok: new');
@@ -295,10 +295,10 @@ describe('the end of a client', () => {
     server.released[0]?.();
     assert.equal(said(await slow), 'ok: slow');
     let open = 2;
-    await until(() => {
+    await until('the forgotten connection to close', () => {
       void connectionsOf(server).then((count) => (open = count));
       return open === 1;
-    }, 'the forgotten connection to close');
+    });
   });
 
   test('gives up a connection that nobody has used for long', async () => {
@@ -306,10 +306,10 @@ describe('the end of a client', () => {
     const client = here.client('a secret', { unusedMs: 500 });
     await call(client, server.address, ECHO);
     let open = 1;
-    await until(() => {
+    await until('the unused connection to close', () => {
       void connectionsOf(server).then((count) => (open = count));
       return open === 0;
-    }, 'the unused connection to close');
+    });
     assert.equal(said(await call(client, server.address, ECHO, 'again')), 'ok: again');
   });
 });
@@ -319,7 +319,7 @@ describe('the end of a server', () => {
     const server = await here.server();
     const client = here.client();
     const slow = call(client, server.address, LATER, 'slow');
-    await until(() => server.released.length === 1, 'the call');
+    await until('the call', () => server.released.length === 1);
     let drained = false;
     const draining = server.rpc.drain(5_000).then(() => (drained = true));
     assert.equal(said(await call(client, server.address, ECHO)), 'failed: this server is going away');

@@ -3,7 +3,7 @@ import { Channel, type ChannelEvents, Heartbeat, type WheelEntry } from '@cim/ch
 import { type CloseReason, cim, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
 import { HANDSHAKE_FRAME_BYTES, proofFrame, prove, REFUSAL, sameProof } from './handshake.ts';
 import { OUTBOX_BYTES } from './peer.ts';
-import type { RpcServerParts } from './rpc-server.ts';
+import type { RpcServerParts } from './server-parts.ts';
 
 const HANDSHAKE_MS = 3_000;
 /** A caller pings an idle connection every 5 s. */
