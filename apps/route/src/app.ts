@@ -5,7 +5,7 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import { type CimError, CODES } from '@cim/protocol';
 import { Counter, Gauge } from '@cim/runtime';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
-import { actingAccount } from './credentials.ts';
+import { actingAccount, bearerOf } from './credentials.ts';
 import { answerError, refusal, success } from './envelope.ts';
 import { Login } from './login.ts';
 import { LoginRate } from './login-rate.ts';
@@ -59,6 +59,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
       answers.inc({ path: request.routeOptions.url ?? 'unknown', code: payload.code });
     done(null, payload);
   });
+  app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     void reply
@@ -97,8 +98,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   );
   app.post('/offLine', { schema: { body: schemas.OfflineRequest, response } }, async (request) => {
     const account = await actingAccount(parts, request, request.body.userId);
-    const ended = await store.sessions.end(account.userId);
-    if (ended !== undefined) dispatcher.kick(account.userId, ended, 'logged-out');
+    await login.logOut(account, bearerOf(request));
     return success(request);
   });
   app.post('/p2pRoute', { schema: { body: schemas.PrivateRequest, response } }, async (request, reply) => {

@@ -14,6 +14,10 @@ export function showsSession(session: Session | undefined, secret: string): bool
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
+/** The session secret that a request shows, '' for none. */
+export const bearerOf = (request: FastifyRequest): string =>
+  /^Bearer (.{1,256})$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+
 /**
  * The account that a request acts for.
  * @throws {CimError} 9100: there is none, or the request may not act for it
@@ -29,8 +33,7 @@ export async function actingAccount(
     if (config.auth === 'open') return account;
     throw new CimError('unknownAccount', 'accounts without a password may not act on this server');
   }
-  const bearer = /^Bearer (.{1,256})$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-  if (showsSession(await store.sessions.find(account.userId), bearer)) return account;
+  if (showsSession(await store.sessions.find(account.userId), bearerOf(request))) return account;
   throw new CimError(
     'unknownAccount',
     'this account has a password: send "Authorization: Bearer <session>" with the session of its login',

@@ -99,6 +99,20 @@ export class Login {
     return { ...place, ticket, session, epoch };
   }
 
+  /** With a session secret only that session is ended; CIM's bare `/offLine` ends whichever is current. */
+  async logOut(account: Account, secret: string): Promise<void> {
+    const { store, dispatcher } = this.#parts;
+    if (secret === '') {
+      const ended = await store.sessions.end(account.userId);
+      if (ended !== undefined) dispatcher.kick(account.userId, ended, 'logged-out');
+      return;
+    }
+    const session = await store.sessions.find(account.userId);
+    if (session === undefined || !showsSession(session, secret)) return;
+    await store.sessions.release(account.userId, session.epoch, session.instance);
+    dispatcher.kick(account.userId, session, 'logged-out');
+  }
+
   async #checkPassword(account: Account, password: string | undefined): Promise<void> {
     if (account.passwordHash === undefined) return;
     if (password === undefined)

@@ -261,6 +261,16 @@ describe('a route', { concurrency: false }, () => {
     assert.equal((await call(open, '/login', { userId, userName: 'olaf' })).code, '9000');
   });
 
+  test('a logout that shows the secret of an older session changes nothing of the newer one', async () => {
+    const userId = await register('late');
+    const login = { userId, userName: 'late', wire: 2 };
+    const old = (await call(open, '/login', login)).dataBody as { session: string };
+    await call(open, '/login', { ...login, session: old.session });
+    const headers = { authorization: `Bearer ${old.session}` };
+    assert.equal((await call(open, '/offLine', { userId }, headers)).code, '9000');
+    assert.equal((await call(open, '/login', { userId, userName: 'late' })).code, '5000');
+  });
+
   test('its documentation lists every path, and its metrics count answers by code', async () => {
     const url = `http://${open.host}:${open.port}`;
     const { paths } = (await (await fetch(`${url}/documentation/json`)).json()) as {
