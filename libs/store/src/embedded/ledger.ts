@@ -22,6 +22,8 @@ interface RowWrite {
 }
 
 const RECENT_RECORDS = 50_000;
+/** LevelDB's binding makes room for as many as it is asked for, and aborts the process when there is none. */
+const MAX_ROWS = 4_096;
 const REOPEN_MS = 1_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -117,10 +119,10 @@ export class Ledger {
     limit: number,
     maxBytes: number,
   ): Promise<[key: string, row: Uint8Array][]> {
-    if (limit <= 0) return [];
+    if (!(limit > 0)) return [];
     const iterator = this.#usable().iterator({ ...range, highWaterMarkBytes: maxBytes });
     try {
-      return await iterator.nextv(limit);
+      return await iterator.nextv(Math.min(limit, MAX_ROWS));
     } finally {
       await iterator.close();
     }

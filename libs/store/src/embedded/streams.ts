@@ -89,7 +89,7 @@ export class EmbeddedStreams implements Streams {
     for (const { user, epoch, stream, cursor } of acks) {
       const key = cursorKey(user, stream);
       const state = this.#state(stream);
-      if ((this.#ledger.get(sessionKey(user))?.epoch ?? 0) !== epoch) continue;
+      if (this.#ledger.get(sessionKey(user))?.epoch !== epoch) continue;
       if (cursor.seq <= (this.#ledger.get(key)?.seq ?? 0) || cursor.seq > state.top) continue;
       if (stream.kind === 'inbox') this.#settle(state, cursor.seq);
       this.#ledger.put(key, { seq: cursor.seq, id: cursor.id });
