@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { UserName } from '@cim/protocol';
-import { AWKWARD_NAMES, NOBODY, newName, type OpenedStore, type OpenStore } from './contract-fixture.ts';
+import {
+  AWKWARD_NAMES,
+  NOBODY,
+  newName,
+  type OpenedStore,
+  type OpenStore,
+} from '../test/contract-fixture.ts';
 import type { Store } from './store.ts';
 
 export function accountsContract(open: OpenStore): void {
@@ -68,7 +74,8 @@ export function accountsContract(open: OpenStore): void {
     test('nobody is found under an id or a name that was never made', async () => {
       assert.equal(await store.accounts.byId(NOBODY), undefined);
       assert.equal(await store.accounts.byName(newName()), undefined);
-      for (const name of AWKWARD_NAMES) assert.equal(await store.accounts.byName(`${name}?`), undefined, name);
+      for (const name of AWKWARD_NAMES)
+        assert.equal(await store.accounts.byName(`${name}?`), undefined, name);
       assert.equal(await store.accounts.byName('toString'), undefined);
       assert.equal(await store.accounts.byName(''), undefined);
     });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Epoch } from '@cim/protocol';
+import { until } from '@cim/testkit';
 import {
   AWKWARD_NAMES,
   logIn,
@@ -11,8 +12,7 @@ import {
   newUser,
   type OpenedStore,
   type OpenStore,
-  until,
-} from './contract-fixture.ts';
+} from '../test/contract-fixture.ts';
 import type { IssueAnswer } from './sessions.ts';
 import type { Store } from './store.ts';
 
@@ -35,7 +35,9 @@ export function sessionsContract(open: OpenStore): void {
       test('makes a session that is found as issued and that nobody is located by', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 'secret' }));
+        const epoch = epochOf(
+          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 'secret' }),
+        );
         assert.ok(epoch > 0);
         const found = await store.sessions.find(user.userId);
         assert.deepEqual(found, { ...user, epoch, state: 'issued', instance, secretHash: 'secret' });
@@ -58,8 +60,12 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const live = await logIn(store, user, instance);
-        const kicked = epochOf(await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }));
-        const replaced = epochOf(await store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' }));
+        const kicked = epochOf(
+          await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }),
+        );
+        const replaced = epochOf(
+          await store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' }),
+        );
         assert.deepEqual([kicked, replaced], [live + 1, live + 2]);
       });
 
@@ -68,7 +74,9 @@ export function sessionsContract(open: OpenStore): void {
         const many = async (policy: 'reject' | 'kick', count: number): Promise<IssueAnswer[]> => {
           const user = await newUser(store);
           return Promise.all(
-            Array.from({ length: count }, () => store.sessions.issue({ user, instance, policy, secretHash: '' })),
+            Array.from({ length: count }, () =>
+              store.sessions.issue({ user, instance, policy, secretHash: '' }),
+            ),
           );
         };
         const rejecting = await many('reject', 20);
@@ -94,8 +102,15 @@ export function sessionsContract(open: OpenStore): void {
       test('by epoch makes the session live, located and online', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 's' }));
-        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        const epoch = epochOf(
+          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 's' }),
+        );
+        const answer = await store.sessions.claim({
+          userId: user.userId,
+          instance,
+          epoch,
+          claim: newClaim(),
+        });
         assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName });
         assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
         assert.deepEqual(await store.sessions.online(instance), [user]);
@@ -107,9 +122,13 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         for (const userName of AWKWARD_NAMES) {
           const user = { ...(await newUser(store)), userName };
-          const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+          const epoch = epochOf(
+            await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+          );
           const by = { userId: user.userId, instance, claim: newClaim() };
-          assert.deepEqual(await store.sessions.claim({ ...by, userName: `${userName} ` }), { outcome: 'refused' });
+          assert.deepEqual(await store.sessions.claim({ ...by, userName: `${userName} ` }), {
+            outcome: 'refused',
+          });
           const claimed = { outcome: 'claimed', epoch, userName };
           assert.deepEqual(await store.sessions.claim({ ...by, userName }), claimed);
         }
@@ -124,12 +143,17 @@ export function sessionsContract(open: OpenStore): void {
         const at = { userId: user.userId, instance, claim };
         const refused = { outcome: 'refused' };
         assert.deepEqual(await store.sessions.claim({ ...at, userName: user.userName }), refused);
-        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+        const epoch = epochOf(
+          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+        );
         assert.deepEqual(await store.sessions.claim({ ...at, userId: NOBODY, epoch }), refused);
         assert.deepEqual(await store.sessions.claim({ ...at, instance: other, epoch }), refused);
         assert.deepEqual(await store.sessions.claim({ ...at, epoch: (epoch + 1) as Epoch }), refused);
         assert.deepEqual(await store.sessions.claim({ ...at, epoch: (epoch - 1) as Epoch }), refused);
-        assert.deepEqual(await store.sessions.claim({ ...at, userName: user.userName.toUpperCase() }), refused);
+        assert.deepEqual(
+          await store.sessions.claim({ ...at, userName: user.userName.toUpperCase() }),
+          refused,
+        );
         assert.deepEqual(await store.sessions.online(instance), []);
       });
 
@@ -142,13 +166,17 @@ export function sessionsContract(open: OpenStore): void {
         const first = await store.sessions.claim(attempt);
         assert.deepEqual(first, { outcome: 'claimed', epoch, userName: user.userName, previous });
         assert.deepEqual(await store.sessions.claim(attempt), first);
-        assert.deepEqual(await store.sessions.claim({ ...attempt, claim: newClaim() }), { outcome: 'refused' });
+        assert.deepEqual(await store.sessions.claim({ ...attempt, claim: newClaim() }), {
+          outcome: 'refused',
+        });
       });
 
       test('lets one of two attempts at once through', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+        const epoch = epochOf(
+          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+        );
         const answers = await Promise.all(
           Array.from({ length: 10 }, () =>
             store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() }),
@@ -161,7 +189,10 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const login = { user, instance, policy: 'kick', secretHash: '' } as const;
-        const [older, newer] = [epochOf(await store.sessions.issue(login)), epochOf(await store.sessions.issue(login))];
+        const [older, newer] = [
+          epochOf(await store.sessions.issue(login)),
+          epochOf(await store.sessions.issue(login)),
+        ];
         const attempt = { userId: user.userId, instance, claim: newClaim() };
         assert.deepEqual(await store.sessions.claim({ ...attempt, epoch: older }), { outcome: 'refused' });
         assert.equal((await store.sessions.claim({ ...attempt, epoch: newer })).outcome, 'claimed');
@@ -174,7 +205,12 @@ export function sessionsContract(open: OpenStore): void {
         const login = { user, instance, policy: 'kick', secretHash: '' } as const;
         await store.sessions.issue(login);
         const epoch = epochOf(await store.sessions.issue(login));
-        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        const answer = await store.sessions.claim({
+          userId: user.userId,
+          instance,
+          epoch,
+          claim: newClaim(),
+        });
         assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName, previous });
       });
 
@@ -183,13 +219,26 @@ export function sessionsContract(open: OpenStore): void {
         const [old, instance] = await Promise.all([newServer(store), newServer(store)]);
         const leave = [
           async () => store.sessions.release(user.userId, await logIn(store, user, old), old),
-          async () => void (await logIn(store, user, old), await store.sessions.end(user.userId)),
-          async () => void (await logIn(store, user, old), await store.sessions.closeLease(old)),
+          async () => {
+            await logIn(store, user, old);
+            await store.sessions.end(user.userId);
+          },
+          async () => {
+            await logIn(store, user, old);
+            await store.sessions.closeLease(old);
+          },
         ];
         for (const leaving of leave) {
           await leaving();
-          const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
-          const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+          const epoch = epochOf(
+            await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+          );
+          const answer = await store.sessions.claim({
+            userId: user.userId,
+            instance,
+            epoch,
+            claim: newClaim(),
+          });
           assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName });
           await store.sessions.end(user.userId);
         }
@@ -238,7 +287,12 @@ export function sessionsContract(open: OpenStore): void {
         const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }));
         await store.sessions.release(user.userId, old, instance);
         assert.deepEqual(await store.sessions.online(instance), []);
-        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        const answer = await store.sessions.claim({
+          userId: user.userId,
+          instance,
+          epoch,
+          claim: newClaim(),
+        });
         assert.equal(answer.outcome, 'claimed');
       });
 
@@ -256,9 +310,16 @@ export function sessionsContract(open: OpenStore): void {
       test('a login that was ended can no longer be claimed', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }));
+        const epoch = epochOf(
+          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+        );
         assert.deepEqual(await store.sessions.end(user.userId), { instance, epoch });
-        const answer = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        const answer = await store.sessions.claim({
+          userId: user.userId,
+          instance,
+          epoch,
+          claim: newClaim(),
+        });
         assert.deepEqual(answer, { outcome: 'refused' });
       });
 
@@ -277,18 +338,36 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         await logIn(store, ada, instance);
         const epoch = await logIn(store, ada, instance);
-        assert.deepEqual(await store.sessions.epochs([NOBODY, ada.userId, ben.userId, ada.userId]), [0, epoch, 0, epoch]);
+        assert.deepEqual(await store.sessions.epochs([NOBODY, ada.userId, ben.userId, ada.userId]), [
+          0,
+          epoch,
+          0,
+          epoch,
+        ]);
         assert.deepEqual(await store.sessions.epochs([]), []);
       });
 
       test('reclaim moves the sessions that are current and live, and no others', async () => {
-        const [from, elsewhere, to] = await Promise.all([newServer(store), newServer(store), newServer(store)]);
+        const [from, elsewhere, to] = await Promise.all([
+          newServer(store),
+          newServer(store),
+          newServer(store),
+        ]);
         const users = await Promise.all(Array.from({ length: 4 }, () => newUser(store)));
-        const held = await Promise.all(users.map(async (user) => ({ ...user, epoch: await logIn(store, user, from) })));
+        const held = await Promise.all(
+          users.map(async (user) => ({ ...user, epoch: await logIn(store, user, from) })),
+        );
         const [kept, superseded, replaced, ended] = held;
-        assert.ok(kept !== undefined && superseded !== undefined && replaced !== undefined && ended !== undefined);
+        assert.ok(
+          kept !== undefined && superseded !== undefined && replaced !== undefined && ended !== undefined,
+        );
         const newer = await logIn(store, superseded, elsewhere);
-        await store.sessions.issue({ user: replaced, instance: elsewhere, policy: 'replace', secretHash: '' });
+        await store.sessions.issue({
+          user: replaced,
+          instance: elsewhere,
+          policy: 'replace',
+          secretHash: '',
+        });
         await store.sessions.end(ended.userId);
         await store.sessions.closeLease(from);
 
@@ -296,7 +375,10 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(await store.sessions.reclaim(held, to), [true, false, false, false]);
         assert.deepEqual(await store.sessions.reclaim([], to), []);
         assert.deepEqual(await store.sessions.locate(kept.userId), { instance: to, epoch: kept.epoch });
-        assert.deepEqual(await store.sessions.locate(superseded.userId), { instance: elsewhere, epoch: newer });
+        assert.deepEqual(await store.sessions.locate(superseded.userId), {
+          instance: elsewhere,
+          epoch: newer,
+        });
         assert.deepEqual(await store.sessions.online(to), [{ userId: kept.userId, userName: kept.userName }]);
       });
 
@@ -334,7 +416,12 @@ export function sessionsContract(open: OpenStore): void {
         assert.equal(await store.sessions.locate(user.userId), undefined);
         assert.deepEqual(await store.sessions.online(instance), []);
         assert.equal(await store.sessions.renewLease(instance), false);
-        const next = await store.sessions.issue({ user, instance: await newServer(store), policy: 'reject', secretHash: '' });
+        const next = await store.sessions.issue({
+          user,
+          instance: await newServer(store),
+          policy: 'reject',
+          secretHash: '',
+        });
         assert.equal(next.outcome, 'issued');
       });
     });
@@ -352,7 +439,12 @@ export function sessionsContract(open: OpenStore): void {
           assert.equal(await sessions.locate(user.userId), undefined);
           assert.deepEqual(await sessions.online(instance), []);
           assert.equal((await sessions.find(user.userId))?.state, 'live');
-          const next = await sessions.issue({ user, instance: newInstance(), policy: 'reject', secretHash: '' });
+          const next = await sessions.issue({
+            user,
+            instance: newInstance(),
+            policy: 'reject',
+            secretHash: '',
+          });
           assert.equal(epochOf(next), epoch + 1);
         } finally {
           await short.close();
@@ -397,7 +489,9 @@ export function sessionsContract(open: OpenStore): void {
           assert.deepEqual(await sessions.claim({ ...claim, epoch: first }), { outcome: 'refused' });
           const lapsed = performance.now() + 400;
           await until('the second lapses', () => performance.now() > lapsed);
-          assert.deepEqual(await sessions.claim({ ...claim, userName: user.userName }), { outcome: 'refused' });
+          assert.deepEqual(await sessions.claim({ ...claim, userName: user.userName }), {
+            outcome: 'refused',
+          });
         } finally {
           await short.close();
         }

@@ -1,11 +1,11 @@
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { accountsContract } from './accounts.contract.ts';
-import type { OpenStore } from './contract-fixture.ts';
+import type { OpenStore } from '../test/contract-fixture.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
 
-export type { OpenedStore, OpenStore } from './contract-fixture.ts';
+export type { OpenedStore, OpenStore } from '../test/contract-fixture.ts';
 
 /** Registers the cases that every adapter of the store passes. */
 export function storeContract(name: string, open: OpenStore): void {

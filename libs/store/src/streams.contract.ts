@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { type Epoch, groupStream, type GroupId, inboxOf, messageId, type Seq } from '@cim/protocol';
+import { until } from '@cim/testkit';
 import {
   AWKWARD_NAMES,
   append,
@@ -16,8 +17,7 @@ import {
   type OpenStore,
   readAll,
   Sends,
-  until,
-} from './contract-fixture.ts';
+} from '../test/contract-fixture.ts';
 import type { Store } from './store.ts';
 import { type AppendAnswer, RETENTION } from './streams.ts';
 
@@ -64,7 +64,15 @@ export function streamsContract(open: OpenStore): void {
             entries.map((entry) => ({ ...entry, content: Buffer.from(entry.content).toString() })),
             [
               { seq: 1, prev: '', storedAt: first.storedAt, sender, producer, counter: 1, content: 'text 1' },
-              { seq: 2, prev: id, storedAt: second.storedAt, sender, producer, counter: 2, content: 'text 2' },
+              {
+                seq: 2,
+                prev: id,
+                storedAt: second.storedAt,
+                sender,
+                producer,
+                counter: 2,
+                content: 'text 2',
+              },
             ],
           );
           const topId = messageId(sender.userId, producer, 2);
@@ -83,7 +91,10 @@ export function streamsContract(open: OpenStore): void {
           assert.equal(answers.length, 0);
         });
         await appendOk(store, sends.item(2));
-        assert.deepEqual(answers.map((answer) => answer.outcome), ['ok']);
+        assert.deepEqual(
+          answers.map((answer) => answer.outcome),
+          ['ok'],
+        );
       });
 
       test('answers duplicate to a counter that is stored, with the last seq of its sender', async () => {
@@ -129,7 +140,10 @@ export function streamsContract(open: OpenStore): void {
         assert.deepEqual(await append(store, sends.item(1)), { outcome: 'unknown' });
         assert.deepEqual(await append(store, sends.item(0)), { outcome: 'unknown' });
         assert.deepEqual(await store.streams.position(inbox), { first: 1, top: 0, topId: '' });
-        assert.deepEqual(await store.streams.counters(sender.userId, [{ stream: inbox, producer: sends.producer }]), [0]);
+        assert.deepEqual(
+          await store.streams.counters(sender.userId, [{ stream: inbox, producer: sends.producer }]),
+          [0],
+        );
       });
 
       test('keeps every byte of a content, and takes an empty one', async () => {
@@ -139,7 +153,10 @@ export function streamsContract(open: OpenStore): void {
         const contents = [all.subarray(3, 300), new Uint8Array(), Uint8Array.of(0), Buffer.from('\r\n\0"{}')];
         for (const [i, content] of contents.entries()) await appendOk(store, sends.item(i + 1, content));
         const entries = await readAll(store, inbox);
-        assert.deepEqual(entries.map((entry) => [...entry.content]), contents.map((content) => [...content]));
+        assert.deepEqual(
+          entries.map((entry) => [...entry.content]),
+          contents.map((content) => [...content]),
+        );
       });
 
       test('takes any sender name', async () => {
@@ -147,33 +164,62 @@ export function streamsContract(open: OpenStore): void {
         for (const userName of AWKWARD_NAMES)
           await appendOk(store, new Sends(inbox, { ...sends.sender, userName }).item(1));
         const entries = await readAll(store, inbox);
-        assert.deepEqual(entries.map((entry) => entry.sender.userName), AWKWARD_NAMES);
+        assert.deepEqual(
+          entries.map((entry) => entry.sender.userName),
+          AWKWARD_NAMES,
+        );
       });
 
       test('carries out what one producer sends in one turn in the order made, each with its own answer', async () => {
         const { sends, inbox } = await newPair(store);
         const absent = new Sends(inboxOf(NOBODY), sends.sender);
-        const items = [sends.item(1), sends.item(3), absent.item(1), sends.item(2), sends.item(2), sends.item(3)];
+        const items = [
+          sends.item(1),
+          sends.item(3),
+          absent.item(1),
+          sends.item(2),
+          sends.item(2),
+          sends.item(3),
+        ];
         const answers = await Promise.all(items.map((item) => append(store, item)));
-        assert.deepEqual(answers.map((answer) => answer.outcome), ['ok', 'gap', 'unknown', 'ok', 'duplicate', 'ok']);
-        assert.deepEqual((await readAll(store, inbox)).map((entry) => entry.counter), [1, 2, 3]);
+        assert.deepEqual(
+          answers.map((answer) => answer.outcome),
+          ['ok', 'gap', 'unknown', 'ok', 'duplicate', 'ok'],
+        );
+        assert.deepEqual(
+          (await readAll(store, inbox)).map((entry) => entry.counter),
+          [1, 2, 3],
+        );
       });
 
       test('1,000 appends of 10 producers at once keep the order of each and leave no hole', async () => {
         const { to, inbox } = await newPair(store);
-        const producers = await Promise.all(Array.from({ length: 10 }, async () => new Sends(inbox, await newUser(store))));
+        const producers = await Promise.all(
+          Array.from({ length: 10 }, async () => new Sends(inbox, await newUser(store))),
+        );
         const answers = await Promise.all(
           Array.from({ length: 1_000 }, (_, i) => {
             const sends = producers[i % 10] ?? new Sends(inbox, to);
             return appendOk(store, sends.item(Math.floor(i / 10) + 1));
           }),
         );
-        assert.deepEqual(answers.sort((a, b) => a - b), Array.from({ length: 1_000 }, (_, i) => i + 1));
+        assert.deepEqual(
+          answers.sort((a, b) => a - b),
+          Array.from({ length: 1_000 }, (_, i) => i + 1),
+        );
         const entries = await readAll(store, inbox);
-        assert.deepEqual(entries.map((entry) => entry.seq), Array.from({ length: 1_000 }, (_, i) => i + 1));
+        assert.deepEqual(
+          entries.map((entry) => entry.seq),
+          Array.from({ length: 1_000 }, (_, i) => i + 1),
+        );
         for (const { producer } of producers) {
-          const counters = entries.filter((entry) => entry.producer === producer).map((entry) => entry.counter);
-          assert.deepEqual(counters, Array.from({ length: 100 }, (_, i) => i + 1));
+          const counters = entries
+            .filter((entry) => entry.producer === producer)
+            .map((entry) => entry.counter);
+          assert.deepEqual(
+            counters,
+            Array.from({ length: 100 }, (_, i) => i + 1),
+          );
         }
         let prev = '';
         for (const entry of entries) {
@@ -190,9 +236,15 @@ export function streamsContract(open: OpenStore): void {
         assert.equal(await appendOk(store, item), 1);
         assert.deepEqual(await append(store, item), { outcome: 'duplicate', seq: 1 });
         assert.deepEqual(await append(store, { ...item, digest: 'another-digest' }), { outcome: 'conflict' });
-        assert.equal(await appendOk(store, { ...new Sends(inbox, sends.sender).item(0), rememberMs: 60_000 }), 2);
+        assert.equal(
+          await appendOk(store, { ...new Sends(inbox, sends.sender).item(0), rememberMs: 60_000 }),
+          2,
+        );
         const entries = await readAll(store, inbox);
-        assert.deepEqual(entries.map((entry) => entry.counter), [0, 0]);
+        assert.deepEqual(
+          entries.map((entry) => entry.counter),
+          [0, 0],
+        );
         assert.equal(entries[1]?.prev, messageId(sends.sender.userId, sends.producer, 0));
       });
 
@@ -231,9 +283,16 @@ export function streamsContract(open: OpenStore): void {
       test('answers about 256 KiB, and one entry at least', async () => {
         const { sends, inbox } = await newPair(store);
         const sizes = [600, ...new Array<number>(20).fill(30), 30];
-        for (const [i, size] of sizes.entries()) await appendOk(store, sends.item(i + 1, Buffer.alloc(size * 1_024, i)));
-        assert.deepEqual((await store.streams.read(inbox, 1 as Seq, 100)).map((entry) => entry.seq), [1]);
-        const bytes = (await store.streams.read(inbox, 2 as Seq, 100)).reduce((sum, e) => sum + e.content.length, 0);
+        for (const [i, size] of sizes.entries())
+          await appendOk(store, sends.item(i + 1, Buffer.alloc(size * 1_024, i)));
+        assert.deepEqual(
+          (await store.streams.read(inbox, 1 as Seq, 100)).map((entry) => entry.seq),
+          [1],
+        );
+        const bytes = (await store.streams.read(inbox, 2 as Seq, 100)).reduce(
+          (sum, e) => sum + e.content.length,
+          0,
+        );
         assert.ok(bytes > 200 * 1_024 && bytes <= 300 * 1_024, `${bytes} bytes`);
         assert.equal((await readAll(store, inbox)).length, sizes.length);
       });
@@ -265,7 +324,12 @@ export function streamsContract(open: OpenStore): void {
         const { sends, to, inbox } = await newPair(store);
         const epoch = await logIn(store, to, await newServer(store));
         for (const counter of [1, 2, 3]) await appendOk(store, sends.item(counter));
-        for (const [seq, expected] of [[2, 2], [1, 2], [2, 2], [3, 3]] as const) {
+        for (const [seq, expected] of [
+          [2, 2],
+          [1, 2],
+          [2, 2],
+          [3, 3],
+        ] as const) {
           await store.streams.ack([{ user: to.userId, epoch, stream: inbox, cursor: cursorAt(sends, seq) }]);
           assert.deepEqual(await store.streams.cursor(to.userId, inbox), cursorAt(sends, expected));
         }
@@ -274,7 +338,9 @@ export function streamsContract(open: OpenStore): void {
       test('of a session that is not the current one does nothing', async () => {
         const { sends, to, inbox } = await newPair(store);
         const ack = (epoch: number) =>
-          store.streams.ack([{ user: to.userId, epoch: epoch as Epoch, stream: inbox, cursor: cursorAt(sends, 1) }]);
+          store.streams.ack([
+            { user: to.userId, epoch: epoch as Epoch, stream: inbox, cursor: cursorAt(sends, 1) },
+          ]);
         await appendOk(store, sends.item(1));
         await ack(1);
         assert.equal(await store.streams.cursor(to.userId, inbox), undefined);
@@ -331,7 +397,11 @@ export function streamsContract(open: OpenStore): void {
           await Promise.all(Array.from({ length: count }, (_, i) => appendOk(store, sends.item(start + i))));
         }
       };
-      const ackUpTo = async (sends: Sends, user: { userId: number; userName: string }, seq: number): Promise<void> => {
+      const ackUpTo = async (
+        sends: Sends,
+        user: { userId: number; userName: string },
+        seq: number,
+      ): Promise<void> => {
         const named = user as Parameters<typeof logIn>[1];
         const epoch = await logIn(store, named, await newServer(store));
         const cursor = { seq: seq as Seq, id: messageId(sends.sender.userId, sends.producer, seq) };

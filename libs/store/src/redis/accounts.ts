@@ -1,61 +1,90 @@
-import { foldName, type UserId, type UserName } from '@cim/protocol';
+import { randomBytes } from 'node:crypto';
+import { CimError, foldName, type UserId, type UserName } from '@cim/protocol';
 import type { Account, Accounts } from '../accounts.ts';
-import type { Connection } from './connection.ts';
 import { key } from './keys.ts';
+import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 
 /** The counter counts from 1; ids from here. */
 const BEFORE_FIRST_USER = 1_000;
 
+/**
+ * Exclusive: a counter that went back, with a store that lost data, makes no two users one.
+ * KEYS account. ARGV name, password hash or '', attempt. Answers 1 when the account is of this attempt.
+ */
 const CREATE = new Script(`
+local attempt = redis.call('HGET', KEYS[1], 'attempt')
+if attempt == ARGV[3] then return 1 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'name', ARGV[1], 'password', ARGV[2])
+redis.call('HSET', KEYS[1], 'name', ARGV[1], 'password', ARGV[2], 'attempt', ARGV[3])
 return 1`);
 
-export class RedisAccounts implements Accounts {
-  readonly #redis: Connection;
+/**
+ * KEYS names. ARGV folded name, user id, id that the name may have and lose, or ''. Answers the id that has it now.
+ */
+const TAKE_NAME = new Script(`
+local id = redis.call('HGET', KEYS[1], ARGV[1])
+if id and id ~= ARGV[3] then return id end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return ARGV[2]`);
 
-  constructor(redis: Connection) {
-    this.#redis = redis;
+export class RedisAccounts implements Accounts {
+  readonly #link: RedisLink;
+
+  constructor(link: RedisLink) {
+    this.#link = link;
   }
 
-  async register(name: UserName, passwordHash?: string): Promise<{ account: Account; created: boolean }> {
-    const taken = await this.byName(name);
+  async register(name: UserName, passwordHash = ''): Promise<{ account: Account; created: boolean }> {
+    const holder = await this.#idOf(name);
+    const taken = holder === undefined ? undefined : await this.byId(holder);
     if (taken !== undefined) return { account: taken, created: false };
-    const userId = await this.#create(name, passwordHash ?? '');
-    const won = await this.#redis.hsetnx(key.names(name), foldName(name), userId);
-    if (won === 1)
-      return {
-        account: { userId, userName: name, ...(passwordHash === undefined ? {} : { passwordHash }) },
-        created: true,
-      };
-    const winner = await this.byName(name);
-    // The same account: an attempt of ours was carried out although its answer was lost.
-    if (winner?.userId !== userId) await this.#redis.del(key.account(userId));
-    if (winner === undefined) throw new Error('the name is taken by an account that is not there');
-    return { account: winner, created: false };
+    const userId = await this.#create(name, passwordHash);
+    // A holder without an account: the store lost it, and the name is free again.
+    const winner = Number(
+      await this.#link.ask((redis) =>
+        TAKE_NAME.run(redis, [key.names(name)], [foldName(name), userId, holder ?? '']),
+      ),
+    ) as UserId;
+    if (winner === userId) return { account: accountOf(userId, name, passwordHash), created: true };
+    await this.#link.ask((redis) => redis.del(key.account(userId)));
+    const account = await this.byId(winner);
+    if (account === undefined) throw new CimError('failure', 'the account that has this name is not there');
+    return { account, created: false };
   }
 
   async byId(userId: UserId): Promise<Account | undefined> {
-    const [name, passwordHash] = await this.#redis.hmget(key.account(userId), 'name', 'password');
-    if (name === undefined || name === null) return undefined;
-    return {
-      userId,
-      userName: name as UserName,
-      ...(passwordHash === undefined || passwordHash === null || passwordHash === '' ? {} : { passwordHash }),
-    };
+    const [name, passwordHash] = await this.#link.ask((redis) =>
+      redis.hmget(key.account(userId), 'name', 'password'),
+    );
+    return typeof name === 'string' ? accountOf(userId, name as UserName, passwordHash ?? '') : undefined;
   }
 
   async byName(name: string): Promise<Account | undefined> {
-    const id = await this.#redis.hget(key.names(name), foldName(name));
-    return id === null ? undefined : this.byId(Number(id) as UserId);
+    const id = await this.#idOf(name);
+    return id === undefined ? undefined : this.byId(id);
   }
 
-  /** Exclusive creation: a counter that went back, with a store that lost data, makes no two users one. */
+  async #idOf(name: string): Promise<UserId | undefined> {
+    const id = await this.#link.ask((redis) => redis.hget(key.names(name), foldName(name)));
+    return id === null ? undefined : (Number(id) as UserId);
+  }
+
   async #create(name: UserName, passwordHash: string): Promise<UserId> {
+    const attempt = randomBytes(12).toString('base64url');
     for (;;) {
-      const userId = (BEFORE_FIRST_USER + (await this.#redis.incr(key.nextUser))) as UserId;
-      if ((await CREATE.run(this.#redis, [key.account(userId)], [name, passwordHash])) === 1) return userId;
+      const userId = (BEFORE_FIRST_USER +
+        (await this.#link.ask((redis) => redis.incr(key.nextUser)))) as UserId;
+      const created = await this.#link.ask((redis) =>
+        CREATE.run(redis, [key.account(userId)], [name, passwordHash, attempt]),
+      );
+      if (created === 1) return userId;
     }
   }
 }
+
+const accountOf = (userId: UserId, userName: UserName, passwordHash: string): Account => ({
+  userId,
+  userName,
+  ...(passwordHash === '' ? {} : { passwordHash }),
+});

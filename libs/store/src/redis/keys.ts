@@ -22,9 +22,11 @@ function shardOf(owner: string): number {
   return h % SHARDS;
 }
 
-const tag = (owner: string): string => `{s${String(shardOf(owner)).padStart(3, '0')}}`;
+const tags: readonly string[] = Array.from({ length: SHARDS }, (_, i) => `{s${String(i).padStart(3, '0')}}`);
+const tag = (owner: string): string => tags[shardOf(owner)] ?? '';
 const userTag = (user: UserId): string => tag(`u${user}`);
-const streamTag = (stream: StreamRef): string =>
+
+export const streamShard = (stream: StreamRef): string =>
   stream.kind === 'inbox' ? userTag(stream.user) : tag(`g${stream.group}`);
 
 export const key = {
@@ -38,14 +40,30 @@ export const key = {
   lease: (instance: InstanceId) => `${tag(instance)}:lease:${instance}`,
   /** A hash: user id → "epoch name". */
   online: (instance: InstanceId) => `${tag(instance)}:online:${instance}`,
-  shard: streamTag,
   userShard: userTag,
-  log: (stream: StreamRef) => `${streamTag(stream)}:log:${streamName(stream)}`,
-  meta: (stream: StreamRef) => `${streamTag(stream)}:meta:${streamName(stream)}`,
-  /** Hashes: "sender:producer" → "counter seq digest". */
-  producers: (stream: StreamRef) => `${streamTag(stream)}:prod:${streamName(stream)}`,
-  olderProducers: (stream: StreamRef) => `${streamTag(stream)}:prod-older:${streamName(stream)}`,
-  /** "digest seq" of a send that is known by its idempotency key. */
-  keyed: (stream: StreamRef, sender: UserId, producer: ProducerId) =>
-    `${streamTag(stream)}:key:${streamName(stream)}:${sender}:${producer}`,
 } as const;
+
+export interface StreamKeys {
+  readonly log: string;
+  readonly meta: string;
+  /** Hashes: "sender:producer" → "counter seq digest". */
+  readonly producers: string;
+  readonly olderProducers: string;
+  /** Of an inbox. */
+  readonly account?: string;
+  /** "digest seq" of a send that is known by its idempotency key. */
+  readonly keyed: (sender: UserId, producer: ProducerId) => string;
+}
+
+export function streamKeys(stream: StreamRef): StreamKeys {
+  const shard = streamShard(stream);
+  const name = streamName(stream);
+  return {
+    log: `${shard}:log:${name}`,
+    meta: `${shard}:meta:${name}`,
+    producers: `${shard}:prod:${name}`,
+    olderProducers: `${shard}:prod-older:${name}`,
+    ...(stream.kind === 'inbox' ? { account: key.account(stream.user) } : {}),
+    keyed: (sender, producer) => `${shard}:key:${name}:${sender}:${producer}`,
+  };
+}

@@ -1,6 +1,6 @@
 import { after, before } from 'node:test';
 import { silentLogger } from '@cim/runtime';
-import { RedisProcess } from '../../test/redis-process.ts';
+import { RedisProcess } from '@cim/testkit';
 import type { Store } from '../store.ts';
 import { storeContract } from '../store.contract.ts';
 import { openRedisStore } from './redis-store.ts';
@@ -15,7 +15,7 @@ storeContract('Redis', async (times = {}) => {
   const opened: Store[] = [];
   const open = async (): Promise<Store> => {
     const store = await openRedisStore({
-      url: `redis://${redis.address}`,
+      url: redis.url,
       durability: 'disk',
       logger: silentLogger(),
       ...times,
@@ -26,6 +26,8 @@ storeContract('Redis', async (times = {}) => {
   return {
     store: await open(),
     reopen: open,
-    close: async () => void (await Promise.all(opened.map((store) => store.stop()))),
+    close: async () => {
+      await Promise.all(opened.map((store) => store.stop()));
+    },
   };
 });

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Connection } from './connection.ts';
+import type { Connection } from './link.ts';
 
 /** A Lua script; all its keys lie in one shard. Sent by its hash, and whole when the server does not know it. */
 export class Script {
@@ -11,24 +11,17 @@ export class Script {
     this.#sha = hash('sha1', lua, 'hex');
   }
 
+  /** Bytes among `args` are to be Buffers. */
   async run(
     redis: Connection,
     keys: readonly string[],
-    args: readonly (string | number | Uint8Array)[],
+    args: readonly (string | number | Buffer)[],
   ): Promise<unknown> {
-    const rest = [
-      keys.length,
-      ...keys,
-      ...args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg)),
-    ];
     try {
-      return await redis.call('EVALSHA', this.#sha, ...rest);
+      return await redis.call('EVALSHA', this.#sha, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return redis.call('EVAL', this.#lua, ...rest);
+      return redis.call('EVAL', this.#lua, keys.length, ...keys, ...args);
     }
   }
 }
-
-/** The flat list that HGETALL answers, as RESP2 and RESP3 have it. */
-export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

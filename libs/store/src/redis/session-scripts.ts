@@ -6,12 +6,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
- * KEYS session. ARGV expected epoch, expected state, whether its lease lives (1, 0), policy, instance, name,
- * secret hash, how long issued (ms). Answers again | repeat | the new epoch.
+ * KEYS session. ARGV expected epoch, expected state, whether its lease lives (1, 0), policy, instance, name, secret
+ * hash, how long issued (ms), attempt. Answers again | repeat | the new epoch, the same one to the same attempt.
  */
 export const ISSUE = new Script(`${NOW}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'prevInstance', 'prevEpoch')
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'prevInstance', 'prevEpoch', 'attempt')
 local epoch, state = s[1] or '0', s[2] or ''
+if s[7] == ARGV[9] then return epoch end
 if epoch ~= ARGV[1] or state ~= ARGV[2] then return 'again' end
 local live = state == 'live' and ARGV[3] == '1'
 local issued = state == 'issued' and tonumber(s[4]) > now
@@ -21,7 +22,8 @@ if live then prevInstance, prevEpoch = s[3], epoch
 elseif state == 'issued' then prevInstance, prevEpoch = s[5] or '', s[6] or '0' end
 local next = string.format('%d', tonumber(epoch) + 1)
 redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[5], 'name', ARGV[6], 'secret', ARGV[7],
-  'until', string.format('%d', now + tonumber(ARGV[8])), 'claim', '', 'prevInstance', prevInstance, 'prevEpoch', prevEpoch)
+  'until', string.format('%d', now + tonumber(ARGV[8])), 'attempt', ARGV[9], 'claim', '',
+  'prevInstance', prevInstance, 'prevEpoch', prevEpoch)
 return next`);
 
 /** KEYS session. ARGV instance, epoch or '', name or '', claim. Answers nothing, or {epoch, name, prevInstance, prevEpoch}. */
@@ -31,11 +33,11 @@ if not s[1] or s[3] ~= ARGV[1] then return {} end
 if ARGV[2] ~= '' then
   if s[1] ~= ARGV[2] then return {} end
 elseif s[5] ~= ARGV[3] then return {} end
-local again = s[2] == 'live' and s[6] == ARGV[4]
-local fresh = s[2] == 'issued' and tonumber(s[4]) > now
-if not again and not fresh then return {} end
+local answer = {s[1], s[5], s[7] or '', s[8] or '0'}
+if s[2] == 'live' and s[6] == ARGV[4] then return answer end
+if s[2] ~= 'issued' or tonumber(s[4]) <= now then return {} end
 redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4])
-return {s[1], s[5], s[7] or '', s[8] or '0'}`);
+return answer`);
 
 /** KEYS session. ARGV epoch, new instance. Answers 1 when it is the current live one. */
 export const RECLAIM = new Script(`
@@ -71,3 +73,8 @@ export const RENEW = new Script(`
 if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1`);
+
+/** KEYS lease. ARGV attempt, lease (ms). Answers 1 when the lease is of this attempt. */
+export const OPEN = new Script(`
+if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
+return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0`);

@@ -1,12 +1,13 @@
-import type { Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
+import { randomBytes } from 'node:crypto';
+import { CimError, type Epoch, type InstanceId, type NamedUser, type UserId } from '@cim/protocol';
 import type { ClaimAnswer, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
-import type { Connection } from './connection.ts';
 import { key } from './keys.ts';
-import { textOf } from './script.ts';
-import { CLAIM, END, ENTER, ISSUE, LEAVE, RECLAIM, RENEW } from './session-scripts.ts';
+import type { RedisLink } from './link.ts';
+import type { Script } from './script.ts';
+import { CLAIM, END, ENTER, ISSUE, LEAVE, OPEN, RECLAIM, RENEW } from './session-scripts.ts';
 
 /** Logins of one user that meet: each sees the other's epoch at the next try. */
-const ISSUE_TRIES = 8;
+const ISSUE_TRIES = 32;
 const SCAN_COUNT = 1_000;
 
 export interface RedisSessionTimes {
@@ -15,62 +16,47 @@ export interface RedisSessionTimes {
 }
 
 export class RedisSessions implements Sessions {
-  readonly #redis: Connection;
+  readonly #link: RedisLink;
   readonly #times: RedisSessionTimes;
 
-  constructor(redis: Connection, times: RedisSessionTimes) {
-    this.#redis = redis;
+  constructor(link: RedisLink, times: RedisSessionTimes) {
+    this.#link = link;
     this.#times = times;
   }
 
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { user, instance, policy, secretHash } = request;
+    const session = key.session(user.userId);
+    // A connection that breaks is not told whether the login was made, and sends it again.
+    const attempt = newAttempt();
     for (let i = 0; i < ISSUE_TRIES; i++) {
-      const [epoch, state, at] = await this.#redis.hmget(
-        key.session(user.userId),
-        'epoch',
-        'state',
-        'instance',
-      );
+      const [epoch, state, at] = await this.#fields(user.userId, 'epoch', 'state', 'instance');
       // Another shard, so another call; the script sees to it that nothing has changed since.
-      const lease = state === 'live' ? await this.#redis.exists(key.lease(at as InstanceId)) : 0;
-      const answer = textOf(
-        await ISSUE.run(
-          this.#redis,
-          [key.session(user.userId)],
-          [
-            epoch ?? '0',
-            state ?? '',
-            lease,
-            policy,
-            instance,
-            user.userName,
-            secretHash,
-            this.#times.issuedMs,
-          ],
-        ),
-      );
+      const lease = state === 'live' ? await this.#exists(at as InstanceId) : false;
+      const seen = [epoch === '' ? '0' : epoch, state, lease ? 1 : 0] as const;
+      const made = [policy, instance, user.userName, secretHash, this.#times.issuedMs, attempt] as const;
+      const answer = String(await this.#run(ISSUE, [session], [...seen, ...made]));
       if (answer === 'repeat') return { outcome: 'repeat' };
       if (answer !== 'again') return { outcome: 'issued', epoch: Number(answer) as Epoch };
     }
-    throw new Error('too many logins of one user at once');
+    throw new CimError('failure', 'too many logins of one user at once');
   }
 
   async claim(request: Parameters<Sessions['claim']>[0]): Promise<ClaimAnswer> {
     const { userId, instance, epoch, userName, claim } = request;
-    const answer = (await CLAIM.run(
-      this.#redis,
-      [key.session(userId)],
-      [instance, epoch ?? '', userName ?? '', claim],
-    )) as string[];
-    const [claimed, name, prevInstance, prevEpoch] = answer;
+    // Both absent must not match a session without a name.
+    if (epoch === undefined && userName === undefined) return { outcome: 'refused' };
+    const args = [instance, epoch ?? '', userName ?? '', claim];
+    const answer = (await this.#run(CLAIM, [key.session(userId)], args)) as string[];
+    const [claimed, name, prevInstance = '', prevEpoch] = answer;
     if (claimed === undefined || name === undefined) return { outcome: 'refused' };
-    await this.#enter({ userId, userName: name, epoch: Number(claimed) as Epoch }, instance);
+    const session = { userId, userName: name, epoch: Number(claimed) as Epoch };
+    await this.#enter(session, instance);
     return {
       outcome: 'claimed',
-      epoch: Number(claimed) as Epoch,
+      epoch: session.epoch,
       userName: name,
-      ...(prevInstance === undefined || prevInstance === ''
+      ...(prevInstance === ''
         ? {}
         : { previous: { instance: prevInstance as InstanceId, epoch: Number(prevEpoch) as Epoch } }),
     };
@@ -82,7 +68,7 @@ export class RedisSessions implements Sessions {
   ): Promise<boolean[]> {
     return Promise.all(
       sessions.map(async (session) => {
-        const moved = await RECLAIM.run(this.#redis, [key.session(session.userId)], [session.epoch, to]);
+        const moved = await this.#run(RECLAIM, [key.session(session.userId)], [session.epoch, to]);
         if (moved === 1) await this.#enter(session, to);
         return moved === 1;
       }),
@@ -90,67 +76,77 @@ export class RedisSessions implements Sessions {
   }
 
   async release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void> {
-    await END.run(this.#redis, [key.session(userId)], [epoch]);
-    await LEAVE.run(this.#redis, [key.online(instance)], [userId, epoch]);
+    await this.#run(END, [key.session(userId)], [epoch]);
+    await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
   }
 
   async end(userId: UserId): Promise<SessionAt | undefined> {
-    const [at, epoch] = (await END.run(this.#redis, [key.session(userId)], [''])) as string[];
+    const [at, epoch] = (await this.#run(END, [key.session(userId)], [''])) as string[];
     if (at === undefined || epoch === undefined) return undefined;
     const instance = at as InstanceId;
-    await LEAVE.run(this.#redis, [key.online(instance)], [userId, epoch]);
+    await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
     return { instance, epoch: Number(epoch) as Epoch };
   }
 
   async find(userId: UserId): Promise<Session | undefined> {
-    const [epoch, state, instance, name, secret] = await this.#redis.hmget(
-      key.session(userId),
-      ...['epoch', 'state', 'instance', 'name', 'secret'],
+    const [epoch, state, instance, userName, secretHash] = await this.#fields(
+      userId,
+      'epoch',
+      'state',
+      'instance',
+      'name',
+      'secret',
     );
-    if (epoch === undefined || epoch === null) return undefined;
+    if (epoch === '') return undefined;
     return {
       userId,
-      userName: name ?? '',
+      userName,
       epoch: Number(epoch) as Epoch,
       state: state === 'issued' || state === 'live' ? state : 'ended',
-      instance: (instance ?? '') as InstanceId,
-      secretHash: secret ?? '',
+      instance: instance as InstanceId,
+      secretHash,
     };
   }
 
   async locate(userId: UserId): Promise<SessionAt | undefined> {
-    const [epoch, state, at] = await this.#redis.hmget(key.session(userId), 'epoch', 'state', 'instance');
-    if (state !== 'live' || at === undefined || at === null) return undefined;
+    const [epoch, state, at] = await this.#fields(userId, 'epoch', 'state', 'instance');
+    if (state !== 'live') return undefined;
     const instance = at as InstanceId;
-    if ((await this.#redis.exists(key.lease(instance))) === 0) return undefined;
-    return { instance, epoch: Number(epoch) as Epoch };
+    return (await this.#exists(instance)) ? { instance, epoch: Number(epoch) as Epoch } : undefined;
   }
 
   async epochs(userIds: readonly UserId[]): Promise<Epoch[]> {
-    const answers = await Promise.all(userIds.map((id) => this.#redis.hget(key.session(id), 'epoch')));
+    if (userIds.length === 0) return [];
+    const answers = await this.#link.ask((redis) =>
+      Promise.all(userIds.map((id) => redis.hget(key.session(id), 'epoch'))),
+    );
     return answers.map((epoch) => Number(epoch ?? 0) as Epoch);
   }
 
   async openLease(instance: InstanceId): Promise<void> {
-    const opened = await this.#redis.set(key.lease(instance), '1', 'PX', this.#times.leaseMs, 'NX');
-    if (opened === null) throw new Error(`the instance id ${instance} is taken`);
+    const opened = await this.#run(OPEN, [key.lease(instance)], [newAttempt(), this.#times.leaseMs]);
+    if (opened !== 1) throw new CimError('failure', `the instance id ${instance} is taken`);
   }
 
   async renewLease(instance: InstanceId): Promise<boolean> {
     const keys = [key.lease(instance), key.online(instance)];
-    return (await RENEW.run(this.#redis, keys, [this.#times.leaseMs])) === 1;
+    return (await this.#run(RENEW, keys, [this.#times.leaseMs])) === 1;
   }
 
   async closeLease(instance: InstanceId): Promise<void> {
-    await this.#redis.unlink(key.lease(instance), key.online(instance));
+    await this.#link.ask((redis) => redis.unlink(key.lease(instance), key.online(instance)));
   }
 
   async online(instance: InstanceId): Promise<NamedUser[]> {
-    if ((await this.#redis.exists(key.lease(instance))) === 0) return [];
+    if (!(await this.#exists(instance))) return [];
+    // A scan may show a user twice.
     const users = new Map<UserId, NamedUser>();
     let cursor = '0';
     do {
-      const [next, rows] = await this.#redis.hscan(key.online(instance), cursor, 'COUNT', SCAN_COUNT);
+      const from = cursor;
+      const [next, rows] = await this.#link.ask((redis) =>
+        redis.hscan(key.online(instance), from, 'COUNT', SCAN_COUNT),
+      );
       for (let i = 0; i + 1 < rows.length; i += 2) {
         const userId = Number(rows[i]) as UserId;
         const value = rows[i + 1] ?? '';
@@ -162,10 +158,27 @@ export class RedisSessions implements Sessions {
   }
 
   async #enter(session: NamedUser & { readonly epoch: Epoch }, instance: InstanceId): Promise<void> {
-    await ENTER.run(
-      this.#redis,
-      [key.online(instance)],
-      [session.userId, session.epoch, session.userName, this.#times.leaseMs],
-    );
+    const { userId, epoch, userName } = session;
+    await this.#run(ENTER, [key.online(instance)], [userId, epoch, userName, this.#times.leaseMs]);
+  }
+
+  #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#link.ask((redis) => script.run(redis, keys, args));
+  }
+
+  async #exists(instance: InstanceId): Promise<boolean> {
+    return (await this.#link.ask((redis) => redis.exists(key.lease(instance)))) === 1;
+  }
+
+  /** '' for a field that is not there. */
+  async #fields<const F extends readonly string[]>(
+    userId: UserId,
+    ...fields: F
+  ): Promise<{ [K in keyof F]: string }> {
+    const values = await this.#link.ask((redis) => redis.hmget(key.session(userId), ...fields));
+    return values.map((value) => value ?? '') as { [K in keyof F]: string };
   }
 }
+
+/** What tells a call that is sent twice from two calls. */
+const newAttempt = (): string => randomBytes(12).toString('base64url');

@@ -1,96 +1,148 @@
-/** Lua of streams. */
+/** Lua of streams, and the two packed values it shares with TypeScript: a stream's meta and an entry's head. */
 import { Script } from './script.ts';
 
-/** Keys and arguments of one item of APPEND. */
-export const APPEND_KEYS = 7;
-export const APPEND_ARGS = 8;
+export interface StreamLimits {
+  readonly maxEntries: number;
+  readonly inboxUnackedBytes: number;
+  readonly keptMs: number;
+  readonly unackedMs: number;
+  readonly producerTurnMs: number;
+}
+
+export const STREAM_KEYS = 5;
+export const ITEM_ARGS = 8;
 
 /**
- * The only commit point: items of one shard, each by itself.
- * KEYS an item: log, meta, producers, older producers, keyed, account, cursors.
- * ARGV first: entries kept, unacked bytes of an inbox, turn of producers (ms). Then an item: stream name if an inbox
- * else '', sender, sender's name, producer, counter, digest, content, how long a keyed send is remembered (ms).
- * Answers a list an item: ok seq prev time | duplicate seq | gap last | conflict | full | unknown | error text | skipped.
+ * A stream's meta is one string: top, first, bytes ever, settled seq, settled bytes, when the oldest entry was stored
+ * (or a little before), when the producers were turned, id of the top. Settled is what waits for nobody: acked, or
+ * trimmed for its age. An entry has two fields: h, its head (sender, counter, when stored, bytes ever with it,
+ * producer, id of the one before or "-", sender's name), and d, its content.
  */
-export const APPEND = new Script(`
+const META = `
+local int = function(n) return string.format('%d', n) end
+local readMeta = function(key)
+  local top, first, bytes, settled, settledBytes, firstAt, turned, topId =
+    string.match(redis.call('GET', key) or '0 1 0 0 0 0 0 ', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  return {key = key, top = tonumber(top), first = tonumber(first), bytes = tonumber(bytes), settled = tonumber(settled),
+    settledBytes = tonumber(settledBytes), firstAt = tonumber(firstAt), turned = tonumber(turned), topId = topId}
+end
+local writeMeta = function(m)
+  redis.call('SET', m.key, string.format('%d %d %d %d %d %d %d %s',
+    m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.turned, m.topId))
+end
+local headOf = function(entry) return entry[2][1] == 'h' and entry[2][2] or entry[2][4] end
+local storedAtOf = function(entry) return tonumber(string.match(headOf(entry), '^%d+ %d+ (%d+)')) end
+local bytesAt = function(entry) return tonumber(string.match(headOf(entry), '^%d+ %d+ %d+ (%d+)')) end`;
+
+/**
+ * The only commit point: items of one shard, each by itself, in their order.
+ * KEYS a stream: log, meta, producers, older producers, account of an inbox (for a group its meta). Then the keys of
+ * keyed sends. ARGV: how many streams; 1 for each that is an inbox, else 0; then an item: which stream, which keyed key
+ * (0: counted), sender, sender's name, producer, counter, digest with what a keyed send is remembered for after a
+ * space, content.
+ * Answers the time, then a text an item: ok seq prev | duplicate seq | gap last | conflict | full | unknown |
+ * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. What
+ * several items change in a stream's meta is written once, after them.
+ */
+export const appendScript = (limits: StreamLimits): Script =>
+  new Script(`${META}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local maxEntries, maxBytes, turn = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local int = function(n) return string.format('%d', n) end
+local maxEntries, maxBytes, turn = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerTurnMs}
+local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
+local metas = {}
 
-local append = function(k, a)
-  local log, meta, producers, older, keyed = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], KEYS[k + 5]
-  local inbox, sender, name, producer = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
-  local counter, digest, content = tonumber(ARGV[a + 5]), ARGV[a + 6], ARGV[a + 7]
-  local field = sender .. ':' .. producer
-
-  if counter == 0 then
-    local seen = redis.call('GET', keyed)
-    if seen then
-      local d, s = string.match(seen, '^(%S+) (%d+)$')
-      if d == digest then return {'duplicate', s} end
-      return {'conflict'}
-    end
-  else
-    local last = redis.call('HGET', producers, field) or redis.call('HGET', older, field)
-    local lastCounter = 0
-    if last then
-      local c, s, d = string.match(last, '^(%d+) (%d+) (%S+)$')
-      lastCounter = tonumber(c)
-      if counter == lastCounter and d ~= digest then return {'conflict'} end
-      if counter <= lastCounter then return {'duplicate', s} end
-    end
-    if counter > lastCounter + 1 then return {'gap', int(lastCounter)} end
+-- What has become too old: where the log begins without it, what is settled then, when the new oldest was stored.
+local aged = function(log, m, inbox)
+  local first, settled, settledBytes, firstAt = m.first, m.settled, m.settledBytes, m.firstAt
+  if first > m.top then return first, settled, settledBytes, firstAt end
+  local limit = (not inbox or first <= settled) and kept or unackedKept
+  if firstAt + limit > now then return first, settled, settledBytes, firstAt end
+  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', step)) do
+    local seq = tonumber(string.match(entry[1], '^%d+'))
+    firstAt = storedAtOf(entry)
+    limit = (not inbox or seq <= settled) and kept or unackedKept
+    if firstAt + limit > now then break end
+    first = seq + 1
+    if seq > settled then settled, settledBytes = seq, bytesAt(entry) end
   end
-
-  local m = redis.call('HMGET', meta, 'top', 'topId', 'first', 'bytes', 'ackedBytes', 'turned')
-  local top, prev, first = tonumber(m[1] or '0'), m[2] or '', tonumber(m[3] or '1')
-  local bytes, ackedBytes, turned = tonumber(m[4] or '0'), tonumber(m[5] or '0'), tonumber(m[6] or '0')
-  local acked = top
-  if inbox ~= '' then
-    if redis.call('EXISTS', KEYS[k + 6]) == 0 then return {'unknown'} end
-    local cursor = redis.call('HGET', KEYS[k + 7], inbox)
-    acked = cursor and tonumber(string.match(cursor, '^%d+')) or 0
-    if top - acked >= maxEntries or bytes - ackedBytes + #content > maxBytes then return {'full'} end
-  end
-
-  local seq = top + 1
-  local id = field .. ':' .. int(counter)
-  bytes = bytes + #content
-  -- The first write: Redis refuses a seq that is not new, and then nothing was changed.
-  redis.call('XADD', log, int(seq) .. '-0', 's', sender, 'n', name, 'p', producer, 'c', int(counter), 't', int(now),
-    'v', prev, 'b', int(bytes), 'd', content)
-  if seq - first + 1 > maxEntries then
-    local from = math.min(seq - maxEntries + 1, acked + 1)
-    if from > first then
-      redis.call('XTRIM', log, 'MINID', int(from) .. '-0')
-      first = from
-    end
-  end
-  if now - turned >= turn then
-    redis.call('UNLINK', older)
-    if redis.call('EXISTS', producers) == 1 then redis.call('RENAME', producers, older) end
-    turned = now
-  end
-  redis.call('HSET', meta, 'top', int(seq), 'topId', id, 'first', int(first), 'bytes', int(bytes), 'turned', int(turned))
-  if counter == 0 then redis.call('SET', keyed, digest .. ' ' .. int(seq), 'PX', ARGV[a + 8])
-  else redis.call('HSET', producers, field, int(counter) .. ' ' .. int(seq) .. ' ' .. digest) end
-  return {'ok', int(seq), prev, int(now)}
+  return first, settled, settledBytes, firstAt
 end
 
-local answers, failed = {}, {}
-for i = 0, #KEYS / ${APPEND_KEYS} - 1 do
-  local k, a = i * ${APPEND_KEYS}, 3 + i * ${APPEND_ARGS}
-  local who = KEYS[k + 1] .. ' ' .. ARGV[a + 2] .. ' ' .. ARGV[a + 4]
-  if failed[who] then answers[i + 1] = {'skipped'}
-  else
-    local done, answer = pcall(append, k, a)
-    if done then answers[i + 1] = answer
-    else
-      failed[who] = true
-      answers[i + 1] = {'error', type(answer) == 'table' and answer.err or tostring(answer)}
+local append = function(s, a)
+  local k = (s - 1) * ${STREAM_KEYS}
+  local log, producers, older = KEYS[k + 1], KEYS[k + 3], KEYS[k + 4]
+  local inbox, keyed = ARGV[1 + s] == '1', tonumber(ARGV[a + 1])
+  local sender, name, producer, counter, digest, content =
+    ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]
+  local field = sender .. ':' .. producer
+  local remember
+
+  if keyed > 0 then
+    digest, remember = string.match(digest, '^(%S+) (%d+)$')
+    local seen = redis.call('GET', KEYS[keyed])
+    if seen then
+      local d, seq = string.match(seen, '^(%S+) (%d+)$')
+      return d == digest and 'duplicate ' .. seq or 'conflict'
     end
+  else
+    local n, last = tonumber(counter), redis.call('HGET', producers, field) or redis.call('HGET', older, field)
+    local lastCounter = 0
+    if last then
+      local c, seq, d = string.match(last, '^(%d+) (%d+) (%S+)$')
+      lastCounter = tonumber(c)
+      if n == lastCounter and d ~= digest then return 'conflict' end
+      if n <= lastCounter then return 'duplicate ' .. seq end
+    end
+    if n > lastCounter + 1 then return 'gap ' .. int(lastCounter) end
   end
+
+  local m = metas[s]
+  if not m then
+    m = readMeta(KEYS[k + 2])
+    metas[s] = m
+  end
+  -- Accounts stay: one that has had a message needs no second look.
+  if inbox and m.top == 0 and redis.call('EXISTS', KEYS[k + 5]) == 0 then return 'unknown' end
+  local first, settled, settledBytes, firstAt = aged(log, m, inbox)
+  local bytes, seq = m.bytes + #content, m.top + 1
+  if inbox and (seq - settled > maxEntries or bytes - settledBytes > maxBytes) then return 'full' end
+  if not inbox then settled, settledBytes = m.top, m.bytes end
+
+  local prev = m.topId
+  redis.call('XADD', log, int(seq) .. '-0', 'h', table.concat(
+    {sender, counter, int(now), int(bytes), producer, prev == '' and '-' or prev, name}, ' '), 'd', content)
+  first = math.max(first, math.min(seq - maxEntries + 1, settled + 1))
+  if first > m.first then redis.call('XTRIM', log, 'MINID', int(first) .. '-0') end
+  if first == seq then firstAt = now end
+  if now - m.turned >= turn then
+    redis.call('UNLINK', older)
+    if redis.call('EXISTS', producers) == 1 then redis.call('RENAME', producers, older) end
+    m.turned = now
+  end
+  if keyed > 0 then redis.call('SET', KEYS[keyed], digest .. ' ' .. int(seq), 'PX', remember)
+  else redis.call('HSET', producers, field, counter .. ' ' .. int(seq) .. ' ' .. digest) end
+  m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt = seq, first, bytes, settled, settledBytes, firstAt
+  m.topId, m.changed = field .. ':' .. counter, true
+  return 'ok ' .. int(seq) .. ' ' .. prev
+end
+
+local answers, failed = {int(now)}, {}
+for a = 1 + tonumber(ARGV[1]), #ARGV - ${ITEM_ARGS}, ${ITEM_ARGS} do
+  local stream = tonumber(ARGV[a + 1])
+  local who = stream .. ' ' .. ARGV[a + 3] .. ' ' .. ARGV[a + 5]
+  if failed[who] then answers[#answers + 1] = 'skipped'
+  else
+    local done, answer = pcall(append, stream, a + 1)
+    if not done then
+      failed[who] = true
+      answer = 'failed ' .. tostring(type(answer) == 'table' and answer.err or answer)
+    end
+    answers[#answers + 1] = answer
+  end
+end
+for _, m in pairs(metas) do
+  if m.changed then writeMeta(m) end
 end
 return answers`);
 
@@ -101,21 +153,26 @@ export const ACK_ARGS = 5;
  * Cursors of users of one shard. KEYS an item: session, cursors, and for an inbox its log and meta (else the first
  * two again). ARGV an item: epoch, stream name, seq, id, whether an inbox (1, 0).
  */
-export const ACK = new Script(`
+export const ACK = new Script(`${META}
+-- What is acked of an inbox waits for nobody. False: it is above the top.
+local settle = function(log, key, seq)
+  local m = readMeta(key)
+  if seq > m.top then return false end
+  if seq <= m.settled then return true end
+  local entry = seq < m.top and redis.call('XRANGE', log, int(seq) .. '-0', int(seq) .. '-0')[1]
+  m.settled, m.settledBytes = seq, entry and bytesAt(entry) or m.bytes
+  writeMeta(m)
+  return true
+end
+
 for i = 0, #KEYS / ${ACK_KEYS} - 1 do
   local k, a = i * ${ACK_KEYS}, i * ${ACK_ARGS}
   local cursors, name, seq = KEYS[k + 2], ARGV[a + 2], tonumber(ARGV[a + 3])
   if redis.call('HGET', KEYS[k + 1], 'epoch') == ARGV[a + 1] then
     local before = redis.call('HGET', cursors, name)
     if not before or tonumber(string.match(before, '^%d+')) < seq then
-      redis.call('HSET', cursors, name, ARGV[a + 3] .. ' ' .. ARGV[a + 4])
-      if ARGV[a + 5] == '1' then
-        local entry = redis.call('XRANGE', KEYS[k + 3], ARGV[a + 3] .. '-0', ARGV[a + 3] .. '-0')[1]
-        if entry then
-          for f = 1, #entry[2], 2 do
-            if entry[2][f] == 'b' then redis.call('HSET', KEYS[k + 4], 'ackedBytes', entry[2][f + 1]) end
-          end
-        end
+      if ARGV[a + 5] == '0' or settle(KEYS[k + 3], KEYS[k + 4], seq) then
+        redis.call('HSET', cursors, name, ARGV[a + 3] .. ' ' .. ARGV[a + 4])
       end
     end
   end

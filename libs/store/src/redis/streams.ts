@@ -7,112 +7,144 @@ import {
   streamName,
   type UserId,
 } from '@cim/protocol';
-import type { Append, AppendAnswer, Cursor, Entry, Position, Streams } from '../streams.ts';
+import {
+  type Append,
+  type AppendAnswer,
+  type Cursor,
+  type Entry,
+  type Position,
+  PRODUCER_TURN_MS,
+  RETENTION,
+  type Streams,
+} from '../streams.ts';
 import { AppendBatch } from './append-batch.ts';
-import type { Connection } from './connection.ts';
-import { key } from './keys.ts';
-import { ACK } from './stream-scripts.ts';
+import { key, streamKeys } from './keys.ts';
+import type { RedisLink } from './link.ts';
+import { ACK, ACK_KEYS, appendScript, type StreamLimits } from './stream-scripts.ts';
 
+/** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
+/** What a read asks for first, in entries; then as many as are likely to fit. */
+const FIRST_READ = 32;
 const ACKS_A_CALL = 256;
+const LIMITS: StreamLimits = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS };
 
 export class RedisStreams implements Streams {
-  readonly #redis: Connection;
+  readonly #link: RedisLink;
   readonly #appends: AppendBatch;
 
-  constructor(redis: Connection) {
-    this.#redis = redis;
-    this.#appends = new AppendBatch(redis);
+  /** @param limits others than the product's in tests, which cannot wait a month */
+  constructor(link: RedisLink, limits: StreamLimits = LIMITS) {
+    this.#link = link;
+    this.#appends = new AppendBatch(link, appendScript(limits));
   }
 
   append(item: Append, done: (answer: AppendAnswer) => void): void {
     this.#appends.add(item, done);
   }
 
+  /** Resolves when every append has its answer. */
+  idle(): Promise<void> {
+    return this.#appends.idle();
+  }
+
   async read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]> {
-    const rows = await this.#redis.xrangeBuffer(key.log(stream), `${from}-0`, '+', 'COUNT', limit);
+    const { log } = streamKeys(stream);
     const entries: Entry[] = [];
     let bytes = 0;
-    for (const [id, fields] of rows) {
-      const entry = entryOf(id, fields);
-      bytes += entry.content.length;
-      if (entries.length > 0 && bytes > READ_BYTES) break;
-      entries.push(entry);
+    let next: number = from;
+    let count = Math.min(limit, FIRST_READ);
+    while (count > 0) {
+      const rows = await this.#link.ask((redis) => redis.xrangeBuffer(log, `${next}-0`, '+', 'COUNT', count));
+      for (const [id, fields] of rows) {
+        const entry = entryOf(id, fields);
+        bytes += entry.content.length;
+        if (entries.length > 0 && bytes > READ_BYTES) return entries;
+        entries.push(entry);
+        next = entry.seq + 1;
+      }
+      if (rows.length < count) return entries;
+      const likely = Math.ceil(((READ_BYTES - bytes) / Math.max(bytes, 1)) * entries.length);
+      count = Math.min(limit - entries.length, Math.max(likely, 1));
     }
     return entries;
   }
 
   async position(stream: StreamRef): Promise<Position> {
-    const [top, topId, first] = await this.#redis.hmget(key.meta(stream), 'top', 'topId', 'first');
-    return {
-      first: Number(first ?? 1) as Seq,
-      top: Number(top ?? 0) as Seq,
-      topId: (topId ?? '') as MessageId,
-    };
+    const meta = await this.#link.ask((redis) => redis.get(streamKeys(stream).meta));
+    const [top = 0, first = 1, , , , , , topId = ''] = meta?.split(' ') ?? [];
+    return { first: Number(first) as Seq, top: Number(top) as Seq, topId: topId as MessageId };
   }
 
   async counters(
     sender: UserId,
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
   ): Promise<number[]> {
-    return Promise.all(
-      of.map(async ({ stream, producer }) => {
-        const field = `${sender}:${producer}`;
-        const [last, older] = await Promise.all([
-          this.#redis.hget(key.producers(stream), field),
-          this.#redis.hget(key.olderProducers(stream), field),
-        ]);
-        return Number((last ?? older ?? '0').split(' ')[0]);
-      }),
+    if (of.length === 0) return [];
+    const records = await this.#link.ask((redis) =>
+      Promise.all(
+        of.flatMap(({ stream, producer }) => {
+          const { producers, olderProducers } = streamKeys(stream);
+          const field = `${sender}:${producer}`;
+          return [redis.hget(producers, field), redis.hget(olderProducers, field)];
+        }),
+      ),
     );
+    return of.map((_, i) => Number.parseInt(records[2 * i] ?? records[2 * i + 1] ?? '0', 10));
   }
 
   async cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
-    const stored = await this.#redis.hget(key.cursors(user), streamName(stream));
+    const stored = await this.#link.ask((redis) => redis.hget(key.cursors(user), streamName(stream)));
     if (stored === null) return undefined;
     const cut = stored.indexOf(' ');
     return { seq: Number(stored.slice(0, cut)) as Seq, id: stored.slice(cut + 1) as MessageId };
   }
 
   async ack(acks: Parameters<Streams['ack']>[0]): Promise<void> {
+    /** Key: shard. */
     const shards = new Map<string, { keys: string[]; args: (string | number)[] }[]>();
     for (const { user, epoch, stream, cursor } of acks) {
       const shard = key.userShard(user);
       const calls = shards.get(shard) ?? [];
       shards.set(shard, calls);
       let call = calls.at(-1);
-      if (call === undefined || call.keys.length >= ACKS_A_CALL * 4)
-        calls.push((call = { keys: [], args: [] }));
-      const inbox = stream.kind === 'inbox';
-      call.keys.push(key.session(user), key.cursors(user));
-      call.keys.push(
-        ...(inbox
-          ? [key.log(inboxOf(user)), key.meta(inboxOf(user))]
-          : [key.session(user), key.cursors(user)]),
-      );
-      call.args.push(epoch, streamName(stream), cursor.seq, cursor.id, inbox ? 1 : 0);
+      if (call === undefined || call.keys.length >= ACKS_A_CALL * ACK_KEYS) {
+        call = { keys: [], args: [] };
+        calls.push(call);
+      }
+      // Only one's own inbox lies in one's shard; of any other stream the cursor alone moves.
+      const own = stream.kind === 'inbox' && stream.user === user;
+      const { log, meta } = streamKeys(inboxOf(user));
+      call.keys.push(key.session(user), key.cursors(user), log, meta);
+      call.args.push(epoch, streamName(stream), cursor.seq, cursor.id, own ? 1 : 0);
     }
-    await Promise.all([...shards.values()].flat().map(({ keys, args }) => ACK.run(this.#redis, keys, args)));
+    const calls = [...shards.values()].flat();
+    if (calls.length === 0) return;
+    await this.#link.ask((redis) => Promise.all(calls.map(({ keys, args }) => ACK.run(redis, keys, args))));
   }
 }
 
 function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
-  const text: Record<string, string> = Object.create(null) as Record<string, string>;
+  let head = '';
   let content: Uint8Array = new Uint8Array();
   for (let i = 0; i + 1 < fields.length; i += 2) {
-    const name = String(fields[i]);
-    const value = fields[i + 1];
-    if (value === undefined) continue;
-    if (name === 'd') content = value;
-    else text[name] = value.toString('utf8');
+    const value = fields[i + 1] ?? Buffer.alloc(0);
+    if (fields[i]?.[0] === HEAD) head = value.toString('utf8');
+    else content = value;
   }
+  const [sender, counter, storedAt, , producer = '', prev = ''] = head.split(' ', 6);
+  let name = 0;
+  for (let i = 0; i < 6; i++) name = head.indexOf(' ', name) + 1;
   return {
     seq: Number.parseInt(id.toString('latin1'), 10) as Seq,
-    prev: (text['v'] ?? '') as MessageId,
-    storedAt: Number(text['t']),
-    sender: { userId: Number(text['s']) as UserId, userName: text['n'] ?? '' },
-    producer: (text['p'] ?? '') as ProducerId,
-    counter: Number(text['c']),
+    prev: (prev === '-' ? '' : prev) as MessageId,
+    storedAt: Number(storedAt),
+    sender: { userId: Number(sender) as UserId, userName: head.slice(name) },
+    producer: producer as ProducerId,
+    counter: Number(counter),
     content,
   };
 }
+
+/** "h", the field of an entry's head. */
+const HEAD = 0x68;

@@ -11,8 +11,8 @@ import {
   type UserId,
   type UserName,
 } from '@cim/protocol';
-import type { Store } from './store.ts';
-import type { Append, AppendAnswer, Entry } from './streams.ts';
+import type { Store } from '../src/store.ts';
+import type { Append, AppendAnswer, Entry } from '../src/streams.ts';
 
 export interface OpenedStore {
   readonly store: Store;
@@ -23,16 +23,10 @@ export interface OpenedStore {
 }
 
 /** Times are given where a test waits for them to pass. */
-export type OpenStore = (times?: { readonly leaseMs?: number; readonly issuedMs?: number }) => Promise<OpenedStore>;
-
-/** Polls until the condition holds; fails with what was expected when it does not in time. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean, withinMs = 15_000): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+export type OpenStore = (times?: {
+  readonly leaseMs?: number;
+  readonly issuedMs?: number;
+}) => Promise<OpenedStore>;
 
 const random = (bytes: number): string => randomBytes(bytes).toString('base64url');
 export const newName = (): UserName => `u-${random(9)}` as UserName;
@@ -86,7 +80,11 @@ export class Sends {
   }
 
   /** The send of that counter; its content and digest follow from it unless given. */
-  item(counter: number, content: Uint8Array = Buffer.from(`text ${counter}`), digest = `digest-${counter}`): Append {
+  item(
+    counter: number,
+    content: Uint8Array = Buffer.from(`text ${counter}`),
+    digest = `digest-${counter}`,
+  ): Append {
     const { stream, sender, producer } = this;
     return { stream, sender, producer, counter, digest, content };
   }

@@ -1,0 +1,180 @@
+/** The way to Redis: one connection (one per node of a Cluster) that comes back by itself. */
+import { CimError } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
+import { Cluster, Redis } from 'ioredis';
+import { describeUrl, type RedisUrl } from './url.ts';
+
+export type Connection = Redis | Cluster;
+
+/** A question without an answer after this fails, in ms. It may still be carried out: every write is safe to repeat. */
+const ANSWER_MS = 1_500;
+/** A connection on which an answer is owed and nothing has come for this long is cut, in ms: the server hangs. */
+const SILENCE_MS = 3_000;
+/** How long the first connection may take, in ms. */
+const START_MS = 5_000;
+const STOP_MS = 2_000;
+
+export class RedisLink {
+  readonly url: RedisUrl;
+  readonly #redis: Connection;
+  readonly #logger: Logger;
+  /** What was last wrong with the connection; '' since it is up. */
+  #trouble = '';
+  /** ms, monotonic; undefined while the connection is up. */
+  #downSince: number | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /** Connects in the background, again and again until stopped. */
+  constructor(url: RedisUrl, logger: Logger) {
+    this.url = url;
+    this.#logger = logger;
+    this.#redis = connect(url);
+    const onError = (error: Error): void => this.#onError(error);
+    this.#redis.on('error', onError);
+    this.#redis.on('node error', onError);
+    this.#redis.on('close', () => {
+      this.#downSince ??= performance.now();
+    });
+    this.#redis.on('ready', () => {
+      this.#trouble = '';
+      this.#downSince = undefined;
+      logger.info({ redis: describeUrl(url) }, 'redis.connected');
+    });
+  }
+
+  /** Resolves when the connection is up. @throws {Error} one line, when it is not in 5 s or never will be */
+  async start(): Promise<void> {
+    const redis = this.#redis;
+    if (redis.status === 'ready') return;
+    let timer: NodeJS.Timeout | undefined;
+    let watch: ((error: Error) => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        watch = (error) => {
+          if (/^(NOAUTH|WRONGPASS|NOPERM|ERR invalid|ERR DB index|ERR AUTH)/.test(error.message))
+            reject(error);
+        };
+        redis.once('ready', resolve);
+        redis.on('error', watch);
+        timer = setTimeout(
+          () => reject(new Error(this.#trouble || `no answer within ${START_MS} ms`)),
+          START_MS,
+        );
+      });
+    } catch (cause) {
+      throw new Error(
+        `${describeUrl(this.url)} cannot be used: ${reasonOf(cause)}; is it running? set CIM_REDIS_URL`,
+        {
+          cause,
+        },
+      );
+    } finally {
+      clearTimeout(timer);
+      if (watch !== undefined) redis.off('error', watch);
+    }
+  }
+
+  /**
+   * Asks Redis one thing, or several in one turn.
+   * @throws {CimError} 4000: no answer in 1.5 s, or a refusal. At once when Redis has been away for that long:
+   * a queue of questions would be answered when nobody waits any more.
+   */
+  async ask<T>(work: (redis: Connection) => Promise<T>): Promise<T> {
+    if (this.#stopping !== undefined) throw failure('it is closed');
+    if (this.#downSince !== undefined && performance.now() - this.#downSince > ANSWER_MS)
+      throw failure(this.#trouble || 'the connection is lost');
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+    });
+    try {
+      return await Promise.race([work(this.#redis), deadline]);
+    } catch (cause) {
+      throw failure(reasonOf(cause), cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The servers that hold the data. */
+  masters(): Redis[] {
+    return this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
+  }
+
+  /** Of a Cluster. */
+  replicas(): Redis[] {
+    return this.#redis instanceof Cluster ? this.#redis.nodes('slave') : [];
+  }
+
+  /** What was asked before is answered first, if that does not take long. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, STOP_MS);
+    });
+    try {
+      await Promise.race([this.#redis.quit(), deadline]);
+    } catch {
+      // It was not connected.
+    } finally {
+      clearTimeout(timer);
+      this.#redis.disconnect();
+    }
+  }
+
+  #onError(error: Error): void {
+    const trouble = reasonOf(error);
+    // Each attempt to connect fails with the same words: once is enough.
+    if (trouble !== this.#trouble) this.#logger.warn({ err: error }, 'redis.error');
+    this.#trouble = trouble;
+  }
+}
+
+const failure = (reason: string, cause?: unknown): CimError =>
+  new CimError('failure', `the store does not answer: ${reason}`, { cause });
+
+/** One line. A Cluster tells what was wrong with its last node; a refused connection to two addresses has no words. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { lastNodeError, code } = error as Error & { lastNodeError?: unknown; code?: unknown };
+  if (lastNodeError instanceof Error) return reasonOf(lastNodeError);
+  const text = error.message === '' && typeof code === 'string' ? code : error.message;
+  return text.split('\n', 1)[0] ?? '';
+}
+
+const retryAfter = (attempt: number): number =>
+  Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2);
+
+function connect(url: RedisUrl): Connection {
+  const options = {
+    maxRetriesPerRequest: 1,
+    socketTimeout: SILENCE_MS,
+    connectTimeout: 2_000,
+    retryStrategy: retryAfter,
+    // A node that became a replica answers READONLY: connect anew, and send the command again.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (2 as const) : false),
+    db: url.db,
+    ...(url.username === undefined ? {} : { username: url.username }),
+    ...(url.password === undefined ? {} : { password: url.password }),
+    ...(url.tls ? { tls: {} } : {}),
+  };
+  if (url.kind === 'standalone') return new Redis({ ...options, host: url.host, port: url.port });
+  if (url.kind === 'sentinel')
+    return new Redis({
+      ...options,
+      sentinels: [...url.sentinels],
+      name: url.master,
+      sentinelRetryStrategy: retryAfter,
+    });
+  return new Cluster([...url.nodes], {
+    redisOptions: options,
+    clusterRetryStrategy: retryAfter,
+    maxRedirections: 8,
+    retryDelayOnFailover: 200,
+  });
+}
