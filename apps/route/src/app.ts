@@ -3,13 +3,13 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type CimError, CODES } from '@cim/protocol';
-import { Counter, Gauge } from '@cim/runtime';
+import { Counter } from '@cim/runtime';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { actingAccount, bearerOf } from './credentials.ts';
 import { answerError, refusal, success } from './envelope.ts';
 import { Login } from './login.ts';
-import { LoginRate } from './login-rate.ts';
 import { Online } from './online.ts';
+import { addOperatorPaths } from './operate.ts';
 import { Passwords } from './passwords.ts';
 import { Reachability } from './reachable.ts';
 import type { RouteParts } from './route-parts.ts';
@@ -19,15 +19,20 @@ import { Sending } from './sending.ts';
 const BODY_BYTES = 256 * 1024;
 /** CIM's HTTP library pools connections for 5 minutes. */
 const KEEP_ALIVE_MS = 330_000;
+/** A request that has not come in whole by then is given up. */
+const REQUEST_MS = 30_000;
 
 export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
-  const { config, store, membership, dispatcher, metrics } = parts;
+  const { store, dispatcher, metrics } = parts;
   const app = fastify({
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_MS,
     forceCloseConnections: 'idle',
+    // What comes in while the route stops is served, and told to come elsewhere next time.
+    return503OnClosing: false,
     // A path that cannot be decoded: no envelope of fastify's own.
     frameworkErrors: (error, request, reply) => {
       void (reply as FastifyReply).send(answerError(error, request, reply));
@@ -40,14 +45,6 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     help: 'Answers, by path and code',
     labelNames: ['path', 'code'],
     registers: [metrics],
-  });
-  new Gauge({
-    name: 'cim_im_servers',
-    help: 'Listed im-servers that a login can be placed on',
-    registers: [metrics],
-    collect() {
-      this.set(membership.members().filter((member) => member.instance !== undefined).length);
-    },
   });
   app.addHook('preSerialization', (request, _reply, payload: unknown, done) => {
     if (
@@ -62,11 +59,9 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
-    void reply
-      .code(404)
-      .send(
-        refusal(request, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`),
-      );
+    void reply.send(
+      refusal(request, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`),
+    );
   });
   await app.register(swagger, {
     openapi: {
@@ -80,12 +75,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   });
   await app.register(swaggerUi, { routePrefix: '/documentation' });
 
-  const login = new Login(
-    parts,
-    new Passwords(),
-    new Reachability(dispatcher),
-    new LoginRate(config.loginRate),
-  );
+  const login = new Login(parts, new Passwords(), new Reachability(dispatcher));
   const sending = new Sending(parts);
   const online = new Online(parts);
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };
@@ -124,23 +114,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     return success(request, await online.page(limit, after));
   });
 
-  app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
-  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
-    const missing: string[] = [];
-    await store
-      .ping()
-      .catch((error: unknown) =>
-        missing.push(`store: ${error instanceof Error ? error.message : String(error)}`),
-      );
-    if (!membership.members().some((m) => m.instance !== undefined))
-      missing.push('im-server: none is listed');
-    if (missing.length > 0) void reply.code(503);
-    return { ready: missing.length === 0, missing };
-  });
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
-    void reply.type(metrics.contentType);
-    return metrics.metrics();
-  });
+  addOperatorPaths(app as unknown as FastifyInstance, parts);
   return app as unknown as FastifyInstance;
 }
 

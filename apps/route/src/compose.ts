@@ -1,13 +1,19 @@
 /** The route, put together. */
 import type { AddressInfo } from 'node:net';
 import type { Running } from '@cim/runtime';
+import type { FastifyInstance } from 'fastify';
 import { createApp } from './app.ts';
 import type { RouteParts } from './route-parts.ts';
 
 export interface Route extends Running {
   readonly host: string;
   readonly port: number;
+  /** Where it listens. */
+  readonly url: string;
 }
+
+/** A client that does not finish its request, or does not read its answer, holds up no stop for longer. */
+const CLOSE_WITHIN_MS = 5_000;
 
 /** Listens. Throws one line when the port is taken. */
 export async function startRoute(parts: RouteParts): Promise<Route> {
@@ -32,6 +38,19 @@ export async function startRoute(parts: RouteParts): Promise<Route> {
   return {
     host: address,
     port,
-    stop: () => (stopping ??= app.close()),
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
+    stop: () => (stopping ??= close(app)),
   };
+}
+
+/** Answers what is under way. A kept-alive connection that falls idle only now would keep the server open. */
+async function close(app: FastifyInstance): Promise<void> {
+  const idle = setInterval(() => app.server.closeIdleConnections(), 50);
+  const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(late);
+  }
 }

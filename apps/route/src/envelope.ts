@@ -12,7 +12,8 @@ export interface Answer {
 export function reqNoOf(request: FastifyRequest): string | null {
   const body = request.body;
   if (typeof body !== 'object' || body === null || !('reqNo' in body)) return null;
-  return typeof body.reqNo === 'string' ? body.reqNo : null;
+  // CIM's reader makes a text of a number.
+  return typeof body.reqNo === 'string' || typeof body.reqNo === 'number' ? String(body.reqNo) : null;
 }
 
 export const success = (request: FastifyRequest, dataBody: unknown = null): Answer => ({

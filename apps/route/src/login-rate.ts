@@ -1,4 +1,4 @@
-/** A bucket of logins that fills at a steady rate: a stampede after a failure is spread, not served at once. */
+/** A bucket, of logins or of registrations, that fills at a steady rate: a stampede after a failure is spread, not served at once. */
 export class LoginRate {
   readonly #perSecond: number;
   readonly #now: () => number;

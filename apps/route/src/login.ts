@@ -11,7 +11,7 @@ import {
 } from '@cim/protocol';
 import { type Account, ISSUED_MS } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
-import type { LoginRate } from './login-rate.ts';
+import { LoginRate } from './login-rate.ts';
 import type { Passwords } from './passwords.ts';
 import type { Reachability } from './reachable.ts';
 import type { RouteParts } from './route-parts.ts';
@@ -31,13 +31,15 @@ export class Login {
   readonly #parts: RouteParts;
   readonly #passwords: Passwords;
   readonly #reachability: Reachability;
-  readonly #rate: LoginRate;
+  readonly #registerRate: LoginRate;
+  readonly #loginRate: LoginRate;
 
-  constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability, rate: LoginRate) {
+  constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability) {
     this.#parts = parts;
     this.#passwords = passwords;
     this.#reachability = reachability;
-    this.#rate = rate;
+    this.#registerRate = new LoginRate(parts.config.loginRate);
+    this.#loginRate = new LoginRate(parts.config.loginRate);
   }
 
   /** A name that exists answers its own account, to whoever knows its password. */
@@ -46,27 +48,35 @@ export class Login {
     password: string | undefined,
   ): Promise<Pick<Account, 'userId' | 'userName'>> {
     const { config, store } = this.#parts;
+    if (!this.#registerRate.take())
+      throw new CimError('limited', 'too many registrations at once, try again in 1 s');
     const parsed = parseUserName(userName);
     if (!parsed.ok) throw new CimError('invalid', parsed.problem);
     const existing = await store.accounts.byName(parsed.name);
     if (existing === undefined && config.auth === 'password' && password === undefined)
       throw new CimError('invalid', 'password is missing: this server takes accounts with a password only');
-    const account =
-      existing ??
-      (
-        await store.accounts.register(
-          parsed.name,
-          password === undefined ? undefined : await this.#passwords.hash(password),
-        )
-      ).account;
-    // Also after a race: the account may be another's by now.
-    if (existing !== undefined || password !== undefined) await this.#checkPassword(account, password);
+    const { account, created } =
+      existing === undefined
+        ? await store.accounts.register(
+            parsed.name,
+            password === undefined ? undefined : await this.#passwords.hash(password),
+          )
+        : { account: existing, created: false };
+    if (!created) {
+      // Nobody shall believe that an account is protected which anybody may use.
+      if (password !== undefined && account.passwordHash === undefined)
+        throw new CimError(
+          'unknownAccount',
+          `the account ${account.userName} exists and has no password; use it without one, or take another name`,
+        );
+      await this.#checkPassword(account, password);
+    }
     return { userId: account.userId, userName: account.userName };
   }
 
   async login(body: LoginBody): Promise<Placed> {
     const { store, config } = this.#parts;
-    if (!this.#rate.take()) throw new CimError('limited', 'too many logins at once, try again in 1 s');
+    if (!this.#loginRate.take()) throw new CimError('limited', 'too many logins at once, try again in 1 s');
     const account = await store.accounts.byId(body.userId as UserId);
     if (account === undefined || foldName(account.userName) !== foldName(body.userName))
       throw new CimError('unknownAccount');

@@ -30,7 +30,7 @@ try {
   const placement = createPlacement(config.placement);
   const metrics = createMetrics({ program: 'route' });
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
-  console.log(`route listening on http://${route.host}:${route.port}`);
+  console.log(`route listening on ${route.url}`);
   console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
   const stop = async (): Promise<void> => {
     await route.stop();

@@ -47,10 +47,10 @@ export class Passwords {
     p: number,
     bytes: number,
   ): Promise<Buffer> {
-    if (this.#waiting.length >= WAITING)
-      throw new CimError('limited', 'too many logins at once, try again in 1 s');
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running++;
+    if (this.#running < AT_ONCE) this.#running++;
+    else if (this.#waiting.length < WAITING)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else throw new CimError('limited', 'too many logins at once, try again in 1 s');
     try {
       return await new Promise<Buffer>((resolve, reject) => {
         // One composed form per password, whatever the keyboard sent.
@@ -66,8 +66,10 @@ export class Passwords {
         );
       });
     } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
+      // The place is handed over: given up first, a newcomer could take it before the one who waits for it runs.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
     }
   }
 }

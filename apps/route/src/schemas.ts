@@ -7,7 +7,11 @@ const optional = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =
 const userId = (description: string) =>
   Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description });
 const envelopeFields = {
-  reqNo: optional(Type.String({ description: 'echoed in the answer' })),
+  reqNo: Type.Optional(
+    Type.Union([Type.String(), Type.Number(), Type.Null()], {
+      description: 'echoed in the answer, as a text',
+    }),
+  ),
   timeStamp: optional(Type.Unknown()),
 };
 const password = optional(
@@ -24,7 +28,9 @@ export const LoginRequest = Type.Object({
   userId: userId('from /registerAccount'),
   userName: Type.String({ minLength: 1, maxLength: 256 }),
   password,
-  wire: optional(Type.Integer({ description: '2: our own wire; the answer then has a ticket' })),
+  wire: optional(
+    Type.Integer({ minimum: 2, maximum: 2, description: '2: our own wire; the answer then has a ticket' }),
+  ),
   session: optional(
     Type.String({ maxLength: 256, description: 'secret of the session that this login replaces' }),
   ),

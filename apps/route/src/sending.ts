@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { SendReceipt } from '@cim/delivery';
+import { setTimeout } from 'node:timers/promises';
+import type { SendReceipt, SendRequest } from '@cim/delivery';
 import {
   CimError,
   CODES,
@@ -12,6 +13,7 @@ import {
   textsProblem,
   type UserId,
 } from '@cim/protocol';
+import { Counter } from '@cim/runtime';
 import type { Account } from '@cim/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Answer, refusal, success, unavailable } from './envelope.ts';
@@ -21,13 +23,22 @@ import type { Texts } from './schemas.ts';
 const KEYED_MS = 3_600_000;
 /** Without a key only our own retries repeat a send. */
 const UNKEYED_MS = 60_000;
+/** A store that fails over for a moment is no reason to make the caller guess whether its message is stored. */
+const AGAIN_AFTER_MS = [100, 400] as const;
 
 /** A send by somebody without a channel: its id is the caller's `Idempotency-Key`, or one made here. */
 export class Sending {
   readonly #parts: RouteParts;
+  readonly #sends: InstanceType<typeof Counter<'to' | 'outcome'>>;
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
+    this.#sends = new Counter({
+      name: 'cim_route_sends_total',
+      help: 'Sends over HTTP, by kind of stream and outcome',
+      labelNames: ['to', 'outcome'],
+      registers: [parts.metrics],
+    });
   }
 
   async toUser(
@@ -57,6 +68,9 @@ export class Sending {
       case 'stored':
         return success(request);
       case 'refused':
+        // The recipient's inbox is full. CIM's client takes a 200 for sent, and it is not.
+        if (receipt.code === CODES.limited.code)
+          return unavailable(request, reply, receipt.code, receipt.text);
         return refusal(request, receipt.code, receipt.text);
       case 'retry':
         return unavailable(request, reply, receipt.code, receipt.text);
@@ -66,11 +80,16 @@ export class Sending {
     }
   }
 
-  #send(request: FastifyRequest, sender: Account, stream: StreamRef, given: Texts): Promise<SendReceipt> {
+  async #send(
+    request: FastifyRequest,
+    sender: Account,
+    stream: StreamRef,
+    given: Texts,
+  ): Promise<SendReceipt> {
     const texts = [
       ...(given.msg === undefined || given.msg === null ? [] : [given.msg]),
       ...(given.batchMsg ?? []),
-    ];
+    ].map(wellFormed);
     const problem = textsProblem(texts);
     if (problem !== undefined) throw new CimError('invalid', problem);
     const key = request.headers['idempotency-key'];
@@ -84,11 +103,24 @@ export class Sending {
     const content = cim.Content.encode({ texts }).finish();
     const rememberMs = key === undefined ? UNKEYED_MS : KEYED_MS;
     const from = { userId: sender.userId, userName: sender.userName };
-    return new Promise((resolve) => {
-      this.#parts.dispatcher.send(
-        { sender: from, stream, producer, counter: 0, rememberMs, content },
-        resolve,
-      );
-    });
+    const receipt = await this.#dispatch({ sender: from, stream, producer, counter: 0, rememberMs, content });
+    this.#sends.inc({ to: stream.kind, outcome: receipt.outcome });
+    return receipt;
+  }
+
+  /** The producer names the send, so that a repeated one is stored once. */
+  async #dispatch(send: SendRequest): Promise<SendReceipt> {
+    const once = (): Promise<SendReceipt> =>
+      new Promise((resolve) => this.#parts.dispatcher.send(send, resolve));
+    let receipt = await once();
+    for (const delayMs of AGAIN_AFTER_MS) {
+      if (receipt.outcome !== 'retry') break;
+      await setTimeout(delayMs);
+      receipt = await once();
+    }
+    return receipt;
   }
 }
+
+/** JSON can carry half a surrogate pair, UTF-8 cannot: an entry with one could be read by nobody. */
+const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd');

@@ -1,0 +1,44 @@
+/** What operators and their programs ask: is it alive, can it serve, what has it done. */
+import type { Member } from '@cim/discovery';
+import { Gauge } from '@cim/runtime';
+import type { FastifyInstance } from 'fastify';
+import type { RouteParts } from './route-parts.ts';
+
+const placeable = (members: readonly Member[]): number =>
+  members.filter((member) => member.instance !== undefined).length;
+
+/** `/healthz`, `/readyz`, `/metrics`: not in the envelope, not in the documentation. */
+export function addOperatorPaths(app: FastifyInstance, { store, membership, metrics }: RouteParts): void {
+  new Gauge({
+    name: 'cim_im_servers',
+    help: 'Listed im-servers that a login can be placed on',
+    registers: [metrics],
+    collect() {
+      this.set(placeable(membership.members()));
+    },
+  });
+  // Sends need the store alone: a route that has once seen its cluster goes on when all im-servers are away.
+  let seen = placeable(membership.members()) > 0;
+  const forget = membership.onChange(() => {
+    seen ||= placeable(membership.members()) > 0;
+  });
+  app.addHook('onClose', () => forget());
+
+  app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
+  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+    const missing: string[] = [];
+    await store
+      .ping()
+      .catch((error: unknown) =>
+        missing.push(`store: ${error instanceof Error ? error.message : String(error)}`),
+      );
+    const imServers = placeable(membership.members());
+    if (!seen) missing.push(`im-server: ${membership.description} has listed none yet`);
+    if (missing.length > 0) void reply.code(503);
+    return { ready: missing.length === 0, missing, imServers, membershipConnected: membership.connected };
+  });
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    void reply.type(metrics.contentType);
+    return metrics.metrics();
+  });
+}
