@@ -50,7 +50,12 @@ export const settings = {
     'disk',
     'When a message in Redis counts as stored',
   ),
-  loginRate: integer('CIM_LOGIN_RATE', 2_000, [1, 1_000_000], 'Logins a second that one route takes'),
+  loginRate: integer(
+    'CIM_LOGIN_RATE',
+    2_000,
+    [1, 1_000_000],
+    'Logins, and as many registrations, a second that one route takes',
+  ),
   logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
   name: text('CIM_NAME', '', 'User name of the terminal client'),
   route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),
@@ -76,7 +81,7 @@ const LOOPBACK_SECRET = 'cim-on-loopback';
 
 /**
  * What depends on whether other machines can connect: the secret and who may act.
- * @throws {Error} one line that names the setting to give
+ * @throws {Error} one line that names all settings to give
  */
 export function trustOf(config: {
   readonly host: string;
@@ -84,14 +89,12 @@ export function trustOf(config: {
   readonly auth?: 'open' | 'password' | '';
 }): { readonly clusterSecret: string; readonly auth: 'open' | 'password' } {
   const loopback = LOOPBACK.test(config.host);
-  if (!loopback && config.clusterSecret === '')
-    throw new Error(
-      `CIM_CLUSTER_SECRET must be set (the same on all servers) when CIM_HOST is ${config.host}`,
-    );
+  const missing: string[] = [];
+  if (!loopback && config.clusterSecret === '') missing.push('CIM_CLUSTER_SECRET (the same on all servers)');
   if (!loopback && config.auth === '')
-    throw new Error(
-      `CIM_AUTH must be set when CIM_HOST is ${config.host}: "password", or "open" to trust whoever can connect`,
-    );
+    missing.push('CIM_AUTH ("password", or "open" to trust whoever can connect)');
+  if (missing.length > 0)
+    throw new Error(`${missing.join(' and ')} must be set when CIM_HOST is ${config.host}`);
   return {
     clusterSecret: config.clusterSecret === '' ? LOOPBACK_SECRET : config.clusterSecret,
     auth: config.auth === undefined || config.auth === '' ? 'open' : config.auth,

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { advertisedHost, pick, readConfig, settingNames, settings, trustOf } from './index.ts';
+
+const read = (argv: string[], env: Record<string, string | undefined>) =>
+  readConfig(
+    'route',
+    pick(settings, 'host', 'routePort', 'clusterSecret', 'auth', 'logLevel'),
+    argv,
+    env,
+    settingNames,
+  );
+
+describe('the settings', () => {
+  test('have the defaults of a newcomer on one machine', () => {
+    const answer = readConfig('all', settings, [], {});
+    assert.equal(answer.kind, 'values');
+    const { host, routePort, tcpPort, httpPort, dataDir, redisUrl, zk } = answer.values;
+    assert.deepEqual(
+      [host, routePort, tcpPort, httpPort, dataDir, redisUrl, zk],
+      ['127.0.0.1', 8083, 11211, 8081, '.cim', 'redis://127.0.0.1:6379', '127.0.0.1:2181'],
+    );
+    assert.deepEqual(
+      [answer.values.sessionPolicy, answer.values.placement, answer.values.durability, answer.values.auth],
+      ['reject', 'round-robin', 'disk', ''],
+    );
+  });
+
+  test('are read from flags before the environment', () => {
+    const answer = read(['--route-port', '0'], { CIM_ROUTE_PORT: '9', CIM_HOST: '::1' });
+    assert.equal(answer.kind, 'values');
+    assert.deepEqual([answer.values.routePort, answer.values.host], [0, '::1']);
+    assert.ok(Object.isFrozen(answer.values));
+  });
+
+  test('of other programs in the environment are no problem, unknown ones are, and all problems are told', () => {
+    assert.equal(read([], { CIM_TCP_PORT: '1', CIM_NAME: 'alice', HOME: '/' }).kind, 'values');
+    const answer = read([], { CIM_ROUTE_PROT: '1', CIM_ROUTE_PORT: '70000', CIM_AUTH: 'maybe' });
+    assert.equal(answer.kind, 'problems');
+    assert.equal(answer.problems.length, 3);
+    for (const name of [
+      /CIM_ROUTE_PROT /,
+      /CIM_ROUTE_PORT .*"70000".*0 to 65535/,
+      /CIM_AUTH .*open, password/,
+    ])
+      assert.ok(
+        answer.problems.some((line) => name.test(line) && !line.includes('\n')),
+        String(name),
+      );
+  });
+
+  test('each have a variable of their own and a line for --help', () => {
+    assert.equal(new Set(settingNames).size, settingNames.length);
+    for (const { doc } of Object.values(settings)) assert.match(doc, /^[^\n]+$/);
+    const answer = read(['--help'], {});
+    assert.equal(answer.kind, 'help');
+    assert.match(answer.text, /--route-port +CIM_ROUTE_PORT .*\[8083\]/);
+  });
+});
+
+describe('who is trusted', () => {
+  test('on loopback everybody, with a secret that need not be set', () => {
+    for (const host of ['127.0.0.1', '127.8.9.10', 'localhost', '::1'])
+      assert.deepEqual(trustOf({ host, clusterSecret: '', auth: '' }), {
+        clusterSecret: 'cim-on-loopback',
+        auth: 'open',
+      });
+    assert.deepEqual(trustOf({ host: '127.0.0.1', clusterSecret: 's', auth: 'password' }), {
+      clusterSecret: 's',
+      auth: 'password',
+    });
+  });
+
+  test('elsewhere nobody by default: what must be said is named, all of it', () => {
+    for (const host of [
+      '0.0.0.0',
+      '::',
+      '10.1.2.3',
+      'chat.example',
+      '127.0.0.1.example',
+      'localhost.example',
+    ]) {
+      const said = (): unknown => trustOf({ host, clusterSecret: '', auth: '' });
+      assert.throws(said, /CIM_CLUSTER_SECRET.*CIM_AUTH/);
+      assert.throws(() => trustOf({ host, clusterSecret: 's', auth: '' }), /^Error: CIM_AUTH[^\n]*password/);
+      assert.throws(() => trustOf({ host, clusterSecret: '', auth: 'open' }), /^Error: CIM_CLUSTER_SECRET/);
+      assert.deepEqual(trustOf({ host, clusterSecret: 's', auth: 'open' }), {
+        clusterSecret: 's',
+        auth: 'open',
+      });
+    }
+  });
+
+  test('an im-server, which has no CIM_AUTH, needs the secret only', () => {
+    assert.equal(trustOf({ host: '10.1.2.3', clusterSecret: 's' }).clusterSecret, 's');
+  });
+});
+
+test('listening on all addresses does not say which to tell clients', () => {
+  assert.equal(advertisedHost({ host: '10.1.2.3', advertiseHost: '' }), '10.1.2.3');
+  assert.equal(advertisedHost({ host: '0.0.0.0', advertiseHost: 'chat.example' }), 'chat.example');
+  for (const host of ['0.0.0.0', '::'])
+    assert.throws(() => advertisedHost({ host, advertiseHost: '' }), /CIM_ADVERTISE_HOST/);
+});
