@@ -1,5 +1,5 @@
 /**
- * A process that writes to a folder until it is killed, and says on standard output, a line of JSON each, what the
+ * A process that writes to a folder until it is killed, and says on standard output (a file), a line of JSON each, what the
  * store has answered as done. Arguments: folder, a name for this life.
  */
 import { writeSync } from 'node:fs';
@@ -19,7 +19,7 @@ const IN_FLIGHT = 32;
 const [dir = '', life = ''] = process.argv.slice(2);
 
 const store = await openEmbeddedStore({ dir, logger: silentLogger() });
-// Straight to the pipe: a line that is written is one that the parent will read.
+// Standard output is a file: a line that is written outlives this process, and a pipe would refuse when it is full.
 const say = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
 const { account } = await store.accounts.register('writer' as UserName);
@@ -29,7 +29,7 @@ function append(stream: StreamRef, producer: ProducerId, counter: number): void 
   store.streams.append(
     { stream, sender: account, producer, counter, digest: 'd'.repeat(22), content },
     (answer) => {
-      if (answer.outcome !== 'ok') throw new Error(`not stored: ${answer.outcome}`);
+      if (answer.outcome !== 'ok') process.exit(1);
       say({ stream, producer, counter, seq: answer.seq });
       append(stream, producer, counter + 1);
     },

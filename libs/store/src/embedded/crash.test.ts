@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
@@ -14,7 +16,7 @@ import {
   type UserName,
 } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
-import { endWithUs } from '@cim/testkit';
+import { endWithUs, until } from '@cim/testkit';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import type { Store } from '../store.ts';
 import type { Entry } from '../streams.ts';
@@ -32,26 +34,26 @@ async function killedAfter(
   lines: number,
   dir: string,
   life: string,
-  busy?: () => Promise<void>,
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Said[]> {
+  const path = join(dir, `said-${life}`);
+  const file = await open(path, 'w');
   const child = spawn(process.execPath, ['--import', 'tsx', WRITER, dir, life], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', file.fd, 'inherit'],
   });
   endWithUs(child);
-  let said = '';
-  let count = 0;
-  for await (const chunk of child.stdout.setEncoding('utf8') as AsyncIterable<string>) {
-    said += chunk;
-    count += chunk.split('\n').length - 1;
-    if (count >= lines && !child.killed) {
-      await busy?.();
-      child.kill('SIGKILL');
-    }
-  }
-  if (child.signalCode === null && child.exitCode === null) await once(child, 'exit');
+  const exited = once(child, 'exit');
+  await file.close();
+  const said = async (): Promise<string[]> => (await readFile(path, 'utf8')).split('\n').slice(0, -1);
+  await until(
+    `${String(lines)} answers`,
+    async () => child.exitCode !== null || (await said()).length >= lines,
+  );
+  await meanwhile();
+  child.kill('SIGKILL');
+  await exited;
   assert.equal(child.signalCode, 'SIGKILL', 'the writer wrote until it was killed');
-  const whole = said.slice(0, said.lastIndexOf('\n'));
-  return whole.split('\n').map((line) => JSON.parse(line) as Said);
+  return (await said()).map((line) => JSON.parse(line) as Said);
 }
 
 async function readAll(store: Store, stream: StreamRef): Promise<Entry[]> {
