@@ -16,7 +16,7 @@ export interface Route extends Running {
 const CLOSE_WITHIN_MS = 5_000;
 
 /** Listens. Throws one line when the port is taken. */
-export async function startRoute(parts: RouteParts): Promise<Route> {
+export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN_MS): Promise<Route> {
   const { config, logger } = parts;
   const app = await createApp(parts);
   try {
@@ -39,14 +39,14 @@ export async function startRoute(parts: RouteParts): Promise<Route> {
     host: address,
     port,
     url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
-    stop: () => (stopping ??= close(app)),
+    stop: () => (stopping ??= close(app, closeWithinMs)),
   };
 }
 
 /** Answers what is under way. A kept-alive connection that falls idle only now would keep the server open. */
-async function close(app: FastifyInstance): Promise<void> {
+async function close(app: FastifyInstance, withinMs: number): Promise<void> {
   const idle = setInterval(() => app.server.closeIdleConnections(), 50);
-  const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_WITHIN_MS);
+  const late = setTimeout(() => app.server.closeAllConnections(), withinMs);
   try {
     await app.close();
   } finally {

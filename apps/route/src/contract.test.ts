@@ -1,0 +1,260 @@
+/** The route's part of the CIM contract, a case a row, and every answer's exact shape. */
+import assert from 'node:assert/strict';
+import { before, describe, test, after } from 'node:test';
+import { groupStream, inboxOf, LOBBY, openTicket, type UserId } from '@cim/protocol';
+import { type Answer, INSTANCE, RunningRoute, SECRET } from '../test/running-route.ts';
+
+const OFFLINE = 'You selected user is offline!, please try again later!';
+const UNKNOWN = 'The User information you have used is incorrect!';
+
+const shape = ({ status, code, message, reqNo, dataBody }: Answer) => ({
+  status,
+  code,
+  message,
+  reqNo,
+  dataBody,
+});
+const ok = (dataBody: unknown, reqNo: string | null = null) => ({
+  status: 200,
+  code: '9000',
+  message: 'Success',
+  reqNo,
+  dataBody,
+});
+const no = (code: string, message: string, reqNo: string | null = null) => ({
+  status: 200,
+  code,
+  message,
+  reqNo,
+  dataBody: null,
+});
+
+describe('the paths of the contract', { concurrency: false }, () => {
+  let at: RunningRoute;
+  before(async () => {
+    at = await RunningRoute.start();
+  });
+  after(() => at.stop());
+
+  test('/registerAccount answers the account, for a name that exists its own', async () => {
+    const first = await at.post('/registerAccount', { userName: 'Ada', reqNo: '1', timeStamp: 0 });
+    const { userId } = first.dataBody as { userId: number };
+    assert.ok(Number.isSafeInteger(userId) && userId > 0);
+    assert.deepEqual(shape(first), ok({ userId, userName: 'Ada' }, '1'));
+    assert.deepEqual(
+      shape(await at.post('/registerAccount', { userName: 'aDA' })),
+      ok({ userId, userName: 'Ada' }),
+    );
+  });
+
+  test('/login answers where to connect, and nothing more', async () => {
+    const userId = await at.register('berta');
+    assert.deepEqual(
+      shape(await at.post('/login', { userId, userName: 'berta', reqNo: 'x', password: null, wire: null })),
+      ok({ ip: '127.0.0.1', cimServerPort: 11211, httpPort: 8081 }, 'x'),
+    );
+  });
+
+  test('/login for our own wire adds a ticket for that server, the session secret and the epoch', async () => {
+    const userId = await at.register('carla');
+    const began = Date.now();
+    const { dataBody } = await at.post('/login', { userId, userName: 'CARLA', wire: 2 });
+    const { ip, cimServerPort, httpPort, ticket, session, epoch, ...more } = dataBody as Record<
+      string,
+      unknown
+    >;
+    assert.deepEqual([ip, cimServerPort, httpPort, more], ['127.0.0.1', 11211, 8081, {}]);
+    assert.ok(typeof ticket === 'string' && typeof session === 'string' && session.length === 43);
+    const opened = openTicket(SECRET, ticket);
+    assert.ok(opened !== undefined);
+    assert.deepEqual([opened.userId, opened.epoch, opened.instance], [userId, epoch, INSTANCE]);
+    const lasts = opened.expiresAt - began;
+    assert.ok(lasts >= 20_000 && lasts < 30_000, `${lasts} ms`);
+    assert.ok(
+      !JSON.stringify(await at.store.sessions.find(userId)).includes(session),
+      'only its hash is kept',
+    );
+  });
+
+  test('/onlineUser answers who is online, ascending by id, and by pages', async (t) => {
+    const own = await RunningRoute.start();
+    t.after(() => own.stop());
+    assert.deepEqual(shape(await own.get('/onlineUser')), ok([]));
+    const users: { userId: UserId; userName: string }[] = [];
+    for (const userName of ['zora', 'mia', 'Änne'])
+      users.push({ userId: (await own.join(userName)).userId, userName });
+    await own.register('away');
+    const later = await RunningRoute.start({ storeFor: () => own.store });
+    t.after(() => later.stop());
+    assert.deepEqual(shape(await later.get('/onlineUser')), ok(users));
+    assert.deepEqual((await later.get('/onlineUser?limit=2')).dataBody, users.slice(0, 2));
+    assert.deepEqual(
+      (await later.get(`/onlineUser?limit=2&after=${users[1]?.userId ?? 0}`)).dataBody,
+      users.slice(2),
+    );
+    assert.deepEqual((await later.get('/onlineUser?limit=0')).code, '3000');
+  });
+
+  test('/offLine answers null and closes the channel', async () => {
+    const { userId, epoch } = await at.join('dora');
+    assert.deepEqual(shape(await at.post('/offLine', { userId, msg: 'offLine', reqNo: '9' })), ok(null, '9'));
+    assert.ok(at.rung.includes(`kick ${userId} ${epoch} logged-out`));
+    assert.equal(await at.store.sessions.locate(userId), undefined);
+    assert.deepEqual(shape(await at.post('/offLine', { userId, msg: 'again' })), ok(null));
+  });
+
+  test('/p2pRoute stores one entry, a batch too, and rings where the recipient is', async () => {
+    const [from, to] = [await at.register('emil'), (await at.join('fred')).userId];
+    const cimSends = {
+      userId: from,
+      receiveUserId: to,
+      reqNo: null,
+      timeStamp: null,
+      msg: 'hi',
+      batchMsg: null,
+    };
+    assert.deepEqual(shape(await at.post('/p2pRoute', cimSends)), ok(null));
+    assert.deepEqual(
+      shape(await at.post('/p2pRoute', { ...cimSends, msg: null, batchMsg: ['a', 'b'] })),
+      ok(null),
+    );
+    assert.deepEqual(shape(await at.post('/p2pRoute', { ...cimSends, msg: 'c', batchMsg: ['d'] })), ok(null));
+    assert.deepEqual(await at.entries(inboxOf(to)), [['hi'], ['a', 'b'], ['c', 'd']]);
+    assert.equal(at.rung.filter((ring) => ring === `deliver ${to}`).length, 3);
+  });
+
+  test('/p2pRoute to somebody offline answers 7000, and the message is stored', async () => {
+    const [from, to] = [await at.register('gero'), await at.register('hans')];
+    const sent = await at.post('/p2pRoute', { userId: from, receiveUserId: to, msg: 'later', reqNo: '3' });
+    assert.deepEqual(shape(sent), no('7000', OFFLINE, '3'));
+    assert.deepEqual(await at.entries(inboxOf(to)), [['later']]);
+  });
+
+  test('/groupRoute stores one entry for all and rings each im-server once', async () => {
+    const userId = await at.register('ines');
+    const before = (await at.entries(groupStream(LOBBY))).length;
+    const rings = at.rung.length;
+    assert.deepEqual(shape(await at.post('/groupRoute', { userId, msg: 'all', reqNo: '4' })), ok(null, '4'));
+    assert.deepEqual((await at.entries(groupStream(LOBBY))).slice(before), [['all']]);
+    assert.deepEqual(at.rung.slice(rings), ['broadcast lobby']);
+  });
+
+  test('/fetchOfflineMsgs answers null and asks the im-server of the receiver, if there is one', async () => {
+    const { userId } = await at.join('jana');
+    assert.deepEqual(shape(await at.post('/fetchOfflineMsgs', { receiveUserId: userId })), ok(null));
+    assert.ok(at.rung.includes(`fetchOffline ${userId}`));
+    const away = await at.register('karl');
+    assert.deepEqual(shape(await at.post('/fetchOfflineMsgs', { receiveUserId: away })), ok(null));
+    assert.ok(!at.rung.includes(`fetchOffline ${away}`));
+  });
+
+  test('9100 answers an unknown account and a wrong name, on each path that names one', async () => {
+    const userId = await at.register('lena');
+    const cases: [string, object][] = [
+      ['/login', { userId, userName: 'nobody' }],
+      ['/login', { userId: 1, userName: 'lena' }],
+      ['/offLine', { userId: 1 }],
+      ['/p2pRoute', { userId: 1, receiveUserId: userId, msg: 'x' }],
+      ['/groupRoute', { userId: 1, msg: 'x' }],
+      ['/fetchOfflineMsgs', { receiveUserId: 1 }],
+    ];
+    for (const [path, body] of cases)
+      assert.deepEqual(shape(await at.post(path, { ...body, reqNo: '5' })), no('9100', UNKNOWN, '5'), path);
+    const nobody = await at.post('/p2pRoute', { userId, receiveUserId: 1, msg: 'x' });
+    assert.deepEqual([nobody.status, nobody.code], [200, '9100']);
+  });
+
+  test('5000 answers a second login, and the first goes on', async () => {
+    const { userId, epoch } = await at.join('mona');
+    assert.deepEqual(
+      shape(await at.post('/login', { userId, userName: 'mona' })),
+      no('5000', 'Repeat login, log out an account please!'),
+    );
+    assert.deepEqual(await at.store.sessions.locate(userId), { instance: INSTANCE, epoch });
+  });
+
+  test('3000 is HTTP 200 too, echoes the request number, and names the field', async () => {
+    const cases: [string, object, RegExp][] = [
+      ['/registerAccount', { userName: null }, /^userName must be string$/],
+      ['/login', { userName: 'x' }, /^userId is missing$/],
+      ['/login', { userId: 1, userName: 'x', wire: 3 }, /^wire must be <= 2$/],
+      ['/p2pRoute', { userId: 1, receiveUserId: '2', msg: 'x' }, /^receiveUserId must be integer$/],
+      ['/groupRoute', { userId: 2 ** 53, msg: 'x' }, /^userId must be <= 9007199254740991$/],
+      ['/nowhere', {}, /^there is no POST \/nowhere here$/],
+    ];
+    for (const [path, body, message] of cases) {
+      const answer = await at.post(path, { ...body, reqNo: 'r' });
+      assert.deepEqual([answer.status, answer.code, answer.reqNo, answer.dataBody], [200, '3000', 'r', null]);
+      assert.match(answer.message, message);
+    }
+    assert.equal((await at.get('/login')).code, '3000');
+  });
+
+  test('a request number that is a number is echoed as the text that CIM makes of it', async () => {
+    assert.equal((await at.post('/registerAccount', { userName: 'nora', reqNo: 12 })).reqNo, '12');
+    assert.equal((await at.post('/registerAccount', { userName: 'nora', reqNo: null })).reqNo, null);
+    assert.equal((await at.post('/registerAccount', { userName: 'nora', reqNo: {} })).code, '3000');
+  });
+
+  test('half a surrogate pair is replaced: the entry can be read by everybody', async () => {
+    const [from, to] = [await at.register('olga'), await at.register('paul')];
+    const raw = `{"userId":${from},"receiveUserId":${to},"msg":"a\\ud800b","batchMsg":["\\udc00","\\ud83d\\ude00"]}`;
+    assert.equal((await at.post('/p2pRoute', raw)).code, '7000');
+    assert.deepEqual(await at.entries(inboxOf(to)), [['a\ufffdb', '\ufffd', '😀']]);
+  });
+
+  test('a password given for a name that anybody may use is refused, not ignored', async () => {
+    await at.register('quinn');
+    const answer = await at.post('/registerAccount', { userName: 'quinn', password: 'mine' });
+    assert.equal(answer.code, '9100');
+    assert.match(answer.message, /quinn exists and has no password/);
+  });
+
+  test('of registrations of one name with different passwords at once, one wins', async () => {
+    const answers = await Promise.all(
+      ['a', 'b', 'c'].map((password) => at.post('/registerAccount', { userName: 'race', password })),
+    );
+    assert.deepEqual(answers.map(({ code }) => code).sort(), ['9000', '9100', '9100']);
+  });
+});
+
+test('7100 answers a login when no im-server is listed, or none of those answers, without a trace', async (t) => {
+  const at = await RunningRoute.start({ listed: false });
+  t.after(() => at.stop());
+  const userId = await at.register('ruth');
+  const none = no('7100', 'cim server is not available, please try again later!');
+  assert.deepEqual(shape(await at.post('/login', { userId, userName: 'ruth' })), none);
+  await at.membership.announce({ host: '127.0.0.1', tcpPort: 2, httpPort: 1 });
+  assert.deepEqual(shape(await at.post('/login', { userId, userName: 'ruth' })), none, "CIM's own server");
+  const deaf = 'another-instance' as typeof INSTANCE;
+  await at.membership.announce({ host: '127.0.0.1', tcpPort: 2, httpPort: 1, instance: deaf });
+  assert.deepEqual(
+    shape(await at.post('/login', { userId, userName: 'ruth' })),
+    none,
+    'nobody listens there',
+  );
+  assert.equal(await at.store.sessions.find(userId), undefined);
+  await at.list();
+  assert.equal((await at.post('/login', { userId, userName: 'ruth' })).code, '9000');
+});
+
+test('under the policy kick a second login is issued', async (t) => {
+  const at = await RunningRoute.start({ config: { sessionPolicy: 'kick' } });
+  t.after(() => at.stop());
+  const { userId, epoch } = await at.join('sam');
+  const { dataBody } = await at.post('/login', { userId, userName: 'sam', wire: 2 });
+  assert.equal((dataBody as { epoch: number }).epoch, epoch + 1);
+});
+
+test('6000 answers logins and registrations over the rate, with 503 and when to come back', async (t) => {
+  const at = await RunningRoute.start({ config: { loginRate: 1 } });
+  t.after(() => at.stop());
+  const userId = await at.register('tom');
+  assert.equal((await at.post('/login', { userId, userName: 'tom' })).code, '9000');
+  for (const path of ['/login', '/registerAccount']) {
+    const answer = await at.post(path, { userId, userName: 'tom', reqNo: '6' });
+    assert.deepEqual([answer.status, answer.code, answer.reqNo], [503, '6000', '6']);
+    assert.ok(Number(answer.headers.get('retry-after')) >= 1);
+    assert.match(answer.message, /try again in 1 s/);
+  }
+});

@@ -1,0 +1,163 @@
+/** A route that listens, on a store of its own, and what it asked of the one im-server it knows. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher, type Doorbell } from '@cim/delivery';
+import { createPlacement, type Membership, openEmbeddedMembership } from '@cim/discovery';
+import { cim, type Epoch, type InstanceId, type StreamRef, type Seq, type UserId } from '@cim/protocol';
+import { RpcClient } from '@cim/rpc';
+import { createMetrics, silentLogger } from '@cim/runtime';
+import { openEmbeddedStore, type Store } from '@cim/store';
+import { type Route, startRoute } from '../src/compose.ts';
+import type { RouteConfig } from '../src/config.ts';
+
+export const INSTANCE = 'a-test-instance0' as InstanceId;
+export const SECRET = 'a test secret';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly code: string;
+  readonly message: string;
+  readonly reqNo: string | null;
+  readonly dataBody: unknown;
+}
+
+export interface RouteOptions {
+  readonly config?: Partial<RouteConfig>;
+  /** What the route is given in place of the store. */
+  readonly storeFor?: (store: Store) => Store;
+  /** Whether the im-server is listed from the beginning. */
+  readonly listed?: boolean;
+  readonly closeWithinMs?: number;
+}
+
+export class RunningRoute {
+  readonly route: Route;
+  readonly store: Store;
+  readonly membership: Membership;
+  /** Calls at the im-server's doorbell, in order: `deliver 1001`. */
+  readonly rung: readonly string[];
+  readonly stop: () => Promise<void>;
+
+  private constructor(
+    route: Route,
+    store: Store,
+    membership: Membership,
+    rung: readonly string[],
+    stop: () => Promise<void>,
+  ) {
+    this.route = route;
+    this.store = store;
+    this.membership = membership;
+    this.rung = rung;
+    this.stop = stop;
+  }
+
+  static async start(options: RouteOptions = {}): Promise<RunningRoute> {
+    const { storeFor = (store) => store, listed = true, closeWithinMs } = options;
+    const logger = silentLogger();
+    const dir = await mkdtemp(join(tmpdir(), 'cim-route-'));
+    const store = await openEmbeddedStore({ dir, logger });
+    await store.sessions.openLease(INSTANCE);
+    const membership = openEmbeddedMembership();
+    await membership.start();
+    const wheel = new TimingWheel();
+    wheel.start();
+    const rpc = new RpcClient({ secret: SECRET, flusher: new TurnFlusher(), wheel, logger });
+    const rung: string[] = [];
+    const doorbell: Doorbell = {
+      instance: INSTANCE,
+      deliver: (user) => {
+        rung.push(`deliver ${user}`);
+        return 'taken';
+      },
+      broadcast: (group) => void rung.push(`broadcast ${group}`),
+      kick: (user, upTo, reason) => void rung.push(`kick ${user} ${upTo} ${reason}`),
+      fetchOffline: (user) => void rung.push(`fetchOffline ${user}`),
+    };
+    const given = storeFor(store);
+    const dispatcher = new Dispatcher({ store: given, membership, rpc, logger });
+    dispatcher.serve(doorbell);
+    const config: RouteConfig = {
+      host: '127.0.0.1',
+      routePort: 0,
+      clusterSecret: SECRET,
+      sessionPolicy: 'reject',
+      loginRate: 10_000,
+      auth: 'open',
+      ...options.config,
+    };
+    const placement = createPlacement('round-robin');
+    const metrics = createMetrics({ program: 'test' });
+    const parts = { config, store: given, membership, placement, dispatcher, logger, metrics };
+    const route = await startRoute(parts, closeWithinMs);
+    const stop = async (): Promise<void> => {
+      await route.stop();
+      await rpc.stop();
+      wheel.stop();
+      await membership.stop();
+      await store.stop();
+      await rm(dir, { recursive: true, force: true });
+    };
+    const running = new RunningRoute(route, store, membership, rung, stop);
+    if (listed) await running.list();
+    return running;
+  }
+
+  list(): Promise<void> {
+    return this.membership.announce({
+      host: '127.0.0.1',
+      tcpPort: 11211,
+      httpPort: 8081,
+      instance: INSTANCE,
+    });
+  }
+
+  post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.#ask(path, {
+      method: 'POST',
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+  }
+
+  get(path: string): Promise<Answer> {
+    return this.#ask(path, {});
+  }
+
+  /** A new account's id. */
+  async register(userName: string, password?: string): Promise<UserId> {
+    const { dataBody, message } = await this.post('/registerAccount', { userName, password });
+    assert.ok(dataBody !== null, message);
+    return (dataBody as { userId: UserId }).userId;
+  }
+
+  /** Registers and logs in, as a CIM client does: over HTTP, then TCP. */
+  async join(userName: string): Promise<{ userId: UserId; epoch: Epoch }> {
+    const userId = await this.register(userName);
+    const { code, message } = await this.post('/login', { userId, userName });
+    assert.equal(code, '9000', message);
+    const claimed = await this.store.sessions.claim({ userId, userName, instance: INSTANCE, claim: 'c' });
+    assert.ok(claimed.outcome === 'claimed');
+    return { userId, epoch: claimed.epoch };
+  }
+
+  /** The texts of each entry of a stream. */
+  async entries(stream: StreamRef): Promise<string[][]> {
+    const entries = await this.store.streams.read(stream, 1 as Seq, 100);
+    return entries.map(({ content }) => cim.Content.decode(content).texts);
+  }
+
+  async #ask(path: string, init: RequestInit): Promise<Answer> {
+    const answer = await fetch(this.route.url + path, init);
+    const text = await answer.text();
+    const body = JSON.parse(text) as Answer;
+    assert.deepEqual(Object.keys(body), ['code', 'message', 'reqNo', 'dataBody'], text);
+    assert.match(answer.headers.get('content-type') ?? '', /^application\/json/);
+    assert.doesNotMatch(body.message, /\n/);
+    return { ...body, status: answer.status, headers: answer.headers };
+  }
+}
