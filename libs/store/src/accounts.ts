@@ -13,7 +13,10 @@ export interface Accounts {
    * Makes an account with a fresh id. A name that exists (case ignored) answers its own account, unchanged.
    * Safe to repeat, and safe when two do it at once: all get the same account.
    */
-  register(name: UserName, passwordHash?: string): Promise<{ readonly account: Account; readonly created: boolean }>;
+  register(
+    name: UserName,
+    passwordHash?: string,
+  ): Promise<{ readonly account: Account; readonly created: boolean }>;
   byId(userId: UserId): Promise<Account | undefined>;
   /** Case is ignored. */
   byName(name: string): Promise<Account | undefined>;

@@ -26,7 +26,12 @@ export type IssueAnswer =
 
 export type ClaimAnswer =
   /** `previous` is the session that this one replaces and that may still be open: kick it. */
-  | { readonly outcome: 'claimed'; readonly epoch: Epoch; readonly userName: string; readonly previous?: SessionAt }
+  | {
+      readonly outcome: 'claimed';
+      readonly epoch: Epoch;
+      readonly userName: string;
+      readonly previous?: SessionAt;
+    }
   /** No session issued for this user at this instance, or no longer the current one. */
   | { readonly outcome: 'refused' };
 

@@ -79,7 +79,10 @@ export interface Streams {
   position(stream: StreamRef): Promise<Position>;
 
   /** The last counter stored of each producer, 0 for one that is not known; one round trip. */
-  counters(sender: UserId, of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[]): Promise<number[]>;
+  counters(
+    sender: UserId,
+    of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
+  ): Promise<number[]>;
 
   /** The user's acked cursor of a stream. */
   cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;
@@ -87,5 +90,12 @@ export interface Streams {
    * Moves cursors forward, never back; each is fenced: one whose epoch is not the user's current one does nothing.
    * One round trip per shard.
    */
-  ack(acks: readonly { readonly user: UserId; readonly epoch: Epoch; readonly stream: StreamRef; readonly cursor: Cursor }[]): Promise<void>;
+  ack(
+    acks: readonly {
+      readonly user: UserId;
+      readonly epoch: Epoch;
+      readonly stream: StreamRef;
+      readonly cursor: Cursor;
+    }[],
+  ): Promise<void>;
 }

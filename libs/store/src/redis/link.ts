@@ -144,7 +144,8 @@ function reasonOf(error: unknown): string {
   const { lastNodeError, code } = error as Error & { lastNodeError?: unknown; code?: unknown };
   if (lastNodeError instanceof Error) return reasonOf(lastNodeError);
   const text = error.message === '' && typeof code === 'string' ? code : error.message;
-  return text.split('\n', 1)[0] ?? '';
+  // What differs from attempt to attempt would be logged at each.
+  return text.replace(/ Retrying from scratch after [\d.]+ms\./, '').replace(/\s*\n[^]*$|\.$/, '');
 }
 
 const retryAfter = (attempt: number): number =>

@@ -1,0 +1,11 @@
+import { test } from 'node:test';
+import { RedisProcess } from '@cim/testkit';
+import { openRedisForTest } from '../../test/redis-store.ts';
+import { checkAgainstModel } from '../streams.model.ts';
+
+test('whatever is sent, acked and read in whatever order is answered as the model says', async (t) => {
+  const redis = await RedisProcess.start();
+  t.after(() => redis[Symbol.asyncDispose]());
+  const store = await openRedisForTest(t, redis.url);
+  await checkAgainstModel(store, { runs: 60, reopen: () => openRedisForTest(t, redis.url) });
+});

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { CimError, inboxOf, type NamedUser } from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { freePorts, RedisProcess, until } from '@cim/testkit';
+import {
+  append,
+  appendOk,
+  logIn,
+  newName,
+  newPair,
+  newServer,
+  readAll,
+  Sends,
+} from '../../test/contract-fixture.ts';
+import { openRedisForTest } from '../../test/redis-store.ts';
+import type { Store } from '../store.ts';
+import { openRedisStore } from './redis-store.ts';
+
+/** What the port promises while Redis is away, in ms, with room for a busy machine. */
+const SOON_MS = 2_500;
+
+async function soon<T>(work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const answer = await work();
+  const took = performance.now() - started;
+  assert.ok(took < SOON_MS, `took ${took} ms`);
+  return answer;
+}
+
+async function assertAway(store: Store, sends: Sends, user: NamedUser): Promise<void> {
+  const calls = [
+    () => store.ping(),
+    () => store.accounts.register(newName()),
+    () => store.accounts.byName(user.userName),
+    () => store.sessions.locate(user.userId),
+    () => store.sessions.epochs([user.userId]),
+    () => store.streams.position(inboxOf(user.userId)),
+    () => store.streams.counters(user.userId, [{ stream: sends.stream, producer: sends.producer }]),
+  ];
+  const failed = soon(() =>
+    Promise.all(
+      calls.map((call) =>
+        assert.rejects(call, (error) => {
+          assert.ok(error instanceof CimError && error.code === '4000' && error.retryable);
+          assert.match(error.message, /^the store does not answer: [^\n]+$/);
+          return true;
+        }),
+      ),
+    ),
+  );
+  const answer = await soon(() => append(store, sends.item(2)));
+  assert.equal(answer.outcome, 'retry');
+  await failed;
+}
+
+describe('while Redis is away', () => {
+  let redis: RedisProcess;
+  before(async () => {
+    redis = await RedisProcess.start();
+  });
+  after(() => redis[Symbol.asyncDispose]());
+
+  test('killed: appends answer retry, all else fails soon; started again, everything goes on', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const { sends, to, inbox } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    await redis.kill();
+    await assertAway(store, sends, to);
+    await assertAway(store, sends, to);
+    await redis.start();
+    await until('the store is back', () =>
+      store.ping().then(
+        () => true,
+        () => false,
+      ),
+    );
+    // The first may have been carried out after all: what was sent before is safe to send again.
+    const outcomes = [
+      (await append(store, sends.item(2))).outcome,
+      (await append(store, sends.item(3))).outcome,
+    ];
+    assert.match(outcomes.join(), /^(ok|duplicate),ok$/);
+    assert.deepEqual(
+      (await readAll(store, inbox)).map((entry) => entry.counter),
+      [1, 2, 3],
+    );
+  });
+
+  test('hanging: appends answer retry, all else fails soon; moving again, everything goes on', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const { sends, to, inbox } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    redis.freeze();
+    try {
+      await assertAway(store, sends, to);
+      // Past the time after which the connection is given up.
+      await until('it fails at once', async () => {
+        const started = performance.now();
+        await assert.rejects(store.ping());
+        return performance.now() - started < 200;
+      });
+      await assertAway(store, sends, to);
+    } finally {
+      redis.thaw();
+    }
+    await until('the store is back', () =>
+      store.ping().then(
+        () => true,
+        () => false,
+      ),
+    );
+    const outcomes = [
+      (await append(store, sends.item(2))).outcome,
+      (await append(store, sends.item(3))).outcome,
+    ];
+    assert.match(outcomes.join(), /^(ok|duplicate),ok$/);
+    assert.deepEqual(
+      (await readAll(store, inbox)).map((entry) => entry.counter),
+      [1, 2, 3],
+    );
+  });
+
+  test('kill -9 under load loses nothing that was answered ok, and stores nothing twice', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const { to, inbox } = await newPair(store);
+    const producers = Array.from({ length: 20 }, () => new Sends(inbox, to));
+    const answered: string[] = [];
+    let stored = 0;
+    let stopped = false;
+    /** One at a time each, and again until it is answered. */
+    const work = producers.map(async (sends) => {
+      for (let counter = 1; !stopped; ) {
+        const answer = await append(store, sends.item(counter));
+        if (answer.outcome === 'retry') continue;
+        assert.ok(answer.outcome === 'ok' || answer.outcome === 'duplicate', answer.outcome);
+        answered.push(`${sends.producer}:${counter}`);
+        counter++;
+        stored++;
+      }
+    });
+    for (let round = 1; round <= 3; round++) {
+      const enough = stored + 300;
+      await until(`round ${round}`, () => stored >= enough);
+      await redis.kill();
+      await redis.start();
+    }
+    const enough = stored + 100;
+    await until('it goes on', () => stored >= enough);
+    stopped = true;
+    await Promise.all(work);
+    const entries = (await readAll(store, inbox)).map((entry) => `${entry.producer}:${entry.counter}`);
+    assert.equal(new Set(entries).size, entries.length);
+    const kept = new Set(entries);
+    assert.deepEqual(
+      answered.filter((id) => !kept.has(id)),
+      [],
+    );
+  });
+
+  test('scripts that Redis has forgotten are sent anew', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const { sends, to } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    await redis.cli('SCRIPT', 'FLUSH');
+    await appendOk(store, sends.item(2));
+    await redis.cli('SCRIPT', 'FLUSH');
+    await logIn(store, to, await newServer(store));
+  });
+
+  test('Redis without memory refuses appends with retry and changes nothing', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const { sends, inbox } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '1');
+    const full = await append(store, sends.item(2));
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '0');
+    assert.equal(full.outcome, 'retry');
+    assert.equal((await store.streams.position(inbox)).top, 1);
+    assert.equal(await appendOk(store, sends.item(2)), 2);
+  });
+});
+
+test('what was sent before a stop is answered; what comes after is refused', async (t) => {
+  const redis = await RedisProcess.start();
+  t.after(() => redis[Symbol.asyncDispose]());
+  const store = await openRedisForTest(t, redis.url);
+  const { sends } = await newPair(store);
+  const answers = Promise.all([1, 2, 3].map((counter) => append(store, sends.item(counter))));
+  await store.stop();
+  assert.deepEqual(
+    (await answers).map((answer) => answer.outcome),
+    ['ok', 'ok', 'ok'],
+  );
+  assert.equal((await append(store, sends.item(4))).outcome, 'retry');
+  await assert.rejects(store.ping(), /closed/);
+});
+
+test('a store that cannot be reached at start says so in one line', async () => {
+  const [port = 0] = await freePorts(1);
+  const at = `127.0.0.1:${port}`;
+  const words = /^Redis [^\n]*cannot be used: [^\n]*(ECONNREFUSED|unreachable|closed)[^\n]*CIM_REDIS_URL$/;
+  await Promise.all(
+    [`redis://${at}`, `redis+cluster://${at}`, `redis+sentinel://${at}/cim`].map((url) =>
+      assert.rejects(openRedisStore({ url, durability: 'disk', logger: silentLogger() }), (error: Error) => {
+        assert.match(error.message, words);
+        return true;
+      }),
+    ),
+  );
+});
+
+test('a password that is missing or wrong is said at start, at once', async (t) => {
+  const redis = await RedisProcess.start();
+  t.after(() => redis[Symbol.asyncDispose]());
+  await redis.cli('CONFIG', 'SET', 'requirepass', 'right');
+  const { host } = new URL(redis.url);
+  for (const login of ['', ':wrong@'])
+    await soon(() =>
+      assert.rejects(
+        openRedisStore({ url: `redis://${login}${host}`, durability: 'disk', logger: silentLogger() }),
+        /^Error: Redis at [^\n]*(NOAUTH|WRONGPASS)[^\n]*CIM_REDIS_URL$/,
+      ),
+    );
+  await openRedisForTest(t, `redis://:right@${host}`);
+});

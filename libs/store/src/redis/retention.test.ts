@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { type GroupId, groupStream, inboxOf, messageId, type Seq } from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { RedisProcess, until } from '@cim/testkit';
+import {
+  append,
+  appendOk,
+  logIn,
+  newName,
+  newPair,
+  newServer,
+  newUser,
+  readAll,
+  Sends,
+} from '../../test/contract-fixture.ts';
+import { openRedisForTest } from '../../test/redis-store.ts';
+import type { Store } from '../store.ts';
+import { PRODUCER_TURN_MS, RETENTION } from '../streams.ts';
+import { key, streamKeys } from './keys.ts';
+import { RedisLink } from './link.ts';
+import type { StreamLimits } from './stream-scripts.ts';
+import { RedisStreams } from './streams.ts';
+import { parseRedisUrl } from './url.ts';
+
+describe('what Redis keeps', () => {
+  let redis: RedisProcess;
+  before(async () => {
+    redis = await RedisProcess.start();
+  });
+  after(() => redis[Symbol.asyncDispose]());
+
+  /** A store whose streams forget in milliseconds. */
+  async function open(t: TestContext, limits: Partial<StreamLimits>): Promise<Store> {
+    const store = await openRedisForTest(t, redis.url);
+    const link = new RedisLink(parseRedisUrl(redis.url), silentLogger());
+    t.after(() => link.stop());
+    await link.start();
+    const all = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS, ...limits };
+    return { ...store, streams: new RedisStreams(link, all) };
+  }
+
+  /** Sends on until the oldest entry kept is `first` or later; answers the next counter. */
+  async function sendUntilFirst(store: Store, sends: Sends, from: number, first: number): Promise<number> {
+    let counter = from;
+    await until(`the first entry is ${first}`, async () => {
+      await appendOk(store, sends.item(counter++));
+      return (await store.streams.position(sends.stream)).first >= first;
+    });
+    return counter;
+  }
+
+  async function ack(
+    store: Store,
+    sends: Sends,
+    user: Parameters<typeof logIn>[1],
+    seq: number,
+  ): Promise<void> {
+    const epoch = await logIn(store, user, await newServer(store));
+    const cursor = { seq: seq as Seq, id: messageId(sends.sender.userId, sends.producer, seq) };
+    await store.streams.ack([{ user: user.userId, epoch, stream: sends.stream, cursor }]);
+  }
+
+  test('a group forgets entries for their age, and what it answers is what is there', async (t) => {
+    const store = await open(t, { keptMs: 200 });
+    const group = groupStream(`aging-${newName()}` as GroupId);
+    const sends = new Sends(group, await newUser(store));
+    for (let counter = 1; counter <= 40; counter++) await appendOk(store, sends.item(counter));
+    await sendUntilFirst(store, sends, 41, 41);
+    const { first, top } = await store.streams.position(group);
+    const seqs = (await readAll(store, group)).map((entry) => entry.seq as number);
+    assert.deepEqual(
+      seqs,
+      Array.from({ length: top - first + 1 }, (_, i) => first + i),
+    );
+  });
+
+  test('an inbox forgets acked entries for their age, and keeps unacked ones of the same age', async (t) => {
+    const store = await open(t, { keptMs: 100 });
+    const { sends, to, inbox } = await newPair(store);
+    for (let counter = 1; counter <= 4; counter++) await appendOk(store, sends.item(counter));
+    await ack(store, sends, to, 2);
+    const counter = await sendUntilFirst(store, sends, 5, 3);
+    const old = performance.now() + 150;
+    await until('the others are as old', () => performance.now() > old);
+    await appendOk(store, sends.item(counter));
+    assert.equal((await store.streams.position(inbox)).first, 3);
+  });
+
+  test('an inbox forgets unacked entries after longer, and then is not full of them', async (t) => {
+    const store = await open(t, { unackedMs: 200, maxEntries: 3 });
+    const { sends, inbox } = await newPair(store);
+    for (let counter = 1; counter <= 3; counter++) await appendOk(store, sends.item(counter));
+    assert.deepEqual(await append(store, sends.item(4)), { outcome: 'full' });
+    await until('there is room', async () => (await append(store, sends.item(4))).outcome === 'ok');
+    assert.deepEqual(
+      (await readAll(store, inbox)).map((entry) => entry.seq),
+      [4],
+    );
+    assert.equal(await appendOk(store, sends.item(5)), 5);
+  });
+
+  test('bytes that were acked or forgotten make room', async (t) => {
+    const store = await open(t, { inboxUnackedBytes: 100 });
+    const { sends, to } = await newPair(store);
+    const forty = Buffer.alloc(40);
+    for (const counter of [1, 2]) await appendOk(store, sends.item(counter, forty));
+    assert.deepEqual(await append(store, sends.item(3, forty)), { outcome: 'full' });
+    await appendOk(store, sends.item(3, Buffer.alloc(20)));
+    await ack(store, sends, to, 1);
+    await appendOk(store, sends.item(4, forty));
+    assert.deepEqual(await append(store, sends.item(5, Buffer.alloc(1))), { outcome: 'full' });
+    await ack(store, sends, to, 4);
+    await appendOk(store, sends.item(5, Buffer.alloc(100)));
+  });
+
+  test('producers are remembered for one turn after they were last heard of, and forgotten after two', async (t) => {
+    const store = await open(t, { producerTurnMs: 150 });
+    const { sends, inbox } = await newPair(store);
+    const other = new Sends(inbox, sends.sender);
+    const field = `${sends.sender.userId}:${sends.producer}`;
+    const { producers, olderProducers } = streamKeys(inbox);
+    const isIn = async (hash: string): Promise<boolean> =>
+      (await redis.cli('HEXISTS', hash, field)).trim() === '1';
+    let turns = 0;
+    const turnUntil = (what: string, done: () => Promise<boolean>) =>
+      until(what, async () => {
+        await appendOk(store, other.item(++turns));
+        return done();
+      });
+    await appendOk(store, sends.item(1));
+    await turnUntil('it is among the older', () => isIn(olderProducers));
+    assert.deepEqual(await store.streams.counters(sends.sender.userId, [sends]), [1]);
+    assert.equal((await append(store, sends.item(1))).outcome, 'duplicate');
+    await appendOk(store, sends.item(2));
+    await turnUntil(
+      'it is in neither',
+      async () => !(await isIn(producers)) && !(await isIn(olderProducers)),
+    );
+    assert.deepEqual(await append(store, sends.item(3)), { outcome: 'gap', last: 0 });
+    assert.deepEqual(await store.streams.counters(sends.sender.userId, [sends, other]), [0, turns]);
+  });
+
+  test('a counter of users that was lost makes no two users one', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const before = await Promise.all(Array.from({ length: 5 }, () => store.accounts.register(newName())));
+    await redis.cli('DEL', key.nextUser);
+    const after = await Promise.all(Array.from({ length: 5 }, () => store.accounts.register(newName())));
+    const ids = [...before, ...after].map(({ account }) => account.userId);
+    assert.equal(new Set(ids).size, 10);
+    for (const { account } of [...before, ...after])
+      assert.deepEqual(await store.accounts.byId(account.userId), account);
+  });
+
+  test('a name whose account was lost can be registered again', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const name = newName();
+    const { account: lost } = await store.accounts.register(name);
+    await redis.cli('DEL', key.account(lost.userId));
+    assert.equal(await store.accounts.byName(name), undefined);
+    const answers = await Promise.all([store.accounts.register(name), store.accounts.register(name)]);
+    assert.deepEqual(answers.map((answer) => answer.created).sort(), [false, true]);
+    assert.deepEqual(answers[0].account, answers[1].account);
+    assert.notEqual(answers[0].account.userId, lost.userId);
+  });
+
+  test('no key is made of a name, and all of one owner lie in one shard', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const name = newName();
+    const { account } = await store.accounts.register(name);
+    const instance = await newServer(store);
+    const epoch = await logIn(store, account, instance);
+    const inbox = inboxOf(account.userId);
+    const sends = new Sends(inbox, account);
+    await appendOk(store, sends.item(1));
+    await appendOk(store, { ...sends.item(0), rememberMs: 60_000 });
+    const id = messageId(account.userId, sends.producer, 1);
+    await store.streams.ack([{ user: account.userId, epoch, stream: inbox, cursor: { seq: 1 as Seq, id } }]);
+    const keys = (await redis.cli('--scan')).split('\n');
+    assert.deepEqual(
+      keys.filter((k) => k.toLowerCase().includes(name.toLowerCase())),
+      [],
+    );
+    const own = keys.filter((k) =>
+      new RegExp(`:(acct|sess|cur|log:inbox|meta:inbox|prod:inbox|key:inbox):${account.userId}(:|$)`).test(k),
+    );
+    assert.equal(own.length, 7, own.join(' '));
+    assert.equal(new Set(own.map((k) => k.slice(0, 6))).size, 1);
+  });
+});
