@@ -93,14 +93,20 @@ export class RunningRoute {
     const placement = createPlacement('round-robin');
     const metrics = createMetrics({ program: 'test' });
     const parts = { config, store: given, membership, placement, dispatcher, logger, metrics };
-    const route = await startRoute(parts, closeWithinMs);
-    const stop = async (): Promise<void> => {
-      await route.stop();
+    const stopParts = async (): Promise<void> => {
       await rpc.stop();
       wheel.stop();
       await membership.stop();
       await store.stop();
       await rm(dir, { recursive: true, force: true });
+    };
+    const route = await startRoute(parts, closeWithinMs).catch(async (error: unknown) => {
+      await stopParts();
+      throw error;
+    });
+    const stop = async (): Promise<void> => {
+      await route.stop();
+      await stopParts();
     };
     const running = new RunningRoute(route, store, membership, rung, stop);
     if (listed) await running.list();
