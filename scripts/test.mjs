@@ -83,7 +83,15 @@ const test = (name, files, concurrency) =>
     : step(
         name,
         process.execPath,
-        ['--import', 'tsx', '--test', '--test-reporter=tap', `--test-concurrency=${concurrency}`, ...files],
+        [
+          '--import',
+          'tsx',
+          '--test',
+          '--test-reporter=tap',
+          '--test-timeout=180000',
+          `--test-concurrency=${concurrency}`,
+          ...files,
+        ],
         true,
       );
 

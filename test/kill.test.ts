@@ -15,7 +15,7 @@ const STORED_BETWEEN = 400;
 
 interface Member {
   readonly client: CimClient;
-  readonly id: number;
+  id: number;
   readonly shown: string[];
   reconnects: number;
 }
@@ -24,12 +24,12 @@ async function joinAs(userName: string, routeUrl: string): Promise<Member> {
   const client = new CimClient({ routeUrl, userName, state: memoryState() });
   const shown: string[] = [];
   client.on('message', ({ texts }) => shown.push(...texts));
-  let member: Member | undefined;
+  const member: Member = { client, id: 0, shown, reconnects: 0 };
   client.on('connected', ({ again }) => {
-    if (again && member !== undefined) member.reconnects++;
+    if (again) member.reconnects++;
   });
   await client.connect();
-  member = { client, id: client.user?.userId ?? 0, shown, reconnects: 0 };
+  member.id = client.user?.userId ?? 0;
   return member;
 }
 
