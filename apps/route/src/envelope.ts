@@ -51,7 +51,8 @@ function problemOf(error: FastifyError): string | undefined {
       missing.missingProperty ??
       first.instancePath.replace(/^\//, '').split('/')[0];
     if (first.keyword === 'required') return `${field ?? 'a field'} is missing`;
-    return `${field === undefined || field === '' ? 'the body' : field} ${first.message ?? 'is wrong'}`;
+    if (field === undefined || field === '') return 'the body must be a JSON object';
+    return `${field} ${first.message ?? 'is wrong'}`;
   }
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_JSON_BODY':

@@ -43,7 +43,7 @@ try {
   });
   const placement = createPlacement(config.placement);
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
-  const url = `http://${route.host}:${route.port}`;
+  const { url } = route;
   console.log(`route listening on ${url}`);
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
