@@ -81,6 +81,7 @@ export class CimSession implements Session, FeedSink {
     clearTimeout(this.#timer);
     this.#inbox?.end();
     this.#lobby?.end();
+    this.#saveAcks();
   }
 
   deliver(entry: Entry | undefined): void {
@@ -104,6 +105,7 @@ export class CimSession implements Session, FeedSink {
 
   /** CIM's client has no frame for it: the connection ends. */
   close(reason: CloseReason): void {
+    this.#saveAcks();
     this.#channel.close(reason);
   }
 
@@ -214,6 +216,11 @@ export class CimSession implements Session, FeedSink {
   #saveOffline({ seq, sender, producer, counter }: Entry): void {
     const cursor = { seq, id: messageId(sender.userId, producer, counter) };
     this.#channel.flushed(() => this.#parts.acks.add(this, inboxOf(this.userId), cursor));
+  }
+
+  /** The next login's epoch fences what still waits in the batch, and a CIM client shows twice what it gets twice. */
+  #saveAcks(): void {
+    void this.#parts.acks.flush();
   }
 
   /** One callback for all that is written before it comes: what the kernel took is the client's. */
