@@ -1,34 +1,31 @@
 // Bundles each program into dist/<app>.js: this repository's code in one file, packages from node_modules.
-// A build is skipped when no source is newer than the last one.
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+// A build is skipped when the sources are those of the last one.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const APPS = ['route', 'im-server', 'cli-client', 'standalone'];
+const stamp = join(root, 'dist', '.built');
 
-/** The time of the newest source file, in ms. */
-function newestSource() {
-  let newest = 0;
+/** Changes when a source is changed, added, removed or replaced by an older one. Tests are no source. */
+function fingerprint() {
+  const hash = createHash('sha256');
+  const add = (path) => {
+    const { size, mtimeMs } = statSync(path);
+    hash.update(`${path} ${size} ${mtimeMs}\n`);
+  };
   const walk = (dir) => {
     for (const item of readdirSync(dir, { withFileTypes: true })) {
-      const path = join(dir, item.name);
-      if (item.isDirectory()) walk(path);
-      else newest = Math.max(newest, statSync(path).mtimeMs);
+      if (item.isDirectory()) {
+        if (item.name !== 'test' && item.name !== 'node_modules') walk(join(dir, item.name));
+      } else if (!/\.(test|contract|model)\.ts$/.test(item.name)) add(join(dir, item.name));
     }
   };
   for (const dir of ['libs', 'apps']) walk(join(root, dir));
-  for (const file of ['package-lock.json', 'scripts/build.mjs'])
-    newest = Math.max(newest, statSync(join(root, file)).mtimeMs);
-  return newest;
+  for (const file of ['package-lock.json', 'scripts/build.mjs']) add(join(root, file));
+  return hash.digest('hex');
 }
 
 /** What is not ours stays outside the bundles: every dependency of any workspace. */
@@ -43,31 +40,38 @@ function packages() {
   return [...names].flatMap((name) => [name, `${name}/*`]);
 }
 
-const stamp = join(root, 'dist', '.built');
-
 /** Whether the last build has all sources as they are now. */
-export const upToDate = () => existsSync(stamp) && statSync(stamp).mtimeMs >= newestSource();
+export const upToDate = () =>
+  existsSync(stamp) &&
+  APPS.every((app) => existsSync(join(root, 'dist', `${app}.js`))) &&
+  readFileSync(stamp, 'utf8') === fingerprint();
 
+/** Ends the process when a source cannot be built; esbuild has said why. */
 export async function build() {
   if (upToDate()) return;
-  const newest = newestSource();
+  // Taken before: a source that changes during the build is not in it.
+  const sources = fingerprint();
   const { build: bundle } = await import('esbuild');
   mkdirSync(join(root, 'dist'), { recursive: true });
-  await bundle({
-    absWorkingDir: root,
-    entryPoints: APPS.map((app) => ({ in: `apps/${app}/src/main.ts`, out: app })),
-    outdir: 'dist',
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    sourcemap: 'linked',
-    external: packages(),
-    logLevel: 'warning',
-  });
-  writeFileSync(stamp, '');
-  // Not now: a source that changed during the build is newer than what was built.
-  utimesSync(stamp, new Date(Math.ceil(newest)), new Date(Math.ceil(newest)));
+  rmSync(stamp, { force: true });
+  try {
+    await bundle({
+      absWorkingDir: root,
+      entryPoints: APPS.map((app) => ({ in: `apps/${app}/src/main.ts`, out: app })),
+      outdir: 'dist',
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      sourcemap: 'linked',
+      external: packages(),
+      logLevel: 'warning',
+    });
+  } catch {
+    console.error('the build failed; what is wrong is above');
+    process.exit(1);
+  }
+  writeFileSync(stamp, sources);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await build();
