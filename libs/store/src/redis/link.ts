@@ -113,12 +113,14 @@ export class RedisLink {
   }
 
   async #stop(): Promise<void> {
+    if (this.#redis.status !== 'ready') return this.#redis.disconnect();
     let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<void>((resolve) => {
+    const ended = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, STOP_MS);
+      this.#redis.once('close', resolve);
     });
     try {
-      await Promise.race([this.#redis.quit(), deadline]);
+      await Promise.race([this.#redis.quit(), ended]);
     } catch {
       // It was not connected.
     } finally {

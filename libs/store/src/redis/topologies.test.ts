@@ -76,6 +76,27 @@ describe('a Cluster of three masters', () => {
       assert.equal((await store.streams.position(inbox)).top, 3);
     }
   });
+
+  test('all nodes killed: everything fails soon; started again, everything goes on', async (t) => {
+    const store = await openRedisForTest(t, url);
+    const { sends, to } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    await Promise.all(nodes.map((node) => node.kill()));
+    for (let i = 0; i < 3; i++) {
+      const started = performance.now();
+      const [answer] = await Promise.all([
+        append(store, sends.item(2)),
+        assert.rejects(store.sessions.locate(to.userId), /does not answer/),
+      ]);
+      assert.equal(answer.outcome, 'retry');
+      assert.ok(performance.now() - started < 2_500);
+    }
+    await Promise.all(nodes.map((node) => node.start()));
+    await until('the Cluster is back', async () =>
+      ['ok', 'duplicate'].includes((await append(store, sends.item(2))).outcome),
+    );
+    assert.equal(await store.sessions.locate(to.userId), undefined);
+  });
 });
 
 describe('Sentinel', () => {

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '@cim/runtime';
+import { RedisProcess } from '@cim/testkit';
+import { logIn, newServer, newUser } from '../../test/contract-fixture.ts';
+import { openRedisForTest } from '../../test/redis-store.ts';
+import { key } from './keys.ts';
+import { RedisLink } from './link.ts';
+import { ISSUE } from './session-scripts.ts';
+import { parseRedisUrl } from './url.ts';
+
+test('a login that has seen a session whose server died does not replace the one that came meanwhile', async (t) => {
+  const redis = await RedisProcess.start();
+  t.after(() => redis[Symbol.asyncDispose]());
+  const store = await openRedisForTest(t, redis.url);
+  const link = new RedisLink(parseRedisUrl(redis.url), silentLogger());
+  t.after(() => link.stop());
+  await link.start();
+
+  const user = await newUser(store);
+  const [dead, alive] = [await newServer(store), await newServer(store)];
+  const seen = await logIn(store, user, dead);
+  await store.sessions.closeLease(dead);
+  const current = await logIn(store, user, alive);
+  // What the login read before: the old epoch, live, on a server without a lease.
+  const late = [seen, 'live', 0, 'reject', alive, user.userName, '', 20_000, 'an-attempt'];
+  const answer = await link.ask((connection) => ISSUE.run(connection, [key.session(user.userId)], late));
+  assert.equal(answer, 'again');
+  assert.deepEqual(await store.sessions.locate(user.userId), { instance: alive, epoch: current });
+});
