@@ -8,6 +8,7 @@ import {
   cim,
   encodeFrame,
   FRAME_LIMITS,
+  type InstanceId,
   isUserId,
   openTicket,
   type UserId,
@@ -126,21 +127,23 @@ export class Connection {
     this.#state = 'claiming';
     const claim = randomBytes(12).toString('base64url');
     const at = instance.id;
-    store.sessions.claim({ userId, instance: at, claim, ...by }).then(
-      (answer) => this.#claimed(userId, answer),
-      (error: unknown) => {
+    store.sessions
+      .claim({ userId, instance: at, claim, ...by })
+      .then((answer) => this.#claimed(userId, at, answer))
+      .catch((error: unknown) => {
         logger.warn({ err: error, userId }, 'login.failed');
         this.close('unavailable');
-      },
-    );
+      });
   }
 
-  #claimed(userId: UserId, answer: ClaimAnswer): void {
+  #claimed(userId: UserId, at: InstanceId, answer: ClaimAnswer): void {
     const { store, instance, registry, dispatcher, wheel, logger } = this.#parts;
     if (answer.outcome === 'refused') return this.close('unauthorized');
     const { epoch, userName, previous } = answer;
+    // A session of a life of this server that is over would be found by nobody: the client comes again.
+    if (at !== instance.id) this.close('unavailable');
     if (this.#channel.closed !== undefined) {
-      store.sessions.release(userId, epoch, instance.id).catch((error: unknown) => {
+      store.sessions.release(userId, epoch, at).catch((error: unknown) => {
         logger.warn({ err: error, userId, epoch }, 'session.not-released');
       });
       return;
@@ -159,8 +162,13 @@ export class Connection {
       'session.live',
     );
     session.begin();
-    for (const frame of this.#early) session.onFrame(frame);
+    for (const frame of this.#early) if (!this.#isClosing()) session.onFrame(frame);
     this.#early = [];
+  }
+
+  /** A function, because a frame may end the channel. */
+  #isClosing(): boolean {
+    return this.#channel.closed !== undefined;
   }
 }
 

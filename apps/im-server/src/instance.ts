@@ -15,7 +15,7 @@ const MARGIN_MS = 5_000;
 const RECLAIM_BATCH = 500;
 
 export interface InstanceParts {
-  readonly sessions: Sessions;
+  readonly sessions: Pick<Sessions, 'openLease' | 'renewLease' | 'closeLease' | 'reclaim' | 'release'>;
   readonly registry: SessionRegistry;
   readonly logger: Logger;
   /** A new life has begun: list it. */
@@ -100,18 +100,33 @@ export class Instance {
     const id = newInstanceId();
     const asked = this.#now();
     await sessions.openLease(id);
-    const held = [...registry.all()];
-    const kept: boolean[] = [];
-    for (let i = 0; i < held.length; i += RECLAIM_BATCH)
-      kept.push(...(await sessions.reclaim(held.slice(i, i + RECLAIM_BATCH), id)));
+    const kept = new Map<Session, boolean>();
+    // Until none is left: a login that was claimed under the old name may come in while others are moved.
+    for (;;) {
+      const left = [...registry.all()].filter((session) => !kept.has(session));
+      if (left.length === 0) break;
+      for (let i = 0; i < left.length; i += RECLAIM_BATCH) {
+        const batch = left.slice(i, i + RECLAIM_BATCH);
+        const answers = await sessions.reclaim(batch, id);
+        batch.forEach((session, k) => kept.set(session, answers[k] === true));
+      }
+    }
     const before = this.#id;
     this.#id = id;
     this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
-    held.forEach((session: Session, i) => {
-      if (kept[i] !== true) session.close('superseded');
-    });
-    logger.warn({ before, instance: id, sessions: held.length }, 'lease.begun-anew');
+    for (const [session, isKept] of kept) {
+      if (!isKept) session.close('superseded');
+      // It ended while it was moved, and was released under the old name only.
+      else if (registry.get(session.userId) !== session) this.#release(session, id);
+    }
+    logger.warn({ before, instance: id, sessions: kept.size }, 'lease.begun-anew');
     this.#parts.onRenamed(id);
     this.#parts.onServing();
+  }
+
+  #release({ userId, epoch }: Session, id: InstanceId): void {
+    this.#parts.sessions.release(userId, epoch, id).catch((error: unknown) => {
+      this.#parts.logger.warn({ err: error, userId, epoch }, 'session.not-released');
+    });
   }
 }
