@@ -9,15 +9,16 @@ type Done = (at: SessionAt | undefined) => void;
 
 /**
  * Where users are, from the store, remembered for a short while. That somebody is offline is never remembered:
- * they would miss pushes after a login. Reads of one user that meet share one look-up.
+ * they would miss pushes after a login. Those who ask while a look-up is under way share its answer, but for
+ * `offline`: the user may have logged in since, so one more look-up answers them all.
  */
 export class Locations {
-  readonly #sessions: Sessions;
+  readonly #sessions: Pick<Sessions, 'locate'>;
   readonly #known = new LRUCache<UserId, SessionAt>({ max: 100_000, ttl: BELIEVED_MS });
   /** Key: user. Removed when the look-up ends. */
-  readonly #asked = new Map<UserId, Done[]>();
+  readonly #asked = new Map<UserId, { readonly first: Done[]; readonly later: Done[] }>();
 
-  constructor(sessions: Sessions) {
+  constructor(sessions: Pick<Sessions, 'locate'>) {
     this.#sessions = sessions;
   }
 
@@ -28,26 +29,28 @@ export class Locations {
       done(known);
       return;
     }
-    const waiting = this.#asked.get(user);
-    if (waiting !== undefined) {
-      waiting.push(done);
-      return;
-    }
-    this.#asked.set(user, [done]);
-    this.#sessions.locate(user).then(
-      (at) => this.#answer(user, at),
-      () => this.#answer(user, undefined),
-    );
+    const asked = this.#asked.get(user);
+    if (asked === undefined) this.#ask(user, [done]);
+    else asked.later.push(done);
   }
 
   forget(user: UserId): void {
     this.#known.delete(user);
   }
 
+  #ask(user: UserId, first: Done[]): void {
+    this.#asked.set(user, { first, later: [] });
+    this.#sessions.locate(user).then(
+      (at) => this.#answer(user, at),
+      () => this.#answer(user, undefined),
+    );
+  }
+
   #answer(user: UserId, at: SessionAt | undefined): void {
-    const waiting = this.#asked.get(user) ?? [];
+    const { first, later } = this.#asked.get(user) ?? { first: [], later: [] };
     this.#asked.delete(user);
     if (at !== undefined) this.#known.set(user, at);
-    for (const done of waiting) done(at);
+    else if (later.length > 0) this.#ask(user, later);
+    for (const done of at === undefined ? first : [...first, ...later]) done(at);
   }
 }
