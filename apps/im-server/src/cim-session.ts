@@ -84,9 +84,11 @@ export class CimSession implements Session, FeedSink {
     this.#saveAcks();
   }
 
-  deliver(entry: Entry | undefined): void {
+  deliver(entry: Entry | undefined): 'taken' | 'gone' {
+    if (this.#channel.closed !== undefined) return 'gone';
     if (entry === undefined) this.#inbox?.wake();
     else this.#inbox?.offer(entry);
+    return 'taken';
   }
 
   broadcast(group: GroupId, shared: SharedFrame): void {
@@ -169,7 +171,8 @@ export class CimSession implements Session, FeedSink {
           this.#offlineNext,
           OFFLINE_READ,
         );
-        if (entries.length === 0) {
+        // Nothing, or only what came after the login: the rest was trimmed meanwhile.
+        if ((entries[0]?.seq ?? Infinity) > this.#offlineTo) {
           this.#offlineNext = (this.#offlineTo + 1) as Seq;
           break;
         }

@@ -23,10 +23,7 @@ export class LocalDoorbell implements Doorbell {
   }
 
   deliver(user: UserId, entry: Entry | undefined): 'taken' | 'gone' {
-    const session = this.#registry.get(user);
-    if (session === undefined) return 'gone';
-    session.deliver(entry);
-    return 'taken';
+    return this.#registry.get(user)?.deliver(entry) ?? 'gone';
   }
 
   broadcast(group: GroupId, entry: Entry | undefined): void {

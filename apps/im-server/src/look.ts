@@ -14,6 +14,7 @@ export class Look {
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
+  #again = false;
 
   constructor(store: Store, registry: SessionRegistry, logger: Logger) {
     this.#store = store;
@@ -31,12 +32,19 @@ export class Look {
 
   /** Out of turn: the server serves again. */
   now(): void {
-    if (this.#looking) return;
+    if (this.#looking) {
+      // The one under way may have passed those that this one is for.
+      this.#again = true;
+      return;
+    }
     this.#looking = true;
     this.#look()
       .catch((error: unknown) => this.#logger.warn({ err: error }, 'look.failed'))
       .finally(() => {
         this.#looking = false;
+        if (!this.#again) return;
+        this.#again = false;
+        this.now();
       });
   }
 

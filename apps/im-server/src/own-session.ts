@@ -85,9 +85,11 @@ export class OwnSession implements Session, FeedSink {
     this.#saveGroupAck();
   }
 
-  deliver(entry: Entry | undefined): void {
+  deliver(entry: Entry | undefined): 'taken' | 'gone' {
+    if (this.#channel.closed !== undefined) return 'gone';
     if (entry === undefined) this.#inbox?.wake();
     else this.#inbox?.offer(entry);
+    return 'taken';
   }
 
   broadcast(group: GroupId, shared: SharedFrame): void {

@@ -5,8 +5,8 @@ import type { SharedFrame } from './shared-frame.ts';
 /** An authenticated channel, whichever wire it speaks. */
 export interface Session extends NamedUser {
   readonly epoch: Epoch;
-  /** An entry of the inbox was pushed; undefined: look into the log. */
-  deliver(entry: Entry | undefined): void;
+  /** An entry of the inbox was pushed; undefined: look into the log. `gone`: it is ending, the user may be elsewhere. */
+  deliver(entry: Entry | undefined): 'taken' | 'gone';
   /** An entry of a group was pushed; the frame is shared by all sessions of this server. */
   broadcast(group: GroupId, shared: SharedFrame): void;
   /** A CIM client asks for what was stored before its login. */
