@@ -123,11 +123,12 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     await instance.start();
     opened.push(() => instance.stop());
     dispatcher.serve(doorbell);
-    const httpPort = await listen(http, config.host, config.httpPort);
+    const httpPort = await listen(http, config.host, config.httpPort, logger);
     opened.push(() => close(http));
-    const tcpPort = await listen(tcp, config.host, config.tcpPort);
+    const tcpPort = await listen(tcp, config.host, config.tcpPort, logger);
     opened.push(() => close(tcp));
     look.start();
+    opened.push(() => Promise.resolve(look.stop()));
     self = { host, tcpPort, httpPort, version: VERSION, startedAt: Date.now() };
     await announce();
     logger.info({ instance: instance.id, host, tcpPort, httpPort }, 'im-server.ready');
@@ -168,6 +169,7 @@ async function listen(
   server: Server | ReturnType<typeof createInternalHttp>,
   host: string,
   port: number,
+  logger: Logger,
 ): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
@@ -179,6 +181,8 @@ async function listen(
     );
     server.listen({ host, port, backlog: 4_096 }, resolve);
   });
+  // One connection could not be taken, for want of file descriptors for instance: the others can.
+  server.on('error', (error) => logger.warn({ err: error, port }, 'accept.failed'));
   return (server.address() as AddressInfo).port;
 }
 

@@ -141,7 +141,7 @@ function sameSecret(given: string, secret: string): boolean {
 }
 
 function answer(response: ServerResponse, status: number, code: Code, message: string): void {
-  if (status === 503) response.setHeader('retry-after', '1');
+  if (status === 503 && !response.headersSent) response.setHeader('retry-after', '1');
   json(response, status, { code, message, reqNo: null, dataBody: null });
 }
 
