@@ -15,22 +15,21 @@ const STORED_BETWEEN = 400;
 
 interface Member {
   readonly client: CimClient;
-  id: number;
+  readonly id: number;
   readonly shown: string[];
-  reconnects: number;
+  readonly reconnects: { readonly count: number };
 }
 
 async function joinAs(userName: string, routeUrl: string): Promise<Member> {
   const client = new CimClient({ routeUrl, userName, state: memoryState() });
   const shown: string[] = [];
   client.on('message', ({ texts }) => shown.push(...texts));
-  const member: Member = { client, id: 0, shown, reconnects: 0 };
+  const reconnects = { count: 0 };
   client.on('connected', ({ again }) => {
-    if (again) member.reconnects++;
+    if (again) reconnects.count++;
   });
   await client.connect();
-  member.id = client.user?.userId ?? 0;
-  return member;
+  return { client, id: client.user?.userId ?? 0, shown, reconnects };
 }
 
 /** Keeps `UNDER_WAY` sends waiting until it is stopped; remembers the answer of each. */
@@ -102,12 +101,12 @@ test('whatever was answered as stored is shown once and in order, though the ser
     for (let kill = 1; kill <= KILLS; kill++) {
       const before = load.stored().length;
       await until('messages flow', () => load.stored().length >= before + STORED_BETWEEN);
-      const reconnects = members.map((member) => member.reconnects);
+      const reconnects = members.map((member) => member.reconnects.count);
       await server.end('SIGKILL');
       assert.ok(sender.client.unanswered > 0, 'the kill met sends on their way');
       server = await start();
       await until('all came back by themselves', () =>
-        members.every((member, i) => member.client.online && member.reconnects > (reconnects[i] ?? 0)),
+        members.every((member, i) => member.client.online && member.reconnects.count > (reconnects[i] ?? 0)),
       );
     }
     await load.stop();
