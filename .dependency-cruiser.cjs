@@ -12,7 +12,10 @@ const may = {
   'apps/route': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/cli-client': ['client', 'protocol', 'runtime'],
+  'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
 };
+/** Standalone is both servers in one process. */
+const mayApps = { 'apps/standalone': ['^apps/(route|im-server)/src/index\\.ts$'] };
 const TESTS = '\\.(test|contract|model)\\.ts$|^test/|/test/';
 
 module.exports = {
@@ -21,13 +24,16 @@ module.exports = {
       name: `${folder} imports only what is below it`,
       severity: 'error',
       from: { path: `^${folder}/`, pathNot: TESTS },
-      to: { path: '^(libs|apps)/', pathNot: [`^${folder}/`, ...libs.map((lib) => `^libs/${lib}/`)] },
+      to: {
+        path: '^(libs|apps)/',
+        pathNot: [`^${folder}/`, ...libs.map((lib) => `^libs/${lib}/`), ...(mayApps[folder] ?? [])],
+      },
     })),
     {
-      name: 'a lib has one door',
+      name: 'a lib has one door, an app too',
       severity: 'error',
-      from: { path: '^((?:libs|apps)/[^/]+|test|bench)/' },
-      to: { path: '^libs/[^/]+/src/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^$1/'] },
+      from: { path: '^((?:libs|apps)/[^/]+|test|bench|scripts)/' },
+      to: { path: '^(libs|apps)/[^/]+/', pathNot: ['^(libs|apps)/[^/]+/src/index\\.ts$', '^$1/'] },
     },
     {
       name: 'only tests import the testkit',

@@ -1,0 +1,47 @@
+// Checks that what the documents name is there: linked files and headings, npm scripts, source files.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+const tracked = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).split('\n').filter(Boolean);
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+/** Made by a build or a program, never kept. */
+const MADE = /^(dist|node_modules|\.cim)\b/;
+/** `x.test.ts` stands for any. */
+const PATTERN = /^x\./;
+const problems = [];
+
+const headings = (text) =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+const pages = tracked.filter((file) => file.endsWith('.md') && existsSync(file));
+for (const page of pages) {
+  const text = readFileSync(page, 'utf8');
+  const say = (problem) => problems.push(`${page}: ${problem}`);
+  for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^[a-z]+:/.test(target)) continue;
+    const [path, anchor] = target.split('#');
+    const file = path === '' ? page : normalize(join(dirname(page), path));
+    if (!existsSync(file)) say(`${target} is not there`);
+    else if (anchor !== undefined && !headings(readFileSync(file, 'utf8')).includes(anchor))
+      say(`${file} has no heading #${anchor}`);
+  }
+  for (const [, name] of text.matchAll(/\bnpm run ([\w:-]+)/g))
+    if (scripts[name] === undefined) say(`there is no npm script ${name}`);
+  for (const [, name] of text.matchAll(/`([\w./-]+\.(?:ts|mjs|proto|yaml))`/g))
+    if (!MADE.test(name) && !PATTERN.test(name) && !tracked.some((file) => `/${file}`.endsWith(`/${name}`)))
+      say(`there is no file ${name}`);
+  for (const [, name] of text.matchAll(/`((?:libs|apps|docs|scripts|test)\/[\w./-]+)`/g))
+    if (!existsSync(name)) say(`there is no ${name}`);
+  for (const [path] of text.matchAll(/(?<![\w.])\/(?:root|home|Users|work)\/\S+/g))
+    say(`${path} is a path of one machine`);
+}
+for (const problem of problems) console.error(problem);
+if (pages.length === 0) console.error('no pages were read');
+console.log(`${pages.length} pages, ${problems.length} problems`);
+process.exit(problems.length === 0 && pages.length > 0 ? 0 : 1);
