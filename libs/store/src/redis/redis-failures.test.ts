@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CimError, inboxOf, type NamedUser } from '@cim/protocol';
+import { CimError, type GroupId, groupStream, inboxOf, type NamedUser } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { freePorts, RedisProcess, until } from '@cim/testkit';
 import {
@@ -10,11 +10,13 @@ import {
   newName,
   newPair,
   newServer,
+  newUser,
   readAll,
   Sends,
 } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
+import { streamKeys, streamShard } from './keys.ts';
 import { openRedisStore } from './redis-store.ts';
 
 /** What the port promises while Redis is away, in ms, with room for a busy machine. */
@@ -187,6 +189,35 @@ describe('while Redis is away', () => {
     await appendOk(store, sends.item(2));
     await redis.cli('SCRIPT', 'FLUSH');
     await logIn(store, to, await newServer(store));
+  });
+
+  test('an append that fails holds up the rest of its producer on that stream, and nobody else', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const [sender, other] = [await newUser(store), await newUser(store)];
+    const broken = groupStream(`broken-${newName()}` as GroupId);
+    let whole = broken;
+    // Of the same shard, so that all travel in one call.
+    for (let i = 0; whole === broken || streamShard(whole) !== streamShard(broken); i++)
+      whole = groupStream(`whole-${i}` as GroupId);
+    await redis.cli('SET', streamKeys(broken).log, 'no stream');
+    const [first, second, elsewhere] = [
+      new Sends(broken, sender),
+      new Sends(broken, other),
+      new Sends(whole, sender),
+    ];
+    const items = [first.item(1), elsewhere.item(1), first.item(2), second.item(1), elsewhere.item(2)];
+    const answers = await Promise.all(items.map((item) => append(store, item)));
+    assert.deepEqual(
+      answers.map((answer) => answer.outcome),
+      ['retry', 'ok', 'retry', 'retry', 'ok'],
+    );
+    assert.match(
+      String(answers.map((answer) => 'cause' in answer && answer.cause)),
+      /WRONGTYPE.*skipped.*WRONGTYPE/,
+    );
+    await redis.cli('DEL', streamKeys(broken).log);
+    for (const item of [first.item(1), first.item(2), second.item(1)]) await appendOk(store, item);
+    assert.equal((await store.streams.position(broken)).top, 3);
   });
 
   test('Redis without memory refuses appends with retry and changes nothing', async (t) => {

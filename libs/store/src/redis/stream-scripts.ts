@@ -41,13 +41,14 @@ local bytesAt = function(entry) return tonumber(string.match(headOf(entry), '^%d
  * (0: counted), sender, sender's name, producer, counter, digest with what a keyed send is remembered for after a
  * space, content.
  * Answers the time, then a text an item: ok seq prev | duplicate seq | gap last | conflict | full | unknown |
- * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. What
- * several items change in a stream's meta is written once, after them.
+ * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's
+ * meta is written, and its log trimmed, once, after all items.
  */
 export const appendScript = (limits: StreamLimits): Script =>
   new Script(`${META}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local nowText = int(now)
 local maxEntries, maxBytes, turn = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerTurnMs}
 local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
 local metas = {}
@@ -58,7 +59,7 @@ local aged = function(log, m, inbox)
   if first > m.top then return first, settled, settledBytes, firstAt end
   local limit = (not inbox or first <= settled) and kept or unackedKept
   if firstAt + limit > now then return first, settled, settledBytes, firstAt end
-  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', step)) do
+  for _, entry in ipairs(redis.call('XRANGE', log, int(first) .. '-0', '+', 'COUNT', step)) do
     local seq = tonumber(string.match(entry[1], '^%d+'))
     firstAt = storedAtOf(entry)
     limit = (not inbox or seq <= settled) and kept or unackedKept
@@ -109,39 +110,40 @@ local append = function(s, a)
   if inbox and (seq - settled > maxEntries or bytes - settledBytes > maxBytes) then return 'full' end
   if not inbox then settled, settledBytes = m.top, m.bytes end
 
-  local prev = m.topId
-  redis.call('XADD', log, int(seq) .. '-0', 'h', table.concat(
-    {sender, counter, int(now), int(bytes), producer, prev == '' and '-' or prev, name}, ' '), 'd', content)
+  local prev, seqText = m.topId, int(seq)
+  redis.call('XADD', log, seqText .. '-0', 'h', sender .. ' ' .. counter .. ' ' .. nowText .. ' ' .. int(bytes) .. ' ' ..
+    producer .. ' ' .. (prev == '' and '-' or prev) .. ' ' .. name, 'd', content)
   first = math.max(first, math.min(seq - maxEntries + 1, settled + 1))
-  if first > m.first then redis.call('XTRIM', log, 'MINID', int(first) .. '-0') end
+  if first > m.first then m.log = log end
   if first == seq then firstAt = now end
   if now - m.turned >= turn then
     redis.call('UNLINK', older)
     if redis.call('EXISTS', producers) == 1 then redis.call('RENAME', producers, older) end
     m.turned = now
   end
-  if keyed > 0 then redis.call('SET', KEYS[keyed], digest .. ' ' .. int(seq), 'PX', remember)
-  else redis.call('HSET', producers, field, counter .. ' ' .. int(seq) .. ' ' .. digest) end
+  if keyed > 0 then redis.call('SET', KEYS[keyed], digest .. ' ' .. seqText, 'PX', remember)
+  else redis.call('HSET', producers, field, counter .. ' ' .. seqText .. ' ' .. digest) end
   m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt = seq, first, bytes, settled, settledBytes, firstAt
   m.topId, m.changed = field .. ':' .. counter, true
-  return 'ok ' .. int(seq) .. ' ' .. prev
+  return 'ok ' .. seqText .. ' ' .. prev
 end
 
-local answers, failed = {int(now)}, {}
+local answers, count, failed = {nowText}, 1, nil
 for a = 1 + tonumber(ARGV[1]), #ARGV - ${ITEM_ARGS}, ${ITEM_ARGS} do
   local stream = tonumber(ARGV[a + 1])
-  local who = stream .. ' ' .. ARGV[a + 3] .. ' ' .. ARGV[a + 5]
-  if failed[who] then answers[#answers + 1] = 'skipped'
-  else
-    local done, answer = pcall(append, stream, a + 1)
-    if not done then
-      failed[who] = true
-      answer = 'failed ' .. tostring(type(answer) == 'table' and answer.err or answer)
-    end
-    answers[#answers + 1] = answer
+  local who = failed and stream .. ' ' .. ARGV[a + 3] .. ' ' .. ARGV[a + 5]
+  local done, answer = true, 'skipped'
+  if not (failed and failed[who]) then done, answer = pcall(append, stream, a + 1) end
+  if not done then
+    failed = failed or {}
+    failed[stream .. ' ' .. ARGV[a + 3] .. ' ' .. ARGV[a + 5]] = true
+    answer = 'failed ' .. tostring(type(answer) == 'table' and answer.err or answer)
   end
+  count = count + 1
+  answers[count] = answer
 end
 for _, m in pairs(metas) do
+  if m.log then redis.call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
   if m.changed then writeMeta(m) end
 end
 return answers`);
