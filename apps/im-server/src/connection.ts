@@ -7,6 +7,7 @@ import {
   type CloseReason,
   cim,
   encodeFrame,
+  foldName,
   FRAME_LIMITS,
   type InstanceId,
   isUserId,
@@ -118,8 +119,25 @@ export class Connection {
         return this.close('unauthorized');
       this.#claim(ticket.userId, { epoch: ticket.epoch });
     } else if (frame.cmd === cim.BaseCommand.LOGIN_REQUEST && isUserId(frame.id)) {
-      this.#claim(frame.id, { userName: frame.text });
+      this.#cimLogin(frame.id, frame.text);
     } else this.close('unauthorized');
+  }
+
+  /** By id and name, whose case does not matter: the route took it so. */
+  #cimLogin(userId: UserId, userName: string): void {
+    const { store, logger } = this.#parts;
+    this.#state = 'claiming';
+    store.accounts.byId(userId).then(
+      (account) => {
+        if (account === undefined || foldName(account.userName) !== foldName(userName))
+          this.close('unauthorized');
+        else this.#claim(userId, { userName: account.userName });
+      },
+      (error: unknown) => {
+        logger.warn({ err: error, userId }, 'login.failed');
+        this.close('unavailable');
+      },
+    );
   }
 
   #claim(userId: UserId, by: { epoch: ClaimEpoch } | { userName: string }): void {
