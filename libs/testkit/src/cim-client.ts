@@ -151,6 +151,8 @@ interface Waiter {
 
 /** A TCP connection of a CIM client. */
 export class CimConnection {
+  /** Of the server that it is connected to. */
+  readonly port: number;
   readonly #socket: Socket;
   /** Resolves when the server has closed it, whatever the manner. */
   readonly closed: Promise<void>;
@@ -161,8 +163,9 @@ export class CimConnection {
   #fault: Error | undefined;
   #open = true;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, port: number) {
     this.#socket = socket;
+    this.port = port;
     socket.on('data', (data) => this.#read(data));
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) =>
@@ -177,7 +180,7 @@ export class CimConnection {
   static async open(host: string, port: number): Promise<CimConnection> {
     const socket = connect({ host, port, noDelay: true });
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-    return new CimConnection(socket);
+    return new CimConnection(socket, port);
   }
 
   get isOpen(): boolean {
