@@ -23,6 +23,9 @@ import type { SessionRegistry } from './session-registry.ts';
 const LOGIN_TIMEOUT_MS = 5_000;
 /** Frames that a client may send before its login is answered; its next words wait for nothing of ours. */
 const EARLY_FRAMES = 16;
+/** A claim whose answer was lost is repeated so often, so far apart in ms: longer than a login stays issued. */
+const CLAIM_TRIES = 25;
+const CLAIM_AGAIN_MS = 1_000;
 
 export interface ConnectionParts extends SessionParts {
   readonly registry: SessionRegistry;
@@ -145,13 +148,18 @@ export class Connection {
     this.#state = 'claiming';
     const claim = randomBytes(12).toString('base64url');
     const at = instance.id;
-    store.sessions
-      .claim({ userId, instance: at, claim, ...by })
-      .then((answer) => this.#claimed(userId, at, answer))
-      .catch((error: unknown) => {
-        logger.warn({ err: error, userId }, 'login.failed');
-        this.close('unavailable');
-      });
+    const ask = (tries: number): void => {
+      store.sessions
+        .claim({ userId, instance: at, claim, ...by })
+        .then((answer) => this.#claimed(userId, at, answer))
+        .catch((error: unknown) => {
+          logger.warn({ err: error, userId }, 'login.failed');
+          this.close('unavailable');
+          // It may have been carried out all the same: asked again, it is answered as the first time, and released.
+          if (tries > 1) setTimeout(() => ask(tries - 1), CLAIM_AGAIN_MS).unref();
+        });
+    };
+    ask(CLAIM_TRIES);
   }
 
   #claimed(userId: UserId, at: InstanceId, answer: ClaimAnswer): void {
