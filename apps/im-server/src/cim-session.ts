@@ -91,6 +91,9 @@ export class CimSession implements Session, FeedSink {
     return 'taken';
   }
 
+  /** CIM's wire has no word for it. */
+  delivered(): void {}
+
   broadcast(group: GroupId, shared: SharedFrame): void {
     if (group === LOBBY) this.#lobby?.offer(shared);
   }

@@ -26,6 +26,7 @@ async function live(userName: string, instance: InstanceId): Promise<Session & {
     epoch: answer.epoch,
     ended: '',
     deliver: () => 'taken' as const,
+    delivered: () => undefined,
     broadcast: () => {},
     fetchOffline: () => {},
     look: () => {},

@@ -1,4 +1,4 @@
-import type { Doorbell } from '@cim/delivery';
+import type { DeliveredNotice, Doorbell } from '@cim/delivery';
 import type { CloseReason, Epoch, GroupId, InstanceId, UserId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 import type { Instance } from './instance.ts';
@@ -22,8 +22,8 @@ export class LocalDoorbell implements Doorbell {
     return this.#instance.id;
   }
 
-  deliver(user: UserId, entry: Entry | undefined): 'taken' | 'gone' {
-    return this.#registry.get(user)?.deliver(entry) ?? 'gone';
+  deliver(user: UserId, entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
+    return this.#registry.get(user)?.deliver(entry, from) ?? 'gone';
   }
 
   broadcast(group: GroupId, entry: Entry | undefined): void {
@@ -42,5 +42,9 @@ export class LocalDoorbell implements Doorbell {
 
   fetchOffline(user: UserId): void {
     this.#registry.get(user)?.fetchOffline();
+  }
+
+  delivered(notices: readonly DeliveredNotice[]): void {
+    for (const notice of notices) this.#registry.get(notice.sender)?.delivered(notice);
   }
 }

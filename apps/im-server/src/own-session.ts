@@ -1,6 +1,6 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
 import type { Channel } from '@cim/channel';
-import { entryToWire } from '@cim/delivery';
+import { type DeliveredNotice, entryToWire } from '@cim/delivery';
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -90,6 +90,10 @@ export class OwnSession implements Session, FeedSink {
     if (entry === undefined) this.#inbox?.wake();
     else this.#inbox?.offer(entry);
     return 'taken';
+  }
+
+  delivered({ to, seq }: DeliveredNotice): void {
+    this.#send({ delivered: { to, seq } });
   }
 
   broadcast(group: GroupId, shared: SharedFrame): void {

@@ -1,12 +1,18 @@
-import type { CloseReason, Epoch, GroupId, NamedUser, Seq } from '@cim/protocol';
+import type { DeliveredNotice } from '@cim/delivery';
+import type { CloseReason, Epoch, GroupId, InstanceId, NamedUser, Seq } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 import type { SharedFrame } from './shared-frame.ts';
 
 /** An authenticated channel, whichever wire it speaks. */
 export interface Session extends NamedUser {
   readonly epoch: Epoch;
-  /** An entry of the inbox was pushed; undefined: look into the log. `gone`: it is ending, the user may be elsewhere. */
-  deliver(entry: Entry | undefined): 'taken' | 'gone';
+  /**
+   * An entry of the inbox was pushed; undefined: look into the log. `gone`: it is ending, the user may be elsewhere.
+   * @param from instance at which the sender is, to be told when this is delivered
+   */
+  deliver(entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone';
+  /** Messages of this user have come to their recipient. */
+  delivered(notice: DeliveredNotice): void;
   /** An entry of a group was pushed; the frame is shared by all sessions of this server. */
   broadcast(group: GroupId, shared: SharedFrame): void;
   /** A CIM client asks for what was stored before its login. */

@@ -15,6 +15,9 @@ const failingAppends =
     streams: {
       read: (...of) => store.streams.read(...of),
       position: (...of) => store.streams.position(...of),
+      positions: (...of) => store.streams.positions(...of),
+      markDirty: (...of) => store.streams.markDirty(...of),
+      takeDirty: (...of) => store.streams.takeDirty(...of),
       counters: (...of) => store.streams.counters(...of),
       cursor: (...of) => store.streams.cursor(...of),
       ack: (...of) => store.streams.ack(...of),

@@ -77,6 +77,7 @@ export class RunningRoute {
       broadcast: (group) => void rung.push(`broadcast ${group}`),
       kick: (user, upTo, reason) => void rung.push(`kick ${user} ${upTo} ${reason}`),
       fetchOffline: (user) => void rung.push(`fetchOffline ${user}`),
+      delivered: () => undefined,
     };
     const given = storeFor(store);
     const dispatcher = new Dispatcher({ store: given, membership, rpc, logger });

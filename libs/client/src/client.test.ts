@@ -97,10 +97,13 @@ describe('connecting', () => {
     });
     await new Promise<void>((resolve) => strange.listen(0, '127.0.0.1', resolve));
     const { port } = strange.address() as { port: number };
-    await assert.rejects(makeClient({ routeUrl: `http://127.0.0.1:${port}` }).connect(), {
-      message: /does not speak HTTP|is not a CIM route|the connection was cut/,
-    });
-    await new Promise((resolve) => strange.close(resolve));
+    try {
+      await assert.rejects(makeClient({ routeUrl: `http://127.0.0.1:${port}` }).connect(), {
+        message: /does not speak HTTP|is not a CIM route|the connection was cut/,
+      });
+    } finally {
+      await new Promise((resolve) => strange.close(resolve));
+    }
   });
 
   it('refuses an address that is none', () => {

@@ -137,7 +137,8 @@ export function failureText(error: unknown, timeoutMs: number): string {
   const code = isRecord(cause) && typeof cause['code'] === 'string' ? cause['code'] : '';
   const known = FAILURES[code];
   if (known !== undefined) return known;
-  if (code.startsWith('HPE_')) return 'it does not speak HTTP';
+  if (code.startsWith('HPE_') || (cause instanceof Error && cause.name === 'HTTPParserError'))
+    return 'it does not speak HTTP';
   return cause instanceof Error && cause.message !== ''
     ? oneLine(cause.message, code)
     : code || 'unknown failure';

@@ -3,12 +3,14 @@
  * Only the append counts; the push is a doorbell with the content attached (docs/architecture.md).
  */
 import { hash } from 'node:crypto';
+import { channel } from 'node:diagnostics_channel';
 import type { Member, Membership } from '@cim/discovery';
 import {
   CODES,
   type CloseReason,
   type Code,
   type GroupId,
+  inboxOf,
   type InstanceId,
   type NamedUser,
   type ProducerId,
@@ -19,14 +21,28 @@ import {
 import { RPC, type RpcClient } from '@cim/rpc';
 import type { Logger } from '@cim/runtime';
 import type { AppendAnswer, Entry, SessionAt, Store } from '@cim/store';
-import type { Doorbell } from './doorbell.ts';
-import { encodeBroadcast, encodeDeliver, encodeFetchOffline, encodeKick, isGone } from './doorbell-rpc.ts';
+import { DeliveredNotices } from './delivered-notices.ts';
+import type { DeliveredNotice, Doorbell } from './doorbell.ts';
+import {
+  encodeBroadcast,
+  encodeDeliver,
+  encodeDelivered,
+  encodeFetchOffline,
+  encodeKick,
+  isGone,
+} from './doorbell-rpc.ts';
 import { Locations } from './locations.ts';
 
 /** A push that is not answered in this time is tried once more, in ms. */
 const PUSH_TIMEOUT_MS = 1_000;
 const KICK_TIMEOUT_MS = 2_000;
 const REACH_TIMEOUT_MS = 800;
+
+/**
+ * `{step, stream}` of each send: `append` before it goes to the store, `stored` when it is on disk, `push` before the
+ * recipient's im-server is rung, `receipt` before the sender is answered.
+ */
+const SEND_STEPS = channel('cim:send');
 
 export interface SendRequest {
   readonly sender: NamedUser;
@@ -59,6 +75,7 @@ export class Dispatcher {
   readonly #rpc: RpcClient;
   readonly #logger: Logger;
   readonly #locations: Locations;
+  readonly #notices: DeliveredNotices;
   #local: Doorbell | undefined;
 
   constructor(parts: DispatcherParts) {
@@ -67,6 +84,7 @@ export class Dispatcher {
     this.#rpc = parts.rpc;
     this.#logger = parts.logger;
     this.#locations = new Locations(parts.store.sessions);
+    this.#notices = new DeliveredNotices(this.#locations, (at, notices) => this.#notify(at, notices));
   }
 
   /** The im-server of this process, if it is one: reached without RPC. */
@@ -76,11 +94,12 @@ export class Dispatcher {
 
   /**
    * Stores a message and rings for it. `done` is called once, never in this turn; on `stored` the push was handed
-   * over already, so that a sender's server that dies after its receipt has left nothing undone.
+   * over already, or noted as failed, so that a sender's server that dies after its receipt has left nothing undone.
    */
   send(request: SendRequest, done: (receipt: SendReceipt) => void): void {
     const { stream, sender, producer, counter, rememberMs, content } = request;
     const digest = hash('sha256', content, 'base64url').slice(0, 22);
+    if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'append', stream });
     this.#store.streams.append(
       {
         stream,
@@ -93,6 +112,7 @@ export class Dispatcher {
       },
       (answer) => {
         if (answer.outcome === 'ok') {
+          if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'stored', stream });
           const { seq, prev, storedAt } = answer;
           this.#push(stream, { seq, prev, storedAt, sender, producer, counter, content }, seq, done);
         } else if (answer.outcome === 'duplicate') {
@@ -142,44 +162,100 @@ export class Dispatcher {
     );
   }
 
-  #push(stream: StreamRef, entry: Entry | undefined, seq: Seq, done: (receipt: SendReceipt) => void): void {
-    if (stream.kind === 'group') {
-      this.#broadcast(stream.group, entry);
-      done({ outcome: 'stored', seq, online: true });
-      return;
-    }
-    this.#deliver(stream.user, entry, true, (online) => done({ outcome: 'stored', seq, online }));
+  /**
+   * Tells a sender how far its messages have come. Best effort; those of one turn travel together.
+   * @param at where the sender was when it sent, if that is known
+   */
+  delivered(notice: DeliveredNotice, at: InstanceId | undefined): void {
+    this.#notices.add(notice, at);
   }
 
-  /** `handed` is called when the push is under way, or when there is nobody to push to. */
-  #deliver(user: UserId, entry: Entry | undefined, again: boolean, handed: (online: boolean) => void): void {
+  #push(stream: StreamRef, entry: Entry | undefined, seq: Seq, done: (receipt: SendReceipt) => void): void {
+    const answer = (online: boolean): void => {
+      if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'receipt', stream });
+      done({ outcome: 'stored', seq, online });
+    };
+    if (stream.kind === 'inbox') return this.#deliver(stream.user, entry, answer);
+    if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'push', stream });
+    this.#broadcast(stream.group, entry);
+    answer(true);
+  }
+
+  /**
+   * `handed` is called once: the push was written to the im-server's connection, or has failed for good and is noted
+   * for the im-server to find, or there is nobody to push to.
+   */
+  #deliver(user: UserId, entry: Entry | undefined, handed: (online: boolean) => void): void {
     this.#locations.find(user, (at) => {
-      if (at === undefined) {
-        handed(false);
-        return;
-      }
-      this.#ring(
-        at.instance,
-        (bell) => bell.deliver(user, entry),
-        RPC.deliver,
-        () => encodeDeliver(user, entry),
-        PUSH_TIMEOUT_MS,
-        (outcome) => {
-          if (outcome === 'taken') return;
-          this.#locations.forget(user);
-          if (again) this.#deliver(user, entry, false, () => {});
-          else this.#logger.debug({ userId: user, seq: entry?.seq }, 'push.failed');
-        },
-      );
-      handed(true);
+      if (at === undefined) return handed(false);
+      if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'push', stream: inboxOf(user) });
+      const written = this.#ringFor(user, at.instance, entry, (outcome) => {
+        if (outcome === 'taken') {
+          if (!written) handed(true);
+          return;
+        }
+        this.#locations.forget(user);
+        this.#deliverAgain(user, entry, written ? () => undefined : handed);
+      });
+      if (written) handed(true);
     });
   }
 
+  #deliverAgain(user: UserId, entry: Entry | undefined, handed: (online: boolean) => void): void {
+    this.#locations.find(user, (at) => {
+      if (at === undefined) return handed(false);
+      this.#ringFor(user, at.instance, entry, (outcome) => {
+        if (outcome === 'taken') return handed(true);
+        this.#locations.forget(user);
+        this.#store.streams.markDirty(at.instance, inboxOf(user)).then(
+          () => handed(true),
+          (error: unknown) => {
+            // Its look at every session finds the entry, within 30 s.
+            this.#logger.warn({ err: error, userId: user, seq: entry?.seq }, 'push.not-noted');
+            handed(true);
+          },
+        );
+      });
+    });
+  }
+
+  #ringFor(
+    user: UserId,
+    instance: InstanceId,
+    entry: Entry | undefined,
+    outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
+  ): boolean {
+    const from = this.#local?.instance;
+    return this.#ring(
+      instance,
+      (bell) => bell.deliver(user, entry, from),
+      RPC.deliver,
+      () => encodeDeliver(user, entry, from),
+      PUSH_TIMEOUT_MS,
+      outcome,
+    );
+  }
+
+  #notify(at: InstanceId, notices: DeliveredNotice[]): void {
+    this.#ring(
+      at,
+      (bell) => {
+        bell.delivered(notices);
+        return 'taken';
+      },
+      RPC.delivered,
+      () => encodeDelivered(notices),
+      PUSH_TIMEOUT_MS,
+      () => {},
+    );
+  }
+
+  /** A server that misses it twice reads the top of its groups within 2 s. */
   #broadcast(group: GroupId, entry: Entry | undefined): void {
     let payload: Uint8Array | undefined;
     for (const member of this.#membership.members()) {
       if (member.instance === undefined) continue;
-      const ring = (again: boolean): void =>
+      const ring = (again: boolean): void => {
         this.#ringMember(
           member,
           (bell) => {
@@ -193,10 +269,12 @@ export class Dispatcher {
             if (outcome !== 'taken' && again) ring(false);
           },
         );
+      };
       ring(true);
     }
   }
 
+  /** True: it was taken here, or written to an open connection. `outcome` may be called within. */
   #ring(
     instance: InstanceId,
     local: (bell: Doorbell) => 'taken' | 'gone',
@@ -204,14 +282,15 @@ export class Dispatcher {
     payload: () => Uint8Array,
     timeoutMs: number,
     outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
-  ): void {
-    if (this.#local?.instance === instance) {
-      outcome(local(this.#local));
-      return;
-    }
-    const member = this.#membership.members().find((m) => m.instance === instance);
-    if (member === undefined) outcome('failed');
-    else this.#ringMember(member, local, method, payload, timeoutMs, outcome);
+  ): boolean {
+    const member =
+      this.#local?.instance === instance
+        ? undefined
+        : this.#membership.members().find((m) => m.instance === instance);
+    if (member !== undefined) return this.#ringMember(member, local, method, payload, timeoutMs, outcome);
+    if (this.#local?.instance === instance) outcome(local(this.#local));
+    else outcome('failed');
+    return false;
   }
 
   #ringMember(
@@ -221,12 +300,12 @@ export class Dispatcher {
     payload: () => Uint8Array,
     timeoutMs: number,
     outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
-  ): void {
+  ): boolean {
     if (this.#local !== undefined && this.#local.instance === member.instance) {
       outcome(local(this.#local));
-      return;
+      return false;
     }
-    this.#rpc.call(member, method, payload(), timeoutMs, (reply) => {
+    return this.#rpc.call(member, method, payload(), timeoutMs, (reply) => {
       if (!reply.ok) outcome('failed');
       else outcome(isGone(reply.payload) ? 'gone' : 'taken');
     });

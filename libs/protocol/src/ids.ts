@@ -32,6 +32,12 @@ export const groupStream = (group: GroupId): StreamRef => ({ kind: 'group', grou
 export const streamName = (stream: StreamRef): string =>
   stream.kind === 'inbox' ? `inbox:${stream.user}` : `group:${stream.group}`;
 
+/** Of a name that `streamName` has made. */
+export const streamOfName = (name: string): StreamRef =>
+  name.startsWith('inbox:')
+    ? { kind: 'inbox', user: Number(name.slice('inbox:'.length)) as UserId }
+    : { kind: 'group', group: name.slice('group:'.length) as GroupId };
+
 export const isUserId = (value: unknown): value is UserId =>
   typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 export const isSeq = (value: unknown): value is Seq =>

@@ -17,18 +17,18 @@ export class RpcClient {
 
   /**
    * `done` is called exactly once and never within this call. The first calls to a server wait for its connection;
-   * while it is known to be down, calls fail at once.
+   * while it is known to be down, calls fail at once. True: it was written to an open connection.
    * @param timeoutMs rounded up to the wheel's tick
    */
-  call(peer: RpcAddress, method: number, payload: Uint8Array, timeoutMs: number, done: Done): void {
+  call(peer: RpcAddress, method: number, payload: Uint8Array, timeoutMs: number, done: Done): boolean {
     if (this.#stopped !== undefined) {
       queueMicrotask(() => done({ ok: false, kind: 'down', message: 'this side has stopped' }));
-      return;
+      return false;
     }
     const key = keyOf(peer);
     let link = this.#links.get(key);
     if (link === undefined || link.stopped) this.#links.set(key, (link = this.#newLink(key, peer)));
-    link.call(method, payload, timeoutMs, done);
+    return link.call(method, payload, timeoutMs, done);
   }
 
   /** The server has left the cluster: its connection ends when the calls under way have. */

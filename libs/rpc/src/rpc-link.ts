@@ -54,24 +54,26 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     parts.wheel.schedule(this, WATCH_MS);
   }
 
-  call(method: number, payload: Uint8Array, timeoutMs: number, done: Done): void {
+  /** True: it was written to an open connection. */
+  call(method: number, payload: Uint8Array, timeoutMs: number, done: Done): boolean {
     const now = performance.now();
     const refusal = this.#refusal(payload.length, now);
     if (refusal !== undefined) {
       // Later, as all other outcomes: nobody's `done` runs within their `call`.
       queueMicrotask(() => this.#tell(done, refusal));
-      return;
+      return false;
     }
     this.#lastCall = now;
     const call = this.#pending.add(timeoutMs, done);
     const frame = encodeFrame(cim.RpcFrame, { call: call.id, method, payload });
     if (this.#state.name === 'open') {
       this.#send(this.#state.connection, frame, now);
-      return;
+      return true;
     }
     call.unsent = frame;
     this.#unsentBytes += frame.length;
     if (this.#state.name !== 'connecting') this.#connect(now);
+    return false;
   }
 
   /** It has been stopped, perhaps by itself: calls need another link. */

@@ -9,6 +9,11 @@ export interface Store {
   readonly streams: Streams;
   /** For people, at start: `embedded, durable on disk` */
   readonly description: string;
+  /**
+   * Calls `listener` whenever what the engine holds may have gone back: another server has taken over, or one was
+   * started anew. Never called by an engine that cannot lose anything.
+   */
+  onSuccession(listener: () => void): void;
   /** Throws, with one line that says why, when the engine does not answer. */
   ping(): Promise<void>;
   /** Finishes what was begun, then closes. Idempotent. */

@@ -1,4 +1,13 @@
-import type { Epoch, MessageId, NamedUser, ProducerId, Seq, StreamRef, UserId } from '@cim/protocol';
+import type {
+  Epoch,
+  InstanceId,
+  MessageId,
+  NamedUser,
+  ProducerId,
+  Seq,
+  StreamRef,
+  UserId,
+} from '@cim/protocol';
 
 /** What a stream keeps (design: retention). */
 export const RETENTION = {
@@ -77,6 +86,8 @@ export interface Streams {
   /** Entries from `from` on, ascending, at most `limit` and about 256 KiB (at least one if there is one). */
   read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]>;
   position(stream: StreamRef): Promise<Position>;
+  /** One for one, in one round trip. */
+  positions(streams: readonly StreamRef[]): Promise<Position[]>;
 
   /** The last counter stored of each producer, 0 for one that is not known; one round trip. */
   counters(
@@ -98,4 +109,9 @@ export interface Streams {
       readonly cursor: Cursor;
     }[],
   ): Promise<void>;
+
+  /** A push to `instance` failed: the stream is among what it takes next. Kept as long as a lease. */
+  markDirty(instance: InstanceId, stream: StreamRef): Promise<void>;
+  /** The streams marked since the last call, which are marked no longer; mostly none. */
+  takeDirty(instance: InstanceId): Promise<StreamRef[]>;
 }

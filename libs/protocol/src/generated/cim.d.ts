@@ -93,8 +93,11 @@ export namespace cim {
         /** Frame error. */
         error?: (cim.Error.$Properties|null);
 
+        /** Frame counters. */
+        counters?: (cim.Counters.$Properties|null);
+
         /** Frame body. */
-        body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error");
+        body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters");
 
         /**
          * Encodes the specified Frame message. Does not implicitly {@link cim.Frame.verify|verify} messages.
@@ -174,8 +177,11 @@ export namespace cim {
             /** Frame error */
             error?: (cim.Error.$Properties|null);
 
+            /** Frame counters */
+            counters?: (cim.Counters.$Properties|null);
+
             /** Frame body */
-            body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error");
+            body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters");
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -201,9 +207,10 @@ export namespace cim {
           pong?: cim.Pong.$Shape|null;
           goaway?: cim.Goaway.$Shape|null;
           error?: cim.Error.$Shape|null;
+          counters?: cim.Counters.$Shape|null;
           $unknowns?: Uint8Array[];
         } & (
-          ({ body?: undefined; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "login"; login: cim.Login.$Shape; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "welcome"; login?: null; welcome: cim.Welcome.$Shape; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "send"; login?: null; welcome?: null; send: cim.Send.$Shape; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "receipt"; login?: null; welcome?: null; send?: null; receipt: cim.Receipt.$Shape; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "delivered"; login?: null; welcome?: null; send?: null; receipt?: null; delivered: cim.Delivered.$Shape; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "deliver"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver: cim.Deliver.$Shape; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "ack"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack: cim.Ack.$Shape; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "resume"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume: cim.Resume.$Shape; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "resumed"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed: cim.Resumed.$Shape; ping?: null; pong?: null; goaway?: null; error?: null }|{ body?: "ping"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping: cim.Ping.$Shape; pong?: null; goaway?: null; error?: null }|{ body?: "pong"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong: cim.Pong.$Shape; goaway?: null; error?: null }|{ body?: "goaway"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway: cim.Goaway.$Shape; error?: null }|{ body?: "error"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error: cim.Error.$Shape })
+          ({ body?: undefined; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "login"; login: cim.Login.$Shape; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "welcome"; login?: null; welcome: cim.Welcome.$Shape; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "send"; login?: null; welcome?: null; send: cim.Send.$Shape; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "receipt"; login?: null; welcome?: null; send?: null; receipt: cim.Receipt.$Shape; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "delivered"; login?: null; welcome?: null; send?: null; receipt?: null; delivered: cim.Delivered.$Shape; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "deliver"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver: cim.Deliver.$Shape; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "ack"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack: cim.Ack.$Shape; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "resume"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume: cim.Resume.$Shape; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "resumed"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed: cim.Resumed.$Shape; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "ping"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping: cim.Ping.$Shape; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "pong"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong: cim.Pong.$Shape; goaway?: null; error?: null; counters?: null }|{ body?: "goaway"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway: cim.Goaway.$Shape; error?: null; counters?: null }|{ body?: "error"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error: cim.Error.$Shape; counters?: null }|{ body?: "counters"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters: cim.Counters.$Shape })
         );
     }
 
@@ -671,6 +678,138 @@ export namespace cim {
 
         /** Shape of a Delivered. */
         type $Shape = cim.Delivered.$Properties;
+    }
+
+    /**
+     * Properties of a Counters.
+     * @deprecated Use cim.Counters.$Properties instead.
+     */
+    interface ICounters extends cim.Counters.$Properties {
+    }
+
+    /** Represents a Counters. */
+    class Counters {
+
+        /**
+         * Constructs a new Counters.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Counters.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Counters counters. */
+        counters: cim.Counter.$Properties[];
+
+        /**
+         * Encodes the specified Counters message. Does not implicitly {@link cim.Counters.verify|verify} messages.
+         * @param message Counters message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Counters.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Counters message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Counters & cim.Counters.$Shape} Counters
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Counters & cim.Counters.$Shape;
+    }
+
+    namespace Counters {
+
+        /** Properties of a Counters. */
+        interface $Properties {
+
+            /** Counters counters */
+            counters?: (cim.Counter.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Counters. */
+        type $Shape = cim.Counters.$Properties;
+    }
+
+    /**
+     * Properties of a Counter.
+     * @deprecated Use cim.Counter.$Properties instead.
+     */
+    interface ICounter extends cim.Counter.$Properties {
+    }
+
+    /** Represents a Counter. */
+    class Counter {
+
+        /**
+         * Constructs a new Counter.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Counter.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Counter to. */
+        to: number;
+
+        /** Counter group. */
+        group: string;
+
+        /** Counter producer. */
+        producer: string;
+
+        /** Counter counter. */
+        counter: number;
+
+        /**
+         * Encodes the specified Counter message. Does not implicitly {@link cim.Counter.verify|verify} messages.
+         * @param message Counter message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Counter.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Counter message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Counter & cim.Counter.$Shape} Counter
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Counter & cim.Counter.$Shape;
+    }
+
+    namespace Counter {
+
+        /** Properties of a Counter. */
+        interface $Properties {
+
+            /** Counter to */
+            to?: (number|null);
+
+            /** Counter group */
+            group?: (string|null);
+
+            /** Counter producer */
+            producer?: (string|null);
+
+            /** Counter counter */
+            counter?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Counter. */
+        type $Shape = cim.Counter.$Properties;
     }
 
     /**
@@ -1547,6 +1686,9 @@ export namespace cim {
         /** DeliverCall entry. */
         entry?: (cim.Entry.$Properties|null);
 
+        /** DeliverCall from. */
+        from: string;
+
         /**
          * Encodes the specified DeliverCall message. Does not implicitly {@link cim.DeliverCall.verify|verify} messages.
          * @param message DeliverCall message or plain object to encode
@@ -1576,6 +1718,9 @@ export namespace cim {
 
             /** DeliverCall entry */
             entry?: (cim.Entry.$Properties|null);
+
+            /** DeliverCall from */
+            from?: (string|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -1772,6 +1917,132 @@ export namespace cim {
 
         /** Shape of a FetchOfflineCall. */
         type $Shape = cim.FetchOfflineCall.$Properties;
+    }
+
+    /**
+     * Properties of a DeliveredCall.
+     * @deprecated Use cim.DeliveredCall.$Properties instead.
+     */
+    interface IDeliveredCall extends cim.DeliveredCall.$Properties {
+    }
+
+    /** Represents a DeliveredCall. */
+    class DeliveredCall {
+
+        /**
+         * Constructs a new DeliveredCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.DeliveredCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** DeliveredCall notices. */
+        notices: cim.DeliveredNotice.$Properties[];
+
+        /**
+         * Encodes the specified DeliveredCall message. Does not implicitly {@link cim.DeliveredCall.verify|verify} messages.
+         * @param message DeliveredCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.DeliveredCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a DeliveredCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.DeliveredCall & cim.DeliveredCall.$Shape} DeliveredCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.DeliveredCall & cim.DeliveredCall.$Shape;
+    }
+
+    namespace DeliveredCall {
+
+        /** Properties of a DeliveredCall. */
+        interface $Properties {
+
+            /** DeliveredCall notices */
+            notices?: (cim.DeliveredNotice.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a DeliveredCall. */
+        type $Shape = cim.DeliveredCall.$Properties;
+    }
+
+    /**
+     * Properties of a DeliveredNotice.
+     * @deprecated Use cim.DeliveredNotice.$Properties instead.
+     */
+    interface IDeliveredNotice extends cim.DeliveredNotice.$Properties {
+    }
+
+    /** Represents a DeliveredNotice. */
+    class DeliveredNotice {
+
+        /**
+         * Constructs a new DeliveredNotice.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.DeliveredNotice.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** DeliveredNotice sender. */
+        sender: number;
+
+        /** DeliveredNotice to. */
+        to: number;
+
+        /** DeliveredNotice seq. */
+        seq: number;
+
+        /**
+         * Encodes the specified DeliveredNotice message. Does not implicitly {@link cim.DeliveredNotice.verify|verify} messages.
+         * @param message DeliveredNotice message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.DeliveredNotice.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a DeliveredNotice message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.DeliveredNotice & cim.DeliveredNotice.$Shape} DeliveredNotice
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.DeliveredNotice & cim.DeliveredNotice.$Shape;
+    }
+
+    namespace DeliveredNotice {
+
+        /** Properties of a DeliveredNotice. */
+        interface $Properties {
+
+            /** DeliveredNotice sender */
+            sender?: (number|null);
+
+            /** DeliveredNotice to */
+            to?: (number|null);
+
+            /** DeliveredNotice seq */
+            seq?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a DeliveredNotice. */
+        type $Shape = cim.DeliveredNotice.$Properties;
     }
 
     /**

@@ -42,6 +42,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now }),
     streams: new EmbeddedStreams(ledger, now),
     description: 'embedded, durable on disk',
+    // The folder is this process's alone: nothing goes back under it.
+    onSuccession: () => undefined,
     ping: () => ledger.ping(NEXT_USER),
     stop: async () => {
       await sweeper.stop();

@@ -1,4 +1,12 @@
-import { messageId, type ProducerId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
+import {
+  type InstanceId,
+  messageId,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+  streamName,
+  type UserId,
+} from '@cim/protocol';
 import {
   type Append,
   type AppendAnswer,
@@ -41,6 +49,8 @@ type Admission =
 export class EmbeddedStreams implements Streams {
   readonly #ledger: Ledger;
   readonly #now: () => number;
+  /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
+  readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
 
   constructor(ledger: Ledger, now: () => number) {
     this.#ledger = ledger;
@@ -65,10 +75,11 @@ export class EmbeddedStreams implements Streams {
   }
 
   position(stream: StreamRef): Promise<Position> {
-    return promised(() => {
-      const { first, top, topId } = this.#ledger.committed(streamKey(stream)) ?? emptyStream(stream);
-      return { first, top, topId };
-    });
+    return promised(() => this.#position(stream));
+  }
+
+  positions(streams: readonly StreamRef[]): Promise<Position[]> {
+    return promised(() => streams.map((stream) => this.#position(stream)));
   }
 
   counters(
@@ -95,6 +106,26 @@ export class EmbeddedStreams implements Streams {
       this.#ledger.put(key, { seq: cursor.seq, id: cursor.id });
     }
     await this.#ledger.commit();
+  }
+
+  markDirty(instance: InstanceId, stream: StreamRef): Promise<void> {
+    return promised(() => {
+      const dirty = this.#dirty.get(instance) ?? new Map<string, StreamRef>();
+      this.#dirty.set(instance, dirty.set(streamName(stream), stream));
+    });
+  }
+
+  takeDirty(instance: InstanceId): Promise<StreamRef[]> {
+    return promised(() => {
+      const dirty = this.#dirty.get(instance);
+      this.#dirty.delete(instance);
+      return dirty === undefined ? [] : [...dirty.values()];
+    });
+  }
+
+  #position(stream: StreamRef): Position {
+    const { first, top, topId } = this.#ledger.committed(streamKey(stream)) ?? emptyStream(stream);
+    return { first, top, topId };
   }
 
   #appendCounted(item: Append): AppendAnswer {

@@ -40,6 +40,8 @@ export const key = {
   lease: (instance: InstanceId) => `${tag(instance)}:lease:${instance}`,
   /** A hash: user id → "epoch name". */
   online: (instance: InstanceId) => `${tag(instance)}:online:${instance}`,
+  /** A set of stream names. */
+  dirty: (instance: InstanceId) => `${tag(instance)}:dirty:${instance}`,
   userShard: userTag,
 } as const;
 

@@ -23,6 +23,7 @@ export class RedisLink {
   /** ms, monotonic; undefined while the connection is up. */
   #downSince: number | undefined;
   #stopping: Promise<void> | undefined;
+  readonly #onBack: (() => void)[] = [];
 
   /** Connects in the background, again and again until stopped. */
   constructor(url: RedisUrl, logger: Logger) {
@@ -39,7 +40,13 @@ export class RedisLink {
       this.#trouble = '';
       this.#downSince = undefined;
       logger.info({ redis: describeUrl(url) }, 'redis.connected');
+      for (const listener of this.#onBack) listener();
     });
+  }
+
+  /** Calls `listener` whenever a connection is up, also after it was lost. */
+  onConnected(listener: () => void): void {
+    this.#onBack.push(listener);
   }
 
   /** Resolves when the connection is up. @throws {Error} one line, when it is not in 5 s or never will be */

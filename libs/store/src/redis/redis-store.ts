@@ -39,6 +39,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
     description: `${describeUrl(link.url)}, ${promise}`,
+    onSuccession: (listener) => link.onConnected(listener),
     ping: async () => {
       await link.ask((redis) => redis.ping());
     },

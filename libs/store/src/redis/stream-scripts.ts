@@ -180,3 +180,15 @@ for i = 0, #KEYS / ${ACK_KEYS} - 1 do
   end
 end
 return 1`);
+
+/** KEYS dirty set. ARGV stream name, how long it is kept (ms). */
+export const MARK_DIRTY = new Script(`
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1`);
+
+/** KEYS dirty set. Answers stream names and forgets them. */
+export const TAKE_DIRTY = new Script(`
+local names = redis.call('SMEMBERS', KEYS[1])
+if #names > 0 then redis.call('UNLINK', KEYS[1]) end
+return names`);

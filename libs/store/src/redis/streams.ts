@@ -1,10 +1,12 @@
 import {
+  type InstanceId,
   inboxOf,
   type MessageId,
   type ProducerId,
   type Seq,
   type StreamRef,
   streamName,
+  streamOfName,
   type UserId,
 } from '@cim/protocol';
 import {
@@ -17,10 +19,11 @@ import {
   RETENTION,
   type Streams,
 } from '../streams.ts';
+import { LEASE_MS } from '../sessions.ts';
 import { AppendBatch } from './append-batch.ts';
 import { key, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
-import { ACK, ACK_KEYS, appendScript, type StreamLimits } from './stream-scripts.ts';
+import { ACK, ACK_KEYS, appendScript, MARK_DIRTY, type StreamLimits, TAKE_DIRTY } from './stream-scripts.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
@@ -71,9 +74,15 @@ export class RedisStreams implements Streams {
   }
 
   async position(stream: StreamRef): Promise<Position> {
-    const meta = await this.#link.ask((redis) => redis.get(streamKeys(stream).meta));
-    const [top = 0, first = 1, , , , , , topId = ''] = meta?.split(' ') ?? [];
-    return { first: Number(first) as Seq, top: Number(top) as Seq, topId: topId as MessageId };
+    return positionOf(await this.#link.ask((redis) => redis.get(streamKeys(stream).meta)));
+  }
+
+  async positions(streams: readonly StreamRef[]): Promise<Position[]> {
+    if (streams.length === 0) return [];
+    const metas = await this.#link.ask((redis) =>
+      Promise.all(streams.map((stream) => redis.get(streamKeys(stream).meta))),
+    );
+    return metas.map(positionOf);
   }
 
   async counters(
@@ -122,6 +131,21 @@ export class RedisStreams implements Streams {
     if (calls.length === 0) return;
     await this.#link.ask((redis) => Promise.all(calls.map(({ keys, args }) => ACK.run(redis, keys, args))));
   }
+
+  async markDirty(instance: InstanceId, stream: StreamRef): Promise<void> {
+    const args = [streamName(stream), LEASE_MS];
+    await this.#link.ask((redis) => MARK_DIRTY.run(redis, [key.dirty(instance)], args));
+  }
+
+  async takeDirty(instance: InstanceId): Promise<StreamRef[]> {
+    const names = await this.#link.ask((redis) => TAKE_DIRTY.run(redis, [key.dirty(instance)], []));
+    return (names as string[]).map(streamOfName);
+  }
+}
+
+function positionOf(meta: string | null): Position {
+  const [top = 0, first = 1, , , , , , topId = ''] = meta?.split(' ') ?? [];
+  return { first: Number(first) as Seq, top: Number(top) as Seq, topId: topId as MessageId };
 }
 
 function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
