@@ -189,15 +189,18 @@ export class Dispatcher {
     this.#locations.find(user, (at) => {
       if (at === undefined) return handed(false);
       if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'push', stream: inboxOf(user) });
+      let told = false;
+      const tell = (online: boolean): void => {
+        if (told) return;
+        told = true;
+        handed(online);
+      };
       const written = this.#ringFor(user, at.instance, entry, (outcome) => {
-        if (outcome === 'taken') {
-          if (!written) handed(true);
-          return;
-        }
+        if (outcome === 'taken') return tell(true);
         this.#locations.forget(user);
-        this.#deliverAgain(user, entry, written ? () => undefined : handed);
+        this.#deliverAgain(user, entry, tell);
       });
-      if (written) handed(true);
+      if (written) tell(true);
     });
   }
 
