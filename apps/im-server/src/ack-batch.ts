@@ -16,6 +16,8 @@ export class AckBatch {
   /** Key: session, then stream. Emptied by each flush. */
   #dirty = new Map<Acking, Map<string, { readonly stream: StreamRef; readonly cursor: Cursor }>>();
   #timer: NodeJS.Timeout | undefined;
+  /** Being written. */
+  readonly #flushing = new Set<Promise<void>>();
 
   constructor(streams: Streams, logger: Logger) {
     this.#streams = streams;
@@ -33,7 +35,10 @@ export class AckBatch {
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS);
   }
 
-  /** Never throws: an ack that is lost is made up for by the next one, or by the client's own cursor. */
+  /**
+   * Resolves when all that was added is written. Never throws: an ack that is lost is made up for by the next one, or
+   * by the client's own cursor.
+   */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -41,11 +46,13 @@ export class AckBatch {
       [...ofSession.values()].map((ack) => ({ ...ack, user: userId, epoch })),
     );
     this.#dirty = new Map();
-    if (acks.length === 0) return;
-    try {
-      await this.#streams.ack(acks);
-    } catch (error) {
-      this.#logger.warn({ err: error, acks: acks.length }, 'ack.failed');
+    if (acks.length > 0) {
+      const written = this.#streams
+        .ack(acks)
+        .catch((error: unknown) => this.#logger.warn({ err: error, acks: acks.length }, 'ack.failed'))
+        .finally(() => this.#flushing.delete(written));
+      this.#flushing.add(written);
     }
+    await Promise.all(this.#flushing);
   }
 }

@@ -8,17 +8,18 @@ import {
   cim,
   type Epoch,
   encodeFrame,
-  type GroupId,
-  groupStream,
+  type InstanceId,
   inboxOf,
-  LOBBY,
   messageId,
   type NamedUser,
   type Seq,
   type UserId,
 } from '@cim/protocol';
-import type { Entry } from '@cim/store';
-import { Feed, type FeedSink } from './feed.ts';
+import type { Cursor, Entry, Position } from '@cim/store';
+import { Feed } from './feed.ts';
+import type { FeedSink, Followed } from './feed-sink.ts';
+import type { GroupFeed } from './group-feed.ts';
+import { resumeAt } from './resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
 import type { SharedFrame } from './shared-frame.ts';
@@ -29,7 +30,9 @@ const OFFLINE_AFTER_MS = 6_000;
 const OFFLINE_FRAMES = 8;
 const OFFLINE_TURN_MS = 100;
 const OFFLINE_READ = 64;
-const OFFLINE_FRAME_BYTES = 256 * 1024;
+const OFFLINE_FRAME_BYTES = 128 * 1024;
+/** After a store that did not answer, in ms. */
+const OFFLINE_RETRY_MS = 1_000;
 
 const PONG = encodeFrame(cim.Frame, { cmd: cim.BaseCommand.PING, text: 'pong' });
 
@@ -40,7 +43,7 @@ export class CimSession implements Session, FeedSink {
   readonly #channel: Channel;
   readonly #parts: SessionParts;
   #inbox: Feed | undefined;
-  #lobby: Feed | undefined;
+  #lobby: GroupFeed | undefined;
   /** `#offlineNext` to `#offlineTo`: what was stored before the login and is not sent yet. */
   #offlineNext = 1 as Seq;
   #offlineTo = 0 as Seq;
@@ -94,18 +97,21 @@ export class CimSession implements Session, FeedSink {
   /** CIM's wire has no word for it. */
   delivered(): void {}
 
-  broadcast(group: GroupId, shared: SharedFrame): void {
-    if (group === LOBBY) this.#lobby?.offer(shared);
-  }
+  recount(): void {}
 
   fetchOffline(): void {
     this.#asked = true;
     if (this.#offline === 'waiting') this.#startOffline();
   }
 
-  look(groups: ReadonlyMap<GroupId, Seq>): void {
-    this.#inbox?.wake();
-    if (this.#lobby !== undefined && this.#lobby.next <= (groups.get(LOBBY) ?? 0)) this.#lobby.wake();
+  get inboxAt(): Cursor | undefined {
+    return this.#inbox?.last;
+  }
+
+  look(inboxAt: Cursor | undefined, position: Position): void {
+    if (inboxAt !== undefined) this.#inbox?.check(inboxAt, position);
+    this.#inbox?.resume();
+    this.#lobby?.resume();
   }
 
   /** CIM's client has no frame for it: the connection ends. */
@@ -118,7 +124,7 @@ export class CimSession implements Session, FeedSink {
     return !this.#blocked && this.#channel.closed === undefined && this.#parts.instance.serving;
   }
 
-  write(feed: Feed, entry: Entry, shared: SharedFrame | undefined): void {
+  write(feed: Followed, entry: Entry, shared: SharedFrame | undefined): void {
     const mine = feed.stream.kind === 'group' && entry.sender.userId === this.userId;
     if (!mine) {
       const texts = shared?.texts ?? cim.Content.decode(entry.content).texts;
@@ -134,22 +140,37 @@ export class CimSession implements Session, FeedSink {
     this.#parts.logger.warn({ userId: this.userId }, 'stream.expired');
   }
 
+  now(): number {
+    return this.#parts.wheel.time;
+  }
+
+  /** A sender is told: what the kernel took is delivered. */
+  passed(_feed: Followed, sender: UserId, seq: Seq, from: InstanceId | undefined): void {
+    this.#parts.dispatcher.delivered({ sender, to: this.userId, seq }, from);
+  }
+
+  /** The store has lost what went out: on with what it has after the last that both know. */
+  broken(feed: Followed): void {
+    this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, 'stream.went-back');
+    const last = feed.last.id === '' ? undefined : feed.last;
+    resumeAt(this.#parts.store.streams, this.userId, feed.stream, last).then(
+      ({ next }) => feed.moveTo(next),
+      () => this.close('unavailable'),
+    );
+  }
+
   async #begin(): Promise<void> {
-    const { streams } = this.#parts.store;
+    const { store, lobby } = this.#parts;
     const inbox = inboxOf(this.userId);
-    const lobby = groupStream(LOBBY);
-    const [own, acked, group] = await Promise.all([
-      streams.position(inbox),
-      streams.cursor(this.userId, inbox),
-      streams.position(lobby),
+    const [own, group] = await Promise.all([
+      resumeAt(store.streams, this.userId, inbox, undefined),
+      store.streams.position(lobby.stream),
     ]);
+    const { top } = await store.streams.position(inbox);
     if (this.#channel.closed !== undefined) return;
-    this.#lobby = new Feed(lobby, (group.top + 1) as Seq, streams, this);
-    this.#lobby.wake();
-    this.#offlineTo = own.top;
-    // A cursor beyond the end names what the store has lost: begin with the oldest that is left.
-    const after = acked !== undefined && acked.seq <= own.top ? acked.seq + 1 : 1;
-    this.#offlineNext = Math.max(after, own.first) as Seq;
+    this.#lobby = lobby.follow((group.top + 1) as Seq, this);
+    this.#offlineTo = top;
+    this.#offlineNext = own.next;
     if (this.#offlineNext > this.#offlineTo) this.#goLive();
     else if (this.#asked) this.#startOffline();
     else {
@@ -167,6 +188,7 @@ export class CimSession implements Session, FeedSink {
   /** One turn: at most 8 frames, then 100 ms of silence. */
   async #sendOffline(): Promise<void> {
     let frames = 0;
+    let againMs = OFFLINE_TURN_MS;
     try {
       while (frames < OFFLINE_FRAMES && this.#offlineNext <= this.#offlineTo && this.ready()) {
         const entries = await this.#parts.store.streams.read(
@@ -194,11 +216,11 @@ export class CimSession implements Session, FeedSink {
         }
       }
     } catch {
-      // The store does not answer: again in the next turn.
+      againMs = OFFLINE_RETRY_MS;
     }
     if (this.#channel.closed !== undefined) return;
     if (this.#offlineNext > this.#offlineTo) this.#goLive();
-    else this.#timer = setTimeout(() => void this.#sendOffline(), OFFLINE_TURN_MS);
+    else this.#timer = setTimeout(() => void this.#sendOffline(), againMs);
   }
 
   #goLive(): void {
@@ -230,7 +252,7 @@ export class CimSession implements Session, FeedSink {
   }
 
   /** One callback for all that is written before it comes: what the kernel took is the client's. */
-  #ackWhenFlushed(feed: Feed): void {
+  #ackWhenFlushed(feed: Followed): void {
     if (this.#flushing) return;
     this.#flushing = true;
     const upTo = (feed.next - 1) as Seq;

@@ -1,16 +1,19 @@
 /** The im-server, put together: the only place where its parts are built. */
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
-import type { CloseReason } from '@cim/protocol';
+import { type CloseReason, LOBBY } from '@cim/protocol';
 import { RpcServer } from '@cim/rpc';
 import { advertisedHost, Counter, Gauge, type Logger, type Metrics, type Running } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import { AckBatch } from './ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
+import { DirtyWatch } from './dirty-watch.ts';
+import { GroupLog } from './group-log.ts';
 import { Instance } from './instance.ts';
 import { createInternalHttp } from './internal-http.ts';
 import { LocalDoorbell } from './local-doorbell.ts';
@@ -18,9 +21,12 @@ import { Look } from './look.ts';
 import { SessionRegistry } from './session-registry.ts';
 
 const IDLE_TIMEOUT_MS = 30_000;
-/** Clients that are sent away come back spread over this time, in ms. */
-const GO_ELSEWHERE_MS = 2_000;
-const DRAIN_MS = 5_000;
+/** Clients are sent away at this rate a second, and all within this time, in ms: the others have to take them in. */
+const GO_ELSEWHERE_RATE = 1_000;
+const GO_ELSEWHERE_MS = 8_000;
+/** Then those whose connections have not closed yet are left to themselves, in ms. */
+const CLOSE_MS = 2_000;
+const DRAIN_TICK_MS = 20;
 const VERSION = '0.1.0';
 
 export interface ImServerParts {
@@ -46,6 +52,9 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const registry = new SessionRegistry();
   const acks = new AckBatch(store.streams, logger);
   const look = new Look(store, registry, logger);
+  const lobby = new GroupLog(LOBBY, store.streams);
+  /** Sessions that have ended and that the store has not been told of yet. */
+  const releases = new Set<Promise<void>>();
   /** Every open connection, with a session or without. */
   const connections = new Set<Connection>();
   let self: Omit<Member, 'instance'> | undefined;
@@ -62,7 +71,14 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     onRenamed: () => void announce(),
     onServing: () => look.now(),
   });
-  const doorbell = new LocalDoorbell(instance, registry, look);
+  const dirty = new DirtyWatch({ streams: store.streams, registry, instance, lobby });
+  const doorbell = new LocalDoorbell(instance, registry, lobby);
+  store.onSuccession(() => {
+    if (stopping !== undefined) return;
+    look.now();
+    void lobby.lookNow();
+    for (const session of registry.all()) session.recount();
+  });
   const closed = new Counter({
     name: 'cim_channels_closed_total',
     help: 'Channels closed, by close reason',
@@ -82,9 +98,11 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     store,
     dispatcher,
     acks,
+    lobby,
     instance,
     logger,
     registry,
+    releases,
     flusher,
     wheel,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
@@ -128,7 +146,12 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     const tcpPort = await listen(tcp, config.host, config.tcpPort, logger);
     opened.push(() => close(tcp));
     look.start();
-    opened.push(() => Promise.resolve(look.stop()));
+    dirty.start();
+    opened.push(() => {
+      look.stop();
+      dirty.stop();
+      return Promise.resolve();
+    });
     self = { host, tcpPort, httpPort, version: VERSION, startedAt: Date.now() };
     await announce();
     logger.info({ instance: instance.id, host, tcpPort, httpPort }, 'im-server.ready');
@@ -141,13 +164,14 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     // The order matters (docs/architecture.md, "Stopping"): nobody new is sent here before those here are sent away.
     await membership.withdraw();
     const tcpClosed = close(tcp);
-    for (const connection of connections)
-      connection.close('draining', Math.floor(Math.random() * GO_ELSEWHERE_MS));
-    const deadline = Date.now() + DRAIN_MS;
-    while (connections.size > 0 && Date.now() < deadline) await new Promise((r) => setTimeout(r, 20));
+    await sendAway([...connections]);
+    const deadline = Date.now() + CLOSE_MS;
+    while (connections.size > 0 && Date.now() < deadline) await sleep(DRAIN_TICK_MS);
     await tcpClosed;
-    await acks.flush();
+    await Promise.all([acks.flush(), ...releases]);
     look.stop();
+    dirty.stop();
+    lobby.end();
     await rpc.stop();
     await close(http);
     await instance.stop();
@@ -163,6 +187,18 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     http: address(http),
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** Spread out, so that the other servers are not asked for all of them at once. */
+async function sendAway(connections: readonly Connection[]): Promise<void> {
+  const withinMs = Math.min((connections.length / GO_ELSEWHERE_RATE) * 1_000, GO_ELSEWHERE_MS);
+  const begun = performance.now();
+  for (let away = 0; away < connections.length; ) {
+    const passed = (performance.now() - begun + DRAIN_TICK_MS) / Math.max(withinMs, 1);
+    const due = Math.min(Math.ceil(connections.length * passed), connections.length);
+    for (; away < due; away++) connections[away]?.close('draining');
+    if (away < connections.length) await sleep(DRAIN_TICK_MS);
+  }
 }
 
 async function listen(

@@ -6,6 +6,7 @@ import {
   CLOSE_REASONS,
   type CloseReason,
   cim,
+  type Epoch,
   encodeFrame,
   foldName,
   FRAME_LIMITS,
@@ -32,6 +33,8 @@ export interface ConnectionParts extends SessionParts {
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly clusterSecret: string;
+  /** Told to the store and not answered yet; each leaves when it is. */
+  readonly releases: Set<Promise<void>>;
   readonly onOpened: (connection: Connection) => void;
   readonly onClosed: (connection: Connection, reason: CloseReason) => void;
 }
@@ -73,12 +76,16 @@ export class Connection {
     else this.close('protocol-error');
   }
 
+  onUnexpected(error: unknown): void {
+    this.#parts.logger.error({ err: error, userId: this.#session?.userId }, 'channel.unexpected');
+  }
+
   onDrain(): void {
     this.#session?.onDrain();
   }
 
   onClose(reason: CloseReason, detail?: string): void {
-    const { registry, store, instance, logger, wheel, onClosed } = this.#parts;
+    const { registry, instance, logger, wheel, onClosed } = this.#parts;
     wheel.cancel(this.#loginTimeout);
     this.#heartbeat.stop();
     const session = this.#session;
@@ -86,9 +93,7 @@ export class Connection {
       registry.remove(session);
       session.onClosed();
       const { userId, epoch } = session;
-      store.sessions
-        .release(userId, epoch, instance.id)
-        .catch((error: unknown) => logger.warn({ err: error, userId, epoch }, 'session.not-released'));
+      this.#release(userId, epoch, instance.id);
     }
     const who = session === undefined ? {} : { userId: session.userId, epoch: session.epoch };
     const event = session === undefined ? 'channel.closed' : 'session.closed';
@@ -112,13 +117,9 @@ export class Connection {
     const { instance, clusterSecret } = this.#parts;
     if (frame.login) {
       this.#ownWire = true;
+      // Whether it is still good the store knows: the clocks of two servers may differ.
       const ticket = openTicket(clusterSecret, frame.login.ticket ?? '');
-      if (
-        ticket === undefined ||
-        ticket.userId !== frame.login.userId ||
-        ticket.instance !== instance.id ||
-        ticket.expiresAt < Date.now()
-      )
+      if (ticket === undefined || ticket.userId !== frame.login.userId || ticket.instance !== instance.id)
         return this.close('unauthorized');
       this.#claim(ticket.userId, { epoch: ticket.epoch });
     } else if (frame.cmd === cim.BaseCommand.LOGIN_REQUEST && isUserId(frame.id)) {
@@ -143,7 +144,7 @@ export class Connection {
     );
   }
 
-  #claim(userId: UserId, by: { epoch: ClaimEpoch } | { userName: string }): void {
+  #claim(userId: UserId, by: { epoch: Epoch } | { userName: string }): void {
     const { store, instance, logger } = this.#parts;
     this.#state = 'claiming';
     const claim = randomBytes(12).toString('base64url');
@@ -163,15 +164,13 @@ export class Connection {
   }
 
   #claimed(userId: UserId, at: InstanceId, answer: ClaimAnswer): void {
-    const { store, instance, registry, dispatcher, wheel, logger } = this.#parts;
+    const { instance, registry, dispatcher, wheel, logger } = this.#parts;
     if (answer.outcome === 'refused') return this.close('unauthorized');
     const { epoch, userName, previous } = answer;
     // A session of a life of this server that is over would be found by nobody: the client comes again.
     if (at !== instance.id) this.close('unavailable');
     if (this.#channel.closed !== undefined) {
-      store.sessions.release(userId, epoch, at).catch((error: unknown) => {
-        logger.warn({ err: error, userId, epoch }, 'session.not-released');
-      });
+      this.#release(userId, epoch, at);
       return;
     }
     wheel.cancel(this.#loginTimeout);
@@ -192,10 +191,17 @@ export class Connection {
     this.#early = [];
   }
 
+  #release(userId: UserId, epoch: Epoch, at: InstanceId): void {
+    const { store, releases, logger } = this.#parts;
+    const release = store.sessions
+      .release(userId, epoch, at)
+      .catch((error: unknown) => logger.warn({ err: error, userId, epoch }, 'session.not-released'))
+      .finally(() => releases.delete(release));
+    releases.add(release);
+  }
+
   /** A function, because a frame may end the channel. */
   #isClosing(): boolean {
     return this.#channel.closed !== undefined;
   }
 }
-
-type ClaimEpoch = Extract<ClaimAnswer, { outcome: 'claimed' }>['epoch'];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import type { Seq, StreamRef } from '@cim/protocol';
+import type { MessageId, Seq, StreamRef, UserId } from '@cim/protocol';
 import { groupStream, type GroupId } from '@cim/protocol';
 import type { Entry, Streams } from '@cim/store';
 import { until } from '@cim/testkit';
@@ -15,13 +15,18 @@ let streams = 0;
 /** What a feed writes, and a sink that can be made to stand still. */
 function follow(next: number, log: Streams = stored.store.streams) {
   const written: number[] = [];
-  const state = { ready: true };
+  const broken: number[] = [];
+  const passed: [number, number][] = [];
+  const state = { ready: true, now: 1 };
   const feed = new Feed(stream, next as Seq, log, {
     ready: () => state.ready,
     write: (_, entry) => written.push(entry.seq),
     expired: (_, from, to) => written.push(0 - from, 0 - to),
+    broken: () => broken.push(feed.last.seq),
+    passed: (_, sender, seq) => passed.push([sender, seq]),
+    now: () => state.now,
   });
-  return { feed, written, state };
+  return { feed, written, broken, passed, state };
 }
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
@@ -134,5 +139,118 @@ describe('a feed', () => {
     await stored.store.streams.position(stream);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(written, []);
+  });
+
+  test('sends again what is not acked in 18 s, three times, and then gives up', async () => {
+    const entries = await append(3);
+    const { feed, written, state } = follow(1);
+    for (const entry of entries) feed.offer(entry);
+    feed.ack(1 as Seq);
+    for (let times = 1; times <= 3; times++) {
+      state.now += 17_000;
+      assert.equal(feed.lookAtAcks(state.now), 'wait');
+      assert.equal(written.length, 1 + 2 * times);
+      state.now += 1_000;
+      assert.equal(feed.lookAtAcks(state.now), 'wait');
+      await until('the two are sent again', () => written.length === 3 + 2 * times);
+    }
+    assert.deepEqual(written, [1, 2, 3, 2, 3, 2, 3, 2, 3]);
+    state.now += 18_000;
+    assert.equal(feed.lookAtAcks(state.now), 'give-up');
+    feed.end();
+  });
+
+  test('an ack starts the wait anew, and ends it when nothing is left', async () => {
+    const { feed, written, state } = follow(1);
+    for (const entry of await append(2)) feed.offer(entry);
+    state.now += 17_000;
+    feed.ack(1 as Seq);
+    state.now += 17_000;
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    feed.ack(2 as Seq);
+    state.now += 100_000;
+    assert.equal(feed.waiting, false);
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    assert.deepEqual(written, [1, 2]);
+    feed.end();
+  });
+
+  test('tells whose entries an ack has passed, the last of each run of one sender', async () => {
+    const [first, second, third] = await append(3);
+    assert.ok(first && second && third);
+    const { feed, passed } = follow(1);
+    feed.offer(first);
+    feed.offer({ ...second, sender: { userId: 77 as UserId, userName: 'other' } });
+    // What follows names the id that the log has, not the one that was made up here.
+    assert.equal(typeof feed.ack(2 as Seq), 'object');
+    assert.deepEqual(passed, [
+      [stored.user, 1],
+      [77, 2],
+    ]);
+    feed.end();
+  });
+
+  describe('when the store has lost what went out', () => {
+    let lost: StreamRef;
+    /** A log that another takes the place of. */
+    function replaced(): { log: Streams; replace: () => void } {
+      const real = stored.store.streams;
+      const log = Object.create(real) as Streams;
+      let now = stream;
+      lost = groupStream(`feed-${++streams}` as GroupId);
+      log.read = (_, from, limit) => real.read(now, from, limit);
+      log.position = () => real.position(now);
+      return {
+        log,
+        replace: () => {
+          now = lost;
+        },
+      };
+    }
+
+    test('finds out by the look that the log ends before what was written', async () => {
+      const { log, replace } = replaced();
+      const { feed, broken, written } = follow(1, log);
+      for (const entry of await append(3)) feed.offer(entry);
+      const at = feed.last;
+      feed.check(at, await log.position(stream));
+      assert.deepEqual(broken, []);
+      replace();
+      feed.check(at, await log.position(stream));
+      assert.deepEqual(broken, [3]);
+      feed.moveTo(1 as Seq);
+      const again = await stored.append(lost, ['1', '2']);
+      for (const entry of again) feed.offer(entry);
+      assert.deepEqual(written, [1, 2, 3, 1, 2]);
+      feed.end();
+    });
+
+    test('finds out by an entry that follows another than the last that went out', async () => {
+      const { log } = replaced();
+      const { feed, broken, written } = follow(1, log);
+      for (const entry of await append(2)) feed.offer(entry);
+      const others = await stored.append(lost, ['1', '2', '3']);
+      assert.ok(others[2]);
+      feed.offer({ ...others[2], prev: 'somebody:else:1' as MessageId });
+      assert.deepEqual(broken, [2]);
+      assert.deepEqual(written, [1, 2]);
+      feed.end();
+    });
+
+    test('does not take a new entry under a seq of before for one that went out', async () => {
+      const { log, replace } = replaced();
+      const { feed, broken, written } = follow(1, log);
+      for (const entry of await append(3)) feed.offer(entry);
+      feed.ack(3 as Seq);
+      replace();
+      const [first] = await stored.append(lost, ['1']);
+      assert.ok(first);
+      feed.offer(first);
+      await until('the log is looked at', () => broken.length === 1);
+      feed.moveTo(1 as Seq);
+      await until('it is written', () => written.length === 4);
+      assert.deepEqual(written, [1, 2, 3, 1]);
+      feed.end();
+    });
   });
 });

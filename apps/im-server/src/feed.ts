@@ -1,11 +1,12 @@
 /**
- * One stream as one session follows it: entries go out in order, each once, whatever order the pushes come in.
- * What is missing is read from the log; what the client has not acked is bounded, and the log waits for the rest.
+ * One stream as one session follows it by itself: entries go out in order, each once, whatever order the pushes come
+ * in. What is missing is read from the log; what the client has not acked is bounded, and the log waits for the rest.
  */
 import { entryId } from '@cim/delivery';
-import type { Seq, StreamRef } from '@cim/protocol';
-import type { Cursor, Entry, Streams } from '@cim/store';
-import type { SharedFrame } from './shared-frame.ts';
+import type { InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protocol';
+import type { Cursor, Entry, Position, Streams } from '@cim/store';
+import { AckClock } from './ack-clock.ts';
+import type { FeedSink, Followed } from './feed-sink.ts';
 
 /** A pushed entry that is ahead waits this long for those before it, in ms; then the log is read. */
 const REORDER_MS = 20;
@@ -13,38 +14,54 @@ const REORDER_ENTRIES = 32;
 const READ_ENTRIES = 64;
 /** After a store that did not answer, in ms. */
 const RETRY_MS = 1_000;
-const WINDOW_ENTRIES = 256;
-const WINDOW_BYTES = 256 * 1024;
+/** A push of what went out long ago makes the feed look at the log, at most this often, in ms. */
+const SUSPECT_MS = 1_000;
+export const WINDOW_ENTRIES = 256;
+export const WINDOW_BYTES = 256 * 1024;
 
-/** What a feed needs of its session. */
-export interface FeedSink {
-  /** Whether an entry may be written now: the server serves, the channel is open and drains. */
-  ready(): boolean;
-  /** `shared` is set when the entry was pushed to a group. */
-  write(feed: Feed, entry: Entry, shared: SharedFrame | undefined): void;
-  /** Entries that were trimmed before they could be sent. */
-  expired(feed: Feed, from: Seq, to: Seq): void;
+interface Pushed {
+  readonly entry: Entry;
+  readonly from: InstanceId | undefined;
 }
 
-export class Feed {
+/** Written and not acked. */
+interface Sent extends Cursor {
+  readonly bytes: number;
+  readonly sender: UserId;
+  readonly from: InstanceId | undefined;
+}
+
+export class Feed implements Followed {
   readonly stream: StreamRef;
   readonly #streams: Streams;
   readonly #sink: FeedSink;
-  /** The entry that goes out next. */
+  readonly #clock = new AckClock();
   #next: Seq;
+  /** Of the entry before `#next`; '' when it is not known. */
+  #lastId = '' as MessageId;
   #reading = false;
   /** There may be entries in the log from `#next` on. */
   #behind = false;
+  #broken = false;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
-  #early: Map<Seq, SharedFrame | Entry> | undefined;
-  /** Written and not acked, ascending. */
-  #sent: { readonly cursor: Cursor; readonly bytes: number }[] = [];
+  #early: Map<Seq, Pushed> | undefined;
+  /** Ascending. */
+  #sent: Sent[] = [];
   #sentBytes = 0;
+  #suspectedAt = 0;
 
-  constructor(stream: StreamRef, next: Seq, streams: Streams, sink: FeedSink) {
+  /** @param lastId of the entry before `next`, '' when that is not known */
+  constructor(
+    stream: StreamRef,
+    next: Seq,
+    streams: Streams,
+    sink: FeedSink,
+    lastId: MessageId = '' as MessageId,
+  ) {
     this.stream = stream;
     this.#next = next;
+    this.#lastId = lastId;
     this.#streams = streams;
     this.#sink = sink;
   }
@@ -53,16 +70,22 @@ export class Feed {
     return this.#next;
   }
 
+  get last(): Cursor {
+    return { seq: (this.#next - 1) as Seq, id: this.#lastId };
+  }
+
   /** A push. */
-  offer(pushed: Entry | SharedFrame): void {
-    const entry = 'entry' in pushed ? pushed.entry : pushed;
-    if (this.#ended || entry.seq < this.#next) return;
-    if (entry.seq > this.#next || this.#reading || !this.#writable()) {
-      this.#keep(entry.seq, pushed);
+  offer(entry: Entry, from?: InstanceId): void {
+    if (this.#ended || this.#broken) return;
+    if (entry.seq < this.#next) {
+      if (!this.#wentOut(entry)) this.#suspect();
       return;
     }
-    this.#write(pushed);
-    this.#writeEarly();
+    if (entry.seq > this.#next || this.#reading || !this.#writable()) {
+      this.#keep({ entry, from });
+      return;
+    }
+    if (this.#write(entry, from)) this.#writeEarly();
   }
 
   /** There may be something in the log. */
@@ -71,63 +94,122 @@ export class Feed {
     this.resume();
   }
 
-  /** The sink is ready again, or the window has opened. */
   resume(): void {
     if (this.#behind && !this.#reading && this.#writable()) void this.#read();
   }
 
-  /** All up to `seq` is the client's. Answers the cursor to keep, if it moved; `unsent` for what never went out. */
+  /** The log as it was found after `last` had gone out. */
+  check(last: Cursor, position: Position): void {
+    if (this.#ended || this.#broken) return;
+    const gone = position.top < last.seq;
+    const other = position.top === last.seq && last.id !== '' && position.topId !== last.id;
+    if (gone || other) this.#break();
+    else if (position.top >= this.#next) this.wake();
+  }
+
   ack(seq: Seq): Cursor | 'unsent' | undefined {
     if (seq >= this.#next) return 'unsent';
     let acked = 0;
-    let cursor: Cursor | undefined;
+    let cursor: Sent | undefined;
     for (; acked < this.#sent.length; acked++) {
       const sent = this.#sent[acked];
-      if (sent === undefined || sent.cursor.seq > seq) break;
+      if (sent === undefined || sent.seq > seq) break;
       this.#sentBytes -= sent.bytes;
-      cursor = sent.cursor;
+      if (cursor !== undefined && cursor.sender !== sent.sender)
+        this.#sink.passed(this, cursor.sender, cursor.seq, cursor.from);
+      cursor = sent;
     }
-    if (acked > 0) {
-      this.#sent = this.#sent.slice(acked);
-      this.resume();
-    }
-    return cursor;
+    if (cursor === undefined) return undefined;
+    this.#sink.passed(this, cursor.sender, cursor.seq, cursor.from);
+    this.#sent = acked === this.#sent.length ? [] : this.#sent.slice(acked);
+    this.#clock.acked(this.#sink.now(), this.#sent.length === 0);
+    this.resume();
+    return { seq: cursor.seq, id: cursor.id };
+  }
+
+  get waiting(): boolean {
+    return this.#clock.waiting;
+  }
+
+  lookAtAcks(now: number): 'wait' | 'give-up' {
+    const answer = this.#clock.look(now);
+    if (answer === 'give-up') return answer;
+    if (answer === 'resend') void this.#resend();
+    return 'wait';
+  }
+
+  moveTo(next: Seq): void {
+    this.#next = next;
+    this.#lastId = '' as MessageId;
+    this.#sent = [];
+    this.#sentBytes = 0;
+    this.#clock.acked(this.#sink.now(), true);
+    this.#broken = false;
+    this.wake();
   }
 
   end(): void {
     this.#ended = true;
-    clearTimeout(this.#timer);
-    this.#early = undefined;
+    this.#forgetEarly();
   }
 
   #writable(): boolean {
     return (
       !this.#ended &&
+      !this.#broken &&
       this.#sent.length < WINDOW_ENTRIES &&
       this.#sentBytes < WINDOW_BYTES &&
       this.#sink.ready()
     );
   }
 
-  #write(item: Entry | SharedFrame): void {
-    const shared = 'entry' in item ? item : undefined;
-    const entry = 'entry' in item ? item.entry : item;
-    this.#next = (entry.seq + 1) as Seq;
+  /** False: the entry does not follow the last one. */
+  #write(entry: Entry, from: InstanceId | undefined): boolean {
+    if (entry.seq === this.#next && this.#lastId !== '' && entry.prev !== this.#lastId) {
+      this.#break();
+      return false;
+    }
+    const id = entryId(entry);
     const bytes = entry.content.length + 64;
-    this.#sent.push({ cursor: { seq: entry.seq, id: entryId(entry) }, bytes });
+    this.#next = (entry.seq + 1) as Seq;
+    this.#lastId = id;
+    this.#sent.push({ seq: entry.seq, id, bytes, sender: entry.sender.userId, from });
     this.#sentBytes += bytes;
-    this.#sink.write(this, entry, shared);
+    this.#clock.wrote(this.#sink.now());
+    this.#sink.write(this, entry, undefined);
+    return true;
   }
 
-  #keep(seq: Seq, pushed: Entry | SharedFrame): void {
+  #wentOut(entry: Entry): boolean {
+    const sent = this.#sent[entry.seq - (this.#sent[0]?.seq ?? 0)];
+    return sent?.seq === entry.seq && sent.id === entryId(entry);
+  }
+
+  /** Long acked, or a seq that is used again after the store lost entries: the log tells. */
+  #suspect(): void {
+    const now = this.#sink.now();
+    if (now - this.#suspectedAt < SUSPECT_MS && this.#suspectedAt !== 0) return;
+    this.#suspectedAt = now;
+    const last = this.last;
+    this.#streams.position(this.stream).then(
+      (position) => this.check(last, position),
+      () => undefined, // the look comes by
+    );
+  }
+
+  #break(): void {
+    this.#broken = true;
+    this.#behind = false;
+    this.#forgetEarly();
+    this.#sink.broken(this);
+  }
+
+  #keep(pushed: Pushed): void {
     this.#behind = true;
     if (this.#reading || !this.#writable()) return;
     this.#early ??= new Map();
-    if (this.#early.size < REORDER_ENTRIES) this.#early.set(seq, pushed);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.resume();
-    }, REORDER_MS);
+    if (this.#early.size < REORDER_ENTRIES) this.#early.set(pushed.entry.seq, pushed);
+    this.#later(REORDER_MS);
   }
 
   #writeEarly(): void {
@@ -136,14 +218,25 @@ export class Feed {
     for (let item = early.get(this.#next); item !== undefined; item = early.get(this.#next)) {
       if (!this.#writable()) return;
       early.delete(this.#next);
-      this.#write(item);
+      if (!this.#write(item.entry, item.from)) return;
     }
     if (early.size > 0) return;
-    // Nothing was missing after all.
+    // Nothing was missing after all; what came in beyond the limit of `early` is looked for all the same.
+    this.#forgetEarly();
+    this.#later(REORDER_MS);
+  }
+
+  #forgetEarly(): void {
     this.#early = undefined;
-    this.#behind = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  #later(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.resume();
+    }, ms);
   }
 
   async #read(): Promise<void> {
@@ -161,10 +254,10 @@ export class Feed {
           }
           if (entry.seq < this.#next) continue;
           if (entry.seq > this.#next) this.#sink.expired(this, this.#next, (entry.seq - 1) as Seq);
-          this.#write(entry);
+          if (!this.#write(entry, undefined)) break;
         }
         // One that found something looks again: more may be there, or was pushed meanwhile.
-        if (entries.length > 0) this.#behind = true;
+        if (entries.length > 0 && !this.#broken) this.#behind = true;
       }
     } catch {
       // The store does not answer; whoever asked it first has logged so.
@@ -175,9 +268,24 @@ export class Feed {
     if (!failed || this.#ended) return;
     this.#behind = true;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.resume();
-    }, RETRY_MS);
+    this.#timer = undefined;
+    this.#later(RETRY_MS);
+  }
+
+  /** What is not acked, once more, as the log has it. */
+  async #resend(): Promise<void> {
+    let from = this.#sent[0]?.seq;
+    try {
+      while (from !== undefined && from < this.#next && this.#sink.ready()) {
+        const entries = await this.#streams.read(this.stream, from, READ_ENTRIES);
+        if (entries.length === 0 || this.#ended || this.#broken) return;
+        for (const entry of entries) {
+          from = (entry.seq + 1) as Seq;
+          if (this.#wentOut(entry) && this.#sink.ready()) this.#sink.write(this, entry, undefined);
+        }
+      }
+    } catch {
+      // The next timeout tries again.
+    }
   }
 }

@@ -37,7 +37,7 @@ export class Instance {
   /** Before this the lease has certainly not lapsed. */
   #certainUntil = 0;
   #timer: NodeJS.Timeout | undefined;
-  #renewing = false;
+  #renewing: Promise<void> | undefined;
   #stopped = false;
 
   constructor(parts: InstanceParts) {
@@ -64,9 +64,27 @@ export class Instance {
   }
 
   /** Every third of the lease; never throws. */
-  async renew(): Promise<void> {
-    if (this.#renewing || this.#stopped) return;
-    this.#renewing = true;
+  renew(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    // A new life that is just beginning would leave its lease behind.
+    await this.#renewing;
+    try {
+      await this.#parts.sessions.closeLease(this.#id);
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, 'lease.not-closed');
+    }
+  }
+
+  async #renew(): Promise<void> {
     try {
       const asked = this.#now();
       if (await this.#parts.sessions.renewLease(this.#id)) {
@@ -80,18 +98,6 @@ export class Instance {
       this.#parts.logger.warn({ err: error, serving: this.serving }, 'lease.renewal-failed');
       // Sooner than the next regular turn: each second without a lease is one without service.
       if (!this.serving) setTimeout(() => void this.renew(), 1_000).unref();
-    } finally {
-      this.#renewing = false;
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearInterval(this.#timer);
-    try {
-      await this.#parts.sessions.closeLease(this.#id);
-    } catch (error) {
-      this.#parts.logger.warn({ err: error }, 'lease.not-closed');
     }
   }
 

@@ -1,21 +1,27 @@
 import type { DeliveredNotice, Doorbell } from '@cim/delivery';
-import type { CloseReason, Epoch, GroupId, InstanceId, UserId } from '@cim/protocol';
+import {
+  type CloseReason,
+  type Epoch,
+  type GroupId,
+  type InstanceId,
+  LOBBY,
+  type UserId,
+} from '@cim/protocol';
 import type { Entry } from '@cim/store';
 import type { Instance } from './instance.ts';
-import type { Look } from './look.ts';
+import type { GroupLog } from './group-log.ts';
 import type { SessionRegistry } from './session-registry.ts';
-import { SharedFrame } from './shared-frame.ts';
 
 /** What dispatchers ring, here and from other processes. */
 export class LocalDoorbell implements Doorbell {
   readonly #instance: Instance;
   readonly #registry: SessionRegistry;
-  readonly #look: Look;
+  readonly #lobby: GroupLog;
 
-  constructor(instance: Instance, registry: SessionRegistry, look: Look) {
+  constructor(instance: Instance, registry: SessionRegistry, lobby: GroupLog) {
     this.#instance = instance;
     this.#registry = registry;
-    this.#look = look;
+    this.#lobby = lobby;
   }
 
   get instance(): InstanceId {
@@ -27,12 +33,9 @@ export class LocalDoorbell implements Doorbell {
   }
 
   broadcast(group: GroupId, entry: Entry | undefined): void {
-    if (entry === undefined) {
-      this.#look.now();
-      return;
-    }
-    const shared = new SharedFrame(group, entry);
-    for (const session of this.#registry.all()) session.broadcast(group, shared);
+    if (group !== LOBBY) return;
+    if (entry === undefined) this.#lobby.look();
+    else this.#lobby.offer(entry);
   }
 
   kick(user: UserId, upTo: Epoch, reason: CloseReason): void {

@@ -1,6 +1,5 @@
 /** Every 30 s each session is looked at once: is it still the user's current one, and is its stream read to the end? */
-import type { GroupId, Seq } from '@cim/protocol';
-import { groupStream, LOBBY } from '@cim/protocol';
+import { inboxOf } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { SessionRegistry } from './session-registry.ts';
@@ -50,15 +49,18 @@ export class Look {
 
   async #look(): Promise<void> {
     const sessions = [...this.#registry.all()];
-    if (sessions.length === 0) return;
-    const lobby = await this.#store.streams.position(groupStream(LOBBY));
-    const groups = new Map<GroupId, Seq>([[LOBBY, lobby.top]]);
     for (let i = 0; i < sessions.length; i += BATCH) {
       const batch = sessions.slice(i, i + BATCH);
-      const epochs = await this.#store.sessions.epochs(batch.map((s) => s.userId));
+      const before = batch.map((session) => session.inboxAt);
+      // One turn, one write: the questions of a batch travel together.
+      const [epochs, positions] = await Promise.all([
+        this.#store.sessions.epochs(batch.map((s) => s.userId)),
+        this.#store.streams.positions(batch.map((s) => inboxOf(s.userId))),
+      ]);
       batch.forEach((session, k) => {
+        const position = positions[k];
         if ((epochs[k] ?? 0) > session.epoch) session.close('superseded');
-        else session.look(groups);
+        else if (position !== undefined) session.look(before[k], position);
       });
     }
   }

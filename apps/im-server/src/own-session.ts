@@ -1,5 +1,5 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
-import type { Channel } from '@cim/channel';
+import type { Channel, WheelEntry } from '@cim/channel';
 import { type DeliveredNotice, entryToWire } from '@cim/delivery';
 import {
   CLOSE_REASONS,
@@ -9,8 +9,8 @@ import {
   cim,
   type Epoch,
   encodeFrame,
-  type GroupId,
   groupStream,
+  type InstanceId,
   inboxOf,
   isProducerId,
   isSeq,
@@ -18,34 +18,48 @@ import {
   LOBBY,
   type MessageId,
   type NamedUser,
+  type ProducerId,
   type Seq,
   type StreamRef,
   textsProblem,
   type UserId,
 } from '@cim/protocol';
-import type { Cursor, Entry } from '@cim/store';
-import { Feed, type FeedSink } from './feed.ts';
+import type { Cursor, Entry, Position } from '@cim/store';
+import { ACK_TIMEOUT_MS } from './ack-clock.ts';
+import { Feed } from './feed.ts';
+import type { FeedSink, Followed } from './feed-sink.ts';
+import type { GroupFeed } from './group-feed.ts';
 import { resumeAt } from './resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
-/** Sends of one session that wait for the store; more are answered `retry`. */
+/** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
 const SENDS_UNDER_WAY = 1_024;
+const SEND_BYTES_UNDER_WAY = 256 * 1024;
+/** Streams whose counters a client may ask for at a time, and questions how far a message has come. */
+const QUESTIONS = 64;
+
+/** How often the acks are looked at while some are missing, in ms. */
+const ACK_LOOK_MS = 3_000;
 
 const PONG = encodeFrame(cim.Frame, { pong: {} });
 
-export class OwnSession implements Session, FeedSink {
+export class OwnSession implements Session, FeedSink, WheelEntry {
   readonly userId: UserId;
   readonly userName: string;
   readonly epoch: Epoch;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
   #inbox: Feed | undefined;
-  #lobby: Feed | undefined;
+  #lobby: GroupFeed | undefined;
   #resuming = false;
   #blocked = false;
   #sendsUnderWay = 0;
+  #sendBytesUnderWay = 0;
+  #questions = 0;
+  /** Whether the wheel will look at the acks. */
+  #watched = false;
   /** Written to the store seldom: a group is acked by every member. */
   #groupAck: Cursor | undefined;
 
@@ -70,6 +84,8 @@ export class OwnSession implements Session, FeedSink {
       for (const ack of frame.ping.acks ?? []) this.#onAck(ack as cim.Ack);
       this.#channel.send(PONG);
     } else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
+    else if (frame.counters) this.#onCounters(frame.counters as cim.Counters);
+    else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
     else this.close('protocol-error');
   }
 
@@ -80,15 +96,16 @@ export class OwnSession implements Session, FeedSink {
   }
 
   onClosed(): void {
+    this.#parts.wheel.cancel(this);
     this.#inbox?.end();
     this.#lobby?.end();
     this.#saveGroupAck();
   }
 
-  deliver(entry: Entry | undefined): 'taken' | 'gone' {
+  deliver(entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
     if (this.#channel.closed !== undefined) return 'gone';
     if (entry === undefined) this.#inbox?.wake();
-    else this.#inbox?.offer(entry);
+    else this.#inbox?.offer(entry, from);
     return 'taken';
   }
 
@@ -96,18 +113,23 @@ export class OwnSession implements Session, FeedSink {
     this.#send({ delivered: { to, seq } });
   }
 
-  broadcast(group: GroupId, shared: SharedFrame): void {
-    if (group === LOBBY) this.#lobby?.offer(shared);
-  }
-
   fetchOffline(): void {
     this.#inbox?.wake();
   }
 
-  look(groups: ReadonlyMap<GroupId, Seq>): void {
-    this.#inbox?.wake();
-    if (this.#lobby !== undefined && this.#lobby.next <= (groups.get(LOBBY) ?? 0)) this.#lobby.wake();
+  get inboxAt(): Cursor | undefined {
+    return this.#inbox?.last;
+  }
+
+  look(inboxAt: Cursor | undefined, position: Position): void {
+    if (inboxAt !== undefined) this.#inbox?.check(inboxAt, position);
+    this.#inbox?.resume();
+    this.#lobby?.resume();
     this.#saveGroupAck();
+  }
+
+  recount(): void {
+    if (this.#inbox !== undefined || this.#lobby !== undefined) this.#send({ counters: {} });
   }
 
   close(reason: CloseReason, afterMs = 0): void {
@@ -122,14 +144,56 @@ export class OwnSession implements Session, FeedSink {
     return !this.#blocked && this.#channel.closed === undefined && this.#parts.instance.serving;
   }
 
-  write(feed: Feed, entry: Entry, shared: SharedFrame | undefined): void {
+  write(feed: Followed, entry: Entry, shared: SharedFrame | undefined): void {
+    if (!this.#watched) {
+      this.#watched = true;
+      this.#parts.wheel.schedule(this, ACK_TIMEOUT_MS);
+    }
     const frame =
       shared?.own ??
       encodeFrame(cim.Frame, { deliver: { group: groupName(feed.stream), entries: [entryToWire(entry)] } });
     if (!this.#channel.send(frame)) this.#blocked = true;
   }
 
-  expired(feed: Feed, from: Seq, to: Seq): void {
+  /** The wheel's: is something not acked for too long? */
+  onTimeout(): void {
+    this.#watched = false;
+    const now = this.now();
+    for (const feed of [this.#inbox, this.#lobby])
+      if (feed?.lookAtAcks(now) === 'give-up') return this.close('ack-timeout');
+    if (this.#inbox?.waiting !== true && this.#lobby?.waiting !== true) return;
+    this.#watched = true;
+    this.#parts.wheel.schedule(this, ACK_LOOK_MS);
+  }
+
+  now(): number {
+    return this.#parts.wheel.time;
+  }
+
+  passed(_feed: Followed, sender: UserId, seq: Seq, from: InstanceId | undefined): void {
+    this.#parts.dispatcher.delivered({ sender, to: this.userId, seq }, from);
+  }
+
+  broken(feed: Followed): void {
+    this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, 'stream.went-back');
+    this.#goOn(feed).catch((error: unknown) => {
+      this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
+      this.close('unavailable');
+    });
+  }
+
+  /** Where a stream goes on after the store has lost what went out. */
+  async #goOn(feed: Followed): Promise<void> {
+    const { streams } = this.#parts.store;
+    const last = feed.last.id === '' ? undefined : feed.last;
+    const at = await resumeAt(streams, this.userId, feed.stream, last);
+    if (this.#channel.closed !== undefined) return;
+    const { answer, from, to, id } = at;
+    this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to, id }] } });
+    feed.moveTo(at.next);
+  }
+
+  expired(feed: Followed, from: Seq, to: Seq): void {
     const answer = cim.ResumeAnswer.EXPIRED;
     this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to }] } });
   }
@@ -146,7 +210,7 @@ export class OwnSession implements Session, FeedSink {
       );
     const problem = contentProblem(content);
     if (problem !== undefined) return refuse(CODES.invalid.code, problem);
-    if (!this.#parts.instance.serving || this.#sendsUnderWay >= SENDS_UNDER_WAY)
+    if (!this.#parts.instance.serving)
       return this.#receipt(send, {
         outcome: cim.Outcome.RETRY,
         code: CODES.failure.code,
@@ -154,10 +218,10 @@ export class OwnSession implements Session, FeedSink {
       });
 
     const stream = isUserId(to) ? inboxOf(to) : groupStream(LOBBY);
-    this.#sendsUnderWay++;
+    this.#sendBegins(content.length);
     // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
     this.#parts.dispatcher.send({ sender: this, stream, producer, counter, content }, (receipt) => {
-      this.#sendsUnderWay--;
+      this.#sendEnds(content.length);
       switch (receipt.outcome) {
         case 'stored':
           return this.#receipt(send, { outcome: cim.Outcome.STORED, seq: receipt.seq });
@@ -169,6 +233,20 @@ export class OwnSession implements Session, FeedSink {
           return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
       }
     });
+  }
+
+  #sendBegins(bytes: number): void {
+    this.#sendsUnderWay++;
+    this.#sendBytesUnderWay += bytes;
+    if (this.#sendsUnderWay >= SENDS_UNDER_WAY || this.#sendBytesUnderWay >= SEND_BYTES_UNDER_WAY)
+      this.#channel.pause();
+  }
+
+  #sendEnds(bytes: number): void {
+    this.#sendsUnderWay--;
+    this.#sendBytesUnderWay -= bytes;
+    if (this.#sendsUnderWay <= SENDS_UNDER_WAY / 2 && this.#sendBytesUnderWay <= SEND_BYTES_UNDER_WAY / 2)
+      this.#channel.resume();
   }
 
   #receipt(send: cim.Send, answer: cim.Receipt.$Properties): void {
@@ -184,6 +262,47 @@ export class OwnSession implements Session, FeedSink {
     if (cursor === undefined) return;
     if (feed.stream.kind === 'group') this.#groupAck = cursor;
     else this.#parts.acks.add(this, feed.stream, cursor);
+  }
+
+  /** What the store has of what the client had as stored. Not answered while it cannot be known: the client asks again. */
+  #onCounters({ counters }: cim.Counters): void {
+    const asked = counters.map(({ to, group, producer, counter }) => ({
+      to: to ?? 0,
+      group: group ?? '',
+      producer: producer ?? '',
+      counter: counter ?? 0,
+    }));
+    const known = asked.every(
+      ({ to, group, producer }) => (isUserId(to) || group === LOBBY) && isProducerId(producer),
+    );
+    if (!known || asked.length === 0 || asked.length > QUESTIONS) return this.close('protocol-error');
+    this.#ask(async () => {
+      const of = asked.map(({ to, producer }) => ({
+        stream: isUserId(to) ? inboxOf(to) : groupStream(LOBBY),
+        producer: producer as ProducerId,
+      }));
+      const has = await this.#parts.store.streams.counters(this.userId, of);
+      this.#send({ counters: { counters: asked.map((one, i) => ({ ...one, counter: has[i] ?? 0 })) } });
+    });
+  }
+
+  /** How far is that inbox? No further than the client knows already of what it sent there. */
+  #onDelivered({ to, seq }: cim.Delivered): void {
+    if (!isUserId(to) || !isSeq(seq)) return this.close('protocol-error');
+    this.#ask(async () => {
+      const cursor = await this.#parts.store.streams.cursor(to, inboxOf(to));
+      this.#send({ delivered: { to, seq: Math.min(cursor?.seq ?? 0, seq) } });
+    });
+  }
+
+  #ask(question: () => Promise<void>): void {
+    if (this.#questions >= QUESTIONS) return;
+    this.#questions++;
+    question()
+      .catch((error: unknown) =>
+        this.#parts.logger.debug({ err: error, userId: this.userId }, 'question.failed'),
+      )
+      .finally(() => this.#questions--);
   }
 
   #saveGroupAck(): void {
@@ -230,12 +349,16 @@ export class OwnSession implements Session, FeedSink {
       },
     });
     for (const { stream, at } of resumed) {
-      const feed = new Feed(stream, at.next, streams, this);
-      if (stream.kind === 'inbox') this.#inbox = feed;
-      else this.#lobby = feed;
-      // What came between the look at the position and now.
-      feed.wake();
+      if (stream.kind === 'group') this.#lobby = this.#parts.lobby.follow(at.next, this);
+      else {
+        const lastId = (at.id === '-' ? '' : at.id) as MessageId;
+        this.#inbox = new Feed(stream, at.next, streams, this, lastId);
+        // What came between the look at the position and now.
+        this.#inbox.wake();
+      }
     }
+    // In memory already for those who were not away for long.
+    this.#lobby?.resume();
   }
 
   #send(frame: cim.Frame.$Properties): void {

@@ -1,7 +1,9 @@
+import type { TimingWheel } from '@cim/channel';
 import type { Dispatcher } from '@cim/delivery';
 import type { Logger } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { AckBatch } from './ack-batch.ts';
+import type { GroupLog } from './group-log.ts';
 import type { Instance } from './instance.ts';
 
 /** What every session of a server shares. */
@@ -9,7 +11,10 @@ export interface SessionParts {
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly acks: AckBatch;
+  /** CIM's "group": everybody. */
+  readonly lobby: GroupLog;
   readonly instance: Instance;
+  readonly wheel: TimingWheel;
   readonly logger: Logger;
   readonly idleTimeoutMs: number;
 }

@@ -1,7 +1,6 @@
 import type { DeliveredNotice } from '@cim/delivery';
-import type { CloseReason, Epoch, GroupId, InstanceId, NamedUser, Seq } from '@cim/protocol';
-import type { Entry } from '@cim/store';
-import type { SharedFrame } from './shared-frame.ts';
+import type { CloseReason, Epoch, InstanceId, NamedUser } from '@cim/protocol';
+import type { Cursor, Entry, Position } from '@cim/store';
 
 /** An authenticated channel, whichever wire it speaks. */
 export interface Session extends NamedUser {
@@ -13,15 +12,17 @@ export interface Session extends NamedUser {
   deliver(entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone';
   /** Messages of this user have come to their recipient. */
   delivered(notice: DeliveredNotice): void;
-  /** An entry of a group was pushed; the frame is shared by all sessions of this server. */
-  broadcast(group: GroupId, shared: SharedFrame): void;
   /** A CIM client asks for what was stored before its login. */
   fetchOffline(): void;
+  /** The last entry of the inbox that went out; undefined before the login's answer to that. */
+  readonly inboxAt: Cursor | undefined;
   /**
    * Goes on with whatever waits: the server serves again, or it is time for the look at the log.
-   * @param groups the newest seq of each group, read once for all sessions
+   * @param inboxAt what `inboxAt` was before the position was asked for
    */
-  look(groups: ReadonlyMap<GroupId, Seq>): void;
+  look(inboxAt: Cursor | undefined, position: Position): void;
+  /** The store may have lost something: the client is to compare what it had as stored. */
+  recount(): void;
   /** The channel has ended. */
   onClosed(): void;
   /** Says goodbye in the wire's own way, then closes. `afterMs`: not to come back before. */

@@ -1,10 +1,11 @@
-import { entryToWire } from '@cim/delivery';
-import { cim, encodeFrame, type GroupId } from '@cim/protocol';
+import { entryId, entryToWire } from '@cim/delivery';
+import { cim, encodeFrame, type GroupId, type MessageId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 
 /** A group's entry on its way to many sessions: each wire's bytes are made once, when the first asks. */
 export class SharedFrame {
   readonly entry: Entry;
+  readonly id: MessageId;
   readonly #group: GroupId;
   #own: Uint8Array | undefined;
   #texts: readonly string[] | undefined;
@@ -12,6 +13,7 @@ export class SharedFrame {
   constructor(group: GroupId, entry: Entry) {
     this.#group = group;
     this.entry = entry;
+    this.id = entryId(entry);
   }
 
   get own(): Uint8Array {

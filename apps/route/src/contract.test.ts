@@ -57,7 +57,6 @@ describe('the paths of the contract', { concurrency: false }, () => {
 
   test('/login for our own wire adds a ticket for that server, the session secret and the epoch', async () => {
     const userId = await at.register('carla');
-    const began = Date.now();
     const { dataBody } = await at.post('/login', { userId, userName: 'CARLA', wire: 2 });
     const { ip, cimServerPort, httpPort, ticket, session, epoch, ...more } = dataBody as Record<
       string,
@@ -68,8 +67,6 @@ describe('the paths of the contract', { concurrency: false }, () => {
     const opened = openTicket(SECRET, ticket);
     assert.ok(opened !== undefined);
     assert.deepEqual([opened.userId, opened.epoch, opened.instance], [userId, epoch, INSTANCE]);
-    const lasts = opened.expiresAt - began;
-    assert.ok(lasts >= 20_000 && lasts < 30_000, `${lasts} ms`);
     assert.ok(
       !JSON.stringify(await at.store.sessions.find(userId)).includes(session),
       'only its hash is kept',

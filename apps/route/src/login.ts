@@ -9,7 +9,7 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
-import { type Account, ISSUED_MS } from '@cim/store';
+import type { Account } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
 import type { Passwords } from './passwords.ts';
@@ -104,7 +104,6 @@ export class Login {
       userId: account.userId,
       epoch,
       instance: member.instance,
-      expiresAt: Date.now() + ISSUED_MS,
     });
     return { ...place, ticket, session, epoch };
   }

@@ -158,6 +158,15 @@ export class Channel implements Flushable {
     this.#schedule();
   }
 
+  /** Reads nothing more until `resume`: the peer's bytes stay with the kernel. Frames read already still come. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
   /** Called by the flusher. */
   flush(): void {
     this.#scheduled = false;

@@ -7,7 +7,6 @@ const given = {
   userId: 1001 as UserId,
   epoch: 7 as Epoch,
   instance: 'AAAA-BBBB_CCCC00' as InstanceId,
-  expiresAt: 1_800_000_000_000,
 };
 
 test('a ticket opens to what it was made of, with the same secret only', () => {

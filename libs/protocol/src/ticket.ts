@@ -7,19 +7,17 @@ export interface Ticket {
   readonly epoch: Epoch;
   /** The only server that takes it. */
   readonly instance: InstanceId;
-  /** ms since 1970. */
-  readonly expiresAt: number;
 }
 
 const sign = (secret: string, body: string): string =>
   createHmac('sha256', secret).update(`cim-ticket-1 ${body}`).digest('base64url');
 
-export function makeTicket(secret: string, { userId, epoch, instance, expiresAt }: Ticket): string {
-  const body = `${userId}.${epoch}.${instance}.${expiresAt}`;
+export function makeTicket(secret: string, { userId, epoch, instance }: Ticket): string {
+  const body = `${userId}.${epoch}.${instance}`;
   return `${body}.${sign(secret, body)}`;
 }
 
-/** Undefined when it was not made with this secret. Whether it has expired is the caller's question. */
+/** Undefined when it was not made with this secret. How long it is good the store says: clocks of servers differ. */
 export function openTicket(secret: string, ticket: string): Ticket | undefined {
   if (ticket.length > 256) return undefined;
   const cut = ticket.lastIndexOf('.');
@@ -27,12 +25,11 @@ export function openTicket(secret: string, ticket: string): Ticket | undefined {
   const given = Buffer.from(ticket.slice(cut + 1));
   const expected = Buffer.from(sign(secret, body));
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-  const [userId, epoch, instance, expiresAt] = body.split('.');
+  const [userId, epoch, instance] = body.split('.');
   const parsed = {
     userId: Number(userId) as UserId,
     epoch: Number(epoch) as Epoch,
     instance: instance as InstanceId,
-    expiresAt: Number(expiresAt),
   };
   return isUserId(parsed.userId) ? parsed : undefined;
 }

@@ -1,0 +1,48 @@
+/** Every 2 s: streams whose push to this server failed are read, and groups whose push was missed. */
+import type { Streams } from '@cim/store';
+import type { GroupLog } from './group-log.ts';
+import type { Instance } from './instance.ts';
+import type { SessionRegistry } from './session-registry.ts';
+
+const LOOK_MS = 2_000;
+
+export interface DirtyWatchParts {
+  readonly streams: Streams;
+  readonly registry: SessionRegistry;
+  readonly instance: Instance;
+  readonly lobby: GroupLog;
+}
+
+export class DirtyWatch {
+  readonly #parts: DirtyWatchParts;
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+
+  constructor(parts: DirtyWatchParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.look(), LOOK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Never throws. */
+  async look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const { streams, registry, instance, lobby } = this.#parts;
+    const group = lobby.lookNow();
+    try {
+      for (const stream of await streams.takeDirty(instance.id))
+        if (stream.kind === 'inbox') registry.get(stream.user)?.deliver(undefined, undefined);
+    } catch {
+      // The store does not answer: whoever renews the lease says so.
+    }
+    await group;
+    this.#looking = false;
+  }
+}

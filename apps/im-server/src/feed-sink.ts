@@ -1,0 +1,39 @@
+import type { Cursor, Entry } from '@cim/store';
+import type { InstanceId, Seq, StreamRef } from '@cim/protocol';
+import type { SharedFrame } from './shared-frame.ts';
+
+/** A stream as one session follows it, whether alone or with others. */
+export interface Followed {
+  readonly stream: StreamRef;
+  /** The entry that goes out next. */
+  readonly next: Seq;
+  /** The last that went out; seq 0 or id '' when that is not known. */
+  readonly last: Cursor;
+  /** The window has opened, the sink is ready again, or there may be something in the log. */
+  resume(): void;
+  /** All up to `seq` is the client's. Answers the cursor to keep, if it moved; `unsent` for what never went out. */
+  ack(seq: Seq): Cursor | 'unsent' | undefined;
+  /** Something that went out is not acked. */
+  readonly waiting: boolean;
+  /** Sends again what is not acked for too long. `give-up`: it has done so often enough. */
+  lookAtAcks(now: number): 'wait' | 'give-up';
+  /** After `broken`: goes on elsewhere. */
+  moveTo(next: Seq): void;
+  end(): void;
+}
+
+/** What a feed needs of its session. */
+export interface FeedSink {
+  /** Whether an entry may be written now: the server serves, the channel is open and drains. */
+  ready(): boolean;
+  /** `shared` is set when the entry is on its way to many sessions. */
+  write(feed: Followed, entry: Entry, shared: SharedFrame | undefined): void;
+  /** Entries that were trimmed before they could be sent. */
+  expired(feed: Followed, from: Seq, to: Seq): void;
+  /** The log is not the one that went out: the store has lost entries. Nothing is written until `moveTo`. */
+  broken(feed: Followed): void;
+  /** An ack has passed entries of this sender, up to `seq`. */
+  passed(feed: Followed, sender: Entry['sender']['userId'], seq: Seq, from: InstanceId | undefined): void;
+  /** ms, monotonic, coarse. */
+  now(): number;
+}

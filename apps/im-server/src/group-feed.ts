@@ -1,0 +1,170 @@
+/**
+ * A group's stream as one session follows it, on the server's one log of the group: no entry is kept here. A session
+ * that is caught up writes what comes; one that is behind goes on from the log's memory, or reads what is too old for it.
+ */
+import type { MessageId, Seq, StreamRef } from '@cim/protocol';
+import type { Cursor, Streams } from '@cim/store';
+import { AckClock } from './ack-clock.ts';
+import { WINDOW_ENTRIES } from './feed.ts';
+import type { FeedSink, Followed } from './feed-sink.ts';
+import type { GroupLog } from './group-log.ts';
+import { SharedFrame } from './shared-frame.ts';
+
+const READ_ENTRIES = 64;
+const RETRY_MS = 1_000;
+
+export class GroupFeed implements Followed {
+  readonly #log: GroupLog;
+  readonly #sink: FeedSink;
+  readonly #streams: Streams;
+  readonly #clock = new AckClock();
+  #next: Seq;
+  #lastId = '' as MessageId;
+  /** All up to this is the client's. */
+  #acked: Seq;
+  /** Highest that ever went out. */
+  #sent: Seq;
+  #reading = false;
+  #state: 'on' | 'broken' | 'ended' = 'on';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(log: GroupLog, next: Seq, sink: FeedSink, streams: Streams) {
+    this.#log = log;
+    this.#next = next;
+    this.#acked = (next - 1) as Seq;
+    this.#sent = this.#acked;
+    this.#sink = sink;
+    this.#streams = streams;
+  }
+
+  get stream(): StreamRef {
+    return this.#log.stream;
+  }
+
+  get next(): Seq {
+    return this.#next;
+  }
+
+  get last(): Cursor {
+    return { seq: (this.#next - 1) as Seq, id: this.#lastId };
+  }
+
+  /** The log's newest entry. */
+  offer(frame: SharedFrame): void {
+    if (frame.entry.seq !== this.#next) this.resume();
+    else if (this.#writable()) this.#write(frame);
+  }
+
+  resume(): void {
+    while (this.#next <= this.#log.top && this.#writable()) {
+      const frame = this.#log.frame(this.#next);
+      if (frame === undefined) {
+        void this.#read();
+        return;
+      }
+      this.#write(frame);
+    }
+  }
+
+  ack(seq: Seq): Cursor | 'unsent' | undefined {
+    if (seq > this.#sent) return 'unsent';
+    if (seq <= this.#acked) return undefined;
+    this.#acked = seq;
+    const id = seq === this.#next - 1 ? this.#lastId : this.#log.frame(seq)?.id;
+    // Acked while it was on its way once more.
+    if (seq >= this.#next) {
+      this.#next = (seq + 1) as Seq;
+      this.#lastId = id ?? ('' as MessageId);
+    }
+    this.#clock.acked(this.#sink.now(), this.#acked >= this.#next - 1);
+    this.resume();
+    return id === undefined || id === '' ? undefined : { seq, id };
+  }
+
+  get waiting(): boolean {
+    return this.#clock.waiting;
+  }
+
+  lookAtAcks(now: number): 'wait' | 'give-up' {
+    const answer = this.#clock.look(now);
+    if (answer === 'give-up') return answer;
+    if (answer === 'resend') {
+      this.#next = (this.#acked + 1) as Seq;
+      this.#lastId = '' as MessageId;
+      this.resume();
+    }
+    return 'wait';
+  }
+
+  /** The log has gone back. */
+  break(): void {
+    if (this.#state !== 'on') return;
+    this.#state = 'broken';
+    this.#sink.broken(this);
+  }
+
+  moveTo(next: Seq): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'on';
+    this.#next = next;
+    this.#lastId = '' as MessageId;
+    this.#acked = (next - 1) as Seq;
+    this.#sent = this.#acked;
+    this.#clock.acked(this.#sink.now(), true);
+    this.#log.look();
+    this.resume();
+  }
+
+  end(): void {
+    this.#state = 'ended';
+    clearTimeout(this.#timer);
+    this.#log.leave(this);
+  }
+
+  #writable(): boolean {
+    return (
+      this.#state === 'on' &&
+      !this.#reading &&
+      this.#next - this.#acked <= WINDOW_ENTRIES &&
+      this.#sink.ready()
+    );
+  }
+
+  #write(frame: SharedFrame): void {
+    const { entry } = frame;
+    if (entry.seq > this.#next) this.#sink.expired(this, this.#next, (entry.seq - 1) as Seq);
+    this.#next = (entry.seq + 1) as Seq;
+    this.#lastId = frame.id;
+    if (entry.seq > this.#sent) this.#sent = entry.seq;
+    this.#clock.wrote(this.#sink.now());
+    this.#sink.write(this, entry, frame);
+  }
+
+  /** What is too old for the log's memory. */
+  async #read(): Promise<void> {
+    if (this.#reading || this.#timer !== undefined) return;
+    this.#reading = true;
+    let again: 'at once' | 'later' = 'at once';
+    try {
+      const next = this.#next;
+      const entries = await this.#streams.read(this.stream, next, READ_ENTRIES);
+      this.#reading = false;
+      for (const entry of entries) {
+        // Acks and resends have moved it meanwhile.
+        if (entry.seq < this.#next) continue;
+        if (!this.#writable()) return;
+        this.#write(this.#log.frame(entry.seq) ?? new SharedFrame(this.#log.group, entry));
+      }
+      if (entries.length === 0) again = 'later';
+    } catch {
+      again = 'later';
+    }
+    this.#reading = false;
+    if (again === 'at once') this.resume();
+    else
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.resume();
+      }, RETRY_MS);
+  }
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { type GroupId, groupStream, type Seq, type StreamRef } from '@cim/protocol';
+import type { Entry, Streams } from '@cim/store';
+import { until } from '@cim/testkit';
+import fc from 'fast-check';
+import { Stored } from '../test/stored.ts';
+import { GroupLog } from './group-log.ts';
+import type { SharedFrame } from './shared-frame.ts';
+
+let stored: Stored;
+let group: GroupId;
+let stream: StreamRef;
+let groups = 0;
+let reads = 0;
+
+/** The store's streams; counts reads of the log. */
+function counted(): Streams {
+  const real = stored.store.streams;
+  const log = Object.create(real) as Streams;
+  reads = 0;
+  log.read = (...of) => {
+    reads++;
+    return real.read(...of);
+  };
+  return log;
+}
+
+function join(log: GroupLog, next: number) {
+  const written: number[] = [];
+  const frames: SharedFrame[] = [];
+  const broken: number[] = [];
+  const state = { ready: true, now: 1 };
+  const feed = log.follow(next as Seq, {
+    ready: () => state.ready,
+    write: (_, entry, shared) => {
+      written.push(entry.seq);
+      if (shared !== undefined) frames.push(shared);
+    },
+    expired: (_, from, to) => written.push(0 - from, 0 - to),
+    broken: (it) => broken.push(it.last.seq),
+    passed: () => assert.fail('a group tells nobody'),
+    now: () => state.now,
+  });
+  return { feed, written, frames, broken, state };
+}
+
+const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
+const append = (count: number): Promise<Entry[]> => stored.append(stream, upTo(count).map(String));
+
+describe('the log of a group', () => {
+  before(async () => {
+    stored = await Stored.open();
+  });
+  after(() => stored[Symbol.asyncDispose]());
+  beforeEach(() => {
+    group = `group-log-${++groups}` as GroupId;
+    stream = groupStream(group);
+  });
+
+  test('gives one encoded frame to all that are caught up', async () => {
+    const log = new GroupLog(group, counted());
+    const members = [join(log, 1), join(log, 1), join(log, 1)];
+    for (const entry of await append(3)) log.offer(entry);
+    for (const { written } of members) assert.deepEqual(written, [1, 2, 3]);
+    const [a, b] = members;
+    assert.ok(a?.frames[2] !== undefined && a.frames[2].own === b?.frames[2]?.own);
+    assert.equal(reads, 0);
+    log.end();
+  });
+
+  test('reads what is missing once for all, whatever order the pushes come in and whichever are lost', async () => {
+    const entries = await append(12);
+    await fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray(entries, { minLength: 1 }), async (pushed) => {
+        const log = new GroupLog(group, counted());
+        const members = Array.from({ length: 20 }, () => join(log, 1));
+        for (const entry of pushed) log.offer(entry);
+        await log.lookNow();
+        await until('all have all', () => members.every(({ written }) => written.length >= 12));
+        for (const { written } of members) assert.deepEqual(written, upTo(12));
+        assert.ok(reads <= 4, `${reads} reads`);
+        log.end();
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('one that joins, or was held up, goes on from memory without reading the log', async () => {
+    const log = new GroupLog(group, counted());
+    const first = join(log, 1);
+    const slow = join(log, 1);
+    slow.state.ready = false;
+    for (const entry of await append(100)) log.offer(entry);
+    assert.equal(first.written.length, 100);
+    const late = join(log, 41);
+    late.feed.resume();
+    assert.deepEqual(late.written, upTo(100).slice(40));
+    slow.state.ready = true;
+    slow.feed.resume();
+    assert.deepEqual(slow.written, upTo(100));
+    assert.equal(reads, 0);
+    log.end();
+  });
+
+  test('what is too old for memory is read by the one that needs it, within the window', async () => {
+    const log = new GroupLog(group, counted());
+    const first = join(log, 1);
+    const entries = await append(600);
+    for (const entry of entries) {
+      log.offer(entry);
+      first.feed.ack(entry.seq);
+    }
+    assert.equal(first.written.length, 600);
+    const late = join(log, 1);
+    late.feed.resume();
+    await until('the window is full', () => late.written.length === 256);
+    late.feed.ack(256 as Seq);
+    await until('the next window is full', () => late.written.length === 512);
+    late.feed.ack(512 as Seq);
+    await until('the rest has come', () => late.written.length === 600);
+    assert.deepEqual(late.written, upTo(600));
+    log.end();
+  });
+
+  test('rewinds a member that does not ack, and takes an ack of what is on its way again', async () => {
+    const log = new GroupLog(group, counted());
+    const { feed, written, state } = join(log, 1);
+    for (const entry of await append(3)) log.offer(entry);
+    feed.ack(1 as Seq);
+    state.now += 18_000;
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    assert.deepEqual(written, [1, 2, 3, 2, 3]);
+    state.ready = false;
+    state.now += 18_000;
+    feed.lookAtAcks(state.now);
+    const cursor = feed.ack(3 as Seq);
+    assert.ok(typeof cursor === 'object' && cursor.seq === 3);
+    assert.equal(feed.next, 4);
+    assert.equal(feed.ack(4 as Seq), 'unsent');
+    log.end();
+  });
+
+  test('gives up on a member that never acks', async () => {
+    const log = new GroupLog(group, counted());
+    const { feed, state } = join(log, 1);
+    for (const entry of await append(1)) log.offer(entry);
+    for (let times = 0; times < 3; times++) {
+      state.now += 18_000;
+      assert.equal(feed.lookAtAcks(state.now), 'wait');
+    }
+    state.now += 18_000;
+    assert.equal(feed.lookAtAcks(state.now), 'give-up');
+    log.end();
+  });
+
+  test('tells all members when the store has lost what went out, and goes on with what is there', async () => {
+    const real = stored.store.streams;
+    const lost = groupStream(`group-log-${++groups}` as GroupId);
+    let now = stream;
+    const log = new GroupLog(
+      group,
+      Object.assign(Object.create(real) as Streams, {
+        read: (_: StreamRef, from: Seq, limit: number) => real.read(now, from, limit),
+        position: () => real.position(now),
+      }),
+    );
+    const members = [join(log, 1), join(log, 1)];
+    for (const entry of await append(3)) log.offer(entry);
+    now = lost;
+    const [first, second] = await stored.append(lost, ['1', '2']);
+    assert.ok(first && second);
+    log.offer(second);
+    await until('both are told', () => members.every(({ broken }) => broken.length === 1));
+    for (const { feed } of members) feed.moveTo(1 as Seq);
+    await until('both have what is there', () => members.every(({ written }) => written.length === 5));
+    for (const { written } of members) assert.deepEqual(written, [1, 2, 3, 1, 2]);
+    log.end();
+  });
+});

@@ -1,0 +1,225 @@
+/**
+ * A group's stream as this server follows it, once for all its sessions: where it stands, and the newest entries,
+ * each encoded once. Pushes move it on; what is missing is read from the log, by it alone.
+ */
+import { entryId } from '@cim/delivery';
+import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
+import { groupStream } from '@cim/protocol';
+import type { Cursor, Entry, Position, Streams } from '@cim/store';
+import type { FeedSink } from './feed-sink.ts';
+import { GroupFeed } from './group-feed.ts';
+import { SharedFrame } from './shared-frame.ts';
+
+/** Newest entries kept in memory; those of a session whose window is full are among them. */
+const KEPT = 256;
+const REORDER_MS = 20;
+const REORDER_ENTRIES = 256;
+const READ_ENTRIES = 64;
+const RETRY_MS = 1_000;
+/** Told that there may be something new, it looks at most this often, in ms. */
+const LOOK_MS = 100;
+
+export class GroupLog {
+  readonly stream: StreamRef;
+  readonly group: GroupId;
+  readonly #streams: Streams;
+  /** Sessions that follow; each leaves when it ends. */
+  readonly #feeds = new Set<GroupFeed>();
+  /** The newest, by seq modulo `KEPT`; those above `#top - KEPT` and from `#first` on are what they seem. */
+  readonly #ring: (SharedFrame | undefined)[] = new Array<SharedFrame | undefined>(KEPT);
+  /** Oldest seq in the ring. */
+  #first = 1 as Seq;
+  /** Newest seq that is known; -1 before the first look at the log. */
+  #top = -1 as Seq;
+  #topId = '' as MessageId;
+  #early: Map<Seq, SharedFrame> | undefined;
+  #reading = false;
+  #behind = false;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  #breaking: Promise<void> | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(group: GroupId, streams: Streams) {
+    this.stream = groupStream(group);
+    this.group = group;
+    this.#streams = streams;
+  }
+
+  /** A session's way along this log, beginning at `next`. */
+  follow(next: Seq, sink: FeedSink): GroupFeed {
+    const feed = new GroupFeed(this, next, sink, this.#streams);
+    this.#feeds.add(feed);
+    // The first one begins where it stands: nobody here needs what was before.
+    if (this.#top < 0) this.#begin((next - 1) as Seq, '' as MessageId);
+    this.look();
+    return feed;
+  }
+
+  leave(feed: GroupFeed): void {
+    this.#feeds.delete(feed);
+  }
+
+  /** Newest seq that can be had from `frame`, if it is not too old. */
+  get top(): Seq {
+    return this.#top;
+  }
+
+  /** Undefined for one that is not in memory. */
+  frame(seq: number): SharedFrame | undefined {
+    return seq >= this.#first && seq <= this.#top ? this.#ring[seq % KEPT] : undefined;
+  }
+
+  /** A push. */
+  offer(entry: Entry): void {
+    // Nobody has followed yet; whoever comes first begins with the log.
+    if (this.#top < 0) return;
+    if (entry.seq <= this.#top) {
+      const known = this.frame(entry.seq);
+      if (known === undefined || known.id !== entryId(entry)) this.look();
+      return;
+    }
+    const frame = new SharedFrame(this.group, entry);
+    if (entry.seq > this.#top + 1 || this.#reading) {
+      this.#keep(frame);
+      return;
+    }
+    if (!this.#take(frame)) return;
+    for (let next = this.#fromEarly(); next !== undefined; next = this.#fromEarly())
+      if (!this.#take(next)) return;
+  }
+
+  /** There may be something new in the log, or it may have gone back. Often called; looks now and then. */
+  look(): void {
+    if (this.#ended || this.#top < 0) return;
+    this.#lookTimer ??= setTimeout(() => {
+      this.#lookTimer = undefined;
+      void this.lookNow();
+    }, LOOK_MS);
+  }
+
+  /** Never throws. */
+  lookNow(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#lookTimer);
+    this.#early = undefined;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#top < 0) return;
+    const last: Cursor = { seq: this.#top, id: this.#topId };
+    try {
+      this.#check(last, await this.#streams.position(this.stream));
+    } catch {
+      // The store does not answer; the next look will.
+    }
+  }
+
+  #check(last: Cursor, position: Position): void {
+    const other = position.top === last.seq && last.id !== '' && position.topId !== last.id;
+    if (position.top < last.seq || other) this.#break(position);
+    else if (position.top > this.#top) {
+      this.#behind = true;
+      this.#read();
+    }
+  }
+
+  #begin(top: Seq, topId: MessageId): void {
+    this.#top = top;
+    this.#topId = topId;
+    this.#first = (top + 1) as Seq;
+    this.#early = undefined;
+  }
+
+  /** The store has lost entries that went out: each session finds out where it goes on. */
+  #break(position: Position): void {
+    this.#begin(position.top, position.topId);
+    for (const feed of this.#feeds) feed.break();
+  }
+
+  /** False: it does not follow the one before. */
+  #take(frame: SharedFrame): boolean {
+    const { seq, prev } = frame.entry;
+    if (seq === this.#top + 1 && this.#topId !== '' && prev !== this.#topId) {
+      this.#breaking ??= this.#streams
+        .position(this.stream)
+        .then(
+          (position) => this.#break(position),
+          () => this.look(),
+        )
+        .finally(() => {
+          this.#breaking = undefined;
+        });
+      return false;
+    }
+    // After what was trimmed before it was read nothing older counts.
+    if (seq > this.#top + 1) this.#first = seq;
+    this.#ring[seq % KEPT] = frame;
+    this.#top = seq;
+    this.#topId = frame.id;
+    if (seq - this.#first >= KEPT) this.#first = (seq - KEPT + 1) as Seq;
+    for (const feed of this.#feeds) feed.offer(frame);
+    return true;
+  }
+
+  #keep(frame: SharedFrame): void {
+    this.#behind = true;
+    this.#early ??= new Map();
+    if (this.#early.size < REORDER_ENTRIES) this.#early.set(frame.entry.seq, frame);
+    if (!this.#reading) this.#later(REORDER_MS);
+  }
+
+  #fromEarly(): SharedFrame | undefined {
+    const next = (this.#top + 1) as Seq;
+    const frame = this.#early?.get(next);
+    if (frame !== undefined) this.#early?.delete(next);
+    return frame;
+  }
+
+  #later(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#read();
+    }, ms);
+  }
+
+  #read(): void {
+    if (this.#reading || this.#ended || !this.#behind) return;
+    this.#reading = true;
+    this.#readOn()
+      .catch(() => {
+        this.#behind = true;
+        this.#later(RETRY_MS);
+      })
+      .finally(() => {
+        this.#reading = false;
+        if (this.#behind) this.#later(REORDER_MS);
+      });
+  }
+
+  async #readOn(): Promise<void> {
+    while (this.#behind && !this.#ended) {
+      this.#behind = false;
+      const entries = await this.#streams.read(this.stream, (this.#top + 1) as Seq, READ_ENTRIES);
+      for (const entry of entries) {
+        if (entry.seq <= this.#top) continue;
+        const pushed = this.#early?.get(entry.seq);
+        const frame = pushed?.id === entryId(entry) ? pushed : new SharedFrame(this.group, entry);
+        if (!this.#take(frame)) return;
+        this.#early?.delete(entry.seq);
+      }
+      // One that found something looks again: more may be there, or was pushed meanwhile.
+      if (entries.length > 0) this.#behind = true;
+    }
+    this.#early = undefined;
+  }
+}
