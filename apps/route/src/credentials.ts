@@ -7,11 +7,15 @@ import type { RouteParts } from './route-parts.ts';
 
 export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
 
+/** Whether the secret is of one of the logins that count: that of the live session, or a newer one. */
 export function showsSession(session: Session | undefined, secret: string): boolean {
-  if (session === undefined || session.secretHash === '' || secret === '') return false;
+  if (session === undefined || secret === '') return false;
   const given = Buffer.from(secretHash(secret));
-  const expected = Buffer.from(session.secretHash);
-  return given.length === expected.length && timingSafeEqual(given, expected);
+  return session.secretHashes.some((hash) => {
+    // '' never matches: its length is another.
+    const expected = Buffer.from(hash);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  });
 }
 
 /** The session secret that a request shows, '' for none. */

@@ -108,18 +108,22 @@ export class Login {
     return { ...place, ticket, session, epoch };
   }
 
-  /** With a session secret only that session is ended; CIM's bare `/offLine` ends whichever is current. */
+  /** With a session secret nothing newer than its session is ended; CIM's bare `/offLine` ends whichever is current. */
   async logOut(account: Account, secret: string): Promise<void> {
     const { store, dispatcher } = this.#parts;
-    if (secret === '') {
-      const ended = await store.sessions.end(account.userId);
-      if (ended !== undefined) dispatcher.kick(account.userId, ended, 'logged-out');
+    const { userId } = account;
+    const session = secret === '' ? undefined : await store.sessions.find(userId);
+    if (secret !== '' && (session === undefined || !showsSession(session, secret))) return;
+    if (session === undefined || session.secretHashes[0] === secretHash(secret)) {
+      const ended = await store.sessions.end(userId, session?.epoch);
+      if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');
       return;
     }
-    const session = await store.sessions.find(account.userId);
-    if (session === undefined || !showsSession(session, secret)) return;
-    await store.sessions.release(account.userId, session.epoch, session.instance);
-    dispatcher.kick(account.userId, session, 'logged-out');
+    // There is a newer login, which nobody has claimed yet: it stays.
+    const live = await store.sessions.locate(userId);
+    if (live === undefined || live.epoch >= session.epoch) return;
+    await store.sessions.release(userId, live.epoch, live.instance);
+    dispatcher.kick(userId, live, 'logged-out');
   }
 
   async #checkPassword(account: Account, password: string | undefined): Promise<void> {

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { Dispatcher, type Doorbell } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
-import { groupStream, inboxOf, type InstanceId, LOBBY, type UserId } from '@cim/protocol';
+import { type Epoch, groupStream, inboxOf, type InstanceId, LOBBY, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
 import { createMetrics, silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
@@ -83,6 +83,16 @@ async function register(userName: string, password?: string): Promise<number> {
   });
   assert.ok(dataBody !== null, message);
   return (dataBody as { userId: number }).userId;
+}
+
+async function claim(userId: number, epoch: number): Promise<void> {
+  const answer = await store.sessions.claim({
+    userId: userId as UserId,
+    instance: INSTANCE,
+    epoch: epoch as Epoch,
+    claim: 'a-claim',
+  });
+  assert.equal(answer.outcome, 'claimed');
 }
 
 before(async () => {
@@ -204,7 +214,7 @@ describe('a route', { concurrency: false }, () => {
       );
   });
 
-  test('a session secret replaces its session without a password, and an older one no more', async () => {
+  test('a session secret replaces its session without a password, until the next one is claimed', async () => {
     const userId = await register('zita', 'secret');
     const login = { userId, userName: 'zita', wire: 2 };
     const first = (await call(open, '/login', { ...login, password: 'secret' })).dataBody as {
@@ -215,6 +225,10 @@ describe('a route', { concurrency: false }, () => {
     const again = await call(open, '/login', { ...login, session: first.session });
     assert.equal(again.code, '9000');
     assert.equal((again.dataBody as { epoch: number }).epoch, first.epoch + 1);
+    // The answer may have been lost: the client has only the first.
+    const third = await call(open, '/login', { ...login, session: first.session });
+    assert.equal(third.code, '9000');
+    await claim(userId, (third.dataBody as { epoch: number }).epoch);
     assert.equal((await call(open, '/login', { ...login, session: first.session })).code, '9100');
   });
 
@@ -270,6 +284,25 @@ describe('a route', { concurrency: false }, () => {
     const headers = { authorization: `Bearer ${old.session}` };
     assert.equal((await call(open, '/offLine', { userId }, headers)).code, '9000');
     assert.equal((await call(open, '/login', { userId, userName: 'late' })).code, '5000');
+  });
+
+  test('a logout that shows the secret of the live session ends that, and not a login that waits to be claimed', async () => {
+    const userId = await register('both');
+    const login = { userId, userName: 'both', wire: 2 };
+    const live = (await call(open, '/login', login)).dataBody as { session: string; epoch: number };
+    await claim(userId, live.epoch);
+    const next = (await call(open, '/login', { ...login, session: live.session })).dataBody as {
+      session: string;
+      epoch: number;
+    };
+    const logOut = (session: string) =>
+      call(open, '/offLine', { userId }, { authorization: `Bearer ${session}` });
+    assert.equal((await logOut(live.session)).code, '9000');
+    assert.ok(kicked.includes(userId as UserId));
+    assert.equal(await store.sessions.locate(userId as UserId), undefined);
+    await claim(userId, next.epoch);
+    assert.equal((await logOut(next.session)).code, '9000');
+    assert.equal((await call(open, '/login', login)).code, '9000');
   });
 
   test('its documentation lists every path, and its metrics count answers by code', async () => {

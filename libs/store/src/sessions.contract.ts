@@ -40,7 +40,7 @@ export function sessionsContract(open: OpenStore): void {
         );
         assert.ok(epoch > 0);
         const found = await store.sessions.find(user.userId);
-        assert.deepEqual(found, { ...user, epoch, state: 'issued', instance, secretHash: 'secret' });
+        assert.deepEqual(found, { ...user, epoch, state: 'issued', instance, secretHashes: ['secret'] });
         assert.equal(await store.sessions.locate(user.userId), undefined);
         assert.deepEqual(await store.sessions.online(instance), []);
       });
@@ -115,7 +115,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
         assert.deepEqual(await store.sessions.online(instance), [user]);
         const found = await store.sessions.find(user.userId);
-        assert.deepEqual(found, { ...user, epoch, state: 'live', instance, secretHash: 's' });
+        assert.deepEqual(found, { ...user, epoch, state: 'live', instance, secretHashes: ['s'] });
       });
 
       test('by name takes the exact name, whatever it looks like', async () => {
@@ -362,12 +362,10 @@ export function sessionsContract(open: OpenStore): void {
           kept !== undefined && superseded !== undefined && replaced !== undefined && ended !== undefined,
         );
         const newer = await logIn(store, superseded, elsewhere);
-        await store.sessions.issue({
-          user: replaced,
-          instance: elsewhere,
-          policy: 'replace',
-          secretHash: '',
-        });
+        const login = { user: replaced, instance: elsewhere, policy: 'replace', secretHash: '' } as const;
+        const epoch = epochOf(await store.sessions.issue(login));
+        const attempt = { userId: replaced.userId, instance: elsewhere, epoch, claim: newClaim() };
+        assert.equal((await store.sessions.claim(attempt)).outcome, 'claimed');
         await store.sessions.end(ended.userId);
         await store.sessions.closeLease(from);
 

@@ -10,8 +10,11 @@ export interface Session extends NamedUser {
   readonly state: 'ended' | 'issued' | 'live';
   /** Where it is, or was to be. */
   readonly instance: InstanceId;
-  /** SHA-256 of the session secret, base64url; '' when the login had none (CIM's). */
-  readonly secretHash: string;
+  /**
+   * SHA-256, base64url, of the session secrets that count now: a secret is valid until a newer epoch is claimed. The
+   * first is that of `epoch`, '' when it has none (CIM's); then those before it, of which the newest few are kept.
+   */
+  readonly secretHashes: readonly string[];
 }
 
 export interface SessionAt {
@@ -36,7 +39,8 @@ export type ClaimAnswer =
   | { readonly outcome: 'refused' };
 
 /**
- * One session per user, fenced by epochs, and the leases of the servers that hold them.
+ * One session per user, fenced by epochs, and the leases of the servers that hold them. A login that is only issued
+ * takes nothing from the live session before it: that one is located, acks and is named online until the claim.
  * Time is the store's clock. Every call is safe to repeat. All may throw when the store does not answer.
  */
 export interface Sessions {
@@ -45,6 +49,7 @@ export interface Sessions {
     readonly user: NamedUser;
     readonly instance: InstanceId;
     readonly policy: 'reject' | 'kick' | 'replace';
+    /** '' for a login without a secret. */
     readonly secretHash: string;
   }): Promise<IssueAnswer>;
 
@@ -67,17 +72,20 @@ export interface Sessions {
    */
   reclaim(sessions: readonly (NamedUser & { readonly epoch: Epoch })[], to: InstanceId): Promise<boolean[]>;
 
-  /** Ends the session if `epoch` is current; a late call of an old session changes nothing. Leaves the online set of `instance` in any case, unless a newer session of the user is live there. */
+  /** Ends the session if `epoch` is the newest, or the live one before a login that is only issued; a late call of an old session changes nothing. Leaves the online set of `instance` in any case, unless a newer session of the user is live there. */
   release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void>;
 
-  /** CIM's bare `/offLine`: ends whatever session is current, and answers it, so that its channel can be closed. */
-  end(userId: UserId): Promise<SessionAt | undefined>;
+  /**
+   * CIM's bare `/offLine`: ends whatever is current, live and issued, and answers where the open channel is, or was to
+   * be, so that it can be closed. With `epoch` only while that is the user's newest.
+   */
+  end(userId: UserId, epoch?: Epoch): Promise<SessionAt | undefined>;
 
   /** The record as it stands, leases not looked at. */
   find(userId: UserId): Promise<Session | undefined>;
-  /** Where the user is live: state `live` and the instance's lease alive. */
+  /** Where the user is live, on an instance whose lease lives, whatever logins have been issued since. */
   locate(userId: UserId): Promise<SessionAt | undefined>;
-  /** Current epochs, one for one, in one round trip; 0 for a user without a session. */
+  /** The epochs that hold, one for one, in one round trip: of the live session while a newer is only issued. 0 for a user without a session. */
   epochs(userIds: readonly UserId[]): Promise<Epoch[]>;
 
   /** Starts the lease of a new instance. Throws when the id is taken. */

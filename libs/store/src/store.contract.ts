@@ -4,6 +4,7 @@ import { accountsContract } from './accounts.contract.ts';
 import type { OpenStore } from '../test/contract-fixture.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
+import { unclaimedContract } from './unclaimed.contract.ts';
 
 export type { OpenedStore, OpenStore } from '../test/contract-fixture.ts';
 
@@ -12,6 +13,7 @@ export function storeContract(name: string, open: OpenStore): void {
   describe(name, () => {
     accountsContract(open);
     sessionsContract(open);
+    unclaimedContract(open);
     streamsContract(open);
 
     test('answers a ping, describes itself in one line, and stops once however often it is told', async () => {

@@ -98,7 +98,8 @@ export interface Streams {
   /** The user's acked cursor of a stream. */
   cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;
   /**
-   * Moves cursors forward, never back; each is fenced: one whose epoch is not the user's current one does nothing.
+   * Moves cursors forward, never back; each is fenced: one whose epoch is neither the user's newest nor that of the
+   * live session before a login that is only issued does nothing.
    * One round trip per shard.
    */
   ack(

@@ -26,12 +26,14 @@ export interface SessionRecord {
   readonly state: Session['state'];
   readonly instance: InstanceId;
   readonly secretHash: string;
+  /** Of epochs before, as long as they count; newest first. */
+  readonly olderHashes?: readonly string[];
   /** While `issued`: until when, in ms. */
   readonly until: number;
   /** While `live`: the attempt that claimed it. */
   readonly claim: string;
-  /** The live session that this one replaces. */
-  readonly previous?: SessionAt;
+  /** The live session that this one replaces: once it is `live`, had replaced. */
+  readonly previous?: SessionAt | undefined;
 }
 
 export interface StreamRecord {

@@ -5,6 +5,9 @@ import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import type { SessionRecord } from './records.ts';
 
+/** How many secrets of logins that nobody claimed count, with the one claimed last. */
+const SECRETS = 8;
+
 interface Lease {
   until: number;
   /** Key: user. Who is live here; removed by release, or with the lease. */
@@ -33,17 +36,17 @@ export class EmbeddedSessions implements Sessions {
     const { user, instance, policy, secretHash } = request;
     const now = this.#times.now();
     const current = this.#get(user.userId);
-    const live = current?.state === 'live' && this.#lease(current.instance) !== undefined;
+    const previous = this.#open(current);
     const issued = current?.state === 'issued' && current.until > now;
-    if ((live || issued) && policy === 'reject') return { outcome: 'repeat' };
+    if ((previous !== undefined || issued) && policy === 'reject') return { outcome: 'repeat' };
     const epoch = ((current?.epoch ?? 0) + 1) as Epoch;
-    const previous = replacedBy(current, live);
     this.#put(user.userId, {
       userName: user.userName,
       epoch,
       state: 'issued',
       instance,
       secretHash,
+      olderHashes: olderThanNext(current),
       until: now + this.#times.issuedMs,
       claim: '',
       ...(previous === undefined ? {} : { previous }),
@@ -62,7 +65,7 @@ export class EmbeddedSessions implements Sessions {
     const again = current.state === 'live' && current.claim === claim;
     const fresh = current.state === 'issued' && current.until > this.#times.now();
     if (!again && !fresh) return { outcome: 'refused' };
-    if (fresh) this.#put(userId, { ...current, state: 'live', claim });
+    if (fresh) this.#put(userId, { ...current, state: 'live', claim, olderHashes: [] });
     await this.#ledger.commit();
     this.#appear(userId, current.epoch, instance);
     const { previous } = current;
@@ -81,8 +84,15 @@ export class EmbeddedSessions implements Sessions {
     const leased = this.#lease(to) !== undefined;
     const kept = sessions.map(({ userId, epoch }) => {
       const current = this.#get(userId);
-      if (!leased || current?.state !== 'live' || current.epoch !== epoch) return false;
-      if (current.instance !== to) this.#put(userId, { ...current, instance: to });
+      const open = openOf(current);
+      if (!leased || current === undefined || open?.epoch !== epoch) return false;
+      if (open.instance !== to)
+        this.#put(
+          userId,
+          current.state === 'live'
+            ? { ...current, instance: to }
+            : { ...current, previous: { ...open, instance: to } },
+        );
       return true;
     });
     await this.#ledger.commit();
@@ -92,41 +102,54 @@ export class EmbeddedSessions implements Sessions {
 
   async release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void> {
     const current = this.#get(userId);
-    const newerHere = current?.state === 'live' && current.epoch > epoch && current.instance === instance;
+    const open = openOf(current);
+    const newerHere = open !== undefined && open.epoch > epoch && open.instance === instance;
     if (!newerHere) this.#leases.get(instance)?.online.delete(userId);
     if (current?.epoch === epoch && current.state !== 'ended')
       this.#put(userId, { ...current, state: 'ended' });
+    if (current?.state === 'issued' && current.previous?.epoch === epoch)
+      this.#put(userId, { ...current, previous: undefined });
     await this.#ledger.commit();
   }
 
-  async end(userId: UserId): Promise<SessionAt | undefined> {
+  async end(userId: UserId, only?: Epoch): Promise<SessionAt | undefined> {
     const current = this.#get(userId);
     if (current === undefined || current.state === 'ended') return undefined;
+    if (only !== undefined && only !== current.epoch) return undefined;
+    const open = openOf(current);
     this.#put(userId, { ...current, state: 'ended' });
-    this.#leases.get(current.instance)?.online.delete(userId);
+    for (const { instance } of [current, open ?? current]) this.#leases.get(instance)?.online.delete(userId);
     await this.#ledger.commit();
-    return { instance: current.instance, epoch: current.epoch };
+    return open ?? { instance: current.instance, epoch: current.epoch };
   }
 
   find(userId: UserId): Promise<Session | undefined> {
     return promised(() => {
       const current = this.#committed(userId);
       if (current === undefined) return undefined;
-      const { userName, epoch, state, instance, secretHash } = current;
-      return { userId, userName, epoch, state, instance, secretHash };
+      const { userName, epoch, state, instance } = current;
+      return {
+        userId,
+        userName,
+        epoch,
+        state,
+        instance,
+        secretHashes: [current.secretHash, ...(current.olderHashes ?? [])],
+      };
     });
   }
 
   locate(userId: UserId): Promise<SessionAt | undefined> {
-    return promised(() => {
-      const current = this.#committed(userId);
-      const live = current?.state === 'live' && this.#lease(current.instance) !== undefined;
-      return live ? { instance: current.instance, epoch: current.epoch } : undefined;
-    });
+    return promised(() => this.#open(this.#committed(userId)));
   }
 
   epochs(userIds: readonly UserId[]): Promise<Epoch[]> {
-    return promised(() => userIds.map((id) => this.#committed(id)?.epoch ?? (0 as Epoch)));
+    return promised(() =>
+      userIds.map((id) => {
+        const current = this.#committed(id);
+        return openOf(current)?.epoch ?? current?.epoch ?? (0 as Epoch);
+      }),
+    );
   }
 
   openLease(instance: InstanceId): Promise<void> {
@@ -155,8 +178,15 @@ export class EmbeddedSessions implements Sessions {
   /** Into the online set, once the session is on disk and if nothing has ended or replaced it since. */
   #appear(userId: UserId, epoch: Epoch, instance: InstanceId): void {
     const current = this.#get(userId);
-    if (current?.state === 'live' && current.epoch === epoch && current.instance === instance)
+    const open = openOf(current);
+    if (current !== undefined && open?.epoch === epoch && open.instance === instance)
       this.#lease(instance)?.online.set(userId, current.userName);
+  }
+
+  /** Where the user is live, on an instance whose lease lives. */
+  #open(record: SessionRecord | undefined): SessionAt | undefined {
+    const open = openOf(record);
+    return open !== undefined && this.#lease(open.instance) !== undefined ? open : undefined;
   }
 
   #lease(instance: InstanceId): Lease | undefined {
@@ -179,9 +209,16 @@ export class EmbeddedSessions implements Sessions {
   }
 }
 
-/** The live session that a new one replaces: the current one, or what an unclaimed one was to replace. */
-function replacedBy(current: SessionRecord | undefined, live: boolean): SessionAt | undefined {
-  if (current === undefined) return undefined;
-  if (live) return { instance: current.instance, epoch: current.epoch };
-  return current.state === 'issued' ? current.previous : undefined;
+/** Whose channel is open, leases not looked at: the live session, or the one before an unclaimed login. */
+export function openOf(record: SessionRecord | undefined): SessionAt | undefined {
+  if (record?.state === 'live') return { instance: record.instance, epoch: record.epoch };
+  return record?.state === 'issued' ? record.previous : undefined;
+}
+
+/** The last is the oldest, and the one that was claimed. */
+function olderThanNext(current: SessionRecord | undefined): readonly string[] {
+  if (current === undefined) return [];
+  const older = current.olderHashes ?? [];
+  const secrets = current.secretHash === '' ? older : [current.secretHash, ...older];
+  return secrets.length < SECRETS ? secrets : [...secrets.slice(0, SECRETS - 2), ...secrets.slice(-1)];
 }

@@ -33,6 +33,7 @@ import {
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import type { ProducerRecord, StreamRecord } from './records.ts';
+import { openOf } from './sessions.ts';
 import { ackedOf, emptyStream, trimmed, writeTrim } from './retention.ts';
 
 /** A read answers about this many bytes at most. */
@@ -100,7 +101,8 @@ export class EmbeddedStreams implements Streams {
     for (const { user, epoch, stream, cursor } of acks) {
       const key = cursorKey(user, stream);
       const state = this.#state(stream);
-      if (this.#ledger.get(sessionKey(user))?.epoch !== epoch) continue;
+      const session = this.#ledger.get(sessionKey(user));
+      if (session?.epoch !== epoch && openOf(session)?.epoch !== epoch) continue;
       if (cursor.seq <= (this.#ledger.get(key)?.seq ?? 0) || cursor.seq > state.top) continue;
       if (stream.kind === 'inbox') this.#settle(state, cursor.seq);
       this.#ledger.put(key, { seq: cursor.seq, id: cursor.id });

@@ -5,25 +5,40 @@ const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
+/** Where the open channel is, if there is one: of the live session, or of the one before an unclaimed login. */
+const OPEN_CHANNEL = `
+local open = function(epoch, state, instance, prevInstance, prevEpoch)
+  if state == 'live' then return instance, epoch end
+  if state == 'issued' and prevInstance and prevInstance ~= '' then return prevInstance, prevEpoch end
+  return '', '0'
+end`;
+
+/** How many secrets of logins that nobody claimed count, with the one claimed last. */
+const SECRETS = 8;
+
 /**
- * KEYS session. ARGV expected epoch, expected state, whether its lease lives (1, 0), policy, instance, name, secret
- * hash, how long issued (ms), attempt. Answers again | repeat | the new epoch, the same one to the same attempt.
+ * KEYS session. ARGV expected epoch, state, instance of the open channel or '', whether its lease lives (1, 0); policy,
+ * instance, name, secret hash, how long issued (ms), attempt.
+ * Answers again | repeat | the new epoch, the same one to the same attempt.
  */
-export const ISSUE = new Script(`${NOW}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'prevInstance', 'prevEpoch', 'attempt')
+export const ISSUE = new Script(`${NOW}${OPEN_CHANNEL}
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'until', 'attempt',
+  'secret', 'older')
 local epoch, state = s[1] or '0', s[2] or ''
-if s[7] == ARGV[9] then return epoch end
-if epoch ~= ARGV[1] or state ~= ARGV[2] then return 'again' end
-local live = state == 'live' and ARGV[3] == '1'
-local issued = state == 'issued' and tonumber(s[4]) > now
-if (live or issued) and ARGV[4] == 'reject' then return 'repeat' end
-local prevInstance, prevEpoch = '', '0'
-if live then prevInstance, prevEpoch = s[3], epoch
-elseif state == 'issued' then prevInstance, prevEpoch = s[5] or '', s[6] or '0' end
+if s[7] == ARGV[10] then return epoch end
+local at, atEpoch = open(epoch, state, s[3], s[4], s[5])
+if epoch ~= ARGV[1] or state ~= ARGV[2] or at ~= ARGV[3] then return 'again' end
+if ARGV[4] ~= '1' then at, atEpoch = '', '0' end
+local issued = state == 'issued' and tonumber(s[6]) > now
+if (at ~= '' or issued) and ARGV[5] == 'reject' then return 'repeat' end
+local secrets = {}
+for secret in string.gmatch((s[8] or '') .. ' ' .. (s[9] or ''), '%S+') do table.insert(secrets, secret) end
+-- The last is the oldest, and the one that was claimed.
+while #secrets >= ${SECRETS} do table.remove(secrets, #secrets - 1) end
 local next = string.format('%d', tonumber(epoch) + 1)
-redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[5], 'name', ARGV[6], 'secret', ARGV[7],
-  'until', string.format('%d', now + tonumber(ARGV[8])), 'attempt', ARGV[9], 'claim', '',
-  'prevInstance', prevInstance, 'prevEpoch', prevEpoch)
+redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[6], 'name', ARGV[7], 'secret', ARGV[8],
+  'older', table.concat(secrets, ' '), 'until', string.format('%d', now + tonumber(ARGV[9])), 'attempt', ARGV[10],
+  'claim', '', 'prevInstance', at, 'prevEpoch', atEpoch)
 return next`);
 
 /** KEYS session. ARGV instance, epoch or '', name or '', claim. Answers nothing, or {epoch, name, prevInstance, prevEpoch}. */
@@ -36,23 +51,35 @@ elseif s[5] ~= ARGV[3] then return {} end
 local answer = {s[1], s[5], s[7] or '', s[8] or '0'}
 if s[2] == 'live' and s[6] == ARGV[4] then return answer end
 if s[2] ~= 'issued' or tonumber(s[4]) <= now then return {} end
-redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4])
+redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4], 'older', '')
 return answer`);
 
-/** KEYS session. ARGV epoch, new instance. Answers 1 when it is the current live one. */
-export const RECLAIM = new Script(`
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state')
-if s[1] ~= ARGV[1] or s[2] ~= 'live' then return 0 end
-redis.call('HSET', KEYS[1], 'instance', ARGV[2])
+/** KEYS session. ARGV epoch, new instance. Answers 1 when it is the live one. */
+export const RECLAIM = new Script(`${OPEN_CHANNEL}
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch')
+local at, epoch = open(s[1], s[2], s[3], s[4], s[5])
+if at == '' or epoch ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], s[2] == 'live' and 'instance' or 'prevInstance', ARGV[2])
 return 1`);
 
-/** KEYS session. ARGV epoch, or '' for whichever is current. Answers {} or {instance, epoch} of what it ended. */
-export const END = new Script(`
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance')
+/** KEYS session. ARGV epoch. */
+export const RELEASE = new Script(`
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'prevEpoch')
+if s[1] == ARGV[1] then redis.call('HSET', KEYS[1], 'state', 'ended')
+elseif s[2] == 'issued' and s[3] == ARGV[1] then redis.call('HSET', KEYS[1], 'prevInstance', '', 'prevEpoch', '0') end
+return 1`);
+
+/**
+ * KEYS session. ARGV epoch, or '' for whichever is the newest. Answers {} or {instance, epoch} of what it ended, and of
+ * the open channel before it or '', '0'.
+ */
+export const END = new Script(`${OPEN_CHANNEL}
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch')
 if not s[1] or s[2] == 'ended' then return {} end
 if ARGV[1] ~= '' and s[1] ~= ARGV[1] then return {} end
 redis.call('HSET', KEYS[1], 'state', 'ended')
-return {s[3], s[1]}`);
+local at, epoch = open(s[1], s[2], s[3], s[4], s[5])
+return {s[3], s[1], at, epoch}`);
 
 /** KEYS online set. ARGV user, epoch, name, lease (ms). A later session's entry stays. */
 export const ENTER = new Script(`

@@ -4,7 +4,7 @@ import type { ClaimAnswer, IssueAnswer, Session, SessionAt, Sessions } from '../
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import type { Script } from './script.ts';
-import { CLAIM, END, ENTER, ISSUE, LEAVE, OPEN, RECLAIM, RENEW } from './session-scripts.ts';
+import { CLAIM, END, ENTER, ISSUE, LEAVE, OPEN, RECLAIM, RELEASE, RENEW } from './session-scripts.ts';
 
 /** Logins of one user that meet: each sees the other's epoch at the next try. */
 const ISSUE_TRIES = 32;
@@ -30,10 +30,10 @@ export class RedisSessions implements Sessions {
     // A connection that breaks is not told whether the login was made, and sends it again.
     const attempt = newAttempt();
     for (let i = 0; i < ISSUE_TRIES; i++) {
-      const [epoch, state, at] = await this.#fields(user.userId, 'epoch', 'state', 'instance');
+      const { epoch, state, open } = await this.#look(user.userId);
       // Another shard, so another call; the script sees to it that nothing has changed since.
-      const lease = state === 'live' ? await this.#exists(at as InstanceId) : false;
-      const seen = [epoch === '' ? '0' : epoch, state, lease ? 1 : 0] as const;
+      const lease = open !== undefined && (await this.#exists(open.instance));
+      const seen = [epoch, state, open?.instance ?? '', lease ? 1 : 0] as const;
       const made = [policy, instance, user.userName, secretHash, this.#times.issuedMs, attempt] as const;
       const answer = String(await this.#run(ISSUE, [session], [...seen, ...made]));
       if (answer === 'repeat') return { outcome: 'repeat' };
@@ -76,27 +76,22 @@ export class RedisSessions implements Sessions {
   }
 
   async release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void> {
-    await this.#run(END, [key.session(userId)], [epoch]);
+    await this.#run(RELEASE, [key.session(userId)], [epoch]);
     await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
   }
 
-  async end(userId: UserId): Promise<SessionAt | undefined> {
-    const [at, epoch] = (await this.#run(END, [key.session(userId)], [''])) as string[];
-    if (at === undefined || epoch === undefined) return undefined;
-    const instance = at as InstanceId;
-    await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
-    return { instance, epoch: Number(epoch) as Epoch };
+  async end(userId: UserId, only?: Epoch): Promise<SessionAt | undefined> {
+    const ended = (await this.#run(END, [key.session(userId)], [only ?? ''])) as string[];
+    const [newest, open] = [sessionAt(ended[0], ended[1]), sessionAt(ended[2], ended[3])];
+    if (newest === undefined) return undefined;
+    for (const instance of new Set([newest.instance, open?.instance ?? newest.instance]))
+      await this.#run(LEAVE, [key.online(instance)], [userId, newest.epoch]);
+    return open ?? newest;
   }
 
   async find(userId: UserId): Promise<Session | undefined> {
-    const [epoch, state, instance, userName, secretHash] = await this.#fields(
-      userId,
-      'epoch',
-      'state',
-      'instance',
-      'name',
-      'secret',
-    );
+    const names = ['epoch', 'state', 'instance', 'name', 'secret', 'older'] as const;
+    const [epoch, state, instance, userName, secret, older] = await this.#fields(userId, ...names);
     if (epoch === '') return undefined;
     return {
       userId,
@@ -104,23 +99,24 @@ export class RedisSessions implements Sessions {
       epoch: Number(epoch) as Epoch,
       state: state === 'issued' || state === 'live' ? state : 'ended',
       instance: instance as InstanceId,
-      secretHash,
+      secretHashes: [secret, ...(older === '' ? [] : older.split(' '))],
     };
   }
 
   async locate(userId: UserId): Promise<SessionAt | undefined> {
-    const [epoch, state, at] = await this.#fields(userId, 'epoch', 'state', 'instance');
-    if (state !== 'live') return undefined;
-    const instance = at as InstanceId;
-    return (await this.#exists(instance)) ? { instance, epoch: Number(epoch) as Epoch } : undefined;
+    const { open } = await this.#look(userId);
+    return open !== undefined && (await this.#exists(open.instance)) ? open : undefined;
   }
 
   async epochs(userIds: readonly UserId[]): Promise<Epoch[]> {
     if (userIds.length === 0) return [];
-    const answers = await this.#link.ask((redis) =>
-      Promise.all(userIds.map((id) => redis.hget(key.session(id), 'epoch'))),
+    const looks = await this.#link.ask((redis) =>
+      Promise.all(userIds.map((id) => redis.hmget(key.session(id), ...LOOK))),
     );
-    return answers.map((epoch) => Number(epoch ?? 0) as Epoch);
+    return looks.map((look) => {
+      const { epoch, open } = lookOf(look);
+      return open?.epoch ?? epoch;
+    });
   }
 
   async openLease(instance: InstanceId): Promise<void> {
@@ -170,6 +166,10 @@ export class RedisSessions implements Sessions {
     return (await this.#link.ask((redis) => redis.exists(key.lease(instance)))) === 1;
   }
 
+  async #look(userId: UserId): Promise<Look> {
+    return lookOf(await this.#link.ask((redis) => redis.hmget(key.session(userId), ...LOOK)));
+  }
+
   /** '' for a field that is not there. */
   async #fields<const F extends readonly string[]>(
     userId: UserId,
@@ -179,6 +179,32 @@ export class RedisSessions implements Sessions {
     return values.map((value) => value ?? '') as { [K in keyof F]: string };
   }
 }
+
+const LOOK = ['epoch', 'state', 'instance', 'prevInstance', 'prevEpoch'] as const;
+
+interface Look {
+  readonly epoch: Epoch;
+  readonly state: string;
+  /** The live session, or the one before an unclaimed login. */
+  readonly open: SessionAt | undefined;
+}
+
+function lookOf([epoch, state, instance, prevInstance, prevEpoch]: readonly (string | null)[]): Look {
+  const before = state === 'issued' ? sessionAt(prevInstance, prevEpoch) : undefined;
+  return {
+    epoch: Number(epoch) as Epoch,
+    state: state ?? '',
+    open: state === 'live' ? sessionAt(instance, epoch) : before,
+  };
+}
+
+const sessionAt = (
+  instance: string | null | undefined,
+  epoch: string | null | undefined,
+): SessionAt | undefined =>
+  instance === undefined || instance === null || instance === ''
+    ? undefined
+    : { instance: instance as InstanceId, epoch: Number(epoch) as Epoch };
 
 /** What tells a call that is sent twice from two calls. */
 const newAttempt = (): string => randomBytes(12).toString('base64url');

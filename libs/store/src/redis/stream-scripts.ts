@@ -170,7 +170,8 @@ end
 for i = 0, #KEYS / ${ACK_KEYS} - 1 do
   local k, a = i * ${ACK_KEYS}, i * ${ACK_ARGS}
   local cursors, name, seq = KEYS[k + 2], ARGV[a + 2], tonumber(ARGV[a + 3])
-  if redis.call('HGET', KEYS[k + 1], 'epoch') == ARGV[a + 1] then
+  local session = redis.call('HMGET', KEYS[k + 1], 'epoch', 'state', 'prevEpoch')
+  if session[1] == ARGV[a + 1] or session[2] == 'issued' and session[3] == ARGV[a + 1] then
     local before = redis.call('HGET', cursors, name)
     if not before or tonumber(string.match(before, '^%d+')) < seq then
       if ARGV[a + 5] == '0' or settle(KEYS[k + 3], KEYS[k + 4], seq) then

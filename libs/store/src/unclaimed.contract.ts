@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type Epoch, type InstanceId, inboxOf, messageId, type NamedUser, type Seq } from '@cim/protocol';
+import { until } from '@cim/testkit';
+import {
+  appendOk,
+  logIn,
+  newClaim,
+  newInstance,
+  newPair,
+  newServer,
+  newUser,
+  type OpenedStore,
+  type OpenStore,
+} from '../test/contract-fixture.ts';
+import type { Store } from './store.ts';
+
+/** A login that is only issued: its secret counts, and the live session before it stays what it is until the claim. */
+export function unclaimedContract(open: OpenStore): void {
+  describe('a login that nobody has claimed yet', () => {
+    let opened: OpenedStore;
+    let store: Store;
+    before(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    after(() => opened.close());
+
+    async function issue(user: NamedUser, instance: InstanceId, secretHash = ''): Promise<Epoch> {
+      const answer = await store.sessions.issue({ user, instance, policy: 'replace', secretHash });
+      assert.equal(answer.outcome, 'issued');
+      return answer.epoch;
+    }
+
+    async function claim(user: NamedUser, instance: InstanceId, epoch: Epoch): Promise<void> {
+      const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
+      assert.equal((await store.sessions.claim(attempt)).outcome, 'claimed');
+    }
+
+    const secrets = async (user: NamedUser): Promise<readonly string[] | undefined> =>
+      (await store.sessions.find(user.userId))?.secretHashes;
+
+    /** A user with a live session on one server and a newer login, unclaimed, at another. */
+    async function both() {
+      const user = await newUser(store);
+      const [old, instance] = [await newServer(store), await newServer(store)];
+      const live = { instance: old, epoch: await logIn(store, user, old) };
+      return { user, live, instance, epoch: await issue(user, instance) };
+    }
+
+    test('takes no secret from the logins before it; its claim does', async () => {
+      const user = await newUser(store);
+      const instance = await newServer(store);
+      await claim(user, instance, await issue(user, instance, 'first'));
+      assert.deepEqual(await secrets(user), ['first']);
+      await issue(user, instance, 'second');
+      const third = await issue(user, instance, 'third');
+      assert.deepEqual(await secrets(user), ['third', 'second', 'first']);
+      await claim(user, instance, third);
+      assert.deepEqual(await secrets(user), ['third']);
+    });
+
+    test('a secret outlives its session, and a login without one until that is claimed', async () => {
+      const user = await newUser(store);
+      const instance = await newServer(store);
+      await claim(user, instance, await issue(user, instance, 'mine'));
+      await store.sessions.end(user.userId);
+      assert.deepEqual(await secrets(user), ['mine']);
+      const bare = await issue(user, instance);
+      assert.deepEqual(await secrets(user), ['', 'mine']);
+      await claim(user, instance, bare);
+      assert.deepEqual(await secrets(user), ['']);
+    });
+
+    test('many of them cost bounded room: the claimed secret and the newest are kept', async () => {
+      const user = await newUser(store);
+      const instance = await newServer(store);
+      await claim(user, instance, await issue(user, instance, 'claimed'));
+      for (let i = 1; i <= 20; i++) await issue(user, instance, `login-${i}`);
+      const kept = await secrets(user);
+      assert.deepEqual([kept?.[0], kept?.[1], kept?.at(-1)], ['login-20', 'login-19', 'claimed']);
+      assert.ok(kept?.length === 8, `${kept?.length} are kept`);
+    });
+
+    test('hides the live session neither from a push, nor from who is online, nor from the look', async () => {
+      const { user, live, instance, epoch } = await both();
+      const { sessions } = store;
+      assert.deepEqual(await sessions.locate(user.userId), live);
+      assert.deepEqual(await sessions.epochs([user.userId]), [live.epoch]);
+      assert.deepEqual(await sessions.online(live.instance), [user]);
+      assert.deepEqual(await sessions.online(instance), []);
+      await claim(user, instance, epoch);
+      assert.deepEqual(await sessions.locate(user.userId), { instance, epoch });
+      assert.deepEqual(await sessions.epochs([user.userId]), [epoch]);
+    });
+
+    test('a second one changes nothing of that', async () => {
+      const { user, live, instance } = await both();
+      await issue(user, instance);
+      assert.deepEqual(await store.sessions.locate(user.userId), live);
+    });
+
+    test('leaves nobody to be located once the server of the live session is gone', async () => {
+      const { user, live } = await both();
+      await store.sessions.closeLease(live.instance);
+      assert.equal(await store.sessions.locate(user.userId), undefined);
+    });
+
+    test('the live session before it acks on, until the claim', async () => {
+      const { sends, to } = await newPair(store);
+      const instance = await newServer(store);
+      const inbox = inboxOf(to.userId);
+      const old = await logIn(store, to, instance);
+      for (const counter of [1, 2]) await appendOk(store, sends.item(counter));
+      const ack = async (epoch: Epoch, counter: number): Promise<number | undefined> => {
+        const cursor = { seq: counter as Seq, id: messageId(sends.sender.userId, sends.producer, counter) };
+        await store.streams.ack([{ user: to.userId, epoch, stream: inbox, cursor }]);
+        return (await store.streams.cursor(to.userId, inbox))?.seq;
+      };
+      const epoch = await issue(to, instance);
+      assert.equal(await ack(old, 1), 1);
+      await claim(to, instance, epoch);
+      assert.equal(await ack(old, 2), 1);
+      assert.equal(await ack(epoch, 2), 2);
+    });
+
+    test('the live session is moved by a reclaim, and named by the claim where it is then', async () => {
+      const { user, live, instance, epoch } = await both();
+      const to = await newServer(store);
+      assert.deepEqual(await store.sessions.reclaim([{ ...user, epoch: live.epoch }], to), [true]);
+      const moved = { instance: to, epoch: live.epoch };
+      assert.deepEqual(await store.sessions.locate(user.userId), moved);
+      assert.deepEqual(await store.sessions.online(to), [user]);
+      const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
+      const claimed = { outcome: 'claimed', epoch, userName: user.userName, previous: moved };
+      assert.deepEqual(await store.sessions.claim(attempt), claimed);
+    });
+
+    test('end answers where the open channel is, and ends both', async () => {
+      const { user, live, instance, epoch } = await both();
+      assert.deepEqual(await store.sessions.end(user.userId), live);
+      assert.equal(await store.sessions.end(user.userId), undefined);
+      assert.equal(await store.sessions.locate(user.userId), undefined);
+      assert.deepEqual(await store.sessions.online(live.instance), []);
+      const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
+      assert.deepEqual(await store.sessions.claim(attempt), { outcome: 'refused' });
+    });
+
+    test('end with an epoch does nothing once there is a newer one', async () => {
+      const { user, live, epoch } = await both();
+      assert.equal(await store.sessions.end(user.userId, live.epoch), undefined);
+      assert.deepEqual(await store.sessions.locate(user.userId), live);
+      assert.deepEqual(await store.sessions.end(user.userId, epoch), live);
+    });
+
+    test('once the live session is released there is only the login', async () => {
+      const { user, live, instance, epoch } = await both();
+      await store.sessions.release(user.userId, live.epoch, live.instance);
+      assert.equal(await store.sessions.locate(user.userId), undefined);
+      assert.deepEqual(await store.sessions.online(live.instance), []);
+      assert.deepEqual(await store.sessions.end(user.userId), { instance, epoch });
+    });
+
+    test('lapses, and under reject the live session still stands in the way, until it is released', async () => {
+      const short = await open({ issuedMs: 200 });
+      try {
+        const { sessions } = short.store;
+        const user = await newUser(short.store);
+        const instance = await newServer(short.store);
+        const live = await logIn(short.store, user, instance);
+        const login = { user, instance: newInstance(), secretHash: '' };
+        await sessions.issue({ ...login, policy: 'kick' });
+        const lapsed = performance.now() + 300;
+        await until('the login has lapsed', () => performance.now() > lapsed);
+        assert.deepEqual(await sessions.issue({ ...login, policy: 'reject' }), { outcome: 'repeat' });
+        assert.deepEqual(await sessions.locate(user.userId), { instance, epoch: live });
+        await sessions.release(user.userId, live, instance);
+        assert.equal((await sessions.issue({ ...login, policy: 'reject' })).outcome, 'issued');
+      } finally {
+        await short.close();
+      }
+    });
+  });
+}
