@@ -66,6 +66,11 @@ const golden: [string, cim.Frame.$Properties][] = [
     'resume: inbox without a cursor, lobby at 3',
     { resume: { cursors: [{}, { group: 'lobby', seq: 3, id: `1001:${producer}:1` }] } },
   ],
+  ['delivered: the inbox of 1002 is acked up to 7', { delivered: { to: 1002, seq: 7 } }],
+  [
+    'counters: 5 was the last stored in the lobby',
+    { counters: { counters: [{ group: 'lobby', producer, counter: 5 }] } },
+  ],
   ['goaway: draining, back after 500 ms', { goaway }],
 ];
 

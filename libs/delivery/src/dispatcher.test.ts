@@ -1,0 +1,162 @@
+/** What is left behind when pushes fail: a real store, real calls, and im-servers that are not there or say `gone`. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { type Membership, openEmbeddedMembership } from '@cim/discovery';
+import {
+  cim,
+  inboxOf,
+  type InstanceId,
+  type NamedUser,
+  parseUserName,
+  type ProducerId,
+  type Seq,
+} from '@cim/protocol';
+import { RpcClient, RpcServer } from '@cim/rpc';
+import { silentLogger } from '@cim/runtime';
+import { openEmbeddedStore, type Store } from '@cim/store';
+import { freePorts, until } from '@cim/testkit';
+import { Dispatcher, type SendReceipt } from './dispatcher.ts';
+import type { DeliveredNotice } from './doorbell.ts';
+import { doorbellHandlers } from './doorbell-rpc.ts';
+
+const SECRET = 's';
+const logger = silentLogger();
+const content = cim.Content.encode({ texts: ['hi'] }).finish();
+
+describe('a dispatcher', () => {
+  const wheel = new TimingWheel({ tickMs: 20 });
+  const flusher = new TurnFlusher();
+  const rpc = new RpcClient({ secret: SECRET, flusher, wheel, logger });
+  let dir: string;
+  let store: Store;
+  let membership: Membership;
+  let dispatcher: Dispatcher;
+  let alice: NamedUser;
+  let bob: NamedUser;
+  let counter = 0;
+  let names = 0;
+  let instance: InstanceId;
+
+  const register = async (): Promise<NamedUser> => {
+    const name = parseUserName(`user-${++names}`);
+    assert.ok(name.ok);
+    return (await store.accounts.register(name.name)).account;
+  };
+  /** Bob is live at `instance`, which listens at that port, or seems to. */
+  const place = async (httpPort: number): Promise<void> => {
+    instance = `instance-${++names}` as InstanceId;
+    await store.sessions.openLease(instance);
+    const issued = await store.sessions.issue({ user: bob, instance, policy: 'kick', secretHash: '' });
+    assert.ok(issued.outcome === 'issued');
+    await store.sessions.claim({ userId: bob.userId, instance, epoch: issued.epoch, claim: `c${names}` });
+    await membership.announce({
+      ...{ instance, host: '127.0.0.1', tcpPort: 1, httpPort, version: '0', startedAt: 0 },
+    });
+  };
+  const send = (): Promise<SendReceipt> =>
+    new Promise((resolve) =>
+      dispatcher.send(
+        {
+          ...{ sender: alice, stream: inboxOf(bob.userId), content },
+          producer: 'P'.repeat(16) as ProducerId,
+          counter: ++counter,
+        },
+        resolve,
+      ),
+    );
+
+  before(async () => {
+    wheel.start();
+    dir = await mkdtemp(join(tmpdir(), 'cim-dispatcher-'));
+    store = await openEmbeddedStore({ dir, logger });
+    alice = await register();
+  });
+  beforeEach(async () => {
+    membership = openEmbeddedMembership();
+    await membership.start();
+    dispatcher = new Dispatcher({ store, membership, rpc, logger });
+    bob = await register();
+    counter = 0;
+  });
+  after(async () => {
+    await rpc.stop();
+    wheel.stop();
+    await store.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('notes a stream for its im-server before the sender is answered, when that cannot be reached', async () => {
+    const [nobody = 0] = await freePorts(1);
+    await place(nobody);
+    const receipt = await send();
+    assert.ok(receipt.outcome === 'stored' && receipt.online);
+    assert.deepEqual(await store.streams.takeDirty(instance), [inboxOf(bob.userId)]);
+    assert.deepEqual(await store.streams.takeDirty(instance), []);
+  });
+
+  describe('with an im-server that answers', () => {
+    let http: Server;
+    let server: RpcServer;
+    let answers: ('taken' | 'gone')[];
+    const heard: DeliveredNotice[] = [];
+    let delivered = 0;
+
+    before(async () => {
+      http = createServer();
+      server = new RpcServer({
+        ...{ secret: SECRET, flusher, wheel, logger },
+        handlers: doorbellHandlers({
+          instance: 'elsewhere' as InstanceId,
+          deliver: () => {
+            delivered++;
+            return answers.shift() ?? 'taken';
+          },
+          broadcast: () => undefined,
+          kick: () => undefined,
+          fetchOffline: () => undefined,
+          delivered: (notices) => void heard.push(...notices),
+        }),
+      });
+      server.attach(http);
+      await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    });
+    beforeEach(async () => {
+      answers = [];
+      delivered = 0;
+      await place((http.address() as AddressInfo).port);
+    });
+    after(async () => {
+      await server.stop();
+      http.closeAllConnections();
+      await new Promise((resolve) => http.close(resolve));
+    });
+
+    test('delivers once, and notes nothing', async () => {
+      assert.equal((await send()).outcome, 'stored');
+      await until('it is delivered', () => delivered === 1);
+      assert.deepEqual(await store.streams.takeDirty(instance), []);
+    });
+
+    test('delivers again to one that says gone, then notes the stream', async () => {
+      answers = ['gone', 'gone'];
+      await send();
+      await until('it was tried twice', () => delivered === 2);
+      await until('the stream is noted', async () => (await store.streams.takeDirty(instance)).length === 1);
+    });
+
+    test('tells senders how far their messages came, the furthest of a turn, wherever they are', async () => {
+      const notice = (to: NamedUser, seq: number) => ({ sender: bob.userId, to: to.userId, seq: seq as Seq });
+      dispatcher.delivered(notice(alice, 3), instance);
+      dispatcher.delivered(notice(alice, 5), undefined);
+      dispatcher.delivered(notice(alice, 4), instance);
+      await until('the furthest is told', () => heard.some(({ seq }) => seq === 5));
+      assert.ok(!heard.some(({ seq }) => seq === 3));
+    });
+  });
+});
