@@ -2,11 +2,16 @@
 export const ACK_TIMEOUT_MS = 18_000;
 /** So often; after one more wait the channel is closed. */
 const RESENDS = 3;
+/** A client whose window is full and that acks nothing in this time does not read, in ms. */
+const STALL_TIMEOUT_MS = 30_000;
+
+export type AckLook = 'wait' | 'resend' | 'give-up' | 'stalled';
 
 /** How long a feed waits for its client's next ack. */
 export class AckClock {
-  /** ms; 0 while nothing is unacked. */
+  /** When the last ack came, or what it did not cover went out, in ms; 0 while nothing is unacked. */
   #waitingSince = 0;
+  #resentAt = 0;
   #resends = 0;
 
   /** Something was written. */
@@ -24,12 +29,18 @@ export class AckClock {
     return this.#waitingSince !== 0;
   }
 
-  /** Asked now and then. `resend` is answered once per timeout. */
-  look(now: number): 'wait' | 'resend' | 'give-up' {
-    if (this.#waitingSince === 0 || now - this.#waitingSince < ACK_TIMEOUT_MS) return 'wait';
+  /**
+   * Asked now and then. `resend` is answered once per timeout.
+   * @param full whether more would be written if the client acked
+   */
+  look(now: number, full: boolean): AckLook {
+    if (this.#waitingSince === 0) return 'wait';
+    if (full && now - this.#waitingSince >= STALL_TIMEOUT_MS) return 'stalled';
+    const since = this.#resends === 0 ? this.#waitingSince : this.#resentAt;
+    if (now - since < ACK_TIMEOUT_MS) return 'wait';
     if (this.#resends === RESENDS) return 'give-up';
     this.#resends++;
-    this.#waitingSince = now;
+    this.#resentAt = now;
     return 'resend';
   }
 }

@@ -1,5 +1,6 @@
 import type { Cursor, Entry } from '@cim/store';
 import type { InstanceId, Seq, StreamRef } from '@cim/protocol';
+import type { AckLook } from './ack-clock.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
 /** A stream as one session follows it, whether alone or with others. */
@@ -15,8 +16,8 @@ export interface Followed {
   ack(seq: Seq): Cursor | 'unsent' | undefined;
   /** Something that went out is not acked. */
   readonly waiting: boolean;
-  /** Sends again what is not acked for too long. `give-up`: it has done so often enough. */
-  lookAtAcks(now: number): 'wait' | 'give-up';
+  /** Sends again what is not acked for too long. `give-up`: it has done so often enough. `stalled`: nobody reads. */
+  lookAtAcks(now: number): Exclude<AckLook, 'resend'>;
   /** After `broken`: goes on elsewhere. */
   moveTo(next: Seq): void;
   end(): void;

@@ -175,6 +175,18 @@ describe('a feed', () => {
     feed.end();
   });
 
+  test('finds a client with a full window that has acked nothing for 30 s to be stalled', async () => {
+    await append(300);
+    const { feed, written, state } = follow(1);
+    feed.wake();
+    await until('the window is full', () => written.length >= 256);
+    state.now += 29_000;
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    state.now += 1_000;
+    assert.equal(feed.lookAtAcks(state.now), 'stalled');
+    feed.end();
+  });
+
   test('tells whose entries an ack has passed, the last of each run of one sender', async () => {
     const [first, second, third] = await append(3);
     assert.ok(first && second && third);

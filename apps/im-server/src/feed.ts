@@ -5,7 +5,7 @@
 import { entryId } from '@cim/delivery';
 import type { InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protocol';
 import type { Cursor, Entry, Position, Streams } from '@cim/store';
-import { AckClock } from './ack-clock.ts';
+import { AckClock, type AckLook } from './ack-clock.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 
 /** A pushed entry that is ahead waits this long for those before it, in ms; then the log is read. */
@@ -131,10 +131,10 @@ export class Feed implements Followed {
     return this.#clock.waiting;
   }
 
-  lookAtAcks(now: number): 'wait' | 'give-up' {
-    const answer = this.#clock.look(now);
-    if (answer === 'give-up') return answer;
-    if (answer === 'resend') void this.#resend();
+  lookAtAcks(now: number): Exclude<AckLook, 'resend'> {
+    const answer = this.#clock.look(now, this.#full());
+    if (answer !== 'resend') return answer;
+    void this.#resend();
     return 'wait';
   }
 
@@ -154,13 +154,11 @@ export class Feed implements Followed {
   }
 
   #writable(): boolean {
-    return (
-      !this.#ended &&
-      !this.#broken &&
-      this.#sent.length < WINDOW_ENTRIES &&
-      this.#sentBytes < WINDOW_BYTES &&
-      this.#sink.ready()
-    );
+    return !this.#ended && !this.#broken && !this.#full() && this.#sink.ready();
+  }
+
+  #full(): boolean {
+    return this.#sent.length >= WINDOW_ENTRIES || this.#sentBytes >= WINDOW_BYTES;
   }
 
   /** False: the entry does not follow the last one. */

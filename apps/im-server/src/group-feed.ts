@@ -4,7 +4,7 @@
  */
 import type { MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
-import { AckClock } from './ack-clock.ts';
+import { AckClock, type AckLook } from './ack-clock.ts';
 import { WINDOW_ENTRIES } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import type { GroupLog } from './group-log.ts';
@@ -85,14 +85,12 @@ export class GroupFeed implements Followed {
     return this.#clock.waiting;
   }
 
-  lookAtAcks(now: number): 'wait' | 'give-up' {
-    const answer = this.#clock.look(now);
-    if (answer === 'give-up') return answer;
-    if (answer === 'resend') {
-      this.#next = (this.#acked + 1) as Seq;
-      this.#lastId = '' as MessageId;
-      this.resume();
-    }
+  lookAtAcks(now: number): Exclude<AckLook, 'resend'> {
+    const answer = this.#clock.look(now, this.#full());
+    if (answer !== 'resend') return answer;
+    this.#next = (this.#acked + 1) as Seq;
+    this.#lastId = '' as MessageId;
+    this.resume();
     return 'wait';
   }
 
@@ -122,12 +120,11 @@ export class GroupFeed implements Followed {
   }
 
   #writable(): boolean {
-    return (
-      this.#state === 'on' &&
-      !this.#reading &&
-      this.#next - this.#acked <= WINDOW_ENTRIES &&
-      this.#sink.ready()
-    );
+    return this.#state === 'on' && !this.#reading && !this.#full() && this.#sink.ready();
+  }
+
+  #full(): boolean {
+    return this.#next - this.#acked > WINDOW_ENTRIES;
   }
 
   #write(frame: SharedFrame): void {

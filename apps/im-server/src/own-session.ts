@@ -159,8 +159,11 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   onTimeout(): void {
     this.#watched = false;
     const now = this.now();
-    for (const feed of [this.#inbox, this.#lobby])
-      if (feed?.lookAtAcks(now) === 'give-up') return this.close('ack-timeout');
+    for (const feed of [this.#inbox, this.#lobby]) {
+      const answer = feed?.lookAtAcks(now);
+      if (answer === 'give-up') return this.close('ack-timeout');
+      if (answer === 'stalled') return this.close('slow-consumer');
+    }
     if (this.#inbox?.waiting !== true && this.#lobby?.waiting !== true) return;
     this.#watched = true;
     this.#parts.wheel.schedule(this, ACK_LOOK_MS);
