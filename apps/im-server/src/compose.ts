@@ -20,7 +20,6 @@ import { LocalDoorbell } from './local-doorbell.ts';
 import { Look } from './look.ts';
 import { SessionRegistry } from './session-registry.ts';
 
-const IDLE_TIMEOUT_MS = 30_000;
 /** Clients are sent away at this rate a second, and all within this time, in ms: the others have to take them in. */
 const GO_ELSEWHERE_RATE = 1_000;
 const GO_ELSEWHERE_MS = 8_000;
@@ -105,7 +104,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     releases,
     flusher,
     wheel,
-    idleTimeoutMs: IDLE_TIMEOUT_MS,
+    idleTimeoutMs: config.idleTimeoutMs,
     clusterSecret: config.clusterSecret,
     onOpened: (connection) => connections.add(connection),
     onClosed: (connection: Connection, reason: CloseReason) => {

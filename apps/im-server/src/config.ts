@@ -11,10 +11,11 @@ export const imServerSettings = pick(
   'zk',
   'clusterSecret',
   'durability',
+  'idleTimeoutMs',
   'logLevel',
 );
 
 export type ImServerConfig = Pick<
   Values<typeof imServerSettings>,
-  'host' | 'advertiseHost' | 'tcpPort' | 'httpPort' | 'clusterSecret'
+  'host' | 'advertiseHost' | 'tcpPort' | 'httpPort' | 'clusterSecret' | 'idleTimeoutMs'
 >;

@@ -115,7 +115,10 @@ before(async () => {
   wheel.start();
   await membership.start();
   server = await startImServer({
-    config: { host: '127.0.0.1', advertiseHost: '', tcpPort: 0, httpPort: 0, clusterSecret: SECRET },
+    config: {
+      ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, httpPort: 0 },
+      ...{ clusterSecret: SECRET, idleTimeoutMs: 30_000 },
+    },
     store: stored.store,
     membership,
     dispatcher: new Dispatcher({ store: stored.store, membership, rpc, logger }),

@@ -56,6 +56,12 @@ export const settings = {
     [1, 1_000_000],
     'Logins, and as many registrations, a second that one route takes',
   ),
+  idleTimeoutMs: integer(
+    'CIM_IDLE_TIMEOUT_MS',
+    30_000,
+    [12_000, 3_600_000],
+    'A client that is not heard for this long is closed, ms; CIM clients ping every 10 s',
+  ),
   logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
   name: text('CIM_NAME', '', 'User name of the terminal client'),
   route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),
