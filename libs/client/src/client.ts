@@ -206,7 +206,7 @@ export class CimClient {
     for (const producer of saved?.producers ?? []) this.#producers.add(producer);
     this.#signIn.secret = saved?.session ?? '';
     this.#me = me;
-    this.#inbound = this.#createInbound(me.userId, saved?.cursors ?? {});
+    this.#inbound = this.#createInbound(me.userId, saved ?? {});
     this.#outbox = this.#createOutbox(me.userId, saved?.counters ?? {});
     return me;
   }
@@ -359,8 +359,8 @@ export class CimClient {
     return this.#phase === 'closed';
   }
 
-  #createInbound(me: UserId, cursors: SavedState['cursors']): Inbound {
-    return new Inbound(me, cursors, {
+  #createInbound(me: UserId, saved: Partial<SavedState>): Inbound {
+    return new Inbound(me, saved, {
       show: (message) => this.#events.emit('message', message),
       skipped: (event) => this.#events.emit('skipped', event),
       isOwn: (producer) => this.#producers.has(producer),
@@ -400,7 +400,7 @@ export class CimClient {
         session: this.#signIn.secret,
         producers: [...this.#producers].slice(-OWN_PRODUCERS),
         counters,
-        cursors: this.#inbound?.cursors() ?? {},
+        ...(this.#inbound?.saved() ?? { cursors: {}, seen: {} }),
       });
       this.#saveFailed = false;
     } catch (error) {

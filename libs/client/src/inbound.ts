@@ -2,7 +2,7 @@ import { cim, groupStream, inboxOf, LOBBY, messageId, streamName } from '@cim/pr
 import type { GroupId, MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 import type { ClientEvents, Message } from './events.ts';
 import { Seen } from './seen.ts';
-import type { Cursor } from './state.ts';
+import type { Cursor, SavedState } from './state.ts';
 
 /** What `Inbound` needs from the client around it. */
 export interface InboundParts {
@@ -17,9 +17,16 @@ export interface InboundParts {
   unreadable(stream: string, seq: number): void;
 }
 
-/** An inbox is acked after so many entries or this time; a group, whose ack spares little, with the ping. */
+/** A stream is acked after so many entries; an inbox, and what a server has sent once more, after this time at most. */
 const ACK_EVERY = 64;
 const ACK_DELAY_MS = 200;
+/** A group, whose ack spares little, with the ping; who writes all the time never pings. A server resends after 18 s. */
+const GROUP_ACK_DELAY_MS = 12_000;
+/** Ids of shown messages that are saved, newest of each stream. */
+const SAVED_SEEN = 512;
+
+/** By stream name. */
+export type SavedInbound = Pick<SavedState, 'cursors' | 'seen'>;
 
 interface StreamIn {
   readonly name: string;
@@ -28,12 +35,22 @@ interface StreamIn {
   readonly seen: Seen;
   /** The newest entry taken; seq 0 when there is none. Its id is '' while it is not known. */
   cursor: Cursor;
+  /**
+   * The newest cursor with an id: what is presented and saved. After a reset or a skip it stays the old one until the
+   * next entry, so that a reconnect in between gets the same answer; without a cursor a group would start at its end.
+   */
+  known: Cursor;
   /** Entries taken and not acked. */
   unacked: number;
   /** Where entries were missing last. */
   holeAt: number;
+  /** What was told of the gap that `known` stands before. */
+  told: ClientEvents['skipped'] | undefined;
+  timer: NodeJS.Timeout | undefined;
 }
 
+/** Id of a cursor with seq 0. */
+const BEFORE_THE_FIRST = '-';
 const NOTHING: Cursor = { seq: 0 as Seq, id: '' as MessageId };
 
 /**
@@ -44,34 +61,41 @@ export class Inbound {
   readonly #parts: InboundParts;
   /** By the group of the wire: '' the inbox, 'lobby'. Made once, never removed. */
   readonly #streams = new Map<string, StreamIn>();
-  #timer: NodeJS.Timeout | undefined;
 
-  constructor(me: UserId, cursors: Readonly<Record<string, Cursor>>, parts: InboundParts) {
+  constructor(me: UserId, saved: Partial<SavedInbound>, parts: InboundParts) {
     this.#parts = parts;
     for (const group of ['', LOBBY]) {
       const name = streamName(group === '' ? inboxOf(me) : groupStream(group as GroupId));
-      const cursor = cursors[name] ?? NOTHING;
-      this.#streams.set(group, { name, group, seen: new Seen(), cursor, unacked: 0, holeAt: 0 });
+      const cursor = saved.cursors?.[name] ?? NOTHING;
+      const seen = new Seen();
+      for (const id of saved.seen?.[name] ?? []) seen.add(id);
+      const told = undefined;
+      const stream = { name, group, seen, cursor, known: cursor, unacked: 0, holeAt: 0, told, timer: told };
+      this.#streams.set(group, stream);
     }
   }
 
-  /** Cursors to be saved, by stream name. */
-  cursors(): Record<string, Cursor> {
+  /** What the next process needs to show nothing twice and to miss nothing. */
+  saved(): SavedInbound {
     const cursors: Record<string, Cursor> = {};
-    for (const stream of this.#streams.values())
-      if (stream.cursor.id !== '') cursors[stream.name] = stream.cursor;
-    return cursors;
+    const seen: Record<string, readonly MessageId[]> = {};
+    for (const stream of this.#streams.values()) {
+      if (stream.known.id !== '') cursors[stream.name] = stream.known;
+      seen[stream.name] = stream.seen.newest(SAVED_SEEN);
+    }
+    return { cursors, seen };
   }
 
   /** For a `Resume`. A cursor without an id cannot be checked and counts as none. */
   resume(): cim.Resume.$Properties {
     return {
-      cursors: [...this.#streams.values()].map(({ group, cursor }) =>
-        cursor.id === '' ? { group, seq: 0, id: '' } : { group, seq: cursor.seq, id: cursor.id },
+      cursors: [...this.#streams.values()].map(({ group, known }) =>
+        known.id === '' ? { group, seq: 0, id: '' } : { group, seq: known.seq, id: known.id },
       ),
     };
   }
 
+  /** Answers to `resume`; at any time again, when the server finds that the log went back or was trimmed. */
   onResumed(answer: cim.Resumed): void {
     for (const wire of answer.streams as cim.ResumedStream[]) {
       const stream = this.#streams.get(wire.group);
@@ -79,24 +103,41 @@ export class Inbound {
       const { from, to } = wire;
       switch (wire.answer) {
         case cim.ResumeAnswer.CONTINUE:
-          if (stream.cursor.id === '') stream.cursor = { seq: to as Seq, id: wire.id as MessageId };
+          this.#goOn(stream, to, wire.id);
           break;
         case cim.ResumeAnswer.RESET:
-          stream.cursor = { seq: Math.max(0, from - 1) as Seq, id: '' as MessageId };
-          this.#parts.skipped({ stream: stream.name, kind: 'reset', from, to });
+          // What was taken and not acked is not in the log; an ack beyond its end would be an error.
+          stream.unacked = 0;
+          stream.holeAt = 0;
+          this.#goOn(stream, Math.max(0, from - 1), from <= 1 ? BEFORE_THE_FIRST : '');
+          this.#tell(stream, 'reset', from, to);
           break;
         case cim.ResumeAnswer.EXPIRED:
-        case cim.ResumeAnswer.SKIPPED: {
-          stream.cursor = { seq: to as Seq, id: wire.id as MessageId };
-          const kind = wire.answer === cim.ResumeAnswer.EXPIRED ? 'expired' : 'skipped';
-          this.#parts.skipped({ stream: stream.name, kind, from, to });
+        case cim.ResumeAnswer.SKIPPED:
+          this.#goOn(stream, to, wire.id);
+          this.#tell(stream, wire.answer === cim.ResumeAnswer.EXPIRED ? 'expired' : 'skipped', from, to);
           break;
-        }
         default: // of a newer server: what it sends tells where it goes on
       }
+      if (stream.unacked > 0) this.#arm(stream);
     }
     this.#parts.moved();
-    if (this.#streams.get('')?.unacked) this.#arm();
+  }
+
+  #goOn(stream: StreamIn, seq: number, id: string): void {
+    stream.cursor = { seq: seq as Seq, id: id as MessageId };
+    if (id === '') return;
+    stream.known = stream.cursor;
+    stream.told = undefined;
+  }
+
+  /** Once, though the server says it again after each reconnect until an entry has come. */
+  #tell(stream: StreamIn, kind: ClientEvents['skipped']['kind'], from: number, to: number): void {
+    const { told } = stream;
+    stream.told = { stream: stream.name, kind, from, to };
+    if (told?.kind !== kind || told.from !== from) this.#parts.skipped(stream.told);
+    else if (kind !== 'reset' && to > told.to)
+      this.#parts.skipped({ stream: stream.name, kind, from: told.to + 1, to });
   }
 
   /**
@@ -108,25 +149,34 @@ export class Inbound {
     if (stream === undefined) return true;
     for (const entry of deliver.entries as cim.Entry[]) if (!this.#take(stream, entry)) return false;
     if (stream.unacked >= ACK_EVERY) this.#ack(stream);
-    else if (stream.group === '' && stream.unacked > 0) this.#arm();
+    else if (stream.unacked > 0) this.#arm(stream);
     return true;
   }
 
   #take(stream: StreamIn, entry: cim.Entry): boolean {
     const next = stream.cursor.seq + 1;
-    if (entry.seq > next) {
-      if (stream.holeAt !== entry.seq) {
-        stream.holeAt = entry.seq;
-        return false;
-      }
-      this.#parts.skipped({ stream: stream.name, kind: 'expired', from: next, to: entry.seq - 1 });
-    }
     const id = messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
     if (entry.seq >= next) {
+      const missing = entry.seq > next;
+      if (missing || !follows(entry, stream.cursor)) {
+        if (stream.holeAt !== entry.seq) {
+          stream.holeAt = entry.seq;
+          return false;
+        }
+        const [from, to] = missing ? [next, entry.seq - 1] : [entry.seq, entry.seq];
+        this.#parts.skipped({ stream: stream.name, kind: missing ? 'expired' : 'reset', from, to });
+      }
       stream.cursor = { seq: entry.seq as Seq, id };
+      stream.known = stream.cursor;
+      stream.told = undefined;
       stream.unacked++;
     }
-    if (!stream.seen.add(id)) return true;
+    if (!stream.seen.add(id)) {
+      // Sent once more: the server has not heard our ack of it.
+      if (stream.unacked === 0) stream.unacked = 1;
+      this.#arm(stream, ACK_DELAY_MS);
+      return true;
+    }
     if (stream.group !== '' && this.#parts.isOwn(entry.producer as ProducerId)) return true;
     let texts: readonly string[];
     try {
@@ -151,6 +201,7 @@ export class Inbound {
   takeAcks(): cim.Ack.$Properties[] {
     const acks: cim.Ack.$Properties[] = [];
     for (const stream of this.#streams.values()) {
+      this.#disarm(stream);
       if (stream.unacked === 0) continue;
       stream.unacked = 0;
       acks.push({ group: stream.group, seq: stream.cursor.seq });
@@ -166,21 +217,31 @@ export class Inbound {
 
   /** The connection is gone; what is not acked stays so until the next one has resumed. */
   detach(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    for (const stream of this.#streams.values()) this.#disarm(stream);
   }
 
-  #arm(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const inbox = this.#streams.get('');
-      if (inbox !== undefined && inbox.unacked > 0) this.#ack(inbox);
-    }, ACK_DELAY_MS);
+  #arm(stream: StreamIn, delayMs = stream.group === '' ? ACK_DELAY_MS : GROUP_ACK_DELAY_MS): void {
+    // One that is sent once more is in a hurry, whatever runs already.
+    if (delayMs === ACK_DELAY_MS && stream.group !== '') this.#disarm(stream);
+    stream.timer ??= setTimeout(() => {
+      stream.timer = undefined;
+      if (stream.unacked > 0) this.#ack(stream);
+    }, delayMs);
+  }
+
+  #disarm(stream: StreamIn): void {
+    clearTimeout(stream.timer);
+    stream.timer = undefined;
   }
 
   #ack(stream: StreamIn): void {
+    this.#disarm(stream);
     stream.unacked = 0;
     this.#parts.moved();
     this.#parts.ack({ group: stream.group, seq: stream.cursor.seq });
   }
 }
+
+/** Whether the entry names the cursor's as the one before it; true while that is not known. */
+const follows = (entry: cim.Entry, { id }: Cursor): boolean =>
+  id === '' || entry.prev === (id === BEFORE_THE_FIRST ? '' : id);

@@ -22,4 +22,12 @@ export class Seen {
     this.#at = (this.#at + 1) % this.#capacity;
     return true;
   }
+
+  /** The newest `count` ids, oldest first. */
+  newest(count: number): MessageId[] {
+    const start = this.#at - Math.min(count, this.#ring.length);
+    if (start >= 0) return this.#ring.slice(start, this.#at);
+    // The ring is full, or it would not reach behind its beginning.
+    return [...this.#ring.slice(start), ...this.#ring.slice(0, this.#at)];
+  }
 }

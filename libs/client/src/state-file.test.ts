@@ -26,6 +26,7 @@ const state: SavedState = {
   producers: [producer],
   counters: { 'inbox:7': { producer, counter: 3 } },
   cursors: { 'group:lobby': { seq: 9 as Seq, id: '7:x:1' as MessageId } },
+  seen: { 'group:lobby': ['7:x:0' as MessageId, '7:x:1' as MessageId] },
 };
 
 describe('state in a file', () => {
@@ -36,6 +37,15 @@ describe('state in a file', () => {
     first.close();
     assert.deepEqual(await open().load(), state);
     assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.deepEqual(notes, []);
+  });
+
+  it('of an older version is read', async () => {
+    const first = open();
+    await first.load();
+    writeFileSync(path, JSON.stringify({ ...state, seen: undefined }));
+    first.close();
+    assert.deepEqual(await open().load(), { ...state, seen: {} });
     assert.deepEqual(notes, []);
   });
 

@@ -135,7 +135,23 @@ export function parseState(text: string): SavedState | undefined {
     if (!isRecord(value) || !isSeq(value['seq']) || typeof value['id'] !== 'string') return undefined;
     readCursors[stream] = { seq: value['seq'], id: value['id'] as MessageId };
   }
-  return { userId, session, producers, counters: readCounters, cursors: readCursors };
+  return {
+    userId,
+    session,
+    producers,
+    counters: readCounters,
+    cursors: readCursors,
+    seen: readSeen(raw['seen']),
+  };
+}
+
+/** A file of an older version has none. */
+function readSeen(raw: unknown): SavedState['seen'] {
+  if (!isRecord(raw)) return {};
+  const seen: Record<string, MessageId[]> = {};
+  for (const [stream, ids] of Object.entries(raw))
+    if (Array.isArray(ids)) seen[stream] = ids.filter((id): id is MessageId => typeof id === 'string');
+  return seen;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

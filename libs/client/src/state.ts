@@ -17,6 +17,8 @@ export interface SavedState {
   readonly counters: Readonly<Record<string, { readonly producer: ProducerId; readonly counter: number }>>;
   /** By stream name. */
   readonly cursors: Readonly<Record<string, Cursor>>;
+  /** By stream name: ids of the newest messages shown, oldest first, so that none is shown twice after the store lost data. */
+  readonly seen: Readonly<Record<string, readonly MessageId[]>>;
 }
 
 /** Where a client keeps its state. One client at a time. */

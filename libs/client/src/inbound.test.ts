@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { cim, messageId } from '@cim/protocol';
+import type { ProducerId, UserId } from '@cim/protocol';
+import type { ClientEvents } from './events.ts';
+import { Inbound, type SavedInbound } from './inbound.ts';
+
+beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+afterEach(() => mock.timers.reset());
+
+const { CONTINUE, RESET, EXPIRED, SKIPPED } = cim.ResumeAnswer;
+const PRODUCER = 'bobsProducerId00';
+const idOf = (counter: number): string => messageId(7 as UserId, PRODUCER as ProducerId, counter);
+
+/** The entry of a log whose ids count with its seqs, or, after a loss, from elsewhere. */
+const entry = (seq: number, counter = seq, prev = seq === 1 ? '' : idOf(counter - 1)): cim.Entry =>
+  new cim.Entry({
+    seq,
+    prev,
+    sender: 7,
+    senderName: 'bob',
+    producer: PRODUCER,
+    counter,
+    content: cim.Content.encode({ texts: [`m${counter}`] }).finish(),
+  });
+
+function createInbound(saved: Partial<SavedInbound> = {}) {
+  const shown: string[] = [];
+  const acks: [string, number][] = [];
+  const skipped: ClientEvents['skipped'][] = [];
+  const inbound = new Inbound(5 as UserId, saved, {
+    show: ({ texts }) => shown.push(...texts),
+    skipped: (event) => skipped.push(event),
+    isOwn: () => false,
+    moved: () => undefined,
+    ack: ({ group, seq }) => acks.push([group ?? '', seq ?? 0]),
+    unreadable: () => undefined,
+  });
+  const resumed = (streams: cim.ResumedStream.$Properties[]): void =>
+    inbound.onResumed(cim.Resumed.decode(cim.Resumed.encode({ streams }).finish()));
+  const deliver = (group: string, ...entries: cim.Entry[]): boolean =>
+    inbound.onDeliver(new cim.Deliver({ group, entries }));
+  const cursorOf = (group: string) => inbound.resume().cursors?.find((cursor) => cursor.group === group);
+  return { inbound, shown, acks, skipped, resumed, deliver, cursorOf };
+}
+
+describe('acks', () => {
+  for (const group of ['', 'lobby'])
+    it(`go out again when the server sends what was acked, ${group || 'inbox'}`, () => {
+      const { inbound, shown, acks, resumed, deliver } = createInbound();
+      resumed([{ group, answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+      deliver(group, entry(1), entry(2));
+      inbound.flush();
+      deliver(group, entry(1), entry(2));
+      mock.timers.tick(199);
+      assert.deepEqual(acks, [[group, 2]]);
+      mock.timers.tick(1);
+      assert.deepEqual(acks, [
+        [group, 2],
+        [group, 2],
+      ]);
+      assert.deepEqual(shown, ['m1', 'm2']);
+    });
+
+  it('of a group go out in time when no ping takes them along', () => {
+    const { acks, resumed, deliver } = createInbound();
+    resumed([{ group: 'lobby', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('lobby', entry(1));
+    mock.timers.tick(11_999);
+    assert.deepEqual(acks, []);
+    mock.timers.tick(1);
+    assert.deepEqual(acks, [['lobby', 1]]);
+  });
+
+  it('never go beyond a log that went back', () => {
+    const { acks, resumed, deliver } = createInbound();
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('', entry(1), entry(2), entry(3));
+    resumed([{ group: '', answer: RESET, from: 2, to: 1 }]);
+    mock.timers.tick(1_000);
+    assert.ok(acks.every(([, seq]) => seq <= 1));
+  });
+});
+
+describe('the cursor that is presented', () => {
+  for (const [answer, from, to] of [
+    [RESET, 8, 7],
+    [SKIPPED, 10, 900],
+    [EXPIRED, 10, 900],
+  ] as const)
+    it(`stays the last one with an id after ${cim.ResumeAnswer[answer]} until an entry has come, told once`, () => {
+      const { inbound, shown, skipped, resumed, deliver, cursorOf } = createInbound();
+      resumed([{ group: 'lobby', answer: CONTINUE, from: 10, to: 9, id: idOf(9) }]);
+      for (let i = 0; i < 3; i++) {
+        resumed([{ group: 'lobby', answer, from, to }]);
+        assert.deepEqual(cursorOf('lobby'), { group: 'lobby', seq: 9, id: idOf(9) });
+        assert.deepEqual(inbound.saved().cursors['group:lobby'], { seq: 9, id: idOf(9) });
+      }
+      assert.equal(skipped.length, 1);
+      const next = answer === RESET ? from : to + 1;
+      assert.equal(deliver('lobby', entry(next, 2_000)), true);
+      assert.deepEqual(cursorOf('lobby'), { group: 'lobby', seq: next, id: idOf(2_000) });
+      assert.deepEqual(shown, ['m2000']);
+    });
+
+  it('is the beginning after a log that has lost everything', () => {
+    const { resumed, cursorOf } = createInbound();
+    resumed([{ group: 'lobby', answer: CONTINUE, from: 10, to: 9, id: idOf(9) }]);
+    resumed([{ group: 'lobby', answer: RESET, from: 1, to: 0 }]);
+    assert.deepEqual(cursorOf('lobby'), { group: 'lobby', seq: 0, id: '-' });
+  });
+
+  it('is not followed by an entry that stands behind another one: the connection starts again', () => {
+    const { shown, resumed, deliver } = createInbound();
+    resumed([{ group: '', answer: CONTINUE, from: 10, to: 9, id: idOf(9) }]);
+    assert.equal(deliver('', entry(10, 70)), false);
+    resumed([{ group: '', answer: RESET, from: 8, to: 10 }]);
+    assert.equal(deliver('', entry(8, 68), entry(9, 69), entry(10, 70)), true);
+    assert.deepEqual(shown, ['m68', 'm69', 'm70']);
+  });
+});
+
+describe('a log that went back', () => {
+  it('has its seqs used again: new messages are shown, those shown before are not', () => {
+    const { shown, skipped, resumed, deliver } = createInbound();
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('', entry(1), entry(2), entry(3));
+    resumed([{ group: '', answer: RESET, from: 2, to: 3 }]);
+    deliver('', entry(2), entry(3, 30, idOf(2)), entry(4, 31));
+    assert.deepEqual(shown, ['m1', 'm2', 'm3', 'm30', 'm31']);
+    assert.deepEqual(
+      skipped.map(({ kind }) => kind),
+      ['reset'],
+    );
+  });
+
+  it('shows nothing twice to the next process either', () => {
+    const before = createInbound();
+    before.resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    before.deliver('', ...Array.from({ length: 600 }, (_, i) => entry(i + 1)));
+    const saved = before.inbound.saved();
+    assert.equal(saved.seen['inbox:5']?.length, 512);
+    const { shown, resumed, deliver } = createInbound(saved);
+    resumed([{ group: '', answer: RESET, from: 590, to: 601 }]);
+    deliver('', ...Array.from({ length: 12 }, (_, i) => entry(590 + i)));
+    assert.deepEqual(shown, ['m601']);
+  });
+
+  it('shows again what is older than the 4,096 that are remembered', () => {
+    const { inbound, shown, resumed, deliver } = createInbound();
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    for (let seq = 1; seq <= 5_000; seq++) deliver('', entry(seq));
+    assert.equal(inbound.saved().seen['inbox:5']?.at(-1), idOf(5_000));
+    assert.equal(inbound.saved().seen['inbox:5']?.[0], idOf(4_489));
+    shown.length = 0;
+    resumed([{ group: '', answer: RESET, from: 905, to: 905 }]);
+    deliver('', entry(905));
+    assert.deepEqual(shown, []);
+    resumed([{ group: '', answer: RESET, from: 904, to: 904 }]);
+    deliver('', entry(904));
+    assert.deepEqual(shown, ['m904']);
+  });
+});
