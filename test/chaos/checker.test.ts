@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { check, type CheckOptions } from './checker.ts';
+import { type Journal, type JournalEntry, payloadOf, textOf } from './journal.ts';
+
+const p = (text: string) => {
+  const payload = payloadOf(text);
+  assert.ok(payload);
+  return payload;
+};
+const stored = (...texts: string[]): JournalEntry[] =>
+  texts.flatMap((text) => [
+    { did: 'sent', payload: p(text) },
+    { did: 'answered', payload: p(text), outcome: 'stored' },
+  ]);
+const shown = (stream: 'inbox' | 'lobby', ...texts: string[]): JournalEntry[] =>
+  texts.map((text) => ({ did: 'shown', text, from: payloadOf(text)?.sender ?? '', stream }));
+const journal = (person: string, entries: JournalEntry[], stayed = true): Journal => ({
+  person,
+  stayed,
+  entries,
+});
+const faults = (journals: Journal[], options?: CheckOptions): string[] =>
+  check(journals, options).map(({ fault, person, text }) => `${fault}: ${person} ${text}`);
+
+const A = stored('a>b#1', 'a>b#2', 'a>lobby#1', 'a>lobby#2');
+const B = shown('inbox', 'a>b#1', 'a>b#2');
+const L = shown('lobby', 'a>lobby#1', 'a>lobby#2');
+
+test('finds nothing in a run that kept the promise', () => {
+  assert.deepEqual(faults([journal('a', A), journal('b', [...B, ...L]), journal('c', L)]), []);
+});
+
+test('reads a payload from its text, also with what fills it up, and from nothing else', () => {
+  assert.deepEqual(payloadOf('a>b#12 xxxx'), { sender: 'a', lane: 'b', n: 12 });
+  assert.equal(textOf({ sender: 'a', lane: 'lobby', n: 3 }), 'a>lobby#3');
+  for (const text of ['', 'a>b', 'a>b#0', 'a>b#1x', '>b#1']) assert.equal(payloadOf(text), undefined);
+});
+
+test('finds what was answered as stored and never shown, but not for one that left', () => {
+  assert.deepEqual(faults([journal('a', A), journal('b', [...B.slice(0, 1), ...L])]), ['lost: b a>b#2']);
+  assert.deepEqual(faults([journal('a', A), journal('b', L, false)]), []);
+});
+
+test('a loss that was told counts only where the store may not lose', () => {
+  const told: JournalEntry = { did: 'was-told', of: 'inbox', what: 'reset' };
+  const journals = [journal('a', A), journal('b', [told, ...L])];
+  assert.equal(faults(journals).length, 2);
+  assert.deepEqual(faults(journals, { toldIsEnough: true }), []);
+  const bySender = [journal('a', [...A, { did: 'was-told', of: 'b', what: 'lost' }]), journal('b', L)];
+  assert.deepEqual(faults(bySender, { toldIsEnough: true }), []);
+});
+
+test('finds what was shown twice, out of order, to the wrong person, from the wrong one, or never sent', () => {
+  const b = (...entries: JournalEntry[]) => faults([journal('a', A), journal('b', [...entries, ...L])]);
+  assert.deepEqual(b(...B, ...shown('inbox', 'a>b#2')), ['shown twice: b a>b#2']);
+  assert.deepEqual(b(...shown('inbox', 'a>b#2', 'a>b#1')), ['out of order: b a>b#1']);
+  assert.deepEqual(b(...B, ...shown('inbox', 'a>b#9')), ['never sent: b a>b#9']);
+  assert.deepEqual(b(...B, { did: 'shown', text: 'hello', from: 'a', stream: 'inbox' }), [
+    'never sent: b hello',
+  ]);
+  const wrong: JournalEntry = { did: 'shown', text: 'a>b#2', from: 'c', stream: 'inbox' };
+  assert.deepEqual(b(...B.slice(0, 1), wrong), ['misdelivered: b a>b#2']);
+  assert.deepEqual(
+    faults([journal('a', [...A, ...shown('lobby', 'a>lobby#1')]), journal('b', [...B, ...L])]),
+    ['misdelivered: a a>lobby#1'],
+  );
+  assert.deepEqual(faults([journal('a', A), journal('b', [...B, ...L]), journal('c', [...L, ...B])]).sort(), [
+    'misdelivered: c a>b#1',
+    'misdelivered: c a>b#2',
+  ]);
+});
+
+test('finds members who saw a group in different orders', () => {
+  const x = journal('x', stored('x>lobby#1'));
+  const y = journal('y', stored('y>lobby#1'));
+  const found = faults([
+    { ...x, entries: [...x.entries, ...shown('lobby', 'y>lobby#1')] },
+    { ...y, entries: [...y.entries, ...shown('lobby', 'x>lobby#1')] },
+    journal('m', shown('lobby', 'x>lobby#1', 'y>lobby#1')),
+    journal('n', shown('lobby', 'y>lobby#1', 'x>lobby#1')),
+  ]);
+  assert.deepEqual(found, ['groups differ: m y>lobby#1']);
+});
+
+test('compares with the store: what is missing there, and what is there twice', () => {
+  const journals = [journal('a', A), journal('b', [...B, ...L])];
+  const lobby = ['a>lobby#1', 'a>lobby#2'];
+  const inStore = (b: string[]) => ({
+    stored: new Map([
+      ['b', b],
+      ['lobby', lobby],
+    ]),
+  });
+  assert.deepEqual(faults(journals, inStore(['a>b#1', 'a>b#2'])), []);
+  assert.deepEqual(faults(journals, inStore(['a>b#1'])), ['answered stored, not stored: a a>b#2']);
+  assert.deepEqual(faults(journals, inStore(['a>b#1', 'a>b#2', 'a>b#2'])), ['stored twice: b a>b#2']);
+});
+
+test('finds sends that nobody answered', () => {
+  const sent: JournalEntry = { did: 'sent', payload: p('a>b#3') };
+  assert.deepEqual(faults([journal('a', [...A, sent]), journal('b', [...B, ...L])]), [
+    'not answered: a a>b#3',
+  ]);
+});
