@@ -1,0 +1,232 @@
+/** A whole cluster of real processes whose parts can be broken, and started again where they were. */
+import { fileURLToPath } from 'node:url';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { freePorts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
+import { openRedisStore, type Entry } from '@cim/store';
+import { silentLogger } from '@cim/runtime';
+import { cim, groupStream, inboxOf, LOBBY, type Seq, type StreamRef, type UserId } from '@cim/protocol';
+import { check, type CheckOptions, type Finding } from './checker.ts';
+import { Person, type Shared } from './crowd.ts';
+
+/** After the faults end everything must have arrived within this time, in ms. */
+const SETTLE_MS = 40_000;
+const FAIL_POINT = fileURLToPath(new URL('fail-point.mjs', import.meta.url));
+
+export type SendStep = 'append' | 'stored' | 'push' | 'receipt';
+
+export interface WorldOptions {
+  readonly routes?: number;
+  readonly imServers?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly redisFlags?: readonly string[];
+  /** In place of a Redis of its own. */
+  readonly redisUrl?: string;
+}
+
+export class World implements AsyncDisposable {
+  readonly redis: RedisProcess | undefined;
+  readonly zooKeeper: ZooKeeperProcess;
+  readonly routes: ServerProcess[];
+  readonly imServers: ServerProcess[];
+  readonly people: Person[] = [];
+  readonly shared: Shared;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #routePorts: readonly number[];
+  readonly #wheel: TimingWheel;
+
+  private constructor(
+    redis: RedisProcess | undefined,
+    zooKeeper: ZooKeeperProcess,
+    routes: ServerProcess[],
+    imServers: ServerProcess[],
+    env: Readonly<Record<string, string>>,
+    routePorts: readonly number[],
+  ) {
+    this.redis = redis;
+    this.zooKeeper = zooKeeper;
+    this.routes = routes;
+    this.imServers = imServers;
+    this.#env = env;
+    this.#routePorts = routePorts;
+    this.#wheel = new TimingWheel();
+    this.#wheel.start();
+    this.shared = { wheel: this.#wheel, flusher: new TurnFlusher() };
+  }
+
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const [redis, zooKeeper, routePorts] = await Promise.all([
+      options.redisUrl === undefined ? RedisProcess.start(options.redisFlags) : undefined,
+      ZooKeeperProcess.start(),
+      freePorts(options.routes ?? 2),
+    ]);
+    const env = {
+      CIM_REDIS_URL: options.redisUrl ?? redis?.url ?? '',
+      CIM_ZK: zooKeeper.address,
+      CIM_LOG_LEVEL: 'warn',
+      ...options.env,
+    };
+    const imServers = await Promise.all(
+      Array.from({ length: options.imServers ?? 3 }, () => ServerProcess.start('im-server', env)),
+    );
+    const routes = await Promise.all(
+      routePorts.map((port) => ServerProcess.start('route', { ...env, CIM_ROUTE_PORT: String(port) })),
+    );
+    const world = new World(redis, zooKeeper, routes, imServers, env, routePorts);
+    await world.untilListed();
+    return world;
+  }
+
+  /** Every route lists as many im-servers as there are. */
+  async untilListed(): Promise<void> {
+    await until(
+      'all im-servers are listed',
+      async () => {
+        const listed = await Promise.all(this.routes.map((route) => listedBy(route.routeUrl)));
+        return listed.every((count) => count === this.imServers.length);
+      },
+      30_000,
+    );
+  }
+
+  /** `failAt`: kills itself at the nth time of a step of a send. */
+  async addImServer(failAt?: { readonly step: SendStep; readonly nth: number }): Promise<ServerProcess> {
+    const server = await ServerProcess.start('im-server', { ...this.#env, ...failEnv(failAt) });
+    this.imServers.push(server);
+    return server;
+  }
+
+  async killImServer(at: number, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
+    const [server] = this.imServers.splice(at, 1);
+    return (await server?.end(signal)) ?? null;
+  }
+
+  forget(server: ServerProcess): void {
+    this.imServers.splice(this.imServers.indexOf(server), 1);
+  }
+
+  /** At its port of before. */
+  async restartRoute(at: number, failAt?: { readonly step: SendStep; readonly nth: number }): Promise<void> {
+    await this.routes[at]?.end();
+    this.routes[at] = await ServerProcess.start('route', {
+      ...this.#env,
+      ...failEnv(failAt),
+      CIM_ROUTE_PORT: String(this.#routePorts[at]),
+    });
+  }
+
+  routeUrl(at: number): string {
+    return `http://127.0.0.1:${this.#routePorts[at % this.#routePorts.length]}`;
+  }
+
+  async invite(count: number, prefix = 'p'): Promise<Person[]> {
+    const invited = Array.from(
+      { length: count },
+      (_, i) => new Person(`${prefix}${this.people.length + i}`, this.routeUrl(i), this.shared),
+    );
+    for (const person of invited) await person.client.connect();
+    this.people.push(...invited);
+    for (const person of invited) person.meet(invited);
+    return invited;
+  }
+
+  /** Waits until nothing is unanswered and everything stored has been shown, at most 40 s; then checks all. */
+  async verdict(options: CheckOptions = {}): Promise<Verdict> {
+    const begun = performance.now();
+    const all = (): Finding[] =>
+      check(
+        this.people.map(({ journal }) => journal),
+        options,
+      );
+    const calm = (): boolean =>
+      this.people.every(({ unanswered }) => unanswered === 0) && !all().some(isMissing);
+    while (!calm() && performance.now() - begun < SETTLE_MS) await new Promise((r) => setTimeout(r, 200));
+    const settledMs = performance.now() - begun;
+    const stored = await this.stored();
+    const findings = check(
+      this.people.map(({ journal }) => journal),
+      { ...options, stored },
+    );
+    const ended = this.people.filter((p) => p.stayed && p.ended !== undefined);
+    return {
+      findings,
+      settledMs,
+      sent: this.#count('sent'),
+      answered: this.#count('answered'),
+      shown: this.#count('shown'),
+      refused: this.people.flatMap(({ entries }) =>
+        entries.filter((entry) => entry.did === 'answered' && entry.outcome !== 'stored'),
+      ).length,
+      ended: ended.map(({ name, ended: text }) => `${name}: ${text ?? ''}`),
+      logins: this.people.flatMap(({ logins }) => logins).sort((a, b) => a - b),
+    };
+  }
+
+  /** What the store holds of each lane, read from it and not through a server. */
+  async stored(): Promise<Map<string, string[]>> {
+    const url = this.#env['CIM_REDIS_URL'] ?? '';
+    const store = await openRedisStore({ url, durability: 'fast', logger: silentLogger() });
+    try {
+      const lanes: [string, StreamRef][] = this.people.map(({ name, client }) => [
+        name,
+        inboxOf((client.user?.userId ?? 0) as UserId),
+      ]);
+      const texts = new Map<string, string[]>();
+      for (const [lane, stream] of [...lanes, ['lobby', groupStream(LOBBY)] as [string, StreamRef]]) {
+        const found: string[] = [];
+        let next = 1 as Seq;
+        for (;;) {
+          const entries: Entry[] = await store.streams.read(stream, next, 1_000);
+          const last = entries.at(-1);
+          if (last === undefined) break;
+          for (const { content } of entries) found.push(...cim.Content.decode(content).texts);
+          next = (last.seq + 1) as Seq;
+        }
+        texts.set(lane, found);
+      }
+      return texts;
+    } finally {
+      await store.stop();
+    }
+  }
+
+  #count(did: 'sent' | 'answered' | 'shown'): number {
+    return this.people.reduce((sum, { entries }) => sum + entries.filter((e) => e.did === did).length, 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.people.map(({ client }) => client.close()));
+    this.#wheel.stop();
+    await Promise.all([...this.routes, ...this.imServers].map((server) => server.end()));
+    await Promise.all([this.redis?.[Symbol.asyncDispose](), this.zooKeeper[Symbol.asyncDispose]()]);
+  }
+}
+
+export interface Verdict {
+  readonly findings: readonly Finding[];
+  readonly settledMs: number;
+  readonly sent: number;
+  readonly answered: number;
+  readonly shown: number;
+  /** Answered otherwise than `stored`. */
+  readonly refused: number;
+  /** Clients that gave up, with why. */
+  readonly ended: readonly string[];
+  /** ms from a lost connection to the next login, ascending. */
+  readonly logins: readonly number[];
+}
+
+const isMissing = ({ fault }: Finding): boolean => fault === 'lost' || fault === 'not answered';
+
+const failEnv = (failAt?: { readonly step: SendStep; readonly nth: number }): Record<string, string> =>
+  failAt === undefined
+    ? {}
+    : { NODE_OPTIONS: `--import=${FAIL_POINT}`, CHAOS_KILL_AT: `${failAt.step}:${failAt.nth}` };
+
+async function listedBy(routeUrl: string): Promise<number> {
+  try {
+    const metrics = await fetch(`${routeUrl}/metrics`).then((answer) => answer.text());
+    return Number(/^cim_im_servers\b.* (\d+)$/m.exec(metrics)?.[1]);
+  } catch {
+    return -1;
+  }
+}
