@@ -4,6 +4,7 @@ export * from './cluster.ts';
 export * from './free-ports.ts';
 export * from './own-processes.ts';
 export * from './redis-process.ts';
+export * from './redis-sentinel.ts';
 export * from './server-process.ts';
 export * from './terminal.ts';
 export * from './until.ts';

@@ -42,17 +42,24 @@ export class RedisProcess {
     return redis;
   }
 
-  /** Three masters that share the slots. */
-  static async startCluster(): Promise<RedisProcess[]> {
+  /** Three masters that share the slots, then as many replicas of each as asked for. */
+  static async startCluster(replicas = 0): Promise<RedisProcess[]> {
+    const flags = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
     const nodes = await Promise.all(
-      [0, 1, 2].map(() => RedisProcess.start(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
+      Array.from({ length: 3 + 3 * replicas }, () => RedisProcess.start(flags)),
     );
     const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
-    await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
+    const options = ['--cluster-replicas', String(replicas), '--cluster-yes'];
+    await run('redis-cli', ['--cluster', 'create', ...addresses, ...options]);
     for (const node of nodes)
       await until('the cluster is whole', async () =>
         /cluster_state:ok/.test(await node.cli('cluster', 'info')),
       );
+    for (const master of nodes.slice(0, 3))
+      await until('the replicas are in step', async () => {
+        const online = (await master.cli('INFO', 'replication')).match(/state=online/g);
+        return (online?.length ?? 0) === replicas;
+      });
     return nodes;
   }
 

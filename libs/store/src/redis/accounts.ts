@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CimError, foldName, type UserId, type UserName } from '@cim/protocol';
 import type { Account, Accounts } from '../accounts.ts';
+import type { Commit } from './commit.ts';
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
@@ -28,29 +29,47 @@ if id and id ~= ARGV[3] then return id end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]`);
 
+/** KEYS account. */
+const TOUCH = new Script(`
+local attempt = redis.call('HGET', KEYS[1], 'attempt')
+if attempt then redis.call('HSET', KEYS[1], 'attempt', attempt) end
+return 1`);
+
 export class RedisAccounts implements Accounts {
   readonly #link: RedisLink;
+  readonly #commit: Commit;
 
-  constructor(link: RedisLink) {
+  constructor(link: RedisLink, commit: Commit) {
     this.#link = link;
+    this.#commit = commit;
   }
 
   async register(name: UserName, passwordHash = ''): Promise<{ account: Account; created: boolean }> {
     const holder = await this.#idOf(name);
     const taken = holder === undefined ? undefined : await this.byId(holder);
-    if (taken !== undefined) return { account: taken, created: false };
+    if (holder !== undefined && taken !== undefined) {
+      if (this.#commit.waits) await this.#touch(taken);
+      return { account: taken, created: false };
+    }
     const userId = await this.#create(name, passwordHash);
     // A holder without an account: the store lost it, and the name is free again.
     const winner = Number(
-      await this.#link.ask((redis) =>
-        TAKE_NAME.run(redis, [key.names(name)], [foldName(name), userId, holder ?? '']),
-      ),
+      await this.#commit.run(TAKE_NAME, [key.names(name)], [foldName(name), userId, holder ?? '']),
     ) as UserId;
     if (winner === userId) return { account: accountOf(userId, name, passwordHash), created: true };
     await this.#link.ask((redis) => redis.del(key.account(userId)));
     const account = await this.byId(winner);
     if (account === undefined) throw new CimError('failure', 'the account that has this name is not there');
+    if (this.#commit.waits) await this.#touch(account);
     return { account, created: false };
+  }
+
+  /** The account and its name are written as they are: whoever made them may not have waited for all replicas. */
+  async #touch({ userId, userName }: Account): Promise<void> {
+    await Promise.all([
+      this.#commit.run(TOUCH, [key.account(userId)], []),
+      this.#commit.run(TAKE_NAME, [key.names(userName)], [foldName(userName), userId, userId]),
+    ]);
   }
 
   async byId(userId: UserId): Promise<Account | undefined> {
@@ -75,9 +94,8 @@ export class RedisAccounts implements Accounts {
     for (;;) {
       const userId = (BEFORE_FIRST_USER +
         (await this.#link.ask((redis) => redis.incr(key.nextUser)))) as UserId;
-      const created = await this.#link.ask((redis) =>
-        CREATE.run(redis, [key.account(userId)], [name, passwordHash, attempt]),
-      );
+      const account = key.account(userId);
+      const created = await this.#commit.run(CREATE, [account], [name, passwordHash, attempt]);
       if (created === 1) return userId;
     }
   }

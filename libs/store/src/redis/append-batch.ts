@@ -1,8 +1,8 @@
 /** Appends that meet in one turn of the event loop travel in one call per shard. */
 import { CimError, type MessageId, type Seq, streamName } from '@cim/protocol';
 import type { Append, AppendAnswer } from '../streams.ts';
+import type { Commit } from './commit.ts';
 import { streamKeys, streamShard } from './keys.ts';
-import type { RedisLink } from './link.ts';
 import type { Script } from './script.ts';
 import { STREAM_KEYS } from './stream-scripts.ts';
 
@@ -21,7 +21,7 @@ interface Waiting {
 }
 
 export class AppendBatch {
-  readonly #link: RedisLink;
+  readonly #commit: Commit;
   readonly #script: Script;
   /** Key: shard. Emptied once a turn. */
   #waiting = new Map<string, Waiting[]>();
@@ -35,8 +35,8 @@ export class AppendBatch {
     for (const all of shards.values()) this.#cut(all);
   };
 
-  constructor(link: RedisLink, script: Script) {
-    this.#link = link;
+  constructor(commit: Commit, script: Script) {
+    this.#commit = commit;
     this.#script = script;
   }
 
@@ -81,7 +81,7 @@ export class AppendBatch {
     let cause: unknown;
     try {
       const { keys, args } = callOf(batch);
-      answers = (await this.#link.ask((redis) => this.#script.run(redis, keys, args))) as string[];
+      answers = (await this.#commit.run(this.#script, keys, args)) as string[];
     } catch (error) {
       answers = [];
       cause = error;

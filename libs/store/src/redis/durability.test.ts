@@ -48,7 +48,20 @@ describe('durability', () => {
     await redis.cli('CONFIG', 'SET', 'appendfsync', 'always');
   });
 
-  test('quorum is refused while it is not built', () => refused(redis.url, 'quorum', /not available/));
+  test('quorum is refused without a replica, with the line that mends it', async () => {
+    await refused(
+      redis.url,
+      'quorum',
+      /no replica of it is online; start one with: replicaof 127\.0\.0\.1 \d+/,
+    );
+    await redis.cli('CONFIG', 'SET', 'appendfsync', 'everysec');
+    await refused(
+      redis.url,
+      'quorum',
+      /CIM_DURABILITY=quorum; mend it with: CONFIG SET appendfsync always \(/,
+    );
+    await redis.cli('CONFIG', 'SET', 'appendfsync', 'always');
+  });
 
   test('a Redis that keeps its configuration to itself cannot promise disk', async () => {
     await redis.cli('ACL', 'SETUSER', 'guest', 'on', '>pw', '~*', '&*', '+@all', '-config');

@@ -1,6 +1,8 @@
-/** Whether the Redis that answers can keep the promise of the mode; asked at start, of every master. */
+/** Whether the Redis that answers can keep the promise of the mode: asked of every master, at start and from then on. */
+import { ReplyError } from 'ioredis';
 import type { Redis } from 'ioredis';
 import type { RedisLink } from './link.ts';
+import { replicationOf } from './replication.ts';
 import { shown } from './url.ts';
 
 export type Durability = 'disk' | 'quorum' | 'fast';
@@ -13,57 +15,77 @@ const WANTED = {
   'maxmemory-policy': 'noeviction',
 } as const;
 
-/** Answers the mode in words. @throws {Error} one line that names what must change */
-export async function checkDurability(link: RedisLink, mode: Durability): Promise<string> {
-  await Promise.all(link.masters().map((node) => checkRole(node, link)));
-  if (mode === 'fast') return 'fast: what Redis loses is lost';
-  if (mode === 'quorum')
-    throw new Error(
-      'CIM_DURABILITY=quorum is not available in this version; use disk with one Redis, or fast',
-    );
-  if (link.url.kind === 'sentinel')
-    throw new Error(
-      'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (Sentinel): it may lack what was stored; use fast',
-    );
-  if (link.replicas().length > 0)
-    throw new Error(
-      'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (this Cluster has replicas); use fast',
-    );
-  await Promise.all(link.masters().map((node) => checkConfiguration(node, link)));
-  return 'durable on disk (appendfsync always)';
+/** The mode in words, for people. */
+export const PROMISES: { readonly [mode in Durability]: string } = {
+  disk: 'durable on disk (appendfsync always)',
+  quorum: 'durable on disk and on every replica that is online (appendfsync always, WAIT)',
+  fast: 'fast: what Redis loses is lost',
+};
+
+/**
+ * Answers what is in the way of the promise, in one line that names what mends it; undefined when nothing is.
+ * @throws {CimError} 4000: Redis does not answer
+ */
+export async function checkDurability(link: RedisLink, mode: Durability): Promise<string | undefined> {
+  if (mode === 'fast') return undefined;
+  if (mode === 'disk' && link.url.kind === 'sentinel')
+    return 'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (Sentinel): it may lack what was stored; use quorum, or fast';
+  if (mode === 'disk' && link.replicas().length > 0)
+    return 'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (this Cluster has replicas); use quorum, or fast';
+  return firstOf(
+    link.masters().map(async (node) => {
+      const problem = await checkConfiguration(node, link, mode);
+      return problem ?? (mode === 'quorum' ? checkReplicas(node, link) : undefined);
+    }),
+  );
 }
 
-/** A URL that leads to a replica, or to one node of a Cluster, would fail at the first write. */
-async function checkRole(node: Redis, link: RedisLink): Promise<void> {
+/** A URL that leads to a replica, or to one node of a Cluster, would fail at the first write. Answers as above. */
+export function checkRoles(link: RedisLink): Promise<string | undefined> {
+  return firstOf(link.masters().map((node) => checkRole(node, link)));
+}
+
+async function checkRole(node: Redis, link: RedisLink): Promise<string | undefined> {
   const info = await link.ask(async () => `${await node.info('replication')}\n${await node.info('cluster')}`);
-  if (!/^role:master\r?$/m.test(info))
-    throw new Error(`Redis at ${addressOf(node)} is a replica; name its master in CIM_REDIS_URL`);
+  if (!replicationOf(info).isMaster)
+    return `Redis at ${addressOf(node)} is a replica; name its master in CIM_REDIS_URL`;
   if (link.url.kind !== 'cluster' && /^cluster_enabled:1\r?$/m.test(info))
-    throw new Error(
-      `Redis at ${addressOf(node)} is a node of a Cluster; write redis+cluster:// in CIM_REDIS_URL`,
-    );
+    return `Redis at ${addressOf(node)} is a node of a Cluster; write redis+cluster:// in CIM_REDIS_URL`;
+  return undefined;
 }
 
-async function checkConfiguration(node: Redis, link: RedisLink): Promise<void> {
+async function checkConfiguration(
+  node: Redis,
+  link: RedisLink,
+  mode: Durability,
+): Promise<string | undefined> {
   const wrong: string[] = [];
   for (const [name, wanted] of Object.entries(WANTED)) {
     let answer: unknown;
     try {
       answer = await link.ask(() => node.config('GET', name));
-    } catch (cause) {
-      throw new Error(
-        `Redis at ${addressOf(node)} does not tell its configuration (${(cause as Error).message}), so CIM_DURABILITY=disk cannot be promised; use fast`,
-        { cause },
-      );
+    } catch (error) {
+      if (!(error instanceof Error && error.cause instanceof ReplyError)) throw error;
+      return `Redis at ${addressOf(node)} does not tell its configuration (${error.message}), so CIM_DURABILITY=${mode} cannot be promised; let this user run CONFIG GET, or use fast`;
     }
     // RESP2 answers a list, RESP3 a map; ioredis makes the one or the other of it.
     const value: unknown = Array.isArray(answer) ? answer[1] : (answer as Record<string, unknown>)[name];
     if (value !== wanted) wrong.push(`CONFIG SET ${name} ${wanted}`);
   }
-  if (wrong.length > 0)
-    throw new Error(
-      `Redis at ${addressOf(node)} cannot keep CIM_DURABILITY=disk; mend it with: ${wrong.join('; ')} (and in redis.conf)`,
-    );
+  return wrong.length === 0
+    ? undefined
+    : `Redis at ${addressOf(node)} cannot keep CIM_DURABILITY=${mode}; mend it with: ${wrong.join('; ')} (and in redis.conf)`;
+}
+
+async function checkReplicas(node: Redis, link: RedisLink): Promise<string | undefined> {
+  const { isMaster, online } = replicationOf(await link.ask(() => node.info('replication')));
+  // A Cluster or Sentinel that fails over: what is asked of the next master counts.
+  if (!isMaster || online > 0) return undefined;
+  return `Redis at ${addressOf(node)} cannot keep CIM_DURABILITY=quorum: no replica of it is online; start one with: replicaof ${addressOf(node).replace(/:(\d+)$/, ' $1')}, or use disk with one Redis`;
+}
+
+async function firstOf(checks: readonly Promise<string | undefined>[]): Promise<string | undefined> {
+  return (await Promise.all(checks)).find((problem) => problem !== undefined);
 }
 
 const addressOf = ({ options: { host = '?', port = 0 } }: Redis): string => shown({ host, port });

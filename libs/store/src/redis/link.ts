@@ -23,7 +23,7 @@ export class RedisLink {
   /** ms, monotonic; undefined while the connection is up. */
   #downSince: number | undefined;
   #stopping: Promise<void> | undefined;
-  readonly #onBack: (() => void)[] = [];
+  readonly #onTopology: (() => void)[] = [];
 
   /** Connects in the background, again and again until stopped. */
   constructor(url: RedisUrl, logger: Logger) {
@@ -40,13 +40,15 @@ export class RedisLink {
       this.#trouble = '';
       this.#downSince = undefined;
       logger.info({ redis: describeUrl(url) }, 'redis.connected');
-      for (const listener of this.#onBack) listener();
+      this.#changed();
     });
+    // Of a Cluster: a node is met, and its map was read anew (every few seconds, and whenever a node says MOVED).
+    for (const event of ['+node', 'refresh']) this.#redis.on(event, () => this.#changed());
   }
 
-  /** Calls `listener` whenever a connection is up, also after it was lost. */
-  onConnected(listener: () => void): void {
-    this.#onBack.push(listener);
+  /** Calls `listener` whenever other servers than before may hold the data: the connection is back, or the map of a Cluster new. */
+  onTopology(listener: () => void): void {
+    this.#onTopology.push(listener);
   }
 
   /** Resolves when the connection is up. @throws {Error} one line, when it is not in 5 s or never will be */
@@ -87,9 +89,7 @@ export class RedisLink {
    * a queue of questions would be answered when nobody waits any more.
    */
   async ask<T>(work: (redis: Connection) => Promise<T>): Promise<T> {
-    if (this.#stopping !== undefined) throw failure('it is closed');
-    if (this.#downSince !== undefined && performance.now() - this.#downSince > ANSWER_MS)
-      throw failure(this.#trouble || 'the connection is lost');
+    this.assertUp();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
@@ -101,6 +101,41 @@ export class RedisLink {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** @throws {CimError} 4000: it is closed, or has been away for 1.5 s */
+  assertUp(): void {
+    if (this.#stopping !== undefined) throw failure('it is closed');
+    if (this.#downSince !== undefined && performance.now() - this.#downSince > ANSWER_MS)
+      throw failure(this.#trouble || 'the connection is lost');
+  }
+
+  /** The name of the server that holds a slot, for `dial`; undefined while none does. */
+  masterOf(slot: number): string | undefined {
+    return this.#redis instanceof Cluster ? this.#redis.slots[slot]?.[0] : describeUrl(this.url).slice(6);
+  }
+
+  /** A connection of its own to that server: not open yet, it does not come back by itself and queues nothing. */
+  dial(master: string): Redis {
+    const node =
+      this.#redis instanceof Cluster
+        ? this.#redis.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === master)
+        : this.#redis;
+    if (node === undefined) throw failure(`${master} is no master`);
+    return node.duplicate({
+      lazyConnect: true,
+      retryStrategy: () => null,
+      sentinelRetryStrategy: () => null,
+      reconnectOnError: () => false,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      enableOfflineQueue: false,
+    });
+  }
+
+  /** Of a Cluster: which server holds what has changed. */
+  lookAgain(): void {
+    if (this.#redis instanceof Cluster) this.#redis.refreshSlotsCache();
   }
 
   /** The servers that hold the data. */
@@ -134,6 +169,10 @@ export class RedisLink {
       clearTimeout(timer);
       this.#redis.disconnect();
     }
+  }
+
+  #changed(): void {
+    for (const listener of this.#onTopology) listener();
   }
 
   #onError(error: Error): void {

@@ -2,10 +2,14 @@ import type { Logger } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { RedisAccounts } from './accounts.ts';
-import { checkDurability, type Durability } from './durability.ts';
+import { type Commit, directCommit } from './commit.ts';
+import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
 import { RedisLink } from './link.ts';
+import { PromiseWatch } from './promise-watch.ts';
+import { Quorum } from './quorum.ts';
 import { RedisSessions } from './sessions.ts';
 import { RedisStreams } from './streams.ts';
+import { Succession } from './succession.ts';
 import { describeUrl, parseRedisUrl } from './url.ts';
 
 export interface RedisStoreOptions {
@@ -15,7 +19,11 @@ export interface RedisStoreOptions {
   readonly logger: Logger;
   readonly leaseMs?: number;
   readonly issuedMs?: number;
+  /** How often it is asked whether the promise can still be kept, and who holds the data. */
+  readonly checkMs?: number;
 }
+
+const CHECK_MS = 30_000;
 
 /**
  * A store in Redis, for any number of processes. It comes back by itself after Redis was away; until then appends
@@ -23,28 +31,47 @@ export interface RedisStoreOptions {
  * @throws {Error} one line: a wrong URL, no answer in 5 s, or a Redis that cannot keep the promise
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const { durability, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS } = options;
+  const { durability, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS, checkMs = CHECK_MS } = options;
   const link = new RedisLink(parseRedisUrl(options.url), logger);
-  let promise: string;
+  const succession = new Succession({ link, logger, everyMs: checkMs });
+  const check = () => checkDurability(link, durability);
   try {
     await link.start();
-    promise = await checkDurability(link, durability);
+    const problem = (await checkRoles(link)) ?? (await check());
+    if (problem !== undefined) throw new Error(problem);
+    await succession.start();
   } catch (error) {
+    succession.stop();
     await link.stop();
     throw error;
   }
-  const streams = new RedisStreams(link);
+  const promise = new PromiseWatch({ check, logger, everyMs: checkMs });
+  promise.start();
+  const quorum = durability === 'quorum' ? new Quorum(link) : undefined;
+  const direct = directCommit(link);
+  const commit: Commit = {
+    run: async (script, keys, args) => {
+      promise.assertKept();
+      return (quorum ?? direct).run(script, keys, args);
+    },
+    waits: quorum !== undefined,
+  };
+  const streams = new RedisStreams(link, commit);
   return {
-    accounts: new RedisAccounts(link),
+    accounts: new RedisAccounts(link, commit),
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
-    description: `${describeUrl(link.url)}, ${promise}`,
-    onSuccession: (listener) => link.onConnected(listener),
+    description: `${describeUrl(link.url)}, ${PROMISES[durability]}`,
+    onSuccession: (listener) => succession.onSuccession(listener),
     ping: async () => {
       await link.ask((redis) => redis.ping());
+      promise.assertKept();
     },
     stop: async () => {
+      promise.stop();
+      succession.stop();
       await streams.idle();
+      quorum?.stop();
       await link.stop();
     },
   };

@@ -18,6 +18,7 @@ import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 import { PRODUCER_TURN_MS, RETENTION } from '../streams.ts';
 import { key, streamKeys } from './keys.ts';
+import { directCommit } from './commit.ts';
 import { RedisLink } from './link.ts';
 import type { StreamLimits } from './stream-scripts.ts';
 import { RedisStreams } from './streams.ts';
@@ -37,7 +38,7 @@ describe('what Redis keeps', () => {
     t.after(() => link.stop());
     await link.start();
     const all = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS, ...limits };
-    return { ...store, streams: new RedisStreams(link, all) };
+    return { ...store, streams: new RedisStreams(link, directCommit(link), all) };
   }
 
   /** Sends on until the oldest entry kept is `first` or later; answers the next counter. */

@@ -1,6 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Connection } from './link.ts';
 
+/** Bytes among them are to be Buffers. */
+export type ScriptArgs = readonly (string | number | Buffer)[];
+
 /** A Lua script; all its keys lie in one shard. Sent by its hash, and whole when the server does not know it. */
 export class Script {
   readonly #lua: string;
@@ -11,17 +14,21 @@ export class Script {
     this.#sha = hash('sha1', lua, 'hex');
   }
 
-  /** Bytes among `args` are to be Buffers. */
-  async run(
-    redis: Connection,
-    keys: readonly string[],
-    args: readonly (string | number | Buffer)[],
-  ): Promise<unknown> {
+  async run(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
     try {
-      return await redis.call('EVALSHA', this.#sha, keys.length, ...keys, ...args);
+      return await this.byHash(redis, keys, args);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return redis.call('EVAL', this.#lua, keys.length, ...keys, ...args);
+      return this.whole(redis, keys, args);
     }
+  }
+
+  /** Fails with NOSCRIPT when the server does not know it. */
+  byHash(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
+    return redis.call('EVALSHA', this.#sha, keys.length, ...keys, ...args);
+  }
+
+  whole(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
+    return redis.call('EVAL', this.#lua, keys.length, ...keys, ...args);
   }
 }

@@ -42,9 +42,10 @@ local bytesAt = function(entry) return tonumber(string.match(headOf(entry), '^%d
  * space, content.
  * Answers the time, then a text an item: ok seq prev | duplicate seq | gap last | conflict | full | unknown |
  * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's
- * meta is written, and its log trimmed, once, after all items.
+ * meta is written, and its log trimmed, once, after all items. With `touches` it is written too where the answer says
+ * that something is stored already: who waits for the replicas waits for a write of its own.
  */
-export const appendScript = (limits: StreamLimits): Script =>
+export const appendScript = (limits: StreamLimits, touches = false): Script =>
   new Script(`${META}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -52,6 +53,15 @@ local nowText = int(now)
 local maxEntries, maxBytes, turn = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerTurnMs}
 local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
 local metas = {}
+local metaOf = function(s)
+  local m = metas[s]
+  if not m then
+    m = readMeta(KEYS[(s - 1) * ${STREAM_KEYS} + 2])
+    metas[s] = m
+  end
+  return m
+end
+local touch = function(s) ${touches ? 'metaOf(s).changed = true' : ''} end
 
 -- What has become too old: where the log begins without it, what is settled then, when the new oldest was stored.
 local aged = function(log, m, inbox)
@@ -84,7 +94,9 @@ local append = function(s, a)
     local seen = redis.call('GET', KEYS[keyed])
     if seen then
       local d, seq = string.match(seen, '^(%S+) (%d+)$')
-      return d == digest and 'duplicate ' .. seq or 'conflict'
+      if d ~= digest then return 'conflict' end
+      touch(s)
+      return 'duplicate ' .. seq
     end
   else
     local n, last = tonumber(counter), redis.call('HGET', producers, field) or redis.call('HGET', older, field)
@@ -93,16 +105,13 @@ local append = function(s, a)
       local c, seq, d = string.match(last, '^(%d+) (%d+) (%S+)$')
       lastCounter = tonumber(c)
       if n == lastCounter and d ~= digest then return 'conflict' end
+      if n <= lastCounter or n > lastCounter + 1 then touch(s) end
       if n <= lastCounter then return 'duplicate ' .. seq end
     end
     if n > lastCounter + 1 then return 'gap ' .. int(lastCounter) end
   end
 
-  local m = metas[s]
-  if not m then
-    m = readMeta(KEYS[k + 2])
-    metas[s] = m
-  end
+  local m = metaOf(s)
   -- Accounts stay: one that has had a message needs no second look.
   if inbox and m.top == 0 and redis.call('EXISTS', KEYS[k + 5]) == 0 then return 'unknown' end
   local first, settled, settledBytes, firstAt = aged(log, m, inbox)
@@ -170,8 +179,10 @@ end
 for i = 0, #KEYS / ${ACK_KEYS} - 1 do
   local k, a = i * ${ACK_KEYS}, i * ${ACK_ARGS}
   local cursors, name, seq = KEYS[k + 2], ARGV[a + 2], tonumber(ARGV[a + 3])
-  local session = redis.call('HMGET', KEYS[k + 1], 'epoch', 'state', 'prevEpoch')
-  if session[1] == ARGV[a + 1] or session[2] == 'issued' and session[3] == ARGV[a + 1] then
+  local epoch, state, prevInstance, prevEpoch =
+    unpack(redis.call('HMGET', KEYS[k + 1], 'epoch', 'state', 'prevInstance', 'prevEpoch'))
+  local before = state == 'issued' and prevInstance and prevInstance ~= ''
+  if epoch == ARGV[a + 1] or before and prevEpoch == ARGV[a + 1] then
     local before = redis.call('HGET', cursors, name)
     if not before or tonumber(string.match(before, '^%d+')) < seq then
       if ARGV[a + 5] == '0' or settle(KEYS[k + 3], KEYS[k + 4], seq) then

@@ -21,6 +21,7 @@ import {
 } from '../streams.ts';
 import { LEASE_MS } from '../sessions.ts';
 import { AppendBatch } from './append-batch.ts';
+import type { Commit } from './commit.ts';
 import { key, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { ACK, ACK_KEYS, appendScript, MARK_DIRTY, type StreamLimits, TAKE_DIRTY } from './stream-scripts.ts';
@@ -37,9 +38,9 @@ export class RedisStreams implements Streams {
   readonly #appends: AppendBatch;
 
   /** @param limits others than the product's in tests, which cannot wait a month */
-  constructor(link: RedisLink, limits: StreamLimits = LIMITS) {
+  constructor(link: RedisLink, commit: Commit, limits: StreamLimits = LIMITS) {
     this.#link = link;
-    this.#appends = new AppendBatch(link, appendScript(limits));
+    this.#appends = new AppendBatch(commit, appendScript(limits, commit.waits));
   }
 
   append(item: Append, done: (answer: AppendAnswer) => void): void {

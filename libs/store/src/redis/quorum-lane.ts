@@ -1,0 +1,161 @@
+import { CimError } from '@cim/protocol';
+import type { Redis } from 'ioredis';
+import { replicationOf } from './replication.ts';
+import type { Script, ScriptArgs } from './script.ts';
+
+/** How long the replicas may take, in ms. */
+const WAIT_MS = 1_000;
+/** How long a batch may take with all that belongs to it, in ms. */
+const BATCH_MS = 1_500;
+/** How long a count of the replicas holds, in ms. */
+const COUNT_MS = 1_000;
+/** Calls a batch: one that waits answers late. */
+const BATCH_CALLS = 64;
+
+interface Call {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: ScriptArgs;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+/**
+ * One connection to a master, for calls that count only when all its replicas have them. One batch at a time, its
+ * scripts and then `WAIT`, so that this waits for what they wrote and for nothing less: on a connection that has not
+ * written, `WAIT` answers at once. For the same reason nothing is ever sent again on another connection.
+ */
+export class QuorumLane {
+  readonly #dial: () => Redis;
+  /** For people. */
+  readonly #address: string;
+  /** Told that the server is no master of these keys any more. */
+  readonly #onMoved: () => void;
+  #redis: Redis | undefined;
+  /** Replicas that follow, counted on this connection. */
+  #online = 0;
+  /** ms, monotonic. */
+  #countedUntil = 0;
+  #queue: Call[] = [];
+  #busy = false;
+
+  /** @param dial makes a connection that is not open yet, does not come back by itself and queues nothing */
+  constructor(address: string, dial: () => Redis, onMoved: () => void) {
+    this.#address = address;
+    this.#dial = dial;
+    this.#onMoved = onMoved;
+  }
+
+  /** Calls are carried out in the order made. @throws {Error} when it is not known to be on all replicas */
+  run(script: Script, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ script, keys, args, resolve, reject });
+      if (!this.#busy) void this.#drain();
+    });
+  }
+
+  stop(): void {
+    this.#redis?.disconnect();
+    this.#redis = undefined;
+  }
+
+  async #drain(): Promise<void> {
+    this.#busy = true;
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, BATCH_CALLS);
+      try {
+        await this.#inTime(batch);
+      } catch (cause) {
+        // What waits behind it would only wait as long again.
+        for (const call of [...batch, ...this.#queue.splice(0)]) call.reject(cause);
+      }
+    }
+    this.#busy = false;
+  }
+
+  async #inTime(batch: readonly Call[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.stop();
+        reject(failure(`Redis at ${this.#address} did not answer within ${BATCH_MS} ms`));
+      }, BATCH_MS);
+    });
+    try {
+      await Promise.race([this.#carryOut(batch), deadline]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #carryOut(batch: readonly Call[]): Promise<void> {
+    const redis = await this.#connected();
+    if (performance.now() >= this.#countedUntil) await this.#count(redis);
+    const unknown = await this.#send(redis, batch, ({ script, keys, args }) =>
+      script.byHash(redis, keys, args),
+    );
+    if (unknown.length > 0)
+      await this.#send(redis, unknown, ({ script, keys, args }) => script.whole(redis, keys, args));
+  }
+
+  async #connected(): Promise<Redis> {
+    if (this.#redis?.status === 'ready') return this.#redis;
+    this.stop();
+    const redis = this.#dial();
+    this.#redis = redis;
+    this.#countedUntil = 0;
+    // The call that waits for it hears of it.
+    redis.on('error', () => undefined);
+    await redis.connect();
+    return redis;
+  }
+
+  async #count(redis: Redis): Promise<void> {
+    const { isMaster, online } = replicationOf(await redis.info('replication'));
+    if (!isMaster) {
+      this.#moved();
+      throw failure(`Redis at ${this.#address} is no master any more`);
+    }
+    if (online === 0) throw failure(`no replica of Redis at ${this.#address} is online`);
+    this.#online = online;
+    this.#countedUntil = performance.now() + COUNT_MS;
+  }
+
+  /** Answers the calls, and those whose script the server does not know back to the caller. */
+  async #send(redis: Redis, calls: readonly Call[], sent: (call: Call) => Promise<unknown>): Promise<Call[]> {
+    const asked = calls.map(sent);
+    const waited = redis.wait(this.#online, WAIT_MS);
+    const [[acknowledged], answers] = await Promise.all([
+      Promise.allSettled([waited]),
+      Promise.allSettled(asked),
+    ]);
+    if (acknowledged.status === 'rejected') throw acknowledged.reason;
+    if (acknowledged.value < this.#online) {
+      this.#countedUntil = 0;
+      throw failure(
+        `${acknowledged.value} of ${this.#online} replicas of Redis at ${this.#address} have it after ${WAIT_MS} ms`,
+      );
+    }
+    const unknown: Call[] = [];
+    for (const [i, call] of calls.entries()) {
+      const answer = answers[i];
+      if (answer?.status === 'fulfilled') call.resolve(answer.value);
+      else if (saysFirst(answer?.reason, 'NOSCRIPT')) unknown.push(call);
+      else {
+        if (saysFirst(answer?.reason, 'READONLY', 'MOVED', 'CLUSTERDOWN')) this.#moved();
+        call.reject(answer?.reason);
+      }
+    }
+    return unknown;
+  }
+
+  #moved(): void {
+    this.stop();
+    this.#onMoved();
+  }
+}
+
+const failure = (words: string): CimError => new CimError('failure', `not on all replicas: ${words}`);
+
+const saysFirst = (reason: unknown, ...words: readonly string[]): boolean =>
+  reason instanceof Error && words.some((word) => reason.message.startsWith(word));

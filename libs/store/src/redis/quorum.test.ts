@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { silentLogger } from '@cim/runtime';
+import { RedisProcess, until } from '@cim/testkit';
+import { append, appendOk, newPair, newUser } from '../../test/contract-fixture.ts';
+import { openRedisForTest } from '../../test/redis-store.ts';
+import { storeContract } from '../store.contract.ts';
+import type { Store } from '../store.ts';
+import { checkAgainstModel } from '../streams.model.ts';
+import { openRedisStore } from './redis-store.ts';
+
+describe('quorum, on one master with a replica', () => {
+  let master: RedisProcess;
+  let replica: RedisProcess;
+  const online = () =>
+    until('the replica is online', async () => /state=online/.test(await master.cli('INFO', 'replication')));
+  before(async () => {
+    master = await RedisProcess.start(['--repl-diskless-sync-delay', '0']);
+    replica = await RedisProcess.start(['--replicaof', `127.0.0.1 ${master.port}`]);
+    await online();
+  });
+  after(() => Promise.all([master, replica].map((each) => each[Symbol.asyncDispose]())));
+
+  storeContract('keeps the contract', async (times = {}) => {
+    const opened: Store[] = [];
+    const open = async (): Promise<Store> => {
+      const store = await openRedisStore({
+        url: master.url,
+        durability: 'quorum',
+        logger: silentLogger(),
+        ...times,
+      });
+      opened.push(store);
+      return store;
+    };
+    return {
+      store: await open(),
+      reopen: open,
+      close: async () => {
+        await Promise.all(opened.map((store) => store.stop()));
+      },
+    };
+  });
+
+  test('answers as the model says', async (t) => {
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
+    assert.match(store.description, /, durable on disk and on every replica/);
+    await checkAgainstModel(store, { runs: 10 });
+  });
+
+  test('a server that knows the script no more is given it anew', async (t) => {
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
+    const { sends } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    await master.cli('SCRIPT', 'FLUSH');
+    await appendOk(store, sends.item(2));
+  });
+
+  test('a replica that hangs makes appends and their repetitions answer retry; moving again, all goes on', async (t) => {
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
+    const { sends, inbox } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    replica.freeze();
+    try {
+      const started = performance.now();
+      for (const counter of [1, 2, 2, 1]) {
+        const answer = await append(store, sends.item(counter));
+        assert.equal(answer.outcome, 'retry', `of ${counter}`);
+        assert.match(String('cause' in answer && answer.cause), /0 of 1 replicas .* have it after 1000 ms/);
+      }
+      assert.ok(performance.now() - started < 4 * 1_700);
+      await assert.rejects(store.accounts.register(sends.sender.userName as never), /not on all replicas/);
+    } finally {
+      replica.thaw();
+    }
+    await until('the replica takes part', async () =>
+      ['ok', 'duplicate'].includes((await append(store, sends.item(2))).outcome),
+    );
+    await appendOk(store, sends.item(3));
+    assert.equal((await store.streams.position(inbox)).top, 3);
+  });
+
+  test('without a replica appends answer retry and the store is not ready, and say why; with it back all goes on', async (t) => {
+    const said: string[] = [];
+    const logger = { ...silentLogger(), error: (_: unknown, event: string) => said.push(event) };
+    const store = await openRedisForTest(t, master.url, {
+      durability: 'quorum',
+      checkMs: 100,
+      logger: logger as never,
+    });
+    const { sends, inbox } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    await replica.kill();
+    await until('appends answer retry', async () => (await append(store, sends.item(2))).outcome === 'retry');
+    await until('the store is not ready', () =>
+      store.ping().then(
+        () => false,
+        () => true,
+      ),
+    );
+    await assert.rejects(store.ping(), /CIM_DURABILITY=quorum: no replica of it is online/);
+    const answer = await append(store, sends.item(2));
+    assert.ok(answer.outcome === 'retry');
+    assert.match(String(answer.cause), /no replica of it is online; start one/);
+    assert.deepEqual(said, ['store.promise-broken']);
+
+    await replica.start();
+    await online();
+    await until('the store is ready', () =>
+      store.ping().then(
+        () => true,
+        () => false,
+      ),
+    );
+    await until('appends are taken', async () =>
+      ['ok', 'duplicate'].includes((await append(store, sends.item(2))).outcome),
+    );
+    await appendOk(store, sends.item(3));
+    assert.equal((await store.streams.position(inbox)).top, 3);
+    assert.ok(await newUser(store));
+  });
+
+  test('an ok, and a duplicate, is on the replica by the time it is answered', async (t) => {
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
+    const { sends, inbox } = await newPair(store);
+    for (const counter of [1, 2, 2]) {
+      const answer = await append(store, sends.item(counter));
+      assert.ok(answer.outcome === 'ok' || answer.outcome === 'duplicate');
+      const log = (
+        await replica.cli('--scan', '--pattern', `*:log:*${'user' in inbox ? inbox.user : ''}`)
+      ).trim();
+      assert.equal((await replica.cli('XLEN', log)).trim(), String(answer.seq));
+    }
+  });
+});

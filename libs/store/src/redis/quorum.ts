@@ -1,0 +1,46 @@
+/** Calls that count only when every replica that could be promoted has them too. */
+import { CimError } from '@cim/protocol';
+import type { RedisLink } from './link.ts';
+import { QuorumLane } from './quorum-lane.ts';
+import type { Script, ScriptArgs } from './script.ts';
+import { slotOf } from './slot.ts';
+
+/** Connections to each master: each waits for the replicas once a batch. */
+const LANES = 4;
+
+export class Quorum {
+  readonly #link: RedisLink;
+  /** Key: a master's address and the lane's number. Never removed; one that leads nowhere any more is closed. */
+  readonly #lanes = new Map<string, QuorumLane>();
+
+  constructor(link: RedisLink) {
+    this.#link = link;
+  }
+
+  /** Calls on one shard are carried out in the order made. @throws {CimError} it is not known to be on all replicas */
+  async run(script: Script, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
+    this.#link.assertUp();
+    const slot = slotOf(keys[0] ?? '');
+    const master = this.#link.masterOf(slot);
+    if (master === undefined) throw new CimError('failure', `no server holds slot ${slot} of the Cluster`);
+    return this.#lane(master, slot % LANES).run(script, keys, args);
+  }
+
+  stop(): void {
+    for (const lane of this.#lanes.values()) lane.stop();
+  }
+
+  #lane(master: string, number: number): QuorumLane {
+    const name = `${master} ${number}`;
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      lane = new QuorumLane(
+        master,
+        () => this.#link.dial(master),
+        () => this.#link.lookAgain(),
+      );
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+}
