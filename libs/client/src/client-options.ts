@@ -24,5 +24,7 @@ export interface CimClientOptions {
   readonly random?: () => number;
   /** ms, monotonic. */
   readonly now?: () => number;
+  /** ms since 1970. */
+  readonly time?: () => number;
   readonly times?: Partial<LinkTimes>;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { CimError, CLOSE_REASONS, CODES, cim, isUserId, textsProblem } from '@cim/protocol';
+import { type cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import type { CloseReason, NamedUser, ProducerId, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
@@ -8,9 +8,8 @@ import { Emitter } from './emitter.ts';
 import type { ClientEvents, Recipient, SendOutcome } from './events.ts';
 import { Inbound } from './inbound.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
-import { Outbox, type Settled } from './outbox.ts';
-import { wellFormed, wireRecipient } from './recipient.ts';
 import { type Place, RouteApi } from './route-api.ts';
+import { refused, Sending } from './sending.ts';
 import { SignIn } from './sign-in.ts';
 import { type ClientState, memoryState, type SavedState } from './state.ts';
 
@@ -19,8 +18,8 @@ type Attempt =
   | { readonly ok: false; readonly error: CimError; readonly end?: LinkEnd };
 
 const OUTBOX_CAPACITY = 10_000;
-/** After this an unanswered send goes back to the application. */
-const UNANSWERED_MS = 7 * 24 * 3_600_000;
+/** What is stored is saved so long after, ms: with what comes meanwhile. */
+const SAVE_DELAY_MS = 1_000;
 /** How long a reconnect is refused as a second login before we believe it: a lost answer makes one for 20 s. */
 const REPEAT_MS = 35_000;
 const FIRST_ATTEMPTS = 3;
@@ -54,7 +53,7 @@ export class CimClient {
   #phase: 'new' | 'connecting' | 'online' | 'away' | 'closed' = 'new';
   #me: NamedUser | undefined;
   #inbound: Inbound | undefined;
-  #outbox: Outbox | undefined;
+  #sending: Sending | undefined;
   /** The one that is ready, and the one that is under way. */
   #link: Link | undefined;
   #opening: Link | undefined;
@@ -64,7 +63,7 @@ export class CimClient {
   #unauthorized = 0;
   #wasOnline = false;
   #saveFailed = false;
-  #refs = 0;
+  #saving: NodeJS.Timeout | undefined;
 
   /** @throws {CimError} when `routeUrl` is none */
   constructor(options: CimClientOptions) {
@@ -102,7 +101,7 @@ export class CimClient {
 
   /** Sends that are not answered. */
   get unanswered(): number {
-    return this.#outbox?.size ?? 0;
+    return this.#sending?.unanswered ?? 0;
   }
 
   /**
@@ -131,31 +130,10 @@ export class CimClient {
    * has answered, over reconnects; the promise never rejects. While not connected sends wait.
    */
   send(to: Recipient, texts: readonly string[]): Promise<SendOutcome> {
-    const ref = ++this.#refs;
-    const refuse = (code: string, text: string): Promise<SendOutcome> =>
-      Promise.resolve({ outcome: 'refused', ref, code, text });
-    const outbox = this.#outbox;
-    if (outbox === undefined || this.#isClosed())
-      return refuse(CODES.failure.code, this.#isClosed() ? 'the client is closed' : 'connect() comes first');
-    const problem = textsProblem(texts);
-    if (problem !== undefined) return refuse(CODES.invalid.code, problem);
-    if ('user' in to && !isUserId(to.user))
-      return refuse(CODES.invalid.code, `${String(to.user)} is no user id`);
-    const content = cim.Content.encode({ texts: texts.map(wellFormed) }).finish();
-    return new Promise((resolve) => {
-      const settle = (settled: Settled): void => {
-        if (settled.outcome === 'stored')
-          this.#events.emit('stored', { ref, id: settled.id, seq: settled.seq });
-        if (settled.outcome === 'refused')
-          this.#events.emit('refused', { ref, code: settled.code, text: settled.text });
-        resolve({ ref, ...settled });
-      };
-      if (outbox.offer(wireRecipient(to), content, settle)) this.#events.emit('queued', { ref, to, texts });
-      else {
-        const text = `${outbox.size} messages wait for an answer already; try again later`;
-        resolve({ outcome: 'refused', ref, code: CODES.limited.code, text });
-      }
-    });
+    const sending = this.#sending;
+    if (sending === undefined) return refused(0, CODES.failure.code, 'connect() comes first');
+    if (this.#isClosed()) return refused(sending.nextRef(), CODES.failure.code, 'the client is closed');
+    return sending.send(to, texts);
   }
 
   /** Who is online now. @throws {CimError} */
@@ -207,7 +185,7 @@ export class CimClient {
     this.#signIn.secret = saved?.session ?? '';
     this.#me = me;
     this.#inbound = this.#createInbound(me.userId, saved ?? {});
-    this.#outbox = this.#createOutbox(me.userId, saved?.counters ?? {});
+    this.#sending = this.#createSending(me.userId, saved ?? {});
     return me;
   }
 
@@ -232,21 +210,18 @@ export class CimClient {
           now: this.#now,
           resume: () => this.#inbound?.resume() ?? {},
           takeAcks: () => this.#inbound?.takeAcks() ?? [],
-          waitingSince: () => this.#outbox?.oldestWritten(),
+          waitingSince: () => this.#sending?.oldestWritten(),
           onReady: (resumed) => {
             this.#onReady(link, place, resumed);
             resolve({ ok: true });
           },
           onResumed: (resumed) => this.#inbound?.onResumed(resumed),
           onDeliver: (deliver) => this.#inbound?.onDeliver(deliver) ?? true,
-          onReceipt: (receipt) => this.#outbox?.onReceipt(receipt),
-          onDelivered: ({ to, seq }) =>
-            this.#events.emit('delivered', {
-              to: to as UserId,
-              seq: seq as ClientEvents['delivered']['seq'],
-            }),
+          onReceipt: (receipt) => this.#sending?.onReceipt(receipt),
+          onDelivered: (delivered) => this.#sending?.onDelivered(delivered),
+          onCounters: (counters) => this.#sending?.onCounters(counters),
           onRefusal: ({ code, text }) => this.#logger.warn({ code, text }, 'client.frame-refused'),
-          onDrain: () => this.#outbox?.pump(),
+          onDrain: () => this.#sending?.pump(),
           onEnd: (end) => {
             if (this.#link === link) this.#onLinkEnd(end);
             else {
@@ -284,14 +259,14 @@ export class CimClient {
     this.#backoff.reset();
     this.#logger.info({ server: link.server, epoch: place.epoch, again }, 'client.connected');
     this.#inbound?.onResumed(resumed);
-    this.#outbox?.open((send) => link.send(send));
+    this.#sending?.open(link);
     this.#events.emit('connected', { server: link.server, epoch: place.epoch, again });
   }
 
   #onLinkEnd(end: LinkEnd): void {
     this.#link = undefined;
     this.#inbound?.detach();
-    this.#outbox?.shut();
+    this.#sending?.shut();
     if (this.#isClosed()) return;
     this.#logger.info(
       { reason: end.reason, detail: end.text, reconnect: end.reconnect },
@@ -315,7 +290,7 @@ export class CimClient {
   }
 
   async #tryAgain(): Promise<void> {
-    this.#outbox?.expire(this.#now() - UNANSWERED_MS, 'the server did not answer for 7 days');
+    this.#sending?.expire();
     const answer = await this.#attempt();
     if (answer.ok || this.#isClosed()) return;
     const { error, end } = answer;
@@ -340,11 +315,9 @@ export class CimClient {
   #close(reason: CloseReason, text: string): void {
     if (this.#isClosed()) return;
     clearTimeout(this.#retry);
-    const counters = this.#outbox?.counters() ?? {};
     this.#phase = 'closed';
     this.#inbound?.detach();
-    this.#outbox?.abandon(`not answered: ${text}`);
-    this.#save(counters);
+    this.#save(this.#sending?.end(`not answered: ${text}`));
     const link = this.#link;
     this.#link = undefined;
     link?.close('closed');
@@ -364,42 +337,47 @@ export class CimClient {
       show: (message) => this.#events.emit('message', message),
       skipped: (event) => this.#events.emit('skipped', event),
       isOwn: (producer) => this.#producers.has(producer),
-      moved: () => this.#save({}),
+      moved: () => this.#save(this.#sending?.saved()),
       ack: (ack) => this.#link?.ack(ack),
       unreadable: (stream, seq) => this.#logger.warn({ stream, seq }, 'client.unreadable-entry'),
     });
   }
 
-  #createOutbox(me: UserId, counters: SavedState['counters']): Outbox {
-    const newProducer = (): ProducerId => {
-      const producer = randomBytes(12).toString('base64url') as ProducerId;
-      this.#producers.add(producer);
-      return producer;
-    };
-    return new Outbox(
-      {
-        me,
-        capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
-        newProducer,
-        random: this.#random,
-        now: this.#now,
-        lost: ({ to, group }, from, upTo) => {
-          this.#logger.warn({ to, group, from, upTo }, 'client.sends-lost');
-          this.#events.emit('lost', { to: group === '' ? { user: to } : { group: 'lobby' }, from, upTo });
-        },
+  #createSending(me: UserId, saved: Partial<SavedState>): Sending {
+    const parts = {
+      me,
+      capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
+      logger: this.#logger,
+      newProducer: (): ProducerId => {
+        const producer = randomBytes(12).toString('base64url') as ProducerId;
+        this.#producers.add(producer);
+        return producer;
       },
-      counters,
-    );
+      random: this.#random,
+      now: this.#now,
+      time: this.#options.time ?? Date.now,
+      emit: <K extends keyof ClientEvents>(event: K, value: ClientEvents[K]) =>
+        this.#events.emit(event, value),
+      changed: () => this.#saveSoon(),
+    };
+    return new Sending(parts, saved);
   }
 
-  #save(counters: SavedState['counters']): void {
+  #saveSoon(): void {
+    if (this.#isClosed()) return;
+    this.#saving ??= setTimeout(() => this.#save(this.#sending?.saved()), SAVE_DELAY_MS);
+  }
+
+  #save(sent: Pick<SavedState, 'counters' | 'stored'> = { counters: {}, stored: {} }): void {
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
     if (this.#me === undefined) return;
     try {
       this.#state.save({
         userId: this.#me.userId,
         session: this.#signIn.secret,
         producers: [...this.#producers].slice(-OWN_PRODUCERS),
-        counters,
+        ...sent,
         ...(this.#inbound?.saved() ?? { cursors: {}, seen: {} }),
       });
       this.#saveFailed = false;

@@ -42,8 +42,8 @@ export interface ClientEvents {
   /** The server's answer to a send. */
   stored: { readonly ref: number; readonly id: MessageId; readonly seq: Seq };
   refused: { readonly ref: number; readonly code: string; readonly text: string };
-  /** A recipient has everything of theirs up to `seq`. */
-  delivered: { readonly to: UserId; readonly seq: Seq };
+  /** The recipient of a private send has it: after `stored`, once, in order; best effort. `seq` is that of the send. */
+  delivered: { readonly ref: number; readonly to: UserId; readonly seq: Seq };
   /**
    * Entries `from` to `to` of a stream do not come by themselves: trimmed (`expired`), too old to be sent unasked
    * (`skipped`). `reset`: the store lost data; what it has, `from` to `to`, comes again, less what was shown.

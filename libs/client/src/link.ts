@@ -33,6 +33,7 @@ export interface LinkParts {
   onDeliver(deliver: cim.Deliver): boolean;
   onReceipt(receipt: cim.Receipt): void;
   onDelivered(delivered: cim.Delivered): void;
+  onCounters(counters: cim.Counters): void;
   /** The server has refused a frame; the link lives. */
   onRefusal(error: cim.Error): void;
   onDrain(): void;
@@ -110,6 +111,11 @@ export class Link implements WheelEntry {
 
   ack(ack: cim.Ack.$Properties): void {
     if (this.#state === 'ready') this.#write({ ack });
+  }
+
+  /** How far a recipient is, what the store has; answered in kind, perhaps. */
+  ask(question: Pick<cim.Frame.$Properties, 'counters' | 'delivered'>): void {
+    if (this.#state === 'ready') this.#write(question);
   }
 
   /** Writes what is queued and closes; `onEnd` follows, perhaps at once. */
@@ -190,6 +196,9 @@ export class Link implements WheelEntry {
         return;
       case 'delivered':
         this.#parts.onDelivered(frame.delivered as cim.Delivered);
+        return;
+      case 'counters':
+        if (this.#state === 'ready') this.#parts.onCounters(frame.counters as cim.Counters);
         return;
       case 'ping':
         this.#write({ pong: {} });

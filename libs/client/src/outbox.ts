@@ -12,7 +12,13 @@ export interface WireRecipient {
 }
 
 export type Settled =
-  | { readonly outcome: 'stored'; readonly id: MessageId; readonly seq: Seq }
+  | {
+      readonly outcome: 'stored';
+      readonly id: MessageId;
+      readonly seq: Seq;
+      readonly producer: ProducerId;
+      readonly counter: number;
+    }
   | { readonly outcome: 'refused'; readonly code: string; readonly text: string }
   | { readonly outcome: 'unknown'; readonly text: string };
 
@@ -147,6 +153,8 @@ export class Outbox {
           outcome: 'stored',
           id: messageId(this.#parts.me, item.producer, item.counter),
           seq: receipt.seq as Seq,
+          producer: item.producer,
+          counter: item.counter,
         });
         break;
       case cim.Outcome.REFUSED:
@@ -162,6 +170,16 @@ export class Outbox {
         this.#repeatLater(stream);
     }
     this.pump();
+  }
+
+  /** The store has lost entries of ours: what comes goes under a new producer id. The caller pumps. */
+  renew(recipient: WireRecipient): void {
+    this.#renumber(this.#streamOf(recipient), 0);
+  }
+
+  /** Whether a send of the stream is not answered. */
+  awaits(stream: string): boolean {
+    return (this.#streams.get(stream)?.items.length ?? 0) > 0;
   }
 
   /** Since when the oldest written send is unanswered, by `now`. */

@@ -26,6 +26,7 @@ const state: SavedState = {
   producers: [producer],
   counters: { 'inbox:7': { producer, counter: 3 } },
   cursors: { 'group:lobby': { seq: 9 as Seq, id: '7:x:1' as MessageId } },
+  stored: { 'inbox:7': { producer, counter: 3, at: 1_700_000_000_000 } },
   seen: { 'group:lobby': ['7:x:0' as MessageId, '7:x:1' as MessageId] },
 };
 
@@ -43,9 +44,9 @@ describe('state in a file', () => {
   it('of an older version is read', async () => {
     const first = open();
     await first.load();
-    writeFileSync(path, JSON.stringify({ ...state, seen: undefined }));
+    writeFileSync(path, JSON.stringify({ ...state, seen: undefined, stored: undefined }));
     first.close();
-    assert.deepEqual(await open().load(), { ...state, seen: {} });
+    assert.deepEqual(await open().load(), { ...state, seen: {}, stored: {} });
     assert.deepEqual(notes, []);
   });
 

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { isProducerId, isSeq, isUserId, type MessageId } from '@cim/protocol';
-import type { ClientState, Cursor, SavedState } from './state.ts';
+import type { ClientState, Cursor, SavedState, StoredCounter } from './state.ts';
 
 /**
  * State in a file: mode 0600 (it holds the session secret), replaced by rename, so that a crash leaves the old or the
@@ -142,6 +142,7 @@ export function parseState(text: string): SavedState | undefined {
     counters: readCounters,
     cursors: readCursors,
     seen: readSeen(raw['seen']),
+    stored: readStored(raw['stored']),
   };
 }
 
@@ -152,6 +153,17 @@ function readSeen(raw: unknown): SavedState['seen'] {
   for (const [stream, ids] of Object.entries(raw))
     if (Array.isArray(ids)) seen[stream] = ids.filter((id): id is MessageId => typeof id === 'string');
   return seen;
+}
+
+function readStored(raw: unknown): SavedState['stored'] {
+  if (!isRecord(raw)) return {};
+  const stored: Record<string, StoredCounter> = {};
+  for (const [stream, value] of Object.entries(raw)) {
+    if (!isRecord(value)) continue;
+    const { producer, counter, at } = value;
+    if (isProducerId(producer) && isSeq(counter) && isSeq(at)) stored[stream] = { producer, counter, at };
+  }
+  return stored;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -6,6 +6,12 @@ export interface Cursor {
   readonly id: MessageId;
 }
 
+export interface StoredCounter {
+  readonly producer: ProducerId;
+  readonly counter: number;
+  readonly at: number;
+}
+
 /** What outlives a process, so that each message is shown once per installation. Plain JSON. */
 export interface SavedState {
   readonly userId: UserId;
@@ -15,6 +21,8 @@ export interface SavedState {
   readonly producers: readonly ProducerId[];
   /** By stream name: where counting goes on. Only what a clean close wrote is trusted; see `Outbox`. */
   readonly counters: Readonly<Record<string, { readonly producer: ProducerId; readonly counter: number }>>;
+  /** By stream name: the newest counter that was answered as stored, and when, ms since 1970; 64 at most. */
+  readonly stored: Readonly<Record<string, StoredCounter>>;
   /** By stream name. */
   readonly cursors: Readonly<Record<string, Cursor>>;
   /** By stream name: ids of the newest messages shown, oldest first, so that none is shown twice after the store lost data. */

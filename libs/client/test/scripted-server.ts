@@ -30,6 +30,10 @@ export class ScriptedServer {
   http: (path: string, body: Record<string, unknown>) => HttpAnswer | undefined = () => undefined;
   /** Replaces the answer to a send while it is set: `taken` is the default one. */
   onSend: (peer: Peer, send: cim.Send, taken: () => void) => void = (_peer, _send, taken) => taken();
+  /** What the store has of a counter that is asked about; default: all of it. No answer when it is undefined. */
+  has: (counter: cim.Counter) => number | undefined = ({ counter }) => counter;
+  /** How far inboxes are that are asked about, by user id; no answer for others. */
+  readonly inboxAt = new Map<number, number>();
   /** Replaces the answer to a TCP login. True: it was answered. */
   onLogin: (peer: Peer) => boolean = () => false;
   resumed: ((resume: cim.Resume) => cim.ResumedStream.$Properties[]) | undefined;
@@ -196,10 +200,21 @@ export class ScriptedServer {
     } else if (frame.body === 'resume') this.#onResume(peer, frame.resume as cim.Resume);
     else if (frame.body === 'send') this.#onSend(peer, frame.send as cim.Send);
     else if (frame.body === 'ack') this.#noteAck(frame.ack as cim.Ack);
-    else if (frame.body === 'ping') {
+    else if (frame.body === 'counters') this.#onCounters(peer, frame.counters as cim.Counters);
+    else if (frame.body === 'delivered') {
+      const { to, seq } = frame.delivered as cim.Delivered;
+      const at = this.inboxAt.get(to);
+      if (at !== undefined) peer.send({ delivered: { to, seq: Math.min(at, seq) } });
+    } else if (frame.body === 'ping') {
       for (const ack of (frame.ping as cim.Ping).acks) this.#noteAck(ack as cim.Ack);
       peer.send({ pong: {} });
     }
+  }
+
+  #onCounters(peer: Peer, { counters }: cim.Counters): void {
+    const answer = (counters as cim.Counter[]).map((one) => ({ ...one, counter: this.has(one) }));
+    if (answer.every((one): one is cim.Counter => one.counter !== undefined))
+      peer.send({ counters: { counters: answer } });
   }
 
   #noteAck({ group, seq }: cim.Ack): void {

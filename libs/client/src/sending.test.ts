@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { cim } from '@cim/protocol';
+import { ScriptedServer, until } from '../test/scripted-server.ts';
+import { CimClient } from './client.ts';
+import type { CimClientOptions } from './client-options.ts';
+import type { ClientEvents } from './events.ts';
+import { memoryState } from './state.ts';
+
+let server: ScriptedServer;
+let clients: CimClient[] = [];
+
+beforeEach(async () => {
+  server = await ScriptedServer.start();
+});
+
+afterEach(async () => {
+  await Promise.all(clients.map((client) => client.close()));
+  clients = [];
+  await server.stop();
+});
+
+function makeClient(options: Partial<CimClientOptions> = {}): CimClient {
+  const client = new CimClient({ routeUrl: server.url, userName: 'alice', random: () => 0.01, ...options });
+  clients.push(client);
+  return client;
+}
+
+function collect<K extends keyof ClientEvents>(client: CimClient, event: K): ClientEvents[K][] {
+  const seen: ClientEvents[K][] = [];
+  client.on(event, (value) => seen.push(value));
+  return seen;
+}
+
+const framesOf = (kind: 'counters' | 'delivered') =>
+  server.peer.received.filter((frame) => frame.body === kind).map((frame) => frame[kind]);
+
+/** What the newest connection was asked for as stored, as [to, group, counter]. */
+const asked = () =>
+  framesOf('counters').map((frame) =>
+    ((frame as cim.Counters).counters as cim.Counter[]).map(({ to, group, counter }) => [to, group, counter]),
+  );
+
+describe('sends that the store has lost', () => {
+  it('are told once after a reconnect, and what comes goes under a new producer id', async () => {
+    const client = makeClient();
+    const lost = collect(client, 'lost');
+    await client.connect();
+    for (const text of ['a', 'b', 'c']) await client.send({ user: 7 }, [text]);
+    await client.send({ group: 'lobby' }, ['all']);
+    server.has = ({ to, counter }) => (to === 7 ? 1 : counter);
+    server.peer.cut();
+    await until(() => lost.length > 0, 'the loss');
+    assert.deepEqual(asked(), [
+      [
+        [0, 'lobby', 1],
+        [7, '', 3],
+      ],
+    ]);
+    assert.deepEqual(lost, [{ to: { user: 7 }, from: 2, upTo: 3 }]);
+    // Its seq is that of another message by now.
+    const delivered = collect(client, 'delivered');
+    server.peer.send({ delivered: { to: 7, seq: 3 } });
+    assert.equal((await client.send({ user: 7 }, ['d'])).outcome, 'stored');
+    const [first, last] = [server.log('inbox:7')[0], server.log('inbox:7').at(-1)];
+    assert.equal(last?.counter, 1);
+    assert.notEqual(last.producer, first?.producer);
+    assert.deepEqual(delivered, []);
+    server.has = ({ counter }) => counter;
+    server.peer.cut();
+    await until(() => server.peers.length === 3 && asked().length === 1, 'the next question');
+    assert.equal(lost.length, 1);
+  });
+
+  it('are asked about when the server asks for it', async () => {
+    const client = makeClient();
+    const lost = collect(client, 'lost');
+    await client.connect();
+    assert.deepEqual(asked(), []);
+    await client.send({ user: 7 }, ['a']);
+    server.has = () => 0;
+    server.peer.send({ counters: {} });
+    await until(() => lost.length > 0, 'the loss');
+    assert.deepEqual(lost, [{ to: { user: 7 }, from: 1, upTo: 1 }]);
+    server.peer.send({ counters: {} });
+    await client.send({ user: 7 }, ['b']);
+    assert.equal(lost.length, 1);
+  });
+
+  it('are told once when a gap has told them already', async () => {
+    const client = makeClient();
+    const lost = collect(client, 'lost');
+    await client.connect();
+    await client.send({ user: 7 }, ['a']);
+    await client.send({ user: 7 }, ['b']);
+    server.has = () => undefined;
+    server.peer.send({ counters: {} });
+    await until(() => asked().length === 1, 'the question');
+    const [question] = framesOf('counters') as cim.Counters[];
+    server.onSend = (peer, send) => {
+      const { to, group, producer, counter } = send;
+      peer.send({ receipt: { to, group, producer, counter, outcome: cim.Outcome.GAP, last: 0 } });
+      const counters = (question?.counters as cim.Counter[]).map((one) => ({ ...one, counter: 0 }));
+      peer.send({ counters: { counters } });
+      server.onSend = (_peer, _send, taken) => taken();
+    };
+    assert.equal((await client.send({ user: 7 }, ['c'])).outcome, 'stored');
+    assert.deepEqual(lost, [{ to: { user: 7 }, from: 1, upTo: 2 }]);
+  });
+
+  it('are told by the next process, which asks for those of the last 24 hours only', async () => {
+    const state = memoryState();
+    let time = 1_700_000_000_000;
+    const first = makeClient({ state, time: () => time });
+    await first.connect();
+    await first.send({ user: 8 }, ['long ago']);
+    time += 24 * 3_600_000;
+    await first.send({ user: 7 }, ['a']);
+    await first.close();
+    time += 1;
+    server.has = () => 0;
+    const second = makeClient({ state, time: () => time });
+    const lost = collect(second, 'lost');
+    await second.connect();
+    await until(() => lost.length > 0, 'the loss');
+    assert.deepEqual(asked(), [[[7, '', 1]]]);
+    await second.send({ user: 7 }, ['b']);
+    assert.equal(server.log('inbox:7').at(-1)?.counter, 1, 'under a new producer id');
+    await second.close();
+    assert.equal(Object.keys((await state.load())?.stored ?? {}).length, 2);
+  });
+
+  it('are saved a moment after they are stored, for a process that crashes', async () => {
+    const state = memoryState();
+    const client = makeClient({ state });
+    await client.connect();
+    await client.send({ user: 7 }, ['a']);
+    const stored = () => (state.load() as { stored?: Record<string, unknown> } | undefined)?.stored ?? {};
+    await until(() => 'inbox:7' in stored(), 'the save');
+  });
+});
+
+describe('delivered', () => {
+  it('is told of each private send, once and in order, whether news or receipt comes first', async () => {
+    const client = makeClient();
+    const delivered = collect(client, 'delivered');
+    await client.connect();
+    for (const text of ['a', 'b', 'c']) await client.send({ user: 7 }, [text]);
+    await client.send({ group: 'lobby' }, ['all']);
+    await client.send({ user: 8 }, ['x']);
+    server.peer.send({ delivered: { to: 7, seq: 2 } });
+    server.peer.send({ delivered: { to: 7, seq: 2 } });
+    server.peer.send({ delivered: { to: 7, seq: 3 } });
+    server.onSend = (peer, _send, taken) => {
+      peer.send({ delivered: { to: 7, seq: 4 } });
+      taken();
+    };
+    await client.send({ user: 7 }, ['d']);
+    assert.deepEqual(
+      delivered.map(({ ref, to, seq }) => [ref, to, seq]),
+      [
+        [1, 7, 1],
+        [2, 7, 2],
+        [3, 7, 3],
+        [6, 7, 4],
+      ],
+    );
+  });
+
+  it('is asked for after a reconnect, of those that are open', async () => {
+    const client = makeClient();
+    const delivered = collect(client, 'delivered');
+    await client.connect();
+    await client.send({ user: 7 }, ['a']);
+    await client.send({ user: 7 }, ['b']);
+    await client.send({ user: 8 }, ['x']);
+    server.peer.send({ delivered: { to: 8, seq: 1 } });
+    await until(() => delivered.length === 1, 'the first');
+    server.inboxAt.set(7, 1);
+    server.peer.cut();
+    await until(() => delivered.length === 2, 'the answer');
+    assert.deepEqual(
+      (framesOf('delivered') as cim.Delivered[]).map(({ to, seq }) => [to, seq]),
+      [[7, 2]],
+    );
+    assert.deepEqual(delivered[1], { ref: 1, to: 7, seq: 1 });
+  });
+});

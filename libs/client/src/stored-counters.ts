@@ -1,0 +1,120 @@
+import { groupStream, inboxOf, LOBBY, streamName, type ProducerId, type UserId } from '@cim/protocol';
+import type { cim } from '@cim/protocol';
+import type { WireRecipient } from './outbox.ts';
+import type { SavedState } from './state.ts';
+
+/** The store has lost counters `from` to `upTo`, which it had answered as stored. */
+export interface Loss {
+  readonly recipient: WireRecipient;
+  readonly from: number;
+  readonly upTo: number;
+}
+
+interface Newest {
+  readonly recipient: WireRecipient;
+  readonly producer: ProducerId;
+  readonly counter: number;
+  /** When it was answered, ms since 1970. */
+  readonly at: number;
+}
+
+/** Streams that are asked about, and for how long after a send. */
+const ASKED = 64;
+const ASKED_MS = 24 * 3_600_000;
+
+/**
+ * The newest counter of each stream that was answered as stored. The store is asked whether it still has it: one that
+ * was restored from a backup, or lost a failover, is found out though nobody sends.
+ */
+export class StoredCounters {
+  /** By stream name, the one written last at the end; the oldest goes when there are 64. */
+  readonly #newest = new Map<string, Newest>();
+  /** What was asked on this connection and is not answered, by stream name. */
+  readonly #asked = new Map<string, Newest>();
+  readonly #time: () => number;
+
+  /** @param time ms since 1970 */
+  constructor(saved: SavedState['stored'], time: () => number) {
+    this.#time = time;
+    const known = Object.entries(saved).sort(([, a], [, b]) => a.at - b.at);
+    for (const [stream, newest] of known) {
+      const recipient = recipientOf(stream);
+      if (recipient !== undefined) this.#newest.set(stream, { recipient, ...newest });
+    }
+  }
+
+  /** A send was answered as stored. */
+  stored(recipient: WireRecipient, producer: ProducerId, counter: number): void {
+    const known = this.#newest.get(recipient.stream);
+    if (known?.producer === producer && known.counter >= counter) return;
+    this.#newest.delete(recipient.stream);
+    this.#newest.set(recipient.stream, { recipient, producer, counter, at: this.#time() });
+    if (this.#newest.size <= ASKED) return;
+    for (const oldest of this.#newest.keys()) {
+      this.#newest.delete(oldest);
+      return;
+    }
+  }
+
+  /** What is to be asked, newest first; undefined for nothing. */
+  question(): cim.Counters.$Properties | undefined {
+    this.#asked.clear();
+    const since = this.#time() - ASKED_MS;
+    const lately = [...this.#newest].filter(([, { at }]) => at >= since).reverse();
+    for (const [stream, newest] of lately) this.#asked.set(stream, newest);
+    if (lately.length === 0) return undefined;
+    return {
+      counters: lately.map(([, { recipient, producer, counter }]) => ({
+        to: recipient.to,
+        group: recipient.group,
+        producer,
+        counter,
+      })),
+    };
+  }
+
+  /** Whether an answer is missing. */
+  get asking(): boolean {
+    return this.#asked.size > 0;
+  }
+
+  /** What the store has. Each loss is answered once. */
+  answer({ counters }: cim.Counters): Loss[] {
+    const losses: Loss[] = [];
+    for (const has of counters as cim.Counter[]) {
+      const stream = has.to === 0 ? `group:${has.group}` : `inbox:${has.to}`;
+      const [asked, newest] = [this.#asked.get(stream), this.#newest.get(stream)];
+      if (asked?.producer !== has.producer || newest?.producer !== has.producer) continue;
+      // More may have been stored since, or fewer be left, which a gap has told.
+      if (has.counter >= Math.min(asked.counter, newest.counter)) continue;
+      losses.push({ recipient: newest.recipient, from: has.counter + 1, upTo: newest.counter });
+      this.lost(newest.recipient, has.counter);
+    }
+    this.#asked.clear();
+    return losses;
+  }
+
+  /** The store has no more than `last` of the stream, and that was told. */
+  lost({ stream }: WireRecipient, last: number): void {
+    const newest = this.#newest.get(stream);
+    if (newest === undefined || newest.counter <= last) return;
+    if (last === 0) this.#newest.delete(stream);
+    else this.#newest.set(stream, { ...newest, counter: last });
+  }
+
+  /** To be saved, so that the next process asks. */
+  saved(): SavedState['stored'] {
+    return Object.fromEntries(
+      [...this.#newest].map(([stream, { producer, counter, at }]) => [stream, { producer, counter, at }]),
+    );
+  }
+}
+
+/** Undefined for a name that is none of ours. */
+function recipientOf(stream: string): WireRecipient | undefined {
+  if (stream === streamName(groupStream(LOBBY))) return { to: 0, group: LOBBY, stream };
+  const to = Number(/^inbox:(\d+)$/.exec(stream)?.[1]);
+  return Number.isSafeInteger(to) && to > 0
+    ? { to, group: '', stream: streamName(inboxOf(to as UserId)) }
+    : undefined;
+}
