@@ -91,6 +91,29 @@ describe('two people in two terminals', () => {
     assert.match(screen, /connected to/, 'nothing was cleared');
   });
 
+  it('see how far their lines have come, as much as they like', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    await alice.enter(':olu');
+    await alice.until(/2 online/);
+    await alice.type('half a li');
+    await bob.enter('alice;;hello');
+    await bob.until(/bob -> alice: hello ✓\n {2}✓✓ delivered to alice: hello$/m);
+    await alice.type('ne');
+    await alice.press('Enter');
+    await alice.until(/alice: half a line ✓$/m);
+    await bob.enter(':marks less');
+    await bob.until(/marks are less/);
+    await bob.enter('alice;;once more');
+    await alice.until(/bob \(private\): once more$/m);
+    await bob.enter(':marks off');
+    await bob.until(/marks are off/);
+    await bob.enter('plainly');
+    const screen = await bob.until(/bob: plainly$/m);
+    assert.match(screen, /once more ✓/);
+    assert.equal(screen.match(/✓✓/g)?.length, 1, 'the first delivery alone');
+  });
+
   it('lose nothing when the server is killed while they talk', async () => {
     const alice = await openChat('alice');
     const bob = await openChat('bob');
@@ -100,7 +123,7 @@ describe('two people in two terminals', () => {
     await alice.until(/\* not connected: /);
     await bob.until(/\* not connected: /);
     await bob.enter('while it is down');
-    await bob.until(/\* not sent yet: while it is down/);
+    await bob.until(/^ {2}· queued: while it is down$/m);
     server = await ServerProcess.start('standalone', env);
     await alice.until(/\* connected again/, 30_000);
     await bob.until(/bob: while it is down ✓/, 30_000);

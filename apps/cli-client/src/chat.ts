@@ -5,6 +5,7 @@ import { type Command, commandHelp, parseLine } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import { emojiPage } from './emoji.ts';
 import type { History } from './history.ts';
+import { type MarkMode, Marks } from './marks.ts';
 import type { Screen } from './screen.ts';
 import { cleanLine } from './sanitize.ts';
 import { type Said, saidOf, type View } from './view.ts';
@@ -23,8 +24,6 @@ export interface ChatParts {
   readonly now: () => number;
 }
 
-/** A send that is not answered by then is announced, ms. */
-const SLOW_MS = 700;
 /** A typed `:q` waits so long for answers, ms. */
 const QUIT_MS = 3_000;
 /** A pipe ends as failed when for so long nothing was answered, ms. */
@@ -40,6 +39,7 @@ export class Chat {
   /** Texts to be said later: when each was said. */
   readonly #delayed = new Set<Promise<void>>();
   readonly #delays = new Set<NodeJS.Timeout>();
+  readonly #marks: Marks;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
@@ -57,6 +57,14 @@ export class Chat {
     const { promise, finish } = ending();
     this.finished = promise;
     this.#finish = finish;
+    this.#marks = new Marks({
+      show: (line) => {
+        if (parts.screen.interactive) parts.screen.print(parts.view.mark(line));
+      },
+      online: () => parts.client.online,
+      nameOf: (to) => parts.contacts.nameOf(to as UserId),
+      now: parts.now,
+    });
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
   }
@@ -111,6 +119,7 @@ export class Chat {
       else if (kind === 'expired') this.#problem(`${count(to - from + 1, what)} gone: kept no longer`);
       else this.#notice(`${count(to - from + 1, `older ${what}`)} left out`);
     });
+    client.on('delivered', ({ ref, to }) => this.#marks.delivered(ref, to));
     client.on('lost', ({ from, upTo }) => {
       this.#problem(`the server has lost ${count(upTo - from + 1, 'message')} of yours that it had stored`);
     });
@@ -156,6 +165,7 @@ export class Chat {
   async #leave(): Promise<void> {
     const { client } = this.#parts;
     const left = this.#pending.size;
+    this.#marks.stop();
     await client.logout();
     if (left > 0) this.#finish({ code: 1, line: `${count(left, 'message')} not answered, perhaps not sent` });
     else if (this.#failures > 0 && !this.#parts.screen.interactive)
@@ -188,6 +198,8 @@ export class Chat {
         return screen.print(commandHelp());
       case 'info':
         return screen.print(this.#info());
+      case 'marks':
+        return this.#switchMarks(command.mode);
       case 'emoji':
         return screen.print(emojiPage(command.page));
       case 'online': {
@@ -235,19 +247,19 @@ export class Chat {
   }
 
   #send(to: Recipient, said: Said): void {
-    const { client, screen, view, now } = this.#parts;
+    const { client, now } = this.#parts;
     const sending = client.send(to, [said.text]);
     this.#pending.add(sending);
-    const slow = setTimeout(() => {
-      if (screen.interactive) screen.print(view.notice(`not sent yet: ${said.text}`));
-    }, SLOW_MS);
+    const answered = this.#marks.sent(said.text);
     void sending.then((answer) => {
-      clearTimeout(slow);
+      answered();
       this.#pending.delete(sending);
       const shown = { ...said, at: now() };
       if (answer.outcome === 'stored') {
         this.#sent++;
-        this.#show((on) => on.stored(shown));
+        const plainly = this.#marks.mode === 'off' && this.#parts.screen.interactive;
+        this.#show((on) => (plainly ? on.said(shown) : on.stored(shown)));
+        if (said.private) this.#marks.stored(answer.ref, said.text);
         return;
       }
       this.#failures++;
@@ -289,6 +301,16 @@ export class Chat {
     const { screen, view } = this.#parts;
     screen.print(view.said({ at, from, to: 'answerer', private: true, text: line.trim() }));
     screen.print(view.said({ at, from: 'answerer', private: true, text: answerTo(line) }));
+  }
+
+  #switchMarks(mode: MarkMode | undefined): void {
+    const does = {
+      on: 'queued, \u{2713} stored, \u{2713}\u{2713} delivered',
+      less: '\u{2713} stored, and what is refused',
+      off: 'only what is refused',
+    };
+    if (mode !== undefined) this.#marks.mode = mode;
+    this.#notice(`marks are ${this.#marks.mode}: ${does[this.#marks.mode]}`);
   }
 
   #info(): string[] {

@@ -19,6 +19,8 @@ describe('a typed line', () => {
     [':q old words', { kind: 'search', word: 'old words' }],
     [':pu al', { kind: 'prefix', prefix: 'al' }],
     [':info', { kind: 'info' }],
+    [':marks', { kind: 'marks' }],
+    [':marks less', { kind: 'marks', mode: 'less' }],
     [':emoji', { kind: 'emoji', page: 1 }],
     [':emoji 2', { kind: 'emoji', page: 2 }],
     [':delay good night 60', { kind: 'delay', line: 'good night', seconds: 60 }],
@@ -57,6 +59,7 @@ describe('a typed line', () => {
       ':say',
       ':emoji 0',
       ':emoji x',
+      ':marks loud',
       ':emoji 99',
       ':delay',
       ':delay 5',
@@ -77,7 +80,20 @@ describe('a typed line', () => {
 describe(':all', () => {
   it('names every command of the contract', () => {
     const help = commandHelp().join('\n');
-    for (const name of [':all', ':olu', ':q', ':q!', ':pu', ':info', ':emoji', ':delay', ':ai', ':qai', ';;'])
+    for (const name of [
+      ':all',
+      ':olu',
+      ':q',
+      ':q!',
+      ':pu',
+      ':info',
+      ':marks',
+      ':emoji',
+      ':delay',
+      ':ai',
+      ':qai',
+      ';;',
+    ])
       assert.ok(help.includes(name), name);
     assert.ok(COMMAND_NAMES.includes(':olu'));
   });

@@ -1,5 +1,6 @@
 import { parseUserName } from '@cim/protocol';
 import { EMOJI_PAGES, withEmoji } from './emoji.ts';
+import { MARK_MODES, type MarkMode } from './marks.ts';
 
 /** What a typed line means. */
 export type Command =
@@ -7,6 +8,8 @@ export type Command =
   | { readonly kind: 'search'; readonly word: string }
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'emoji'; readonly page: number }
+  /** Without a mode: which one is on? */
+  | { readonly kind: 'marks'; readonly mode?: MarkMode }
   /** Later, as if it were typed then. */
   | { readonly kind: 'delay'; readonly line: string; readonly seconds: number }
   /** `to` is a user id in digits or a name. */
@@ -23,6 +26,11 @@ const COMMANDS = [
   [':q', 'WORD', 'search what was said here'],
   [':q', '', 'quit; :q! too'],
   [':info', '', 'about this client'],
+  [
+    ':marks',
+    'on|less|off',
+    'tell how lines of yours fare: queued, \u{2713} stored, \u{2713}\u{2713} delivered',
+  ],
   [':emoji', '[PAGE]', 'short names for pictures'],
   [':delay', 'TEXT SECONDS', 'say it later'],
   [':ai', '', 'an automatic answerer answers you, nothing is sent'],
@@ -88,6 +96,8 @@ function parseCommand(line: string): Command {
         : { kind: 'prefix', prefix: rest };
     case ':info':
       return { kind: 'info' };
+    case ':marks':
+      return parseMarks(rest);
     case ':emoji':
       return parseEmoji(rest);
     case ':delay':
@@ -101,6 +111,12 @@ function parseCommand(line: string): Command {
     default:
       return problem(`there is no command "${name}"; ":all" lists them, and ":${name}" says it`);
   }
+}
+
+function parseMarks(rest: string): Command {
+  if (rest === '') return { kind: 'marks' };
+  const mode = MARK_MODES.find((one) => one === rest);
+  return mode === undefined ? problem(`:marks takes ${MARK_MODES.join(', ')}`) : { kind: 'marks', mode };
 }
 
 function parseEmoji(rest: string): Command {

@@ -60,6 +60,11 @@ export class View {
     return [this.#paint.dim(`* ${cleanLine(text)}`)];
   }
 
+  /** What became of lines of ours. */
+  mark(text: string): string[] {
+    return [this.#paint.dim(`  ${cleanLine(text)}`)];
+  }
+
   problem(text: string): string[] {
     return [this.#paint.bad(`* ${cleanLine(text)}`)];
   }
