@@ -10,12 +10,24 @@ const MAY_READ_IT =
   /\.(test|contract|model)\.ts$|\/config\.ts$|^libs\/testkit\/|^libs\/runtime\/src\/process\.ts$|^test\/|\/test\//;
 const FEWEST = 100;
 
-const files = execFileSync('git', ['ls-files', 'libs/*.ts', 'apps/*.ts', 'test/*.ts'], { encoding: 'utf8' })
+const files = execFileSync('git', ['ls-files', 'libs/*.ts', 'apps/*.ts', 'test/*.ts', 'bench/*.ts'], {
+  encoding: 'utf8',
+})
   .split('\n')
   .filter((file) => file !== '' && !file.includes('/generated/') && existsSync(file));
 const { stdout, stderr } = spawnSync(
   'node_modules/.bin/depcruise',
-  ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', 'libs', 'apps', 'test', 'scripts'],
+  [
+    '--config',
+    '.dependency-cruiser.cjs',
+    '--output-type',
+    'json',
+    'libs',
+    'apps',
+    'test',
+    'bench',
+    'scripts',
+  ],
   { encoding: 'utf8', maxBuffer: 1 << 28 },
 );
 if (stdout === '') {

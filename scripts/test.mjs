@@ -113,7 +113,7 @@ if (only === undefined) {
     step('docs/config.md', process.execPath, ['--import', 'tsx', 'scripts/config-page.ts', '--check']),
   ]);
 }
-await test('unit', [...testFiles('libs'), ...testFiles('apps')], 2);
+await test('unit', [...testFiles('libs'), ...testFiles('apps'), ...testFiles('bench')], 2);
 await test('whole system', testFiles('test'), 1);
 
 if (steps === 0) console.log(`no test file has "${only}" in its path`);

@@ -1,0 +1,147 @@
+/** The processes that make the load, as one. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Histogram } from './histogram.ts';
+import type { Calls, ConnectAnswer, Counts, StepAnswer } from './load/calls.ts';
+
+type Waiter = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void };
+
+export class Worker {
+  readonly #child: ChildProcess;
+  /** By the id of its call; removed by the answer. */
+  readonly #waiting = new Map<number, Waiter>();
+  #calls = 0;
+
+  constructor() {
+    const file = fileURLToPath(new URL('load/worker.ts', import.meta.url));
+    const flags = ['--import', 'tsx', '--max-semi-space-size=64'];
+    this.#child = fork(file, [], { execArgv: flags, serialization: 'advanced' });
+    this.#child.on('message', (answer: { id: number; value?: unknown; problem?: string }) => {
+      const waiter = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if (answer.problem !== undefined) waiter?.reject(new Error(answer.problem));
+      else waiter?.resolve(answer.value);
+    });
+    this.#child.on('exit', (code, signal) => {
+      for (const { reject } of this.#waiting.values())
+        reject(new Error(`a process of the load ended: ${signal ?? String(code)}`));
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  call<K extends keyof Calls>(name: K, ...[argument]: Parameters<Calls[K]>): ReturnType<Calls[K]> {
+    const id = this.#calls++;
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#child.send({ id, name, argument });
+    });
+    return answer as ReturnType<Calls[K]>;
+  }
+
+  end(): void {
+    if (this.#child.connected) this.#child.disconnect();
+  }
+}
+
+export class Fleet {
+  readonly workers: readonly Worker[];
+
+  constructor(size: number) {
+    this.workers = Array.from({ length: size }, () => new Worker());
+  }
+
+  /** What belongs to the user with this index is held by this process. */
+  workerOf(index: number): Worker {
+    const worker = this.workers[index % this.workers.length];
+    if (worker === undefined) throw new Error('a fleet without workers');
+    return worker;
+  }
+
+  /** Asks each worker for its share of the items; answers what all said. */
+  async spread<T, R>(
+    items: readonly T[],
+    indexOf: (item: T) => number,
+    ask: (worker: Worker, share: T[], number: number) => Promise<R>,
+  ): Promise<R[]> {
+    const shares = new Map<Worker, T[]>(this.workers.map((worker) => [worker, []]));
+    for (const item of items) shares.get(this.workerOf(indexOf(item)))?.push(item);
+    return Promise.all([...shares].map(([worker, share], number) => ask(worker, share, number)));
+  }
+
+  async counts(): Promise<Counts> {
+    const all = await Promise.all(this.workers.map((worker) => worker.call('counts')));
+    const sum = (of: (counts: Counts) => number): number => all.reduce((total, one) => total + of(one), 0);
+    return {
+      sent: {
+        created: sum(({ sent }) => sent.created),
+        stored: sum(({ sent }) => sent.stored),
+        again: sum(({ sent }) => sent.again),
+        failed: sum(({ sent }) => sent.failed),
+      },
+      arrived: sum(({ arrived }) => arrived),
+      twice: sum(({ twice }) => twice),
+      outOfOrder: sum(({ outOfOrder }) => outOfOrder),
+      closed: sum(({ closed }) => closed),
+      problem: all.map(({ problem }) => problem).find((problem) => problem !== '') ?? '',
+    };
+  }
+
+  async measured(): Promise<Measured> {
+    return mergeSteps(await Promise.all(this.workers.map((worker) => worker.call('measured'))));
+  }
+
+  end(): void {
+    for (const worker of this.workers) worker.end();
+  }
+}
+
+export interface Measured {
+  readonly arrival: Histogram;
+  readonly receipt: Histogram;
+  readonly lag: Histogram;
+  /** By the second in which they were due. */
+  readonly perSecond: ReadonlyMap<number, Histogram>;
+  readonly lastArrivalUs: number;
+}
+
+function mergeSteps(answers: readonly StepAnswer[]): Measured {
+  const [arrival, receipt, lag] = [new Histogram(), new Histogram(), new Histogram()];
+  const perSecond = new Map<number, Histogram>();
+  for (const answer of answers) {
+    arrival.add(answer.arrival);
+    receipt.add(answer.receipt);
+    lag.add(answer.lag);
+    for (const { second, data } of answer.perSecond) {
+      const histogram = perSecond.get(second) ?? new Histogram();
+      histogram.add(data);
+      perSecond.set(second, histogram);
+    }
+  }
+  const lastArrivalUs = Math.max(...answers.map((answer) => answer.lastArrivalUs));
+  return { arrival, receipt, lag, perSecond, lastArrivalUs };
+}
+
+export interface Connected {
+  readonly placed: ReadonlyMap<number, string>;
+  readonly latency: Histogram;
+  readonly failed: number;
+  readonly problem: string;
+  readonly endUs: number;
+}
+
+export function mergeConnects(answers: readonly ConnectAnswer[]): Connected {
+  const latency = new Histogram();
+  for (const answer of answers) latency.add(answer.latency);
+  return {
+    placed: new Map(
+      answers.flatMap(({ placed }) => placed.map(({ index, server }) => [index, server] as const)),
+    ),
+    latency,
+    failed: answers.reduce((sum, { failed }) => sum + failed, 0),
+    problem: answers.map(({ problem }) => problem).find((problem) => problem !== '') ?? '',
+    endUs: Math.max(...answers.map(({ endUs }) => endUs)),
+  };
+}

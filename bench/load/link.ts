@@ -1,0 +1,107 @@
+/** One connection of the load: raw bytes to frames, and at most one write per turn. Thousands fit into a process. */
+import { connect, type Socket } from 'node:net';
+import { cim, encodeFrame, FRAME_LIMITS, FrameDecoder } from '@cim/protocol';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  /** From where, on a loopback network: one address has some 28,000 ports. */
+  readonly localAddress?: string;
+}
+
+/** What a sender is told about one of its texts. */
+export type LinkReceipt = Pick<cim.Receipt, 'counter' | 'outcome' | 'code' | 'text'>;
+
+/** What links tell the process that holds them; one owner for all of them. */
+export interface LinkOwner {
+  /** It may send and gets what is sent to it. */
+  onReady(link: Link): void;
+  /** A text that begins at `at`. */
+  onText(link: Link, bytes: Uint8Array, at: number): void;
+  onReceipt(link: Link, receipt: LinkReceipt): void;
+  onClosed(link: Link, why: string): void;
+  /** Something is to be written by the end of this turn. */
+  wantsFlush(link: Link): void;
+  /** Something is to be acked within 200 ms. */
+  wantsAck(link: Link): void;
+}
+
+/** On the socket, so that all links share one set of listeners. */
+const LINK = Symbol('link');
+type Linked = Socket & { [LINK]: Link };
+
+export abstract class Link {
+  /** The number that the load knows its holder by. */
+  readonly index: number;
+  readonly owner: LinkOwner;
+  readonly #socket: Linked;
+  readonly #decoder = new FrameDecoder(FRAME_LIMITS.toClient);
+  #out: Uint8Array[] = [];
+  #closed = false;
+  why = 'the connection ended';
+
+  constructor(index: number, address: Address, owner: LinkOwner) {
+    this.index = index;
+    this.owner = owner;
+    const socket = connect({ ...address, noDelay: true });
+    this.#socket = Object.assign(socket, { [LINK]: this });
+    socket.on('connect', Link.#onConnect);
+    socket.on('data', Link.#onData);
+    socket.on('error', Link.#onError);
+    socket.on('close', Link.#onClose);
+  }
+
+  protected abstract onConnect(): void;
+  protected abstract onBody(body: Uint8Array): void;
+  /** Shows that it lives; goes out every 10 s. */
+  abstract ping(): void;
+  /** Acks what was taken, on a wire that has acks. */
+  abstract ack(): void;
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#out.push(frame) === 1) this.owner.wantsFlush(this);
+  }
+
+  sendFrame(frame: cim.Frame.$Properties): void {
+    this.send(encodeFrame(cim.Frame, frame));
+  }
+
+  flush(): void {
+    const out = this.#out;
+    this.#out = [];
+    const [first] = out;
+    if (first === undefined || this.#closed) return;
+    this.#socket.write(out.length === 1 ? first : Buffer.concat(out));
+  }
+
+  end(error?: Error): void {
+    this.#socket.destroy(error);
+  }
+
+  static #onConnect(this: Socket): void {
+    (this as Linked)[LINK].onConnect();
+  }
+
+  static #onData(this: Socket, chunk: Buffer): void {
+    (this as Linked)[LINK].#decoder.push<Link>(chunk, Link.#onFrame, (this as Linked)[LINK]);
+  }
+
+  static #onFrame(this: Link, body: Uint8Array): boolean {
+    this.onBody(body);
+    return !this.#closed;
+  }
+
+  static #onError(this: Socket, error: NodeJS.ErrnoException): void {
+    (this as Linked)[LINK].why = error.code ?? error.message;
+  }
+
+  static #onClose(this: Socket): void {
+    const link = (this as Linked)[LINK];
+    link.#closed = true;
+    link.owner.onClosed(link, link.why);
+  }
+}

@@ -1,0 +1,82 @@
+import { cim, encodeFrame, LOBBY } from '@cim/protocol';
+import { type Address, Link, type LinkOwner } from './link.ts';
+
+const ACK_EVERY = 64;
+
+/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64 or with the ping. */
+export class OwnLink extends Link {
+  readonly #userId: number;
+  readonly #ticket: string;
+  readonly #groups: readonly string[];
+  #inboxSeq = 0;
+  #inboxUnacked = 0;
+  #lobbySeq = 0;
+  #lobbyUnacked = 0;
+
+  constructor(
+    index: number,
+    address: Address,
+    owner: LinkOwner,
+    login: { readonly userId: number; readonly ticket: string; readonly lobby: boolean },
+  ) {
+    super(index, address, owner);
+    this.#userId = login.userId;
+    this.#ticket = login.ticket;
+    this.#groups = login.lobby ? ['', LOBBY] : [''];
+  }
+
+  override ping(): void {
+    const acks = [];
+    if (this.#inboxUnacked > 0) acks.push({ seq: this.#inboxSeq });
+    if (this.#lobbyUnacked > 0) acks.push({ group: LOBBY, seq: this.#lobbySeq });
+    this.#inboxUnacked = 0;
+    this.#lobbyUnacked = 0;
+    this.send(acks.length === 0 ? PING : encodeFrame(cim.Frame, { ping: { acks } }));
+  }
+
+  override ack(): void {
+    if (this.#inboxUnacked === 0) return;
+    this.#inboxUnacked = 0;
+    this.sendFrame({ ack: { seq: this.#inboxSeq } });
+  }
+
+  protected override onConnect(): void {
+    this.sendFrame({ login: { userId: this.#userId, ticket: this.#ticket, agent: 'bench' } });
+  }
+
+  protected override onBody(body: Uint8Array): void {
+    const frame = cim.Frame.decode(body);
+    if (frame.deliver) this.#onDeliver(frame.deliver as cim.Deliver);
+    else if (frame.receipt) this.owner.onReceipt(this, frame.receipt as cim.Receipt);
+    else if (frame.welcome)
+      this.sendFrame({ resume: { cursors: this.#groups.map((group) => ({ group, seq: 0, id: '' })) } });
+    else if (frame.resumed) this.owner.onReady(this);
+    else if (frame.goaway) this.why = frame.goaway.text ?? '';
+  }
+
+  #onDeliver({ group, entries }: cim.Deliver): void {
+    for (const { content } of entries as cim.Entry[]) this.owner.onText(this, content, textAt(content));
+    const last = entries.at(-1)?.seq ?? 0;
+    if (group === '') {
+      if (this.#inboxUnacked === 0) this.owner.wantsAck(this);
+      this.#inboxUnacked += entries.length;
+      this.#inboxSeq = last;
+      if (this.#inboxUnacked >= ACK_EVERY) this.ack();
+    } else {
+      this.#lobbyUnacked += entries.length;
+      this.#lobbySeq = last;
+      if (this.#lobbyUnacked < ACK_EVERY) return;
+      this.#lobbyUnacked = 0;
+      this.sendFrame({ ack: { group: LOBBY, seq: last } });
+    }
+  }
+}
+
+const PING = encodeFrame(cim.Frame, { ping: {} });
+
+/** Where the first text of an encoded `Content` begins: behind its tag and its length. */
+export function textAt(content: Uint8Array): number {
+  let at = 1;
+  while ((content[at] ?? 0) >= 0x80) at++;
+  return at + 1;
+}

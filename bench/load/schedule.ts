@@ -1,0 +1,37 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+
+/** Below this rate the last millisecond before a send is waited for turn by turn: a timer is too coarse. */
+const EXACT_BELOW = 1_000;
+
+/**
+ * An open loop: `fire(k, atUs)` for each k below `count`, at `startUs` + k / rate, whatever became of those before.
+ * One that is late is fired at once and told the time it was meant for.
+ */
+export async function openLoop(
+  clock: Clock,
+  {
+    startUs,
+    ratePerS,
+    count,
+    stopped,
+  }: {
+    readonly startUs: number;
+    readonly ratePerS: number;
+    readonly count: number;
+    readonly stopped: () => boolean;
+  },
+  fire: (k: number, atUs: number) => void,
+): Promise<void> {
+  const stepUs = 1e6 / ratePerS;
+  for (let k = 0; k < count && !stopped(); ) {
+    const now = clock.nowUs();
+    for (; k < count && startUs + k * stepUs <= now; k++) fire(k, startUs + k * stepUs);
+    if (k === count) return;
+    const restMs = (startUs + k * stepUs - clock.nowUs()) / 1e3;
+    if (restMs > 2) await pause(Math.floor(restMs) - 1);
+    else if (ratePerS < EXACT_BELOW) await turn();
+    else await pause(1);
+  }
+}

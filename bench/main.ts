@@ -1,0 +1,71 @@
+/** `npm run bench -- WORKLOAD [options]`: measures a server, beside a bare one, and checks that all arrived. */
+import { Clock } from './clock.ts';
+import { Fleet } from './fleet.ts';
+import { Histogram } from './histogram.ts';
+import { type Options, parseOptions, type Workload } from './options.ts';
+import { machine, printReport, ratiosOf, type Report, secondsOf } from './report.ts';
+import type { Run } from './run.ts';
+import { openTarget, type Target } from './target.ts';
+import { connect, idle } from './workloads/connect.ts';
+import { group } from './workloads/group.ts';
+import { mix } from './workloads/mix.ts';
+import { offline } from './workloads/offline.ts';
+import type { Outcome } from './workloads/outcome.ts';
+import { p2p } from './workloads/p2p.ts';
+
+const RUNS: Readonly<Record<Workload, (run: Run) => Promise<Outcome>>> = {
+  connect,
+  idle,
+  p2p,
+  group,
+  offline,
+  mix,
+};
+
+function progressTo(stream: NodeJS.WriteStream): (line: string) => void {
+  return stream.isTTY
+    ? (line) => void stream.write(`\r\u001b[K${line}`)
+    : (line) => void stream.write(`${line}\n`);
+}
+
+async function runWorkload(workload: Workload, options: Options, target: Target): Promise<Report> {
+  const fleet = new Fleet(options.workers);
+  try {
+    const run = { options, target, fleet, clock: new Clock(), progress: progressTo(process.stderr) };
+    const outcome = await RUNS[workload](run);
+    if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+    return {
+      workload,
+      at: new Date().toISOString(),
+      machine: machine(),
+      target: target.description,
+      load: outcome.load,
+      figures: outcome.figures,
+      floor: outcome.floor,
+      ratios: ratiosOf(outcome.figures, outcome.floor),
+      problems: outcome.problems,
+      seconds: secondsOf(outcome.measured?.perSecond ?? new Map<number, Histogram>()),
+      histogram: (outcome.measured?.arrival ?? new Histogram()).data(),
+    };
+  } finally {
+    fleet.end();
+  }
+}
+
+const parsed = parseOptions(process.argv.slice(2));
+if (parsed.kind === 'help') console.log(parsed.text);
+else if (parsed.kind === 'problem') {
+  console.error(parsed.text);
+  process.exitCode = 1;
+} else {
+  const { options } = parsed;
+  try {
+    await using target = await openTarget(options);
+    const report = await runWorkload(options.workload as Workload, options, target);
+    console.log(options.json ? JSON.stringify(report) : printReport(report));
+    if (report.problems.length > 0) process.exitCode = 1;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}

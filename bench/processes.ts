@@ -1,0 +1,52 @@
+/** What the kernel says of processes on this machine: processor time and memory. Linux only. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Module that makes a Node process collect garbage on SIGUSR2. */
+export const PRELOAD_GC = new URL('gc.mjs', import.meta.url).href;
+
+export interface MeasuredProcess {
+  /** Several may have one name: im-server. */
+  readonly name: string;
+  readonly pid: number;
+  /** Whether SIGUSR2 makes it collect garbage; it would end any other. */
+  readonly collects: boolean;
+}
+
+/** By name, summed over the processes of that name. */
+export type ByName = ReadonlyMap<string, number>;
+
+/** The kernel counts in hundredths of a second. */
+const US_PER_TICK = 10_000;
+const SETTLE_MS = 700;
+
+function sumByName(processes: readonly MeasuredProcess[], of: (pid: number) => number): ByName {
+  const sums = new Map<string, number>();
+  for (const { name, pid } of processes) sums.set(name, (sums.get(name) ?? 0) + of(pid));
+  return sums;
+}
+
+/** User and system time since their start, µs. */
+export const cpuUs = (processes: readonly MeasuredProcess[]): ByName =>
+  sumByName(processes, (pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
+  });
+
+/** Resident memory after a collection, bytes. */
+export async function residentBytes(processes: readonly MeasuredProcess[]): Promise<ByName> {
+  for (let round = 0; round < 2; round++) {
+    for (const { pid, collects } of processes) if (collects) process.kill(pid, 'SIGUSR2');
+    await pause(SETTLE_MS);
+  }
+  return sumByName(
+    processes,
+    (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1_024,
+  );
+}
+
+export const difference = (later: ByName, earlier: ByName): ByName =>
+  new Map([...later].map(([name, value]) => [name, value - (earlier.get(name) ?? 0)]));
+
+export const total = (values: ByName): number => [...values.values()].reduce((sum, value) => sum + value, 0);

@@ -1,0 +1,105 @@
+/** What every workload runs with, and what several do. */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from './clock.ts';
+import { type Connected, type Fleet, mergeConnects } from './fleet.ts';
+import type { LoadUser, Wire } from './load/calls.ts';
+import type { Options } from './options.ts';
+import type { Target } from './target.ts';
+
+export interface Run {
+  readonly options: Options;
+  readonly target: Target;
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  /** The line that shows how far a run is. */
+  readonly progress: (line: string) => void;
+}
+
+/** From now until a measurement begins, µs: all processes of the load have its time by then. */
+const LEAD_US = 300_000;
+const SETUP_PARALLEL = 32;
+
+export const startSoon = (run: Run): number => run.clock.nowUs() + LEAD_US;
+
+/** Makes the load's processes speak a wire, to a route or to the bare server. */
+export async function openLoad(run: Run, wire: Wire, routeUrl: string, bytes: number): Promise<void> {
+  const { workers } = run.fleet;
+  const httpConnections = Math.max(1, Math.ceil(run.options.httpConnections / workers.length));
+  await Promise.all(
+    workers.map((worker, i) =>
+      worker.call('open', { wire, routeUrl, httpConnections, bytes, source: (i % 250) + 1 }),
+    ),
+  );
+}
+
+/** Accounts of this run alone, by index. */
+export async function registerUsers(run: Run, count: number): Promise<LoadUser[]> {
+  const tag = randomBytes(5).toString('hex');
+  const names = Array.from({ length: count }, (_, index) => ({ index, userName: `b${tag}-${index}` }));
+  run.progress(`registering ${count} users`);
+  const users = await run.fleet.spread(
+    names,
+    ({ index }) => index,
+    (worker, share) => worker.call('register', share),
+  );
+  return users.flat().sort((a, b) => a.index - b.index);
+}
+
+/** Logs users in. With `ratePerS` at that rate, measured from when each was due; without, as fast as it goes. */
+export async function connectUsers(
+  run: Run,
+  users: readonly LoadUser[],
+  how: { readonly lobby: boolean; readonly ratePerS?: number; readonly startUs?: number },
+): Promise<Connected> {
+  run.progress(`connecting ${users.length} users`);
+  const { workers } = run.fleet;
+  const answers = await run.fleet.spread(
+    users,
+    ({ index }) => index,
+    (worker, share) =>
+      worker.call('connect', {
+        users: share,
+        lobby: how.lobby,
+        ratePerS: ((how.ratePerS ?? 0) * share.length) / users.length,
+        startUs: how.startUs ?? 0,
+        parallel: Math.ceil(SETUP_PARALLEL / workers.length),
+      }),
+  );
+  return failOnNone(mergeConnects(answers), users.length);
+}
+
+/** Connections to the bare server, as many as it takes for a comparison. */
+export async function connectBare(
+  run: Run,
+  server: { readonly host: string; readonly port: number },
+  indexes: readonly number[],
+  how: { readonly ratePerS?: number; readonly startUs?: number; readonly httpFirst?: boolean } = {},
+): Promise<Connected> {
+  const answers = await run.fleet.spread(
+    indexes,
+    (index) => index,
+    (worker, share) =>
+      worker.call('connectBare', {
+        host: server.host,
+        port: server.port,
+        indexes: share,
+        ratePerS: ((how.ratePerS ?? 0) * share.length) / indexes.length,
+        startUs: how.startUs ?? 0,
+        httpFirst: how.httpFirst ?? false,
+      }),
+  );
+  return failOnNone(mergeConnects(answers), indexes.length);
+}
+
+export async function disconnectAll(run: Run): Promise<void> {
+  await Promise.all(run.fleet.workers.map((worker) => worker.call('disconnect', 'all')));
+}
+
+export const range = (from: number, to: number): number[] =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+
+function failOnNone(connected: Connected, wanted: number): Connected {
+  if (wanted > 0 && connected.placed.size === 0)
+    throw new Error(`nobody could connect: ${connected.problem}`);
+  return connected;
+}

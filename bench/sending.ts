@@ -1,0 +1,145 @@
+/** One measured step: texts at a set rate, until all that were stored have come. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Measured } from './fleet.ts';
+import type { Via } from './load/calls.ts';
+import type { LaneInfo } from './load/sender.ts';
+import { type ByName, cpuUs, difference, type MeasuredProcess } from './processes.ts';
+import { type Figure, figure, latencyFigures } from './report.ts';
+import { type Run, startSoon } from './run.ts';
+
+export interface Part {
+  readonly lanes: readonly LaneInfo[];
+  readonly ratePerS: number;
+  readonly burst: number;
+  /** How many get each text. */
+  readonly receivers: number;
+}
+
+export interface Step {
+  readonly name: string;
+  readonly parts: readonly Part[];
+  readonly via: Via;
+  readonly seconds: number;
+  /** Whose processor time counts. */
+  readonly processes: readonly MeasuredProcess[];
+}
+
+export interface StepResult {
+  readonly measured: Measured;
+  readonly sent: number;
+  readonly stored: number;
+  readonly again: number;
+  /** Recipients times texts, each once. */
+  readonly arrived: number;
+  /** Arrivals a second, from the first that was due to the last that came. */
+  readonly arrivedPerS: number;
+  readonly cpu: ByName;
+  readonly problems: readonly string[];
+}
+
+/** When nothing more has come for so long, what is missing is missing. */
+const SILENCE_MS = 8_000;
+const POLL_MS = 100;
+
+export async function measureStep(run: Run, number: number, step: Step): Promise<StepResult> {
+  const { fleet, progress } = run;
+  const before = await fleet.counts();
+  const startUs = startSoon(run);
+  await Promise.all(fleet.workers.map((worker) => worker.call('begin', { step: number, startUs })));
+  const cpuBefore = cpuUs(step.processes);
+  let expected = 0;
+  const sends = step.parts.map((part) => {
+    const all = Math.max(part.burst, Math.round(part.ratePerS * step.seconds));
+    return fleet.spread(
+      part.lanes,
+      ({ from }) => from,
+      (worker, share, i) => {
+        const ratePerS = (part.ratePerS * share.length) / part.lanes.length;
+        const count = Math.round((all * share.length) / part.lanes.length);
+        expected += count * part.receivers;
+        const shifted = startUs + (i * 1e6 * part.burst) / part.ratePerS;
+        const { via } = step;
+        return worker.call('send', {
+          step: number,
+          via,
+          lanes: share,
+          ratePerS,
+          count,
+          burst: part.burst,
+          startUs: shifted,
+        });
+      },
+    );
+  });
+  const sending = { ends: false };
+  const sent = Promise.all(sends).finally(() => {
+    sending.ends = true;
+  });
+  sent.catch(() => undefined); // awaited below
+  let last = { arrived: 0, atMs: performance.now() };
+  let shownAtMs = performance.now();
+  for (;;) {
+    await pause(POLL_MS);
+    const counts = await fleet.counts();
+    const arrived = counts.arrived - before.arrived;
+    const now = performance.now();
+    if (!sending.ends || arrived > last.arrived) last = { arrived, atMs: now };
+    if (now - shownAtMs > 1_000) {
+      const { arrival } = await fleet.measured();
+      const stored = counts.sent.stored - before.sent.stored;
+      progress(
+        `${step.name}: ${stored} stored, ${arrived} of ${expected} arrived, p99 ${(arrival.quantile(0.99) / 1e3).toFixed(1)} ms`,
+      );
+      shownAtMs = now;
+    }
+    const complete =
+      arrived >= expected &&
+      counts.sent.stored - before.sent.stored >= counts.sent.created - before.sent.created;
+    if (sending.ends && (complete || now - last.atMs > SILENCE_MS || counts.closed > before.closed)) break;
+  }
+  await sent;
+  const cpu = difference(cpuUs(step.processes), cpuBefore);
+  // One that comes twice may come late.
+  await pause(POLL_MS);
+  const after = await fleet.counts();
+  const measured = await fleet.measured();
+  const arrived = after.arrived - before.arrived;
+  const problems: string[] = [];
+  const note = (count: number, text: string) => {
+    if (count > 0) problems.push(`${count} ${text}`);
+  };
+  const created = after.sent.created - before.sent.created;
+  const stored = after.sent.stored - before.sent.stored;
+  note(expected - arrived, `of ${expected} did not arrive`);
+  note(after.twice - before.twice, 'arrived twice');
+  note(after.outOfOrder - before.outOfOrder, 'arrived before one that was sent earlier');
+  note(after.sent.failed - before.sent.failed, `were refused: ${after.problem}`);
+  note(created - stored - (after.sent.failed - before.sent.failed), 'were never answered as stored');
+  note(after.closed - before.closed, `connections ended: ${after.problem}`);
+  return {
+    measured,
+    sent: created,
+    stored,
+    again: after.sent.again - before.sent.again,
+    arrived,
+    arrivedPerS: arrived / Math.max(1e-3, (measured.lastArrivalUs - startUs) / 1e6),
+    cpu,
+    problems,
+  };
+}
+
+/** `per`: what one unit of work is called, text or delivery. */
+export function stepFigures(result: StepResult, unit: 'text' | 'delivery'): Figure[] {
+  const works = unit === 'text' ? result.stored : result.arrived;
+  const cpu = [...result.cpu];
+  const ofOurs = cpu.filter(([name]) => name !== 'redis').reduce((sum, [, us]) => sum + us, 0);
+  return [
+    figure('arrivals', result.arrivedPerS, '/s'),
+    ...latencyFigures('latency', result.measured.arrival),
+    ...latencyFigures('stored', result.measured.receipt),
+    figure('load late p99', result.measured.lag.quantile(0.99) / 1e3, 'ms'),
+    ...(cpu.length === 0 ? [] : [figure(`server CPU a ${unit}`, ofOurs / works, 'µs')]),
+    ...(cpu.length < 2 ? [] : cpu.map(([name, us]) => figure(`  of ${name}`, us / works, 'µs'))),
+    ...(result.again === 0 ? [] : [figure('sent again', result.again, 'texts')]),
+  ];
+}

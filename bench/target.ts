@@ -1,0 +1,69 @@
+/** What is measured: a server that is started for it, a cluster, or one that runs already. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cluster, ServerProcess } from '@cim/testkit';
+import type { Options } from './options.ts';
+import { type MeasuredProcess, PRELOAD_GC } from './processes.ts';
+
+export interface Target extends AsyncDisposable {
+  readonly routeUrl: string;
+  /** For people. */
+  readonly description: string;
+  /** Those that serve, when they run on this machine; empty otherwise. */
+  readonly processes: readonly MeasuredProcess[];
+}
+
+/** The limits that are there to protect a server from such as this. */
+const SERVER_SETTINGS = {
+  CIM_LOGIN_RATE: '1000000',
+  CIM_LOG_LEVEL: 'warn',
+  NODE_OPTIONS: `--import ${PRELOAD_GC}`,
+};
+
+export async function openTarget(options: Options): Promise<Target> {
+  if (options.route !== '')
+    return {
+      routeUrl: options.route,
+      description: options.route,
+      processes: options.pids.map((pid) => ({ name: 'server', pid, collects: false })),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  return options.cluster ? startCluster(options.imServers) : startStandalone();
+}
+
+async function startStandalone(): Promise<Target> {
+  const directory = await mkdtemp(join(tmpdir(), 'cim-bench-'));
+  const remove = () => rm(directory, { recursive: true, force: true });
+  try {
+    const server = await ServerProcess.start('standalone', { ...SERVER_SETTINGS, CIM_DATA_DIR: directory });
+    return {
+      routeUrl: server.routeUrl,
+      description: 'standalone: one process, embedded store on disk',
+      processes: [{ name: 'standalone', pid: server.pid, collects: true }],
+      [Symbol.asyncDispose]: async () => {
+        await server.end();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function startCluster(imServers: number): Promise<Target> {
+  const cluster = await Cluster.start({ routes: 1, imServers, env: SERVER_SETTINGS });
+  const named = (name: string, servers: readonly ServerProcess[]) =>
+    servers.map(({ pid }) => ({ name, pid, collects: true }));
+  return {
+    routeUrl: cluster.routes[0]?.routeUrl ?? '',
+    description: `cluster: 1 route, ${imServers} im-servers, Redis with appendfsync always, ZooKeeper`,
+    processes: [
+      ...named('im-server', cluster.imServers),
+      ...named('route', cluster.routes),
+      { name: 'redis', pid: cluster.redis.pid, collects: false },
+    ],
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  };
+}

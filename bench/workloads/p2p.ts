@@ -1,0 +1,106 @@
+/** Private texts: each of `pairs` users sends to one other, on another im-server where there are several. */
+import { FloorServer } from '../floor/floor.ts';
+import type { LoadUser } from '../load/calls.ts';
+import type { LaneInfo } from '../load/sender.ts';
+import { findRate } from '../find-rate.ts';
+import type { Figure } from '../report.ts';
+import {
+  connectBare,
+  connectUsers,
+  disconnectAll,
+  openLoad,
+  range,
+  registerUsers,
+  type Run,
+} from '../run.ts';
+import { measureStep, type Step, type StepResult, stepFigures } from '../sending.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Lanes of the bare server are numbered from here, so that none is one of ours. */
+export const BARE_LANES = 0x80_0000;
+const WARM_STEP = 1;
+
+export async function p2p(run: Run): Promise<Outcome> {
+  const { options, target } = run;
+  await openLoad(run, options.wire, target.routeUrl, options.bytes);
+  const users = await registerUsers(run, options.pairs * 2);
+  const { placed, failed, problem } = await connectUsers(run, users, { lobby: false });
+  if (failed > 0) throw new Error(`${failed} users could not log in: ${problem}`);
+  const lanes = pair(users, placed);
+  const step = (name: string, ratePerS: number, seconds: number): Step => ({
+    name,
+    parts: [{ lanes, ratePerS, burst: options.burst, receivers: 1 }],
+    via: options.via,
+    seconds,
+    processes: target.processes,
+  });
+  const problems: string[] = [];
+  let number = WARM_STEP;
+  const measure = async (name: string, ratePerS: number, seconds: number): Promise<StepResult> => {
+    const result = await measureStep(run, number++, step(name, ratePerS, seconds));
+    problems.push(...result.problems);
+    return result;
+  };
+  if (options.warmup > 0) await measure('warm-up', options.rate, options.warmup);
+  const found = options.findRate
+    ? await findRate(run, (rate) => measure(`${rate}/s`, rate, options.seconds))
+    : undefined;
+  const ratePerS = found?.ratePerS ?? options.rate;
+  const result = found?.best ?? (await measure('p2p', ratePerS, options.seconds));
+  await disconnectAll(run);
+  return {
+    load: `${ratePerS} texts/s of ${options.bytes} bytes, ${options.pairs} pairs, ${options.wire} wire, sent over ${options.via}`,
+    figures: [...(found?.figures ?? []), ...stepFigures(result, 'text')],
+    floor: options.floor ? await bareForward(run, ratePerS) : [],
+    problems,
+    measured: result.measured,
+  };
+}
+
+/** Senders to recipients on other servers, as far as there are such. */
+export function pair(users: readonly LoadUser[], placed: ReadonlyMap<number, string>): LaneInfo[] {
+  const byServer = new Map<string, LoadUser[]>();
+  for (const user of users) {
+    const server = placed.get(user.index) ?? '';
+    byServer.set(server, [...(byServer.get(server) ?? []), user]);
+  }
+  // All of one server, then all of the next: half the list further is another server when they are even.
+  const sorted = [...byServer.values()].flat();
+  const half = sorted.length / 2;
+  return range(0, half).flatMap((lane) => {
+    const [from, to] = [sorted[lane], sorted[lane + half]];
+    if (from === undefined || to === undefined) return [];
+    return [{ lane, from: from.index, fromUserId: from.userId, to: to.index, toUserId: to.userId }];
+  });
+}
+
+/** The same texts at the same rate through a server that forwards bytes. */
+export async function bareForward(
+  run: Run,
+  ratePerS: number,
+  unit: 'text' | 'delivery' = 'text',
+): Promise<Figure[]> {
+  const { options } = run;
+  await using server = await FloorServer.start({ mode: 'forward' });
+  await openLoad(run, 'bare', server.routeUrl, options.bytes);
+  await connectBare(run, server, range(0, options.pairs * 2));
+  const lanes = range(0, options.pairs).map((i) => ({
+    lane: BARE_LANES + i,
+    from: 2 * i,
+    fromUserId: 2 * i,
+    to: 2 * i + 1,
+    toUserId: 2 * i + 1,
+  }));
+  const seconds = Math.min(5, options.seconds);
+  const step = {
+    name: 'bare server',
+    parts: [{ lanes, ratePerS, burst: options.burst, receivers: 1 }],
+    via: options.via,
+    seconds,
+    processes: server.processes,
+  };
+  await measureStep(run, 0xff00, { ...step, seconds: 1 });
+  const result = await measureStep(run, 0xff01, step);
+  await disconnectAll(run);
+  return stepFigures(result, unit).filter(({ name }) => !name.startsWith('load late'));
+}
