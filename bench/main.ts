@@ -1,10 +1,13 @@
 /** `npm run bench -- WORKLOAD [options]`: measures a server, beside a bare one, and checks that all arrived. */
+import { writeFileSync } from 'node:fs';
 import { Clock } from './clock.ts';
 import { Fleet } from './fleet.ts';
 import { Histogram } from './histogram.ts';
 import { type Options, parseOptions, type Workload } from './options.ts';
 import { machine, printReport, ratiosOf, type Report, secondsOf } from './report.ts';
 import type { Run } from './run.ts';
+import { smokeRuns } from './smoke.ts';
+import { drawReport } from './svg.ts';
 import { openTarget, type Target } from './target.ts';
 import { connect, idle } from './workloads/connect.ts';
 import { group } from './workloads/group.ts';
@@ -52,20 +55,39 @@ async function runWorkload(workload: Workload, options: Options, target: Target)
   }
 }
 
+async function main(options: Options): Promise<void> {
+  const stopped = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
+  await using target = await openTarget(options);
+  const runs =
+    options.workload === 'smoke' ? smokeRuns(options) : [{ ...options, workload: options.workload }];
+  for (const one of runs) {
+    const report = await Promise.race([runWorkload(one.workload, one, target), aborted(stopped.signal)]);
+    console.log(options.json ? JSON.stringify(report) : printReport(report));
+    if (report.problems.length > 0) process.exitCode = 1;
+    if (options.svg !== '') writeFileSync(options.svg, drawReport(report));
+  }
+}
+
+/** Rejects, so that what was started is ended in order. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('stopped')));
+  });
+}
+
 const parsed = parseOptions(process.argv.slice(2));
 if (parsed.kind === 'help') console.log(parsed.text);
 else if (parsed.kind === 'problem') {
   console.error(parsed.text);
   process.exitCode = 1;
 } else {
-  const { options } = parsed;
   try {
-    await using target = await openTarget(options);
-    const report = await runWorkload(options.workload as Workload, options, target);
-    console.log(options.json ? JSON.stringify(report) : printReport(report));
-    if (report.problems.length > 0) process.exitCode = 1;
+    await main(parsed.options);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
   }
+  // A run that was stopped leaves timers and connections behind.
+  process.exit();
 }

@@ -68,7 +68,7 @@ async function bareBroadcast(run: Run, ratePerS: number): Promise<Figure[]> {
     seconds,
     processes: server.processes,
   };
-  await measureStep(run, 0xff00, { ...step, seconds: 1 });
+  if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: 1 });
   const result = await measureStep(run, 0xff01, step);
   await disconnectAll(run);
   return stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load late'));

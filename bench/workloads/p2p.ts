@@ -99,7 +99,7 @@ export async function bareForward(
     seconds,
     processes: server.processes,
   };
-  await measureStep(run, 0xff00, { ...step, seconds: 1 });
+  if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: 1 });
   const result = await measureStep(run, 0xff01, step);
   await disconnectAll(run);
   return stepFigures(result, unit).filter(({ name }) => !name.startsWith('load late'));
