@@ -7,6 +7,7 @@ import { Counter } from '@cim/runtime';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { actingAccount, bearerOf } from './credentials.ts';
 import { answerError, refusal, success } from './envelope.ts';
+import { historyPage } from './history.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
 import { addOperatorPaths } from './operate.ts';
@@ -109,10 +110,30 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
       return success(request);
     },
   );
-  app.get('/onlineUser', { schema: { querystring: schemas.OnlineQuery, response } }, async (request) => {
-    const { limit = 10_000, after = 0 } = request.query;
-    return success(request, await online.page(limit, after));
-  });
+  app.get(
+    '/onlineUser',
+    { schema: { querystring: schemas.OnlineQuery, response } },
+    async (request, reply) => {
+      const { limit = schemas.ONLINE_AT_MOST, after = 0 } = request.query;
+      const { users, more } = await online.page(limit, after);
+      // CIM's reader knows no more than the list: what else there is to say is in a header.
+      if (more) void reply.header('x-cim-more', 'true');
+      return success(request, users);
+    },
+  );
+  app.get(
+    '/history',
+    {
+      schema: {
+        querystring: schemas.HistoryQuery,
+        response: { 200: schemas.HistoryEnvelope, 503: schemas.Envelope },
+      },
+    },
+    async (request) => {
+      const account = await actingAccount(parts, request, request.query.userId);
+      return success(request, await historyPage(store.streams, account.userId, request.query));
+    },
+  );
 
   addOperatorPaths(app as unknown as FastifyInstance, parts);
   return app as unknown as FastifyInstance;

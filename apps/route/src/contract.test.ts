@@ -84,11 +84,16 @@ describe('the paths of the contract', { concurrency: false }, () => {
     const later = await RunningRoute.start({ storeFor: () => own.store });
     t.after(() => later.stop());
     assert.deepEqual(shape(await later.get('/onlineUser')), ok(users));
-    assert.deepEqual((await later.get('/onlineUser?limit=2')).dataBody, users.slice(0, 2));
-    assert.deepEqual(
-      (await later.get(`/onlineUser?limit=2&after=${users[1]?.userId ?? 0}`)).dataBody,
-      users.slice(2),
-    );
+    for (const [query, from, to, more] of [
+      ['', 0, 3, null],
+      ['?limit=2', 0, 2, 'true'],
+      ['?limit=3', 0, 3, null],
+      [`?limit=2&after=${users[1]?.userId ?? 0}`, 2, 3, null],
+      [`?after=${users[2]?.userId ?? 0}`, 3, 3, null],
+    ] as const) {
+      const { dataBody, headers } = await later.get(`/onlineUser${query}`);
+      assert.deepEqual([dataBody, headers.get('x-cim-more')], [users.slice(from, to), more], query);
+    }
     assert.deepEqual((await later.get('/onlineUser?limit=0')).code, '3000');
   });
 

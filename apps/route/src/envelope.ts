@@ -52,6 +52,8 @@ function problemOf(error: FastifyError): string | undefined {
       first.instancePath.replace(/^\//, '').split('/')[0];
     if (first.keyword === 'required') return `${field ?? 'a field'} is missing`;
     if (field === undefined || field === '') return 'the body must be a JSON object';
+    const { allowedValues } = first.params as { allowedValues?: string[] };
+    if (allowedValues !== undefined) return `${field} must be ${allowedValues.join(' or ')}`;
     return `${field} ${first.message ?? 'is wrong'}`;
   }
   switch (error.code) {

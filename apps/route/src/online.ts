@@ -12,8 +12,8 @@ export class Online {
     this.#parts = parts;
   }
 
-  /** Ascending by user id, from above `after`. */
-  async page(limit: number, after: number): Promise<NamedUser[]> {
+  /** Ascending by user id, from above `after`; `more` when there are others above the last. */
+  async page(limit: number, after: number): Promise<{ users: NamedUser[]; more: boolean }> {
     const now = performance.now();
     if (this.#read === undefined || now - this.#read.at > CACHE_MS) {
       const users = this.#all();
@@ -22,8 +22,10 @@ export class Online {
         this.#read = undefined;
       });
     }
-    const users = await this.#read.users;
-    return users.filter((user) => user.userId > after).slice(0, limit);
+    const all = await this.#read.users;
+    const above = all.findIndex((user) => user.userId > after);
+    if (above < 0) return { users: [], more: false };
+    return { users: all.slice(above, above + limit), more: above + limit < all.length };
   }
 
   async #all(): Promise<readonly NamedUser[]> {

@@ -52,17 +52,56 @@ export const PrivateRequest = Type.Object({
 });
 export const GroupRequest = Type.Object({ ...envelopeFields, userId: userId('the sender'), ...texts });
 export const FetchOfflineRequest = Type.Object({ ...envelopeFields, receiveUserId: userId('who fetches') });
+/** Who is online, without a `limit`: so many at most; the answer says with a header that there are more. */
+export const ONLINE_AT_MOST = 100_000;
 export const OnlineQuery = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'at most so many' })),
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      description: `at most so many; without it ${ONLINE_AT_MOST}. "X-Cim-More: true" in the answer: ask again, after the last of these`,
+    }),
+  ),
   after: Type.Optional(Type.Integer({ minimum: 0, description: 'only user ids above this' })),
 });
 
-export const Envelope = Type.Object({
-  code: Type.String(),
-  message: Type.String(),
-  reqNo: Type.Union([Type.String(), Type.Null()]),
-  dataBody: Type.Unknown(),
+const seq = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }));
+export const HistoryQuery = Type.Object({
+  userId: userId('whose streams these are'),
+  stream: Type.Unsafe<'inbox' | 'lobby'>({
+    type: 'string',
+    enum: ['inbox', 'lobby'],
+    description: 'inbox: what was sent to the user alone; lobby: to everybody',
+  }),
+  after: seq('the oldest entries above this seq'),
+  before: seq('the newest entries below this seq; without after and before the newest of all'),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'at most so many; 50' })),
+});
+const HistoryEntry = Type.Object({
+  seq: Type.Integer({ description: 'position in the stream, from 1, without gaps' }),
+  id: Type.String({ description: 'of the message: <sender>:<producer>:<counter>' }),
+  from: Type.Object({ userId: Type.Integer(), userName: Type.String() }),
+  texts: Type.Array(Type.String()),
+  storedAt: Type.Integer({ description: "ms since 1970, the store's clock" }),
+});
+const HistoryPage = Type.Object({
+  entries: Type.Array(HistoryEntry, { description: 'ascending by seq' }),
+  more: Type.Boolean({ description: 'whether there are further ones in the direction asked for' }),
 });
 
+const envelopeOf = <T extends Parameters<typeof Type.Object>[0][string]>(dataBody: T) =>
+  Type.Object({
+    code: Type.String(),
+    message: Type.String(),
+    reqNo: Type.Union([Type.String(), Type.Null()]),
+    dataBody,
+  });
+export const Envelope = envelopeOf(Type.Unknown());
+export const HistoryEnvelope = envelopeOf(Type.Union([HistoryPage, Type.Null()]));
+
+export type HistoryQuestion = Pick<Static<typeof HistoryQuery>, 'stream' | 'after' | 'before' | 'limit'>;
+export type HistoryEntry = Static<typeof HistoryEntry>;
+export type HistoryPage = Static<typeof HistoryPage>;
 export type LoginBody = Static<typeof LoginRequest>;
 export type Texts = { readonly msg?: string | null; readonly batchMsg?: readonly string[] | null };

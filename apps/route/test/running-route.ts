@@ -131,8 +131,8 @@ export class RunningRoute {
     });
   }
 
-  get(path: string): Promise<Answer> {
-    return this.#ask(path, {});
+  get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.#ask(path, { headers });
   }
 
   /** A new account's id. */

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NamedUser } from '@cim/protocol';
+import { INSTANCE, RunningRoute } from '../test/running-route.ts';
+import { ONLINE_AT_MOST } from './schemas.ts';
+
+test('/onlineUser without a limit answers up to 100,000, and says in a header that there are more', async (t) => {
+  const users = Array.from({ length: ONLINE_AT_MOST + 1 }, (_, i) => ({
+    userId: i + 1,
+    userName: `u${i + 1}`,
+  }));
+  const at = await RunningRoute.start({
+    storeFor: (store) => {
+      const { sessions } = store;
+      const crowded: object = Object.create(sessions, {
+        online: {
+          value: (instance: string) => Promise.resolve((instance === INSTANCE ? users : []) as NamedUser[]),
+        },
+      }) as object;
+      return { ...store, sessions: crowded as typeof sessions };
+    },
+  });
+  t.after(() => at.stop());
+  const first = await at.get('/onlineUser');
+  assert.equal((first.dataBody as object[]).length, ONLINE_AT_MOST);
+  assert.equal(first.headers.get('x-cim-more'), 'true');
+  const rest = await at.get(`/onlineUser?after=${ONLINE_AT_MOST}`);
+  assert.deepEqual(rest.dataBody, users.slice(-1));
+  assert.equal(rest.headers.get('x-cim-more'), null);
+});
