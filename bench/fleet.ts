@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Histogram } from './histogram.ts';
+import type { MeasuredProcess } from './processes.ts';
 import type { Calls, ConnectAnswer, Counts, StepAnswer } from './load/calls.ts';
 
 type Waiter = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void };
@@ -11,6 +12,8 @@ export class Worker {
   /** By the id of its call; removed by the answer. */
   readonly #waiting = new Map<number, Waiter>();
   #calls = 0;
+  /** Why it is gone. */
+  #ended: Error | undefined;
 
   constructor() {
     const file = fileURLToPath(new URL('load/worker.ts', import.meta.url));
@@ -23,8 +26,9 @@ export class Worker {
       else waiter?.resolve(answer.value);
     });
     this.#child.on('exit', (code, signal) => {
-      for (const { reject } of this.#waiting.values())
-        reject(new Error(`a process of the load ended: ${signal ?? String(code)}`));
+      this.#ended = new Error(`a process of the load ended: ${signal ?? String(code)}`);
+      for (const { reject } of this.#waiting.values()) reject(this.#ended);
+      this.#waiting.clear();
     });
   }
 
@@ -35,6 +39,7 @@ export class Worker {
   call<K extends keyof Calls>(name: K, ...[argument]: Parameters<Calls[K]>): ReturnType<Calls[K]> {
     const id = this.#calls++;
     const answer = new Promise<unknown>((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
       this.#waiting.set(id, { resolve, reject });
       this.#child.send({ id, name, argument });
     });
@@ -51,6 +56,10 @@ export class Fleet {
 
   constructor(size: number) {
     this.workers = Array.from({ length: size }, () => new Worker());
+  }
+
+  get processes(): MeasuredProcess[] {
+    return this.workers.map(({ pid }) => ({ name: 'load', pid, collects: false }));
   }
 
   /** What belongs to the user with this index is held by this process. */

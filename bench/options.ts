@@ -13,7 +13,11 @@ const FLAGS = {
   wire: ['own|cim', 'own', 'cim: nothing but the CIM contract, HTTP to send, TCP to receive'],
   via: ['tcp|http', 'tcp', 'how texts are sent'],
   workers: ['N', '1', 'processes that make the load'],
-  connections: ['N', '', 'users that log in [connect 5000, idle 5000, group 1000, offline 50, mix 1000]'],
+  connections: [
+    'N',
+    '',
+    'users that log in [connect 5000, idle 5000, group 1000, offline 50, mix 1000; p2p none but the pairs]',
+  ],
   pairs: ['N', '100', 'p2p, mix: users that send, each to one other'],
   rate: ['R', '', 'a second: texts, or for connect logins [p2p 1000, group 5, connect 500, mix 500]'],
   'group-rate': ['R', '2', 'mix: texts to the group a second'],

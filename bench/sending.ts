@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Measured } from './fleet.ts';
 import type { Via } from './load/calls.ts';
 import type { LaneInfo } from './load/sender.ts';
-import { type ByName, cpuUs, difference, type MeasuredProcess } from './processes.ts';
+import { type ByName, cpuUs, difference, type MeasuredProcess, total } from './processes.ts';
 import { type Figure, figure, latencyFigures } from './report.ts';
 import { type Run, startSoon } from './run.ts';
 
@@ -34,6 +34,8 @@ export interface StepResult {
   /** Arrivals a second, from the first that was due to the last that came. */
   readonly arrivedPerS: number;
   readonly cpu: ByName;
+  /** Of the processes that made the load. */
+  readonly loadCpuUs: number;
   readonly problems: readonly string[];
 }
 
@@ -47,6 +49,7 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
   const startUs = startSoon(run);
   await Promise.all(fleet.workers.map((worker) => worker.call('begin', { step: number, startUs })));
   const cpuBefore = cpuUs(step.processes);
+  const loadBefore = cpuUs(fleet.processes);
   let expected = 0;
   const sends = step.parts.map((part) => {
     const all = Math.max(part.burst, Math.round(part.ratePerS * step.seconds));
@@ -99,6 +102,7 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
   }
   await sent;
   const cpu = difference(cpuUs(step.processes), cpuBefore);
+  const loadCpuUs = total(difference(cpuUs(fleet.processes), loadBefore));
   // One that comes twice may come late.
   await pause(POLL_MS);
   const after = await fleet.counts();
@@ -124,11 +128,12 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
     arrived,
     arrivedPerS: arrived / Math.max(1e-3, (measured.lastArrivalUs - startUs) / 1e6),
     cpu,
+    loadCpuUs,
     problems,
   };
 }
 
-/** `per`: what one unit of work is called, text or delivery. */
+/** By texts stored or by deliveries. Of the server's processor time Redis' share is told, not counted. */
 export function stepFigures(result: StepResult, unit: 'text' | 'delivery'): Figure[] {
   const works = unit === 'text' ? result.stored : result.arrived;
   const cpu = [...result.cpu];
@@ -138,6 +143,7 @@ export function stepFigures(result: StepResult, unit: 'text' | 'delivery'): Figu
     ...latencyFigures('latency', result.measured.arrival),
     ...latencyFigures('stored', result.measured.receipt),
     figure('load late p99', result.measured.lag.quantile(0.99) / 1e3, 'ms'),
+    figure(`load CPU a ${unit}`, result.loadCpuUs / works, 'µs'),
     ...(cpu.length === 0 ? [] : [figure(`server CPU a ${unit}`, ofOurs / works, 'µs')]),
     ...(cpu.length < 2 ? [] : cpu.map(([name, us]) => figure(`  of ${name}`, us / works, 'µs'))),
     ...(result.again === 0 ? [] : [figure('sent again', result.again, 'texts')]),

@@ -1,4 +1,6 @@
 /** What is measured: a server that is started for it, a cluster, or one that runs already. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +22,8 @@ const SERVER_SETTINGS = {
   CIM_LOG_LEVEL: 'warn',
   NODE_OPTIONS: `--import ${PRELOAD_GC}`,
 };
+
+const ZOOKEEPER_JAR = '/usr/share/java/zookeeper.jar';
 
 export async function openTarget(options: Options): Promise<Target> {
   if (options.route !== '')
@@ -53,6 +57,10 @@ async function startStandalone(): Promise<Target> {
 }
 
 async function startCluster(imServers: number): Promise<Target> {
+  if (spawnSync('redis-server', ['--version']).error !== undefined)
+    throw new Error('a cluster needs redis-server and redis-cli: install Redis');
+  if (spawnSync('java', ['-version']).error !== undefined || !existsSync(ZOOKEEPER_JAR))
+    throw new Error(`a cluster needs ZooKeeper: java, and ${ZOOKEEPER_JAR}`);
   const cluster = await Cluster.start({ routes: 1, imServers, env: SERVER_SETTINGS });
   const named = (name: string, servers: readonly ServerProcess[]) =>
     servers.map(({ pid }) => ({ name, pid, collects: true }));

@@ -71,7 +71,7 @@ async function bareBroadcast(run: Run, ratePerS: number): Promise<Figure[]> {
   if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: 1 });
   const result = await measureStep(run, 0xff01, step);
   await disconnectAll(run);
-  return stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load late'));
+  return stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load '));
 }
 
 /** By how many bytes a frame that delivers a text is longer than the one that sent it. */
