@@ -12,11 +12,28 @@ export interface Payload {
 /** The shortest text, in bytes. */
 export const PAYLOAD_BYTES = 32;
 
+const ZERO = 0x30;
 const NINE = 0x39;
+/** Added to 10 it is `a`. */
+const LETTERS = 0x57;
+const DOT = 0x2e;
 
-export function writePayload({ step, lane, number, atUs }: Payload, bytes: number): string {
-  const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
-  return (hex(step, 4) + hex(lane, 6) + hex(number, 8) + hex(Math.round(atUs), 14)).padEnd(bytes, '.');
+/** The length of a text that is to have so many bytes. */
+export const payloadBytes = (bytes: number): number => Math.max(PAYLOAD_BYTES, bytes);
+
+/** Writes `bytes` bytes of ASCII from `at` on. */
+export function writePayload(into: Uint8Array, at: number, payload: Payload, bytes: number): void {
+  writeHex(into, at, 4, payload.step);
+  writeHex(into, at + 4, 6, payload.lane);
+  writeHex(into, at + 10, 8, payload.number);
+  writeHex(into, at + 18, 14, Math.round(payload.atUs));
+  into.fill(DOT, at + PAYLOAD_BYTES, at + bytes);
+}
+
+export function payloadText(payload: Payload, bytes: number): string {
+  const text = Buffer.allocUnsafe(payloadBytes(bytes));
+  writePayload(text, 0, payload, text.length);
+  return text.toString('latin1');
 }
 
 /** `text` begins at `at`. */
@@ -29,11 +46,22 @@ export function readPayload(text: Uint8Array, at: number): Payload {
   };
 }
 
+// Times have more than 32 bits: no shifts.
+function writeHex(into: Uint8Array, from: number, digits: number, value: number): void {
+  let rest = value;
+  for (let at = from + digits - 1; at >= from; at--) {
+    const higher = Math.floor(rest / 16);
+    const digit = rest - higher * 16;
+    into[at] = digit + (digit < 10 ? ZERO : LETTERS);
+    rest = higher;
+  }
+}
+
 function hexAt(text: Uint8Array, from: number, digits: number): number {
   let value = 0;
   for (let at = from; at < from + digits; at++) {
     const code = text[at] ?? 0;
-    value = value * 16 + (code <= NINE ? code - 0x30 : code - 0x57);
+    value = value * 16 + code - (code <= NINE ? ZERO : LETTERS);
   }
   return value;
 }

@@ -1,9 +1,10 @@
 /** Who sends a lane's texts: numbers them, sends what was not taken again, and knows which are stored. */
 import { randomBytes } from 'node:crypto';
-import { cim, encodeFrame, LOBBY } from '@cim/protocol';
+import { cim } from '@cim/protocol';
 import type { HttpPool } from './http-pool.ts';
 import type { Link, LinkReceipt } from './link.ts';
-import { writePayload } from './payload.ts';
+import { payloadText } from './payload.ts';
+import { SendFrames } from './send-frames.ts';
 
 export interface LaneInfo {
   readonly lane: number;
@@ -44,11 +45,9 @@ export const newCounts = (): LaneCounts => ({ created: 0, stored: 0, again: 0, f
 export class TcpSender implements Sender {
   readonly counts = newCounts();
   problem = '';
-  readonly #lane: LaneInfo;
   readonly #link: Link;
-  readonly #bytes: number;
   readonly #onStored: OnStored;
-  readonly #producer = randomBytes(18).toString('base64url');
+  readonly #frames: SendFrames;
   /** By counter, ascending: sends that are not answered; removed by the receipt. */
   readonly #open = new Map<number, { readonly step: number; readonly atUs: number }>();
   /** The counter that is written next. */
@@ -56,10 +55,10 @@ export class TcpSender implements Sender {
   #pausing = false;
 
   constructor(lane: LaneInfo, link: Link, bytes: number, onStored: OnStored) {
-    this.#lane = lane;
     this.#link = link;
-    this.#bytes = bytes;
     this.#onStored = onStored;
+    const producer = randomBytes(18).toString('base64url');
+    this.#frames = new SendFrames(lane.lane, lane.toUserId, producer, bytes);
   }
 
   send(step: number, atUs: number): void {
@@ -92,7 +91,7 @@ export class TcpSender implements Sender {
     ) {
       const counter = this.#next++;
       const item = this.#open.get(counter);
-      if (item !== undefined) this.#link.send(this.#frame(counter, item.step, item.atUs));
+      if (item !== undefined) this.#link.send(this.#frames.make(counter, item.step, item.atUs));
     }
   }
 
@@ -107,14 +106,6 @@ export class TcpSender implements Sender {
       this.#next = first;
       this.#pump();
     }, AGAIN_AFTER_MS);
-  }
-
-  #frame(counter: number, step: number, atUs: number): Uint8Array {
-    const { lane, toUserId } = this.#lane;
-    const text = writePayload({ step, lane, number: counter - 1, atUs }, this.#bytes);
-    const content = cim.Content.encode({ texts: [text] }).finish();
-    const recipient = toUserId === 0 ? { group: LOBBY } : { to: toUserId };
-    return encodeFrame(cim.Frame, { send: { ...recipient, producer: this.#producer, counter, content } });
   }
 }
 
@@ -136,7 +127,7 @@ export class HttpSender implements Sender {
 
   send(step: number, atUs: number): void {
     const { lane, fromUserId, toUserId } = this.#lane;
-    const msg = writePayload({ step, lane, number: this.counts.created++, atUs }, this.#bytes);
+    const msg = payloadText({ step, lane, number: this.counts.created++, atUs }, this.#bytes);
     const path = toUserId === 0 ? '/groupRoute' : '/p2pRoute';
     const body =
       toUserId === 0 ? { userId: fromUserId, msg } : { userId: fromUserId, receiveUserId: toUserId, msg };

@@ -2,7 +2,7 @@
 import { cim, encodeFrame, LOBBY } from '@cim/protocol';
 import { findRate } from '../find-rate.ts';
 import { FloorServer } from '../floor/floor.ts';
-import { writePayload } from '../load/payload.ts';
+import { payloadText } from '../load/payload.ts';
 import type { Figure } from '../report.ts';
 import {
   connectBare,
@@ -76,7 +76,7 @@ async function bareBroadcast(run: Run, ratePerS: number): Promise<Figure[]> {
 
 /** By how many bytes a frame that delivers a text is longer than the one that sent it. */
 function wrapping(bytes: number): number {
-  const text = writePayload({ step: 1, lane: 1, number: 1, atUs: 1 }, bytes);
+  const text = payloadText({ step: 1, lane: 1, number: 1, atUs: 1 }, bytes);
   const content = cim.Content.encode({ texts: [text] }).finish();
   const producer = 'p'.repeat(24);
   const send = encodeFrame(cim.Frame, { send: { group: LOBBY, producer, counter: 1_000, content } });
