@@ -95,8 +95,48 @@ export class Chat {
     await this.#leave();
   }
 
+  /** Sends that the last run has left: they are shown when they are answered. */
+  #listenToRestored(): void {
+    const { client, contacts, now } = this.#parts;
+    const restored = new Map<number, Said>();
+    client.on('queued', (send) => {
+      if (!send.restored) return;
+      const whom =
+        'user' in send.to
+          ? { private: true, to: contacts.nameOf(send.to.user as UserId) }
+          : { private: false };
+      restored.set(send.ref, {
+        at: now(),
+        from: client.user?.userName ?? '',
+        text: send.texts.join('\n'),
+        ...whom,
+      });
+    });
+    const take = (ref: number): Said | undefined => {
+      const said = restored.get(ref);
+      restored.delete(ref);
+      return said === undefined ? undefined : { ...said, at: now() };
+    };
+    client.on('stored', ({ ref }) => {
+      const said = take(ref);
+      if (said === undefined) return;
+      this.#show((view) => view.stored(said));
+      if (said.private) this.#marks.stored(ref, said.text);
+    });
+    for (const event of ['refused', 'unknown'] as const)
+      client.on(event, ({ ref, text }) => {
+        const said = take(ref);
+        if (said !== undefined && !this.#ended) this.#show((view) => view.failed(said, text));
+      });
+    client.on('connected', ({ again }) => {
+      if (!again && restored.size > 0)
+        this.#notice(`${count(restored.size, 'message')} of last time not answered then: sent again now`);
+    });
+  }
+
   #listen(): void {
     const { client, contacts } = this.#parts;
+    this.#listenToRestored();
     client.on('message', (message) => {
       this.#received++;
       contacts.meet(message.from);
@@ -167,7 +207,8 @@ export class Chat {
     const left = this.#pending.size;
     this.#marks.stop();
     await client.logout();
-    if (left > 0) this.#finish({ code: 1, line: `${count(left, 'message')} not answered, perhaps not sent` });
+    if (left > 0)
+      this.#finish({ code: 1, line: `${count(left, 'message')} not answered; sent again at the next start` });
     else if (this.#failures > 0 && !this.#parts.screen.interactive)
       this.#finish({ code: 1, line: `${count(this.#failures, 'message')} not sent` });
     else this.#finish({ code: 0 });
@@ -263,7 +304,8 @@ export class Chat {
         return;
       }
       this.#failures++;
-      this.#show((on) => on.failed(shown, answer.text));
+      const why = answer.outcome === 'unknown' ? `${answer.text}; sent again at the next start` : answer.text;
+      this.#show((on) => on.failed(shown, why));
     });
   }
 

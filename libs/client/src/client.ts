@@ -10,6 +10,7 @@ import { Inbound } from './inbound.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
 import { type Place, RouteApi } from './route-api.ts';
 import { refused, Sending } from './sending.ts';
+import type { SavedSends } from './send-journal.ts';
 import { SignIn } from './sign-in.ts';
 import { type ClientState, memoryState, type SavedState } from './state.ts';
 
@@ -152,7 +153,7 @@ export class CimClient {
     await link?.whenClosed;
   }
 
-  /** Ends the connection and the client. Unanswered sends end as `unknown`. Idempotent. */
+  /** Ends the connection and the client. Unanswered sends end as `unknown`; a state with a journal keeps them. Idempotent. */
   async close(): Promise<void> {
     this.#inbound?.flush();
     const link = this.#link;
@@ -185,7 +186,10 @@ export class CimClient {
     this.#signIn.secret = saved?.session ?? '';
     this.#me = me;
     this.#inbound = this.#createInbound(me.userId, saved ?? {});
-    this.#sending = this.#createSending(me.userId, saved ?? {});
+    const left = this.#state.sends?.open(me.userId);
+    for (const { producer } of [...Object.values(left?.counters ?? {}), ...(left?.sends ?? [])])
+      if (producer !== undefined) this.#producers.add(producer);
+    this.#sending = this.#createSending(me.userId, saved ?? {}, left);
     return me;
   }
 
@@ -343,11 +347,12 @@ export class CimClient {
     });
   }
 
-  #createSending(me: UserId, saved: Partial<SavedState>): Sending {
+  #createSending(me: UserId, saved: Partial<SavedState>, left: SavedSends | undefined): Sending {
     const parts = {
       me,
       capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
       logger: this.#logger,
+      journal: this.#state.sends,
       newProducer: (): ProducerId => {
         const producer = randomBytes(12).toString('base64url') as ProducerId;
         this.#producers.add(producer);
@@ -360,7 +365,7 @@ export class CimClient {
         this.#events.emit(event, value),
       changed: () => this.#saveSoon(),
     };
-    return new Sending(parts, saved);
+    return new Sending(parts, saved, left);
   }
 
   #saveSoon(): void {

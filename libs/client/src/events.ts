@@ -25,10 +25,13 @@ export type SendOutcome =
   | { readonly outcome: 'stored'; readonly ref: number; readonly id: MessageId; readonly seq: Seq }
   /** Will never be stored: an error code, and why in words. */
   | { readonly outcome: 'refused'; readonly ref: number; readonly code: string; readonly text: string }
-  /** The client ended, or too much time went by, before the server answered; it may or may not be stored. */
+  /**
+   * The client ended, or 7 days went by, before the server answered; it may or may not be stored. A client that ended
+   * repeats it at its next start when its state has a journal, as `fileState` has.
+   */
   | { readonly outcome: 'unknown'; readonly ref: number; readonly text: string };
 
-/** Events of a `CimClient`. `ref` numbers the sends of one client from 1. */
+/** Events of a `CimClient`. `ref` numbers its sends; those that a process before has left keep theirs. */
 export interface ClientEvents {
   /** Logged in and receiving; after the first time and after each reconnect. */
   connected: { readonly server: string; readonly epoch: Epoch; readonly again: boolean };
@@ -37,11 +40,18 @@ export interface ClientEvents {
   /** The end: the client does not come back. Emitted once. */
   closed: { readonly reason: CloseReason; readonly text: string };
   message: Message;
-  /** Accepted by `send`, not yet answered. */
-  queued: { readonly ref: number; readonly to: Recipient; readonly texts: readonly string[] };
+  /** Accepted by `send`, not yet answered; or `restored`, during `connect`: left unanswered by the process before. */
+  queued: {
+    readonly ref: number;
+    readonly to: Recipient;
+    readonly texts: readonly string[];
+    readonly restored: boolean;
+  };
   /** The server's answer to a send. */
   stored: { readonly ref: number; readonly id: MessageId; readonly seq: Seq };
   refused: { readonly ref: number; readonly code: string; readonly text: string };
+  /** The end of a send that was not answered, see `SendOutcome`. */
+  unknown: { readonly ref: number; readonly text: string };
   /** The recipient of a private send has it: after `stored`, once, in order; best effort. `seq` is that of the send. */
   delivered: { readonly ref: number; readonly to: UserId; readonly seq: Seq };
   /**

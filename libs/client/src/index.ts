@@ -3,5 +3,6 @@ export { CimClient } from './client.ts';
 export type { CimClientOptions } from './client-options.ts';
 export type { ClientEvents, Message, Recipient, SendOutcome } from './events.ts';
 export type { LinkTimes } from './link.ts';
+export type { SavedSend, SavedSends, SendJournal, SendRecord } from './send-journal.ts';
 export { type ClientState, type Cursor, memoryState, type SavedState } from './state.ts';
 export { fileState } from './state-file.ts';

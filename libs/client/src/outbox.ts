@@ -1,15 +1,9 @@
 import { Backoff } from '@cim/runtime';
 import { cim, messageId } from '@cim/protocol';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
+import type { WireRecipient } from './recipient.ts';
+import type { SavedSend, SendRecord } from './send-journal.ts';
 import type { SavedState } from './state.ts';
-
-/** Recipient as the wire has it: `to` a user, or 0 and a group. */
-export interface WireRecipient {
-  readonly to: number;
-  readonly group: string;
-  /** Name of the stream it is appended to. */
-  readonly stream: string;
-}
 
 export type Settled =
   | {
@@ -26,18 +20,25 @@ export interface OutboxParts {
   readonly me: UserId;
   /** Sends of one process that may be unanswered. */
   readonly capacity: number;
+  /** Bytes of their contents. */
+  readonly capacityBytes: number;
+  /** What must outlive a crash; kept, or given up, when it returns. */
+  note(record: SendRecord): void;
   newProducer(): ProducerId;
   random(): number;
   /** Monotonic, ms. */
   now(): number;
-  /** The store has lost counters `from` to `upTo` that it had answered as stored. */
-  lost(recipient: WireRecipient, from: number, upTo: number): void;
+  /** ms since 1970. */
+  time(): number;
+  /** The store has `last` of the producer's counters at most, and more had been answered, or given back. */
+  gap(recipient: WireRecipient, producer: ProducerId, last: number): void;
 }
 
 /** Writes one send. False: it was taken, but wait for `pump` before the next. */
 export type Transmit = (send: cim.Send.$Properties) => boolean;
 
 interface Item {
+  readonly ref: number;
   readonly content: Uint8Array;
   readonly settle: (settled: Settled) => void;
   /** Given when it is first written, kept for every repetition; counter 0 before. */
@@ -71,8 +72,8 @@ const KEPT_STREAMS = 64;
  * repetition, so that the store takes it once. Counters have no gaps: one that was refused leaves its number unused,
  * and what follows goes under a new producer id.
  *
- * Counters go on in the next process only from what a clean close with nothing unanswered has saved: a number that
- * was used before the save would hide another message.
+ * Counters go on in the next process only from a journal that has every number before it is used, or from what a clean
+ * close with nothing unanswered has saved: a number that is used twice would hide a message.
  */
 export class Outbox {
   readonly #parts: OutboxParts;
@@ -84,6 +85,7 @@ export class Outbox {
   readonly #producer: ProducerId;
   #transmit: Transmit | undefined;
   #size = 0;
+  #bytes = 0;
   #written = 0;
 
   constructor(parts: OutboxParts, saved: SavedState['counters']) {
@@ -98,22 +100,45 @@ export class Outbox {
   }
 
   /** False when it is full; else `settle` is called once, later. */
-  offer(recipient: WireRecipient, content: Uint8Array, settle: (settled: Settled) => void): boolean {
-    if (this.#size >= this.#parts.capacity) return false;
-    const stream = this.#streamOf(recipient);
-    this.#size++;
-    const offeredAt = this.#parts.now();
-    stream.items.push({
+  offer(
+    ref: number,
+    recipient: WireRecipient,
+    content: Uint8Array,
+    settle: (settled: Settled) => void,
+  ): boolean {
+    const { capacity, capacityBytes } = this.#parts;
+    if (this.#size >= capacity || this.#bytes + content.length > capacityBytes) return false;
+    const { to, group } = recipient;
+    this.#parts.note({ kind: 'offered', ref, to, group, offeredAt: this.#parts.time(), content });
+    this.#add(recipient, {
+      ref,
       content,
       settle,
-      producer: stream.producer,
+      producer: this.#producer,
       counter: 0,
+      writtenAt: undefined,
+      offeredAt: this.#parts.now(),
+    });
+    this.pump();
+    return true;
+  }
+
+  /** Takes over what a process before has left; before the first `offer`, in order. */
+  restore(recipient: WireRecipient, send: SavedSend, settle: (settled: Settled) => void): void {
+    const { ref, content, counter, producer = this.#producer } = send;
+    const age = Math.max(0, this.#parts.time() - send.offeredAt);
+    const offeredAt = this.#parts.now() - age;
+    const stream = this.#add(recipient, {
+      ref,
+      content,
+      settle,
+      producer,
+      counter,
       writtenAt: undefined,
       offeredAt,
     });
-    this.#waiting.add(stream);
-    this.pump();
-    return true;
+    // Where its counting stood is not known: a number could be given twice.
+    if (counter > 0 && (stream.producer !== producer || stream.counter < counter)) stream.renew = true;
   }
 
   /** A connection is there: everything unanswered goes again. */
@@ -206,12 +231,13 @@ export class Outbox {
     }
   }
 
-  /** Gives everything back: the client ends. */
+  /** Answers all as not known: the client ends. What was noted of them stays, for the next process. */
   abandon(text: string): void {
     this.shut();
+    this.#size = 0;
+    this.#bytes = 0;
     for (const stream of this.#streams.values())
       for (const item of stream.items.splice(0)) {
-        this.#size--;
         item.settle({ outcome: 'unknown', text });
       }
   }
@@ -222,6 +248,15 @@ export class Outbox {
     return Object.fromEntries(
       settled.slice(-KEPT_STREAMS).map(([name, s]) => [name, { producer: s.producer, counter: s.counter }]),
     );
+  }
+
+  #add(recipient: WireRecipient, item: Item): StreamOut {
+    const stream = this.#streamOf(recipient);
+    this.#size++;
+    this.#bytes += item.content.length;
+    stream.items.push(item);
+    this.#waiting.add(stream);
+    return stream;
   }
 
   #streamOf(recipient: WireRecipient): StreamOut {
@@ -258,6 +293,7 @@ export class Outbox {
         }
         item.producer = stream.producer;
         item.counter = ++stream.counter;
+        this.#parts.note({ kind: 'numbered', ref: item.ref, producer: item.producer, counter: item.counter });
       }
       item.writtenAt = this.#parts.now();
       this.#written++;
@@ -272,15 +308,17 @@ export class Outbox {
   #onGap(stream: StreamOut, last: number): void {
     const first = stream.items[0];
     if (first === undefined || last >= first.counter - 1) return;
-    // Counters after `last` and before the first held were answered as stored, and the store has them no longer.
-    this.#parts.lost(stream.recipient, last + 1, first.counter - 1);
+    const { producer } = first;
     this.#renumber(stream, 0);
+    this.#parts.gap(stream.recipient, producer, last);
   }
 
   /** All from `at` on get new numbers under a new producer id. */
   #renumber(stream: StreamOut, at: number): void {
+    this.#parts.note({ kind: 'counting', stream: stream.recipient.stream, producer: '', counter: 0 });
     for (const item of stream.items.slice(at)) {
       this.#unwrite(item);
+      if (item.counter > 0) this.#parts.note({ kind: 'unnumbered', ref: item.ref });
       item.counter = 0;
     }
     stream.renew = true;
@@ -309,6 +347,8 @@ export class Outbox {
   #settle(stream: StreamOut, at: number, item: Item, settled: Settled): void {
     stream.items.splice(at, 1);
     this.#size--;
+    this.#bytes -= item.content.length;
+    this.#parts.note({ kind: 'settled', ref: item.ref });
     item.settle(settled);
   }
 }

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { cim } from '@cim/protocol';
 import { ScriptedServer, until } from '../test/scripted-server.ts';
 import { CimClient } from './client.ts';
 import type { CimClientOptions } from './client-options.ts';
 import type { ClientEvents } from './events.ts';
 import { memoryState } from './state.ts';
+import { fileState } from './state-file.ts';
 
 let server: ScriptedServer;
 let clients: CimClient[] = [];
@@ -184,5 +191,104 @@ describe('delivered', () => {
       [[7, 2]],
     );
     assert.deepEqual(delivered[1], { ref: 1, to: 7, seq: 1 });
+  });
+});
+
+describe('sends that were not answered', () => {
+  it('are repeated by the next client of the same state, in order, under their numbers', async () => {
+    const state = memoryState();
+    const first = makeClient({ state });
+    await first.connect();
+    server.onSend = (_peer, send, taken) => {
+      if (send.counter <= 1) taken(); // and the others never arrive
+    };
+    assert.equal((await first.send({ user: 7 }, ['a'])).outcome, 'stored');
+    const unknown = collect(first, 'unknown');
+    const answers = ['b', 'c'].map((text) => first.send({ user: 7 }, [text]));
+    await until(() => server.peer.received.filter((frame) => frame.body === 'send').length === 3, 'all');
+    await first.close();
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ outcome }) => outcome),
+      ['unknown', 'unknown'],
+    );
+    assert.deepEqual(
+      unknown.map(({ ref }) => ref),
+      [2, 3],
+    );
+    server.onSend = (_peer, _send, taken) => taken();
+    const second = makeClient({ state });
+    const queued = collect(second, 'queued');
+    const stored = collect(second, 'stored');
+    await second.connect();
+    assert.deepEqual(queued, [
+      { ref: 2, to: { user: 7 }, texts: ['b'], restored: true },
+      { ref: 3, to: { user: 7 }, texts: ['c'], restored: true },
+    ]);
+    const next = await second.send({ user: 7 }, ['d']);
+    assert.deepEqual(
+      stored.map(({ ref }) => ref),
+      [2, 3, next.ref],
+    );
+    assert.deepEqual(server.texts('inbox:7'), ['a', 'b', 'c', 'd']);
+    assert.deepEqual(
+      server.log('inbox:7').map(({ counter }) => counter),
+      [1, 2, 3, 4],
+    );
+  });
+
+  it('are given back after 7 days', async () => {
+    const state = memoryState();
+    let time = 1_700_000_000_000;
+    const first = makeClient({ state, time: () => time });
+    await first.connect();
+    server.onSend = () => undefined;
+    void first.send({ user: 7 }, ['old']);
+    await first.close();
+    time += 7 * 24 * 3_600_000 + 1;
+    const second = makeClient({ state, time: () => time });
+    const unknown = collect(second, 'unknown');
+    await second.connect();
+    assert.deepEqual(unknown, [{ ref: 1, text: 'the server did not answer for 7 days' }]);
+    assert.equal(second.unanswered, 0);
+  });
+});
+
+describe('a program that is killed', () => {
+  let folder: string;
+  let program: ChildProcess | undefined;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cim-killed-'));
+  });
+  afterEach(() => {
+    program?.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+
+  it('loses no send that it made, and none is stored twice', async () => {
+    const path = join(folder, 'alice.json');
+    const script = fileURLToPath(new URL('../test/sending-program.ts', import.meta.url));
+    for (let round = 1; round <= 3; round++) {
+      let arrived = 0;
+      // Some are stored and not answered, and those from the 15th on do not even arrive.
+      server.onSend = (peer, _send, taken) => {
+        arrived++;
+        if (arrived > 14) return;
+        if (arrived > 7) peer.send = () => undefined;
+        taken();
+      };
+      program = spawn(process.execPath, ['--import', 'tsx', script, server.url, path, String(round)], {
+        stdio: 'ignore',
+      });
+      const ended = once(program, 'exit');
+      await until(() => arrived >= 20, 'its sends', 20_000);
+      program.kill('SIGKILL');
+      await ended;
+    }
+    server.onSend = (_peer, _send, taken) => taken();
+    const client = makeClient({ state: fileState(path) });
+    await client.connect();
+    await until(() => client.unanswered === 0, 'all answers');
+    const wanted = [1, 2, 3].flatMap((round) => Array.from({ length: 20 }, (_, i) => `${round}: ${i + 1}`));
+    assert.deepEqual(server.texts('inbox:7'), wanted);
   });
 });

@@ -3,16 +3,19 @@ import type { Logger } from '@cim/runtime';
 import { Deliveries } from './deliveries.ts';
 import type { ClientEvents, Recipient, SendOutcome } from './events.ts';
 import type { Link } from './link.ts';
-import { Outbox, type Settled, type WireRecipient } from './outbox.ts';
-import { wellFormed, wireRecipient } from './recipient.ts';
+import { Outbox, type Settled } from './outbox.ts';
+import { recipientOf, wellFormed, type WireRecipient, wireRecipient, wireRecipientOf } from './recipient.ts';
+import type { SavedSends, SendJournal } from './send-journal.ts';
 import type { SavedState } from './state.ts';
-import { StoredCounters } from './stored-counters.ts';
+import { type Loss, StoredCounters } from './stored-counters.ts';
 
 /** What `Sending` needs from the client around it. */
 export interface SendingParts {
   readonly me: UserId;
   readonly capacity: number;
   readonly logger: Logger;
+  /** Where unanswered sends outlive a crash. */
+  readonly journal: SendJournal | undefined;
   newProducer(): ProducerId;
   random(): number;
   /** Monotonic, ms. */
@@ -26,6 +29,7 @@ export interface SendingParts {
 
 /** A question that the server could not answer is asked again. */
 const ASK_AGAIN_MS = 15_000;
+const OUTBOX_BYTES = 16 * 1024 * 1024;
 /** After this an unanswered send goes back to the application. */
 const UNANSWERED_MS = 7 * 24 * 3_600_000;
 
@@ -39,7 +43,8 @@ export class Sending {
   #asking: NodeJS.Timeout | undefined;
   #refs = 0;
 
-  constructor(parts: SendingParts, saved: Partial<SavedState>) {
+  /** @param left what the journal has of the process before */
+  constructor(parts: SendingParts, saved: Partial<SavedState>, left: SavedSends | undefined) {
     this.#parts = parts;
     this.#counters = new StoredCounters(saved.stored ?? {}, () => parts.time());
     this.#deliveries = new Deliveries((event) => parts.emit('delivered', event));
@@ -47,16 +52,20 @@ export class Sending {
       {
         me: parts.me,
         capacity: parts.capacity,
+        capacityBytes: OUTBOX_BYTES,
+        note: (record) => parts.journal?.note(record),
         newProducer: () => parts.newProducer(),
         random: () => parts.random(),
         now: () => parts.now(),
-        lost: (recipient, from, upTo) => {
-          this.#counters.lost(recipient, from - 1);
-          this.#tellLost(recipient, from, upTo);
+        time: () => parts.time(),
+        gap: (recipient, producer, last) => {
+          const loss = this.#counters.gap(recipient, producer, last);
+          if (loss !== undefined) this.#tellLost(loss);
         },
       },
-      saved.counters ?? {},
+      left?.counters ?? saved.counters ?? {},
     );
+    this.#restore(left?.sends ?? []);
   }
 
   /** Sends that are not answered. */
@@ -77,7 +86,8 @@ export class Sending {
         this.#settled(ref, recipient, settled);
         resolve({ ref, ...settled });
       };
-      if (this.#outbox.offer(recipient, content, settle)) this.#parts.emit('queued', { ref, to, texts });
+      if (this.#outbox.offer(ref, recipient, content, settle))
+        this.#parts.emit('queued', { ref, to, texts, restored: false });
       else {
         const text = `${this.#outbox.size} messages wait for an answer already; try again later`;
         resolve({ outcome: 'refused', ref, code: CODES.limited.code, text });
@@ -133,7 +143,7 @@ export class Sending {
     const losses = this.#counters.answer(counters);
     // Before anybody is told, who may send again at once.
     for (const { recipient } of losses) this.#outbox.renew(recipient);
-    for (const { recipient, from, upTo } of losses) this.#tellLost(recipient, from, upTo);
+    for (const loss of losses) this.#tellLost(loss);
     this.#outbox.pump();
   }
 
@@ -144,7 +154,8 @@ export class Sending {
 
   /** The client ends. Answers what may be saved. */
   end(text: string): Pick<SavedState, 'counters' | 'stored'> {
-    const saved = { counters: this.#outbox.counters(), stored: this.#counters.saved() };
+    const counters = this.#parts.journal === undefined ? this.#outbox.counters() : {};
+    const saved = { counters, stored: this.#counters.saved() };
     this.shut();
     this.#outbox.abandon(text);
     return saved;
@@ -153,6 +164,18 @@ export class Sending {
   /** For a save while the client lives. Counters would be old by the time they are read. */
   saved(): Pick<SavedState, 'counters' | 'stored'> {
     return { counters: {}, stored: this.#counters.saved() };
+  }
+
+  #restore(sends: SavedSends['sends']): void {
+    for (const send of sends) {
+      const recipient = wireRecipientOf(send.to, send.group);
+      const { ref } = send;
+      this.#refs = Math.max(this.#refs, ref);
+      this.#outbox.restore(recipient, send, (settled) => this.#settled(ref, recipient, settled));
+      const { texts } = cim.Content.decode(send.content);
+      this.#parts.emit('queued', { ref, to: recipientOf(recipient), texts, restored: true });
+    }
+    this.expire();
   }
 
   #settled(ref: number, recipient: WireRecipient, settled: Settled): void {
@@ -167,6 +190,7 @@ export class Sending {
         this.#parts.emit('refused', { ref, code: settled.code, text: settled.text });
         return;
       case 'unknown':
+        this.#parts.emit('unknown', { ref, text: settled.text });
     }
   }
 
@@ -180,11 +204,11 @@ export class Sending {
     }, ASK_AGAIN_MS);
   }
 
-  #tellLost({ to, group }: WireRecipient, from: number, upTo: number): void {
-    this.#parts.logger.warn({ to, group, from, upTo }, 'client.sends-lost');
-    this.#deliveries.forget(to as UserId);
+  #tellLost({ recipient, from, upTo }: Loss): void {
+    this.#parts.logger.warn({ stream: recipient.stream, from, upTo }, 'client.sends-lost');
+    this.#deliveries.forget(recipient.to as UserId);
     this.#parts.changed();
-    this.#parts.emit('lost', { to: to !== 0 ? { user: to } : { group: 'lobby' }, from, upTo });
+    this.#parts.emit('lost', { to: recipientOf(recipient), from, upTo });
   }
 }
 

@@ -10,22 +10,29 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { isProducerId, isSeq, isUserId, type MessageId } from '@cim/protocol';
+import { JournalFile } from './journal-file.ts';
 import type { ClientState, Cursor, SavedState, StoredCounter } from './state.ts';
 
 /**
  * State in a file: mode 0600 (it holds the session secret), replaced by rename, so that a crash leaves the old or the
- * new one. A file that cannot be read is set aside. While another process holds the file, for over 1.5 s,
+ * new one; beside it, as `<path>.sends`, the journal of unanswered sends. A file that cannot be read is set aside. While another process holds the file, for over 1.5 s,
  * nothing is loaded or saved.
  * @param note told in one line what a person should know: a damaged file, one that is in use
  */
 export function fileState(path: string, note: (line: string) => void = () => undefined): ClientState {
   const lock = `${path}.lock`;
+  const journal = new JournalFile(`${path}.sends`, note);
   let held = false;
   const release = (): void => {
+    journal.close();
     if (held) rmSync(lock, { force: true });
     held = false;
   };
   return {
+    sends: {
+      open: (user) => (held ? journal.open(user) : undefined),
+      note: (record) => journal.note(record),
+    },
     async load() {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       const holder = await waitForLock(lock);

@@ -1,3 +1,4 @@
+import { type SendJournal, SendLedger } from './send-journal.ts';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 
 /** The newest entry of a stream that was shown. */
@@ -19,7 +20,7 @@ export interface SavedState {
   readonly session: string;
   /** Producer ids of this installation, newest last: its own group messages are not shown to it again. */
   readonly producers: readonly ProducerId[];
-  /** By stream name: where counting goes on. Only what a clean close wrote is trusted; see `Outbox`. */
+  /** By stream name: where counting goes on, without a journal. Only what a clean close wrote is trusted; see `Outbox`. */
   readonly counters: Readonly<Record<string, { readonly producer: ProducerId; readonly counter: number }>>;
   /** By stream name: the newest counter that was answered as stored, and when, ms since 1970; 64 at most. */
   readonly stored: Readonly<Record<string, StoredCounter>>;
@@ -35,6 +36,8 @@ export interface ClientState {
   load(): SavedState | undefined | Promise<SavedState | undefined>;
   /** Called at most a few times a second. May throw: the client says so and goes on. */
   save(state: SavedState): void;
+  /** Where unanswered sends outlive a crash; without it they end with the process. */
+  readonly sends?: SendJournal;
   /** After the last save. Idempotent. */
   close(): void;
 }
@@ -42,7 +45,18 @@ export interface ClientState {
 /** Forgotten with the process. Hand the same object to the next client to go on where the last one stopped. */
 export function memoryState(): ClientState {
   let saved: SavedState | undefined;
+  let of: UserId | undefined;
+  let ledger = new SendLedger();
   return {
+    sends: {
+      open(user) {
+        if (of === user) return ledger.saved();
+        of = user;
+        ledger = new SendLedger();
+        return undefined;
+      },
+      note: (record) => ledger.apply(record),
+    },
     load: () => saved,
     save: (state) => {
       saved = state;

@@ -1,6 +1,5 @@
-import { groupStream, inboxOf, LOBBY, streamName, type ProducerId, type UserId } from '@cim/protocol';
-import type { cim } from '@cim/protocol';
-import type { WireRecipient } from './outbox.ts';
+import { type cim, LOBBY, type ProducerId } from '@cim/protocol';
+import { type WireRecipient, wireRecipientOf } from './recipient.ts';
 import type { SavedState } from './state.ts';
 
 /** The store has lost counters `from` to `upTo`, which it had answered as stored. */
@@ -38,7 +37,7 @@ export class StoredCounters {
     this.#time = time;
     const known = Object.entries(saved).sort(([, a], [, b]) => a.at - b.at);
     for (const [stream, newest] of known) {
-      const recipient = recipientOf(stream);
+      const recipient = recipientNamed(stream);
       if (recipient !== undefined) this.#newest.set(stream, { recipient, ...newest });
     }
   }
@@ -88,18 +87,18 @@ export class StoredCounters {
       // More may have been stored since, or fewer be left, which a gap has told.
       if (has.counter >= Math.min(asked.counter, newest.counter)) continue;
       losses.push({ recipient: newest.recipient, from: has.counter + 1, upTo: newest.counter });
-      this.lost(newest.recipient, has.counter);
+      this.#lower(stream, newest, has.counter);
     }
     this.#asked.clear();
     return losses;
   }
 
-  /** The store has no more than `last` of the stream, and that was told. */
-  lost({ stream }: WireRecipient, last: number): void {
-    const newest = this.#newest.get(stream);
-    if (newest === undefined || newest.counter <= last) return;
-    if (last === 0) this.#newest.delete(stream);
-    else this.#newest.set(stream, { ...newest, counter: last });
+  /** A gap has shown that the store has no more than `last` of a producer. Undefined when no more was stored. */
+  gap(recipient: WireRecipient, producer: ProducerId, last: number): Loss | undefined {
+    const newest = this.#newest.get(recipient.stream);
+    if (newest?.producer !== producer || newest.counter <= last) return undefined;
+    this.#lower(recipient.stream, newest, last);
+    return { recipient, from: last + 1, upTo: newest.counter };
   }
 
   /** To be saved, so that the next process asks. */
@@ -108,13 +107,17 @@ export class StoredCounters {
       [...this.#newest].map(([stream, { producer, counter, at }]) => [stream, { producer, counter, at }]),
     );
   }
+
+  #lower(stream: string, newest: Newest, counter: number): void {
+    if (counter === 0) this.#newest.delete(stream);
+    else this.#newest.set(stream, { ...newest, counter });
+  }
 }
 
 /** Undefined for a name that is none of ours. */
-function recipientOf(stream: string): WireRecipient | undefined {
-  if (stream === streamName(groupStream(LOBBY))) return { to: 0, group: LOBBY, stream };
-  const to = Number(/^inbox:(\d+)$/.exec(stream)?.[1]);
-  return Number.isSafeInteger(to) && to > 0
-    ? { to, group: '', stream: streamName(inboxOf(to as UserId)) }
-    : undefined;
+function recipientNamed(stream: string): WireRecipient | undefined {
+  const [kind, owner] = stream.split(':', 2);
+  if (kind === 'group') return owner === LOBBY ? wireRecipientOf(0, LOBBY) : undefined;
+  const to = Number(owner);
+  return kind === 'inbox' && Number.isSafeInteger(to) && to > 0 ? wireRecipientOf(to, '') : undefined;
 }
