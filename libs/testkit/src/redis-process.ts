@@ -21,6 +21,9 @@ const DURABLE = [
   'noeviction',
 ];
 
+/** A master does not wait for more replicas before it serves the first. */
+export const PROMPT = ['--repl-diskless-sync-delay', '0'];
+
 /** A real Redis on a free port of 127.0.0.1, to be killed, frozen and started again on the same data. */
 export class RedisProcess {
   readonly port: number;
@@ -44,7 +47,7 @@ export class RedisProcess {
 
   /** Three masters that share the slots, then as many replicas of each as asked for. */
   static async startCluster(replicas = 0): Promise<RedisProcess[]> {
-    const flags = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+    const flags = [...PROMPT, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
     const nodes = await Promise.all(
       Array.from({ length: 3 + 3 * replicas }, () => RedisProcess.start(flags)),
     );

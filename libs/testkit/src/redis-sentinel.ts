@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from './free-ports.ts';
 import { endWithUs } from './own-processes.ts';
-import { RedisProcess } from './redis-process.ts';
+import { PROMPT, RedisProcess } from './redis-process.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
@@ -24,9 +24,11 @@ export class RedisSentinel {
   }
 
   static async start(replicas = 2): Promise<RedisSentinel> {
-    const master = await RedisProcess.start();
+    const master = await RedisProcess.start(PROMPT);
     const followers = await Promise.all(
-      Array.from({ length: replicas }, () => RedisProcess.start(['--replicaof', `127.0.0.1 ${master.port}`])),
+      Array.from({ length: replicas }, () =>
+        RedisProcess.start([...PROMPT, '--replicaof', `127.0.0.1 ${master.port}`]),
+      ),
     );
     await until('the replicas are in step', async () => {
       const lines = (await master.cli('INFO', 'replication')).match(/state=online/g);

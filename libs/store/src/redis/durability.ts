@@ -30,12 +30,10 @@ export async function checkDurability(link: RedisLink, mode: Durability): Promis
   if (mode === 'fast') return undefined;
   if (mode === 'disk' && link.url.kind === 'sentinel')
     return 'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (Sentinel): it may lack what was stored; use quorum, or fast';
-  if (mode === 'disk' && link.replicas().length > 0)
-    return 'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (this Cluster has replicas); use quorum, or fast';
   return firstOf(
     link.masters().map(async (node) => {
       const problem = await checkConfiguration(node, link, mode);
-      return problem ?? (mode === 'quorum' ? checkReplicas(node, link) : undefined);
+      return problem ?? checkReplicas(node, link, mode);
     }),
   );
 }
@@ -77,11 +75,18 @@ async function checkConfiguration(
     : `Redis at ${addressOf(node)} cannot keep CIM_DURABILITY=${mode}; mend it with: ${wrong.join('; ')} (and in redis.conf)`;
 }
 
-async function checkReplicas(node: Redis, link: RedisLink): Promise<string | undefined> {
+async function checkReplicas(node: Redis, link: RedisLink, mode: Durability): Promise<string | undefined> {
   const { isMaster, online } = replicationOf(await link.ask(() => node.info('replication')));
-  // A Cluster or Sentinel that fails over: what is asked of the next master counts.
-  if (!isMaster || online > 0) return undefined;
-  return `Redis at ${addressOf(node)} cannot keep CIM_DURABILITY=quorum: no replica of it is online; start one with: replicaof ${addressOf(node).replace(/:(\d+)$/, ' $1')}, or use disk with one Redis`;
+  // While the servers change places, what the next master says counts.
+  if (!isMaster) return undefined;
+  const address = addressOf(node);
+  if (mode === 'disk')
+    return link.url.kind === 'cluster' && online > 0
+      ? 'CIM_DURABILITY=disk cannot be kept where a replica can be promoted (this Cluster has replicas); use quorum, or fast'
+      : undefined;
+  return online > 0
+    ? undefined
+    : `Redis at ${address} cannot keep CIM_DURABILITY=quorum: no replica of it is online; start one with: replicaof ${address.replace(/:(\d+)$/, ' $1')}, or use disk with one Redis`;
 }
 
 async function firstOf(checks: readonly Promise<string | undefined>[]): Promise<string | undefined> {

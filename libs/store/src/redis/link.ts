@@ -13,6 +13,9 @@ const SILENCE_MS = 3_000;
 /** How long the first connection may take, in ms. */
 const START_MS = 5_000;
 const STOP_MS = 2_000;
+/** Between two looks at the map of a Cluster that somebody asks for, and between those that nobody does, in ms. */
+const LOOK_MS = 200;
+const LOOK_EVERY_MS = 5_000;
 
 export class RedisLink {
   readonly url: RedisUrl;
@@ -22,6 +25,7 @@ export class RedisLink {
   #trouble = '';
   /** ms, monotonic; undefined while the connection is up. */
   #downSince: number | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
   readonly #onTopology: (() => void)[] = [];
 
@@ -135,17 +139,14 @@ export class RedisLink {
 
   /** Of a Cluster: which server holds what has changed. */
   lookAgain(): void {
-    if (this.#redis instanceof Cluster) this.#redis.refreshSlotsCache();
+    if (!(this.#redis instanceof Cluster) || performance.now() - this.#lookedAt < LOOK_MS) return;
+    this.#lookedAt = performance.now();
+    this.#redis.refreshSlotsCache();
   }
 
   /** The servers that hold the data. */
   masters(): Redis[] {
     return this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
-  }
-
-  /** Of a Cluster. */
-  replicas(): Redis[] {
-    return this.#redis instanceof Cluster ? this.#redis.nodes('slave') : [];
   }
 
   /** What was asked before is answered first, if that does not take long. Idempotent. */
@@ -225,5 +226,6 @@ function connect(url: RedisUrl): Connection {
     clusterRetryStrategy: retryAfter,
     maxRedirections: 8,
     retryDelayOnFailover: 200,
+    slotsRefreshInterval: LOOK_EVERY_MS,
   });
 }

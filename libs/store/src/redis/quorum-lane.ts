@@ -29,7 +29,7 @@ export class QuorumLane {
   readonly #dial: () => Redis;
   /** For people. */
   readonly #address: string;
-  /** Told that the server is no master of these keys any more. */
+  /** Told that the server may be the master of these keys no more. */
   readonly #onMoved: () => void;
   #redis: Redis | undefined;
   /** Replicas that follow, counted on this connection. */
@@ -77,7 +77,7 @@ export class QuorumLane {
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        this.stop();
+        this.#moved();
         reject(failure(`Redis at ${this.#address} did not answer within ${BATCH_MS} ms`));
       }, BATCH_MS);
     });
@@ -106,7 +106,12 @@ export class QuorumLane {
     this.#countedUntil = 0;
     // The call that waits for it hears of it.
     redis.on('error', () => undefined);
-    await redis.connect();
+    try {
+      await redis.connect();
+    } catch (cause) {
+      this.#onMoved();
+      throw cause;
+    }
     return redis;
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { silentLogger } from '@cim/runtime';
-import { RedisProcess, until } from '@cim/testkit';
+import { PROMPT, RedisProcess, until } from '@cim/testkit';
 import { append, appendOk, newPair, newUser } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { storeContract } from '../store.contract.ts';
@@ -15,7 +15,7 @@ describe('quorum, on one master with a replica', () => {
   const online = () =>
     until('the replica is online', async () => /state=online/.test(await master.cli('INFO', 'replication')));
   before(async () => {
-    master = await RedisProcess.start(['--repl-diskless-sync-delay', '0']);
+    master = await RedisProcess.start(PROMPT);
     replica = await RedisProcess.start(['--replicaof', `127.0.0.1 ${master.port}`]);
     await online();
   });
