@@ -1,5 +1,8 @@
 import type { Row, RunOptions } from './row.ts';
+import { redisKills, redisLossControl } from './redis-kills.ts';
+import { routeFailPoints, serverFailPoints } from './fail-points.ts';
 import { serverKills } from './server-kills.ts';
+import { zooKeeperFaults } from './zookeeper-faults.ts';
 
 export interface Run {
   readonly name: string;
@@ -7,4 +10,11 @@ export interface Run {
 }
 
 /** In the order of the table. */
-export const runs: readonly Run[] = [{ name: 'server-kills', run: serverKills }];
+export const runs: readonly Run[] = [
+  { name: 'server-kills', run: serverKills },
+  { name: 'server-fail-points', run: serverFailPoints },
+  { name: 'route-fail-points', run: routeFailPoints },
+  { name: 'redis-kills', run: redisKills },
+  { name: 'redis-loss-control', run: redisLossControl },
+  { name: 'zookeeper', run: zooKeeperFaults },
+];

@@ -6,7 +6,9 @@ import { openRedisStore, type Entry } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
 import { cim, groupStream, inboxOf, LOBBY, type Seq, type StreamRef, type UserId } from '@cim/protocol';
 import { check, type CheckOptions, type Finding } from './checker.ts';
+import type { Journal } from './journal.ts';
 import { Person, type Shared } from './crowd.ts';
+import { Writer } from './writer.ts';
 
 /** After the faults end everything must have arrived within this time, in ms. */
 const SETTLE_MS = 40_000;
@@ -29,6 +31,8 @@ export class World implements AsyncDisposable {
   readonly routes: ServerProcess[];
   readonly imServers: ServerProcess[];
   readonly people: Person[] = [];
+  /** Those who only send, over HTTP. */
+  readonly writers: Writer[] = [];
   readonly shared: Shared;
   readonly #env: Readonly<Record<string, string>>;
   readonly #routePorts: readonly number[];
@@ -129,23 +133,25 @@ export class World implements AsyncDisposable {
     return invited;
   }
 
+  /** Each keeps to what the people are called; a route is chosen anew for each try. */
+  async inviteWriters(count: number): Promise<Writer[]> {
+    const invited = Array.from({ length: count }, (_, i) => new Writer(`w${i}`, this.#routePorts));
+    for (const writer of invited) await writer.register(this.people);
+    this.writers.push(...invited);
+    return invited;
+  }
+
   /** Waits until nothing is unanswered and everything stored has been shown, at most 40 s; then checks all. */
   async verdict(options: CheckOptions = {}): Promise<Verdict> {
     const begun = performance.now();
-    const all = (): Finding[] =>
-      check(
-        this.people.map(({ journal }) => journal),
-        options,
-      );
+    const everybody = [...this.people, ...this.writers];
+    const journals = (): Journal[] => everybody.map(({ journal }) => journal);
     const calm = (): boolean =>
-      this.people.every(({ unanswered }) => unanswered === 0) && !all().some(isMissing);
+      everybody.every(({ unanswered }) => unanswered === 0) && !check(journals(), options).some(isMissing);
     while (!calm() && performance.now() - begun < SETTLE_MS) await new Promise((r) => setTimeout(r, 200));
     const settledMs = performance.now() - begun;
     const stored = await this.stored();
-    const findings = check(
-      this.people.map(({ journal }) => journal),
-      { ...options, stored },
-    );
+    const findings = check(journals(), { ...options, stored });
     const ended = this.people.filter((p) => p.stayed && p.ended !== undefined);
     return {
       findings,
@@ -153,7 +159,7 @@ export class World implements AsyncDisposable {
       sent: this.#count('sent'),
       answered: this.#count('answered'),
       shown: this.#count('shown'),
-      refused: this.people.flatMap(({ entries }) =>
+      refused: everybody.flatMap(({ entries }) =>
         entries.filter((entry) => entry.did === 'answered' && entry.outcome !== 'stored'),
       ).length,
       ended: ended.map(({ name, ended: text }) => `${name}: ${text ?? ''}`),
@@ -190,7 +196,10 @@ export class World implements AsyncDisposable {
   }
 
   #count(did: 'sent' | 'answered' | 'shown'): number {
-    return this.people.reduce((sum, { entries }) => sum + entries.filter((e) => e.did === did).length, 0);
+    return [...this.people, ...this.writers].reduce(
+      (sum, { entries }) => sum + entries.filter((e) => e.did === did).length,
+      0,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,10 +2,11 @@
 export * from './cim-client.ts';
 export * from './cluster.ts';
 export * from './free-ports.ts';
-export * from './own-processes.ts';
+
 export * from './redis-process.ts';
 export * from './redis-sentinel.ts';
 export * from './server-process.ts';
 export * from './terminal.ts';
 export * from './until.ts';
 export * from './zookeeper-process.ts';
+export { endWithUs } from './own-processes.ts';

@@ -67,6 +67,10 @@ export class ServerProcess {
     return Number(/internal http \S+:(\d+)/.exec(this.#out)?.[1]);
   }
 
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   freeze(): void {
     this.#child.kill('SIGSTOP');
   }

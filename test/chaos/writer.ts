@@ -1,0 +1,103 @@
+/** Somebody without a channel, who sends over HTTP with an `Idempotency-Key` and repeats what was not answered. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Person } from './crowd.ts';
+import { type Journal, type JournalEntry, type Payload, textOf } from './journal.ts';
+
+const ANSWER_MS = 3_000;
+const AGAIN_MS = 50;
+/** Stored: said so, or stored for one who is away. */
+const STORED = ['9000', '7000'];
+
+export class Writer {
+  readonly name: string;
+  readonly entries: JournalEntry[] = [];
+  unanswered = 0;
+  /** Answers that did not come and sends that were repeated. */
+  repeated = 0;
+  readonly #routePorts: readonly number[];
+  readonly #readers: { readonly name: string; readonly id: number }[] = [];
+  #id = 0;
+  #tries = 0;
+  #writing: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(name: string, routePorts: readonly number[]) {
+    this.name = name;
+    this.#routePorts = routePorts;
+  }
+
+  get journal(): Journal {
+    return { person: this.name, stayed: false, entries: this.entries };
+  }
+
+  async register(readers: readonly Person[]): Promise<void> {
+    for (const { name, client } of readers) this.#readers.push({ name, id: client.user?.userId ?? 0 });
+    const answer = await this.#post('/registerAccount', { userName: this.name });
+    this.#id = (answer.dataBody as { userId: number }).userId;
+  }
+
+  start(): void {
+    this.#writing = this.#write();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    for (let turn = 0; !this.#stopped; turn++) {
+      const reader = this.#readers[turn % this.#readers.length];
+      const n = Math.floor(turn / this.#readers.length) + 1;
+      if (reader === undefined) return;
+      // Every other one is for everybody: then the lane counts those.
+      const payload: Payload =
+        turn % 2 === 0
+          ? { sender: this.name, lane: 'lobby', n: turn / 2 + 1 }
+          : { sender: this.name, lane: reader.name, n };
+      await this.#send(payload, reader.id);
+    }
+  }
+
+  async #send(payload: Payload, receiveUserId: number): Promise<void> {
+    this.entries.push({ did: 'sent', payload });
+    this.unanswered++;
+    const text = textOf(payload);
+    const [path, body] =
+      payload.lane === 'lobby'
+        ? ['/groupRoute', { userId: this.#id, msg: text }]
+        : ['/p2pRoute', { userId: this.#id, receiveUserId, msg: text }];
+    let outcome: 'stored' | 'refused' | undefined;
+    while (outcome === undefined) {
+      try {
+        const { status, code } = await this.#post(path, body, text);
+        if (status !== 503) outcome = STORED.includes(code) ? 'stored' : 'refused';
+      } catch {
+        this.repeated++;
+      }
+      if (outcome === undefined) await sleep(AGAIN_MS);
+    }
+    this.unanswered--;
+    this.entries.push({ did: 'answered', payload, outcome });
+  }
+
+  /** At the routes in turn. Throws when the answer does not come. */
+  async #post(
+    path: string,
+    body: object,
+    key?: string,
+  ): Promise<{ status: number; code: string; dataBody: unknown }> {
+    const port = this.#routePorts[this.#tries++ % this.#routePorts.length] ?? 0;
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(key !== undefined && { 'idempotency-key': key }),
+      },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    const { code, dataBody } = (await answer.json()) as { code: string; dataBody: unknown };
+    return { status: answer.status, code, dataBody };
+  }
+}
