@@ -6,6 +6,7 @@ import { textOf } from './journal.ts';
 
 /** Sends of one person that wait for their answer at any time. */
 const UNDER_WAY = 32;
+const LATE_MS = 100;
 
 export interface Shared {
   readonly wheel: TimingWheel;
@@ -27,12 +28,22 @@ export class Person {
   readonly #others: { readonly name: string; readonly id: number }[] = [];
   #turn = 0;
 
-  constructor(name: string, routeUrl: string, shared: Shared) {
+  /** @param late whether this program shows it only a moment later: a fault of its own */
+  constructor(
+    name: string,
+    routeUrl: string,
+    shared: Shared,
+    late: (stream: string) => boolean = () => false,
+  ) {
     this.name = name;
     this.client = new CimClient({ routeUrl, userName: name, state: memoryState(), shared });
     this.client.on('message', ({ group, from, texts }) => {
       const stream = group === undefined ? 'inbox' : 'lobby';
-      for (const text of texts) this.entries.push({ did: 'shown', text, from: from.userName, stream });
+      const show = (): void => {
+        for (const text of texts) this.entries.push({ did: 'shown', text, from: from.userName, stream });
+      };
+      if (late(stream)) setTimeout(show, LATE_MS);
+      else show();
     });
     this.client.on('disconnected', () => (this.#awaySince ??= performance.now()));
     this.client.on('connected', () => {

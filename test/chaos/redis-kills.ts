@@ -8,7 +8,8 @@ import { endWithUs } from '@cim/testkit';
 import { Talk } from './crowd.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
-import { type Verdict, World, type WorldOptions } from './world.ts';
+import type { Verdict } from './verdict.ts';
+import { World, type WorldOptions } from './world.ts';
 
 /** Long texts, so that what is not on disk yet is much. */
 const FILLER = 'x'.repeat(4_000);
@@ -34,6 +35,10 @@ class DiskLoad implements AsyncDisposable {
     return new DiskLoad(directory, children);
   }
 
+  get writers(): number {
+    return this.#children.length;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { pid } of this.#children) if (pid !== undefined) process.kill(-pid, 'SIGKILL');
     await sleep(50);
@@ -50,7 +55,6 @@ async function killed(
   const random = seeded(seed);
   await using world = await World.start(options);
   await using load = await DiskLoad.start();
-  void load;
   const people = await world.invite(8);
   const talk = new Talk(people, { perSecond: 1_500, filler: FILLER });
   talk.start();
@@ -59,13 +63,13 @@ async function killed(
     await world.redis?.kill();
     await sleep(below(random, 500));
     await world.redis?.start();
-    say(`kill ${kill} of ${kills}, ${talk.said} messages`);
+    say(`kill ${kill} of ${kills}, ${talk.said} messages, ${load.writers} write to the disk`);
     const said = talk.said;
     // Until it flows again.
     for (let waited = 0; talk.said < said + 200 && waited < 20_000; waited += 50) await sleep(50);
   }
   talk.stop();
-  return judge(world);
+  return await judge(world);
 }
 
 export async function redisKills(options: RunOptions): Promise<Row> {

@@ -1,4 +1,4 @@
-import type { Verdict } from './world.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What a run is given. */
 export interface RunOptions {

@@ -1,6 +1,7 @@
 import type { Row, RunOptions } from './row.ts';
 import { redisKills, redisLossControl } from './redis-kills.ts';
 import { routeFailPoints, serverFailPoints } from './fail-points.ts';
+import { checkerMutants } from './mutants.ts';
 import { serverKills } from './server-kills.ts';
 import { zooKeeperFaults } from './zookeeper-faults.ts';
 
@@ -17,4 +18,5 @@ export const runs: readonly Run[] = [
   { name: 'redis-kills', run: redisKills },
   { name: 'redis-loss-control', run: redisLossControl },
   { name: 'zookeeper', run: zooKeeperFaults },
+  { name: 'mutants', run: checkerMutants },
 ];

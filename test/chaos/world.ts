@@ -2,12 +2,11 @@
 import { fileURLToPath } from 'node:url';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { freePorts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
-import { openRedisStore, type Entry } from '@cim/store';
+import { openRedisStore } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
-import { cim, groupStream, inboxOf, LOBBY, type Seq, type StreamRef, type UserId } from '@cim/protocol';
-import { check, type CheckOptions, type Finding } from './checker.ts';
-import type { Journal } from './journal.ts';
+import type { CheckOptions } from './checker.ts';
 import { Person, type Shared } from './crowd.ts';
+import { judge, textsIn, type Verdict } from './verdict.ts';
 import { Writer } from './writer.ts';
 
 /** After the faults end everything must have arrived within this time, in ms. */
@@ -141,30 +140,8 @@ export class World implements AsyncDisposable {
     return invited;
   }
 
-  /** Waits until nothing is unanswered and everything stored has been shown, at most 40 s; then checks all. */
-  async verdict(options: CheckOptions = {}): Promise<Verdict> {
-    const begun = performance.now();
-    const everybody = [...this.people, ...this.writers];
-    const journals = (): Journal[] => everybody.map(({ journal }) => journal);
-    const calm = (): boolean =>
-      everybody.every(({ unanswered }) => unanswered === 0) && !check(journals(), options).some(isMissing);
-    while (!calm() && performance.now() - begun < SETTLE_MS) await new Promise((r) => setTimeout(r, 200));
-    const settledMs = performance.now() - begun;
-    const stored = await this.stored();
-    const findings = check(journals(), { ...options, stored });
-    const ended = this.people.filter((p) => p.stayed && p.ended !== undefined);
-    return {
-      findings,
-      settledMs,
-      sent: this.#count('sent'),
-      answered: this.#count('answered'),
-      shown: this.#count('shown'),
-      refused: everybody.flatMap(({ entries }) =>
-        entries.filter((entry) => entry.did === 'answered' && entry.outcome !== 'stored'),
-      ).length,
-      ended: ended.map(({ name, ended: text }) => `${name}: ${text ?? ''}`),
-      logins: this.people.flatMap(({ logins }) => logins).sort((a, b) => a - b),
-    };
+  verdict(options: CheckOptions = {}): Promise<Verdict> {
+    return judge([...this.people, ...this.writers], () => this.stored(), SETTLE_MS, options);
   }
 
   /** What the store holds of each lane, read from it and not through a server. */
@@ -172,34 +149,10 @@ export class World implements AsyncDisposable {
     const url = this.#env['CIM_REDIS_URL'] ?? '';
     const store = await openRedisStore({ url, durability: 'fast', logger: silentLogger() });
     try {
-      const lanes: [string, StreamRef][] = this.people.map(({ name, client }) => [
-        name,
-        inboxOf((client.user?.userId ?? 0) as UserId),
-      ]);
-      const texts = new Map<string, string[]>();
-      for (const [lane, stream] of [...lanes, ['lobby', groupStream(LOBBY)] as [string, StreamRef]]) {
-        const found: string[] = [];
-        let next = 1 as Seq;
-        for (;;) {
-          const entries: Entry[] = await store.streams.read(stream, next, 1_000);
-          const last = entries.at(-1);
-          if (last === undefined) break;
-          for (const { content } of entries) found.push(...cim.Content.decode(content).texts);
-          next = (last.seq + 1) as Seq;
-        }
-        texts.set(lane, found);
-      }
-      return texts;
+      return await textsIn(store, this.people);
     } finally {
       await store.stop();
     }
-  }
-
-  #count(did: 'sent' | 'answered' | 'shown'): number {
-    return [...this.people, ...this.writers].reduce(
-      (sum, { entries }) => sum + entries.filter((e) => e.did === did).length,
-      0,
-    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -209,22 +162,6 @@ export class World implements AsyncDisposable {
     await Promise.all([this.redis?.[Symbol.asyncDispose](), this.zooKeeper[Symbol.asyncDispose]()]);
   }
 }
-
-export interface Verdict {
-  readonly findings: readonly Finding[];
-  readonly settledMs: number;
-  readonly sent: number;
-  readonly answered: number;
-  readonly shown: number;
-  /** Answered otherwise than `stored`. */
-  readonly refused: number;
-  /** Clients that gave up, with why. */
-  readonly ended: readonly string[];
-  /** ms from a lost connection to the next login, ascending. */
-  readonly logins: readonly number[];
-}
-
-const isMissing = ({ fault }: Finding): boolean => fault === 'lost' || fault === 'not answered';
 
 const failEnv = (failAt?: { readonly step: SendStep; readonly nth: number }): Record<string, string> =>
   failAt === undefined

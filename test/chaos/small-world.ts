@@ -1,0 +1,104 @@
+/** The whole system in this process on the embedded store, so that its parts can be given faults from within. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher } from '@cim/delivery';
+import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
+import { startImServer } from '@cim/im-server';
+import { startRoute } from '@cim/route';
+import { RpcClient } from '@cim/rpc';
+import { createMetrics, silentLogger } from '@cim/runtime';
+import { openEmbeddedStore, type Store, type Streams } from '@cim/store';
+import { freePorts } from '@cim/testkit';
+import { Person } from './crowd.ts';
+import { LinkProxy } from './link-proxy.ts';
+import { judge, textsIn, type Verdict } from './verdict.ts';
+
+/** What clients are told: the proxy listens there. */
+const PROXY_HOST = '127.0.3.1';
+const CLUSTER_SECRET = 'small-world';
+
+export class SmallWorld implements AsyncDisposable {
+  readonly people: Person[] = [];
+  /** Between all clients and the im-server. */
+  readonly link: LinkProxy;
+  readonly #routeUrl: string;
+  readonly #store: Store;
+  readonly #wheel: TimingWheel;
+  readonly #stop: () => Promise<void>;
+
+  private constructor(
+    link: LinkProxy,
+    routeUrl: string,
+    store: Store,
+    wheel: TimingWheel,
+    stop: () => Promise<void>,
+  ) {
+    this.link = link;
+    this.#routeUrl = routeUrl;
+    this.#store = store;
+    this.#wheel = wheel;
+    this.#stop = stop;
+  }
+
+  /** `spoil` gives the servers other streams than the store's. */
+  static async start(spoil: (streams: Streams) => Streams): Promise<SmallWorld> {
+    const logger = silentLogger();
+    const [tcpPort = 0] = await freePorts(1);
+    const dir = await mkdtemp(join(tmpdir(), 'cim-small-world-'));
+    const store = await openEmbeddedStore({ dir, logger });
+    const spoiled: Store = { ...store, streams: spoil(store.streams) };
+    const membership = openEmbeddedMembership();
+    await membership.start();
+    const wheel = new TimingWheel();
+    wheel.start();
+    const flusher = new TurnFlusher();
+    const rpc = new RpcClient({ secret: CLUSTER_SECRET, flusher, wheel, logger });
+    const dispatcher = new Dispatcher({ store: spoiled, membership, rpc, logger });
+    const metrics = createMetrics({ program: 'small-world' });
+    const config = {
+      ...{ host: '127.0.0.1', advertiseHost: PROXY_HOST, clusterSecret: CLUSTER_SECRET },
+      ...{ tcpPort, httpPort: 0, routePort: 0, idleTimeoutMs: 30_000 },
+      loginRate: 1_000,
+      sessionPolicy: 'reject',
+      auth: 'open',
+    } as const;
+    const parts = { config, store: spoiled, membership, dispatcher, logger, metrics };
+    const server = await startImServer({ ...parts, flusher, wheel });
+    const route = await startRoute({ ...parts, placement: createPlacement('round-robin') });
+    const link = await LinkProxy.start(
+      { host: PROXY_HOST, port: tcpPort },
+      { host: '127.0.0.1', port: tcpPort },
+    );
+    return new SmallWorld(link, route.url, store, wheel, async () => {
+      await link[Symbol.asyncDispose]();
+      await route.stop();
+      await server.stop();
+      await rpc.stop();
+      wheel.stop();
+      await membership.stop();
+      await store.stop();
+      await rm(dir, { recursive: true, force: true });
+    });
+  }
+
+  /** @param late see `Person`, for the first of them */
+  async invite(count: number, late?: (stream: string) => boolean): Promise<Person[]> {
+    const shared = { wheel: this.#wheel, flusher: new TurnFlusher() };
+    for (let i = 0; i < count; i++)
+      this.people.push(new Person(`p${i}`, this.#routeUrl, shared, i === 0 ? late : undefined));
+    for (const person of this.people) await person.client.connect();
+    for (const person of this.people) person.meet(this.people);
+    return this.people;
+  }
+
+  verdict(settleMs: number): Promise<Verdict> {
+    return judge(this.people, () => textsIn(this.#store, this.people), settleMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.people.map(({ client }) => client.close()));
+    await this.#stop();
+  }
+}
