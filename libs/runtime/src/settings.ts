@@ -48,7 +48,7 @@ export const settings = {
     'CIM_DURABILITY',
     ['disk', 'quorum', 'fast'],
     'disk',
-    'When a message in Redis counts as stored',
+    'When a message in Redis counts as stored: on its disk, on every replica too, or when Redis has taken it',
   ),
   loginRate: integer(
     'CIM_LOGIN_RATE',
