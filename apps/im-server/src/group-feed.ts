@@ -2,19 +2,31 @@
  * A group's stream as one session follows it, on the server's one log of the group: no entry is kept here. A session
  * that is caught up writes what comes; one that is behind goes on from the log's memory, or reads what is too old for it.
  */
-import type { MessageId, Seq, StreamRef } from '@cim/protocol';
+import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
 import { WINDOW_ENTRIES } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
-import type { GroupLog } from './group-log.ts';
 import { SharedFrame } from './shared-frame.ts';
 
 const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
 
+/** The server's log of a group, as its sessions see it. */
+export interface FollowedLog {
+  readonly group: GroupId;
+  readonly stream: StreamRef;
+  /** Newest seq that can be had from `frame`, if it is not too old. */
+  readonly top: Seq;
+  /** Undefined for one that is not in memory. */
+  frame(seq: number): SharedFrame | undefined;
+  /** There may be something new. */
+  look(): void;
+  leave(feed: GroupFeed): void;
+}
+
 export class GroupFeed implements Followed {
-  readonly #log: GroupLog;
+  readonly #log: FollowedLog;
   readonly #sink: FeedSink;
   readonly #streams: Streams;
   readonly #clock = new AckClock();
@@ -28,7 +40,7 @@ export class GroupFeed implements Followed {
   #state: 'on' | 'broken' | 'ended' = 'on';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: GroupLog, next: Seq, sink: FeedSink, streams: Streams) {
+  constructor(log: FollowedLog, next: Seq, sink: FeedSink, streams: Streams) {
     this.#log = log;
     this.#next = next;
     this.#acked = (next - 1) as Seq;

@@ -7,7 +7,7 @@ import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import { groupStream } from '@cim/protocol';
 import type { Cursor, Entry, Position, Streams } from '@cim/store';
 import type { FeedSink } from './feed-sink.ts';
-import { GroupFeed } from './group-feed.ts';
+import { type FollowedLog, GroupFeed } from './group-feed.ts';
 import { SharedFrame } from './shared-frame.ts';
 
 /** Newest entries kept in memory; those of a session whose window is full are among them. */
@@ -19,7 +19,7 @@ const RETRY_MS = 1_000;
 /** Told that there may be something new, it looks at most this often, in ms. */
 const LOOK_MS = 100;
 
-export class GroupLog {
+export class GroupLog implements FollowedLog {
   readonly stream: StreamRef;
   readonly group: GroupId;
   readonly #streams: Streams;
@@ -61,12 +61,10 @@ export class GroupLog {
     this.#feeds.delete(feed);
   }
 
-  /** Newest seq that can be had from `frame`, if it is not too old. */
   get top(): Seq {
     return this.#top;
   }
 
-  /** Undefined for one that is not in memory. */
   frame(seq: number): SharedFrame | undefined {
     return seq >= this.#first && seq <= this.#top ? this.#ring[seq % KEPT] : undefined;
   }
