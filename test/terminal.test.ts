@@ -144,6 +144,8 @@ describe('two people in two terminals', () => {
     await bob.until(/everybody but alice ✓/);
     const again = await openChat('alice');
     await again.until(/bob: everybody but alice$/m);
+    await again.enter(':history 1');
+    await again.until(/the newest 1 message kept\n\S+ bob: everybody but alice$/m);
   });
 });
 

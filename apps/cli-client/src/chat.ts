@@ -239,6 +239,8 @@ export class Chat {
         return screen.print(commandHelp());
       case 'info':
         return screen.print(this.#info());
+      case 'history':
+        return this.#showKept(command.count);
       case 'marks':
         return this.#switchMarks(command.mode);
       case 'emoji':
@@ -343,6 +345,18 @@ export class Chat {
     const { screen, view } = this.#parts;
     screen.print(view.said({ at, from, to: 'answerer', private: true, text: line.trim() }));
     screen.print(view.said({ at, from: 'answerer', private: true, text: answerTo(line) }));
+  }
+
+  /** What everybody and what somebody said to us, by time. */
+  async #showKept(limit: number): Promise<void> {
+    const { client, screen, view } = this.#parts;
+    const pages = await Promise.all([client.history({ group: 'lobby', limit }), client.history({ limit })]);
+    const kept = pages
+      .flatMap(({ messages }) => messages)
+      .sort((a, b) => a.storedAt - b.storedAt)
+      .slice(-limit);
+    const lines = kept.flatMap(saidOf).flatMap((said) => view.said(said));
+    screen.print([...view.notice(`the newest ${count(kept.length, 'message')} kept`), ...lines]);
   }
 
   #switchMarks(mode: MarkMode | undefined): void {

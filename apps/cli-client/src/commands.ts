@@ -8,6 +8,7 @@ export type Command =
   | { readonly kind: 'search'; readonly word: string }
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'emoji'; readonly page: number }
+  | { readonly kind: 'history'; readonly count: number }
   /** Without a mode: which one is on? */
   | { readonly kind: 'marks'; readonly mode?: MarkMode }
   /** Later, as if it were typed then. */
@@ -96,6 +97,8 @@ function parseCommand(line: string): Command {
         : { kind: 'prefix', prefix: rest };
     case ':info':
       return { kind: 'info' };
+    case ':history':
+      return parseHistory(rest);
     case ':marks':
       return parseMarks(rest);
     case ':emoji':
@@ -111,6 +114,13 @@ function parseCommand(line: string): Command {
     default:
       return problem(`there is no command "${name}"; ":all" lists them, and ":${name}" says it`);
   }
+}
+
+function parseHistory(rest: string): Command {
+  const count = rest === '' ? 20 : Number(rest);
+  return Number.isInteger(count) && count >= 1 && count <= 100
+    ? { kind: 'history', count }
+    : problem(':history takes a number from 1 to 100');
 }
 
 function parseMarks(rest: string): Command {

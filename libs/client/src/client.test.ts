@@ -544,6 +544,27 @@ describe('staying connected', () => {
     await assert.rejects(connecting, CimError);
   });
 
+  it('pages through what is kept, with its session', async () => {
+    const client = makeClient();
+    await assert.rejects(client.history(), CimError);
+    await client.connect();
+    const entry = { seq: 4, id: '7:bobsProducerId00:4', from: { userId: 7, userName: 'bob' }, texts: ['x'] };
+    server.http = (path) =>
+      path.startsWith('/history')
+        ? { code: '9000', dataBody: { entries: [{ ...entry, storedAt: 5 }, { seq: 'x' }], more: true } }
+        : undefined;
+    assert.deepEqual(await client.history({ group: 'lobby', before: 5, limit: 1 }), {
+      messages: [{ ...entry, storedAt: 5, stream: 'group:lobby', group: 'lobby' }],
+      more: true,
+    });
+    const request = server.requests.at(-1);
+    assert.equal(request?.path, '/history?userId=1000&stream=lobby&before=5&limit=1');
+    assert.equal(request.authorization, 'Bearer secret-1');
+    assert.equal((await client.history()).messages[0]?.stream, 'inbox:1000');
+    server.http = () => ({ code: '9000', dataBody: null });
+    await assert.rejects(client.history(), { message: /is not a CIM route/ });
+  });
+
   it('lists who is online', async () => {
     const client = makeClient();
     await client.connect();

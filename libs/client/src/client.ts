@@ -5,7 +5,7 @@ import type { CloseReason, NamedUser, ProducerId, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
 import { Emitter } from './emitter.ts';
-import type { ClientEvents, Recipient, SendOutcome } from './events.ts';
+import type { ClientEvents, HistoryPage, HistoryQuery, Recipient, SendOutcome } from './events.ts';
 import { Inbound } from './inbound.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
 import { type Place, RouteApi } from './route-api.ts';
@@ -140,6 +140,15 @@ export class CimClient {
   /** Who is online now. @throws {CimError} */
   onlineUsers(): Promise<NamedUser[]> {
     return this.#route.online();
+  }
+
+  /**
+   * What the store keeps of the own inbox or of a group, our own group messages too. It moves no cursor.
+   * @throws {CimError}
+   */
+  async history(query: HistoryQuery = {}): Promise<HistoryPage> {
+    if (this.#me === undefined) throw new CimError('failure', 'connect() comes first');
+    return this.#route.history(this.#me.userId, this.#signIn.secret, query);
   }
 
   /** Ends the session, so that the name is free at once, and closes. Never rejects. */

@@ -19,6 +19,22 @@ export interface Message {
   readonly group?: string;
 }
 
+/** What of a stream is asked for: the newest, those before or those after a seq. */
+export interface HistoryQuery {
+  /** Absent for the own inbox. */
+  readonly group?: 'lobby';
+  readonly before?: number;
+  readonly after?: number;
+  /** Messages at most; default 50. */
+  readonly limit?: number;
+}
+
+/** Ascending; `more` when there are others on that side. */
+export interface HistoryPage {
+  readonly messages: readonly Message[];
+  readonly more: boolean;
+}
+
 /** How a send ended. */
 export type SendOutcome =
   /** On disk in the store; every recipient will get it. */

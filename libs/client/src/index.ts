@@ -1,7 +1,7 @@
 /** The client SDK: a user of a CIM cluster, for programs. docs/sdk.md shows how to use it. */
 export { CimClient } from './client.ts';
 export type { CimClientOptions } from './client-options.ts';
-export type { ClientEvents, Message, Recipient, SendOutcome } from './events.ts';
+export type { ClientEvents, HistoryPage, HistoryQuery, Message, Recipient, SendOutcome } from './events.ts';
 export type { LinkTimes } from './link.ts';
 export type { SavedSend, SavedSends, SendJournal, SendRecord } from './send-journal.ts';
 export { type ClientState, type Cursor, memoryState, type SavedState } from './state.ts';

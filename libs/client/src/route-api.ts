@@ -3,10 +3,16 @@ import {
   CODES,
   type CodeName,
   type Epoch,
+  groupStream,
+  inboxOf,
+  isSeq,
   isUserId,
+  LOBBY,
   type NamedUser,
+  streamName,
   type UserId,
 } from '@cim/protocol';
+import type { HistoryPage, HistoryQuery, Message } from './events.ts';
 
 /** What a login answers: which im-server to go to, and what opens it. */
 export interface Place {
@@ -26,6 +32,9 @@ export interface Login {
   /** The secret of the session to be replaced. */
   readonly session?: string;
 }
+
+/** An entry of a stream, as the route shows it. */
+type HistoryEntry = Pick<Message, 'seq' | 'id' | 'from' | 'texts' | 'storedAt'>;
 
 /** Nobody waits longer for a goodbye, ms. */
 const OFFLINE_MS = 3_000;
@@ -77,6 +86,24 @@ export class RouteApi {
       if (isRecord(user) && isUserId(user['userId']) && typeof user['userName'] === 'string')
         users.push({ userId: user['userId'], userName: user['userName'] });
     return users;
+  }
+
+  async history(userId: UserId, session: string, query: HistoryQuery): Promise<HistoryPage> {
+    const { group, ...range } = query;
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries({ userId, stream: group ?? 'inbox', ...range }))
+      search.set(name, String(value));
+    const body = await this.#call(
+      `/history?${search.toString()}`,
+      undefined,
+      session === '' ? {} : { session },
+    );
+    if (!isRecord(body) || !Array.isArray(body['entries'])) throw this.#foreign();
+    const stream = streamName(group === undefined ? inboxOf(userId) : groupStream(LOBBY));
+    const messages = (body['entries'] as unknown[])
+      .filter(isEntry)
+      .map((entry) => ({ ...entry, stream, ...(group !== undefined && { group }) }));
+    return { messages, more: body['more'] === true };
   }
 
   async offLine(userId: UserId, session: string): Promise<void> {
@@ -161,6 +188,20 @@ const codeNameOf = (code: string): CodeName =>
 
 const oneLine = (text: unknown, fallback: string): string =>
   typeof text === 'string' && text !== '' ? text.split(/[\r\n]/, 1)[0]?.slice(0, 300) || fallback : fallback;
+
+function isEntry(value: unknown): value is HistoryEntry {
+  if (!isRecord(value) || !isRecord(value['from'])) return false;
+  const { seq, id, from, texts, storedAt } = value;
+  return (
+    isSeq(seq) &&
+    typeof id === 'string' &&
+    typeof storedAt === 'number' &&
+    isUserId(from['userId']) &&
+    typeof from['userName'] === 'string' &&
+    Array.isArray(texts) &&
+    texts.every((text) => typeof text === 'string')
+  );
+}
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
