@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test, after } from 'node:test';
 import { groupStream, inboxOf, LOBBY, openTicket, type UserId } from '@cim/protocol';
 import { type Answer, INSTANCE, RunningRoute, SECRET } from '../test/running-route.ts';
+import { Passwords } from './passwords.ts';
 
 const OFFLINE = 'You selected user is offline!, please try again later!';
 const UNKNOWN = 'The User information you have used is incorrect!';
@@ -259,4 +260,20 @@ test('6000 answers logins and registrations over the rate, with 503 and when to 
     assert.ok(Number(answer.headers.get('retry-after')) >= 1);
     assert.match(answer.message, /try again in 1 s/);
   }
+});
+
+test('a login that shows the secret of its session hashes no password', async (t) => {
+  const at = await RunningRoute.start();
+  t.after(() => at.stop());
+  const userId = await at.register('uma', 'hush');
+  const hashed = t.mock.method(Passwords.prototype, 'matches');
+  const login = { userId, userName: 'uma', password: 'hush', wire: 2 };
+  const first = await at.post('/login', login);
+  assert.equal(hashed.mock.callCount(), 1);
+  const { session } = first.dataBody as { session: string };
+  for (const password of ['hush', 'another', undefined]) {
+    const again = await at.post('/login', { ...login, password, session });
+    assert.equal(again.code, '9000', again.message);
+  }
+  assert.equal(hashed.mock.callCount(), 1);
 });

@@ -463,6 +463,19 @@ describe('staying connected', () => {
     await until(() => client.online, 'the return');
   });
 
+  it('stays away as long as a route with too many logins asks for, and a random time more', async () => {
+    const client = makeClient();
+    const away = collect(client, 'disconnected');
+    await client.connect();
+    let refusals = 1;
+    server.http = (path) =>
+      path === '/login' && refusals-- > 0 ? { code: '6000', message: 'too many', retryAfter: 1 } : undefined;
+    server.peer.cut();
+    await until(() => away.length === 2, 'the refusal');
+    assert.ok((away[1]?.retryInMs ?? 0) > 1_000, `${away[1]?.retryInMs} ms`);
+    await until(() => client.online, 'the return');
+  });
+
   it('falls back to a fresh login when the session secret is refused', async () => {
     const client = makeClient();
     await client.connect();

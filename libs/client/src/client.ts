@@ -295,7 +295,8 @@ export class CimClient {
 
   #comeBack(end: Pick<LinkEnd, 'reason' | 'text' | 'afterMs'>): void {
     this.#phase = 'away';
-    const retryInMs = Math.max(this.#backoff.next(), Math.min(end.afterMs, 60_000));
+    // At random above what was asked for: all who were told the same do not come at once.
+    const retryInMs = Math.min(Math.max(end.afterMs, 0), 60_000) + this.#backoff.next();
     this.#retry = setTimeout(() => {
       void this.#tryAgain();
     }, retryInMs);
@@ -322,7 +323,7 @@ export class CimClient {
       this.#close('unauthorized', error.message);
       return;
     }
-    this.#comeBack({ reason: 'unavailable', text: error.message, afterMs: 0 });
+    this.#comeBack({ reason: 'unavailable', text: error.message, afterMs: error.retryAfterMs });
   }
 
   #close(reason: CloseReason, text: string): void {

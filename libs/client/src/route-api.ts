@@ -117,6 +117,7 @@ export class RouteApi {
   ): Promise<unknown> {
     const { session, timeoutMs = this.#timeoutMs } = options;
     let text: string;
+    let retryAfterMs = 0;
     try {
       const response = await fetch(this.#url + path, {
         method: body === undefined ? 'GET' : 'POST',
@@ -128,6 +129,7 @@ export class RouteApi {
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       });
+      retryAfterMs = 1_000 * (Number(response.headers.get('retry-after')) || 0);
       text = await response.text();
     } catch (error) {
       throw this.#unreachable(error, timeoutMs);
@@ -140,7 +142,9 @@ export class RouteApi {
     }
     if (!isRecord(answer) || typeof answer['code'] !== 'string') throw this.#foreign();
     if (answer['code'] === CODES.success.code) return answer['dataBody'];
-    throw new CimError(codeNameOf(answer['code']), oneLine(answer['message'], answer['code']));
+    throw new CimError(codeNameOf(answer['code']), oneLine(answer['message'], answer['code']), {
+      retryAfterMs,
+    });
   }
 
   #unreachable(error: unknown, timeoutMs: number): CimError {

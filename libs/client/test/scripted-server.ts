@@ -13,7 +13,8 @@ export interface Peer {
   cut(): void;
 }
 
-type HttpAnswer = { code: string; message?: string; dataBody?: unknown };
+/** `retryAfter`, in s, makes it a 503. */
+type HttpAnswer = { code: string; message?: string; dataBody?: unknown; retryAfter?: number };
 
 /**
  * A route and an im-server in memory, for one client under test: streams without limits, acks noted, every answer
@@ -133,8 +134,9 @@ export class ScriptedServer {
       const text = Buffer.concat(chunks).toString();
       const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
       this.requests.push({ path, body, authorization: request.headers.authorization });
-      const answer = this.http(path, body) ?? this.#answer(path, body);
+      const { retryAfter, ...answer } = this.http(path, body) ?? this.#answer(path, body);
       response.setHeader('content-type', 'application/json');
+      if (retryAfter !== undefined) response.writeHead(503, { 'retry-after': retryAfter });
       response.end(JSON.stringify({ message: 'Success', reqNo: null, dataBody: null, ...answer }));
     });
   }

@@ -18,9 +18,16 @@ export class CimError extends Error {
   readonly code: Code;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
+  /** Not sooner than this, ms, when whoever refused said so; 0 otherwise. */
+  readonly retryAfterMs: number;
 
-  constructor(name: CodeName, message: string = CODES[name].message, options: { cause?: unknown } = {}) {
+  constructor(
+    name: CodeName,
+    message: string = CODES[name].message,
+    options: { cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(message, options);
+    this.retryAfterMs = options.retryAfterMs ?? 0;
     this.name = 'CimError';
     this.code = CODES[name].code;
     this.retryable = name === 'failure' || name === 'limited' || name === 'noServer';
