@@ -1,5 +1,5 @@
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher } from '@cim/delivery';
+import { Dispatcher, forgetLeft } from '@cim/delivery';
 import { openZooKeeperMembership } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -27,6 +27,7 @@ try {
   const wheel = new TimingWheel();
   wheel.start();
   const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger });
+  forgetLeft(membership, rpc);
   const dispatcher = new Dispatcher({ store, membership, rpc, logger });
   const server = await startImServer({
     config: { ...config, clusterSecret },

@@ -1,5 +1,5 @@
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher } from '@cim/delivery';
+import { Dispatcher, forgetLeft } from '@cim/delivery';
 import { createPlacement, openZooKeeperMembership } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -26,6 +26,7 @@ try {
   const wheel = new TimingWheel();
   wheel.start();
   const rpc = new RpcClient({ secret: config.clusterSecret, flusher: new TurnFlusher(), wheel, logger });
+  forgetLeft(membership, rpc);
   const dispatcher = new Dispatcher({ store, membership, rpc, logger });
   const placement = createPlacement(config.placement);
   const metrics = createMetrics({ program: 'route' });

@@ -136,7 +136,7 @@ export class ScriptedServer {
       this.requests.push({ path, body, authorization: request.headers.authorization });
       const { retryAfter, ...answer } = this.http(path, body) ?? this.#answer(path, body);
       response.setHeader('content-type', 'application/json');
-      if (retryAfter !== undefined) response.writeHead(503, { 'retry-after': retryAfter });
+      if (retryAfter !== undefined) response.writeHead(503, { 'retry-after': String(retryAfter) });
       response.end(JSON.stringify({ message: 'Success', reqNo: null, dataBody: null, ...answer }));
     });
   }

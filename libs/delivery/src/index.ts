@@ -2,4 +2,5 @@
 export * from './dispatcher.ts';
 export * from './doorbell.ts';
 export { doorbellHandlers } from './doorbell-rpc.ts';
+export { forgetLeft } from './forget-left.ts';
 export { entryFromWire, entryId, entryToWire } from './entry-codec.ts';
