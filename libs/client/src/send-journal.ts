@@ -1,6 +1,8 @@
 import type { ProducerId, UserId } from '@cim/protocol';
 import { wireRecipientOf } from './recipient.ts';
-import type { SavedState } from './state.ts';
+
+/** By stream name: where counting goes on. */
+export type Counters = Readonly<Record<string, { readonly producer: ProducerId; readonly counter: number }>>;
 
 /** A send that was not answered when its process ended. */
 export interface SavedSend {
@@ -21,7 +23,7 @@ export interface SavedSends {
   /** In the order offered. */
   readonly sends: readonly SavedSend[];
   /** By stream name: where counting goes on. A stream that is not named takes a new producer id. */
-  readonly counters: SavedState['counters'];
+  readonly counters: Counters;
 }
 
 export type SendRecord =

@@ -1,4 +1,4 @@
-import { type SendJournal, SendLedger } from './send-journal.ts';
+import { type Counters, type SendJournal, SendLedger } from './send-journal.ts';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 
 /** The newest entry of a stream that was shown. */
@@ -21,7 +21,7 @@ export interface SavedState {
   /** Producer ids of this installation, newest last: its own group messages are not shown to it again. */
   readonly producers: readonly ProducerId[];
   /** By stream name: where counting goes on, without a journal. Only what a clean close wrote is trusted; see `Outbox`. */
-  readonly counters: Readonly<Record<string, { readonly producer: ProducerId; readonly counter: number }>>;
+  readonly counters: Counters;
   /** By stream name: the newest counter that was answered as stored, and when, ms since 1970; 64 at most. */
   readonly stored: Readonly<Record<string, StoredCounter>>;
   /** By stream name. */
