@@ -2,6 +2,7 @@ import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { accountsContract } from './accounts.contract.ts';
 import type { OpenStore } from '../test/contract-fixture.ts';
+import { dirtyContract } from './dirty.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
 import { unclaimedContract } from './unclaimed.contract.ts';
@@ -15,6 +16,7 @@ export function storeContract(name: string, open: OpenStore): void {
     sessionsContract(open);
     unclaimedContract(open);
     streamsContract(open);
+    dirtyContract(open);
 
     test('answers a ping, describes itself in one line, and stops once however often it is told', async () => {
       const { store, close } = await open();

@@ -1,16 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import {
-  type Epoch,
-  groupStream,
-  type GroupId,
-  inboxOf,
-  messageId,
-  type Seq,
-  type StreamRef,
-  streamName,
-} from '@cim/protocol';
+import { type Epoch, groupStream, type GroupId, inboxOf, messageId, type Seq } from '@cim/protocol';
 import { until } from '@cim/testkit';
 import {
   AWKWARD_NAMES,
@@ -18,7 +9,6 @@ import {
   appendOk,
   logIn,
   NOBODY,
-  newInstance,
   newPair,
   newProducer,
   newServer,
@@ -485,51 +475,6 @@ export function streamsContract(open: OpenStore): void {
         groups.map((_, i) => i % 3),
       );
       assert.deepEqual(together, await Promise.all(groups.map((group) => store.streams.position(group))));
-    });
-
-    describe('dirty streams', () => {
-      const named = (streams: readonly StreamRef[]): string[] => streams.map(streamName).sort();
-
-      test('what was marked for an instance is taken once, each stream once', async () => {
-        const [instance, user] = [await newServer(store), await newUser(store)];
-        const streams = [inboxOf(user.userId), newGroup(), inboxOf(NOBODY)];
-        for (const stream of [...streams, ...streams]) await store.streams.markDirty(instance, stream);
-        assert.deepEqual(named(await store.streams.takeDirty(instance)), named(streams));
-        assert.deepEqual(await store.streams.takeDirty(instance), []);
-      });
-
-      test('a stream is marked again after it was taken', async () => {
-        const [instance, group] = [await newServer(store), newGroup()];
-        for (let i = 0; i < 2; i++) {
-          await store.streams.markDirty(instance, group);
-          assert.deepEqual(await store.streams.takeDirty(instance), [group]);
-        }
-      });
-
-      test('an instance takes its own marks only; one for which nothing was marked takes none', async () => {
-        const [one, other, third] = [newInstance(), newInstance(), newInstance()];
-        const [group, inbox] = [newGroup(), inboxOf((await newUser(store)).userId)];
-        await store.streams.markDirty(one, group);
-        await store.streams.markDirty(other, inbox);
-        assert.deepEqual(await store.streams.takeDirty(third), []);
-        assert.deepEqual(await store.streams.takeDirty(one), [group]);
-        assert.deepEqual(await store.streams.takeDirty(other), [inbox]);
-      });
-
-      test('marks and takes that meet lose no mark', async () => {
-        const instance = await newServer(store);
-        const groups = Array.from({ length: 100 }, newGroup);
-        const taken: StreamRef[] = [];
-        const take = async (): Promise<void> => void taken.push(...(await store.streams.takeDirty(instance)));
-        await Promise.all(
-          groups.flatMap((group, i) => [
-            store.streams.markDirty(instance, group),
-            ...(i % 10 === 0 ? [take()] : []),
-          ]),
-        );
-        await take();
-        assert.deepEqual(named(taken), named(groups));
-      });
     });
 
     test('entries, counters, keys and cursors outlive the process', async () => {
