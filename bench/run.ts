@@ -49,7 +49,12 @@ export async function registerUsers(run: Run, count: number): Promise<LoadUser[]
 export async function connectUsers(
   run: Run,
   users: readonly LoadUser[],
-  how: { readonly lobby: boolean; readonly ratePerS?: number; readonly startUs?: number },
+  how: {
+    readonly lobby: boolean;
+    readonly fetch?: boolean;
+    readonly ratePerS?: number;
+    readonly startUs?: number;
+  },
 ): Promise<Connected> {
   run.progress(`connecting ${users.length} users`);
   const { workers } = run.fleet;
@@ -60,6 +65,7 @@ export async function connectUsers(
       worker.call('connect', {
         users: share,
         lobby: how.lobby,
+        fetch: how.fetch ?? false,
         ratePerS: ((how.ratePerS ?? 0) * share.length) / users.length,
         startUs: how.startUs ?? 0,
         parallel: Math.ceil(SETUP_PARALLEL / workers.length),

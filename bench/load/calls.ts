@@ -21,6 +21,8 @@ export interface ConnectRequest {
   readonly users: readonly LoadUser[];
   /** Whether they get the group's messages. */
   readonly lobby: boolean;
+  /** On CIM's wire: asks for what waits, at once when it is ready. */
+  readonly fetch: boolean;
   /** Logins a second; 0: as many as `parallel` allows. */
   readonly ratePerS: number;
   readonly startUs: number;

@@ -122,6 +122,8 @@ export class Load implements Calls, LinkOwner {
             })
           : new CimLink(user.index, address, this, user);
       await this.#ready(link);
+      if (request.fetch && this.#wire === 'cim')
+        await this.#http.call(user.index, '/fetchOfflineMsgs', { receiveUserId: user.userId });
       return { index: user.index, server: `${place.ip}:${place.cimServerPort}` };
     });
   }

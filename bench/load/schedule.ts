@@ -2,8 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 
-/** Below this rate the last millisecond before a send is waited for turn by turn: a timer is too coarse. */
-const EXACT_BELOW = 1_000;
+/**
+ * Below this rate the last millisecond before a send is waited for turn by turn: a timer is too coarse. Above it that
+ * would take the processor time that the server needs.
+ */
+const EXACT_BELOW = 200;
 
 /**
  * An open loop: `fire(k, atUs)` for each k below `count`, at `startUs` + k / rate, whatever became of those before.

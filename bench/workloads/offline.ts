@@ -67,7 +67,7 @@ export async function offline(run: Run): Promise<Outcome> {
   const { sent, problem } = await fleet.counts();
   const filled = sent.stored === wanted ? [] : [`${wanted - sent.stored} could not be stored: ${problem}`];
   const ours = await comeBack(run, target.processes, sent.stored, () =>
-    connectUsers(run, away, { lobby: false }),
+    connectUsers(run, away, { lobby: false, fetch: true }),
   );
   await disconnectAll(run);
   return {
