@@ -135,6 +135,23 @@ describe('two people in two terminals', () => {
       assert.equal(seen.split(text).length, 2, `${text} once`);
   });
 
+  it('find what was not answered when they left sent again at the next start', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    await server.end();
+    await bob.until(/\* not connected: /);
+    await bob.enter('said in vain?');
+    await bob.until(/· queued: said in vain\?$/m);
+    await bob.enter(':q');
+    await bob.until('[exit 1]');
+    server = await ServerProcess.start('standalone', env);
+    await alice.until(/\* connected again/, 30_000);
+    const again = await openChat('bob');
+    await again.until(/1 message of last time not answered then: sent again now/);
+    await again.until(/bob: said in vain\? ✓$/m);
+    await alice.until(/bob: said in vain\?$/m);
+  });
+
   it('get what was said to them while they were away', async () => {
     const first = await openChat('alice');
     const bob = await openChat('bob');

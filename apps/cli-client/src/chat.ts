@@ -6,6 +6,7 @@ import type { Contacts } from './contacts.ts';
 import { emojiPage } from './emoji.ts';
 import type { History } from './history.ts';
 import { type MarkMode, Marks } from './marks.ts';
+import { followRestored } from './restored.ts';
 import type { Screen } from './screen.ts';
 import { cleanLine } from './sanitize.ts';
 import { type Said, saidOf, type View } from './view.ts';
@@ -95,48 +96,19 @@ export class Chat {
     await this.#leave();
   }
 
-  /** Sends that the last run has left: they are shown when they are answered. */
-  #listenToRestored(): void {
-    const { client, contacts, now } = this.#parts;
-    const restored = new Map<number, Said>();
-    client.on('queued', (send) => {
-      if (!send.restored) return;
-      const whom =
-        'user' in send.to
-          ? { private: true, to: contacts.nameOf(send.to.user as UserId) }
-          : { private: false };
-      restored.set(send.ref, {
-        at: now(),
-        from: client.user?.userName ?? '',
-        text: send.texts.join('\n'),
-        ...whom,
-      });
-    });
-    const take = (ref: number): Said | undefined => {
-      const said = restored.get(ref);
-      restored.delete(ref);
-      return said === undefined ? undefined : { ...said, at: now() };
-    };
-    client.on('stored', ({ ref }) => {
-      const said = take(ref);
-      if (said === undefined) return;
-      this.#show((view) => view.stored(said));
-      if (said.private) this.#marks.stored(ref, said.text);
-    });
-    for (const event of ['refused', 'unknown'] as const)
-      client.on(event, ({ ref, text }) => {
-        const said = take(ref);
-        if (said !== undefined && !this.#ended) this.#show((view) => view.failed(said, text));
-      });
-    client.on('connected', ({ again }) => {
-      if (!again && restored.size > 0)
-        this.#notice(`${count(restored.size, 'message')} of last time not answered then: sent again now`);
-    });
-  }
-
   #listen(): void {
     const { client, contacts } = this.#parts;
-    this.#listenToRestored();
+    followRestored(this.#parts, {
+      begun: (sends) =>
+        this.#notice(`${count(sends, 'message')} of last time not answered then: sent again now`),
+      stored: (ref, said) => {
+        this.#show((view) => view.stored(said));
+        if (said.private) this.#marks.stored(ref, said.text);
+      },
+      failed: (said, why) => {
+        if (!this.#ended) this.#show((view) => view.failed(said, why));
+      },
+    });
     client.on('message', (message) => {
       this.#received++;
       contacts.meet(message.from);

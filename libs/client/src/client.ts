@@ -4,6 +4,7 @@ import { type cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import type { CloseReason, NamedUser, ProducerId, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
+import { Comeback, LOGIN_ATTEMPTS } from './comeback.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents, HistoryPage, HistoryQuery, Recipient, SendOutcome } from './events.ts';
 import { Inbound } from './inbound.ts';
@@ -21,9 +22,6 @@ type Attempt =
 const OUTBOX_CAPACITY = 10_000;
 /** What is stored is saved so long after, ms: with what comes meanwhile. */
 const SAVE_DELAY_MS = 1_000;
-/** How long a reconnect is refused as a second login before we believe it: a lost answer makes one for 20 s. */
-const REPEAT_MS = 35_000;
-const FIRST_ATTEMPTS = 3;
 const OWN_PRODUCERS = 64;
 
 /**
@@ -48,6 +46,7 @@ export class CimClient {
   readonly #wheel: TimingWheel;
   readonly #flusher: TurnFlusher;
   readonly #backoff: Backoff;
+  readonly #comeback: Comeback;
   readonly #events: Emitter<ClientEvents>;
   /** Producer ids of this installation, oldest first, at most 64 and those of this process. */
   readonly #producers = new Set<ProducerId>();
@@ -60,8 +59,6 @@ export class CimClient {
   #opening: Link | undefined;
   #server = '';
   #retry: NodeJS.Timeout | undefined;
-  #repeatSince: number | undefined;
-  #unauthorized = 0;
   #wasOnline = false;
   #saveFailed = false;
   #saving: NodeJS.Timeout | undefined;
@@ -78,6 +75,7 @@ export class CimClient {
     this.#wheel = options.shared?.wheel ?? new TimingWheel();
     this.#flusher = options.shared?.flusher ?? new TurnFlusher();
     this.#backoff = new Backoff(200, 10_000, this.#random);
+    this.#comeback = new Comeback(this.#now);
     this.#events = new Emitter<ClientEvents>((error, event) => this.#onThrow(error, event));
   }
 
@@ -116,7 +114,7 @@ export class CimClient {
     this.#phase = 'connecting';
     if (this.#options.shared === undefined) this.#wheel.start();
     let answer = await this.#attempt();
-    for (let again = 1; again < FIRST_ATTEMPTS && !answer.ok && answer.end?.reconnect === true; again++)
+    for (let again = 1; again < LOGIN_ATTEMPTS && !answer.ok && answer.end?.reconnect === true; again++)
       answer = await this.#attempt();
     if (answer.ok) return;
     if (!this.#isClosed()) {
@@ -239,7 +237,11 @@ export class CimClient {
             if (this.#link === link) this.#onLinkEnd(end);
             else {
               this.#opening = undefined;
-              resolve({ ok: false, error: new CimError('failure', end.text), end: this.#beforeReady(end) });
+              resolve({
+                ok: false,
+                error: new CimError('failure', end.text),
+                end: this.#comeback.beforeReady(end),
+              });
             }
           },
         },
@@ -247,12 +249,6 @@ export class CimClient {
       );
       this.#opening = link;
     });
-  }
-
-  /** A login that came too late for its ticket, or to a server that has just restarted, is worth another. */
-  #beforeReady(end: LinkEnd): LinkEnd {
-    if (end.reason !== 'unauthorized' && end.reason !== 'login-timeout') return end;
-    return { ...end, reconnect: ++this.#unauthorized < FIRST_ATTEMPTS };
   }
 
   #onReady(link: Link, place: Place, resumed: cim.Resumed): void {
@@ -267,8 +263,7 @@ export class CimClient {
     this.#wasOnline = true;
     this.#server = link.server;
     this.#signIn.secret = place.session;
-    this.#unauthorized = 0;
-    this.#repeatSince = undefined;
+    this.#comeback.reset();
     this.#backoff.reset();
     this.#logger.info({ server: link.server, epoch: place.epoch, again }, 'client.connected');
     this.#inbound?.onResumed(resumed);
@@ -307,23 +302,9 @@ export class CimClient {
     this.#sending?.expire();
     const answer = await this.#attempt();
     if (answer.ok || this.#isClosed()) return;
-    const { error, end } = answer;
-    if (end !== undefined) {
-      if (end.reconnect) this.#comeBack(end);
-      else this.#close(end.reason, end.text);
-      return;
-    }
-    if (error.code === CODES.repeatLogin.code) {
-      this.#repeatSince ??= this.#now();
-      if (this.#now() - this.#repeatSince > REPEAT_MS) {
-        this.#close('superseded', error.message);
-        return;
-      }
-    } else if (!error.retryable) {
-      this.#close('unauthorized', error.message);
-      return;
-    }
-    this.#comeBack({ reason: 'unavailable', text: error.message, afterMs: error.retryAfterMs });
+    const verdict = this.#comeback.judge(answer.error, answer.end);
+    if (verdict.back) this.#comeBack(verdict);
+    else this.#close(verdict.reason, verdict.text);
   }
 
   #close(reason: CloseReason, text: string): void {
