@@ -18,7 +18,6 @@ import {
   LOBBY,
   type MessageId,
   type NamedUser,
-  type ProducerId,
   type Seq,
   type StreamRef,
   textsProblem,
@@ -29,6 +28,7 @@ import { ACK_TIMEOUT_MS } from './ack-clock.ts';
 import { Feed } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import type { GroupFeed } from './group-feed.ts';
+import { Questions } from './questions.ts';
 import { resumeAt } from './resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -37,8 +37,6 @@ import type { SharedFrame } from './shared-frame.ts';
 /** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
 const SENDS_UNDER_WAY = 1_024;
 const SEND_BYTES_UNDER_WAY = 256 * 1024;
-/** Streams whose counters a client may ask for at a time, and questions how far a message has come. */
-const QUESTIONS = 64;
 
 /** How often the acks are looked at while some are missing, in ms. */
 const ACK_LOOK_MS = 3_000;
@@ -57,7 +55,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   #blocked = false;
   #sendsUnderWay = 0;
   #sendBytesUnderWay = 0;
-  #questions = 0;
+  /** Made for those who ask. */
+  #questions: Questions | undefined;
   /** Whether the wheel will look at the acks. */
   #watched = false;
   /** Written to the store seldom: a group is acked by every member. */
@@ -267,45 +266,18 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
     else this.#parts.acks.add(this, feed.stream, cursor);
   }
 
-  /** What the store has of what the client had as stored. Not answered while it cannot be known: the client asks again. */
-  #onCounters({ counters }: cim.Counters): void {
-    const asked = counters.map(({ to, group, producer, counter }) => ({
-      to: to ?? 0,
-      group: group ?? '',
-      producer: producer ?? '',
-      counter: counter ?? 0,
-    }));
-    const known = asked.every(
-      ({ to, group, producer }) => (isUserId(to) || group === LOBBY) && isProducerId(producer),
-    );
-    if (!known || asked.length === 0 || asked.length > QUESTIONS) return this.close('protocol-error');
-    this.#ask(async () => {
-      const of = asked.map(({ to, producer }) => ({
-        stream: isUserId(to) ? inboxOf(to) : groupStream(LOBBY),
-        producer: producer as ProducerId,
-      }));
-      const has = await this.#parts.store.streams.counters(this.userId, of);
-      this.#send({ counters: { counters: asked.map((one, i) => ({ ...one, counter: has[i] ?? 0 })) } });
-    });
+  #onCounters(counters: cim.Counters): void {
+    if (!this.#questionsOfMine().counters(counters)) this.close('protocol-error');
   }
 
-  /** How far is that inbox? No further than the client knows already of what it sent there. */
-  #onDelivered({ to, seq }: cim.Delivered): void {
-    if (!isUserId(to) || !isSeq(seq)) return this.close('protocol-error');
-    this.#ask(async () => {
-      const cursor = await this.#parts.store.streams.cursor(to, inboxOf(to));
-      this.#send({ delivered: { to, seq: Math.min(cursor?.seq ?? 0, seq) } });
-    });
+  #onDelivered(delivered: cim.Delivered): void {
+    if (!this.#questionsOfMine().delivered(delivered)) this.close('protocol-error');
   }
 
-  #ask(question: () => Promise<void>): void {
-    if (this.#questions >= QUESTIONS) return;
-    this.#questions++;
-    question()
-      .catch((error: unknown) =>
-        this.#parts.logger.debug({ err: error, userId: this.userId }, 'question.failed'),
-      )
-      .finally(() => this.#questions--);
+  #questionsOfMine(): Questions {
+    return (this.#questions ??= new Questions(this.userId, this.#parts.store.streams, (answer) =>
+      this.#send(answer),
+    ));
   }
 
   #saveGroupAck(): void {
