@@ -1,0 +1,203 @@
+/** A master of Redis killed while everybody talks, and a replica in its place: under `quorum`, and under `fast`. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RedisProcess, RedisSentinel, until } from '@cim/testkit';
+import { check, type Fault, type Finding } from './checker.ts';
+import { Talk } from './crowd.ts';
+import type { Journal } from './journal.ts';
+import { payloadOf } from './journal.ts';
+import { below, seeded } from './random.ts';
+import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
+import { World } from './world.ts';
+
+/** A lag of the replicas, so that `fast` has something to lose. */
+const LAG_MS = 400;
+const PROMOTED_MS = 30_000;
+const FLOWS_MS = 40_000;
+/** What people must be able to say again after a failover. */
+const FLOWING = 100;
+
+/** Some servers of which one is a master that can be killed, and another takes its place. */
+interface Topology extends AsyncDisposable {
+  readonly kind: 'Sentinel' | 'Cluster';
+  readonly url: string;
+  /** A master at random, and those that copy it. */
+  choose(random: () => number): Promise<{ master: RedisProcess; replicas: readonly RedisProcess[] }>;
+}
+
+async function sentinel(): Promise<Topology> {
+  const group = await RedisSentinel.start();
+  return {
+    kind: 'Sentinel',
+    url: group.url,
+    choose: async () => {
+      const master = await group.master();
+      if (master === undefined) throw new Error('the Sentinels name no master');
+      return { master, replicas: group.servers.filter((server) => server !== master) };
+    },
+    [Symbol.asyncDispose]: () => group[Symbol.asyncDispose](),
+  };
+}
+
+async function cluster(): Promise<Topology> {
+  const nodes = await RedisProcess.startCluster(1);
+  return {
+    kind: 'Cluster',
+    url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    choose: async (random) => {
+      const states = await Promise.all(nodes.map((node) => node.cli('INFO', 'replication')));
+      const masters = nodes.filter((_, i) => /role:master/.test(states[i] ?? ''));
+      const master = masters[below(random, masters.length)];
+      if (master === undefined) throw new Error('the Cluster has no master');
+      const of = new RegExp(`master_port:${master.port}\\b`);
+      return { master, replicas: nodes.filter((_, i) => of.test(states[i] ?? '')) };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** The master dies; a replica takes over; the old master comes back and copies it. */
+async function failOver(topology: Topology, random: () => number, lagMs: number): Promise<void> {
+  const { master, replicas } = await topology.choose(random);
+  if (lagMs > 0) {
+    for (const replica of replicas) replica.freeze();
+    // What is in the connection they would still read.
+    await master.cli('CLIENT', 'KILL', 'TYPE', 'replica');
+    await sleep(lagMs);
+  }
+  await master.kill();
+  for (const replica of replicas) replica.thaw();
+  const masters = () =>
+    Promise.all(replicas.map((replica) => replica.cli('INFO', 'replication').catch(() => '')));
+  await until(
+    'a replica takes over',
+    async () => (await masters()).some((state) => /role:master/.test(state)),
+    PROMOTED_MS,
+  );
+  await master.start();
+  await until(
+    'the old master copies the new one',
+    async () => /master_link_status:up/.test(await master.cli('INFO', 'replication').catch(() => '')),
+    PROMOTED_MS,
+  );
+}
+
+async function underLoad(
+  topology: Topology,
+  durability: 'quorum' | 'fast',
+  { seed, say }: RunOptions,
+  times: number,
+): Promise<Row> {
+  const random = seeded(seed);
+  await using world = await World.start({ redisUrl: topology.url, env: { CIM_DURABILITY: durability } });
+  const people = await world.invite(8);
+  const stored = (): number =>
+    people.reduce((sum, { entries }) => sum + entries.filter((entry) => entry.did === 'answered').length, 0);
+  const flows = async (): Promise<void> => {
+    const before = stored();
+    await until('everybody is answered again', () => stored() >= before + FLOWING, FLOWS_MS);
+    await until('everybody is there again', () => people.every(({ client }) => client.online), FLOWS_MS);
+  };
+  const talk = new Talk(people, { perSecond: 200 });
+  talk.start();
+  for (let time = 1; time <= times; time++) {
+    await flows();
+    await failOver(topology, random, durability === 'fast' ? LAG_MS : 0);
+    say(`${topology.kind}, ${durability}: ${time} of ${times}, ${talk.said} messages`);
+    await flows();
+  }
+  // What is said from here on nothing excuses.
+  const marks = marksOf(people.map(({ journal }) => journal));
+  await flows();
+  talk.stop();
+  const mayLose = durability === 'fast';
+  const verdict = await world.verdict({ toldIsEnough: mayLose });
+  const row = {
+    name: `Redis failover, ${topology.kind}, \`${durability}\``,
+    did: `${times} ${times === 1 ? 'failover' : 'failovers'}`,
+  };
+  if (!mayLose) return { ...row, found: figuresOf(verdict), broken: brokenIn(verdict) };
+
+  const journals = people.map(({ journal }) => journal);
+  const gone = verdict.findings.filter(({ fault }) => fault === 'answered stored, not stored');
+  const told = toldIn(journals);
+  const silent = gone.filter((finding) => !told.has(laneOf(finding)) && !told.has(recipientOf(finding)));
+  // The strict reading, of what came after: a new message must not fall into the hole that the old ones left.
+  const swallowed = check(journals).filter(
+    (finding) => finding.fault === 'lost' && nOf(finding) > (marks.get(laneOf(finding)) ?? 0),
+  );
+  const others = verdict.findings.filter(({ fault }) => !MAY_HAPPEN.includes(fault));
+  return {
+    ...row,
+    found:
+      `${verdict.sent} sent, ${gone.length} answered and lost by Redis, ${silent.length} of them not told; ` +
+      `${swallowed.length} new ones swallowed, settled in ${(verdict.settledMs / 1000).toFixed(1)} s`,
+    broken: [
+      ...brokenIn({ ...verdict, findings: others }),
+      ...(gone.length === 0 ? ['nothing was lost: this shows nothing'] : []),
+      ...(silent.length > 0
+        ? [
+            `not told: ${silent
+              .slice(0, 5)
+              .map(({ text }) => text)
+              .join(', ')}`,
+          ]
+        : []),
+      ...(swallowed.length > 0
+        ? [
+            `swallowed: ${swallowed
+              .slice(0, 5)
+              .map(({ text }) => text)
+              .join(', ')}`,
+          ]
+        : []),
+    ],
+  };
+}
+
+/** What a store that lost its newest entries cannot help: these are gone, and what is sent anew has a new place. */
+const MAY_HAPPEN: readonly Fault[] = [
+  'answered stored, not stored',
+  'shown twice',
+  'out of order',
+  'groups differ',
+];
+
+/** How far each sender has come on each lane; key: "sender lane". */
+function marksOf(journals: readonly Journal[]): Map<string, number> {
+  const marks = new Map<string, number>();
+  for (const { entries } of journals)
+    for (const entry of entries)
+      if (entry.did === 'sent') marks.set(`${entry.payload.sender} ${entry.payload.lane}`, entry.payload.n);
+  return marks;
+}
+
+/** Who was told of what: "sender lane" of a sender's own, "recipient inbox" or "recipient lobby" of what comes to one. */
+const toldIn = (journals: readonly Journal[]): Set<string> =>
+  new Set(
+    journals.flatMap(({ person, entries }) =>
+      entries.flatMap((entry) => (entry.did === 'was-told' ? [`${person} ${entry.of}`] : [])),
+    ),
+  );
+
+const laneOf = ({ text }: Finding): string => {
+  const payload = payloadOf(text);
+  return payload === undefined ? '' : `${payload.sender} ${payload.lane}`;
+};
+
+const recipientOf = ({ text }: Finding): string => `${payloadOf(text)?.lane ?? ''} inbox`;
+const nOf = ({ text }: Finding): number => payloadOf(text)?.n ?? 0;
+
+export async function failovers(options: RunOptions): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [start, times] of [
+    [sentinel, options.long ? 50 : 1],
+    [cluster, options.long ? 20 : 1],
+  ] as const)
+    for (const durability of ['quorum', 'fast'] as const) {
+      await using topology = await start();
+      rows.push(await underLoad(topology, durability, options, times));
+    }
+  return rows;
+}
