@@ -41,7 +41,7 @@ export class LinkProxy implements AsyncDisposable {
   /** One side of each connection believes that it is over; the other hears nothing any more. */
   halfOpen(): void {
     for (const [near, far] of this.#pairs) {
-      near.unpipe();
+      near.removeAllListeners('close');
       near.destroy();
       far.pause();
     }
@@ -67,9 +67,9 @@ export class LinkProxy implements AsyncDisposable {
     this.#cutAfter = bytes;
   }
 
-  /** As at first; what was swallowed is lost, and its connections are ended. */
+  /** As at first; connections that saw a fault are ended. */
   heal(): void {
-    if (this.#swallows) this.cut();
+    this.cut();
     this.#swallows = false;
     this.#refuses = false;
     this.#delayMs = 0;

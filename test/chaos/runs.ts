@@ -1,6 +1,8 @@
 import type { Row, RunOptions } from './row.ts';
 import { redisKills, redisLossControl } from './redis-kills.ts';
+import { clusterFailovers, sentinelFailovers } from './failovers.ts';
 import { routeFailPoints, serverFailPoints } from './fail-points.ts';
+import { linksCut, pushesLost, senderGone } from './link-faults.ts';
 import { checkerMutants } from './mutants.ts';
 import { serverKills } from './server-kills.ts';
 import { zooKeeperFaults } from './zookeeper-faults.ts';
@@ -17,6 +19,11 @@ export const runs: readonly Run[] = [
   { name: 'route-fail-points', run: routeFailPoints },
   { name: 'redis-kills', run: redisKills },
   { name: 'redis-loss-control', run: redisLossControl },
+  { name: 'failovers-sentinel', run: sentinelFailovers },
+  { name: 'failovers-cluster', run: clusterFailovers },
   { name: 'zookeeper', run: zooKeeperFaults },
+  { name: 'links-cut', run: linksCut },
+  { name: 'pushes-lost', run: pushesLost },
+  { name: 'sender-gone', run: senderGone },
   { name: 'mutants', run: checkerMutants },
 ];

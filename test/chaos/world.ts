@@ -6,6 +6,7 @@ import { openRedisStore } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
 import type { CheckOptions } from './checker.ts';
 import { Person, type Shared } from './crowd.ts';
+import { Links } from './links.ts';
 import { judge, textsIn, type Verdict } from './verdict.ts';
 import { Writer } from './writer.ts';
 
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly redisFlags?: readonly string[];
   /** In place of a Redis of its own. */
   readonly redisUrl?: string;
+  /** Proxies in every link between two processes. */
+  readonly linked?: boolean;
 }
 
 export class World implements AsyncDisposable {
@@ -33,6 +36,7 @@ export class World implements AsyncDisposable {
   /** Those who only send, over HTTP. */
   readonly writers: Writer[] = [];
   readonly shared: Shared;
+  readonly links: Links | undefined;
   readonly #env: Readonly<Record<string, string>>;
   readonly #routePorts: readonly number[];
   readonly #wheel: TimingWheel;
@@ -44,7 +48,9 @@ export class World implements AsyncDisposable {
     imServers: ServerProcess[],
     env: Readonly<Record<string, string>>,
     routePorts: readonly number[],
+    links: Links | undefined,
   ) {
+    this.links = links;
     this.redis = redis;
     this.zooKeeper = zooKeeper;
     this.routes = routes;
@@ -68,13 +74,19 @@ export class World implements AsyncDisposable {
       CIM_LOG_LEVEL: 'warn',
       ...options.env,
     };
+    const links =
+      options.linked === true ? await Links.start(redis?.port ?? 0, zooKeeper.port, routePorts) : undefined;
     const imServers = await Promise.all(
-      Array.from({ length: options.imServers ?? 3 }, () => ServerProcess.start('im-server', env)),
+      Array.from({ length: options.imServers ?? 3 }, async () =>
+        ServerProcess.start('im-server', { ...env, ...(await links?.placeImServer()) }),
+      ),
     );
     const routes = await Promise.all(
-      routePorts.map((port) => ServerProcess.start('route', { ...env, CIM_ROUTE_PORT: String(port) })),
+      routePorts.map((port) =>
+        ServerProcess.start('route', { ...env, ...links?.routeEnv, CIM_ROUTE_PORT: String(port) }),
+      ),
     );
-    const world = new World(redis, zooKeeper, routes, imServers, env, routePorts);
+    const world = new World(redis, zooKeeper, routes, imServers, env, routePorts, links);
     await world.untilListed();
     return world;
   }
@@ -118,7 +130,7 @@ export class World implements AsyncDisposable {
   }
 
   routeUrl(at: number): string {
-    return `http://127.0.0.1:${this.#routePorts[at % this.#routePorts.length]}`;
+    return `http://${this.links?.routeHost ?? '127.0.0.1'}:${this.#routePorts[at % this.#routePorts.length]}`;
   }
 
   async invite(count: number, prefix = 'p'): Promise<Person[]> {
@@ -159,6 +171,7 @@ export class World implements AsyncDisposable {
     await Promise.all(this.people.map(({ client }) => client.close()));
     this.#wheel.stop();
     await Promise.all([...this.routes, ...this.imServers].map((server) => server.end()));
+    await this.links?.[Symbol.asyncDispose]();
     await Promise.all([this.redis?.[Symbol.asyncDispose](), this.zooKeeper[Symbol.asyncDispose]()]);
   }
 }
