@@ -231,6 +231,8 @@ describe('a feed', () => {
       feed.check(at, await log.position(stream));
       assert.deepEqual(broken, [3]);
       feed.moveTo(1 as Seq);
+      assert.equal(feed.ack(3 as Seq), undefined, 'it was on its way when the log went back');
+      assert.equal(feed.ack(4 as Seq), 'unsent');
       const again = await stored.append(lost, ['1', '2']);
       for (const entry of again) feed.offer(entry);
       assert.deepEqual(written, [1, 2, 3, 1, 2]);

@@ -50,6 +50,8 @@ export class Feed implements Followed {
   #sent: Sent[] = [];
   #sentBytes = 0;
   #suspectedAt = 0;
+  /** Went out before `moveTo`: an ack of it may be on its way. */
+  #staleTo = 0;
 
   /** @param lastId of the entry before `next`, '' when that is not known */
   constructor(
@@ -108,7 +110,7 @@ export class Feed implements Followed {
   }
 
   ack(seq: Seq): Cursor | 'unsent' | undefined {
-    if (seq >= this.#next) return 'unsent';
+    if (seq >= this.#next) return seq <= this.#staleTo ? undefined : 'unsent';
     let acked = 0;
     let cursor: Sent | undefined;
     for (; acked < this.#sent.length; acked++) {
@@ -139,6 +141,7 @@ export class Feed implements Followed {
   }
 
   moveTo(next: Seq): void {
+    this.#staleTo = Math.max(this.#staleTo, this.#next - 1);
     this.#next = next;
     this.#lastId = '' as MessageId;
     this.#sent = [];

@@ -36,6 +36,8 @@ export class GroupFeed implements Followed {
   #acked: Seq;
   /** Highest that ever went out. */
   #sent: Seq;
+  /** Went out before `moveTo`: an ack of it may be on its way. */
+  #staleTo = 0;
   #reading = false;
   #state: 'on' | 'broken' | 'ended' = 'on';
   #timer: NodeJS.Timeout | undefined;
@@ -79,7 +81,7 @@ export class GroupFeed implements Followed {
   }
 
   ack(seq: Seq): Cursor | 'unsent' | undefined {
-    if (seq > this.#sent) return 'unsent';
+    if (seq > this.#sent) return seq <= this.#staleTo ? undefined : 'unsent';
     if (seq <= this.#acked) return undefined;
     this.#acked = seq;
     const id = seq === this.#next - 1 ? this.#lastId : this.#log.frame(seq)?.id;
@@ -116,6 +118,7 @@ export class GroupFeed implements Followed {
   moveTo(next: Seq): void {
     if (this.#state === 'ended') return;
     this.#state = 'on';
+    this.#staleTo = Math.max(this.#staleTo, this.#sent);
     this.#next = next;
     this.#lastId = '' as MessageId;
     this.#acked = (next - 1) as Seq;

@@ -324,6 +324,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
       },
     });
     for (const { stream, at } of resumed) {
+      if (at.unacked !== undefined) this.#parts.acks.add(this, stream, at.unacked);
       if (stream.kind === 'group') this.#lobby = this.#parts.lobby.follow(at.next, this);
       else {
         const lastId = (at.id === '-' ? '' : at.id) as MessageId;

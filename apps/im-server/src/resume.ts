@@ -14,6 +14,8 @@ export interface ResumeAnswer {
   readonly to: Seq;
   /** CONTINUE: of the entry at `to`, '-' when there is none. */
   readonly id: string;
+  /** What the client has and the store does not know that it has. */
+  readonly unacked?: Cursor;
 }
 
 /** @param cursor undefined for a client without one. May throw when the store does not answer. */
@@ -23,7 +25,7 @@ export async function resumeAt(
   stream: StreamRef,
   cursor: Cursor | undefined,
 ): Promise<ResumeAnswer> {
-  const position = await streams.position(stream);
+  const [position, acked] = await Promise.all([streams.position(stream), streams.cursor(user, stream)]);
   const at = (answer: cim.ResumeAnswer, next: number, from: number, to: number, id = ''): ResumeAnswer => ({
     answer,
     next: next as Seq,
@@ -43,7 +45,6 @@ export async function resumeAt(
     const [after] = await streams.read(stream, (c.seq + 1) as Seq, 1);
     return after?.prev === c.id;
   };
-  const acked = await streams.cursor(user, stream);
   const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
   if (!(await holds(presented))) {
     const from =
@@ -63,11 +64,12 @@ export async function resumeAt(
       return at(cim.ResumeAnswer.SKIPPED, next, presented.seq + 1, next - 1);
     }
   }
-  return at(
+  const going = at(
     cim.ResumeAnswer.CONTINUE,
     presented.seq + 1,
     presented.seq + 1,
     presented.seq,
     presented.id || '-',
   );
+  return presented.seq > (acked?.seq ?? 0) ? { ...going, unacked: presented } : going;
 }
