@@ -71,6 +71,11 @@ export class Person {
       if (other !== this) this.#others.push({ name: other.name, id: other.client.user?.userId ?? 0 });
   }
 
+  /** From now on talks to this one too. */
+  know({ name, id }: { readonly name: string; readonly id: number }): void {
+    this.#others.push({ name, id });
+  }
+
   get busy(): boolean {
     return this.unanswered >= UNDER_WAY;
   }

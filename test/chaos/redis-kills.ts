@@ -1,6 +1,8 @@
 /** Redis killed while the disk is loaded; and the same where Redis may lose, which must be seen. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +15,9 @@ import { World, type WorldOptions } from './world.ts';
 
 /** Long texts, so that what is not on disk yet is much. */
 const FILLER = 'x'.repeat(4_000);
+/** More than a turn of Redis takes in: what waits for the disk. */
+const BEHIND_BYTES = 256 * 1024;
+const BEHIND_WITHIN_MS = 5_000;
 
 /** Writes and syncs without end, beside Redis' own file. */
 class DiskLoad implements AsyncDisposable {
@@ -51,6 +56,7 @@ async function killed(
   { seed, say }: RunOptions,
   options: WorldOptions,
   judge: (world: World) => Promise<Verdict>,
+  whenBehind = false,
 ): Promise<Verdict> {
   const random = seeded(seed);
   await using world = await World.start(options);
@@ -60,6 +66,7 @@ async function killed(
   talk.start();
   for (let kill = 1; kill <= kills; kill++) {
     await sleep(500 + below(random, 1_000));
+    if (whenBehind && world.redis !== undefined) await untilBehind(world.redis.port);
     await world.redis?.kill();
     await sleep(below(random, 500));
     await world.redis?.start();
@@ -83,12 +90,27 @@ export async function redisKills(options: RunOptions): Promise<Row> {
   };
 }
 
+/** Waits, 5 s at most, until Redis holds back writes because the disk is slower than what comes. */
+async function untilBehind(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  const deadline = performance.now() + BEHIND_WITHIN_MS;
+  try {
+    for (let held = 0; held < BEHIND_BYTES && performance.now() < deadline; ) {
+      socket.write('INFO persistence\r\n');
+      const [text] = (await once(socket, 'data')) as [string];
+      held = Number(/aof_buffer_length:(\d+)/.exec(text)?.[1] ?? 0);
+    }
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** The control: with everysec under `fast` losses must be found, and those who could notice must have been told. */
 export async function redisLossControl(options: RunOptions): Promise<Row> {
   const kills = options.long ? 20 : 5;
   const env = { CIM_DURABILITY: 'fast' };
   const redisFlags = ['--appendfsync', 'everysec'];
-  const verdict = await killed(kills, options, { env, redisFlags }, (world) => world.verdict());
+  const verdict = await killed(kills, options, { env, redisFlags }, (world) => world.verdict(), true);
   const losses = verdict.findings.filter(
     ({ fault }) => fault === 'answered stored, not stored' || fault === 'lost',
   ).length;

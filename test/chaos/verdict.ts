@@ -3,9 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cim, groupStream, inboxOf, LOBBY, type Seq, type StreamRef, type UserId } from '@cim/protocol';
 import type { Store } from '@cim/store';
 import { check, type CheckOptions, type Finding } from './checker.ts';
-import type { Person } from './crowd.ts';
-import type { Journal } from './journal.ts';
-import type { Writer } from './writer.ts';
+import { Person } from './crowd.ts';
+import type { Journal, JournalEntry } from './journal.ts';
 
 export interface Verdict {
   readonly findings: readonly Finding[];
@@ -20,9 +19,17 @@ export interface Verdict {
   readonly logins: readonly number[];
 }
 
+/** Anybody who keeps a journal. */
+export interface Witness {
+  readonly journal: Journal;
+  readonly entries: readonly JournalEntry[];
+  /** Sends that wait for their answer. */
+  readonly unanswered: number;
+}
+
 /** Waits until nothing is unanswered and everything stored has been shown, for so long at most; then checks all. */
 export async function judge(
-  everybody: readonly (Person | Writer)[],
+  everybody: readonly Witness[],
   stored: () => Promise<Map<string, string[]>>,
   settleMs: number,
   options: CheckOptions = {},
@@ -36,7 +43,7 @@ export async function judge(
   const settledMs = performance.now() - begun;
   const findings = check(journals(), { ...options, stored: await stored() });
   const entries = everybody.flatMap((one) => one.entries);
-  const people = everybody.filter((one): one is Person => 'client' in one);
+  const people = everybody.filter((one): one is Person => one instanceof Person);
   return {
     findings,
     settledMs,

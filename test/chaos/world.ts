@@ -7,12 +7,13 @@ import { silentLogger } from '@cim/runtime';
 import type { CheckOptions } from './checker.ts';
 import { Person, type Shared } from './crowd.ts';
 import { Links } from './links.ts';
-import { judge, textsIn, type Verdict } from './verdict.ts';
+import { judge, textsIn, type Verdict, type Witness } from './verdict.ts';
 import { Writer } from './writer.ts';
 
 /** After the faults end everything must have arrived within this time, in ms. */
 const SETTLE_MS = 40_000;
 const FAIL_POINT = fileURLToPath(new URL('fail-point.mjs', import.meta.url));
+const CLOCK_SKEW = fileURLToPath(new URL('clock-skew.mjs', import.meta.url));
 
 export type SendStep = 'append' | 'stored' | 'push' | 'receipt';
 
@@ -25,6 +26,8 @@ export interface WorldOptions {
   readonly redisUrl?: string;
   /** Proxies in every link between two processes. */
   readonly linked?: boolean;
+  /** The clocks of all servers are off by so much every other second. */
+  readonly skewMs?: number;
 }
 
 export class World implements AsyncDisposable {
@@ -72,6 +75,9 @@ export class World implements AsyncDisposable {
       CIM_REDIS_URL: options.redisUrl ?? redis?.url ?? '',
       CIM_ZK: zooKeeper.address,
       CIM_LOG_LEVEL: 'warn',
+      ...(options.skewMs === undefined
+        ? {}
+        : { NODE_OPTIONS: `--import=${CLOCK_SKEW}`, CHAOS_SKEW_MS: String(options.skewMs) }),
       ...options.env,
     };
     const links =
@@ -152,8 +158,9 @@ export class World implements AsyncDisposable {
     return invited;
   }
 
-  verdict(options: CheckOptions = {}): Promise<Verdict> {
-    return judge([...this.people, ...this.writers], () => this.stored(), SETTLE_MS, options);
+  /** `others` were there too, to the end. */
+  verdict(options: CheckOptions = {}, others: readonly Witness[] = []): Promise<Verdict> {
+    return judge([...this.people, ...this.writers, ...others], () => this.stored(), SETTLE_MS, options);
   }
 
   /** What the store holds of each lane, read from it and not through a server. */
