@@ -105,12 +105,21 @@ async function untilBehind(port: number): Promise<void> {
   }
 }
 
+/** What is lost does not come: there is no use in waiting long for it. */
+const CONTROL_SETTLE_MS = 5_000;
+
 /** The control: with everysec under `fast` losses must be found, and those who could notice must have been told. */
 export async function redisLossControl(options: RunOptions): Promise<Row> {
   const kills = options.long ? 20 : 5;
   const env = { CIM_DURABILITY: 'fast' };
   const redisFlags = ['--appendfsync', 'everysec'];
-  const verdict = await killed(kills, options, { env, redisFlags }, (world) => world.verdict(), true);
+  const verdict = await killed(
+    kills,
+    options,
+    { env, redisFlags },
+    (world) => world.verdict({}, [], CONTROL_SETTLE_MS),
+    true,
+  );
   const losses = verdict.findings.filter(
     ({ fault }) => fault === 'answered stored, not stored' || fault === 'lost',
   ).length;

@@ -159,8 +159,12 @@ export class World implements AsyncDisposable {
   }
 
   /** `others` were there too, to the end. */
-  verdict(options: CheckOptions = {}, others: readonly Witness[] = []): Promise<Verdict> {
-    return judge([...this.people, ...this.writers, ...others], () => this.stored(), SETTLE_MS, options);
+  verdict(
+    options: CheckOptions = {},
+    others: readonly Witness[] = [],
+    settleMs = SETTLE_MS,
+  ): Promise<Verdict> {
+    return judge([...this.people, ...this.writers, ...others], () => this.stored(), settleMs, options);
   }
 
   /** What the store holds of each lane, read from it and not through a server. */
