@@ -1,19 +1,30 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
+
+/**
+ * Below the range from which the system takes ports for outgoing connections, also with the 10,000 that a node of a
+ * Redis Cluster adds for its bus: a server that was killed finds its port free when it is started again.
+ */
+const FIRST = 12_000;
+const COUNT = 10_000;
+const TRIES = 1_000;
 
 /** Held all at once while they are chosen, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => {
-            const address = server.address();
-            resolve(typeof address === 'object' && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const held = new Map<number, Server>();
+  for (let tries = 0; held.size < count; tries++) {
+    if (tries === TRIES) throw new Error(`no ${count} free ports from ${FIRST} to ${FIRST + COUNT - 1}`);
+    const port = FIRST + Math.floor(Math.random() * COUNT);
+    const server = held.has(port) ? undefined : await hold(port);
+    if (server !== undefined) held.set(port, server);
+  }
+  await Promise.all([...held.values()].map((server) => new Promise((resolve) => server.close(resolve))));
+  return [...held.keys()];
+}
+
+function hold(port: number): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
 }
