@@ -60,9 +60,11 @@ describe('the log of a group', () => {
   });
 
   test('gives one encoded frame to all that are caught up', async () => {
+    // Before anybody follows: whoever does looks at the log a moment later.
+    const entries = await append(3);
     const log = new GroupLog(group, counted());
     const members = [join(log, 1), join(log, 1), join(log, 1)];
-    for (const entry of await append(3)) log.offer(entry);
+    for (const entry of entries) log.offer(entry);
     for (const { written } of members) assert.deepEqual(written, [1, 2, 3]);
     const [a, b] = members;
     assert.ok(a?.frames[2] !== undefined && a.frames[2].own === b?.frames[2]?.own);
@@ -88,11 +90,12 @@ describe('the log of a group', () => {
   });
 
   test('one that joins, or was held up, goes on from memory without reading the log', async () => {
+    const entries = await append(100);
     const log = new GroupLog(group, counted());
     const first = join(log, 1);
     const slow = join(log, 1);
     slow.state.ready = false;
-    for (const entry of await append(100)) log.offer(entry);
+    for (const entry of entries) log.offer(entry);
     assert.equal(first.written.length, 100);
     const late = join(log, 41);
     late.feed.resume();
@@ -105,9 +108,9 @@ describe('the log of a group', () => {
   });
 
   test('what is too old for memory is read by the one that needs it, within the window', async () => {
+    const entries = await append(600);
     const log = new GroupLog(group, counted());
     const first = join(log, 1);
-    const entries = await append(600);
     for (const entry of entries) {
       log.offer(entry);
       first.feed.ack(entry.seq);
@@ -125,9 +128,10 @@ describe('the log of a group', () => {
   });
 
   test('rewinds a member that does not ack, and takes an ack of what is on its way again', async () => {
+    const entries = await append(3);
     const log = new GroupLog(group, counted());
     const { feed, written, state } = join(log, 1);
-    for (const entry of await append(3)) log.offer(entry);
+    for (const entry of entries) log.offer(entry);
     feed.ack(1 as Seq);
     state.now += 18_000;
     assert.equal(feed.lookAtAcks(state.now), 'wait');
@@ -143,9 +147,10 @@ describe('the log of a group', () => {
   });
 
   test('gives up on a member that never acks', async () => {
+    const entries = await append(1);
     const log = new GroupLog(group, counted());
     const { feed, state } = join(log, 1);
-    for (const entry of await append(1)) log.offer(entry);
+    for (const entry of entries) log.offer(entry);
     for (let times = 0; times < 3; times++) {
       state.now += 18_000;
       assert.equal(feed.lookAtAcks(state.now), 'wait');
@@ -166,8 +171,9 @@ describe('the log of a group', () => {
         position: () => real.position(now),
       }),
     );
+    const entries = await append(3);
     const members = [join(log, 1), join(log, 1)];
-    for (const entry of await append(3)) log.offer(entry);
+    for (const entry of entries) log.offer(entry);
     now = lost;
     const [first, second] = await stored.append(lost, ['1', '2']);
     assert.ok(first && second);
