@@ -82,6 +82,8 @@ function failuresOf(output) {
 }
 
 const bin = (name) => join('node_modules', '.bin', name);
+/** Each test says itself how long it may take; a whole file of fault runs takes minutes. */
+const FILE_TIMEOUT_MS = 900_000;
 const test = (name, files, concurrency) =>
   files.length === 0
     ? Promise.resolve()
@@ -93,7 +95,7 @@ const test = (name, files, concurrency) =>
           'tsx',
           '--test',
           '--test-reporter=tap',
-          '--test-timeout=180000',
+          `--test-timeout=${FILE_TIMEOUT_MS}`,
           `--test-concurrency=${concurrency}`,
           ...files,
         ],

@@ -133,11 +133,13 @@ test('clients that stop reading cost little, are closed after 30 s, and lose not
     for (let i = 0; i < SLOW; i++) sleepers.push(await Sleeper.start(server.routeUrl, `slow-${i}`));
     const residentBefore = residentBytes(server.pid);
 
-    const sends = sleepers.flatMap(({ userId }) =>
-      Array.from({ length: MESSAGES }, (_, i) => sender.send({ user: userId }, [`${i} ${TEXT}`])),
-    );
-    const outcomes = new Set((await Promise.all(sends)).map(({ outcome }) => outcome));
-    assert.deepEqual([...outcomes], ['stored']);
+    // One after the other: the SDK keeps 16 MiB of what is not answered.
+    for (const { userId } of sleepers) {
+      const sends = Array.from({ length: MESSAGES }, (_, i) =>
+        sender.send({ user: userId }, [`${i} ${TEXT}`]),
+      );
+      for (const { outcome } of await Promise.all(sends)) assert.equal(outcome, 'stored');
+    }
     const during = await latencies(alice, bob, 300);
     const grown = residentBytes(server.pid) - residentBefore;
     t.diagnostic(

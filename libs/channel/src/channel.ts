@@ -175,7 +175,7 @@ export class Channel implements Flushable {
     const asked = waiting !== undefined || this.#stalledSince !== 0;
     if (this.#outbox.bytes === 0 && !asked) return;
     if (this.#outbox.bytes > 0) this.#lastWrote = performance.now();
-    const bytes = this.#outbox.take();
+    const bytes = this.#outbox.take(this.#flusher.joiner);
     if (!asked) {
       this.#socket.write(bytes);
       return;

@@ -1,3 +1,5 @@
+import { Joiner } from './outbox.ts';
+
 /** What a channel is to the flusher. `flush` must not throw. */
 export interface Flushable {
   flush(): void;
@@ -7,10 +9,13 @@ export interface Flushable {
 export class TurnFlusher {
   /** Those that asked in this turn; emptied when it ends. */
   #waiting: Flushable[] = [];
+  /** Shared by all channels of a turn. */
+  readonly joiner = new Joiner();
   readonly #run = (): void => {
     const now = this.#waiting;
     this.#waiting = [];
     for (const channel of now) channel.flush();
+    this.joiner.forget();
   };
 
   /** Has `flush` called at the end of this turn. A channel asks once per turn. */
