@@ -23,6 +23,8 @@ export interface CheckOptions {
   readonly stored?: ReadonlyMap<string, readonly string[]>;
   /** A loss counts only if neither the sender nor the recipient was told of it: for stores that may lose. */
   readonly toldIsEnough?: boolean;
+  /** What was judged before, and is in no journal any more: how far each lane had come. Key: "sender lane". */
+  readonly before?: ReadonlyMap<string, number>;
 }
 
 export function check(journals: readonly Journal[], options: CheckOptions = {}): Finding[] {
@@ -52,13 +54,17 @@ export function check(journals: readonly Journal[], options: CheckOptions = {}):
     ),
   );
   for (const journal of journals)
-    findings.push(...checkShown(journal, sent), ...checkLost(journal, stored, told, options));
-  findings.push(...checkGroup(journals), ...checkStored(stored, options.stored));
+    findings.push(...checkShown(journal, sent, options.before), ...checkLost(journal, stored, told, options));
+  findings.push(...checkGroup(journals), ...checkStored(stored, options.stored, options.before));
   return findings;
 }
 
 /** What one person saw: each text once, in the order sent, from whom it says, meant for them. */
-function checkShown({ person, entries }: Journal, sent: ReadonlySet<string>): Finding[] {
+function checkShown(
+  { person, entries }: Journal,
+  sent: ReadonlySet<string>,
+  before: CheckOptions['before'],
+): Finding[] {
   const findings: Finding[] = [];
   const seen = new Set<string>();
   /** Key: sender and lane. */
@@ -67,6 +73,10 @@ function checkShown({ person, entries }: Journal, sent: ReadonlySet<string>): Fi
     if (entry.did !== 'shown') continue;
     const payload = payloadOf(entry.text);
     const find = (fault: Fault): void => void findings.push({ fault, person, text: entry.text });
+    if (payload !== undefined && isOfBefore(payload, before)) {
+      find('shown twice');
+      continue;
+    }
     if (payload === undefined || !sent.has(textOf(payload))) {
       find('never sent');
       continue;
@@ -132,13 +142,16 @@ function checkGroup(journals: readonly Journal[]): Finding[] {
 function checkStored(
   answered: ReadonlyMap<string, readonly Payload[]>,
   stored: ReadonlyMap<string, readonly string[]> | undefined,
+  before: CheckOptions['before'],
 ): Finding[] {
   if (stored === undefined) return [];
   const findings: Finding[] = [];
   for (const [lane, texts] of stored) {
     const seen = new Set<string>();
     for (const text of texts.map(nameIn)) {
-      if (seen.has(text)) findings.push({ fault: 'stored twice', person: lane, text });
+      const payload = payloadOf(text);
+      if (seen.has(text) || (payload !== undefined && isOfBefore(payload, before)))
+        findings.push({ fault: 'stored twice', person: lane, text });
       seen.add(text);
     }
     for (const payload of answered.get(lane) ?? [])
@@ -151,6 +164,9 @@ function checkStored(
   }
   return findings;
 }
+
+const isOfBefore = ({ sender, lane, n }: Payload, before: CheckOptions['before']): boolean =>
+  n <= (before?.get(`${sender} ${lane}`) ?? 0);
 
 /** A text without what may follow its payload. */
 const nameIn = (text: string): string => {

@@ -66,6 +66,11 @@ export class Person {
     return { person: this.name, stayed: this.stayed, entries: this.entries };
   }
 
+  forget(): void {
+    this.entries.length = 0;
+    this.logins.length = 0;
+  }
+
   meet(others: readonly Person[]): void {
     for (const other of others)
       if (other !== this) this.#others.push({ name: other.name, id: other.client.user?.userId ?? 0 });

@@ -1,72 +1,110 @@
 /** Servers that kill themselves at each step of a send: before and after the append, before the push, before the answer. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@cim/testkit';
 import { Talk } from './crowd.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
+import { sideBySide, Turns } from './turns.ts';
 import { type SendStep, World } from './world.ts';
 
 const STEPS: readonly SendStep[] = ['append', 'stored', 'push', 'receipt'];
-const DIES_WITHIN_MS = 20_000;
-const LISTED_MS = 200;
-const CHANCE_MS = 2_000;
+const DIES_WITHIN_MS = 60_000;
+/** All of them are going to die, and whoever has died is replaced by one that will. */
+const AT_ONCE = 3;
+/** One dies at one of its first so many sends. */
+const SENDS = 60;
+/** Deaths from one judgement to the next: fewer messages than a group's log keeps. */
+const PAGE = 40;
 
-/** People move to the server that is going to die, because another was killed; then to those that are left. */
-export async function serverFailPoints({ seed, long, say }: RunOptions): Promise<Row> {
-  const times = long ? 500 : 10;
-  const random = seeded(seed);
-  await using world = await World.start({ imServers: 2 });
-  const people = await world.invite(8);
-  const talk = new Talk(people, { perSecond: 200 });
-  talk.start();
-  for (let time = 1; time <= times; time++)
-    for (const step of STEPS) {
-      const failing = await world.addImServer({ step, nth: 1 + below(random, 20) });
-      // Its node has to come to the routes; those of the dead stay listed until their sessions expire.
-      await sleep(LISTED_MS);
-      await world.killImServer(0);
-      // By chance all have gone to the third: then they lose that one too.
-      for (let waited = 0; !failing.ended && waited < CHANCE_MS; waited += 20) await sleep(20);
-      const spare = world.imServers.findIndex((server) => server !== failing);
-      if (!failing.ended) await world.killImServer(spare);
-      await until(`a server dies at ${step}`, () => failing.ended, DIES_WITHIN_MS);
-      world.forget(failing);
-      while (world.imServers.length < 2) await world.addImServer();
-      say(`${step}, time ${time} of ${times}`);
+interface Deaths {
+  readonly turns: Turns;
+  readonly steps: Record<SendStep, number>;
+  /** Makes a server that dies at this step, and answers how to see that it has. */
+  readonly start: (lane: number, step: SendStep, nth: number) => Promise<() => boolean>;
+}
+
+/** Until so many have died. */
+async function die(random: () => number, upTo: number, { turns, steps, start }: Deaths): Promise<void> {
+  await sideBySide(AT_ONCE, async (lane) => {
+    for (let time = turns.take(upTo); time !== undefined; time = turns.take(upTo)) {
+      const step = STEPS[time % STEPS.length] ?? 'append';
+      turns.say(`a server dies at ${step}`);
+      const isDead = await start(lane, step, 1 + below(random, SENDS));
+      await until(`a server dies at ${step}`, isDead, DIES_WITHIN_MS);
+      steps[step]++;
+      turns.ended();
     }
-  talk.stop();
+  });
+}
+
+const told = (steps: Record<SendStep, number>): string =>
+  `killed ${STEPS.map((step) => `${steps[step]} times at ${step}`).join(', ')}`;
+
+/** People move to servers that are going to die, because those where they were have died. */
+export async function serverFailPoints(options: RunOptions): Promise<Row> {
+  const times = (options.long ? 500 : 10) * STEPS.length;
+  const random = seeded(options.seed);
+  await using world = await World.start({ imServers: 1 });
+  const people = await world.invite(8);
+  const talk = new Talk(people, { perSecond: 400 });
+  const turns = new Turns(times, options, () => world.tally);
+  const steps = { append: 0, stored: 0, push: 0, receipt: 0 };
+  const start: Deaths['start'] = async (_, step, nth) => {
+    const server = await world.addImServer({ step, nth });
+    return () => {
+      if (server.ended) world.forget(server);
+      return server.ended;
+    };
+  };
+  for (let upTo = PAGE; !turns.over; upTo += PAGE) {
+    talk.start();
+    const calm = world.imServers[0];
+    const dying = die(random, upTo, { turns, steps, start });
+    // The one that stays would soon have everybody.
+    await Promise.race([dying, until('some can be moved to', () => world.imServers.length > 1)]);
+    if (calm !== undefined) await world.killImServer(world.imServers.indexOf(calm));
+    await dying;
+    await world.addImServer();
+    talk.stop();
+    turns.say('judging');
+    await world.verdict();
+  }
   const verdict = await world.verdict();
   return {
     name: 'im-server fail-points',
-    did: `killed ${times} times at each of ${STEPS.join(', ')}`,
+    did: told(steps),
+    faults: turns.made,
     found: figuresOf(verdict),
     broken: brokenIn(verdict),
   };
 }
 
-/** Callers over HTTP repeat at the other route what was not answered, under the same key. */
-export async function routeFailPoints({ seed, long, say }: RunOptions): Promise<Row> {
-  const times = long ? 500 : 10;
-  const random = seeded(seed);
-  await using world = await World.start({ imServers: 2 });
+/** Callers over HTTP repeat at the next route what was not answered, under the same key. */
+export async function routeFailPoints(options: RunOptions): Promise<Row> {
+  const times = (options.long ? 500 : 10) * STEPS.length;
+  const random = seeded(options.seed);
+  await using world = await World.start({ imServers: 2, routes: AT_ONCE });
   await world.invite(4);
   const writers = await world.inviteWriters(6);
-  for (const writer of writers) writer.start();
-  for (let time = 1; time <= times; time++)
-    for (const step of STEPS) {
-      const at = time % 2;
-      await world.restartRoute(at, { step, nth: 1 + below(random, 20) });
-      await until(`a route dies at ${step}`, () => world.routes[at]?.ended === true, DIES_WITHIN_MS);
-      await world.restartRoute(at);
-      say(`${step}, time ${time} of ${times}`);
-      await sleep(20);
-    }
-  await Promise.all(writers.map((writer) => writer.stop()));
+  const turns = new Turns(times, options, () => world.tally);
+  const steps = { append: 0, stored: 0, push: 0, receipt: 0 };
+  const start: Deaths['start'] = async (lane, step, nth) => {
+    await world.restartRoute(lane, { step, nth });
+    return () => world.routes[lane]?.ended === true;
+  };
+  for (let upTo = PAGE; !turns.over; upTo += PAGE) {
+    for (const writer of writers) writer.start();
+    await die(random, upTo, { turns, steps, start });
+    await sideBySide(AT_ONCE, (lane) => world.restartRoute(lane));
+    turns.say('judging');
+    await Promise.all(writers.map((writer) => writer.stop()));
+    await world.verdict();
+  }
   const verdict = await world.verdict();
   const repeated = writers.reduce((sum, writer) => sum + writer.repeated, 0);
   return {
     name: 'route kills, lost answers',
-    did: `killed ${times} times at each of ${STEPS.join(', ')}`,
+    did: told(steps),
+    faults: turns.made,
     found: `${figuresOf(verdict)}; ${repeated} tries without an answer`,
     broken: [...brokenIn(verdict), ...(repeated === 0 ? ['no answer was lost: nothing was shown'] : [])],
   };

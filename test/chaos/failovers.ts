@@ -2,11 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisProcess, RedisSentinel, until } from '@cim/testkit';
 import { check, type Fault, type Finding } from './checker.ts';
-import { Talk } from './crowd.ts';
+import { type Person, Talk } from './crowd.ts';
 import type { Journal } from './journal.ts';
 import { payloadOf } from './journal.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
+import { sideBySide, Turns } from './turns.ts';
+import type { Verdict } from './verdict.ts';
 import { World } from './world.ts';
 
 /** A lag of the replicas, so that `fast` has something to lose. */
@@ -15,6 +17,8 @@ const PROMOTED_MS = 60_000;
 const FLOWS_MS = 40_000;
 /** What people must be able to say again after a failover. */
 const FLOWING = 100;
+/** Failovers from one judgement to the next: fewer messages than a group's log keeps. */
+const PAGE = 5;
 
 /** Some servers of which one is a master that can be killed, and another takes its place. */
 interface Topology extends AsyncDisposable {
@@ -96,10 +100,10 @@ async function failOver(topology: Topology, random: () => number, lagMs: number)
 async function underLoad(
   topology: Topology,
   durability: 'quorum' | 'fast',
-  { seed, say }: RunOptions,
+  options: RunOptions,
   times: number,
 ): Promise<Row> {
-  const random = seeded(seed);
+  const random = seeded(options.seed);
   await using world = await World.start({ redisUrl: topology.url, env: { CIM_DURABILITY: durability } });
   const people = await world.invite(8);
   const stored = (): number =>
@@ -110,60 +114,72 @@ async function underLoad(
     await until('everybody is there again', () => people.every(({ client }) => client.online), FLOWS_MS);
   };
   const talk = new Talk(people, { perSecond: 200 });
-  talk.start();
-  for (let time = 1; time <= times; time++) {
+  const turns = new Turns(times, options, () => world.tally);
+  const losses = { gone: 0, silent: [] as string[], swallowed: [] as string[] };
+  do {
+    talk.start();
+    for (let since = 0; since < PAGE; since++) {
+      const time = turns.take();
+      if (time === undefined) break;
+      turns.say(`${topology.kind}, ${durability}: failover ${time}`);
+      await flows();
+      await failOver(topology, random, durability === 'fast' ? LAG_MS : 0);
+      turns.say(`${topology.kind}, ${durability}: flows after failover ${time}`);
+      await flows();
+      turns.ended();
+    }
+    // What is said from here on nothing excuses.
+    const marks = marksOf(people.map(({ journal }) => journal));
     await flows();
-    await failOver(topology, random, durability === 'fast' ? LAG_MS : 0);
-    say(`${topology.kind}, ${durability}: ${time} of ${times}, ${talk.said} messages`);
-    await flows();
-  }
-  // What is said from here on nothing excuses.
-  const marks = marksOf(people.map(({ journal }) => journal));
-  await flows();
-  talk.stop();
-  const mayLose = durability === 'fast';
-  const verdict = await world.verdict({ toldIsEnough: mayLose });
-  const row = {
-    name: `Redis failover, ${topology.kind}, \`${durability}\``,
-    did: `${times} ${times === 1 ? 'failover' : 'failovers'}`,
-  };
-  if (!mayLose) return { ...row, found: figuresOf(verdict), broken: brokenIn(verdict) };
-
-  const journals = people.map(({ journal }) => journal);
-  const gone = verdict.findings.filter(({ fault }) => fault === 'answered stored, not stored');
-  const told = toldIn(journals);
-  const silent = gone.filter((finding) => !told.has(laneOf(finding)) && !told.has(recipientOf(finding)));
-  // The strict reading, of what came after: a new message must not fall into the hole that the old ones left.
-  const swallowed = check(journals).filter(
-    (finding) => finding.fault === 'lost' && nOf(finding) > (marks.get(laneOf(finding)) ?? 0),
-  );
-  const others = verdict.findings.filter(({ fault }) => !MAY_HAPPEN.includes(fault));
+    talk.stop();
+    turns.say(`${topology.kind}, ${durability}: judging`);
+    const page = await world.judgePage({ toldIsEnough: durability === 'fast' });
+    if (durability === 'fast') note(losses, page, people, marks);
+    world.turnPage(
+      durability === 'fast'
+        ? { ...page, findings: page.findings.filter(({ fault }) => !MAY_HAPPEN.includes(fault)) }
+        : page,
+    );
+  } while (!turns.over);
+  const verdict = world.total;
+  const { gone, silent, swallowed } = losses;
+  const some = (texts: readonly string[]): string => texts.slice(0, 5).join(', ');
+  const settled = `settled in ${(verdict.settledMs / 1000).toFixed(1)} s`;
   return {
-    ...row,
+    name: `Redis failover, ${topology.kind}, \`${durability}\``,
+    did: `${turns.made} ${turns.made === 1 ? 'failover' : 'failovers'}`,
+    faults: turns.made,
     found:
-      `${verdict.sent} sent, ${gone.length} answered and lost by Redis, ${silent.length} of them not told; ` +
-      `${swallowed.length} new ones swallowed, settled in ${(verdict.settledMs / 1000).toFixed(1)} s`,
+      durability === 'quorum'
+        ? figuresOf(verdict)
+        : `${verdict.sent} sent, ${gone} answered and lost by Redis, ${silent.length} of them not told; ` +
+          `${swallowed.length} new ones swallowed, ${settled}`,
     broken: [
-      ...brokenIn({ ...verdict, findings: others }),
-      ...(gone.length === 0 ? ['nothing was lost: this shows nothing'] : []),
-      ...(silent.length > 0
-        ? [
-            `not told: ${silent
-              .slice(0, 5)
-              .map(({ text }) => text)
-              .join(', ')}`,
-          ]
-        : []),
-      ...(swallowed.length > 0
-        ? [
-            `swallowed: ${swallowed
-              .slice(0, 5)
-              .map(({ text }) => text)
-              .join(', ')}`,
-          ]
-        : []),
+      ...brokenIn(verdict),
+      ...(durability === 'fast' && gone === 0 ? ['nothing was lost: this shows nothing'] : []),
+      ...(silent.length > 0 ? [`not told: ${some(silent)}`] : []),
+      ...(swallowed.length > 0 ? [`swallowed: ${some(swallowed)}`] : []),
     ],
   };
+}
+
+/** Of a page under `fast`: what was lost, whether it was told, and what fell into the holes. */
+function note(
+  losses: { gone: number; readonly silent: string[]; readonly swallowed: string[] },
+  page: Verdict,
+  people: readonly Person[],
+  marks: ReadonlyMap<string, number>,
+): void {
+  const journals = people.map(({ journal }) => journal);
+  const gone = page.findings.filter(({ fault }) => fault === 'answered stored, not stored');
+  const told = toldIn(journals);
+  losses.gone += gone.length;
+  for (const finding of gone)
+    if (!told.has(laneOf(finding)) && !told.has(recipientOf(finding))) losses.silent.push(finding.text);
+  // The strict reading, of what came after: a new message must not fall into the hole that the old ones left.
+  for (const finding of check(journals))
+    if (finding.fault === 'lost' && nOf(finding) > (marks.get(laneOf(finding)) ?? 0))
+      losses.swallowed.push(finding.text);
 }
 
 /** What a store that lost its newest entries cannot help: these are gone, and what is sent anew has a new place. */
@@ -205,10 +221,13 @@ async function inBothModes(
   options: RunOptions,
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const durability of ['quorum', 'fast'] as const) {
+  const carryOut = async (durability: 'quorum' | 'fast'): Promise<Row> => {
     await using topology = await start();
-    rows.push(await underLoad(topology, durability, options, times));
-  }
+    return await underLoad(topology, durability, options, times);
+  };
+  const modes = ['quorum', 'fast'] as const;
+  if (options.long) return sideBySide(modes.length, (lane) => carryOut(modes[lane] ?? 'quorum'));
+  for (const mode of modes) rows.push(await carryOut(mode));
   return rows;
 }
 

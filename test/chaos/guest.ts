@@ -42,6 +42,10 @@ export class Guest implements AsyncDisposable {
     return { person: this.name, stayed: true, entries: this.entries };
   }
 
+  forget(): void {
+    this.entries.length = 0;
+  }
+
   /** Resolves when it is connected. */
   async start(): Promise<void> {
     this.#ready = false;
@@ -75,6 +79,7 @@ export class Guest implements AsyncDisposable {
     await this.kill();
     await rm(this.#path, { force: true });
     await rm(`${this.#path}.sends`, { force: true });
+    await rm(`${this.#path}.lock`, { force: true });
   }
 
   #take(line: Line): void {

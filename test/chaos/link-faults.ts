@@ -7,7 +7,9 @@ import type { LinkProxy } from './link-proxy.ts';
 import { LINKS } from './links.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
-import { World } from './world.ts';
+import { sideBySide, Turns } from './turns.ts';
+import { joined } from './verdict.ts';
+import { tallyOf, World } from './world.ts';
 
 const HELD_MS = 2_000;
 const CALM_MS = 500;
@@ -23,32 +25,54 @@ const FAULTS: Readonly<Record<string, (proxy: LinkProxy, some: number) => void>>
   slow: (proxy) => proxy.delay(300),
 };
 
-export async function linksCut({ seed, long, say }: RunOptions): Promise<Row> {
+/** Worlds at once in a long run: most of its time is waited. */
+const LANES = 3;
+/** Faults from one judgement to the next: fewer messages than a group's log keeps. */
+const PAGE = 14;
+
+export async function linksCut(options: RunOptions): Promise<Row> {
+  const { seed, long } = options;
   const kinds = Object.entries(FAULTS);
   const random = seeded(seed);
-  await using world = await World.start({ linked: true });
-  const people = await world.invite(8);
-  const talk = new Talk(people, { perSecond: 200 });
-  talk.start();
-  const done: string[] = [];
-  for (let time = 1; time <= (long ? 10 : 1); time++)
-    for (const link of LINKS)
-      for (const [kind, fault] of long
-        ? kinds
-        : [kinds[below(random, kinds.length)] ?? kinds[0]].flatMap((k) => (k ? [k] : []))) {
-        say(`${link}: ${kind}`);
-        const proxies = world.links?.of(link) ?? [];
-        for (const proxy of proxies) fault(proxy, below(random, 4_000));
-        await sleep(HELD_MS);
-        for (const proxy of proxies) proxy.heal();
-        await sleep(CALM_MS);
-        done.push(`${link} ${kind}`);
-      }
-  talk.stop();
-  const verdict = await world.verdict();
+  const schedule = LINKS.flatMap((link) =>
+    (long ? kinds : kinds.slice(below(random, kinds.length)).slice(0, 1)).map(
+      (kind) => [link, ...kind] as const,
+    ),
+  );
+  const worlds: World[] = [];
+  const turns = new Turns(schedule.length * (long ? 10 : 1), options, () => tallyOf(worlds));
+  const verdicts = await sideBySide(long ? LANES : 1, async () => {
+    await using world = await World.start({ linked: true });
+    worlds.push(world);
+    const people = await world.invite(8);
+    const talk = new Talk(people, { perSecond: 200 });
+    talk.start();
+    let since = 0;
+    for (let turn = turns.take(); turn !== undefined; turn = turns.take()) {
+      const [link, kind, fault] = schedule[(turn - 1) % schedule.length] ?? [];
+      if (link === undefined) break;
+      turns.say(`${link}: ${kind ?? ''}`);
+      const proxies = world.links?.of(link) ?? [];
+      for (const proxy of proxies) fault?.(proxy, below(random, 4_000));
+      await sleep(HELD_MS);
+      for (const proxy of proxies) proxy.heal();
+      await sleep(CALM_MS);
+      turns.ended();
+      if (++since % PAGE > 0) continue;
+      talk.stop();
+      await world.verdict();
+      talk.start();
+    }
+    talk.stop();
+    return await world.verdict();
+  });
+  const verdict = joined(verdicts);
   return {
     name: 'links cut',
-    did: long ? `${LINKS.length} links, ${kinds.length} kinds, 10 times` : done.join(', '),
+    did: long
+      ? `${LINKS.length} links, ${kinds.length} kinds, in turn, ${turns.made} cuts`
+      : schedule.map(([link, kind]) => `${link} ${kind}`).join(', '),
+    faults: turns.made,
     found: figuresOf(verdict),
     broken: brokenIn(verdict),
   };
@@ -80,16 +104,17 @@ class Arrivals {
 }
 
 /** Nobody can call an im-server: what comes, comes from its own reading. */
-export async function pushesLost({ long, say }: RunOptions): Promise<Row> {
-  const rounds = long ? 40 : 4;
+export async function pushesLost(options: RunOptions): Promise<Row> {
+  const rounds = options.long ? 40 : 4;
   await using world = await World.start({ linked: true });
   const people = await world.invite(6);
   const servers = new Set(people.map(({ client }) => client.server));
   const arrivals = new Arrivals(people);
   const idOf = (person: Person): number => person.client.user?.userId ?? 0;
   let due = 0;
-  for (let round = 1; round <= rounds; round++) {
-    say(`round ${round} of ${rounds}`);
+  const turns = new Turns(rounds, options, () => world.tally);
+  for (let round = turns.take(); round !== undefined; round = turns.take()) {
+    turns.say(`round ${round}`);
     for (const proxy of world.links?.of('calls to im-servers') ?? [])
       if (round % 2 === 1) proxy.down();
       else proxy.swallow();
@@ -104,12 +129,14 @@ export async function pushesLost({ long, say }: RunOptions): Promise<Row> {
     }
     await until('all of it is shown', () => arrivals.delays.length >= due, 40_000);
     for (const proxy of world.links?.of('calls to im-servers') ?? []) proxy.heal();
+    turns.ended();
   }
   const verdict = await world.verdict();
   const { longest } = arrivals;
   return {
     name: 'every push fails',
-    did: `${rounds} rounds, ${servers.size} im-servers`,
+    did: `${turns.made} rounds, ${servers.size} im-servers`,
+    faults: turns.made,
     found: `${figuresOf(verdict)}; delivery at most ${(longest / 1000).toFixed(1)} s`,
     broken: [
       ...brokenIn(verdict),
@@ -120,39 +147,48 @@ export async function pushesLost({ long, say }: RunOptions): Promise<Row> {
 }
 
 /** The server dies with the message stored and not pushed, and the sender's program with it, so that nobody repeats it. */
-export async function senderGone({ long, say }: RunOptions): Promise<Row> {
-  const times = long ? 10 : 1;
+export async function senderGone(options: RunOptions): Promise<Row> {
   const delays: number[] = [];
-  await using world = await World.start({ imServers: 1 });
-  const [reader] = await world.invite(1, 'reader');
-  if (reader === undefined) throw new Error('nobody was invited');
-  for (let time = 1; time <= times; time++) {
-    say(`time ${time} of ${times}`);
-    const failing = await world.addImServer({ step: 'push', nth: 1 });
-    await world.untilListed();
-    let sender: Person | undefined;
-    for (let i = 0; sender === undefined && i < 8; i++) {
-      const [one] = await world.invite(1, `sender${time}x${i}`);
-      if (one?.client.server.endsWith(`:${failing.tcpPort}`) === true) sender = one;
+  const turns = new Turns(options.long ? 10 : 1, options);
+  await sideBySide(options.long ? LANES : 1, async () => {
+    await using world = await World.start({ imServers: 1 });
+    const [reader] = await world.invite(1, 'reader');
+    if (reader === undefined) throw new Error('nobody was invited');
+    for (let time = turns.take(); time !== undefined; time = turns.take()) {
+      turns.say(`time ${time}`);
+      delays.push(await loseSender(world, reader, time));
+      turns.ended();
     }
-    if (sender === undefined) throw new Error('nobody came to the server that is to die');
-    const { client } = sender;
-    sender.stayed = false;
-    // At once, before it could come back and repeat it.
-    client.on('disconnected', () => void client.close());
-    const text = textOf(sender.sendTo(reader.name, { user: reader.client.user?.userId ?? 0 }));
-    const begun = performance.now();
-    const isShown = () => reader.entries.some((entry) => entry.did === 'shown' && entry.text === text);
-    await until('the server dies', () => failing.ended);
-    await until('it is shown all the same', isShown, SENDER_GONE_MS * 2);
-    delays.push(performance.now() - begun);
-    world.forget(failing);
-  }
-  const longest = Math.max(...delays);
+  });
+  const longest = Math.max(0, ...delays);
   return {
     name: 'sender and its server die between append and push',
-    did: `${times} ${times === 1 ? 'time' : 'times'}`,
+    did: `${turns.made} ${turns.made === 1 ? 'time' : 'times'}`,
+    faults: turns.made,
     found: `all shown, at most ${(longest / 1000).toFixed(1)} s later`,
     broken: longest > SENDER_GONE_MS ? [`delivery took ${longest.toFixed(0)} ms`] : [],
   };
+}
+
+/** Answers how long it took until it was shown, in ms. */
+async function loseSender(world: World, reader: Person, time: number): Promise<number> {
+  const failing = await world.addImServer({ step: 'push', nth: 1 });
+  await world.untilListed();
+  let sender: Person | undefined;
+  for (let i = 0; sender === undefined && i < 8; i++) {
+    const [one] = await world.invite(1, `sender${time}x${i}x`);
+    if (one?.client.server.endsWith(`:${failing.tcpPort}`) === true) sender = one;
+  }
+  if (sender === undefined) throw new Error('nobody came to the server that is to die');
+  const { client } = sender;
+  sender.stayed = false;
+  // At once, before it could come back and repeat it.
+  client.on('disconnected', () => void client.close());
+  const text = textOf(sender.sendTo(reader.name, { user: reader.client.user?.userId ?? 0 }));
+  const begun = performance.now();
+  const isShown = () => reader.entries.some((entry) => entry.did === 'shown' && entry.text === text);
+  await until('the server dies', () => failing.ended);
+  await until('it is shown all the same', isShown, SENDER_GONE_MS * 2);
+  world.forget(failing);
+  return performance.now() - begun;
 }

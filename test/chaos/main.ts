@@ -1,13 +1,38 @@
 /** `npm run chaos`: breaks a cluster in every way there is, and shows what became of the promise. */
 import { parseArgs } from 'node:util';
-import type { Row, RunOptions } from './row.ts';
+import type { Row } from './row.ts';
 import { runs } from './runs.ts';
+import { append, lineOf, read, type Result, tableOf } from './table.ts';
+import { Watch } from './watch.ts';
 
-const { values } = parseArgs({
-  options: { seed: { type: 'string' }, long: { type: 'boolean' }, only: { type: 'string' } },
+/** From the wish to end until all is judged, at most. */
+const GRACE_MS = 120_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string' },
+    long: { type: 'boolean' },
+    only: { type: 'string' },
+    minutes: { type: 'string' },
+    json: { type: 'string' },
+    table: { type: 'boolean' },
+  },
 });
+
+function end(results: readonly Result[], code?: number): never {
+  console.log(`\n${tableOf(results)}`);
+  process.exit(code ?? (results.every(({ broken }) => broken.length === 0) ? 0 : 1));
+}
+
+if (values.table === true) {
+  const place = (run: string): number => runs.findIndex(({ name }) => name === run);
+  end(positionals.flatMap(read).sort((a, b) => place(a.run) - place(b.run)));
+}
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
 if (!Number.isSafeInteger(seed)) throw new Error('--seed is a whole number');
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (minutes !== undefined && !(minutes > 0)) throw new Error('--minutes is a number above 0');
 const chosen = runs.filter(({ name }) => values.only === undefined || name.includes(values.only));
 if (chosen.length === 0) {
   console.error(
@@ -16,28 +41,42 @@ if (chosen.length === 0) {
   process.exit(1);
 }
 
+const results: Result[] = [];
+const interrupt = new AbortController();
+let interruptedAt: number | undefined;
+/** The first wish lets the run judge what it has; a second one ends all at once. */
+const onWish = (): void => {
+  // A terminal tells a whole group of processes, and one of them may pass it on.
+  if (interruptedAt !== undefined && performance.now() - interruptedAt < 1_000) return;
+  if (interruptedAt !== undefined) end(results, 130);
+  interruptedAt = performance.now();
+  console.error('ending after this fault; once more: at once');
+  interrupt.abort();
+  setTimeout(() => end(results, 130), GRACE_MS).unref();
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onWish);
+// Whoever started this and could have passed a signal on is gone.
+process.on('disconnect', onWish);
+
 console.log(`seed ${seed}`);
-const rows: Row[] = [];
 for (const { name, run } of chosen) {
-  const begun = performance.now();
-  const say: RunOptions['say'] = (line) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${name}: ${line}`);
-  };
-  const made = await run({ seed, long: values.long === true, say }).catch((error: unknown): Row[] => [
-    { name, did: 'failed', found: '', broken: [String(error)] },
+  if (interrupt.signal.aborted) break;
+  const watch = new Watch((line) => console.error(`${name}: ${line}`));
+  const stop =
+    minutes === undefined
+      ? interrupt.signal
+      : AbortSignal.any([interrupt.signal, AbortSignal.timeout(minutes * 60_000)]);
+  const carriedOut = run({ seed, long: values.long === true, say: (progress) => watch.say(progress), stop });
+  const made = await Promise.race([carriedOut, watch.untilStill()]).catch((error: unknown): Row[] => [
+    { name, did: 'failed', faults: 0, found: watch.line, broken: [String(error)] },
   ]);
-  say('');
+  watch.stop();
   for (const row of [made].flat()) {
-    rows.push(row);
-    const seconds = ((performance.now() - begun) / 1000).toFixed(0);
-    console.log(
-      `${row.broken.length === 0 ? 'held  ' : 'BROKEN'} ${row.name} (${seconds} s): ${row.did}: ${row.found}`,
-    );
-    for (const line of row.broken) console.log(`         ${line}`);
+    const did = stop.aborted ? `${row.did} (ended early)` : row.did;
+    const result = { ...row, did, run: name, seed, seconds: watch.seconds };
+    results.push(result);
+    if (values.json !== undefined) append(values.json, result);
+    console.log(lineOf(result));
   }
 }
-
-console.log('\n| run | done | found | held |\n| --- | --- | --- | --- |');
-for (const { name, did, found, broken } of rows)
-  console.log(`| ${name} | ${did} | ${found} | ${broken.length === 0 ? 'yes' : '**no**'} |`);
-process.exit(rows.every(({ broken }) => broken.length === 0) ? 0 : 1);
+end(results, interrupt.signal.aborted ? 130 : undefined);

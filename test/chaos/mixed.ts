@@ -6,15 +6,19 @@ import { Talk } from './crowd.ts';
 import { Guest } from './guest.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
+import { Turns } from './turns.ts';
 import { World } from './world.ts';
 
 /** Some longer than the calls to a server wait, all shorter than a lease. */
 const FROZEN_MS = 8_000;
 const AWAY_MS = 1_500;
 const PAUSE_MS = 500;
+/** Rounds from one judgement to the next: fewer messages than a group's log keeps. */
+const PAGE = 5;
 const SKEW_MS = 3_600_000;
 
-export async function mixed({ seed, long, say }: RunOptions): Promise<Row> {
+export async function mixed(options: RunOptions): Promise<Row> {
+  const { seed, long } = options;
   const rounds = long ? 100 : 2;
   const random = seeded(seed);
   await using world = await World.start({ skewMs: SKEW_MS });
@@ -55,17 +59,29 @@ export async function mixed({ seed, long, say }: RunOptions): Promise<Row> {
     },
   };
   const names = Object.keys(faults);
-  for (let round = 1; round <= rounds; round++)
+  const turns = new Turns(rounds, options, () => world.tally);
+  let made = 0;
+  for (let round = turns.take(); round !== undefined; round = turns.take()) {
     for (const name of shuffled(names, random)) {
-      say(`round ${round} of ${rounds}: ${name}`);
+      if (options.stop.aborted) break;
+      turns.say(`round ${round}: ${name}`);
       await faults[name]?.();
+      made++;
       await sleep(PAUSE_MS);
     }
+    turns.ended();
+    if (round % PAGE > 0) continue;
+    turns.say('judging');
+    talk.stop();
+    await world.verdict({}, [guest]);
+    talk.start();
+  }
   talk.stop();
   const verdict = await world.verdict({}, [guest]);
   return {
     name: 'all kinds mixed, clocks an hour off',
-    did: `${rounds} times each: ${names.join(', ')}`,
+    did: `${turns.made} times each: ${names.join(', ')}`,
+    faults: made,
     found: `${figuresOf(verdict)}; ${guest.again} came again to a killed client, with the same id`,
     broken: [
       ...brokenIn(verdict),

@@ -175,23 +175,26 @@ async function found({ spoil, late }: Pick<Mutant, 'spoil' | 'late'>): Promise<S
   return new Set(verdict.findings.map(({ fault }) => fault));
 }
 
-export async function checkerMutants({ say }: RunOptions): Promise<Row> {
+export async function checkerMutants({ say, stop }: RunOptions): Promise<Row> {
   const broken: string[] = [];
   let caught = 0;
+  let done = 0;
   for (const mutant of mutants) {
+    if (stop.aborted) break;
     const { bug, faults } = mutant;
-    say(bug);
+    say({ what: bug, done: done++, of: mutants.length + 1 });
     const faultsFound = await found(mutant);
     if (faults.some((fault) => faultsFound.has(fault))) caught++;
     else broken.push(`"${bug}" was not caught; found: ${[...faultsFound].join(', ') || 'nothing'}`);
   }
-  say('without a bug');
+  say({ what: 'without a bug', done, of: mutants.length + 1 });
   const alarms = await found({});
   if (alarms.size > 0) broken.push(`alarms without a bug: ${[...alarms].join(', ')}`);
   return {
     name: "the checker's mutants",
-    did: `${mutants.length} bugs, and a run without`,
-    found: `mutants ${caught} of ${mutants.length}, ${alarms.size} alarms without a bug`,
+    did: `${done} bugs, and a run without`,
+    faults: 0,
+    found: `mutants ${caught} of ${done}, ${alarms.size} alarms without a bug`,
     broken,
   };
 }

@@ -6,10 +6,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endWithUs } from '@cim/testkit';
+import { endWithUs, until } from '@cim/testkit';
 import { Talk } from './crowd.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
+import { Turns } from './turns.ts';
 import type { Verdict } from './verdict.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -18,6 +19,9 @@ const FILLER = 'x'.repeat(4_000);
 /** More than a turn of Redis takes in: what waits for the disk. */
 const BEHIND_BYTES = 256 * 1024;
 const BEHIND_WITHIN_MS = 5_000;
+const FLOWS_MS = 60_000;
+/** Kills from one judgement to the next: fewer messages than a group's log keeps. */
+const PAGE = 5;
 
 /** Writes and syncs without end, beside Redis' own file. */
 class DiskLoad implements AsyncDisposable {
@@ -53,38 +57,45 @@ class DiskLoad implements AsyncDisposable {
 
 async function killed(
   kills: number,
-  { seed, say }: RunOptions,
+  run: RunOptions,
   options: WorldOptions,
   judge: (world: World) => Promise<Verdict>,
   whenBehind = false,
-): Promise<Verdict> {
-  const random = seeded(seed);
+): Promise<{ readonly verdict: Verdict; readonly made: number }> {
+  const random = seeded(run.seed);
   await using world = await World.start(options);
   await using load = await DiskLoad.start();
   const people = await world.invite(8);
   const talk = new Talk(people, { perSecond: 1_500, filler: FILLER });
   talk.start();
-  for (let kill = 1; kill <= kills; kill++) {
+  const turns = new Turns(kills, run, () => world.tally);
+  for (let kill = turns.take(); kill !== undefined; kill = turns.take()) {
+    turns.say(`kill ${kill}, ${load.writers} write to the disk`);
     await sleep(500 + below(random, 1_000));
     if (whenBehind && world.redis !== undefined) await untilBehind(world.redis.port);
     await world.redis?.kill();
     await sleep(below(random, 500));
     await world.redis?.start();
-    say(`kill ${kill} of ${kills}, ${talk.said} messages, ${load.writers} write to the disk`);
     const said = talk.said;
-    // Until it flows again.
-    for (let waited = 0; talk.said < said + 200 && waited < 20_000; waited += 50) await sleep(50);
+    await until('messages flow again', () => talk.said >= said + 200, FLOWS_MS);
+    turns.ended();
+    if (kill % PAGE > 0) continue;
+    turns.say('judging');
+    talk.stop();
+    await judge(world);
+    talk.start();
   }
   talk.stop();
-  return await judge(world);
+  return { verdict: await judge(world), made: turns.made };
 }
 
 export async function redisKills(options: RunOptions): Promise<Row> {
   const kills = options.long ? 100 : 5;
-  const verdict = await killed(kills, options, {}, (world) => world.verdict());
+  const { verdict, made } = await killed(kills, options, {}, (world) => world.verdict());
   return {
     name: 'Redis kill -9 under disk load, `disk`',
-    did: `${kills} kills`,
+    did: `${made} kills`,
+    faults: made,
     found: figuresOf(verdict),
     broken: brokenIn(verdict),
   };
@@ -113,7 +124,7 @@ export async function redisLossControl(options: RunOptions): Promise<Row> {
   const kills = options.long ? 20 : 5;
   const env = { CIM_DURABILITY: 'fast' };
   const redisFlags = ['--appendfsync', 'everysec'];
-  const verdict = await killed(
+  const { verdict, made } = await killed(
     kills,
     options,
     { env, redisFlags },
@@ -125,7 +136,8 @@ export async function redisLossControl(options: RunOptions): Promise<Row> {
   ).length;
   return {
     name: 'control: the same with everysec under `fast`',
-    did: `${kills} kills`,
+    did: `${made} kills`,
+    faults: 0,
     found: `${figuresOf(verdict)}; ${losses} of them losses`,
     broken: losses === 0 ? ['nothing was lost: the run above shows nothing'] : [],
   };

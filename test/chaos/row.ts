@@ -1,11 +1,25 @@
 import type { Verdict } from './verdict.ts';
 
+/** How far a run has come. */
+export interface Progress {
+  /** What it is about to do or waits for. */
+  readonly what: string;
+  /** Faults made, and to be made. */
+  readonly done: number;
+  readonly of: number;
+  /** Messages so far. */
+  readonly sent?: number;
+  readonly shown?: number;
+}
+
 /** What a run is given. */
 export interface RunOptions {
   readonly seed: number;
   readonly long: boolean;
-  /** Progress, for somebody who watches. */
-  readonly say: (line: string) => void;
+  /** Said before each fault; a run that says nothing for long is taken for one that hangs. */
+  readonly say: (progress: Progress) => void;
+  /** When it is aborted the run makes no further fault, and judges what it has. */
+  readonly stop: AbortSignal;
 }
 
 /** One line of the table. */
@@ -13,6 +27,8 @@ export interface Row {
   readonly name: string;
   /** What was done, with figures. */
   readonly did: string;
+  /** How often a promise could have broken; 0 where that has no meaning. */
+  readonly faults: number;
   /** What was found, with figures. */
   readonly found: string;
   /** Each in words; [] when all holds. */

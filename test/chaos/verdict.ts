@@ -25,7 +25,20 @@ export interface Witness {
   readonly entries: readonly JournalEntry[];
   /** Sends that wait for their answer. */
   readonly unanswered: number;
+  /** Begins a new page of the journal. */
+  forget(): void;
 }
+
+/** Of all of them together. */
+export const joined = (verdicts: readonly Verdict[]): Verdict => ({
+  findings: verdicts.flatMap(({ findings }) => findings),
+  settledMs: Math.max(0, ...verdicts.map(({ settledMs }) => settledMs)),
+  sent: verdicts.reduce((sum, { sent }) => sum + sent, 0),
+  shown: verdicts.reduce((sum, { shown }) => sum + shown, 0),
+  refused: verdicts.reduce((sum, { refused }) => sum + refused, 0),
+  ended: [...new Set(verdicts.flatMap(({ ended }) => ended))],
+  logins: verdicts.flatMap(({ logins }) => logins).sort((a, b) => a - b),
+});
 
 /** Waits until nothing is unanswered and everything stored has been shown, for so long at most; then checks all. */
 export async function judge(
@@ -57,8 +70,16 @@ export async function judge(
   };
 }
 
-/** Of each person's inbox and of the lobby, in order. */
-export async function textsIn(store: Store, people: readonly Person[]): Promise<Map<string, string[]>> {
+/**
+ * Of each person's inbox and of the lobby, in order.
+ *
+ * @param begin where to begin on each lane; what comes next of each is left in it
+ */
+export async function textsIn(
+  store: Store,
+  people: readonly Person[],
+  begin = new Map<string, Seq>(),
+): Promise<Map<string, string[]>> {
   const lanes: [string, StreamRef][] = [
     ...people.map(({ name, client }): [string, StreamRef] => [
       name,
@@ -69,12 +90,13 @@ export async function textsIn(store: Store, people: readonly Person[]): Promise<
   const texts = new Map<string, string[]>();
   for (const [lane, stream] of lanes) {
     const found: string[] = [];
-    for (let next = 1 as Seq; ; ) {
+    for (let next = begin.get(lane) ?? (1 as Seq); ; ) {
       const entries = await store.streams.read(stream, next, 1_000);
       const last = entries.at(-1);
       if (last === undefined) break;
       for (const { content } of entries) found.push(...cim.Content.decode(content).texts);
       next = (last.seq + 1) as Seq;
+      begin.set(lane, next);
     }
     texts.set(lane, found);
   }

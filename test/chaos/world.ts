@@ -4,10 +4,11 @@ import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { freePorts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
 import { openRedisStore } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
+import type { Seq } from '@cim/protocol';
 import type { CheckOptions } from './checker.ts';
 import { Person, type Shared } from './crowd.ts';
 import { Links } from './links.ts';
-import { judge, textsIn, type Verdict, type Witness } from './verdict.ts';
+import { joined, judge, textsIn, type Verdict, type Witness } from './verdict.ts';
 import { Writer } from './writer.ts';
 
 /** After the faults end everything must have arrived within this time, in ms. */
@@ -43,6 +44,14 @@ export class World implements AsyncDisposable {
   readonly #env: Readonly<Record<string, string>>;
   readonly #routePorts: readonly number[];
   readonly #wheel: TimingWheel;
+  /** Of the pages that are closed. */
+  #closed: Verdict | undefined;
+  /** How far each lane had come when the last page was closed; key: "sender lane". */
+  readonly #before = new Map<string, number>();
+  /** Where the present page begins in the store; key: lane. */
+  #begin = new Map<string, Seq>();
+  /** Where it ended when it was read last. */
+  #next = new Map<string, Seq>();
 
   private constructor(
     redis: RedisProcess | undefined,
@@ -158,21 +167,71 @@ export class World implements AsyncDisposable {
     return invited;
   }
 
-  /** `others` were there too, to the end. */
-  verdict(
+  /**
+   * Judges what has happened since the last time, forgets it, and answers all that was found since the start. Journals
+   * are judged by the page so that neither they nor the checking of them grow with a run; nobody may talk meanwhile.
+   *
+   * @param others were there too, to the end
+   */
+  async verdict(
     options: CheckOptions = {},
     others: readonly Witness[] = [],
     settleMs = SETTLE_MS,
   ): Promise<Verdict> {
-    return judge([...this.people, ...this.writers, ...others], () => this.stored(), settleMs, options);
+    this.turnPage(await this.judgePage(options, others, settleMs), others);
+    return this.total;
   }
 
-  /** What the store holds of each lane, read from it and not through a server. */
+  /** Of all pages that are closed. */
+  get total(): Verdict {
+    return this.#closed ?? joined([]);
+  }
+
+  /** What has happened since the last page. */
+  judgePage(
+    options: CheckOptions = {},
+    others: readonly Witness[] = [],
+    settleMs = SETTLE_MS,
+  ): Promise<Verdict> {
+    const before = this.#before;
+    return judge(this.#everybody(others), () => this.stored(), settleMs, { before, ...options });
+  }
+
+  turnPage(verdict: Verdict, others: readonly Witness[] = []): void {
+    this.#closed = joined([...(this.#closed === undefined ? [] : [this.#closed]), verdict]);
+    for (const witness of this.#everybody(others)) {
+      for (const entry of witness.entries)
+        if (entry.did === 'sent')
+          this.#before.set(`${entry.payload.sender} ${entry.payload.lane}`, entry.payload.n);
+      witness.forget();
+    }
+    this.#begin = new Map(this.#next);
+  }
+
+  #everybody(others: readonly Witness[]): Witness[] {
+    return [...this.people, ...this.writers, ...others];
+  }
+
+  /** Messages so far, for who watches. */
+  get tally(): { readonly sent: number; readonly shown: number } {
+    const count = (did: 'sent' | 'shown'): number =>
+      this.#everybody([]).reduce(
+        (sum, one) => sum + one.entries.filter((entry) => entry.did === did).length,
+        0,
+      );
+    return {
+      sent: (this.#closed?.sent ?? 0) + count('sent'),
+      shown: (this.#closed?.shown ?? 0) + count('shown'),
+    };
+  }
+
+  /** What the store holds of each lane since the last page, read from it and not through a server. */
   async stored(): Promise<Map<string, string[]>> {
     const url = this.#env['CIM_REDIS_URL'] ?? '';
     const store = await openRedisStore({ url, durability: 'fast', logger: silentLogger() });
     try {
-      return await textsIn(store, this.people);
+      this.#next = new Map(this.#begin);
+      return await textsIn(store, this.people, this.#next);
     } finally {
       await store.stop();
     }
@@ -186,6 +245,12 @@ export class World implements AsyncDisposable {
     await Promise.all([this.redis?.[Symbol.asyncDispose](), this.zooKeeper[Symbol.asyncDispose]()]);
   }
 }
+
+/** Of several at once. */
+export const tallyOf = (worlds: readonly World[]): { readonly sent: number; readonly shown: number } => ({
+  sent: worlds.reduce((sum, { tally }) => sum + tally.sent, 0),
+  shown: worlds.reduce((sum, { tally }) => sum + tally.shown, 0),
+});
 
 const failEnv = (failAt?: { readonly step: SendStep; readonly nth: number }): Record<string, string> =>
   failAt === undefined

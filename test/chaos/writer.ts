@@ -20,6 +20,7 @@ export class Writer {
   #tries = 0;
   #writing: Promise<void> | undefined;
   #stopped = false;
+  #turn = 0;
 
   constructor(name: string, routePorts: readonly number[]) {
     this.name = name;
@@ -30,6 +31,10 @@ export class Writer {
     return { person: this.name, stayed: false, entries: this.entries };
   }
 
+  forget(): void {
+    this.entries.length = 0;
+  }
+
   async register(readers: readonly Person[]): Promise<void> {
     for (const { name, client } of readers) this.#readers.push({ name, id: client.user?.userId ?? 0 });
     const answer = await this.#post('/registerAccount', { userName: this.name });
@@ -37,6 +42,7 @@ export class Writer {
   }
 
   start(): void {
+    this.#stopped = false;
     this.#writing = this.#write();
   }
 
@@ -46,7 +52,8 @@ export class Writer {
   }
 
   async #write(): Promise<void> {
-    for (let turn = 0; !this.#stopped; turn++) {
+    while (!this.#stopped) {
+      const turn = this.#turn++;
       const reader = this.#readers[turn % this.#readers.length];
       const n = Math.floor(turn / this.#readers.length) + 1;
       if (reader === undefined) return;

@@ -3,63 +3,79 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@cim/testkit';
 import { Talk } from './crowd.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
-import { World } from './world.ts';
+import { sideBySide, Turns } from './turns.ts';
+import { joined } from './verdict.ts';
+import { tallyOf, World } from './world.ts';
 
 /** What the servers ask ZooKeeper for, in ms. */
 const SESSION_TIMEOUT_MS = 10_000;
 const LISTED_WITHIN_MS = SESSION_TIMEOUT_MS + 5_000;
 
-export async function zooKeeperFaults({ long, say }: RunOptions): Promise<Row> {
-  const times = long ? 30 : 1;
-  await using world = await World.start();
-  const people = await world.invite(8);
-  const talk = new Talk(people, { perSecond: 200 });
-  talk.start();
-  const faults: Record<string, () => Promise<void>> = {
-    killed: async () => {
-      await world.zooKeeper.kill();
-      await sleep(3_000);
-      await world.zooKeeper.start();
-    },
-    hung: async () => {
-      world.zooKeeper.hang();
-      await sleep(SESSION_TIMEOUT_MS / 2);
-      world.zooKeeper.resume();
-    },
-    // What it does not hear for so long it drops, whoever was to blame.
-    expired: async () => {
-      world.zooKeeper.hang();
-      await sleep(SESSION_TIMEOUT_MS * 1.5);
-      world.zooKeeper.resume();
-    },
-    'wiped and started anew': async () => {
-      await world.zooKeeper.kill();
-      await world.zooKeeper.wipe();
-      await world.zooKeeper.start();
-    },
-  };
+/** Each of them; what they take is waited for, so that a long run has several worlds. */
+const LANES = 3;
+
+const FAULTS: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  killed: async ({ zooKeeper }) => {
+    await zooKeeper.kill();
+    await sleep(3_000);
+    await zooKeeper.start();
+  },
+  hung: async ({ zooKeeper }) => {
+    zooKeeper.hang();
+    await sleep(SESSION_TIMEOUT_MS / 2);
+    zooKeeper.resume();
+  },
+  // What it does not hear for so long it drops, whoever was to blame.
+  expired: async ({ zooKeeper }) => {
+    zooKeeper.hang();
+    await sleep(SESSION_TIMEOUT_MS * 1.5);
+    zooKeeper.resume();
+  },
+  'wiped and started anew': async ({ zooKeeper }) => {
+    await zooKeeper.kill();
+    await zooKeeper.wipe();
+    await zooKeeper.start();
+  },
+};
+
+export async function zooKeeperFaults(options: RunOptions): Promise<Row> {
+  const kinds = Object.entries(FAULTS);
+  const worlds: World[] = [];
+  const turns = new Turns((options.long ? 30 : 1) * kinds.length, options, () => tallyOf(worlds));
   const listed: number[] = [];
-  let came = 0;
-  for (let time = 1; time <= times; time++)
-    for (const [name, fault] of Object.entries(faults)) {
-      say(`${name}, time ${time} of ${times}`);
-      const during = fault();
+  const verdicts = await sideBySide(options.long ? LANES : 1, async () => {
+    await using world = await World.start();
+    worlds.push(world);
+    await world.invite(8);
+    const talk = new Talk(world.people.slice(), { perSecond: 200 });
+    talk.start();
+    for (let turn = turns.take(); turn !== undefined; turn = turns.take()) {
+      const [name, fault] = kinds[(turn - 1) % kinds.length] ?? ['', () => Promise.resolve()];
+      turns.say(name);
+      const during = fault(world);
       // Somebody comes in the middle of it.
-      const guest = `guest${came++}`;
-      const [person] = await world.invite(1, guest);
+      const [person] = await world.invite(1, `guest${turn}x`);
       await during;
+      turns.say(`listed again after ${name}`);
       const begun = performance.now();
       await until('ZooKeeper lists all', () => inZooKeeper(world), LISTED_WITHIN_MS * 2);
       listed.push(performance.now() - begun);
       if (person !== undefined) person.stayed = false;
       await person?.client.logout();
+      turns.ended();
+      talk.stop();
+      await world.verdict();
+      talk.start();
     }
-  talk.stop();
-  const verdict = await world.verdict();
-  const latest = Math.max(...listed);
+    talk.stop();
+    return await world.verdict();
+  });
+  const verdict = joined(verdicts);
+  const latest = Math.max(0, ...listed);
   return {
     name: 'ZooKeeper down, hung, expired, wiped',
-    did: `${times} each, a login in the middle of each`,
+    did: `${turns.made} in turn, a login in the middle of each`,
+    faults: turns.made,
     found: `${figuresOf(verdict)}; all listed again at most ${(latest / 1000).toFixed(1)} s after`,
     broken: [
       ...brokenIn(verdict),
