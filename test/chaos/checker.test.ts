@@ -103,3 +103,14 @@ test('finds sends that nobody answered', () => {
     'not answered: a a>b#3',
   ]);
 });
+
+test('knows what was judged before: it comes neither to a screen nor into the store again', () => {
+  const before = new Map([['a b', 2]]);
+  const late = stored('a>b#3');
+  const page = (...texts: string[]) => [journal('a', late), journal('b', shown('inbox', ...texts))];
+  assert.deepEqual(faults(page('a>b#3'), { before, stored: new Map([['b', ['a>b#3']]]) }), []);
+  assert.deepEqual(faults(page('a>b#2', 'a>b#3'), { before }), ['shown twice: b a>b#2']);
+  assert.deepEqual(faults(page('a>b#3'), { before, stored: new Map([['b', ['a>b#3', 'a>b#1']]]) }), [
+    'stored twice: b a>b#1',
+  ]);
+});
