@@ -31,6 +31,7 @@ const FLAGS = {
   'http-connections': ['N', '64', 'to the route, of all load processes'],
   floor: ['yes|no', 'yes', 'measure a bare node:net server as well'],
   json: ['', false, 'print the report as JSON'],
+  profile: ['DIR', '', 'each server started here writes a profile of its processor time there, for DevTools'],
   svg: ['FILE', '', 'draw latency over time and its distribution'],
   smoke: ['', false, 'a small run of every workload: fails on arrival, never on a time'],
   help: ['', false, 'this'],
@@ -59,6 +60,7 @@ export interface Options {
   readonly httpConnections: number;
   readonly floor: boolean;
   readonly json: boolean;
+  readonly profile: string;
   readonly svg: string;
 }
 
@@ -157,6 +159,7 @@ function toOptions(
     httpConnections: whole('http-connections', 1),
     floor: oneOf('floor', ['yes', 'no']) === 'yes',
     json: values['json'] === true,
+    profile: text('profile'),
     svg: text('svg'),
   };
 }

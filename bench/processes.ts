@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Module that makes a Node process collect garbage on SIGUSR2. */
 export const PRELOAD_GC = new URL('gc.mjs', import.meta.url).href;
+export const PRELOAD_PROFILE = new URL('profile.mjs', import.meta.url).href;
 
 export interface MeasuredProcess {
   /** Several may have one name: im-server. */

@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Cluster, ServerProcess } from '@cim/testkit';
 import type { Options } from './options.ts';
-import { type MeasuredProcess, PRELOAD_GC } from './processes.ts';
+import { type MeasuredProcess, PRELOAD_GC, PRELOAD_PROFILE } from './processes.ts';
 
 export interface Target extends AsyncDisposable {
   readonly routeUrl: string;
@@ -17,11 +17,14 @@ export interface Target extends AsyncDisposable {
 }
 
 /** The limits that are there to protect a server from such as this. */
-const SERVER_SETTINGS = {
+const settingsOf = ({ profile }: Options) => ({
   CIM_LOGIN_RATE: '1000000',
   CIM_LOG_LEVEL: 'warn',
-  NODE_OPTIONS: `--import ${PRELOAD_GC}`,
-};
+  NODE_OPTIONS: `--import ${PRELOAD_GC}${profile === '' ? '' : ` --import ${PRELOAD_PROFILE}`}`,
+  ...(profile === '' ? {} : { BENCH_PROFILE: resolve(profile) }),
+});
+
+type Settings = ReturnType<typeof settingsOf>;
 
 const ZOOKEEPER_JAR = '/usr/share/java/zookeeper.jar';
 
@@ -33,20 +36,21 @@ export async function openTarget(options: Options): Promise<Target> {
       processes: options.pids.map((pid) => ({ name: 'server', pid, collects: false })),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
-  return options.cluster ? startCluster(options.imServers) : startStandalone();
+  const settings = settingsOf(options);
+  return options.cluster ? startCluster(options.imServers, settings) : startStandalone(settings);
 }
 
-async function startStandalone(): Promise<Target> {
+async function startStandalone(settings: Settings): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'cim-bench-'));
   const remove = () => rm(directory, { recursive: true, force: true });
   try {
-    const server = await ServerProcess.start('standalone', { ...SERVER_SETTINGS, CIM_DATA_DIR: directory });
+    const server = await ServerProcess.start('standalone', { ...settings, CIM_DATA_DIR: directory });
     return {
       routeUrl: server.routeUrl,
       description: 'standalone: one process, embedded store on disk',
       processes: [{ name: 'standalone', pid: server.pid, collects: true }],
       [Symbol.asyncDispose]: async () => {
-        await server.end();
+        await server.end('SIGTERM');
         await remove();
       },
     };
@@ -56,12 +60,12 @@ async function startStandalone(): Promise<Target> {
   }
 }
 
-async function startCluster(imServers: number): Promise<Target> {
+async function startCluster(imServers: number, settings: Settings): Promise<Target> {
   if (spawnSync('redis-server', ['--version']).error !== undefined)
     throw new Error('a cluster needs redis-server and redis-cli: install Redis');
   if (spawnSync('java', ['-version']).error !== undefined || !existsSync(ZOOKEEPER_JAR))
     throw new Error(`a cluster needs ZooKeeper: java, and ${ZOOKEEPER_JAR}`);
-  const cluster = await Cluster.start({ routes: 1, imServers, env: SERVER_SETTINGS });
+  const cluster = await Cluster.start({ routes: 1, imServers, env: settings });
   const named = (name: string, servers: readonly ServerProcess[]) =>
     servers.map(({ pid }) => ({ name, pid, collects: true }));
   return {
@@ -72,6 +76,9 @@ async function startCluster(imServers: number): Promise<Target> {
       ...named('route', cluster.routes),
       { name: 'redis', pid: cluster.redis.pid, collects: false },
     ],
-    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...cluster.routes, ...cluster.imServers].map((server) => server.end('SIGTERM')));
+      await cluster[Symbol.asyncDispose]();
+    },
   };
 }

@@ -18,6 +18,7 @@ import { Instance } from './instance.ts';
 import { createInternalHttp } from './internal-http.ts';
 import { LocalDoorbell } from './local-doorbell.ts';
 import { Look } from './look.ts';
+import { SendBudget } from './send-budget.ts';
 import { SessionRegistry } from './session-registry.ts';
 
 /** Clients are sent away at this rate a second, and all within this time, in ms: the others have to take them in. */
@@ -99,6 +100,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     acks,
     lobby,
     instance,
+    budget: new SendBudget(),
     logger,
     registry,
     releases,

@@ -5,7 +5,7 @@
 import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
-import { WINDOW_ENTRIES } from './feed.ts';
+import { WINDOW_BYTES, WINDOW_ENTRIES } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import { SharedFrame } from './shared-frame.ts';
 
@@ -34,6 +34,8 @@ export class GroupFeed implements Followed {
   #lastId = '' as MessageId;
   /** All up to this is the client's. */
   #acked: Seq;
+  /** About so many bytes went out and are not acked. */
+  #unackedBytes = 0;
   /** Highest that ever went out. */
   #sent: Seq;
   /** Went out before `moveTo`: an ack of it may be on its way. */
@@ -83,6 +85,9 @@ export class GroupFeed implements Followed {
   ack(seq: Seq): Cursor | 'unsent' | undefined {
     if (seq > this.#sent) return seq <= this.#staleTo ? undefined : 'unsent';
     if (seq <= this.#acked) return undefined;
+    // No length is kept for each entry: what is acked is taken for its share of all.
+    const unacked = this.#next - 1 - this.#acked;
+    this.#unackedBytes *= Math.max(1 - (seq - this.#acked) / unacked, 0);
     this.#acked = seq;
     const id = seq === this.#next - 1 ? this.#lastId : this.#log.frame(seq)?.id;
     // Acked while it was on its way once more.
@@ -104,6 +109,7 @@ export class GroupFeed implements Followed {
     if (answer !== 'resend') return answer;
     this.#next = (this.#acked + 1) as Seq;
     this.#lastId = '' as MessageId;
+    this.#unackedBytes = 0;
     this.resume();
     return 'wait';
   }
@@ -123,6 +129,7 @@ export class GroupFeed implements Followed {
     this.#lastId = '' as MessageId;
     this.#acked = (next - 1) as Seq;
     this.#sent = this.#acked;
+    this.#unackedBytes = 0;
     this.#clock.acked(this.#sink.now(), true);
     this.#log.look();
     this.resume();
@@ -139,7 +146,7 @@ export class GroupFeed implements Followed {
   }
 
   #full(): boolean {
-    return this.#next - this.#acked > WINDOW_ENTRIES;
+    return this.#next - this.#acked > WINDOW_ENTRIES || this.#unackedBytes >= WINDOW_BYTES;
   }
 
   #write(frame: SharedFrame): void {
@@ -148,6 +155,7 @@ export class GroupFeed implements Followed {
     this.#next = (entry.seq + 1) as Seq;
     this.#lastId = frame.id;
     if (entry.seq > this.#sent) this.#sent = entry.seq;
+    this.#unackedBytes += entry.content.length;
     this.#clock.wrote(this.#sink.now());
     this.#sink.write(this, entry, frame);
   }

@@ -1,12 +1,13 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
 import type { Channel, WheelEntry } from '@cim/channel';
-import { type DeliveredNotice, entryToWire } from '@cim/delivery';
+import { type DeliveredNotice, entryToBytes } from '@cim/delivery';
 import {
   CLOSE_REASONS,
   type CloseReason,
   CODES,
   type Code,
   cim,
+  deliverFrame,
   type Epoch,
   encodeFrame,
   groupStream,
@@ -30,6 +31,7 @@ import type { FeedSink, Followed } from './feed-sink.ts';
 import type { GroupFeed } from './group-feed.ts';
 import { Questions } from './questions.ts';
 import { resumeAt } from './resume.ts';
+import type { Waiter } from './send-budget.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
 import type { SharedFrame } from './shared-frame.ts';
@@ -43,7 +45,7 @@ const ACK_LOOK_MS = 3_000;
 
 const PONG = encodeFrame(cim.Frame, { pong: {} });
 
-export class OwnSession implements Session, FeedSink, WheelEntry {
+export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   readonly userId: UserId;
   readonly userName: string;
   readonly epoch: Epoch;
@@ -96,6 +98,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
 
   onClosed(): void {
     this.#parts.wheel.cancel(this);
+    this.#parts.budget.leave(this);
     this.#inbox?.end();
     this.#lobby?.end();
     this.#saveGroupAck();
@@ -148,9 +151,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
       this.#watched = true;
       this.#parts.wheel.schedule(this, ACK_TIMEOUT_MS);
     }
-    const frame =
-      shared?.own ??
-      encodeFrame(cim.Frame, { deliver: { group: groupName(feed.stream), entries: [entryToWire(entry)] } });
+    const frame = shared?.own ?? deliverFrame(groupName(feed.stream), entryToBytes(entry));
     if (!this.#channel.send(frame)) this.#blocked = true;
   }
 
@@ -238,17 +239,31 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   }
 
   #sendBegins(bytes: number): void {
+    const { budget } = this.#parts;
+    budget.begin(bytes);
     this.#sendsUnderWay++;
     this.#sendBytesUnderWay += bytes;
-    if (this.#sendsUnderWay >= SENDS_UNDER_WAY || this.#sendBytesUnderWay >= SEND_BYTES_UNDER_WAY)
-      this.#channel.pause();
+    if (budget.spent) budget.wait(this);
+    else if (this.#sendsUnderWay < SENDS_UNDER_WAY && this.#sendBytesUnderWay < SEND_BYTES_UNDER_WAY) return;
+    this.#channel.pause();
   }
 
   #sendEnds(bytes: number): void {
     this.#sendsUnderWay--;
     this.#sendBytesUnderWay -= bytes;
-    if (this.#sendsUnderWay <= SENDS_UNDER_WAY / 2 && this.#sendBytesUnderWay <= SEND_BYTES_UNDER_WAY / 2)
-      this.#channel.resume();
+    this.#readOn();
+    this.#parts.budget.end(bytes);
+  }
+
+  /** The server takes sends again. */
+  onRelief(): void {
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (this.#sendsUnderWay > SENDS_UNDER_WAY / 2 || this.#sendBytesUnderWay > SEND_BYTES_UNDER_WAY / 2)
+      return;
+    if (!this.#parts.budget.awaitedBy(this)) this.#channel.resume();
   }
 
   #receipt(send: cim.Send, answer: cim.Receipt.$Properties): void {

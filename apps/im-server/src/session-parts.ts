@@ -5,6 +5,7 @@ import type { Store } from '@cim/store';
 import type { AckBatch } from './ack-batch.ts';
 import type { GroupLog } from './group-log.ts';
 import type { Instance } from './instance.ts';
+import type { SendBudget } from './send-budget.ts';
 
 /** What every session of a server shares. */
 export interface SessionParts {
@@ -14,6 +15,7 @@ export interface SessionParts {
   /** CIM's "group": everybody. */
   readonly lobby: GroupLog;
   readonly instance: Instance;
+  readonly budget: SendBudget;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
   readonly idleTimeoutMs: number;

@@ -1,5 +1,5 @@
-import { entryId, entryToWire } from '@cim/delivery';
-import { cim, encodeFrame, type GroupId, type MessageId } from '@cim/protocol';
+import { entryId, entryToBytes } from '@cim/delivery';
+import { cim, deliverFrame, type GroupId, type MessageId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 
 /** A group's entry on its way to many sessions: each wire's bytes are made once, when the first asks. */
@@ -17,9 +17,7 @@ export class SharedFrame {
   }
 
   get own(): Uint8Array {
-    this.#own ??= encodeFrame(cim.Frame, {
-      deliver: { group: this.#group, entries: [entryToWire(this.entry)] },
-    });
+    this.#own ??= deliverFrame(this.#group, entryToBytes(this.entry));
     return this.#own;
   }
 

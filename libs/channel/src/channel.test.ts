@@ -42,6 +42,34 @@ describe('a channel that reads', () => {
     close();
   });
 
+  test('hands over nothing while it is paused, not even what came with the frame before', async () => {
+    class Pausing extends Told {
+      pause: () => void = () => undefined;
+      override onFrame(body: Uint8Array): void {
+        super.onFrame(body);
+        this.pause();
+      }
+    }
+    const told = new Pausing();
+    const { channel, peer, close } = await openConnection(told);
+    told.pause = () => channel.pause();
+    const texts = ['one', 'two', 'three', 'x'.repeat(500)];
+    const bytes = Buffer.concat(texts.map(frameOf));
+    peer.write(bytes.subarray(0, 15));
+    for (let n = 1; n <= texts.length; n++) {
+      await until(`frame ${n}`, () => told.frames.length === n);
+      if (n === 2) peer.write(bytes.subarray(15));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.deepEqual(told.frames, texts.slice(0, n));
+      channel.resume();
+    }
+    channel.resume();
+    peer.end();
+    await until('the close', () => told.closes.length > 0);
+    assert.deepEqual(told.frames, texts);
+    close();
+  });
+
   test('takes a longer frame after its limit was raised', async () => {
     const { channel, peer, told, close } = await openConnection(new Told());
     channel.setLimit(5_000);

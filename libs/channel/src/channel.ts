@@ -69,6 +69,9 @@ export class Channel implements Flushable {
   #reason: CloseReason | undefined;
   #detail: string | undefined;
   #gone = false;
+  #paused = false;
+  /** Read, and not handed out, since the channel was paused within it. */
+  #held: Buffer | undefined;
   #remote: string | undefined;
   #linger: NodeJS.Timeout | undefined;
   #lastHeard = performance.now();
@@ -158,13 +161,17 @@ export class Channel implements Flushable {
     this.#schedule();
   }
 
-  /** Reads nothing more until `resume`: the peer's bytes stay with the kernel. Frames read already still come. */
+  /** No frame comes until `resume`, not even of what was read already: the peer's bytes stay with the kernel. */
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#held === undefined) this.#socket.resume();
+    else setImmediate(() => this.#goOn());
   }
 
   /** Called by the flusher. */
@@ -243,14 +250,37 @@ export class Channel implements Flushable {
 
   #heard(chunk: Buffer): void {
     this.#lastHeard = performance.now();
+    this.#take(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
+  }
+
+  #goOn(): void {
+    const held = this.#held;
+    if (this.#paused || held === undefined) return;
+    this.#take(held);
+    if (this.#readsOn()) this.#socket.resume();
+  }
+
+  #take(chunk: Buffer): void {
+    this.#held = undefined;
     if (this.#reason !== undefined) return;
     try {
-      this.#decoder.push<Channel>(chunk, Channel.#onBody, this);
+      const taken = this.#paused ? 0 : this.#decoder.push<Channel>(chunk, Channel.#onBody, this);
+      if (taken < chunk.length && this.#isOpen()) this.#held = chunk.subarray(taken);
     } catch (error) {
       if (!(error instanceof FrameError)) return this.#threw(error);
       this.#detail = error.message;
       this.close(error.reason);
     }
+  }
+
+  /** Asked after callbacks, which may have paused it. */
+  #readsOn(): boolean {
+    return this.#held === undefined && !this.#paused;
+  }
+
+  /** Asked after callbacks, which may have closed it. */
+  #isOpen(): boolean {
+    return this.#reason === undefined;
   }
 
   #ended(): void {
@@ -273,7 +303,7 @@ export class Channel implements Flushable {
 
   static #onBody(this: Channel, body: Uint8Array): boolean {
     this.#events.onFrame(body);
-    return this.#reason === undefined;
+    return this.#reason === undefined && !this.#paused;
   }
 
   static #onError(this: Duplex, error: NodeJS.ErrnoException): void {

@@ -17,7 +17,7 @@ import {
   type ProducerId,
   type Seq,
 } from '@cim/protocol';
-import { RpcClient, RpcServer } from '@cim/rpc';
+import { RPC, RpcClient, RpcServer } from '@cim/rpc';
 import { silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
 import { freePorts, until } from '@cim/testkit';
@@ -106,12 +106,12 @@ describe('a dispatcher', () => {
     let answers: ('taken' | 'gone')[];
     const heard: DeliveredNotice[] = [];
     let delivered = 0;
+    let calls = 0;
 
     before(async () => {
       http = createServer();
-      server = new RpcServer({
-        ...{ secret: SECRET, flusher, wheel, logger },
-        handlers: doorbellHandlers({
+      const handlers = new Map(
+        doorbellHandlers({
           instance: 'elsewhere' as InstanceId,
           deliver: () => {
             delivered++;
@@ -122,13 +122,21 @@ describe('a dispatcher', () => {
           fetchOffline: () => undefined,
           delivered: (notices) => void heard.push(...notices),
         }),
+      );
+      const deliver = handlers.get(RPC.deliver);
+      assert.ok(deliver);
+      handlers.set(RPC.deliver, (...call) => {
+        calls++;
+        deliver(...call);
       });
+      server = new RpcServer({ secret: SECRET, flusher, wheel, logger, handlers });
       server.attach(http);
       await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
     });
     beforeEach(async () => {
       answers = [];
       delivered = 0;
+      calls = 0;
       await place((http.address() as AddressInfo).port);
     });
     after(async () => {
@@ -140,6 +148,16 @@ describe('a dispatcher', () => {
     test('delivers once, and notes nothing', async () => {
       assert.equal((await send()).outcome, 'stored');
       await until('it is delivered', () => delivered === 1);
+      assert.deepEqual(await store.streams.takeDirty(instance), []);
+    });
+
+    test('delivers in few calls what is sent at once, and again only what said gone', async () => {
+      await send(); // the connection is made, the location known
+      answers = ['taken', 'gone', 'taken'];
+      const receipts = await Promise.all(Array.from({ length: 50 }, send));
+      assert.ok(receipts.every(({ outcome }) => outcome === 'stored'));
+      await until('all are delivered, one of them again', () => delivered === 52);
+      assert.ok(calls <= 10, `${calls} calls`);
       assert.deepEqual(await store.streams.takeDirty(instance), []);
     });
 

@@ -19,22 +19,15 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { RPC, type RpcClient } from '@cim/rpc';
-import type { Logger } from '@cim/runtime';
+import { type Logger, RareWarning } from '@cim/runtime';
 import type { AppendAnswer, Entry, SessionAt, Store } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
-import {
-  encodeBroadcast,
-  encodeDeliver,
-  encodeDelivered,
-  encodeFetchOffline,
-  encodeKick,
-  isGone,
-} from './doorbell-rpc.ts';
+import { encodeBroadcast, encodeDelivered, encodeFetchOffline, encodeKick } from './doorbell-rpc.ts';
+import { InboxPush, type PushParts } from './inbox-push.ts';
 import { Locations } from './locations.ts';
+import { type Push, PUSH_TIMEOUT_MS, PushBatch } from './push-batch.ts';
 
-/** A push that is not answered in this time is tried once more, in ms. */
-const PUSH_TIMEOUT_MS = 1_000;
 const KICK_TIMEOUT_MS = 2_000;
 const REACH_TIMEOUT_MS = 800;
 
@@ -73,18 +66,30 @@ export class Dispatcher {
   readonly #store: Store;
   readonly #membership: Membership;
   readonly #rpc: RpcClient;
-  readonly #logger: Logger;
+  readonly #failed: RareWarning;
   readonly #locations: Locations;
   readonly #notices: DeliveredNotices;
+  readonly #pushes: PushBatch;
+  readonly #pushParts: PushParts;
   #local: Doorbell | undefined;
 
   constructor(parts: DispatcherParts) {
     this.#store = parts.store;
     this.#membership = parts.membership;
     this.#rpc = parts.rpc;
-    this.#logger = parts.logger;
+    this.#failed = new RareWarning(parts.logger, 'append.failed');
     this.#locations = new Locations(parts.store.sessions);
     this.#notices = new DeliveredNotices(this.#locations, (at, notices) => this.#notify(at, notices));
+    this.#pushes = new PushBatch(parts.rpc, () => this.#local?.instance);
+    this.#pushParts = {
+      store: parts.store,
+      locations: this.#locations,
+      notNoted: new RareWarning(parts.logger, 'push.not-noted'),
+      ring: (instance, push) => this.#pushTo(instance, push),
+      begins: (user) => {
+        if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'push', stream: inboxOf(user) });
+      },
+    };
   }
 
   /** The im-server of this process, if it is one: reached without RPC. */
@@ -130,14 +135,10 @@ export class Dispatcher {
     this.#locations.forget(user);
     this.#ring(
       at.instance,
-      (bell) => {
-        bell.kick(user, at.epoch, reason);
-        return 'taken';
-      },
+      (bell) => bell.kick(user, at.epoch, reason),
       RPC.kick,
       () => encodeKick(user, at.epoch, reason),
       KICK_TIMEOUT_MS,
-      () => {},
     );
   }
 
@@ -151,14 +152,10 @@ export class Dispatcher {
   fetchOffline(user: UserId, at: SessionAt): void {
     this.#ring(
       at.instance,
-      (bell) => {
-        bell.fetchOffline(user);
-        return 'taken';
-      },
+      (bell) => bell.fetchOffline(user),
       RPC.fetchOffline,
       () => encodeFetchOffline(user),
       PUSH_TIMEOUT_MS,
-      () => {},
     );
   }
 
@@ -175,81 +172,27 @@ export class Dispatcher {
       if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'receipt', stream });
       done({ outcome: 'stored', seq, online });
     };
-    if (stream.kind === 'inbox') return this.#deliver(stream.user, entry, answer);
+    if (stream.kind === 'inbox') return new InboxPush(stream.user, entry, this.#pushParts, answer).begin();
     if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'push', stream });
     this.#broadcast(stream.group, entry);
     answer(true);
   }
 
-  /**
-   * `handed` is called once: the push was written to the im-server's connection, or has failed for good and is noted
-   * for the im-server to find, or there is nobody to push to.
-   */
-  #deliver(user: UserId, entry: Entry | undefined, handed: (online: boolean) => void): void {
-    this.#locations.find(user, (at) => {
-      if (at === undefined) return handed(false);
-      if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'push', stream: inboxOf(user) });
-      let told = false;
-      const tell = (online: boolean): void => {
-        if (told) return;
-        told = true;
-        handed(online);
-      };
-      const written = this.#ringFor(user, at.instance, entry, (outcome) => {
-        if (outcome === 'taken') return tell(true);
-        this.#locations.forget(user);
-        this.#deliverAgain(user, entry, tell);
-      });
-      if (written) tell(true);
-    });
-  }
-
-  #deliverAgain(user: UserId, entry: Entry | undefined, handed: (online: boolean) => void): void {
-    this.#locations.find(user, (at) => {
-      if (at === undefined) return handed(false);
-      this.#ringFor(user, at.instance, entry, (outcome) => {
-        if (outcome === 'taken') return handed(true);
-        this.#locations.forget(user);
-        this.#store.streams.markDirty(at.instance, inboxOf(user)).then(
-          () => handed(true),
-          (error: unknown) => {
-            // Its look at every session finds the entry, within 30 s.
-            this.#logger.warn({ err: error, userId: user, seq: entry?.seq }, 'push.not-noted');
-            handed(true);
-          },
-        );
-      });
-    });
-  }
-
-  #ringFor(
-    user: UserId,
-    instance: InstanceId,
-    entry: Entry | undefined,
-    outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
-  ): boolean {
-    const from = this.#local?.instance;
-    return this.#ring(
-      instance,
-      (bell) => bell.deliver(user, entry, from),
-      RPC.deliver,
-      () => encodeDeliver(user, entry, from),
-      PUSH_TIMEOUT_MS,
-      outcome,
-    );
+  #pushTo(instance: InstanceId, push: Push): void {
+    if (this.#local?.instance === instance)
+      return push.ended(this.#local.deliver(push.user, push.entry, instance));
+    const member = this.#memberOf(instance);
+    if (member === undefined) push.ended('failed');
+    else this.#pushes.add(instance, member, push);
   }
 
   #notify(at: InstanceId, notices: DeliveredNotice[]): void {
     this.#ring(
       at,
-      (bell) => {
-        bell.delivered(notices);
-        return 'taken';
-      },
+      (bell) => bell.delivered(notices),
       RPC.delivered,
       () => encodeDelivered(notices),
       PUSH_TIMEOUT_MS,
-      () => {},
     );
   }
 
@@ -258,60 +201,33 @@ export class Dispatcher {
     let payload: Uint8Array | undefined;
     for (const member of this.#membership.members()) {
       if (member.instance === undefined) continue;
-      const ring = (again: boolean): void => {
-        this.#ringMember(
-          member,
-          (bell) => {
-            bell.broadcast(group, entry);
-            return 'taken';
-          },
-          RPC.broadcast,
-          () => (payload ??= encodeBroadcast(group, entry)),
-          PUSH_TIMEOUT_MS,
-          (outcome) => {
-            if (outcome !== 'taken' && again) ring(false);
-          },
-        );
-      };
-      ring(true);
+      if (member.instance === this.#local?.instance) {
+        this.#local.broadcast(group, entry);
+        continue;
+      }
+      payload ??= encodeBroadcast(group, entry);
+      const call = payload;
+      this.#rpc.call(member, RPC.broadcast, call, PUSH_TIMEOUT_MS, ({ ok }) => {
+        if (!ok) this.#rpc.call(member, RPC.broadcast, call, PUSH_TIMEOUT_MS, () => {});
+      });
     }
   }
 
-  /** True: it was taken here, or written to an open connection. `outcome` may be called within. */
+  /** Best effort. */
   #ring(
     instance: InstanceId,
-    local: (bell: Doorbell) => 'taken' | 'gone',
+    local: (bell: Doorbell) => void,
     method: number,
     payload: () => Uint8Array,
     timeoutMs: number,
-    outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
-  ): boolean {
-    const member =
-      this.#local?.instance === instance
-        ? undefined
-        : this.#membership.members().find((m) => m.instance === instance);
-    if (member !== undefined) return this.#ringMember(member, local, method, payload, timeoutMs, outcome);
-    if (this.#local?.instance === instance) outcome(local(this.#local));
-    else outcome('failed');
-    return false;
+  ): void {
+    if (this.#local?.instance === instance) return local(this.#local);
+    const member = this.#memberOf(instance);
+    if (member !== undefined) this.#rpc.call(member, method, payload(), timeoutMs, () => {});
   }
 
-  #ringMember(
-    member: Member,
-    local: (bell: Doorbell) => 'taken' | 'gone',
-    method: number,
-    payload: () => Uint8Array,
-    timeoutMs: number,
-    outcome: (outcome: 'taken' | 'gone' | 'failed') => void,
-  ): boolean {
-    if (this.#local !== undefined && this.#local.instance === member.instance) {
-      outcome(local(this.#local));
-      return false;
-    }
-    return this.#rpc.call(member, method, payload(), timeoutMs, (reply) => {
-      if (!reply.ok) outcome('failed');
-      else outcome(isGone(reply.payload) ? 'gone' : 'taken');
-    });
+  #memberOf(instance: InstanceId): Member | undefined {
+    return this.#membership.members().find((member) => member.instance === instance);
   }
 
   #unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplicate' }>): SendReceipt {
@@ -333,7 +249,7 @@ export class Dispatcher {
       case 'unknown':
         return { outcome: 'refused', code: CODES.unknownAccount.code, text: 'there is no user with this id' };
       case 'retry':
-        this.#logger.warn({ err: answer.cause }, 'append.failed');
+        this.#failed.due({ err: answer.cause });
         return {
           outcome: 'retry',
           code: CODES.failure.code,

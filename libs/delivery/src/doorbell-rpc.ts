@@ -13,31 +13,31 @@ import {
 import { RPC, type RpcHandler } from '@cim/rpc';
 import type { Entry } from '@cim/store';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
-import { entryFromWire, entryToWire } from './entry-codec.ts';
+import { entryFromBytes, entryToBytes } from './entry-codec.ts';
 
-const wireEntry = (entry: Entry | undefined) => (entry === undefined ? {} : { entry: entryToWire(entry) });
-const ownEntry = (wire: cim.Entry.$Properties | null | undefined) =>
-  wire === null || wire === undefined ? undefined : entryFromWire(wire as cim.Entry);
+const NOTHING = new Uint8Array();
+const bytesOf = (entry: Entry | undefined) => (entry === undefined ? NOTHING : entryToBytes(entry));
+const entryOf = (bytes: Uint8Array) => (bytes.length === 0 ? undefined : entryFromBytes(bytes));
 
 export const encodeDeliver = (
-  user: UserId,
-  entry: Entry | undefined,
+  pushes: readonly { readonly user: UserId; readonly entry: Entry | undefined }[],
   from: InstanceId | undefined,
-): Uint8Array => cim.DeliverCall.encode({ user, from: from ?? '', ...wireEntry(entry) }).finish();
+): Uint8Array =>
+  cim.DeliverCall.encode({
+    from: from ?? '',
+    deliveries: pushes.map(({ user, entry }) => ({ user, entry: bytesOf(entry) })),
+  }).finish();
+/** Which of the pushes found nobody, from 0. */
+export const goneOf = (reply: Uint8Array): readonly number[] =>
+  reply.length === 0 ? [] : cim.DeliverReply.decode(reply).gone;
 export const encodeBroadcast = (group: GroupId, entry: Entry | undefined): Uint8Array =>
-  cim.BroadcastCall.encode({ group, ...wireEntry(entry) }).finish();
+  cim.BroadcastCall.encode({ group, entry: bytesOf(entry) }).finish();
 export const encodeKick = (user: UserId, upTo: Epoch, reason: CloseReason): Uint8Array =>
   cim.KickCall.encode({ user, epoch: upTo, reason: CLOSE_REASONS[reason].number }).finish();
 export const encodeFetchOffline = (user: UserId): Uint8Array =>
   cim.FetchOfflineCall.encode({ user }).finish();
 export const encodeDelivered = (notices: DeliveredNotice[]): Uint8Array =>
   cim.DeliveredCall.encode({ notices }).finish();
-
-export const isGone = (reply: Uint8Array): boolean =>
-  cim.RpcReply.decode(reply).answer === cim.RpcAnswer.GONE;
-
-const TAKEN = cim.RpcReply.encode({ answer: cim.RpcAnswer.TAKEN }).finish();
-const GONE = cim.RpcReply.encode({ answer: cim.RpcAnswer.GONE }).finish();
 
 /** The other end: what an im-server gives to its RpcServer. */
 export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler> {
@@ -63,17 +63,20 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
     [
       RPC.deliver,
       answering((payload) => {
-        const call = cim.DeliverCall.decode(payload);
-        const from = call.from === '' ? undefined : (call.from as InstanceId);
-        return bell.deliver(call.user as UserId, ownEntry(call.entry), from) === 'gone' ? GONE : TAKEN;
+        const { from, deliveries } = cim.DeliverCall.decode(payload);
+        const sendersAt = from === '' ? undefined : (from as InstanceId);
+        const gone: number[] = [];
+        for (const [i, { user, entry }] of deliveries.entries())
+          if (bell.deliver(user as UserId, entryOf(entry ?? NOTHING), sendersAt) === 'gone') gone.push(i);
+        return gone.length === 0 ? NOTHING : cim.DeliverReply.encode({ gone }).finish();
       }),
     ],
     [
       RPC.broadcast,
       answering((payload) => {
         const call = cim.BroadcastCall.decode(payload);
-        bell.broadcast(call.group as GroupId, ownEntry(call.entry));
-        return TAKEN;
+        bell.broadcast(call.group as GroupId, entryOf(call.entry));
+        return NOTHING;
       }),
     ],
     [
@@ -81,14 +84,14 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
       answering((payload) => {
         const call = cim.KickCall.decode(payload);
         bell.kick(call.user as UserId, call.epoch as Epoch, closeReasonOf(call.reason));
-        return TAKEN;
+        return NOTHING;
       }),
     ],
     [
       RPC.fetchOffline,
       answering((payload) => {
         bell.fetchOffline(cim.FetchOfflineCall.decode(payload).user as UserId);
-        return TAKEN;
+        return NOTHING;
       }),
     ],
     [
@@ -102,7 +105,7 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
             seq: (seq ?? 0) as Seq,
           })),
         );
-        return TAKEN;
+        return NOTHING;
       }),
     ],
   ]);

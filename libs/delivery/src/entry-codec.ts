@@ -1,29 +1,41 @@
-import type { cim, MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
-import { messageId } from '@cim/protocol';
+import { cim, messageId, type MessageId, type ProducerId, type Seq, type UserId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
+
+/** One that another server has sent. */
+interface ReceivedEntry extends Entry {
+  readonly wire: Uint8Array;
+}
 
 export const entryId = (entry: Entry): MessageId =>
   messageId(entry.sender.userId, entry.producer, entry.counter);
 
-/** An entry as the wire has it: between servers and to clients alike. The content's bytes pass through. */
-export const entryToWire = (entry: Entry): cim.Entry.$Properties => ({
-  seq: entry.seq,
-  prev: entry.prev,
-  storedAt: entry.storedAt,
-  sender: entry.sender.userId,
-  senderName: entry.sender.userName,
-  producer: entry.producer,
-  counter: entry.counter,
-  content: entry.content,
-});
+/** An entry as the wire has it, between servers and to clients alike. One that was received is not encoded again. */
+export const entryToBytes = (entry: Entry | ReceivedEntry): Uint8Array =>
+  'wire' in entry
+    ? entry.wire
+    : cim.Entry.encode({
+        seq: entry.seq,
+        prev: entry.prev,
+        storedAt: entry.storedAt,
+        sender: entry.sender.userId,
+        senderName: entry.sender.userName,
+        producer: entry.producer,
+        counter: entry.counter,
+        content: entry.content,
+      }).finish();
 
-/** From one of our servers, over an authenticated connection: trusted. */
-export const entryFromWire = (wire: cim.Entry): Entry => ({
-  seq: wire.seq as Seq,
-  prev: wire.prev as MessageId,
-  storedAt: wire.storedAt,
-  sender: { userId: wire.sender as UserId, userName: wire.senderName },
-  producer: wire.producer as ProducerId,
-  counter: wire.counter,
-  content: wire.content,
-});
+/** From one of our servers, over an authenticated connection: trusted. The content stays a view of `wire`. */
+export function entryFromBytes(wire: Uint8Array): Entry {
+  const entry = cim.Entry.decode(wire);
+  const received: ReceivedEntry = {
+    seq: entry.seq as Seq,
+    prev: entry.prev as MessageId,
+    storedAt: entry.storedAt,
+    sender: { userId: entry.sender as UserId, userName: entry.senderName },
+    producer: entry.producer as ProducerId,
+    counter: entry.counter,
+    content: entry.content,
+    wire,
+  };
+  return received;
+}

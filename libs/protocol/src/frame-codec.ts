@@ -54,35 +54,36 @@ export class FrameDecoder {
 
   /**
    * Hands each complete body to `onFrame`, which may change `limit` for the frames after it, and answers false to
-   * stop (the rest of the chunk is dropped: the channel is closing). A body that lies whole in a chunk is a view of
-   * it: keep a copy of what must live long, a view keeps all of its chunk.
+   * stop. A body that lies whole in a chunk is a view of it: keep a copy of what must live long, a view keeps all of
+   * its chunk. Answers how many bytes it has taken: all, unless it was stopped.
    * @param self what `this` is in `onFrame`, so that one function serves many decoders
    * @throws {FrameError} the stream is not of this protocol, or a frame is over the limit; the decoder is then dead,
    * as it is after `onFrame` threw.
    */
-  push<T = undefined>(chunk: Uint8Array, onFrame: (this: T, body: Uint8Array) => boolean, self?: T): void {
+  push<T = undefined>(chunk: Uint8Array, onFrame: (this: T, body: Uint8Array) => boolean, self?: T): number {
     let at = 0;
     while (at < chunk.length) {
       if (this.#length === NO_BODY) {
         at = this.#readHeader(chunk, at);
-        if ((this.#length as number) === NO_BODY) return;
+        if ((this.#length as number) === NO_BODY) break;
       }
       const end = at + this.#length - this.#filled;
       let body: Uint8Array;
       if (this.#filled === 0 && end <= chunk.length) {
         body = chunk.subarray(at, end);
       } else {
-        if (at === chunk.length) return; // a header alone
+        if (at === chunk.length) break; // a header alone
         const collected = this.#collect(chunk, at, Math.min(end, chunk.length));
-        if (end > chunk.length) return;
+        if (end > chunk.length) break;
         body = collected;
         this.#body = undefined;
         this.#filled = 0;
       }
       at = end;
       this.#length = NO_BODY;
-      if (!onFrame.call(self as T, body)) return;
+      if (!onFrame.call(self as T, body)) return at;
     }
+    return chunk.length;
   }
 
   /** Answers where the header ends; sets the body's length when it is complete. */

@@ -4,6 +4,7 @@ import './protobuf-numbers.ts';
 export { cim } from './generated/cim.js';
 export * from './close-reasons.ts';
 export * from './codes.ts';
+export * from './deliver-frame.ts';
 export * from './frame-codec.ts';
 export * from './ids.ts';
 export * from './names.ts';

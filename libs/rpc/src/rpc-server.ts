@@ -2,6 +2,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CimError, cim, FRAME_LIMITS } from '@cim/protocol';
+import { RareWarning } from '@cim/runtime';
 import { isNonce, NONCE_HEADER, newNonce, RPC_PATH, UPGRADE_PROTOCOL } from './handshake.ts';
 import { RPC } from './methods.ts';
 import type { RpcServerParts } from './server-parts.ts';
@@ -9,8 +10,6 @@ import { ServedConnection, type ServedConnectionEvents } from './served-connecti
 
 /** What a frame may need beside its payload, in bytes. */
 const FRAME_EXTRA_BYTES = 64;
-/** At most one log line about refused callers in this time, ms: anybody may connect. */
-const REFUSAL_LOG_MS = 10_000;
 
 export class RpcServer implements ServedConnectionEvents {
   readonly #parts: RpcServerParts;
@@ -20,11 +19,12 @@ export class RpcServer implements ServedConnectionEvents {
   /** Calls whose handlers have not answered. */
   #answering = 0;
   #waiting: (() => void)[] = [];
-  #refusals = 0;
-  #refusalSaidAt = Number.NEGATIVE_INFINITY;
+  /** Anybody may connect. */
+  readonly #refused: RareWarning;
 
   constructor(parts: RpcServerParts) {
     this.#parts = parts;
+    this.#refused = new RareWarning(parts.logger, 'rpc.refused');
   }
 
   /** Takes over the upgrades of `GET /rpc`; refuses all others. */
@@ -71,13 +71,7 @@ export class RpcServer implements ServedConnectionEvents {
   }
 
   onRefused(remote: string): void {
-    this.#refusals++;
-    const now = performance.now();
-    if (now - this.#refusalSaidAt < REFUSAL_LOG_MS) return;
-    this.#refusalSaidAt = now;
-    const why = 'its CIM_CLUSTER_SECRET is not ours';
-    this.#parts.logger.warn({ remote, refusals: this.#refusals, why }, 'rpc.refused');
-    this.#refusals = 0;
+    this.#refused.due({ remote, why: 'its CIM_CLUSTER_SECRET is not ours' });
   }
 
   onGone(connection: ServedConnection): void {

@@ -4,4 +4,5 @@ export * from './config.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './process.ts';
+export * from './rare-warning.ts';
 export * from './settings.ts';

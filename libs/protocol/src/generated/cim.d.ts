@@ -1651,16 +1651,6 @@ export namespace cim {
         type $Shape = cim.RpcFrame.$Properties;
     }
 
-    /** RpcAnswer enum. */
-    enum RpcAnswer {
-
-        /** TAKEN value */
-        TAKEN = 0,
-
-        /** GONE value */
-        GONE = 1
-    }
-
     /**
      * Properties of a DeliverCall.
      * @deprecated Use cim.DeliverCall.$Properties instead.
@@ -1680,11 +1670,8 @@ export namespace cim {
         /** Unknown fields preserved while decoding when enabled */
         $unknowns?: Uint8Array[];
 
-        /** DeliverCall user. */
-        user: number;
-
-        /** DeliverCall entry. */
-        entry?: (cim.Entry.$Properties|null);
+        /** DeliverCall deliveries. */
+        deliveries: cim.Delivery.$Properties[];
 
         /** DeliverCall from. */
         from: string;
@@ -1713,11 +1700,8 @@ export namespace cim {
         /** Properties of a DeliverCall. */
         interface $Properties {
 
-            /** DeliverCall user */
-            user?: (number|null);
-
-            /** DeliverCall entry */
-            entry?: (cim.Entry.$Properties|null);
+            /** DeliverCall deliveries */
+            deliveries?: (cim.Delivery.$Properties[]|null);
 
             /** DeliverCall from */
             from?: (string|null);
@@ -1728,6 +1712,126 @@ export namespace cim {
 
         /** Shape of a DeliverCall. */
         type $Shape = cim.DeliverCall.$Properties;
+    }
+
+    /**
+     * Properties of a Delivery.
+     * @deprecated Use cim.Delivery.$Properties instead.
+     */
+    interface IDelivery extends cim.Delivery.$Properties {
+    }
+
+    /** Represents a Delivery. */
+    class Delivery {
+
+        /**
+         * Constructs a new Delivery.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Delivery.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Delivery user. */
+        user: number;
+
+        /** Delivery entry. */
+        entry: Uint8Array;
+
+        /**
+         * Encodes the specified Delivery message. Does not implicitly {@link cim.Delivery.verify|verify} messages.
+         * @param message Delivery message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Delivery.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Delivery message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Delivery & cim.Delivery.$Shape} Delivery
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Delivery & cim.Delivery.$Shape;
+    }
+
+    namespace Delivery {
+
+        /** Properties of a Delivery. */
+        interface $Properties {
+
+            /** Delivery user */
+            user?: (number|null);
+
+            /** Delivery entry */
+            entry?: (Uint8Array|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Delivery. */
+        type $Shape = cim.Delivery.$Properties;
+    }
+
+    /**
+     * Properties of a DeliverReply.
+     * @deprecated Use cim.DeliverReply.$Properties instead.
+     */
+    interface IDeliverReply extends cim.DeliverReply.$Properties {
+    }
+
+    /** Represents a DeliverReply. */
+    class DeliverReply {
+
+        /**
+         * Constructs a new DeliverReply.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.DeliverReply.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** DeliverReply gone. */
+        gone: number[];
+
+        /**
+         * Encodes the specified DeliverReply message. Does not implicitly {@link cim.DeliverReply.verify|verify} messages.
+         * @param message DeliverReply message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.DeliverReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a DeliverReply message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.DeliverReply & cim.DeliverReply.$Shape} DeliverReply
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.DeliverReply & cim.DeliverReply.$Shape;
+    }
+
+    namespace DeliverReply {
+
+        /** Properties of a DeliverReply. */
+        interface $Properties {
+
+            /** DeliverReply gone */
+            gone?: (number[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a DeliverReply. */
+        type $Shape = cim.DeliverReply.$Properties;
     }
 
     /**
@@ -1753,7 +1857,7 @@ export namespace cim {
         group: string;
 
         /** BroadcastCall entry. */
-        entry?: (cim.Entry.$Properties|null);
+        entry: Uint8Array;
 
         /**
          * Encodes the specified BroadcastCall message. Does not implicitly {@link cim.BroadcastCall.verify|verify} messages.
@@ -1783,7 +1887,7 @@ export namespace cim {
             group?: (string|null);
 
             /** BroadcastCall entry */
-            entry?: (cim.Entry.$Properties|null);
+            entry?: (Uint8Array|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -2043,62 +2147,5 @@ export namespace cim {
 
         /** Shape of a DeliveredNotice. */
         type $Shape = cim.DeliveredNotice.$Properties;
-    }
-
-    /**
-     * Properties of a RpcReply.
-     * @deprecated Use cim.RpcReply.$Properties instead.
-     */
-    interface IRpcReply extends cim.RpcReply.$Properties {
-    }
-
-    /** Represents a RpcReply. */
-    class RpcReply {
-
-        /**
-         * Constructs a new RpcReply.
-         * @param [properties] Properties to set
-         */
-        constructor(properties?: cim.RpcReply.$Properties);
-
-        /** Unknown fields preserved while decoding when enabled */
-        $unknowns?: Uint8Array[];
-
-        /** RpcReply answer. */
-        answer: cim.RpcAnswer;
-
-        /**
-         * Encodes the specified RpcReply message. Does not implicitly {@link cim.RpcReply.verify|verify} messages.
-         * @param message RpcReply message or plain object to encode
-         * @param [writer] Writer to encode to
-         * @returns Writer
-         */
-        static encode(message: cim.RpcReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-
-        /**
-         * Decodes a RpcReply message from the specified reader or buffer.
-         * @param reader Reader or buffer to decode from
-         * @param [length] Message length if known beforehand
-         * @returns {cim.RpcReply & cim.RpcReply.$Shape} RpcReply
-         * @throws {Error} If the payload is not a reader or valid buffer
-         * @throws {$protobuf.util.ProtocolError} If required fields are missing
-         */
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.RpcReply & cim.RpcReply.$Shape;
-    }
-
-    namespace RpcReply {
-
-        /** Properties of a RpcReply. */
-        interface $Properties {
-
-            /** RpcReply answer */
-            answer?: (cim.RpcAnswer|null);
-
-            /** Unknown fields preserved while decoding when enabled */
-            $unknowns?: Uint8Array[];
-        }
-
-        /** Shape of a RpcReply. */
-        type $Shape = cim.RpcReply.$Properties;
     }
 }

@@ -2498,24 +2498,17 @@ export const cim = $root.cim = (() => {
         return RpcFrame;
     })();
 
-    cim.RpcAnswer = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "TAKEN"] = 0;
-        values[valuesById[1] = "GONE"] = 1;
-        return values;
-    })();
-
     cim.DeliverCall = (function() {
 
         const DeliverCall = function (properties) {
+            this.deliveries = [];
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        DeliverCall.prototype.user = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        DeliverCall.prototype.entry = null;
+        DeliverCall.prototype.deliveries = $util.emptyArray;
         DeliverCall.prototype.from = "";
 
         DeliverCall.encode = function (message, writer, _depth) {
@@ -2525,12 +2518,11 @@ export const cim = $root.cim = (() => {
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.user != null && $Object.hasOwnProperty.call(message, "user") && (typeof message.user === "object" ? message.user.low || message.user.high : message.user !== 0))
-                writer.uint32(8).int64(message.user);
-            if (message.entry != null && $Object.hasOwnProperty.call(message, "entry"))
-                $root.cim.Entry.encode(message.entry, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.deliveries != null && message.deliveries.length)
+                for (let i = 0; i < message.deliveries.length; ++i)
+                    $root.cim.Delivery.encode(message.deliveries[i], writer.uint32(10).fork(), _depth + 1).ldelim();
             if (message.from != null && $Object.hasOwnProperty.call(message, "from") && message.from !== "")
-                writer.uint32(26).string(message.from);
+                writer.uint32(18).string(message.from);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -2565,21 +2557,14 @@ export const cim = $root.cim = (() => {
                 let wireType = tag & 7;
                 switch (tag >>>= 3) {
                 case 1: {
-                        if (wireType !== 0)
+                        if (wireType !== 2)
                             break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.user = value;
-                        else
-                            delete message.user;
+                        if (!(message.deliveries && message.deliveries.length))
+                            message.deliveries = [];
+                        message.deliveries.push($root.cim.Delivery.decode(reader, reader.size(), $undefined, _depth + 1));
                         continue;
                     }
                 case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.entry = $root.cim.Entry.decode(reader, reader.size(), $undefined, _depth + 1, message.entry);
-                        continue;
-                    }
-                case 3: {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
@@ -2608,6 +2593,188 @@ export const cim = $root.cim = (() => {
         return DeliverCall;
     })();
 
+    cim.Delivery = (function() {
+
+        const Delivery = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Delivery.prototype.user = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Delivery.prototype.entry = $util.newBuffer([]);
+
+        Delivery.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.user != null && $Object.hasOwnProperty.call(message, "user") && (typeof message.user === "object" ? message.user.low || message.user.high : message.user !== 0))
+                writer.uint32(8).int64(message.user);
+            if (message.entry != null && $Object.hasOwnProperty.call(message, "entry") && message.entry.length)
+                writer.uint32(18).bytes(message.entry);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Delivery.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.Delivery();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.user = value;
+                        else
+                            delete message.user;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.bytes()).length)
+                            message.entry = value;
+                        else
+                            delete message.entry;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Delivery;
+    })();
+
+    cim.DeliverReply = (function() {
+
+        const DeliverReply = function (properties) {
+            this.gone = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        DeliverReply.prototype.gone = $util.emptyArray;
+
+        DeliverReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.gone != null && message.gone.length)
+                writer.uint32(10).int32s(message.gone);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        DeliverReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.DeliverReply();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType === 2) {
+                            if (!(message.gone && message.gone.length))
+                                message.gone = [];
+                            reader.int32s(message.gone);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.gone && message.gone.length))
+                            message.gone = [];
+                        message.gone.push(reader.int32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return DeliverReply;
+    })();
+
     cim.BroadcastCall = (function() {
 
         const BroadcastCall = function (properties) {
@@ -2618,7 +2785,7 @@ export const cim = $root.cim = (() => {
         };
 
         BroadcastCall.prototype.group = "";
-        BroadcastCall.prototype.entry = null;
+        BroadcastCall.prototype.entry = $util.newBuffer([]);
 
         BroadcastCall.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2629,8 +2796,8 @@ export const cim = $root.cim = (() => {
                 throw $Error("max depth exceeded");
             if (message.group != null && $Object.hasOwnProperty.call(message, "group") && message.group !== "")
                 writer.uint32(10).string(message.group);
-            if (message.entry != null && $Object.hasOwnProperty.call(message, "entry"))
-                $root.cim.Entry.encode(message.entry, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.entry != null && $Object.hasOwnProperty.call(message, "entry") && message.entry.length)
+                writer.uint32(18).bytes(message.entry);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -2676,7 +2843,10 @@ export const cim = $root.cim = (() => {
                 case 2: {
                         if (wireType !== 2)
                             break;
-                        message.entry = $root.cim.Entry.decode(reader, reader.size(), $undefined, _depth + 1, message.entry);
+                        if ((value = reader.bytes()).length)
+                            message.entry = value;
+                        else
+                            delete message.entry;
                         continue;
                     }
                 }
@@ -3074,88 +3244,6 @@ export const cim = $root.cim = (() => {
         };
 
         return DeliveredNotice;
-    })();
-
-    cim.RpcReply = (function() {
-
-        const RpcReply = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        RpcReply.prototype.answer = 0;
-
-        RpcReply.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.answer != null && $Object.hasOwnProperty.call(message, "answer") && message.answer !== 0)
-                writer.uint32(8).int32(message.answer);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        RpcReply.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.cim.RpcReply();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.answer = value;
-                        else
-                            delete message.answer;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return RpcReply;
     })();
 
     return cim;

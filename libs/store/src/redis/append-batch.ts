@@ -1,14 +1,19 @@
-/** Appends that meet in one turn of the event loop travel in one call per shard. */
+/**
+ * Appends that meet in one turn of the event loop travel in one call: on a Cluster one per shard, which is all that a
+ * script may touch there. A store that has a few calls to carry out gets what comes meanwhile as one more.
+ */
 import { CimError, type MessageId, type Seq, streamName } from '@cim/protocol';
 import type { Append, AppendAnswer } from '../streams.ts';
 import type { Commit } from './commit.ts';
-import { streamKeys, streamShard } from './keys.ts';
+import { type StreamKeys, streamKeys, streamShard } from './keys.ts';
+import { packTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
-import { STREAM_KEYS } from './stream-scripts.ts';
 
 /** Of one call, items and bytes of content: a script keeps Redis from everybody else. */
 const CALL_ITEMS = 128;
 const CALL_BYTES = 1024 * 1024;
+/** Calls under way at a time, per way: what waits for one travels together, so that a busy store gets fewer and larger ones. */
+const CALLS_UNDER_WAY = 2;
 /** Without an answer yet: more are turned away, so that a store that is slow costs bounded memory. */
 const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
@@ -20,19 +25,32 @@ interface Waiting {
   readonly done: (answer: AppendAnswer) => void;
 }
 
+/** Appends of a shard, or of all where one server holds them all. */
+interface Way {
+  waiting: Waiting[];
+  callsUnderWay: number;
+  /** It is looked at when the turn ends. */
+  due: boolean;
+}
+
 export class AppendBatch {
   readonly #commit: Commit;
   readonly #script: Script;
-  /** Key: shard. Emptied once a turn. */
-  #waiting = new Map<string, Waiting[]>();
+  /** Key: shard, or '' for all. Never removed. */
+  readonly #ways = new Map<string, Way>();
+  /** Emptied once a turn. */
+  #due: Way[] = [];
   #openItems = 0;
   #openBytes = 0;
   /** Called when nothing is open any more. */
   readonly #onIdle: (() => void)[] = [];
   readonly #flush = (): void => {
-    const shards = this.#waiting;
-    this.#waiting = new Map();
-    for (const all of shards.values()) this.#cut(all);
+    const due = this.#due;
+    this.#due = [];
+    for (const way of due) {
+      way.due = false;
+      while (way.waiting.length > 0 && way.callsUnderWay < CALLS_UNDER_WAY) void this.#send(way, cut(way));
+    }
   };
 
   constructor(commit: Commit, script: Script) {
@@ -42,16 +60,14 @@ export class AppendBatch {
 
   add(item: Append, done: (answer: AppendAnswer) => void): void {
     if (this.#openItems >= OPEN_ITEMS || this.#openBytes + item.content.length > OPEN_BYTES) {
-      setImmediate(done, { outcome: 'retry', cause: new CimError('failure', 'the store is behind') });
+      setImmediate(done, { outcome: 'retry', cause: 'the store is behind' });
       return;
     }
     this.#openItems++;
     this.#openBytes += item.content.length;
-    if (this.#waiting.size === 0) setImmediate(this.#flush);
-    const shard = streamShard(item.stream);
-    const waiting = this.#waiting.get(shard);
-    if (waiting === undefined) this.#waiting.set(shard, [{ item, done }]);
-    else waiting.push({ item, done });
+    const way = this.#wayOf(item);
+    way.waiting.push({ item, done });
+    this.#look(way);
   }
 
   /** Resolves when every append has its answer. */
@@ -60,71 +76,81 @@ export class AppendBatch {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  #cut(all: readonly Waiting[]): void {
-    let from = 0;
-    let bytes = 0;
-    for (const [i, { item }] of all.entries()) {
-      const length = item.content.length;
-      if (i > from && (i - from === CALL_ITEMS || bytes + length > CALL_BYTES)) {
-        void this.#send(all.slice(from, i));
-        from = i;
-        bytes = 0;
-      }
-      bytes += length;
-    }
-    void this.#send(from === 0 ? all : all.slice(from));
+  #wayOf({ stream }: Append): Way {
+    const name = this.#commit.acrossShards ? '' : streamShard(stream);
+    let way = this.#ways.get(name);
+    if (way === undefined) this.#ways.set(name, (way = { waiting: [], callsUnderWay: 0, due: false }));
+    return way;
+  }
+
+  #look(way: Way): void {
+    if (way.due || way.callsUnderWay >= CALLS_UNDER_WAY) return;
+    way.due = true;
+    if (this.#due.push(way) === 1) setImmediate(this.#flush);
   }
 
   /** Calls in flight are carried out in order, unless Redis has just started and not the script yet: then `gap`. */
-  async #send(batch: readonly Waiting[]): Promise<void> {
-    let answers: readonly string[];
-    let cause: unknown;
+  async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
+    way.callsUnderWay++;
+    let answers: readonly string[] = [];
+    let failure: { readonly cause: unknown } | undefined;
     try {
-      const { keys, args } = callOf(batch);
-      answers = (await this.#commit.run(this.#script, keys, args)) as string[];
-    } catch (error) {
-      answers = [];
-      cause = error;
+      const { key, packed } = callOf(batch);
+      answers = (await this.#commit.run(this.#script, [key], [packed])) as string[];
+    } catch (cause) {
+      failure = { cause };
     }
-    const [time = '', ...texts] = answers;
+    way.callsUnderWay--;
+    this.#answer(batch, answers, failure?.cause);
+    // What waits behind a call without an answer would only wait as long again.
+    if (failure !== undefined) this.#answer(way.waiting.splice(0), [], failure.cause);
+    else if (way.waiting.length > 0) this.#look(way);
+    if (this.#openItems === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #answer(batch: readonly Waiting[], answers: readonly string[], cause: unknown): void {
+    const storedAt = Number(answers[0]);
     for (const [i, { item, done }] of batch.entries()) {
       this.#openItems--;
       this.#openBytes -= item.content.length;
-      done(answerOf(texts[i], Number(time), cause));
+      done(answerOf(answers[i + 1], storedAt, cause));
     }
-    if (this.#openItems === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }
 
-function callOf(batch: readonly Waiting[]): { keys: string[]; args: (string | number | Buffer)[] } {
+/** Takes what makes one call. */
+function cut(way: Way): Waiting[] {
+  let items = 0;
+  let bytes = 0;
+  for (const { item } of way.waiting) {
+    bytes += item.content.length;
+    if (items > 0 && (items === CALL_ITEMS || bytes > CALL_BYTES)) break;
+    items++;
+  }
+  return way.waiting.splice(0, items);
+}
+
+function callOf(batch: readonly Waiting[]): { key: string; packed: Buffer } {
   /** Key: stream name. */
-  const streams = new Map<string, number>();
-  const keys: string[] = [];
-  const inboxes: number[] = [];
+  const streams = new Map<string, { readonly number: string; readonly keys: StreamKeys }>();
+  const heads: string[] = [];
+  const items: (string | Uint8Array)[] = [];
   for (const { item } of batch) {
+    const { sender, producer, counter, content, digest, rememberMs = REMEMBER_MS } = item;
     const name = streamName(item.stream);
-    if (streams.has(name)) continue;
-    streams.set(name, streams.size + 1);
-    const of = streamKeys(item.stream);
-    keys.push(of.log, of.meta, of.producers, of.olderProducers, of.account ?? of.meta);
-    inboxes.push(item.stream.kind === 'inbox' ? 1 : 0);
-  }
-  if (keys.length !== streams.size * STREAM_KEYS)
-    throw new Error('a stream has other keys than the script reads');
-  const args: (string | number | Buffer)[] = [streams.size, ...inboxes];
-  for (const { item } of batch) {
-    const { stream, sender, producer, counter, content, rememberMs = REMEMBER_MS } = item;
-    let { digest } = item;
-    let keyed = 0;
-    if (counter === 0) {
-      keyed = keys.push(streamKeys(stream).keyed(sender.userId, producer));
-      digest = `${digest} ${rememberMs}`;
+    let stream = streams.get(name);
+    if (stream === undefined) {
+      stream = { number: String(streams.size + 1), keys: streamKeys(item.stream) };
+      streams.set(name, stream);
+      const { log, meta, producers, olderProducers, account = '' } = stream.keys;
+      heads.push(item.stream.kind === 'inbox' ? '1' : '0', log, meta, producers, olderProducers, account);
     }
-    const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-    args.push(streams.get(streamName(stream)) ?? 0, keyed, sender.userId, sender.userName, producer, counter);
-    args.push(digest, bytes);
+    const keyed = counter === 0;
+    items.push(stream.number, keyed ? stream.keys.keyed(sender.userId, producer) : '');
+    items.push(String(sender.userId), sender.userName, producer, String(counter));
+    items.push(keyed ? `${digest} ${rememberMs}` : digest, content);
   }
-  return { keys, args };
+  return { key: heads[1] ?? '', packed: packTexts([String(streams.size), ...heads, ...items]) };
 }
 
 function answerOf(text: string | undefined, storedAt: number, cause: unknown): AppendAnswer {

@@ -6,10 +6,13 @@ export interface Commit {
   run(script: Script, keys: readonly string[], args: ScriptArgs): Promise<unknown>;
   /** Whether it waits for replicas, which sees to what a call has written and to nothing else. */
   readonly waits: boolean;
+  /** Whether a call may touch several shards: one server holds them all, and one connection keeps their order. */
+  readonly acrossShards: boolean;
 }
 
 /** For the modes in which Redis' own answer is enough. */
 export const directCommit = (link: RedisLink): Commit => ({
   run: (script, keys, args) => link.ask((redis) => script.run(redis, keys, args)),
   waits: false,
+  acrossShards: link.url.kind !== 'cluster',
 });

@@ -55,6 +55,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       return (quorum ?? direct).run(script, keys, args);
     },
     waits: quorum !== undefined,
+    acrossShards: quorum === undefined && direct.acrossShards,
   };
   const streams = new RedisStreams(link, commit);
   return {

@@ -9,8 +9,9 @@ export interface StreamLimits {
   readonly producerTurnMs: number;
 }
 
-export const STREAM_KEYS = 5;
-export const ITEM_ARGS = 8;
+/** Before its items an append's argument has how many streams there are, then so much of each. */
+export const STREAM_FIELDS = 6;
+export const ITEM_FIELDS = 8;
 
 /**
  * A stream's meta is one string: top, first, bytes ever, settled seq, settled bytes, when the oldest entry was stored
@@ -35,11 +36,11 @@ local storedAtOf = function(entry) return tonumber(string.match(headOf(entry), '
 local bytesAt = function(entry) return tonumber(string.match(headOf(entry), '^%d+ %d+ %d+ (%d+)')) end`;
 
 /**
- * The only commit point: items of one shard, each by itself, in their order.
- * KEYS a stream: log, meta, producers, older producers, account of an inbox (for a group its meta). Then the keys of
- * keyed sends. ARGV: how many streams; 1 for each that is an inbox, else 0; then an item: which stream, which keyed key
- * (0: counted), sender, sender's name, producer, counter, digest with what a keyed send is remembered for after a
- * space, content.
+ * The only commit point: items, each by itself, in their order. KEYS: a log, which tells where the call belongs; on a
+ * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each: 1 for an
+ * inbox, else 0; the keys of its log, meta, producers, older producers; that of an inbox's account, or ''. Then of each
+ * item: which stream; the key of a keyed send, '' for a counted one; sender, sender's name, producer, counter, digest
+ * with what a keyed send is remembered for after a space, content.
  * Answers the time, then a text an item: ok seq prev | duplicate seq | gap last | conflict | full | unknown |
  * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's
  * meta is written, and its log trimmed, once, after all items. With `touches` it is written too where the answer says
@@ -47,6 +48,7 @@ local bytesAt = function(entry) return tonumber(string.match(headOf(entry), '^%d
  */
 export const appendScript = (limits: StreamLimits, touches = false): Script =>
   new Script(`${META}
+local all = cmsgpack.unpack(ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nowText = int(now)
@@ -56,7 +58,7 @@ local metas = {}
 local metaOf = function(s)
   local m = metas[s]
   if not m then
-    m = readMeta(KEYS[(s - 1) * ${STREAM_KEYS} + 2])
+    m = readMeta(all[(s - 1) * ${STREAM_FIELDS} + 4])
     metas[s] = m
   end
   return m
@@ -81,17 +83,17 @@ local aged = function(log, m, inbox)
 end
 
 local append = function(s, a)
-  local k = (s - 1) * ${STREAM_KEYS}
-  local log, producers, older = KEYS[k + 1], KEYS[k + 3], KEYS[k + 4]
-  local inbox, keyed = ARGV[1 + s] == '1', tonumber(ARGV[a + 1])
+  local k = (s - 1) * ${STREAM_FIELDS} + 1
+  local log, producers, older = all[k + 2], all[k + 4], all[k + 5]
+  local inbox, keyed = all[k + 1] == '1', all[a + 1] ~= '' and all[a + 1]
   local sender, name, producer, counter, digest, content =
-    ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]
+    all[a + 2], all[a + 3], all[a + 4], all[a + 5], all[a + 6], all[a + 7]
   local field = sender .. ':' .. producer
   local remember
 
-  if keyed > 0 then
+  if keyed then
     digest, remember = string.match(digest, '^(%S+) (%d+)$')
-    local seen = redis.call('GET', KEYS[keyed])
+    local seen = redis.call('GET', keyed)
     if seen then
       local d, seq = string.match(seen, '^(%S+) (%d+)$')
       if d ~= digest then return 'conflict' end
@@ -113,7 +115,7 @@ local append = function(s, a)
 
   local m = metaOf(s)
   -- Accounts stay: one that has had a message needs no second look.
-  if inbox and m.top == 0 and redis.call('EXISTS', KEYS[k + 5]) == 0 then return 'unknown' end
+  if inbox and m.top == 0 and redis.call('EXISTS', all[k + 6]) == 0 then return 'unknown' end
   local first, settled, settledBytes, firstAt = aged(log, m, inbox)
   local bytes, seq = m.bytes + #content, m.top + 1
   if inbox and (seq - settled > maxEntries or bytes - settledBytes > maxBytes) then return 'full' end
@@ -130,7 +132,7 @@ local append = function(s, a)
     if redis.call('EXISTS', producers) == 1 then redis.call('RENAME', producers, older) end
     m.turned = now
   end
-  if keyed > 0 then redis.call('SET', KEYS[keyed], digest .. ' ' .. seqText, 'PX', remember)
+  if keyed then redis.call('SET', keyed, digest .. ' ' .. seqText, 'PX', remember)
   else redis.call('HSET', producers, field, counter .. ' ' .. seqText .. ' ' .. digest) end
   m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt = seq, first, bytes, settled, settledBytes, firstAt
   m.topId, m.changed = field .. ':' .. counter, true
@@ -138,14 +140,14 @@ local append = function(s, a)
 end
 
 local answers, count, failed = {nowText}, 1, nil
-for a = 1 + tonumber(ARGV[1]), #ARGV - ${ITEM_ARGS}, ${ITEM_ARGS} do
-  local stream = tonumber(ARGV[a + 1])
-  local who = failed and stream .. ' ' .. ARGV[a + 3] .. ' ' .. ARGV[a + 5]
+for a = 2 + tonumber(all[1]) * ${STREAM_FIELDS}, #all, ${ITEM_FIELDS} do
+  local stream = tonumber(all[a])
+  local who = failed and stream .. ' ' .. all[a + 2] .. ' ' .. all[a + 4]
   local done, answer = true, 'skipped'
-  if not (failed and failed[who]) then done, answer = pcall(append, stream, a + 1) end
+  if not (failed and failed[who]) then done, answer = pcall(append, stream, a) end
   if not done then
     failed = failed or {}
-    failed[stream .. ' ' .. ARGV[a + 3] .. ' ' .. ARGV[a + 5]] = true
+    failed[stream .. ' ' .. all[a + 2] .. ' ' .. all[a + 4]] = true
     answer = 'failed ' .. tostring(type(answer) == 'table' and answer.err or answer)
   end
   count = count + 1

@@ -35,11 +35,13 @@ const LIMITS: StreamLimits = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS };
 
 export class RedisStreams implements Streams {
   readonly #link: RedisLink;
+  readonly #commit: Commit;
   readonly #appends: AppendBatch;
 
   /** @param limits others than the product's in tests, which cannot wait a month */
   constructor(link: RedisLink, commit: Commit, limits: StreamLimits = LIMITS) {
     this.#link = link;
+    this.#commit = commit;
     this.#appends = new AppendBatch(commit, appendScript(limits, commit.waits));
   }
 
@@ -111,10 +113,10 @@ export class RedisStreams implements Streams {
   }
 
   async ack(acks: Parameters<Streams['ack']>[0]): Promise<void> {
-    /** Key: shard. */
+    /** Key: shard, or '' for all. */
     const shards = new Map<string, { keys: string[]; args: (string | number)[] }[]>();
     for (const { user, epoch, stream, cursor } of acks) {
-      const shard = key.userShard(user);
+      const shard = this.#commit.acrossShards ? '' : key.userShard(user);
       const calls = shards.get(shard) ?? [];
       shards.set(shard, calls);
       let call = calls.at(-1);

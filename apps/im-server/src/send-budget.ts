@@ -1,0 +1,51 @@
+/** Of all sessions of a server. */
+const SENDS_UNDER_WAY = 8_192;
+const BYTES_UNDER_WAY = 16 * 1024 * 1024;
+
+/** One that waits until it may send again. */
+export interface Waiter {
+  onRelief(): void;
+}
+
+/**
+ * What a server lets wait for the store. When that is behind, those who send are not read for a while: being made to
+ * wait costs everybody less than being refused and sending the same again.
+ */
+export class SendBudget {
+  #sends = 0;
+  #bytes = 0;
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiter>();
+
+  begin(bytes: number): void {
+    this.#sends++;
+    this.#bytes += bytes;
+  }
+
+  end(bytes: number): void {
+    this.#sends--;
+    this.#bytes -= bytes;
+    if (this.#sends > SENDS_UNDER_WAY / 2 || this.#bytes > BYTES_UNDER_WAY / 2) return;
+    for (const waiter of this.#waiting) {
+      this.#waiting.delete(waiter);
+      waiter.onRelief();
+    }
+  }
+
+  get spent(): boolean {
+    return this.#sends >= SENDS_UNDER_WAY || this.#bytes >= BYTES_UNDER_WAY;
+  }
+
+  /** `onRelief` is called once, when half of it is free again. */
+  wait(waiter: Waiter): void {
+    this.#waiting.add(waiter);
+  }
+
+  awaitedBy(waiter: Waiter): boolean {
+    return this.#waiting.has(waiter);
+  }
+
+  leave(waiter: Waiter): void {
+    this.#waiting.delete(waiter);
+  }
+}
