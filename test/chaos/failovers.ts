@@ -24,6 +24,8 @@ const PAGE = 5;
 interface Topology extends AsyncDisposable {
   readonly kind: 'Sentinel' | 'Cluster';
   readonly url: string;
+  /** Whether all that decide about it have come to an end: this is the master. */
+  isSettledOn(master: RedisProcess): Promise<boolean>;
   /** A master at random, and those that copy it. */
   choose(random: () => number): Promise<{ master: RedisProcess; replicas: readonly RedisProcess[] }>;
 }
@@ -38,6 +40,7 @@ async function sentinel(): Promise<Topology> {
   return {
     kind: 'Sentinel',
     url: group.url,
+    isSettledOn: (master) => group.isSettledOn(master),
     choose: async () => {
       const master = await group.master();
       if (master === undefined) throw new Error('the Sentinels name no master');
@@ -53,6 +56,7 @@ async function cluster(): Promise<Topology> {
   return {
     kind: 'Cluster',
     url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    isSettledOn: () => Promise.resolve(true),
     choose: async (random) => {
       const states = await Promise.all(nodes.map((node) => node.cli('INFO', 'replication')));
       const masters = nodes.filter((_, i) => /role:master/.test(states[i] ?? ''));
@@ -87,14 +91,18 @@ async function failOver(topology: Topology, random: () => number, lagMs: number)
   await master.start();
   await serveAtOnce(master);
   const successor = await promoted();
-  // Sentinel would do so too, after a while in which it is a second master; a node of a Cluster does it by itself.
-  if (topology.kind === 'Sentinel' && successor !== undefined)
-    await master.cli('REPLICAOF', '127.0.0.1', String(successor.port));
-  await until(
-    'the old master copies the new one',
-    async () => /master_link_status:up/.test(await master.cli('INFO', 'replication').catch(() => '')),
-    PROMOTED_MS,
-  );
+  if (successor === undefined) throw new Error('the master that took over is none any more');
+  // Sentinel would do so too, one after the other and after a while; nodes of a Cluster do it by themselves.
+  if (topology.kind === 'Sentinel')
+    for (const server of [master, ...replicas])
+      if (server !== successor) await server.cli('REPLICAOF', '127.0.0.1', String(successor.port));
+  // The next one must not find a replica that still copies nobody: what it is then made master of is the past.
+  const online = async (): Promise<number> => {
+    const info = await successor.cli('INFO', 'replication').catch(() => '');
+    return info.match(/state=online/g)?.length ?? 0;
+  };
+  await until('all others copy the new master', async () => (await online()) >= replicas.length, PROMOTED_MS);
+  await until('the failover has ended for all', () => topology.isSettledOn(successor), PROMOTED_MS);
 }
 
 async function underLoad(

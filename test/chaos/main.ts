@@ -62,15 +62,18 @@ console.log(`seed ${seed}`);
 for (const { name, run } of chosen) {
   if (interrupt.signal.aborted) break;
   const watch = new Watch((line) => console.error(`${name}: ${line}`));
-  const stop =
-    minutes === undefined
-      ? interrupt.signal
-      : AbortSignal.any([interrupt.signal, AbortSignal.timeout(minutes * 60_000)]);
+  const stopping = new AbortController();
+  const stopThis = (): void => stopping.abort();
+  interrupt.signal.addEventListener('abort', stopThis);
+  const timer = minutes === undefined ? undefined : setTimeout(stopThis, minutes * 60_000);
+  const stop = stopping.signal;
   const carriedOut = run({ seed, long: values.long === true, say: (progress) => watch.say(progress), stop });
   const made = await Promise.race([carriedOut, watch.untilStill()]).catch((error: unknown): Row[] => [
     { name, did: 'failed', faults: 0, found: watch.line, broken: [String(error)] },
   ]);
   watch.stop();
+  clearTimeout(timer);
+  interrupt.signal.removeEventListener('abort', stopThis);
   for (const row of [made].flat()) {
     const did = stop.aborted ? `${row.did} (ended early)` : row.did;
     const result = { ...row, did, run: name, seed, seconds: watch.seconds };

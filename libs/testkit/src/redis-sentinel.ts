@@ -51,6 +51,14 @@ export class RedisSentinel {
     return this.servers.find((server) => server.port === port);
   }
 
+  /** Whether all Sentinels name this server, and none is still at work on a failover. */
+  async isSettledOn(server: RedisProcess): Promise<boolean> {
+    const states = await Promise.all(this.#sentinels.map((sentinel) => sentinel.state()));
+    return states.every(
+      (state) => state.includes(`\nport\n${server.port}\n`) && !state.includes('failover_in_progress'),
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#sentinels, ...this.servers].map((each) => each[Symbol.asyncDispose]()));
   }

@@ -7,8 +7,8 @@ import type { Script, ScriptArgs } from './script.ts';
 const WAIT_MS = 1_000;
 /** How long a batch may take with all that belongs to it, in ms. */
 const BATCH_MS = 1_500;
-/** How long a count of the replicas holds, in ms. */
-const COUNT_MS = 1_000;
+/** A replica that comes online while a batch waits is waited for too, and so on, so often. */
+const COUNTS = 5;
 /** Calls a batch: one that waits answers late. */
 const BATCH_CALLS = 64;
 
@@ -32,10 +32,8 @@ export class QuorumLane {
   /** Told that the server may be the master of these keys no more. */
   readonly #onMoved: () => void;
   #redis: Redis | undefined;
-  /** Replicas that follow, counted on this connection. */
-  #online = 0;
-  /** ms, monotonic. */
-  #countedUntil = 0;
+  /** Replicas that follow, as this connection last saw it; undefined before that. */
+  #online: number | undefined;
   #queue: Call[] = [];
   #busy = false;
 
@@ -90,7 +88,7 @@ export class QuorumLane {
 
   async #carryOut(batch: readonly Call[]): Promise<void> {
     const redis = await this.#connected();
-    if (performance.now() >= this.#countedUntil) await this.#count(redis);
+    if (this.#online === undefined) this.#see(await redis.info('replication'));
     const unknown = await this.#send(redis, batch, ({ script, keys, args }) =>
       script.byHash(redis, keys, args),
     );
@@ -103,7 +101,7 @@ export class QuorumLane {
     this.stop();
     const redis = this.#dial();
     this.#redis = redis;
-    this.#countedUntil = 0;
+    this.#online = undefined;
     // The call that waits for it hears of it.
     redis.on('error', () => undefined);
     try {
@@ -115,32 +113,51 @@ export class QuorumLane {
     return redis;
   }
 
-  async #count(redis: Redis): Promise<void> {
-    const { isMaster, online } = replicationOf(await redis.info('replication'));
+  /** @throws {CimError} nobody could take over */
+  #see(info: string): number {
+    const { isMaster, online } = replicationOf(info);
     if (!isMaster) {
       this.#moved();
       throw failure(`Redis at ${this.#address} is no master any more`);
     }
-    if (online === 0) throw failure(`no replica of Redis at ${this.#address} is online`);
+    if (online === 0) {
+      this.#online = undefined;
+      throw failure(`no replica of Redis at ${this.#address} is online`);
+    }
     this.#online = online;
-    this.#countedUntil = performance.now() + COUNT_MS;
+    return online;
+  }
+
+  /**
+   * Resolves when all replicas that are online have what this connection has written. They are counted after the
+   * wait: one that has come online meanwhile could be promoted without it.
+   */
+  async #onAll(redis: Redis): Promise<void> {
+    for (let counts = 0; counts < COUNTS; counts++) {
+      const wanted = this.#online ?? 1;
+      const [acknowledged, info] = await Promise.all([
+        redis.wait(wanted, WAIT_MS),
+        redis.info('replication'),
+      ]);
+      if (acknowledged < wanted) {
+        this.#online = undefined;
+        throw failure(
+          `${acknowledged} of ${wanted} replicas of Redis at ${this.#address} have it after ${WAIT_MS} ms`,
+        );
+      }
+      if (this.#see(info) <= acknowledged) return;
+    }
+    throw failure(`the replicas of Redis at ${this.#address} come and go`);
   }
 
   /** Answers the calls, and those whose script the server does not know back to the caller. */
   async #send(redis: Redis, calls: readonly Call[], sent: (call: Call) => Promise<unknown>): Promise<Call[]> {
     const asked = calls.map(sent);
-    const waited = redis.wait(this.#online, WAIT_MS);
-    const [[acknowledged], answers] = await Promise.all([
-      Promise.allSettled([waited]),
+    const [onAll, answers] = await Promise.all([
+      Promise.allSettled([this.#onAll(redis)]),
       Promise.allSettled(asked),
     ]);
-    if (acknowledged.status === 'rejected') throw acknowledged.reason;
-    if (acknowledged.value < this.#online) {
-      this.#countedUntil = 0;
-      throw failure(
-        `${acknowledged.value} of ${this.#online} replicas of Redis at ${this.#address} have it after ${WAIT_MS} ms`,
-      );
-    }
+    if (onAll[0].status === 'rejected') throw onAll[0].reason;
     const unknown: Call[] = [];
     for (const [i, call] of calls.entries()) {
       const answer = answers[i];
