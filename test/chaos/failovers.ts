@@ -24,11 +24,15 @@ const PAGE = 5;
 interface Topology extends AsyncDisposable {
   readonly kind: 'Sentinel' | 'Cluster';
   readonly url: string;
-  /** Whether all that decide about it have come to an end: this is the master. */
-  isSettledOn(master: RedisProcess): Promise<boolean>;
+  /** Whether no failover is under way, and every replica copies a master. */
+  isSettled(): Promise<boolean>;
   /** A master at random, and those that copy it. */
   choose(random: () => number): Promise<{ master: RedisProcess; replicas: readonly RedisProcess[] }>;
 }
+
+const stateOf = (server: RedisProcess): Promise<string> => server.cli('INFO', 'replication').catch(() => '');
+/** How many follow a master. */
+const copiesOf = (state: string): number => state.match(/state=online/g)?.length ?? 0;
 
 /** A replica that comes is served at once, and not with those of the next 5 s. */
 const serveAtOnce = (server: RedisProcess): Promise<string> =>
@@ -40,7 +44,11 @@ async function sentinel(): Promise<Topology> {
   return {
     kind: 'Sentinel',
     url: group.url,
-    isSettledOn: (master) => group.isSettledOn(master),
+    isSettled: async () => {
+      const master = await group.master();
+      if (master === undefined || !(await group.isSettledOn(master))) return false;
+      return copiesOf(await stateOf(master)) === group.servers.length - 1;
+    },
     choose: async () => {
       const master = await group.master();
       if (master === undefined) throw new Error('the Sentinels name no master');
@@ -56,7 +64,11 @@ async function cluster(): Promise<Topology> {
   return {
     kind: 'Cluster',
     url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
-    isSettledOn: () => Promise.resolve(true),
+    isSettled: async () => {
+      const states = await Promise.all(nodes.map(stateOf));
+      const copied = states.filter((state) => /role:master/.test(state) && copiesOf(state) === 1);
+      return copied.length === nodes.length / 2;
+    },
     choose: async (random) => {
       const states = await Promise.all(nodes.map((node) => node.cli('INFO', 'replication')));
       const masters = nodes.filter((_, i) => /role:master/.test(states[i] ?? ''));
@@ -71,7 +83,7 @@ async function cluster(): Promise<Topology> {
   };
 }
 
-/** The master dies; a replica takes over; the old master comes back and copies it. */
+/** The master dies; a replica takes over; the old master comes back, and is told by those who watch to copy the new one. */
 async function failOver(topology: Topology, random: () => number, lagMs: number): Promise<void> {
   const { master, replicas } = await topology.choose(random);
   if (lagMs > 0) {
@@ -82,27 +94,13 @@ async function failOver(topology: Topology, random: () => number, lagMs: number)
   }
   await master.kill();
   for (const replica of replicas) replica.thaw();
-  const promoted = async (): Promise<RedisProcess | undefined> => {
-    for (const replica of replicas)
-      if (/role:master/.test(await replica.cli('INFO', 'replication').catch(() => ''))) return replica;
-    return undefined;
-  };
-  await until('a replica takes over', async () => (await promoted()) !== undefined, PROMOTED_MS);
+  await until(
+    'a replica takes over',
+    async () => (await Promise.all(replicas.map(stateOf))).some((state) => /role:master/.test(state)),
+    PROMOTED_MS,
+  );
   await master.start();
   await serveAtOnce(master);
-  const successor = await promoted();
-  if (successor === undefined) throw new Error('the master that took over is none any more');
-  // Sentinel would do so too, one after the other and after a while; nodes of a Cluster do it by themselves.
-  if (topology.kind === 'Sentinel')
-    for (const server of [master, ...replicas])
-      if (server !== successor) await server.cli('REPLICAOF', '127.0.0.1', String(successor.port));
-  // The next one must not find a replica that still copies nobody: what it is then made master of is the past.
-  const online = async (): Promise<number> => {
-    const info = await successor.cli('INFO', 'replication').catch(() => '');
-    return info.match(/state=online/g)?.length ?? 0;
-  };
-  await until('all others copy the new master', async () => (await online()) >= replicas.length, PROMOTED_MS);
-  await until('the failover has ended for all', () => topology.isSettledOn(successor), PROMOTED_MS);
 }
 
 async function underLoad(
@@ -131,6 +129,8 @@ async function underLoad(
       if (time === undefined) break;
       turns.say(`${topology.kind}, ${durability}: failover ${time}`);
       await flows();
+      // One that begins before the one before has ended finds replicas that copy nobody: what they hold is the past.
+      await until('there is a master, and all copy it', () => topology.isSettled(), PROMOTED_MS);
       await failOver(topology, random, durability === 'fast' ? LAG_MS : 0);
       turns.say(`${topology.kind}, ${durability}: flows after failover ${time}`);
       await flows();
