@@ -26,9 +26,9 @@ export class SendBudget {
     this.#sends--;
     this.#bytes -= bytes;
     if (this.#sends > SENDS_UNDER_WAY / 2 || this.#bytes > BYTES_UNDER_WAY / 2) return;
-    for (const waiter of this.#waiting) {
-      this.#waiting.delete(waiter);
-      waiter.onRelief();
+    for (const waiter of [...this.#waiting]) {
+      if (this.spent) return;
+      if (this.#waiting.delete(waiter)) waiter.onRelief();
     }
   }
 

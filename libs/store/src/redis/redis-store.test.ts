@@ -1,6 +1,10 @@
-import { after, before } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Seq } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
+import { append, newPair } from '../../test/contract-fixture.ts';
+import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 import { storeContract } from '../store.contract.ts';
 import { openRedisStore } from './redis-store.ts';
@@ -30,4 +34,33 @@ storeContract('Redis', async (times = {}) => {
       await Promise.all(opened.map((store) => store.stop()));
     },
   };
+});
+
+test('appends to many inboxes that meet travel together, in order, whatever their length', async (t) => {
+  const store = await openRedisForTest(t, redis.url);
+  const pairs = await Promise.all(Array.from({ length: 50 }, () => newPair(store)));
+  const calls = async (): Promise<number> =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))?.[1] ?? 0);
+  const before = await calls();
+  const length = (counter: number): number => (counter % 10 === 0 ? 32 * 1024 : counter);
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => i + 1).flatMap((counter) =>
+      pairs.map(({ sends }) => append(store, sends.item(counter, Buffer.alloc(length(counter), 'x')))),
+    ),
+  );
+  assert.deepEqual(
+    answers.filter(({ outcome }) => outcome !== 'ok'),
+    [],
+  );
+  // 1,000 of them, 128 a call at most, and 3 MiB of content, 1 MiB a call at most.
+  const made = (await calls()) - before;
+  assert.ok(made <= 14, `${made} calls`);
+  for (const { inbox } of pairs) {
+    const entries = await store.streams.read(inbox, 1 as Seq, 30);
+    assert.deepEqual(
+      entries.map(({ content }) => content.length),
+      Array.from({ length: entries.length }, (_, i) => length(i + 1)),
+    );
+    assert.ok(entries.length >= 10);
+  }
 });
