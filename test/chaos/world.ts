@@ -1,4 +1,7 @@
 /** A whole cluster of real processes whose parts can be broken, and started again where they were. */
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { freePorts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
@@ -104,6 +107,14 @@ export class World implements AsyncDisposable {
     const world = new World(redis, zooKeeper, routes, imServers, env, routePorts, links);
     await world.untilListed();
     return world;
+  }
+
+  /** Writes what the servers have logged into a file, for whoever wants to know why; answers its name. */
+  async keepLogs(): Promise<string> {
+    const file = join(tmpdir(), `cim-chaos-${process.pid}-${Date.now()}.log`);
+    const servers = [...this.routes, ...this.imServers];
+    await writeFile(file, servers.map(({ pid, log }) => `== ${pid}\n${log}`).join('\n'));
+    return file;
   }
 
   /** Every route lists as many im-servers as there are. */
