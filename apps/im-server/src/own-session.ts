@@ -54,6 +54,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   #inbox: Feed | undefined;
   #lobby: GroupFeed | undefined;
   #resuming = false;
+  /** Something was pushed before the inbox had resumed. */
+  #missed = false;
   #blocked = false;
   #sendsUnderWay = 0;
   #sendBytesUnderWay = 0;
@@ -106,8 +108,9 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 
   deliver(entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
     if (this.#channel.closed !== undefined) return 'gone';
-    if (entry === undefined) this.#inbox?.wake();
-    else this.#inbox?.offer(entry, from);
+    if (this.#inbox === undefined) this.#missed = true;
+    else if (entry === undefined) this.#inbox.wake();
+    else this.#inbox.offer(entry, from);
     return 'taken';
   }
 
@@ -344,8 +347,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
       else {
         const lastId = (at.id === '-' ? '' : at.id) as MessageId;
         this.#inbox = new Feed(stream, at.next, streams, this, lastId);
-        // What came between the look at the position and now.
-        this.#inbox.wake();
+        // What was there, and what was pushed while it was looked at; nothing comes without a push since the claim.
+        if (at.top >= at.next || this.#missed) this.#inbox.wake();
       }
     }
     // In memory already for those who were not away for long.

@@ -12,6 +12,8 @@ export interface ResumeAnswer {
   readonly answer: cim.ResumeAnswer;
   readonly from: Seq;
   readonly to: Seq;
+  /** Newest entry of the stream as it was found. */
+  readonly top: Seq;
   /** CONTINUE: of the entry at `to`, '-' when there is none. */
   readonly id: string;
   /** What the client has and the store does not know that it has. */
@@ -31,6 +33,7 @@ export async function resumeAt(
     next: next as Seq,
     from: from as Seq,
     to: to as Seq,
+    top: position.top,
     id,
   });
 

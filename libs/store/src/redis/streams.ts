@@ -22,6 +22,7 @@ import {
 import { LEASE_MS } from '../sessions.ts';
 import { AppendBatch } from './append-batch.ts';
 import type { Commit } from './commit.ts';
+import { GatheredGets } from './gathered-gets.ts';
 import { key, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { ACK, ACK_KEYS, appendScript, MARK_DIRTY, type StreamLimits, TAKE_DIRTY } from './stream-scripts.ts';
@@ -36,12 +37,14 @@ const LIMITS: StreamLimits = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS };
 export class RedisStreams implements Streams {
   readonly #link: RedisLink;
   readonly #commit: Commit;
+  readonly #gets: GatheredGets;
   readonly #appends: AppendBatch;
 
   /** @param limits others than the product's in tests, which cannot wait a month */
   constructor(link: RedisLink, commit: Commit, limits: StreamLimits = LIMITS) {
     this.#link = link;
     this.#commit = commit;
+    this.#gets = new GatheredGets(link);
     this.#appends = new AppendBatch(commit, appendScript(limits, commit.waits));
   }
 
@@ -77,13 +80,17 @@ export class RedisStreams implements Streams {
   }
 
   async position(stream: StreamRef): Promise<Position> {
-    return positionOf(await this.#link.ask((redis) => redis.get(streamKeys(stream).meta)));
+    const { meta } = streamKeys(stream);
+    return positionOf(
+      await (this.#commit.acrossShards ? this.#gets.get(meta) : this.#link.ask((redis) => redis.get(meta))),
+    );
   }
 
   async positions(streams: readonly StreamRef[]): Promise<Position[]> {
     if (streams.length === 0) return [];
+    const keys = streams.map((stream) => streamKeys(stream).meta);
     const metas = await this.#link.ask((redis) =>
-      Promise.all(streams.map((stream) => redis.get(streamKeys(stream).meta))),
+      this.#commit.acrossShards ? redis.mget(keys) : Promise.all(keys.map((of) => redis.get(of))),
     );
     return metas.map(positionOf);
   }
