@@ -9,7 +9,7 @@ const FLAGS = {
   route: ['URL', '', 'measure the cluster of this route instead of one started here'],
   cluster: ['', false, 'start a cluster here: Redis, ZooKeeper, 1 route, im-servers'],
   'im-servers': ['N', '2', 'im-servers of that cluster'],
-  'idle-timeout': ['S', '', 'of the servers started here: clients ping three times as often [30]'],
+  ping: ['S', '10', 'how often a user pings; servers started here wait three times as long, at least 30 s'],
   pids: ['P,P', '', 'with --route: processes on this machine whose processor time and memory count'],
   wire: ['own|cim', 'own', 'cim: nothing but the CIM contract, HTTP to send, TCP to receive'],
   via: ['tcp|http', 'tcp', 'how texts are sent'],
@@ -61,8 +61,7 @@ export interface Options {
   readonly httpConnections: number;
   readonly floor: boolean;
   readonly json: boolean;
-  /** 0: the servers' own. */
-  readonly idleTimeoutS: number;
+  readonly pingS: number;
   readonly profile: string;
   readonly svg: string;
 }
@@ -162,7 +161,7 @@ function toOptions(
     httpConnections: whole('http-connections', 1),
     floor: oneOf('floor', ['yes', 'no']) === 'yes',
     json: values['json'] === true,
-    idleTimeoutS: number('idle-timeout', 0, '0'),
+    pingS: number('ping', 1),
     profile: text('profile'),
     svg: text('svg'),
   };

@@ -27,7 +27,14 @@ export async function openLoad(run: Run, wire: Wire, routeUrl: string, bytes: nu
   const httpConnections = Math.max(1, Math.ceil(run.options.httpConnections / workers.length));
   await Promise.all(
     workers.map((worker, i) =>
-      worker.call('open', { wire, routeUrl, httpConnections, bytes, source: (i % 250) + 1 }),
+      worker.call('open', {
+        wire,
+        routeUrl,
+        httpConnections,
+        bytes,
+        pingS: run.options.pingS,
+        source: (i % 250) + 1,
+      }),
     ),
   );
 }

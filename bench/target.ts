@@ -17,10 +17,10 @@ export interface Target extends AsyncDisposable {
 }
 
 /** The limits that are there to protect a server from such as this. */
-const settingsOf = ({ profile, idleTimeoutS }: Options) => ({
+const settingsOf = ({ profile, pingS }: Options) => ({
   CIM_LOGIN_RATE: '1000000',
   CIM_LOG_LEVEL: 'warn',
-  ...(idleTimeoutS === 0 ? {} : { CIM_IDLE_TIMEOUT_MS: String(idleTimeoutS * 1_000) }),
+  CIM_IDLE_TIMEOUT_MS: String(Math.max(30_000, Math.round(3_000 * pingS))),
   NODE_OPTIONS: `--import ${PRELOAD_GC}${profile === '' ? '' : ` --import ${PRELOAD_PROFILE}`}`,
   ...(profile === '' ? {} : { BENCH_PROFILE: resolve(profile) }),
 });

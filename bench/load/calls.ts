@@ -81,6 +81,7 @@ export interface Calls {
     readonly routeUrl: string;
     readonly httpConnections: number;
     readonly bytes: number;
+    readonly pingS: number;
     /** Of this process: connections from 127.<source>.x.y when they go to a loopback address. */
     readonly source: number;
   }): Promise<void>;

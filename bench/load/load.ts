@@ -22,11 +22,9 @@ import { openLoop } from './schedule.ts';
 import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
-const PING_MS = 10_000;
+const PING_TICK_MS = 200;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
-/** Pings go out in so many portions. */
-const PING_PORTIONS = 50;
 /** From one address to one port, at most. */
 const PER_SOURCE = 10_000;
 
@@ -54,6 +52,7 @@ export class Load implements Calls, LinkOwner {
   readonly #receipts = new Map<number, TcpSender>();
   #toFlush: Link[] = [];
   #toAck: Link[] = [];
+  #pingS = 10;
   #pinged = 0;
   #opened = 0;
   #closed = 0;
@@ -81,13 +80,14 @@ export class Load implements Calls, LinkOwner {
       this.#toAck = [];
       for (const link of links) if (!link.closed) link.ack();
     }, ACK_MS).unref();
-    setInterval(() => this.#ping(), PING_MS / PING_PORTIONS).unref();
+    setInterval(() => this.#ping(), PING_TICK_MS).unref();
   }
 
   open(request: Parameters<Calls['open']>[0]): Promise<void> {
     this.#wire = request.wire;
     this.#bytes = request.bytes;
     this.#source = request.source;
+    this.#pingS = request.pingS;
     this.#http.end();
     this.#http = new HttpPool(request.routeUrl, request.httpConnections);
     return Promise.resolve();
@@ -344,8 +344,9 @@ export class Load implements Calls, LinkOwner {
   }
 
   #ping(): void {
-    const portion = this.#pinged++ % PING_PORTIONS;
+    const portions = Math.max(1, Math.round((this.#pingS * 1_000) / PING_TICK_MS));
+    const portion = this.#pinged++ % portions;
     let i = 0;
-    for (const link of this.#links.values()) if (i++ % PING_PORTIONS === portion) link.ping();
+    for (const link of this.#links.values()) if (i++ % portions === portion) link.ping();
   }
 }
