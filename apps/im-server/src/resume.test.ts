@@ -47,6 +47,14 @@ describe('resume', () => {
     }
   });
 
+  test('one whose cursor the log does not confirm gets nothing that it had long ago', async () => {
+    const group = groupStream('goes-back' as GroupId);
+    const texts = Array.from({ length: 4_100 }, (_, i) => `${i}`);
+    await stored.append(group, texts);
+    const at = await resumeAt(stored.store.streams, stored.user, group, cursor(4_110, '7:other:1'));
+    assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 101, 101, 4_100]);
+  });
+
   test('an inbox that was acked goes on after the ack, also when the presented cursor is wrong', async () => {
     const { streams, sessions } = stored.store;
     const instance = 'resume-instance0' as InstanceId;

@@ -6,6 +6,8 @@ import type { Cursor, Streams } from '@cim/store';
 const CATCH_UP_MS = 3_600_000;
 /** Then only so many of its newest entries are. */
 const CATCH_UP_ENTRIES = 100;
+/** A client knows so many of the entries it had last by their ids (docs/protocol.md, "Resume"). */
+const KNOWN_ENTRIES = 4_000;
 
 export interface ResumeAnswer {
   readonly next: Seq;
@@ -50,8 +52,10 @@ export async function resumeAt(
   };
   const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
   if (!(await holds(presented))) {
-    const from =
-      acked !== undefined && (await holds(acked)) ? Math.max(acked.seq + 1, position.first) : position.first;
+    const acknowledged = acked !== undefined && (await holds(acked)) ? acked.seq : 0;
+    // What was lost lies near the end. Older entries, which the client would not know any more, it would show again.
+    const known = Math.min(presented.seq, position.top) - KNOWN_ENTRIES;
+    const from = Math.max(acknowledged + 1, known + 1, position.first);
     return at(cim.ResumeAnswer.RESET, from, from, position.top);
   }
   if (presented.seq + 1 < position.first)
