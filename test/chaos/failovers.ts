@@ -83,7 +83,7 @@ async function cluster(): Promise<Topology> {
   };
 }
 
-/** The master dies; a replica takes over; the old master comes back and is told at once to copy it. */
+/** The master dies; a replica takes over; the old master comes back and copies it. */
 async function failOver(topology: Topology, random: () => number, lagMs: number): Promise<void> {
   const { master, replicas } = await topology.choose(random);
   if (lagMs > 0) {
@@ -104,11 +104,10 @@ async function failOver(topology: Topology, random: () => number, lagMs: number)
     },
     PROMOTED_MS,
   );
-  await master.start();
-  // Sentinel tells it only after some 10 s, in which it and a replica that has not been told either take writes and
-  // keep even the promise of `quorum` to each other (docs/faults.md). A node of a Cluster finds out by itself.
-  if (topology.kind === 'Sentinel' && successor !== undefined)
-    await master.cli('REPLICAOF', '127.0.0.1', String(successor.port));
+  // By itself it would be a second master until Sentinel tells it otherwise, some 10 s later (docs/faults.md). A node of
+  // a Cluster finds out before it takes a write.
+  const asReplica = topology.kind === 'Sentinel' && successor !== undefined;
+  await master.start(asReplica ? ['--replicaof', `127.0.0.1 ${successor?.port ?? 0}`] : []);
   await serveAtOnce(master);
 }
 

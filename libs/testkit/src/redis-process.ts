@@ -75,10 +75,19 @@ export class RedisProcess {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  async start(): Promise<void> {
+  async start(flags: readonly string[] = []): Promise<void> {
     this.#child = spawn(
       'redis-server',
-      ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory, ...this.#flags],
+      [
+        '--port',
+        String(this.port),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        this.#directory,
+        ...this.#flags,
+        ...flags,
+      ],
       { stdio: 'ignore' },
     );
     endWithUs(this.#child);
