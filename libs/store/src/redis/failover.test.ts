@@ -55,6 +55,39 @@ describe('Sentinel', () => {
     t.diagnostic(`${promised} promised, ${Math.round(awayMs)} ms until everybody was served again`);
   });
 
+  test('quorum: an old master that comes back by itself, and finds a replica, is promised nothing', async (t) => {
+    const redis = await startSentinel(t);
+    const store = await openRedisForTest(t, redis.url, { durability: 'quorum' });
+    const load = await Load.start(store, SENDERS);
+    const old = await redis.master();
+    assert.ok(old);
+    const state = (server: RedisProcess) => server.cli('INFO', 'replication').catch(() => '');
+    const followed = async (server: RedisProcess): Promise<number> =>
+      (await state(server)).match(/state=online/g)?.length ?? 0;
+    const replicas = redis.servers.filter((server) => server !== old);
+    let successor: RedisProcess | undefined;
+    await outlives(load, async () => {
+      await old.kill();
+      await until('another takes over', async () => {
+        const states = await Promise.all(replicas.map(state));
+        successor = replicas[states.findIndex((one) => one.includes('role:master'))];
+        return successor !== undefined;
+      });
+      const other = replicas.find((server) => server !== successor);
+      // The one that has not been told yet, for as long as this lasts.
+      await other?.cli('REPLICAOF', '127.0.0.1', String(old.port));
+      await old.start();
+      await until('the old one is followed, or has been told', async () => {
+        return (await followed(old)) === 1 || (await state(old)).includes('role:slave');
+      });
+      await until(
+        'both copy the new one',
+        async () => successor !== undefined && (await followed(successor)) === 2,
+        60_000,
+      );
+    });
+  });
+
   test('disk is refused there; fast goes on with the replica that takes over, and says so', async (t) => {
     const redis = await startSentinel(t);
     await assert.rejects(

@@ -1,7 +1,9 @@
+import { isIP } from 'node:net';
 import { CimError } from '@cim/protocol';
 import type { Redis } from 'ioredis';
 import { replicationOf } from './replication.ts';
 import type { Script, ScriptArgs } from './script.ts';
+import { type Address, shown } from './url.ts';
 
 /** How long the replicas may take, in ms. */
 const WAIT_MS = 1_000;
@@ -31,17 +33,27 @@ export class QuorumLane {
   readonly #address: string;
   /** Told that the server may be the master of these keys no more. */
   readonly #onMoved: () => void;
+  readonly #named: () => Promise<Address | undefined>;
   #redis: Redis | undefined;
   /** Replicas that follow, as this connection last saw it; undefined before that. */
   #online: number | undefined;
   #queue: Call[] = [];
   #busy = false;
 
-  /** @param dial makes a connection that is not open yet, does not come back by itself and queues nothing */
-  constructor(address: string, dial: () => Redis, onMoved: () => void) {
+  /**
+   * @param dial makes a connection that is not open yet, does not come back by itself and queues nothing
+   * @param named where the master is, as those who decide it say now; undefined when the server itself would know
+   */
+  constructor(
+    address: string,
+    dial: () => Redis,
+    onMoved: () => void,
+    named: () => Promise<Address | undefined>,
+  ) {
     this.#address = address;
     this.#dial = dial;
     this.#onMoved = onMoved;
+    this.#named = named;
   }
 
   /** Calls are carried out in the order made. @throws {Error} when it is not known to be on all replicas */
@@ -145,9 +157,22 @@ export class QuorumLane {
           `${acknowledged} of ${wanted} replicas of Redis at ${this.#address} have it after ${WAIT_MS} ms`,
         );
       }
-      if (this.#see(info) <= acknowledged) return;
+      if (this.#see(info) <= acknowledged) return this.#confirm(redis);
     }
     throw failure(`the replicas of Redis at ${this.#address} come and go`);
+  }
+
+  /** Asked after the wait: whoever is made master from now on has it. */
+  async #confirm(redis: Redis): Promise<void> {
+    const named = await this.#named();
+    if (named === undefined) return;
+    const { remoteAddress = '', remotePort = 0 } = redis.stream;
+    const here = { host: remoteAddress.replace(/^::ffff:/, ''), port: remotePort };
+    // A host that goes by its name is known by its port alone.
+    const sameHost = isIP(named.host) === 0 || named.host === here.host;
+    if (sameHost && named.port === here.port) return;
+    this.#moved();
+    throw failure(`Redis at ${shown(here)} is not the master, which is at ${shown(named)}`);
   }
 
   /** Answers the calls, and those whose script the server does not know back to the caller. */

@@ -3,6 +3,7 @@ import { CimError } from '@cim/protocol';
 import type { RedisLink } from './link.ts';
 import { QuorumLane } from './quorum-lane.ts';
 import type { Script, ScriptArgs } from './script.ts';
+import { SentinelView } from './sentinel-view.ts';
 import { slotOf } from './slot.ts';
 
 /** Connections to each master: each waits for the replicas once a batch. */
@@ -13,8 +14,12 @@ export class Quorum {
   /** Key: a master's address and the lane's number. Never removed; one that leads nowhere any more is closed. */
   readonly #lanes = new Map<string, QuorumLane>();
 
+  readonly #sentinels: SentinelView | undefined;
+
   constructor(link: RedisLink) {
     this.#link = link;
+    const { url } = link;
+    if (url.kind === 'sentinel') this.#sentinels = new SentinelView(url.sentinels, url.master);
   }
 
   /** Calls on one shard are carried out in the order made. @throws {CimError} it is not known to be on all replicas */
@@ -28,6 +33,7 @@ export class Quorum {
 
   stop(): void {
     for (const lane of this.#lanes.values()) lane.stop();
+    this.#sentinels?.stop();
   }
 
   #lane(master: string, number: number): QuorumLane {
@@ -38,6 +44,7 @@ export class Quorum {
         master,
         () => this.#link.dial(master),
         () => this.#link.lookAgain(),
+        () => this.#sentinels?.ask() ?? Promise.resolve(undefined),
       );
       this.#lanes.set(name, lane);
     }

@@ -1,0 +1,82 @@
+import { CimError } from '@cim/protocol';
+import { Redis } from 'ioredis';
+import { type Address, shown } from './url.ts';
+
+const ANSWER_MS = 700;
+/** Flags of a master that may soon be none. */
+const LEAVING = /s_down|o_down|failover_in_progress/;
+
+/**
+ * What all Sentinels say, for whom the word of one does not do: one that has not heard of a failover still names the
+ * old master, which, started anew, may even have found a replica that has not heard of it either.
+ */
+export class SentinelView {
+  readonly #master: string;
+  readonly #sentinels: readonly Redis[];
+  #asking: Promise<unknown> = Promise.resolve();
+  /** Asked when the one under way is answered. */
+  #next: Promise<Address> | undefined;
+
+  constructor(sentinels: readonly Address[], master: string) {
+    this.#master = master;
+    this.#sentinels = sentinels.map(({ host, port }) => {
+      const sentinel = new Redis({
+        host,
+        port,
+        lazyConnect: true,
+        enableReadyCheck: false,
+        maxRetriesPerRequest: 0,
+        commandTimeout: ANSWER_MS,
+        connectTimeout: ANSWER_MS,
+        retryStrategy: () => 200,
+      });
+      // Who asks hears of it.
+      sentinel.on('error', () => undefined);
+      return sentinel;
+    });
+  }
+
+  /**
+   * Where the master is, as it is after this call. Those who ask meanwhile share the next answer.
+   * @throws {CimError} most do not answer, they do not agree, or another is being made master
+   */
+  ask(): Promise<Address> {
+    this.#next ??= this.#asking.then(() => {
+      this.#next = undefined;
+      const asked = this.#askAll();
+      this.#asking = asked.catch(() => undefined);
+      return asked;
+    });
+    return this.#next;
+  }
+
+  stop(): void {
+    for (const sentinel of this.#sentinels) sentinel.disconnect();
+  }
+
+  async #askAll(): Promise<Address> {
+    const answers = await Promise.allSettled(
+      this.#sentinels.map((sentinel) => sentinel.call('SENTINEL', 'MASTER', this.#master)),
+    );
+    const named = answers.flatMap((answer) =>
+      answer.status === 'fulfilled' ? [masterOf(answer.value)] : [],
+    );
+    if (named.length <= this.#sentinels.length / 2)
+      throw failure(`${named.length} of ${this.#sentinels.length} Sentinels answer`);
+    if (named.some(({ flags }) => LEAVING.test(flags)))
+      throw failure('the Sentinels see it down or make another the master');
+    const [first, ...others] = named.map(({ address }) => address);
+    if (first === undefined || others.some((address) => shown(address) !== shown(first)))
+      throw failure('the Sentinels do not agree on the master');
+    return first;
+  }
+}
+
+const failure = (words: string): CimError => new CimError('failure', `not certain of the master: ${words}`);
+
+/** Of a list of names and values, by turns. */
+function masterOf(answer: unknown): { readonly address: Address; readonly flags: string } {
+  const words = answer as string[];
+  const value = (name: string): string => words[words.indexOf(name) + 1] ?? '';
+  return { address: { host: value('ip'), port: Number(value('port')) }, flags: value('flags') };
+}
