@@ -3,10 +3,15 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type CimError, CODES } from '@cim/protocol';
-import { Counter } from '@cim/runtime';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+  type preSerializationHookHandler,
+} from 'fastify';
 import { actingAccount, bearerOf } from './credentials.ts';
-import { answerError, refusal, success } from './envelope.ts';
+import { type Answer, answerError, refusal, success } from './envelope.ts';
 import { historyPage } from './history.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
@@ -16,6 +21,7 @@ import { Reachability } from './reachable.ts';
 import type { RouteParts } from './route-parts.ts';
 import * as schemas from './schemas.ts';
 import { Sending } from './sending.ts';
+import { Tally } from './tally.ts';
 
 const BODY_BYTES = 256 * 1024;
 /** CIM's HTTP library pools connections for 5 minutes. */
@@ -41,25 +47,24 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler);
-  const answers = new Counter({
+  const answers = new Tally({
     name: 'cim_route_answers_total',
     help: 'Answers, by path and code',
     labelNames: ['path', 'code'],
-    registers: [metrics],
+    registers: metrics,
   });
-  app.addHook('preSerialization', (request, _reply, payload: unknown, done) => {
-    if (
-      typeof payload === 'object' &&
-      payload !== null &&
-      'code' in payload &&
-      typeof payload.code === 'string'
-    )
-      answers.inc({ path: request.routeOptions.url ?? 'unknown', code: payload.code });
-    done(null, payload);
+  // A hook for each path, which knows it: fastify gathers all there is to know about a route when a request is asked for it.
+  app.addHook('onRoute', (route) => {
+    const count: preSerializationHookHandler = (_request, _reply, payload, done) => {
+      if (isAnswer(payload)) answers.add(route.url, payload.code);
+      done(null, payload);
+    };
+    route.preSerialization = count;
   });
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
+    answers.add('unknown', CODES.invalid.code);
     void reply.send(
       refusal(request, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`),
     );
@@ -139,4 +144,6 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   return app as unknown as FastifyInstance;
 }
 
+const isAnswer = (payload: unknown): payload is Answer =>
+  typeof payload === 'object' && payload !== null && 'code' in payload && typeof payload.code === 'string';
 const pathOf = (url: string): string => url.split('?')[0] ?? url;

@@ -17,7 +17,9 @@ export function reqNoOf(request: FastifyRequest): string | null {
 }
 
 export const success = (request: FastifyRequest, dataBody: unknown = null): Answer => ({
-  ...CODES.success,
+  // Not spread: a copy of an object is slow to grow.
+  code: CODES.success.code,
+  message: CODES.success.message,
   reqNo: reqNoOf(request),
   dataBody,
 });

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { SendReceipt, SendRequest } from '@cim/delivery';
 import {
@@ -13,12 +13,13 @@ import {
   textsProblem,
   type UserId,
 } from '@cim/protocol';
-import { Counter } from '@cim/runtime';
 import type { Account } from '@cim/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Answer, refusal, success, unavailable } from './envelope.ts';
 import type { RouteParts } from './route-parts.ts';
 import type { Texts } from './schemas.ts';
+import { Tally } from './tally.ts';
+import { UnkeyedNames } from './unkeyed.ts';
 
 const KEYED_MS = 3_600_000;
 /** Without a key only our own retries repeat a send. */
@@ -29,15 +30,16 @@ const AGAIN_AFTER_MS = [100, 400] as const;
 /** A send by somebody without a channel: its id is the caller's `Idempotency-Key`, or one made here. */
 export class Sending {
   readonly #parts: RouteParts;
-  readonly #sends: InstanceType<typeof Counter<'to' | 'outcome'>>;
+  readonly #sends: Tally;
+  readonly #unkeyed = new UnkeyedNames();
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
-    this.#sends = new Counter({
+    this.#sends = new Tally({
       name: 'cim_route_sends_total',
       help: 'Sends over HTTP, by kind of stream and outcome',
       labelNames: ['to', 'outcome'],
-      registers: [parts.metrics],
+      registers: parts.metrics,
     });
   }
 
@@ -95,16 +97,13 @@ export class Sending {
     const key = request.headers['idempotency-key'];
     if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > 255))
       throw new CimError('invalid', 'Idempotency-Key must have 1 to 255 characters');
-    const producer = (
-      key === undefined
-        ? randomBytes(24).toString('base64url')
-        : createHash('sha256').update(key).digest('base64url')
-    ) as ProducerId;
+    const producer =
+      key === undefined ? this.#unkeyed.next() : (hash('sha256', key, 'base64url') as ProducerId);
     const content = cim.Content.encode({ texts }).finish();
     const rememberMs = key === undefined ? UNKEYED_MS : KEYED_MS;
     const from = { userId: sender.userId, userName: sender.userName };
     const receipt = await this.#dispatch({ sender: from, stream, producer, counter: 0, rememberMs, content });
-    this.#sends.inc({ to: stream.kind, outcome: receipt.outcome });
+    this.#sends.add(stream.kind, receipt.outcome);
     return receipt;
   }
 
@@ -123,4 +122,4 @@ export class Sending {
 }
 
 /** JSON can carry half a surrogate pair, UTF-8 cannot: an entry with one could be read by nobody. */
-const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd');
+const wellFormed = (text: string): string => text.toWellFormed();

@@ -9,7 +9,7 @@
  */
 import type { Logger } from '@cim/runtime';
 import { type Database, openDatabase } from './database.ts';
-import type { Key } from './keys.ts';
+import { isHardlyRead, type Key } from './keys.ts';
 import { Recent } from './recent.ts';
 
 /** Called once: nothing, or why nothing of it is known to be on disk. */
@@ -25,7 +25,6 @@ const RECENT_RECORDS = 50_000;
 /** LevelDB's binding makes room for as many as it is asked for, and aborts the process when there is none. */
 const MAX_ROWS = 4_096;
 const REOPEN_MS = 1_000;
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Ledger {
@@ -75,7 +74,7 @@ export class Ledger {
     if (recent !== undefined) return recent.value as T | undefined;
     const bytes = this.#usable().getSync(key);
     const value = bytes === undefined ? undefined : (JSON.parse(decoder.decode(bytes)) as T);
-    this.#recent.set(key, { value });
+    if (!isHardlyRead(key)) this.#recent.set(key, { value });
     return value;
   }
 
@@ -177,7 +176,7 @@ export class Ledger {
       this.#fail(waiters, cause);
       return;
     }
-    for (const [key, written] of this.#writing) this.#recent.set(key, written);
+    for (const [key, written] of this.#writing) if (!isHardlyRead(key)) this.#recent.set(key, written);
     this.#writing = new Map();
     this.#phase = 'idle';
     if (this.#waiters.length > 0) this.#schedule();
@@ -195,7 +194,7 @@ export class Ledger {
     }
     for (const [key, { value }] of records) {
       if (value === undefined) batch.del(key);
-      else batch.put(key, encoder.encode(JSON.stringify(value)));
+      else batch.put(key, Buffer.from(JSON.stringify(value)));
     }
     await batch.write({ sync: true });
   }
