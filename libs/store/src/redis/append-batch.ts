@@ -5,7 +5,7 @@
 import { CimError, type MessageId, type Seq, streamName } from '@cim/protocol';
 import type { Append, AppendAnswer } from '../streams.ts';
 import type { Commit } from './commit.ts';
-import { type StreamKeys, streamKeys, streamShard } from './keys.ts';
+import { streamKeys, streamShard } from './keys.ts';
 import { packTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
 
@@ -14,6 +14,12 @@ const CALL_ITEMS = 128;
 const CALL_BYTES = 1024 * 1024;
 /** Calls under way at a time, per way: what waits for one travels together, so that a busy store gets fewer and larger ones. */
 const CALLS_UNDER_WAY = 2;
+/**
+ * Each call costs as much as some texts: a call with so many is followed by another one after this time at the
+ * earliest, in ms, so that what comes meanwhile gathers. Where little comes nothing waits.
+ */
+const BUSY_ITEMS = 6;
+const GATHER_MS = 2;
 /** Without an answer yet: more are turned away, so that a store that is slow costs bounded memory. */
 const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
@@ -31,6 +37,10 @@ interface Way {
   callsUnderWay: number;
   /** It is looked at when the turn ends. */
   due: boolean;
+  /** ms, monotonic: until then what comes gathers, unless it fills a call. */
+  gathersUntil: number;
+  /** Set while it gathers. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 export class AppendBatch {
@@ -79,12 +89,27 @@ export class AppendBatch {
   #wayOf({ stream }: Append): Way {
     const name = this.#commit.acrossShards ? '' : streamShard(stream);
     let way = this.#ways.get(name);
-    if (way === undefined) this.#ways.set(name, (way = { waiting: [], callsUnderWay: 0, due: false }));
+    if (way === undefined)
+      this.#ways.set(
+        name,
+        (way = { waiting: [], callsUnderWay: 0, due: false, gathersUntil: 0, timer: undefined }),
+      );
     return way;
   }
 
   #look(way: Way): void {
     if (way.due || way.callsUnderWay >= CALLS_UNDER_WAY) return;
+    if (way.waiting.length < CALL_ITEMS) {
+      if (way.timer !== undefined) return;
+      const left = way.gathersUntil - performance.now();
+      if (left > 0) {
+        way.timer = setTimeout(() => {
+          way.timer = undefined;
+          this.#look(way);
+        }, left);
+        return;
+      }
+    }
     way.due = true;
     if (this.#due.push(way) === 1) setImmediate(this.#flush);
   }
@@ -92,11 +117,12 @@ export class AppendBatch {
   /** Calls in flight are carried out in order, unless Redis has just started and not the script yet: then `gap`. */
   async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
     way.callsUnderWay++;
+    way.gathersUntil = batch.length < BUSY_ITEMS ? 0 : performance.now() + GATHER_MS;
     let answers: readonly string[] = [];
     let failure: { readonly cause: unknown } | undefined;
     try {
       const { key, packed } = callOf(batch);
-      answers = (await this.#commit.run(this.#script, [key], [packed])) as string[];
+      answers = ((await this.#commit.run(this.#script, [key], [packed])) as string).split('\n');
     } catch (cause) {
       failure = { cause };
     }
@@ -131,26 +157,25 @@ function cut(way: Way): Waiting[] {
 }
 
 function callOf(batch: readonly Waiting[]): { key: string; packed: Buffer } {
-  /** Key: stream name. */
-  const streams = new Map<string, { readonly number: string; readonly keys: StreamKeys }>();
+  /** Key: stream name. Which stream of the call. */
+  const streams = new Map<string, string>();
   const heads: string[] = [];
   const items: (string | Uint8Array)[] = [];
+  let key = '';
   for (const { item } of batch) {
     const { sender, producer, counter, content, digest, rememberMs = REMEMBER_MS } = item;
     const name = streamName(item.stream);
     let stream = streams.get(name);
     if (stream === undefined) {
-      stream = { number: String(streams.size + 1), keys: streamKeys(item.stream) };
+      if (key === '') key = streamKeys(item.stream).log;
+      stream = String(streams.size + 1);
       streams.set(name, stream);
-      const { log, meta, producers, olderProducers, account = '' } = stream.keys;
-      heads.push(item.stream.kind === 'inbox' ? '1' : '0', log, meta, producers, olderProducers, account);
+      heads.push(streamShard(item.stream), name);
     }
-    const keyed = counter === 0;
-    items.push(stream.number, keyed ? stream.keys.keyed(sender.userId, producer) : '');
-    items.push(String(sender.userId), sender.userName, producer, String(counter));
-    items.push(keyed ? `${digest} ${rememberMs}` : digest, content);
+    items.push(stream, String(sender.userId), sender.userName, producer, String(counter));
+    items.push(counter === 0 ? `${digest} ${rememberMs}` : digest, content);
   }
-  return { key: heads[1] ?? '', packed: packTexts([String(streams.size), ...heads, ...items]) };
+  return { key, packed: packTexts([String(streams.size), ...heads, ...items]) };
 }
 
 function answerOf(text: string | undefined, storedAt: number, cause: unknown): AppendAnswer {

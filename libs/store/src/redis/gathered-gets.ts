@@ -1,7 +1,7 @@
 import type { RedisLink } from './link.ts';
 
 interface Waiting {
-  readonly resolve: (value: string | null) => void;
+  readonly resolve: (value: Buffer | null) => void;
   readonly reject: (cause: unknown) => void;
 }
 
@@ -16,7 +16,7 @@ export class GatheredGets {
   }
 
   /** @throws {CimError} as `ask` */
-  get(key: string): Promise<string | null> {
+  get(key: string): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       if (this.#keys.length === 0) setImmediate(() => void this.#flush());
       this.#keys.push(key);
@@ -30,7 +30,7 @@ export class GatheredGets {
     this.#keys = [];
     this.#waiting = [];
     try {
-      const values = await this.#link.ask((redis) => redis.mget(keys));
+      const values = await this.#link.ask((redis) => redis.mgetBuffer(keys));
       for (const [i, { resolve }] of waiting.entries()) resolve(values[i] ?? null);
     } catch (cause) {
       for (const { reject } of waiting) reject(cause);

@@ -10,71 +10,96 @@ export interface StreamLimits {
 }
 
 /** Before its items an append's argument has how many streams there are, then so much of each. */
-export const STREAM_FIELDS = 6;
-export const ITEM_FIELDS = 8;
+export const STREAM_FIELDS = 2;
+export const ITEM_FIELDS = 7;
 
 /**
- * A stream's meta is one string: top, first, bytes ever, settled seq, settled bytes, when the oldest entry was stored
- * (or a little before), when the producers were turned, id of the top. Settled is what waits for nobody: acked, or
- * trimmed for its age. An entry has two fields: h, its head (sender, counter, when stored, bytes ever with it,
- * producer, id of the one before or "-", sender's name), and d, its content.
+ * A stream's meta is one string: eight float64, big-endian (top, first, bytes ever, settled seq, settled bytes, when the
+ * oldest entry was stored or a little before, when the producers were turned, counter of the top), then two texts that
+ * end in a zero byte: "sender:producer" of the top ('' when there was none) and its digest. Settled is what waits for
+ * nobody: acked, or trimmed for its age. The digest is there when the top is a counted send: the record of its producer
+ * then is here alone, and goes to the producers when another one follows. An entry has two fields: h, its head (sender,
+ * counter, when stored, bytes ever with it, producer, id of the one before or "-", sender's name), and d, its content.
  */
 const META = `
-local int = function(n) return string.format('%d', n) end
+local call, match, format = redis.call, string.match, string.format
+local int = function(n) return format('%d', n) end
 local readMeta = function(key)
-  local top, first, bytes, settled, settledBytes, firstAt, turned, topId =
-    string.match(redis.call('GET', key) or '0 1 0 0 0 0 0 ', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
-  return {key = key, top = tonumber(top), first = tonumber(first), bytes = tonumber(bytes), settled = tonumber(settled),
-    settledBytes = tonumber(settledBytes), firstAt = tonumber(firstAt), turned = tonumber(turned), topId = topId}
+  local stored = call('GET', key)
+  if not stored then
+    return {key = key, top = 0, first = 1, bytes = 0, settled = 0, settledBytes = 0, firstAt = 0, turned = 0,
+      topCounter = 0, topField = '', digest = ''}
+  end
+  local top, first, bytes, settled, settledBytes, firstAt, turned, topCounter, topField, digest =
+    struct.unpack('>ddddddddss', stored)
+  return {key = key, top = top, first = first, bytes = bytes, settled = settled, settledBytes = settledBytes,
+    firstAt = firstAt, turned = turned, topCounter = topCounter, topField = topField, digest = digest}
 end
 local writeMeta = function(m)
-  redis.call('SET', m.key, string.format('%d %d %d %d %d %d %d %s',
-    m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.turned, m.topId))
+  call('SET', m.key, struct.pack('>ddddddddss', m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.turned,
+    m.topCounter, m.topField, m.digest))
 end
 local headOf = function(entry) return entry[2][1] == 'h' and entry[2][2] or entry[2][4] end
-local storedAtOf = function(entry) return tonumber(string.match(headOf(entry), '^%d+ %d+ (%d+)')) end
-local bytesAt = function(entry) return tonumber(string.match(headOf(entry), '^%d+ %d+ %d+ (%d+)')) end`;
+local storedAtOf = function(entry) return tonumber(match(headOf(entry), '^%d+ %d+ (%d+)')) end
+local bytesAt = function(entry) return tonumber(match(headOf(entry), '^%d+ %d+ %d+ (%d+)')) end`;
+
+/** What others want to know of a meta. */
+export function readMeta(meta: Buffer | null): {
+  readonly top: number;
+  readonly first: number;
+  /** `sender:producer:counter`, or ''. */
+  readonly topId: string;
+} {
+  if (meta === null) return { top: 0, first: 1, topId: '' };
+  const field = meta.toString('latin1', META_NUMBERS * 8, meta.indexOf(0, META_NUMBERS * 8));
+  const counter = meta.readDoubleBE((META_NUMBERS - 1) * 8);
+  return { top: meta.readDoubleBE(0), first: meta.readDoubleBE(8), topId: field && `${field}:${counter}` };
+}
+const META_NUMBERS = 8;
 
 /**
  * The only commit point: items, each by itself, in their order. KEYS: a log, which tells where the call belongs; on a
- * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each: 1 for an
- * inbox, else 0; the keys of its log, meta, producers, older producers; that of an inbox's account, or ''. Then of each
- * item: which stream; the key of a keyed send, '' for a counted one; sender, sender's name, producer, counter, digest
- * with what a keyed send is remembered for after a space, content.
- * Answers the time, then a text an item: ok seq prev | duplicate seq | gap last | conflict | full | unknown |
+ * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each its shard
+ * and its name, which its keys are made of; then of each item: which stream, sender, sender's name, producer, counter
+ * (0: a keyed send), digest, with what a keyed send is remembered for after a space, content.
+ * Answers lines: the time, then of each item ok seq prev | duplicate seq | gap last | conflict | full | unknown |
  * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's
  * meta is written, and its log trimmed, once, after all items. With `touches` it is written too where the answer says
  * that something is stored already: who waits for the replicas waits for a write of its own.
+ * Every `redis.call` costs as much as all else about an item: one that is of the producer of the top needs three.
  */
 export const appendScript = (limits: StreamLimits, touches = false): Script =>
   new Script(`${META}
 local all = cmsgpack.unpack(ARGV[1])
-local time = redis.call('TIME')
+local max, min = math.max, math.min
+local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nowText = int(now)
 local maxEntries, maxBytes, turn = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerTurnMs}
 local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
-local metas = {}
-local metaOf = function(s)
-  local m = metas[s]
-  if not m then
-    m = readMeta(all[(s - 1) * ${STREAM_FIELDS} + 4])
-    metas[s] = m
-  end
+local streams = {}
+local streamAt = function(s)
+  local at = s * ${STREAM_FIELDS}
+  local tag, name = all[at], all[at + 1]
+  local m = readMeta(tag .. ':meta:' .. name)
+  m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
+  m.user = match(name, '^inbox:(.*)$')
+  streams[s] = m
   return m
 end
-local touch = function(s) ${touches ? 'metaOf(s).changed = true' : ''} end
+local touch = function(m) ${touches ? 'm.changed = true' : ''} end
+local olderOf = function(m) return m.tag .. ':prod-older:' .. m.name end
 
 -- What has become too old: where the log begins without it, what is settled then, when the new oldest was stored.
-local aged = function(log, m, inbox)
+local aged = function(m)
   local first, settled, settledBytes, firstAt = m.first, m.settled, m.settledBytes, m.firstAt
   if first > m.top then return first, settled, settledBytes, firstAt end
-  local limit = (not inbox or first <= settled) and kept or unackedKept
+  local limit = (not m.user or first <= settled) and kept or unackedKept
   if firstAt + limit > now then return first, settled, settledBytes, firstAt end
-  for _, entry in ipairs(redis.call('XRANGE', log, int(first) .. '-0', '+', 'COUNT', step)) do
-    local seq = tonumber(string.match(entry[1], '^%d+'))
+  for _, entry in ipairs(call('XRANGE', m.log, int(first) .. '-0', '+', 'COUNT', step)) do
+    local seq = tonumber(match(entry[1], '^%d+'))
     firstAt = storedAtOf(entry)
-    limit = (not inbox or seq <= settled) and kept or unackedKept
+    limit = (not m.user or seq <= settled) and kept or unackedKept
     if firstAt + limit > now then break end
     first = seq + 1
     if seq > settled then settled, settledBytes = seq, bytesAt(entry) end
@@ -83,81 +108,90 @@ local aged = function(log, m, inbox)
 end
 
 local append = function(s, a)
-  local k = (s - 1) * ${STREAM_FIELDS} + 1
-  local log, producers, older = all[k + 2], all[k + 4], all[k + 5]
-  local inbox, keyed = all[k + 1] == '1', all[a + 1] ~= '' and all[a + 1]
-  local sender, name, producer, counter, digest, content =
-    all[a + 2], all[a + 3], all[a + 4], all[a + 5], all[a + 6], all[a + 7]
+  local m = streams[s] or streamAt(s)
+  local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
   local field = sender .. ':' .. producer
-  local remember
+  local keyed, remember
+  local counted, ofTop = m.digest ~= '', m.topField == field
 
-  if keyed then
-    digest, remember = string.match(digest, '^(%S+) (%d+)$')
-    local seen = redis.call('GET', keyed)
+  if counter == '0' then
+    keyed = m.tag .. ':key:' .. m.name .. ':' .. field
+    digest, remember = match(digest, '^(%S+) (%d+)$')
+    local seen = call('GET', keyed)
     if seen then
-      local d, seq = string.match(seen, '^(%S+) (%d+)$')
+      local d, seq = match(seen, '^(%S+) (%d+)$')
       if d ~= digest then return 'conflict' end
-      touch(s)
+      touch(m)
       return 'duplicate ' .. seq
     end
   else
-    local n, last = tonumber(counter), redis.call('HGET', producers, field) or redis.call('HGET', older, field)
-    local lastCounter = 0
-    if last then
-      local c, seq, d = string.match(last, '^(%d+) (%d+) (%S+)$')
-      lastCounter = tonumber(c)
-      if n == lastCounter and d ~= digest then return 'conflict' end
-      if n <= lastCounter or n > lastCounter + 1 then touch(s) end
-      if n <= lastCounter then return 'duplicate ' .. seq end
+    local n, lastCounter, lastSeq, lastDigest = tonumber(counter), 0
+    if counted and ofTop then
+      lastCounter, lastSeq, lastDigest = m.topCounter, m.top, m.digest
+    else
+      local last = call('HGET', m.producers, field) or call('HGET', olderOf(m), field)
+      if last then
+        lastCounter, lastSeq, lastDigest = match(last, '^(%d+) (%d+) (%S+)$')
+        lastCounter = tonumber(lastCounter)
+      end
     end
-    if n > lastCounter + 1 then return 'gap ' .. int(lastCounter) end
+    if n ~= lastCounter + 1 then
+      if n == lastCounter and lastDigest ~= digest then return 'conflict' end
+      touch(m)
+      if n <= lastCounter then return 'duplicate ' .. int(lastSeq) end
+      return 'gap ' .. int(lastCounter)
+    end
   end
 
-  local m = metaOf(s)
   -- Accounts stay: one that has had a message needs no second look.
-  if inbox and m.top == 0 and redis.call('EXISTS', all[k + 6]) == 0 then return 'unknown' end
-  local first, settled, settledBytes, firstAt = aged(log, m, inbox)
+  if m.user and m.top == 0 and call('EXISTS', m.tag .. ':acct:' .. m.user) == 0 then return 'unknown' end
+  local first, settled, settledBytes, firstAt = aged(m)
   local bytes, seq = m.bytes + #content, m.top + 1
-  if inbox and (seq - settled > maxEntries or bytes - settledBytes > maxBytes) then return 'full' end
-  if not inbox then settled, settledBytes = m.top, m.bytes end
+  if m.user and (seq - settled > maxEntries or bytes - settledBytes > maxBytes) then return 'full' end
+  if not m.user then settled, settledBytes = m.top, m.bytes end
 
-  local prev, seqText = m.topId, int(seq)
-  redis.call('XADD', log, seqText .. '-0', 'h', sender .. ' ' .. counter .. ' ' .. nowText .. ' ' .. int(bytes) .. ' ' ..
-    producer .. ' ' .. (prev == '' and '-' or prev) .. ' ' .. name, 'd', content)
-  first = math.max(first, math.min(seq - maxEntries + 1, settled + 1))
-  if first > m.first then m.log = log end
+  local prev, seqText = m.topField == '' and '' or m.topField .. ':' .. int(m.topCounter), int(seq)
+  call('XADD', m.log, seqText .. '-0', 'h', sender .. ' ' .. counter .. ' ' .. nowText .. ' ' .. int(bytes) .. ' ' ..
+    producer .. ' ' .. (prev == '' and '-' or prev) .. ' ' .. all[a + 2], 'd', content)
+  first = max(first, min(seq - maxEntries + 1, settled + 1))
+  if first > m.first then m.trim = true end
   if first == seq then firstAt = now end
+  if counted and (keyed or not ofTop) then
+    call('HSET', m.producers, m.topField, int(m.topCounter) .. ' ' .. int(m.top) .. ' ' .. m.digest)
+  end
   if now - m.turned >= turn then
-    redis.call('UNLINK', older)
-    if redis.call('EXISTS', producers) == 1 then redis.call('RENAME', producers, older) end
+    call('UNLINK', olderOf(m))
+    if call('EXISTS', m.producers) == 1 then call('RENAME', m.producers, olderOf(m)) end
     m.turned = now
   end
-  if keyed then redis.call('SET', keyed, digest .. ' ' .. seqText, 'PX', remember)
-  else redis.call('HSET', producers, field, counter .. ' ' .. seqText .. ' ' .. digest) end
+  if keyed then
+    call('SET', keyed, digest .. ' ' .. seqText, 'PX', remember)
+    digest = ''
+  end
   m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt = seq, first, bytes, settled, settledBytes, firstAt
-  m.topId, m.changed = field .. ':' .. counter, true
+  m.topField, m.topCounter, m.digest, m.changed = field, tonumber(counter), digest, true
   return 'ok ' .. seqText .. ' ' .. prev
 end
 
 local answers, count, failed = {nowText}, 1, nil
-for a = 2 + tonumber(all[1]) * ${STREAM_FIELDS}, #all, ${ITEM_FIELDS} do
+for a = ${STREAM_FIELDS} * (1 + tonumber(all[1])), #all, ${ITEM_FIELDS} do
   local stream = tonumber(all[a])
-  local who = failed and stream .. ' ' .. all[a + 2] .. ' ' .. all[a + 4]
+  local who = failed and stream .. ' ' .. all[a + 1] .. ' ' .. all[a + 3]
   local done, answer = true, 'skipped'
   if not (failed and failed[who]) then done, answer = pcall(append, stream, a) end
   if not done then
     failed = failed or {}
-    failed[stream .. ' ' .. all[a + 2] .. ' ' .. all[a + 4]] = true
-    answer = 'failed ' .. tostring(type(answer) == 'table' and answer.err or answer)
+    failed[stream .. ' ' .. all[a + 1] .. ' ' .. all[a + 3]] = true
+    answer = 'failed ' .. string.gsub(tostring(type(answer) == 'table' and answer.err or answer), '%c', ' ')
   end
   count = count + 1
   answers[count] = answer
 end
-for _, m in pairs(metas) do
-  if m.log then redis.call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
+for _, m in pairs(streams) do
+  if m.trim then call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
   if m.changed then writeMeta(m) end
 end
-return answers`);
+return table.concat(answers, '\\n')`);
 
 export const ACK_KEYS = 4;
 export const ACK_ARGS = 5;

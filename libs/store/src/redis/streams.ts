@@ -25,7 +25,15 @@ import type { Commit } from './commit.ts';
 import { GatheredGets } from './gathered-gets.ts';
 import { key, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
-import { ACK, ACK_KEYS, appendScript, MARK_DIRTY, type StreamLimits, TAKE_DIRTY } from './stream-scripts.ts';
+import {
+  ACK,
+  ACK_KEYS,
+  appendScript,
+  MARK_DIRTY,
+  readMeta,
+  type StreamLimits,
+  TAKE_DIRTY,
+} from './stream-scripts.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
@@ -82,7 +90,9 @@ export class RedisStreams implements Streams {
   async position(stream: StreamRef): Promise<Position> {
     const { meta } = streamKeys(stream);
     return positionOf(
-      await (this.#commit.acrossShards ? this.#gets.get(meta) : this.#link.ask((redis) => redis.get(meta))),
+      await (this.#commit.acrossShards
+        ? this.#gets.get(meta)
+        : this.#link.ask((redis) => redis.getBuffer(meta))),
     );
   }
 
@@ -90,7 +100,7 @@ export class RedisStreams implements Streams {
     if (streams.length === 0) return [];
     const keys = streams.map((stream) => streamKeys(stream).meta);
     const metas = await this.#link.ask((redis) =>
-      this.#commit.acrossShards ? redis.mget(keys) : Promise.all(keys.map((of) => redis.get(of))),
+      this.#commit.acrossShards ? redis.mgetBuffer(keys) : Promise.all(keys.map((of) => redis.getBuffer(of))),
     );
     return metas.map(positionOf);
   }
@@ -100,16 +110,26 @@ export class RedisStreams implements Streams {
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
   ): Promise<number[]> {
     if (of.length === 0) return [];
-    const records = await this.#link.ask((redis) =>
-      Promise.all(
-        of.flatMap(({ stream, producer }) => {
-          const { producers, olderProducers } = streamKeys(stream);
-          const field = `${sender}:${producer}`;
-          return [redis.hget(producers, field), redis.hget(olderProducers, field)];
-        }),
-      ),
+    const [metas, records] = await this.#link.ask((redis) =>
+      Promise.all([
+        Promise.all(of.map(({ stream }) => redis.getBuffer(streamKeys(stream).meta))),
+        Promise.all(
+          of.flatMap(({ stream, producer }) => {
+            const { producers, olderProducers } = streamKeys(stream);
+            const field = `${sender}:${producer}`;
+            return [redis.hget(producers, field), redis.hget(olderProducers, field)];
+          }),
+        ),
+      ]),
     );
-    return of.map((_, i) => Number.parseInt(records[2 * i] ?? records[2 * i + 1] ?? '0', 10));
+    return of.map(({ producer }, i) => {
+      // What the producer of the top has sent last is known by the top alone.
+      const own = `${sender}:${producer}:`;
+      const { topId } = readMeta(metas[i] ?? null);
+      const ofTop = topId.startsWith(own) ? Number(topId.slice(own.length)) : 0;
+      if (ofTop > 0) return ofTop;
+      return Number.parseInt(records[2 * i] ?? records[2 * i + 1] ?? '0', 10);
+    });
   }
 
   async cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
@@ -153,9 +173,9 @@ export class RedisStreams implements Streams {
   }
 }
 
-function positionOf(meta: string | null): Position {
-  const [top = 0, first = 1, , , , , , topId = ''] = meta?.split(' ') ?? [];
-  return { first: Number(first) as Seq, top: Number(top) as Seq, topId: topId as MessageId };
+function positionOf(meta: Buffer | null): Position {
+  const { first, top, topId } = readMeta(meta);
+  return { first: first as Seq, top: top as Seq, topId: topId as MessageId };
 }
 
 function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
