@@ -145,19 +145,24 @@ export class Connection {
   }
 
   #claim(userId: UserId, by: { epoch: Epoch } | { userName: string }): void {
-    const { store, instance, logger } = this.#parts;
+    const { store, instance, registry, logger } = this.#parts;
     this.#state = 'claiming';
+    registry.claimBegins(userId);
     const claim = randomBytes(12).toString('base64url');
     const at = instance.id;
     const ask = (tries: number): void => {
       store.sessions
         .claim({ userId, instance: at, claim, ...by })
-        .then((answer) => this.#claimed(userId, at, answer))
+        .then((answer) => {
+          this.#claimed(userId, at, answer);
+          registry.claimEnds(userId);
+        })
         .catch((error: unknown) => {
           logger.warn({ err: error, userId }, 'login.failed');
           this.close('unavailable');
           // It may have been carried out all the same: asked again, it is answered as the first time, and released.
-          if (tries > 1) setTimeout(() => ask(tries - 1), CLAIM_AGAIN_MS).unref();
+          if (tries === 1) registry.claimEnds(userId);
+          else setTimeout(() => ask(tries - 1), CLAIM_AGAIN_MS).unref();
         });
     };
     ask(CLAIM_TRIES);

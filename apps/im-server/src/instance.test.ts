@@ -1,50 +1,26 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { type InstanceId, parseUserName } from '@cim/protocol';
+import type { Epoch, InstanceId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import type { Sessions } from '@cim/store';
 import { until } from '@cim/testkit';
+import { liveSession } from '../test/live-session.ts';
 import { Stored } from '../test/stored.ts';
 import { Instance } from './instance.ts';
-import type { Session } from './session.ts';
 import { SessionRegistry } from './session-registry.ts';
 
 let stored: Stored;
-
-/** A user's live session at an instance, as the store and a server hold it. */
-async function live(userName: string, instance: InstanceId): Promise<Session & { ended: string }> {
-  const { accounts, sessions } = stored.store;
-  const name = parseUserName(userName);
-  assert.ok(name.ok);
-  const { account } = await accounts.register(name.name);
-  const user = { userId: account.userId, userName: account.userName };
-  await sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
-  const answer = await sessions.claim({ userId: user.userId, instance, userName, claim: userName });
-  assert.ok(answer.outcome === 'claimed');
-  const session = {
-    ...user,
-    epoch: answer.epoch,
-    ended: '',
-    deliver: () => 'taken' as const,
-    delivered: () => undefined,
-    inboxAt: undefined,
-    recount: () => undefined,
-    fetchOffline: () => {},
-    look: () => {},
-    onClosed: () => {},
-    close: (reason: string) => {
-      session.ended = reason;
-    },
-  };
-  return session;
-}
 
 /** An instance whose lease the store has lost; `whileMoving` runs once, when the first sessions are moved. */
 async function lapsing(registry: SessionRegistry, t: TestContext) {
   const real = stored.store.sessions;
   const hook = { whileMoving: (): Promise<void> => Promise.resolve() };
-  const sessions: Pick<Sessions, 'openLease' | 'renewLease' | 'closeLease' | 'reclaim' | 'release'> = {
+  const sessions: Pick<
+    Sessions,
+    'openLease' | 'renewLease' | 'closeLease' | 'reclaim' | 'release' | 'epochs'
+  > = {
     openLease: (id) => real.openLease(id),
+    epochs: (users) => real.epochs(users),
     renewLease: (id) => real.renewLease(id),
     closeLease: (id) => real.closeLease(id),
     release: (user, epoch, id) => real.release(user, epoch, id),
@@ -77,8 +53,8 @@ describe('an instance whose lease has lapsed', () => {
   test('takes its sessions into a new life, one that comes in while others are moved too', async (t) => {
     const registry = new SessionRegistry();
     const { instance, hook } = await lapsing(registry, t);
-    const early = await live('early', instance.id);
-    const late = await live('late', instance.id);
+    const early = await liveSession(stored.store, 'early', instance.id);
+    const late = await liveSession(stored.store, 'late', instance.id);
     registry.add(early);
     hook.whileMoving = async () => {
       registry.add(late);
@@ -99,7 +75,7 @@ describe('an instance whose lease has lapsed', () => {
     const registry = new SessionRegistry();
     const { instance, hook } = await lapsing(registry, t);
     const { id } = instance;
-    const session = await live('leaving', id);
+    const session = await liveSession(stored.store, 'leaving', id);
     registry.add(session);
     hook.whileMoving = async () => {
       registry.remove(session);
@@ -112,5 +88,26 @@ describe('an instance whose lease has lapsed', () => {
       async () => (await stored.store.sessions.online(instance.id)).length === 0,
     );
     assert.equal(await stored.store.sessions.locate(session.userId), undefined);
+  });
+
+  test('sends away whose session the store has lost, and ends what a newer login has replaced', async (t) => {
+    const registry = new SessionRegistry();
+    const { instance } = await lapsing(registry, t);
+    const replaced = await liveSession(stored.store, 'replaced', instance.id);
+    const newest = await liveSession(stored.store, 'forgotten', instance.id);
+    const forgotten = { ...newest, epoch: (newest.epoch + 1) as Epoch };
+    forgotten.close = (reason) => (forgotten.ended = reason);
+    const { userId, userName } = replaced;
+    const elsewhere = 'elsewhere-16char' as InstanceId;
+    const user = { userId, userName };
+    await stored.store.sessions.issue({ user, instance: elsewhere, policy: 'kick', secretHash: '' });
+    await stored.store.sessions.openLease(elsewhere);
+    await stored.store.sessions.claim({ userId, instance: elsewhere, userName, claim: 'newer' });
+    registry.add(replaced);
+    registry.add(forgotten);
+    await stored.store.sessions.closeLease(instance.id);
+    await instance.renew();
+    assert.equal(replaced.ended, 'superseded');
+    assert.equal(forgotten.ended, 'unavailable');
   });
 });

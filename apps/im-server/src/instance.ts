@@ -15,7 +15,10 @@ const MARGIN_MS = 5_000;
 const RECLAIM_BATCH = 500;
 
 export interface InstanceParts {
-  readonly sessions: Pick<Sessions, 'openLease' | 'renewLease' | 'closeLease' | 'reclaim' | 'release'>;
+  readonly sessions: Pick<
+    Sessions,
+    'openLease' | 'renewLease' | 'closeLease' | 'reclaim' | 'release' | 'epochs'
+  >;
   readonly registry: SessionRegistry;
   readonly logger: Logger;
   /** A new life has begun: list it. */
@@ -117,14 +120,17 @@ export class Instance {
         batch.forEach((session, k) => kept.set(session, answers[k] === true));
       }
     }
+    const lost = [...kept.keys()].filter((session) => kept.get(session) === false);
+    const epochs = await sessions.epochs(lost.map(({ userId }) => userId));
     const before = this.#id;
     this.#id = id;
     this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
-    for (const [session, isKept] of kept) {
-      if (!isKept) session.close('superseded');
-      // It ended while it was moved, and was released under the old name only.
-      else if (registry.get(session.userId) !== session) this.#release(session, id);
-    }
+    // What the store has lost comes again; what a newer login has replaced does not.
+    for (const [i, session] of lost.entries())
+      session.close((epochs[i] ?? 0) < session.epoch ? 'unavailable' : 'superseded');
+    // It ended while it was moved, and was released under the old name only.
+    for (const [session, isKept] of kept)
+      if (isKept && registry.get(session.userId) !== session) this.#release(session, id);
     logger.warn({ before, instance: id, sessions: kept.size }, 'lease.begun-anew');
     this.#parts.onRenamed(id);
     this.#parts.onServing();

@@ -38,6 +38,10 @@ export class LocalDoorbell implements Doorbell {
     else this.#lobby.offer(entry);
   }
 
+  holds(user: UserId): boolean {
+    return this.#registry.holds(user);
+  }
+
   kick(user: UserId, upTo: Epoch, reason: CloseReason): void {
     const session = this.#registry.get(user);
     if (session !== undefined && session.epoch <= upTo) session.close(reason);

@@ -59,7 +59,10 @@ export class Look {
       ]);
       batch.forEach((session, k) => {
         const position = positions[k];
-        if ((epochs[k] ?? 0) > session.epoch) session.close('superseded');
+        const epoch = epochs[k] ?? 0;
+        if (epoch > session.epoch) session.close('superseded');
+        // The store has lost it: nobody would find it here. The client comes again.
+        else if (epoch < session.epoch) session.close('unavailable');
         else if (position !== undefined) session.look(before[k], position);
       });
     }

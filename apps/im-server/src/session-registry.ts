@@ -6,6 +6,9 @@ export class SessionRegistry {
   /** Key: user. Set by `add`, removed by `remove` when the channel has closed. */
   readonly #sessions = new Map<UserId, Session>();
 
+  /** Key: user. Logins that are being told to the store; removed by `claimEnds`. */
+  readonly #claims = new Map<UserId, number>();
+
   get size(): number {
     return this.#sessions.size;
   }
@@ -16,6 +19,21 @@ export class SessionRegistry {
 
   all(): IterableIterator<Session> {
     return this.#sessions.values();
+  }
+
+  /** Whether there is a session of the user here, or may be one soon. */
+  holds(user: UserId): boolean {
+    return this.#sessions.has(user) || this.#claims.has(user);
+  }
+
+  claimBegins(user: UserId): void {
+    this.#claims.set(user, (this.#claims.get(user) ?? 0) + 1);
+  }
+
+  claimEnds(user: UserId): void {
+    const others = (this.#claims.get(user) ?? 1) - 1;
+    if (others === 0) this.#claims.delete(user);
+    else this.#claims.set(user, others);
   }
 
   /** False when a session of a later login is here already; an earlier one is closed as superseded. */

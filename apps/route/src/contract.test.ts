@@ -176,6 +176,20 @@ describe('the paths of the contract', { concurrency: false }, () => {
     assert.deepEqual(await at.store.sessions.locate(userId), { instance: INSTANCE, epoch });
   });
 
+  test('a session that its im-server knows nothing of, as the store has lost its end, locks nobody out', async () => {
+    let holds = true;
+    const forgetful = await RunningRoute.start({ holds: () => holds });
+    try {
+      const { userId } = await forgetful.join('olga');
+      const logIn = async () => (await forgetful.post('/login', { userId, userName: 'olga' })).code;
+      assert.equal(await logIn(), '5000');
+      holds = false;
+      assert.equal(await logIn(), '9000');
+    } finally {
+      await forgetful.stop();
+    }
+  });
+
   test('3000 is HTTP 200 too, echoes the request number, and names the field', async () => {
     const cases: [string, object, RegExp][] = [
       ['/registerAccount', { userName: null }, /^userName must be string$/],

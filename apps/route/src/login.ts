@@ -9,7 +9,7 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
-import type { Account } from '@cim/store';
+import type { Account, IssueAnswer, Sessions } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
 import type { Passwords } from './passwords.ts';
@@ -90,7 +90,7 @@ export class Login {
     // Placement comes first: a login that cannot be placed leaves no trace.
     const member = await this.#place(account.userId);
     const session = body.wire === 2 ? randomBytes(32).toString('base64url') : '';
-    const answer = await store.sessions.issue({
+    const answer = await this.#issue({
       user: { userId: account.userId, userName: account.userName },
       instance: member.instance,
       policy: resumes ? 'replace' : config.sessionPolicy,
@@ -124,6 +124,20 @@ export class Login {
     if (live === undefined || live.epoch >= session.epoch) return;
     await store.sessions.release(userId, live.epoch, live.instance);
     dispatcher.kick(userId, live, 'logged-out');
+  }
+
+  /** A session that its im-server knows nothing of (the store has lost what came after it) locks nobody out. */
+  async #issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
+    const { store, dispatcher, logger } = this.#parts;
+    const answer = await store.sessions.issue(request);
+    if (answer.outcome === 'issued' || answer.live === undefined) return answer;
+    const { userId } = request.user;
+    const { instance, epoch } = answer.live;
+    const holds = await new Promise<string>((resolve) => dispatcher.holds(userId, instance, resolve));
+    if (holds !== 'no') return answer;
+    logger.info({ userId, epoch, instance }, 'session.not-there');
+    await store.sessions.release(userId, epoch, instance);
+    return store.sessions.issue(request);
   }
 
   async #checkPassword(account: Account, password: string | undefined): Promise<void> {

@@ -25,6 +25,7 @@ const doorbell: Doorbell = {
   broadcast: () => undefined,
   kick: (user) => kicked.push(user),
   fetchOffline: () => undefined,
+  holds: () => true,
   delivered: () => undefined,
 };
 let dir: string;

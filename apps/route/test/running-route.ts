@@ -32,6 +32,8 @@ export interface RouteOptions {
   /** Whether the im-server is listed from the beginning. */
   readonly listed?: boolean;
   readonly closeWithinMs?: number;
+  /** Whether the im-server has a session of that user; yes unless told otherwise. */
+  readonly holds?: (user: UserId) => boolean;
 }
 
 export class RunningRoute {
@@ -76,6 +78,7 @@ export class RunningRoute {
       },
       broadcast: (group) => void rung.push(`broadcast ${group}`),
       kick: (user, upTo, reason) => void rung.push(`kick ${user} ${upTo} ${reason}`),
+      holds: (user) => options.holds?.(user) ?? true,
       fetchOffline: (user) => void rung.push(`fetchOffline ${user}`),
       delivered: () => undefined,
     };

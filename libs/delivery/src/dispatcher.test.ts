@@ -120,6 +120,7 @@ describe('a dispatcher', () => {
           broadcast: () => undefined,
           kick: () => undefined,
           fetchOffline: () => undefined,
+          holds: (user) => user === alice.userId,
           delivered: (notices) => void heard.push(...notices),
         }),
       );
@@ -166,6 +167,14 @@ describe('a dispatcher', () => {
       await send();
       await until('it was tried twice', () => delivered === 2);
       await until('the stream is noted', async () => (await store.streams.takeDirty(instance)).length === 1);
+    });
+
+    test('asks the im-server itself whether it holds a session; one that is not there knows nothing', async () => {
+      const ask = (user: NamedUser, at: InstanceId): Promise<string> =>
+        new Promise((resolve) => dispatcher.holds(user.userId, at, resolve));
+      assert.equal(await ask(alice, instance), 'yes');
+      assert.equal(await ask(bob, instance), 'no');
+      assert.equal(await ask(alice, 'nobody-16-chars.' as InstanceId), 'unknown');
     });
 
     test('tells senders how far their messages came, the furthest of a turn, wherever they are', async () => {

@@ -23,7 +23,14 @@ import { type Logger, RareWarning } from '@cim/runtime';
 import type { AppendAnswer, Entry, SessionAt, Store } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
-import { encodeBroadcast, encodeDelivered, encodeFetchOffline, encodeKick } from './doorbell-rpc.ts';
+import {
+  encodeBroadcast,
+  encodeDelivered,
+  encodeFetchOffline,
+  encodeHolds,
+  encodeKick,
+  holdsOf,
+} from './doorbell-rpc.ts';
 import { InboxPush, type PushParts } from './inbox-push.ts';
 import { Locations } from './locations.ts';
 import { type Push, PUSH_TIMEOUT_MS, PushBatch } from './push-batch.ts';
@@ -146,6 +153,19 @@ export class Dispatcher {
   reaches(member: Member, done: (reachable: boolean) => void): void {
     if (this.#local !== undefined && this.#local.instance === member.instance) done(true);
     else this.#rpc.call(member, RPC.ping, new Uint8Array(), REACH_TIMEOUT_MS, (reply) => done(reply.ok));
+  }
+
+  /**
+   * Whether the im-server that holds a session by the store's account does hold one: a store that has lost entries may
+   * be wrong. `unknown` when it does not answer.
+   */
+  holds(user: UserId, at: InstanceId, done: (answer: 'yes' | 'no' | 'unknown') => void): void {
+    if (this.#local?.instance === at) return done(this.#local.holds(user) ? 'yes' : 'no');
+    const member = this.#memberOf(at);
+    if (member === undefined) return done('unknown');
+    this.#rpc.call(member, RPC.holds, encodeHolds(user), REACH_TIMEOUT_MS, (reply) =>
+      done(reply.ok ? (holdsOf(reply.payload) ? 'yes' : 'no') : 'unknown'),
+    );
   }
 
   /** A CIM client asks for what was stored before its login. Best effort: the im-server also begins by itself. */

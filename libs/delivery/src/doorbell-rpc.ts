@@ -34,6 +34,8 @@ export const encodeBroadcast = (group: GroupId, entry: Entry | undefined): Uint8
   cim.BroadcastCall.encode({ group, entry: bytesOf(entry) }).finish();
 export const encodeKick = (user: UserId, upTo: Epoch, reason: CloseReason): Uint8Array =>
   cim.KickCall.encode({ user, epoch: upTo, reason: CLOSE_REASONS[reason].number }).finish();
+export const encodeHolds = (user: UserId): Uint8Array => cim.HoldsCall.encode({ user }).finish();
+export const holdsOf = (reply: Uint8Array): boolean => cim.HoldsReply.decode(reply).holds === true;
 export const encodeFetchOffline = (user: UserId): Uint8Array =>
   cim.FetchOfflineCall.encode({ user }).finish();
 export const encodeDelivered = (notices: DeliveredNotice[]): Uint8Array =>
@@ -92,6 +94,13 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
       answering((payload) => {
         bell.fetchOffline(cim.FetchOfflineCall.decode(payload).user as UserId);
         return NOTHING;
+      }),
+    ],
+    [
+      RPC.holds,
+      answering((payload) => {
+        const holds = bell.holds(cim.HoldsCall.decode(payload).user as UserId);
+        return cim.HoldsReply.encode({ holds }).finish();
       }),
     ],
     [

@@ -22,6 +22,8 @@ export interface Doorbell {
   deliver(user: UserId, entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone';
   /** To every session here. `entry` absent: look into the log. */
   broadcast(group: GroupId, entry: Entry | undefined): void;
+  /** Whether the user has a session here, or a login of theirs is being told to the store. */
+  holds(user: UserId): boolean;
   /** Closes the user's session unless its epoch is above `upTo`. */
   kick(user: UserId, upTo: Epoch, reason: CloseReason): void;
   /** A CIM client asks for what was stored before its login. */

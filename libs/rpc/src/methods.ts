@@ -1,2 +1,10 @@
 /** Method numbers of the calls between servers; their payloads are in cim.proto. 0 is the connection's own ping. */
-export const RPC = { ping: 0, deliver: 1, broadcast: 2, kick: 3, fetchOffline: 4, delivered: 5 } as const;
+export const RPC = {
+  ping: 0,
+  deliver: 1,
+  broadcast: 2,
+  kick: 3,
+  fetchOffline: 4,
+  delivered: 5,
+  holds: 6,
+} as const;

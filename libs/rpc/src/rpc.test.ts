@@ -347,5 +347,13 @@ describe('the end of a server', () => {
 });
 
 test('the methods are numbered as the other versions of this program number them', () => {
-  assert.deepEqual(RPC, { ping: 0, deliver: 1, broadcast: 2, kick: 3, fetchOffline: 4, delivered: 5 });
+  assert.deepEqual(RPC, {
+    ping: 0,
+    deliver: 1,
+    broadcast: 2,
+    kick: 3,
+    fetchOffline: 4,
+    delivered: 5,
+    holds: 6,
+  });
 });

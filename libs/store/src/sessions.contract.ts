@@ -50,9 +50,10 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         const login = { user, instance, policy: 'reject', secretHash: '' } as const;
         const epoch = epochOf(await store.sessions.issue(login));
-        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat' });
+        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live: undefined });
         await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
-        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat' });
+        const live = { instance, epoch };
+        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live });
         assert.deepEqual(await store.sessions.epochs([user.userId]), [epoch]);
       });
 
@@ -256,7 +257,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.equal(await store.sessions.locate(user.userId), undefined);
         assert.deepEqual(await store.sessions.online(instance), []);
         const next = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
-        assert.equal(epochOf(next), epoch + 1);
+        assert.ok(epochOf(next) > epoch);
       });
 
       test('a late release changes nothing of the session after it, on the same server', async () => {
@@ -443,7 +444,7 @@ export function sessionsContract(open: OpenStore): void {
             policy: 'reject',
             secretHash: '',
           });
-          assert.equal(epochOf(next), epoch + 1);
+          assert.ok(epochOf(next) > epoch);
         } finally {
           await short.close();
         }
@@ -477,12 +478,12 @@ export function sessionsContract(open: OpenStore): void {
           const login = { user, instance, policy: 'reject', secretHash: '' } as const;
           const { sessions } = short.store;
           const first = epochOf(await sessions.issue(login));
-          let next: IssueAnswer = { outcome: 'repeat' };
+          let next: IssueAnswer = { outcome: 'repeat', live: undefined };
           await until('the login lapses', async () => {
             next = await sessions.issue(login);
             return next.outcome === 'issued';
           });
-          assert.equal(epochOf(next), first + 1);
+          assert.ok(epochOf(next) > first);
           const claim = { userId: user.userId, instance, claim: newClaim() };
           assert.deepEqual(await sessions.claim({ ...claim, epoch: first }), { outcome: 'refused' });
           const lapsed = performance.now() + 400;

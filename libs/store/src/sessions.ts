@@ -25,7 +25,7 @@ export interface SessionAt {
 export type IssueAnswer =
   | { readonly outcome: 'issued'; readonly epoch: Epoch }
   /** Policy `reject`, and the user has a session: live on an instance whose lease lives, or issued lately. */
-  | { readonly outcome: 'repeat' };
+  | { readonly outcome: 'repeat'; readonly live: SessionAt | undefined };
 
 export type ClaimAnswer =
   /** `previous` is the session that this one replaces and that may still be open: kick it. */
@@ -44,7 +44,7 @@ export type ClaimAnswer =
  * Time is the store's clock. Every call is safe to repeat. All may throw when the store does not answer.
  */
 export interface Sessions {
-  /** Makes the user's next epoch, `issued` at that instance. `replace`: the caller has shown the session secret. */
+  /** Makes the user's next epoch, above all before it, `issued` at that instance. `replace`: the caller has shown the session secret. */
   issue(request: {
     readonly user: NamedUser;
     readonly instance: InstanceId;

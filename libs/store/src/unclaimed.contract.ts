@@ -172,7 +172,10 @@ export function unclaimedContract(open: OpenStore): void {
         await sessions.issue({ ...login, policy: 'kick' });
         const lapsed = performance.now() + 300;
         await until('the login has lapsed', () => performance.now() > lapsed);
-        assert.deepEqual(await sessions.issue({ ...login, policy: 'reject' }), { outcome: 'repeat' });
+        assert.deepEqual(await sessions.issue({ ...login, policy: 'reject' }), {
+          outcome: 'repeat',
+          live: { instance, epoch: live },
+        });
         assert.deepEqual(await sessions.locate(user.userId), { instance, epoch: live });
         await sessions.release(user.userId, live, instance);
         assert.equal((await sessions.issue({ ...login, policy: 'reject' })).outcome, 'issued');

@@ -2024,6 +2024,120 @@ export namespace cim {
     }
 
     /**
+     * Properties of a HoldsCall.
+     * @deprecated Use cim.HoldsCall.$Properties instead.
+     */
+    interface IHoldsCall extends cim.HoldsCall.$Properties {
+    }
+
+    /** Represents a HoldsCall. */
+    class HoldsCall {
+
+        /**
+         * Constructs a new HoldsCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.HoldsCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** HoldsCall user. */
+        user: number;
+
+        /**
+         * Encodes the specified HoldsCall message. Does not implicitly {@link cim.HoldsCall.verify|verify} messages.
+         * @param message HoldsCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.HoldsCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a HoldsCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.HoldsCall & cim.HoldsCall.$Shape} HoldsCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.HoldsCall & cim.HoldsCall.$Shape;
+    }
+
+    namespace HoldsCall {
+
+        /** Properties of a HoldsCall. */
+        interface $Properties {
+
+            /** HoldsCall user */
+            user?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a HoldsCall. */
+        type $Shape = cim.HoldsCall.$Properties;
+    }
+
+    /**
+     * Properties of a HoldsReply.
+     * @deprecated Use cim.HoldsReply.$Properties instead.
+     */
+    interface IHoldsReply extends cim.HoldsReply.$Properties {
+    }
+
+    /** Represents a HoldsReply. */
+    class HoldsReply {
+
+        /**
+         * Constructs a new HoldsReply.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.HoldsReply.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** HoldsReply holds. */
+        holds: boolean;
+
+        /**
+         * Encodes the specified HoldsReply message. Does not implicitly {@link cim.HoldsReply.verify|verify} messages.
+         * @param message HoldsReply message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.HoldsReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a HoldsReply message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.HoldsReply & cim.HoldsReply.$Shape} HoldsReply
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.HoldsReply & cim.HoldsReply.$Shape;
+    }
+
+    namespace HoldsReply {
+
+        /** Properties of a HoldsReply. */
+        interface $Properties {
+
+            /** HoldsReply holds */
+            holds?: (boolean|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a HoldsReply. */
+        type $Shape = cim.HoldsReply.$Properties;
+    }
+
+    /**
      * Properties of a DeliveredCall.
      * @deprecated Use cim.DeliveredCall.$Properties instead.
      */

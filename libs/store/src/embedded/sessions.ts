@@ -38,7 +38,8 @@ export class EmbeddedSessions implements Sessions {
     const current = this.#get(user.userId);
     const previous = this.#open(current);
     const issued = current?.state === 'issued' && current.until > now;
-    if ((previous !== undefined || issued) && policy === 'reject') return { outcome: 'repeat' };
+    if ((previous !== undefined || issued) && policy === 'reject')
+      return { outcome: 'repeat', live: previous };
     const epoch = ((current?.epoch ?? 0) + 1) as Epoch;
     this.#put(user.userId, {
       userName: user.userName,

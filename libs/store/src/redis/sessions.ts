@@ -36,7 +36,7 @@ export class RedisSessions implements Sessions {
       const seen = [epoch, state, open?.instance ?? '', lease ? 1 : 0] as const;
       const made = [policy, instance, user.userName, secretHash, this.#times.issuedMs, attempt] as const;
       const answer = String(await this.#run(ISSUE, [session], [...seen, ...made]));
-      if (answer === 'repeat') return { outcome: 'repeat' };
+      if (answer === 'repeat') return { outcome: 'repeat', live: lease ? open : undefined };
       if (answer !== 'again') return { outcome: 'issued', epoch: Number(answer) as Epoch };
     }
     throw new CimError('failure', 'too many logins of one user at once');

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { type InstanceId, parseUserName } from '@cim/protocol';
+import type { Store } from '@cim/store';
+import type { Session } from '../src/session.ts';
+
+/** A user's live session at an instance, as the store and a server hold it; `ended` is the reason it was closed for. */
+export async function liveSession(
+  { accounts, sessions }: Store,
+  userName: string,
+  instance: InstanceId,
+): Promise<Session & { ended: string }> {
+  const name = parseUserName(userName);
+  assert.ok(name.ok);
+  const { account } = await accounts.register(name.name);
+  const user = { userId: account.userId, userName: account.userName };
+  await sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
+  const answer = await sessions.claim({ userId: user.userId, instance, userName, claim: userName });
+  assert.ok(answer.outcome === 'claimed');
+  const session = {
+    ...user,
+    epoch: answer.epoch,
+    ended: '',
+    deliver: () => 'taken' as const,
+    delivered: () => undefined,
+    inboxAt: undefined,
+    recount: () => undefined,
+    fetchOffline: () => {},
+    look: () => {},
+    onClosed: () => {},
+    close: (reason: string) => {
+      session.ended = reason;
+    },
+  };
+  return session;
+}
