@@ -12,6 +12,7 @@ import {
   inboxOf,
   messageId,
   type NamedUser,
+  type MessageId,
   type Seq,
   type UserId,
 } from '@cim/protocol';
@@ -149,14 +150,22 @@ export class CimSession implements Session, FeedSink {
     this.#parts.dispatcher.delivered({ sender, to: this.userId, seq }, from);
   }
 
-  /** The store has lost what went out: on with what it has after the last that both know. */
+  /** The store has lost what went out. */
   broken(feed: Followed): void {
     this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, 'stream.went-back');
-    const last = feed.last.id === '' ? undefined : feed.last;
-    resumeAt(this.#parts.store.streams, this.userId, feed.stream, last).then(
-      ({ next }) => feed.moveTo(next),
-      () => this.close('unavailable'),
-    );
+    this.#goOn(feed).catch(() => this.close('unavailable'));
+  }
+
+  /** An inbox goes on after the last that both know. Of a group the client would show again what it has: no further back. */
+  async #goOn(feed: Followed): Promise<void> {
+    const { streams } = this.#parts.store;
+    if (feed.stream.kind === 'inbox') {
+      const { next, last } = await resumeAt(streams, this.userId, feed.stream, feed.last);
+      feed.moveTo(next, last);
+      return;
+    }
+    const { top } = await streams.position(feed.stream);
+    feed.moveTo(Math.min(feed.next, top + 1) as Seq, '' as MessageId);
   }
 
   async #begin(): Promise<void> {
@@ -168,7 +177,7 @@ export class CimSession implements Session, FeedSink {
     ]);
     const { top } = await store.streams.position(inbox);
     if (this.#channel.closed !== undefined) return;
-    this.#lobby = lobby.follow((group.top + 1) as Seq, this);
+    this.#lobby = lobby.follow((group.top + 1) as Seq, group.topId, this);
     this.#offlineTo = top;
     this.#offlineNext = own.next;
     if (this.#offlineNext > this.#offlineTo) this.#goLive();

@@ -75,6 +75,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const doorbell = new LocalDoorbell(instance, registry, lobby);
   store.onSuccession(() => {
     if (stopping !== undefined) return;
+    // The lease may be lost too, and with it all who are here.
+    void instance.renew();
     look.now();
     void lobby.lookNow();
     for (const session of registry.all()) session.recount();

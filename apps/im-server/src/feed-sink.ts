@@ -1,5 +1,5 @@
 import type { Cursor, Entry } from '@cim/store';
-import type { InstanceId, Seq, StreamRef } from '@cim/protocol';
+import type { InstanceId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { AckLook } from './ack-clock.ts';
 import type { SharedFrame } from './shared-frame.ts';
 
@@ -18,8 +18,8 @@ export interface Followed {
   readonly waiting: boolean;
   /** Sends again what is not acked for too long. `give-up`: it has done so often enough. `stalled`: nobody reads. */
   lookAtAcks(now: number): Exclude<AckLook, 'resend'>;
-  /** After `broken`: goes on elsewhere. */
-  moveTo(next: Seq): void;
+  /** After `broken`: goes on elsewhere, after the entry `last`; '' when that is not known. */
+  moveTo(next: Seq, last: MessageId): void;
   end(): void;
 }
 

@@ -230,7 +230,7 @@ describe('a feed', () => {
       replace();
       feed.check(at, await log.position(stream));
       assert.deepEqual(broken, [3]);
-      feed.moveTo(1 as Seq);
+      feed.moveTo(1 as Seq, '' as MessageId);
       assert.equal(feed.ack(3 as Seq), undefined, 'it was on its way when the log went back');
       assert.equal(feed.ack(4 as Seq), 'unsent');
       const again = await stored.append(lost, ['1', '2']);
@@ -261,9 +261,27 @@ describe('a feed', () => {
       assert.ok(first);
       feed.offer(first);
       await until('the log is looked at', () => broken.length === 1);
-      feed.moveTo(1 as Seq);
+      feed.moveTo(1 as Seq, '' as MessageId);
       await until('it is written', () => written.length === 4);
       assert.deepEqual(written, [1, 2, 3, 1]);
+      feed.end();
+    });
+
+    test('finds out that it was told to go on after an entry that is not there', async () => {
+      const { log, replace } = replaced();
+      const { feed, broken, written } = follow(1, log);
+      for (const entry of await append(3)) feed.offer(entry);
+      replace();
+      await stored.append(lost, ['1', '2']);
+      feed.check(feed.last, await log.position(stream));
+      assert.deepEqual(broken, [3]);
+      const stranger = '7:other:1' as MessageId;
+      feed.moveTo(3 as Seq, stranger);
+      await until('the top is another', () => broken.length === 2);
+      await stored.append(lost, ['3']);
+      feed.moveTo(3 as Seq, stranger);
+      await until('the one before is another', () => broken.length === 3);
+      assert.deepEqual(written, [1, 2, 3]);
       feed.end();
     });
   });

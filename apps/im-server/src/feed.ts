@@ -140,15 +140,17 @@ export class Feed implements Followed {
     return 'wait';
   }
 
-  moveTo(next: Seq): void {
+  moveTo(next: Seq, last: MessageId): void {
     this.#staleTo = Math.max(this.#staleTo, this.#next - 1);
     this.#next = next;
-    this.#lastId = '' as MessageId;
+    this.#lastId = last;
     this.#sent = [];
     this.#sentBytes = 0;
     this.#clock.acked(this.#sink.now(), true);
     this.#broken = false;
     this.wake();
+    // Asked where to go on, the store was still another.
+    this.#compare();
   }
 
   end(): void {
@@ -191,6 +193,10 @@ export class Feed implements Followed {
     const now = this.#sink.now();
     if (now - this.#suspectedAt < SUSPECT_MS && this.#suspectedAt !== 0) return;
     this.#suspectedAt = now;
+    this.#compare();
+  }
+
+  #compare(): void {
     const last = this.last;
     this.#streams.position(this.stream).then(
       (position) => this.check(last, position),

@@ -18,10 +18,12 @@ export interface FollowedLog {
   readonly stream: StreamRef;
   /** Newest seq that can be had from `frame`, if it is not too old. */
   readonly top: Seq;
+  /** Of that entry; '' when it is not known. */
+  readonly topId: MessageId;
   /** Undefined for one that is not in memory. */
   frame(seq: number): SharedFrame | undefined;
-  /** There may be something new. */
-  look(): void;
+  /** There may be something new, or it may have gone back. Never throws. */
+  lookNow(): Promise<void>;
   leave(feed: GroupFeed): void;
 }
 
@@ -31,7 +33,7 @@ export class GroupFeed implements Followed {
   readonly #streams: Streams;
   readonly #clock = new AckClock();
   #next: Seq;
-  #lastId = '' as MessageId;
+  #lastId: MessageId;
   /** All up to this is the client's. */
   #acked: Seq;
   /** About so many bytes went out and are not acked. */
@@ -44,9 +46,11 @@ export class GroupFeed implements Followed {
   #state: 'on' | 'broken' | 'ended' = 'on';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: FollowedLog, next: Seq, sink: FeedSink, streams: Streams) {
+  /** @param last the entry before `next`; '' when that is not known */
+  constructor(log: FollowedLog, next: Seq, last: MessageId, sink: FeedSink, streams: Streams) {
     this.#log = log;
     this.#next = next;
+    this.#lastId = last;
     this.#acked = (next - 1) as Seq;
     this.#sent = this.#acked;
     this.#sink = sink;
@@ -72,6 +76,8 @@ export class GroupFeed implements Followed {
   }
 
   resume(): void {
+    // Asked where to go on, the store was still another.
+    if (this.#next - 1 === this.#log.top && !isSame(this.#lastId, this.#log.topId)) return this.break();
     while (this.#next <= this.#log.top && this.#writable()) {
       const frame = this.#log.frame(this.#next);
       if (frame === undefined) {
@@ -108,7 +114,7 @@ export class GroupFeed implements Followed {
     const answer = this.#clock.look(now, this.#full());
     if (answer !== 'resend') return answer;
     this.#next = (this.#acked + 1) as Seq;
-    this.#lastId = '' as MessageId;
+    this.#lastId = this.#log.frame(this.#acked)?.id ?? ('' as MessageId);
     this.#unackedBytes = 0;
     this.resume();
     return 'wait';
@@ -121,18 +127,17 @@ export class GroupFeed implements Followed {
     this.#sink.broken(this);
   }
 
-  moveTo(next: Seq): void {
+  moveTo(next: Seq, last: MessageId): void {
     if (this.#state === 'ended') return;
     this.#state = 'on';
     this.#staleTo = Math.max(this.#staleTo, this.#sent);
     this.#next = next;
-    this.#lastId = '' as MessageId;
+    this.#lastId = last;
     this.#acked = (next - 1) as Seq;
     this.#sent = this.#acked;
     this.#unackedBytes = 0;
     this.#clock.acked(this.#sink.now(), true);
-    this.#log.look();
-    this.resume();
+    void this.#log.lookNow().then(() => this.resume());
   }
 
   end(): void {
@@ -151,6 +156,7 @@ export class GroupFeed implements Followed {
 
   #write(frame: SharedFrame): void {
     const { entry } = frame;
+    if (entry.seq === this.#next && !isSame(this.#lastId, entry.prev)) return this.break();
     if (entry.seq > this.#next) this.#sink.expired(this, this.#next, (entry.seq - 1) as Seq);
     this.#next = (entry.seq + 1) as Seq;
     this.#lastId = frame.id;
@@ -188,3 +194,6 @@ export class GroupFeed implements Followed {
       }, RETRY_MS);
   }
 }
+
+/** Whether both may be the same entry: '' is not known. */
+const isSame = (a: MessageId, b: MessageId): boolean => a === b || a === '' || b === '';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { type GroupId, groupStream, type Seq, type StreamRef } from '@cim/protocol';
+import { entryId } from '@cim/delivery';
+import { type GroupId, groupStream, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
 import type { Entry, Streams } from '@cim/store';
 import { until } from '@cim/testkit';
 import fc from 'fast-check';
@@ -27,12 +28,12 @@ function counted(): Streams {
   return log;
 }
 
-function join(log: GroupLog, next: number) {
+function join(log: GroupLog, next: number, last = '') {
   const written: number[] = [];
   const frames: SharedFrame[] = [];
   const broken: number[] = [];
   const state = { ready: true, now: 1 };
-  const feed = log.follow(next as Seq, {
+  const feed = log.follow(next as Seq, last as MessageId, {
     ready: () => state.ready,
     write: (_, entry, shared) => {
       written.push(entry.seq);
@@ -180,11 +181,31 @@ describe('the log of a group', () => {
     log.offer(second);
     await until('both are told', () => members.every(({ broken }) => broken.length === 1));
     for (const { feed } of members) {
-      feed.moveTo(1 as Seq);
+      feed.moveTo(1 as Seq, '' as MessageId);
       assert.notEqual(feed.ack(3 as Seq), 'unsent', 'it was on its way when the log went back');
     }
     await until('both have what is there', () => members.every(({ written }) => written.length === 5));
     for (const { written } of members) assert.deepEqual(written, [1, 2, 3, 1, 2]);
+    log.end();
+  });
+
+  test('sends away once more who was told to go on after an entry that is not there', async () => {
+    const log = new GroupLog(group, stored.store.streams);
+    const [, second] = await append(3);
+    assert.ok(second);
+    const stranger = '7:other:1' as MessageId;
+    const { feed, written, broken } = join(log, 3, entryId(second));
+    await until('what is there is written', () => written.length === 1);
+    feed.break();
+    feed.moveTo(4 as Seq, stranger);
+    await until('the top is another', () => broken.length === 2);
+    feed.moveTo(3 as Seq, stranger);
+    await until('the one before is another', () => broken.length === 3);
+    assert.deepEqual(feed.last, { seq: 2, id: stranger });
+    feed.moveTo(3 as Seq, entryId(second));
+    await until('it goes on', () => written.length === 2);
+    assert.deepEqual(written, [3, 3]);
+    assert.equal(broken.length, 3);
     log.end();
   });
 });

@@ -47,12 +47,12 @@ export class GroupLog implements FollowedLog {
     this.#streams = streams;
   }
 
-  /** A session's way along this log, beginning at `next`. */
-  follow(next: Seq, sink: FeedSink): GroupFeed {
-    const feed = new GroupFeed(this, next, sink, this.#streams);
+  /** A session's way along this log, beginning at `next`, after the entry `last`; '' when that is not known. */
+  follow(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
+    const feed = new GroupFeed(this, next, last, sink, this.#streams);
     this.#feeds.add(feed);
     // The first one begins where it stands: nobody here needs what was before.
-    if (this.#top < 0) this.#begin((next - 1) as Seq, '' as MessageId);
+    if (this.#top < 0) this.#begin((next - 1) as Seq, last);
     this.look();
     return feed;
   }
@@ -63,6 +63,10 @@ export class GroupLog implements FollowedLog {
 
   get top(): Seq {
     return this.#top;
+  }
+
+  get topId(): MessageId {
+    return this.#topId;
   }
 
   frame(seq: number): SharedFrame | undefined {

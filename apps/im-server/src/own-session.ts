@@ -191,12 +191,11 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   /** Where a stream goes on after the store has lost what went out. */
   async #goOn(feed: Followed): Promise<void> {
     const { streams } = this.#parts.store;
-    const last = feed.last.id === '' ? undefined : feed.last;
-    const at = await resumeAt(streams, this.userId, feed.stream, last);
+    const at = await resumeAt(streams, this.userId, feed.stream, feed.last);
     if (this.#channel.closed !== undefined) return;
-    const { answer, from, to, id } = at;
+    const { answer, from, to, id, next, last } = at;
     this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to, id }] } });
-    feed.moveTo(at.next);
+    feed.moveTo(next, last);
   }
 
   expired(feed: Followed, from: Seq, to: Seq): void {
@@ -343,10 +342,9 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     });
     for (const { stream, at } of resumed) {
       if (at.unacked !== undefined) this.#parts.acks.add(this, stream, at.unacked);
-      if (stream.kind === 'group') this.#lobby = this.#parts.lobby.follow(at.next, this);
+      if (stream.kind === 'group') this.#lobby = this.#parts.lobby.follow(at.next, at.last, this);
       else {
-        const lastId = (at.id === '-' ? '' : at.id) as MessageId;
-        this.#inbox = new Feed(stream, at.next, streams, this, lastId);
+        this.#inbox = new Feed(stream, at.next, streams, this, at.last);
         // What was there, and what was pushed while it was looked at; nothing comes without a push since the claim.
         if (at.top >= at.next || this.#missed) this.#inbox.wake();
       }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cim, type GroupId, groupStream, type InstanceId, type MessageId, type Seq } from '@cim/protocol';
+import type { Cursor } from '@cim/store';
 import { Stored } from '../test/stored.ts';
 import { resumeAt } from './resume.ts';
 
@@ -41,7 +42,12 @@ describe('resume', () => {
     const group = groupStream('denies' as GroupId);
     await stored.append(group, ['a', 'b']);
     const { streams } = stored.store;
-    for (const wrong of [cursor(1, '7:other:1'), cursor(2, '7:other:1'), cursor(9, '7:other:1')]) {
+    for (const wrong of [
+      cursor(1, '7:other:1'),
+      cursor(2, '7:other:1'),
+      cursor(9, '7:other:1'),
+      cursor(2, ''),
+    ]) {
       const at = await resumeAt(streams, stored.user, group, wrong);
       assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 1, 1, 2]);
     }
@@ -70,5 +76,16 @@ describe('resume', () => {
     assert.equal((await resumeAt(streams, stored.user, stored.inbox, undefined)).next, position.top);
     const wrong = await resumeAt(streams, stored.user, stored.inbox, cursor(1, '7:other:1'));
     assert.deepEqual([wrong.answer, wrong.next], [RESET, position.top]);
+  });
+
+  test('says which entry it goes on after, so that whoever follows finds out when the log is another by then', async () => {
+    const group = groupStream('names-last' as GroupId);
+    const entries = await stored.append(group, ['a', 'b', 'c']);
+    const { streams } = stored.store;
+    const ids = [...entries.map(({ prev }) => prev), (await streams.position(group)).topId];
+    const last = async (of: Cursor | undefined) => (await resumeAt(streams, stored.user, group, of)).last;
+    assert.equal(await last(undefined), ids[3]);
+    assert.equal(await last(cursor(2, ids[2] ?? '')), ids[2]);
+    assert.equal(await last(cursor(9, '7:other:1')), '', 'nothing is before the first');
   });
 });

@@ -1,5 +1,5 @@
 /** Where a stream goes on for a client that presents a cursor, or none (docs/protocol.md, "Resume"). */
-import { cim, type Seq, type StreamRef, type UserId } from '@cim/protocol';
+import { cim, type MessageId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
 
 /** A group's backlog whose first missed entry is older than this is not sent by itself, in ms. */
@@ -18,6 +18,8 @@ export interface ResumeAnswer {
   readonly top: Seq;
   /** CONTINUE: of the entry at `to`, '-' when there is none. */
   readonly id: string;
+  /** Of the entry before `next`; '' when that is not known, or there is none. */
+  readonly last: MessageId;
   /** What the client has and the store does not know that it has. */
   readonly unacked?: Cursor;
 }
@@ -30,13 +32,21 @@ export async function resumeAt(
   cursor: Cursor | undefined,
 ): Promise<ResumeAnswer> {
   const [position, acked] = await Promise.all([streams.position(stream), streams.cursor(user, stream)]);
-  const at = (answer: cim.ResumeAnswer, next: number, from: number, to: number, id = ''): ResumeAnswer => ({
+  const at = (
+    answer: cim.ResumeAnswer,
+    next: number,
+    from: number,
+    to: number,
+    id = '',
+    last = id,
+  ): ResumeAnswer => ({
     answer,
     next: next as Seq,
     from: from as Seq,
     to: to as Seq,
     top: position.top,
     id,
+    last: (last === '-' ? '' : last) as MessageId,
   });
 
   if (cursor === undefined && stream.kind === 'group')
@@ -56,7 +66,9 @@ export async function resumeAt(
     // What was lost lies near the end. Older entries, which the client would not know any more, it would show again.
     const known = Math.min(presented.seq, position.top) - KNOWN_ENTRIES;
     const from = Math.max(acknowledged + 1, known + 1, position.first);
-    return at(cim.ResumeAnswer.RESET, from, from, position.top);
+    const [first] = await streams.read(stream, from as Seq, 1);
+    const last = first === undefined ? position.topId : first.seq === from ? first.prev : '';
+    return at(cim.ResumeAnswer.RESET, from, from, position.top, '', last);
   }
   if (presented.seq + 1 < position.first)
     return at(cim.ResumeAnswer.EXPIRED, position.first, presented.seq + 1, position.first - 1);
