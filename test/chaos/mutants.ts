@@ -20,6 +20,7 @@ type Done = (answer: AppendAnswer) => void;
 const otherwise = (streams: Streams, other: Partial<Streams>): Streams => ({
   append: (...of) => streams.append(...of),
   read: (...of) => streams.read(...of),
+  peek: (...of) => streams.peek(...of),
   position: (...of) => streams.position(...of),
   positions: (...of) => streams.positions(...of),
   counters: (...of) => streams.counters(...of),

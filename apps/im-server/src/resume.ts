@@ -57,7 +57,7 @@ export async function resumeAt(
     if (c.seq > position.top) return false;
     if (c.seq === position.top) return c.id === position.topId;
     if (c.seq + 1 < position.first) return true; // trimmed: nothing is left to compare with
-    const [after] = await streams.read(stream, (c.seq + 1) as Seq, 1);
+    const after = await streams.peek(stream, (c.seq + 1) as Seq);
     return after?.prev === c.id;
   };
   const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
@@ -66,7 +66,7 @@ export async function resumeAt(
     // What was lost lies near the end. Older entries, which the client would not know any more, it would show again.
     const known = Math.min(presented.seq, position.top) - KNOWN_ENTRIES;
     const from = Math.max(acknowledged + 1, known + 1, position.first);
-    const [first] = await streams.read(stream, from as Seq, 1);
+    const first = await streams.peek(stream, from as Seq);
     const last = first === undefined ? position.topId : first.seq === from ? first.prev : '';
     return at(cim.ResumeAnswer.RESET, from, from, position.top, '', last);
   }
@@ -74,10 +74,10 @@ export async function resumeAt(
     return at(cim.ResumeAnswer.EXPIRED, position.first, presented.seq + 1, position.first - 1);
   if (stream.kind === 'group' && position.top - presented.seq > CATCH_UP_ENTRIES) {
     const [missed, newest] = await Promise.all([
-      streams.read(stream, (presented.seq + 1) as Seq, 1),
-      streams.read(stream, position.top, 1),
+      streams.peek(stream, (presented.seq + 1) as Seq),
+      streams.peek(stream, position.top),
     ]);
-    const age = (newest[0]?.storedAt ?? 0) - (missed[0]?.storedAt ?? 0);
+    const age = (newest?.storedAt ?? 0) - (missed?.storedAt ?? 0);
     if (age > CATCH_UP_MS) {
       const next = position.top - CATCH_UP_ENTRIES + 1;
       return at(cim.ResumeAnswer.SKIPPED, next, presented.seq + 1, next - 1);

@@ -35,7 +35,7 @@ export const encodeBroadcast = (group: GroupId, entry: Entry | undefined): Uint8
 export const encodeKick = (user: UserId, upTo: Epoch, reason: CloseReason): Uint8Array =>
   cim.KickCall.encode({ user, epoch: upTo, reason: CLOSE_REASONS[reason].number }).finish();
 export const encodeHolds = (user: UserId): Uint8Array => cim.HoldsCall.encode({ user }).finish();
-export const holdsOf = (reply: Uint8Array): boolean => cim.HoldsReply.decode(reply).holds === true;
+export const holdsOf = (reply: Uint8Array): boolean => cim.HoldsReply.decode(reply).holds;
 export const encodeFetchOffline = (user: UserId): Uint8Array =>
   cim.FetchOfflineCall.encode({ user }).finish();
 export const encodeDelivered = (notices: DeliveredNotice[]): Uint8Array =>

@@ -67,7 +67,7 @@ export function sessionsContract(open: OpenStore): void {
         const replaced = epochOf(
           await store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' }),
         );
-        assert.deepEqual([kicked, replaced], [live + 1, live + 2]);
+        assert.ok(live < kicked && kicked < replaced);
       });
 
       test('logins of one user at once: under reject one is issued, under kick each has its own epoch', async () => {

@@ -284,7 +284,7 @@ class Trial {
     const instance = 'model-instance-1' as InstanceId;
     const answer = await this.store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' });
     assert.equal(answer.outcome, 'issued');
-    assert.equal(answer.epoch, (this.#model.epochs.get(user.userId) ?? 0) + 1);
+    assert.ok(answer.epoch > (this.#model.epochs.get(user.userId) ?? 0));
     this.#model.epochs.set(user.userId, answer.epoch);
   }
 

@@ -83,8 +83,14 @@ export interface Streams {
    */
   append(item: Append, done: (answer: AppendAnswer) => void): void;
 
-  /** Entries from `from` on, ascending, at most `limit` and about 256 KiB (at least one if there is one). */
+  /**
+   * Entries from `from` on, ascending, at most `limit` and about 256 KiB (at least one if there is one). What it
+   * answers is kept as the durability mode says: nobody is shown what no replica has.
+   */
   read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]>;
+
+  /** The first entry from `from` on, as it stands now: for those who compare, and show it to nobody. */
+  peek(stream: StreamRef, from: Seq): Promise<Entry | undefined>;
   position(stream: StreamRef): Promise<Position>;
   /** One for one, in one round trip. */
   positions(streams: readonly StreamRef[]): Promise<Position[]>;

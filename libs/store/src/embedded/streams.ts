@@ -75,6 +75,10 @@ export class EmbeddedStreams implements Streams {
     return rows.map(([, row]) => decodeRow(row));
   }
 
+  async peek(stream: StreamRef, from: Seq): Promise<Entry | undefined> {
+    return (await this.read(stream, from, 1))[0];
+  }
+
   position(stream: StreamRef): Promise<Position> {
     return promised(() => this.#position(stream));
   }

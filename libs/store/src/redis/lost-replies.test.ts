@@ -50,19 +50,20 @@ describe('a reply that is lost', () => {
     cutter.cutReplyTo('EVALSHA');
     const answer = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
     wasCut();
-    assert.deepEqual(answer, { outcome: 'issued', epoch: 1 });
-    assert.deepEqual(await store.sessions.epochs([user.userId]), [1]);
+    assert.ok(answer.outcome === 'issued');
+    assert.deepEqual(await store.sessions.epochs([user.userId]), [answer.epoch]);
   });
 
   test('of a claim: it is claimed, with the same answer', async () => {
     const user = await newUser(store);
     const instance = await newServer(store);
-    await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
+    const issued = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
+    assert.ok(issued.outcome === 'issued');
     cutter.cutReplyTo('EVALSHA');
     const claim = { userId: user.userId, instance, userName: user.userName, claim: newClaim() };
     assert.deepEqual(await store.sessions.claim(claim), {
       outcome: 'claimed',
-      epoch: 1,
+      epoch: issued.epoch,
       userName: user.userName,
     });
     wasCut();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { Seq } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { PROMPT, RedisProcess, until } from '@cim/testkit';
 import { append, appendOk, newPair, newUser } from '../../test/contract-fixture.ts';
@@ -78,6 +79,26 @@ describe('quorum, on one master with a replica', () => {
     );
     await appendOk(store, sends.item(3));
     assert.equal((await store.streams.position(inbox)).top, 3);
+  });
+
+  test('shows nobody what a replica lacks', async (t) => {
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
+    const { sends, inbox } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    replica.freeze();
+    try {
+      assert.equal((await append(store, sends.item(2))).outcome, 'retry');
+      assert.equal((await store.streams.peek(inbox, 2 as Seq))?.counter, 2, 'the master has it');
+      await assert.rejects(store.streams.read(inbox, 1 as Seq, 10), /not on all replicas/);
+    } finally {
+      replica.thaw();
+    }
+    await online();
+    await until('it is read', async () => {
+      const entries = await store.streams.read(inbox, 1 as Seq, 10).catch(() => []);
+      return entries.length === 2;
+    });
+    assert.match(await replica.cli('PING'), /PONG/);
   });
 
   test('without a replica appends answer retry and the store is not ready, and say why; with it back all goes on', async (t) => {

@@ -8,9 +8,12 @@ export type ScriptArgs = readonly (string | number | Buffer)[];
 export class Script {
   readonly #lua: string;
   readonly #sha: string;
+  readonly #call: 'call' | 'callBuffer';
 
-  constructor(lua: string) {
+  /** @param answers what strings among its answers come as */
+  constructor(lua: string, answers: 'texts' | 'bytes' = 'texts') {
     this.#lua = lua;
+    this.#call = answers === 'bytes' ? 'callBuffer' : 'call';
     this.#sha = hash('sha1', lua, 'hex');
   }
 
@@ -25,10 +28,10 @@ export class Script {
 
   /** Fails with NOSCRIPT when the server does not know it. */
   byHash(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
-    return redis.call('EVALSHA', this.#sha, keys.length, ...keys, ...args);
+    return redis[this.#call]('EVALSHA', this.#sha, keys.length, ...keys, ...args);
   }
 
   whole(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
-    return redis.call('EVAL', this.#lua, keys.length, ...keys, ...args);
+    return redis[this.#call]('EVAL', this.#lua, keys.length, ...keys, ...args);
   }
 }

@@ -229,6 +229,19 @@ for i = 0, #KEYS / ${ACK_KEYS} - 1 do
 end
 return 1`);
 
+/**
+ * KEYS log, meta. ARGV from, how many. Answers as XRANGE does. It writes, so that whoever then waits for the replicas
+ * waits for what it has read.
+ */
+export const READ = new Script(
+  `
+local rows = redis.call('XRANGE', KEYS[1], ARGV[1] .. '-0', '+', 'COUNT', ARGV[2])
+local meta = #rows > 0 and redis.call('GET', KEYS[2])
+if meta then redis.call('SET', KEYS[2], meta) end
+return rows`,
+  'bytes',
+);
+
 /** KEYS dirty set. ARGV stream name, how long it is kept (ms). */
 export const MARK_DIRTY = new Script(`
 redis.call('SADD', KEYS[1], ARGV[1])

@@ -23,7 +23,7 @@ import { LEASE_MS } from '../sessions.ts';
 import { AppendBatch } from './append-batch.ts';
 import type { Commit } from './commit.ts';
 import { GatheredGets } from './gathered-gets.ts';
-import { key, streamKeys } from './keys.ts';
+import { key, type StreamKeys, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import {
   ACK,
@@ -31,6 +31,7 @@ import {
   appendScript,
   MARK_DIRTY,
   readMeta,
+  READ,
   type StreamLimits,
   TAKE_DIRTY,
 } from './stream-scripts.ts';
@@ -41,6 +42,9 @@ const READ_BYTES = 256 * 1024;
 const FIRST_READ = 32;
 const ACKS_A_CALL = 256;
 const LIMITS: StreamLimits = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS };
+
+/** As XRANGE answers. */
+type Row = [id: Buffer, fields: Buffer[]];
 
 export class RedisStreams implements Streams {
   readonly #link: RedisLink;
@@ -66,13 +70,13 @@ export class RedisStreams implements Streams {
   }
 
   async read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]> {
-    const { log } = streamKeys(stream);
+    const keys = streamKeys(stream);
     const entries: Entry[] = [];
     let bytes = 0;
     let next: number = from;
     let count = Math.min(limit, FIRST_READ);
     while (count > 0) {
-      const rows = await this.#link.ask((redis) => redis.xrangeBuffer(log, `${next}-0`, '+', 'COUNT', count));
+      const rows = await (this.#commit.waits ? this.#rowsKept : this.#rows)(keys, next, count);
       for (const [id, fields] of rows) {
         const entry = entryOf(id, fields);
         bytes += entry.content.length;
@@ -86,6 +90,17 @@ export class RedisStreams implements Streams {
     }
     return entries;
   }
+
+  async peek(stream: StreamRef, from: Seq): Promise<Entry | undefined> {
+    const [row] = await this.#rows(streamKeys(stream), from, 1);
+    return row === undefined ? undefined : entryOf(...row);
+  }
+
+  readonly #rows = ({ log }: StreamKeys, from: number, count: number): Promise<Row[]> =>
+    this.#link.ask((redis) => redis.xrangeBuffer(log, `${from}-0`, '+', 'COUNT', count));
+
+  readonly #rowsKept = ({ log, meta }: StreamKeys, from: number, count: number): Promise<Row[]> =>
+    this.#commit.run(READ, [log, meta], [from, count]) as Promise<Row[]>;
 
   async position(stream: StreamRef): Promise<Position> {
     const { meta } = streamKeys(stream);
