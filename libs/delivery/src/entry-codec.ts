@@ -1,4 +1,12 @@
-import { cim, messageId, type MessageId, type ProducerId, type Seq, type UserId } from '@cim/protocol';
+import {
+  cim,
+  encodeEntry,
+  messageId,
+  type MessageId,
+  type ProducerId,
+  type Seq,
+  type UserId,
+} from '@cim/protocol';
 import type { Entry } from '@cim/store';
 
 /** One that another server has sent. */
@@ -11,18 +19,7 @@ export const entryId = (entry: Entry): MessageId =>
 
 /** An entry as the wire has it, between servers and to clients alike. One that was received is not encoded again. */
 export const entryToBytes = (entry: Entry | ReceivedEntry): Uint8Array =>
-  'wire' in entry
-    ? entry.wire
-    : cim.Entry.encode({
-        seq: entry.seq,
-        prev: entry.prev,
-        storedAt: entry.storedAt,
-        sender: entry.sender.userId,
-        senderName: entry.sender.userName,
-        producer: entry.producer,
-        counter: entry.counter,
-        content: entry.content,
-      }).finish();
+  'wire' in entry ? entry.wire : encodeEntry(entry);
 
 /** From one of our servers, over an authenticated connection: trusted. The content stays a view of `wire`. */
 export function entryFromBytes(wire: Uint8Array): Entry {

@@ -1,4 +1,4 @@
-import { cim, type MessageId, type ProducerId, type Seq, type UserId } from '@cim/protocol';
+import { cim, encodeEntry, type MessageId, type ProducerId, type Seq, type UserId } from '@cim/protocol';
 import type { Entry } from '../streams.ts';
 
 /** A float64, big-endian, before the encoded entry. */
@@ -9,19 +9,8 @@ const TOTAL_BYTES = 8;
  * lies between two entries is known without reading what is between them.
  */
 export function encodeRow(entry: Entry, total: number): Uint8Array {
-  const wire = cim.Entry.encode({
-    seq: entry.seq,
-    prev: entry.prev,
-    storedAt: entry.storedAt,
-    sender: entry.sender.userId,
-    senderName: entry.sender.userName,
-    producer: entry.producer,
-    counter: entry.counter,
-    content: entry.content,
-  }).finish();
-  const row = Buffer.allocUnsafe(TOTAL_BYTES + wire.length);
+  const row = encodeEntry(entry, TOTAL_BYTES);
   row.writeDoubleBE(total, 0);
-  row.set(wire, TOTAL_BYTES);
   return row;
 }
 
