@@ -52,15 +52,17 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
   const loadBefore = cpuUs(fleet.processes);
   let expected = 0;
   const sends = step.parts.map((part) => {
+    let busy = 0;
     const all = Math.max(part.burst, Math.round(part.ratePerS * step.seconds));
     return fleet.spread(
       part.lanes,
       ({ from }) => from,
-      (worker, share, i) => {
+      (worker, share) => {
         const ratePerS = (part.ratePerS * share.length) / part.lanes.length;
         const count = Math.round((all * share.length) / part.lanes.length);
         expected += count * part.receivers;
-        const shifted = startUs + (i * 1e6 * part.burst) / part.ratePerS;
+        // Those that send, one after the other.
+        const shifted = startUs + ((share.length === 0 ? 0 : busy++) * 1e6 * part.burst) / part.ratePerS;
         const { via } = step;
         return worker.call('send', {
           step: number,

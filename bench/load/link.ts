@@ -55,6 +55,9 @@ export abstract class Link {
   protected abstract onBody(body: Uint8Array): void;
   /** Shows that it lives; goes out every 10 s. */
   abstract ping(): void;
+
+  /** Acks what came to the group, if anything did. */
+  ackGroup(): void {}
   /** Acks what was taken, on a wire that has acks. */
   abstract ack(): void;
 

@@ -23,6 +23,8 @@ import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
 const PING_TICK_MS = 200;
+/** A group is acked so soon, however seldom a user pings: servers send again after 18 s. */
+const GROUP_ACK_MS = 12_000;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
 /** From one address to one port, at most. */
@@ -345,8 +347,13 @@ export class Load implements Calls, LinkOwner {
 
   #ping(): void {
     const portions = Math.max(1, Math.round((this.#pingS * 1_000) / PING_TICK_MS));
-    const portion = this.#pinged++ % portions;
+    const acked = Math.min(portions, GROUP_ACK_MS / PING_TICK_MS);
+    const tick = this.#pinged++;
     let i = 0;
-    for (const link of this.#links.values()) if (i++ % portions === portion) link.ping();
+    for (const link of this.#links.values()) {
+      if (i % portions === tick % portions) link.ping();
+      else if (i % acked === tick % acked) link.ackGroup();
+      i++;
+    }
   }
 }

@@ -3,7 +3,7 @@ import { type Address, Link, type LinkOwner } from './link.ts';
 
 const ACK_EVERY = 64;
 
-/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64 or with the ping. */
+/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64, with the ping, or in 12 s. */
 export class OwnLink extends Link {
   readonly #userId: number;
   readonly #ticket: string;
@@ -65,10 +65,14 @@ export class OwnLink extends Link {
     } else {
       this.#lobbyUnacked += entries.length;
       this.#lobbySeq = last;
-      if (this.#lobbyUnacked < ACK_EVERY) return;
-      this.#lobbyUnacked = 0;
-      this.sendFrame({ ack: { group: LOBBY, seq: last } });
+      if (this.#lobbyUnacked >= ACK_EVERY) this.ackGroup();
     }
+  }
+
+  override ackGroup(): void {
+    if (this.#lobbyUnacked === 0) return;
+    this.#lobbyUnacked = 0;
+    this.sendFrame({ ack: { group: LOBBY, seq: this.#lobbySeq } });
   }
 }
 
