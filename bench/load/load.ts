@@ -23,8 +23,8 @@ import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
 const PING_TICK_MS = 200;
-/** A group is acked so soon, however seldom a user pings: servers send again after 18 s. */
-const GROUP_ACK_MS = 12_000;
+/** A group is acked so soon, however seldom a user pings: servers send again after 18 s, and a busy tool is late. */
+const GROUP_ACK_MS = 6_000;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
 /** From one address to one port, at most. */
