@@ -19,6 +19,7 @@ const SECRETS = 8;
 /**
  * KEYS session. ARGV expected epoch, state, instance of the open channel or '', whether its lease lives (1, 0); policy,
  * instance, name, secret hash, how long issued (ms), attempt.
+ * Expected epoch '': nothing was looked at yet, which is enough when no channel is open.
  * Answers again | repeat | the new epoch, the same one to the same attempt.
  */
 export const ISSUE = new Script(`${NOW}${OPEN_CHANNEL}
@@ -27,7 +28,9 @@ local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstan
 local epoch, state = s[1] or '0', s[2] or ''
 if s[7] == ARGV[10] then return epoch end
 local at, atEpoch = open(epoch, state, s[3], s[4], s[5])
-if epoch ~= ARGV[1] or state ~= ARGV[2] or at ~= ARGV[3] then return 'again' end
+if ARGV[1] == '' then
+  if at ~= '' then return 'again' end
+elseif epoch ~= ARGV[1] or state ~= ARGV[2] or at ~= ARGV[3] then return 'again' end
 if ARGV[4] ~= '1' then at, atEpoch = '', '0' end
 local issued = state == 'issued' and tonumber(s[6]) > now
 if (at ~= '' or issued) and ARGV[5] == 'reject' then return 'repeat' end

@@ -30,7 +30,8 @@ export class RedisSessions implements Sessions {
     // A connection that breaks is not told whether the login was made, and sends it again.
     const attempt = newAttempt();
     for (let i = 0; i < ISSUE_TRIES; i++) {
-      const { epoch, state, open } = await this.#look(user.userId);
+      // Most who log in have no open channel, and then there is nothing to look at before.
+      const { epoch, state, open } = i === 0 ? UNSEEN : await this.#look(user.userId);
       // Another shard, so another call; the script sees to it that nothing has changed since.
       const lease = open !== undefined && (await this.#exists(open.instance));
       const seen = [epoch, state, open?.instance ?? '', lease ? 1 : 0] as const;
@@ -188,6 +189,8 @@ interface Look {
   /** The live session, or the one before an unclaimed login. */
   readonly open: SessionAt | undefined;
 }
+
+const UNSEEN = { epoch: '', state: '', open: undefined } as const;
 
 function lookOf([epoch, state, instance, prevInstance, prevEpoch]: readonly (string | null)[]): Look {
   const before = state === 'issued' ? sessionAt(prevInstance, prevEpoch) : undefined;
