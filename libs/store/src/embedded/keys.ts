@@ -69,8 +69,6 @@ export const producersBefore = (turn: number): { gte: string; lt: string } => ({
 
 export const keyedKey = (stream: StreamRef, sender: UserId, producer: ProducerId): Key<KeyedRecord> =>
   keyOf(`k:${nameOf(stream)}:${sender}:${part(producer)}`);
-/** A keyed send is looked up once, unless it is repeated: holding it would only crowd out what is read all the time. */
-export const isHardlyRead = (key: string): boolean => key.startsWith('k:');
 /** When a keyed send may be forgotten; what follows the time is its key. */
 export const expiryKey = (until: number, keyed: Key<KeyedRecord>): string => `x:${padded(until)}:${keyed}`;
 export const expiriesBefore = (time: number): { gte: string; lt: string } => ({

@@ -9,7 +9,7 @@
  */
 import type { Logger } from '@cim/runtime';
 import { type Database, openDatabase } from './database.ts';
-import { isHardlyRead, type Key } from './keys.ts';
+import type { Key } from './keys.ts';
 import { Recent } from './recent.ts';
 
 /** Called once: nothing, or why nothing of it is known to be on disk. */
@@ -82,7 +82,7 @@ export class Ledger {
     if (recent !== undefined) return recent.value as T | undefined;
     const bytes = this.#usable().getSync(key);
     const value = bytes === undefined ? undefined : (JSON.parse(decoder.decode(bytes)) as T);
-    if (!isHardlyRead(key)) this.#recent.set(key, { value });
+    this.#recent.set(key, { value });
     return value;
   }
 
@@ -187,7 +187,7 @@ export class Ledger {
       this.#fail(waiters, cause);
       return;
     }
-    for (const [key, written] of this.#writing) if (!isHardlyRead(key)) this.#recent.set(key, written);
+    for (const [key, written] of this.#writing) this.#recent.set(key, written);
     this.#writing = new Map();
     this.#phase = 'idle';
     if (this.#waiters.length > 0) this.#schedule();
