@@ -78,10 +78,11 @@ class Sentinel {
   static async start(port: number, master: number): Promise<Sentinel> {
     const directory = await mkdtemp(join(tmpdir(), 'cim-sentinel-'));
     const configuration = join(directory, 'sentinel.conf');
+    // Sooner, and on a busy machine they leave a master that they have just made for another.
     await writeFile(
       configuration,
       `port ${port}\nbind 127.0.0.1\ndir ${directory}\nsentinel monitor cim 127.0.0.1 ${master} 2\n` +
-        'sentinel down-after-milliseconds cim 700\nsentinel failover-timeout cim 3000\n' +
+        'sentinel down-after-milliseconds cim 2000\nsentinel failover-timeout cim 6000\n' +
         'sentinel parallel-syncs cim 2\n',
     );
     const child = spawn('redis-server', [configuration, '--sentinel'], { stdio: 'ignore' });
