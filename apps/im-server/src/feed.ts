@@ -253,7 +253,13 @@ export class Feed implements Followed {
     try {
       while (this.#behind && this.#writable()) {
         this.#behind = false;
-        const entries = await this.#streams.read(this.stream, this.#next, READ_ENTRIES);
+        const from = this.#next;
+        const entries = await this.#streams.read(this.stream, from, READ_ENTRIES);
+        // It was moved meanwhile.
+        if (this.#next !== from) {
+          this.#behind = true;
+          continue;
+        }
         for (const entry of entries) {
           if (!this.#writable()) {
             this.#behind = true;

@@ -43,7 +43,9 @@ export class GroupFeed implements Followed {
   /** Went out before `moveTo`: an ack of it may be on its way. */
   #staleTo = 0;
   #reading = false;
-  #state: 'on' | 'broken' | 'ended' = 'on';
+  #state: 'on' | 'broken' | 'waiting' | 'ended' = 'on';
+  /** When it was last moved, ms of the sink's clock. */
+  #movedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param last the entry before `next`; '' when that is not known */
@@ -77,7 +79,8 @@ export class GroupFeed implements Followed {
 
   resume(): void {
     // Asked where to go on, the store was still another.
-    if (this.#next - 1 === this.#log.top && !isSame(this.#lastId, this.#log.topId)) return this.break();
+    if (this.#state === 'on' && this.#next - 1 === this.#log.top && !isSame(this.#lastId, this.#log.topId))
+      return this.break();
     while (this.#next <= this.#log.top && this.#writable()) {
       const frame = this.#log.frame(this.#next);
       if (frame === undefined) {
@@ -129,15 +132,19 @@ export class GroupFeed implements Followed {
 
   moveTo(next: Seq, last: MessageId): void {
     if (this.#state === 'ended') return;
-    this.#state = 'on';
+    const now = this.#sink.now();
+    // Moved already: the log here and the store do not agree yet, and are not asked as fast as they answer.
+    this.#state = now - this.#movedAt < RETRY_MS ? 'waiting' : 'on';
+    this.#movedAt = now;
     this.#staleTo = Math.max(this.#staleTo, this.#sent);
     this.#next = next;
     this.#lastId = last;
     this.#acked = (next - 1) as Seq;
     this.#sent = this.#acked;
     this.#unackedBytes = 0;
-    this.#clock.acked(this.#sink.now(), true);
-    void this.#log.lookNow().then(() => this.resume());
+    this.#clock.acked(now, true);
+    if (this.#state === 'on') void this.#log.lookNow().then(() => this.resume());
+    else this.#later();
   }
 
   end(): void {
@@ -175,23 +182,29 @@ export class GroupFeed implements Followed {
       const next = this.#next;
       const entries = await this.#streams.read(this.stream, next, READ_ENTRIES);
       this.#reading = false;
-      for (const entry of entries) {
-        // Acks and resends have moved it meanwhile.
+      // It was moved back meanwhile, or is to send once more what is not acked: this begins too late.
+      const fits = this.#next >= next;
+      for (const entry of fits ? entries : []) {
+        // Acks have moved it on meanwhile.
         if (entry.seq < this.#next) continue;
         if (!this.#writable()) return;
         this.#write(this.#log.frame(entry.seq) ?? new SharedFrame(this.#log.group, entry));
       }
-      if (entries.length === 0) again = 'later';
+      if (fits && entries.length === 0) again = 'later';
     } catch {
       again = 'later';
     }
     this.#reading = false;
     if (again === 'at once') this.resume();
-    else
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.resume();
-      }, RETRY_MS);
+    else this.#later();
+  }
+
+  #later(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#state === 'waiting') this.#state = 'on';
+      void this.#log.lookNow().then(() => this.resume());
+    }, RETRY_MS);
   }
 }
 

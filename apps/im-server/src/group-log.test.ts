@@ -194,14 +194,16 @@ describe('the log of a group', () => {
     const [, second] = await append(3);
     assert.ok(second);
     const stranger = '7:other:1' as MessageId;
-    const { feed, written, broken } = join(log, 3, entryId(second));
+    const { feed, written, broken, state } = join(log, 3, entryId(second));
     await until('what is there is written', () => written.length === 1);
     feed.break();
     feed.moveTo(4 as Seq, stranger);
     await until('the top is another', () => broken.length === 2);
+    state.now += 1_000;
     feed.moveTo(3 as Seq, stranger);
     await until('the one before is another', () => broken.length === 3);
     assert.deepEqual(feed.last, { seq: 2, id: stranger });
+    state.now += 1_000;
     feed.moveTo(3 as Seq, entryId(second));
     await until('it goes on', () => written.length === 2);
     assert.deepEqual(written, [3, 3]);

@@ -14,13 +14,20 @@ let stored: Stored;
 /** An instance whose lease the store has lost; `whileMoving` runs once, when the first sessions are moved. */
 async function lapsing(registry: SessionRegistry, t: TestContext) {
   const real = stored.store.sessions;
-  const hook = { whileMoving: (): Promise<void> => Promise.resolve() };
+  const nothing = (): Promise<void> => Promise.resolve();
+  const hook = { whileMoving: nothing, whileAsking: nothing };
   const sessions: Pick<
     Sessions,
     'openLease' | 'renewLease' | 'closeLease' | 'reclaim' | 'release' | 'epochs'
   > = {
     openLease: (id) => real.openLease(id),
-    epochs: (users) => real.epochs(users),
+    epochs: async (users) => {
+      const answers = await real.epochs(users);
+      const { whileAsking } = hook;
+      hook.whileAsking = () => Promise.resolve();
+      await whileAsking();
+      return answers;
+    },
     renewLease: (id) => real.renewLease(id),
     closeLease: (id) => real.closeLease(id),
     release: (user, epoch, id) => real.release(user, epoch, id),
@@ -109,5 +116,23 @@ describe('an instance whose lease has lapsed', () => {
     await instance.renew();
     assert.equal(replaced.ended, 'superseded');
     assert.equal(forgotten.ended, 'unavailable');
+  });
+
+  test('takes along one that comes in while it asks what became of another', async (t) => {
+    const registry = new SessionRegistry();
+    const { instance, hook } = await lapsing(registry, t);
+    const gone = await liveSession(stored.store, 'gone', instance.id);
+    const late = await liveSession(stored.store, 'late-comer', instance.id);
+    registry.add({ ...gone, epoch: (gone.epoch + 1) as Epoch });
+    hook.whileAsking = () => {
+      registry.add(late);
+      return Promise.resolve();
+    };
+    await stored.store.sessions.closeLease(instance.id);
+    await instance.renew();
+    assert.deepEqual(await stored.store.sessions.locate(late.userId), {
+      instance: instance.id,
+      epoch: late.epoch,
+    });
   });
 });

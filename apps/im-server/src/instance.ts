@@ -109,29 +109,32 @@ export class Instance {
     const id = newInstanceId();
     const asked = this.#now();
     await sessions.openLease(id);
-    const kept = new Map<Session, boolean>();
+    const became = new Map<Session, 'kept' | 'replaced' | 'lost'>();
     // Until none is left: a login that was claimed under the old name may come in while others are moved.
     for (;;) {
-      const left = [...registry.all()].filter((session) => !kept.has(session));
+      const left = [...registry.all()].filter((session) => !became.has(session));
       if (left.length === 0) break;
       for (let i = 0; i < left.length; i += RECLAIM_BATCH) {
         const batch = left.slice(i, i + RECLAIM_BATCH);
         const answers = await sessions.reclaim(batch, id);
-        batch.forEach((session, k) => kept.set(session, answers[k] === true));
+        const refused = batch.filter((_, k) => answers[k] !== true);
+        const epochs = await sessions.epochs(refused.map(({ userId }) => userId));
+        for (const session of batch) became.set(session, 'kept');
+        for (const [k, session] of refused.entries())
+          became.set(session, (epochs[k] ?? 0) < session.epoch ? 'lost' : 'replaced');
       }
     }
-    const lost = [...kept.keys()].filter((session) => kept.get(session) === false);
-    const epochs = await sessions.epochs(lost.map(({ userId }) => userId));
     const before = this.#id;
     this.#id = id;
     this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
-    // What the store has lost comes again; what a newer login has replaced does not.
-    for (const [i, session] of lost.entries())
-      session.close((epochs[i] ?? 0) < session.epoch ? 'unavailable' : 'superseded');
-    // It ended while it was moved, and was released under the old name only.
-    for (const [session, isKept] of kept)
-      if (isKept && registry.get(session.userId) !== session) this.#release(session, id);
-    logger.warn({ before, instance: id, sessions: kept.size }, 'lease.begun-anew');
+    for (const [session, how] of became) {
+      if (how === 'replaced') session.close('superseded');
+      // The store has lost it: the client comes again.
+      else if (how === 'lost') session.close('unavailable');
+      // It ended while it was moved, and was released under the old name only.
+      else if (registry.get(session.userId) !== session) this.#release(session, id);
+    }
+    logger.warn({ before, instance: id, sessions: became.size }, 'lease.begun-anew');
     this.#parts.onRenamed(id);
     this.#parts.onServing();
   }

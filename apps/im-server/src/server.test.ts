@@ -162,11 +162,9 @@ describe('an im-server', () => {
     await until('three receipts', () => a.raw.frames.filter((frame) => frame.receipt).length === 3);
     const receipts = a.raw.frames.flatMap((frame) => (frame.receipt ? [frame.receipt] : []));
     const { STORED, GAP } = cim.Outcome;
-    assert.deepEqual(
-      receipts.map((receipt) => receipt.outcome ?? 0),
-      [STORED, STORED, GAP],
-    );
-    assert.equal(receipts[2]?.last, 1);
+    // One that is not stored rings for nobody, and may be answered first.
+    assert.deepEqual(receipts.map((receipt) => receipt.outcome ?? 0).sort(), [STORED, STORED, GAP].sort());
+    assert.equal(receipts.find(({ outcome }) => outcome === GAP)?.last, 1);
     assert.equal((await stored.store.streams.position({ kind: 'inbox', user: b.user.userId })).top, 1);
   });
 

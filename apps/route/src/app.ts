@@ -59,7 +59,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
       if (isAnswer(payload)) answers.add(route.url, payload.code);
       done(null, payload);
     };
-    route.preSerialization = count;
+    route.preSerialization = [route.preSerialization ?? [], count].flat();
   });
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));

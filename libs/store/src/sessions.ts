@@ -24,7 +24,10 @@ export interface SessionAt {
 
 export type IssueAnswer =
   | { readonly outcome: 'issued'; readonly epoch: Epoch }
-  /** Policy `reject`, and the user has a session: live on an instance whose lease lives, or issued lately. */
+  /**
+   * Policy `reject`, and the user has a session: live on an instance whose lease lives, or issued lately. `live` is where
+   * a channel is open, if one is: it may be there beside a login that was issued lately.
+   */
   | { readonly outcome: 'repeat'; readonly live: SessionAt | undefined };
 
 export type ClaimAnswer =

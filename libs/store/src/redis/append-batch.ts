@@ -37,7 +37,7 @@ interface Way {
   callsUnderWay: number;
   /** It is looked at when the turn ends. */
   due: boolean;
-  /** ms, monotonic: until then what comes gathers, unless it fills a call. */
+  /** ms, monotonic: until then what comes gathers, unless it is as many as a call may have. */
   gathersUntil: number;
   /** Set while it gathers. */
   timer: NodeJS.Timeout | undefined;

@@ -4,14 +4,7 @@
  * online set. Keys are made of ids that we made; a name is only ever a field or a value.
  */
 import { hash } from 'node:crypto';
-import {
-  foldName,
-  type InstanceId,
-  type ProducerId,
-  type StreamRef,
-  streamName,
-  type UserId,
-} from '@cim/protocol';
+import { foldName, type InstanceId, type StreamRef, streamName, type UserId } from '@cim/protocol';
 
 const SHARDS = 256;
 
@@ -45,16 +38,13 @@ export const key = {
   userShard: userTag,
 } as const;
 
+/** The append script makes the same of shard and name, and `key` for "digest seq" of a send known by its idempotency key. */
 export interface StreamKeys {
   readonly log: string;
   readonly meta: string;
   /** Hashes: "sender:producer" → "counter seq digest". */
   readonly producers: string;
   readonly olderProducers: string;
-  /** Of an inbox. */
-  readonly account?: string;
-  /** "digest seq" of a send that is known by its idempotency key. */
-  readonly keyed: (sender: UserId, producer: ProducerId) => string;
 }
 
 export function streamKeys(stream: StreamRef): StreamKeys {
@@ -65,7 +55,5 @@ export function streamKeys(stream: StreamRef): StreamKeys {
     meta: `${shard}:meta:${name}`,
     producers: `${shard}:prod:${name}`,
     olderProducers: `${shard}:prod-older:${name}`,
-    ...(stream.kind === 'inbox' ? { account: key.account(stream.user) } : {}),
-    keyed: (sender, producer) => `${shard}:key:${name}:${sender}:${producer}`,
   };
 }

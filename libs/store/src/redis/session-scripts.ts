@@ -38,7 +38,7 @@ local secrets = {}
 for secret in string.gmatch((s[8] or '') .. ' ' .. (s[9] or ''), '%S+') do table.insert(secrets, secret) end
 -- The last is the oldest, and the one that was claimed.
 while #secrets >= ${SECRETS} do table.remove(secrets, #secrets - 1) end
--- By the clock: a store that has lost its newest sessions gives no epoch a second time.
+-- By the clock: a store that has lost its newest sessions gives none of their epochs again.
 local next = string.format('%d', math.max(tonumber(epoch) + 1, now))
 redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[6], 'name', ARGV[7], 'secret', ARGV[8],
   'older', table.concat(secrets, ' '), 'until', string.format('%d', now + tonumber(ARGV[9])), 'attempt', ARGV[10],

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { packTexts } from './packed-texts.ts';
+
+/** MessagePack's own rules for an array of strings, as any reader has them. */
+function unpack(packed: Buffer): Buffer[] {
+  assert.equal(packed[0], 0xdd, 'an array with a length of 32 bits');
+  const strings: Buffer[] = [];
+  let at = 5;
+  for (let left = packed.readUInt32BE(1); left > 0; left--) {
+    const head = packed.readUInt8(at);
+    let length = head & 0x1f;
+    let begin = at + 1;
+    if (head === 0xd9) [length, begin] = [packed.readUInt8(at + 1), at + 2];
+    else if (head === 0xdb) [length, begin] = [packed.readUInt32BE(at + 1), at + 5];
+    else assert.equal(head & 0xe0, 0xa0, 'a string');
+    at = begin + length;
+    strings.push(packed.subarray(begin, at));
+  }
+  assert.equal(at, packed.length, 'nothing behind it');
+  return strings;
+}
+
+test('a reader of MessagePack finds the texts and bytes that were packed, of any length', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 400 });
+  fc.assert(
+    fc.property(fc.array(fc.oneof(text, fc.uint8Array({ maxLength: 400 }))), (items) => {
+      const expected = items.map((item) =>
+        typeof item === 'string' ? Buffer.from(item) : Buffer.from(item),
+      );
+      assert.deepEqual(unpack(packTexts(items)), expected);
+    }),
+  );
+});
