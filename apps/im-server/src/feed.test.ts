@@ -32,6 +32,22 @@ function follow(next: number, log: Streams = stored.store.streams) {
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 const append = (count: number): Promise<Entry[]> => stored.append(stream, upTo(count).map(String));
 
+/** The store's streams, whose first read answers only when it is released. */
+function holding(): { log: Streams; release: () => void } {
+  const real = stored.store.streams;
+  const log = Object.create(real) as Streams;
+  let release = (): void => undefined;
+  let gate: Promise<void> | undefined = new Promise((resolve) => (release = resolve));
+  log.position = (of) => real.position(of);
+  log.read = async (...of) => {
+    const entries = await real.read(...of);
+    await gate;
+    gate = undefined;
+    return entries;
+  };
+  return { log, release };
+}
+
 describe('a feed', () => {
   before(async () => {
     stored = await Stored.open();
@@ -199,6 +215,18 @@ describe('a feed', () => {
       [stored.user, 1],
       [77, 2],
     ]);
+    feed.end();
+  });
+
+  test('moved back while it reads, begins where it was moved to and tells of no gap', async () => {
+    await append(12);
+    const held = holding();
+    const { feed, written } = follow(10, held.log);
+    feed.wake();
+    feed.moveTo(5 as Seq, '' as MessageId);
+    held.release();
+    await until('all are written', () => written.at(-1) === 12);
+    assert.deepEqual(written, upTo(12).slice(4));
     feed.end();
   });
 

@@ -210,4 +210,28 @@ describe('the log of a group', () => {
     assert.equal(broken.length, 3);
     log.end();
   });
+
+  test('who is moved back while it reads begins where it was moved to, and is told of no gap', async () => {
+    const streams = counted();
+    const log = new GroupLog(group, streams);
+    await append(400); // more than is kept in memory
+    const newest = join(log, 400);
+    await until('the log stands at its end', () => newest.written.length === 1);
+    const read = streams.read;
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    streams.read = async (...of) => {
+      const entries = await read(...of);
+      await gate;
+      return entries;
+    };
+    const { feed, written } = join(log, 60);
+    feed.resume();
+    await until('it reads', () => reads > 1);
+    feed.moveTo(40 as Seq, '' as MessageId);
+    release();
+    await until('it goes on', () => written.length >= 20);
+    assert.deepEqual(written.slice(0, 20), upTo(59).slice(39));
+    log.end();
+  });
 });
