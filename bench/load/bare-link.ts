@@ -1,4 +1,4 @@
-import { cim } from '@cim/protocol';
+import { cim, decodeFrame } from '@cim/protocol';
 import { Link } from './link.ts';
 import { textAt } from './own-link.ts';
 
@@ -13,7 +13,7 @@ export class BareLink extends Link {
   }
 
   protected override onBody(body: Uint8Array): void {
-    const frame = cim.Frame.decode(body);
+    const frame = decodeFrame(body);
     if (frame.welcome) this.owner.onReady(this);
     else if (frame.send) this.#onSend(frame.send as cim.Send);
     else if (frame.text !== '') this.owner.onText(this, Buffer.from(frame.text, 'latin1'), 0);

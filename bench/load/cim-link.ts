@@ -1,4 +1,4 @@
-import { cim, encodeFrame } from '@cim/protocol';
+import { cim, decodeFrame, encodeFrame } from '@cim/protocol';
 import { type Address, Link, type LinkOwner } from './link.ts';
 
 /** CIM's wire: a login that nobody answers, texts, pings. Ready when the first ping is answered. */
@@ -30,7 +30,7 @@ export class CimLink extends Link {
   }
 
   protected override onBody(body: Uint8Array): void {
-    const frame = cim.Frame.decode(body);
+    const frame = decodeFrame(body);
     if (frame.cmd === cim.BaseCommand.PING) {
       if (this.#ready) return;
       this.#ready = true;

@@ -1,4 +1,4 @@
-import { cim, encodeFrame, LOBBY } from '@cim/protocol';
+import { cim, decodeFrame, encodeFrame, LOBBY } from '@cim/protocol';
 import { type Address, Link, type LinkOwner } from './link.ts';
 
 const ACK_EVERY = 64;
@@ -45,7 +45,7 @@ export class OwnLink extends Link {
   }
 
   protected override onBody(body: Uint8Array): void {
-    const frame = cim.Frame.decode(body);
+    const frame = decodeFrame(body);
     if (frame.deliver) this.#onDeliver(frame.deliver as cim.Deliver);
     else if (frame.receipt) this.owner.onReceipt(this, frame.receipt as cim.Receipt);
     else if (frame.welcome)

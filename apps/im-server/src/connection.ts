@@ -6,6 +6,7 @@ import {
   CLOSE_REASONS,
   type CloseReason,
   cim,
+  decodeFrame,
   type Epoch,
   encodeFrame,
   foldName,
@@ -65,7 +66,7 @@ export class Connection {
   onFrame(body: Uint8Array): void {
     let frame: cim.Frame;
     try {
-      frame = cim.Frame.decode(body);
+      frame = decodeFrame(body);
     } catch {
       this.close('bad-frame');
       return;

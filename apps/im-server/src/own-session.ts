@@ -21,6 +21,7 @@ import {
   type NamedUser,
   type Seq,
   type StreamRef,
+  storedFrame,
   textsProblem,
   type UserId,
 } from '@cim/protocol';
@@ -229,7 +230,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
       this.#sendEnds(content.length);
       switch (receipt.outcome) {
         case 'stored':
-          return this.#receipt(send, { outcome: cim.Outcome.STORED, seq: receipt.seq });
+          return void this.#channel.send(storedFrame(send, receipt.seq));
         case 'gap':
           return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
         case 'refused':

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { Channel, type TimingWheel, type TurnFlusher, type WheelEntry } from '@cim/channel';
-import { CLOSE_REASONS, cim, closeReasonOf, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
+import { CLOSE_REASONS, cim, closeReasonOf, decodeFrame, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
 import type { CloseReason, UserId } from '@cim/protocol';
 import { failureText, type Place } from './route-api.ts';
 
@@ -169,9 +169,9 @@ export class Link implements WheelEntry {
   #onFrame(body: Uint8Array): void {
     if (this.#state === 'ended') return;
     this.#heardAt = this.#parts.now();
-    let frame: ReturnType<typeof cim.Frame.decode>;
+    let frame: cim.Frame;
     try {
-      frame = cim.Frame.decode(body);
+      frame = decodeFrame(body);
     } catch {
       this.#end('bad-frame', `${this.server} sent bytes that are no frame of this protocol`);
       return;

@@ -50,7 +50,7 @@ export interface SendRequest {
   readonly producer: ProducerId;
   /** From 1; 0 for a send that is not counted, whose producer is the hash of an idempotency key. */
   readonly counter: number;
-  readonly rememberMs?: number;
+  readonly rememberMs?: number | undefined;
   /** An encoded Content. */
   readonly content: Uint8Array;
 }
@@ -113,15 +113,7 @@ export class Dispatcher {
     const digest = hash('sha256', content, 'base64url').slice(0, 22);
     if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'append', stream });
     this.#store.streams.append(
-      {
-        stream,
-        sender,
-        producer,
-        counter,
-        digest,
-        content,
-        ...(rememberMs === undefined ? {} : { rememberMs }),
-      },
+      { stream, sender, producer, counter, digest, content, rememberMs },
       (answer) => {
         if (answer.outcome === 'ok') {
           if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'stored', stream });

@@ -1,5 +1,5 @@
 import type { WheelEntry } from '@cim/channel';
-import { cim, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
+import { cim, FRAME_LIMITS, rpcFrame } from '@cim/protocol';
 import { Backoff } from '@cim/runtime';
 import { RPC } from './methods.ts';
 import type { RpcOutcome } from './outcome.ts';
@@ -12,7 +12,7 @@ const PENDING_CALLS = 65_536;
 const FRAME_EXTRA_BYTES = 64;
 const WATCH_MS = 1_000;
 /** Call 0: its answer ends no call, being heard is all. */
-const PING = encodeFrame(cim.RpcFrame, { call: 0, method: RPC.ping });
+const PING = rpcFrame(0, cim.RpcStatus.REQUEST, RPC.ping);
 
 type State =
   | { readonly name: 'idle' }
@@ -65,7 +65,7 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     }
     this.#lastCall = now;
     const call = this.#pending.add(timeoutMs, done);
-    const frame = encodeFrame(cim.RpcFrame, { call: call.id, method, payload });
+    const frame = rpcFrame(call.id, cim.RpcStatus.REQUEST, method, payload);
     if (this.#state.name === 'open') {
       this.#send(this.#state.connection, frame, now);
       return true;

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Channel, type ChannelEvents, Heartbeat, type WheelEntry } from '@cim/channel';
-import { type CloseReason, cim, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
+import { type CloseReason, cim, FRAME_LIMITS, rpcFrame } from '@cim/protocol';
 import { HANDSHAKE_FRAME_BYTES, proofFrame, prove, REFUSAL, sameProof } from './handshake.ts';
 import { OUTBOX_BYTES } from './peer.ts';
 import type { RpcServerParts } from './server-parts.ts';
@@ -45,7 +45,7 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
   }
 
   answer(call: number, status: cim.RpcStatus, payload: Uint8Array): void {
-    this.#channel.send(encodeFrame(cim.RpcFrame, { call, status, payload }));
+    this.#channel.send(rpcFrame(call, status, 0, payload));
   }
 
   close(reason: CloseReason): void {

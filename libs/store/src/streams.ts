@@ -27,7 +27,7 @@ export interface Append {
   /** From 1, per producer and stream. 0: not counted; the producer is the hash of an idempotency key. */
   readonly counter: number;
   /** For counter 0 only: how long the producer is remembered, in ms. */
-  readonly rememberMs?: number;
+  readonly rememberMs?: number | undefined;
   /** Of the content, 22 of [A-Za-z0-9_-]. */
   readonly digest: string;
   /** An encoded Content, opaque here. */

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cim, type InstanceId, type MessageId, type ProducerId, type Seq, type UserId } from '@cim/protocol';
+import type { Entry } from '@cim/store';
+import fc from 'fast-check';
+import { encodeDeliver } from './doorbell-rpc.ts';
+import { entryToBytes } from './entry-codec.ts';
+
+const entry = (seq: number, content: Uint8Array): Entry => ({
+  seq: seq as Seq,
+  prev: '1:producer-of-a-test:1' as MessageId,
+  storedAt: 1_700_000_000_000,
+  sender: { userId: 7 as UserId, userName: 'alice' },
+  producer: 'producer-of-a-test' as ProducerId,
+  counter: seq,
+  content,
+});
+
+test('a call with pushes is what the generated encoder makes of it', () => {
+  const pushes = fc.record({
+    user: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    entry: fc.option(
+      fc
+        .tuple(fc.integer({ min: 1, max: 2 ** 40 }), fc.uint8Array({ maxLength: 20_000, size: 'max' }))
+        .map(([seq, content]) => entry(seq, content)),
+      { nil: undefined },
+    ),
+  });
+  const from = fc.constantFrom(undefined, 'an-instance');
+  fc.assert(
+    fc.property(fc.array(pushes, { maxLength: 5 }), from, (several, sendersAt) => {
+      const calls = several as { user: UserId; entry: Entry | undefined }[];
+      const generated = cim.DeliverCall.encode({
+        from: sendersAt ?? '',
+        deliveries: calls.map((push) => ({
+          user: push.user,
+          entry: push.entry === undefined ? new Uint8Array() : entryToBytes(push.entry),
+        })),
+      }).finish();
+      const byHand = encodeDeliver(calls, sendersAt as InstanceId | undefined);
+      assert.deepEqual(Buffer.from(byHand), Buffer.from(generated));
+    }),
+  );
+});
