@@ -111,6 +111,7 @@ export class Dispatcher {
   send(request: SendRequest, done: (receipt: SendReceipt) => void): void {
     const { stream, sender, producer, counter, rememberMs, content } = request;
     const digest = hash('sha256', content, 'base64url').slice(0, 22);
+    if (stream.kind === 'inbox') this.#locations.expect(stream.user);
     if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'append', stream });
     this.#store.streams.append(
       { stream, sender, producer, counter, digest, content, rememberMs },

@@ -16,6 +16,7 @@ function look() {
   return {
     open,
     answers,
+    expect: () => locations.expect(USER),
     find: () => locations.find(USER, (at) => answers.push(at)),
     answer: async (at: SessionAt | undefined) => {
       open.shift()?.(at);
@@ -33,6 +34,40 @@ describe('locations', () => {
     assert.deepEqual(answers, [AT, AT, AT]);
     find();
     assert.deepEqual([answers.length, open.length], [4, 0]);
+  });
+
+  test('one who was online a while ago can be looked up before anybody asks', async (t) => {
+    let now = performance.now();
+    t.mock.method(performance, 'now', () => now);
+    const { open, answers, find, expect, answer } = look();
+    expect();
+    assert.equal(open.length, 0, 'nobody knows of a session');
+    find();
+    await answer(AT);
+    expect();
+    assert.equal(open.length, 0, 'it is believed still');
+    now += 3_000;
+    expect();
+    expect();
+    assert.equal(open.length, 1);
+    find();
+    assert.equal(answers.length, 1, 'what was known is not believed any more');
+    await answer(AT);
+    assert.deepEqual([answers, open.length], [[AT, AT], 0]);
+
+    now += 3_000;
+    expect();
+    find();
+    await answer(undefined);
+    assert.deepEqual(
+      [answers.length, open.length],
+      [2, 1],
+      'a login may have come since: it is looked up once more',
+    );
+    await answer(undefined);
+    assert.deepEqual(answers, [AT, AT, undefined]);
+    expect();
+    assert.equal(open.length, 0);
   });
 
   test('who asks while a look-up is under way does not share that it finds nobody: a login may have come since', async () => {
