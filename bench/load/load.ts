@@ -27,8 +27,8 @@ const PING_TICK_MS = 200;
 const GROUP_ACK_MS = 6_000;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
-/** From one address to one port, at most. */
-const PER_SOURCE = 10_000;
+/** From one address to one port: the kernel's search for a port that is free takes longer the more of them are not. */
+const PER_SOURCE = 250;
 
 /** What one connection has got. */
 interface Inbox {

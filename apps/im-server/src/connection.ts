@@ -1,5 +1,5 @@
 /** A client's connection from its first byte to its session: one frame decides which wire it speaks. */
-import { randomBytes } from 'node:crypto';
+import { randomText } from '@cim/runtime';
 import type { Socket } from 'node:net';
 import { Channel, Heartbeat, type TimingWheel, type TurnFlusher } from '@cim/channel';
 import {
@@ -149,7 +149,7 @@ export class Connection {
     const { store, instance, registry, logger } = this.#parts;
     this.#state = 'claiming';
     registry.claimBegins(userId);
-    const claim = randomBytes(12).toString('base64url');
+    const claim = randomText(12);
     const at = instance.id;
     const ask = (tries: number): void => {
       store.sessions

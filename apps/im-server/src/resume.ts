@@ -31,7 +31,11 @@ export async function resumeAt(
   stream: StreamRef,
   cursor: Cursor | undefined,
 ): Promise<ResumeAnswer> {
-  const [position, acked] = await Promise.all([streams.position(stream), streams.cursor(user, stream)]);
+  const starts = cursor === undefined && stream.kind === 'group';
+  const [position, acked] = await Promise.all([
+    streams.position(stream),
+    starts ? undefined : streams.cursor(user, stream),
+  ]);
   const at = (
     answer: cim.ResumeAnswer,
     next: number,
@@ -49,8 +53,7 @@ export async function resumeAt(
     last: (last === '-' ? '' : last) as MessageId,
   });
 
-  if (cursor === undefined && stream.kind === 'group')
-    return at(cim.ResumeAnswer.CONTINUE, position.top + 1, 0, position.top, position.topId || '-');
+  if (starts) return at(cim.ResumeAnswer.CONTINUE, position.top + 1, 0, position.top, position.topId || '-');
 
   const holds = async (c: Cursor): Promise<boolean> => {
     if (c.seq === 0) return true;

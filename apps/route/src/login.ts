@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomText } from '@cim/runtime';
 import type { Member } from '@cim/discovery';
 import {
   CimError,
@@ -89,7 +89,7 @@ export class Login {
 
     // Placement comes first: a login that cannot be placed leaves no trace.
     const member = await this.#place(account.userId);
-    const session = body.wire === 2 ? randomBytes(32).toString('base64url') : '';
+    const session = body.wire === 2 ? randomText(32) : '';
     const answer = await this.#issue({
       user: { userId: account.userId, userName: account.userName },
       instance: member.instance,

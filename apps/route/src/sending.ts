@@ -19,7 +19,7 @@ import { type Answer, refusal, success, unavailable } from './envelope.ts';
 import type { RouteParts } from './route-parts.ts';
 import type { Texts } from './schemas.ts';
 import { Tally } from './tally.ts';
-import { UnkeyedNames } from './unkeyed.ts';
+import { randomText } from '@cim/runtime';
 
 const KEYED_MS = 3_600_000;
 /** Without a key only our own retries repeat a send. */
@@ -31,7 +31,6 @@ const AGAIN_AFTER_MS = [100, 400] as const;
 export class Sending {
   readonly #parts: RouteParts;
   readonly #sends: Tally;
-  readonly #unkeyed = new UnkeyedNames();
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
@@ -98,7 +97,7 @@ export class Sending {
     if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > 255))
       throw new CimError('invalid', 'Idempotency-Key must have 1 to 255 characters');
     const producer =
-      key === undefined ? this.#unkeyed.next() : (hash('sha256', key, 'base64url') as ProducerId);
+      key === undefined ? (randomText(24) as ProducerId) : (hash('sha256', key, 'base64url') as ProducerId);
     const content = cim.Content.encode({ texts }).finish();
     const rememberMs = key === undefined ? UNKEYED_MS : KEYED_MS;
     const from = { userId: sender.userId, userName: sender.userName };

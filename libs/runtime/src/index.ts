@@ -4,5 +4,6 @@ export * from './config.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './process.ts';
+export * from './random-text.ts';
 export * from './rare-warning.ts';
 export * from './settings.ts';

@@ -12,7 +12,11 @@ export interface Commit {
 
 /** For the modes in which Redis' own answer is enough. */
 export const directCommit = (link: RedisLink): Commit => ({
-  run: (script, keys, args) => link.ask((redis) => script.run(redis, keys, args)),
+  run: (script, keys, args) => {
+    const answer = link.ask((redis) => script.run(redis, keys, args));
+    link.flush();
+    return answer;
+  },
   waits: false,
   acrossShards: link.url.kind !== 'cluster',
 });

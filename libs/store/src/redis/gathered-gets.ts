@@ -30,7 +30,9 @@ export class GatheredGets {
     this.#keys = [];
     this.#waiting = [];
     try {
-      const values = await this.#link.ask((redis) => redis.mgetBuffer(keys));
+      const answer = this.#link.ask((redis) => redis.mgetBuffer(keys));
+      this.#link.flush();
+      const values = await answer;
       for (const [i, { resolve }] of waiting.entries()) resolve(values[i] ?? null);
     } catch (cause) {
       for (const { reject } of waiting) reject(cause);

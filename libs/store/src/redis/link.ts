@@ -28,6 +28,9 @@ export class RedisLink {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
   readonly #onTopology: (() => void)[] = [];
+  /** Holds back what is written to it in this turn. */
+  #gathering: Redis['stream'] | undefined;
+  readonly #flush = (): void => this.flush();
 
   /** Connects in the background, again and again until stopped. */
   constructor(url: RedisUrl, logger: Logger) {
@@ -88,25 +91,36 @@ export class RedisLink {
   }
 
   /**
-   * Asks Redis one thing, or several in one turn.
+   * Asks Redis one thing, or several. What is asked in one turn goes out in one write when it ends.
    * @throws {CimError} 4000: no answer in 1.5 s, or a refusal. At once when Redis has been away for that long:
    * a queue of questions would be answered when nobody waits any more.
    */
-  async ask<T>(work: (redis: Connection) => Promise<T>): Promise<T> {
-    this.assertUp();
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
+  ask<T>(work: (redis: Connection) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.assertUp();
+      const fail = (cause: unknown): void => {
+        clearTimeout(timer);
+        reject(failure(reasonOf(cause), cause));
+      };
       // After a turn that took long the timer comes before the answer that has been there all the while.
-      const late = (): unknown => setImmediate(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)));
-      timer = setTimeout(late, ANSWER_MS);
+      const late = (): unknown => setImmediate(fail, new Error(`no answer within ${ANSWER_MS} ms`));
+      const timer = setTimeout(late, ANSWER_MS);
+      this.#gather();
+      try {
+        work(this.#redis).then((answer) => {
+          clearTimeout(timer);
+          resolve(answer);
+        }, fail);
+      } catch (cause) {
+        fail(cause);
+      }
     });
-    try {
-      return await Promise.race([work(this.#redis), deadline]);
-    } catch (cause) {
-      throw failure(reasonOf(cause), cause);
-    } finally {
-      clearTimeout(timer);
-    }
+  }
+
+  /** For those who have gathered already: what was asked in this turn goes out now. */
+  flush(): void {
+    this.#gathering?.uncork();
+    this.#gathering = undefined;
   }
 
   /** @throws {CimError} 4000: it is closed, or has been away for 1.5 s */
@@ -172,6 +186,15 @@ export class RedisLink {
       clearTimeout(timer);
       this.#redis.disconnect();
     }
+  }
+
+  /** A write costs as much as several questions. A Cluster's connections are not ours to hold back. */
+  #gather(): void {
+    if (this.#gathering !== undefined || !(this.#redis instanceof Redis) || this.#redis.status !== 'ready')
+      return;
+    this.#gathering = this.#redis.stream;
+    this.#gathering.cork();
+    setImmediate(this.#flush);
   }
 
   #changed(): void {

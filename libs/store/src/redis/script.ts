@@ -17,13 +17,11 @@ export class Script {
     this.#sha = hash('sha1', lua, 'hex');
   }
 
-  async run(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
-    try {
-      return await this.byHash(redis, keys, args);
-    } catch (error) {
+  run(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
+    return this.byHash(redis, keys, args).catch((error: unknown) => {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       return this.whole(redis, keys, args);
-    }
+    });
   }
 
   /** Fails with NOSCRIPT when the server does not know it. */

@@ -45,17 +45,37 @@ redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[6
   'claim', '', 'prevInstance', at, 'prevEpoch', atEpoch)
 return next`);
 
-/** KEYS session. ARGV instance, epoch or '', name or '', claim. Answers nothing, or {epoch, name, prevInstance, prevEpoch}. */
-export const CLAIM = new Script(`${NOW}
+/** A later session's entry stays. */
+const ENTERS = `
+local enter = function(online, user, epoch, name, lease)
+  local there = redis.call('HGET', online, user)
+  if there and tonumber(string.match(there, '^%d+')) > tonumber(epoch) then return end
+  redis.call('HSET', online, user, epoch .. ' ' .. name)
+  if redis.call('PTTL', online) < 0 then redis.call('PEXPIRE', online, lease) end
+end`;
+
+const LEAVES = `
+local leave = function(online, user, epoch)
+  local there = redis.call('HGET', online, user)
+  if there and tonumber(string.match(there, '^%d+')) <= tonumber(epoch) then redis.call('HDEL', online, user) end
+end`;
+
+/**
+ * KEYS session; where one server holds both, the online set too, which is entered then. ARGV instance, epoch or '',
+ * name or '', claim, user, lease (ms). Answers nothing, or {epoch, name, prevInstance, prevEpoch}.
+ */
+export const CLAIM = new Script(`${NOW}${ENTERS}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'name', 'claim', 'prevInstance', 'prevEpoch')
 if not s[1] or s[3] ~= ARGV[1] then return {} end
 if ARGV[2] ~= '' then
   if s[1] ~= ARGV[2] then return {} end
 elseif s[5] ~= ARGV[3] then return {} end
 local answer = {s[1], s[5], s[7] or '', s[8] or '0'}
-if s[2] == 'live' and s[6] == ARGV[4] then return answer end
-if s[2] ~= 'issued' or tonumber(s[4]) <= now then return {} end
-redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4], 'older', '')
+if s[2] ~= 'live' or s[6] ~= ARGV[4] then
+  if s[2] ~= 'issued' or tonumber(s[4]) <= now then return {} end
+  redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4], 'older', '')
+end
+if KEYS[2] then enter(KEYS[2], ARGV[5], s[1], s[5], ARGV[6]) end
 return answer`);
 
 /** KEYS session. ARGV epoch, new instance. Answers 1 when it is the live one. */
@@ -66,11 +86,12 @@ if at == '' or epoch ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], s[2] == 'live' and 'instance' or 'prevInstance', ARGV[2])
 return 1`);
 
-/** KEYS session. ARGV epoch. */
-export const RELEASE = new Script(`
+/** KEYS session; where one server holds both, the online set too, which is left then. ARGV epoch, user. */
+export const RELEASE = new Script(`${LEAVES}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'prevEpoch')
 if s[1] == ARGV[1] then redis.call('HSET', KEYS[1], 'state', 'ended')
 elseif s[2] == 'issued' and s[3] == ARGV[1] then redis.call('HSET', KEYS[1], 'prevInstance', '', 'prevEpoch', '0') end
+if KEYS[2] then leave(KEYS[2], ARGV[2], ARGV[1]) end
 return 1`);
 
 /**
@@ -85,18 +106,14 @@ redis.call('HSET', KEYS[1], 'state', 'ended')
 local at, epoch = open(s[1], s[2], s[3], s[4], s[5])
 return {s[3], s[1], at, epoch}`);
 
-/** KEYS online set. ARGV user, epoch, name, lease (ms). A later session's entry stays. */
-export const ENTER = new Script(`
-local there = redis.call('HGET', KEYS[1], ARGV[1])
-if there and tonumber(string.match(there, '^%d+')) > tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
-if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+/** KEYS online set. ARGV user, epoch, name, lease (ms). */
+export const ENTER = new Script(`${ENTERS}
+enter(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
 return 1`);
 
-/** KEYS online set. ARGV user, epoch. A later session's entry stays. */
-export const LEAVE = new Script(`
-local there = redis.call('HGET', KEYS[1], ARGV[1])
-if there and tonumber(string.match(there, '^%d+')) <= tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], ARGV[1]) end
+/** KEYS online set. ARGV user, epoch. */
+export const LEAVE = new Script(`${LEAVES}
+leave(KEYS[1], ARGV[1], ARGV[2])
 return 1`);
 
 /** KEYS lease, online set. ARGV lease (ms). Answers 0 when it has lapsed: it is never revived. */

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { CimError, type Epoch, type InstanceId, type NamedUser, type UserId } from '@cim/protocol';
+import { randomText } from '@cim/runtime';
 import type { ClaimAnswer, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -18,9 +18,12 @@ export interface RedisSessionTimes {
 export class RedisSessions implements Sessions {
   readonly #link: RedisLink;
   readonly #times: RedisSessionTimes;
+  /** One server holds a user's session and the online set of an instance: one call reaches both. */
+  readonly #together: boolean;
 
   constructor(link: RedisLink, times: RedisSessionTimes) {
     this.#link = link;
+    this.#together = link.url.kind !== 'cluster';
     this.#times = times;
   }
 
@@ -47,12 +50,12 @@ export class RedisSessions implements Sessions {
     const { userId, instance, epoch, userName, claim } = request;
     // Both absent must not match a session without a name.
     if (epoch === undefined && userName === undefined) return { outcome: 'refused' };
-    const args = [instance, epoch ?? '', userName ?? '', claim];
-    const answer = (await this.#run(CLAIM, [key.session(userId)], args)) as string[];
+    const args = [instance, epoch ?? '', userName ?? '', claim, userId, this.#times.leaseMs];
+    const answer = (await this.#run(CLAIM, this.#withOnline(userId, instance), args)) as string[];
     const [claimed, name, prevInstance = '', prevEpoch] = answer;
     if (claimed === undefined || name === undefined) return { outcome: 'refused' };
     const session = { userId, userName: name, epoch: Number(claimed) as Epoch };
-    await this.#enter(session, instance);
+    if (!this.#together) await this.#enter(session, instance);
     return {
       outcome: 'claimed',
       epoch: session.epoch,
@@ -77,8 +80,8 @@ export class RedisSessions implements Sessions {
   }
 
   async release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void> {
-    await this.#run(RELEASE, [key.session(userId)], [epoch]);
-    await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
+    await this.#run(RELEASE, this.#withOnline(userId, instance), [epoch, userId]);
+    if (!this.#together) await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
   }
 
   async end(userId: UserId, only?: Epoch): Promise<SessionAt | undefined> {
@@ -154,6 +157,10 @@ export class RedisSessions implements Sessions {
     return [...users.values()];
   }
 
+  #withOnline(user: UserId, instance: InstanceId): string[] {
+    return this.#together ? [key.session(user), key.online(instance)] : [key.session(user)];
+  }
+
   async #enter(session: NamedUser & { readonly epoch: Epoch }, instance: InstanceId): Promise<void> {
     const { userId, epoch, userName } = session;
     await this.#run(ENTER, [key.online(instance)], [userId, epoch, userName, this.#times.leaseMs]);
@@ -210,4 +217,4 @@ const sessionAt = (
     : { instance: instance as InstanceId, epoch: Number(epoch) as Epoch };
 
 /** What tells a call that is sent twice from two calls. */
-const newAttempt = (): string => randomBytes(12).toString('base64url');
+const newAttempt = (): string => randomText(12);
