@@ -23,7 +23,8 @@ import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
 const PING_TICK_MS = 200;
-/** A group is acked so soon, however seldom a user pings: servers send again after 18 s, and a busy tool is late. */
+/** As in the SDK a group is acked with the ping. Who pings more seldom acks it so soon: servers send again after 18 s, and a busy tool is late. */
+const ACKED_BY_PINGS_MS = 10_000;
 const GROUP_ACK_MS = 6_000;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
@@ -347,7 +348,7 @@ export class Load implements Calls, LinkOwner {
 
   #ping(): void {
     const portions = Math.max(1, Math.round((this.#pingS * 1_000) / PING_TICK_MS));
-    const acked = Math.min(portions, GROUP_ACK_MS / PING_TICK_MS);
+    const acked = portions * PING_TICK_MS <= ACKED_BY_PINGS_MS ? portions : GROUP_ACK_MS / PING_TICK_MS;
     const tick = this.#pinged++;
     let i = 0;
     for (const link of this.#links.values()) {

@@ -3,7 +3,7 @@ import { type Address, Link, type LinkOwner } from './link.ts';
 
 const ACK_EVERY = 64;
 
-/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64, with the ping, or in 6 s. */
+/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64 and with the ping (load.ts). */
 export class OwnLink extends Link {
   readonly #userId: number;
   readonly #ticket: string;
