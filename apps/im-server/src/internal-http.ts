@@ -1,9 +1,9 @@
 /** The internal port: health, metrics, CIM's `/sendMsg`, and by Upgrade the calls of other servers. */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Dispatcher } from '@cim/delivery';
 import { CODES, type Code, cim, inboxOf, isUserId, type ProducerId, textsProblem } from '@cim/protocol';
-import type { Metrics } from '@cim/runtime';
+import { type Metrics, randomText } from '@cim/runtime';
 import type { Store } from '@cim/store';
 
 const BODY_BYTES = 64 * 1024;
@@ -107,13 +107,14 @@ async function sendMessage(
     return answer(response, 200, CODES.unknownAccount.code, 'there is no user with the id of the sender');
 
   const content = cim.Content.encode({ texts: texts }).finish();
-  const producer = randomBytes(24).toString('base64url') as ProducerId;
+  const producer = randomText(24) as ProducerId;
   const request_ = {
     sender,
     stream: inboxOf(receiver),
     producer,
     counter: 0,
     rememberMs: REMEMBER_MS,
+    own: true,
     content,
   };
   parts.dispatcher.send(request_, (receipt) => {

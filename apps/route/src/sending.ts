@@ -96,12 +96,13 @@ export class Sending {
     const key = request.headers['idempotency-key'];
     if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > 255))
       throw new CimError('invalid', 'Idempotency-Key must have 1 to 255 characters');
-    const producer =
-      key === undefined ? (randomText(24) as ProducerId) : (hash('sha256', key, 'base64url') as ProducerId);
+    const own = key === undefined;
+    const producer = (own ? randomText(24) : hash('sha256', key, 'base64url')) as ProducerId;
     const content = cim.Content.encode({ texts }).finish();
-    const rememberMs = key === undefined ? UNKEYED_MS : KEYED_MS;
+    const rememberMs = own ? UNKEYED_MS : KEYED_MS;
     const from = { userId: sender.userId, userName: sender.userName };
-    const receipt = await this.#dispatch({ sender: from, stream, producer, counter: 0, rememberMs, content });
+    const send = { sender: from, stream, producer, counter: 0, rememberMs, own, content };
+    const receipt = await this.#dispatch(send);
     this.#sends.add(stream.kind, receipt.outcome);
     return receipt;
   }

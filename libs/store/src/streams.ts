@@ -28,6 +28,8 @@ export interface Append {
   readonly counter: number;
   /** For counter 0 only: how long the producer is remembered, in ms. */
   readonly rememberMs?: number | undefined;
+  /** For counter 0 only: the producer was made for this send, so that only this process repeats it, after `retry`. */
+  readonly own?: boolean | undefined;
   /** Of the content, 22 of [A-Za-z0-9_-]. */
   readonly digest: string;
   /** An encoded Content, opaque here. */

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { afterEach, test } from 'node:test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, type TestContext, test } from 'node:test';
 import { groupStream, LOBBY, type ProducerId, type Seq } from '@cim/protocol';
 import { until } from '@cim/testkit';
+import { ClassicLevel } from 'classic-level';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { appendRange, appendTo, register } from '../../test/stored.ts';
 
@@ -45,6 +49,71 @@ test('a batch that fails fails all that waited for it; nothing of it counts, and
   assert.deepEqual(
     entries.map(({ seq, counter }) => [seq, counter]),
     Array.from({ length: 9 }, (_, i) => [i + 1, i + 1]),
+  );
+});
+
+/** From now on each batch is written to the disk and then fails. */
+async function failAfterWriting(t: TestContext) {
+  const other = new ClassicLevel(await mkdtemp(join(tmpdir(), 'cim-level-')));
+  await other.open();
+  const prototype = Object.getPrototypeOf(Object.getPrototypeOf(other.batch())) as {
+    write: (options: object) => Promise<void>;
+  };
+  await other.close();
+  await rm(other.location, { recursive: true });
+  const original = prototype.write;
+  return t.mock.method(prototype, 'write', async function (this: unknown, options: object) {
+    await original.call(this, options);
+    throw new Error('failed after the write');
+  });
+}
+
+test('a send under a name of its own that was on disk although its batch failed is found when it is repeated', async (t) => {
+  const { store } = await openEmbeddedForTest(t);
+  const alice = await register(store, 'alice');
+  const own = (n: number) => ({
+    counter: 0,
+    own: true,
+    producer: `a-name-of-its-own-${String(n)}` as ProducerId,
+  });
+  assert.equal((await appendTo(store, lobby, alice, own(1))).outcome, 'ok');
+
+  const write = await failAfterWriting(t);
+  const failing = await Promise.all([2, 3].map((n) => appendTo(store, lobby, alice, own(n))));
+  for (const { outcome } of failing) assert.equal(outcome, 'retry');
+  write.mock.restore();
+  await until('the store writes again', () =>
+    store.ping().then(
+      () => true,
+      () => false,
+    ),
+  );
+
+  assert.equal((await appendTo(store, lobby, alice, own(4))).outcome, 'ok');
+  const again = await Promise.all([3, 2].map((n) => appendTo(store, lobby, alice, own(n))));
+  assert.deepEqual(again, [
+    { outcome: 'duplicate', seq: 3 },
+    { outcome: 'duplicate', seq: 2 },
+  ]);
+  const entries = await store.streams.read(lobby, 1 as Seq, 100);
+  assert.deepEqual(
+    entries.map(({ producer }) => producer),
+    [1, 2, 3, 4].map((n) => own(n).producer),
+  );
+});
+
+test('a send under a name of its own that is not on disk is stored when it is repeated', async (t) => {
+  const { store } = await openEmbeddedForTest(t);
+  const alice = await register(store, 'alice');
+  const own = { counter: 0, own: true, producer: 'a-name-of-its-own' as ProducerId, content: big };
+  limitFiles(16_384);
+  assert.equal((await appendTo(store, lobby, alice, own)).outcome, 'retry');
+  limitFiles('unlimited');
+  await until('it is stored', async () => (await appendTo(store, lobby, alice, own)).outcome === 'ok');
+  const entries = await store.streams.read(lobby, 1 as Seq, 100);
+  assert.deepEqual(
+    entries.map(({ producer }) => producer),
+    [own.producer],
   );
 });
 

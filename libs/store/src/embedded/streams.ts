@@ -1,5 +1,6 @@
 import {
   type InstanceId,
+  type MessageId,
   messageId,
   type ProducerId,
   type Seq,
@@ -41,6 +42,9 @@ const READ_BYTES = 256 * 1024;
 /** An append removes at most this many old entries, so that no append takes long. */
 const TRIM_STEPS = 16;
 const KEYED_MS = 60_000;
+/** How long a send under a name of its own may be repeated after it has failed, in ms, and how many are known. */
+const UNCERTAIN_MS = 60_000;
+const UNCERTAIN_SENDS = 100_000;
 const NOTHING = new Uint8Array();
 
 type Admission =
@@ -52,6 +56,11 @@ export class EmbeddedStreams implements Streams {
   readonly #now: () => number;
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
+  /**
+   * Sends under names of their own whose batch has failed: they may be on disk all the same. Value: ms, before they
+   * were stored. Nothing else is kept of such a send, since only this process would repeat it.
+   */
+  readonly #uncertain = new Map<MessageId, number>();
 
   constructor(ledger: Ledger, now: () => number) {
     this.#ledger = ledger;
@@ -59,15 +68,21 @@ export class EmbeddedStreams implements Streams {
   }
 
   append(item: Append, done: (answer: AppendAnswer) => void): void {
+    const begunAt = this.#now();
     let answer: AppendAnswer;
     try {
-      answer = item.counter === 0 ? this.#appendKeyed(item) : this.#appendCounted(item);
+      if (item.counter > 0) answer = this.#appendCounted(item);
+      else answer = item.own === true ? this.#appendOwn(item) : this.#appendKeyed(item);
     } catch (cause) {
       setImmediate(done, { outcome: 'retry', cause });
       return;
     }
     // Whatever the answer is: it may rest on what is on its way to the disk.
-    this.#ledger.onCommit((error) => done(error === undefined ? answer : { outcome: 'retry', cause: error }));
+    this.#ledger.onCommit((error) => {
+      if (error === undefined) return done(answer);
+      if (item.own === true) this.#doubt(item, begunAt);
+      done({ outcome: 'retry', cause: error });
+    });
   }
 
   async read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]> {
@@ -167,6 +182,39 @@ export class EmbeddedStreams implements Streams {
     this.#ledger.put(key, { seq: answer.seq, digest, until });
     this.#ledger.putRow(expiryKey(until, key), NOTHING);
     return answer;
+  }
+
+  #appendOwn(item: Append): AppendAnswer {
+    const stored = this.#uncertain.size === 0 ? undefined : this.#storedAfterAll(item);
+    if (stored !== undefined) return { outcome: 'duplicate', seq: stored };
+    const admission = this.#admit(item);
+    return 'answer' in admission ? admission.answer : this.#write(item, admission.before, admission.after);
+  }
+
+  #doubt({ sender, producer }: Append, begunAt: number): void {
+    const id = messageId(sender.userId, producer, 0);
+    this.#uncertain.set(id, this.#uncertain.get(id) ?? begunAt);
+    // In the order in which they failed.
+    for (const [oldest, at] of this.#uncertain) {
+      if (at > begunAt - UNCERTAIN_MS && this.#uncertain.size <= UNCERTAIN_SENDS) break;
+      this.#uncertain.delete(oldest);
+    }
+  }
+
+  /** Where a send is that has failed, when it was on disk all the same: among what was stored since it was begun. */
+  #storedAfterAll({ stream, sender, producer }: Append): Seq | undefined {
+    const id = messageId(sender.userId, producer, 0);
+    const begunAt = this.#uncertain.get(id);
+    if (begunAt === undefined) return undefined;
+    const { first, top } = this.#state(stream);
+    for (let seq = top; seq >= first; seq--) {
+      const row = this.#ledger.row(entryKey(stream, seq));
+      if (row === undefined) continue; // on its way to the disk: another one
+      const entry = decodeRow(row);
+      if (messageId(entry.sender.userId, entry.producer, entry.counter) === id) return entry.seq;
+      if (entry.storedAt < begunAt) return undefined;
+    }
+    return undefined;
   }
 
   /** All reading of an append, so that one that fails has written nothing. `after`: without what has become too old. */
