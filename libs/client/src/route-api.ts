@@ -12,6 +12,7 @@ import {
   streamName,
   type UserId,
 } from '@cim/protocol';
+import { Gate } from './gate.ts';
 import type { HistoryPage, HistoryQuery, Message } from './events.ts';
 
 /** What a login answers: which im-server to go to, and what opens it. */
@@ -36,6 +37,15 @@ export interface Login {
 /** An entry of a stream, as the route shows it. */
 type HistoryEntry = Pick<Message, 'seq' | 'id' | 'from' | 'texts' | 'storedAt'>;
 
+/**
+ * Requests of this process to one route at a time, each on a connection of its own. Thousands of clients that come back
+ * together would be busy with their connections for longer than any answer takes.
+ */
+const AT_A_TIME = 64;
+
+/** Key: the route's URL. Never removed. */
+const gates = new Map<string, Gate>();
+
 /** Nobody waits longer for a goodbye, ms. */
 const OFFLINE_MS = 3_000;
 
@@ -43,6 +53,7 @@ const OFFLINE_MS = 3_000;
 export class RouteApi {
   readonly #url: string;
   readonly #timeoutMs: number;
+  readonly #gate: Gate;
 
   /** @param url such as `http://127.0.0.1:8083`; throws when it is none */
   constructor(url: string, timeoutMs = 10_000) {
@@ -56,6 +67,8 @@ export class RouteApi {
       throw new CimError('invalid', `"${url}" is not an http URL; give one like http://127.0.0.1:8083`);
     this.#url = parsed.href.replace(/\/+$/, '');
     this.#timeoutMs = timeoutMs;
+    this.#gate = gates.get(this.#url) ?? new Gate(AT_A_TIME);
+    gates.set(this.#url, this.#gate);
   }
 
   async register(userName: string, password?: string): Promise<NamedUser> {
@@ -116,9 +129,7 @@ export class RouteApi {
     options: { session?: string; timeoutMs?: number } = {},
   ): Promise<unknown> {
     const { session, timeoutMs = this.#timeoutMs } = options;
-    let text: string;
-    let retryAfterMs = 0;
-    try {
+    const ask = async (): Promise<{ text: string; retryAfterMs: number }> => {
       const response = await fetch(this.#url + path, {
         method: body === undefined ? 'GET' : 'POST',
         headers: {
@@ -129,11 +140,12 @@ export class RouteApi {
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       });
-      retryAfterMs = 1_000 * (Number(response.headers.get('retry-after')) || 0);
-      text = await response.text();
-    } catch (error) {
+      const retryAfterMs = 1_000 * (Number(response.headers.get('retry-after')) || 0);
+      return { text: await response.text(), retryAfterMs };
+    };
+    const { text, retryAfterMs } = await this.#gate.through(ask).catch((error: unknown) => {
       throw this.#unreachable(error, timeoutMs);
-    }
+    });
     let answer: unknown;
     try {
       answer = JSON.parse(text);

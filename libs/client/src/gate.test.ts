@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Gate } from './gate.ts';
+import { RouteApi } from './route-api.ts';
+
+test('so many are in at a time, in order; one that fails makes room', async () => {
+  const gate = new Gate(2);
+  const begun: number[] = [];
+  let most = 0;
+  let inside = 0;
+  const answers = await Promise.allSettled(
+    Array.from({ length: 7 }, (_, i) =>
+      gate.through(async () => {
+        begun.push(i);
+        most = Math.max(most, ++inside);
+        await pause(1);
+        inside--;
+        if (i % 2 === 1) throw new Error(`of ${i}`);
+        return i;
+      }),
+    ),
+  );
+  assert.equal(most, 2);
+  assert.deepEqual(begun, [0, 1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(
+    answers.map((answer) =>
+      answer.status === 'fulfilled' ? answer.value : (answer.reason as Error).message,
+    ),
+    [0, 'of 1', 2, 'of 3', 4, 'of 5', 6],
+  );
+});
+
+test('thousands who ask a route at once do so over few connections, and all are answered', async (t) => {
+  const server = createServer((_, response) => {
+    setTimeout(() => response.end('{"code":"9000","dataBody":[]}'), 2);
+  });
+  let connections = 0;
+  server.on('connection', () => connections++);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const answers = await Promise.all(Array.from({ length: 2_000 }, () => new RouteApi(url).online()));
+  assert.equal(answers.length, 2_000);
+  // One is free a moment later than its answer is there.
+  assert.ok(connections <= 4 * 64, `${connections} connections`);
+});
