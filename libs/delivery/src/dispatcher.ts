@@ -120,8 +120,8 @@ export class Dispatcher {
       (answer) => {
         if (answer.outcome === 'ok') {
           if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'stored', stream });
-          const { seq, prev, storedAt } = answer;
-          this.#push(stream, { seq, prev, storedAt, sender, producer, counter, content }, seq, done);
+          const { seq, prev, storedAt, wire } = answer;
+          this.#push(stream, { seq, prev, storedAt, wire, sender, producer, counter, content }, seq, done);
         } else if (answer.outcome === 'duplicate') {
           // Whoever stored it may have died before pushing: let the log be read.
           this.#push(stream, undefined, answer.seq, done);

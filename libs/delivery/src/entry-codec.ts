@@ -9,22 +9,16 @@ import {
 } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 
-/** One that another server has sent. */
-interface ReceivedEntry extends Entry {
-  readonly wire: Uint8Array;
-}
-
 export const entryId = (entry: Entry): MessageId =>
   messageId(entry.sender.userId, entry.producer, entry.counter);
 
-/** An entry as the wire has it, between servers and to clients alike. One that was received is not encoded again. */
-export const entryToBytes = (entry: Entry | ReceivedEntry): Uint8Array =>
-  'wire' in entry ? entry.wire : encodeEntry(entry);
+/** An entry as the wire has it, between servers and to clients alike. */
+export const entryToBytes = (entry: Entry): Uint8Array => entry.wire ?? encodeEntry(entry);
 
 /** From one of our servers, over an authenticated connection: trusted. The content stays a view of `wire`. */
 export function entryFromBytes(wire: Uint8Array): Entry {
   const entry = cim.Entry.decode(wire);
-  const received: ReceivedEntry = {
+  return {
     seq: entry.seq as Seq,
     prev: entry.prev as MessageId,
     storedAt: entry.storedAt,
@@ -34,5 +28,4 @@ export function entryFromBytes(wire: Uint8Array): Entry {
     content: entry.content,
     wire,
   };
-  return received;
 }

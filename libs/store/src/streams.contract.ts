@@ -18,6 +18,7 @@ import {
   readAll,
   Sends,
 } from '../test/contract-fixture.ts';
+import { plain } from '../test/stored.ts';
 import type { Store } from './store.ts';
 import { type AppendAnswer, RETENTION } from './streams.ts';
 
@@ -60,21 +61,18 @@ export function streamsContract(open: OpenStore): void {
 
           const entries = await store.streams.read(stream, 1 as Seq, 10);
           const { producer } = sends;
-          assert.deepEqual(
-            entries.map((entry) => ({ ...entry, content: Buffer.from(entry.content).toString() })),
-            [
-              { seq: 1, prev: '', storedAt: first.storedAt, sender, producer, counter: 1, content: 'text 1' },
-              {
-                seq: 2,
-                prev: id,
-                storedAt: second.storedAt,
-                sender,
-                producer,
-                counter: 2,
-                content: 'text 2',
-              },
-            ],
-          );
+          assert.deepEqual(entries.map(plain), [
+            { seq: 1, prev: '', storedAt: first.storedAt, sender, producer, counter: 1, content: 'text 1' },
+            {
+              seq: 2,
+              prev: id,
+              storedAt: second.storedAt,
+              sender,
+              producer,
+              counter: 2,
+              content: 'text 2',
+            },
+          ]);
           const topId = messageId(sender.userId, producer, 2);
           assert.deepEqual(await store.streams.position(stream), { first: 1, top: 2, topId });
         }
@@ -498,8 +496,3 @@ export function streamsContract(open: OpenStore): void {
     });
   });
 }
-
-const plain = (entry: { readonly content: Uint8Array }): unknown => ({
-  ...entry,
-  content: Buffer.from(entry.content).toString('hex'),
-});

@@ -20,6 +20,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import fc from 'fast-check';
+import { plain } from '../test/stored.ts';
 import type { Store } from './store.ts';
 import type { Append, AppendAnswer, Cursor, Entry } from './streams.ts';
 
@@ -316,10 +317,3 @@ function pick<T>(from: readonly T[], n: number): T {
   assert.ok(picked !== undefined);
   return picked;
 }
-
-/** Comparable, whichever kind of bytes the content is and whatever else the sender's object holds. */
-const plain = ({ sender, content, ...rest }: Entry): object => ({
-  ...rest,
-  sender: { userId: sender.userId, userName: sender.userName },
-  content: Buffer.from(content).toString('hex'),
-});

@@ -36,9 +36,19 @@ export interface Append {
   readonly content: Uint8Array;
 }
 
+/** What an entry has that an append does not say. */
+export interface Stored {
+  readonly seq: Seq;
+  readonly prev: MessageId;
+  /** ms, the store's clock. */
+  readonly storedAt: number;
+  /** The entry as the wire has it, where somebody has encoded it already. */
+  readonly wire?: Uint8Array | undefined;
+}
+
 export type AppendAnswer =
   /** On disk. */
-  | { readonly outcome: 'ok'; readonly seq: Seq; readonly prev: MessageId; readonly storedAt: number }
+  | ({ readonly outcome: 'ok' } & Stored)
   /** A counter not above the last one: stored already. `seq` is that of the sender's last one, an upper bound. */
   | { readonly outcome: 'duplicate'; readonly seq: Seq }
   /** A counter was skipped: send again from `last` + 1. */
@@ -52,11 +62,7 @@ export type AppendAnswer =
   /** Not known to be stored; the same call again is safe. */
   | { readonly outcome: 'retry'; readonly cause: unknown };
 
-export interface Entry {
-  readonly seq: Seq;
-  readonly prev: MessageId;
-  /** ms, the store's clock. */
-  readonly storedAt: number;
+export interface Entry extends Stored {
   readonly sender: NamedUser;
   readonly producer: ProducerId;
   readonly counter: number;

@@ -1,8 +1,8 @@
 /** The shortest ways to fill a store, for tests. */
 import assert from 'node:assert/strict';
-import { type NamedUser, type ProducerId, parseUserName, type StreamRef } from '@cim/protocol';
+import { encodeEntry, type NamedUser, type ProducerId, parseUserName, type StreamRef } from '@cim/protocol';
 import type { Store } from '../src/store.ts';
-import type { Append, AppendAnswer } from '../src/streams.ts';
+import type { Append, AppendAnswer, Entry } from '../src/streams.ts';
 
 export const PRODUCER = 'the-producer-of-tests' as ProducerId;
 export const DIGEST = 'd'.repeat(22);
@@ -38,3 +38,17 @@ export const appendRange = (
       appendTo(store, stream, sender, { ...item, counter: from + i }),
     ),
   );
+
+/**
+ * Comparable, whichever kind of bytes the content is and whatever else the sender's object holds. What a store says that
+ * the entry is on the wire, it must be.
+ */
+export function plain({ sender, content, wire, ...rest }: Entry): object {
+  if (wire !== undefined)
+    assert.deepEqual(Buffer.from(wire), encodeEntry({ ...rest, sender, content }), 'wire');
+  return {
+    ...rest,
+    sender: { userId: sender.userId, userName: sender.userName },
+    content: Buffer.from(content).toString('latin1'),
+  };
+}

@@ -14,18 +14,23 @@ export function encodeRow(entry: Entry, total: number): Uint8Array {
   return row;
 }
 
+/** The entry in it, encoded. */
+export const wireOf = (row: Uint8Array): Uint8Array => row.subarray(TOTAL_BYTES);
+
 export const totalOf = (row: Uint8Array): number => new DataView(row.buffer, row.byteOffset).getFloat64(0);
 
 /** @throws {Error} when the row is damaged */
 export function decodeRow(row: Uint8Array): Entry {
-  const wire = cim.Entry.decode(row.subarray(TOTAL_BYTES));
+  const wire = wireOf(row);
+  const entry = cim.Entry.decode(wire);
   return {
-    seq: wire.seq as Seq,
-    prev: wire.prev as MessageId,
-    storedAt: wire.storedAt,
-    sender: { userId: wire.sender as UserId, userName: wire.senderName },
-    producer: wire.producer as ProducerId,
-    counter: wire.counter,
-    content: wire.content,
+    seq: entry.seq as Seq,
+    prev: entry.prev as MessageId,
+    storedAt: entry.storedAt,
+    wire,
+    sender: { userId: entry.sender as UserId, userName: entry.senderName },
+    producer: entry.producer as ProducerId,
+    counter: entry.counter,
+    content: entry.content,
   };
 }

@@ -18,7 +18,7 @@ import {
   RETENTION,
   type Streams,
 } from '../streams.ts';
-import { decodeRow, encodeRow, totalOf } from './entry-row.ts';
+import { decodeRow, encodeRow, totalOf, wireOf } from './entry-row.ts';
 import {
   accountKey,
   cursorKey,
@@ -238,10 +238,8 @@ export class EmbeddedStreams implements Streams {
     const storedAt = this.#now();
     const bytes = after.bytes + content.length;
     writeTrim(this.#ledger, before, after);
-    this.#ledger.putRow(
-      entryKey(stream, seq),
-      encodeRow({ seq, prev, storedAt, sender, producer, counter, content }, bytes),
-    );
+    const row = encodeRow({ seq, prev, storedAt, sender, producer, counter, content }, bytes);
+    this.#ledger.putRow(entryKey(stream, seq), row);
     this.#ledger.put(streamKey(stream), {
       ...after,
       firstAt: after.first === seq ? storedAt : after.firstAt,
@@ -249,7 +247,7 @@ export class EmbeddedStreams implements Streams {
       topId: messageId(sender.userId, producer, counter),
       bytes,
     });
-    return { outcome: 'ok', seq, prev, storedAt };
+    return { outcome: 'ok', seq, prev, storedAt, wire: wireOf(row) };
   }
 
   /** What is acked no longer counts as waiting. */
