@@ -208,7 +208,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     const { to, group, producer, counter, content } = send;
     const refuse = (code: Code, text: string) =>
       this.#receipt(send, { outcome: cim.Outcome.REFUSED, code, text });
-    if (!isUserId(to) && group !== LOBBY) return refuse(CODES.invalid.code, 'there is no such recipient');
+    if (!isUserId(to) && (to !== 0 || group !== LOBBY))
+      return refuse(CODES.invalid.code, 'there is no such recipient');
     if (!isProducerId(producer) || !isSeq(counter) || counter === 0)
       return refuse(
         CODES.invalid.code,

@@ -13,6 +13,7 @@ import {
   encodeFrame,
   FrameDecoder,
   inboxOf,
+  LOBBY,
   type InstanceId,
   makeTicket,
   type NamedUser,
@@ -178,6 +179,7 @@ describe('an im-server', () => {
       { to: user.userId, producer: PRODUCER, counter: 1, content: Buffer.from('ff', 'hex') },
       { to: user.userId, producer: PRODUCER, counter: 1, content: new Uint8Array() },
       { group: 'elsewhere', producer: PRODUCER, counter: 1, content },
+      { to: -5, group: LOBBY, producer: PRODUCER, counter: 1, content },
     ];
     for (const send of sends) raw.say({ send });
     await until(

@@ -175,6 +175,7 @@ export class CimClient {
   async #attempt(): Promise<Attempt> {
     try {
       const me = await this.#identify();
+      if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
       const place = await this.#signIn.logIn(me);
       if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
       return await this.#open(me, place);

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { UserId } from '@cim/protocol';
 import { Gate } from './gate.ts';
 import { RouteApi } from './route-api.ts';
 
@@ -21,7 +22,7 @@ test('so many are in at a time, in order; one that fails makes room', async () =
         inside--;
         if (i % 2 === 1) throw new Error(`of ${i}`);
         return i;
-      }),
+      }, 1_000),
     ),
   );
   assert.equal(most, 2);
@@ -48,4 +49,22 @@ test('thousands who ask a route at once do so over few connections, and all are 
   assert.equal(answers.length, 2_000);
   // One is free a moment later than its answer is there.
   assert.ok(connections <= 4 * 64, `${connections} connections`);
+});
+
+test('a route that does not answer keeps nobody waiting for longer than twice, and a goodbye not even that', async (t) => {
+  const server = createServer(() => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const begun = performance.now();
+  const failing = Array.from({ length: 500 }, () =>
+    assert.rejects(new RouteApi(url, 500).online(), /no answer in 0.5 s/),
+  );
+  await assert.rejects(new RouteApi(url).offLine(1_001 as UserId, ''), /no answer in 3 s/);
+  await Promise.all(failing);
+  assert.ok(performance.now() - begun < 4_500);
 });

@@ -48,6 +48,7 @@ const gates = new Map<string, Gate>();
 
 /** Nobody waits longer for a goodbye, ms. */
 const OFFLINE_MS = 3_000;
+const OFF_LINE = '/offLine';
 
 /** The route's HTTP API, as a client needs it. Rejects with `CimError` only; its message is one line for a person. */
 export class RouteApi {
@@ -120,7 +121,7 @@ export class RouteApi {
   }
 
   async offLine(userId: UserId, session: string): Promise<void> {
-    await this.#call('/offLine', { userId, msg: 'offLine' }, { session, timeoutMs: OFFLINE_MS });
+    await this.#call(OFF_LINE, { userId, msg: 'offLine' }, { session, timeoutMs: OFFLINE_MS });
   }
 
   async #call(
@@ -143,7 +144,9 @@ export class RouteApi {
       const retryAfterMs = 1_000 * (Number(response.headers.get('retry-after')) || 0);
       return { text: await response.text(), retryAfterMs };
     };
-    const { text, retryAfterMs } = await this.#gate.through(ask).catch((error: unknown) => {
+    // A goodbye waits for nobody.
+    const answered = path === OFF_LINE ? ask() : this.#gate.through(ask, timeoutMs);
+    const { text, retryAfterMs } = await answered.catch((error: unknown) => {
       throw this.#unreachable(error, timeoutMs);
     });
     let answer: unknown;

@@ -32,6 +32,15 @@ const BODIES = {
   counters: fc.record({ counters: list(fc.record({ to: number, producer: text, counter: number })) }),
 };
 
+/** An ack with a length of so many bytes. */
+function padLength(size: number, body: Uint8Array): Uint8Array {
+  const length = Array.from({ length: size }, (_, i) => ((body.length >> (7 * i)) & 0x7f) | 0x80).map(
+    (byte, i) => (i < 4 ? byte : 0x80),
+  );
+  length[size - 1] = 0;
+  return Uint8Array.of(0xb2, 0x01, ...length, ...body);
+}
+
 /** Compared as they would be encoded again, and with the body's name. */
 const said = (frame: cim.Frame) => [
   frame.body,
@@ -63,6 +72,10 @@ test('frames of CIM, of several bodies, with fields of a newer proto, and what i
       (body as fc.Arbitrary<object>).map((content) => cim.Frame.encode({ [name]: content }).finish()),
     ),
     fc.record({ text, cmd: fc.nat(3) }).map((frame) => cim.Frame.encode(frame).finish()),
+    // A length that is longer than it need be.
+    fc
+      .tuple(fc.constantFrom(5, 6, 10), bytes)
+      .map(([size, unknown]) => padLength(size, cim.Ack.encode({ group: String(unknown) }).finish())),
     // A body of number 30.
     bytes.map((unknown) =>
       Uint8Array.of(0xf2, 0x01, ...cim.RpcFrame.encode({ payload: unknown }).finish().slice(1)),

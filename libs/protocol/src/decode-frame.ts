@@ -34,7 +34,7 @@ export function decodeFrame(bytes: Uint8Array): cim.Frame {
   if (body === undefined) return cim.Frame.decode(bytes);
   const reader = protobuf.Reader.create(bytes);
   reader.pos = 2;
-  if (reader.uint32() !== reader.len - reader.pos) return cim.Frame.decode(bytes);
+  if (reader.size() !== reader.len - reader.pos) return cim.Frame.decode(bytes);
   const frame = new cim.Frame();
   body(frame, reader);
   return frame;

@@ -9,6 +9,7 @@ import {
   inboxOf,
   LOBBY,
   messageId,
+  type ProducerId,
   type Seq,
   type UserName,
 } from '@cim/protocol';
@@ -145,9 +146,11 @@ test('a producer that was silent for one turn is known, for two no longer', asyn
   const user = await register(store, 'alice');
   const say = (counter: number) => appendTo(store, lobby, user, { counter });
   assert.equal((await say(1)).outcome, 'ok');
-  clock.ms += PRODUCER_TURN_MS;
-  assert.deepEqual(await say(1), { outcome: 'duplicate', seq: 1 });
+  clock.ms += 2 * PRODUCER_TURN_MS;
+  assert.deepEqual(await say(1), { outcome: 'duplicate', seq: 1 }, 'whose entry is the newest is known');
   assert.equal((await say(2)).outcome, 'ok');
+  const other = { counter: 1, producer: 'another-of-tests' as ProducerId };
+  assert.equal((await appendTo(store, lobby, user, other)).outcome, 'ok');
   clock.ms += PRODUCER_TURN_MS;
   assert.deepEqual(await say(2), { outcome: 'duplicate', seq: 2 });
   clock.ms += PRODUCER_TURN_MS;

@@ -69,7 +69,8 @@ async function failAfterWriting(t: TestContext) {
 }
 
 test('a send under a name of its own that was on disk although its batch failed is found when it is repeated', async (t) => {
-  const { store } = await openEmbeddedForTest(t);
+  let steppedBackMs = 0;
+  const { store } = await openEmbeddedForTest(t, { now: () => Date.now() - steppedBackMs });
   const alice = await register(store, 'alice');
   const own = (n: number) => ({
     counter: 0,
@@ -89,6 +90,7 @@ test('a send under a name of its own that was on disk although its batch failed 
     ),
   );
 
+  steppedBackMs = 60_000;
   assert.equal((await appendTo(store, lobby, alice, own(4))).outcome, 'ok');
   const again = await Promise.all([3, 2].map((n) => appendTo(store, lobby, alice, own(n))));
   assert.deepEqual(again, [

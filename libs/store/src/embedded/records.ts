@@ -44,6 +44,11 @@ export interface StreamRecord {
   readonly firstAt: number;
   readonly top: Seq;
   readonly topId: MessageId;
+  /**
+   * Of the newest, when it was counted: with its id the record of its producer, which has one of its own only when
+   * another's entry follows. Most entries of an inbox come from the one who sent the last.
+   */
+  readonly topDigest?: string | undefined;
   /** Content bytes of all entries ever. */
   readonly bytes: number;
   /** Of those, what is acked or trimmed: the difference is what waits for the user of an inbox. */

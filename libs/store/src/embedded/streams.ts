@@ -42,7 +42,7 @@ const READ_BYTES = 256 * 1024;
 /** An append removes at most this many old entries, so that no append takes long. */
 const TRIM_STEPS = 16;
 const KEYED_MS = 60_000;
-/** How long a send under a name of its own may be repeated after it has failed, in ms, and how many are known. */
+/** How long a send under a name of its own may be repeated after it has failed, in ms, and how many such are known. */
 const UNCERTAIN_MS = 60_000;
 const UNCERTAIN_SENDS = 100_000;
 const NOTHING = new Uint8Array();
@@ -57,10 +57,10 @@ export class EmbeddedStreams implements Streams {
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   /**
-   * Sends under names of their own whose batch has failed: they may be on disk all the same. Value: ms, before they
-   * were stored. Nothing else is kept of such a send, since only this process would repeat it.
+   * Sends under names of their own whose batch has failed: they may be on disk all the same, and where they would be is
+   * known. Nothing else is kept of such a send, since only this process would repeat it. In the order in which they failed.
    */
-  readonly #uncertain = new Map<MessageId, number>();
+  readonly #uncertain = new Map<MessageId, { readonly seq: Seq; readonly at: number }>();
 
   constructor(ledger: Ledger, now: () => number) {
     this.#ledger = ledger;
@@ -68,7 +68,6 @@ export class EmbeddedStreams implements Streams {
   }
 
   append(item: Append, done: (answer: AppendAnswer) => void): void {
-    const begunAt = this.#now();
     let answer: AppendAnswer;
     try {
       if (item.counter > 0) answer = this.#appendCounted(item);
@@ -79,9 +78,8 @@ export class EmbeddedStreams implements Streams {
     }
     // Whatever the answer is: it may rest on what is on its way to the disk.
     this.#ledger.onCommit((error) => {
-      if (error === undefined) return done(answer);
-      if (item.own === true) this.#doubt(item, begunAt);
-      done({ outcome: 'retry', cause: error });
+      if (item.own === true) this.#settleOwn(item, answer, error === undefined);
+      done(error === undefined ? answer : { outcome: 'retry', cause: error });
     });
   }
 
@@ -159,14 +157,7 @@ export class EmbeddedStreams implements Streams {
         ? { outcome: 'conflict' }
         : { outcome: 'duplicate', seq: last.seq };
     const admission = this.#admit(item);
-    if ('answer' in admission) return admission.answer;
-    const answer = this.#write(item, admission.before, admission.after);
-    this.#ledger.put(producerKey(this.#turn(), stream, sender.userId, producer), {
-      counter,
-      seq: answer.seq,
-      digest,
-    });
-    return answer;
+    return 'answer' in admission ? admission.answer : this.#write(item, admission.before, admission.after);
   }
 
   #appendKeyed(item: Append): AppendAnswer {
@@ -185,36 +176,30 @@ export class EmbeddedStreams implements Streams {
   }
 
   #appendOwn(item: Append): AppendAnswer {
-    const stored = this.#uncertain.size === 0 ? undefined : this.#storedAfterAll(item);
-    if (stored !== undefined) return { outcome: 'duplicate', seq: stored };
+    const { stream, sender, producer } = item;
+    const id = messageId(sender.userId, producer, 0);
+    const uncertain = this.#uncertain.size === 0 ? undefined : this.#uncertain.get(id);
+    const row = uncertain && this.#ledger.row(entryKey(stream, uncertain.seq));
+    if (uncertain !== undefined && row !== undefined && idOf(decodeRow(row)) === id)
+      return { outcome: 'duplicate', seq: uncertain.seq };
     const admission = this.#admit(item);
     return 'answer' in admission ? admission.answer : this.#write(item, admission.before, admission.after);
   }
 
-  #doubt({ sender, producer }: Append, begunAt: number): void {
+  /** The batch of a send under a name of its own has ended. */
+  #settleOwn({ sender, producer }: Append, answer: AppendAnswer, onDisk: boolean): void {
     const id = messageId(sender.userId, producer, 0);
-    this.#uncertain.set(id, this.#uncertain.get(id) ?? begunAt);
-    // In the order in which they failed.
-    for (const [oldest, at] of this.#uncertain) {
-      if (at > begunAt - UNCERTAIN_MS && this.#uncertain.size <= UNCERTAIN_SENDS) break;
+    if (onDisk || (answer.outcome !== 'ok' && answer.outcome !== 'duplicate')) {
+      if (this.#uncertain.size > 0) this.#uncertain.delete(id);
+      return;
+    }
+    const at = this.#now();
+    this.#uncertain.delete(id);
+    this.#uncertain.set(id, { seq: answer.seq, at });
+    for (const [oldest, { at: since }] of this.#uncertain) {
+      if (at - since < UNCERTAIN_MS && this.#uncertain.size <= UNCERTAIN_SENDS) break;
       this.#uncertain.delete(oldest);
     }
-  }
-
-  /** Where a send is that has failed, when it was on disk all the same: among what was stored since it was begun. */
-  #storedAfterAll({ stream, sender, producer }: Append): Seq | undefined {
-    const id = messageId(sender.userId, producer, 0);
-    const begunAt = this.#uncertain.get(id);
-    if (begunAt === undefined) return undefined;
-    const { first, top } = this.#state(stream);
-    for (let seq = top; seq >= first; seq--) {
-      const row = this.#ledger.row(entryKey(stream, seq));
-      if (row === undefined) continue; // on its way to the disk: another one
-      const entry = decodeRow(row);
-      if (messageId(entry.sender.userId, entry.producer, entry.counter) === id) return entry.seq;
-      if (entry.storedAt < begunAt) return undefined;
-    }
-    return undefined;
   }
 
   /** All reading of an append, so that one that fails has written nothing. `after`: without what has become too old. */
@@ -232,9 +217,10 @@ export class EmbeddedStreams implements Streams {
   }
 
   #write(item: Append, before: StreamRecord, after: StreamRecord): Extract<AppendAnswer, { outcome: 'ok' }> {
-    const { stream, sender, producer, counter, content } = item;
+    const { stream, sender, producer, counter, digest, content } = item;
     const seq = (after.top + 1) as Seq;
     const prev = after.topId;
+    if (!isOf(prev, sender.userId, producer)) this.#keepProducer(after);
     const storedAt = this.#now();
     const bytes = after.bytes + content.length;
     writeTrim(this.#ledger, before, after);
@@ -245,9 +231,19 @@ export class EmbeddedStreams implements Streams {
       firstAt: after.first === seq ? storedAt : after.firstAt,
       top: seq,
       topId: messageId(sender.userId, producer, counter),
+      topDigest: counter > 0 ? digest : undefined,
       bytes,
     });
     return { outcome: 'ok', seq, prev, storedAt, wire: wireOf(row) };
+  }
+
+  /** Another's entry follows. */
+  #keepProducer({ stream, top, topId, topDigest }: StreamRecord): void {
+    if (topDigest === undefined) return;
+    const [, sender, producer, counter] = /^(\d+):(.*):(\d+)$/s.exec(topId) ?? [];
+    if (producer === undefined) return;
+    const key = producerKey(this.#turn(), stream, Number(sender) as UserId, producer as ProducerId);
+    this.#ledger.put(key, { counter: Number(counter), seq: top, digest: topDigest });
   }
 
   /** What is acked no longer counts as waiting. */
@@ -268,6 +264,9 @@ export class EmbeddedStreams implements Streams {
     producer: ProducerId,
     look: <T>(key: Key<T>) => T | undefined,
   ): ProducerRecord | undefined {
+    const { top = 0 as Seq, topId = '', topDigest } = look(streamKey(stream)) ?? {};
+    if (topDigest !== undefined && isOf(topId, sender, producer))
+      return { counter: counterOf(topId), seq: top, digest: topDigest };
     const turn = this.#turn();
     return (
       look(producerKey(turn, stream, sender, producer)) ??
@@ -279,3 +278,12 @@ export class EmbeddedStreams implements Streams {
     return Math.floor(this.#now() / PRODUCER_TURN_MS);
   }
 }
+
+const idOf = ({ sender, producer, counter }: Entry): MessageId => messageId(sender.userId, producer, counter);
+
+/** Whether a message's id is of this producer. */
+const isOf = (id: string, sender: UserId, producer: ProducerId): boolean =>
+  id.startsWith(`${sender}:${producer}:`) &&
+  id.lastIndexOf(':') === String(sender).length + 1 + producer.length;
+
+const counterOf = (id: string): number => Number(id.slice(id.lastIndexOf(':') + 1));

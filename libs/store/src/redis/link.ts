@@ -30,6 +30,8 @@ export class RedisLink {
   readonly #onTopology: (() => void)[] = [];
   /** Holds back what is written to it in this turn. */
   #gathering: Redis['stream'] | undefined;
+  /** What begins when that has gone out: the time that an answer may take. */
+  #held: (() => void)[] = [];
   readonly #flush = (): void => this.flush();
 
   /** Connects in the background, again and again until stopped. */
@@ -98,17 +100,26 @@ export class RedisLink {
   ask<T>(work: (redis: Connection) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.assertUp();
-      const fail = (cause: unknown): void => {
+      let timer: NodeJS.Timeout | undefined;
+      let open = true;
+      const end = (): void => {
+        open = false;
         clearTimeout(timer);
+      };
+      const fail = (cause: unknown): void => {
+        end();
         reject(failure(reasonOf(cause), cause));
       };
       // After a turn that took long the timer comes before the answer that has been there all the while.
       const late = (): unknown => setImmediate(fail, new Error(`no answer within ${ANSWER_MS} ms`));
-      const timer = setTimeout(late, ANSWER_MS);
-      this.#gather();
+      const begin = (): void => {
+        if (open) timer = setTimeout(late, ANSWER_MS);
+      };
+      if (this.#gathers()) this.#held.push(begin);
+      else begin();
       try {
         work(this.#redis).then((answer) => {
-          clearTimeout(timer);
+          end();
           resolve(answer);
         }, fail);
       } catch (cause) {
@@ -119,8 +130,12 @@ export class RedisLink {
 
   /** For those who have gathered already: what was asked in this turn goes out now. */
   flush(): void {
-    this.#gathering?.uncork();
+    if (this.#gathering === undefined) return;
+    this.#gathering.uncork();
     this.#gathering = undefined;
+    const held = this.#held;
+    this.#held = [];
+    for (const begin of held) begin();
   }
 
   /** @throws {CimError} 4000: it is closed, or has been away for 1.5 s */
@@ -188,13 +203,15 @@ export class RedisLink {
     }
   }
 
-  /** A write costs as much as several questions. A Cluster's connections are not ours to hold back. */
-  #gather(): void {
-    if (this.#gathering !== undefined || !(this.#redis instanceof Redis) || this.#redis.status !== 'ready')
-      return;
+  /** Whether what is written in this turn is held back until it ends: a write costs as much as several questions. */
+  #gathers(): boolean {
+    if (this.#gathering !== undefined) return true;
+    // A Cluster's connections are not ours to hold back.
+    if (!(this.#redis instanceof Redis) || this.#redis.status !== 'ready') return false;
     this.#gathering = this.#redis.stream;
     this.#gathering.cork();
     setImmediate(this.#flush);
+    return true;
   }
 
   #changed(): void {

@@ -233,6 +233,19 @@ describe('while Redis is away', () => {
   });
 });
 
+test('a turn that takes longer than an answer may costs no answer', async (t) => {
+  await using redis = await RedisProcess.start();
+  const store = await openRedisForTest(t, redis.url);
+  const { userId } = await newUser(store);
+  for (let round = 0; round < 3; round++) {
+    const asked = [store.sessions.locate(userId), store.accounts.byId(userId)] as const;
+    const until = performance.now() + 1_600;
+    while (performance.now() < until);
+    const [at, account] = await Promise.all(asked);
+    assert.deepEqual([at, account?.userId], [undefined, userId]);
+  }
+});
+
 test('what was sent before a stop is answered; what comes after is refused', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
