@@ -22,6 +22,7 @@ const otherwise = (streams: Streams, other: Partial<Streams>): Streams => ({
   read: (...of) => streams.read(...of),
   peek: (...of) => streams.peek(...of),
   position: (...of) => streams.position(...of),
+  kept: streams.kept,
   positions: (...of) => streams.positions(...of),
   counters: (...of) => streams.counters(...of),
   cursor: (...of) => streams.cursor(...of),

@@ -10,6 +10,8 @@ export interface Followed {
   readonly next: Seq;
   /** The last that went out; seq 0 or id '' when that is not known. */
   readonly last: Cursor;
+  /** All up to this went out once, before the log went back too. */
+  readonly had: Seq;
   /** The window has opened, the sink is ready again, or there may be something in the log. */
   resume(): void;
   /** All up to `seq` is the client's. Answers the cursor to keep, if it moved; `unsent` for what never went out. */

@@ -240,6 +240,7 @@ describe('a feed', () => {
       lost = groupStream(`feed-${++streams}` as GroupId);
       log.read = (_, from, limit) => real.read(now, from, limit);
       log.position = () => real.position(now);
+      Object.assign(log, { kept: log });
       return {
         log,
         replace: () => {

@@ -76,6 +76,10 @@ export class Feed implements Followed {
     return { seq: (this.#next - 1) as Seq, id: this.#lastId };
   }
 
+  get had(): Seq {
+    return Math.max(this.#staleTo, this.#next - 1) as Seq;
+  }
+
   /** A push. */
   offer(entry: Entry, from?: InstanceId): void {
     if (this.#ended || this.#broken) return;
@@ -198,7 +202,7 @@ export class Feed implements Followed {
 
   #compare(): void {
     const last = this.last;
-    this.#streams.position(this.stream).then(
+    this.#streams.kept.position(this.stream).then(
       (position) => this.check(last, position),
       () => undefined, // the look comes by
     );

@@ -71,6 +71,10 @@ export class GroupFeed implements Followed {
     return { seq: (this.#next - 1) as Seq, id: this.#lastId };
   }
 
+  get had(): Seq {
+    return Math.max(this.#staleTo, this.#sent) as Seq;
+  }
+
   /** The log's newest entry. */
   offer(frame: SharedFrame): void {
     if (frame.entry.seq !== this.#next) this.resume();

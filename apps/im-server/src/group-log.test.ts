@@ -165,11 +165,13 @@ describe('the log of a group', () => {
     const real = stored.store.streams;
     const lost = groupStream(`group-log-${++groups}` as GroupId);
     let now = stream;
+    const position = () => real.position(now);
     const log = new GroupLog(
       group,
       Object.assign(Object.create(real) as Streams, {
         read: (_: StreamRef, from: Seq, limit: number) => real.read(now, from, limit),
-        position: () => real.position(now),
+        position,
+        kept: { position },
       }),
     );
     const entries = await append(3);
@@ -186,6 +188,31 @@ describe('the log of a group', () => {
     }
     await until('both have what is there', () => members.every(({ written }) => written.length === 5));
     for (const { written } of members) assert.deepEqual(written, [1, 2, 3, 1, 2]);
+    log.end();
+  });
+
+  test('tells nobody what only a deposed server says', async () => {
+    const real = stored.store.streams;
+    let asked = 0;
+    const log = new GroupLog(
+      group,
+      Object.assign(Object.create(real) as Streams, {
+        position: () => Promise.resolve({ first: 1 as Seq, top: 1 as Seq, topId: '7:other:1' as MessageId }),
+        kept: {
+          position: (of: StreamRef) => {
+            asked++;
+            return real.position(of);
+          },
+        },
+      }),
+    );
+    const entries = await append(3);
+    const { written, broken } = join(log, 1);
+    for (const entry of entries) log.offer(entry);
+    await log.lookNow();
+    await log.lookNow();
+    assert.ok(asked > 0);
+    assert.deepEqual([broken, written], [[], [1, 2, 3]]);
     log.end();
   });
 

@@ -120,15 +120,16 @@ export class GroupLog implements FollowedLog {
     if (this.#top < 0) return;
     const last: Cursor = { seq: this.#top, id: this.#topId };
     try {
-      this.#check(last, await this.#streams.position(this.stream));
+      const position = await this.#streams.position(this.stream);
+      // A server that has been deposed may have answered.
+      this.#check(last, wentBack(last, position) ? await this.#streams.kept.position(this.stream) : position);
     } catch {
       // The store does not answer; the next look will.
     }
   }
 
   #check(last: Cursor, position: Position): void {
-    const other = position.top === last.seq && last.id !== '' && position.topId !== last.id;
-    if (position.top < last.seq || other) this.#break(position);
+    if (wentBack(last, position)) this.#break(position);
     else if (position.top > this.#top) {
       this.#behind = true;
       this.#read();
@@ -152,7 +153,7 @@ export class GroupLog implements FollowedLog {
   #take(frame: SharedFrame): boolean {
     const { seq, prev } = frame.entry;
     if (seq === this.#top + 1 && this.#topId !== '' && prev !== this.#topId) {
-      this.#breaking ??= this.#streams
+      this.#breaking ??= this.#streams.kept
         .position(this.stream)
         .then(
           (position) => this.#break(position),
@@ -225,3 +226,7 @@ export class GroupLog implements FollowedLog {
     this.#early = undefined;
   }
 }
+
+/** Whether the log is not the one in which `last` was the newest. */
+const wentBack = (last: Cursor, { top, topId }: Position): boolean =>
+  top < last.seq || (top === last.seq && last.id !== '' && topId !== last.id);

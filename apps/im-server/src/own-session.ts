@@ -192,10 +192,12 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   /** Where a stream goes on after the store has lost what went out. */
   async #goOn(feed: Followed): Promise<void> {
     const { streams } = this.#parts.store;
-    const at = await resumeAt(streams, this.userId, feed.stream, feed.last);
+    const at = await resumeAt(streams, this.userId, feed.stream, feed.last, feed.had);
     if (this.#channel.closed !== undefined) return;
     const { answer, from, to, id, next, last } = at;
-    this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to, id }] } });
+    // Nothing is lost after all: a server that has been deposed had answered.
+    if (answer !== cim.ResumeAnswer.CONTINUE)
+      this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to, id }] } });
     feed.moveTo(next, last);
   }
 

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { cim, type GroupId, groupStream, type InstanceId, type MessageId, type Seq } from '@cim/protocol';
-import type { Cursor } from '@cim/store';
+import {
+  cim,
+  type GroupId,
+  groupStream,
+  type InstanceId,
+  type MessageId,
+  type Seq,
+  type StreamRef,
+} from '@cim/protocol';
+import type { Cursor, Streams } from '@cim/store';
 import { Stored } from '../test/stored.ts';
 import { resumeAt } from './resume.ts';
 
@@ -58,7 +66,42 @@ describe('resume', () => {
     const texts = Array.from({ length: 4_100 }, (_, i) => `${i}`);
     await stored.append(group, texts);
     const at = await resumeAt(stored.store.streams, stored.user, group, cursor(4_110, '7:other:1'));
-    assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 101, 101, 4_100]);
+    assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 2_101, 2_101, 4_100]);
+    // It was taken back already, and has not come far since.
+    const again = await resumeAt(
+      stored.store.streams,
+      stored.user,
+      group,
+      cursor(2_150, '7:other:1'),
+      4_110 as Seq,
+    );
+    assert.deepEqual([again.answer, again.next], [RESET, 2_101]);
+  });
+
+  test('what a deposed server says of a log is asked once more of what is kept, before anybody is told', async () => {
+    const group = groupStream('deposed' as GroupId);
+    await stored.append(group, ['a', 'b', 'c']);
+    const real = stored.store.streams;
+    const { topId, top } = await real.position(group);
+    let asked = 0;
+    const deposed: Streams = Object.assign(Object.create(real) as Streams, {
+      position: () => Promise.resolve({ first: 1 as Seq, top: 1 as Seq, topId: '7:other:1' as MessageId }),
+      cursor: () => Promise.resolve(undefined),
+      peek: (...of: Parameters<Streams['peek']>) => real.peek(...of),
+      kept: {
+        peek: (...of: Parameters<Streams['peek']>) => real.peek(...of),
+        position: (stream: StreamRef) => {
+          asked++;
+          return real.position(stream);
+        },
+      },
+    });
+    const at = await resumeAt(deposed, stored.user, group, { seq: top, id: topId });
+    assert.deepEqual([at.answer, at.next, at.last, asked], [CONTINUE, 4, topId, 1]);
+    const wrong = await resumeAt(deposed, stored.user, group, cursor(3, '7:other:2'));
+    assert.deepEqual([wrong.answer, wrong.to, asked], [RESET, 3, 2]);
+    const lower = await resumeAt(deposed, stored.user, group, cursor(1, '7:other:1'));
+    assert.deepEqual([lower.answer, asked], [CONTINUE, 2], 'nothing that would be told: nothing is asked');
   });
 
   test('an inbox that was acked goes on after the ack, also when the presented cursor is wrong', async () => {

@@ -6,8 +6,11 @@ import type { Cursor, Streams } from '@cim/store';
 const CATCH_UP_MS = 3_600_000;
 /** Then only so many of its newest entries are. */
 const CATCH_UP_ENTRIES = 100;
-/** A client knows so many of the entries it had last by their ids (docs/protocol.md, "Resume"). */
-const KNOWN_ENTRIES = 4_000;
+/**
+ * A client knows twice as many of the entries it had last by their ids (docs/protocol.md, "Resume"): so many may have been
+ * lost, and none that it has is shown again; so many may have come since, and none of them is passed over.
+ */
+const KNOWN_ENTRIES = 2_000;
 
 export interface ResumeAnswer {
   readonly next: Seq;
@@ -24,17 +27,35 @@ export interface ResumeAnswer {
   readonly unacked?: Cursor;
 }
 
-/** @param cursor undefined for a client without one. May throw when the store does not answer. */
+/**
+ * May throw when the store does not answer.
+ * @param cursor undefined for a client without one
+ * @param had the client has had all up to this once, if that is more
+ */
 export async function resumeAt(
   streams: Streams,
   user: UserId,
   stream: StreamRef,
   cursor: Cursor | undefined,
+  had: Seq = 0 as Seq,
+): Promise<ResumeAnswer> {
+  const answer = await resumeBy(streams, streams, user, stream, cursor, had);
+  if (answer.answer !== cim.ResumeAnswer.RESET || streams.kept === streams) return answer;
+  return resumeBy(streams.kept, streams, user, stream, cursor, had);
+}
+
+async function resumeBy(
+  log: Streams['kept'],
+  cursors: Pick<Streams, 'cursor'>,
+  user: UserId,
+  stream: StreamRef,
+  cursor: Cursor | undefined,
+  had: Seq,
 ): Promise<ResumeAnswer> {
   const starts = cursor === undefined && stream.kind === 'group';
   const [position, acked] = await Promise.all([
-    streams.position(stream),
-    starts ? undefined : streams.cursor(user, stream),
+    log.position(stream),
+    starts ? undefined : cursors.cursor(user, stream),
   ]);
   const at = (
     answer: cim.ResumeAnswer,
@@ -60,16 +81,16 @@ export async function resumeAt(
     if (c.seq > position.top) return false;
     if (c.seq === position.top) return c.id === position.topId;
     if (c.seq + 1 < position.first) return true; // trimmed: nothing is left to compare with
-    const after = await streams.peek(stream, (c.seq + 1) as Seq);
+    const after = await log.peek(stream, (c.seq + 1) as Seq);
     return after?.prev === c.id;
   };
   const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
   if (!(await holds(presented))) {
     const acknowledged = acked !== undefined && (await holds(acked)) ? acked.seq : 0;
     // What was lost lies near the end. Older entries, which the client would not know any more, it would show again.
-    const known = Math.min(presented.seq, position.top) - KNOWN_ENTRIES;
+    const known = Math.min(Math.max(presented.seq, had), position.top) - KNOWN_ENTRIES;
     const from = Math.max(acknowledged + 1, known + 1, position.first);
-    const first = await streams.peek(stream, from as Seq);
+    const first = await log.peek(stream, from as Seq);
     const last = first === undefined ? position.topId : first.seq === from ? first.prev : '';
     return at(cim.ResumeAnswer.RESET, from, from, position.top, '', last);
   }
@@ -77,8 +98,8 @@ export async function resumeAt(
     return at(cim.ResumeAnswer.EXPIRED, position.first, presented.seq + 1, position.first - 1);
   if (stream.kind === 'group' && position.top - presented.seq > CATCH_UP_ENTRIES) {
     const [missed, newest] = await Promise.all([
-      streams.peek(stream, (presented.seq + 1) as Seq),
-      streams.peek(stream, position.top),
+      log.peek(stream, (presented.seq + 1) as Seq),
+      log.peek(stream, position.top),
     ]);
     const age = (newest?.storedAt ?? 0) - (missed?.storedAt ?? 0);
     if (age > CATCH_UP_MS) {

@@ -14,6 +14,7 @@ const failingAppends =
     ...store,
     streams: {
       read: (...of) => store.streams.read(...of),
+      kept: store.streams.kept,
       peek: (...of) => store.streams.peek(...of),
       position: (...of) => store.streams.position(...of),
       positions: (...of) => store.streams.positions(...of),

@@ -100,6 +100,11 @@ export interface Streams {
   /** The first entry from `from` on, as it stands now: for those who compare, and show it to nobody. */
   peek(stream: StreamRef, from: Seq): Promise<Entry | undefined>;
   position(stream: StreamRef): Promise<Position>;
+  /**
+   * The same of what is kept, as `read` answers it. Who finds that a log went back asks here before anybody is told: for
+   * some seconds a server that has been deposed may have answered.
+   */
+  readonly kept: Pick<Streams, 'peek' | 'position'>;
   /** One for one, in one round trip. */
   positions(streams: readonly StreamRef[]): Promise<Position[]>;
 

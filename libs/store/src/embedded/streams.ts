@@ -52,6 +52,7 @@ type Admission =
   | { readonly before: StreamRecord; readonly after: StreamRecord };
 
 export class EmbeddedStreams implements Streams {
+  readonly kept = this;
   readonly #ledger: Ledger;
   readonly #now: () => number;
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */

@@ -89,7 +89,13 @@ describe('quorum, on one master with a replica', () => {
     try {
       assert.equal((await append(store, sends.item(2))).outcome, 'retry');
       assert.equal((await store.streams.peek(inbox, 2 as Seq))?.counter, 2, 'the master has it');
-      await assert.rejects(store.streams.read(inbox, 1 as Seq, 10), /not on all replicas/);
+      assert.equal((await store.streams.position(inbox)).top, 2, 'so it says');
+      for (const kept of [
+        store.streams.read(inbox, 1 as Seq, 10),
+        store.streams.kept.peek(inbox, 2 as Seq),
+        store.streams.kept.position(inbox),
+      ])
+        await assert.rejects(kept, /not on all replicas/);
     } finally {
       replica.thaw();
     }
@@ -98,6 +104,10 @@ describe('quorum, on one master with a replica', () => {
       const entries = await store.streams.read(inbox, 1 as Seq, 10).catch(() => []);
       return entries.length === 2;
     });
+    assert.deepEqual(await store.streams.kept.position(inbox), await store.streams.position(inbox));
+    assert.equal((await store.streams.kept.peek(inbox, 2 as Seq))?.counter, 2);
+    const { inbox: empty } = await newPair(store);
+    assert.deepEqual(await store.streams.kept.position(empty), { first: 1, top: 0, topId: '' });
   });
 
   test('without a replica appends answer retry and the store is not ready, and say why; with it back all goes on', async (t) => {

@@ -242,6 +242,15 @@ return rows`,
   'bytes',
 );
 
+/** KEYS meta. Answers it, and writes as `READ` does. */
+export const READ_META = new Script(
+  `
+local meta = redis.call('GET', KEYS[1])
+if meta then redis.call('SET', KEYS[1], meta) end
+return meta`,
+  'bytes',
+);
+
 /** KEYS dirty set. ARGV stream name, how long it is kept (ms). */
 export const MARK_DIRTY = new Script(`
 redis.call('SADD', KEYS[1], ARGV[1])

@@ -32,6 +32,7 @@ import {
   MARK_DIRTY,
   readMeta,
   READ,
+  READ_META,
   type StreamLimits,
   TAKE_DIRTY,
 } from './stream-scripts.ts';
@@ -47,6 +48,7 @@ const LIMITS: StreamLimits = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS };
 type Row = [id: Buffer, fields: Buffer[]];
 
 export class RedisStreams implements Streams {
+  readonly kept: Streams['kept'];
   readonly #link: RedisLink;
   readonly #commit: Commit;
   readonly #gets: GatheredGets;
@@ -58,6 +60,12 @@ export class RedisStreams implements Streams {
     this.#commit = commit;
     this.#gets = new GatheredGets(link);
     this.#appends = new AppendBatch(commit, appendScript(limits, commit.waits));
+    this.kept = commit.waits
+      ? {
+          peek: (stream, from) => firstOf(this.#rowsKept(streamKeys(stream), from, 1)),
+          position: async (stream) => positionOf(await this.#metaKept(streamKeys(stream))),
+        }
+      : this;
   }
 
   append(item: Append, done: (answer: AppendAnswer) => void): void {
@@ -91,9 +99,8 @@ export class RedisStreams implements Streams {
     return entries;
   }
 
-  async peek(stream: StreamRef, from: Seq): Promise<Entry | undefined> {
-    const [row] = await this.#rows(streamKeys(stream), from, 1);
-    return row === undefined ? undefined : entryOf(...row);
+  peek(stream: StreamRef, from: Seq): Promise<Entry | undefined> {
+    return firstOf(this.#rows(streamKeys(stream), from, 1));
   }
 
   readonly #rows = ({ log }: StreamKeys, from: number, count: number): Promise<Row[]> =>
@@ -101,6 +108,9 @@ export class RedisStreams implements Streams {
 
   readonly #rowsKept = ({ log, meta }: StreamKeys, from: number, count: number): Promise<Row[]> =>
     this.#commit.run(READ, [log, meta], [from, count]) as Promise<Row[]>;
+
+  readonly #metaKept = ({ meta }: StreamKeys): Promise<Buffer | null> =>
+    this.#commit.run(READ_META, [meta], []) as Promise<Buffer | null>;
 
   async position(stream: StreamRef): Promise<Position> {
     const { meta } = streamKeys(stream);
@@ -186,6 +196,11 @@ export class RedisStreams implements Streams {
     const names = await this.#link.ask((redis) => TAKE_DIRTY.run(redis, [key.dirty(instance)], []));
     return (names as string[]).map(streamOfName);
   }
+}
+
+async function firstOf(rows: Promise<Row[]>): Promise<Entry | undefined> {
+  const [row] = await rows;
+  return row === undefined ? undefined : entryOf(...row);
 }
 
 function positionOf(meta: Buffer | null): Position {
