@@ -164,7 +164,7 @@ export class CimSession implements Session, FeedSink {
       feed.moveTo(next, last);
       return;
     }
-    const { top } = await streams.position(feed.stream);
+    const { top } = await streams.kept.position(feed.stream);
     feed.moveTo(Math.min(feed.next, top + 1) as Seq, '' as MessageId);
   }
 
