@@ -7,6 +7,7 @@ import type { InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protoco
 import type { Cursor, Entry, Position, Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
+import { wentBack } from './went-back.ts';
 
 /** A pushed entry that is ahead waits this long for those before it, in ms; then the log is read. */
 const REORDER_MS = 20;
@@ -107,9 +108,7 @@ export class Feed implements Followed {
   /** The log as it was found after `last` had gone out. */
   check(last: Cursor, position: Position): void {
     if (this.#ended || this.#broken) return;
-    const gone = position.top < last.seq;
-    const other = position.top === last.seq && last.id !== '' && position.topId !== last.id;
-    if (gone || other) this.#break();
+    if (wentBack(last, position)) this.#break();
     else if (position.top >= this.#next) this.wake();
   }
 

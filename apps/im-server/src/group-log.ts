@@ -9,6 +9,7 @@ import type { Cursor, Entry, Position, Streams } from '@cim/store';
 import type { FeedSink } from './feed-sink.ts';
 import { type FollowedLog, GroupFeed } from './group-feed.ts';
 import { SharedFrame } from './shared-frame.ts';
+import { wentBack } from './went-back.ts';
 
 /** Newest entries kept in memory; those of a session whose window is full are among them. */
 const KEPT = 256;
@@ -226,7 +227,3 @@ export class GroupLog implements FollowedLog {
     this.#early = undefined;
   }
 }
-
-/** Whether the log is not the one in which `last` was the newest. */
-const wentBack = (last: Cursor, { top, topId }: Position): boolean =>
-  top < last.seq || (top === last.seq && last.id !== '' && topId !== last.id);
