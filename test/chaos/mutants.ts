@@ -1,5 +1,5 @@
 /** Bugs put in on purpose, each of which the checker must find; and runs without, in which it must find nothing. */
-import { cim, inboxOf, type ProducerId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
+import { cim, inboxOf, type ProducerId, type Seq, type type UserId } from '@cim/protocol';
 import type { Append, AppendAnswer, Entry, Streams } from '@cim/store';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './checker.ts';
@@ -44,10 +44,10 @@ function appends(
   });
 }
 
-/** Changes what is read, and sees to it that much is. */
-function reads(streams: Streams, act: (entries: Entry[], stream: StreamRef) => Entry[]): Streams {
+/** Changes what is read, and what is made of it for the wire. */
+function reads(streams: Streams, act: (entries: Entry[]) => Entry[]): Streams {
   return otherwise(streams, {
-    read: async (stream, from, limit) => act(await streams.read(stream, from, limit), stream),
+    read: async (...of) => act((await streams.read(...of)).map((entry) => ({ ...entry, wire: undefined }))),
   });
 }
 
