@@ -1,5 +1,5 @@
 /** Bugs put in on purpose, each of which the checker must find; and runs without, in which it must find nothing. */
-import { cim, inboxOf, type ProducerId, type Seq, type type UserId } from '@cim/protocol';
+import { cim, inboxOf, type ProducerId, type Seq, type UserId } from '@cim/protocol';
 import type { Append, AppendAnswer, Entry, Streams } from '@cim/store';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './checker.ts';
