@@ -1,5 +1,4 @@
 /** A client's connection from its first byte to its session: one frame decides which wire it speaks. */
-import { randomText } from '@cim/runtime';
 import type { Socket } from 'node:net';
 import { Channel, Heartbeat, type TimingWheel, type TurnFlusher } from '@cim/channel';
 import {
@@ -16,6 +15,7 @@ import {
   openTicket,
   type UserId,
 } from '@cim/protocol';
+import { randomText } from '@cim/runtime';
 import type { ClaimAnswer } from '@cim/store';
 import { CimSession } from './cim-session.ts';
 import { OwnSession } from './own-session.ts';

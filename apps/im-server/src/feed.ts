@@ -2,9 +2,8 @@
  * One stream as one session follows it by itself: entries go out in order, each once, whatever order the pushes come
  * in. What is missing is read from the log; what the client has not acked is bounded, and the log waits for the rest.
  */
-import { entryId } from '@cim/delivery';
 import type { InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protocol';
-import type { Cursor, Entry, Position, Streams } from '@cim/store';
+import { type Cursor, type Entry, entryId, type Position, type Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import { wentBack } from './went-back.ts';

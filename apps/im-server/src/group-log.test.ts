@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { entryId } from '@cim/delivery';
+import { entryId } from '@cim/store';
 import { type GroupId, groupStream, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
 import type { Entry, Streams } from '@cim/store';
 import { until } from '@cim/testkit';

@@ -2,10 +2,9 @@
  * A group's stream as this server follows it, once for all its sessions: where it stands, and the newest entries,
  * each encoded once. Pushes move it on; what is missing is read from the log, by it alone.
  */
-import { entryId } from '@cim/delivery';
 import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import { groupStream } from '@cim/protocol';
-import type { Cursor, Entry, Position, Streams } from '@cim/store';
+import { type Cursor, type Entry, entryId, type Position, type Streams } from '@cim/store';
 import type { FeedSink } from './feed-sink.ts';
 import { type FollowedLog, GroupFeed } from './group-feed.ts';
 import { SharedFrame } from './shared-frame.ts';

@@ -7,7 +7,6 @@ import { type Metrics, randomText } from '@cim/runtime';
 import type { Store } from '@cim/store';
 
 const BODY_BYTES = 64 * 1024;
-const REMEMBER_MS = 60_000;
 
 export interface InternalHttpParts {
   readonly store: Store;
@@ -113,8 +112,6 @@ async function sendMessage(
     stream: inboxOf(receiver),
     producer,
     counter: 0,
-    rememberMs: REMEMBER_MS,
-    own: true,
     content,
   };
   parts.dispatcher.send(request_, (receipt) => {

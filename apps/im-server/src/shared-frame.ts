@@ -1,6 +1,6 @@
-import { entryId, entryToBytes } from '@cim/delivery';
+import { entryToBytes } from '@cim/delivery';
 import { cim, deliverFrame, type GroupId, type MessageId } from '@cim/protocol';
-import type { Entry } from '@cim/store';
+import { type Entry, entryId } from '@cim/store';
 
 /** A group's entry on its way to many sessions: each wire's bytes are made once, when the first asks. */
 export class SharedFrame {

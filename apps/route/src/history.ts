@@ -1,4 +1,4 @@
-import { entryId } from '@cim/delivery';
+import { entryId } from '@cim/store';
 import {
   CimError,
   cim,

@@ -1,4 +1,3 @@
-import { randomText } from '@cim/runtime';
 import type { Member } from '@cim/discovery';
 import {
   CimError,
@@ -9,6 +8,7 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
+import { randomText } from '@cim/runtime';
 import type { Account, IssueAnswer, Sessions } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';

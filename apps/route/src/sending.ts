@@ -13,17 +13,15 @@ import {
   textsProblem,
   type UserId,
 } from '@cim/protocol';
+import { randomText } from '@cim/runtime';
 import type { Account } from '@cim/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Answer, refusal, success, unavailable } from './envelope.ts';
 import type { RouteParts } from './route-parts.ts';
 import type { Texts } from './schemas.ts';
 import { Tally } from './tally.ts';
-import { randomText } from '@cim/runtime';
 
 const KEYED_MS = 3_600_000;
-/** Without a key only our own retries repeat a send. */
-const UNKEYED_MS = 60_000;
 /** A store that fails over for a moment is no reason to make the caller guess whether its message is stored. */
 const AGAIN_AFTER_MS = [100, 400] as const;
 
@@ -96,12 +94,12 @@ export class Sending {
     const key = request.headers['idempotency-key'];
     if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > 255))
       throw new CimError('invalid', 'Idempotency-Key must have 1 to 255 characters');
-    const own = key === undefined;
-    const producer = (own ? randomText(24) : hash('sha256', key, 'base64url')) as ProducerId;
+    const producer = (key === undefined ? randomText(24) : hash('sha256', key, 'base64url')) as ProducerId;
     const content = cim.Content.encode({ texts }).finish();
-    const rememberMs = own ? UNKEYED_MS : KEYED_MS;
+    // Without a key only our own retries repeat a send.
+    const rememberMs = key === undefined ? undefined : KEYED_MS;
     const from = { userId: sender.userId, userName: sender.userName };
-    const send = { sender: from, stream, producer, counter: 0, rememberMs, own, content };
+    const send = { sender: from, stream, producer, counter: 0, rememberMs, content };
     const receipt = await this.#dispatch(send);
     this.#sends.add(stream.kind, receipt.outcome);
     return receipt;

@@ -175,9 +175,9 @@ export class CimClient {
   async #attempt(): Promise<Attempt> {
     try {
       const me = await this.#identify();
-      if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
+      this.#assertOpen();
       const place = await this.#signIn.logIn(me);
-      if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
+      this.#assertOpen();
       return await this.#open(me, place);
     } catch (error) {
       if (error instanceof CimError) return { ok: false, error };
@@ -321,6 +321,10 @@ export class CimClient {
     if (this.#options.shared === undefined) this.#wheel.stop();
     this.#state.close();
     this.#events.emit('closed', { reason, text });
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
   }
 
   /** A function, because the phase changes while other code awaits. */

@@ -48,7 +48,6 @@ const gates = new Map<string, Gate>();
 
 /** Nobody waits longer for a goodbye, ms. */
 const OFFLINE_MS = 3_000;
-const OFF_LINE = '/offLine';
 
 /** The route's HTTP API, as a client needs it. Rejects with `CimError` only; its message is one line for a person. */
 export class RouteApi {
@@ -121,15 +120,16 @@ export class RouteApi {
   }
 
   async offLine(userId: UserId, session: string): Promise<void> {
-    await this.#call(OFF_LINE, { userId, msg: 'offLine' }, { session, timeoutMs: OFFLINE_MS });
+    const options = { session, timeoutMs: OFFLINE_MS, waits: false };
+    await this.#call('/offLine', { userId, msg: 'offLine' }, options);
   }
 
   async #call(
     path: string,
     body?: object,
-    options: { session?: string; timeoutMs?: number } = {},
+    options: { session?: string; timeoutMs?: number; waits?: boolean } = {},
   ): Promise<unknown> {
-    const { session, timeoutMs = this.#timeoutMs } = options;
+    const { session, timeoutMs = this.#timeoutMs, waits = true } = options;
     const ask = async (): Promise<{ text: string; retryAfterMs: number }> => {
       const response = await fetch(this.#url + path, {
         method: body === undefined ? 'GET' : 'POST',
@@ -144,8 +144,7 @@ export class RouteApi {
       const retryAfterMs = 1_000 * (Number(response.headers.get('retry-after')) || 0);
       return { text: await response.text(), retryAfterMs };
     };
-    // A goodbye waits for nobody.
-    const answered = path === OFF_LINE ? ask() : this.#gate.through(ask, timeoutMs);
+    const answered = waits ? this.#gate.through(ask, timeoutMs) : ask();
     const { text, retryAfterMs } = await answered.catch((error: unknown) => {
       throw this.#unreachable(error, timeoutMs);
     });

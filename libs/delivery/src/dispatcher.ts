@@ -48,11 +48,9 @@ export interface SendRequest {
   readonly sender: NamedUser;
   readonly stream: StreamRef;
   readonly producer: ProducerId;
-  /** From 1; 0 for a send that is not counted, whose producer is the hash of an idempotency key. */
+  /** From 1; 0 for a send that is not counted: as in `Append`. */
   readonly counter: number;
   readonly rememberMs?: number | undefined;
-  /** The producer was made for this send; only who sends it repeats it, after `retry`. */
-  readonly own?: boolean;
   /** An encoded Content. */
   readonly content: Uint8Array;
 }
@@ -111,12 +109,12 @@ export class Dispatcher {
    * over already, or noted as failed, so that a sender's server that dies after its receipt has left nothing undone.
    */
   send(request: SendRequest, done: (receipt: SendReceipt) => void): void {
-    const { stream, sender, producer, counter, rememberMs, own, content } = request;
+    const { stream, sender, producer, counter, rememberMs, content } = request;
     const digest = hash('sha256', content, 'base64url').slice(0, 22);
     if (stream.kind === 'inbox') this.#locations.expect(stream.user);
     if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'append', stream });
     this.#store.streams.append(
-      { stream, sender, producer, counter, digest, content, rememberMs, own },
+      { stream, sender, producer, counter, digest, content, rememberMs },
       (answer) => {
         if (answer.outcome === 'ok') {
           if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'stored', stream });

@@ -5,9 +5,9 @@ import {
   type CloseReason,
   closeReasonOf,
   type Epoch,
+  FIELD_BYTES,
   type GroupId,
   type InstanceId,
-  NUMBER_BYTES,
   type Seq,
   type UserId,
   varintBytes,
@@ -21,7 +21,7 @@ import { entryFromBytes, entryToBytes } from './entry-codec.ts';
 
 const NOTHING = new Uint8Array();
 /** Tags, lengths and the user of a `Delivery`, at most. */
-const DELIVERY_BYTES = 3 * (1 + NUMBER_BYTES);
+const DELIVERY_BYTES = 3 * FIELD_BYTES;
 const bytesOf = (entry: Entry | undefined) => (entry === undefined ? NOTHING : entryToBytes(entry));
 const entryOf = (bytes: Uint8Array) => (bytes.length === 0 ? undefined : entryFromBytes(bytes));
 

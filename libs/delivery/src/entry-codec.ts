@@ -1,16 +1,5 @@
-import {
-  cim,
-  encodeEntry,
-  messageId,
-  type MessageId,
-  type ProducerId,
-  type Seq,
-  type UserId,
-} from '@cim/protocol';
+import { cim, encodeEntry, type MessageId, type ProducerId, type Seq, type UserId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
-
-export const entryId = (entry: Entry): MessageId =>
-  messageId(entry.sender.userId, entry.producer, entry.counter);
 
 /** An entry as the wire has it, between servers and to clients alike. */
 export const entryToBytes = (entry: Entry): Uint8Array => entry.wire ?? encodeEntry(entry);

@@ -3,4 +3,4 @@ export * from './dispatcher.ts';
 export * from './doorbell.ts';
 export { doorbellHandlers } from './doorbell-rpc.ts';
 export { forgetLeft } from './forget-left.ts';
-export { entryId, entryToBytes } from './entry-codec.ts';
+export { entryToBytes } from './entry-codec.ts';

@@ -1,5 +1,5 @@
 /** `Entry` of cim.proto, encoded by hand: each text is encoded at least once, and a generated encoder costs four times this. */
-import { NUMBER_BYTES, writeBytes, writeId, writeNumber } from './wire-bytes.ts';
+import { FIELD_BYTES, writeBytes, writeId, writeNumber } from './wire-bytes.ts';
 
 /** An entry as its users know it. */
 export interface EncodableEntry {
@@ -12,8 +12,6 @@ export interface EncodableEntry {
   readonly content: Uint8Array;
 }
 
-/** Its tag and a number, the value or the length. */
-const FIELD_BYTES = 1 + NUMBER_BYTES;
 const FIELDS = 8;
 
 /** @param headroom bytes before the entry that are the caller's to write */

@@ -1,6 +1,5 @@
-import { NUMBER_BYTES, varintBytes, writeBytes, writeNumber, writeVarint } from './wire-bytes.ts';
+import { FIELD_BYTES, framed, HEAD_BYTES, writeBytes, writeNumber } from './wire-bytes.ts';
 
-const FIELD_BYTES = 1 + NUMBER_BYTES;
 const FIELDS = 4;
 
 /** A whole `RpcFrame` with header, encoded by hand: the generated encoder costs as much as what it carries. */
@@ -10,13 +9,11 @@ export function rpcFrame(
   method: number,
   payload: Uint8Array = new Uint8Array(),
 ): Uint8Array {
-  const frame = Buffer.allocUnsafe(NUMBER_BYTES + FIELDS * FIELD_BYTES + payload.length);
-  let at = NUMBER_BYTES;
+  const frame = Buffer.allocUnsafe(HEAD_BYTES + FIELDS * FIELD_BYTES + payload.length);
+  let at = HEAD_BYTES;
   if (call !== 0) at = writeNumber(frame, at, 0x08, call);
   if (status !== 0) at = writeNumber(frame, at, 0x10, status);
   if (method !== 0) at = writeNumber(frame, at, 0x18, method);
   if (payload.length > 0) at = writeBytes(frame, at, 0x22, payload);
-  const begin = NUMBER_BYTES - varintBytes(at - NUMBER_BYTES);
-  writeVarint(frame, begin, at - NUMBER_BYTES);
-  return frame.subarray(begin, at);
+  return framed(frame, at);
 }

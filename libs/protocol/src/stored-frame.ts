@@ -1,12 +1,9 @@
 /** The receipt that nearly every send gets, `STORED`, encoded by hand; the others are left to the generated encoder. */
-import { NUMBER_BYTES, varintBytes, writeBytes, writeId, writeNumber, writeVarint } from './wire-bytes.ts';
+import { FIELD_BYTES, framedBody, HEAD_BYTES, writeBytes, writeId, writeNumber } from './wire-bytes.ts';
 
 /** Frame.receipt in cim.proto. */
 const RECEIPT_TAG = 0x9a;
-const FIELD_BYTES = 1 + NUMBER_BYTES;
 const FIELDS = 5;
-/** The length of a receipt takes as many bytes as the longest has. */
-const HEAD_BYTES = 2 * NUMBER_BYTES;
 
 /**
  * A whole `Frame` with header.
@@ -27,12 +24,5 @@ export function storedFrame(
   at = writeId(frame, at, 0x1a, producer);
   at = writeNumber(frame, at, 0x20, counter);
   if (seq !== 0) at = writeNumber(frame, at, 0x30, seq);
-  const receiptBytes = at - HEAD_BYTES;
-  const bodyBytes = 2 + varintBytes(receiptBytes) + receiptBytes;
-  const begin = HEAD_BYTES - varintBytes(receiptBytes) - 2 - varintBytes(bodyBytes);
-  let head = writeVarint(frame, begin, bodyBytes);
-  frame[head++] = RECEIPT_TAG;
-  frame[head++] = 0x01;
-  writeVarint(frame, head, receiptBytes);
-  return frame.subarray(begin, at);
+  return framedBody(frame, at, RECEIPT_TAG);
 }

@@ -1,7 +1,11 @@
 /** Fields of protobuf messages, written by hand where the generated encoders are too dear (docs/architecture.md). */
 
 /** Of the longest number: below 2^53. */
-export const NUMBER_BYTES = 8;
+const NUMBER_BYTES = 8;
+/** Of a field at most: its tag and a number, the value or the length. */
+export const FIELD_BYTES = 1 + NUMBER_BYTES;
+/** What is left free before a message that becomes a frame, for its length and that of a body around it. */
+export const HEAD_BYTES = 2 * FIELD_BYTES;
 
 /** How long a number below 2^53 is on the wire. */
 export function varintBytes(value: number): number {
@@ -13,7 +17,7 @@ export function varintBytes(value: number): number {
 }
 
 /** Each writes at `from` and answers where it ends. */
-export function writeVarint(into: Uint8Array, from: number, value: number): number {
+function writeVarint(into: Uint8Array, from: number, value: number): number {
   let at = from;
   let rest = value;
   // Beyond 31 bits there are no shifts.
@@ -39,4 +43,24 @@ export function writeBytes(into: Uint8Array, from: number, tag: number, bytes: U
   const at = writeNumber(into, from, tag, bytes.length);
   into.set(bytes, at);
   return at + bytes.length;
+}
+
+/** The message from `HEAD_BYTES` to `to` as a frame: its length before it. */
+export function framed(bytes: Buffer, to: number): Uint8Array {
+  return bytes.subarray(writeLengthBefore(bytes, HEAD_BYTES, to), to);
+}
+
+/** The same as the body of a `Frame`, whose number is below 32. @param tag the first of the two bytes of its tag */
+export function framedBody(bytes: Buffer, to: number, tag: number): Uint8Array {
+  let begin = writeLengthBefore(bytes, HEAD_BYTES, to);
+  bytes[--begin] = 0x01;
+  bytes[--begin] = tag;
+  return bytes.subarray(writeLengthBefore(bytes, begin, to), to);
+}
+
+/** Answers where it begins. */
+function writeLengthBefore(into: Uint8Array, from: number, to: number): number {
+  const begin = from - varintBytes(to - from);
+  writeVarint(into, begin, to - from);
+  return begin;
 }

@@ -255,6 +255,16 @@ export function streamsContract(open: OpenStore): void {
         assert.equal((await store.streams.position(inbox)).top, 1);
       });
 
+      test('under the name of a producer that counts, and after its newest: it goes on counting', async () => {
+        const { sends, inbox } = await newPair(store);
+        assert.equal(await appendOk(store, sends.item(1)), 1);
+        assert.equal(await appendOk(store, { ...sends.item(0), rememberMs: 60_000 }), 2);
+        assert.deepEqual(await append(store, sends.item(1)), { outcome: 'duplicate', seq: 1 });
+        assert.equal(await appendOk(store, sends.item(2)), 3);
+        const { producer, sender } = sends;
+        assert.deepEqual(await store.streams.counters(sender.userId, [{ stream: inbox, producer }]), [2]);
+      });
+
       test('are remembered as long as told, and no longer', async () => {
         const { sends, inbox } = await newPair(store);
         const item = { ...sends.item(0), rememberMs: 150 };

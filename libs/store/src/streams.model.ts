@@ -203,6 +203,7 @@ class Trial {
         producer: id,
         // To nobody always the first: what a gap there is called is the adapter's choice.
         counter: counter === null ? 0 : this.#exists(to) ? Math.max(1, last + counter) : 1,
+        rememberMs: 60_000,
         digest: Buffer.from(content).toString('hex').padEnd(22, '_'),
         content,
       };

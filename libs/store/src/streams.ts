@@ -1,12 +1,13 @@
-import type {
-  Epoch,
-  InstanceId,
-  MessageId,
-  NamedUser,
-  ProducerId,
-  Seq,
-  StreamRef,
-  UserId,
+import {
+  type Epoch,
+  type InstanceId,
+  type MessageId,
+  messageId,
+  type NamedUser,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+  type UserId,
 } from '@cim/protocol';
 
 /** What a stream keeps (design: retention). */
@@ -26,10 +27,11 @@ export interface Append {
   readonly producer: ProducerId;
   /** From 1, per producer and stream. 0: not counted; the producer is the hash of an idempotency key. */
   readonly counter: number;
-  /** For counter 0 only: how long the producer is remembered, in ms. */
+  /**
+   * For counter 0: how long the producer is remembered, in ms. Undefined: it was made for this send, which nobody but this
+   * process repeats, after `retry`.
+   */
   readonly rememberMs?: number | undefined;
-  /** For counter 0 only: the producer was made for this send, so that only this process repeats it, after `retry`. */
-  readonly own?: boolean | undefined;
   /** Of the content, 22 of [A-Za-z0-9_-]. */
   readonly digest: string;
   /** An encoded Content, opaque here. */
@@ -68,6 +70,9 @@ export interface Entry extends Stored {
   readonly counter: number;
   readonly content: Uint8Array;
 }
+
+export const entryId = ({ sender, producer, counter }: Entry): MessageId =>
+  messageId(sender.userId, producer, counter);
 
 /** `id` is that of the entry at `seq`. */
 export interface Cursor {

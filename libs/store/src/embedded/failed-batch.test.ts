@@ -74,7 +74,6 @@ test('a send under a name of its own that was on disk although its batch failed 
   const alice = await register(store, 'alice');
   const own = (n: number) => ({
     counter: 0,
-    own: true,
     producer: `a-name-of-its-own-${String(n)}` as ProducerId,
   });
   assert.equal((await appendTo(store, lobby, alice, own(1))).outcome, 'ok');
@@ -107,7 +106,7 @@ test('a send under a name of its own that was on disk although its batch failed 
 test('a send under a name of its own that is not on disk is stored when it is repeated', async (t) => {
   const { store } = await openEmbeddedForTest(t);
   const alice = await register(store, 'alice');
-  const own = { counter: 0, own: true, producer: 'a-name-of-its-own' as ProducerId, content: big };
+  const own = { counter: 0, producer: 'a-name-of-its-own' as ProducerId, content: big };
   limitFiles(16_384);
   assert.equal((await appendTo(store, lobby, alice, own)).outcome, 'retry');
   limitFiles('unlimited');

@@ -1,6 +1,5 @@
 import {
   type InstanceId,
-  type MessageId,
   messageId,
   type ProducerId,
   type Seq,
@@ -13,6 +12,7 @@ import {
   type AppendAnswer,
   type Cursor,
   type Entry,
+  entryId,
   type Position,
   PRODUCER_TURN_MS,
   RETENTION,
@@ -36,15 +36,12 @@ import { promised } from './promised.ts';
 import type { ProducerRecord, StreamRecord } from './records.ts';
 import { openOf } from './sessions.ts';
 import { ackedOf, emptyStream, trimmed, writeTrim } from './retention.ts';
+import { UncertainSends } from './uncertain-sends.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
 /** An append removes at most this many old entries, so that no append takes long. */
 const TRIM_STEPS = 16;
-const KEYED_MS = 60_000;
-/** How long a send under a name of its own may be repeated after it has failed, in ms, and how many such are known. */
-const UNCERTAIN_MS = 60_000;
-const UNCERTAIN_SENDS = 100_000;
 const NOTHING = new Uint8Array();
 
 type Admission =
@@ -57,11 +54,7 @@ export class EmbeddedStreams implements Streams {
   readonly #now: () => number;
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
-  /**
-   * Sends under names of their own whose batch has failed: they may be on disk all the same, and where they would be is
-   * known. Nothing else is kept of such a send, since only this process would repeat it. In the order in which they failed.
-   */
-  readonly #uncertain = new Map<MessageId, { readonly seq: Seq; readonly at: number }>();
+  readonly #uncertain = new UncertainSends();
 
   constructor(ledger: Ledger, now: () => number) {
     this.#ledger = ledger;
@@ -72,14 +65,15 @@ export class EmbeddedStreams implements Streams {
     let answer: AppendAnswer;
     try {
       if (item.counter > 0) answer = this.#appendCounted(item);
-      else answer = item.own === true ? this.#appendOwn(item) : this.#appendKeyed(item);
+      else if (item.rememberMs !== undefined) answer = this.#appendKeyed(item, item.rememberMs);
+      else answer = this.#appendOwn(item);
     } catch (cause) {
       setImmediate(done, { outcome: 'retry', cause });
       return;
     }
     // Whatever the answer is: it may rest on what is on its way to the disk.
     this.#ledger.onCommit((error) => {
-      if (item.own === true) this.#settleOwn(item, answer, error === undefined);
+      if (isOwn(item)) this.#ownEnded(item, answer, error);
       done(error === undefined ? answer : { outcome: 'retry', cause: error });
     });
   }
@@ -157,19 +151,17 @@ export class EmbeddedStreams implements Streams {
       return counter === lastCounter && last.digest !== digest
         ? { outcome: 'conflict' }
         : { outcome: 'duplicate', seq: last.seq };
-    const admission = this.#admit(item);
-    return 'answer' in admission ? admission.answer : this.#write(item, admission.before, admission.after);
+    return this.#appendNew(item);
   }
 
-  #appendKeyed(item: Append): AppendAnswer {
-    const { stream, sender, producer, digest, rememberMs = KEYED_MS } = item;
+  #appendKeyed(item: Append, rememberMs: number): AppendAnswer {
+    const { stream, sender, producer, digest } = item;
     const key = keyedKey(stream, sender.userId, producer);
     const known = this.#ledger.get(key);
     if (known !== undefined && known.until > this.#now())
       return known.digest === digest ? { outcome: 'duplicate', seq: known.seq } : { outcome: 'conflict' };
-    const admission = this.#admit(item);
-    if ('answer' in admission) return admission.answer;
-    const answer = this.#write(item, admission.before, admission.after);
+    const answer = this.#appendNew(item);
+    if (answer.outcome !== 'ok') return answer;
     const until = this.#now() + rememberMs;
     this.#ledger.put(key, { seq: answer.seq, digest, until });
     this.#ledger.putRow(expiryKey(until, key), NOTHING);
@@ -178,29 +170,26 @@ export class EmbeddedStreams implements Streams {
 
   #appendOwn(item: Append): AppendAnswer {
     const { stream, sender, producer } = item;
-    const id = messageId(sender.userId, producer, 0);
-    const uncertain = this.#uncertain.size === 0 ? undefined : this.#uncertain.get(id);
-    const row = uncertain && this.#ledger.row(entryKey(stream, uncertain.seq));
-    if (uncertain !== undefined && row !== undefined && idOf(decodeRow(row)) === id)
-      return { outcome: 'duplicate', seq: uncertain.seq };
-    const admission = this.#admit(item);
-    return 'answer' in admission ? admission.answer : this.#write(item, admission.before, admission.after);
+    if (!this.#uncertain.none) {
+      const id = messageId(sender.userId, producer, 0);
+      const seq = this.#uncertain.seqOf(id);
+      const row = seq && this.#ledger.row(entryKey(stream, seq));
+      if (seq !== undefined && row && entryId(decodeRow(row)) === id) return { outcome: 'duplicate', seq };
+    }
+    return this.#appendNew(item);
   }
 
-  /** The batch of a send under a name of its own has ended. */
-  #settleOwn({ sender, producer }: Append, answer: AppendAnswer, onDisk: boolean): void {
+  /** The batch that it was in is on disk, or has failed. */
+  #ownEnded({ sender, producer }: Append, answer: AppendAnswer, error: Error | undefined): void {
+    if (error === undefined && this.#uncertain.none) return;
     const id = messageId(sender.userId, producer, 0);
-    if (onDisk || (answer.outcome !== 'ok' && answer.outcome !== 'duplicate')) {
-      if (this.#uncertain.size > 0) this.#uncertain.delete(id);
-      return;
-    }
-    const at = this.#now();
-    this.#uncertain.delete(id);
-    this.#uncertain.set(id, { seq: answer.seq, at });
-    for (const [oldest, { at: since }] of this.#uncertain) {
-      if (at - since < UNCERTAIN_MS && this.#uncertain.size <= UNCERTAIN_SENDS) break;
-      this.#uncertain.delete(oldest);
-    }
+    if (error === undefined) this.#uncertain.remove(id);
+    else if ('seq' in answer) this.#uncertain.add(id, answer.seq, this.#now());
+  }
+
+  #appendNew(item: Append): AppendAnswer {
+    const admission = this.#admit(item);
+    return 'answer' in admission ? admission.answer : this.#write(item, admission.before, admission.after);
   }
 
   /** All reading of an append, so that one that fails has written nothing. `after`: without what has become too old. */
@@ -221,7 +210,9 @@ export class EmbeddedStreams implements Streams {
     const { stream, sender, producer, counter, digest, content } = item;
     const seq = (after.top + 1) as Seq;
     const prev = after.topId;
-    if (!isOf(prev, sender.userId, producer)) this.#keepProducer(after);
+    const last = producerOfTop(after);
+    if (last !== undefined && !(counter > 0 && last.sender === sender.userId && last.producer === producer))
+      this.#ledger.put(producerKey(this.#turn(), stream, last.sender, last.producer), last.record);
     const storedAt = this.#now();
     const bytes = after.bytes + content.length;
     writeTrim(this.#ledger, before, after);
@@ -236,15 +227,6 @@ export class EmbeddedStreams implements Streams {
       bytes,
     });
     return { outcome: 'ok', seq, prev, storedAt, wire: wireOf(row) };
-  }
-
-  /** Another's entry follows. */
-  #keepProducer({ stream, top, topId, topDigest }: StreamRecord): void {
-    if (topDigest === undefined) return;
-    const [, sender, producer, counter] = /^(\d+):(.*):(\d+)$/s.exec(topId) ?? [];
-    if (producer === undefined) return;
-    const key = producerKey(this.#turn(), stream, Number(sender) as UserId, producer as ProducerId);
-    this.#ledger.put(key, { counter: Number(counter), seq: top, digest: topDigest });
   }
 
   /** What is acked no longer counts as waiting. */
@@ -265,9 +247,8 @@ export class EmbeddedStreams implements Streams {
     producer: ProducerId,
     look: <T>(key: Key<T>) => T | undefined,
   ): ProducerRecord | undefined {
-    const { top = 0 as Seq, topId = '', topDigest } = look(streamKey(stream)) ?? {};
-    if (topDigest !== undefined && isOf(topId, sender, producer))
-      return { counter: counterOf(topId), seq: top, digest: topDigest };
+    const last = producerOfTop(look(streamKey(stream)) ?? emptyStream(stream));
+    if (last?.sender === sender && last.producer === producer) return last.record;
     const turn = this.#turn();
     return (
       look(producerKey(turn, stream, sender, producer)) ??
@@ -280,11 +261,17 @@ export class EmbeddedStreams implements Streams {
   }
 }
 
-const idOf = ({ sender, producer, counter }: Entry): MessageId => messageId(sender.userId, producer, counter);
+/** The producer was made for this send. */
+const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;
 
-/** Whether a message's id is of this producer. */
-const isOf = (id: string, sender: UserId, producer: ProducerId): boolean =>
-  id.startsWith(`${sender}:${producer}:`) &&
-  id.lastIndexOf(':') === String(sender).length + 1 + producer.length;
-
-const counterOf = (id: string): number => Number(id.slice(id.lastIndexOf(':') + 1));
+/** The record that a stream holds of the producer of its newest entry; undefined when that was not counted. */
+function producerOfTop({ top, topId, topDigest }: StreamRecord) {
+  if (topDigest === undefined) return undefined;
+  const [first, last] = [topId.indexOf(':'), topId.lastIndexOf(':')];
+  const record: ProducerRecord = { counter: Number(topId.slice(last + 1)), seq: top, digest: topDigest };
+  return {
+    sender: Number(topId.slice(0, first)) as UserId,
+    producer: topId.slice(first + 1, last) as ProducerId,
+    record,
+  };
+}

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { CimError, foldName, type UserId, type UserName } from '@cim/protocol';
+import { randomText } from '@cim/runtime';
 import type { Account, Accounts } from '../accounts.ts';
 import type { Commit } from './commit.ts';
 import { key } from './keys.ts';
@@ -90,7 +90,7 @@ export class RedisAccounts implements Accounts {
   }
 
   async #create(name: UserName, passwordHash: string): Promise<UserId> {
-    const attempt = randomBytes(12).toString('base64url');
+    const attempt = randomText(12);
     for (;;) {
       const userId = (BEFORE_FIRST_USER +
         (await this.#link.ask((redis) => redis.incr(key.nextUser)))) as UserId;

@@ -23,7 +23,7 @@ const GATHER_MS = 2;
 /** Without an answer yet: more are turned away, so that a store that is slow costs bounded memory. */
 const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
-/** How long a keyed send is remembered when nothing is said, in ms. */
+/** How long a send is remembered that only its own process repeats, in ms: its calls may be carried out late. */
 const REMEMBER_MS = 60_000;
 
 interface Waiting {
