@@ -23,7 +23,7 @@ import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
 const PING_TICK_MS = 200;
-/** As in the SDK a group is acked with the ping. Who pings more seldom acks it so soon: servers send again after 18 s, and a busy tool is late. */
+/** As in the SDK a group's ack takes a ping's place. Who pings more seldom acks it so soon: servers send again after 18 s, and a busy tool is late. */
 const ACKED_BY_PINGS_MS = 10_000;
 const GROUP_ACK_MS = 6_000;
 /** A login that takes longer has failed. */

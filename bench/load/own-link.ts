@@ -3,7 +3,7 @@ import { type Address, Link, type LinkOwner } from './link.ts';
 
 const ACK_EVERY = 64;
 
-/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64 and with the ping (load.ts). */
+/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64 and in a ping's place (load.ts). */
 export class OwnLink extends Link {
   readonly #userId: number;
   readonly #ticket: string;
@@ -26,12 +26,9 @@ export class OwnLink extends Link {
   }
 
   override ping(): void {
-    const acks = [];
-    if (this.#inboxUnacked > 0) acks.push({ seq: this.#inboxSeq });
-    if (this.#lobbyUnacked > 0) acks.push({ group: LOBBY, seq: this.#lobbySeq });
-    this.#inboxUnacked = 0;
-    this.#lobbyUnacked = 0;
-    this.send(acks.length === 0 ? PING : encodeFrame(cim.Frame, { ping: { acks } }));
+    if (this.#inboxUnacked + this.#lobbyUnacked === 0) return this.send(PING);
+    this.ack();
+    this.ackGroup();
   }
 
   override ack(): void {

@@ -84,10 +84,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   onFrame(frame: cim.Frame): void {
     if (frame.send) this.#onSend(frame.send as cim.Send);
     else if (frame.ack) this.#onAck(frame.ack as cim.Ack);
-    else if (frame.ping) {
-      for (const ack of frame.ping.acks ?? []) this.#onAck(ack as cim.Ack);
-      this.#channel.send(PONG);
-    } else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
+    else if (frame.ping) this.#channel.send(PONG);
+    else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
     else if (frame.counters) this.#onCounters(frame.counters as cim.Counters);
     else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
     else this.close('protocol-error');

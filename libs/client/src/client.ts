@@ -221,7 +221,7 @@ export class CimClient {
           flusher: this.#flusher,
           now: this.#now,
           resume: () => this.#inbound?.resume() ?? {},
-          takeAcks: () => this.#inbound?.takeAcks() ?? [],
+          ackNow: () => this.#inbound?.flush(),
           waitingSince: () => this.#sending?.oldestWritten(),
           onReady: (resumed) => {
             this.#onReady(link, place, resumed);

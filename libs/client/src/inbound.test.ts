@@ -62,7 +62,7 @@ describe('acks', () => {
       assert.deepEqual(shown, ['m1', 'm2']);
     });
 
-  it('of a group go out in time when no ping takes them along', () => {
+  it('of a group go out in time when there is no ping to take the place of', () => {
     const { acks, resumed, deliver } = createInbound();
     resumed([{ group: 'lobby', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
     deliver('lobby', entry(1));

@@ -20,7 +20,7 @@ export interface InboundParts {
 /** A stream is acked after so many entries; an inbox, and what a server has sent once more, after this time at most. */
 const ACK_EVERY = 64;
 const ACK_DELAY_MS = 200;
-/** A group, whose ack spares little, with the ping; who writes all the time never pings. A server resends after 18 s. */
+/** A group, whose ack spares little, in a ping's place; who writes all the time never pings. A server resends after 18 s. */
 const GROUP_ACK_DELAY_MS = 12_000;
 /** Ids of shown messages that are saved, newest of each stream. */
 const SAVED_SEEN = 512;
@@ -195,19 +195,6 @@ export class Inbound {
       ...(stream.group !== '' && { group: stream.group }),
     });
     return true;
-  }
-
-  /** What a ping takes along. */
-  takeAcks(): cim.Ack.$Properties[] {
-    const acks: cim.Ack.$Properties[] = [];
-    for (const stream of this.#streams.values()) {
-      this.#disarm(stream);
-      if (stream.unacked === 0) continue;
-      stream.unacked = 0;
-      acks.push({ group: stream.group, seq: stream.cursor.seq });
-    }
-    if (acks.length > 0) this.#parts.moved();
-    return acks;
   }
 
   /** Acks all that was taken, now. */

@@ -22,8 +22,8 @@ export interface LinkParts {
   now(): number;
   /** Asked after the welcome. */
   resume(): cim.Resume.$Properties;
-  /** What a ping takes along. */
-  takeAcks(): cim.Ack.$Properties[];
+  /** Acks what is not acked yet. */
+  ackNow(): void;
   /** Since when the oldest send is unanswered. */
   waitingSince(): number | undefined;
   onReady(resumed: cim.Resumed): void;
@@ -142,10 +142,16 @@ export class Link implements WheelEntry {
       this.#end('idle', CLOSE_REASONS.idle.text);
       return;
     }
-    if (now - this.#writtenAt >= this.#pingAfterMs) this.#write({ ping: { acks: this.#parts.takeAcks() } });
+    if (now - this.#writtenAt >= this.#pingAfterMs) this.#showLife(now);
     const idleLeft = this.#heardAt + times.idleMs - now;
     const pingLeft = this.#writtenAt + this.#pingAfterMs - now;
     this.#parts.wheel.schedule(this, Math.max(1, Math.min(idleLeft, pingLeft, times.answerMs)));
+  }
+
+  /** An ack does it too, and is not answered: who has just heard the server need not ask it. */
+  #showLife(now: number): void {
+    this.#parts.ackNow();
+    if (this.#writtenAt < now || now - this.#heardAt >= this.#pingAfterMs) this.#write({ ping: {} });
   }
 
   #onConnected(): void {

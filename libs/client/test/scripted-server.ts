@@ -201,16 +201,13 @@ export class ScriptedServer {
         });
     } else if (frame.body === 'resume') this.#onResume(peer, frame.resume as cim.Resume);
     else if (frame.body === 'send') this.#onSend(peer, frame.send as cim.Send);
-    else if (frame.body === 'ack') this.#noteAck(frame.ack as cim.Ack);
+    else if (frame.body === 'ack') this.#onAck(frame.ack as cim.Ack);
     else if (frame.body === 'counters') this.#onCounters(peer, frame.counters as cim.Counters);
     else if (frame.body === 'delivered') {
       const { to, seq } = frame.delivered as cim.Delivered;
       const at = this.inboxAt.get(to);
       if (at !== undefined) peer.send({ delivered: { to, seq: Math.min(at, seq) } });
-    } else if (frame.body === 'ping') {
-      for (const ack of (frame.ping as cim.Ping).acks) this.#noteAck(ack as cim.Ack);
-      peer.send({ pong: {} });
-    }
+    } else if (frame.body === 'ping') peer.send({ pong: {} });
   }
 
   #onCounters(peer: Peer, { counters }: cim.Counters): void {
@@ -219,7 +216,7 @@ export class ScriptedServer {
       peer.send({ counters: { counters: answer } });
   }
 
-  #noteAck({ group, seq }: cim.Ack): void {
+  #onAck({ group, seq }: cim.Ack): void {
     this.acks.push({ group, seq });
   }
 

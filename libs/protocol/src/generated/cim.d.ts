@@ -1336,9 +1336,6 @@ export namespace cim {
         /** Unknown fields preserved while decoding when enabled */
         $unknowns?: Uint8Array[];
 
-        /** Ping acks. */
-        acks: cim.Ack.$Properties[];
-
         /**
          * Encodes the specified Ping message. Does not implicitly {@link cim.Ping.verify|verify} messages.
          * @param message Ping message or plain object to encode
@@ -1362,9 +1359,6 @@ export namespace cim {
 
         /** Properties of a Ping. */
         interface $Properties {
-
-            /** Ping acks */
-            acks?: (cim.Ack.$Properties[]|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];

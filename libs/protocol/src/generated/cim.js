@@ -2014,14 +2014,11 @@ export const cim = $root.cim = (() => {
     cim.Ping = (function() {
 
         const Ping = function (properties) {
-            this.acks = [];
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
-
-        Ping.prototype.acks = $util.emptyArray;
 
         Ping.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2030,9 +2027,6 @@ export const cim = $root.cim = (() => {
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.acks != null && message.acks.length)
-                for (let i = 0; i < message.acks.length; ++i)
-                    $root.cim.Ack.encode(message.acks[i], writer.uint32(10).fork(), _depth + 1).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -2064,18 +2058,7 @@ export const cim = $root.cim = (() => {
                     _end = $undefined;
                     break;
                 }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.acks && message.acks.length))
-                            message.acks = [];
-                        message.acks.push($root.cim.Ack.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
+                reader.skipType(tag & 7, _depth, tag);
                 if (!reader.discardUnknown) {
                     $util.makeProp(message, "$unknowns", false);
                     (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
