@@ -58,7 +58,7 @@ async function bare(run: Run, ratePerS: number, users: readonly LoadUser[]): Pro
   return users.length === 0 ? [] : figures;
 }
 
-/** Connects the first share, then the rest, and holds them. */
+/** Connects the first share, then what warms up, then those that are measured, and holds them all. */
 async function hold(
   run: Run,
   processes: readonly MeasuredProcess[],
@@ -69,18 +69,22 @@ async function hold(
   const count = options.connections;
   const first = Math.floor(count * FIRST_SHARE);
   const before = await fleet.counts();
-  const early = first === 0 ? undefined : await connectSome(0, first, startSoon(run));
+  // A collection of all garbage leaves small heaps, which take a moment to grow again.
+  const warm = first + Math.floor(Math.min(ratePerS * options.warmup, (count - first) / 2));
+  const early = await connectSome(0, first, startSoon(run));
   const residentFirst = await residentBytes(processes);
-  const cpuFirst = cpuUs(processes);
+  const warmUp = await connectSome(first, warm, startSoon(run));
+  const cpuBefore = cpuUs(processes);
   const startUs = ratePerS > 0 ? startSoon(run) : run.clock.nowUs();
-  const rest = await connectSome(first, count, startUs);
-  const loginCpu = difference(cpuUs(processes), cpuFirst);
+  const rest = await connectSome(warm, count, startUs);
+  const loginCpu = difference(cpuUs(processes), cpuBefore);
   const residentAll = await residentBytes(processes);
   const heldCpu = await holdFor(run, processes);
   const after = await fleet.counts();
-  const failed = rest.failed + (early?.failed ?? 0);
+  const parts = [early, warmUp, rest];
+  const failed = parts.reduce((sum, part) => sum + part.failed, 0);
   const problems = [
-    ...(failed === 0 ? [] : [`${failed} could not log in: ${rest.problem}${early?.problem ?? ''}`]),
+    ...(failed === 0 ? [] : [`${failed} could not log in: ${parts.map(({ problem }) => problem).join('')}`]),
     ...(after.closed === before.closed
       ? []
       : [`${after.closed - before.closed} connections ended: ${after.problem}`]),
@@ -90,7 +94,7 @@ async function hold(
   return {
     problems,
     figures: [
-      figure('connections', logins + (early?.placed.size ?? 0), ''),
+      figure('connections', logins + early.placed.size + warmUp.placed.size, ''),
       figure('logins', logins / ((rest.endUs - startUs) / 1e6), '/s'),
       ...(ratePerS > 0 ? latencyFigures('login', rest.latency) : []),
       ...each(loginCpu, 'CPU a login', logins, 'µs'),
