@@ -24,6 +24,7 @@ const FLAGS = {
   'group-rate': ['R', '2', 'mix: texts to the group a second'],
   seconds: ['S', '', 'how long [10]'],
   warmup: ['S', '2', 'before that, not measured'],
+  'warmup-rate': ['R', '', 'p2p: at which; code that has hardly run yet is slow at any rate [--rate]'],
   bytes: ['B', '64', 'length of a text, from 32'],
   burst: ['K', '1', 'texts at a time'],
   backlog: ['N', '1000', 'offline: texts that wait for each user'],
@@ -53,6 +54,7 @@ export interface Options {
   readonly groupRate: number;
   readonly seconds: number;
   readonly warmup: number;
+  readonly warmupRate: number;
   readonly bytes: number;
   readonly burst: number;
   readonly backlog: number;
@@ -135,6 +137,7 @@ function toOptions(
   if (workload === undefined || more.length > 0)
     throw new Problem(`name one workload: ${WORKLOADS.join(', ')}`);
   const wire = oneOf('wire', ['own', 'cim']);
+  const rate = number('rate', 0.1, String(RATES[workload] || 1));
   const pids = text('pids').split(',').filter(Boolean).map(Number);
   if (!pids.every((pid) => Number.isInteger(pid) && pid > 0)) throw new Problem('--pids must be process ids');
   if (text('route') !== '' && !URL.canParse(text('route'))) throw new Problem('--route must be a URL');
@@ -149,10 +152,11 @@ function toOptions(
     workers: whole('workers', 1),
     connections: whole('connections', 1, String(CONNECTIONS[workload] || 1)),
     pairs: whole('pairs', 1),
-    rate: number('rate', 0.1, String(RATES[workload] || 1)),
+    rate,
     groupRate: number('group-rate', 0.1),
     seconds: number('seconds', 1, workload === 'smoke' ? '2' : '10'),
     warmup: number('warmup', 0),
+    warmupRate: number('warmup-rate', 0.1, String(rate)),
     bytes: whole('bytes', PAYLOAD_BYTES),
     burst: whole('burst', 1),
     backlog: whole('backlog', 1),

@@ -41,7 +41,7 @@ export async function p2p(run: Run): Promise<Outcome> {
     problems.push(...result.problems);
     return result;
   };
-  if (options.warmup > 0) await measure('warm-up', options.rate, options.warmup);
+  if (options.warmup > 0) await measure('warm-up', options.warmupRate, options.warmup);
   const found = options.findRate
     ? await findRate(run, (rate) => measure(`${rate}/s`, rate, options.seconds))
     : undefined;
@@ -91,16 +91,15 @@ export async function bareForward(
     to: 2 * i + 1,
     toUserId: 2 * i + 1,
   }));
-  const seconds = Math.min(5, options.seconds);
-  const step = {
+  const step = (rate: number, seconds: number): Step => ({
     name: 'bare server',
-    parts: [{ lanes, ratePerS, burst: options.burst, receivers: 1 }],
+    parts: [{ lanes, ratePerS: rate, burst: options.burst, receivers: 1 }],
     via: options.via,
     seconds,
     processes: server.processes,
-  };
-  if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: 1 });
-  const result = await measureStep(run, 0xff01, step);
+  });
+  if (options.warmup > 0) await measureStep(run, 0xff00, step(options.warmupRate, options.warmup));
+  const result = await measureStep(run, 0xff01, step(ratePerS, Math.min(5, options.seconds)));
   await disconnectAll(run);
   return stepFigures(result, unit).filter(({ name }) => !name.startsWith('load '));
 }
