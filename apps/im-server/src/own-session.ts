@@ -1,11 +1,10 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
 import type { Channel, WheelEntry } from '@cim/channel';
-import { type DeliveredNotice, entryToBytes } from '@cim/delivery';
+import { type DeliveredNotice, entryToBytes, type SendReceipt } from '@cim/delivery';
 import {
   CLOSE_REASONS,
   type CloseReason,
   CODES,
-  type Code,
   cim,
   deliverFrame,
   type Epoch,
@@ -19,6 +18,7 @@ import {
   LOBBY,
   type MessageId,
   type NamedUser,
+  type ProducerId,
   type Seq,
   type StreamRef,
   storedFrame,
@@ -60,6 +60,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   #blocked = false;
   #sendsUnderWay = 0;
   #sendBytesUnderWay = 0;
+  /** Of the newest send that named a good one: nearly always that of the next, too. */
+  #producer: ProducerId | undefined;
   /** Made for those who ask. */
   #questions: Questions | undefined;
   /** Whether the wheel will look at the acks. */
@@ -205,18 +207,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   }
 
   #onSend(send: cim.Send): void {
-    const { to, group, producer, counter, content } = send;
-    const refuse = (code: Code, text: string) =>
-      this.#receipt(send, { outcome: cim.Outcome.REFUSED, code, text });
-    if (!isUserId(to) && (to !== 0 || group !== LOBBY))
-      return refuse(CODES.invalid.code, 'there is no such recipient');
-    if (!isProducerId(producer) || !isSeq(counter) || counter === 0)
-      return refuse(
-        CODES.invalid.code,
-        'a send needs a producer of 16 to 64 characters and a counter from 1',
-      );
-    const problem = contentProblem(content);
-    if (problem !== undefined) return refuse(CODES.invalid.code, problem);
+    const { to, counter, content } = send;
+    const text = this.#sendProblem(send);
+    if (text !== undefined)
+      return this.#receipt(send, { outcome: cim.Outcome.REFUSED, code: CODES.invalid.code, text });
     if (!this.#parts.instance.serving)
       return this.#receipt(send, {
         outcome: cim.Outcome.RETRY,
@@ -227,19 +221,32 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     const stream = isUserId(to) ? inboxOf(to) : groupStream(LOBBY);
     this.#sendBegins(content.length);
     // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
-    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, content }, (receipt) => {
-      this.#sendEnds(content.length);
-      switch (receipt.outcome) {
-        case 'stored':
-          return void this.#channel.send(storedFrame(send, receipt.seq));
-        case 'gap':
-          return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
-        case 'refused':
-          return this.#receipt(send, { ...receipt, outcome: cim.Outcome.REFUSED });
-        case 'retry':
-          return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
-      }
-    });
+    const producer = this.#producer as ProducerId;
+    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, content }, (receipt) =>
+      this.#onReceipt(send, receipt),
+    );
+  }
+
+  #sendProblem({ to, group, producer, counter, content }: cim.Send): string | undefined {
+    if (!isUserId(to) && (to !== 0 || group !== LOBBY)) return 'there is no such recipient';
+    if (producer !== this.#producer && isProducerId(producer)) this.#producer = producer;
+    if (producer !== this.#producer || !isSeq(counter) || counter === 0)
+      return 'a send needs a producer of 16 to 64 characters and a counter from 1';
+    return contentProblem(content);
+  }
+
+  #onReceipt(send: cim.Send, receipt: SendReceipt): void {
+    this.#sendEnds(send.content.length);
+    switch (receipt.outcome) {
+      case 'stored':
+        return void this.#channel.send(storedFrame(send, receipt.seq));
+      case 'gap':
+        return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
+      case 'refused':
+        return this.#receipt(send, { ...receipt, outcome: cim.Outcome.REFUSED });
+      case 'retry':
+        return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
+    }
   }
 
   #sendBegins(bytes: number): void {

@@ -20,7 +20,7 @@ import {
 } from '@cim/protocol';
 import { RPC, type RpcClient } from '@cim/rpc';
 import { type Logger, RareWarning } from '@cim/runtime';
-import type { AppendAnswer, Entry, SessionAt, Store } from '@cim/store';
+import type { Append, AppendAnswer, Entry, SessionAt, Store } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
 import {
@@ -113,21 +113,8 @@ export class Dispatcher {
     const digest = hash('sha256', content, 'base64url').slice(0, 22);
     if (stream.kind === 'inbox') this.#locations.expect(stream.user);
     if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'append', stream });
-    this.#store.streams.append(
-      { stream, sender, producer, counter, digest, content, rememberMs },
-      (answer) => {
-        if (answer.outcome === 'ok') {
-          if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'stored', stream });
-          const { seq, prev, storedAt, wire } = answer;
-          this.#push(stream, { seq, prev, storedAt, wire, sender, producer, counter, content }, seq, done);
-        } else if (answer.outcome === 'duplicate') {
-          // Whoever stored it may have died before pushing: let the log be read.
-          this.#push(stream, undefined, answer.seq, done);
-        } else {
-          done(this.#unstored(answer));
-        }
-      },
-    );
+    const item = { stream, sender, producer, counter, digest, content, rememberMs };
+    this.#store.streams.append(item, (answer) => this.#appended(item, answer, done));
   }
 
   /** Closes a session that a newer one has replaced, or that was logged out. Best effort. */
@@ -178,6 +165,20 @@ export class Dispatcher {
    */
   delivered(notice: DeliveredNotice, at: InstanceId | undefined): void {
     this.#notices.add(notice, at);
+  }
+
+  #appended(item: Append, answer: AppendAnswer, done: (receipt: SendReceipt) => void): void {
+    const { stream, sender, producer, counter, content } = item;
+    if (answer.outcome === 'ok') {
+      if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'stored', stream });
+      const { seq, prev, storedAt, wire } = answer;
+      this.#push(stream, { seq, prev, storedAt, wire, sender, producer, counter, content }, seq, done);
+    } else if (answer.outcome === 'duplicate') {
+      // Whoever stored it may have died before pushing: let the log be read.
+      this.#push(stream, undefined, answer.seq, done);
+    } else {
+      done(this.#unstored(answer));
+    }
   }
 
   #push(stream: StreamRef, entry: Entry | undefined, seq: Seq, done: (receipt: SendReceipt) => void): void {

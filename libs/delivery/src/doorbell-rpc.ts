@@ -11,6 +11,7 @@ import {
   type Seq,
   type UserId,
   varintBytes,
+  WireReader,
   writeBytes,
   writeNumber,
 } from '@cim/protocol';
@@ -45,6 +46,44 @@ export const encodeDeliver = (
   if (sendersAt.length > 0) at = writeBytes(call, at, 0x12, sendersAt);
   return call.subarray(0, at);
 };
+
+const CALL = new WireReader();
+const DELIVERY = new WireReader();
+
+interface Delivery {
+  readonly user: number;
+  /** Encoded; empty: only look into the log. */
+  readonly entry: Uint8Array;
+}
+
+/** @throws when the bytes are no such call */
+export function decodeDeliver(call: Uint8Array): { readonly from: string; readonly deliveries: Delivery[] } {
+  const deliveries: Delivery[] = [];
+  let from = '';
+  CALL.open(call);
+  for (let tag = CALL.tag(); tag !== 0; tag = CALL.tag()) {
+    if (tag === 0x12) from = CALL.knownText();
+    else if (tag === 0x0a) deliveries.push(deliveryOf(CALL.bytes()));
+    else CALL.isOdd();
+  }
+  if (!CALL.odd) return { from, deliveries };
+  const decoded = cim.DeliverCall.decode(call);
+  return { from: decoded.from, deliveries: decoded.deliveries as cim.Delivery[] };
+}
+
+function deliveryOf(bytes: Uint8Array): Delivery {
+  let user = 0;
+  let entry: Uint8Array = NOTHING;
+  DELIVERY.open(bytes);
+  for (let tag = DELIVERY.tag(); tag !== 0; tag = DELIVERY.tag()) {
+    if (tag === 0x08) user = DELIVERY.number();
+    else if (tag === 0x12) entry = DELIVERY.bytes();
+    else DELIVERY.isOdd();
+  }
+  if (DELIVERY.odd) CALL.isOdd();
+  return { user, entry };
+}
+
 /** Which of the pushes found nobody, from 0. */
 export const goneOf = (reply: Uint8Array): readonly number[] =>
   reply.length === 0 ? [] : cim.DeliverReply.decode(reply).gone;
@@ -83,11 +122,11 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
     [
       RPC.deliver,
       answering((payload) => {
-        const { from, deliveries } = cim.DeliverCall.decode(payload);
+        const { from, deliveries } = decodeDeliver(payload);
         const sendersAt = from === '' ? undefined : (from as InstanceId);
         const gone: number[] = [];
         for (const [i, { user, entry }] of deliveries.entries())
-          if (bell.deliver(user as UserId, entryOf(entry ?? NOTHING), sendersAt) === 'gone') gone.push(i);
+          if (bell.deliver(user as UserId, entryOf(entry), sendersAt) === 'gone') gone.push(i);
         return gone.length === 0 ? NOTHING : cim.DeliverReply.encode({ gone }).finish();
       }),
     ],

@@ -15,3 +15,4 @@ export * from './stored-frame.ts';
 export * from './texts.ts';
 export * from './ticket.ts';
 export * from './wire-bytes.ts';
+export * from './wire-reader.ts';

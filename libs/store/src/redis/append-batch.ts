@@ -2,11 +2,11 @@
  * Appends that meet in one turn of the event loop travel in one call: on a Cluster one per shard, which is all that a
  * script may touch there. A store that has a few calls to carry out gets what comes meanwhile as one more.
  */
-import { CimError, type MessageId, type Seq, streamName } from '@cim/protocol';
+import { CimError, type MessageId, type Seq, type StreamRef, streamName } from '@cim/protocol';
 import type { Append, AppendAnswer } from '../streams.ts';
 import type { Commit } from './commit.ts';
 import { streamKeys, streamShard } from './keys.ts';
-import { packTexts } from './packed-texts.ts';
+import { PackedTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
 
 /** Of one call, items and bytes of content: a script keeps Redis from everybody else. */
@@ -23,6 +23,8 @@ const GATHER_MS = 2;
 /** Without an answer yet: more are turned away, so that a store that is slow costs bounded memory. */
 const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
+/** Of an item without its content, packed; about. */
+const ITEM_BYTES = 160;
 /** How long a send is remembered that only its own process repeats, in ms: its calls may be carried out late. */
 const REMEMBER_MS = 60_000;
 
@@ -118,28 +120,32 @@ export class AppendBatch {
   async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
     way.callsUnderWay++;
     way.gathersUntil = batch.length < BUSY_ITEMS ? 0 : performance.now() + GATHER_MS;
-    let answers: readonly string[] = [];
+    let answers = '';
     let failure: { readonly cause: unknown } | undefined;
     try {
       const { key, packed } = callOf(batch);
-      answers = ((await this.#commit.run(this.#script, [key], [packed])) as string).split('\n');
+      answers = (await this.#commit.run(this.#script, [key], [packed])) as string;
     } catch (cause) {
       failure = { cause };
     }
     way.callsUnderWay--;
     this.#answer(batch, answers, failure?.cause);
     // What waits behind a call without an answer would only wait as long again.
-    if (failure !== undefined) this.#answer(way.waiting.splice(0), [], failure.cause);
+    if (failure !== undefined) this.#answer(way.waiting.splice(0), '', failure.cause);
     else if (way.waiting.length > 0) this.#look(way);
     if (this.#openItems === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #answer(batch: readonly Waiting[], answers: readonly string[], cause: unknown): void {
-    const storedAt = Number(answers[0]);
-    for (const [i, { item, done }] of batch.entries()) {
+  /** @param answers lines: the time, then one for each item */
+  #answer(batch: readonly Waiting[], answers: string, cause: unknown): void {
+    let end = lineEnd(answers, 0);
+    const storedAt = Number(answers.slice(0, end));
+    for (const { item, done } of batch) {
+      const begin = end + 1;
+      end = lineEnd(answers, begin);
       this.#openItems--;
       this.#openBytes -= item.content.length;
-      done(answerOf(answers[i + 1], storedAt, cause));
+      done(answerOf(answers.slice(begin, end), storedAt, cause));
     }
   }
 }
@@ -157,32 +163,54 @@ function cut(way: Way): Waiting[] {
 }
 
 function callOf(batch: readonly Waiting[]): { key: string; packed: Buffer } {
-  /** Key: stream name. Which stream of the call. */
-  const streams = new Map<string, string>();
-  const heads: string[] = [];
-  const items: (string | Uint8Array)[] = [];
-  let key = '';
-  for (const { item } of batch) {
-    const { sender, producer, counter, content, digest, rememberMs = REMEMBER_MS } = item;
+  /** Key: stream name. Which stream of the call, from 1. */
+  const numbers = new Map<string, number>();
+  const streams: StreamRef[] = [];
+  const names: string[] = [];
+  let bytes = 0;
+  const numberOf = batch.map(({ item }) => {
+    bytes += ITEM_BYTES + item.content.length;
     const name = streamName(item.stream);
-    let stream = streams.get(name);
-    if (stream === undefined) {
-      if (key === '') key = streamKeys(item.stream).log;
-      stream = String(streams.size + 1);
-      streams.set(name, stream);
-      heads.push(streamShard(item.stream), name);
-    }
-    items.push(stream, String(sender.userId), sender.userName, producer, String(counter));
-    items.push(counter === 0 ? `${digest} ${rememberMs}` : digest, content);
+    const known = numbers.get(name);
+    if (known !== undefined) return known;
+    numbers.set(name, names.push(name));
+    return streams.push(item.stream);
+  });
+  const pack = new PackedTexts(bytes);
+  pack.number(streams.length);
+  for (const [i, stream] of streams.entries()) {
+    pack.text(streamShard(stream));
+    pack.text(names[i] as string);
   }
-  return { key, packed: packTexts([String(streams.size), ...heads, ...items]) };
+  for (const [i, { item }] of batch.entries()) {
+    const { sender, producer, counter, content, digest, rememberMs = REMEMBER_MS } = item;
+    pack.number(numberOf[i] as number);
+    pack.number(sender.userId);
+    pack.text(sender.userName);
+    pack.text(producer);
+    pack.number(counter);
+    pack.text(counter === 0 ? `${digest} ${rememberMs}` : digest);
+    pack.bytes(content);
+  }
+  return { key: streamKeys(streams[0] as StreamRef).log, packed: pack.packed() };
 }
 
-function answerOf(text: string | undefined, storedAt: number, cause: unknown): AppendAnswer {
-  const [outcome, first = '', second = ''] = (text ?? '').split(' ', 3);
+function lineEnd(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end === -1 ? text.length : end;
+}
+
+const OK = 'ok ';
+
+function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer {
+  // Nearly all of them.
+  if (line.startsWith(OK)) {
+    const cut = line.indexOf(' ', OK.length);
+    const seq = Number(line.slice(OK.length, cut)) as Seq;
+    return { outcome: 'ok', seq, prev: line.slice(cut + 1) as MessageId, storedAt };
+  }
+  const [outcome, first = ''] = line.split(' ', 2);
   switch (outcome) {
-    case 'ok':
-      return { outcome, seq: Number(first) as Seq, prev: second as MessageId, storedAt };
     case 'duplicate':
       return { outcome, seq: Number(first) as Seq };
     case 'gap':
@@ -194,7 +222,7 @@ function answerOf(text: string | undefined, storedAt: number, cause: unknown): A
     default:
       return {
         outcome: 'retry',
-        cause: cause ?? new CimError('failure', `the store did not carry it out: ${text ?? 'no answer'}`),
+        cause: cause ?? new CimError('failure', `the store did not carry it out: ${line || 'no answer'}`),
       };
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { packTexts } from './packed-texts.ts';
+import { PackedTexts } from './packed-texts.ts';
 
 /** MessagePack's own rules for an array of strings, as any reader has them. */
 function unpack(packed: Buffer): Buffer[] {
@@ -22,14 +22,24 @@ function unpack(packed: Buffer): Buffer[] {
   return strings;
 }
 
-test('a reader of MessagePack finds the texts and bytes that were packed, of any length', () => {
+test('a reader of MessagePack finds the texts, bytes and numbers that were packed, of any length', () => {
   const text = fc.string({ unit: 'binary', maxLength: 400 });
   fc.assert(
-    fc.property(fc.array(fc.oneof(text, fc.uint8Array({ maxLength: 400 }))), (items) => {
-      const expected = items.map((item) =>
-        typeof item === 'string' ? Buffer.from(item) : Buffer.from(item),
-      );
-      assert.deepEqual(unpack(packTexts(items)), expected);
-    }),
+    fc.property(
+      fc.array(fc.oneof(text, fc.uint8Array({ maxLength: 400 }), fc.maxSafeNat(), fc.nat(1_000))),
+      fc.nat(500),
+      (items, likely) => {
+        const pack = new PackedTexts(likely);
+        for (const item of items) {
+          if (typeof item === 'string') pack.text(item);
+          else if (typeof item === 'number') pack.number(item);
+          else pack.bytes(item);
+        }
+        const expected = items.map((item) =>
+          typeof item === 'object' ? Buffer.from(item) : Buffer.from(String(item)),
+        );
+        assert.deepEqual(unpack(pack.packed()), expected);
+      },
+    ),
   );
 });

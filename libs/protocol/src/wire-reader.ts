@@ -1,0 +1,104 @@
+/** Messages read by hand where the generated decoders are too dear (docs/architecture.md). */
+import { KnownTexts } from './known-texts.ts';
+
+/** Of a number: seven bits each, below 2^53. */
+const NUMBER_BYTES = 8;
+const NOTHING = Buffer.alloc(0);
+const KNOWN = new KnownTexts();
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Reads the fields of a message as our encoders write them. Whatever else a message may be makes it `odd`: then the
+ * generated decoder reads it from the start, and accepts or refuses it.
+ */
+export class WireReader {
+  #bytes: Buffer = NOTHING;
+  #at = 0;
+  #end = 0;
+  #odd = false;
+
+  open(bytes: Uint8Array, from = 0): void {
+    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#at = from;
+    this.#end = bytes.length;
+    this.#odd = false;
+  }
+
+  /** A length that says how much is left. */
+  wants(bytes: number): void {
+    if (bytes !== this.#end - this.#at) this.isOdd();
+  }
+
+  get odd(): boolean {
+    return this.#odd;
+  }
+
+  /** The tag of the next field, in one byte; 0 when there is none. */
+  tag(): number {
+    if (this.#at === this.#end) return 0;
+    const tag = this.#bytes[this.#at++] as number;
+    if (tag === 0) this.isOdd();
+    return tag;
+  }
+
+  /** Not as expected: there is no next field. */
+  isOdd(): void {
+    this.#odd = true;
+    this.#at = this.#end;
+  }
+
+  number(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < NUMBER_BYTES && this.#at < this.#end; i++) {
+      const byte = this.#bytes[this.#at++] as number;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (value <= Number.MAX_SAFE_INTEGER) return value;
+        break;
+      }
+      scale *= 0x80;
+    }
+    this.isOdd();
+    return 0;
+  }
+
+  /** A view. */
+  bytes(): Uint8Array {
+    const from = this.#take();
+    return this.#bytes.subarray(from, this.#at);
+  }
+
+  /** One that is likely to have come before. */
+  knownText(): string {
+    const from = this.#take();
+    return KNOWN.read(this.#bytes, from, this.#at) ?? this.#text(from);
+  }
+
+  text(): string {
+    return this.#text(this.#take());
+  }
+
+  #text(from: number): string {
+    for (let i = from; i < this.#at; i++) if ((this.#bytes[i] as number) > 0x7f) return this.#utf8(from);
+    return this.#bytes.toString('latin1', from, this.#at);
+  }
+
+  #utf8(from: number): string {
+    try {
+      return UTF8.decode(this.#bytes.subarray(from, this.#at));
+    } catch {
+      this.isOdd();
+      return '';
+    }
+  }
+
+  /** Moves behind what has its length before it; answers where that begins. */
+  #take(): number {
+    const length = this.number();
+    const from = this.#at;
+    if (length <= this.#end - from) this.#at += length;
+    else this.isOdd();
+    return this.#odd ? this.#at : from;
+  }
+}
