@@ -1,7 +1,7 @@
 /** The way to Redis: one connection (one per node of a Cluster) that comes back by itself. */
 import { CimError } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Redis } from './ioredis.ts';
 import { describeUrl, type RedisUrl } from './url.ts';
 
 export type Connection = Redis | Cluster;

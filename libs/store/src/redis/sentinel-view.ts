@@ -1,5 +1,5 @@
 import { CimError } from '@cim/protocol';
-import { Redis } from 'ioredis';
+import { Redis } from './ioredis.ts';
 import { type Address, shown } from './url.ts';
 
 const ANSWER_MS = 700;
