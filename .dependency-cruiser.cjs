@@ -42,6 +42,12 @@ module.exports = {
       from: { path: '^(libs|apps)/', pathNot: [TESTS, '^libs/testkit/'] },
       to: { path: '^libs/testkit/' },
     },
+    {
+      name: 'the driver of Redis is loaded in one place, which makes good what loading it does',
+      severity: 'error',
+      from: { pathNot: '^libs/store/src/redis/ioredis\\.ts$' },
+      to: { path: '^node_modules/ioredis/' },
+    },
     { name: 'no circles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'everything resolves', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

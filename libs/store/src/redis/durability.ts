@@ -1,6 +1,5 @@
 /** Whether the Redis that answers can keep the promise of the mode: asked of every master, at start and from then on. */
-import { ReplyError } from './ioredis.ts';
-import type { Redis } from 'ioredis';
+import { type Redis, ReplyError } from './ioredis.ts';
 import type { RedisLink } from './link.ts';
 import { replicationOf } from './replication.ts';
 import { shown } from './url.ts';

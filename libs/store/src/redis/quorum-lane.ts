@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { CimError } from '@cim/protocol';
-import type { Redis } from 'ioredis';
+import type { Redis } from './ioredis.ts';
 import { replicationOf } from './replication.ts';
 import type { Script, ScriptArgs } from './script.ts';
 import { type Address, shown } from './url.ts';
