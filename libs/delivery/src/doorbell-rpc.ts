@@ -64,7 +64,7 @@ export function decodeDeliver(call: Uint8Array): { readonly from: string; readon
   for (let tag = CALL.tag(); tag !== 0; tag = CALL.tag()) {
     if (tag === 0x12) from = CALL.knownText();
     else if (tag === 0x0a) deliveries.push(deliveryOf(CALL.bytes()));
-    else CALL.isOdd();
+    else CALL.giveUp();
   }
   if (!CALL.odd) return { from, deliveries };
   const decoded = cim.DeliverCall.decode(call);
@@ -78,9 +78,9 @@ function deliveryOf(bytes: Uint8Array): Delivery {
   for (let tag = DELIVERY.tag(); tag !== 0; tag = DELIVERY.tag()) {
     if (tag === 0x08) user = DELIVERY.number();
     else if (tag === 0x12) entry = DELIVERY.bytes();
-    else DELIVERY.isOdd();
+    else DELIVERY.giveUp();
   }
-  if (DELIVERY.odd) CALL.isOdd();
+  if (DELIVERY.odd) CALL.giveUp();
   return { user, entry };
 }
 

@@ -62,7 +62,7 @@ function sendOf(bytes: Uint8Array): cim.Send | undefined {
     else if (tag === 0x1a) send.producer = READER.knownText();
     else if (tag === 0x20) send.counter = READER.number();
     else if (tag === 0x2a) send.content = READER.bytes();
-    else READER.isOdd();
+    else READER.giveUp();
   }
   return READER.odd ? undefined : send;
 }

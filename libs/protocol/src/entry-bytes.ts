@@ -57,7 +57,7 @@ export function decodeEntry(wire: Uint8Array): DecodedEntry {
     else if (tag === 0x32) producer = READER.knownText();
     else if (tag === 0x38) counter = READER.number();
     else if (tag === 0x42) content = READER.bytes();
-    else READER.isOdd();
+    else READER.giveUp();
   }
   if (READER.odd) {
     const entry = cim.Entry.decode(wire);

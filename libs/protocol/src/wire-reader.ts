@@ -9,7 +9,7 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * Reads the fields of a message as our encoders write them. Whatever else a message may be makes it `odd`: then the
- * generated decoder reads it from the start, and accepts or refuses it.
+ * generated decoder reads it from the start, and accepts or refuses it. One reader serves many messages, one at a time.
  */
 export class WireReader {
   #bytes: Buffer = NOTHING;
@@ -26,7 +26,7 @@ export class WireReader {
 
   /** A length that says how much is left. */
   wants(bytes: number): void {
-    if (bytes !== this.#end - this.#at) this.isOdd();
+    if (bytes !== this.#end - this.#at) this.giveUp();
   }
 
   get odd(): boolean {
@@ -37,12 +37,12 @@ export class WireReader {
   tag(): number {
     if (this.#at === this.#end) return 0;
     const tag = this.#bytes[this.#at++] as number;
-    if (tag === 0) this.isOdd();
+    if (tag === 0) this.giveUp();
     return tag;
   }
 
   /** Not as expected: there is no next field. */
-  isOdd(): void {
+  giveUp(): void {
     this.#odd = true;
     this.#at = this.#end;
   }
@@ -59,7 +59,7 @@ export class WireReader {
       }
       scale *= 0x80;
     }
-    this.isOdd();
+    this.giveUp();
     return 0;
   }
 
@@ -88,7 +88,7 @@ export class WireReader {
     try {
       return UTF8.decode(this.#bytes.subarray(from, this.#at));
     } catch {
-      this.isOdd();
+      this.giveUp();
       return '';
     }
   }
@@ -98,7 +98,7 @@ export class WireReader {
     const length = this.number();
     const from = this.#at;
     if (length <= this.#end - from) this.#at += length;
-    else this.isOdd();
+    else this.giveUp();
     return this.#odd ? this.#at : from;
   }
 }
