@@ -5,6 +5,7 @@ import {
   CLOSE_REASONS,
   type CloseReason,
   CODES,
+  contentProblem,
   cim,
   deliverFrame,
   type Epoch,
@@ -22,7 +23,6 @@ import {
   type Seq,
   type StreamRef,
   storedFrame,
-  textsProblem,
   type UserId,
 } from '@cim/protocol';
 import type { Cursor, Entry, Position } from '@cim/store';
@@ -368,11 +368,3 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 }
 
 const groupName = (stream: StreamRef): string => (stream.kind === 'group' ? stream.group : '');
-
-function contentProblem(content: Uint8Array): string | undefined {
-  try {
-    return textsProblem(cim.Content.decode(content).texts);
-  } catch {
-    return 'the content is not an encoded Content';
-  }
-}

@@ -43,7 +43,7 @@ export class Locations {
 
   /** Somebody will ask soon: looks up a user who was online a while ago. */
   expect(user: UserId): void {
-    const known = this.#known.get(user);
+    const known = this.#known.peek(user);
     if (known === undefined || performance.now() < known.believedUntil || this.#asked.has(user)) return;
     this.#ask(user, []);
   }

@@ -1,3 +1,6 @@
+import { cim } from './generated/cim.js';
+import { WireReader } from './wire-reader.ts';
+
 /** What one send may carry: a text of 8 KiB, 100 texts, 32 KiB together (UTF-8). */
 export const TEXT_LIMITS = { textBytes: 8 * 1024, batchTexts: 100, batchBytes: 32 * 1024 } as const;
 
@@ -17,4 +20,31 @@ export function textsProblem(texts: readonly string[]): string | undefined {
   if (total > TEXT_LIMITS.batchBytes)
     return `the texts have ${total} bytes together; at most ${TEXT_LIMITS.batchBytes} are allowed`;
   return undefined;
+}
+
+const READER = new WireReader();
+
+/** The same of an encoded `Content`: what is wrong with a send's, or undefined. */
+export function contentProblem(content: Uint8Array): string | undefined {
+  if (isFine(content)) return undefined;
+  try {
+    return textsProblem(cim.Content.decode(content).texts);
+  } catch {
+    return 'the content is not an encoded Content';
+  }
+}
+
+/** Nearly all are, which takes no strings to see. False: it takes a closer look. */
+function isFine(content: Uint8Array): boolean {
+  const { textBytes, batchTexts, batchBytes } = TEXT_LIMITS;
+  let texts = 0;
+  let total = 0;
+  READER.open(content);
+  for (let tag = READER.tag(); tag !== 0; tag = READER.tag()) {
+    const bytes = tag === 0x0a ? READER.skipText() : 0;
+    if (bytes === 0 || bytes > textBytes) return false;
+    texts++;
+    total += bytes;
+  }
+  return !READER.odd && texts > 0 && texts <= batchTexts && total <= batchBytes;
 }

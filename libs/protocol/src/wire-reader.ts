@@ -1,8 +1,11 @@
 /** Messages read by hand where the generated decoders are too dear (docs/architecture.md). */
+import { isUtf8 } from 'node:buffer';
 import { KnownTexts } from './known-texts.ts';
 
 /** Of a number: seven bits each, below 2^53. */
 const NUMBER_BYTES = 8;
+/** Longer texts are left to the platform, whose call costs as much as looking at so many bytes. */
+const SHORT = 128;
 const NOTHING = Buffer.alloc(0);
 const KNOWN = new KnownTexts();
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -79,9 +82,23 @@ export class WireReader {
     return this.#text(this.#take());
   }
 
+  /** Passes a text; answers its length in bytes. */
+  skipText(): number {
+    const from = this.#take();
+    const isText = this.#isShortAscii(from) || isUtf8(this.#bytes.subarray(from, this.#at));
+    if (!isText) this.giveUp();
+    return this.#at - from;
+  }
+
   #text(from: number): string {
-    for (let i = from; i < this.#at; i++) if ((this.#bytes[i] as number) > 0x7f) return this.#utf8(from);
-    return this.#bytes.toString('latin1', from, this.#at);
+    return this.#isShortAscii(from) ? this.#bytes.toString('latin1', from, this.#at) : this.#utf8(from);
+  }
+
+  /** False: it is longer, or none. */
+  #isShortAscii(from: number): boolean {
+    if (this.#at - from > SHORT) return false;
+    for (let i = from; i < this.#at; i++) if ((this.#bytes[i] as number) > 0x7f) return false;
+    return true;
   }
 
   #utf8(from: number): string {

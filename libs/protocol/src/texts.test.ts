@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { cim, contentProblem, TEXT_LIMITS, textsProblem } from './index.ts';
+
+const generated = (content: Uint8Array): string | undefined => {
+  try {
+    return textsProblem(cim.Content.decode(content).texts);
+  } catch {
+    return 'the content is not an encoded Content';
+  }
+};
+
+const text = fc.oneof(
+  { weight: 8, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 }) },
+  fc.constantFrom('', 'x'.repeat(TEXT_LIMITS.textBytes), 'ü'.repeat(TEXT_LIMITS.textBytes)),
+);
+const contents = fc
+  .array(text, { maxLength: 6 })
+  .map((texts) => Buffer.from(cim.Content.encode({ texts }).finish()));
+
+test('what is wrong with a content is what is wrong with its texts', () => {
+  const many = (texts: string[]) => Buffer.from(cim.Content.encode({ texts }).finish());
+  for (const content of [
+    many(Array.from({ length: TEXT_LIMITS.batchTexts }, () => 'x')),
+    many(Array.from({ length: TEXT_LIMITS.batchTexts + 1 }, () => 'x')),
+    many(Array.from({ length: 4 }, () => 'x'.repeat(TEXT_LIMITS.textBytes))),
+    many(Array.from({ length: 5 }, () => 'x'.repeat(TEXT_LIMITS.textBytes))),
+  ])
+    assert.equal(contentProblem(content), generated(content));
+  fc.assert(fc.property(contents, (content) => assert.equal(contentProblem(content), generated(content))));
+});
+
+test('with any of its bytes changed, or cut short, too', () => {
+  fc.assert(
+    fc.property(contents, fc.nat(), fc.nat(255), fc.nat(600), (content, at, byte, length) => {
+      if (content.length > 0) content[at % content.length] = byte;
+      for (const some of [content, content.subarray(0, length)])
+        assert.equal(contentProblem(some), generated(some));
+    }),
+    { numRuns: 3_000 },
+  );
+});
