@@ -175,13 +175,13 @@ export class Channel implements Flushable {
   }
 
   /** Called by the flusher. */
-  flush(): void {
+  flush(now: number): void {
     this.#scheduled = false;
     if (this.#gone || !this.#socket.writable) return;
     const waiting = this.#waiting;
     const asked = waiting !== undefined || this.#stalledSince !== 0;
     if (this.#outbox.bytes === 0 && !asked) return;
-    if (this.#outbox.bytes > 0) this.#lastWrote = performance.now();
+    if (this.#outbox.bytes > 0) this.#lastWrote = now;
     const bytes = this.#outbox.take(this.#flusher.joiner);
     if (!asked) {
       this.#socket.write(bytes);
@@ -201,7 +201,7 @@ export class Channel implements Flushable {
     if (this.#reason !== undefined) return;
     this.#end(reason);
     if (last !== undefined && this.queuedBytes + last.length <= this.#hard) this.#outbox.push(last);
-    this.flush();
+    this.flush(performance.now());
     this.#socket.end();
     // All of one duration share one timer of Node's, and only those that are closing have one.
     this.#linger = setTimeout(destroy, LINGER_MS, this.#socket);

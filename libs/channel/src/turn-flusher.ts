@@ -2,7 +2,8 @@ import { Joiner } from './outbox.ts';
 
 /** What a channel is to the flusher. `flush` must not throw. */
 export interface Flushable {
-  flush(): void;
+  /** @param now ms, of performance.now() */
+  flush(now: number): void;
 }
 
 /** Writes once per turn of the event loop for all channels that queued frames in it. One per process. */
@@ -12,9 +13,10 @@ export class TurnFlusher {
   /** Shared by all channels of a turn. */
   readonly joiner = new Joiner();
   readonly #run = (): void => {
-    const now = this.#waiting;
+    const waiting = this.#waiting;
     this.#waiting = [];
-    for (const channel of now) channel.flush();
+    const now = performance.now();
+    for (const channel of waiting) channel.flush(now);
     this.joiner.forget();
   };
 
