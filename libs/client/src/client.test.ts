@@ -484,6 +484,19 @@ describe('staying connected', () => {
     await until(() => server.peers.length === 2 && client.online, 'the return');
   });
 
+  it('comes back when im-servers refuse the logins of the route several times, as after a failover', async () => {
+    const client = makeClient();
+    await client.connect();
+    let refusals = 0;
+    server.onLogin = (peer) => {
+      if (refusals++ === 4) return false;
+      peer.send({ goaway: { reason: CLOSE_REASONS.unauthorized.number, text: 'no', reconnect: false } });
+      return true;
+    };
+    server.peer.cut();
+    await until(() => refusals === 5 && client.online, 'the return', 20_000);
+  });
+
   it('ends when the account no longer lets it in', async () => {
     const client = makeClient();
     const closed = collect(client, 'closed');

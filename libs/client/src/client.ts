@@ -4,7 +4,7 @@ import { type cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import type { CloseReason, NamedUser, ProducerId, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
-import { Comeback, LOGIN_ATTEMPTS } from './comeback.ts';
+import { Comeback } from './comeback.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents, HistoryPage, HistoryQuery, Recipient, SendOutcome } from './events.ts';
 import { Inbound } from './inbound.ts';
@@ -23,6 +23,8 @@ const OUTBOX_CAPACITY = 10_000;
 /** What is stored is saved so long after, ms: with what comes meanwhile. */
 const SAVE_DELAY_MS = 1_000;
 const OWN_PRODUCERS = 64;
+/** Of a first connect whose login the im-server refuses: a person waits for the answer. */
+const LOGIN_ATTEMPTS = 3;
 
 /**
  * A user of a CIM cluster. After `connect` it stays connected until `close`, `logout` or the `closed` event: it

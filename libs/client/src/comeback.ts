@@ -6,16 +6,18 @@ export type Verdict =
   | { readonly back: true; readonly reason: CloseReason; readonly text: string; readonly afterMs: number }
   | { readonly back: false; readonly reason: CloseReason; readonly text: string };
 
-/** How long a reconnect is refused as a second login before we believe it: a lost answer makes one for 20 s. */
-const REPEAT_MS = 35_000;
-/** Refused logins in a row that are worth another. */
-export const LOGIN_ATTEMPTS = 3;
+/**
+ * How long a reconnect is refused before we believe it. As a second login: a lost answer makes one for 20 s. By the server
+ * that the route has just named: for some 10 s after a failover the two may ask different masters.
+ */
+const BELIEVED_MS = 35_000;
 
 /** Whether a client that is away comes back, or has ended. */
 export class Comeback {
   readonly #now: () => number;
+  /** Each since the first of a row of refusals of its kind. */
   #repeatSince: number | undefined;
-  #unauthorized = 0;
+  #unauthorizedSince: number | undefined;
 
   /** @param now monotonic, ms */
   constructor(now: () => number) {
@@ -25,13 +27,17 @@ export class Comeback {
   /** It is connected. */
   reset(): void {
     this.#repeatSince = undefined;
-    this.#unauthorized = 0;
+    this.#unauthorizedSince = undefined;
   }
 
   /** A login that came too late for its ticket, or to a server that has just restarted, is worth another. */
   beforeReady(end: LinkEnd): LinkEnd {
-    if (end.reason !== 'unauthorized' && end.reason !== 'login-timeout') return end;
-    return { ...end, reconnect: ++this.#unauthorized < LOGIN_ATTEMPTS };
+    if (end.reason !== 'unauthorized' && end.reason !== 'login-timeout') {
+      this.reset();
+      return end;
+    }
+    this.#unauthorizedSince ??= this.#now();
+    return { ...end, reconnect: this.#now() - this.#unauthorizedSince <= BELIEVED_MS };
   }
 
   /** @param end of the connection, when there was one; else the route has said no */
@@ -39,9 +45,11 @@ export class Comeback {
     if (end !== undefined) return { ...end, back: end.reconnect };
     const text = error.message;
     if (error.code === CODES.repeatLogin.code) {
+      this.#unauthorizedSince = undefined;
       this.#repeatSince ??= this.#now();
-      if (this.#now() - this.#repeatSince > REPEAT_MS) return { back: false, reason: 'superseded', text };
+      if (this.#now() - this.#repeatSince > BELIEVED_MS) return { back: false, reason: 'superseded', text };
     } else if (!error.retryable) return { back: false, reason: 'unauthorized', text };
+    else this.reset();
     return { back: true, reason: 'unavailable', text, afterMs: error.retryAfterMs };
   }
 }

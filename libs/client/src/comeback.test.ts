@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CimError } from '@cim/protocol';
+import { Comeback } from './comeback.ts';
+import type { LinkEnd } from './link.ts';
+
+const end = (reason: LinkEnd['reason']): LinkEnd => ({ reason, text: 'no', reconnect: false, afterMs: 0 });
+
+test('a login that the im-server refuses is worth another for 35 s, however often', () => {
+  let now = 1_000;
+  const comeback = new Comeback(() => now);
+  for (; now <= 36_000; now += 1_000) assert.equal(comeback.beforeReady(end('unauthorized')).reconnect, true);
+  assert.equal(comeback.beforeReady(end('unauthorized')).reconnect, false);
+});
+
+test('so is one that the route refuses as a second one', () => {
+  let now = 1_000;
+  const comeback = new Comeback(() => now);
+  const refused = () => comeback.judge(new CimError('repeatLogin'), undefined);
+  for (; now <= 36_000; now += 1_000) assert.equal(refused().back, true);
+  assert.deepEqual(refused(), {
+    back: false,
+    reason: 'superseded',
+    text: new CimError('repeatLogin').message,
+  });
+});
+
+test('only refusals in a row count: not those before and after a store that did not answer', () => {
+  let now = 0;
+  const comeback = new Comeback(() => now);
+  const unavailable = new CimError('failure', 'the store does not answer', { retryAfterMs: 0 });
+  comeback.beforeReady(end('unauthorized'));
+  comeback.judge(new CimError('repeatLogin'), undefined);
+  now = 30_000;
+  comeback.judge(unavailable, undefined);
+  now = 60_000;
+  assert.equal(comeback.beforeReady(end('unauthorized')).reconnect, true);
+  assert.equal(comeback.judge(new CimError('repeatLogin'), undefined).back, true);
+  comeback.beforeReady(end('unavailable'));
+  now = 120_000;
+  assert.equal(comeback.beforeReady(end('unauthorized')).reconnect, true);
+});
