@@ -1,6 +1,6 @@
-/** The machine's monotonic clock in µs: the same in all processes of one machine, so that one can stamp, another read. */
 const READINGS = 10;
 
+/** The machine's monotonic clock in µs: the same in all processes of one machine, so that one can stamp, another read. */
 export class Clock {
   readonly #offsetMs: number;
 

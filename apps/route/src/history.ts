@@ -1,4 +1,3 @@
-import { entryId } from '@cim/store';
 import {
   CimError,
   cim,
@@ -9,7 +8,7 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
-import type { Entry, Streams } from '@cim/store';
+import { type Entry, entryId, type Streams } from '@cim/store';
 import type { HistoryEntry, HistoryPage, HistoryQuestion } from './schemas.ts';
 
 const DEFAULT_LIMIT = 50;

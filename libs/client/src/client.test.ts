@@ -510,6 +510,7 @@ describe('staying connected', () => {
   it('acks a group instead of pinging when it has heard something, and pings when it has not', async () => {
     const client = makeClient({ times: { pingAfterMs: 1_000 } });
     await client.connect();
+    // Half way to the ping: what is heard just after the last write is no news any more when it is due.
     await new Promise((resolve) => setTimeout(resolve, 500));
     server.say('group:lobby', 'one');
     const said = (): (string | undefined)[] => server.peer.received.map(({ body }) => body);

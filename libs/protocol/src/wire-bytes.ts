@@ -1,7 +1,7 @@
 /** Fields of protobuf messages, written by hand where the generated encoders are too dear (docs/architecture.md). */
 
-/** Of the longest number: below 2^53. */
-const NUMBER_BYTES = 8;
+/** Of the longest number, seven bits each: below 2^53. */
+export const NUMBER_BYTES = 8;
 /** Of a field at most: its tag and a number, the value or the length. */
 export const FIELD_BYTES = 1 + NUMBER_BYTES;
 /** What is left free before a message that becomes a frame, for its length and that of a body around it. */

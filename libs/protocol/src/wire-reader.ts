@@ -1,9 +1,8 @@
 /** Messages read by hand where the generated decoders are too dear (docs/architecture.md). */
 import { isUtf8 } from 'node:buffer';
 import { KnownTexts } from './known-texts.ts';
+import { NUMBER_BYTES } from './wire-bytes.ts';
 
-/** Of a number: seven bits each, below 2^53. */
-const NUMBER_BYTES = 8;
 /** Longer texts are left to the platform, whose call costs as much as looking at so many bytes. */
 const SHORT = 128;
 const NOTHING = Buffer.alloc(0);
