@@ -30,6 +30,9 @@ export interface LinkOwner {
 const LINK = Symbol('link');
 type Linked = Socket & { [LINK]: Link };
 
+/** What any of the connections has just read, until it is decoded: a buffer for each read would cost more than the rest of it. */
+const READ = Buffer.allocUnsafeSlow(64 * 1024);
+
 export abstract class Link {
   /** The number that the load knows its holder by. */
   readonly index: number;
@@ -43,10 +46,11 @@ export abstract class Link {
   constructor(index: number, address: Address, owner: LinkOwner) {
     this.index = index;
     this.owner = owner;
-    const socket = connect({ ...address, noDelay: true });
+    const socket = connect({ ...address, noDelay: true, onread: { buffer: READ, callback: Link.#onRead } });
     this.#socket = Object.assign(socket, { [LINK]: this });
+    // There is nothing in it to read: without this its end would never come.
+    socket.resume();
     socket.on('connect', Link.#onConnect);
-    socket.on('data', Link.#onData);
     socket.on('error', Link.#onError);
     socket.on('close', Link.#onClose);
   }
@@ -89,8 +93,11 @@ export abstract class Link {
     (this as Linked)[LINK].onConnect();
   }
 
-  static #onData(this: Socket, chunk: Buffer): void {
-    (this as Linked)[LINK].#decoder.push<Link>(chunk, Link.#onFrame, (this as Linked)[LINK]);
+  /** Node calls it on the socket. */
+  static #onRead(this: unknown, bytes: number): boolean {
+    const link = (this as Linked)[LINK];
+    link.#decoder.push<Link>(READ.subarray(0, bytes), Link.#onFrame, link);
+    return true;
   }
 
   static #onFrame(this: Link, body: Uint8Array): boolean {
