@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { sharedRead, TimingWheel, TurnFlusher } from '@cim/channel';
 import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import { type CloseReason, LOBBY } from '@cim/protocol';
@@ -116,8 +116,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       closed.inc({ reason });
     },
   };
-  const tcp = createTcpServer({ noDelay: true }, (socket: Socket) => {
-    new Connection(socket, connectionParts);
+  const tcp = createTcpServer({ pauseOnConnect: true }, (socket: Socket) => {
+    new Connection(sharedRead(socket), connectionParts);
   });
   const http = createInternalHttp({
     store,

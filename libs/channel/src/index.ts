@@ -1,5 +1,6 @@
 /** A framed channel over any duplex stream: outbox, limits, heartbeat, close reasons. */
 export * from './channel.ts';
 export * from './heartbeat.ts';
+export * from './shared-read.ts';
 export * from './timing-wheel.ts';
 export * from './turn-flusher.ts';
