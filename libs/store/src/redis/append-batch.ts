@@ -10,16 +10,16 @@ import { PackedTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
 
 /** Of one call, items and bytes of content: a script keeps Redis from everybody else. */
-const CALL_ITEMS = 128;
+const CALL_ITEMS = 256;
 const CALL_BYTES = 1024 * 1024;
 /** Calls under way at a time, per way: what waits for one travels together, so that a busy store gets fewer and larger ones. */
 const CALLS_UNDER_WAY = 2;
 /**
- * Each call costs as much as some texts: a call with so many is followed by another one after this time at the
- * earliest, in ms, so that what comes meanwhile gathers. Where little comes nothing waits.
+ * Each call costs as much as some texts, so they gather where they are many: a call is followed by the next one after
+ * 1 ms for each so many texts in it. Where less come than that nothing waits; where more, it soon is GATHER_MS.
  */
-const BUSY_ITEMS = 6;
-const GATHER_MS = 2;
+const TEXTS_A_MS = 4;
+const GATHER_MS = 8;
 /** Without an answer yet: more are turned away, so that a store that is slow costs bounded memory. */
 const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
@@ -39,10 +39,8 @@ interface Way {
   callsUnderWay: number;
   /** It is looked at when the turn ends. */
   due: boolean;
-  /** ms, monotonic: until then what comes gathers, unless it is as many as a call may have. */
-  gathersUntil: number;
-  /** Set while it gathers. */
-  timer: NodeJS.Timeout | undefined;
+  /** What comes waits for the timer, unless it is as many as a call may have. */
+  gathers: boolean;
 }
 
 export class AppendBatch {
@@ -92,26 +90,13 @@ export class AppendBatch {
     const name = this.#commit.acrossShards ? '' : streamShard(stream);
     let way = this.#ways.get(name);
     if (way === undefined)
-      this.#ways.set(
-        name,
-        (way = { waiting: [], callsUnderWay: 0, due: false, gathersUntil: 0, timer: undefined }),
-      );
+      this.#ways.set(name, (way = { waiting: [], callsUnderWay: 0, due: false, gathers: false }));
     return way;
   }
 
   #look(way: Way): void {
     if (way.due || way.callsUnderWay >= CALLS_UNDER_WAY) return;
-    if (way.waiting.length < CALL_ITEMS) {
-      if (way.timer !== undefined) return;
-      const left = way.gathersUntil - performance.now();
-      if (left > 0) {
-        way.timer = setTimeout(() => {
-          way.timer = undefined;
-          this.#look(way);
-        }, left);
-        return;
-      }
-    }
+    if (way.gathers && way.waiting.length < CALL_ITEMS) return;
     way.due = true;
     if (this.#due.push(way) === 1) setImmediate(this.#flush);
   }
@@ -119,7 +104,7 @@ export class AppendBatch {
   /** Calls in flight are carried out in order, unless Redis has just started and not the script yet: then `gap`. */
   async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
     way.callsUnderWay++;
-    way.gathersUntil = batch.length < BUSY_ITEMS ? 0 : performance.now() + GATHER_MS;
+    this.#gather(way, Math.min(Math.floor(batch.length / TEXTS_A_MS), GATHER_MS));
     let answers = '';
     let failure: { readonly cause: unknown } | undefined;
     try {
@@ -134,6 +119,15 @@ export class AppendBatch {
     if (failure !== undefined) this.#answer(way.waiting.splice(0), '', failure.cause);
     else if (way.waiting.length > 0) this.#look(way);
     if (this.#openItems === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #gather(way: Way, ms: number): void {
+    if (ms === 0 || way.gathers) return;
+    way.gathers = true;
+    setTimeout(() => {
+      way.gathers = false;
+      if (way.waiting.length > 0) this.#look(way);
+    }, ms);
   }
 
   /** @param answers lines: the time, then one for each item */
