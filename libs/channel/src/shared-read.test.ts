@@ -42,11 +42,11 @@ test('what was read may be kept while others read, and lies in the pool of buffe
   for (let round = 0; round < 30; round++) {
     for (const [i, { client }] of pairs.entries()) {
       const text = `${round} from ${i};`;
-      sent[i] += text;
+      sent[i] = `${sent[i]}${text}`;
       client.write(text);
     }
     await until('all is read', () =>
-      read.every((chunks, i) => Buffer.concat(chunks).length === sent[i]?.length),
+      read.every((chunks, i) => Buffer.concat(chunks).length === (sent[i] as string).length),
     );
   }
   for (const [i, chunks] of read.entries()) {

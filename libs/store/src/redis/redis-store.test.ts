@@ -52,7 +52,7 @@ test('appends to many inboxes that meet travel together, in order, whatever thei
     answers.filter(({ outcome }) => outcome !== 'ok'),
     [],
   );
-  // 1,000 of them, 128 a call at most, and 3 MiB of content, 1 MiB a call at most.
+  // 1,000 of them, 256 a call at most, and 3 MiB of content, 1 MiB a call at most.
   const made = (await calls()) - before;
   assert.ok(made <= 14, `${made} calls`);
   for (const { inbox } of pairs) {
