@@ -69,6 +69,7 @@ test('long reads come whole and in order; while paused nothing comes and the byt
   socket.pause();
   client.write(sent);
   const waiting = client.writableLength;
+  // Time itself: that nothing comes can only be waited for, here and below.
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(bytes, 0);
   assert.ok(waiting > 0 && client.writableLength > 0, 'the kernel takes 16 MiB: this shows nothing');
