@@ -15,11 +15,14 @@ const CALL_BYTES = 1024 * 1024;
 /** Calls under way at a time, per way: what waits for one travels together, so that a busy store gets fewer and larger ones. */
 const CALLS_UNDER_WAY = 2;
 /**
- * Each call costs as much as some texts, so they gather where they are many: a call is followed by the next one after
- * 1 ms for each so many texts in it. Where less come than that nothing waits; where more, it soon is GATHER_MS.
+ * Each call costs as much as some texts, so they gather: after a call with several, the next one follows LEAST_MS later
+ * at the earliest, and 1 ms more for each so many texts, MOST_MS at most. Who sends alone waits for nothing.
  */
+const LEAST_MS = 2;
 const TEXTS_A_MS = 4;
-const GATHER_MS = 8;
+const MOST_MS = 8;
+/** What timers cannot tell. */
+const TIMER_MS = 1;
 /** Without an answer yet: more are turned away, so that a store that is slow costs bounded memory. */
 const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
@@ -39,8 +42,10 @@ interface Way {
   callsUnderWay: number;
   /** It is looked at when the turn ends. */
   due: boolean;
-  /** What comes waits for the timer, unless it is as many as a call may have. */
-  gathers: boolean;
+  /** Not before, of `performance.now()`, unless as many wait as a call may have. */
+  nextAtMs: number;
+  /** A timer is set for that. */
+  timed: boolean;
 }
 
 export class AppendBatch {
@@ -90,21 +95,33 @@ export class AppendBatch {
     const name = this.#commit.acrossShards ? '' : streamShard(stream);
     let way = this.#ways.get(name);
     if (way === undefined)
-      this.#ways.set(name, (way = { waiting: [], callsUnderWay: 0, due: false, gathers: false }));
+      this.#ways.set(name, (way = { waiting: [], callsUnderWay: 0, due: false, nextAtMs: 0, timed: false }));
     return way;
   }
 
   #look(way: Way): void {
     if (way.due || way.callsUnderWay >= CALLS_UNDER_WAY) return;
-    if (way.gathers && way.waiting.length < CALL_ITEMS) return;
+    if (way.waiting.length < CALL_ITEMS) {
+      if (way.timed) return;
+      const ms = way.nextAtMs - performance.now();
+      if (ms > TIMER_MS) return this.#lookIn(way, Math.round(ms));
+    }
     way.due = true;
     if (this.#due.push(way) === 1) setImmediate(this.#flush);
+  }
+
+  #lookIn(way: Way, ms: number): void {
+    way.timed = true;
+    setTimeout(() => {
+      way.timed = false;
+      if (way.waiting.length > 0) this.#look(way);
+    }, ms);
   }
 
   /** Calls in flight are carried out in order, unless Redis has just started and not the script yet: then `gap`. */
   async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
     way.callsUnderWay++;
-    this.#gather(way, Math.min(Math.floor(batch.length / TEXTS_A_MS), GATHER_MS));
+    way.nextAtMs = performance.now() + gapMs(batch.length);
     let answers = '';
     let failure: { readonly cause: unknown } | undefined;
     try {
@@ -121,15 +138,6 @@ export class AppendBatch {
     if (this.#openItems === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #gather(way: Way, ms: number): void {
-    if (ms === 0 || way.gathers) return;
-    way.gathers = true;
-    setTimeout(() => {
-      way.gathers = false;
-      if (way.waiting.length > 0) this.#look(way);
-    }, ms);
-  }
-
   /** @param answers lines: the time, then one for each item */
   #answer(batch: readonly Waiting[], answers: string, cause: unknown): void {
     let end = lineEnd(answers, 0);
@@ -142,6 +150,10 @@ export class AppendBatch {
       done(answerOf(answers.slice(begin, end), storedAt, cause));
     }
   }
+}
+
+function gapMs(texts: number): number {
+  return texts === 1 ? 0 : Math.min(LEAST_MS + Math.floor(texts / TEXTS_A_MS), MOST_MS);
 }
 
 /** Takes what makes one call. */
