@@ -44,9 +44,14 @@ async function runWorkload(workload: Workload, options: Options, target: Target)
       target: target.description,
       load: outcome.load,
       figures: outcome.figures,
-      floor: outcome.floor,
-      ratios: ratiosOf(outcome.figures, outcome.floor),
-      problems: outcome.problems,
+      floors: outcome.floors.map((floor) => ({
+        ...floor,
+        ratios: ratiosOf(outcome.figures, floor.figures),
+      })),
+      problems: [
+        ...outcome.problems,
+        ...outcome.floors.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`)),
+      ],
       seconds: secondsOf(outcome.measured?.perSecond ?? new Map<number, Histogram>()),
       histogram: (outcome.measured?.arrival ?? new Histogram()).data(),
     };

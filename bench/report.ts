@@ -8,6 +8,15 @@ export interface Figure {
   readonly unit: string;
 }
 
+/** What a bare server does with the same load. */
+export interface Floor {
+  /** Which one. */
+  readonly name: string;
+  readonly figures: readonly Figure[];
+  /** What makes its figures worth nothing; empty in a good run. */
+  readonly problems: readonly string[];
+}
+
 /** Of one second of a run: latencies in µs. */
 export interface SecondFigures {
   readonly second: number;
@@ -24,15 +33,19 @@ export interface Report {
   readonly target: string;
   readonly load: string;
   readonly figures: readonly Figure[];
-  /** The bare server's, in the same minute. */
-  readonly floor: readonly Figure[];
-  /** Ours by the bare server's. */
-  readonly ratios: readonly Figure[];
+  /** Of bare servers, in the same minute, with ours by theirs. */
+  readonly floors: readonly (Floor & { readonly ratios: readonly Figure[] })[];
   /** What did not arrive exactly once, or was refused, or closed; empty in a good run. */
   readonly problems: readonly string[];
   readonly seconds: readonly SecondFigures[];
   readonly histogram: HistogramData;
 }
+
+export const bareFloor = (figures: readonly Figure[], problems: readonly string[] = []): Floor => ({
+  name: 'bare server',
+  figures,
+  problems,
+});
 
 export const figure = (name: string, value: number, unit: string): Figure => ({ name, value, unit });
 
@@ -50,8 +63,8 @@ export function latencyFigures(name: string, histogram: Histogram): Figure[] {
 export function ratiosOf(figures: readonly Figure[], floor: readonly Figure[]): Figure[] {
   return figures.flatMap(({ name, value }) => {
     if (/ (p99\.9|max)$|^arrivals/.test(name)) return [];
-    const bare = floor.find((one) => one.name === name)?.value ?? 0;
-    return bare > 0 ? [figure(name, value / bare, '× bare')] : [];
+    const floored = floor.find((one) => one.name === name)?.value ?? 0;
+    return floored > 0 ? [figure(name, value / floored, '× bare')] : [];
   });
 }
 
@@ -79,8 +92,10 @@ export function printReport(report: Report): string {
     `target   ${report.target}`,
     `machine  ${report.machine}`,
     ...rows('', report.figures),
-    ...rows('bare server, same load', report.floor),
-    ...rows('ratios', report.ratios),
+    ...report.floors.flatMap(({ name, figures, ratios }) => [
+      ...rows(`${name}, same load`, figures),
+      ...rows(`ratios to the ${name}`, ratios),
+    ]),
     ...(report.problems.length === 0
       ? ['every text arrived exactly once, and no connection ended']
       : report.problems.map((problem) => `PROBLEM  ${problem}`)),

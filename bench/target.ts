@@ -14,6 +14,8 @@ export interface Target extends AsyncDisposable {
   readonly description: string;
   /** Those that serve, when they run on this machine; empty otherwise. */
   readonly processes: readonly MeasuredProcess[];
+  /** URL of the Redis of a cluster that was started here. */
+  readonly redis?: string;
 }
 
 /** The limits that are there to protect a server from such as this. */
@@ -72,6 +74,7 @@ async function startCluster(imServers: number, settings: Settings): Promise<Targ
   return {
     routeUrl: cluster.routes[0]?.routeUrl ?? '',
     description: `cluster: 1 route, ${imServers} im-servers, Redis with appendfsync always, ZooKeeper`,
+    redis: cluster.redis.url,
     processes: [
       ...named('im-server', cluster.imServers),
       ...named('route', cluster.routes),

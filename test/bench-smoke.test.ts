@@ -7,7 +7,7 @@ import { test } from 'node:test';
 interface Report {
   readonly workload: string;
   readonly figures: readonly { readonly name: string; readonly value: number }[];
-  readonly floor: readonly unknown[];
+  readonly floors: readonly unknown[];
   readonly problems: readonly string[];
 }
 
@@ -31,9 +31,9 @@ test('every workload of the load tool runs, and all that it sends arrives once',
     new Set(reports.map(({ workload }) => workload)),
     new Set(['connect', 'p2p', 'group', 'offline', 'mix']),
   );
-  for (const { workload, figures, floor, problems } of reports) {
+  for (const { workload, figures, floors, problems } of reports) {
     assert.deepEqual(problems, []);
-    assert.ok(floor.length > 0, `${workload} has a floor`);
+    assert.ok(floors.length > 0, `${workload} has a floor`);
     for (const { name, value } of figures) assert.ok(Number.isFinite(value), `${name} of ${workload}`);
   }
 });

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { type MeasuredProcess, PRELOAD_GC } from '../processes.ts';
 
 export interface FloorMode {
-  readonly mode: 'forward' | 'broadcast' | 'hold' | 'push';
+  readonly mode: 'forward' | 'store' | 'broadcast' | 'hold' | 'push';
+  /** Where `store` puts texts: a URL. */
+  readonly redis?: string;
   /** Texts that each connection is sent at once, of so many bytes. */
   readonly backlog?: number;
   readonly bytes?: number;

@@ -1,18 +1,23 @@
-// The bare server that a run is compared with: node:net and node:http with nothing of ours, no framing, no store.
-// argv[2], JSON: { mode: 'forward' | 'broadcast' | 'hold' | 'push', backlog, bytes }. Tells its ports to its parent.
+// The bare server that a run is compared with: node:net and node:http with nothing of ours, no framing, no promise.
+// argv[2], JSON: { mode: 'forward' | 'store' | 'broadcast' | 'hold' | 'push', redis, backlog, bytes }. Tells its ports
+// to its parent.
 //   forward    what comes from connection 2n goes to 2n + 1 and back to where it came from
+//   store      the same, once it is in a stream of Redis: one XADD for each chunk, those of a turn in one write
 //   broadcast  what comes from connection 0 goes to all
 //   push       each connection gets a backlog of texts
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 
-const { mode, backlog = 0, bytes = 64 } = JSON.parse(process.argv[2] ?? '{}');
+const { mode, redis: redisUrl = '', backlog = 0, bytes = 64 } = JSON.parse(process.argv[2] ?? '{}');
 /** Frame { welcome: {} } */
 const WELCOME = Buffer.from([0x03, 0x8a, 0x01, 0x00]);
 const HELLO_BYTES = 8;
 /** By the number that a connection said. */
 const sockets = new Map();
 const INDEX = Symbol('index');
+/** Loaded by whom it serves: what it does to texts slows the whole process. */
+const redis = mode === 'store' ? new (await import('ioredis')).Redis(redisUrl) : undefined;
+let corked = false;
 
 const hex = (value, digits) => value.toString(16).padStart(digits, '0');
 const varint = (value) => (value < 128 ? [value] : [(value & 127) | 128, value >> 7]);
@@ -42,13 +47,31 @@ function hello(socket, chunk) {
   }
 }
 
+function forward(socket, chunk) {
+  sockets.get(socket[INDEX] ^ 1)?.write(chunk);
+  socket.write(chunk);
+}
+
+function store(socket, chunk) {
+  if (!corked) {
+    corked = true;
+    redis.stream.cork();
+    setImmediate(uncork);
+  }
+  redis.xadd(`bare:${socket[INDEX] ^ 1}`, '*', 'text', chunk).then(() => forward(socket, chunk));
+}
+
+function uncork() {
+  corked = false;
+  redis.stream.uncork();
+}
+
 function onData(chunk) {
   const index = this[INDEX];
   if (index === undefined) return hello(this, chunk);
-  if (mode === 'forward') {
-    sockets.get(index ^ 1)?.write(chunk);
-    this.write(chunk);
-  } else if (mode === 'broadcast') for (const socket of sockets.values()) socket.write(chunk);
+  if (mode === 'forward') forward(this, chunk);
+  else if (mode === 'store') store(this, chunk);
+  else if (mode === 'broadcast') for (const socket of sockets.values()) socket.write(chunk);
 }
 
 function onClose() {
@@ -74,6 +97,7 @@ const http = createHttpServer((request, response) => {
   });
 });
 http.keepAliveTimeout = 60_000;
+if (redis !== undefined) await new Promise((resolve) => redis.once('ready', resolve));
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
   http.listen(0, '127.0.0.1', () =>
     process.send?.({ port: server.address().port, httpPort: http.address().port }),

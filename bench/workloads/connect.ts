@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { FloorServer } from '../floor/floor.ts';
 import type { LoadUser } from '../load/calls.ts';
 import { type ByName, cpuUs, difference, type MeasuredProcess, residentBytes, total } from '../processes.ts';
-import { type Figure, figure, latencyFigures } from '../report.ts';
+import { bareFloor, type Figure, figure, latencyFigures } from '../report.ts';
 import {
   connectBare,
   connectUsers,
@@ -42,7 +42,7 @@ async function logIn(run: Run, ratePerS: number): Promise<Outcome> {
   return {
     load: `${options.connections} users of ${options.wire} wire ${ratePerS === 0 ? 'held' : `log in at ${ratePerS}/s`}`,
     figures: ours.figures,
-    floor: options.floor ? await bare(run, ratePerS, users) : [],
+    floors: options.floor ? [bareFloor(await bare(run, ratePerS, users))] : [],
     problems: ours.problems,
     measured: undefined,
   };

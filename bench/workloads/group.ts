@@ -3,7 +3,7 @@ import { cim, encodeFrame, LOBBY } from '@cim/protocol';
 import { findRate } from '../find-rate.ts';
 import { FloorServer } from '../floor/floor.ts';
 import { payloadText } from '../load/payload.ts';
-import type { Figure } from '../report.ts';
+import { bareFloor, type Figure } from '../report.ts';
 import {
   connectBare,
   connectUsers,
@@ -47,7 +47,7 @@ export async function group(run: Run): Promise<Outcome> {
   return {
     load: `${ratePerS} texts/s of ${options.bytes} bytes, ${options.burst} at a time, to ${receivers} users of ${options.wire} wire`,
     figures: [...(found?.figures ?? []), ...stepFigures(result, 'delivery')],
-    floor: options.floor ? await bareBroadcast(run, ratePerS) : [],
+    floors: options.floor ? [bareFloor(await bareBroadcast(run, ratePerS))] : [],
     problems,
     measured: result.measured,
   };

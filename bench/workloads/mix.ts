@@ -37,7 +37,7 @@ export async function mix(run: Run): Promise<Outcome> {
   return {
     load: `${count} users of ${options.wire} wire, ${options.rate} private texts/s and ${options.groupRate}/s to all`,
     figures: stepFigures(result, 'delivery'),
-    floor: options.floor ? await bareForward(run, options.rate, 'delivery') : [],
+    floors: options.floor ? await bareForward(run, options.rate, 'delivery') : [],
     problems,
     measured: result.measured,
   };

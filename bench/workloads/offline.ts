@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { FloorServer } from '../floor/floor.ts';
 import { cpuUs, difference, type MeasuredProcess, total } from '../processes.ts';
-import { type Figure, figure, latencyFigures } from '../report.ts';
+import { bareFloor, type Figure, figure, latencyFigures } from '../report.ts';
 import {
   connectBare,
   connectUsers,
@@ -73,7 +73,7 @@ export async function offline(run: Run): Promise<Outcome> {
   return {
     load: `${options.connections} users of ${options.wire} wire come back to ${options.backlog} texts each`,
     figures: ours.figures,
-    floor: options.floor ? await bareBacklog(run) : [],
+    floors: options.floor ? [bareFloor(await bareBacklog(run))] : [],
     problems: [...filled, ...ours.problems],
     measured: ours.measured,
   };

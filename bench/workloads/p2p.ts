@@ -1,9 +1,10 @@
 /** Private texts: each of `pairs` users sends to one other, on another im-server where there are several. */
-import { FloorServer } from '../floor/floor.ts';
+import { type FloorMode, FloorServer } from '../floor/floor.ts';
 import type { LoadUser } from '../load/calls.ts';
 import type { LaneInfo } from '../load/sender.ts';
 import { findRate } from '../find-rate.ts';
-import type { Figure } from '../report.ts';
+import type { MeasuredProcess } from '../processes.ts';
+import type { Floor } from '../report.ts';
 import {
   connectBare,
   connectUsers,
@@ -16,8 +17,9 @@ import {
 import { measureStep, type Step, type StepResult, stepFigures } from '../sending.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Lanes of the bare server are numbered from here, so that none is one of ours. */
+/** Lanes of the bare servers are numbered from here, so that none is one of ours. */
 export const BARE_LANES = 0x80_0000;
+const STORING_LANES = 0xc0_0000;
 const WARM_STEP = 1;
 
 export async function p2p(run: Run): Promise<Outcome> {
@@ -51,7 +53,7 @@ export async function p2p(run: Run): Promise<Outcome> {
   return {
     load: `${ratePerS} texts/s of ${options.bytes} bytes, ${options.pairs} pairs, ${options.wire} wire, sent over ${options.via}`,
     figures: [...(found?.figures ?? []), ...stepFigures(result, 'text')],
-    floor: options.floor ? await bareForward(run, ratePerS) : [],
+    floors: options.floor ? await bareForward(run, ratePerS) : [],
     problems,
     measured: result.measured,
   };
@@ -74,32 +76,63 @@ export function pair(users: readonly LoadUser[], placed: ReadonlyMap<number, str
   });
 }
 
-/** The same texts at the same rate through a server that forwards bytes. */
-export async function bareForward(
+type Unit = 'text' | 'delivery';
+
+/** A bare server, measured by itself. */
+interface Forwarder {
+  readonly name: string;
+  readonly mode: FloorMode;
+  /** Its lanes are numbered from here. */
+  readonly lanesFrom: number;
+  /** Whose processor time counts with the server's. */
+  readonly others: readonly MeasuredProcess[];
+}
+
+/** The same texts at the same rate through a server that forwards bytes, and one that puts them into Redis before. */
+export async function bareForward(run: Run, ratePerS: number, unit: Unit = 'text'): Promise<Floor[]> {
+  const { redis, processes } = run.target;
+  const forwarders: Forwarder[] = [
+    { name: 'bare server', mode: { mode: 'forward' }, lanesFrom: BARE_LANES, others: [] },
+  ];
+  if (redis !== undefined)
+    forwarders.push({
+      name: 'bare server that stores',
+      mode: { mode: 'store', redis },
+      lanesFrom: STORING_LANES,
+      others: processes.filter(({ name }) => name === 'redis'),
+    });
+  const floors: Floor[] = [];
+  for (const forwarder of forwarders) floors.push(await forwarded(run, forwarder, ratePerS, unit));
+  return floors;
+}
+
+async function forwarded(
   run: Run,
+  { name, mode, lanesFrom, others }: Forwarder,
   ratePerS: number,
-  unit: 'text' | 'delivery' = 'text',
-): Promise<Figure[]> {
+  unit: Unit,
+): Promise<Floor> {
   const { options } = run;
-  await using server = await FloorServer.start({ mode: 'forward' });
+  await using server = await FloorServer.start(mode);
   await openLoad(run, 'bare', server.routeUrl, options.bytes);
   await connectBare(run, server, range(0, options.pairs * 2));
   const lanes = range(0, options.pairs).map((i) => ({
-    lane: BARE_LANES + i,
+    lane: lanesFrom + i,
     from: 2 * i,
     fromUserId: 2 * i,
     to: 2 * i + 1,
     toUserId: 2 * i + 1,
   }));
   const step = (rate: number, seconds: number): Step => ({
-    name: 'bare server',
+    name,
     parts: [{ lanes, ratePerS: rate, burst: options.burst, receivers: 1 }],
     via: options.via,
     seconds,
-    processes: server.processes,
+    processes: [...server.processes, ...others],
   });
   if (options.warmup > 0) await measureStep(run, 0xff00, step(options.warmupRate, options.warmup));
   const result = await measureStep(run, 0xff01, step(ratePerS, Math.min(5, options.seconds)));
   await disconnectAll(run);
-  return stepFigures(result, unit).filter(({ name }) => !name.startsWith('load '));
+  const figures = stepFigures(result, unit).filter((one) => !one.name.startsWith('load '));
+  return { name, figures, problems: result.problems };
 }
