@@ -9,12 +9,14 @@ interface Acking {
   readonly epoch: Epoch;
 }
 
+type Ack = Parameters<Streams['ack']>[0][number];
+
 /** Acks of all sessions of this server, written together every 200 ms. */
 export class AckBatch {
   readonly #streams: Streams;
   readonly #logger: Logger;
   /** Key: session, then stream. Emptied by each flush. */
-  #dirty = new Map<Acking, Map<string, { readonly stream: StreamRef; readonly cursor: Cursor }>>();
+  #dirty = new Map<Acking, Map<string, Ack>>();
   #timer: NodeJS.Timeout | undefined;
   /** Being written. */
   readonly #flushing = new Set<Promise<void>>();
@@ -28,10 +30,10 @@ export class AckBatch {
   add(session: Acking, stream: StreamRef, cursor: Cursor): void {
     let ofSession = this.#dirty.get(session);
     if (ofSession === undefined) {
-      ofSession = new Map<string, { readonly stream: StreamRef; readonly cursor: Cursor }>();
+      ofSession = new Map<string, Ack>();
       this.#dirty.set(session, ofSession);
     }
-    ofSession.set(streamName(stream), { stream, cursor });
+    ofSession.set(streamName(stream), { user: session.userId, epoch: session.epoch, stream, cursor });
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS);
   }
 
@@ -42,9 +44,7 @@ export class AckBatch {
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const acks = [...this.#dirty].flatMap(([{ userId, epoch }, ofSession]) =>
-      [...ofSession.values()].map((ack) => ({ ...ack, user: userId, epoch })),
-    );
+    const acks = [...this.#dirty.values()].flatMap((ofSession) => [...ofSession.values()]);
     this.#dirty = new Map();
     if (acks.length > 0) {
       const written = this.#streams
