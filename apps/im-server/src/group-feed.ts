@@ -75,12 +75,7 @@ export class GroupFeed implements Followed {
     return Math.max(this.#staleTo, this.#sent) as Seq;
   }
 
-  /** The log's newest entry. */
-  offer(frame: SharedFrame): void {
-    if (frame.entry.seq !== this.#next) this.resume();
-    else if (this.#writable()) this.#write(frame);
-  }
-
+  /** The log has something new, or the client may be written to again. */
   resume(): void {
     // Asked where to go on, the store was still another.
     if (this.#state === 'on' && this.#next - 1 === this.#log.top && !isSame(this.#lastId, this.#log.topId))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { entryId } from '@cim/store';
 import { type GroupId, groupStream, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
 import type { Entry, Streams } from '@cim/store';
@@ -50,6 +51,12 @@ function join(log: GroupLog, next: number, last = '') {
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 const append = (count: number): Promise<Entry[]> => stored.append(stream, upTo(count).map(String));
 
+/** Pushes of one turn. */
+async function offer(log: GroupLog, entries: readonly Entry[]): Promise<void> {
+  for (const entry of entries) log.offer(entry);
+  await turn();
+}
+
 describe('the log of a group', () => {
   before(async () => {
     stored = await Stored.open();
@@ -65,7 +72,7 @@ describe('the log of a group', () => {
     const entries = await append(3);
     const log = new GroupLog(group, counted());
     const members = [join(log, 1), join(log, 1), join(log, 1)];
-    for (const entry of entries) log.offer(entry);
+    await offer(log, entries);
     for (const { written } of members) assert.deepEqual(written, [1, 2, 3]);
     const [a, b] = members;
     assert.ok(a?.frames[2] !== undefined && a.frames[2].own === b?.frames[2]?.own);
@@ -91,19 +98,19 @@ describe('the log of a group', () => {
   });
 
   test('one that joins, or was held up, goes on from memory without reading the log', async () => {
-    const entries = await append(100);
+    const entries = await append(250);
     const log = new GroupLog(group, counted());
     const first = join(log, 1);
     const slow = join(log, 1);
     slow.state.ready = false;
-    for (const entry of entries) log.offer(entry);
-    assert.equal(first.written.length, 100);
+    await offer(log, entries);
+    assert.equal(first.written.length, 250);
     const late = join(log, 41);
     late.feed.resume();
-    assert.deepEqual(late.written, upTo(100).slice(40));
+    assert.deepEqual(late.written, upTo(250).slice(40));
     slow.state.ready = true;
     slow.feed.resume();
-    assert.deepEqual(slow.written, upTo(100));
+    assert.deepEqual(slow.written, upTo(250));
     assert.equal(reads, 0);
     log.end();
   });
@@ -113,7 +120,7 @@ describe('the log of a group', () => {
     const log = new GroupLog(group, counted());
     const first = join(log, 1);
     for (const entry of entries) {
-      log.offer(entry);
+      await offer(log, [entry]);
       first.feed.ack(entry.seq);
     }
     assert.equal(first.written.length, 600);
@@ -132,7 +139,7 @@ describe('the log of a group', () => {
     const entries = await append(3);
     const log = new GroupLog(group, counted());
     const { feed, written, state } = join(log, 1);
-    for (const entry of entries) log.offer(entry);
+    await offer(log, entries);
     feed.ack(1 as Seq);
     state.now += 18_000;
     assert.equal(feed.lookAtAcks(state.now), 'wait');
@@ -151,7 +158,7 @@ describe('the log of a group', () => {
     const entries = await append(1);
     const log = new GroupLog(group, counted());
     const { feed, state } = join(log, 1);
-    for (const entry of entries) log.offer(entry);
+    await offer(log, entries);
     for (let times = 0; times < 3; times++) {
       state.now += 18_000;
       assert.equal(feed.lookAtAcks(state.now), 'wait');
@@ -176,7 +183,7 @@ describe('the log of a group', () => {
     );
     const entries = await append(3);
     const members = [join(log, 1), join(log, 1)];
-    for (const entry of entries) log.offer(entry);
+    await offer(log, entries);
     now = lost;
     const [first, second] = await stored.append(lost, ['1', '2']);
     assert.ok(first && second);
@@ -208,7 +215,7 @@ describe('the log of a group', () => {
     );
     const entries = await append(3);
     const { written, broken } = join(log, 1);
-    for (const entry of entries) log.offer(entry);
+    await offer(log, entries);
     await log.lookNow();
     await log.lookNow();
     assert.ok(asked > 0);

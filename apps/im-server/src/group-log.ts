@@ -16,6 +16,8 @@ const REORDER_MS = 20;
 const REORDER_ENTRIES = 256;
 const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
+/** New ones that wait for the end of the turn; as many are spread at once, so that all are in memory for all. */
+const GATHERED = KEPT / 2;
 /** Told that there may be something new, it looks at most this often, in ms. */
 const LOOK_MS = 100;
 
@@ -32,6 +34,9 @@ export class GroupLog implements FollowedLog {
   /** Newest seq that is known; -1 before the first look at the log. */
   #top = -1 as Seq;
   #topId = '' as MessageId;
+  /** Newest that the sessions have been given. */
+  #spreadTo = -1 as Seq;
+  #spreads = false;
   #early: Map<Seq, SharedFrame> | undefined;
   #reading = false;
   #behind = false;
@@ -139,6 +144,7 @@ export class GroupLog implements FollowedLog {
   #begin(top: Seq, topId: MessageId): void {
     this.#top = top;
     this.#topId = topId;
+    this.#spreadTo = top;
     this.#first = (top + 1) as Seq;
     this.#early = undefined;
   }
@@ -170,8 +176,24 @@ export class GroupLog implements FollowedLog {
     this.#top = seq;
     this.#topId = frame.id;
     if (seq - this.#first >= KEPT) this.#first = (seq - KEPT + 1) as Seq;
-    for (const feed of this.#feeds) feed.offer(frame);
+    this.#spread();
     return true;
+  }
+
+  /** All new ones of a turn to one session after the other: what each of them takes is fetched from memory once. */
+  #spread(): void {
+    if (this.#top - this.#spreadTo >= GATHERED) return this.#spreadNow();
+    if (this.#spreads) return;
+    this.#spreads = true;
+    setImmediate(() => {
+      this.#spreads = false;
+      this.#spreadNow();
+    });
+  }
+
+  #spreadNow(): void {
+    this.#spreadTo = this.#top;
+    for (const feed of this.#feeds) feed.resume();
   }
 
   #keep(frame: SharedFrame): void {
