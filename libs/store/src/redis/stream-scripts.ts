@@ -24,8 +24,7 @@ export const ITEM_FIELDS = 7;
 const META = `
 local call, match, format = redis.call, string.match, string.format
 local int = function(n) return format('%d', n) end
-local readMeta = function(key)
-  local stored = call('GET', key)
+local metaOf = function(key, stored)
   if not stored then
     return {key = key, top = 0, first = 1, bytes = 0, settled = 0, settledBytes = 0, firstAt = 0, turned = 0,
       topCounter = 0, topField = '', digest = ''}
@@ -35,9 +34,9 @@ local readMeta = function(key)
   return {key = key, top = top, first = first, bytes = bytes, settled = settled, settledBytes = settledBytes,
     firstAt = firstAt, turned = turned, topCounter = topCounter, topField = topField, digest = digest}
 end
-local writeMeta = function(m)
-  call('SET', m.key, struct.pack('>ddddddddss', m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.turned,
-    m.topCounter, m.topField, m.digest))
+local packed = function(m)
+  return struct.pack('>ddddddddss', m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.turned,
+    m.topCounter, m.topField, m.digest)
 end
 local headOf = function(entry) return entry[2][1] == 'h' and entry[2][2] or entry[2][4] end
 local storedAtOf = function(entry) return tonumber(match(headOf(entry), '^%d+ %d+ (%d+)')) end
@@ -66,7 +65,8 @@ const META_NUMBERS = 8;
  * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's
  * meta is written, and its log trimmed, once, after all items. With `touches` it is written too where the answer says
  * that something is stored already: who waits for the replicas waits for a write of its own.
- * Every `redis.call` costs as much as all else about an item: one that is of the producer of the top needs three.
+ * Every `redis.call` costs as much as all else about an item: metas are read by one and written by one, and an item
+ * that is of the producer of the top needs one of its own.
  */
 export const appendScript = (limits: StreamLimits, touches = false): Script =>
   new Script(`${META}
@@ -77,15 +77,18 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nowText = int(now)
 local maxEntries, maxBytes, turn = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerTurnMs}
 local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
-local streams = {}
-local streamAt = function(s)
+local streams, metaKeys = {}, {}
+for s = 1, tonumber(all[1]) do
+  local at = s * ${STREAM_FIELDS}
+  metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
+end
+for s, stored in ipairs(call('MGET', unpack(metaKeys))) do
   local at = s * ${STREAM_FIELDS}
   local tag, name = all[at], all[at + 1]
-  local m = readMeta(tag .. ':meta:' .. name)
+  local m = metaOf(metaKeys[s], stored)
   m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
   m.user = match(name, '^inbox:(.*)$')
   streams[s] = m
-  return m
 end
 local touch = function(m) ${touches ? 'm.changed = true' : ''} end
 local olderOf = function(m) return m.tag .. ':prod-older:' .. m.name end
@@ -108,7 +111,7 @@ local aged = function(m)
 end
 
 local append = function(s, a)
-  local m = streams[s] or streamAt(s)
+  local m = streams[s]
   local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
   local field = sender .. ':' .. producer
   local keyed, remember
@@ -187,10 +190,15 @@ for a = ${STREAM_FIELDS} * (1 + tonumber(all[1])), #all, ${ITEM_FIELDS} do
   count = count + 1
   answers[count] = answer
 end
-for _, m in pairs(streams) do
+local written = {}
+for _, m in ipairs(streams) do
   if m.trim then call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
-  if m.changed then writeMeta(m) end
+  if m.changed then
+    written[#written + 1] = m.key
+    written[#written + 1] = packed(m)
+  end
 end
+if #written > 0 then call('MSET', unpack(written)) end
 return table.concat(answers, '\\n')`);
 
 export const ACK_KEYS = 4;
@@ -203,12 +211,12 @@ export const ACK_ARGS = 5;
 export const ACK = new Script(`${META}
 -- What is acked of an inbox waits for nobody. False: it is above the top.
 local settle = function(log, key, seq)
-  local m = readMeta(key)
+  local m = metaOf(key, call('GET', key))
   if seq > m.top then return false end
   if seq <= m.settled then return true end
   local entry = seq < m.top and redis.call('XRANGE', log, int(seq) .. '-0', int(seq) .. '-0')[1]
   m.settled, m.settledBytes = seq, entry and bytesAt(entry) or m.bytes
-  writeMeta(m)
+  call('SET', key, packed(m))
   return true
 end
 
