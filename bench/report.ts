@@ -41,7 +41,7 @@ export interface Report {
   readonly histogram: HistogramData;
 }
 
-export const bareFloor = (figures: readonly Figure[], problems: readonly string[] = []): Floor => ({
+export const bareFloor = (figures: readonly Figure[], problems: readonly string[]): Floor => ({
   name: 'bare server',
   figures,
   problems,

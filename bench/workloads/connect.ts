@@ -1,9 +1,8 @@
 /** Logins at a set rate or as fast as they go, what a connection costs in memory, and what holding it costs. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { FloorServer } from '../floor/floor.ts';
-import type { LoadUser } from '../load/calls.ts';
 import { type ByName, cpuUs, difference, type MeasuredProcess, residentBytes, total } from '../processes.ts';
-import { bareFloor, type Figure, figure, latencyFigures } from '../report.ts';
+import { bareFloor, type Figure, figure, type Floor, latencyFigures } from '../report.ts';
 import {
   connectBare,
   connectUsers,
@@ -42,20 +41,20 @@ async function logIn(run: Run, ratePerS: number): Promise<Outcome> {
   return {
     load: `${options.connections} users of ${options.wire} wire ${ratePerS === 0 ? 'held' : `log in at ${ratePerS}/s`}`,
     figures: ours.figures,
-    floors: options.floor ? [bareFloor(await bare(run, ratePerS, users))] : [],
+    floors: options.floor ? [await bare(run, ratePerS)] : [],
     problems: ours.problems,
     measured: undefined,
   };
 }
 
-async function bare(run: Run, ratePerS: number, users: readonly LoadUser[]): Promise<Figure[]> {
+async function bare(run: Run, ratePerS: number): Promise<Floor> {
   await using server = await FloorServer.start({ mode: 'hold' });
   await openLoad(run, 'bare', server.routeUrl, run.options.bytes);
-  const { figures } = await hold(run, server.processes, ratePerS, (from, to, startUs) =>
+  const { figures, problems } = await hold(run, server.processes, ratePerS, (from, to, startUs) =>
     connectBare(run, server, range(from, to), { ratePerS, startUs, httpFirst: ratePerS > 0 }),
   );
   await disconnectAll(run);
-  return users.length === 0 ? [] : figures;
+  return bareFloor(figures, problems);
 }
 
 /** Connects the first share, then what warms up, then those that are measured, and holds them all. */

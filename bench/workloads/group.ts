@@ -3,7 +3,7 @@ import { cim, encodeFrame, LOBBY } from '@cim/protocol';
 import { findRate } from '../find-rate.ts';
 import { FloorServer } from '../floor/floor.ts';
 import { payloadText } from '../load/payload.ts';
-import { bareFloor, type Figure } from '../report.ts';
+import { bareFloor, type Floor } from '../report.ts';
 import {
   connectBare,
   connectUsers,
@@ -47,14 +47,14 @@ export async function group(run: Run): Promise<Outcome> {
   return {
     load: `${ratePerS} texts/s of ${options.bytes} bytes, ${options.burst} at a time, to ${receivers} users of ${options.wire} wire`,
     figures: [...(found?.figures ?? []), ...stepFigures(result, 'delivery')],
-    floors: options.floor ? [bareFloor(await bareBroadcast(run, ratePerS))] : [],
+    floors: options.floor ? [await bareBroadcast(run, ratePerS)] : [],
     problems,
     measured: result.measured,
   };
 }
 
 /** As many frames of the same length at the same rate, written to as many connections by a server that does only that. */
-async function bareBroadcast(run: Run, ratePerS: number): Promise<Figure[]> {
+async function bareBroadcast(run: Run, ratePerS: number): Promise<Floor> {
   const { options } = run;
   await using server = await FloorServer.start({ mode: 'broadcast' });
   await openLoad(run, 'bare', server.routeUrl, options.bytes + wrapping(options.bytes));
@@ -71,7 +71,8 @@ async function bareBroadcast(run: Run, ratePerS: number): Promise<Figure[]> {
   if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: 1 });
   const result = await measureStep(run, 0xff01, step);
   await disconnectAll(run);
-  return stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load '));
+  const figures = stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load '));
+  return bareFloor(figures, result.problems);
 }
 
 /** By how many bytes a frame that delivers a text is longer than the one that sent it. */

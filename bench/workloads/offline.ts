@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { FloorServer } from '../floor/floor.ts';
 import { cpuUs, difference, type MeasuredProcess, total } from '../processes.ts';
-import { bareFloor, type Figure, figure, latencyFigures } from '../report.ts';
+import { bareFloor, type Figure, figure, type Floor, latencyFigures } from '../report.ts';
 import {
   connectBare,
   connectUsers,
@@ -73,23 +73,23 @@ export async function offline(run: Run): Promise<Outcome> {
   return {
     load: `${options.connections} users of ${options.wire} wire come back to ${options.backlog} texts each`,
     figures: ours.figures,
-    floors: options.floor ? [bareFloor(await bareBacklog(run))] : [],
+    floors: options.floor ? [await bareBacklog(run)] : [],
     problems: [...filled, ...ours.problems],
     measured: ours.measured,
   };
 }
 
-async function bareBacklog(run: Run): Promise<Figure[]> {
+async function bareBacklog(run: Run): Promise<Floor> {
   const { connections, backlog, bytes } = run.options;
   await using server = await FloorServer.start({ mode: 'push', backlog, bytes });
   await openLoad(run, 'bare', server.routeUrl, bytes);
   // Numbers that none of our users had: what they have got is counted by lane.
   const indexes = range(0x10_0000, 0x10_0000 + connections);
-  const { figures } = await comeBack(run, server.processes, connections * backlog, () =>
+  const { figures, problems } = await comeBack(run, server.processes, connections * backlog, () =>
     connectBare(run, server, indexes),
   );
   await disconnectAll(run);
-  return figures;
+  return bareFloor(figures, problems);
 }
 
 async function comeBack(
