@@ -220,6 +220,18 @@ describe('while Redis is away', () => {
     assert.equal((await store.streams.position(broken)).top, 3);
   });
 
+  test('a stream whose meta is damaged fails by itself, whoever shares a call with it', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const [damaged, whole] = [await newUser(store), await newUser(store)];
+    await redis.cli('SET', streamKeys(inboxOf(damaged.userId)).meta, 'short');
+    const sends = [damaged, whole].map(({ userId }) => new Sends(inboxOf(userId), whole));
+    const answers = await Promise.all(sends.map((to) => append(store, to.item(1))));
+    assert.deepEqual(
+      answers.map((answer) => answer.outcome),
+      ['retry', 'ok'],
+    );
+  });
+
   test('Redis without memory refuses appends with retry and changes nothing', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const { sends, inbox } = await newPair(store);

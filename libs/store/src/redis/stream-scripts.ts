@@ -82,13 +82,16 @@ for s = 1, tonumber(all[1]) do
   local at = s * ${STREAM_FIELDS}
   metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
 end
-for s, stored in ipairs(call('MGET', unpack(metaKeys))) do
+local metas = call('MGET', unpack(metaKeys))
+-- Opened within an item: one that is damaged is a failure of its own items alone.
+local streamAt = function(s)
   local at = s * ${STREAM_FIELDS}
   local tag, name = all[at], all[at + 1]
-  local m = metaOf(metaKeys[s], stored)
+  local m = metaOf(metaKeys[s], metas[s])
   m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
   m.user = match(name, '^inbox:(.*)$')
   streams[s] = m
+  return m
 end
 local touch = function(m) ${touches ? 'm.changed = true' : ''} end
 local olderOf = function(m) return m.tag .. ':prod-older:' .. m.name end
@@ -111,7 +114,7 @@ local aged = function(m)
 end
 
 local append = function(s, a)
-  local m = streams[s]
+  local m = streams[s] or streamAt(s)
   local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
   local field = sender .. ':' .. producer
   local keyed, remember
@@ -191,7 +194,7 @@ for a = ${STREAM_FIELDS} * (1 + tonumber(all[1])), #all, ${ITEM_FIELDS} do
   answers[count] = answer
 end
 local written = {}
-for _, m in ipairs(streams) do
+for _, m in pairs(streams) do
   if m.trim then call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
   if m.changed then
     written[#written + 1] = m.key
