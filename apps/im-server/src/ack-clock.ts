@@ -4,6 +4,8 @@ export const ACK_TIMEOUT_MS = 18_000;
 const RESENDS = 3;
 /** A client whose window is full and that acks nothing in this time does not read, in ms. */
 const STALL_TIMEOUT_MS = 30_000;
+/** What was sent again is looked at so often, in ms. */
+const LOOK_MS = 3_000;
 
 export type AckLook = 'wait' | 'resend' | 'give-up' | 'stalled';
 
@@ -25,8 +27,10 @@ export class AckClock {
     this.#resends = 0;
   }
 
-  get waiting(): boolean {
-    return this.#waitingSince !== 0;
+  /** In how many ms `look` may first answer something; Infinity while nothing is unacked. */
+  dueIn(now: number): number {
+    if (this.#waitingSince === 0) return Infinity;
+    return this.#resends === 0 ? this.#waitingSince + ACK_TIMEOUT_MS - now : LOOK_MS;
   }
 
   /**

@@ -23,7 +23,7 @@ import type { GroupFeed } from './group-feed.ts';
 import { resumeAt } from './resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
-import type { SharedFrame } from './shared-frame.ts';
+import type { SharedPiece } from './shared-piece.ts';
 
 /** CIM's client asks 5 s after its first connect and never after a reconnect: begin by itself after this, in ms. */
 const OFFLINE_AFTER_MS = 6_000;
@@ -125,15 +125,18 @@ export class CimSession implements Session, FeedSink {
     return !this.#blocked && this.#channel.closed === undefined && this.#parts.instance.serving;
   }
 
-  write(feed: Followed, entry: Entry, shared: SharedFrame | undefined): void {
-    const mine = feed.stream.kind === 'group' && entry.sender.userId === this.userId;
-    if (!mine) {
-      const texts = shared?.texts ?? cim.Content.decode(entry.content).texts;
-      this.#sendTexts(cim.BaseCommand.MESSAGE, entry, texts);
-    }
+  write(feed: Followed, entry: Entry): void {
+    this.#sendTexts(cim.BaseCommand.MESSAGE, entry, cim.Content.decode(entry.content).texts);
+    this.#ackWhenFlushed(feed);
+  }
+
+  writeShared(feed: Followed, { entries, texts, to }: SharedPiece): void {
+    entries.forEach((entry, i) => {
+      if (entry.sender.userId !== this.userId)
+        this.#sendTexts(cim.BaseCommand.MESSAGE, entry, texts[i] ?? []);
+    });
     // A CIM client's group has no cursor: it begins at the login.
-    if (feed.stream.kind === 'group') feed.ack(entry.seq);
-    else this.#ackWhenFlushed(feed);
+    feed.ack(to);
   }
 
   expired(): void {

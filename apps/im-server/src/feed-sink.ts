@@ -1,7 +1,7 @@
 import type { Cursor, Entry } from '@cim/store';
 import type { InstanceId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { AckLook } from './ack-clock.ts';
-import type { SharedFrame } from './shared-frame.ts';
+import type { SharedPiece } from './shared-piece.ts';
 
 /** A stream as one session follows it, whether alone or with others. */
 export interface Followed {
@@ -16,8 +16,8 @@ export interface Followed {
   resume(): void;
   /** All up to `seq` is the client's. Answers the cursor to keep, if it moved; `unsent` for what never went out. */
   ack(seq: Seq): Cursor | 'unsent' | undefined;
-  /** Something that went out is not acked. */
-  readonly waiting: boolean;
+  /** In how many ms the acks are to be looked at; Infinity while nothing that went out is unacked. */
+  acksDueIn(now: number): number;
   /** Sends again what is not acked for too long. `give-up`: it has done so often enough. `stalled`: nobody reads. */
   lookAtAcks(now: number): Exclude<AckLook, 'resend'>;
   /** After `broken`: goes on elsewhere, after the entry `last`; '' when that is not known. */
@@ -29,8 +29,8 @@ export interface Followed {
 export interface FeedSink {
   /** Whether an entry may be written now: the server serves, the channel is open and drains. */
   ready(): boolean;
-  /** `shared` is set when the entry is on its way to many sessions. */
-  write(feed: Followed, entry: Entry, shared: SharedFrame | undefined): void;
+  write(feed: Followed, entry: Entry): void;
+  writeShared(feed: Followed, piece: SharedPiece): void;
   /** Entries that were trimmed before they could be sent. */
   expired(feed: Followed, from: Seq, to: Seq): void;
   /** The log is not the one that went out: the store has lost entries. Nothing is written until `moveTo`. */

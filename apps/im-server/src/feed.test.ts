@@ -21,6 +21,7 @@ function follow(next: number, log: Streams = stored.store.streams) {
   const feed = new Feed(stream, next as Seq, log, {
     ready: () => state.ready,
     write: (_, entry) => written.push(entry.seq),
+    writeShared: () => assert.fail('an inbox is shared with nobody'),
     expired: (_, from, to) => written.push(0 - from, 0 - to),
     broken: () => broken.push(feed.last.seq),
     passed: (_, sender, seq) => passed.push([sender, seq]),
@@ -165,6 +166,7 @@ describe('a feed', () => {
     for (let times = 1; times <= 3; times++) {
       state.now += 17_000;
       assert.equal(feed.lookAtAcks(state.now), 'wait');
+      assert.equal(feed.acksDueIn(state.now), times === 1 ? 1_000 : 3_000);
       assert.equal(written.length, 1 + 2 * times);
       state.now += 1_000;
       assert.equal(feed.lookAtAcks(state.now), 'wait');
@@ -185,7 +187,7 @@ describe('a feed', () => {
     assert.equal(feed.lookAtAcks(state.now), 'wait');
     feed.ack(2 as Seq);
     state.now += 100_000;
-    assert.equal(feed.waiting, false);
+    assert.equal(feed.acksDueIn(state.now), Infinity);
     assert.equal(feed.lookAtAcks(state.now), 'wait');
     assert.deepEqual(written, [1, 2]);
     feed.end();

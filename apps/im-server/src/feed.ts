@@ -131,8 +131,8 @@ export class Feed implements Followed {
     return { seq: cursor.seq, id: cursor.id };
   }
 
-  get waiting(): boolean {
-    return this.#clock.waiting;
+  acksDueIn(now: number): number {
+    return this.#clock.dueIn(now);
   }
 
   lookAtAcks(now: number): Exclude<AckLook, 'resend'> {
@@ -181,7 +181,7 @@ export class Feed implements Followed {
     this.#sent.push({ seq: entry.seq, id, bytes, sender: entry.sender.userId, from });
     this.#sentBytes += bytes;
     this.#clock.wrote(this.#sink.now());
-    this.#sink.write(this, entry, undefined);
+    this.#sink.write(this, entry);
     return true;
   }
 
@@ -296,7 +296,7 @@ export class Feed implements Followed {
         if (entries.length === 0 || this.#ended || this.#broken) return;
         for (const entry of entries) {
           from = (entry.seq + 1) as Seq;
-          if (this.#wentOut(entry) && this.#sink.ready()) this.#sink.write(this, entry, undefined);
+          if (this.#wentOut(entry) && this.#sink.ready()) this.#sink.write(this, entry);
         }
       }
     } catch {

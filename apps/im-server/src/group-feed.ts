@@ -7,7 +7,7 @@ import type { Cursor, Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
 import { WINDOW_BYTES, WINDOW_ENTRIES } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
-import { SharedFrame } from './shared-frame.ts';
+import { SharedPiece } from './shared-piece.ts';
 
 const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
@@ -16,12 +16,12 @@ const RETRY_MS = 1_000;
 export interface FollowedLog {
   readonly group: GroupId;
   readonly stream: StreamRef;
-  /** Newest seq that can be had from `frame`, if it is not too old. */
+  /** Newest seq that can be had from `piece`, if it is not too old. */
   readonly top: Seq;
   /** Of that entry; '' when it is not known. */
   readonly topId: MessageId;
-  /** Undefined for one that is not in memory. */
-  frame(seq: number): SharedFrame | undefined;
+  /** This entry by itself. Undefined for one that is not in memory. */
+  piece(seq: number): SharedPiece | undefined;
   /** There may be something new, or it may have gone back. Never throws. */
   lookNow(): Promise<void>;
   leave(feed: GroupFeed): void;
@@ -75,18 +75,28 @@ export class GroupFeed implements Followed {
     return Math.max(this.#staleTo, this.#sent) as Seq;
   }
 
+  /** The newest entries, in one piece for those who can take it whole. */
+  offer(piece: SharedPiece): void {
+    const fits =
+      piece.from === this.#next &&
+      piece.to - this.#acked <= WINDOW_ENTRIES &&
+      this.#unackedBytes + piece.contentBytes <= WINDOW_BYTES;
+    if (fits && this.#writable()) this.#write(piece);
+    else this.resume();
+  }
+
   /** The log has something new, or the client may be written to again. */
   resume(): void {
     // Asked where to go on, the store was still another.
     if (this.#state === 'on' && this.#next - 1 === this.#log.top && !isSame(this.#lastId, this.#log.topId))
       return this.break();
     while (this.#next <= this.#log.top && this.#writable()) {
-      const frame = this.#log.frame(this.#next);
-      if (frame === undefined) {
+      const piece = this.#log.piece(this.#next);
+      if (piece === undefined) {
         void this.#read();
         return;
       }
-      this.#write(frame);
+      this.#write(piece);
     }
   }
 
@@ -97,7 +107,7 @@ export class GroupFeed implements Followed {
     const unacked = this.#next - 1 - this.#acked;
     this.#unackedBytes *= Math.max(1 - (seq - this.#acked) / unacked, 0);
     this.#acked = seq;
-    const id = seq === this.#next - 1 ? this.#lastId : this.#log.frame(seq)?.id;
+    const id = seq === this.#next - 1 ? this.#lastId : this.#log.piece(seq)?.id;
     // Acked while it was on its way once more.
     if (seq >= this.#next) {
       this.#next = (seq + 1) as Seq;
@@ -108,15 +118,15 @@ export class GroupFeed implements Followed {
     return id === undefined || id === '' ? undefined : { seq, id };
   }
 
-  get waiting(): boolean {
-    return this.#clock.waiting;
+  acksDueIn(now: number): number {
+    return this.#clock.dueIn(now);
   }
 
   lookAtAcks(now: number): Exclude<AckLook, 'resend'> {
     const answer = this.#clock.look(now, this.#full());
     if (answer !== 'resend') return answer;
     this.#next = (this.#acked + 1) as Seq;
-    this.#lastId = this.#log.frame(this.#acked)?.id ?? ('' as MessageId);
+    this.#lastId = this.#log.piece(this.#acked)?.id ?? ('' as MessageId);
     this.#unackedBytes = 0;
     this.resume();
     return 'wait';
@@ -160,16 +170,16 @@ export class GroupFeed implements Followed {
     return this.#next - this.#acked > WINDOW_ENTRIES || this.#unackedBytes >= WINDOW_BYTES;
   }
 
-  #write(frame: SharedFrame): void {
-    const { entry } = frame;
-    if (entry.seq === this.#next && !isSame(this.#lastId, entry.prev)) return this.break();
-    if (entry.seq > this.#next) this.#sink.expired(this, this.#next, (entry.seq - 1) as Seq);
-    this.#next = (entry.seq + 1) as Seq;
-    this.#lastId = frame.id;
-    if (entry.seq > this.#sent) this.#sent = entry.seq;
-    this.#unackedBytes += entry.content.length;
+  #write(piece: SharedPiece): void {
+    const { from, to } = piece;
+    if (from === this.#next && !isSame(this.#lastId, piece.prev)) return this.break();
+    if (from > this.#next) this.#sink.expired(this, this.#next, (from - 1) as Seq);
+    this.#next = (to + 1) as Seq;
+    this.#lastId = piece.id;
+    if (to > this.#sent) this.#sent = to;
+    this.#unackedBytes += piece.contentBytes;
     this.#clock.wrote(this.#sink.now());
-    this.#sink.write(this, entry, frame);
+    this.#sink.writeShared(this, piece);
   }
 
   /** What is too old for the log's memory. */
@@ -187,7 +197,7 @@ export class GroupFeed implements Followed {
         // Acks have moved it on meanwhile.
         if (entry.seq < this.#next) continue;
         if (!this.#writable()) return;
-        this.#write(this.#log.frame(entry.seq) ?? new SharedFrame(this.#log.group, entry));
+        this.#write(this.#log.piece(entry.seq) ?? new SharedPiece(this.#log.group, entry));
       }
       if (fits && entries.length === 0) again = 'later';
     } catch {

@@ -8,7 +8,7 @@ import { until } from '@cim/testkit';
 import fc from 'fast-check';
 import { Stored } from '../test/stored.ts';
 import { GroupLog } from './group-log.ts';
-import type { SharedFrame } from './shared-frame.ts';
+import type { SharedPiece } from './shared-piece.ts';
 
 let stored: Stored;
 let group: GroupId;
@@ -31,21 +31,22 @@ function counted(): Streams {
 
 function join(log: GroupLog, next: number, last = '') {
   const written: number[] = [];
-  const frames: SharedFrame[] = [];
+  const pieces: SharedPiece[] = [];
   const broken: number[] = [];
   const state = { ready: true, now: 1 };
   const feed = log.follow(next as Seq, last as MessageId, {
     ready: () => state.ready,
-    write: (_, entry, shared) => {
-      written.push(entry.seq);
-      if (shared !== undefined) frames.push(shared);
+    write: () => assert.fail('what a group gets is shared'),
+    writeShared: (_, piece) => {
+      written.push(...piece.entries.map(({ seq }) => seq));
+      pieces.push(piece);
     },
     expired: (_, from, to) => written.push(0 - from, 0 - to),
     broken: (it) => broken.push(it.last.seq),
     passed: () => assert.fail('a group tells nobody'),
     now: () => state.now,
   });
-  return { feed, written, frames, broken, state };
+  return { feed, written, pieces, broken, state };
 }
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
@@ -67,7 +68,7 @@ describe('the log of a group', () => {
     stream = groupStream(group);
   });
 
-  test('gives one encoded frame to all that are caught up', async () => {
+  test('gives what came in one turn to all that are caught up, as one piece', async () => {
     // Before anybody follows: whoever does looks at the log a moment later.
     const entries = await append(3);
     const log = new GroupLog(group, counted());
@@ -75,8 +76,41 @@ describe('the log of a group', () => {
     await offer(log, entries);
     for (const { written } of members) assert.deepEqual(written, [1, 2, 3]);
     const [a, b] = members;
-    assert.ok(a?.frames[2] !== undefined && a.frames[2].own === b?.frames[2]?.own);
+    assert.equal(a?.pieces.length, 1);
+    assert.ok(a.pieces[0] !== undefined && a.pieces[0].own === b?.pieces[0]?.own);
     assert.equal(reads, 0);
+    log.end();
+  });
+
+  test('one piece takes nobody past its window, nor more content than a full channel still takes', async () => {
+    const entries = await append(300);
+    const log = new GroupLog(group, counted());
+    const [caughtUp, unacked] = [join(log, 1), join(log, 1)];
+    await offer(log, entries.slice(0, 200));
+    caughtUp.feed.ack(200 as Seq);
+    await offer(log, entries.slice(200));
+    assert.deepEqual(caughtUp.pieces.at(-1)?.entries, entries.slice(200));
+    assert.deepEqual(caughtUp.written, upTo(300));
+    assert.deepEqual(unacked.written, upTo(256), 'the window');
+    unacked.feed.ack(100 as Seq);
+    assert.deepEqual(unacked.written, upTo(300));
+    const large = await stored.append(
+      stream,
+      [...'abc'].map((text) => text.repeat(30_000)),
+    );
+    caughtUp.feed.ack(300 as Seq);
+    await offer(log, large.slice(0, 2));
+    assert.equal(caughtUp.pieces.at(-1)?.entries.length, 2);
+    await offer(log, large.slice(2));
+    caughtUp.feed.ack(303 as Seq);
+    const larger = await stored.append(
+      stream,
+      [...'defg'].map((text) => text.repeat(30_000)),
+    );
+    await offer(log, larger);
+    assert.deepEqual(caughtUp.written, upTo(307));
+    for (const { contentBytes } of caughtUp.pieces)
+      assert.ok(contentBytes <= 64 * 1024, String(contentBytes));
     log.end();
   });
 

@@ -7,7 +7,7 @@ import { groupStream } from '@cim/protocol';
 import { type Cursor, type Entry, entryId, type Position, type Streams } from '@cim/store';
 import type { FeedSink } from './feed-sink.ts';
 import { type FollowedLog, GroupFeed } from './group-feed.ts';
-import { SharedFrame } from './shared-frame.ts';
+import { SharedPiece } from './shared-piece.ts';
 import { wentBack } from './went-back.ts';
 
 /** Newest entries kept in memory; those of a session whose window is full are among them. */
@@ -18,6 +18,8 @@ const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
 /** New ones that wait for the end of the turn; as many are spread at once, so that all are in memory for all. */
 const GATHERED = KEPT / 2;
+/** Content of several entries that go out as one, in bytes: less than what a channel still takes when it is nearly full. */
+const PIECE_BYTES = 64 * 1024;
 /** Told that there may be something new, it looks at most this often, in ms. */
 const LOOK_MS = 100;
 
@@ -28,7 +30,7 @@ export class GroupLog implements FollowedLog {
   /** Sessions that follow; each leaves when it ends. */
   readonly #feeds = new Set<GroupFeed>();
   /** The newest, by seq modulo `KEPT`; those above `#top - KEPT` and from `#first` on are what they seem. */
-  readonly #ring: (SharedFrame | undefined)[] = new Array<SharedFrame | undefined>(KEPT);
+  readonly #ring: (SharedPiece | undefined)[] = new Array<SharedPiece | undefined>(KEPT);
   /** Oldest seq in the ring. */
   #first = 1 as Seq;
   /** Newest seq that is known; -1 before the first look at the log. */
@@ -37,7 +39,7 @@ export class GroupLog implements FollowedLog {
   /** Newest that the sessions have been given. */
   #spreadTo = -1 as Seq;
   #spreads = false;
-  #early: Map<Seq, SharedFrame> | undefined;
+  #early: Map<Seq, SharedPiece> | undefined;
   #reading = false;
   #behind = false;
   #timer: NodeJS.Timeout | undefined;
@@ -74,7 +76,7 @@ export class GroupLog implements FollowedLog {
     return this.#topId;
   }
 
-  frame(seq: number): SharedFrame | undefined {
+  piece(seq: number): SharedPiece | undefined {
     return seq >= this.#first && seq <= this.#top ? this.#ring[seq % KEPT] : undefined;
   }
 
@@ -83,16 +85,16 @@ export class GroupLog implements FollowedLog {
     // Nobody has followed yet; whoever comes first begins with the log.
     if (this.#top < 0) return;
     if (entry.seq <= this.#top) {
-      const known = this.frame(entry.seq);
+      const known = this.piece(entry.seq);
       if (known === undefined || known.id !== entryId(entry)) this.look();
       return;
     }
-    const frame = new SharedFrame(this.group, entry);
+    const piece = new SharedPiece(this.group, entry);
     if (entry.seq > this.#top + 1 || this.#reading) {
-      this.#keep(frame);
+      this.#keep(piece);
       return;
     }
-    if (!this.#take(frame)) return;
+    if (!this.#take(piece)) return;
     for (let next = this.#fromEarly(); next !== undefined; next = this.#fromEarly())
       if (!this.#take(next)) return;
   }
@@ -156,8 +158,8 @@ export class GroupLog implements FollowedLog {
   }
 
   /** False: it does not follow the one before. */
-  #take(frame: SharedFrame): boolean {
-    const { seq, prev } = frame.entry;
+  #take(piece: SharedPiece): boolean {
+    const { to: seq, prev } = piece;
     if (seq === this.#top + 1 && this.#topId !== '' && prev !== this.#topId) {
       this.#breaking ??= this.#streams.kept
         .position(this.stream)
@@ -172,9 +174,9 @@ export class GroupLog implements FollowedLog {
     }
     // After what was trimmed before it was read nothing older counts.
     if (seq > this.#top + 1) this.#first = seq;
-    this.#ring[seq % KEPT] = frame;
+    this.#ring[seq % KEPT] = piece;
     this.#top = seq;
-    this.#topId = frame.id;
+    this.#topId = piece.id;
     if (seq - this.#first >= KEPT) this.#first = (seq - KEPT + 1) as Seq;
     this.#spread();
     return true;
@@ -192,22 +194,39 @@ export class GroupLog implements FollowedLog {
   }
 
   #spreadNow(): void {
+    const piece = this.#pieceAfter(this.#spreadTo);
     this.#spreadTo = this.#top;
-    for (const feed of this.#feeds) feed.resume();
+    if (piece !== undefined) for (const feed of this.#feeds) feed.offer(piece);
+    else for (const feed of this.#feeds) feed.resume();
   }
 
-  #keep(frame: SharedFrame): void {
+  /** All after `seq` in one; undefined when there is nothing, or too much. */
+  #pieceAfter(seq: Seq): SharedPiece | undefined {
+    if (seq + 1 === this.#top) return this.piece(this.#top);
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (let next = seq + 1; next <= this.#top; next++) {
+      const piece = this.piece(next);
+      bytes += piece?.contentBytes ?? Infinity;
+      if (piece === undefined || bytes > PIECE_BYTES) return undefined;
+      entries.push(...piece.entries);
+    }
+    const [first, ...more] = entries;
+    return first && new SharedPiece(this.group, first, ...more);
+  }
+
+  #keep(piece: SharedPiece): void {
     this.#behind = true;
     this.#early ??= new Map();
-    if (this.#early.size < REORDER_ENTRIES) this.#early.set(frame.entry.seq, frame);
+    if (this.#early.size < REORDER_ENTRIES) this.#early.set(piece.to, piece);
     if (!this.#reading) this.#later(REORDER_MS);
   }
 
-  #fromEarly(): SharedFrame | undefined {
+  #fromEarly(): SharedPiece | undefined {
     const next = (this.#top + 1) as Seq;
-    const frame = this.#early?.get(next);
-    if (frame !== undefined) this.#early?.delete(next);
-    return frame;
+    const piece = this.#early?.get(next);
+    if (piece !== undefined) this.#early?.delete(next);
+    return piece;
   }
 
   #later(ms: number): void {
@@ -238,8 +257,8 @@ export class GroupLog implements FollowedLog {
       for (const entry of entries) {
         if (entry.seq <= this.#top) continue;
         const pushed = this.#early?.get(entry.seq);
-        const frame = pushed?.id === entryId(entry) ? pushed : new SharedFrame(this.group, entry);
-        if (!this.#take(frame)) return;
+        const piece = pushed?.id === entryId(entry) ? pushed : new SharedPiece(this.group, entry);
+        if (!this.#take(piece)) return;
         this.#early?.delete(entry.seq);
       }
       // One that found something looks again: more may be there, or was pushed meanwhile.

@@ -35,14 +35,11 @@ import { resumeAt } from './resume.ts';
 import type { Waiter } from './send-budget.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
-import type { SharedFrame } from './shared-frame.ts';
+import type { SharedPiece } from './shared-piece.ts';
 
 /** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
 const SENDS_UNDER_WAY = 1_024;
 const SEND_BYTES_UNDER_WAY = 256 * 1024;
-
-/** How often the acks are looked at while some are missing, in ms. */
-const ACK_LOOK_MS = 3_000;
 
 const PONG = encodeFrame(cim.Frame, { pong: {} });
 
@@ -150,13 +147,12 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     return !this.#blocked && this.#channel.closed === undefined && this.#parts.instance.serving;
   }
 
-  write(feed: Followed, entry: Entry, shared: SharedFrame | undefined): void {
-    if (!this.#watched) {
-      this.#watched = true;
-      this.#parts.wheel.schedule(this, ACK_TIMEOUT_MS);
-    }
-    const frame = shared?.own ?? deliverFrame(groupName(feed.stream), entryToBytes(entry));
-    if (!this.#channel.send(frame)) this.#blocked = true;
+  write(feed: Followed, entry: Entry): void {
+    this.#deliver(deliverFrame(groupName(feed.stream), entryToBytes(entry)));
+  }
+
+  writeShared(_feed: Followed, piece: SharedPiece): void {
+    this.#deliver(piece.own);
   }
 
   /** The wheel's: is something not acked for too long? */
@@ -168,9 +164,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
       if (answer === 'give-up') return this.close('ack-timeout');
       if (answer === 'stalled') return this.close('slow-consumer');
     }
-    if (this.#inbox?.waiting !== true && this.#lobby?.waiting !== true) return;
+    const dueIn = Math.min(this.#inbox?.acksDueIn(now) ?? Infinity, this.#lobby?.acksDueIn(now) ?? Infinity);
+    if (dueIn === Infinity) return;
     this.#watched = true;
-    this.#parts.wheel.schedule(this, ACK_LOOK_MS);
+    this.#parts.wheel.schedule(this, dueIn);
   }
 
   now(): number {
@@ -204,6 +201,14 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   expired(feed: Followed, from: Seq, to: Seq): void {
     const answer = cim.ResumeAnswer.EXPIRED;
     this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to }] } });
+  }
+
+  #deliver(frames: Uint8Array): void {
+    if (!this.#watched) {
+      this.#watched = true;
+      this.#parts.wheel.schedule(this, ACK_TIMEOUT_MS);
+    }
+    if (!this.#channel.send(frames)) this.#blocked = true;
   }
 
   #onSend(send: cim.Send): void {

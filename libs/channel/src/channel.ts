@@ -59,6 +59,8 @@ export class Channel implements Flushable {
   readonly #soft: number;
   readonly #hard: number;
   #scheduled = false;
+  /** Whether the socket may hold bytes that the kernel has not taken: asking it costs more than the rest of `send`. */
+  #backlog = false;
   /** When the outbox went over the soft limit, if it has not drained since; 0 otherwise. */
   #stalledSince = 0;
   /** Callbacks that wait for the next write. */
@@ -115,7 +117,7 @@ export class Channel implements Flushable {
 
   /** Bytes that the kernel has not taken. */
   get queuedBytes(): number {
-    return this.#outbox.bytes + this.#socket.writableLength;
+    return this.#outbox.bytes + (this.#backlog ? this.#socket.writableLength : 0);
   }
 
   /** `ip:port`, for people; `?` when the connection broke before anybody asked. */
@@ -139,7 +141,7 @@ export class Channel implements Flushable {
    */
   send(frame: Uint8Array): boolean {
     if (this.#reason !== undefined) return false;
-    const waiting = this.#outbox.bytes + this.#socket.writableLength + frame.length;
+    const waiting = this.queuedBytes + frame.length;
     if (waiting > this.#hard) {
       this.#fail('slow-consumer', `${waiting} bytes wait to be read, ${this.#hard} are allowed`);
       return false;
@@ -183,14 +185,13 @@ export class Channel implements Flushable {
     if (this.#outbox.bytes === 0 && !asked) return;
     if (this.#outbox.bytes > 0) this.#lastWrote = now;
     const bytes = this.#outbox.take(this.#flusher.joiner);
-    if (!asked) {
-      this.#socket.write(bytes);
-      return;
-    }
-    this.#waiting = undefined;
-    (this.#writing ??= []).push(waiting ?? []);
-    this.#onTaken ??= (error) => this.#taken(error);
-    this.#socket.write(bytes, this.#onTaken);
+    if (asked) {
+      this.#waiting = undefined;
+      (this.#writing ??= []).push(waiting ?? []);
+      this.#onTaken ??= (error) => this.#taken(error);
+      this.#socket.write(bytes, this.#onTaken);
+    } else this.#socket.write(bytes);
+    this.#backlog = this.#socket.writableLength > 0;
   }
 
   /**
