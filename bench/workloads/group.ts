@@ -60,7 +60,7 @@ async function bareBroadcast(run: Run, ratePerS: number): Promise<Floor> {
   await openLoad(run, 'bare', server.routeUrl, options.bytes + wrapping(options.bytes));
   await connectBare(run, server, range(0, options.connections));
   const lanes = [{ lane: BARE_LANES, from: 0, fromUserId: 0, to: 0, toUserId: 0 }];
-  const seconds = Math.min(5, options.seconds);
+  const seconds = Math.min(10, options.seconds);
   const step = {
     name: 'bare server',
     parts: [{ lanes, ratePerS, burst: options.burst, receivers: options.connections }],
@@ -68,7 +68,7 @@ async function bareBroadcast(run: Run, ratePerS: number): Promise<Floor> {
     seconds,
     processes: server.processes,
   };
-  if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: 1 });
+  if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: options.warmup });
   const result = await measureStep(run, 0xff01, step);
   await disconnectAll(run);
   const figures = stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load '));
