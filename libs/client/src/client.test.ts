@@ -602,4 +602,21 @@ describe('staying connected', () => {
     await client.connect();
     assert.deepEqual(await client.onlineUsers(), [{ userId: 1000, userName: 'alice' }]);
   });
+
+  it('asks on while there are more online than one answer tells', async () => {
+    const client = makeClient();
+    const users = [1, 2, 3, 4, 5].map((userId) => ({ userId, userName: `u${userId}` }));
+    server.http = (path) => {
+      const after = Number(new URL(path, 'http://route').searchParams.get('after'));
+      return { code: '9000', dataBody: users.slice(after, after + 2), more: after + 2 < users.length };
+    };
+    assert.deepEqual(await client.onlineUsers(), users);
+    assert.deepEqual(
+      server.requests.map(({ path }) => path),
+      ['/onlineUser', '/onlineUser?after=2', '/onlineUser?after=4'],
+    );
+    // One that says so for ever, and tells nobody new, is not asked for ever.
+    server.http = () => ({ code: '9000', dataBody: users, more: true });
+    assert.equal((await client.onlineUsers()).length, 10);
+  });
 });

@@ -34,6 +34,13 @@ export interface Login {
   readonly session?: string;
 }
 
+interface AskOptions {
+  readonly session?: string;
+  readonly timeoutMs?: number;
+  /** Not for a goodbye: it does not wait its turn. */
+  readonly waits?: boolean;
+}
+
 /** An entry of a stream, as the route shows it. */
 type HistoryEntry = Pick<Message, 'seq' | 'id' | 'from' | 'texts' | 'storedAt'>;
 
@@ -91,13 +98,18 @@ export class RouteApi {
     return { host: ip, tcpPort: cimServerPort, ticket, session, epoch: epoch as Epoch };
   }
 
+  /** Everybody, however many answers that takes. */
   async online(): Promise<NamedUser[]> {
-    const body = await this.#call('/onlineUser');
-    if (!Array.isArray(body)) throw this.#foreign();
     const users: NamedUser[] = [];
-    for (const user of body as unknown[])
-      if (isRecord(user) && isUserId(user['userId']) && typeof user['userName'] === 'string')
-        users.push({ userId: user['userId'], userName: user['userName'] });
+    for (let more = true; more; ) {
+      const after = users.at(-1)?.userId ?? 0;
+      const answer = await this.#ask(after === 0 ? '/onlineUser' : `/onlineUser?after=${after}`);
+      if (!Array.isArray(answer.body)) throw this.#foreign();
+      for (const user of answer.body as unknown[])
+        if (isRecord(user) && isUserId(user['userId']) && typeof user['userName'] === 'string')
+          users.push({ userId: user['userId'], userName: user['userName'] });
+      more = answer.more && (users.at(-1)?.userId ?? 0) > after;
+    }
     return users;
   }
 
@@ -124,13 +136,18 @@ export class RouteApi {
     await this.#call('/offLine', { userId, msg: 'offLine' }, options);
   }
 
-  async #call(
+  async #call(path: string, body?: object, options?: AskOptions): Promise<unknown> {
+    return (await this.#ask(path, body, options)).body;
+  }
+
+  /** @returns `more`: the list goes on after the last of these */
+  async #ask(
     path: string,
     body?: object,
-    options: { session?: string; timeoutMs?: number; waits?: boolean } = {},
-  ): Promise<unknown> {
+    options: AskOptions = {},
+  ): Promise<{ body: unknown; more: boolean }> {
     const { session, timeoutMs = this.#timeoutMs, waits = true } = options;
-    const ask = async (): Promise<{ text: string; retryAfterMs: number }> => {
+    const ask = async (): Promise<{ text: string; retryAfterMs: number; more: boolean }> => {
       const response = await fetch(this.#url + path, {
         method: body === undefined ? 'GET' : 'POST',
         headers: {
@@ -142,10 +159,11 @@ export class RouteApi {
         signal: AbortSignal.timeout(timeoutMs),
       });
       const retryAfterMs = 1_000 * (Number(response.headers.get('retry-after')) || 0);
-      return { text: await response.text(), retryAfterMs };
+      const more = response.headers.get('x-cim-more') === 'true';
+      return { text: await response.text(), retryAfterMs, more };
     };
     const answered = waits ? this.#gate.through(ask, timeoutMs) : ask();
-    const { text, retryAfterMs } = await answered.catch((error: unknown) => {
+    const { text, retryAfterMs, more } = await answered.catch((error: unknown) => {
       throw this.#unreachable(error, timeoutMs);
     });
     let answer: unknown;
@@ -155,7 +173,7 @@ export class RouteApi {
       throw this.#foreign();
     }
     if (!isRecord(answer) || typeof answer['code'] !== 'string') throw this.#foreign();
-    if (answer['code'] === CODES.success.code) return answer['dataBody'];
+    if (answer['code'] === CODES.success.code) return { body: answer['dataBody'], more };
     throw new CimError(codeNameOf(answer['code']), oneLine(answer['message'], answer['code']), {
       retryAfterMs,
     });

@@ -13,8 +13,14 @@ export interface Peer {
   cut(): void;
 }
 
-/** `retryAfter`, in s, makes it a 503. */
-type HttpAnswer = { code: string; message?: string; dataBody?: unknown; retryAfter?: number };
+/** `retryAfter`, in s, makes it a 503; `more` says that a list goes on. */
+type HttpAnswer = {
+  code: string;
+  message?: string;
+  dataBody?: unknown;
+  retryAfter?: number;
+  more?: boolean;
+};
 
 /**
  * A route and an im-server in memory, for one client under test: streams without limits, acks noted, every answer
@@ -134,8 +140,9 @@ export class ScriptedServer {
       const text = Buffer.concat(chunks).toString();
       const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
       this.requests.push({ path, body, authorization: request.headers.authorization });
-      const { retryAfter, ...answer } = this.http(path, body) ?? this.#answer(path, body);
+      const { retryAfter, more, ...answer } = this.http(path, body) ?? this.#answer(path, body);
       response.setHeader('content-type', 'application/json');
+      if (more === true) response.setHeader('x-cim-more', 'true');
       if (retryAfter !== undefined) response.writeHead(503, { 'retry-after': String(retryAfter) });
       response.end(JSON.stringify({ message: 'Success', reqNo: null, dataBody: null, ...answer }));
     });
