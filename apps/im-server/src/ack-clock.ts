@@ -27,7 +27,7 @@ export class AckClock {
     this.#resends = 0;
   }
 
-  /** In how many ms `look` may first answer something; Infinity while nothing is unacked. */
+  /** In how many ms to `look` next; Infinity while nothing is unacked. */
   dueIn(now: number): number {
     if (this.#waitingSince === 0) return Infinity;
     return this.#resends === 0 ? this.#waitingSince + ACK_TIMEOUT_MS - now : LOOK_MS;

@@ -1,6 +1,6 @@
 /**
  * A group's stream as this server follows it, once for all its sessions: where it stands, and the newest entries,
- * each encoded once. Pushes move it on; what is missing is read from the log, by it alone.
+ * encoded for all and not for each. Pushes move it on; what is missing is read from the log, by it alone.
  */
 import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import { groupStream } from '@cim/protocol';
@@ -18,8 +18,10 @@ const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
 /** New ones that wait for the end of the turn; as many are spread at once, so that all are in memory for all. */
 const GATHERED = KEPT / 2;
-/** Content of several entries that go out as one, in bytes: less than what a channel still takes when it is nearly full. */
+/** Of several entries that go out as one, in bytes: less than what a channel still takes when it is nearly full. */
 const PIECE_BYTES = 64 * 1024;
+/** Of an entry beside its content, at most: names, ids and headers. */
+const AROUND_BYTES = 328;
 /** Told that there may be something new, it looks at most this often, in ms. */
 const LOOK_MS = 100;
 
@@ -207,7 +209,7 @@ export class GroupLog implements FollowedLog {
     let bytes = 0;
     for (let next = seq + 1; next <= this.#top; next++) {
       const piece = this.piece(next);
-      bytes += piece?.contentBytes ?? Infinity;
+      bytes += AROUND_BYTES + (piece?.contentBytes ?? Infinity);
       if (piece === undefined || bytes > PIECE_BYTES) return undefined;
       entries.push(...piece.entries);
     }

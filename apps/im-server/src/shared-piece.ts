@@ -4,7 +4,7 @@ import { type Entry, entryId } from '@cim/store';
 
 /**
  * Entries of a group on their way to many sessions, one or several that follow each other: each wire's bytes are made
- * once, when the first asks, and a session that takes them all writes them as one.
+ * once, when the first asks; on our own wire a session that takes them all writes them at once.
  */
 export class SharedPiece {
   readonly entries: readonly Entry[];

@@ -135,18 +135,18 @@ export class Channel implements Flushable {
   }
 
   /**
-   * Queues one encoded frame, header included; it goes out with all others of this turn in one write. The bytes must
-   * not change afterwards; one frame may go to many channels.
-   * False: the outbox is over its soft limit, go on after `onDrain`; or the channel is closed and the frame dropped.
+   * Queues an encoded frame, or several, headers included; all of this turn go out in one write. The bytes must
+   * not change afterwards; they may go to many channels.
+   * False: the outbox is over its soft limit, go on after `onDrain`; or the channel is closed and they are dropped.
    */
-  send(frame: Uint8Array): boolean {
+  send(frames: Uint8Array): boolean {
     if (this.#reason !== undefined) return false;
-    const waiting = this.queuedBytes + frame.length;
+    const waiting = this.queuedBytes + frames.length;
     if (waiting > this.#hard) {
       this.#fail('slow-consumer', `${waiting} bytes wait to be read, ${this.#hard} are allowed`);
       return false;
     }
-    this.#outbox.push(frame);
+    this.#outbox.push(frames);
     this.#schedule();
     if (waiting <= this.#soft) return this.#stalledSince === 0;
     if (this.#stalledSince === 0) this.#stalledSince = performance.now();
