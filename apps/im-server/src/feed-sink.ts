@@ -29,7 +29,9 @@ export interface Followed {
 export interface FeedSink {
   /** Whether an entry may be written now: the server serves, the channel is open and drains. */
   ready(): boolean;
+  /** Of an inbox. */
   write(feed: Followed, entry: Entry): void;
+  /** Of a group. */
   writeShared(feed: Followed, piece: SharedPiece): void;
   /** Entries that were trimmed before they could be sent. */
   expired(feed: Followed, from: Seq, to: Seq): void;

@@ -147,8 +147,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     return !this.#blocked && this.#channel.closed === undefined && this.#parts.instance.serving;
   }
 
-  write(feed: Followed, entry: Entry): void {
-    this.#deliver(deliverFrame(groupName(feed.stream), entryToBytes(entry)));
+  write(_feed: Followed, entry: Entry): void {
+    this.#deliver(deliverFrame('', entryToBytes(entry)));
   }
 
   writeShared(_feed: Followed, piece: SharedPiece): void {
