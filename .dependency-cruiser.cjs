@@ -13,7 +13,7 @@ const may = {
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/cli-client': ['client', 'protocol', 'runtime'],
   'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
-  bench: ['protocol', 'testkit'],
+  bench: ['channel', 'protocol', 'testkit'],
 };
 /** Standalone is both servers in one process. */
 const mayApps = { 'apps/standalone': ['^apps/(route|im-server)/src/index\\.ts$'] };

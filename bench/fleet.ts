@@ -99,7 +99,7 @@ export class Fleet {
   }
 
   async measured(): Promise<Measured> {
-    return mergeSteps(await Promise.all(this.workers.map((worker) => worker.call('measured'))));
+    return mergeMeasured(await Promise.all(this.workers.map((worker) => worker.call('measured'))));
   }
 
   end(): void {
@@ -116,21 +116,28 @@ export interface Measured {
   readonly lastArrivalUs: number;
 }
 
-function mergeSteps(answers: readonly StepAnswer[]): Measured {
+/** @param apartS how many seconds after each other they were measured */
+export function mergeMeasured(parts: readonly (Measured | StepAnswer)[], apartS = 0): Measured {
   const [arrival, receipt, lag] = [new Histogram(), new Histogram(), new Histogram()];
   const perSecond = new Map<number, Histogram>();
-  for (const answer of answers) {
-    arrival.add(answer.arrival);
-    receipt.add(answer.receipt);
-    lag.add(answer.lag);
-    for (const { second, data } of answer.perSecond) {
-      const histogram = perSecond.get(second) ?? new Histogram();
-      histogram.add(data);
-      perSecond.set(second, histogram);
+  parts.forEach((part, number) => {
+    arrival.add(part.arrival);
+    receipt.add(part.receipt);
+    lag.add(part.lag);
+    for (const [second, of] of part.perSecond) {
+      const at = second + number * apartS;
+      const histogram = perSecond.get(at) ?? new Histogram();
+      histogram.add(of);
+      perSecond.set(at, histogram);
     }
-  }
-  const lastArrivalUs = Math.max(...answers.map((answer) => answer.lastArrivalUs));
-  return { arrival, receipt, lag, perSecond, lastArrivalUs };
+  });
+  return {
+    arrival,
+    receipt,
+    lag,
+    perSecond,
+    lastArrivalUs: Math.max(...parts.map((part) => part.lastArrivalUs)),
+  };
 }
 
 export interface Connected {

@@ -50,4 +50,11 @@ export async function residentBytes(processes: readonly MeasuredProcess[]): Prom
 export const difference = (later: ByName, earlier: ByName): ByName =>
   new Map([...later].map(([name, value]) => [name, value - (earlier.get(name) ?? 0)]));
 
+export function sumOf(parts: readonly ByName[]): ByName {
+  const sums = new Map<string, number>();
+  for (const [name, value] of parts.flatMap((part) => [...part]))
+    sums.set(name, (sums.get(name) ?? 0) + value);
+  return sums;
+}
+
 export const total = (values: ByName): number => [...values.values()].reduce((sum, value) => sum + value, 0);

@@ -1,9 +1,9 @@
 /** One measured step: texts at a set rate, until all that were stored have come. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Measured } from './fleet.ts';
+import { type Measured, mergeMeasured } from './fleet.ts';
 import type { Via } from './load/calls.ts';
 import type { LaneInfo } from './load/sender.ts';
-import { type ByName, cpuUs, difference, type MeasuredProcess, total } from './processes.ts';
+import { type ByName, cpuUs, difference, type MeasuredProcess, sumOf, total } from './processes.ts';
 import { type Figure, figure, latencyFigures } from './report.ts';
 import { type Run, startSoon } from './run.ts';
 
@@ -132,6 +132,25 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
     cpu,
     loadCpuUs,
     problems,
+  };
+}
+
+/** Steps of the same load, one after the other, as one. */
+export function together(steps: readonly StepResult[], seconds: number): StepResult {
+  const sum = (of: (step: StepResult) => number): number => steps.reduce((all, step) => all + of(step), 0);
+  return {
+    measured: mergeMeasured(
+      steps.map(({ measured }) => measured),
+      Math.ceil(seconds),
+    ),
+    sent: sum(({ sent }) => sent),
+    stored: sum(({ stored }) => stored),
+    again: sum(({ again }) => again),
+    arrived: sum(({ arrived }) => arrived),
+    arrivedPerS: sum(({ arrivedPerS }) => arrivedPerS) / steps.length,
+    cpu: sumOf(steps.map(({ cpu }) => cpu)),
+    loadCpuUs: sum(({ loadCpuUs }) => loadCpuUs),
+    problems: steps.flatMap(({ problems }) => problems),
   };
 }
 

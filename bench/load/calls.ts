@@ -59,7 +59,7 @@ export interface StepAnswer {
   /** How late the load itself was, µs. */
   readonly lag: HistogramData;
   /** `arrival` of each second, by when it was due. */
-  readonly perSecond: readonly { readonly second: number; readonly data: HistogramData }[];
+  readonly perSecond: readonly (readonly [second: number, of: HistogramData])[];
   readonly lastArrivalUs: number;
 }
 

@@ -1,5 +1,6 @@
 /** One connection of the load: raw bytes to frames, and at most one write per turn. Thousands fit into a process. */
 import { connect, type Socket } from 'node:net';
+import type { WheelEntry } from '@cim/channel';
 import { cim, encodeFrame, FRAME_LIMITS, FrameDecoder } from '@cim/protocol';
 
 export interface Address {
@@ -24,6 +25,8 @@ export interface LinkOwner {
   wantsFlush(link: Link): void;
   /** Something is to be acked within 200 ms. */
   wantsAck(link: Link): void;
+  /** The wheel says that it may have written nothing for too long. */
+  onQuiet(link: Link): void;
 }
 
 /** On the socket, so that all links share one set of listeners. */
@@ -33,7 +36,7 @@ type Linked = Socket & { [LINK]: Link };
 /** What any of the connections has just read, until it is decoded: a buffer for each read would cost more than the rest of it. */
 const READ = Buffer.allocUnsafeSlow(64 * 1024);
 
-export abstract class Link {
+export abstract class Link implements WheelEntry {
   /** The number that the load knows its holder by. */
   readonly index: number;
   readonly owner: LinkOwner;
@@ -41,6 +44,10 @@ export abstract class Link {
   readonly #decoder = new FrameDecoder(FRAME_LIMITS.toClient);
   #out: Uint8Array[] = [];
   #closed = false;
+  /** ms, of performance.now(): its last write. */
+  wroteAt = 0;
+  /** The same, of the first text to a group that is not acked; Infinity when there is none. */
+  groupUnackedAt = Number.POSITIVE_INFINITY;
   why = 'the connection ended';
 
   constructor(index: number, address: Address, owner: LinkOwner) {
@@ -57,7 +64,7 @@ export abstract class Link {
 
   protected abstract onConnect(): void;
   protected abstract onBody(body: Uint8Array): void;
-  /** Shows that it lives; goes out every 10 s. */
+  /** Shows that it lives, when it has written nothing for long. */
   abstract ping(): void;
 
   /** Acks what came to the group, if anything did. */
@@ -77,12 +84,18 @@ export abstract class Link {
     this.send(encodeFrame(cim.Frame, frame));
   }
 
-  flush(): void {
+  /** @param now ms, of performance.now() */
+  flush(now: number): void {
     const out = this.#out;
     this.#out = [];
     const [first] = out;
     if (first === undefined || this.#closed) return;
+    this.wroteAt = now;
     this.#socket.write(out.length === 1 ? first : Buffer.concat(out));
+  }
+
+  onTimeout(): void {
+    this.owner.onQuiet(this);
   }
 
   end(error?: Error): void {

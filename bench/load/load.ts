@@ -1,4 +1,5 @@
 /** The load of one process: its users, their connections, what they send and what has come. */
+import { TimingWheel } from '@cim/channel';
 import type { Clock } from '../clock.ts';
 import { Histogram } from '../histogram.ts';
 import { LaneArrivals } from './arrivals.ts';
@@ -22,10 +23,10 @@ import { openLoop } from './schedule.ts';
 import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
-const PING_TICK_MS = 200;
-/** As in the SDK a group's ack takes a ping's place. Who pings more seldom acks it so soon: servers send again after 18 s, and a busy tool is late. */
-const ACKED_BY_PINGS_MS = 10_000;
-const GROUP_ACK_MS = 6_000;
+/** As in the SDK: a group's ack takes a ping's place, or waits so long where a link writes all the time. */
+const GROUP_ACK_MS = 12_000;
+/** And where it pings more seldom than every 10 s: servers send again after 18 s, and a busy tool is late. */
+const EARLY_GROUP_ACK_MS = 6_000;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
 /** From one address to one port: the kernel's search for a port that is free takes longer the more of them are not. */
@@ -55,8 +56,8 @@ export class Load implements Calls, LinkOwner {
   readonly #receipts = new Map<number, TcpSender>();
   #toFlush: Link[] = [];
   #toAck: Link[] = [];
-  #pingS = 10;
-  #pinged = 0;
+  #pingMs = 10_000;
+  readonly #wheel = new TimingWheel();
   #opened = 0;
   #closed = 0;
   #twice = 0;
@@ -73,7 +74,8 @@ export class Load implements Calls, LinkOwner {
   readonly #flush = () => {
     const links = this.#toFlush;
     this.#toFlush = [];
-    for (const link of links) link.flush();
+    const now = performance.now();
+    for (const link of links) link.flush(now);
   };
 
   constructor(clock: Clock) {
@@ -83,14 +85,14 @@ export class Load implements Calls, LinkOwner {
       this.#toAck = [];
       for (const link of links) if (!link.closed) link.ack();
     }, ACK_MS).unref();
-    setInterval(() => this.#ping(), PING_TICK_MS).unref();
+    this.#wheel.start();
   }
 
   open(request: Parameters<Calls['open']>[0]): Promise<void> {
     this.#wire = request.wire;
     this.#bytes = request.bytes;
     this.#source = request.source;
-    this.#pingS = request.pingS;
+    this.#pingMs = request.pingS * 1_000;
     this.#http.end();
     this.#http = new HttpPool(request.routeUrl, request.httpConnections);
     return Promise.resolve();
@@ -196,7 +198,7 @@ export class Load implements Calls, LinkOwner {
       arrival: this.#arrival.data(),
       receipt: this.#receipt.data(),
       lag: this.#lag.data(),
-      perSecond: [...this.#perSecond].map(([second, histogram]) => ({ second, data: histogram.data() })),
+      perSecond: [...this.#perSecond].map(([second, histogram]) => [second, histogram.data()] as const),
       lastArrivalUs: this.#lastArrivalUs,
     });
   }
@@ -259,6 +261,20 @@ export class Load implements Calls, LinkOwner {
     this.#toAck.push(link);
   }
 
+  onQuiet(link: Link): void {
+    if (link.closed) return;
+    const now = performance.now();
+    const ackAfterMs = this.#pingMs > 10_000 ? EARLY_GROUP_ACK_MS : GROUP_ACK_MS;
+    const ackIn = link.groupUnackedAt + ackAfterMs - now;
+    const pingIn = link.wroteAt + this.#pingMs - now;
+    if (pingIn <= 0) link.ping();
+    else if (ackIn <= 0) link.ackGroup();
+    this.#wheel.schedule(
+      link,
+      Math.min(pingIn > 0 ? pingIn : this.#pingMs, ackIn > 0 ? ackIn : ackAfterMs, ackAfterMs),
+    );
+  }
+
   #sender(lane: Parameters<Calls['send']>[0]['lanes'][number], via: 'tcp' | 'http'): Sender {
     const known = this.#senders.get(lane.lane);
     if (known !== undefined) return known;
@@ -302,6 +318,9 @@ export class Load implements Calls, LinkOwner {
         this.#opening.delete(link);
         if (problem !== undefined) return reject(new Error(problem));
         this.#links.set(link.index, link);
+        // Those who came together do not ping together: each begins at another point of its silence.
+        link.wroteAt = performance.now() - this.#pingMs * ((link.index * 0.618) % 1);
+        this.onQuiet(link);
         resolve();
       });
     });
@@ -344,17 +363,5 @@ export class Load implements Calls, LinkOwner {
       await Promise.all(Array.from({ length: how.parallel }, lane));
     }
     return { placed, latency: latency.data(), failed, problem, endUs };
-  }
-
-  #ping(): void {
-    const portions = Math.max(1, Math.round((this.#pingS * 1_000) / PING_TICK_MS));
-    const acked = portions * PING_TICK_MS <= ACKED_BY_PINGS_MS ? portions : GROUP_ACK_MS / PING_TICK_MS;
-    const tick = this.#pinged++;
-    let i = 0;
-    for (const link of this.#links.values()) {
-      if (i % portions === tick % portions) link.ping();
-      else if (i % acked === tick % acked) link.ackGroup();
-      i++;
-    }
   }
 }

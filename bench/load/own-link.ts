@@ -60,6 +60,7 @@ export class OwnLink extends Link {
       this.#inboxSeq = last;
       if (this.#inboxUnacked >= ACK_EVERY) this.ack();
     } else {
+      if (this.#lobbyUnacked === 0) this.groupUnackedAt = performance.now();
       this.#lobbyUnacked += entries.length;
       this.#lobbySeq = last;
       if (this.#lobbyUnacked >= ACK_EVERY) this.ackGroup();
@@ -69,6 +70,7 @@ export class OwnLink extends Link {
   override ackGroup(): void {
     if (this.#lobbyUnacked === 0) return;
     this.#lobbyUnacked = 0;
+    this.groupUnackedAt = Number.POSITIVE_INFINITY;
     this.sendFrame({ ack: { group: LOBBY, seq: this.#lobbySeq } });
   }
 }

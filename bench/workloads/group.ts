@@ -1,8 +1,11 @@
 /** Texts to the group that everybody is in: one text, as many deliveries as there are connections. */
 import { cim, encodeFrame, LOBBY } from '@cim/protocol';
 import { findRate } from '../find-rate.ts';
+import { Fleet } from '../fleet.ts';
 import { FloorServer } from '../floor/floor.ts';
 import { payloadText } from '../load/payload.ts';
+import type { LaneInfo } from '../load/sender.ts';
+import type { MeasuredProcess } from '../processes.ts';
 import { bareFloor, type Floor } from '../report.ts';
 import {
   connectBare,
@@ -13,9 +16,12 @@ import {
   registerUsers,
   type Run,
 } from '../run.ts';
-import { measureStep, type StepResult, stepFigures } from '../sending.ts';
+import { measureStep, type StepResult, stepFigures, together } from '../sending.ts';
 import type { Outcome } from './outcome.ts';
 import { BARE_LANES } from './p2p.ts';
+
+/** Ours and the bare server take turns of so many seconds: within a minute the machine may give a third more or less. */
+const TURN_S = 10;
 
 export async function group(run: Run): Promise<Outcome> {
   const { options, target } = run;
@@ -25,54 +31,107 @@ export async function group(run: Run): Promise<Outcome> {
   if (failed > 0) throw new Error(`${failed} users could not log in: ${problem}`);
   const [sender] = users;
   if (sender === undefined) throw new Error('a group needs users');
-  const lanes = [{ lane: 0, from: 0, fromUserId: sender.userId, to: 0, toUserId: 0 }];
+  const lane = { lane: 0, from: 0, fromUserId: sender.userId, to: 0, toUserId: 0 };
   // On CIM's wire a sender does not get its own.
   const receivers = options.wire === 'own' ? users.length : users.length - 1;
-  const problems: string[] = [];
-  let number = 1;
-  const measure = async (name: string, ratePerS: number, seconds: number): Promise<StepResult> => {
-    const part = { lanes, ratePerS, burst: options.burst, receivers };
-    const step = { name, parts: [part], via: options.via, seconds, processes: target.processes };
-    const result = await measureStep(run, number++, step);
-    problems.push(...result.problems);
-    return result;
-  };
-  if (options.warmup > 0) await measure('warm-up', options.rate, options.warmup);
+  const ours = new Crowd('group', run, target.processes, lane, receivers);
+  if (options.warmup > 0) await ours.measure(options.rate, options.warmup, 'warm-up of ');
   const found = options.findRate
-    ? await findRate(run, (rate) => measure(`${rate}/s`, rate, options.seconds))
+    ? await findRate(run, (rate) => ours.measure(rate, options.seconds))
     : undefined;
   const ratePerS = found?.ratePerS ?? options.rate;
-  const result = found?.best ?? (await measure('group', ratePerS, options.seconds));
+
+  await using bare = options.floor ? await BareCrowd.open(run) : undefined;
+  if (options.warmup > 0) await bare?.measure(ratePerS, options.warmup, 'warm-up of ');
+  const turns = Math.max(1, Math.round(options.seconds / TURN_S));
+  const seconds = options.seconds / turns;
+  const measured = { ours: found === undefined ? [] : [found.best], bare: [] as StepResult[] };
+  for (let turn = 0; turn < turns; turn++) {
+    if (turn % 2 === 1 && bare !== undefined) measured.bare.push(await bare.measure(ratePerS, seconds));
+    if (found === undefined) measured.ours.push(await ours.measure(ratePerS, seconds));
+    if (turn % 2 === 0 && bare !== undefined) measured.bare.push(await bare.measure(ratePerS, seconds));
+  }
   await disconnectAll(run);
+  const result = together(measured.ours, seconds);
   return {
     load: `${ratePerS} texts/s of ${options.bytes} bytes, ${options.burst} at a time, to ${receivers} users of ${options.wire} wire`,
     figures: [...(found?.figures ?? []), ...stepFigures(result, 'delivery')],
-    floors: options.floor ? [await bareBroadcast(run, ratePerS)] : [],
-    problems,
+    floors: bare === undefined ? [] : [bare.asFloor(together(measured.bare, seconds))],
+    problems: ours.problems,
     measured: result.measured,
   };
 }
 
-/** As many frames of the same length at the same rate, written to as many connections by a server that does only that. */
-async function bareBroadcast(run: Run, ratePerS: number): Promise<Floor> {
-  const { options } = run;
-  await using server = await FloorServer.start({ mode: 'broadcast' });
-  await openLoad(run, 'bare', server.routeUrl, options.bytes + wrapping(options.bytes));
-  await connectBare(run, server, range(0, options.connections));
-  const lanes = [{ lane: BARE_LANES, from: 0, fromUserId: 0, to: 0, toUserId: 0 }];
-  const seconds = Math.min(10, options.seconds);
-  const step = {
-    name: 'bare server',
-    parts: [{ lanes, ratePerS, burst: options.burst, receivers: options.connections }],
-    via: 'tcp' as const,
-    seconds,
-    processes: server.processes,
-  };
-  if (options.warmup > 0) await measureStep(run, 0xff00, { ...step, seconds: options.warmup });
-  const result = await measureStep(run, 0xff01, step);
-  await disconnectAll(run);
-  const figures = stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load '));
-  return bareFloor(figures, result.problems);
+/** Those who are in a group, one of whom sends. */
+class Crowd {
+  readonly name: string;
+  readonly problems: string[] = [];
+  readonly #run: Run;
+  readonly #processes: readonly MeasuredProcess[];
+  readonly #lane: LaneInfo;
+  readonly #receivers: number;
+  #steps = 1;
+
+  constructor(
+    name: string,
+    run: Run,
+    processes: readonly MeasuredProcess[],
+    lane: LaneInfo,
+    receivers: number,
+  ) {
+    this.name = name;
+    this.#run = run;
+    this.#processes = processes;
+    this.#lane = lane;
+    this.#receivers = receivers;
+  }
+
+  async measure(ratePerS: number, seconds: number, what = ''): Promise<StepResult> {
+    const { burst, via } = this.#run.options;
+    const part = { lanes: [this.#lane], ratePerS, burst, receivers: this.#receivers };
+    const step = {
+      name: `${what}${this.name}, ${ratePerS}/s`,
+      parts: [part],
+      via,
+      seconds,
+      processes: this.#processes,
+    };
+    const result = await measureStep(this.#run, this.#steps++, step);
+    this.problems.push(...result.problems);
+    return result;
+  }
+}
+
+/** Connected to a server that only writes frames of the same length at the same rate; over processes of its own, since ours keep their connections. */
+class BareCrowd extends Crowd implements AsyncDisposable {
+  readonly #server: FloorServer;
+  readonly #fleet: Fleet;
+
+  private constructor(run: Run, server: FloorServer) {
+    const lane = { lane: BARE_LANES, from: 0, fromUserId: 0, to: 0, toUserId: 0 };
+    super('bare server', run, server.processes, lane, run.options.connections);
+    this.#server = server;
+    this.#fleet = run.fleet;
+  }
+
+  static async open(run: Run): Promise<BareCrowd> {
+    const { workers, connections, bytes } = run.options;
+    const server = await FloorServer.start({ mode: 'broadcast' });
+    const own: Run = { ...run, fleet: new Fleet(workers), options: { ...run.options, via: 'tcp' } };
+    await openLoad(own, 'bare', server.routeUrl, bytes + wrapping(bytes));
+    await connectBare(own, server, range(0, connections));
+    return new BareCrowd(own, server);
+  }
+
+  asFloor(result: StepResult): Floor {
+    const figures = stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load '));
+    return bareFloor(figures, this.problems);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fleet.end();
+    await this.#server[Symbol.asyncDispose]();
+  }
 }
 
 /** By how many bytes a frame that delivers a text is longer than the one that sent it. */

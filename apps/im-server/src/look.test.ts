@@ -33,3 +33,47 @@ test('a look ends what a newer login has replaced, sends away whom the store has
   await until('the sessions are looked at', () => replaced.ended !== '' && forgotten.ended !== '');
   assert.deepEqual([current.ended, replaced.ended, forgotten.ended], ['', 'superseded', 'unavailable']);
 });
+
+test('looks at one session after the other, at each once in its time, also at who came meanwhile', async () => {
+  const { store } = stored;
+  const registry = new SessionRegistry();
+  const looks: string[] = [];
+  const add = async (name: string): Promise<void> => {
+    const session = await liveSession(store, name, HERE);
+    registry.add(Object.assign(session, { look: () => looks.push(name) }));
+  };
+  for (const name of ['first', 'second', 'third', 'fourth']) await add(name);
+  const look = new Look(store, registry, silentLogger(), 1_200);
+  look.start();
+  await until('two are looked at', () => looks.length === 2);
+  await add('late');
+  await until('all are looked at, and the first again', () => looks.length === 7);
+  look.stop();
+  assert.deepEqual(looks, ['first', 'second', 'third', 'fourth', 'late', 'first', 'second']);
+});
+
+test('a store that does not answer is asked again in the next round, and from its beginning', async () => {
+  const { store } = stored;
+  const registry = new SessionRegistry();
+  let fails = 1;
+  const looked: string[] = [];
+  const failing = {
+    ...store,
+    accounts: store.accounts,
+    sessions: store.sessions,
+    streams: {
+      positions: (streams: Parameters<typeof store.streams.positions>[0]) =>
+        fails-- > 0 ? Promise.reject(new Error('no answer')) : store.streams.positions(streams),
+    },
+  } as unknown as typeof store;
+  for (const name of ['one', 'two']) {
+    const session = await liveSession(store, name, HERE);
+    registry.add(Object.assign(session, { look: () => looked.push(name) }));
+  }
+  const look = new Look(failing, registry, silentLogger(), 480);
+  look.start();
+  await until('both are looked at', () => looked.length === 2);
+  look.stop();
+  assert.equal(fails, -2);
+  assert.deepEqual(looked, ['one', 'two']);
+});

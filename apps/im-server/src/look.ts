@@ -2,43 +2,67 @@
 import { inboxOf } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { Store } from '@cim/store';
+import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 const LOOK_MS = 30_000;
+/** Not all at once: with ten thousand sessions that would hold up every text for a tenth of a second. */
+const PORTIONS = 30;
 const BATCH = 500;
 
 export class Look {
   readonly #store: Store;
   readonly #registry: SessionRegistry;
   readonly #logger: Logger;
+  readonly #lookMs: number;
   #timer: NodeJS.Timeout | undefined;
+  #rounds: Iterator<Session, never>;
+  /** So many sessions are to be looked at by now. */
+  #due = 0;
   #looking = false;
   #again = false;
 
-  constructor(store: Store, registry: SessionRegistry, logger: Logger) {
+  constructor(store: Store, registry: SessionRegistry, logger: Logger, lookMs = LOOK_MS) {
     this.#store = store;
     this.#registry = registry;
     this.#logger = logger;
+    this.#lookMs = lookMs;
+    this.#rounds = rounds(registry);
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.now(), LOOK_MS);
+    this.#timer = setInterval(() => this.#goOn(), this.#lookMs / PORTIONS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** Out of turn: the server serves again. */
+  /** At all of them, out of turn: the server serves again. */
   now(): void {
-    if (this.#looking) {
-      // The one under way may have passed those that this one is for.
-      this.#again = true;
-      return;
-    }
+    // The one under way may have passed those that this one is for.
+    if (this.#looking) this.#again = true;
+    else this.#look([...this.#registry.all()]);
+  }
+
+  #goOn(): void {
+    const { size } = this.#registry;
+    this.#due = Math.min(this.#due + size / PORTIONS, size);
+    if (this.#looking) return;
+    const sessions: Session[] = [];
+    for (; this.#due >= 1; this.#due--) sessions.push(this.#rounds.next().value);
+    if (sessions.length > 0) this.#look(sessions);
+  }
+
+  #look(sessions: readonly Session[]): void {
     this.#looking = true;
-    this.#look()
-      .catch((error: unknown) => this.#logger.warn({ err: error }, 'look.failed'))
+    this.#lookAt(sessions)
+      .catch((error: unknown) => {
+        this.#logger.warn({ err: error }, 'look.failed');
+        // Who was to be looked at is met again in the next round, and that begins when this one would have ended.
+        this.#rounds = rounds(this.#registry);
+        this.#due = -this.#registry.size;
+      })
       .finally(() => {
         this.#looking = false;
         if (!this.#again) return;
@@ -47,8 +71,7 @@ export class Look {
       });
   }
 
-  async #look(): Promise<void> {
-    const sessions = [...this.#registry.all()];
+  async #lookAt(sessions: readonly Session[]): Promise<void> {
     for (let i = 0; i < sessions.length; i += BATCH) {
       const batch = sessions.slice(i, i + BATCH);
       const before = batch.map((session) => session.inboxAt);
@@ -67,4 +90,9 @@ export class Look {
       });
     }
   }
+}
+
+/** All sessions, again and again; who comes meanwhile is met at the round's end. Not to be asked while there is none. */
+function* rounds(registry: SessionRegistry): Generator<Session, never> {
+  for (;;) yield* registry.all();
 }
