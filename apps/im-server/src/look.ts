@@ -16,10 +16,12 @@ export class Look {
   readonly #logger: Logger;
   readonly #lookMs: number;
   #timer: NodeJS.Timeout | undefined;
-  #rounds: Iterator<Session, never>;
+  readonly #rounds: Iterator<Session, never>;
   /** So many sessions are to be looked at by now. */
   #due = 0;
   #looking = false;
+  /** The last one failed, which is logged once. */
+  #failing = false;
   #again = false;
 
   constructor(store: Store, registry: SessionRegistry, logger: Logger, lookMs = LOOK_MS) {
@@ -57,12 +59,16 @@ export class Look {
   #look(sessions: readonly Session[]): void {
     this.#looking = true;
     this.#lookAt(sessions)
-      .catch((error: unknown) => {
-        this.#logger.warn({ err: error }, 'look.failed');
-        // Who was to be looked at is met again in the next round, and that begins when this one would have ended.
-        this.#rounds = rounds(this.#registry);
-        this.#due = -this.#registry.size;
-      })
+      .then(
+        () => {
+          this.#failing = false;
+        },
+        (error: unknown) => {
+          // Those of this portion are met again in the next round.
+          if (!this.#failing) this.#logger.warn({ err: error }, 'look.failed');
+          this.#failing = true;
+        },
+      )
       .finally(() => {
         this.#looking = false;
         if (!this.#again) return;
