@@ -9,7 +9,11 @@ const FLAGS = {
   route: ['URL', '', 'measure the cluster of this route instead of one started here'],
   cluster: ['', false, 'start a cluster here: Redis, ZooKeeper, 1 route, im-servers'],
   'im-servers': ['N', '2', 'im-servers of that cluster'],
-  ping: ['S', '10', 'how often a user pings; servers started here wait three times as long, at least 30 s'],
+  ping: [
+    'S',
+    '10',
+    'a user that has written nothing for so long pings; servers started here wait three times as long, at least 30 s',
+  ],
   pids: ['P,P', '', 'with --route: processes on this machine whose processor time and memory count'],
   wire: ['own|cim', 'own', 'cim: nothing but the CIM contract, HTTP to send, TCP to receive'],
   via: ['tcp|http', 'tcp', 'how texts are sent'],

@@ -264,15 +264,13 @@ export class Load implements Calls, LinkOwner {
   onQuiet(link: Link): void {
     if (link.closed) return;
     const now = performance.now();
-    const ackAfterMs = this.#pingMs > 10_000 ? EARLY_GROUP_ACK_MS : GROUP_ACK_MS;
-    const ackIn = link.groupUnackedAt + ackAfterMs - now;
+    const seldom = this.#pingMs > 10_000;
     const pingIn = link.wroteAt + this.#pingMs - now;
+    const ackIn = seldom ? 0 : link.groupUnackedAt + GROUP_ACK_MS - now;
     if (pingIn <= 0) link.ping();
     else if (ackIn <= 0) link.ackGroup();
-    this.#wheel.schedule(
-      link,
-      Math.min(pingIn > 0 ? pingIn : this.#pingMs, ackIn > 0 ? ackIn : ackAfterMs, ackAfterMs),
-    );
+    const nextAckIn = seldom ? EARLY_GROUP_ACK_MS : ackIn > 0 ? ackIn : GROUP_ACK_MS;
+    this.#wheel.schedule(link, Math.min(pingIn > 0 ? pingIn : this.#pingMs, nextAckIn));
   }
 
   #sender(lane: Parameters<Calls['send']>[0]['lanes'][number], via: 'tcp' | 'http'): Sender {

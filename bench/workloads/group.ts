@@ -21,7 +21,7 @@ import type { Outcome } from './outcome.ts';
 import { BARE_LANES } from './p2p.ts';
 
 /** Ours and the bare server take turns of so many seconds: within a minute the machine may give a third more or less. */
-const TURN_S = 10;
+const TURN_S = 5;
 
 export async function group(run: Run): Promise<Outcome> {
   const { options, target } = run;
@@ -43,13 +43,14 @@ export async function group(run: Run): Promise<Outcome> {
 
   await using bare = options.floor ? await BareCrowd.open(run) : undefined;
   if (options.warmup > 0) await bare?.measure(ratePerS, options.warmup, 'warm-up of ');
-  const turns = Math.max(1, Math.round(options.seconds / TURN_S));
+  const turns = bare === undefined ? 1 : Math.max(1, Math.round(options.seconds / TURN_S));
   const seconds = options.seconds / turns;
   const measured = { ours: found === undefined ? [] : [found.best], bare: [] as StepResult[] };
   for (let turn = 0; turn < turns; turn++) {
     if (turn % 2 === 1 && bare !== undefined) measured.bare.push(await bare.measure(ratePerS, seconds));
     if (found === undefined) measured.ours.push(await ours.measure(ratePerS, seconds));
     if (turn % 2 === 0 && bare !== undefined) measured.bare.push(await bare.measure(ratePerS, seconds));
+    if (ours.problems.length > 0) break;
   }
   await disconnectAll(run);
   const result = together(measured.ours, seconds);

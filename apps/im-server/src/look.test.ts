@@ -38,18 +38,38 @@ test('looks at one session after the other, at each once in its time, also at wh
   const { store } = stored;
   const registry = new SessionRegistry();
   const looks: string[] = [];
-  const add = async (name: string): Promise<void> => {
-    const session = await liveSession(store, name, HERE);
-    registry.add(Object.assign(session, { look: () => looks.push(name) }));
-  };
-  for (const name of ['first', 'second', 'third', 'fourth']) await add(name);
+  const sessionOf = async (name: string) =>
+    Object.assign(await liveSession(store, name, HERE), { look: () => looks.push(name) });
+  for (const name of ['first', 'second', 'third', 'fourth']) registry.add(await sessionOf(name));
+  const late = await sessionOf('late');
   const look = new Look(store, registry, silentLogger(), 1_200);
   look.start();
   await until('two are looked at', () => looks.length === 2);
-  await add('late');
+  registry.add(late);
   await until('all are looked at, and the first again', () => looks.length === 7);
   look.stop();
   assert.deepEqual(looks, ['first', 'second', 'third', 'fourth', 'late', 'first', 'second']);
+});
+
+test('meets those who stay, however often others come and go', async () => {
+  const { store } = stored;
+  const registry = new SessionRegistry();
+  const looks: string[] = [];
+  const sessionOf = async (name: string, look: () => void) =>
+    Object.assign(await liveSession(store, name, HERE), { look });
+  registry.add(await sessionOf('stays', () => looks.push('stays')));
+  const comesAgain = await sessionOf('comes-again', () => {
+    looks.push('comes again');
+    // It is the last once more, before the next look.
+    registry.remove(comesAgain);
+    registry.add(comesAgain);
+  });
+  registry.add(comesAgain);
+  const look = new Look(store, registry, silentLogger(), 240);
+  look.start();
+  await until('who stays is looked at again', () => looks.filter((who) => who === 'stays').length === 2);
+  look.stop();
+  assert.ok(looks.length <= 6, looks.join());
 });
 
 test('a store that does not answer is asked on, and complained of once', async () => {

@@ -98,7 +98,16 @@ export class Look {
   }
 }
 
-/** All sessions, again and again; who comes meanwhile is met at the round's end. Not to be asked while there is none. */
+/**
+ * All sessions, again and again. Who comes meanwhile is met at the round's end, which does not move away for ever where
+ * many come and go. Not to be asked while there is none.
+ */
 function* rounds(registry: SessionRegistry): Generator<Session, never> {
-  for (;;) yield* registry.all();
+  for (;;) {
+    let left = 2 * registry.size;
+    for (const session of registry.all()) {
+      yield session;
+      if (--left <= 0) break;
+    }
+  }
 }
