@@ -21,15 +21,18 @@ export type ByName = ReadonlyMap<string, number>;
 const US_PER_TICK = 10_000;
 const SETTLE_MS = 700;
 
-function sumByName(processes: readonly MeasuredProcess[], of: (pid: number) => number): ByName {
+function sumByName(values: readonly (readonly [name: string, value: number])[]): ByName {
   const sums = new Map<string, number>();
-  for (const { name, pid } of processes) sums.set(name, (sums.get(name) ?? 0) + of(pid));
+  for (const [name, value] of values) sums.set(name, (sums.get(name) ?? 0) + value);
   return sums;
 }
 
+const ofEach = (processes: readonly MeasuredProcess[], of: (pid: number) => number): ByName =>
+  sumByName(processes.map(({ name, pid }) => [name, of(pid)]));
+
 /** User and system time since their start, µs. */
 export const cpuUs = (processes: readonly MeasuredProcess[]): ByName =>
-  sumByName(processes, (pid) => {
+  ofEach(processes, (pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
@@ -41,7 +44,7 @@ export async function residentBytes(processes: readonly MeasuredProcess[]): Prom
     for (const { pid, collects } of processes) if (collects) process.kill(pid, 'SIGUSR2');
     await pause(SETTLE_MS);
   }
-  return sumByName(
+  return ofEach(
     processes,
     (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1_024,
   );
@@ -50,11 +53,6 @@ export async function residentBytes(processes: readonly MeasuredProcess[]): Prom
 export const difference = (later: ByName, earlier: ByName): ByName =>
   new Map([...later].map(([name, value]) => [name, value - (earlier.get(name) ?? 0)]));
 
-export function sumOf(parts: readonly ByName[]): ByName {
-  const sums = new Map<string, number>();
-  for (const [name, value] of parts.flatMap((part) => [...part]))
-    sums.set(name, (sums.get(name) ?? 0) + value);
-  return sums;
-}
+export const sumOf = (parts: readonly ByName[]): ByName => sumByName(parts.flatMap((part) => [...part]));
 
 export const total = (values: ByName): number => [...values.values()].reduce((sum, value) => sum + value, 0);
