@@ -1,11 +1,24 @@
 /** The share of the fault runs that every test run takes; `npm run chaos` prints their table. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import type { Row } from './row.ts';
 import { runs } from './runs.ts';
 
 /** Another schedule each day; a failure names it. */
 const seed = Math.floor(Date.now() / 86_400_000);
+
+/** How long this program may live on after its runs. */
+const LINGERS_MS = 20_000;
+
+let begunAgain = false;
+after(() => {
+  const timer = setTimeout(() => {
+    console.error(`left open by the runs: ${process.getActiveResourcesInfo().join(', ')}`);
+    // What is left of a run that broke off is not a fault of what it tested.
+    process.exit(begunAgain ? 0 : 1);
+  }, LINGERS_MS);
+  timer.unref();
+});
 
 for (const { name, run, apart } of runs) {
   if (apart) continue;
@@ -15,6 +28,7 @@ for (const { name, run, apart } of runs) {
     // A run that could not be carried out, because a Redis did not come up for instance, has found nothing, neither
     // good nor bad: it is carried out again. What a run has found stands.
     const rows = await carryOut().catch((error: unknown) => {
+      begunAgain = true;
       t.diagnostic(`not carried out, begun again: ${String(error)}`);
       return carryOut();
     });

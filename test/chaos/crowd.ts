@@ -109,7 +109,7 @@ export class Person {
 }
 
 /** Talks at a steady rate until it has said so much, or is told to stop; says nothing while a person is busy. */
-export class Talk {
+export class Talk implements Disposable {
   readonly #people: readonly Person[];
   readonly #filler: string;
   #said = 0;
@@ -152,5 +152,9 @@ export class Talk {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
   }
 }

@@ -45,7 +45,7 @@ export async function serverFailPoints(options: RunOptions): Promise<Row> {
   const random = seeded(options.seed);
   await using world = await World.start({ imServers: 1 });
   const people = await world.invite(8);
-  const talk = new Talk(people, { perSecond: 400 });
+  using talk = new Talk(people, { perSecond: 400 });
   const turns = new Turns(times, options, () => world.tally);
   const steps = { append: 0, stored: 0, push: 0, receipt: 0 };
   const start: Deaths['start'] = async (_, step, nth) => {

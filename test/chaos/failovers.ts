@@ -167,7 +167,7 @@ async function failOverAndOver(
     await until('everybody is answered again', () => stored() >= before + FLOWING, FLOWS_MS);
     await until('everybody is there again', () => people.every(({ client }) => client.online), FLOWS_MS);
   };
-  const talk = new Talk(people, { perSecond: 200 });
+  using talk = new Talk(people, { perSecond: 200 });
   const turns = new Turns(times, options, () => world.tally);
   const losses = { gone: 0, silent: [] as string[], swallowed: [] as string[] };
   do {

@@ -45,7 +45,7 @@ export async function linksCut(options: RunOptions): Promise<Row> {
     await using world = await World.start({ linked: true });
     worlds.push(world);
     const people = await world.invite(8);
-    const talk = new Talk(people, { perSecond: 200 });
+    using talk = new Talk(people, { perSecond: 200 });
     talk.start();
     let since = 0;
     for (let turn = turns.take(); turn !== undefined; turn = turns.take()) {

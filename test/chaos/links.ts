@@ -1,5 +1,5 @@
 /** A proxy in every link between two processes of a cluster on one machine. */
-import { freePorts } from '@cim/testkit';
+import { freePorts, Parts } from '@cim/testkit';
 import { LinkProxy } from './link-proxy.ts';
 
 export const LINKS = [
@@ -23,32 +23,40 @@ export class Links implements AsyncDisposable {
   readonly routeHost = `${SAID}.250`;
   readonly routeEnv: Readonly<Record<string, string>>;
   readonly #imServerEnv: Readonly<Record<string, string>>;
+  readonly #parts: Parts;
   readonly #proxies: Map<LinkName, LinkProxy[]>;
   #servers = 0;
 
   private constructor(
+    parts: Parts,
     proxies: Map<LinkName, LinkProxy[]>,
     routeEnv: Readonly<Record<string, string>>,
     imServerEnv: Readonly<Record<string, string>>,
   ) {
+    this.#parts = parts;
     this.#proxies = proxies;
     this.routeEnv = routeEnv;
     this.#imServerEnv = imServerEnv;
   }
 
-  static async start(
+  static start(redisPort: number, zooKeeperPort: number, routePorts: readonly number[]): Promise<Links> {
+    return Parts.start((parts) => Links.#start(parts, redisPort, zooKeeperPort, routePorts));
+  }
+
+  static async #start(
+    parts: Parts,
     redisPort: number,
     zooKeeperPort: number,
     routePorts: readonly number[],
   ): Promise<Links> {
     const [a = 0, b = 0, c = 0, d = 0] = await freePorts(4);
     const to = (listen: number, port: number): Promise<LinkProxy> =>
-      LinkProxy.start({ host: LOCAL, port: listen }, { host: LOCAL, port });
+      parts.add(LinkProxy.start({ host: LOCAL, port: listen }, { host: LOCAL, port }));
     const routes = routePorts.map((port) =>
       LinkProxy.start({ host: `${SAID}.250`, port }, { host: LOCAL, port }),
     );
     const proxies = new Map<LinkName, LinkProxy[]>([
-      ['client to route', await Promise.all(routes)],
+      ['client to route', await parts.addAll(routes)],
       ['client to im-server', []],
       ['calls to im-servers', []],
       ['route to Redis', [await to(a, redisPort)]],
@@ -60,7 +68,7 @@ export class Links implements AsyncDisposable {
       CIM_REDIS_URL: `redis://${LOCAL}:${redis}`,
       CIM_ZK: `${LOCAL}:${zooKeeper}`,
     });
-    return new Links(proxies, env(a, c), env(b, d));
+    return new Links(parts, proxies, env(a, c), env(b, d));
   }
 
   of(link: LinkName): readonly LinkProxy[] {
@@ -78,7 +86,9 @@ export class Links implements AsyncDisposable {
       ['calls to im-servers', http],
     ] as const;
     for (const [link, port] of links)
-      this.#proxies.get(link)?.push(await LinkProxy.start({ host: said, port }, { host: real, port }));
+      this.#proxies
+        .get(link)
+        ?.push(await this.#parts.add(LinkProxy.start({ host: said, port }, { host: real, port })));
     return {
       ...this.#imServerEnv,
       CIM_HOST: real,
@@ -89,6 +99,6 @@ export class Links implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#proxies.values()].flat().map((proxy) => proxy[Symbol.asyncDispose]()));
+    await this.#parts[Symbol.asyncDispose]();
   }
 }

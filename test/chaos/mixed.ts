@@ -27,7 +27,7 @@ export async function mixed(options: RunOptions): Promise<Row> {
   await using guest = new Guest('guest', world.routeUrl(0), path);
   await guest.start();
   for (const person of people) person.know(guest);
-  const talk = new Talk(people, { perSecond: 150 });
+  using talk = new Talk(people, { perSecond: 150 });
   talk.start();
   const anyServer = (): number => below(random, world.imServers.length);
   const faults: Readonly<Record<string, () => Promise<unknown>>> = {

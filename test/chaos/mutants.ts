@@ -165,7 +165,7 @@ const mutants: readonly Mutant[] = [
 async function found({ spoil, late }: Pick<Mutant, 'spoil' | 'late'>): Promise<Set<Fault>> {
   await using world = await SmallWorld.start(spoil ?? ((streams) => streams));
   const people = await world.invite(PEOPLE, late);
-  const talk = new Talk(people, { perSecond: 400, upTo: MESSAGES });
+  using talk = new Talk(people, { perSecond: 400, upTo: MESSAGES });
   talk.start();
   // Whoever comes back reads the log; in between all are pushed to.
   while (!talk.done) {

@@ -66,7 +66,7 @@ async function killed(
   await using world = await World.start(options);
   await using load = await DiskLoad.start();
   const people = await world.invite(8);
-  const talk = new Talk(people, { perSecond: 1_500, filler: FILLER });
+  using talk = new Talk(people, { perSecond: 1_500, filler: FILLER });
   talk.start();
   const turns = new Turns(kills, run, () => world.tally);
   for (let kill = turns.take(); kill !== undefined; kill = turns.take()) {

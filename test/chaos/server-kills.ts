@@ -18,7 +18,7 @@ export async function serverKills(options: RunOptions): Promise<Row> {
   const random = seeded(seed);
   await using world = await World.start();
   const people = await world.invite(12);
-  const talk = new Talk(people, { perSecond: 1_000, upTo: messages });
+  using talk = new Talk(people, { perSecond: 1_000, upTo: messages });
   const turns = new Turns(kills, options, () => world.tally);
   const said = (count: number): Promise<void> =>
     until(`${count} messages are said`, () => talk.said >= count, SAID_MS);

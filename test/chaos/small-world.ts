@@ -10,7 +10,7 @@ import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
 import { createMetrics, silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store, type Streams } from '@cim/store';
-import { freePorts } from '@cim/testkit';
+import { freePorts, Parts } from '@cim/testkit';
 import { Person } from './crowd.ts';
 import { LinkProxy } from './link-proxy.ts';
 import { judge, textsIn, type Verdict } from './verdict.ts';
@@ -26,35 +26,38 @@ export class SmallWorld implements AsyncDisposable {
   readonly #routeUrl: string;
   readonly #store: Store;
   readonly #wheel: TimingWheel;
-  readonly #stop: () => Promise<void>;
+  readonly #parts: Parts;
 
-  private constructor(
-    link: LinkProxy,
-    routeUrl: string,
-    store: Store,
-    wheel: TimingWheel,
-    stop: () => Promise<void>,
-  ) {
+  private constructor(link: LinkProxy, routeUrl: string, store: Store, wheel: TimingWheel, parts: Parts) {
     this.link = link;
     this.#routeUrl = routeUrl;
     this.#store = store;
     this.#wheel = wheel;
-    this.#stop = stop;
+    this.#parts = parts;
   }
 
   /** `spoil` gives the servers other streams than the store's. */
-  static async start(spoil: (streams: Streams) => Streams): Promise<SmallWorld> {
+  static start(spoil: (streams: Streams) => Streams): Promise<SmallWorld> {
+    return Parts.start((parts) => SmallWorld.#start(spoil, parts));
+  }
+
+  static async #start(spoil: (streams: Streams) => Streams, parts: Parts): Promise<SmallWorld> {
     const logger = silentLogger();
     const [tcpPort = 0] = await freePorts(1);
     const dir = await mkdtemp(join(tmpdir(), 'cim-small-world-'));
+    parts.onDown(() => rm(dir, { recursive: true, force: true }));
     const store = await openEmbeddedStore({ dir, logger });
+    parts.onDown(() => store.stop());
     const spoiled: Store = { ...store, streams: spoil(store.streams) };
     const membership = openEmbeddedMembership();
     await membership.start();
+    parts.onDown(() => membership.stop());
     const wheel = new TimingWheel();
     wheel.start();
+    parts.onDown(() => wheel.stop());
     const flusher = new TurnFlusher();
     const rpc = new RpcClient({ secret: CLUSTER_SECRET, flusher, wheel, logger });
+    parts.onDown(() => rpc.stop());
     const dispatcher = new Dispatcher({ store: spoiled, membership, rpc, logger });
     const metrics = createMetrics({ program: 'small-world' });
     const config = {
@@ -64,23 +67,15 @@ export class SmallWorld implements AsyncDisposable {
       sessionPolicy: 'reject',
       auth: 'open',
     } as const;
-    const parts = { config, store: spoiled, membership, dispatcher, logger, metrics };
-    const server = await startImServer({ ...parts, flusher, wheel });
-    const route = await startRoute({ ...parts, placement: createPlacement('round-robin') });
-    const link = await LinkProxy.start(
-      { host: PROXY_HOST, port: tcpPort },
-      { host: '127.0.0.1', port: tcpPort },
+    const common = { config, store: spoiled, membership, dispatcher, logger, metrics };
+    const server = await startImServer({ ...common, flusher, wheel });
+    parts.onDown(() => server.stop());
+    const route = await startRoute({ ...common, placement: createPlacement('round-robin') });
+    parts.onDown(() => route.stop());
+    const link = await parts.add(
+      LinkProxy.start({ host: PROXY_HOST, port: tcpPort }, { host: '127.0.0.1', port: tcpPort }),
     );
-    return new SmallWorld(link, route.url, store, wheel, async () => {
-      await link[Symbol.asyncDispose]();
-      await route.stop();
-      await server.stop();
-      await rpc.stop();
-      wheel.stop();
-      await membership.stop();
-      await store.stop();
-      await rm(dir, { recursive: true, force: true });
-    });
+    return new SmallWorld(link, route.url, store, wheel, parts);
   }
 
   /** @param late see `Person`, for the first of them */
@@ -99,6 +94,6 @@ export class SmallWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.people.map(({ client }) => client.close()));
-    await this.#stop();
+    await this.#parts[Symbol.asyncDispose]();
   }
 }

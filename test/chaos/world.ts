@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { freePorts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
+import { freePorts, Parts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
 import { openRedisStore } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
 import type { Seq } from '@cim/protocol';
@@ -44,9 +44,9 @@ export class World implements AsyncDisposable {
   readonly writers: Writer[] = [];
   readonly shared: Shared;
   readonly links: Links | undefined;
+  readonly #parts: Parts;
   readonly #env: Readonly<Record<string, string>>;
   readonly #routePorts: readonly number[];
-  readonly #wheel: TimingWheel;
   /** Of the pages that are closed. */
   #closed: Verdict | undefined;
   /** How far each lane had come when the last page was closed; key: "sender lane". */
@@ -57,6 +57,7 @@ export class World implements AsyncDisposable {
   #next = new Map<string, Seq>();
 
   private constructor(
+    parts: Parts,
     redis: RedisProcess | undefined,
     zooKeeper: ZooKeeperProcess,
     routes: ServerProcess[],
@@ -65,6 +66,7 @@ export class World implements AsyncDisposable {
     routePorts: readonly number[],
     links: Links | undefined,
   ) {
+    this.#parts = parts;
     this.links = links;
     this.redis = redis;
     this.zooKeeper = zooKeeper;
@@ -72,15 +74,17 @@ export class World implements AsyncDisposable {
     this.imServers = imServers;
     this.#env = env;
     this.#routePorts = routePorts;
-    this.#wheel = new TimingWheel();
-    this.#wheel.start();
-    this.shared = { wheel: this.#wheel, flusher: new TurnFlusher() };
+    this.shared = { wheel: new TimingWheel(), flusher: new TurnFlusher() };
   }
 
-  static async start(options: WorldOptions = {}): Promise<World> {
+  static start(options: WorldOptions = {}): Promise<World> {
+    return Parts.start((parts) => World.#start(options, parts));
+  }
+
+  static async #start(options: WorldOptions, parts: Parts): Promise<World> {
     const [redis, zooKeeper, routePorts] = await Promise.all([
-      options.redisUrl === undefined ? RedisProcess.start(options.redisFlags) : undefined,
-      ZooKeeperProcess.start(),
+      options.redisUrl === undefined ? parts.add(RedisProcess.start(options.redisFlags)) : undefined,
+      parts.add(ZooKeeperProcess.start()),
       freePorts(options.routes ?? 2),
     ]);
     const env = {
@@ -93,19 +97,22 @@ export class World implements AsyncDisposable {
       ...options.env,
     };
     const links =
-      options.linked === true ? await Links.start(redis?.port ?? 0, zooKeeper.port, routePorts) : undefined;
-    const imServers = await Promise.all(
+      options.linked === true
+        ? await parts.add(Links.start(redis?.port ?? 0, zooKeeper.port, routePorts))
+        : undefined;
+    const imServers = await parts.addAll(
       Array.from({ length: options.imServers ?? 3 }, async () =>
         ServerProcess.start('im-server', { ...env, ...(await links?.placeImServer()) }),
       ),
     );
-    const routes = await Promise.all(
+    const routes = await parts.addAll(
       routePorts.map((port) =>
         ServerProcess.start('route', { ...env, ...links?.routeEnv, CIM_ROUTE_PORT: String(port) }),
       ),
     );
-    const world = new World(redis, zooKeeper, routes, imServers, env, routePorts, links);
+    const world = new World(parts, redis, zooKeeper, routes, imServers, env, routePorts, links);
     await world.untilListed();
+    world.shared.wheel.start();
     return world;
   }
 
@@ -131,7 +138,9 @@ export class World implements AsyncDisposable {
 
   /** `failAt`: kills itself at the nth time of a step of a send. */
   async addImServer(failAt?: { readonly step: SendStep; readonly nth: number }): Promise<ServerProcess> {
-    const server = await ServerProcess.start('im-server', { ...this.#env, ...failEnv(failAt) });
+    const server = await this.#parts.add(
+      ServerProcess.start('im-server', { ...this.#env, ...failEnv(failAt) }),
+    );
     this.imServers.push(server);
     return server;
   }
@@ -148,11 +157,13 @@ export class World implements AsyncDisposable {
   /** At its port of before. */
   async restartRoute(at: number, failAt?: { readonly step: SendStep; readonly nth: number }): Promise<void> {
     await this.routes[at]?.end();
-    this.routes[at] = await ServerProcess.start('route', {
-      ...this.#env,
-      ...failEnv(failAt),
-      CIM_ROUTE_PORT: String(this.#routePorts[at]),
-    });
+    this.routes[at] = await this.#parts.add(
+      ServerProcess.start('route', {
+        ...this.#env,
+        ...failEnv(failAt),
+        CIM_ROUTE_PORT: String(this.#routePorts[at]),
+      }),
+    );
   }
 
   routeUrl(at: number): string {
@@ -164,8 +175,8 @@ export class World implements AsyncDisposable {
       { length: count },
       (_, i) => new Person(`${prefix}${this.people.length + i}`, this.routeUrl(i), this.shared),
     );
-    for (const person of invited) await person.client.connect();
     this.people.push(...invited);
+    for (const person of invited) await person.client.connect();
     for (const person of invited) person.meet(invited);
     return invited;
   }
@@ -249,11 +260,10 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const writer of this.writers) writer.giveUp();
     await Promise.all(this.people.map(({ client }) => client.close()));
-    this.#wheel.stop();
-    await Promise.all([...this.routes, ...this.imServers].map((server) => server.end()));
-    await this.links?.[Symbol.asyncDispose]();
-    await Promise.all([this.redis?.[Symbol.asyncDispose](), this.zooKeeper[Symbol.asyncDispose]()]);
+    this.shared.wheel.stop();
+    await this.#parts[Symbol.asyncDispose]();
   }
 }
 

@@ -20,6 +20,7 @@ export class Writer {
   #tries = 0;
   #writing: Promise<void> | undefined;
   #stopped = false;
+  #gaveUp = false;
   #turn = 0;
 
   constructor(name: string, routePorts: readonly number[]) {
@@ -51,6 +52,12 @@ export class Writer {
     await this.#writing;
   }
 
+  /** Leaves what waits for its answer. */
+  giveUp(): void {
+    this.#stopped = true;
+    this.#gaveUp = true;
+  }
+
   async #write(): Promise<void> {
     while (!this.#stopped) {
       const turn = this.#turn++;
@@ -76,6 +83,7 @@ export class Writer {
         : ['/p2pRoute', { userId: this.#id, receiveUserId, msg: text }];
     let outcome: 'stored' | 'refused' | undefined;
     while (outcome === undefined) {
+      if (this.#gaveUp) return;
       try {
         const { status, code } = await this.#post(path, body, text);
         if (status !== 503) outcome = STORED.includes(code) ? 'stored' : 'refused';

@@ -47,15 +47,14 @@ export async function zooKeeperFaults(options: RunOptions): Promise<Row> {
     await using world = await World.start();
     worlds.push(world);
     await world.invite(8);
-    const talk = new Talk(world.people.slice(), { perSecond: 200 });
+    using talk = new Talk(world.people.slice(), { perSecond: 200 });
     talk.start();
     for (let turn = turns.take(); turn !== undefined; turn = turns.take()) {
       const [name, fault] = kinds[(turn - 1) % kinds.length] ?? ['', () => Promise.resolve()];
       turns.say(name);
       const during = fault(world);
       // Somebody comes in the middle of it.
-      const [person] = await world.invite(1, `guest${turn}x`);
-      await during;
+      const [person] = await world.invite(1, `guest${turn}x`).finally(() => during);
       turns.say(`listed again after ${name}`);
       const begun = performance.now();
       await until('ZooKeeper lists all', () => inZooKeeper(world), LISTED_WITHIN_MS * 2);

@@ -1,3 +1,4 @@
+import { Parts } from './parts.ts';
 import { RedisProcess } from './redis-process.ts';
 import { ServerProcess } from './server-process.ts';
 import { until } from './until.ts';
@@ -9,15 +10,18 @@ export class Cluster {
   readonly zooKeeper: ZooKeeperProcess;
   readonly routes: readonly ServerProcess[];
   readonly imServers: ServerProcess[];
+  readonly #parts: Parts;
   readonly #env: Readonly<Record<string, string>>;
 
   private constructor(
+    parts: Parts,
     redis: RedisProcess,
     zooKeeper: ZooKeeperProcess,
     routes: readonly ServerProcess[],
     imServers: ServerProcess[],
     env: Readonly<Record<string, string>>,
   ) {
+    this.#parts = parts;
     this.redis = redis;
     this.zooKeeper = zooKeeper;
     this.routes = routes;
@@ -26,27 +30,32 @@ export class Cluster {
   }
 
   /** Resolves when every route lists every im-server. */
-  static async start(size: {
+  static start(size: {
     readonly routes: number;
     readonly imServers: number;
     readonly env?: Readonly<Record<string, string>>;
   }): Promise<Cluster> {
-    const [redis, zooKeeper] = await Promise.all([RedisProcess.start(), ZooKeeperProcess.start()]);
-    const env = { CIM_REDIS_URL: redis.url, CIM_ZK: zooKeeper.address, ...size.env };
-    const several = (program: 'route' | 'im-server', count: number) =>
-      Promise.all(Array.from({ length: count }, () => ServerProcess.start(program, env)));
-    const [routes, imServers] = await Promise.all([
-      several('route', size.routes),
-      several('im-server', size.imServers),
-    ]);
-    const cluster = new Cluster(redis, zooKeeper, routes, imServers, env);
-    await cluster.untilListed(size.imServers);
-    return cluster;
+    return Parts.start(async (parts) => {
+      const [redis, zooKeeper] = await Promise.all([
+        parts.add(RedisProcess.start()),
+        parts.add(ZooKeeperProcess.start()),
+      ]);
+      const env = { CIM_REDIS_URL: redis.url, CIM_ZK: zooKeeper.address, ...size.env };
+      const several = (program: 'route' | 'im-server', count: number) =>
+        parts.addAll(Array.from({ length: count }, () => ServerProcess.start(program, env)));
+      const [routes, imServers] = await Promise.all([
+        several('route', size.routes),
+        several('im-server', size.imServers),
+      ]);
+      const cluster = new Cluster(parts, redis, zooKeeper, routes, imServers, env);
+      await cluster.untilListed(size.imServers);
+      return cluster;
+    });
   }
 
   /** One more, in place of one that was ended. */
   async startImServer(): Promise<ServerProcess> {
-    const server = await ServerProcess.start('im-server', this.#env);
+    const server = await this.#parts.add(ServerProcess.start('im-server', this.#env));
     this.imServers.push(server);
     return server;
   }
@@ -65,7 +74,6 @@ export class Cluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.routes, ...this.imServers].map((server) => server.end()));
-    await Promise.all([this.redis[Symbol.asyncDispose](), this.zooKeeper[Symbol.asyncDispose]()]);
+    await this.#parts[Symbol.asyncDispose]();
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from './free-ports.ts';
 import { endWithUs } from './own-processes.ts';
+import { Parts, upOrDown } from './parts.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
@@ -20,6 +21,9 @@ const DURABLE = [
   '--maxmemory-policy',
   'noeviction',
 ];
+
+/** `redis-cli` waits for as long as it takes until all nodes have met. */
+const CREATED_MS = 60_000;
 
 /** A master does not wait for more replicas before it serves the first. */
 export const PROMPT = ['--repl-diskless-sync-delay', '0'];
@@ -41,29 +45,30 @@ export class RedisProcess {
   static async start(flags: readonly string[] = []): Promise<RedisProcess> {
     const [port = 0] = await freePorts(1);
     const redis = new RedisProcess(port, await mkdtemp(join(tmpdir(), 'cim-redis-')), [...DURABLE, ...flags]);
-    await redis.start();
-    return redis;
+    return upOrDown(redis, redis.start());
   }
 
   /** Three masters that share the slots, then as many replicas of each as asked for. */
-  static async startCluster(replicas = 0): Promise<RedisProcess[]> {
+  static startCluster(replicas = 0): Promise<RedisProcess[]> {
     const flags = [...PROMPT, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
-    const nodes = await Promise.all(
-      Array.from({ length: 3 + 3 * replicas }, () => RedisProcess.start(flags)),
-    );
-    const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
-    const options = ['--cluster-replicas', String(replicas), '--cluster-yes'];
-    await run('redis-cli', ['--cluster', 'create', ...addresses, ...options]);
-    for (const node of nodes)
-      await until('the cluster is whole', async () =>
-        /cluster_state:ok/.test(await node.cli('cluster', 'info')),
+    return Parts.start(async (parts) => {
+      const nodes = await parts.addAll(
+        Array.from({ length: 3 + 3 * replicas }, () => RedisProcess.start(flags)),
       );
-    for (const master of nodes.slice(0, 3))
-      await until('the replicas are in step', async () => {
-        const online = (await master.cli('INFO', 'replication')).match(/state=online/g);
-        return (online?.length ?? 0) === replicas;
-      });
-    return nodes;
+      const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
+      const options = ['--cluster-replicas', String(replicas), '--cluster-yes'];
+      await run('redis-cli', ['--cluster', 'create', ...addresses, ...options], { timeout: CREATED_MS });
+      for (const node of nodes)
+        await until('the cluster is whole', async () =>
+          /cluster_state:ok/.test(await node.cli('cluster', 'info')),
+        );
+      for (const master of nodes.slice(0, 3))
+        await until('the replicas are in step', async () => {
+          const online = (await master.cli('INFO', 'replication')).match(/state=online/g);
+          return (online?.length ?? 0) === replicas;
+        });
+      return nodes;
+    });
   }
 
   /** 0 while it does not run. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from './free-ports.ts';
 import { endWithUs } from './own-processes.ts';
+import { Parts } from './parts.ts';
 import { PROMPT, RedisProcess } from './redis-process.ts';
 import { until } from './until.ts';
 
@@ -23,26 +24,30 @@ export class RedisSentinel {
     this.url = `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/cim`;
   }
 
-  static async start(replicas = 2): Promise<RedisSentinel> {
-    const master = await RedisProcess.start(PROMPT);
-    const followers = await Promise.all(
-      Array.from({ length: replicas }, () =>
-        RedisProcess.start([...PROMPT, '--replicaof', `127.0.0.1 ${master.port}`]),
-      ),
-    );
-    await until('the replicas are in step', async () => {
-      const lines = (await master.cli('INFO', 'replication')).match(/state=online/g);
-      return lines?.length === replicas;
-    });
-    const sentinels = await Promise.all(
-      (await freePorts(3)).map((port) => Sentinel.start(port, master.port)),
-    );
-    for (const sentinel of sentinels)
-      await until('the Sentinels know everybody', async () => {
-        const state = await sentinel.state();
-        return state.includes(`\nnum-slaves\n${replicas}\n`) && state.includes('\nnum-other-sentinels\n2\n');
+  static start(replicas = 2): Promise<RedisSentinel> {
+    return Parts.start(async (parts) => {
+      const master = await parts.add(RedisProcess.start(PROMPT));
+      const followers = await parts.addAll(
+        Array.from({ length: replicas }, () =>
+          RedisProcess.start([...PROMPT, '--replicaof', `127.0.0.1 ${master.port}`]),
+        ),
+      );
+      await until('the replicas are in step', async () => {
+        const lines = (await master.cli('INFO', 'replication')).match(/state=online/g);
+        return lines?.length === replicas;
       });
-    return new RedisSentinel([master, ...followers], sentinels);
+      const sentinels = await parts.addAll(
+        (await freePorts(3)).map((port) => Sentinel.start(port, master.port)),
+      );
+      for (const sentinel of sentinels)
+        await until('the Sentinels know everybody', async () => {
+          const state = await sentinel.state();
+          return (
+            state.includes(`\nnum-slaves\n${replicas}\n`) && state.includes('\nnum-other-sentinels\n2\n')
+          );
+        });
+      return new RedisSentinel([master, ...followers], sentinels);
+    });
   }
 
   /** The one that the Sentinels name. */

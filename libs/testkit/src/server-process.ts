@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { endWithUs } from './own-processes.ts';
+import { upOrDown } from './parts.ts';
 import { until } from './until.ts';
 
 export type Program = 'route' | 'im-server' | 'standalone';
@@ -32,13 +33,13 @@ export class ServerProcess {
     });
     endWithUs(child);
     const server = new ServerProcess(child);
-    await until(`${program} listens`, () => {
-      if (child.exitCode !== null) throw new Error(`${program} ended: ${server.#log}`);
-      return program === 'im-server'
-        ? /im-server stores/.test(server.#out)
-        : /route listening/.test(server.#out);
+    const listens = until(`${program} listens`, () => {
+      const said = program === 'im-server' ? /im-server stores/ : /route listening/;
+      if (said.test(server.#out)) return true;
+      if (server.ended) throw new Error(`${program} ended: ${server.#log}`);
+      return false;
     });
-    return server;
+    return upOrDown(server, listens);
   }
 
   /** All it printed on standard output. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePorts } from './free-ports.ts';
 import { endWithUs } from './own-processes.ts';
+import { Parts, upOrDown } from './parts.ts';
 import { until } from './until.ts';
 
 /** A real ZooKeeper server on a free port of 127.0.0.1, to be killed, hung and started again. */
@@ -27,8 +28,7 @@ export class ZooKeeperProcess {
 
   static async start(): Promise<ZooKeeperProcess> {
     const server = await ZooKeeperProcess.create();
-    await server.start();
-    return server;
+    return upOrDown(server, server.start());
   }
 
   /** Three servers that vote; resolves when all serve. */
@@ -37,11 +37,13 @@ export class ZooKeeperProcess {
     const at = (i: number): number => ports[i] ?? 0;
     const peers = [0, 1, 2].map((i) => `server.${i + 1}=127.0.0.1:${at(3 + i)}:${at(6 + i)}\n`).join('');
     const quorum = `initLimit=20\nsyncLimit=10\n${peers}`;
-    const servers = await Promise.all(
-      [0, 1, 2].map((i) => ZooKeeperProcess.#configure(at(i), quorum, i + 1)),
-    );
-    await Promise.all(servers.map((server) => server.start()));
-    return servers;
+    return Parts.start(async (parts) => {
+      const servers = await parts.addAll(
+        [0, 1, 2].map((i) => ZooKeeperProcess.#configure(at(i), quorum, i + 1)),
+      );
+      await Promise.all(servers.map((server) => server.start()));
+      return servers;
+    });
   }
 
   static async #configure(port: number, quorum: string, id: number): Promise<ZooKeeperProcess> {
