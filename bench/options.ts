@@ -11,8 +11,8 @@ const FLAGS = {
   'im-servers': ['N', '2', 'im-servers of that cluster'],
   ping: [
     'S',
-    '10',
-    'a user that has written nothing for so long pings; servers started here wait three times as long, at least 30 s',
+    '',
+    'a user that has written nothing for so long pings; servers started here wait twice as long, at least 30 s [15; CIM 10]',
   ],
   pids: ['P,P', '', 'with --route: processes on this machine whose processor time and memory count'],
   wire: ['own|cim', 'own', 'cim: nothing but the CIM contract, HTTP to send, TCP to receive'],
@@ -169,7 +169,7 @@ function toOptions(
     httpConnections: whole('http-connections', 1),
     floor: oneOf('floor', ['yes', 'no']) === 'yes',
     json: values['json'] === true,
-    pingS: number('ping', 1),
+    pingS: number('ping', 1, wire === 'cim' ? '10' : '15'),
     profile: text('profile'),
     svg: text('svg'),
   };

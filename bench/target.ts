@@ -22,7 +22,7 @@ export interface Target extends AsyncDisposable {
 const settingsOf = ({ profile, pingS }: Options) => ({
   CIM_LOGIN_RATE: '1000000',
   CIM_LOG_LEVEL: 'warn',
-  CIM_IDLE_TIMEOUT_MS: String(Math.max(30_000, Math.round(3_000 * pingS))),
+  CIM_IDLE_TIMEOUT_MS: String(Math.max(30_000, Math.round(2_000 * pingS))),
   NODE_OPTIONS: `--import ${PRELOAD_GC}${profile === '' ? '' : ` --import ${PRELOAD_PROFILE}`}`,
   ...(profile === '' ? {} : { BENCH_PROFILE: resolve(profile) }),
 });

@@ -24,8 +24,8 @@ import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
 /** As in the SDK: a group's ack takes a ping's place, or waits so long where a link writes all the time. */
-const GROUP_ACK_MS = 12_000;
-/** And where it pings more seldom than every 10 s: servers send again after 18 s, and a busy tool is late. */
+const GROUP_ACK_MS = 18_000;
+/** And where it pings more seldom than clients do: servers send again after 24 s, and a busy tool is late. */
 const EARLY_GROUP_ACK_MS = 6_000;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
@@ -56,7 +56,7 @@ export class Load implements Calls, LinkOwner {
   readonly #receipts = new Map<number, TcpSender>();
   #toFlush: Link[] = [];
   #toAck: Link[] = [];
-  #pingMs = 10_000;
+  #pingMs = 15_000;
   readonly #wheel = new TimingWheel();
   #opened = 0;
   #closed = 0;
@@ -264,7 +264,7 @@ export class Load implements Calls, LinkOwner {
   onQuiet(link: Link): void {
     if (link.closed) return;
     const now = performance.now();
-    const seldom = this.#pingMs > 10_000;
+    const seldom = this.#pingMs > 15_000;
     const pingIn = link.wroteAt + this.#pingMs - now;
     const ackIn = seldom ? 0 : link.groupUnackedAt + GROUP_ACK_MS - now;
     if (pingIn <= 0) link.ping();

@@ -1,5 +1,5 @@
 /** Entries that a client has not acked in this time are sent again, in ms. */
-export const ACK_TIMEOUT_MS = 18_000;
+export const ACK_TIMEOUT_MS = 24_000;
 /** So often; after one more wait the channel is closed. */
 const RESENDS = 3;
 /** A client whose window is full and that acks nothing in this time does not read, in ms. */

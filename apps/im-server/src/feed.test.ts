@@ -158,13 +158,13 @@ describe('a feed', () => {
     assert.deepEqual(written, []);
   });
 
-  test('sends again what is not acked in 18 s, three times, and then gives up', async () => {
+  test('sends again what is not acked in 24 s, three times, and then gives up', async () => {
     const entries = await append(3);
     const { feed, written, state } = follow(1);
     for (const entry of entries) feed.offer(entry);
     feed.ack(1 as Seq);
     for (let times = 1; times <= 3; times++) {
-      state.now += 17_000;
+      state.now += 23_000;
       assert.equal(feed.lookAtAcks(state.now), 'wait');
       assert.equal(feed.acksDueIn(state.now), times === 1 ? 1_000 : 3_000);
       assert.equal(written.length, 1 + 2 * times);
@@ -173,7 +173,7 @@ describe('a feed', () => {
       await until('the two are sent again', () => written.length === 3 + 2 * times);
     }
     assert.deepEqual(written, [1, 2, 3, 2, 3, 2, 3, 2, 3]);
-    state.now += 18_000;
+    state.now += 24_000;
     assert.equal(feed.lookAtAcks(state.now), 'give-up');
     feed.end();
   });
@@ -181,9 +181,9 @@ describe('a feed', () => {
   test('an ack starts the wait anew, and ends it when nothing is left', async () => {
     const { feed, written, state } = follow(1);
     for (const entry of await append(2)) feed.offer(entry);
-    state.now += 17_000;
+    state.now += 23_000;
     feed.ack(1 as Seq);
-    state.now += 17_000;
+    state.now += 23_000;
     assert.equal(feed.lookAtAcks(state.now), 'wait');
     feed.ack(2 as Seq);
     state.now += 100_000;

@@ -175,11 +175,11 @@ describe('the log of a group', () => {
     const { feed, written, state } = join(log, 1);
     await offer(log, entries);
     feed.ack(1 as Seq);
-    state.now += 18_000;
+    state.now += 24_000;
     assert.equal(feed.lookAtAcks(state.now), 'wait');
     assert.deepEqual(written, [1, 2, 3, 2, 3]);
     state.ready = false;
-    state.now += 18_000;
+    state.now += 24_000;
     feed.lookAtAcks(state.now);
     const cursor = feed.ack(3 as Seq);
     assert.ok(typeof cursor === 'object' && cursor.seq === 3);
@@ -194,10 +194,10 @@ describe('the log of a group', () => {
     const { feed, state } = join(log, 1);
     await offer(log, entries);
     for (let times = 0; times < 3; times++) {
-      state.now += 18_000;
+      state.now += 24_000;
       assert.equal(feed.lookAtAcks(state.now), 'wait');
     }
-    state.now += 18_000;
+    state.now += 24_000;
     assert.equal(feed.lookAtAcks(state.now), 'give-up');
     log.end();
   });

@@ -66,7 +66,7 @@ describe('acks', () => {
     const { acks, resumed, deliver } = createInbound();
     resumed([{ group: 'lobby', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
     deliver('lobby', entry(1));
-    mock.timers.tick(11_999);
+    mock.timers.tick(17_999);
     assert.deepEqual(acks, []);
     mock.timers.tick(1);
     assert.deepEqual(acks, [['lobby', 1]]);

@@ -20,8 +20,8 @@ export interface InboundParts {
 /** A stream is acked after so many entries; an inbox, and what a server has sent once more, after this time at most. */
 const ACK_EVERY = 64;
 const ACK_DELAY_MS = 200;
-/** A group, whose ack spares little, in a ping's place; who writes all the time never pings. A server resends after 18 s. */
-const GROUP_ACK_DELAY_MS = 12_000;
+/** A group, whose ack spares little, in a ping's place; who writes all the time never pings. A server resends after 24 s. */
+const GROUP_ACK_DELAY_MS = 18_000;
 /** Ids of shown messages that are saved, newest of each stream. */
 const SAVED_SEEN = 512;
 

@@ -54,7 +54,7 @@ export interface LinkTimes {
 export const LINK_TIMES: LinkTimes = {
   connectMs: 5_000,
   handshakeMs: 10_000,
-  pingAfterMs: 10_000,
+  pingAfterMs: 15_000,
   idleMs: 30_000,
   answerMs: 20_000,
 };
@@ -222,7 +222,7 @@ export class Link implements WheelEntry {
   #onWelcome(welcome: cim.Welcome): void {
     if (this.#state !== 'login') return;
     this.#state = 'resuming';
-    if (welcome.idleTimeoutMs > 0) this.#pingAfterMs = Math.min(this.#pingAfterMs, welcome.idleTimeoutMs / 3);
+    if (welcome.idleTimeoutMs > 0) this.#pingAfterMs = Math.min(this.#pingAfterMs, welcome.idleTimeoutMs / 2);
     this.#write({ resume: this.#parts.resume() });
   }
 
