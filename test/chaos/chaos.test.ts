@@ -15,7 +15,7 @@ after(() => {
   const timer = setTimeout(() => {
     console.error(`left open by the runs: ${process.getActiveResourcesInfo().join(', ')}`);
     // What is left of a run that broke off is not a fault of what it tested.
-    process.exit(begunAgain ? 0 : 1);
+    process.exit(begunAgain ? process.exitCode : 1);
   }, LINGERS_MS);
   timer.unref();
 });

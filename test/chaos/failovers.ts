@@ -37,13 +37,8 @@ const stateOf = (server: RedisProcess): Promise<string> => server.cli('INFO', 'r
 /** How many follow a master. */
 const copiesOf = (state: string): number => state.match(/state=online/g)?.length ?? 0;
 
-/** A replica that comes is served at once, and not with those of the next 5 s. */
-const serveAtOnce = (server: RedisProcess): Promise<string> =>
-  server.cli('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
-
 async function sentinel(): Promise<Topology> {
   const group = await RedisSentinel.start();
-  await Promise.all(group.servers.map(serveAtOnce));
   return {
     kind: 'Sentinel',
     url: group.url,
@@ -64,7 +59,6 @@ async function sentinel(): Promise<Topology> {
 
 async function cluster(): Promise<Topology> {
   const nodes = await RedisProcess.startCluster(1);
-  await Promise.all(nodes.map(serveAtOnce));
   return {
     kind: 'Cluster',
     url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
@@ -118,7 +112,6 @@ async function failOver(
   // that are lost to nobody's knowledge (docs/faults.md). A node of a Cluster finds out before it takes a write.
   const asReplica = topology.kind === 'Sentinel' && durability === 'fast' && successor !== undefined;
   await master.start(asReplica ? ['--replicaof', `127.0.0.1 ${successor?.port ?? 0}`] : []);
-  await serveAtOnce(master);
 }
 
 const nameOf = ({ kind }: Topology, durability: string): string =>

@@ -30,6 +30,8 @@ export class Guest implements AsyncDisposable {
   readonly #path: string;
   readonly #of = { earlier: new Set<string>(), now: new Set<string>() };
   #child: ChildProcess | undefined;
+  /** Of the child: it has ended, and its last line is read. */
+  #closed: Promise<unknown> | undefined;
   #ready = false;
 
   constructor(name: string, routeUrl: string, path: string) {
@@ -58,6 +60,7 @@ export class Guest implements AsyncDisposable {
     );
     endWithUs(child);
     this.#child = child;
+    this.#closed = new Promise((resolve) => child.once('close', resolve));
     createInterface({ input: child.stdout }).on('line', (line) => this.#take(JSON.parse(line) as Line));
     await until(`${this.name} is connected`, () => this.#ready, 60_000);
   }
@@ -68,9 +71,8 @@ export class Guest implements AsyncDisposable {
     this.#child = undefined;
     if (child === undefined) return;
     // Its last lines are read before the next program's first.
-    const closed = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGKILL');
-    await closed;
+    await this.#closed;
     for (const id of this.#of.now) this.#of.earlier.add(id);
     this.#of.now.clear();
   }

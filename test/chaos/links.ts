@@ -51,9 +51,9 @@ export class Links implements AsyncDisposable {
   ): Promise<Links> {
     const [a = 0, b = 0, c = 0, d = 0] = await freePorts(4);
     const to = (listen: number, port: number): Promise<LinkProxy> =>
-      parts.add(LinkProxy.start({ host: LOCAL, port: listen }, { host: LOCAL, port }));
-    const routes = routePorts.map((port) =>
-      LinkProxy.start({ host: `${SAID}.250`, port }, { host: LOCAL, port }),
+      parts.add(() => LinkProxy.start({ host: LOCAL, port: listen }, { host: LOCAL, port }));
+    const routes = routePorts.map(
+      (port) => () => LinkProxy.start({ host: `${SAID}.250`, port }, { host: LOCAL, port }),
     );
     const proxies = new Map<LinkName, LinkProxy[]>([
       ['client to route', await parts.addAll(routes)],
@@ -88,7 +88,7 @@ export class Links implements AsyncDisposable {
     for (const [link, port] of links)
       this.#proxies
         .get(link)
-        ?.push(await this.#parts.add(LinkProxy.start({ host: said, port }, { host: real, port })));
+        ?.push(await this.#parts.add(() => LinkProxy.start({ host: said, port }, { host: real, port })));
     return {
       ...this.#imServerEnv,
       CIM_HOST: real,

@@ -72,7 +72,7 @@ export class SmallWorld implements AsyncDisposable {
     parts.onDown(() => server.stop());
     const route = await startRoute({ ...common, placement: createPlacement('round-robin') });
     parts.onDown(() => route.stop());
-    const link = await parts.add(
+    const link = await parts.add(() =>
       LinkProxy.start({ host: PROXY_HOST, port: tcpPort }, { host: '127.0.0.1', port: tcpPort }),
     );
     return new SmallWorld(link, route.url, store, wheel, parts);

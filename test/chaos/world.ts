@@ -83,8 +83,8 @@ export class World implements AsyncDisposable {
 
   static async #start(options: WorldOptions, parts: Parts): Promise<World> {
     const [redis, zooKeeper, routePorts] = await Promise.all([
-      options.redisUrl === undefined ? parts.add(RedisProcess.start(options.redisFlags)) : undefined,
-      parts.add(ZooKeeperProcess.start()),
+      options.redisUrl === undefined ? parts.add(() => RedisProcess.start(options.redisFlags)) : undefined,
+      parts.add(() => ZooKeeperProcess.start()),
       freePorts(options.routes ?? 2),
     ]);
     const env = {
@@ -98,16 +98,18 @@ export class World implements AsyncDisposable {
     };
     const links =
       options.linked === true
-        ? await parts.add(Links.start(redis?.port ?? 0, zooKeeper.port, routePorts))
+        ? await parts.add(() => Links.start(redis?.port ?? 0, zooKeeper.port, routePorts))
         : undefined;
     const imServers = await parts.addAll(
-      Array.from({ length: options.imServers ?? 3 }, async () =>
-        ServerProcess.start('im-server', { ...env, ...(await links?.placeImServer()) }),
+      Array.from(
+        { length: options.imServers ?? 3 },
+        () => async () => ServerProcess.start('im-server', { ...env, ...(await links?.placeImServer()) }),
       ),
     );
     const routes = await parts.addAll(
-      routePorts.map((port) =>
-        ServerProcess.start('route', { ...env, ...links?.routeEnv, CIM_ROUTE_PORT: String(port) }),
+      routePorts.map(
+        (port) => () =>
+          ServerProcess.start('route', { ...env, ...links?.routeEnv, CIM_ROUTE_PORT: String(port) }),
       ),
     );
     const world = new World(parts, redis, zooKeeper, routes, imServers, env, routePorts, links);
@@ -138,7 +140,7 @@ export class World implements AsyncDisposable {
 
   /** `failAt`: kills itself at the nth time of a step of a send. */
   async addImServer(failAt?: { readonly step: SendStep; readonly nth: number }): Promise<ServerProcess> {
-    const server = await this.#parts.add(
+    const server = await this.#parts.add(() =>
       ServerProcess.start('im-server', { ...this.#env, ...failEnv(failAt) }),
     );
     this.imServers.push(server);
@@ -147,17 +149,20 @@ export class World implements AsyncDisposable {
 
   async killImServer(at: number, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
     const [server] = this.imServers.splice(at, 1);
+    this.#parts.drop(server);
     return (await server?.end(signal)) ?? null;
   }
 
   forget(server: ServerProcess): void {
     this.imServers.splice(this.imServers.indexOf(server), 1);
+    this.#parts.drop(server);
   }
 
   /** At its port of before. */
   async restartRoute(at: number, failAt?: { readonly step: SendStep; readonly nth: number }): Promise<void> {
     await this.routes[at]?.end();
-    this.routes[at] = await this.#parts.add(
+    this.#parts.drop(this.routes[at]);
+    this.routes[at] = await this.#parts.add(() =>
       ServerProcess.start('route', {
         ...this.#env,
         ...failEnv(failAt),

@@ -53,6 +53,7 @@ export async function zooKeeperFaults(options: RunOptions): Promise<Row> {
       const [name, fault] = kinds[(turn - 1) % kinds.length] ?? ['', () => Promise.resolve()];
       turns.say(name);
       const during = fault(world);
+      during.catch(() => undefined); // awaited below, whatever comes first
       // Somebody comes in the middle of it.
       const [person] = await world.invite(1, `guest${turn}x`).finally(() => during);
       turns.say(`listed again after ${name}`);

@@ -510,8 +510,8 @@ describe('staying connected', () => {
   it('acks a group instead of pinging when it has heard something, and pings when it has not', async () => {
     const client = makeClient({ times: { pingAfterMs: 1_000 } });
     await client.connect();
-    // Half way to the ping: what is heard just after the last write is no news any more when it is due.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Late: what is heard in the first half of the way to the ping is no news any more when it is due.
+    await new Promise((resolve) => setTimeout(resolve, 800));
     server.say('group:lobby', 'one');
     const said = (): (string | undefined)[] => server.peer.received.map(({ body }) => body);
     await until(() => said().includes('ack'), 'the ack');
@@ -519,6 +519,19 @@ describe('staying connected', () => {
     assert.equal(said().includes('ping'), false);
     await until(() => said().at(-1) === 'ping', 'a ping');
     assert.equal(client.online, true);
+  });
+
+  it('stays where the one thing heard is nearly as old as a ping is apart when its ack takes the place of one', async () => {
+    const client = makeClient({ times: { pingAfterMs: 1_000, idleMs: 2_000 } });
+    const away = collect(client, 'disconnected');
+    await client.connect();
+    await until(() => server.peer.received.at(-1)?.body === 'ping', 'a ping');
+    // The wheel looks again 1.25 s after it, and again after as long.
+    await new Promise((resolve) => setTimeout(resolve, 370));
+    server.say('group:lobby', 'one');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    assert.deepEqual(server.acks, [{ group: 'lobby', seq: 1 }]);
+    assert.deepEqual(away, []);
   });
 
   it('starts again when the server has fallen silent', async () => {

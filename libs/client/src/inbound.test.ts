@@ -72,6 +72,19 @@ describe('acks', () => {
     assert.deepEqual(acks, [['lobby', 1]]);
   });
 
+  it('go out after 64 entries, or 64 KiB, whatever the time', () => {
+    const { acks, resumed, deliver } = createInbound();
+    resumed([{ group: 'lobby', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    for (let seq = 1; seq <= 65; seq++) deliver('lobby', entry(seq));
+    assert.deepEqual(acks, [['lobby', 64]]);
+    const long = cim.Content.encode({ texts: ['x'.repeat(8_000)] }).finish();
+    for (let seq = 66; seq <= 75; seq++) deliver('lobby', Object.assign(entry(seq), { content: long }));
+    assert.deepEqual(acks, [
+      ['lobby', 64],
+      ['lobby', 74],
+    ]);
+  });
+
   it('never go beyond a log that went back', () => {
     const { acks, resumed, deliver } = createInbound();
     resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);

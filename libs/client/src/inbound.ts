@@ -17,8 +17,12 @@ export interface InboundParts {
   unreadable(stream: string, seq: number): void;
 }
 
-/** A stream is acked after so many entries; an inbox, and what a server has sent once more, after this time at most. */
+/**
+ * A stream is acked after so many entries, or bytes of them; an inbox, and what a server has sent once more, after this
+ * time at most. A server goes on until four times as much is not acked.
+ */
 const ACK_EVERY = 64;
+const ACK_EVERY_BYTES = 64 * 1024;
 const ACK_DELAY_MS = 200;
 /** A group, whose ack spares little, in a ping's place; who writes all the time never pings. A server resends after 24 s. */
 const GROUP_ACK_DELAY_MS = 18_000;
@@ -42,6 +46,7 @@ interface StreamIn {
   known: Cursor;
   /** Entries taken and not acked. */
   unacked: number;
+  unackedBytes: number;
   /** Where entries were missing last. */
   holeAt: number;
   /** What was told of the gap that `known` stands before. */
@@ -70,7 +75,18 @@ export class Inbound {
       const seen = new Seen();
       for (const id of saved.seen?.[name] ?? []) seen.add(id);
       const told = undefined;
-      const stream = { name, group, seen, cursor, known: cursor, unacked: 0, holeAt: 0, told, timer: told };
+      const stream = {
+        name,
+        group,
+        seen,
+        cursor,
+        known: cursor,
+        unacked: 0,
+        unackedBytes: 0,
+        holeAt: 0,
+        told,
+        timer: told,
+      };
       this.#streams.set(group, stream);
     }
   }
@@ -148,7 +164,7 @@ export class Inbound {
     const stream = this.#streams.get(deliver.group);
     if (stream === undefined) return true;
     for (const entry of deliver.entries as cim.Entry[]) if (!this.#take(stream, entry)) return false;
-    if (stream.unacked >= ACK_EVERY) this.#ack(stream);
+    if (stream.unacked >= ACK_EVERY || stream.unackedBytes >= ACK_EVERY_BYTES) this.#ack(stream);
     else if (stream.unacked > 0) this.#arm(stream);
     return true;
   }
@@ -170,6 +186,7 @@ export class Inbound {
       stream.known = stream.cursor;
       stream.told = undefined;
       stream.unacked++;
+      stream.unackedBytes += entry.content.length;
     }
     if (!stream.seen.add(id)) {
       // Sent once more: the server has not heard our ack of it.
@@ -224,6 +241,7 @@ export class Inbound {
   #ack(stream: StreamIn): void {
     this.#disarm(stream);
     stream.unacked = 0;
+    stream.unackedBytes = 0;
     this.#parts.moved();
     this.#parts.ack({ group: stream.group, seq: stream.cursor.seq });
   }

@@ -148,10 +148,13 @@ export class Link implements WheelEntry {
     this.#parts.wheel.schedule(this, Math.max(1, Math.min(idleLeft, pingLeft, times.answerMs)));
   }
 
-  /** An ack does it too, and is not answered: who has just heard the server need not ask it. */
+  /**
+   * An ack does it too, and is not answered: who has just heard the server need not ask it. What was heard must stay news
+   * until the next look, which may come a little late: two silences of `pingAfterMs` are as long as the server may be still.
+   */
   #showLife(now: number): void {
     this.#parts.ackNow();
-    if (this.#writtenAt < now || now - this.#heardAt >= this.#pingAfterMs) this.#write({ ping: {} });
+    if (this.#writtenAt < now || now - this.#heardAt >= this.#pingAfterMs / 2) this.#write({ ping: {} });
   }
 
   #onConnected(): void {

@@ -37,12 +37,12 @@ export class Cluster {
   }): Promise<Cluster> {
     return Parts.start(async (parts) => {
       const [redis, zooKeeper] = await Promise.all([
-        parts.add(RedisProcess.start()),
-        parts.add(ZooKeeperProcess.start()),
+        parts.add(() => RedisProcess.start()),
+        parts.add(() => ZooKeeperProcess.start()),
       ]);
       const env = { CIM_REDIS_URL: redis.url, CIM_ZK: zooKeeper.address, ...size.env };
       const several = (program: 'route' | 'im-server', count: number) =>
-        parts.addAll(Array.from({ length: count }, () => ServerProcess.start(program, env)));
+        parts.addAll(Array.from({ length: count }, () => () => ServerProcess.start(program, env)));
       const [routes, imServers] = await Promise.all([
         several('route', size.routes),
         several('im-server', size.imServers),
@@ -55,7 +55,7 @@ export class Cluster {
 
   /** One more, in place of one that was ended. */
   async startImServer(): Promise<ServerProcess> {
-    const server = await this.#parts.add(ServerProcess.start('im-server', this.#env));
+    const server = await this.#parts.add(() => ServerProcess.start('im-server', this.#env));
     this.imServers.push(server);
     return server;
   }

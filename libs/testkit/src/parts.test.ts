@@ -15,11 +15,14 @@ test('what comes up in part is taken down, the last one first, and what comes up
   let late: Promise<unknown> | undefined;
   await assert.rejects(
     Parts.start(async (parts) => {
-      await parts.add(part('first', down));
+      await parts.add(() => part('first', down));
       parts.onDown(() => down.push('second'));
       const slow = sleep(20).then(() => part('late', down));
-      late = parts.add(slow).catch(String);
-      await parts.addAll([Promise.resolve(part('third', down)), Promise.reject(new Error('no port'))]);
+      late = parts.add(() => slow).catch(String);
+      await parts.addAll([
+        () => Promise.resolve(part('third', down)),
+        () => Promise.reject(new Error('no port')),
+      ]);
     }),
     /no port/,
   );
@@ -31,7 +34,7 @@ test('what comes up in part is taken down, the last one first, and what comes up
 test('what comes up whole stays until it is taken down, once', async () => {
   const down: string[] = [];
   const parts = await Parts.start(async (those) => {
-    await those.add(part('first', down));
+    await those.add(() => part('first', down));
     return those;
   });
   assert.deepEqual(down, []);
@@ -47,4 +50,26 @@ test('one that does not come up is taken down', async () => {
   const up = part('other', down);
   assert.equal(await upOrDown(up, Promise.resolve()), up);
   assert.deepEqual(down, ['it']);
+});
+
+test('one that cannot be taken down keeps no other from it, and hides no reason', async () => {
+  const down: string[] = [];
+  const stuck: AsyncDisposable = { [Symbol.asyncDispose]: () => Promise.reject(new Error('stuck')) };
+  await assert.rejects(
+    Parts.start(async (parts) => {
+      await parts.add(() => part('first', down));
+      await parts.add(() => stuck);
+      throw new Error('no port');
+    }),
+    /no port/,
+  );
+  assert.deepEqual(down, ['first']);
+  const parts = new Parts();
+  await parts.add(() => stuck);
+  await assert.rejects(parts[Symbol.asyncDispose](), /stuck/);
+  await assert.rejects(
+    parts.add(() => part('second', down)),
+    /has been taken down/,
+  );
+  assert.deepEqual(down, ['first']);
 });

@@ -3,15 +3,15 @@ export async function upOrDown<T extends AsyncDisposable>(part: T, starting: Pro
   try {
     await starting;
   } catch (error) {
-    await part[Symbol.asyncDispose]();
+    await down(part);
     throw error;
   }
   return part;
 }
 
-/** What something is made of. It comes up as a whole or not at all, and nothing comes up once it is taken down. */
+/** What something is made of. It comes up as a whole or not at all, and nothing is started once it is taken down. */
 export class Parts implements AsyncDisposable {
-  readonly #parts: AsyncDisposable[] = [];
+  readonly #parts = new Set<AsyncDisposable>();
   #down = false;
 
   /** All that `start` has added is taken down when it fails, what is still starting too. */
@@ -20,37 +20,66 @@ export class Parts implements AsyncDisposable {
     try {
       return await start(parts);
     } catch (error) {
-      await parts[Symbol.asyncDispose]();
+      await down(parts);
       throw error;
     }
   }
 
-  async add<T extends AsyncDisposable>(starting: T | Promise<T>): Promise<T> {
-    const part = await starting;
-    if (this.#down) {
-      await part[Symbol.asyncDispose]();
+  async add<T extends AsyncDisposable>(start: () => T | Promise<T>): Promise<T> {
+    if (this.#down) throw new Error('it has been taken down');
+    const part = await start();
+    if (this.#isDown()) {
+      await down(part);
       throw new Error('taken down while it was starting');
     }
-    this.#parts.push(part);
+    this.#parts.add(part);
     return part;
   }
 
-  addAll<T extends AsyncDisposable>(starting: readonly Promise<T>[]): Promise<T[]> {
-    return Promise.all(starting.map((one) => this.add(one)));
+  addAll<T extends AsyncDisposable>(starts: readonly (() => Promise<T>)[]): Promise<T[]> {
+    return Promise.all(starts.map((start) => this.add(start)));
   }
 
   /** What is to be done when all is taken down. */
-  onDown(down: () => unknown): void {
-    this.#parts.push({
+  onDown(what: () => unknown): void {
+    this.#parts.add({
       [Symbol.asyncDispose]: async () => {
-        await down();
+        await what();
       },
     });
   }
 
-  /** The last one first: it may need those before it. */
+  /** It has ended by itself. */
+  drop(part: AsyncDisposable | undefined): void {
+    if (part !== undefined) this.#parts.delete(part);
+  }
+
+  /** The last one first: it may need those before it. All of them, whatever one of them throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#down = true;
-    for (const part of this.#parts.splice(0).reverse()) await part[Symbol.asyncDispose]();
+    const parts = [...this.#parts].reverse();
+    this.#parts.clear();
+    const errors: unknown[] = [];
+    for (const part of parts)
+      try {
+        await part[Symbol.asyncDispose]();
+      } catch (error) {
+        errors.push(error);
+      }
+    if (errors.length > 0) throw new AggregateError(errors, String(errors[0]));
+  }
+
+  /** Asked again after waiting. */
+  #isDown(): boolean {
+    return this.#down;
+  }
+}
+
+/** After a failure that tells more than one of this would. */
+async function down(part: AsyncDisposable): Promise<void> {
+  try {
+    await part[Symbol.asyncDispose]();
+  } catch {
+    // What is left of it ends with the test's process.
   }
 }

@@ -53,7 +53,7 @@ export class RedisProcess {
     const flags = [...PROMPT, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
     return Parts.start(async (parts) => {
       const nodes = await parts.addAll(
-        Array.from({ length: 3 + 3 * replicas }, () => RedisProcess.start(flags)),
+        Array.from({ length: 3 + 3 * replicas }, () => () => RedisProcess.start(flags)),
       );
       const addresses = nodes.map((node) => `127.0.0.1:${node.port}`);
       const options = ['--cluster-replicas', String(replicas), '--cluster-yes'];

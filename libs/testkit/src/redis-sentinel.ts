@@ -26,10 +26,11 @@ export class RedisSentinel {
 
   static start(replicas = 2): Promise<RedisSentinel> {
     return Parts.start(async (parts) => {
-      const master = await parts.add(RedisProcess.start(PROMPT));
+      const master = await parts.add(() => RedisProcess.start(PROMPT));
       const followers = await parts.addAll(
-        Array.from({ length: replicas }, () =>
-          RedisProcess.start([...PROMPT, '--replicaof', `127.0.0.1 ${master.port}`]),
+        Array.from(
+          { length: replicas },
+          () => () => RedisProcess.start([...PROMPT, '--replicaof', `127.0.0.1 ${master.port}`]),
         ),
       );
       await until('the replicas are in step', async () => {
@@ -37,7 +38,7 @@ export class RedisSentinel {
         return lines?.length === replicas;
       });
       const sentinels = await parts.addAll(
-        (await freePorts(3)).map((port) => Sentinel.start(port, master.port)),
+        (await freePorts(3)).map((port) => () => Sentinel.start(port, master.port)),
       );
       for (const sentinel of sentinels)
         await until('the Sentinels know everybody', async () => {

@@ -39,7 +39,7 @@ export class ZooKeeperProcess {
     const quorum = `initLimit=20\nsyncLimit=10\n${peers}`;
     return Parts.start(async (parts) => {
       const servers = await parts.addAll(
-        [0, 1, 2].map((i) => ZooKeeperProcess.#configure(at(i), quorum, i + 1)),
+        [0, 1, 2].map((i) => () => ZooKeeperProcess.#configure(at(i), quorum, i + 1)),
       );
       await Promise.all(servers.map((server) => server.start()));
       return servers;
