@@ -2,8 +2,9 @@ import { cim, decodeFrame, encodeFrame, LOBBY } from '@cim/protocol';
 import { type Address, Link, type LinkOwner } from './link.ts';
 
 const ACK_EVERY = 64;
+const ACK_EVERY_BYTES = 64 * 1024;
 
-/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64 and in a ping's place (load.ts). */
+/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64, or 64 KiB, and in a ping's place (load.ts). */
 export class OwnLink extends Link {
   readonly #userId: number;
   readonly #ticket: string;
@@ -12,6 +13,7 @@ export class OwnLink extends Link {
   #inboxUnacked = 0;
   #lobbySeq = 0;
   #lobbyUnacked = 0;
+  #lobbyUnackedBytes = 0;
 
   constructor(
     index: number,
@@ -52,7 +54,11 @@ export class OwnLink extends Link {
   }
 
   #onDeliver({ group, entries }: cim.Deliver): void {
-    for (const { content } of entries as cim.Entry[]) this.owner.onText(this, content, textAt(content));
+    let bytes = 0;
+    for (const { content } of entries as cim.Entry[]) {
+      this.owner.onText(this, content, textAt(content));
+      bytes += content.length;
+    }
     const last = entries.at(-1)?.seq ?? 0;
     if (group === '') {
       if (this.#inboxUnacked === 0) this.owner.wantsAck(this);
@@ -62,14 +68,16 @@ export class OwnLink extends Link {
     } else {
       if (this.#lobbyUnacked === 0) this.groupUnackedAt = performance.now();
       this.#lobbyUnacked += entries.length;
+      this.#lobbyUnackedBytes += bytes;
       this.#lobbySeq = last;
-      if (this.#lobbyUnacked >= ACK_EVERY) this.ackGroup();
+      if (this.#lobbyUnacked >= ACK_EVERY || this.#lobbyUnackedBytes >= ACK_EVERY_BYTES) this.ackGroup();
     }
   }
 
   override ackGroup(): void {
     if (this.#lobbyUnacked === 0) return;
     this.#lobbyUnacked = 0;
+    this.#lobbyUnackedBytes = 0;
     this.groupUnackedAt = Number.POSITIVE_INFINITY;
     this.sendFrame({ ack: { group: LOBBY, seq: this.#lobbySeq } });
   }
