@@ -26,6 +26,8 @@ const BODIES: readonly Body[] = [
   (frame, reader) => (frame.goaway = cim.Goaway.decode(reader)),
   (frame, reader) => (frame.error = cim.Error.decode(reader)),
   (frame, reader) => (frame.counters = cim.Counters.decode(reader)),
+  (frame, reader) => (frame.find = cim.Find.decode(reader)),
+  (frame, reader) => (frame.found = cim.Found.decode(reader)),
 ];
 
 /**
@@ -62,6 +64,7 @@ function sendOf(bytes: Uint8Array): cim.Send | undefined {
     else if (tag === 0x1a) send.producer = READER.knownText();
     else if (tag === 0x20) send.counter = READER.number();
     else if (tag === 0x2a) send.content = READER.bytes();
+    else if (tag === 0x30) send.again = READER.number() !== 0;
     else READER.giveUp();
   }
   return READER.odd ? undefined : send;

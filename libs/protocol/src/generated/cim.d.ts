@@ -96,8 +96,14 @@ export namespace cim {
         /** Frame counters. */
         counters?: (cim.Counters.$Properties|null);
 
+        /** Frame find. */
+        find?: (cim.Find.$Properties|null);
+
+        /** Frame found. */
+        found?: (cim.Found.$Properties|null);
+
         /** Frame body. */
-        body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters");
+        body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters"|"find"|"found");
 
         /**
          * Encodes the specified Frame message. Does not implicitly {@link cim.Frame.verify|verify} messages.
@@ -180,8 +186,14 @@ export namespace cim {
             /** Frame counters */
             counters?: (cim.Counters.$Properties|null);
 
+            /** Frame find */
+            find?: (cim.Find.$Properties|null);
+
+            /** Frame found */
+            found?: (cim.Found.$Properties|null);
+
             /** Frame body */
-            body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters");
+            body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters"|"find"|"found");
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -208,9 +220,11 @@ export namespace cim {
           goaway?: cim.Goaway.$Shape|null;
           error?: cim.Error.$Shape|null;
           counters?: cim.Counters.$Shape|null;
+          find?: cim.Find.$Shape|null;
+          found?: cim.Found.$Shape|null;
           $unknowns?: Uint8Array[];
         } & (
-          ({ body?: undefined; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "login"; login: cim.Login.$Shape; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "welcome"; login?: null; welcome: cim.Welcome.$Shape; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "send"; login?: null; welcome?: null; send: cim.Send.$Shape; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "receipt"; login?: null; welcome?: null; send?: null; receipt: cim.Receipt.$Shape; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "delivered"; login?: null; welcome?: null; send?: null; receipt?: null; delivered: cim.Delivered.$Shape; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "deliver"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver: cim.Deliver.$Shape; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "ack"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack: cim.Ack.$Shape; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "resume"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume: cim.Resume.$Shape; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "resumed"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed: cim.Resumed.$Shape; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "ping"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping: cim.Ping.$Shape; pong?: null; goaway?: null; error?: null; counters?: null }|{ body?: "pong"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong: cim.Pong.$Shape; goaway?: null; error?: null; counters?: null }|{ body?: "goaway"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway: cim.Goaway.$Shape; error?: null; counters?: null }|{ body?: "error"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error: cim.Error.$Shape; counters?: null }|{ body?: "counters"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters: cim.Counters.$Shape })
+          ({ body?: undefined; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "login"; login: cim.Login.$Shape; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "welcome"; login?: null; welcome: cim.Welcome.$Shape; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "send"; login?: null; welcome?: null; send: cim.Send.$Shape; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "receipt"; login?: null; welcome?: null; send?: null; receipt: cim.Receipt.$Shape; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "delivered"; login?: null; welcome?: null; send?: null; receipt?: null; delivered: cim.Delivered.$Shape; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "deliver"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver: cim.Deliver.$Shape; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "ack"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack: cim.Ack.$Shape; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "resume"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume: cim.Resume.$Shape; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "resumed"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed: cim.Resumed.$Shape; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "ping"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping: cim.Ping.$Shape; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "pong"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong: cim.Pong.$Shape; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "goaway"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway: cim.Goaway.$Shape; error?: null; counters?: null; find?: null; found?: null }|{ body?: "error"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error: cim.Error.$Shape; counters?: null; find?: null; found?: null }|{ body?: "counters"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters: cim.Counters.$Shape; find?: null; found?: null }|{ body?: "find"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find: cim.Find.$Shape; found?: null }|{ body?: "found"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found: cim.Found.$Shape })
         );
     }
 
@@ -449,6 +463,9 @@ export namespace cim {
         /** Send content. */
         content: Uint8Array;
 
+        /** Send again. */
+        again: boolean;
+
         /**
          * Encodes the specified Send message. Does not implicitly {@link cim.Send.verify|verify} messages.
          * @param message Send message or plain object to encode
@@ -488,6 +505,9 @@ export namespace cim {
             /** Send content */
             content?: (Uint8Array|null);
 
+            /** Send again */
+            again?: (boolean|null);
+
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
         }
@@ -509,7 +529,10 @@ export namespace cim {
         REFUSED = 2,
 
         /** GAP value */
-        GAP = 3
+        GAP = 3,
+
+        /** UNKNOWN_PRODUCER value */
+        UNKNOWN_PRODUCER = 4
     }
 
     /**
@@ -768,6 +791,12 @@ export namespace cim {
         /** Counter counter. */
         counter: number;
 
+        /** Counter seq. */
+        seq: number;
+
+        /** Counter unknown. */
+        unknown: boolean;
+
         /**
          * Encodes the specified Counter message. Does not implicitly {@link cim.Counter.verify|verify} messages.
          * @param message Counter message or plain object to encode
@@ -804,12 +833,168 @@ export namespace cim {
             /** Counter counter */
             counter?: (number|null);
 
+            /** Counter seq */
+            seq?: (number|null);
+
+            /** Counter unknown */
+            unknown?: (boolean|null);
+
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
         }
 
         /** Shape of a Counter. */
         type $Shape = cim.Counter.$Properties;
+    }
+
+    /**
+     * Properties of a Find.
+     * @deprecated Use cim.Find.$Properties instead.
+     */
+    interface IFind extends cim.Find.$Properties {
+    }
+
+    /** Represents a Find. */
+    class Find {
+
+        /**
+         * Constructs a new Find.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Find.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Find to. */
+        to: number;
+
+        /** Find group. */
+        group: string;
+
+        /** Find producer. */
+        producer: string;
+
+        /**
+         * Encodes the specified Find message. Does not implicitly {@link cim.Find.verify|verify} messages.
+         * @param message Find message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Find.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Find message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Find & cim.Find.$Shape} Find
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Find & cim.Find.$Shape;
+    }
+
+    namespace Find {
+
+        /** Properties of a Find. */
+        interface $Properties {
+
+            /** Find to */
+            to?: (number|null);
+
+            /** Find group */
+            group?: (string|null);
+
+            /** Find producer */
+            producer?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Find. */
+        type $Shape = cim.Find.$Properties;
+    }
+
+    /**
+     * Properties of a Found.
+     * @deprecated Use cim.Found.$Properties instead.
+     */
+    interface IFound extends cim.Found.$Properties {
+    }
+
+    /** Represents a Found. */
+    class Found {
+
+        /**
+         * Constructs a new Found.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Found.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Found to. */
+        to: number;
+
+        /** Found group. */
+        group: string;
+
+        /** Found producer. */
+        producer: string;
+
+        /** Found last. */
+        last: number;
+
+        /** Found oldestAt. */
+        oldestAt: number;
+
+        /**
+         * Encodes the specified Found message. Does not implicitly {@link cim.Found.verify|verify} messages.
+         * @param message Found message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Found.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Found message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Found & cim.Found.$Shape} Found
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Found & cim.Found.$Shape;
+    }
+
+    namespace Found {
+
+        /** Properties of a Found. */
+        interface $Properties {
+
+            /** Found to */
+            to?: (number|null);
+
+            /** Found group */
+            group?: (string|null);
+
+            /** Found producer */
+            producer?: (string|null);
+
+            /** Found last */
+            last?: (number|null);
+
+            /** Found oldestAt */
+            oldestAt?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Found. */
+        type $Shape = cim.Found.$Properties;
     }
 
     /**

@@ -49,11 +49,13 @@ export const cim = $root.cim = (() => {
         Frame.prototype.goaway = null;
         Frame.prototype.error = null;
         Frame.prototype.counters = null;
+        Frame.prototype.find = null;
+        Frame.prototype.found = null;
 
         let $oneOfFields;
 
         $Object.defineProperty(Frame.prototype, "body", {
-            get: $util.oneOfGetter($oneOfFields = ["login", "welcome", "send", "receipt", "delivered", "deliver", "ack", "resume", "resumed", "ping", "pong", "goaway", "error", "counters"]),
+            get: $util.oneOfGetter($oneOfFields = ["login", "welcome", "send", "receipt", "delivered", "deliver", "ack", "resume", "resumed", "ping", "pong", "goaway", "error", "counters", "find", "found"]),
             set: $util.oneOfSetter($oneOfFields)
         });
 
@@ -104,6 +106,10 @@ export const cim = $root.cim = (() => {
                 $root.cim.Error.encode(message.error, writer.uint32(226).fork(), _depth + 1).ldelim();
             if (message.counters != null && $Object.hasOwnProperty.call(message, "counters"))
                 $root.cim.Counters.encode(message.counters, writer.uint32(234).fork(), _depth + 1).ldelim();
+            if (message.find != null && $Object.hasOwnProperty.call(message, "find"))
+                $root.cim.Find.encode(message.find, writer.uint32(242).fork(), _depth + 1).ldelim();
+            if (message.found != null && $Object.hasOwnProperty.call(message, "found"))
+                $root.cim.Found.encode(message.found, writer.uint32(250).fork(), _depth + 1).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -304,6 +310,20 @@ export const cim = $root.cim = (() => {
                             break;
                         message.counters = $root.cim.Counters.decode(reader, reader.size(), $undefined, _depth + 1, message.counters);
                         message.body = "counters";
+                        continue;
+                    }
+                case 30: {
+                        if (wireType !== 2)
+                            break;
+                        message.find = $root.cim.Find.decode(reader, reader.size(), $undefined, _depth + 1, message.find);
+                        message.body = "find";
+                        continue;
+                    }
+                case 31: {
+                        if (wireType !== 2)
+                            break;
+                        message.found = $root.cim.Found.decode(reader, reader.size(), $undefined, _depth + 1, message.found);
+                        message.body = "found";
                         continue;
                     }
                 }
@@ -647,6 +667,7 @@ export const cim = $root.cim = (() => {
         Send.prototype.producer = "";
         Send.prototype.counter = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         Send.prototype.content = $util.newBuffer([]);
+        Send.prototype.again = false;
 
         Send.encode = function (message, writer, _depth) {
             if (!writer)
@@ -665,6 +686,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(32).int64(message.counter);
             if (message.content != null && $Object.hasOwnProperty.call(message, "content") && message.content.length)
                 writer.uint32(42).bytes(message.content);
+            if (message.again != null && $Object.hasOwnProperty.call(message, "again") && message.again !== false)
+                writer.uint32(48).bool(message.again);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -743,6 +766,15 @@ export const cim = $root.cim = (() => {
                             delete message.content;
                         continue;
                     }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.again = value;
+                        else
+                            delete message.again;
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
                 if (!reader.discardUnknown) {
@@ -769,6 +801,7 @@ export const cim = $root.cim = (() => {
         values[valuesById[1] = "RETRY"] = 1;
         values[valuesById[2] = "REFUSED"] = 2;
         values[valuesById[3] = "GAP"] = 3;
+        values[valuesById[4] = "UNKNOWN_PRODUCER"] = 4;
         return values;
     })();
 
@@ -1140,6 +1173,8 @@ export const cim = $root.cim = (() => {
         Counter.prototype.group = "";
         Counter.prototype.producer = "";
         Counter.prototype.counter = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Counter.prototype.seq = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Counter.prototype.unknown = false;
 
         Counter.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1156,6 +1191,10 @@ export const cim = $root.cim = (() => {
                 writer.uint32(26).string(message.producer);
             if (message.counter != null && $Object.hasOwnProperty.call(message, "counter") && (typeof message.counter === "object" ? message.counter.low || message.counter.high : message.counter !== 0))
                 writer.uint32(32).int64(message.counter);
+            if (message.seq != null && $Object.hasOwnProperty.call(message, "seq") && (typeof message.seq === "object" ? message.seq.low || message.seq.high : message.seq !== 0))
+                writer.uint32(40).int64(message.seq);
+            if (message.unknown != null && $Object.hasOwnProperty.call(message, "unknown") && message.unknown !== false)
+                writer.uint32(48).bool(message.unknown);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -1225,6 +1264,24 @@ export const cim = $root.cim = (() => {
                             delete message.counter;
                         continue;
                     }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.seq = value;
+                        else
+                            delete message.seq;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.unknown = value;
+                        else
+                            delete message.unknown;
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
                 if (!reader.discardUnknown) {
@@ -1243,6 +1300,242 @@ export const cim = $root.cim = (() => {
         };
 
         return Counter;
+    })();
+
+    cim.Find = (function() {
+
+        const Find = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Find.prototype.to = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Find.prototype.group = "";
+        Find.prototype.producer = "";
+
+        Find.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.to != null && $Object.hasOwnProperty.call(message, "to") && (typeof message.to === "object" ? message.to.low || message.to.high : message.to !== 0))
+                writer.uint32(8).int64(message.to);
+            if (message.group != null && $Object.hasOwnProperty.call(message, "group") && message.group !== "")
+                writer.uint32(18).string(message.group);
+            if (message.producer != null && $Object.hasOwnProperty.call(message, "producer") && message.producer !== "")
+                writer.uint32(26).string(message.producer);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Find.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.Find();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.to = value;
+                        else
+                            delete message.to;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.group = value;
+                        else
+                            delete message.group;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.producer = value;
+                        else
+                            delete message.producer;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Find;
+    })();
+
+    cim.Found = (function() {
+
+        const Found = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Found.prototype.to = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Found.prototype.group = "";
+        Found.prototype.producer = "";
+        Found.prototype.last = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Found.prototype.oldestAt = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        Found.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.to != null && $Object.hasOwnProperty.call(message, "to") && (typeof message.to === "object" ? message.to.low || message.to.high : message.to !== 0))
+                writer.uint32(8).int64(message.to);
+            if (message.group != null && $Object.hasOwnProperty.call(message, "group") && message.group !== "")
+                writer.uint32(18).string(message.group);
+            if (message.producer != null && $Object.hasOwnProperty.call(message, "producer") && message.producer !== "")
+                writer.uint32(26).string(message.producer);
+            if (message.last != null && $Object.hasOwnProperty.call(message, "last") && (typeof message.last === "object" ? message.last.low || message.last.high : message.last !== 0))
+                writer.uint32(32).int64(message.last);
+            if (message.oldestAt != null && $Object.hasOwnProperty.call(message, "oldestAt") && (typeof message.oldestAt === "object" ? message.oldestAt.low || message.oldestAt.high : message.oldestAt !== 0))
+                writer.uint32(40).int64(message.oldestAt);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Found.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.Found();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.to = value;
+                        else
+                            delete message.to;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.group = value;
+                        else
+                            delete message.group;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.producer = value;
+                        else
+                            delete message.producer;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.last = value;
+                        else
+                            delete message.last;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.oldestAt = value;
+                        else
+                            delete message.oldestAt;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Found;
     })();
 
     cim.Entry = (function() {
