@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Histogram } from './histogram.ts';
 import type { MeasuredProcess } from './processes.ts';
-import type { Calls, ConnectAnswer, Counts, StepAnswer } from './load/calls.ts';
+import type { Calls, ConnectAnswer, Counts, StepAnswer, TextArrival } from './load/calls.ts';
 
 type Waiter = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void };
 
@@ -113,6 +113,8 @@ export interface Measured {
   readonly lag: Histogram;
   /** By the second in which they were due. */
   readonly perSecond: ReadonlyMap<number, Histogram>;
+  /** From when a text was due until its last recipient had it, µs; empty unless the step asked. */
+  readonly toLast: Histogram;
   readonly lastArrivalUs: number;
 }
 
@@ -120,6 +122,8 @@ export interface Measured {
 export function mergeMeasured(parts: readonly (Measured | StepAnswer)[], apartS = 0): Measured {
   const [arrival, receipt, lag] = [new Histogram(), new Histogram(), new Histogram()];
   const perSecond = new Map<number, Histogram>();
+  const toLast = new Histogram();
+  const texts = new Map<string, TextArrival>();
   parts.forEach((part, number) => {
     arrival.add(part.arrival);
     receipt.add(part.receipt);
@@ -130,12 +134,18 @@ export function mergeMeasured(parts: readonly (Measured | StepAnswer)[], apartS 
       histogram.add(of);
       perSecond.set(at, histogram);
     }
+    if ('toLast' in part) toLast.add(part.toLast);
+    else
+      for (const arrival of part.texts)
+        if (arrival.lastUs > (texts.get(arrival.text)?.lastUs ?? 0)) texts.set(arrival.text, arrival);
   });
+  for (const { atUs, lastUs } of texts.values()) toLast.record(lastUs - atUs);
   return {
     arrival,
     receipt,
     lag,
     perSecond,
+    toLast,
     lastArrivalUs: Math.max(...parts.map((part) => part.lastArrivalUs)),
   };
 }

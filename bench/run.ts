@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import { type Connected, type Fleet, mergeConnects } from './fleet.ts';
-import type { LoadUser, Wire } from './load/calls.ts';
+import type { Calls, LoadUser, Wire } from './load/calls.ts';
 import type { Options } from './options.ts';
 import type { Target } from './target.ts';
 
@@ -39,17 +39,44 @@ export async function openLoad(run: Run, wire: Wire, routeUrl: string, bytes: nu
   );
 }
 
+/**
+ * CIM takes the millisecond of its clock for a user's id, so two registrations within one share an account. On its wire
+ * one process registers one user after the other, with this pause after each answer [ms].
+ */
+const CIM_APART_MS = 2;
+
 /** Accounts of this run alone, by index. */
 export async function registerUsers(run: Run, count: number): Promise<LoadUser[]> {
   const tag = randomBytes(5).toString('hex');
-  const names = Array.from({ length: count }, (_, index) => ({ index, userName: `b${tag}-${index}` }));
+  const names = range(0, count).map((index) => ({ index, userName: `b${tag}-${index}` }));
   run.progress(`registering ${count} users`);
+  if (run.options.wire === 'cim') return registerApart(run, names);
   const users = await run.fleet.spread(
     names,
     ({ index }) => index,
-    (worker, share) => worker.call('register', share),
+    (worker, share) => worker.call('register', { names: share, apartMs: 0 }),
   );
   return users.flat().sort((a, b) => a.index - b.index);
+}
+
+/** Routes with clocks of their own may still give an id twice: its users register again, under other names. */
+async function registerApart(
+  run: Run,
+  names: Parameters<Calls['register']>[0]['names'],
+): Promise<LoadUser[]> {
+  const worker = run.fleet.workerOf(0);
+  let users = await worker.call('register', { names, apartMs: CIM_APART_MS });
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const times = new Map<number, number>();
+    for (const { userId } of users) times.set(userId, (times.get(userId) ?? 0) + 1);
+    const shared = users.filter(({ userId }) => (times.get(userId) ?? 0) > 1);
+    if (shared.length === 0) return users;
+    const again = shared.map(({ index, userName }) => ({ index, userName: `${userName}.${attempt}` }));
+    const anew = await worker.call('register', { names: again, apartMs: CIM_APART_MS });
+    const byIndex = new Map(anew.map((user) => [user.index, user]));
+    users = users.map((user) => byIndex.get(user.index) ?? user);
+  }
+  throw new Error('the route gave the same id to several users, six times in a row');
 }
 
 /** Logs users in. With `ratePerS` at that rate, measured from when each was due; without, as fast as it goes. */

@@ -20,6 +20,8 @@ export interface Step {
   readonly parts: readonly Part[];
   readonly via: Via;
   readonly seconds: number;
+  /** Whether the time to the last recipient of each text counts. */
+  readonly perText?: boolean;
   /** Whose processor time counts. */
   readonly processes: readonly MeasuredProcess[];
 }
@@ -47,7 +49,11 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
   const { fleet, progress } = run;
   const before = await fleet.counts();
   const startUs = startSoon(run);
-  await Promise.all(fleet.workers.map((worker) => worker.call('begin', { step: number, startUs })));
+  await Promise.all(
+    fleet.workers.map((worker) =>
+      worker.call('begin', { step: number, startUs, perText: step.perText ?? false }),
+    ),
+  );
   const cpuBefore = cpuUs(step.processes);
   const loadBefore = cpuUs(fleet.processes);
   let expected = 0;
@@ -162,6 +168,7 @@ export function stepFigures(result: StepResult, unit: 'text' | 'delivery'): Figu
   return [
     figure('arrivals', result.arrivedPerS, '/s'),
     ...latencyFigures('latency', result.measured.arrival),
+    ...(result.measured.toLast.count === 0 ? [] : latencyFigures('last member', result.measured.toLast)),
     ...latencyFigures('stored', result.measured.receipt),
     figure('load late p99', result.measured.lag.quantile(0.99) / 1e3, 'ms'),
     figure(`load CPU a ${unit}`, result.loadCpuUs / works, 'µs'),

@@ -31,6 +31,8 @@ for (const page of pages) {
     else if (anchor !== undefined && !headings(readFileSync(file, 'utf8')).includes(anchor))
       say(`${file} has no heading #${anchor}`);
   }
+  // A page of the lab records its time: the files that it names may have gone since.
+  if (page.startsWith('docs/lab/')) continue;
   for (const [, name] of text.matchAll(/\bnpm run ([\w:-]+)/g))
     if (scripts[name] === undefined) say(`there is no npm script ${name}`);
   for (const [, name] of text.matchAll(/`([\w./-]+\.(?:ts|mjs|proto|yaml))`/g))

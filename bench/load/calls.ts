@@ -60,7 +60,18 @@ export interface StepAnswer {
   readonly lag: HistogramData;
   /** `arrival` of each second, by when it was due. */
   readonly perSecond: readonly (readonly [second: number, of: HistogramData])[];
+  /** One row a text, when the step asked for it. */
+  readonly texts: readonly TextArrival[];
   readonly lastArrivalUs: number;
+}
+
+/** One text and its last arrival at a connection of this process. */
+export interface TextArrival {
+  /** `lane:number`. */
+  readonly text: string;
+  /** When the text was due, µs. */
+  readonly atUs: number;
+  lastUs: number;
 }
 
 export interface Counts {
@@ -85,7 +96,11 @@ export interface Calls {
     /** Of this process: connections from 127.<source>.x.y when they go to a loopback address. */
     readonly source: number;
   }): Promise<void>;
-  register(names: readonly { readonly index: number; readonly userName: string }[]): Promise<LoadUser[]>;
+  /** `apartMs`: pause between an answer and the next request [ms]; 0 registers many at once. */
+  register(request: {
+    readonly names: readonly { readonly index: number; readonly userName: string }[];
+    readonly apartMs: number;
+  }): Promise<LoadUser[]>;
   connect(request: ConnectRequest): Promise<ConnectAnswer>;
   /** Connections to the bare server. */
   connectBare(request: {
@@ -97,7 +112,12 @@ export interface Calls {
     readonly httpFirst: boolean;
   }): Promise<ConnectAnswer>;
   /** Counts and times what comes from now on under this step; `startUs` is second 0. */
-  begin(request: { readonly step: number; readonly startUs: number }): Promise<void>;
+  begin(request: {
+    readonly step: number;
+    readonly startUs: number;
+    /** Whether to note the last arrival of each text. */
+    readonly perText: boolean;
+  }): Promise<void>;
   /** Resolves when all is sent, not when it is stored. */
   send(request: SendRequest): Promise<void>;
   counts(): Promise<Counts>;

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { Histogram } from '../histogram.ts';
 import { LaneArrivals } from './arrivals.ts';
 import { BareLink } from './bare-link.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import type {
   Calls,
   ConnectAnswer,
@@ -12,6 +13,7 @@ import type {
   LoadUser,
   Placed,
   StepAnswer,
+  TextArrival,
   Wire,
 } from './calls.ts';
 import { CimLink } from './cim-link.ts';
@@ -71,6 +73,10 @@ export class Load implements Calls, LinkOwner {
   #receipt = new Histogram();
   #lag = new Histogram();
   readonly #perSecond = new Map<number, Histogram>();
+  /** By lane and number: last arrival of each text of this step; undefined when the step does not ask. */
+  #texts: Map<string, TextArrival> | undefined;
+  /** The newest text of `#texts`: its arrivals come one after the other. */
+  #newest: { readonly lane: number; readonly number: number; readonly arrival: TextArrival } | undefined;
   readonly #flush = () => {
     const links = this.#toFlush;
     this.#toFlush = [];
@@ -98,15 +104,18 @@ export class Load implements Calls, LinkOwner {
     return Promise.resolve();
   }
 
-  async register(names: Parameters<Calls['register']>[0]): Promise<LoadUser[]> {
-    return Promise.all(
-      names.map(async ({ index, userName }) => {
-        const account = (await this.#http.call(index, '/registerAccount', { userName })) as {
-          userId: number;
-        };
-        return { index, userId: account.userId, userName };
-      }),
-    );
+  async register({ names, apartMs }: Parameters<Calls['register']>[0]): Promise<LoadUser[]> {
+    const one = async ({ index, userName }: (typeof names)[number]): Promise<LoadUser> => {
+      const account = (await this.#http.call(index, '/registerAccount', { userName })) as { userId: number };
+      return { index, userId: account.userId, userName };
+    };
+    if (apartMs === 0) return Promise.all(names.map(one));
+    const users: LoadUser[] = [];
+    for (const name of names) {
+      users.push(await one(name));
+      await pause(apartMs);
+    }
+    return users;
   }
 
   async connect(request: ConnectRequest): Promise<ConnectAnswer> {
@@ -149,8 +158,10 @@ export class Load implements Calls, LinkOwner {
     });
   }
 
-  begin({ step, startUs }: Parameters<Calls['begin']>[0]): Promise<void> {
+  begin({ step, startUs, perText }: Parameters<Calls['begin']>[0]): Promise<void> {
     this.#step = step;
+    this.#texts = perText ? new Map() : undefined;
+    this.#newest = undefined;
     this.#startUs = startUs;
     this.#lastArrivalUs = startUs;
     this.#arrival = new Histogram();
@@ -199,6 +210,7 @@ export class Load implements Calls, LinkOwner {
       receipt: this.#receipt.data(),
       lag: this.#lag.data(),
       perSecond: [...this.#perSecond].map(([second, histogram]) => [second, histogram.data()] as const),
+      texts: [...(this.#texts?.values() ?? [])],
       lastArrivalUs: this.#lastArrivalUs,
     });
   }
@@ -238,6 +250,7 @@ export class Load implements Calls, LinkOwner {
     let histogram = this.#perSecond.get(second);
     if (histogram === undefined) this.#perSecond.set(second, (histogram = new Histogram()));
     histogram.record(now - atUs);
+    if (this.#texts !== undefined) this.#arrivalOf(this.#texts, lane, number, atUs).lastUs = now;
   }
 
   onReceipt(link: Link, receipt: LinkReceipt): void {
@@ -290,6 +303,15 @@ export class Load implements Calls, LinkOwner {
     }
     this.#senders.set(lane.lane, sender);
     return sender;
+  }
+
+  #arrivalOf(texts: Map<string, TextArrival>, lane: number, number: number, atUs: number): TextArrival {
+    if (this.#newest?.number === number && this.#newest.lane === lane) return this.#newest.arrival;
+    const text = `${lane}:${number}`;
+    const arrival = texts.get(text) ?? { text, atUs, lastUs: 0 };
+    texts.set(text, arrival);
+    this.#newest = { lane, number, arrival };
+    return arrival;
   }
 
   #newInbox(index: number): Inbox {

@@ -1,7 +1,7 @@
 /** Who sends a lane's texts: numbers them, sends what was not taken again, and knows which are stored. */
 import { randomBytes } from 'node:crypto';
 import { cim } from '@cim/protocol';
-import type { HttpPool } from './http-pool.ts';
+import { type HttpPool, readEnvelope } from './http-pool.ts';
 import type { Link, LinkReceipt } from './link.ts';
 import { payloadText } from './payload.ts';
 import { SendFrames } from './send-frames.ts';
@@ -132,8 +132,9 @@ export class HttpSender implements Sender {
     const body =
       toUserId === 0 ? { userId: fromUserId, msg } : { userId: fromUserId, receiveUserId: toUserId, msg };
     this.#http.post(lane, path, body, (status, text) => {
+      const { code } = readEnvelope(text);
       // 7000: stored for somebody who is not there.
-      if (status === 200 && /^\{"code":"(9000|7000)"/.test(text)) {
+      if (status === 200 && (code === '9000' || code === '7000')) {
         this.counts.stored++;
         this.#onStored(step, atUs);
       } else {

@@ -95,6 +95,7 @@ class Crowd {
       parts: [part],
       via,
       seconds,
+      perText: true,
       processes: this.#processes,
     };
     const result = await measureStep(this.#run, this.#steps++, step);

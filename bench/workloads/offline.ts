@@ -102,7 +102,9 @@ async function comeBack(
   const before = await fleet.counts();
   const cpuBefore = cpuUs(processes);
   const startUs = run.clock.nowUs();
-  await Promise.all(fleet.workers.map((worker) => worker.call('begin', { step: BACKLOG_STEP, startUs })));
+  await Promise.all(
+    fleet.workers.map((worker) => worker.call('begin', { step: BACKLOG_STEP, startUs, perText: false })),
+  );
   const connected = await connect();
   let arrived = 0;
   for (let quietMs = 0; arrived < wanted && quietMs < SILENCE_MS; quietMs += POLL_MS) {
