@@ -149,18 +149,18 @@ const http: readonly Case[] = [
     'reqNo is echoed in successes and in refusals, and null without one',
     async () => {
       const client = await somebody();
-      const rows: [string, object, string][] = [
-        ['/registerAccount', { userName: client.userName }, '9000'],
-        ['/registerAccount', {}, '3000'],
-        ['/login', { userId: client.userId, userName: client.userName }, '9000'],
-        ['/login', { userId: client.userId, userName: client.userName }, '5000'],
-        ['/groupRoute', { userId: 1, msg: 'x' }, '9100'],
-        ['/offLine', { userId: client.userId, msg: 'x' }, '9000'],
-        ['/nowhere', {}, '3000'],
+      const rows: [string, object, string, number][] = [
+        ['/registerAccount', { userName: client.userName }, '9000', 200],
+        ['/registerAccount', {}, '3000', 200],
+        ['/login', { userId: client.userId, userName: client.userName }, '9000', 200],
+        ['/login', { userId: client.userId, userName: client.userName }, '5000', 200],
+        ['/groupRoute', { userId: 1, msg: 'x' }, '9100', 400],
+        ['/offLine', { userId: client.userId, msg: 'x' }, '9000', 200],
+        ['/nowhere', {}, '3000', 404],
       ];
-      for (const [path, body, code] of rows) {
+      for (const [path, body, code, status] of rows) {
         const answer = await post(path, { ...body, reqNo: 'r-1', timeStamp: 7 });
-        assert.deepEqual([answer.code, answer.reqNo, answer.status], [code, 'r-1', 200], path);
+        assert.deepEqual([answer.code, answer.reqNo, answer.status], [code, 'r-1', status], path);
       }
       assert.equal((await post('/registerAccount', {})).reqNo, null);
     },
@@ -236,6 +236,66 @@ const http: readonly Case[] = [
       }
       const nobody = { userId, receiveUserId: 999_999_999, msg: 'x' };
       assert.equal((await post('/p2pRoute', nobody)).code, '9100');
+    },
+  ],
+  [
+    "a refused send is HTTP 400, since CIM's client takes a 200 for sent; other refusals are 200",
+    async () => {
+      const [{ userId, userName }, to] = [await somebody(), await online()];
+      const rows: [string, object | string, string, number][] = [
+        ['/p2pRoute', { userId, receiveUserId: to.userId, msg: '' }, '3000', 400],
+        ['/p2pRoute', { userId, receiveUserId: 'x', msg: 'x' }, '3000', 400],
+        ['/p2pRoute', { userId, receiveUserId: 999_999_999, msg: 'x' }, '9100', 400],
+        ['/p2pRoute', { userId: 999_999_999, receiveUserId: userId, msg: 'x' }, '9100', 400],
+        ['/p2pRoute', '{"userId":', '3000', 400],
+        ['/groupRoute', { userId, msg: 'x'.repeat(8 * 1024 + 1) }, '3000', 400],
+        ['/groupRoute', { userId: 999_999_999, msg: 'x' }, '9100', 400],
+        ['/groupRoute', '[]', '3000', 400],
+        ['/fetchOfflineMsgs', { receiveUserId: 999_999_999 }, '9100', 200],
+        ['/login', { userId, userName: `${userName}?` }, '9100', 200],
+        ['/login', '{"userId":', '3000', 200],
+      ];
+      for (const [path, body, code, status] of rows) {
+        const answer = await post(path, body);
+        assert.deepEqual([answer.code, answer.status, answer.dataBody], [code, status, null], path);
+      }
+      await to.channel.ping();
+      assert.deepEqual(to.channel.unread, []);
+      await to.end();
+    },
+  ],
+  [
+    'an unknown path is HTTP 404 in the envelope, a path that cannot be decoded too',
+    async () => {
+      for (const path of ['/nowhere', '/p2pRoute/x', '/%zz', '/login']) {
+        const { status, code, message, dataBody } = await cimRequest(url, path);
+        assert.deepEqual([status, code, dataBody], [404, '3000', null], path);
+        assert.match(message, /^[^\n]+$/);
+      }
+    },
+  ],
+  [
+    'a body that is not UTF-8 is refused in one line, and nothing of it is stored',
+    async () => {
+      const [{ userId }, to] = [await somebody(), await online()];
+      const broken = (head: string) =>
+        Buffer.concat([Buffer.from(head), Buffer.from([0xe9]), Buffer.from('"}')]);
+      const rows: [string, string, number][] = [
+        ['/p2pRoute', `{"userId":${userId},"receiveUserId":${to.userId},"msg":"caf`, 400],
+        ['/groupRoute', `{"userId":${userId},"msg":"caf`, 400],
+        ['/registerAccount', '{"userName":"caf', 200],
+      ];
+      for (const [path, head, status] of rows) {
+        const answer = await cimRequest(url, path, broken(head));
+        assert.deepEqual(
+          [answer.status, answer.code, answer.message],
+          [status, '3000', 'the body is not UTF-8'],
+          path,
+        );
+      }
+      await to.channel.ping();
+      assert.deepEqual(to.channel.unread, []);
+      await to.end();
     },
   ],
   [

@@ -1,4 +1,5 @@
 /** The internal port: health, metrics, CIM's `/sendMsg`, and by Upgrade the calls of other servers. */
+import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Dispatcher } from '@cim/delivery';
@@ -80,9 +81,10 @@ async function sendMessage(
   const body = await readBody(request);
   if (body === undefined)
     return answer(response, 200, CODES.invalid.code, `the body is longer than ${BODY_BYTES} bytes`);
+  if (!isUtf8(body)) return answer(response, 200, CODES.invalid.code, 'the body is not UTF-8');
   let message: Record<string, unknown>;
   try {
-    const parsed: unknown = JSON.parse(body);
+    const parsed: unknown = JSON.parse(body.toString('utf8'));
     if (typeof parsed !== 'object' || parsed === null) throw new Error('not an object');
     message = parsed as Record<string, unknown>;
   } catch {
@@ -121,8 +123,8 @@ async function sendMessage(
   });
 }
 
-/** The body as text; undefined when it is too long. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
+/** The body; undefined when it is too long. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -130,7 +132,7 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
     if (bytes > BODY_BYTES) return undefined;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function sameSecret(given: string, secret: string): boolean {

@@ -304,7 +304,7 @@ describe('an im-server', () => {
       msg: 'hi',
       properties: { sendUserId: String(from.userId) },
     });
-    const send = async (headers: Record<string, string>, text = body) =>
+    const send = async (headers: Record<string, string>, text: string | Uint8Array<ArrayBuffer> = body) =>
       (
         (await (await fetch(`${url}/sendMsg`, { method: 'POST', headers, body: text })).json()) as {
           code: string;
@@ -313,8 +313,12 @@ describe('an im-server', () => {
     assert.equal(await send({}), '9100');
     assert.equal(await send({ authorization: 'Bearer wrong' }), '9100');
     const authorization = `Bearer ${SECRET}`;
+    const notUtf8 = Buffer.concat([
+      Buffer.from(body.slice(0, -1)),
+      Buffer.from(',"msg":"caf\xe9"}', 'latin1'),
+    ]);
     assert.equal(await send({ authorization }), '9000');
-    for (const text of ['', '[]', '{', '{"userId":1}', '{"userId":"x"}', 'x'.repeat(70_000)])
+    for (const text of ['', '[]', '{', '{"userId":1}', '{"userId":"x"}', 'x'.repeat(70_000), notUtf8])
       assert.equal(await send({ authorization }, text), '3000');
     assert.equal((await stored.store.streams.position({ kind: 'inbox', user: to.userId })).top, 1);
   });

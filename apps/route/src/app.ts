@@ -11,7 +11,7 @@ import fastify, {
   type preSerializationHookHandler,
 } from 'fastify';
 import { actingAccount, bearerOf } from './credentials.ts';
-import { type Answer, answerError, refusal, success } from './envelope.ts';
+import { type Answer, answerError, success, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
@@ -22,6 +22,7 @@ import type { RouteParts } from './route-parts.ts';
 import * as schemas from './schemas.ts';
 import { Sending } from './sending.ts';
 import { Tally } from './tally.ts';
+import { acceptUtf8Json } from './utf8-json.ts';
 
 const BODY_BYTES = 256 * 1024;
 /** CIM's HTTP library pools connections for 5 minutes. */
@@ -40,9 +41,9 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     // What comes in while the route stops is served, and told to come elsewhere next time.
     return503OnClosing: false,
-    // A path that cannot be decoded: no envelope of fastify's own.
+    // A path that cannot be decoded is an unknown path. Fastify's own answer has no envelope.
     frameworkErrors: (error, request, reply) => {
-      void (reply as FastifyReply).send(answerError(error, request, reply));
+      void (reply as FastifyReply).send(unknownPath(request, reply, error.message));
     },
   })
     .withTypeProvider<TypeBoxTypeProvider>()
@@ -62,12 +63,11 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     route.preSerialization = [route.preSerialization ?? [], count].flat();
   });
   app.removeContentTypeParser('text/plain');
+  acceptUtf8Json(app as unknown as FastifyInstance);
   app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     answers.add('unknown', CODES.invalid.code);
-    void reply.send(
-      refusal(request, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`),
-    );
+    void reply.send(unknownPath(request, reply, `there is no ${request.method} ${pathOf(request.url)} here`));
   });
   await app.register(swagger, {
     openapi: {
@@ -75,7 +75,8 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
         title: 'CIM route',
         version: '0.1.0',
         description:
-          'Every answer is HTTP 200 with a code, but for 4000 and overload (503 with Retry-After).',
+          'Every answer has a code. HTTP 200, but for 4000 and overload (503 with Retry-After), ' +
+          'a refused /p2pRoute or /groupRoute (400) and an unknown path (404).',
       },
     },
   });
@@ -85,6 +86,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   const sending = new Sending(parts);
   const online = new Online(parts);
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };
+  const sendResponse = { ...response, 400: schemas.Envelope };
 
   app.post('/registerAccount', { schema: { body: schemas.RegisterRequest, response } }, async (request) =>
     success(request, await login.register(request.body.userName, request.body.password ?? undefined)),
@@ -97,14 +99,22 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     await login.logOut(account, bearerOf(request));
     return success(request);
   });
-  app.post('/p2pRoute', { schema: { body: schemas.PrivateRequest, response } }, async (request, reply) => {
-    const account = await actingAccount(parts, request, request.body.userId);
-    return sending.toUser(request, reply, account, request.body.receiveUserId, request.body);
-  });
-  app.post('/groupRoute', { schema: { body: schemas.GroupRequest, response } }, async (request, reply) => {
-    const account = await actingAccount(parts, request, request.body.userId);
-    return sending.toGroup(request, reply, account, request.body);
-  });
+  app.post(
+    '/p2pRoute',
+    { schema: { body: schemas.PrivateRequest, response: sendResponse } },
+    async (request, reply) => {
+      const account = await actingAccount(parts, request, request.body.userId);
+      return sending.toUser(request, reply, account, request.body.receiveUserId, request.body);
+    },
+  );
+  app.post(
+    '/groupRoute',
+    { schema: { body: schemas.GroupRequest, response: sendResponse } },
+    async (request, reply) => {
+      const account = await actingAccount(parts, request, request.body.userId);
+      return sending.toGroup(request, reply, account, request.body);
+    },
+  );
   app.post(
     '/fetchOfflineMsgs',
     { schema: { body: schemas.FetchOfflineRequest, response } },

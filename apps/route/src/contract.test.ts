@@ -162,9 +162,13 @@ describe('the paths of the contract', { concurrency: false }, () => {
       ['/fetchOfflineMsgs', { receiveUserId: 1 }],
     ];
     for (const [path, body] of cases)
-      assert.deepEqual(shape(await at.post(path, { ...body, reqNo: '5' })), no('9100', UNKNOWN, '5'), path);
+      assert.deepEqual(
+        shape(await at.post(path, { ...body, reqNo: '5' })),
+        { ...no('9100', UNKNOWN, '5'), status: /Route$/.test(path) ? 400 : 200 },
+        path,
+      );
     const nobody = await at.post('/p2pRoute', { userId, receiveUserId: 1, msg: 'x' });
-    assert.deepEqual([nobody.status, nobody.code], [200, '9100']);
+    assert.deepEqual([nobody.status, nobody.code], [400, '9100']);
   });
 
   test('5000 answers a second login, and the first goes on', async () => {
@@ -190,21 +194,45 @@ describe('the paths of the contract', { concurrency: false }, () => {
     }
   });
 
-  test('3000 is HTTP 200 too, echoes the request number, and names the field', async () => {
-    const cases: [string, object, RegExp][] = [
-      ['/registerAccount', { userName: null }, /^userName must be string$/],
-      ['/login', { userName: 'x' }, /^userId is missing$/],
-      ['/login', { userId: 1, userName: 'x', wire: 3 }, /^wire must be <= 2$/],
-      ['/p2pRoute', { userId: 1, receiveUserId: '2', msg: 'x' }, /^receiveUserId must be integer$/],
-      ['/groupRoute', { userId: 2 ** 53, msg: 'x' }, /^userId must be <= 9007199254740991$/],
-      ['/nowhere', {}, /^there is no POST \/nowhere here$/],
+  test('3000 is HTTP 200, for a send 400 and for an unknown path 404; it echoes the request number and names the field', async () => {
+    const cases: [string, object, number, RegExp][] = [
+      ['/registerAccount', { userName: null }, 200, /^userName must be string$/],
+      ['/login', { userName: 'x' }, 200, /^userId is missing$/],
+      ['/login', { userId: 1, userName: 'x', wire: 3 }, 200, /^wire must be <= 2$/],
+      ['/p2pRoute', { userId: 1, receiveUserId: '2', msg: 'x' }, 400, /^receiveUserId must be integer$/],
+      ['/groupRoute', { userId: 2 ** 53, msg: 'x' }, 400, /^userId must be <= 9007199254740991$/],
+      ['/nowhere', {}, 404, /^there is no POST \/nowhere here$/],
     ];
-    for (const [path, body, message] of cases) {
+    for (const [path, body, status, message] of cases) {
       const answer = await at.post(path, { ...body, reqNo: 'r' });
-      assert.deepEqual([answer.status, answer.code, answer.reqNo, answer.dataBody], [200, '3000', 'r', null]);
+      assert.deepEqual(
+        [answer.status, answer.code, answer.reqNo, answer.dataBody],
+        [status, '3000', 'r', null],
+      );
       assert.match(answer.message, message);
     }
-    assert.equal((await at.get('/login')).code, '3000');
+    for (const path of ['/login', '/%zz']) {
+      const { status, code } = await at.get(path);
+      assert.deepEqual([status, code], [404, '3000'], path);
+    }
+  });
+
+  test('a body with bytes that are not UTF-8 is refused, and nothing of it is stored', async () => {
+    const [from, to] = [await at.register('otto'), await at.register('petra')];
+    const bytes = (tail: number[]) =>
+      Buffer.concat([
+        Buffer.from(`{"userId":${from},"receiveUserId":${to},"msg":"`),
+        Buffer.from(tail),
+        Buffer.from('"}'),
+      ]);
+    // Latin-1, a sequence that is cut, one that is overlong, half a surrogate pair.
+    for (const tail of [[0xe9], [0xe2, 0x82], [0xc0, 0x80], [0xed, 0xa0, 0x80]]) {
+      const { status, code, message } = await at.post('/p2pRoute', bytes(tail));
+      assert.deepEqual([status, code, message], [400, '3000', 'the body is not UTF-8']);
+    }
+    assert.deepEqual(await at.entries(inboxOf(to)), []);
+    assert.equal((await at.post('/p2pRoute', bytes([0xe2, 0x82, 0xac]))).code, '7000');
+    assert.deepEqual(await at.entries(inboxOf(to)), [['\u20ac']]);
   });
 
   test('a request number that is a number is echoed as the text that CIM makes of it', async () => {

@@ -2,6 +2,9 @@
 import { CimError, CODES } from '@cim/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
+/** Code of the error for a body whose bytes are not UTF-8. */
+export const NOT_UTF8 = 'CIM_NOT_UTF8';
+
 export interface Answer {
   readonly code: string;
   readonly message: string;
@@ -24,13 +27,29 @@ export const success = (request: FastifyRequest, dataBody: unknown = null): Answ
   dataBody,
 });
 
-/** A refusal that is no failure of ours: HTTP 200, as CIM's clients expect. */
+/** An answer with a code that is not success. It sets no HTTP status. */
 export const refusal = (request: FastifyRequest, code: string, message: string): Answer => ({
   code,
   message,
   reqNo: reqNoOf(request),
   dataBody: null,
 });
+
+/** CIM's client takes every HTTP 200 on these paths for "sent", unless the code is 7000. */
+const SEND_PATHS: readonly (string | undefined)[] = ['/p2pRoute', '/groupRoute'];
+
+/** A refusal that is no failure of ours: HTTP 400 for a send, 200 otherwise, as CIM's clients expect. */
+export function refuse(request: FastifyRequest, reply: FastifyReply, code: string, message: string): Answer {
+  const isSend = SEND_PATHS.includes(request.routeOptions.url);
+  void reply.code(isSend ? 400 : 200);
+  return refusal(request, code, message);
+}
+
+/** There is no such path: HTTP 404 in the envelope. */
+export function unknownPath(request: FastifyRequest, reply: FastifyReply, message: string): Answer {
+  void reply.code(404);
+  return refusal(request, CODES.invalid.code, message);
+}
 
 /** Not stored, or too much at once: 503, which makes an HTTP library wait and repeat. */
 export function unavailable(
@@ -61,6 +80,8 @@ function problemOf(error: FastifyError): string | undefined {
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return 'the body is not JSON';
+    case NOT_UTF8:
+      return 'the body is not UTF-8';
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return 'the body is empty; send a JSON object';
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -87,9 +108,4 @@ export function answerError(
   if (problem !== undefined) return refuse(request, reply, CODES.invalid.code, problem);
   request.log.error({ err: error }, 'request.failed');
   return unavailable(request, reply, CODES.failure.code, CODES.failure.message);
-}
-
-function refuse(request: FastifyRequest, reply: FastifyReply, code: string, message: string): Answer {
-  void reply.code(200);
-  return refusal(request, code, message);
 }

@@ -16,7 +16,7 @@ import {
 import { randomText } from '@cim/runtime';
 import type { Account } from '@cim/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Answer, refusal, success, unavailable } from './envelope.ts';
+import { type Answer, refusal, refuse, success, unavailable } from './envelope.ts';
 import type { RouteParts } from './route-parts.ts';
 import type { Texts } from './schemas.ts';
 import { Tally } from './tally.ts';
@@ -70,7 +70,7 @@ export class Sending {
         // The recipient's inbox is full. CIM's client takes a 200 for sent, and it is not.
         if (receipt.code === CODES.limited.code)
           return unavailable(request, reply, receipt.code, receipt.text);
-        return refusal(request, receipt.code, receipt.text);
+        return refuse(request, reply, receipt.code, receipt.text);
       case 'retry':
         return unavailable(request, reply, receipt.code, receipt.text);
       case 'gap':

@@ -129,7 +129,7 @@ export class RunningRoute {
   post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     return this.#ask(path, {
       method: 'POST',
-      body: typeof body === 'string' ? body : JSON.stringify(body),
+      body: isBytesOrText(body) ? body : JSON.stringify(body),
       headers: { 'content-type': 'application/json', ...headers },
     });
   }
@@ -171,3 +171,6 @@ export class RunningRoute {
     return { ...body, status: answer.status, headers: answer.headers };
   }
 }
+
+const isBytesOrText = (body: unknown): body is string | Uint8Array<ArrayBuffer> =>
+  typeof body === 'string' || body instanceof Uint8Array;

@@ -287,21 +287,28 @@ const DATA: Readonly<Record<string, readonly string[]>> = {
   '/onlineUser': ['userId', 'userName'],
 };
 
+const SEND_PATHS: readonly string[] = ['/p2pRoute', '/groupRoute'];
+
 const same = (value: object, names: readonly string[]): boolean =>
   JSON.stringify(Object.keys(value).sort()) === JSON.stringify(names);
 
 /**
- * A request to the route, read as strictly as CIM's client reads: no unknown field, HTTP 200, or 503 for what it shall
- * repeat and then with a time to wait. Without a body it is a GET; a text is sent as it is.
+ * A request to the route, read as strictly as CIM's client reads: no unknown field, HTTP 200, 503 for what it shall
+ * repeat and then with a time to wait, 400 for a refused send, 404 for an unknown path. Without a body it is a GET; a
+ * text and bytes are sent as they are.
  */
-export async function cimRequest(routeUrl: string, path: string, body?: object | string): Promise<CimAnswer> {
+export async function cimRequest(
+  routeUrl: string,
+  path: string,
+  body?: object | string | Uint8Array<ArrayBuffer>,
+): Promise<CimAnswer> {
   const answer = await fetch(`${routeUrl}${path}`, {
     ...(body === undefined
       ? {}
       : {
           method: 'POST',
           headers: { 'content-type': 'application/json' },
-          body: typeof body === 'string' ? body : JSON.stringify(body),
+          body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
         }),
   });
   const said = await answer.text();
@@ -315,7 +322,13 @@ export async function cimRequest(routeUrl: string, path: string, body?: object |
   if (answer.status === 503) {
     if (!['4000', '6000'].includes(parsed.code)) fail('503 is for 4000 and overload');
     if (!(Number(answer.headers.get('retry-after')) >= 1)) fail('503 without a Retry-After of 1 or more');
-  } else if (answer.status !== 200) fail('neither 200 nor 503');
+  } else if (answer.status === 404) {
+    if (parsed.code !== '3000') fail('404 is for an unknown path');
+  } else {
+    // CIM's client shows nothing of a refused send that comes with HTTP 200: it takes the text for sent.
+    const refusedSend = SEND_PATHS.includes(path) && ['3000', '9100'].includes(parsed.code);
+    if (answer.status !== (refusedSend ? 400 : 200)) fail(`not HTTP ${refusedSend ? 400 : 200}`);
+  }
   if (parsed.code !== '9000' && parsed.dataBody !== null) fail('a refusal with data');
   const fields = DATA[path];
   if (parsed.code === '9000') {
