@@ -26,6 +26,17 @@ export default tseslint.config(
     },
   },
   {
+    files: ['{apps,libs}/*/src/**/*.ts'],
+    ignores: ['libs/runtime/src/logger.ts', '**/*.test.ts'],
+    rules: {
+      // A logger made elsewhere would log a library's error whole, secrets included.
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'pino', message: 'use createLogger of @cim/runtime' }] },
+      ],
+    },
+  },
+  {
     files: ['**/*.test.ts', '**/*.contract.ts', 'libs/testkit/**'],
     rules: {
       '@typescript-eslint/unbound-method': 'off',

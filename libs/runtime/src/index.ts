@@ -6,4 +6,5 @@ export * from './metrics.ts';
 export * from './process.ts';
 export * from './random-text.ts';
 export * from './rare-warning.ts';
+export * from './redaction.ts';
 export * from './settings.ts';

@@ -1,5 +1,6 @@
 import { readConfig, type Schema, type Values } from './config.ts';
 import type { Logger } from './logger.ts';
+import { redactText } from './redaction.ts';
 import { settingNames } from './settings.ts';
 
 /** What a running program offers its `main.ts`. */
@@ -36,7 +37,7 @@ export function runUntilSignal(running: Running, logger: Logger, stopWithinMs: n
 
 /** A start that failed: one line for a person, exit code 1. */
 export function failStart(program: string, error: unknown): never {
-  console.error(`${program}: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(redactText(`${program}: ${error instanceof Error ? error.message : String(error)}`));
   process.exit(1);
 }
 

@@ -1,6 +1,6 @@
 /** The way to Redis: one connection (one per node of a Cluster) that comes back by itself. */
 import { CimError } from '@cim/protocol';
-import type { Logger } from '@cim/runtime';
+import { type Logger, redactText } from '@cim/runtime';
 import { Cluster, Redis } from './ioredis.ts';
 import { describeUrl, type RedisUrl } from './url.ts';
 
@@ -221,7 +221,7 @@ export class RedisLink {
   #onError(error: Error): void {
     const trouble = reasonOf(error);
     // Each attempt to connect fails with the same words: once is enough.
-    if (trouble !== this.#trouble) this.#logger.warn({ err: error }, 'redis.error');
+    if (trouble !== this.#trouble) this.#logger.warn({ err: error, why: trouble }, 'redis.error');
     this.#trouble = trouble;
   }
 }
@@ -236,7 +236,9 @@ function reasonOf(error: unknown): string {
   if (lastNodeError instanceof Error) return reasonOf(lastNodeError);
   const text = error.message === '' && typeof code === 'string' ? code : error.message;
   // What differs from attempt to attempt would be logged at each.
-  return text.replace(/ Retrying from scratch after [\d.]+ms\./, '').replace(/\s*\n[^]*$|\.$/, '');
+  return redactText(text)
+    .replace(/ Retrying from scratch after [\d.]+ms\./, '')
+    .replace(/\s*\n[^]*$|\.$/, '');
 }
 
 const retryAfter = (attempt: number): number =>

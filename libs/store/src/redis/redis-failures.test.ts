@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { CimError, type GroupId, groupStream, inboxOf, type NamedUser } from '@cim/protocol';
-import { silentLogger } from '@cim/runtime';
+import { createLogger, silentLogger } from '@cim/runtime';
 import { freePorts, RedisProcess, until } from '@cim/testkit';
 import {
   append,
@@ -300,4 +302,32 @@ test('a password that is missing or wrong is said at start, at once', async (t) 
       ),
     );
   await openRedisForTest(t, `redis://:right@${host}`);
+});
+
+test('a password that is wrong, or that an old Redis repeats, is in no log line and in no message', async (t) => {
+  const redis = await RedisProcess.start();
+  t.after(() => redis[Symbol.asyncDispose]());
+  await redis.cli('CONFIG', 'SET', 'requirepass', 'right');
+  const old = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () =>
+      socket.write(
+        "-ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'app' 'hunter2secret'\r\n",
+      ),
+    );
+  });
+  old.listen(0, '127.0.0.1');
+  await once(old, 'listening');
+  t.after(() => old.close());
+  const hosts = [new URL(redis.url).host, `127.0.0.1:${(old.address() as AddressInfo).port}`];
+  const lines: string[] = [];
+  const logger = createLogger('debug', {}, { write: (line: string) => void lines.push(line) });
+  for (const host of hosts)
+    for (const login of ['app:hunter2secret@', ':hunter2secret@'])
+      await assert.rejects(
+        openRedisStore({ url: `redis://${login}${host}`, durability: 'disk', logger }),
+        (error: Error) => !error.message.includes('hunter2secret'),
+      );
+  assert.ok(lines.some((line) => line.includes('WRONGPASS') && line.includes('redis.error')));
+  assert.doesNotMatch(lines.join(''), /hunter2secret/);
 });
