@@ -11,6 +11,7 @@ const text = `# Settings
 
 Generated from \`libs/runtime/src/settings.ts\` by \`npm run docs:config\`. The same for all programs; each reads those it needs,
 and \`--help\` lists them. A flag wins over the environment. A setting that nobody knows is an error, and all errors are told at once.
+The variables that Kubernetes sets for its Services (\`CIM_PORT=tcp://...\`, \`CIM_SERVICE_HOST\`) are passed over.
 
 | environment | flag | default | meaning |
 | --- | --- | --- | --- |

@@ -1,5 +1,5 @@
 /** The terminal chat. Exit codes: 0 quit, 1 failure, with one line that says why. */
-import { closeSync } from 'node:fs';
+import { exitWithout, openTerminals } from '@cim/runtime';
 import { type RunningChat, startChat } from './compose.ts';
 import { readChatConfig } from './config.ts';
 
@@ -7,17 +7,8 @@ const config = readChatConfig();
 let chat: RunningChat | undefined;
 let terminalIsGone = false;
 
-const exit: (code: number) => never = (code) => {
-  // Node ends in an assertion when it cannot put a terminal back that is gone; what is closed it leaves alone.
-  if (terminalIsGone)
-    for (const fd of [0, 1, 2])
-      try {
-        closeSync(fd);
-      } catch {
-        // closed already
-      }
-  process.exit(code);
-};
+const terminals = openTerminals();
+const exit: (code: number) => never = (code) => exitWithout(terminalIsGone ? terminals : [], code);
 const quit = (): void => {
   if (chat === undefined) exit(0);
   void chat.quit();

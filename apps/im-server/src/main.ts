@@ -39,10 +39,6 @@ try {
     logger,
     metrics: createMetrics({ program: 'im-server' }),
   });
-  console.log(
-    `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
-  );
-  console.log(`im-server stores in ${store.description}, finds others through ${membership.description}`);
   const stop = async (): Promise<void> => {
     await server.stop();
     await rpc.stop();
@@ -51,6 +47,10 @@ try {
     await store.stop();
   };
   runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
+  console.log(
+    `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
+  );
+  console.log(`im-server stores in ${store.description}, finds others through ${membership.description}`);
 } catch (error) {
   failStart('im-server', error);
 }

@@ -31,8 +31,6 @@ try {
   const placement = createPlacement(config.placement);
   const metrics = createMetrics({ program: 'route' });
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
-  console.log(`route listening on ${route.url}`);
-  console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
   const stop = async (): Promise<void> => {
     await route.stop();
     await rpc.stop();
@@ -41,6 +39,8 @@ try {
     await store.stop();
   };
   runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
+  console.log(`route listening on ${route.url}`);
+  console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
 } catch (error) {
   failStart('route', error);
 }

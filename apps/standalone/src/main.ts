@@ -43,14 +43,6 @@ try {
   });
   const placement = createPlacement(config.placement);
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
-  const { url } = route;
-  console.log(`route listening on ${url}`);
-  console.log(
-    `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
-  );
-  console.log(`mode: ${store.description} (${config.dataDir})`);
-  const other = route.port === 8083 ? '' : ` --route ${url}`;
-  console.log(`open a chat in another terminal:  npm run chat -- --name alice${other}`);
   const stop = async (): Promise<void> => {
     await route.stop();
     await server.stop();
@@ -60,6 +52,14 @@ try {
     await store.stop();
   };
   runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
+  const { url } = route;
+  console.log(`route listening on ${url}`);
+  console.log(
+    `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
+  );
+  console.log(`mode: ${store.description} (${config.dataDir})`);
+  const other = route.port === 8083 ? '' : ` --route ${url}`;
+  console.log(`open a chat in another terminal:  npm run chat -- --name alice${other}`);
 } catch (error) {
   failStart('standalone', error);
 }

@@ -3,6 +3,7 @@
  * `CIM_ROUTE_PORT` is also `--route-port`; the flag wins.
  */
 import { parseArgs } from 'node:util';
+import { isServiceLink } from './service-links.ts';
 
 export interface Option<T> {
   readonly env: `CIM_${string}`;
@@ -82,7 +83,10 @@ export type ConfigResult<S extends Schema> =
   /** One line each. */
   | { readonly kind: 'problems'; readonly problems: readonly string[] };
 
-/** Reads flags, then environment, then defaults. All problems at once; an unknown flag or CIM_ variable is one. */
+/**
+ * Reads flags, then environment, then defaults. All problems at once; an unknown flag or CIM_ variable is one, but for
+ * the variables that Kubernetes sets for its Services.
+ */
 export function readConfig<S extends Schema>(
   program: string,
   schema: S,
@@ -108,16 +112,20 @@ export function readConfig<S extends Schema>(
   if (flags['help'] === true) return { kind: 'help', text: helpText(program, schema) };
 
   const known = new Set([...Object.values(schema).map((o) => o.env as string), ...alsoKnown]);
-  for (const name of Object.keys(env))
-    if (name.startsWith('CIM_') && !known.has(name))
+  for (const [name, value] of Object.entries(env))
+    if (name.startsWith('CIM_') && !known.has(name) && !isServiceLink(name, value ?? '', env))
       problems.push(`${name} is not a setting; --help lists them`);
 
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(schema)) {
     const flag = flags[flagOf(option.env)];
-    const fromEnv = env[option.env];
+    const fromEnv = env[option.env] ?? '';
     const given =
-      typeof flag === 'string' ? flag : fromEnv !== undefined && fromEnv !== '' ? fromEnv : undefined;
+      typeof flag === 'string'
+        ? flag
+        : fromEnv !== '' && !isServiceLink(option.env, fromEnv, env)
+          ? fromEnv
+          : undefined;
     if (given === undefined && option.fallback === '') {
       values[key] = '';
       continue;

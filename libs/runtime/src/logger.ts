@@ -15,7 +15,7 @@ export type Logger = pino.Logger;
 export const createLogger = (
   level: LogLevel,
   bindings: Record<string, unknown> = {},
-  lines: pino.DestinationStream = pino.destination({ fd: 2, sync: false }),
+  lines: pino.DestinationStream = standardError(),
 ): Logger =>
   pino(
     {
@@ -37,5 +37,12 @@ export const createLogger = (
     },
     lines,
   );
+
+function standardError(): pino.DestinationStream {
+  const lines = pino.destination({ fd: 2, sync: false });
+  // The terminal is gone, the reader has left or the disk is full: a line is lost, and the program goes on.
+  lines.on('error', () => undefined);
+  return lines;
+}
 
 export const silentLogger = (): Logger => pino({ level: 'silent' });
