@@ -128,15 +128,18 @@ export class Connection {
     } else this.close('unauthorized');
   }
 
-  /** By id and name, whose case does not matter: the route took it so. */
+  /**
+   * By id and name, whose case does not matter: the route took it so. A name is no secret, so that an account with a
+   * password cannot be entered by it, and the store gives a name no session that was issued with a secret.
+   */
   #cimLogin(userId: UserId, userName: string): void {
     const { store, logger } = this.#parts;
     this.#state = 'claiming';
     store.accounts.byId(userId).then(
       (account) => {
-        if (account === undefined || foldName(account.userName) !== foldName(userName))
-          this.close('unauthorized');
-        else this.#claim(userId, { userName: account.userName });
+        const named = account !== undefined && foldName(account.userName) === foldName(userName);
+        if (named && account.passwordHash === undefined) this.#claim(userId, { userName: account.userName });
+        else this.close('unauthorized');
       },
       (error: unknown) => {
         logger.warn({ err: error, userId }, 'login.failed');

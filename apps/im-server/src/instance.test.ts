@@ -118,6 +118,17 @@ describe('an instance whose lease has lapsed', () => {
     assert.equal(forgotten.ended, 'unavailable');
   });
 
+  test('closes a session as logged out that was logged out meanwhile', async (t) => {
+    const registry = new SessionRegistry();
+    const { instance } = await lapsing(registry, t);
+    const session = await liveSession(stored.store, 'logs-out', instance.id);
+    registry.add(session);
+    await stored.store.sessions.end(session.userId);
+    await stored.store.sessions.closeLease(instance.id);
+    await instance.renew();
+    assert.equal(session.ended, 'logged-out');
+  });
+
   test('takes along one that comes in while it asks what became of another', async (t) => {
     const registry = new SessionRegistry();
     const { instance, hook } = await lapsing(registry, t);

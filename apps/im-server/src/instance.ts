@@ -4,11 +4,12 @@
  * sessions along, so that an outage of the store throws nobody out.
  */
 import { randomBytes } from 'node:crypto';
-import type { InstanceId } from '@cim/protocol';
+import type { CloseReason, InstanceId } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { LEASE_MS, type Sessions } from '@cim/store';
 import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
+import { standingOf } from './standing.ts';
 
 /** Stop serving this long before the lease can lapse, in ms: a pause of the process may come in between. */
 const MARGIN_MS = 5_000;
@@ -109,7 +110,7 @@ export class Instance {
     const id = newInstanceId();
     const asked = this.#now();
     await sessions.openLease(id);
-    const became = new Map<Session, 'kept' | 'replaced' | 'lost'>();
+    const became = new Map<Session, 'current' | CloseReason>();
     // Until none is left: a login that was claimed under the old name may come in while others are moved.
     for (;;) {
       const left = [...registry.all()].filter((session) => !became.has(session));
@@ -118,19 +119,19 @@ export class Instance {
         const batch = left.slice(i, i + RECLAIM_BATCH);
         const answers = await sessions.reclaim(batch, id);
         const refused = batch.filter((_, k) => answers[k] !== true);
-        const epochs = await sessions.epochs(refused.map(({ userId }) => userId));
-        for (const session of batch) became.set(session, 'kept');
-        for (const [k, session] of refused.entries())
-          became.set(session, (epochs[k] ?? 0) < session.epoch ? 'lost' : 'replaced');
+        const now = await sessions.epochs(refused.map(({ userId }) => userId));
+        for (const session of batch) became.set(session, 'current');
+        for (const [k, session] of refused.entries()) {
+          const current = now[k];
+          if (current !== undefined) became.set(session, standingOf(session.epoch, current));
+        }
       }
     }
     const before = this.#id;
     this.#id = id;
     this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
-    for (const [session, how] of became) {
-      if (how === 'replaced') session.close('superseded');
-      // The store has lost it: the client comes again.
-      else if (how === 'lost') session.close('unavailable');
+    for (const [session, standing] of became) {
+      if (standing !== 'current') session.close(standing);
       // It ended while it was moved, and was released under the old name only.
       else if (registry.get(session.userId) !== session) this.#release(session, id);
     }

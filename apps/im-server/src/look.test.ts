@@ -34,6 +34,24 @@ test('a look ends what a newer login has replaced, sends away whom the store has
   assert.deepEqual([current.ended, replaced.ended, forgotten.ended], ['', 'superseded', 'unavailable']);
 });
 
+test('closes a session that was logged out and whose kick was lost, and one whose claim the store has lost', async () => {
+  const { store } = stored;
+  const registry = new SessionRegistry();
+  const loggedOut = await liveSession(store, 'logged-out', HERE);
+  await store.sessions.end(loggedOut.userId);
+  const unclaimed = await liveSession(store, 'unclaimed', HERE);
+  registry.add(loggedOut);
+  registry.add(unclaimed);
+  const sessions: typeof store.sessions = Object.create(store.sessions) as typeof store.sessions;
+  sessions.epochs = async (users) =>
+    (await store.sessions.epochs(users)).map((now, i) =>
+      users[i] === unclaimed.userId ? { ...now, state: 'issued' } : now,
+    );
+  new Look({ ...store, sessions }, registry, silentLogger()).now();
+  await until('both are closed', () => loggedOut.ended !== '' && unclaimed.ended !== '');
+  assert.deepEqual([loggedOut.ended, unclaimed.ended], ['logged-out', 'unavailable']);
+});
+
 test('looks at one session after the other, at each once in its time, also at who came meanwhile', async () => {
   const { store } = stored;
   const registry = new SessionRegistry();

@@ -1,9 +1,14 @@
-/** Every 30 s each session is looked at once: is it still the user's current one, and is its stream read to the end? */
+/**
+ * Every 30 s the im-server asks the store about each of its sessions once: is it still the user's current one, and has
+ * its inbox something that did not go out? It closes a session that a newer login has replaced, that was logged out, or
+ * that the store has lost; so a lost kick costs at most 30 s.
+ */
 import { inboxOf } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
+import { standingOf } from './standing.ts';
 
 const LOOK_MS = 30_000;
 /** Not all at once: with ten thousand sessions that would hold up every text for a tenth of a second. */
@@ -82,17 +87,16 @@ export class Look {
       const batch = sessions.slice(i, i + BATCH);
       const before = batch.map((session) => session.inboxAt);
       // One turn, one write: the questions of a batch travel together.
-      const [epochs, positions] = await Promise.all([
+      const [current, positions] = await Promise.all([
         this.#store.sessions.epochs(batch.map((s) => s.userId)),
         this.#store.streams.positions(batch.map((s) => inboxOf(s.userId))),
       ]);
       batch.forEach((session, k) => {
-        const position = positions[k];
-        const epoch = epochs[k] ?? 0;
-        if (epoch > session.epoch) session.close('superseded');
-        // The store has lost it: nobody would find it here. The client comes again.
-        else if (epoch < session.epoch) session.close('unavailable');
-        else if (position !== undefined) session.look(before[k], position);
+        const [now, position] = [current[k], positions[k]];
+        if (now === undefined || position === undefined) return;
+        const standing = standingOf(session.epoch, now);
+        if (standing === 'current') session.look(before[k], position);
+        else session.close(standing);
       });
     }
   }

@@ -83,18 +83,18 @@ class Raw {
   }
 }
 
-async function account(name: string): Promise<NamedUser> {
+async function account(name: string, passwordHash?: string): Promise<NamedUser> {
   const parsed = parseUserName(name);
   assert.ok(parsed.ok);
-  return (await stored.store.accounts.register(parsed.name)).account;
+  return (await stored.store.accounts.register(parsed.name, passwordHash)).account;
 }
 
-async function issue(user: NamedUser): Promise<{ ticket: string; epoch: Epoch }> {
+async function issue(user: NamedUser, secretHash = ''): Promise<{ ticket: string; epoch: Epoch }> {
   const answer = await stored.store.sessions.issue({
     user: { userId: user.userId, userName: user.userName },
     instance,
     policy: 'kick',
-    secretHash: '',
+    secretHash,
   });
   assert.ok(answer.outcome === 'issued');
   const { epoch } = answer;
@@ -231,6 +231,33 @@ describe('an im-server', () => {
     await first.raw.ends('superseded');
     second.raw.say({ ping: {} });
     await second.raw.hear('pong');
+  });
+
+  test('a CIM login takes no session that was issued with a secret; the ticket still does', async () => {
+    const user = await account('ida');
+    const { ticket } = await issue(user, 'hash-of-a-secret');
+    const stranger = await Raw.open();
+    stranger.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ida' });
+    await stranger.ends();
+    const owner = await Raw.open();
+    owner.say({ login: { userId: user.userId, ticket } });
+    await owner.hear('welcome');
+    const late = await Raw.open();
+    late.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ida' });
+    await late.ends();
+    owner.say({ ping: {} });
+    await owner.hear('pong');
+  });
+
+  test('a CIM login takes no session of an account with a password, however it was issued', async () => {
+    const user = await account('ivo', 'hash-of-a-password');
+    const { ticket } = await issue(user);
+    const stranger = await Raw.open();
+    stranger.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ivo' });
+    await stranger.ends();
+    const owner = await Raw.open();
+    owner.say({ login: { userId: user.userId, ticket } });
+    await owner.hear('welcome');
   });
 
   test('a CIM login needs the login at the route, for that name', async () => {

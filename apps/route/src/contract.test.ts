@@ -1,7 +1,7 @@
 /** The route's part of the CIM contract, a case a row, and every answer's exact shape. */
 import assert from 'node:assert/strict';
 import { before, describe, test, after } from 'node:test';
-import { groupStream, inboxOf, LOBBY, openTicket, type UserId } from '@cim/protocol';
+import { type Epoch, groupStream, inboxOf, LOBBY, openTicket, type UserId } from '@cim/protocol';
 import { type Answer, INSTANCE, RunningRoute, SECRET } from '../test/running-route.ts';
 import { Passwords } from './passwords.ts';
 
@@ -318,4 +318,71 @@ test('a login that shows the secret of its session hashes no password', async (t
     assert.equal(again.code, '9000', again.message);
   }
   assert.equal(hashed.mock.callCount(), 1);
+});
+
+test('a logout revokes: afterwards the secret reads nothing, sends nothing and logs nobody in', async (t) => {
+  const at = await RunningRoute.start();
+  t.after(() => at.stop());
+  const userId = await at.register('vera', 'correct horse');
+  const logIn = { userId, userName: 'vera', wire: 2 };
+  const placed = async (by: object) =>
+    (await at.post('/login', { ...logIn, ...by })).dataBody as { session: string; epoch: Epoch };
+  const opens = async (session: string): Promise<string[]> => {
+    const bearer = { authorization: `Bearer ${session}` };
+    const answers = [
+      await at.get(`/history?userId=${userId}&stream=inbox`, bearer),
+      await at.post('/groupRoute', { userId, msg: 'still me' }, bearer),
+      await at.post('/p2pRoute', { userId, receiveUserId: userId, msg: 'still me' }, bearer),
+      await at.post('/fetchOfflineMsgs', { receiveUserId: userId }, bearer),
+      await at.post('/login', { ...logIn, session }),
+      await at.post('/offLine', { userId }, bearer),
+    ];
+    return answers.map(({ code }) => code);
+  };
+  const revoked = Array.from({ length: 6 }, () => '9100');
+
+  const live = await placed({ password: 'correct horse' });
+  await at.store.sessions.claim({ userId, instance: INSTANCE, epoch: live.epoch, claim: 'c' });
+  const bearer = { authorization: `Bearer ${live.session}` };
+  assert.equal((await at.post('/offLine', { userId }, bearer)).code, '9000');
+  assert.deepEqual(at.rung.slice(-1), [`kick ${userId} ${live.epoch} logged-out`]);
+  assert.deepEqual(await opens(live.session), revoked);
+
+  const lost = await placed({ password: 'correct horse' });
+  await at.store.sessions.claim({ userId, instance: INSTANCE, epoch: lost.epoch, claim: 'd' });
+  await at.store.sessions.release(userId, lost.epoch, INSTANCE);
+  const newer = await placed({ session: lost.session });
+  assert.ok(newer.session.length > 0, 'a lost connection takes no secret away');
+  await at.post('/offLine', { userId }, { authorization: `Bearer ${lost.session}` });
+  assert.deepEqual(await opens(lost.session), revoked, 'a newer login keeps no older secret');
+  assert.equal(
+    (await at.get(`/history?userId=${userId}&stream=inbox`, { authorization: `Bearer ${newer.session}` }))
+      .code,
+    '9000',
+    'what is newer than the secret stays',
+  );
+});
+
+test("an account with a password is not logged in for CIM's wire, which cannot show that it knows it", async (t) => {
+  const at = await RunningRoute.start();
+  t.after(() => at.stop());
+  const userId = await at.register('walt', 'correct horse');
+  const login = { userId, userName: 'walt' };
+  const { session } = (await at.post('/login', { ...login, password: 'correct horse', wire: 2 }))
+    .dataBody as { session: string };
+  for (const by of [{ password: 'correct horse' }, { session }]) {
+    const answer = await at.post('/login', { ...login, ...by });
+    assert.deepEqual([answer.status, answer.code], [200, '9100']);
+    assert.match(answer.message, /walt has a password.*"wire": 2/);
+  }
+});
+
+test('under CIM_AUTH=password a secret of an account without a password logs nobody in', async (t) => {
+  const open = await RunningRoute.start();
+  t.after(() => open.stop());
+  const strict = await RunningRoute.start({ config: { auth: 'password' }, storeFor: () => open.store });
+  t.after(() => strict.stop());
+  const login = { userId: await open.register('xenia'), userName: 'xenia', wire: 2 };
+  const { session } = (await open.post('/login', login)).dataBody as { session: string };
+  assert.equal((await strict.post('/login', { ...login, session })).code, '9100');
 });

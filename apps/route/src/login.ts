@@ -80,12 +80,18 @@ export class Login {
     const account = await store.accounts.byId(body.userId as UserId);
     if (account === undefined || foldName(account.userName) !== foldName(body.userName))
       throw new CimError('unknownAccount');
+    if (account.passwordHash === undefined && config.auth === 'password')
+      throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
     const resumes =
       typeof body.session === 'string' &&
       showsSession(await store.sessions.find(account.userId), body.session);
     if (!resumes) await this.#checkPassword(account, body.password ?? undefined);
-    if (!resumes && account.passwordHash === undefined && config.auth === 'password')
-      throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
+    // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
+    if (account.passwordHash !== undefined && body.wire !== 2)
+      throw new CimError(
+        'unknownAccount',
+        `the account ${account.userName} has a password, which CIM's TCP login cannot show; log in with "wire": 2`,
+      );
 
     // Placement comes first: a login that cannot be placed leaves no trace.
     const member = await this.#place(account.userId);
@@ -109,21 +115,10 @@ export class Login {
   }
 
   /** With a session secret nothing newer than its session is ended; CIM's bare `/offLine` ends whichever is current. */
-  async logOut(account: Account, secret: string): Promise<void> {
+  async logOut({ userId }: Account, secret: string): Promise<void> {
     const { store, dispatcher } = this.#parts;
-    const { userId } = account;
-    const session = secret === '' ? undefined : await store.sessions.find(userId);
-    if (secret !== '' && (session === undefined || !showsSession(session, secret))) return;
-    if (session === undefined || session.secretHashes[0] === secretHash(secret)) {
-      const ended = await store.sessions.end(userId, session?.epoch);
-      if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');
-      return;
-    }
-    // There is a newer login, which nobody has claimed yet: it stays.
-    const live = await store.sessions.locate(userId);
-    if (live === undefined || live.epoch >= session.epoch) return;
-    await store.sessions.release(userId, live.epoch, live.instance);
-    dispatcher.kick(userId, live, 'logged-out');
+    const ended = await store.sessions.end(userId, secret === '' ? undefined : secretHash(secret));
+    if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');
   }
 
   /** A session that its im-server knows nothing of (the store has lost what came after it) locks nobody out. */

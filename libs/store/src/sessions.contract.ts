@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Epoch } from '@cim/protocol';
+import { type Epoch, messageId, type Seq } from '@cim/protocol';
 import { until } from '@cim/testkit';
 import {
   AWKWARD_NAMES,
+  appendOk,
   logIn,
   NOBODY,
   newClaim,
   newInstance,
+  newPair,
   newServer,
   newUser,
   type OpenedStore,
@@ -54,7 +56,7 @@ export function sessionsContract(open: OpenStore): void {
         await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
         const live = { instance, epoch };
         assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live });
-        assert.deepEqual(await store.sessions.epochs([user.userId]), [epoch]);
+        assert.deepEqual(await store.sessions.epochs([user.userId]), [{ epoch, state: 'live' }]);
       });
 
       test('under kick and replace makes the next epoch in any case', async () => {
@@ -92,8 +94,9 @@ export function sessionsContract(open: OpenStore): void {
         await store.sessions.release(user.userId, first, instance);
         const second = await logIn(store, user, instance);
         await store.sessions.end(user.userId);
+        const [ended] = await store.sessions.epochs([user.userId]);
         store = await opened.reopen();
-        assert.deepEqual(await store.sessions.epochs([user.userId]), [second]);
+        assert.deepEqual(await store.sessions.epochs([user.userId]), [ended]);
         const third = await logIn(store, user, await newServer(store));
         assert.ok(first < second && second < third, `${first}, ${second}, ${third}`);
       });
@@ -135,6 +138,20 @@ export function sessionsContract(open: OpenStore): void {
         }
         const online = await store.sessions.online(instance);
         assert.deepEqual(online.map((user) => user.userName).sort(), [...AWKWARD_NAMES].sort());
+      });
+
+      test('by name takes no login that was issued with a secret; its epoch still does', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const login = { user, instance, policy: 'kick' } as const;
+        const by = { userId: user.userId, instance, claim: newClaim() };
+        await store.sessions.issue({ ...login, secretHash: '' });
+        const epoch = epochOf(await store.sessions.issue({ ...login, secretHash: 'secret' }));
+        const refused = { outcome: 'refused' };
+        assert.deepEqual(await store.sessions.claim({ ...by, userName: user.userName }), refused);
+        assert.equal((await store.sessions.find(user.userId))?.state, 'issued');
+        assert.equal((await store.sessions.claim({ ...by, epoch })).outcome, 'claimed');
+        assert.deepEqual(await store.sessions.claim({ ...by, userName: user.userName }), refused);
       });
 
       test('refuses a user without a session, another instance, another epoch, another name', async () => {
@@ -308,6 +325,54 @@ export function sessionsContract(open: OpenStore): void {
         assert.equal((await store.sessions.find(user.userId))?.state, 'ended');
       });
 
+      test('a logout forgets every secret, also when the connection was lost before', async () => {
+        const user = await newUser(store);
+        const instance = await newServer(store);
+        const secrets = async () => (await store.sessions.find(user.userId))?.secretHashes;
+        for (const lost of [false, true])
+          for (const secret of ['mine', undefined]) {
+            const login = { user, instance, policy: 'replace', secretHash: 'mine' } as const;
+            const epoch = epochOf(await store.sessions.issue(login));
+            await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+            if (lost) await store.sessions.release(user.userId, epoch, instance);
+            assert.deepEqual(await secrets(), ['mine']);
+            const ended = await store.sessions.end(user.userId, secret);
+            assert.deepEqual(ended, lost ? undefined : { instance, epoch });
+            assert.deepEqual(await secrets(), ['']);
+          }
+      });
+
+      test('a logout has an epoch of its own: nothing that the session does later counts', async () => {
+        const { sends, to: user, inbox } = await newPair(store);
+        const [instance, other] = await Promise.all([newServer(store), newServer(store)]);
+        const epoch = await logIn(store, user, instance);
+        for (const counter of [1, 2]) await appendOk(store, sends.item(counter));
+        const ack = async (seq: number): Promise<number | undefined> => {
+          const cursor = { seq: seq as Seq, id: messageId(sends.sender.userId, sends.producer, seq) };
+          await store.streams.ack([{ user: user.userId, epoch, stream: inbox, cursor }]);
+          return (await store.streams.cursor(user.userId, inbox))?.seq;
+        };
+        assert.equal(await ack(1), 1);
+        await store.sessions.end(user.userId);
+        const [now] = await store.sessions.epochs([user.userId]);
+        assert.ok(now !== undefined && now.epoch > epoch && now.state === 'ended');
+        assert.equal(await ack(2), 1);
+        assert.deepEqual(await store.sessions.reclaim([{ ...user, epoch }], other), [false]);
+        await store.sessions.release(user.userId, epoch, instance);
+        assert.deepEqual(await store.sessions.epochs([user.userId]), [now]);
+      });
+
+      test('a lost connection fences no ack that was on its way', async () => {
+        const { sends, to: user, inbox } = await newPair(store);
+        const instance = await newServer(store);
+        const epoch = await logIn(store, user, instance);
+        await appendOk(store, sends.item(1));
+        await store.sessions.release(user.userId, epoch, instance);
+        const cursor = { seq: 1 as Seq, id: messageId(sends.sender.userId, sends.producer, 1) };
+        await store.streams.ack([{ user: user.userId, epoch, stream: inbox, cursor }]);
+        assert.deepEqual(await store.streams.cursor(user.userId, inbox), cursor);
+      });
+
       test('a login that was ended can no longer be claimed', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
@@ -339,12 +404,15 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         await logIn(store, ada, instance);
         const epoch = await logIn(store, ada, instance);
-        assert.deepEqual(await store.sessions.epochs([NOBODY, ada.userId, ben.userId, ada.userId]), [
-          0,
-          epoch,
-          0,
-          epoch,
-        ]);
+        const none = { epoch: 0, state: 'ended' };
+        const live = { epoch, state: 'live' };
+        const users = [NOBODY, ada.userId, ben.userId, ada.userId];
+        assert.deepEqual(await store.sessions.epochs(users), [none, live, none, live]);
+        await store.sessions.release(ada.userId, epoch, instance);
+        assert.deepEqual(await store.sessions.epochs([ada.userId]), [{ epoch, state: 'ended' }]);
+        const next = await store.sessions.issue({ user: ben, instance, policy: 'reject', secretHash: '' });
+        const issued = { epoch: epochOf(next), state: 'issued' };
+        assert.deepEqual(await store.sessions.epochs([ben.userId]), [issued]);
         assert.deepEqual(await store.sessions.epochs([]), []);
       });
 

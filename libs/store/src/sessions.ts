@@ -11,10 +11,18 @@ export interface Session extends NamedUser {
   /** Where it is, or was to be. */
   readonly instance: InstanceId;
   /**
-   * SHA-256, base64url, of the session secrets that count now: a secret is valid until a newer epoch is claimed. The
-   * first is that of `epoch`, '' when it has none (CIM's); then those before it, of which the newest few are kept.
+   * SHA-256, base64url, of the session secrets that count now. A secret counts until a newer login is claimed or until
+   * its user logs out with it; a lost connection takes no secret away. The first is that of `epoch`: '' for a login by
+   * name only (CIM's) and after a logout. Those of the logins before it follow, the newest few of them.
    */
   readonly secretHashes: readonly string[];
+}
+
+/** What holds for a user now, as a server that has a channel of that user needs to know it. */
+export interface CurrentSession {
+  /** Of the live session, also while a newer login is only issued; else of the newest login or logout. 0: there is none. */
+  readonly epoch: Epoch;
+  readonly state: Session['state'];
 }
 
 export interface SessionAt {
@@ -58,6 +66,7 @@ export interface Sessions {
 
   /**
    * The TCP login: `issued` becomes `live`, once. `epoch` for a ticket, `userName` for a CIM login (exact name).
+   * A login that was issued with a secret is never claimed by name: a name is no secret.
    * `claim` is random per attempt to log in: repeating a call with it answers as the first did.
    * Adds the user to the instance's online set.
    */
@@ -79,17 +88,20 @@ export interface Sessions {
   release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void>;
 
   /**
-   * CIM's bare `/offLine`: ends whatever is current, live and issued, and answers where the open channel is, or was to
-   * be, so that it can be closed. With `epoch` only while that is the user's newest.
+   * The logout. It ends the live session and the issued login, takes a new epoch (so that acks and other late acts of
+   * what it ended do nothing) and forgets every secret, also those of a session that had ended before. Answers where
+   * the open channel is, or was to be, so that the caller can close it; undefined when nothing was left to end.
+   * @param secretHash only the login that this secret belongs to and the logins before it; a newer login and its
+   * secret stay. Undefined: whatever is current, as CIM's bare `/offLine`.
    */
-  end(userId: UserId, epoch?: Epoch): Promise<SessionAt | undefined>;
+  end(userId: UserId, secretHash?: string): Promise<SessionAt | undefined>;
 
   /** The record as it stands, leases not looked at. */
   find(userId: UserId): Promise<Session | undefined>;
   /** Where the user is live, on an instance whose lease lives, whatever logins have been issued since. */
   locate(userId: UserId): Promise<SessionAt | undefined>;
-  /** The epochs that hold, one for one, in one round trip: of the live session while a newer is only issued. 0 for a user without a session. */
-  epochs(userIds: readonly UserId[]): Promise<Epoch[]>;
+  /** What holds for each user, one for one, in one round trip. */
+  epochs(userIds: readonly UserId[]): Promise<CurrentSession[]>;
 
   /** Starts the lease of a new instance. Throws when the id is taken. */
   openLease(instance: InstanceId): Promise<void>;

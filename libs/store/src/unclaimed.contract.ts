@@ -60,11 +60,12 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await secrets(user), ['third']);
     });
 
-    test('a secret outlives its session, and a login without one until that is claimed', async () => {
+    test('a secret outlives a lost connection, and a login without one until that is claimed', async () => {
       const user = await newUser(store);
       const instance = await newServer(store);
-      await claim(user, instance, await issue(user, instance, 'mine'));
-      await store.sessions.end(user.userId);
+      const epoch = await issue(user, instance, 'mine');
+      await claim(user, instance, epoch);
+      await store.sessions.release(user.userId, epoch, instance);
       assert.deepEqual(await secrets(user), ['mine']);
       const bare = await issue(user, instance);
       assert.deepEqual(await secrets(user), ['', 'mine']);
@@ -86,12 +87,12 @@ export function unclaimedContract(open: OpenStore): void {
       const { user, live, instance, epoch } = await both();
       const { sessions } = store;
       assert.deepEqual(await sessions.locate(user.userId), live);
-      assert.deepEqual(await sessions.epochs([user.userId]), [live.epoch]);
+      assert.deepEqual(await sessions.epochs([user.userId]), [{ epoch: live.epoch, state: 'live' }]);
       assert.deepEqual(await sessions.online(live.instance), [user]);
       assert.deepEqual(await sessions.online(instance), []);
       await claim(user, instance, epoch);
       assert.deepEqual(await sessions.locate(user.userId), { instance, epoch });
-      assert.deepEqual(await sessions.epochs([user.userId]), [epoch]);
+      assert.deepEqual(await sessions.epochs([user.userId]), [{ epoch, state: 'live' }]);
     });
 
     test('a second one changes nothing of that', async () => {
@@ -146,11 +147,46 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await store.sessions.claim(attempt), { outcome: 'refused' });
     });
 
-    test('end with an epoch does nothing once there is a newer one', async () => {
-      const { user, live, epoch } = await both();
-      assert.equal(await store.sessions.end(user.userId, live.epoch), undefined);
+    test('end with the secret of the live session ends that one; the newer login and its secret stay', async () => {
+      const user = await newUser(store);
+      const [old, instance] = [await newServer(store), await newServer(store)];
+      const live = { instance: old, epoch: await issue(user, old, 'live') };
+      await claim(user, old, live.epoch);
+      await issue(user, instance, 'lost');
+      const epoch = await issue(user, instance, 'newest');
+      assert.equal(await store.sessions.end(user.userId, 'unknown'), undefined);
       assert.deepEqual(await store.sessions.locate(user.userId), live);
-      assert.deepEqual(await store.sessions.end(user.userId, epoch), live);
+      assert.deepEqual(await store.sessions.end(user.userId, 'live'), live);
+      assert.deepEqual(await secrets(user), ['newest', 'lost']);
+      assert.equal(await store.sessions.locate(user.userId), undefined);
+      assert.deepEqual(await store.sessions.online(old), []);
+      assert.deepEqual(await store.sessions.epochs([user.userId]), [{ epoch, state: 'issued' }]);
+      await claim(user, instance, epoch);
+      assert.deepEqual(await secrets(user), ['newest']);
+    });
+
+    test('end with the secret of a login between takes the secrets before it too', async () => {
+      const user = await newUser(store);
+      const instance = await newServer(store);
+      const live = { instance, epoch: await issue(user, instance, 'live') };
+      await claim(user, instance, live.epoch);
+      await issue(user, instance, 'between');
+      await issue(user, instance, 'newest');
+      assert.deepEqual(await store.sessions.end(user.userId, 'between'), live);
+      assert.deepEqual(await secrets(user), ['newest']);
+    });
+
+    test('end with the newest secret ends everything, and no secret counts any more', async () => {
+      const user = await newUser(store);
+      const [old, instance] = [await newServer(store), await newServer(store)];
+      const live = { instance: old, epoch: await issue(user, old, 'live') };
+      await claim(user, old, live.epoch);
+      const epoch = await issue(user, instance, 'newest');
+      assert.deepEqual(await store.sessions.end(user.userId, 'newest'), live);
+      assert.deepEqual(await secrets(user), ['']);
+      assert.equal(await store.sessions.end(user.userId, 'newest'), undefined);
+      const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
+      assert.deepEqual(await store.sessions.claim(attempt), { outcome: 'refused' });
     });
 
     test('once the live session is released there is only the login', async () => {

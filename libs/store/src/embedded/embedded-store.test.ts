@@ -81,7 +81,7 @@ test('nothing is told that is not on disk yet', async (t) => {
       store.streams
         .counters(user.userId, [{ stream: lobby, producer: PRODUCER }])
         .then(([counter]) => counter),
-      store.sessions.epochs([user.userId]).then(([epoch]) => epoch),
+      store.sessions.epochs([user.userId]).then(([now]) => now?.epoch),
       store.accounts.byName('bob').then((account) => (account === undefined ? 0 : 1)),
     ];
     return Promise.all(looks);

@@ -1,5 +1,5 @@
 import type { Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
-import type { ClaimAnswer, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
+import type { ClaimAnswer, CurrentSession, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
 import { sessionKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
@@ -61,8 +61,9 @@ export class EmbeddedSessions implements Sessions {
     const current = this.#get(userId);
     if (current === undefined || this.#lease(instance) === undefined) return { outcome: 'refused' };
     if (current.instance !== instance) return { outcome: 'refused' };
-    if (epoch === undefined ? current.userName !== userName : current.epoch !== epoch)
-      return { outcome: 'refused' };
+    // A login that was issued with a secret is not redeemed by a name.
+    const named = current.userName === userName && current.secretHash === '';
+    if (epoch === undefined ? !named : current.epoch !== epoch) return { outcome: 'refused' };
     const again = current.state === 'live' && current.claim === claim;
     const fresh = current.state === 'issued' && current.until > this.#times.now();
     if (!again && !fresh) return { outcome: 'refused' };
@@ -113,15 +114,25 @@ export class EmbeddedSessions implements Sessions {
     await this.#ledger.commit();
   }
 
-  async end(userId: UserId, only?: Epoch): Promise<SessionAt | undefined> {
+  async end(userId: UserId, secretHash?: string): Promise<SessionAt | undefined> {
     const current = this.#get(userId);
-    if (current === undefined || current.state === 'ended') return undefined;
-    if (only !== undefined && only !== current.epoch) return undefined;
+    if (current === undefined) return undefined;
     const open = openOf(current);
-    this.#put(userId, { ...current, state: 'ended' });
-    for (const { instance } of [current, open ?? current]) this.#leases.get(instance)?.online.delete(userId);
+    const { epoch, instance, state } = current;
+    if (secretHash !== undefined && secretHash !== current.secretHash) {
+      const older = current.olderHashes ?? [];
+      const found = older.indexOf(secretHash);
+      if (found < 0) return undefined;
+      this.#put(userId, { ...current, olderHashes: older.slice(0, found), previous: undefined });
+      if (open !== undefined) this.#leases.get(open.instance)?.online.delete(userId);
+      await this.#ledger.commit();
+      return open;
+    }
+    const ended = { secretHash: '', olderHashes: [], claim: '', previous: undefined } as const;
+    this.#put(userId, { ...current, ...ended, epoch: (epoch + 1) as Epoch, state: 'ended' });
+    for (const at of [instance, open?.instance ?? instance]) this.#leases.get(at)?.online.delete(userId);
     await this.#ledger.commit();
-    return open ?? { instance: current.instance, epoch: current.epoch };
+    return state === 'ended' ? undefined : (open ?? { instance, epoch });
   }
 
   find(userId: UserId): Promise<Session | undefined> {
@@ -144,11 +155,13 @@ export class EmbeddedSessions implements Sessions {
     return promised(() => this.#open(this.#committed(userId)));
   }
 
-  epochs(userIds: readonly UserId[]): Promise<Epoch[]> {
+  epochs(userIds: readonly UserId[]): Promise<CurrentSession[]> {
     return promised(() =>
       userIds.map((id) => {
         const current = this.#committed(id);
-        return openOf(current)?.epoch ?? current?.epoch ?? (0 as Epoch);
+        const open = openOf(current);
+        if (open !== undefined) return { epoch: open.epoch, state: 'live' };
+        return { epoch: current?.epoch ?? (0 as Epoch), state: current?.state ?? 'ended' };
       }),
     );
   }

@@ -51,7 +51,7 @@ describe('a reply that is lost', () => {
     const answer = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
     wasCut();
     assert.ok(answer.outcome === 'issued');
-    assert.deepEqual(await store.sessions.epochs([user.userId]), [answer.epoch]);
+    assert.deepEqual(await store.sessions.epochs([user.userId]), [{ epoch: answer.epoch, state: 'issued' }]);
   });
 
   test('of a claim: it is claimed, with the same answer', async () => {

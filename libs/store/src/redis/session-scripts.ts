@@ -5,6 +5,10 @@ const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
+/** The epoch after this one. By the clock: a store that has lost its newest sessions gives none of their epochs again. */
+const NEXT_EPOCH = `
+local nextEpoch = function(epoch) return string.format('%d', math.max(tonumber(epoch) + 1, now)) end`;
+
 /** Where the open channel is, if there is one: of the live session, or of the one before an unclaimed login. */
 const OPEN_CHANNEL = `
 local open = function(epoch, state, instance, prevInstance, prevEpoch)
@@ -22,7 +26,7 @@ const SECRETS = 8;
  * Expected epoch '': nothing was looked at yet, which is enough when no channel is open.
  * Answers again | repeat | the new epoch, the same one to the same attempt.
  */
-export const ISSUE = new Script(`${NOW}${OPEN_CHANNEL}
+export const ISSUE = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'until', 'attempt',
   'secret', 'older')
 local epoch, state = s[1] or '0', s[2] or ''
@@ -38,8 +42,7 @@ local secrets = {}
 for secret in string.gmatch((s[8] or '') .. ' ' .. (s[9] or ''), '%S+') do table.insert(secrets, secret) end
 -- The last is the oldest, and the one that was claimed.
 while #secrets >= ${SECRETS} do table.remove(secrets, #secrets - 1) end
--- By the clock: a store that has lost its newest sessions gives none of their epochs again.
-local next = string.format('%d', math.max(tonumber(epoch) + 1, now))
+local next = nextEpoch(epoch)
 redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[6], 'name', ARGV[7], 'secret', ARGV[8],
   'older', table.concat(secrets, ' '), 'until', string.format('%d', now + tonumber(ARGV[9])), 'attempt', ARGV[10],
   'claim', '', 'prevInstance', at, 'prevEpoch', atEpoch)
@@ -65,11 +68,13 @@ end`;
  * name or '', claim, user, lease (ms). Answers nothing, or {epoch, name, prevInstance, prevEpoch}.
  */
 export const CLAIM = new Script(`${NOW}${ENTERS}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'name', 'claim', 'prevInstance', 'prevEpoch')
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'name', 'claim', 'prevInstance', 'prevEpoch',
+  'secret')
 if not s[1] or s[3] ~= ARGV[1] then return {} end
 if ARGV[2] ~= '' then
   if s[1] ~= ARGV[2] then return {} end
-elseif s[5] ~= ARGV[3] then return {} end
+-- A login that was issued with a secret is not redeemed by a name.
+elseif s[5] ~= ARGV[3] or s[9] ~= '' then return {} end
 local answer = {s[1], s[5], s[7] or '', s[8] or '0'}
 if s[2] ~= 'live' or s[6] ~= ARGV[4] then
   if s[2] ~= 'issued' or tonumber(s[4]) <= now then return {} end
@@ -95,15 +100,26 @@ if KEYS[2] then leave(KEYS[2], ARGV[2], ARGV[1]) end
 return 1`);
 
 /**
- * KEYS session. ARGV epoch, or '' for whichever is the newest. Answers {} or {instance, epoch} of what it ended, and of
- * the open channel before it or '', '0'.
+ * KEYS session. ARGV the hash of a secret, or '' for whatever is current. Answers {} or {instance, epoch} of the newest
+ * login if it ended that one, else '', '0'; then the same of the open channel that it ended, or '', '0'.
  */
-export const END = new Script(`${OPEN_CHANNEL}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch')
-if not s[1] or s[2] == 'ended' then return {} end
-if ARGV[1] ~= '' and s[1] ~= ARGV[1] then return {} end
-redis.call('HSET', KEYS[1], 'state', 'ended')
+export const END = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'secret', 'older')
+if not s[1] then return {} end
 local at, epoch = open(s[1], s[2], s[3], s[4], s[5])
+if ARGV[1] ~= '' and ARGV[1] ~= s[6] then
+  local newer, found = {}, false
+  for secret in string.gmatch(s[7] or '', '%S+') do
+    found = found or secret == ARGV[1]
+    if not found then table.insert(newer, secret) end
+  end
+  if not found then return {} end
+  redis.call('HSET', KEYS[1], 'older', table.concat(newer, ' '), 'prevInstance', '', 'prevEpoch', '0')
+  return at == '' and {} or {'', '0', at, epoch}
+end
+redis.call('HSET', KEYS[1], 'epoch', nextEpoch(s[1]), 'state', 'ended', 'secret', '', 'older', '', 'attempt', '',
+  'claim', '', 'prevInstance', '', 'prevEpoch', '0')
+if s[2] == 'ended' then return {} end
 return {s[3], s[1], at, epoch}`);
 
 /** KEYS online set. ARGV user, epoch, name, lease (ms). */

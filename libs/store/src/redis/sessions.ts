@@ -1,6 +1,6 @@
 import { CimError, type Epoch, type InstanceId, type NamedUser, type UserId } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import type { ClaimAnswer, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
+import type { ClaimAnswer, CurrentSession, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import type { Script } from './script.ts';
@@ -84,13 +84,14 @@ export class RedisSessions implements Sessions {
     if (!this.#together) await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
   }
 
-  async end(userId: UserId, only?: Epoch): Promise<SessionAt | undefined> {
-    const ended = (await this.#run(END, [key.session(userId)], [only ?? ''])) as string[];
+  async end(userId: UserId, secretHash?: string): Promise<SessionAt | undefined> {
+    const ended = (await this.#run(END, [key.session(userId)], [secretHash ?? ''])) as string[];
     const [newest, open] = [sessionAt(ended[0], ended[1]), sessionAt(ended[2], ended[3])];
-    if (newest === undefined) return undefined;
-    for (const instance of new Set([newest.instance, open?.instance ?? newest.instance]))
-      await this.#run(LEAVE, [key.online(instance)], [userId, newest.epoch]);
-    return open ?? newest;
+    const last = newest ?? open;
+    if (last === undefined) return undefined;
+    for (const instance of new Set([last.instance, open?.instance ?? last.instance]))
+      await this.#run(LEAVE, [key.online(instance)], [userId, last.epoch]);
+    return open ?? last;
   }
 
   async find(userId: UserId): Promise<Session | undefined> {
@@ -101,7 +102,7 @@ export class RedisSessions implements Sessions {
       userId,
       userName,
       epoch: Number(epoch) as Epoch,
-      state: state === 'issued' || state === 'live' ? state : 'ended',
+      state: stateOf(state),
       instance: instance as InstanceId,
       secretHashes: [secret, ...(older === '' ? [] : older.split(' '))],
     };
@@ -112,14 +113,14 @@ export class RedisSessions implements Sessions {
     return open !== undefined && (await this.#exists(open.instance)) ? open : undefined;
   }
 
-  async epochs(userIds: readonly UserId[]): Promise<Epoch[]> {
+  async epochs(userIds: readonly UserId[]): Promise<CurrentSession[]> {
     if (userIds.length === 0) return [];
     const looks = await this.#link.ask((redis) =>
       Promise.all(userIds.map((id) => redis.hmget(key.session(id), ...LOOK))),
     );
     return looks.map((look) => {
-      const { epoch, open } = lookOf(look);
-      return open?.epoch ?? epoch;
+      const { epoch, state, open } = lookOf(look);
+      return open === undefined ? { epoch, state: stateOf(state) } : { epoch: open.epoch, state: 'live' };
     });
   }
 
@@ -207,6 +208,9 @@ function lookOf([epoch, state, instance, prevInstance, prevEpoch]: readonly (str
     open: state === 'live' ? sessionAt(instance, epoch) : before,
   };
 }
+
+const stateOf = (stored: string): Session['state'] =>
+  stored === 'issued' || stored === 'live' ? stored : 'ended';
 
 const sessionAt = (
   instance: string | null | undefined,
