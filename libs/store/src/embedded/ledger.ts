@@ -7,7 +7,7 @@
  * When a batch fails, all that waits fails with it and is forgotten: it may have been built on what was lost. The
  * database is opened anew then, because LevelDB may have left half a record in its log and must not write behind it.
  */
-import type { Logger } from '@cim/runtime';
+import { type Logger, Slice } from '@cim/runtime';
 import { type Database, openDatabase } from './database.ts';
 import type { Key } from './keys.ts';
 import { Recent } from './recent.ts';
@@ -51,6 +51,11 @@ export class Ledger {
   #nextRows: RowWrite[] = [];
   #waiters: Committed[] = [];
   #phase: 'idle' | 'scheduled' | 'writing' = 'idle';
+  /** Waiters whose batch has ended, in order; emptied in slices by `#callBack`. */
+  #ended: { readonly done: Committed; readonly error: Error | undefined }[] = [];
+  #calls = false;
+  /** The last run of `#callBack`. */
+  #calling: Promise<void> | undefined;
   /** ms, monotonic: until then what comes gathers. */
   #gathersUntil = 0;
   readonly #flush = (): void => void this.#writeBatch();
@@ -154,6 +159,7 @@ export class Ledger {
   async #close(): Promise<void> {
     clearTimeout(this.#reopenTimer);
     while (this.#phase !== 'idle') await this.commit().catch(() => undefined);
+    await this.#calling;
     this.#broken = new Error('the store is closed');
     await this.#reopening;
     await this.#database.close();
@@ -191,7 +197,7 @@ export class Ledger {
     this.#writing = new Map();
     this.#phase = 'idle';
     if (this.#waiters.length > 0) this.#schedule();
-    this.#tell(waiters, undefined);
+    this.#answer(waiters, undefined);
   }
 
   async #store(rows: readonly RowWrite[], records: Records): Promise<void> {
@@ -199,13 +205,16 @@ export class Ledger {
     if (rows.length + records.size === 0) return;
     // A chained batch costs the event loop a tenth of `batch([...])`, which copies each operation twice.
     const batch = database.batch();
+    const slice = new Slice();
     for (const { key, row } of rows) {
       if (row === undefined) batch.del(key);
       else batch.put(key, row);
+      if (slice.over) await slice.next();
     }
     for (const [key, { value }] of records) {
       if (value === undefined) batch.del(key);
       else batch.put(key, Buffer.from(JSON.stringify(value)));
+      if (slice.over) await slice.next();
     }
     await batch.write({ sync: true });
   }
@@ -224,8 +233,8 @@ export class Ledger {
       this.#reopening = this.#reopen();
     }
     const error = this.#broken;
-    this.#tell(waiters, error);
-    this.#tell(later, error);
+    this.#answer(waiters, error);
+    this.#answer(later, error);
   }
 
   async #reopen(): Promise<void> {
@@ -246,15 +255,30 @@ export class Ledger {
     }
   }
 
-  #tell(waiters: readonly Committed[], error: Error | undefined): void {
-    for (const done of waiters) {
-      try {
-        done(error);
-      } catch (thrown) {
-        // One caller's mistake must not keep the others waiting.
-        this.#logger.error({ err: thrown }, 'store.callback-failed');
+  /** Calls back in the order of the calls. A callback may push to many sessions, so that this is done in slices. */
+  #answer(waiters: readonly Committed[], error: Error | undefined): void {
+    for (const done of waiters) this.#ended.push({ done, error });
+    if (this.#calls) return;
+    this.#calls = true;
+    this.#calling = this.#callBack();
+  }
+
+  async #callBack(): Promise<void> {
+    const slice = new Slice();
+    while (this.#ended.length > 0) {
+      const ended = this.#ended;
+      this.#ended = [];
+      for (const { done, error } of ended) {
+        try {
+          done(error);
+        } catch (thrown) {
+          // One caller's mistake must not keep the others waiting.
+          this.#logger.error({ err: thrown }, 'store.callback-failed');
+        }
+        if (slice.over) await slice.next();
       }
     }
+    this.#calls = false;
   }
 }
 

@@ -18,6 +18,7 @@ import {
   RETENTION,
   type Streams,
 } from '../streams.ts';
+import { Slice } from '@cim/runtime';
 import { decodeRow, encodeRow, totalOf, wireOf } from './entry-row.ts';
 import {
   accountKey,
@@ -40,8 +41,8 @@ import { UncertainSends } from './uncertain-sends.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
-/** An append removes at most this many old entries, so that no append takes long. */
-const TRIM_STEPS = 16;
+/** An append removes at most this many old entries, so that many of them at once do not take long. */
+const TRIM_STEPS = 2;
 const NOTHING = new Uint8Array();
 
 type Admission =
@@ -110,7 +111,12 @@ export class EmbeddedStreams implements Streams {
   }
 
   async ack(acks: Parameters<Streams['ack']>[0]): Promise<void> {
+    const slice = new Slice();
     for (const { user, epoch, stream, cursor } of acks) {
+      if (slice.over) {
+        await this.#ledger.commit();
+        await slice.next();
+      }
       const key = cursorKey(user, stream);
       const state = this.#state(stream);
       const session = this.#ledger.get(sessionKey(user));

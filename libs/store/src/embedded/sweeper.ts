@@ -1,4 +1,4 @@
-import type { Logger } from '@cim/runtime';
+import { type Logger, Slice } from '@cim/runtime';
 import { PRODUCER_TURN_MS } from '../streams.ts';
 import { allStreams, expiriesBefore, type Key, keyedOfExpiry, producersBefore } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -6,10 +6,12 @@ import type { StreamRecord } from './records.ts';
 import { ackedOf, trimmed, writeTrim } from './retention.ts';
 
 const EVERY_MS = 60_000;
-const SLICE = 1_000;
-const SLICE_BYTES = 1024 * 1024;
-/** Of one stream in one round. */
-const TRIM_STEPS = 1_000;
+/** Rows of one read. */
+const PAGE = 1_000;
+const PAGE_BYTES = 1024 * 1024;
+/** Of one stream in one round; between two steps the event loop may do other work. */
+const TRIM_ENTRIES = 1_000;
+const TRIM_STEP = 50;
 
 /**
  * Forgets, in the background and in slices, what may be forgotten: keyed sends after their time, producers after two
@@ -64,12 +66,17 @@ export class Sweeper {
   /** True when there may be more. */
   async #forgetKeyed(): Promise<boolean> {
     const now = this.#now();
-    const expiries = await this.#ledger.rows(expiriesBefore(now), SLICE, SLICE_BYTES);
+    const expiries = await this.#ledger.rows(expiriesBefore(now), PAGE, PAGE_BYTES);
+    const slice = new Slice();
     for (const [expiry] of expiries) {
       const key = keyedOfExpiry(expiry);
       // The key may have been used again since.
       if ((this.#ledger.get(key)?.until ?? 0) <= now) this.#ledger.put(key, undefined);
       this.#ledger.deleteRow(expiry);
+      if (slice.over) {
+        await this.#ledger.commit();
+        await slice.next();
+      }
     }
     await this.#ledger.commit();
     return expiries.length > 0;
@@ -77,19 +84,29 @@ export class Sweeper {
 
   async #trimStreams(): Promise<void> {
     const range = { gte: this.#from, lt: allStreams.lt };
-    const streams = await this.#ledger.rows(range, SLICE, SLICE_BYTES);
+    const streams = await this.#ledger.rows(range, PAGE, PAGE_BYTES);
     const last = streams.at(-1)?.[0];
     this.#from = last === undefined ? allStreams.gte : `${last}!`;
+    const slice = new Slice();
     for (const [key] of streams) {
-      const state = this.#ledger.get(key as Key<StreamRecord>);
-      if (state === undefined) continue;
-      const acked = ackedOf(this.#ledger, state);
-      writeTrim(
-        this.#ledger,
-        state,
-        trimmed(this.#ledger, state, { acked, now: this.#now(), steps: TRIM_STEPS, coming: 0 }),
-      );
+      let more = true;
+      for (let steps = TRIM_ENTRIES / TRIM_STEP; more && steps > 0 && !this.#stopped; steps--) {
+        more = this.#trim(key as Key<StreamRecord>);
+        if (!slice.over) continue;
+        await this.#ledger.commit();
+        await slice.next();
+      }
     }
     await this.#ledger.commit();
+  }
+
+  /** One step; true when there may be more to trim. */
+  #trim(key: Key<StreamRecord>): boolean {
+    const before = this.#ledger.get(key);
+    if (before === undefined) return false;
+    const acked = ackedOf(this.#ledger, before);
+    const after = trimmed(this.#ledger, before, { acked, now: this.#now(), steps: TRIM_STEP, coming: 0 });
+    writeTrim(this.#ledger, before, after);
+    return after.first - before.first === TRIM_STEP;
   }
 }

@@ -1,0 +1,98 @@
+/**
+ * Watches how long this process holds its own event loop. A late timer alone proves nothing: on a busy machine, or
+ * after a SIGSTOP, the kernel did not run the process. So a delay counts only as far as the main thread used its CPU
+ * meanwhile: `held` is the lesser of the two.
+ */
+import { openSync, readSync } from 'node:fs';
+import type { Logger } from './logger.ts';
+import { Gauge, type Metrics } from './metrics.ts';
+
+const EVERY_MS = 20;
+/** Nothing may hold the event loop for longer [ms]. */
+export const HELD_MS = 50;
+/** Name of the warning: its `heldMs` is the CPU time, its `lateMs` the whole delay. */
+export const LOOP_HELD = 'loop.held';
+
+export interface LoopWatchParts {
+  /** Called for each time that the event loop was held for more than `HELD_MS`. */
+  readonly onHeld?: (heldMs: number, lateMs: number) => void;
+  /** ms, monotonic. */
+  readonly now?: () => number;
+  /** CPU time of the thread that runs the event loop [ms]. */
+  readonly cpu?: () => number;
+}
+
+export class LoopWatch {
+  readonly #onHeld: (heldMs: number, lateMs: number) => void;
+  readonly #now: () => number;
+  readonly #cpu: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  #last = { now: 0, cpu: 0 };
+  #worstMs = 0;
+
+  constructor({ onHeld, now, cpu }: LoopWatchParts = {}) {
+    this.#onHeld = onHeld ?? (() => undefined);
+    this.#now = now ?? (() => performance.now());
+    this.#cpu = cpu ?? mainThreadCpu();
+  }
+
+  /** The longest that the event loop was held since `start` [ms of CPU time]. */
+  get worstMs(): number {
+    return this.#worstMs;
+  }
+
+  /** Keeps no process alive. */
+  start(): void {
+    this.#last = { now: this.#now(), cpu: this.#cpu() };
+    this.#timer = setInterval(() => this.tick(), EVERY_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Every 20 ms, by the watch's own timer or by a test. */
+  tick(): void {
+    const { now, cpu } = this.#last;
+    this.#last = { now: this.#now(), cpu: this.#cpu() };
+    const lateMs = this.#last.now - now - EVERY_MS;
+    const heldMs = Math.min(lateMs, this.#last.cpu - cpu);
+    this.#worstMs = Math.max(this.#worstMs, heldMs);
+    if (heldMs > HELD_MS) this.#onHeld(Math.round(heldMs), Math.round(lateMs));
+  }
+}
+
+/** A server's watch: a warning in the log for each time that its event loop was held, and the worst in its metrics. */
+export function watchLoop(logger: Logger, metrics: Metrics): void {
+  const watch = new LoopWatch({
+    onHeld: (heldMs, lateMs) => logger.warn({ heldMs, lateMs }, LOOP_HELD),
+  });
+  watch.start();
+  new Gauge({
+    name: 'cim_event_loop_held_seconds_max',
+    help: 'Longest time that work of this process held its event loop, since the start; CPU time',
+    registers: [metrics],
+    collect() {
+      this.set(watch.worstMs / 1_000);
+    },
+  });
+}
+
+/** Linux tells it of each thread. Elsewhere the process' own is taken, which is more: other threads work too. */
+function mainThreadCpu(): () => number {
+  const ofProcess = (): number => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  };
+  try {
+    const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
+    const bytes = Buffer.alloc(64);
+    // Its first number [ns].
+    const ofThread = (): number =>
+      parseInt(bytes.toString('latin1', 0, readSync(file, bytes, 0, 64, 0)), 10) / 1e6;
+    return Number.isFinite(ofThread()) ? ofThread : ofProcess;
+  } catch {
+    return ofProcess;
+  }
+}
