@@ -47,7 +47,11 @@ async function startStandalone(settings: Settings): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'cim-bench-'));
   const remove = () => rm(directory, { recursive: true, force: true });
   try {
-    const server = await ServerProcess.start('standalone', { ...settings, CIM_DATA_DIR: directory });
+    const server = await ServerProcess.start(
+      'standalone',
+      { ...settings, CIM_DATA_DIR: directory },
+      Infinity,
+    );
     return {
       routeUrl: server.routeUrl,
       description: 'standalone: one process, embedded store on disk',
@@ -68,7 +72,7 @@ async function startCluster(imServers: number, settings: Settings): Promise<Targ
     throw new Error('a cluster needs redis-server and redis-cli: install Redis');
   if (spawnSync('java', ['-version']).error !== undefined || !existsSync(ZOOKEEPER_JAR))
     throw new Error(`a cluster needs ZooKeeper: java, and ${ZOOKEEPER_JAR}`);
-  const cluster = await Cluster.start({ routes: 1, imServers, env: settings });
+  const cluster = await Cluster.start({ routes: 1, imServers, env: settings, heldAtMostMs: Infinity });
   const named = (name: string, servers: readonly ServerProcess[]) =>
     servers.map(({ pid }) => ({ name, pid, collects: true }));
   return {

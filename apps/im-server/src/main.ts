@@ -9,6 +9,7 @@ import {
   failStart,
   runUntilSignal,
   trustOf,
+  watchLoop,
 } from '@cim/runtime';
 import { openRedisStore } from '@cim/store';
 import { startImServer } from './compose.ts';
@@ -29,6 +30,7 @@ try {
   const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger });
   forgetLeft(membership, rpc);
   const dispatcher = new Dispatcher({ store, membership, rpc, logger });
+  const metrics = createMetrics({ program: 'im-server' });
   const server = await startImServer({
     config: { ...config, clusterSecret },
     store,
@@ -37,8 +39,9 @@ try {
     flusher,
     wheel,
     logger,
-    metrics: createMetrics({ program: 'im-server' }),
+    metrics,
   });
+  watchLoop(logger, metrics);
   const stop = async (): Promise<void> => {
     await server.stop();
     await rpc.stop();

@@ -9,6 +9,7 @@ import {
   failStart,
   runUntilSignal,
   trustOf,
+  watchLoop,
 } from '@cim/runtime';
 import { openRedisStore } from '@cim/store';
 import { startRoute } from './compose.ts';
@@ -31,6 +32,7 @@ try {
   const placement = createPlacement(config.placement);
   const metrics = createMetrics({ program: 'route' });
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
+  watchLoop(logger, metrics);
   const stop = async (): Promise<void> => {
     await route.stop();
     await rpc.stop();

@@ -12,6 +12,7 @@ import {
   failStart,
   runUntilSignal,
   trustOf,
+  watchLoop,
 } from '@cim/runtime';
 import { openEmbeddedStore } from '@cim/store';
 import { standaloneSettings } from './config.ts';
@@ -43,6 +44,7 @@ try {
   });
   const placement = createPlacement(config.placement);
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
+  watchLoop(logger, metrics);
   const stop = async (): Promise<void> => {
     await route.stop();
     await server.stop();

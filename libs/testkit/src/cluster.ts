@@ -12,6 +12,7 @@ export class Cluster {
   readonly imServers: ServerProcess[];
   readonly #parts: Parts;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #heldAtMostMs: number | undefined;
 
   private constructor(
     parts: Parts,
@@ -20,6 +21,7 @@ export class Cluster {
     routes: readonly ServerProcess[],
     imServers: ServerProcess[],
     env: Readonly<Record<string, string>>,
+    heldAtMostMs: number | undefined,
   ) {
     this.#parts = parts;
     this.redis = redis;
@@ -27,6 +29,7 @@ export class Cluster {
     this.routes = routes;
     this.imServers = imServers;
     this.#env = env;
+    this.#heldAtMostMs = heldAtMostMs;
   }
 
   /** Resolves when every route lists every im-server. */
@@ -34,6 +37,8 @@ export class Cluster {
     readonly routes: number;
     readonly imServers: number;
     readonly env?: Readonly<Record<string, string>>;
+    /** Of each server; as in `ServerProcess.start`. */
+    readonly heldAtMostMs?: number;
   }): Promise<Cluster> {
     return Parts.start(async (parts) => {
       const [redis, zooKeeper] = await Promise.all([
@@ -42,12 +47,14 @@ export class Cluster {
       ]);
       const env = { CIM_REDIS_URL: redis.url, CIM_ZK: zooKeeper.address, ...size.env };
       const several = (program: 'route' | 'im-server', count: number) =>
-        parts.addAll(Array.from({ length: count }, () => () => ServerProcess.start(program, env)));
+        parts.addAll(
+          Array.from({ length: count }, () => () => ServerProcess.start(program, env, size.heldAtMostMs)),
+        );
       const [routes, imServers] = await Promise.all([
         several('route', size.routes),
         several('im-server', size.imServers),
       ]);
-      const cluster = new Cluster(parts, redis, zooKeeper, routes, imServers, env);
+      const cluster = new Cluster(parts, redis, zooKeeper, routes, imServers, env, size.heldAtMostMs);
       await cluster.untilListed(size.imServers);
       return cluster;
     });
@@ -55,7 +62,9 @@ export class Cluster {
 
   /** One more, in place of one that was ended. */
   async startImServer(): Promise<ServerProcess> {
-    const server = await this.#parts.add(() => ServerProcess.start('im-server', this.#env));
+    const server = await this.#parts.add(() =>
+      ServerProcess.start('im-server', this.#env, this.#heldAtMostMs),
+    );
     this.imServers.push(server);
     return server;
   }

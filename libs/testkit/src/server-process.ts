@@ -1,19 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { LOOP_HELD } from '@cim/runtime';
 import { endWithUs } from './own-processes.ts';
 import { upOrDown } from './parts.ts';
 import { until } from './until.ts';
+
+/**
+ * A server that held its event loop for longer [ms of CPU time] fails the test that ends it. Twice the 50 ms that are
+ * promised: two processes that share a core slow each other down.
+ */
+const HELD_AT_MOST_MS = 100;
 
 export type Program = 'route' | 'im-server' | 'standalone';
 
 /** One of our programs as a process of its own, built into `dist/`. */
 export class ServerProcess {
   readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  readonly #heldAtMostMs: number;
   #out = '';
   #log = '';
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, heldAtMostMs: number) {
     this.#child = child;
+    this.#heldAtMostMs = heldAtMostMs;
+    this.#closed = new Promise((resolve) => child.once('close', resolve));
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#out += text;
     });
@@ -22,8 +33,15 @@ export class ServerProcess {
     });
   }
 
-  /** Resolves when it has said that it listens; ports are free ones unless `env` says otherwise. */
-  static async start(program: Program, env: Readonly<Record<string, string>>): Promise<ServerProcess> {
+  /**
+   * Resolves when it has said that it listens; ports are free ones unless `env` says otherwise.
+   * @param heldAtMostMs how long it may hold its event loop; Infinity where load beyond all bounds is the purpose
+   */
+  static async start(
+    program: Program,
+    env: Readonly<Record<string, string>>,
+    heldAtMostMs = HELD_AT_MOST_MS,
+  ): Promise<ServerProcess> {
     const file = fileURLToPath(new URL(`../../../dist/${program}.js`, import.meta.url));
     const ports = { CIM_ROUTE_PORT: '0', CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' };
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CIM_')));
@@ -32,7 +50,7 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     endWithUs(child);
-    const server = new ServerProcess(child);
+    const server = new ServerProcess(child, heldAtMostMs);
     const listens = until(`${program} listens`, () => {
       const said = program === 'im-server' ? /im-server stores/ : /route listening/;
       if (said.test(server.#out)) return true;
@@ -80,16 +98,27 @@ export class ServerProcess {
     this.#child.kill('SIGCONT');
   }
 
-  /** Answers the exit code, null when a signal ended it. */
+  /**
+   * Answers the exit code, null when a signal ended it.
+   * @throws {Error} when the server held its event loop for too long
+   */
   async end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGHUP' = 'SIGKILL'): Promise<number | null> {
     const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    return ended;
+    // Not at `exit`: what it has logged is read to the end.
+    await this.#closed;
+    const held = this.#log.split('\n').filter((line) => heldMsOf(line) > this.#heldAtMostMs);
+    if (held.length > 0) throw new Error(`a server held its event loop:\n${held.join('\n')}`);
+    return child.exitCode;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
   }
+}
+
+/** 0 for a line that says something else. */
+function heldMsOf(line: string): number {
+  if (!line.includes(`"msg":"${LOOP_HELD}"`)) return 0;
+  return (JSON.parse(line) as { heldMs: number }).heldMs;
 }

@@ -41,8 +41,10 @@ import { UncertainSends } from './uncertain-sends.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
-/** An append removes at most this many old entries, so that many of them at once do not take long. */
-const TRIM_STEPS = 2;
+/** An append removes at most this many old entries, so that no append takes long. */
+const TRIM_STEPS = 16;
+/** Once the appends of a batch have removed so many, each further one removes one: a thousand come in one go. */
+const TRIM_BATCH = 256;
 const NOTHING = new Uint8Array();
 
 type Admission =
@@ -56,6 +58,8 @@ export class EmbeddedStreams implements Streams {
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   readonly #uncertain = new UncertainSends();
+  /** Old entries that appends have removed since the last batch ended. */
+  #trims = 0;
 
   constructor(ledger: Ledger, now: () => number) {
     this.#ledger = ledger;
@@ -74,6 +78,7 @@ export class EmbeddedStreams implements Streams {
     }
     // Whatever the answer is: it may rest on what is on its way to the disk.
     this.#ledger.onCommit((error) => {
+      this.#trims = 0;
       if (isOwn(item)) this.#ownEnded(item, answer, error);
       done(error === undefined ? answer : { outcome: 'retry', cause: error });
     });
@@ -202,7 +207,9 @@ export class EmbeddedStreams implements Streams {
   #admit({ stream, content }: Append): Admission {
     const before = this.#state(stream);
     const acked = ackedOf(this.#ledger, before);
-    const after = trimmed(this.#ledger, before, { acked, now: this.#now(), steps: TRIM_STEPS, coming: 1 });
+    const steps = this.#trims < TRIM_BATCH ? TRIM_STEPS : 1;
+    const after = trimmed(this.#ledger, before, { acked, now: this.#now(), steps, coming: 1 });
+    this.#trims += after.first - before.first;
     if (stream.kind === 'group') return { before, after };
     if (this.#ledger.get(accountKey(stream.user)) === undefined) return { answer: { outcome: 'unknown' } };
     const waiting = after.top - Math.max(acked, after.first - 1);
