@@ -669,7 +669,7 @@ const wrongInCim: readonly Case[] = [
     'nobody acts for an account with a password, and /sendMsg needs the cluster secret',
     async () => {
       const friend = await somebody();
-      const { dataBody } = await post('/registerAccount', { userName: 'guarded', password: 'p' });
+      const { dataBody } = await post('/registerAccount', { userName: 'guarded', password: 'password' });
       const { userId } = dataBody as { userId: number };
       const rows: [string, object][] = [
         ['/registerAccount', { userName: 'guarded' }],

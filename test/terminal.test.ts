@@ -207,7 +207,7 @@ describe('what goes wrong is said in one line', () => {
   });
 
   it('a name with another password', async () => {
-    await post('/registerAccount', { userName: 'carol', password: 'right' });
+    await post('/registerAccount', { userName: 'carol', password: 'the right one' });
     await failing(
       ['--name', 'carol', '--password', 'wrong'],
       /^chat: the name "carol" is taken by an account with another/,

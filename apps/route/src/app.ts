@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import { type CimError, CODES } from '@cim/protocol';
+import { type CimError, CODES, type UserId } from '@cim/protocol';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -10,6 +10,7 @@ import fastify, {
   LogController,
   type preSerializationHookHandler,
 } from 'fastify';
+import { ChangePassword } from './change-password.ts';
 import { actingAccount, bearerOf } from './credentials.ts';
 import { type Answer, answerError, success, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
@@ -82,7 +83,9 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   });
   await app.register(swaggerUi, { routePrefix: '/documentation' });
 
-  const login = new Login(parts, new Passwords(), new Reachability(dispatcher));
+  const passwords = new Passwords();
+  const login = new Login(parts, passwords, new Reachability(dispatcher));
+  const passwordChange = new ChangePassword(parts, passwords);
   const sending = new Sending(parts);
   const online = new Online(parts);
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };
@@ -93,6 +96,15 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   );
   app.post('/login', { schema: { body: schemas.LoginRequest, response } }, async (request) =>
     success(request, await login.login(request.body)),
+  );
+  app.post(
+    '/changePassword',
+    { schema: { body: schemas.ChangePasswordRequest, response } },
+    async (request) => {
+      const { userId, password, newPassword } = request.body;
+      await passwordChange.change(userId as UserId, password, newPassword, bearerOf(request));
+      return success(request);
+    },
   );
   app.post('/offLine', { schema: { body: schemas.OfflineRequest, response } }, async (request) => {
     const account = await actingAccount(parts, request, request.body.userId);

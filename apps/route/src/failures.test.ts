@@ -173,6 +173,7 @@ test('a stop answers what is under way, and does not wait for connections that a
       ...store,
       accounts: {
         register: (...of) => store.accounts.register(...of),
+        replacePassword: (...of) => store.accounts.replacePassword(...of),
         byName: (...of) => store.accounts.byName(...of),
         byId: async (id) => {
           asked();

@@ -107,11 +107,16 @@ describe('/history', { concurrency: false }, () => {
   });
 
   test('an account with a password reads only with the secret of its session', async () => {
-    const userId = await at.register('dora', 'hush');
+    const userId = await at.register('dora', 'hush-hush');
     const path = `/history?userId=${userId}&stream=inbox`;
     assert.equal((await at.get(path)).code, '9100');
     assert.equal((await at.get(path, { authorization: 'Bearer guessed' })).code, '9100');
-    const { dataBody } = await at.post('/login', { userId, userName: 'dora', password: 'hush', wire: 2 });
+    const { dataBody } = await at.post('/login', {
+      userId,
+      userName: 'dora',
+      password: 'hush-hush',
+      wire: 2,
+    });
     const { session } = dataBody as { session: string };
     assert.deepEqual(pageOf(await at.get(path, { authorization: `Bearer ${session}` })).entries, []);
   });

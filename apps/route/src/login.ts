@@ -12,7 +12,7 @@ import { randomText } from '@cim/runtime';
 import type { Account, IssueAnswer, Sessions } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
-import type { Passwords } from './passwords.ts';
+import { passwordProblem, type Passwords } from './passwords.ts';
 import type { Reachability } from './reachable.ts';
 import type { RouteParts } from './route-parts.ts';
 import type { LoginBody } from './schemas.ts';
@@ -55,6 +55,9 @@ export class Login {
     const existing = await store.accounts.byName(parsed.name);
     if (existing === undefined && config.auth === 'password' && password === undefined)
       throw new CimError('invalid', 'password is missing: this server takes accounts with a password only');
+    // An account that exists may have a shorter one, of an older version.
+    const problem = existing !== undefined || password === undefined ? undefined : passwordProblem(password);
+    if (problem !== undefined) throw new CimError('invalid', `password: ${problem}`);
     const { account, created } =
       existing === undefined
         ? await store.accounts.register(
@@ -141,6 +144,18 @@ export class Login {
       throw new CimError('unknownAccount', `the account ${account.userName} has a password; give it`);
     if (!(await this.#passwords.matches(password, account.passwordHash)))
       throw new CimError('unknownAccount');
+    if (!this.#passwords.isCurrent(account.passwordHash))
+      await this.#renewHash(account.userId, account.passwordHash, password);
+  }
+
+  /** Replaces a hash of an older version while its password is at hand. A failure costs nothing: the next login tries again. */
+  async #renewHash(userId: UserId, stored: string, password: string): Promise<void> {
+    const { store, logger } = this.#parts;
+    try {
+      await store.accounts.replacePassword(userId, stored, await this.#passwords.hash(password));
+    } catch (error) {
+      logger.warn({ err: error, userId }, 'password.hash-not-renewed');
+    }
   }
 
   async #place(user: UserId): Promise<Member & { readonly instance: InstanceId }> {

@@ -1,31 +1,75 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CimError } from '@cim/protocol';
-import { Passwords } from './passwords.ts';
+import { passwordProblem, Passwords } from './passwords.ts';
+
+const plain = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
+// scrypt of RFC 7914, section 12: "pleaseletmein", "SodiumChloride", N=16384, r=8, p=1, 64 bytes.
+const key = Buffer.from(
+  '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2' +
+    'd5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887',
+  'hex',
+);
+const SCRYPT = `$scrypt$ln=14,r=8,p=1$${plain(Buffer.from('SodiumChloride'))}$${plain(key)}`;
 
 test('a password matches its own hash, whatever form its letters came in, and no other', async () => {
   const passwords = new Passwords();
-  const stored = await passwords.hash('pâss');
-  assert.match(stored, /^\$scrypt\$ln=15,r=8,p=1\$[^$]{22}\$[^$]{43}$/);
-  assert.equal(await passwords.matches('pâss', stored), true);
-  assert.equal(await passwords.matches('pa\u0302ss', stored), true);
-  assert.equal(await passwords.matches('pass', stored), false);
-  assert.notEqual(await passwords.hash('pâss'), stored);
+  const stored = await passwords.hash('pâssword');
+  assert.match(stored, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]{43}$/);
+  assert.equal(passwords.isCurrent(stored), true);
+  assert.equal(await passwords.matches('pâssword', stored), true);
+  assert.equal(await passwords.matches('pa\u0302ssword', stored), true);
+  assert.equal(await passwords.matches('password', stored), false);
+  assert.notEqual(await passwords.hash('pâssword'), stored);
 });
 
-test('a hash of other parameters is still understood, and what is no hash matches nothing', async () => {
+test('a hash of scrypt or of other parameters is still checked, and is to be made anew', async () => {
   const passwords = new Passwords();
-  // scrypt of RFC 7914, section 12: "pleaseletmein", "SodiumChloride", N=16384, r=8, p=1, 64 bytes.
-  const key = Buffer.from(
-    '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2' +
-      'd5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887',
-    'hex',
-  );
-  const plain = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
-  const stored = `$scrypt$ln=14,r=8,p=1$${plain(Buffer.from('SodiumChloride'))}$${plain(key)}`;
-  assert.equal(await passwords.matches('pleaseletmein', stored), true);
-  for (const nonsense of ['', 'x', '$scrypt$ln=15,r=8,p=1$$', '$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA'])
-    assert.equal(await passwords.matches('', nonsense), false);
+  // argon2id of "password", "somesalt", v=19, m=256, t=2, p=1: a test vector of the reference implementation.
+  const weak = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4';
+  for (const [stored, password] of [
+    [SCRYPT, 'pleaseletmein'],
+    [weak, 'password'],
+  ] as const) {
+    assert.equal(await passwords.matches(password, stored), true);
+    assert.equal(await passwords.matches(`${password}!`, stored), false);
+    assert.equal(passwords.isCurrent(stored), false);
+  }
+});
+
+test('a text that is no hash matches nothing', async () => {
+  const passwords = new Passwords();
+  for (const nonsense of [
+    '',
+    'x',
+    '$scrypt$ln=15,r=8,p=1$$',
+    '$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA',
+    '$argon2id$',
+    '$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$AAAA',
+  ])
+    assert.equal(await passwords.matches('', nonsense), false, nonsense);
+});
+
+test('a new password has 8 characters at least, however many bytes or code units they take', () => {
+  for (const short of ['', 'seven77', 'p\u0302a\u0302ssw7', '🦊🦊🦊🦊🦊🦊🦊'])
+    assert.match(passwordProblem(short) ?? '', /^a password has at least 8 characters, this one has [0-7]$/);
+  for (const fine of ['eight888', '🦊🦊🦊🦊🦊🦊🦊🦊', 'correct horse battery staple'])
+    assert.equal(passwordProblem(fine), undefined);
+});
+
+test('the event loop turns while passwords are hashed', async () => {
+  const passwords = new Passwords();
+  let turns = 0;
+  let hashing = true;
+  const turn = (): void => {
+    turns++;
+    if (hashing) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await Promise.all(['a', 'b', 'c', 'd'].map((letter) => passwords.hash(letter.repeat(8))));
+  hashing = false;
+  // Hashing on the loop itself would leave it a few turns, one between two hashes.
+  assert.ok(turns > 50, `${turns} turns`);
 });
 
 test('too many at once are told to come back, and those before them are served', async () => {

@@ -1,70 +1,66 @@
-/** Passwords as PHC strings of scrypt; at most two are hashed at once, so that logins cannot take the whole machine. */
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+/**
+ * Passwords as PHC strings of argon2id, at the strength that OWASP advises. Hashes that an older version made with
+ * scrypt are still checked; `isCurrent` tells which ones to make anew.
+ */
+import { scrypt, timingSafeEqual } from 'node:crypto';
 import { CimError } from '@cim/protocol';
+import { hash, verify } from '@node-rs/argon2';
 
-const LOG_N = 15;
-const R = 8;
-const P = 1;
-const KEY_BYTES = 32;
+/** 19 MiB, 2 passes, 1 lane (OWASP). The package makes argon2id unless told otherwise; a test reads it from the hash. */
+const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+const CURRENT = `$argon2id$v=19$m=${ARGON2.memoryCost},t=${ARGON2.timeCost},p=${ARGON2.parallelism}$`;
+/** In code points, after NFKC. */
+const MIN_CHARACTERS = 8;
+/**
+ * Hashes at once, each on a thread of libuv's pool (4 threads): the embedded store needs the others. More wait their
+ * turn; above that many the caller is told to come back.
+ */
 const AT_ONCE = 2;
 const WAITING = 64;
 
-const phc = (salt: Buffer, key: Buffer): string => {
-  const text = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
-  return `$scrypt$ln=${LOG_N},r=${R},p=${P}$${text(salt)}$${text(key)}`;
-};
-const PHC = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+const SCRYPT = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+
+/** One composed form per password, whatever the keyboard sent. */
+const composed = (password: string): string => password.normalize('NFKC');
+
+/** Why a new password is not taken, in one line; undefined when it is. Older, shorter ones go on working. */
+export function passwordProblem(password: string): string | undefined {
+  const length = [...composed(password)].length;
+  return length < MIN_CHARACTERS
+    ? `a password has at least ${MIN_CHARACTERS} characters, this one has ${length}`
+    : undefined;
+}
 
 export class Passwords {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  async hash(password: string): Promise<string> {
-    const salt = randomBytes(16);
-    return phc(salt, await this.#derive(password, salt, LOG_N, R, P, KEY_BYTES));
+  /** @throws {CimError} 6000: too many at once */
+  hash(password: string): Promise<string> {
+    return this.#inTurn(() => hash(composed(password), ARGON2));
   }
 
-  async matches(password: string, stored: string): Promise<boolean> {
-    const [, ln, r, p, salt, key] = PHC.exec(stored) ?? [];
-    if (salt === undefined || key === undefined) return false;
-    const expected = Buffer.from(key, 'base64');
-    const derived = await this.#derive(
-      password,
-      Buffer.from(salt, 'base64'),
-      Number(ln),
-      Number(r),
-      Number(p),
-      expected.length,
+  /** @throws {CimError} 6000: too many at once */
+  matches(password: string, stored: string): Promise<boolean> {
+    return this.#inTurn(() =>
+      stored.startsWith('$argon2id$')
+        ? verify(stored, composed(password)).catch(() => false)
+        : matchesScrypt(composed(password), stored),
     );
-    return timingSafeEqual(derived, expected);
   }
 
-  async #derive(
-    password: string,
-    salt: Buffer,
-    ln: number,
-    r: number,
-    p: number,
-    bytes: number,
-  ): Promise<Buffer> {
+  /** Whether the hash is of today's strength. */
+  isCurrent(stored: string): boolean {
+    return stored.startsWith(CURRENT);
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < AT_ONCE) this.#running++;
     else if (this.#waiting.length < WAITING)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else throw new CimError('limited', 'too many logins at once, try again in 1 s');
     try {
-      return await new Promise<Buffer>((resolve, reject) => {
-        // One composed form per password, whatever the keyboard sent.
-        scrypt(
-          password.normalize('NFKC'),
-          salt,
-          bytes,
-          { N: 2 ** ln, r, p, maxmem: 128 * 1024 * 1024 },
-          (error, key) => {
-            if (error) reject(error);
-            else resolve(key);
-          },
-        );
-      });
+      return await work();
     } finally {
       // The place is handed over: given up first, a newcomer could take it before the one who waits for it runs.
       const next = this.#waiting.shift();
@@ -72,4 +68,18 @@ export class Passwords {
       else next();
     }
   }
+}
+
+async function matchesScrypt(password: string, stored: string): Promise<boolean> {
+  const [, ln, r, p, salt, key] = SCRYPT.exec(stored) ?? [];
+  if (salt === undefined || key === undefined) return false;
+  const expected = Buffer.from(key, 'base64');
+  const cost = { N: 2 ** Number(ln), r: Number(r), p: Number(p), maxmem: 128 * 1024 * 1024 };
+  const derived = await new Promise<Buffer>((resolve, reject) => {
+    scrypt(password, Buffer.from(salt, 'base64'), expected.length, cost, (error, bytes) => {
+      if (error) reject(error);
+      else resolve(bytes);
+    });
+  });
+  return timingSafeEqual(derived, expected);
 }

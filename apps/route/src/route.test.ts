@@ -181,18 +181,18 @@ describe('a route', { concurrency: false }, () => {
   });
 
   test('an account with a password is for those who know it', async () => {
-    const userId = await register('xaver', 'secret');
+    const userId = await register('xaver', 'secret-x');
     const other = await register('yara');
     assert.equal((await call(open, '/registerAccount', { userName: 'Xaver' })).code, '9100');
     assert.equal(
       (await call(open, '/registerAccount', { userName: 'xaver', password: 'wrong' })).code,
       '9100',
     );
-    assert.equal(await register('xaver', 'secret'), userId);
+    assert.equal(await register('xaver', 'secret-x'), userId);
     const login = { userId, userName: 'xaver', wire: 2 };
     assert.equal((await call(open, '/login', login)).code, '9100');
     assert.equal((await call(open, '/login', { ...login, password: 'wrong' })).code, '9100');
-    const { code, dataBody } = await call(open, '/login', { ...login, password: 'secret' });
+    const { code, dataBody } = await call(open, '/login', { ...login, password: 'secret-x' });
     assert.equal(code, '9000');
     const { session, ticket } = dataBody as { session: string; ticket: string };
     assert.ok(session.length >= 43 && ticket.length > 0);
@@ -216,13 +216,13 @@ describe('a route', { concurrency: false }, () => {
   });
 
   test('a session secret replaces its session without a password, until the next one is claimed', async () => {
-    const userId = await register('zita', 'secret');
+    const userId = await register('zita', 'secret-x');
     const login = { userId, userName: 'zita', wire: 2 };
-    const first = (await call(open, '/login', { ...login, password: 'secret' })).dataBody as {
+    const first = (await call(open, '/login', { ...login, password: 'secret-x' })).dataBody as {
       session: string;
       epoch: number;
     };
-    assert.equal((await call(open, '/login', { ...login, password: 'secret' })).code, '5000');
+    assert.equal((await call(open, '/login', { ...login, password: 'secret-x' })).code, '5000');
     const again = await call(open, '/login', { ...login, session: first.session });
     assert.equal(again.code, '9000');
     assert.equal((again.dataBody as { epoch: number }).epoch, first.epoch + 1);
@@ -239,7 +239,7 @@ describe('a route', { concurrency: false }, () => {
     assert.equal((await call(strict, '/login', { userId, userName: 'trusting' })).code, '9100');
     assert.equal((await call(strict, '/groupRoute', { userId, msg: 'x' })).code, '9100');
     assert.equal(
-      (await call(strict, '/registerAccount', { userName: 'new-one', password: 'p' })).code,
+      (await call(strict, '/registerAccount', { userName: 'new-one', password: 'password' })).code,
       '9000',
     );
   });

@@ -14,9 +14,8 @@ const envelopeFields = {
   ),
   timeStamp: optional(Type.Unknown()),
 };
-const password = optional(
-  Type.String({ minLength: 1, maxLength: 256, description: 'of an account that has one' }),
-);
+const aPassword = (description: string) => Type.String({ minLength: 1, maxLength: 256, description });
+const password = optional(aPassword('of an account that has one; a new account takes 8 characters or more'));
 
 export const RegisterRequest = Type.Object({
   ...envelopeFields,
@@ -35,6 +34,18 @@ export const LoginRequest = Type.Object({
     Type.String({ maxLength: 256, description: 'secret of the session that this login replaces' }),
   ),
 });
+export const ChangePasswordRequest = Type.Object(
+  {
+    ...envelopeFields,
+    userId: userId('whose password it is'),
+    password: aPassword('the one until now'),
+    newPassword: aPassword('8 characters or more'),
+  },
+  {
+    description:
+      'Changes the password and ends all other sessions. A session that is shown as "Authorization: Bearer" goes on.',
+  },
+);
 export const OfflineRequest = Type.Object({
   ...envelopeFields,
   userId: userId('who logs out'),

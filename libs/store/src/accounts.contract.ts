@@ -39,6 +39,37 @@ export function accountsContract(open: OpenStore): void {
       assert.equal((await store.accounts.byName(name))?.passwordHash, hash);
     });
 
+    test('a password hash is replaced by whoever knows the one that is there, and by nobody else', async () => {
+      const { account } = await store.accounts.register(newName(), 'first');
+      const hashOf = async () => (await store.accounts.byId(account.userId))?.passwordHash;
+      assert.equal(await store.accounts.replacePassword(account.userId, 'other', 'second'), false);
+      assert.equal(await hashOf(), 'first');
+      assert.equal(await store.accounts.replacePassword(account.userId, 'first', 'second'), true);
+      assert.equal(await hashOf(), 'second');
+      // The answer was lost, and the caller asks again.
+      assert.equal(await store.accounts.replacePassword(account.userId, 'first', 'second'), true);
+      assert.equal(await store.accounts.replacePassword(account.userId, 'first', 'third'), false);
+      assert.equal(await hashOf(), 'second');
+      assert.equal((await store.accounts.byId(account.userId))?.userName, account.userName);
+    });
+
+    test('of password changes at once one wins', async () => {
+      const { account } = await store.accounts.register(newName(), 'first');
+      const answers = await Promise.all(
+        ['a', 'b', 'c', 'd'].map((hash) => store.accounts.replacePassword(account.userId, 'first', hash)),
+      );
+      assert.equal(answers.filter(Boolean).length, 1);
+    });
+
+    test('an account without a password, or that is not there, gets none by a change', async () => {
+      const { account } = await store.accounts.register(newName());
+      for (const userId of [account.userId, NOBODY]) {
+        for (const replaces of ['first', 'undefined'])
+          assert.equal(await store.accounts.replacePassword(userId, replaces, 'second'), false);
+        assert.equal((await store.accounts.byId(userId))?.passwordHash, undefined);
+      }
+    });
+
     test('a name that exists answers its own account, unchanged, whatever its case', async () => {
       const name = newName();
       const first = await store.accounts.register(name, 'first');

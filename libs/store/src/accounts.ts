@@ -17,6 +17,11 @@ export interface Accounts {
     name: UserName,
     passwordHash?: string,
   ): Promise<{ readonly account: Account; readonly created: boolean }>;
+  /**
+   * Puts `passwordHash` in the place of `replaces`. Safe to repeat. False, and nothing is changed, when the account has
+   * neither hash or is not there.
+   */
+  replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean>;
   byId(userId: UserId): Promise<Account | undefined>;
   /** Case is ignored. */
   byName(name: string): Promise<Account | undefined>;

@@ -21,6 +21,14 @@ export class EmbeddedAccounts implements Accounts {
     return { account, created };
   }
 
+  async replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean> {
+    const record = this.#ledger.get(accountKey(userId));
+    if (record?.passwordHash !== replaces && record?.passwordHash !== passwordHash) return false;
+    this.#ledger.put(accountKey(userId), { ...record, passwordHash });
+    await this.#ledger.commit();
+    return true;
+  }
+
   byId(userId: UserId): Promise<Account | undefined> {
     return promised(() => this.#byId(userId));
   }

@@ -29,6 +29,13 @@ if id and id ~= ARGV[3] then return id end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]`);
 
+/** KEYS account. ARGV hash to be replaced, hash. Answers 1 when the account has the hash now. */
+const REPLACE_PASSWORD = new Script(`
+local held = redis.call('HGET', KEYS[1], 'password')
+if held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'password', ARGV[2])
+return 1`);
+
 /** KEYS account. */
 const TOUCH = new Script(`
 local attempt = redis.call('HGET', KEYS[1], 'attempt')
@@ -70,6 +77,11 @@ export class RedisAccounts implements Accounts {
       this.#commit.run(TOUCH, [key.account(userId)], []),
       this.#commit.run(TAKE_NAME, [key.names(userName)], [foldName(userName), userId, userId]),
     ]);
+  }
+
+  async replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean> {
+    const keys = [key.account(userId)];
+    return (await this.#commit.run(REPLACE_PASSWORD, keys, [replaces, passwordHash])) === 1;
   }
 
   async byId(userId: UserId): Promise<Account | undefined> {

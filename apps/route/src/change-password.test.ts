@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Epoch, UserId, UserName } from '@cim/protocol';
+import { INSTANCE, RunningRoute } from '../test/running-route.ts';
+
+const OLD = 'the old password';
+const NEW = 'the new password';
+/** scrypt of an older version: "pleaseletmein", of RFC 7914, section 12. */
+const SCRYPT = `$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$${Buffer.from(
+  '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2' +
+    'd5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887',
+  'hex',
+)
+  .toString('base64')
+  .replaceAll('=', '')}`;
+
+describe('the password of an account', { concurrency: false }, () => {
+  let at: RunningRoute;
+  before(async () => {
+    at = await RunningRoute.start();
+  });
+  after(() => at.stop());
+
+  async function logIn(userId: UserId, userName: string, password: string) {
+    const { code, dataBody } = await at.post('/login', { userId, userName, password, wire: 2 });
+    return { code, ...(dataBody as { session: string; epoch: Epoch } | null) };
+  }
+  const change = (userId: UserId, password: string, newPassword: string, session = '') =>
+    at.post(
+      '/changePassword',
+      { userId, password, newPassword, reqNo: '8' },
+      session === '' ? {} : { authorization: `Bearer ${session}` },
+    );
+
+  test('is changed by whoever knows it: the old one opens nothing, and every session ends', async () => {
+    const userId = await at.register('anna', OLD);
+    const { session, epoch } = await logIn(userId, 'anna', OLD);
+    await at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: 'c' });
+    const { status, code, reqNo, dataBody } = await change(userId, OLD, NEW);
+    assert.deepEqual([status, code, reqNo, dataBody], [200, '9000', '8', null]);
+    assert.equal(await at.store.sessions.locate(userId), undefined);
+    assert.ok(at.rung.some((ring) => ring.startsWith(`kick ${userId} `) && ring.endsWith(' logged-out')));
+    assert.equal((await logIn(userId, 'anna', OLD)).code, '9100');
+    const resumed = await at.post('/login', { userId, userName: 'anna', session, wire: 2 });
+    assert.equal(resumed.code, '9100', 'the session of the old password');
+    assert.equal((await logIn(userId, 'anna', NEW)).code, '9000');
+  });
+
+  test('is changed with the session that asks shown: that one goes on', async () => {
+    const userId = await at.register('berta', OLD);
+    const { session, epoch } = await logIn(userId, 'berta', OLD);
+    await at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: 'c' });
+    assert.equal((await change(userId, OLD, NEW, session)).code, '9000');
+    assert.deepEqual(await at.store.sessions.locate(userId), { instance: INSTANCE, epoch });
+    assert.ok(!at.rung.some((ring) => ring.startsWith(`kick ${userId} `)));
+    const again = await at.post('/login', { userId, userName: 'berta', session, wire: 2 });
+    assert.equal(again.code, '9000', again.message);
+  });
+
+  test('a change ends a login that waits to be claimed, whoever asks', async () => {
+    const userId = await at.register('carla', OLD);
+    const live = await logIn(userId, 'carla', OLD);
+    await at.store.sessions.claim({ userId, epoch: live.epoch as Epoch, instance: INSTANCE, claim: 'c' });
+    const next = await at.post('/login', { userId, userName: 'carla', session: live.session, wire: 2 });
+    const { epoch } = next.dataBody as { epoch: Epoch };
+    assert.equal((await change(userId, OLD, NEW, live.session)).code, '9000');
+    const claimed = await at.store.sessions.claim({ userId, epoch, instance: INSTANCE, claim: 'd' });
+    assert.equal(claimed.outcome, 'refused');
+  });
+
+  test('is not changed by a wrong password, to a weak one, or where there is none, and no session ends', async () => {
+    const [userId, open] = [await at.register('dora', OLD), await at.register('emil')];
+    const { session } = await logIn(userId, 'dora', OLD);
+    for (const [answer, code, message] of [
+      [await change(userId, 'something else', NEW), '9100', /incorrect/],
+      [await change(userId, 'something else', NEW, session), '9100', /incorrect/],
+      [await change(userId, OLD, 'seven77'), '3000', /^newPassword: .* 8 characters/],
+      [await change(open, OLD, NEW), '9100', /emil has no password/],
+      [await change(999_999 as UserId, OLD, NEW), '9100', /incorrect/],
+      [await at.post('/changePassword', { userId, password: OLD }), '3000', /newPassword is missing/],
+    ] as const) {
+      assert.deepEqual([answer.status, answer.code], [200, code]);
+      assert.match(answer.message, message);
+    }
+    const resumed = await at.post('/login', { userId, userName: 'dora', session, wire: 2 });
+    assert.equal(resumed.code, '9000', resumed.message);
+  });
+
+  test('of a new account has 8 characters or more; an older, shorter one goes on working', async () => {
+    const short = await at.post('/registerAccount', { userName: 'franz', password: 'seven77' });
+    assert.equal(short.code, '3000');
+    assert.match(short.message, /^password: .* 8 characters/);
+    assert.equal(await at.store.accounts.byName('franz'), undefined);
+    assert.ok((await at.register('franz', 'eight888')) > 0);
+  });
+
+  test('hashed by an older version is checked, and hashed anew at the next login', async () => {
+    const { account } = await at.store.accounts.register('gustav' as UserName, SCRYPT);
+    const { userId } = account;
+    const stored = async () => (await at.store.accounts.byId(userId))?.passwordHash;
+    assert.equal((await logIn(userId, 'gustav', 'wrong')).code, '9100');
+    assert.equal(await stored(), SCRYPT);
+    assert.equal((await logIn(userId, 'gustav', 'pleaseletmein')).code, '9000');
+    assert.match((await stored()) ?? '', /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    assert.equal((await at.post('/offLine', { userId })).code, '9100');
+    const known = await at.post('/registerAccount', { userName: 'gustav', password: 'pleaseletmein' });
+    assert.equal(known.code, '9000', 'the same password, by the new hash');
+  });
+});
+
+test('a store that takes no new hash keeps nobody from logging in', async (t) => {
+  const at = await RunningRoute.start({
+    storeFor: (store) => ({
+      ...store,
+      accounts: {
+        register: (...of) => store.accounts.register(...of),
+        byId: (...of) => store.accounts.byId(...of),
+        byName: (...of) => store.accounts.byName(...of),
+        replacePassword: () => Promise.reject(new Error('away')),
+      },
+    }),
+  });
+  t.after(() => at.stop());
+  const { account } = await at.store.accounts.register('hanna' as UserName, SCRYPT);
+  const login = { userId: account.userId, userName: 'hanna', password: 'pleaseletmein', wire: 2 };
+  assert.equal((await at.post('/login', login)).code, '9000');
+});

@@ -1,0 +1,54 @@
+import { CimError, type UserId } from '@cim/protocol';
+import { secretHash, showsSession } from './credentials.ts';
+import { passwordProblem, type Passwords } from './passwords.ts';
+import type { RouteParts } from './route-parts.ts';
+
+/** Changes the password of an account and ends its other sessions: whoever had the old password is out. */
+export class ChangePassword {
+  readonly #parts: Pick<RouteParts, 'store' | 'dispatcher'>;
+  readonly #passwords: Passwords;
+
+  constructor(parts: Pick<RouteParts, 'store' | 'dispatcher'>, passwords: Passwords) {
+    this.#parts = parts;
+    this.#passwords = passwords;
+  }
+
+  /**
+   * @param secret of the caller's session, '' for none; that session goes on, every other one ends
+   * @throws {CimError} 9100: no such account, no password to change, or not this password; 3000: a weak new one
+   */
+  async change(userId: UserId, password: string, newPassword: string, secret: string): Promise<void> {
+    const { store } = this.#parts;
+    const problem = passwordProblem(newPassword);
+    if (problem !== undefined) throw new CimError('invalid', `newPassword: ${problem}`);
+    const account = await store.accounts.byId(userId);
+    if (account === undefined) throw new CimError('unknownAccount');
+    const { passwordHash } = account;
+    if (passwordHash === undefined)
+      throw new CimError('unknownAccount', `the account ${account.userName} has no password to change`);
+    if (!(await this.#passwords.matches(password, passwordHash))) throw new CimError('unknownAccount');
+    const changed = await store.accounts.replacePassword(
+      userId,
+      passwordHash,
+      await this.#passwords.hash(newPassword),
+    );
+    // Another change, or a login that made the hash anew, came between: the old password may be wrong now.
+    if (!changed)
+      throw new CimError('failure', 'the password was changed by another request just now; try again');
+    await this.#endOthers(userId, secret);
+  }
+
+  async #endOthers(userId: UserId, secret: string): Promise<void> {
+    const { store, dispatcher } = this.#parts;
+    const session = await store.sessions.find(userId);
+    // A login that is not claimed yet stands beside the live session that it will replace: then there are two.
+    const isOnlyOne =
+      session !== undefined &&
+      session.state !== 'issued' &&
+      showsSession(session, secret) &&
+      session.secretHashes[0] === secretHash(secret);
+    if (isOnlyOne) return;
+    const ended = await store.sessions.end(userId);
+    if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');
+  }
+}
