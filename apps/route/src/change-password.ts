@@ -1,5 +1,5 @@
 import { CimError, type UserId } from '@cim/protocol';
-import { secretHash, showsSession } from './credentials.ts';
+import { showsSession } from './credentials.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { RouteParts } from './route-parts.ts';
 
@@ -45,8 +45,8 @@ export class ChangePassword {
     const isOnlyOne =
       session !== undefined &&
       session.state !== 'issued' &&
-      showsSession(session, secret) &&
-      session.secretHashes[0] === secretHash(secret);
+      session.secretHashes.length === 1 &&
+      showsSession(session, secret);
     if (isOnlyOne) return;
     const ended = await store.sessions.end(userId);
     if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');
