@@ -48,6 +48,26 @@ async function raw(
   return { socket, answer: closed };
 }
 
+test('/p2pRoute does not say "offline" of a recipient whom the store could not locate', async (t) => {
+  let fails = true;
+  const at = await RunningRoute.start({
+    storeFor: (store) => {
+      const sessions = Object.create(store.sessions) as Store['sessions'];
+      sessions.locate = (user) =>
+        fails ? Promise.reject(new Error('no answer')) : store.sessions.locate(user);
+      return { ...store, sessions };
+    },
+    delivers: () => 'gone',
+  });
+  t.after(() => at.stop());
+  const [from, to] = [await at.register('ann'), await at.register('ben')];
+  const send = async () => (await at.post('/p2pRoute', { userId: from, receiveUserId: to, msg: 'hi' })).code;
+  assert.equal(await send(), '9000');
+  assert.deepEqual(at.rung, [`deliver ${to}`]);
+  fails = false;
+  assert.equal(await send(), '7000');
+});
+
 test('a store that is gone makes every path answer 4000, HTTP 503, and the route not ready, but alive', async (t) => {
   const at = await RunningRoute.start();
   t.after(() => at.stop());

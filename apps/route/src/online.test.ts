@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NamedUser } from '@cim/protocol';
 import { INSTANCE, RunningRoute } from '../test/running-route.ts';
+import { Online } from './online.ts';
+import type { RouteParts } from './route-parts.ts';
 import { ONLINE_AT_MOST } from './schemas.ts';
 
 test('/onlineUser without a limit answers up to 100,000, and says in a header that there are more', async (t) => {
@@ -27,4 +29,12 @@ test('/onlineUser without a limit answers up to 100,000, and says in a header th
   const rest = await at.get(`/onlineUser?after=${ONLINE_AT_MOST}`);
   assert.deepEqual(rest.dataBody, users.slice(-1));
   assert.equal(rest.headers.get('x-cim-more'), null);
+});
+
+test('with no server listed and a registry that does not answer it is not known who is online', async () => {
+  const membership = { members: () => [], connected: false, description: 'ZooKeeper' };
+  const online = new Online({ membership } as unknown as RouteParts);
+  await assert.rejects(online.page(10, 0), { code: '4000', message: /not known: ZooKeeper does not answer/ });
+  membership.connected = true;
+  assert.deepEqual(await online.page(10, 0), { users: [], more: false });
 });

@@ -1,9 +1,9 @@
-import type { NamedUser } from '@cim/protocol';
+import { CimError, type NamedUser } from '@cim/protocol';
 import type { RouteParts } from './route-parts.ts';
 
 const CACHE_MS = 1_000;
 
-/** Who is online: the online sets of all listed servers, read at most once a second. */
+/** The users who are online: the online sets of all listed servers, read at most once a second. */
 export class Online {
   readonly #parts: RouteParts;
   #read: { readonly at: number; readonly users: Promise<readonly NamedUser[]> } | undefined;
@@ -30,7 +30,9 @@ export class Online {
 
   async #all(): Promise<readonly NamedUser[]> {
     const { membership, store } = this.#parts;
-    const instances = membership.members().flatMap((m) => (m.instance === undefined ? [] : [m.instance]));
+    const instances = membership.members().flatMap(({ instance }) => instance ?? []);
+    if (instances.length === 0 && !membership.connected)
+      throw new CimError('failure', `who is online is not known: ${membership.description} does not answer`);
     const sets = await Promise.all(instances.map((instance) => store.sessions.online(instance)));
     const users = new Map(sets.flat().map((user) => [user.userId, user]));
     return [...users.values()].sort((a, b) => a.userId - b.userId);

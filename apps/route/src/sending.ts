@@ -48,7 +48,8 @@ export class Sending {
     texts: Texts,
   ): Promise<Answer> {
     const receipt = await this.#send(request, sender, inboxOf(receiver as UserId), texts);
-    if (receipt.outcome === 'stored' && !receipt.online)
+    // Of a recipient whom the store could not locate nobody knows whether they are offline.
+    if (receipt.outcome === 'stored' && receipt.online === false)
       return refusal(request, CODES.offline.code, CODES.offline.message);
     return this.#answer(request, reply, receipt);
   }

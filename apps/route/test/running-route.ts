@@ -34,6 +34,8 @@ export interface RouteOptions {
   readonly closeWithinMs?: number;
   /** Whether the im-server has a session of that user; yes unless told otherwise. */
   readonly holds?: (user: UserId) => boolean;
+  /** What the im-server answers to a push; `taken` unless told otherwise. */
+  readonly delivers?: () => 'taken' | 'gone';
 }
 
 export class RunningRoute {
@@ -74,7 +76,7 @@ export class RunningRoute {
       instance: INSTANCE,
       deliver: (user) => {
         rung.push(`deliver ${user}`);
-        return 'taken';
+        return options.delivers?.() ?? 'taken';
       },
       broadcast: (group) => void rung.push(`broadcast ${group}`),
       kick: (user, upTo, reason) => void rung.push(`kick ${user} ${upTo} ${reason}`),

@@ -32,7 +32,8 @@ export class DeliveredNotices {
     this.#lookups++;
     this.#locations.find(sender, (found) => {
       this.#lookups--;
-      if (found !== undefined) this.#queue(notice, found.instance);
+      // Offline or not known: a client that returns asks how far its messages have come.
+      if (typeof found === 'object') this.#queue(notice, found.instance);
     });
   }
 

@@ -100,6 +100,73 @@ describe('a dispatcher', () => {
     assert.deepEqual(await store.streams.takeDirty(instance), []);
   });
 
+  describe('with a store that answers appends and nothing else', () => {
+    let answers: boolean;
+    let failing: Store;
+
+    beforeEach(() => {
+      answers = false;
+      const away =
+        <A extends unknown[], R>(act: (...args: A) => Promise<R>) =>
+        (...args: A): Promise<R> =>
+          answers ? act(...args) : Promise.reject(new Error('no answer'));
+      const sessions = Object.create(store.sessions) as Store['sessions'];
+      sessions.locate = away((user) => store.sessions.locate(user));
+      const streams = Object.create(store.streams) as Store['streams'];
+      streams.append = (item, done) => store.streams.append(item, done);
+      streams.markDirty = away((at, stream) => store.streams.markDirty(at, stream));
+      failing = { ...store, sessions, streams };
+    });
+    const noted = async (): Promise<void> =>
+      until('the stream is noted', async () => (await store.streams.takeDirty(instance)).length === 1, 5_000);
+
+    test('rings every im-server, and the one that holds the recipient takes the entry', async () => {
+      const [nobody = 0] = await freePorts(1);
+      await place(nobody);
+      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      const rung: string[] = [];
+      const here = 'instance-of-here' as InstanceId;
+      const deliver = (user: number) => (rung.push(String(user)), 'taken' as const);
+      const quiet = { broadcast() {}, kick() {}, fetchOffline() {}, delivered() {}, holds: () => true };
+      dispatcher.serve({ ...quiet, instance: here, deliver });
+      const receipt = await send();
+      assert.ok(receipt.outcome === 'stored' && receipt.online === true);
+      assert.deepEqual(rung, [String(bob.userId)]);
+    });
+
+    test('is not sure whether the recipient is online, and notes the stream when the store answers again', async () => {
+      const [nobody = 0] = await freePorts(1);
+      await place(nobody);
+      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      const receipt = await send();
+      assert.ok(receipt.outcome === 'stored' && receipt.online === 'unknown');
+      assert.deepEqual(await store.streams.takeDirty(instance), []);
+      answers = true;
+      await noted();
+    });
+
+    test('finds the recipient then, also at an im-server that is not listed', async () => {
+      await place(1);
+      await membership.withdraw();
+      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      const receipt = await send();
+      assert.ok(receipt.outcome === 'stored' && receipt.online === 'unknown');
+      answers = true;
+      await noted();
+    });
+
+    test('makes up for a note that the store did not take', async () => {
+      const [nobody = 0] = await freePorts(1);
+      await place(nobody);
+      failing.sessions.locate = (user) => store.sessions.locate(user);
+      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      assert.equal((await send()).outcome, 'stored');
+      assert.deepEqual(await store.streams.takeDirty(instance), []);
+      answers = true;
+      await noted();
+    });
+  });
+
   describe('with an im-server that answers', () => {
     let http: Server;
     let server: RpcServer;

@@ -31,7 +31,8 @@ import {
   encodeKick,
   holdsOf,
 } from './doorbell-rpc.ts';
-import { InboxPush, type PushParts } from './inbox-push.ts';
+import { FailedPushes } from './failed-pushes.ts';
+import { InboxPush, type Online, type PushParts } from './inbox-push.ts';
 import { Locations } from './locations.ts';
 import { type Push, PUSH_TIMEOUT_MS, PushBatch } from './push-batch.ts';
 
@@ -57,7 +58,7 @@ export interface SendRequest {
 
 export type SendReceipt =
   /** On disk. `online`: for an inbox, whether its user has a live session; true for a group. */
-  | { readonly outcome: 'stored'; readonly seq: Seq; readonly online: boolean }
+  | { readonly outcome: 'stored'; readonly seq: Seq; readonly online: Online }
   | { readonly outcome: 'retry'; readonly code: Code; readonly text: string }
   | { readonly outcome: 'refused'; readonly code: Code; readonly text: string }
   | { readonly outcome: 'gap'; readonly last: number };
@@ -91,7 +92,8 @@ export class Dispatcher {
     this.#pushParts = {
       store: parts.store,
       locations: this.#locations,
-      notNoted: new RareWarning(parts.logger, 'push.not-noted'),
+      failed: new FailedPushes(parts.store, new RareWarning(parts.logger, 'push.not-noted')),
+      everywhere: () => this.#everywhere(),
       ring: (instance, push) => this.#pushTo(instance, push),
       begins: (user) => {
         if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'push', stream: inboxOf(user) });
@@ -182,7 +184,7 @@ export class Dispatcher {
   }
 
   #push(stream: StreamRef, entry: Entry | undefined, seq: Seq, done: (receipt: SendReceipt) => void): void {
-    const answer = (online: boolean): void => {
+    const answer = (online: Online): void => {
       if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'receipt', stream });
       done({ outcome: 'stored', seq, online });
     };
@@ -238,6 +240,11 @@ export class Dispatcher {
     if (this.#local?.instance === instance) return local(this.#local);
     const member = this.#memberOf(instance);
     if (member !== undefined) this.#rpc.call(member, method, payload(), timeoutMs, () => {});
+  }
+
+  #everywhere(): InstanceId[] {
+    const listed = this.#membership.members().flatMap(({ instance }) => instance ?? []);
+    return this.#local === undefined ? listed : [this.#local.instance, ...listed];
   }
 
   #memberOf(instance: InstanceId): Member | undefined {

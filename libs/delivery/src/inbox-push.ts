@@ -1,30 +1,36 @@
 import { inboxOf, type InstanceId, type UserId } from '@cim/protocol';
-import type { RareWarning } from '@cim/runtime';
 import type { Entry, Store } from '@cim/store';
+import type { FailedPushes } from './failed-pushes.ts';
 import type { Locations } from './locations.ts';
 import type { Push, PushOutcome } from './push-batch.ts';
+
+/** Whether the recipient has a live session; `unknown`: the store did not answer, and no im-server said yes. */
+export type Online = boolean | 'unknown';
 
 /** What all pushes share. */
 export interface PushParts {
   readonly store: Store;
   readonly locations: Locations;
-  /** Neither pushed nor noted. */
-  readonly notNoted: RareWarning;
+  /** Those that could not be noted. */
+  readonly failed: Pick<FailedPushes, 'add'>;
   /** Rings at an im-server, here or elsewhere. */
   readonly ring: (instance: InstanceId, push: Push) => void;
+  /** Every im-server that can be rung. */
+  readonly everywhere: () => readonly InstanceId[];
   /** The recipient's im-server is about to be rung for the first time. */
   readonly begins: (user: UserId) => void;
 }
 
 /**
- * Finds the recipient and pushes: once more when the first im-server has no such session or does not answer; when that
- * fails too the stream is noted for the im-server to find.
+ * Finds the recipient and pushes. When the first im-server has no such session or does not answer, it looks once more
+ * and pushes again; when that fails too, it notes the stream for the im-server to find. When the store cannot tell where
+ * the recipient is, it rings every im-server: the one that holds the session takes the entry.
  */
 export class InboxPush implements Push {
   readonly user: UserId;
   readonly entry: Entry | undefined;
   readonly #parts: PushParts;
-  readonly #handed: (online: boolean) => void;
+  readonly #handed: (online: Online) => void;
   #at: InstanceId | undefined;
   #tries = 0;
   #told = false;
@@ -33,7 +39,7 @@ export class InboxPush implements Push {
    * @param handed called once: the push was written to the im-server's connection, or has failed for good and is
    * noted, or there is nobody to push to
    */
-  constructor(user: UserId, entry: Entry | undefined, parts: PushParts, handed: (online: boolean) => void) {
+  constructor(user: UserId, entry: Entry | undefined, parts: PushParts, handed: (online: Online) => void) {
     this.user = user;
     this.entry = entry;
     this.#parts = parts;
@@ -41,11 +47,12 @@ export class InboxPush implements Push {
   }
 
   begin(): void {
-    this.#parts.locations.find(this.user, (at) => {
-      if (at === undefined) return this.#tell(false);
+    this.#parts.locations.find(this.user, (found) => {
+      if (found === 'offline') return this.#tell(false);
       if (this.#tries++ === 0) this.#parts.begins(this.user);
-      this.#at = at.instance;
-      this.#parts.ring(at.instance, this);
+      if (found === 'unknown') return this.#ringEverywhere();
+      this.#at = found.instance;
+      this.#parts.ring(found.instance, this);
     });
   }
 
@@ -66,16 +73,72 @@ export class InboxPush implements Push {
     this.#parts.store.streams.markDirty(this.#at, inboxOf(this.user)).then(
       () => this.#tell(true),
       (error: unknown) => {
-        // Its look at every session finds the entry, within 30 s.
-        this.#parts.notNoted.due({ err: error, userId: this.user });
+        this.#parts.failed.add(this.user, error);
         this.#tell(true);
       },
     );
   }
 
-  #tell(online: boolean): void {
+  #ringEverywhere(): void {
+    const servers = new Set(this.#parts.everywhere());
+    // The list may lack it.
+    if (this.#at !== undefined) servers.add(this.#at);
+    let [toHand, toEnd] = [servers.size, servers.size];
+    let taken = false;
+    const handed = (): void => {
+      if (--toHand === 0) this.#tell(taken || 'unknown');
+    };
+    const ended = (outcome: PushOutcome): void => {
+      taken ||= outcome === 'taken';
+      if (--toEnd === 0 && !taken) this.#parts.failed.add(this.user);
+    };
+    if (servers.size === 0) {
+      this.#parts.failed.add(this.user);
+      return this.#tell('unknown');
+    }
+    for (const instance of servers)
+      this.#parts.ring(instance, new GuessedPush(this.user, this.entry, handed, ended));
+  }
+
+  #tell(online: Online): void {
     if (this.#told) return;
     this.#told = true;
     this.#handed(online);
+  }
+}
+
+/** The push to one of many im-servers, any of which may hold the recipient. */
+class GuessedPush implements Push {
+  readonly user: UserId;
+  readonly entry: Entry | undefined;
+  readonly #handed: () => void;
+  readonly #ended: (outcome: PushOutcome) => void;
+  #isHanded = false;
+
+  constructor(
+    user: UserId,
+    entry: Entry | undefined,
+    handed: () => void,
+    ended: (outcome: PushOutcome) => void,
+  ) {
+    this.user = user;
+    this.entry = entry;
+    this.#handed = handed;
+    this.#ended = ended;
+  }
+
+  written(): void {
+    this.#hand();
+  }
+
+  ended(outcome: PushOutcome): void {
+    this.#ended(outcome);
+    this.#hand();
+  }
+
+  #hand(): void {
+    if (this.#isHanded) return;
+    this.#isHanded = true;
+    this.#handed();
   }
 }

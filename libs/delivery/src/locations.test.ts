@@ -2,23 +2,29 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Epoch, InstanceId, UserId } from '@cim/protocol';
 import type { SessionAt } from '@cim/store';
-import { Locations } from './locations.ts';
+import { type Found, Locations } from './locations.ts';
 
 const USER = 7 as UserId;
 const AT: SessionAt = { instance: 'here' as InstanceId, epoch: 1 as Epoch };
 
 /** Look-ups are answered one by one, when the test says so. */
 function look() {
-  const open: ((at: SessionAt | undefined) => void)[] = [];
-  const locate = (): Promise<SessionAt | undefined> => new Promise((resolve) => open.push(resolve));
-  const answers: (SessionAt | undefined)[] = [];
+  const open: ((at: SessionAt | undefined | Error) => void)[] = [];
+  const locate = (): Promise<SessionAt | undefined> =>
+    new Promise((resolve, reject) =>
+      open.push((at) => {
+        if (at instanceof Error) reject(at);
+        else resolve(at);
+      }),
+    );
+  const answers: Found[] = [];
   const locations = new Locations({ locate });
   return {
     open,
     answers,
     expect: () => locations.expect(USER),
     find: () => locations.find(USER, (at) => answers.push(at)),
-    answer: async (at: SessionAt | undefined) => {
+    answer: async (at: SessionAt | undefined | Error) => {
       open.shift()?.(at);
       await new Promise((resolve) => setImmediate(resolve));
     },
@@ -65,7 +71,7 @@ describe('locations', () => {
       'a login may have come since: it is looked up once more',
     );
     await answer(undefined);
-    assert.deepEqual(answers, [AT, AT, undefined]);
+    assert.deepEqual(answers, [AT, AT, 'offline']);
     expect();
     assert.equal(open.length, 0);
   });
@@ -74,9 +80,20 @@ describe('locations', () => {
     const { open, answers, find, answer } = look();
     for (let i = 0; i < 3; i++) find();
     await answer(undefined);
-    assert.deepEqual(answers, [undefined]);
+    assert.deepEqual(answers, ['offline']);
     assert.equal(open.length, 1, 'one look-up for all who came later');
     await answer(AT);
-    assert.deepEqual(answers, [undefined, AT, AT]);
+    assert.deepEqual(answers, ['offline', AT, AT]);
+  });
+
+  test('a store that does not answer makes nobody offline: all who asked are told that it is not known', async () => {
+    const { open, answers, find, answer } = look();
+    for (let i = 0; i < 3; i++) find();
+    await answer(new Error('no answer'));
+    assert.deepEqual([answers, open.length], [['unknown', 'unknown', 'unknown'], 0]);
+    find();
+    assert.equal(open.length, 1, 'the next one asks again');
+    await answer(AT);
+    assert.deepEqual(answers.at(-1), AT);
   });
 });

@@ -5,7 +5,9 @@ import { LRUCache } from 'lru-cache';
 /** A location is believed for at most this long, in ms. */
 const BELIEVED_MS = 3_000;
 
-type Done = (at: SessionAt | undefined) => void;
+/** `unknown`: the store did not answer. */
+export type Found = SessionAt | 'offline' | 'unknown';
+type Done = (found: Found) => void;
 
 interface Known {
   readonly at: SessionAt;
@@ -14,13 +16,13 @@ interface Known {
 }
 
 /**
- * Where users are, from the store, remembered for a short while. That somebody is offline is never remembered:
- * they would miss pushes after a login. Those who ask while a look-up is under way share its answer, but for
- * `offline`: the user may have logged in since, so one more look-up answers them all.
+ * Where users are. The store tells, and a location is remembered for a short while. `offline` and `unknown` are never
+ * remembered: the user would miss pushes after a login. Calls that come while a look-up is under way share its answer,
+ * except `offline`: the user may have logged in since, so that one more look-up answers them all.
  */
 export class Locations {
   readonly #sessions: Pick<Sessions, 'locate'>;
-  /** Those that are not believed any more tell who is worth a look-up ahead of time. */
+  /** A location that is not believed any more tells that the user is worth a look-up ahead of time. */
   readonly #known = new LRUCache<UserId, Known>({ max: 100_000 });
   /** Key: user. Removed when the look-up ends. */
   readonly #asked = new Map<UserId, { readonly first: Done[]; readonly later: Done[] }>();
@@ -29,7 +31,7 @@ export class Locations {
     this.#sessions = sessions;
   }
 
-  /** `done` is called at once when the location is known. A store that does not answer counts as offline. */
+  /** `done` is called at once when the location is remembered. */
   find(user: UserId, done: Done): void {
     const known = this.#known.get(user);
     if (known !== undefined && performance.now() < known.believedUntil) {
@@ -41,7 +43,7 @@ export class Locations {
     else asked.later.push(done);
   }
 
-  /** Somebody will ask soon: looks up a user who was online a while ago. */
+  /** Looks up a user who was online a while ago, because `find` will be called soon. */
   expect(user: UserId): void {
     const known = this.#known.peek(user);
     if (known === undefined || performance.now() < known.believedUntil || this.#asked.has(user)) return;
@@ -55,17 +57,19 @@ export class Locations {
   #ask(user: UserId, first: Done[]): void {
     this.#asked.set(user, { first, later: [] });
     this.#sessions.locate(user).then(
-      (at) => this.#answer(user, at),
-      () => this.#answer(user, undefined),
+      (at) => this.#answer(user, at ?? 'offline'),
+      () => this.#answer(user, 'unknown'),
     );
   }
 
-  #answer(user: UserId, at: SessionAt | undefined): void {
+  #answer(user: UserId, found: Found): void {
     const { first, later } = this.#asked.get(user) ?? { first: [], later: [] };
     this.#asked.delete(user);
-    if (at === undefined) this.#known.delete(user);
-    else this.#known.set(user, { at, believedUntil: performance.now() + BELIEVED_MS });
-    if (at === undefined && later.length > 0) this.#ask(user, later);
-    for (const done of at === undefined ? first : [...first, ...later]) done(at);
+    if (found === 'offline') this.#known.delete(user);
+    else if (found !== 'unknown')
+      this.#known.set(user, { at: found, believedUntil: performance.now() + BELIEVED_MS });
+    const askAgain = found === 'offline' && later.length > 0;
+    if (askAgain) this.#ask(user, later);
+    for (const done of askAgain ? first : [...first, ...later]) done(found);
   }
 }

@@ -1,0 +1,60 @@
+import { inboxOf, type UserId } from '@cim/protocol';
+import type { RareWarning } from '@cim/runtime';
+import type { Store } from '@cim/store';
+
+/** With the store's time-out (2 s) and the im-server's look at its notes (2 s) a recipient waits less than 5 s. */
+const AGAIN_AFTER_MS = 500;
+/** Users that wait here; an im-server looks at all its sessions in 30 s, and finds the entries of the others then. */
+const USERS = 10_000;
+/** Users that the store is asked about at a time. */
+const AT_ONCE = 256;
+
+/**
+ * Recipients whose push failed while the store did not answer, so that nothing could be noted for their im-server. The
+ * dispatcher asks the store again until it answers, and notes the stream for the im-server that holds the recipient then.
+ */
+export class FailedPushes {
+  readonly #store: Pick<Store, 'sessions' | 'streams'>;
+  readonly #notNoted: RareWarning;
+  /** Removed when the store is asked; put back when it does not answer. */
+  readonly #users = new Set<UserId>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(store: Pick<Store, 'sessions' | 'streams'>, notNoted: RareWarning) {
+    this.#store = store;
+    this.#notNoted = notNoted;
+  }
+
+  /** @param cause why nothing could be noted, if the store said so */
+  add(user: UserId, cause?: unknown): void {
+    this.#notNoted.due({ err: cause, userId: user });
+    if (this.#users.size >= USERS) return;
+    this.#users.add(user);
+    this.#timer ??= setTimeout(() => void this.#noteAll(), AGAIN_AFTER_MS).unref();
+  }
+
+  async #noteAll(): Promise<void> {
+    let batch = 1;
+    while (this.#users.size > 0 && batch > 0) {
+      const users = [...this.#users].slice(0, batch);
+      const noted = await Promise.all(users.map((user) => this.#note(user)));
+      // One question shows whether the store answers.
+      batch = noted.includes(false) ? 0 : AT_ONCE;
+    }
+    this.#timer =
+      this.#users.size === 0 ? undefined : setTimeout(() => void this.#noteAll(), AGAIN_AFTER_MS).unref();
+  }
+
+  async #note(user: UserId): Promise<boolean> {
+    // First: a push that fails while the store is asked puts the user back.
+    this.#users.delete(user);
+    try {
+      const at = await this.#store.sessions.locate(user);
+      if (at !== undefined) await this.#store.streams.markDirty(at.instance, inboxOf(user));
+      return true;
+    } catch {
+      this.#users.add(user);
+      return false;
+    }
+  }
+}
