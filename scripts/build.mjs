@@ -1,4 +1,4 @@
-// Bundles each program into dist/<app>.js: this repository's code in one file, packages from node_modules.
+// Bundles each program into dist/<app>.js and dist/parts/: this repository's code; packages come from node_modules.
 // A build is skipped when the sources are those of the last one.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -28,6 +28,8 @@ function fingerprint() {
   return hash.digest('hex');
 }
 
+const entryOf = (app) => (existsSync(join(root, 'apps', app, 'src', 'start.ts')) ? 'start.ts' : 'main.ts');
+
 /** What is not ours stays outside the bundles: every dependency of any workspace. */
 function packages() {
   const names = new Set();
@@ -54,12 +56,16 @@ export async function build() {
   const { build: bundle } = await import('esbuild');
   mkdirSync(join(root, 'dist'), { recursive: true });
   rmSync(stamp, { force: true });
+  rmSync(join(root, 'dist', 'parts'), { recursive: true, force: true });
   try {
     await bundle({
       absWorkingDir: root,
-      entryPoints: APPS.map((app) => ({ in: `apps/${app}/src/main.ts`, out: app })),
+      entryPoints: APPS.map((app) => ({ in: `apps/${app}/src/${entryOf(app)}`, out: app })),
       outdir: 'dist',
       bundle: true,
+      // A server's entry checks its surroundings before it loads the rest, which is then in files of its own.
+      splitting: true,
+      chunkNames: 'parts/[name]-[hash]',
       format: 'esm',
       platform: 'node',
       target: 'node20',

@@ -7,7 +7,15 @@ import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import { type CloseReason, LOBBY } from '@cim/protocol';
 import { RpcServer } from '@cim/rpc';
-import { advertisedHost, Counter, Gauge, type Logger, type Metrics, type Running } from '@cim/runtime';
+import {
+  advertisedHost,
+  Counter,
+  Gauge,
+  type Logger,
+  type Metrics,
+  RareWarning,
+  type Running,
+} from '@cim/runtime';
 import type { Store } from '@cim/store';
 import { AckBatch } from './ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
@@ -221,7 +229,8 @@ async function listen(
     server.listen({ host, port, backlog: 4_096 }, resolve);
   });
   // One connection could not be taken, for want of file descriptors for instance: the others can.
-  server.on('error', (error) => logger.warn({ err: error, port }, 'accept.failed'));
+  const failed = new RareWarning(logger, 'accept.failed');
+  server.on('error', (error) => failed.due({ err: error, port }));
   return (server.address() as AddressInfo).port;
 }
 

@@ -7,6 +7,7 @@ import {
   createLogger,
   createMetrics,
   failStart,
+  limitConnections,
   runUntilSignal,
   trustOf,
   watchLoop,
@@ -19,6 +20,7 @@ const STOP_WITHIN_MS = 15_000;
 
 const config = configureProcess('im-server', imServerSettings);
 const logger = createLogger(config.logLevel, { program: 'im-server' });
+limitConnections(logger);
 try {
   const { clusterSecret } = trustOf(config);
   const store = await openRedisStore({ url: config.redisUrl, durability: config.durability, logger });

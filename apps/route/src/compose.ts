@@ -1,6 +1,6 @@
 /** The route, put together. */
 import type { AddressInfo } from 'node:net';
-import type { Running } from '@cim/runtime';
+import { RareWarning, type Running } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from './app.ts';
 import type { RouteParts } from './route-parts.ts';
@@ -33,6 +33,9 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
     throw error;
   }
   const { address, port } = app.server.address() as AddressInfo;
+  // One connection could not be taken, for want of file descriptors for instance: the others can.
+  const failed = new RareWarning(logger, 'accept.failed');
+  app.server.on('error', (error) => failed.due({ err: error, port }));
   logger.info({ host: address, port }, 'route.ready');
   let stopping: Promise<void> | undefined;
   return {

@@ -7,6 +7,7 @@ import {
   createLogger,
   createMetrics,
   failStart,
+  limitConnections,
   runUntilSignal,
   trustOf,
   watchLoop,
@@ -19,6 +20,7 @@ const STOP_WITHIN_MS = 15_000;
 
 const given = configureProcess('route', routeSettings);
 const logger = createLogger(given.logLevel, { program: 'route' });
+limitConnections(logger);
 try {
   const config = { ...given, ...trustOf(given) };
   const store = await openRedisStore({ url: config.redisUrl, durability: config.durability, logger });

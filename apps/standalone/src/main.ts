@@ -10,6 +10,7 @@ import {
   createLogger,
   createMetrics,
   failStart,
+  limitConnections,
   runUntilSignal,
   trustOf,
   watchLoop,
@@ -21,6 +22,8 @@ const STOP_WITHIN_MS = 15_000;
 
 const given = configureProcess('standalone', standaloneSettings);
 const logger = createLogger(given.logLevel, { program: 'standalone' });
+// LevelDB keeps up to a fifth of the allowed files open.
+limitConnections(logger, 0.2);
 try {
   const config = { ...given, ...trustOf(given) };
   const store = await openEmbeddedStore({ dir: config.dataDir, logger });

@@ -4,6 +4,7 @@ export * from './config.ts';
 export * from './logger.ts';
 export * from './loop-watch.ts';
 export * from './metrics.ts';
+export * from './open-files.ts';
 export * from './process.ts';
 export * from './random-text.ts';
 export * from './rare-warning.ts';
