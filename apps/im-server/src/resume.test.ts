@@ -7,7 +7,9 @@ import {
   type InstanceId,
   type MessageId,
   type Seq,
+  inboxOf,
   type StreamRef,
+  type UserId,
 } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
 import { Stored } from '../test/stored.ts';
@@ -130,5 +132,71 @@ describe('resume', () => {
     assert.equal(await last(undefined), ids[3]);
     assert.equal(await last(cursor(2, ids[2] ?? '')), ids[2]);
     assert.equal(await last(cursor(9, '7:other:1')), '', 'nothing is before the first');
+  });
+});
+
+describe('a client that was away for long', () => {
+  const HOUR = 3_600_000;
+  const USER = 5 as UserId;
+  const group = groupStream('busy' as GroupId);
+  const idAt = (seq: number) => (seq === 0 ? '' : `7:pppppppppppppppp:${seq}`);
+  /** A log that keeps `first` to `top`, with an entry each `everyMs`. */
+  const log = (first: number, top: number, everyMs: number, acked?: Cursor): Streams => {
+    const kept = {
+      position: () => Promise.resolve({ first, top, topId: idAt(top) }),
+      peek: (_: StreamRef, from: number) => {
+        const seq = Math.max(from, first);
+        return Promise.resolve(seq > top ? undefined : { seq, prev: idAt(seq - 1), storedAt: seq * everyMs });
+      },
+      cursor: () => Promise.resolve(acked),
+    };
+    return Object.assign(kept, { kept }) as unknown as Streams;
+  };
+  const answers = async (streams: Streams, stream: StreamRef, of: Cursor) => {
+    const { answer, next, from, to } = await resumeAt(streams, USER, stream, of);
+    return [cim.ResumeAnswer[answer], next, from, to];
+  };
+  const had = (seq: number) => cursor(seq, idAt(seq));
+  const lost = (seq: number) => cursor(seq, '7:other:1');
+
+  test('gets the newest 100 of a group, whether the first that it missed is kept or not', async () => {
+    const skipped = ['SKIPPED', 19_901, 1_001, 19_900];
+    assert.deepEqual(await answers(log(1, 20_000, HOUR), group, had(1_000)), skipped);
+    assert.deepEqual(await answers(log(10_001, 20_000, HOUR), group, had(1_000)), skipped);
+    assert.deepEqual(await answers(log(10_001, 20_000, 1), group, had(1_000)), skipped, 'in a minute');
+    assert.deepEqual(await answers(log(1_002, 20_000, 1), group, had(1_000)), skipped, 'one is not kept');
+  });
+
+  test('gets everything that it missed of a group that keeps all of it, in an hour or in 100 entries', async () => {
+    const all = (from: number) => ['CONTINUE', from, from, from - 1];
+    assert.deepEqual(await answers(log(1_001, 20_000, 1), group, had(1_000)), all(1_001));
+    assert.deepEqual(await answers(log(1, 20_000, HOUR), group, had(19_900)), all(19_901));
+  });
+
+  test('is told what expired when a group keeps no more than 100, and always of its inbox', async () => {
+    assert.deepEqual(await answers(log(19_902, 20_000, HOUR), group, had(1_000)), [
+      ...['EXPIRED', 19_902, 1_001, 19_901],
+    ]);
+    assert.deepEqual(await answers(log(19_901, 20_000, HOUR), group, had(1_000)), [
+      ...['SKIPPED', 19_901, 1_001, 19_900],
+    ]);
+    assert.deepEqual(await answers(log(10_001, 20_000, HOUR), inboxOf(USER), had(1_000)), [
+      ...['EXPIRED', 10_001, 1_001, 10_000],
+    ]);
+  });
+
+  test('gets the newest 100 of a group too when the store has lost where it was', async () => {
+    assert.deepEqual(await answers(log(1, 20_000, HOUR), group, lost(1_000)), [
+      ...['RESET', 19_901, 19_901, 20_000],
+    ]);
+    assert.deepEqual(await answers(log(1, 20_000, HOUR, had(19_950)), group, lost(1_000)), [
+      ...['RESET', 19_951, 19_951, 20_000],
+    ]);
+    assert.deepEqual(await answers(log(1, 20_000, HOUR), group, lost(19_900)), [
+      ...['RESET', 17_901, 17_901, 20_000],
+    ]);
+    assert.deepEqual(await answers(log(1, 20_000, 1), group, lost(15_000)), [
+      ...['RESET', 13_001, 13_001, 20_000],
+    ]);
   });
 });

@@ -2,9 +2,11 @@
 import { cim, type MessageId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
 
-/** A group's backlog whose first missed entry is older than this is not sent by itself, in ms. */
+/**
+ * A client that missed more than `CATCH_UP_ENTRIES` of a group was away too long when the first of them is this much older
+ * than the newest [ms], or is not kept any more. It gets the newest `CATCH_UP_ENTRIES` only.
+ */
 const CATCH_UP_MS = 3_600_000;
-/** Then only so many of its newest entries are. */
 const CATCH_UP_ENTRIES = 100;
 /**
  * A client knows twice as many of the entries it had last by their ids (docs/protocol.md, "Resume"): so many may have been
@@ -84,29 +86,31 @@ async function resumeBy(
     const after = await log.peek(stream, (c.seq + 1) as Seq);
     return after?.prev === c.id;
   };
+  const awayTooLong = async (since: number): Promise<boolean> => {
+    if (stream.kind !== 'group' || position.top - since <= CATCH_UP_ENTRIES) return false;
+    if (since + 1 < position.first) return true;
+    const [missed, newest] = await Promise.all([
+      log.peek(stream, (since + 1) as Seq),
+      log.peek(stream, position.top),
+    ]);
+    return (newest?.storedAt ?? 0) - (missed?.storedAt ?? 0) > CATCH_UP_MS;
+  };
+  const newestOfAll = position.top - CATCH_UP_ENTRIES + 1;
   const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
   if (!(await holds(presented))) {
     const acknowledged = acked !== undefined && (await holds(acked)) ? acked.seq : 0;
-    // What was lost lies near the end. Older entries, which the client would not know any more, it would show again.
-    const known = Math.min(Math.max(presented.seq, had), position.top) - KNOWN_ENTRIES;
-    const from = Math.max(acknowledged + 1, known + 1, position.first);
+    const last = Math.max(presented.seq, had);
+    // The store loses entries near the end. The client has forgotten the ids of older ones, and would show them again.
+    const known = (await awayTooLong(last)) ? newestOfAll : Math.min(last, position.top) - KNOWN_ENTRIES + 1;
+    const from = Math.max(acknowledged + 1, known, position.first);
     const first = await log.peek(stream, from as Seq);
-    const last = first === undefined ? position.topId : first.seq === from ? first.prev : '';
-    return at(cim.ResumeAnswer.RESET, from, from, position.top, '', last);
+    const before = first === undefined ? position.topId : first.seq === from ? first.prev : '';
+    return at(cim.ResumeAnswer.RESET, from, from, position.top, '', before);
   }
+  if (newestOfAll >= position.first && (await awayTooLong(presented.seq)))
+    return at(cim.ResumeAnswer.SKIPPED, newestOfAll, presented.seq + 1, newestOfAll - 1);
   if (presented.seq + 1 < position.first)
     return at(cim.ResumeAnswer.EXPIRED, position.first, presented.seq + 1, position.first - 1);
-  if (stream.kind === 'group' && position.top - presented.seq > CATCH_UP_ENTRIES) {
-    const [missed, newest] = await Promise.all([
-      log.peek(stream, (presented.seq + 1) as Seq),
-      log.peek(stream, position.top),
-    ]);
-    const age = (newest?.storedAt ?? 0) - (missed?.storedAt ?? 0);
-    if (age > CATCH_UP_MS) {
-      const next = position.top - CATCH_UP_ENTRIES + 1;
-      return at(cim.ResumeAnswer.SKIPPED, next, presented.seq + 1, next - 1);
-    }
-  }
   const going = at(
     cim.ResumeAnswer.CONTINUE,
     presented.seq + 1,
