@@ -43,10 +43,7 @@ export class ChangePassword {
     const session = await store.sessions.find(userId);
     // A login that is not claimed yet stands beside the live session that it will replace: then there are two.
     const isOnlyOne =
-      session !== undefined &&
-      session.state !== 'issued' &&
-      session.secretHashes.length === 1 &&
-      showsSession(session, secret);
+      session !== undefined && session.secretHashes.length === 1 && showsSession(session, secret);
     if (isOnlyOne) return;
     const ended = await store.sessions.end(userId);
     if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');

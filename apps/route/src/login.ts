@@ -12,6 +12,7 @@ import { randomText } from '@cim/runtime';
 import type { Account, IssueAnswer, Sessions } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
+import { newNameProblem } from './new-name.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { Reachability } from './reachable.ts';
 import type { RouteParts } from './route-parts.ts';
@@ -55,6 +56,8 @@ export class Login {
     const existing = await store.accounts.byName(parsed.name);
     if (existing === undefined && config.auth === 'password' && password === undefined)
       throw new CimError('invalid', 'password is missing: this server takes accounts with a password only');
+    const nameProblem = existing === undefined ? newNameProblem(parsed.name) : undefined;
+    if (nameProblem !== undefined) throw new CimError('invalid', nameProblem);
     // An account that exists may have a shorter one, of an older version.
     const problem = existing !== undefined || password === undefined ? undefined : passwordProblem(password);
     if (problem !== undefined) throw new CimError('invalid', `password: ${problem}`);

@@ -19,7 +19,10 @@ const password = optional(aPassword('of an account that has one; a new account t
 
 export const RegisterRequest = Type.Object({
   ...envelopeFields,
-  userName: Type.String({ description: '1 to 32 characters: letters of any script, digits, _ - .' }),
+  userName: Type.String({
+    description:
+      '1 to 32 characters: letters of any script, digits, _ - . A new name must not look like another one.',
+  }),
   password,
 });
 export const LoginRequest = Type.Object({

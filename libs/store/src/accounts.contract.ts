@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import type { UserName } from '@cim/protocol';
+import type { CimError, UserName } from '@cim/protocol';
 import {
   AWKWARD_NAMES,
   NOBODY,
@@ -95,6 +96,49 @@ export function accountsContract(open: OpenStore): void {
       const winner = answers.find((answer) => answer.created)?.account;
       for (const { account } of answers) assert.deepEqual(account, winner);
       assert.deepEqual(await store.accounts.byName(name), winner);
+    });
+
+    test('a new name that looks like a taken one is refused, and makes nothing', async () => {
+      // Without letters that have look-alikes themselves.
+      const end = `-${randomBytes(6).toString('hex').replaceAll(/[01]/g, '2')}`;
+      const { account } = await store.accounts.register(`Paypal${end}` as UserName);
+      for (const like of [`Раypal${end}`, `PaypaI${end}`, `рауpal${end}`, `paypa1${end}`]) {
+        await assert.rejects(store.accounts.register(like as UserName, 'hash'), (error: CimError) => {
+          assert.deepEqual([error.code, error.retryable], ['3000', false]);
+          assert.ok(error.message.includes(`"${like}" looks like "Paypal${end}"`), error.message);
+          return true;
+        });
+        assert.equal(await store.accounts.byName(like), undefined);
+      }
+      for (const same of [`paypal${end}`, `PAYPAL${end}`])
+        assert.deepEqual(await store.accounts.register(same as UserName), { account, created: false });
+      // A refusal takes nothing: names that differ from the taken one only by what was refused go on.
+      const { created } = await store.accounts.register(`Раypalx${end}` as UserName);
+      assert.equal(created, true);
+      store = await opened.reopen();
+      await assert.rejects(store.accounts.register(`paypa1${end}` as UserName), /looks like/);
+    });
+
+    test('of look-alikes at once at most one gets an account, and the name stays free for no other', async () => {
+      for (let round = 0; round < 5; round++) {
+        const end = `-${randomBytes(6).toString('hex').replaceAll(/[01]/g, '2')}`;
+        const names = ['scope', 'ѕcope', 'sсope', 'scоpe', 'scopе', 'SCOPE', 'ЅCOPE'].map(
+          (name) => name + end,
+        );
+        const answers = await Promise.allSettled(
+          [...names, ...names].map((name) => store.accounts.register(name as UserName)),
+        );
+        const accounts = answers.flatMap((answer) =>
+          answer.status === 'fulfilled' ? [answer.value.account] : [],
+        );
+        const [winner] = accounts;
+        assert.ok(new Set(accounts.map(({ userId }) => userId)).size <= 1);
+        for (const answer of answers)
+          if (answer.status === 'rejected') assert.match((answer.reason as Error).message, /looks like/);
+        if (winner === undefined) continue;
+        for (const account of accounts) assert.deepEqual(account, winner);
+        assert.deepEqual(await store.accounts.byName(winner.userName), winner);
+      }
     });
 
     test('accounts made at once have ids of their own', async () => {

@@ -1,4 +1,4 @@
-import type { UserId, UserName } from '@cim/protocol';
+import { CimError, type UserId, type UserName } from '@cim/protocol';
 
 export interface Account {
   readonly userId: UserId;
@@ -12,6 +12,8 @@ export interface Accounts {
   /**
    * Makes an account with a fresh id. A name that exists (case ignored) answers its own account, unchanged.
    * Safe to repeat, and safe when two do it at once: all get the same account.
+   * @throws {CimError} 3000: the name is new and looks like that of another account (`looks.ts`). Of registrations of
+   * look-alikes at once at most one makes an account.
    */
   register(
     name: UserName,
@@ -26,3 +28,6 @@ export interface Accounts {
   /** Case is ignored. */
   byName(name: string): Promise<Account | undefined>;
 }
+
+export const looksLike = (name: string, taken: string): CimError =>
+  new CimError('invalid', `userName "${name}" looks like "${taken}", which is taken; choose another name`);

@@ -1,5 +1,6 @@
 /** Accounts, sessions and streams: the ports, and their adapters for Redis and for one machine (LevelDB). */
-export * from './accounts.ts';
+export type { Account, Accounts } from './accounts.ts';
+export { looksOf } from './looks.ts';
 export * from './sessions.ts';
 export * from './store.ts';
 export * from './streams.ts';

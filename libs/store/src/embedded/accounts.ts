@@ -1,6 +1,7 @@
 import type { UserId, UserName } from '@cim/protocol';
-import type { Account, Accounts } from '../accounts.ts';
-import { accountKey, NEXT_USER, nameKey } from './keys.ts';
+import { type Account, type Accounts, looksLike } from '../accounts.ts';
+import { looksOf } from '../looks.ts';
+import { accountKey, lookKey, NEXT_USER, nameKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import type { AccountRecord } from './records.ts';
@@ -50,11 +51,19 @@ export class EmbeddedAccounts implements Accounts {
     const taken = found === undefined ? undefined : this.#ledger.get(accountKey(found.userId));
     if (found !== undefined && taken !== undefined)
       return { account: { userId: found.userId, ...taken }, created: false };
+    const looks = looksOf(name);
+    for (const look of looks) {
+      const holder = this.#ledger.get(lookKey(look));
+      // Without an account: the store has lost it, and the look is free again.
+      const other = holder === undefined ? undefined : this.#ledger.get(accountKey(holder.userId));
+      if (other !== undefined) throw looksLike(name, other.userName);
+    }
     const userId = (this.#ledger.get(NEXT_USER)?.id ?? FIRST_USER) as UserId;
     const record: AccountRecord = { userName: name, ...(passwordHash === undefined ? {} : { passwordHash }) };
     this.#ledger.put(NEXT_USER, { id: userId + 1 });
     this.#ledger.put(accountKey(userId), record);
     this.#ledger.put(nameKey(name), { userId });
+    for (const look of looks) this.#ledger.put(lookKey(look), { userId });
     return { account: { userId, ...record }, created: true };
   }
 }

@@ -4,6 +4,7 @@ import type { Store } from '../store.ts';
 import { EmbeddedAccounts } from './accounts.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
+import { enterOldLooks } from './old-looks.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
@@ -31,6 +32,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const ledger = await Ledger.open(dir, logger);
   try {
     await checkFormat(ledger, dir);
+    await enterOldLooks(ledger);
   } catch (error) {
     await ledger.close();
     throw error;

@@ -38,9 +38,15 @@ const nameOf = (stream: StreamRef): string =>
 export const FORMAT = keyOf<FormatRecord>('m:format');
 export const NEXT_USER = keyOf<NextUserRecord>('m:next-user');
 
+/** Written once the looks of all accounts are entered. */
+export const LOOKS = keyOf<FormatRecord>('m:looks');
+
 export const accountKey = (user: UserId): Key<AccountRecord> => keyOf(`a:${user}`);
 export const nameKey = (name: string): Key<NameRecord> =>
   keyOf(`n:${hash('sha256', foldName(name), 'base64url')}`);
+export const allAccounts = { gte: 'a:', lt: 'a;' };
+/** Who has a look (`looks.ts`). */
+export const lookKey = (look: string): Key<NameRecord> => keyOf(`l:${hash('sha256', look, 'base64url')}`);
 export const sessionKey = (user: UserId): Key<SessionRecord> => keyOf(`s:${user}`);
 export const cursorKey = (user: UserId, stream: StreamRef): Key<Cursor> =>
   keyOf(`c:${user}:${nameOf(stream)}`);

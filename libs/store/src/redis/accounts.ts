@@ -1,6 +1,7 @@
 import { CimError, foldName, type UserId, type UserName } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import type { Account, Accounts } from '../accounts.ts';
+import { type Account, type Accounts, looksLike } from '../accounts.ts';
+import { looksOf } from '../looks.ts';
 import type { Commit } from './commit.ts';
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -21,13 +22,19 @@ redis.call('HSET', KEYS[1], 'name', ARGV[1], 'password', ARGV[2], 'attempt', ARG
 return 1`);
 
 /**
- * KEYS names. ARGV folded name, user id, id that the name may have and lose, or ''. Answers the id that has it now.
+ * KEYS names or looks. ARGV folded name or look, user id, id that it may have and lose, or ''. Answers the id that has
+ * it now.
  */
-const TAKE_NAME = new Script(`
+const TAKE = new Script(`
 local id = redis.call('HGET', KEYS[1], ARGV[1])
 if id and id ~= ARGV[3] then return id end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]`);
+
+/** KEYS looks. ARGV look, user id. Gives it up if that user has it. */
+const GIVE_UP = new Script(`
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 1`);
 
 /** KEYS account. ARGV hash to be replaced, hash. Answers 1 when the account has the hash now. */
 const REPLACE_PASSWORD = new Script(`
@@ -58,13 +65,28 @@ export class RedisAccounts implements Accounts {
       if (this.#commit.waits) await this.#touch(taken);
       return { account: taken, created: false };
     }
+    const looks = looksOf(name);
+    // Asked first: a refusal then makes nothing that has to be taken back.
+    for (const look of looks) {
+      const other = await this.#holderOf(look);
+      if (other !== undefined && !isSameName(other.userName, name)) throw looksLike(name, other.userName);
+    }
     const userId = await this.#create(name, passwordHash);
+    const other = await this.#takeLooks(looks, userId);
+    if (other !== undefined) {
+      await this.#takeBack(userId, looks);
+      if (!isSameName(other.userName, name)) throw looksLike(name, other.userName);
+      // The same name, registered at the same time or by a process that has died since: its account is the one.
+      await this.#commit.run(TAKE, [key.names(name)], [foldName(name), other.userId, holder ?? '']);
+      if (this.#commit.waits) await this.#touch(other);
+      return { account: other, created: false };
+    }
     // A holder without an account: the store lost it, and the name is free again.
     const winner = Number(
-      await this.#commit.run(TAKE_NAME, [key.names(name)], [foldName(name), userId, holder ?? '']),
+      await this.#commit.run(TAKE, [key.names(name)], [foldName(name), userId, holder ?? '']),
     ) as UserId;
     if (winner === userId) return { account: accountOf(userId, name, passwordHash), created: true };
-    await this.#link.ask((redis) => redis.del(key.account(userId)));
+    await this.#takeBack(userId, looks);
     const account = await this.byId(winner);
     if (account === undefined) throw new CimError('failure', 'the account that has this name is not there');
     if (this.#commit.waits) await this.#touch(account);
@@ -75,8 +97,38 @@ export class RedisAccounts implements Accounts {
   async #touch({ userId, userName }: Account): Promise<void> {
     await Promise.all([
       this.#commit.run(TOUCH, [key.account(userId)], []),
-      this.#commit.run(TAKE_NAME, [key.names(userName)], [foldName(userName), userId, userId]),
+      this.#commit.run(TAKE, [key.names(userName)], [foldName(userName), userId, userId]),
+      ...looksOf(userName).map((look) => this.#commit.run(TAKE, [key.looks(look)], [look, userId, userId])),
     ]);
+  }
+
+  /** The account that has a look now. */
+  async #holderOf(look: string): Promise<Account | undefined> {
+    const id = await this.#link.ask((redis) => redis.hget(key.looks(look), look));
+    return id === null ? undefined : this.byId(Number(id) as UserId);
+  }
+
+  /**
+   * Takes the looks one by one, sorted: of two accounts that want the same ones, one gets them all. Answers the account
+   * that has one of them already. An account is made before it takes a look, so a holder without one is gone for good.
+   */
+  async #takeLooks(looks: readonly string[], userId: UserId): Promise<Account | undefined> {
+    for (const look of looks)
+      for (let mayLose: UserId | '' = ''; ; ) {
+        const args = [look, userId, mayLose];
+        const holder = Number(await this.#commit.run(TAKE, [key.looks(look)], args)) as UserId;
+        if (holder === userId) break;
+        const account = await this.byId(holder);
+        if (account !== undefined) return account;
+        mayLose = holder;
+      }
+    return undefined;
+  }
+
+  /** An account that has lost its name or a look to another one was never answered to anybody. */
+  async #takeBack(userId: UserId, looks: readonly string[]): Promise<void> {
+    for (const look of looks) await this.#commit.run(GIVE_UP, [key.looks(look)], [look, userId]);
+    await this.#link.ask((redis) => redis.del(key.account(userId)));
   }
 
   async replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean> {
@@ -118,3 +170,5 @@ const accountOf = (userId: UserId, userName: UserName, passwordHash: string): Ac
   userName,
   ...(passwordHash === '' ? {} : { passwordHash }),
 });
+
+const isSameName = (one: string, other: string): boolean => foldName(one) === foldName(other);

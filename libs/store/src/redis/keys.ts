@@ -22,11 +22,21 @@ const userTag = (user: UserId): string => tag(`u${user}`);
 export const streamShard = (stream: StreamRef): string =>
   stream.kind === 'inbox' ? userTag(stream.user) : tag(`g${stream.group}`);
 
+const nameTag = (value: string): string => `{n${hash('sha256', value, 'hex').slice(0, 2)}}`;
+/** Every hash of names. */
+export const nameShards: readonly string[] = Array.from(
+  { length: 256 },
+  (_, i) => `{n${i.toString(16).padStart(2, '0')}}:names`,
+);
+
 export const key = {
   nextUser: `${tag('users')}:next-user`,
   account: (user: UserId) => `${userTag(user)}:acct:${user}`,
   /** A hash: folded name → user id. */
-  names: (name: string) => `{n${hash('sha256', foldName(name), 'hex').slice(0, 2)}}:names`,
+  names: (name: string) => `${nameTag(foldName(name))}:names`,
+  /** A hash: look → user id. */
+  looks: (look: string) => `${nameTag(look)}:looks`,
+  looksEntered: `${tag('users')}:looks-entered`,
   session: (user: UserId) => `${userTag(user)}:sess:${user}`,
   /** A hash: stream name → "seq id". */
   cursors: (user: UserId) => `${userTag(user)}:cur:${user}`,

@@ -5,6 +5,7 @@ import { RedisAccounts } from './accounts.ts';
 import { type Commit, directCommit } from './commit.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
 import { RedisLink } from './link.ts';
+import { OldLooks } from './old-looks.ts';
 import { PromiseWatch } from './promise-watch.ts';
 import { Quorum } from './quorum.ts';
 import { RedisSessions } from './sessions.ts';
@@ -47,6 +48,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   }
   const promise = new PromiseWatch({ check, logger, everyMs: checkMs });
   promise.start();
+  const oldLooks = new OldLooks(link, logger);
+  oldLooks.start();
   const quorum = durability === 'quorum' ? new Quorum(link) : undefined;
   const direct = directCommit(link);
   const commit: Commit = {
@@ -69,6 +72,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       promise.assertKept();
     },
     stop: async () => {
+      oldLooks.stop();
       promise.stop();
       succession.stop();
       await streams.idle();

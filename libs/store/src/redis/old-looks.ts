@@ -1,0 +1,76 @@
+import type { UserId } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
+import { looksOf } from '../looks.ts';
+import { key, nameShards } from './keys.ts';
+import type { RedisLink } from './link.ts';
+
+const NAMES_AT_ONCE = 200;
+const AGAIN_MS = 30_000;
+const DONE = '1';
+
+/**
+ * Enters the looks of the accounts that a version without looks has made: once in the life of a database, in the
+ * background, by whichever process opens it first; two that do it at once do each other no harm. Until it is done a new
+ * name may still look like an old one. Where two old names look the same, one has the look, and both go on.
+ */
+export class OldLooks {
+  readonly #link: RedisLink;
+  readonly #logger: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(link: RedisLink, logger: Logger) {
+    this.#link = link;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    void this.#try();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #try(): Promise<void> {
+    try {
+      if ((await this.#link.ask((redis) => redis.get(key.looksEntered))) === DONE) return;
+      let names = 0;
+      for (const shard of nameShards) names += await this.#enter(shard);
+      if (this.#stopped) return;
+      await this.#link.ask((redis) => redis.set(key.looksEntered, DONE));
+      if (names > 0) this.#logger.info({ names }, 'looks.entered');
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#logger.warn({ err: error }, 'looks.not-entered');
+      this.#timer = setTimeout(() => void this.#try(), AGAIN_MS);
+      this.#timer.unref();
+    }
+  }
+
+  async #enter(shard: string): Promise<number> {
+    let names = 0;
+    let cursor = '0';
+    do {
+      if (this.#stopped) return names;
+      const from = cursor;
+      const [next, fields] = await this.#link.ask((redis) =>
+        redis.hscan(shard, from, 'COUNT', NAMES_AT_ONCE),
+      );
+      const ids = fields.filter((_, i) => i % 2 === 1).map((id) => Number(id) as UserId);
+      await Promise.all(ids.map((id) => this.#enterAccount(id)));
+      names += ids.length;
+      cursor = next;
+    } while (cursor !== '0');
+    return names;
+  }
+
+  async #enterAccount(userId: UserId): Promise<void> {
+    const name = await this.#link.ask((redis) => redis.hget(key.account(userId), 'name'));
+    if (name === null) return;
+    await Promise.all(
+      looksOf(name).map((look) => this.#link.ask((redis) => redis.hsetnx(key.looks(look), look, userId))),
+    );
+  }
+}
