@@ -1,8 +1,8 @@
 /** The im-server, put together: the only place where its parts are built. */
 import type { AddressInfo } from 'node:net';
-import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sharedRead, TimingWheel, TurnFlusher } from '@cim/channel';
+import { PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
 import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import { type CloseReason, LOBBY } from '@cim/protocol';
@@ -19,7 +19,7 @@ import {
 import type { Store } from '@cim/store';
 import { AckBatch } from './ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
-import { Connection, type ConnectionParts } from './connection.ts';
+import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './connection.ts';
 import { DirtyWatch } from './dirty-watch.ts';
 import { GroupLog } from './group-log.ts';
 import { Instance } from './instance.ts';
@@ -124,9 +124,13 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       closed.inc({ reason });
     },
   };
-  const tcp = createTcpServer({ pauseOnConnect: true }, (socket: Socket) => {
-    new Connection(sharedRead(socket), connectionParts);
+  const door = new PublicDoor({
+    wheel,
+    handshakeMs: LOGIN_TIMEOUT_MS,
+    allowedOrigins: config.allowedOrigins,
+    onStream: (stream) => new Connection(stream, connectionParts),
   });
+  const tcp = door.server;
   const http = createInternalHttp({
     store,
     dispatcher,
@@ -175,6 +179,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     // The order matters (docs/architecture.md, "Stopping"): nobody new is sent here before those here are sent away.
     await membership.withdraw();
     const tcpClosed = close(tcp);
+    door.closeArrivals();
     await sendAway([...connections]);
     const deadline = Date.now() + CLOSE_MS;
     while (connections.size > 0 && Date.now() < deadline) await sleep(DRAIN_TICK_MS);

@@ -12,10 +12,11 @@ export const imServerSettings = pick(
   'clusterSecret',
   'durability',
   'idleTimeoutMs',
+  'allowedOrigins',
   'logLevel',
 );
 
 export type ImServerConfig = Pick<
   Values<typeof imServerSettings>,
-  'host' | 'advertiseHost' | 'tcpPort' | 'httpPort' | 'clusterSecret' | 'idleTimeoutMs'
+  'host' | 'advertiseHost' | 'tcpPort' | 'httpPort' | 'clusterSecret' | 'idleTimeoutMs' | 'allowedOrigins'
 >;

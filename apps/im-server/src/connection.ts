@@ -1,6 +1,5 @@
 /** A client's connection from its first byte to its session: one frame decides which wire it speaks. */
-import type { Socket } from 'node:net';
-import { Channel, Heartbeat, type TimingWheel, type TurnFlusher } from '@cim/channel';
+import { type ByteStream, Channel, Heartbeat, type TimingWheel, type TurnFlusher } from '@cim/channel';
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -22,7 +21,8 @@ import { OwnSession } from './own-session.ts';
 import type { SessionParts } from './session-parts.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
-const LOGIN_TIMEOUT_MS = 5_000;
+/** From a connection's first bytes to its login, in ms. */
+export const LOGIN_TIMEOUT_MS = 5_000;
 /** Frames that a client may send before its login is answered; its next words wait for nothing of ours. */
 const EARLY_FRAMES = 16;
 /** A claim whose answer was lost is repeated so often, so far apart in ms: longer than a login stays issued. */
@@ -51,9 +51,9 @@ export class Connection {
   /** For the wheel: no login in time. */
   readonly #loginTimeout = { onTimeout: () => this.close('login-timeout') };
 
-  constructor(socket: Socket, parts: ConnectionParts) {
+  constructor(stream: ByteStream, parts: ConnectionParts) {
     this.#parts = parts;
-    this.#channel = new Channel(socket, {
+    this.#channel = new Channel(stream, {
       limit: FRAME_LIMITS.fromClientBeforeLogin,
       flusher: parts.flusher,
       events: this,

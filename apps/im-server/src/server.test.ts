@@ -118,7 +118,7 @@ before(async () => {
   server = await startImServer({
     config: {
       ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, httpPort: 0 },
-      ...{ clusterSecret: SECRET, idleTimeoutMs: 30_000 },
+      ...{ clusterSecret: SECRET, idleTimeoutMs: 30_000, allowedOrigins: [] },
     },
     store: stored.store,
     membership,
@@ -288,7 +288,7 @@ describe('an im-server', () => {
       ],
       ['bytes that are no protobuf', Buffer.from('04ffffffff', 'hex')],
       ['a text that is not UTF-8', Buffer.from('040a02c328', 'hex')],
-      ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+      ['HTTP that cannot be a WebSocket', Buffer.from('POST / HTTP/1.1\r\n\r\n')],
       ['a send before login', encodeFrame(cim.Frame, { send: { to: 1, counter: 1 } })],
       ['a push from a client', encodeFrame(cim.Frame, { cmd: cim.BaseCommand.MESSAGE, text: 'x' })],
     ];

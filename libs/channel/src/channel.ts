@@ -1,6 +1,6 @@
 /** One framed duplex connection. It knows no user: bytes in, frames out, and one reason for its end. */
-import type { Duplex } from 'node:stream';
 import { type CloseReason, FrameDecoder, FrameError } from '@cim/protocol';
+import type { ByteStream } from './byte-stream.ts';
 import { Outbox } from './outbox.ts';
 import type { Flushable, TurnFlusher } from './turn-flusher.ts';
 import { warnOf } from './unexpected.ts';
@@ -39,16 +39,9 @@ export interface ChannelOptions {
   readonly outboxHardBytes?: number;
 }
 
-/** The parts of a net.Socket that a plain Duplex lacks. */
-interface MaybeSocket {
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-  setNoDelay?(on: boolean): void;
-}
-
 /** On the socket, so that all channels share one set of listeners: five closures each would cost more than the channel. */
 const OWNER = Symbol('channel');
-type Owned = Duplex & MaybeSocket & { [OWNER]: Channel };
+type Owned = ByteStream & { [OWNER]: Channel };
 
 export class Channel implements Flushable {
   readonly #socket: Owned;
@@ -79,7 +72,7 @@ export class Channel implements Flushable {
   #lastHeard = performance.now();
   #lastWrote = this.#lastHeard;
 
-  constructor(socket: Duplex, options: ChannelOptions) {
+  constructor(socket: ByteStream, options: ChannelOptions) {
     this.#socket = Object.assign(socket, { [OWNER]: this });
     this.#flusher = options.flusher;
     this.#events = options.events;
@@ -203,9 +196,20 @@ export class Channel implements Flushable {
     this.#end(reason);
     if (last !== undefined && this.queuedBytes + last.length <= this.#hard) this.#outbox.push(last);
     this.flush(performance.now());
-    this.#socket.end();
+    if (this.#socket.endWith === undefined) this.#socket.end();
+    else this.#socket.endWith(reason);
     // All of one duration share one timer of Node's, and only those that are closing have one.
     this.#linger = setTimeout(destroy, LINGER_MS, this.#socket);
+  }
+
+  /** Whether the transport can ask the peer for a sign of life below the frames. */
+  get canProbe(): boolean {
+    return this.#socket.probe !== undefined;
+  }
+
+  /** Asks for it; the answer counts as heard. */
+  probe(): void {
+    if (this.#reason === undefined) this.#socket.probe?.();
   }
 
   #schedule(): void {
@@ -298,7 +302,7 @@ export class Channel implements Flushable {
     }
   }
 
-  static #onData(this: Duplex, chunk: Buffer): void {
+  static #onData(this: ByteStream, chunk: Buffer): void {
     (this as Owned)[OWNER].#heard(chunk);
   }
 
@@ -307,20 +311,20 @@ export class Channel implements Flushable {
     return this.#reason === undefined && !this.#paused;
   }
 
-  static #onError(this: Duplex, error: NodeJS.ErrnoException): void {
+  static #onError(this: ByteStream, error: NodeJS.ErrnoException): void {
     (this as Owned)[OWNER].#fail('error', error.code ?? error.message);
   }
 
   /** The other side has said all it will say: so have we. */
-  static #onEnd(this: Duplex): void {
+  static #onEnd(this: ByteStream): void {
     (this as Owned)[OWNER].close('closed');
   }
 
-  static #onClose(this: Duplex): void {
+  static #onClose(this: ByteStream): void {
     (this as Owned)[OWNER].#ended();
   }
 }
 
-function destroy(socket: Duplex): void {
+function destroy(socket: ByteStream): void {
   socket.destroy();
 }

@@ -22,6 +22,9 @@ export class Heartbeat implements WheelEntry {
   readonly #stallMs: number;
   readonly #pingMs: number;
   readonly #ping: (() => void) | undefined;
+  /** A peer that is silent for this long is asked for a sign of life, where the transport can, in ms. */
+  readonly #probeMs: number;
+  #probedAt = 0;
 
   /** Runs until the channel closes or `stop`. */
   constructor(channel: Channel, wheel: TimingWheel, options: HeartbeatOptions) {
@@ -31,7 +34,8 @@ export class Heartbeat implements WheelEntry {
     this.#stallMs = options.stallTimeoutMs ?? STALL_TIMEOUT_MS;
     this.#pingMs = options.ping === undefined ? Number.POSITIVE_INFINITY : (options.pingAfterMs ?? 10_000);
     this.#ping = options.ping;
-    this.#wheel.schedule(this, Math.min(this.#idleMs, this.#pingMs, this.#stallMs / 2));
+    this.#probeMs = channel.canProbe ? this.#idleMs / 2 : Number.POSITIVE_INFINITY;
+    this.#wheel.schedule(this, Math.min(this.#idleMs, this.#probeMs, this.#pingMs, this.#stallMs / 2));
   }
 
   onTimeout(): void {
@@ -42,6 +46,13 @@ export class Heartbeat implements WheelEntry {
     const stalled = now - (channel.stalledSince ?? now);
     if (silent >= this.#idleMs) return channel.close('idle');
     if (stalled >= this.#stallMs) return channel.close('slow-consumer');
+    // A browser runs the timers of a hidden tab once a minute, yet it answers a question of the transport at once.
+    let unasked = now - Math.max(channel.lastHeard, this.#probedAt);
+    if (unasked >= this.#probeMs) {
+      channel.probe();
+      this.#probedAt = now;
+      unasked = 0;
+    }
     let unwritten = now - channel.lastWrote;
     if (unwritten >= this.#pingMs) {
       this.#ping?.();
@@ -49,7 +60,13 @@ export class Heartbeat implements WheelEntry {
     }
     this.#wheel.schedule(
       this,
-      Math.min(this.#idleMs - silent, this.#pingMs - unwritten, this.#stallMs / 2, this.#stallMs - stalled),
+      Math.min(
+        this.#idleMs - silent,
+        this.#probeMs - unasked,
+        this.#pingMs - unwritten,
+        this.#stallMs / 2,
+        this.#stallMs - stalled,
+      ),
     );
   }
 

@@ -12,6 +12,8 @@ export interface Option<T> {
   /** As it would be written in the environment; '' for none. */
   readonly fallback: string;
   readonly secret?: boolean;
+  /** The value when nothing is given and there is no fallback; '' if it is not said. */
+  readonly empty?: T;
   /** Answers the value, or throws an Error whose message says what would be right. */
   readonly parse: (text: string) => T;
 }
@@ -30,6 +32,19 @@ export const text = (
   fallback,
   secret,
   parse: (value) => value,
+});
+
+/** Texts with a comma between them; [] when empty. @param parse throws an Error that says what one must be */
+export const list = <T>(
+  env: Option<readonly T[]>['env'],
+  doc: string,
+  parse: (item: string) => T,
+): Option<readonly T[]> => ({
+  env,
+  doc,
+  fallback: '',
+  empty: [],
+  parse: (value) => value.split(',').map((item) => parse(item.trim())),
 });
 
 export const port = (env: Option<number>['env'], fallback: number, doc: string): Option<number> => ({
@@ -127,7 +142,7 @@ export function readConfig<S extends Schema>(
           ? fromEnv
           : undefined;
     if (given === undefined && option.fallback === '') {
-      values[key] = '';
+      values[key] = option.empty ?? '';
       continue;
     }
     try {

@@ -1,5 +1,5 @@
 /** Every setting of the product. Each program picks what it reads; docs/config.md is generated from here. */
-import { integer, oneOf, type Option, port, type Schema, text } from './config.ts';
+import { integer, list, oneOf, type Option, port, type Schema, text } from './config.ts';
 import { LOG_LEVELS } from './logger.ts';
 
 export const settings = {
@@ -12,6 +12,15 @@ export const settings = {
   routePort: port('CIM_ROUTE_PORT', 8083, 'Port of the route, HTTP'),
   tcpPort: port('CIM_TCP_PORT', 11211, 'Port of the im-server for clients, TCP'),
   httpPort: port('CIM_HTTP_PORT', 8081, 'Internal port of the im-server, HTTP'),
+  allowedOrigins: list(
+    'CIM_ALLOWED_ORIGINS',
+    'Origins of web pages that may open a WebSocket, beside those of the same host: https://chat.example.com,https://b.example',
+    (origin) => {
+      if (!URL.canParse(origin) || new URL(origin).origin !== origin)
+        throw new Error('must name origins, such as https://chat.example.com');
+      return origin;
+    },
+  ),
   dataDir: text('CIM_DATA_DIR', '.cim', 'Folder of the embedded store'),
   redisUrl: text(
     'CIM_REDIS_URL',

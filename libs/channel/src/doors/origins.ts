@@ -1,0 +1,17 @@
+/** Who may open a WebSocket: programs, which send no origin; pages of the host that was asked; pages that are listed. */
+export function originAllowed(
+  origin: string | undefined,
+  host: string | undefined,
+  allowed: readonly string[],
+): boolean {
+  if (origin === undefined) return true;
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  if (allowed.includes(page.origin)) return true;
+  // The port may differ: the route serves the page, and the im-server listens on another port of the same host.
+  return (
+    host !== undefined &&
+    URL.canParse(`http://${host}`) &&
+    page.hostname === new URL(`http://${host}`).hostname
+  );
+}

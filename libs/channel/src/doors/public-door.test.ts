@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { until } from '@cim/testkit';
+import { WebSocket } from 'ws';
+import { frameOf, Told } from '../../test/connection.ts';
+import { Channel, Heartbeat, PublicDoor, TimingWheel, TurnFlusher } from '../index.ts';
+
+const HANDSHAKE_MS = 150;
+
+let wheel: TimingWheel;
+let door: PublicDoor;
+let taken: { channel: Channel; told: Told }[];
+let port: number;
+let idleTimeoutMs: number;
+const flusher = new TurnFlusher();
+
+beforeEach(async () => {
+  taken = [];
+  idleTimeoutMs = 60_000;
+  wheel = new TimingWheel({ tickMs: 5 });
+  wheel.start();
+  door = new PublicDoor({
+    wheel,
+    handshakeMs: HANDSHAKE_MS,
+    allowedOrigins: ['https://listed.example'],
+    onStream: (stream) => {
+      const told = new Told();
+      const channel = new Channel(stream, { limit: 1_000, flusher, events: told });
+      new Heartbeat(channel, wheel, { idleTimeoutMs });
+      taken.push({ channel, told });
+    },
+  });
+  door.server.listen(0, '127.0.0.1');
+  await once(door.server, 'listening');
+  port = (door.server.address() as AddressInfo).port;
+});
+afterEach(() => {
+  door.closeArrivals();
+  for (const { channel } of taken) channel.close('draining');
+  door.server.close();
+  wheel.stop();
+});
+
+async function openTcp(): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+const webSocket = (path = '/cim', headers: Record<string, string> = {}): WebSocket =>
+  new WebSocket(`ws://127.0.0.1:${port}${path}`, 'cim.v2', { headers });
+
+async function openWebSocket(headers?: Record<string, string>): Promise<WebSocket> {
+  const client = webSocket('/cim', headers);
+  await once(client, 'open');
+  return client;
+}
+
+/** The one connection that was taken over. */
+async function theOne(): Promise<(typeof taken)[number]> {
+  await until('the connection is taken over', () => taken.length === 1);
+  const [one] = taken;
+  assert.ok(one);
+  return one;
+}
+
+/** The HTTP status of a handshake that was refused. */
+const refusal = (client: WebSocket): Promise<number | undefined> =>
+  new Promise((resolve) => {
+    client.on('error', () => undefined);
+    client.on('unexpected-response', (_request, response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+  });
+
+describe('the public door, TCP', () => {
+  test('frames arrive whole, wherever the first bytes are cut', async () => {
+    // 71 bytes long: the frame begins with a `G`, as an HTTP request does.
+    const frames = Buffer.concat([frameOf('x'.repeat(71)), frameOf('second')]);
+    for (let cut = 1; cut < 8; cut++) {
+      taken = [];
+      const client = await openTcp();
+      client.setNoDelay(true);
+      client.write(frames.subarray(0, cut));
+      await new Promise(setImmediate);
+      client.write(frames.subarray(cut));
+      const { told } = await theOne();
+      await until('both frames', () => told.frames.length === 2);
+      assert.deepEqual(told.frames, ['x'.repeat(71), 'second']);
+      client.destroy();
+    }
+  });
+
+  test('what the channel sends reaches the client, and the close of the client the channel', async () => {
+    const client = await openTcp();
+    client.write(frameOf('hello'));
+    const { channel, told } = await theOne();
+    channel.send(frameOf('answer'));
+    const [chunk] = (await once(client, 'data')) as [Buffer];
+    assert.deepEqual(chunk, frameOf('answer'));
+    client.end();
+    await until('the close', () => told.closes.length === 1);
+    assert.equal(told.closes[0]?.reason, 'closed');
+  });
+
+  test('a connection that says nothing is closed when its time is up', async () => {
+    const client = await openTcp();
+    await once(client.resume(), 'close');
+    assert.equal(taken.length, 0);
+  });
+});
+
+describe('the public door, WebSocket', () => {
+  test('boundaries of messages mean nothing: frames are cut and joined anywhere', async () => {
+    const client = await openWebSocket();
+    assert.equal(client.protocol, 'cim.v2');
+    const bytes = Buffer.concat(['one', 'two', 'x'.repeat(300)].map(frameOf));
+    for (const byte of bytes.subarray(0, 6)) client.send(Buffer.from([byte]));
+    client.send(bytes.subarray(6));
+    const { told } = await theOne();
+    await until('all frames', () => told.frames.length === 3);
+    assert.deepEqual(told.frames, ['one', 'two', 'x'.repeat(300)]);
+    client.terminate();
+  });
+
+  test('each length of a message has its header: 125, 126, 65,535, 65,536 bytes and more', async () => {
+    const client = await openWebSocket();
+    client.send(frameOf('hello'));
+    const { channel } = await theOne();
+    const received: Buffer[] = [];
+    client.on('message', (data: Buffer, isBinary: boolean) => {
+      assert.ok(isBinary);
+      received.push(data);
+    });
+    for (const length of [1, 125, 126, 65_535, 65_536, 200_000]) {
+      const before = received.length;
+      channel.send(Buffer.alloc(length, length % 251));
+      await until(`${length} bytes`, () => received.length > before);
+      assert.deepEqual(received.at(-1), Buffer.alloc(length, length % 251));
+    }
+    client.terminate();
+  });
+
+  test('a text message is refused with 1003, and a message over 64 KiB with 1009', async () => {
+    for (const [message, code] of [
+      ['text', 1_003],
+      [Buffer.alloc(64 * 1024 + 1), 1_009],
+    ] as const) {
+      taken = [];
+      const client = await openWebSocket();
+      const closed = once(client, 'close');
+      client.send(message);
+      const { told } = await theOne();
+      assert.equal((await closed)[0], code);
+      await until('the channel ends', () => told.closes.length === 1);
+      assert.deepEqual(told.frames, []);
+    }
+  });
+
+  test('the close code tells the close reason, after the last frame', async () => {
+    const client = await openWebSocket();
+    client.send(frameOf('hello'));
+    const { channel, told } = await theOne();
+    const received: Buffer[] = [];
+    client.on('message', (data: Buffer) => received.push(data));
+    const closed = once(client, 'close');
+    channel.close('superseded', frameOf('goaway'));
+    const [code, text] = (await closed) as [number, Buffer];
+    assert.deepEqual([code, text.toString()], [4_104, 'a later login has replaced this session']);
+    assert.deepEqual(received, [frameOf('goaway')]);
+    await until('the channel ends', () => told.closes.length === 1);
+    assert.equal(told.closes[0]?.reason, 'superseded');
+  });
+
+  test('a client that vanishes ends the channel', async () => {
+    const client = await openWebSocket();
+    client.send(frameOf('hello'));
+    const { told } = await theOne();
+    client.terminate();
+    await until('the channel ends', () => told.closes.length === 1);
+  });
+
+  test('a peer that reads nothing makes `send` answer false, and reading again drains it', async () => {
+    const client = await openWebSocket();
+    client.send(frameOf('hello'));
+    const { channel, told } = await theOne();
+    client.pause();
+    const piece = Buffer.alloc(16 * 1024);
+    const deadline = performance.now() + 20_000;
+    while (channel.send(piece)) {
+      assert.ok(performance.now() < deadline, 'the soft limit is never reached');
+      await new Promise(setImmediate);
+    }
+    assert.equal(channel.closed, undefined);
+    client.resume();
+    await until('it drains', () => told.drains === 1);
+    client.terminate();
+  });
+
+  test('a silent client is asked for a sign of life, and its pong keeps it beyond the idle timeout', async () => {
+    idleTimeoutMs = 100;
+    const client = await openWebSocket();
+    let pings = 0;
+    client.on('ping', () => pings++);
+    client.send(frameOf('hello'));
+    const { channel } = await theOne();
+    await until('six pings', () => pings >= 6, 10_000);
+    assert.equal(channel.closed, undefined);
+    client.terminate();
+  });
+
+  test('a client that answers no ping is closed as idle', async () => {
+    idleTimeoutMs = 100;
+    const client = new WebSocket(`ws://127.0.0.1:${port}/cim`, 'cim.v2', { autoPong: false });
+    await once(client, 'open');
+    client.send(frameOf('hello'));
+    const { channel } = await theOne();
+    await until('the close', () => channel.closed === 'idle', 10_000);
+    client.terminate();
+  });
+
+  test('other paths are 404, pages of foreign origins 403, plain requests 426', async () => {
+    assert.equal(await refusal(webSocket('/')), 404);
+    for (const origin of ['https://evil.example', 'null', 'https://listed.example.evil.example'])
+      assert.equal(await refusal(webSocket('/cim', { origin })), 403, origin);
+    const answer = await fetch(`http://127.0.0.1:${port}/cim`);
+    assert.equal(answer.status, 426);
+    assert.equal(taken.length, 0);
+  });
+
+  test('pages of the same host and of listed origins may connect, whatever their port', async () => {
+    for (const origin of ['http://127.0.0.1:8083', 'https://listed.example']) {
+      const client = await openWebSocket({ origin });
+      client.terminate();
+    }
+  });
+
+  test('a handshake that is not finished in time is cut off', async () => {
+    const client = await openTcp();
+    client.write('GET /cim HTTP/1.1\r\nHost: x\r\n');
+    await once(client.resume(), 'close');
+    assert.equal(taken.length, 0);
+  });
+
+  test('headers of more than 8 KiB are refused', async () => {
+    const client = await openTcp();
+    client.write(`GET /cim HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(9_000)}\r\n\r\n`);
+    await once(client.resume(), 'close');
+    assert.equal(taken.length, 0);
+  });
+});

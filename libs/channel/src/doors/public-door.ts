@@ -1,0 +1,150 @@
+/** The public port of an im-server: TCP and WebSocket, told apart by the first bytes. */
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { ByteStream } from '../byte-stream.ts';
+import { sharedRead } from '../shared-read.ts';
+import type { TimingWheel, WheelEntry } from '../timing-wheel.ts';
+import { originAllowed } from './origins.ts';
+import { WebSocketStream } from './web-socket-stream.ts';
+
+const PATH = '/cim';
+const SUBPROTOCOL = 'cim.v2';
+/** Longest message of a client [B]. */
+const MESSAGE_BYTES = 64 * 1024;
+const HANDSHAKE_BYTES = 8 * 1024;
+/** A frame of ours cannot begin so: it would be 71 bytes long, and its first field of a type that nobody uses. */
+const GET = Buffer.from('GET ');
+
+export interface DoorParts {
+  readonly wheel: TimingWheel;
+  /** How long a connection may take for its first bytes, or for its whole WebSocket handshake [ms]. */
+  readonly handshakeMs: number;
+  /** Origins of pages that may connect beside those of the same host, such as `https://chat.example.com`. */
+  readonly allowedOrigins: readonly string[];
+  /** Takes a connection over, in this turn. */
+  readonly onStream: (stream: ByteStream) => void;
+}
+
+/** A connection whose kind is not known yet. */
+class Arrival implements WheelEntry {
+  readonly socket: Socket;
+  readonly #door: PublicDoor;
+  #read: Buffer | undefined;
+
+  constructor(socket: Socket, door: PublicDoor) {
+    this.socket = socket;
+    this.#door = door;
+    socket.on('data', this.#onData);
+    socket.on('error', this.#onEnd);
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.#onEnd);
+  }
+
+  onTimeout(): void {
+    this.socket.destroy();
+  }
+
+  /** No listener of this object is left on the socket. */
+  release(): void {
+    this.socket.off('data', this.#onData);
+    this.socket.off('error', this.#onEnd);
+    this.socket.off('end', this.#onEnd);
+    this.socket.off('close', this.#onEnd);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    const read = this.#read === undefined ? chunk : Buffer.concat([this.#read, chunk]);
+    const begins = read.subarray(0, GET.length);
+    if (!begins.equals(GET.subarray(0, begins.length))) this.#door.tcp(this, read);
+    else if (begins.length < GET.length) this.#read = read;
+    else this.#door.http(this, read);
+  };
+
+  readonly #onEnd = (): void => {
+    this.#door.forget(this);
+    this.socket.destroy();
+  };
+}
+
+export class PublicDoor {
+  /** Listens once `listen` of it was called. */
+  readonly server: Server;
+  readonly #parts: DoorParts;
+  readonly #http = createHttpServer({ maxHeaderSize: HANDSHAKE_BYTES }, (_request, response) => {
+    response
+      .writeHead(426, { connection: 'close', 'content-type': 'text/plain', upgrade: 'websocket' })
+      .end(`this port takes CIM clients: TCP, or a WebSocket at ${PATH}\n`);
+  });
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MESSAGE_BYTES,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  /** Connections of unknown kind, and those in a handshake; each leaves when it is taken over or ends. */
+  readonly #arrivals = new Map<Duplex, Arrival>();
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+    this.server = createTcpServer({ pauseOnConnect: true }, (accepted) => this.#accept(accepted));
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
+    this.#http.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  /** Closes the connections whose kind is not known yet. The others belong to their owners. */
+  closeArrivals(): void {
+    for (const { socket } of this.#arrivals.values()) socket.destroy();
+  }
+
+  /** The arrival speaks frames. */
+  tcp(arrival: Arrival, first: Buffer): void {
+    this.forget(arrival);
+    arrival.release();
+    this.#parts.onStream(arrival.socket);
+    arrival.socket.emit('data', first);
+  }
+
+  /** The arrival speaks HTTP. It stays an arrival until the handshake is done. */
+  http(arrival: Arrival, first: Buffer): void {
+    arrival.release();
+    arrival.socket.on('close', () => this.forget(arrival));
+    arrival.socket.unshift(first);
+    this.#http.emit('connection', arrival.socket);
+  }
+
+  forget(arrival: Arrival): void {
+    this.#parts.wheel.cancel(arrival);
+    this.#arrivals.delete(arrival.socket);
+  }
+
+  #accept(accepted: Socket): void {
+    const arrival = new Arrival(sharedRead(accepted), this);
+    this.#arrivals.set(arrival.socket, arrival);
+    this.#parts.wheel.schedule(arrival, this.#parts.handshakeMs);
+    arrival.socket.resume();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const path = (request.url ?? '').split('?')[0];
+    if (path !== PATH) return refuse(socket, '404 Not Found', `the WebSocket is at ${PATH}`);
+    if (!originAllowed(request.headers.origin, request.headers.host, this.#parts.allowedOrigins))
+      return refuse(socket, '403 Forbidden', 'pages of this origin may not connect; see CIM_ALLOWED_ORIGINS');
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const arrival = this.#arrivals.get(socket);
+      if (arrival !== undefined) this.forget(arrival);
+      this.#parts.onStream(new WebSocketStream(webSocket, socket));
+    });
+  }
+}
+
+function refuse(socket: Duplex, status: string, why: string): void {
+  const body = `${why}\n`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}
