@@ -16,7 +16,7 @@ import {
   RareWarning,
   type Running,
 } from '@cim/runtime';
-import type { Store } from '@cim/store';
+import { LogScans, type Store } from '@cim/store';
 import { AckBatch } from './ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
 import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './connection.ts';
@@ -106,6 +106,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
 
   const connectionParts: ConnectionParts = {
     store,
+    scans: new LogScans(store.streams),
     dispatcher,
     acks,
     lobby,

@@ -87,6 +87,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
     else if (frame.counters) this.#onCounters(frame.counters as cim.Counters);
     else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
+    else if (frame.find) this.#onFind(frame.find as cim.Find);
     else this.close('protocol-error');
   }
 
@@ -212,7 +213,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   }
 
   #onSend(send: cim.Send): void {
-    const { to, counter, content } = send;
+    const { to, counter, again, content } = send;
     const text = this.#sendProblem(send);
     if (text !== undefined)
       return this.#receipt(send, { outcome: cim.Outcome.REFUSED, code: CODES.invalid.code, text });
@@ -227,7 +228,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     this.#sendBegins(content.length);
     // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
     const producer = this.#producer as ProducerId;
-    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, content }, (receipt) =>
+    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, again, content }, (receipt) =>
       this.#onReceipt(send, receipt),
     );
   }
@@ -247,6 +248,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
         return void this.#channel.send(storedFrame(send, receipt.seq));
       case 'gap':
         return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
+      case 'unknown-producer':
+        return this.#receipt(send, { outcome: cim.Outcome.UNKNOWN_PRODUCER });
       case 'refused':
         return this.#receipt(send, { ...receipt, outcome: cim.Outcome.REFUSED });
       case 'retry':
@@ -305,8 +308,13 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     if (!this.#questionsOfMine().delivered(delivered)) this.close('protocol-error');
   }
 
+  #onFind(find: cim.Find): void {
+    if (!this.#questionsOfMine().find(find)) this.close('protocol-error');
+  }
+
   #questionsOfMine(): Questions {
-    return (this.#questions ??= new Questions(this.userId, this.#parts.store.streams, (answer) =>
+    const { store, scans } = this.#parts;
+    return (this.#questions ??= new Questions(this.userId, store.streams, scans, (answer) =>
       this.#send(answer),
     ));
   }

@@ -1,6 +1,7 @@
-/** What a client may ask the store about its own sends. An answer that cannot be had is none: the client asks again. */
+/** What a client may ask the store about its own sends. If the store fails, no answer is sent; the client asks again. */
 import {
   type cim,
+  type GroupId,
   groupStream,
   inboxOf,
   isProducerId,
@@ -8,56 +9,154 @@ import {
   isUserId,
   LOBBY,
   type ProducerId,
+  type StreamRef,
   type UserId,
 } from '@cim/protocol';
-import type { Streams } from '@cim/store';
+import type { Entry, LogScans, Streams } from '@cim/store';
 
 /** Streams of one question, and questions of one client at a time; more are not answered. */
 const LIMIT = 64;
+/** The newest message of the asker below a recipient's cursor is looked for in so many entries. */
+const DELIVERED_ENTRIES = 1_024;
+/** Says in `Found.oldest_at` that any send may have been trimmed. */
+const ALL_TRIMMED = Number.MAX_SAFE_INTEGER;
+
+interface Asked {
+  readonly to: number;
+  readonly group: string;
+  readonly producer: string;
+}
 
 export class Questions {
   readonly #asker: UserId;
   readonly #streams: Streams;
+  readonly #scans: LogScans;
   readonly #answer: (frame: cim.Frame.$Properties) => void;
   #open = 0;
+  #finding = false;
 
-  constructor(asker: UserId, streams: Streams, answer: (frame: cim.Frame.$Properties) => void) {
+  constructor(
+    asker: UserId,
+    streams: Streams,
+    scans: LogScans,
+    answer: (frame: cim.Frame.$Properties) => void,
+  ) {
     this.#asker = asker;
     this.#streams = streams;
+    this.#scans = scans;
     this.#answer = answer;
   }
 
-  /** What does the store have of what was answered as stored? False: the question is none. */
+  /** Questions without an answer yet. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Does the store still have what it had answered as stored? False: the frame is malformed. */
   counters({ counters }: cim.Counters): boolean {
-    const asked = counters.map(({ to, group, producer, counter }) => ({
+    const asked = counters.map(({ to, group, producer, counter, seq }) => ({
       to: to ?? 0,
       group: group ?? '',
       producer: producer ?? '',
       counter: counter ?? 0,
+      seq: seq ?? 0,
     }));
-    const known = asked.every(
-      ({ to, group, producer }) => (isUserId(to) || group === LOBBY) && isProducerId(producer),
-    );
-    if (!known || asked.length === 0 || asked.length > LIMIT) return false;
+    if (!asked.every(isAboutSends) || asked.length === 0 || asked.length > LIMIT) return false;
     this.#ask(async () => {
-      const of = asked.map(({ to, producer }) => ({
-        stream: isUserId(to) ? inboxOf(to) : groupStream(LOBBY),
-        producer: producer as ProducerId,
+      const of = asked.map((one) => ({ stream: streamOf(one), producer: one.producer as ProducerId }));
+      const known = await this.#streams.counters(this.#asker, of);
+      const answers = asked.map(async (one, i) => ({
+        ...one,
+        ...(known[i] === undefined ? await this.#lookAt(one) : { counter: known[i] }),
       }));
-      const has = await this.#streams.counters(this.#asker, of);
-      this.#answer({ counters: { counters: asked.map((one, i) => ({ ...one, counter: has[i] ?? 0 })) } });
+      this.#answer({ counters: { counters: await Promise.all(answers) } });
     });
     return true;
   }
 
-  /** How far is that inbox? No further than the client knows already of what it sent there. False: it is no question. */
+  /**
+   * Which of the asker's sends does a stream hold? One question at a time; the server drops further ones.
+   * False: the frame is malformed.
+   */
+  find({ to, group, producer }: cim.Find): boolean {
+    if (!isAboutSends({ to, group, producer })) return false;
+    if (this.#finding || this.#open >= LIMIT) return true;
+    this.#finding = true;
+    this.#ask(async () => {
+      try {
+        const stream = streamOf({ to, group });
+        const { top } = await this.#streams.kept.position(stream);
+        const newest = await this.#scans.newest(
+          stream,
+          top,
+          (entry) => this.#isMine(entry) && entry.producer === producer && entry.counter > 0,
+        );
+        // Asked last: what was trimmed meanwhile was not found, and must count as trimmed.
+        const oldestAt = await this.#oldestAt(stream);
+        this.#answer({ found: { to, group, producer, last: newest?.counter ?? 0, oldestAt } });
+      } finally {
+        this.#finding = false;
+      }
+    });
+    return true;
+  }
+
+  /**
+   * Up to where does the recipient have the asker's messages? `seq` is that of a message of the asker; the answer names
+   * the newest of the asker's messages up to there that is acked. Nothing is said about an inbox in which `seq` is
+   * anybody else's: how far it is acked tells how many messages its owner gets, and when the owner reads.
+   * False: the frame is malformed.
+   */
   delivered({ to, seq }: cim.Delivered): boolean {
     if (!isUserId(to) || !isSeq(seq)) return false;
     this.#ask(async () => {
-      const cursor = await this.#streams.cursor(to, inboxOf(to));
-      this.#answer({ delivered: { to, seq: Math.min(cursor?.seq ?? 0, seq) } });
+      const inbox = inboxOf(to);
+      const [named, cursor] = await Promise.all([
+        this.#streams.peek(inbox, seq),
+        this.#streams.cursor(to, inbox),
+      ]);
+      if (named?.seq !== seq || !this.#isMine(named) || cursor === undefined) return;
+      const acked =
+        cursor.seq >= seq
+          ? named
+          : await this.#scans.newest(inbox, cursor.seq, (entry) => this.#isMine(entry), DELIVERED_ENTRIES);
+      if (acked !== undefined) this.#answer({ delivered: { to, seq: acked.seq } });
     });
     return true;
+  }
+
+  /** The store has forgotten the producer, but the entry itself may be there. */
+  async #lookAt({
+    to,
+    group,
+    producer,
+    counter,
+    seq,
+  }: Asked & { readonly counter: number; readonly seq: number }): Promise<{
+    readonly counter: number;
+    readonly unknown?: true;
+  }> {
+    const stream = streamOf({ to, group });
+    // The counter is repeated, for clients that do not know `unknown`.
+    const unknown = { counter, unknown: true } as const;
+    if (!isSeq(seq) || seq === 0) return unknown;
+    const { first, top } = await this.#streams.kept.position(stream);
+    if (seq < first) return unknown;
+    if (seq > top) return { counter: 0 };
+    const entry = await this.#streams.kept.peek(stream, seq);
+    if (entry === undefined || entry.seq !== seq) return unknown; // trimmed in this moment
+    const same = this.#isMine(entry) && entry.producer === producer && entry.counter === counter;
+    return { counter: same ? counter : 0 };
+  }
+
+  async #oldestAt(stream: StreamRef): Promise<number> {
+    const { first } = await this.#streams.kept.position(stream);
+    if (first === 1) return 0;
+    return (await this.#streams.kept.peek(stream, first))?.storedAt ?? ALL_TRIMMED;
+  }
+
+  #isMine(entry: Entry): boolean {
+    return entry.sender.userId === this.#asker;
   }
 
   #ask(question: () => Promise<void>): void {
@@ -68,3 +167,9 @@ export class Questions {
       .finally(() => this.#open--);
   }
 }
+
+const isAboutSends = ({ to, group, producer }: Asked): boolean =>
+  (isUserId(to) || group === LOBBY) && isProducerId(producer);
+
+const streamOf = ({ to, group }: { readonly to: number; readonly group: string }): StreamRef =>
+  isUserId(to) ? inboxOf(to) : groupStream(group as GroupId);

@@ -1,7 +1,7 @@
 import type { TimingWheel } from '@cim/channel';
 import type { Dispatcher } from '@cim/delivery';
 import type { Logger } from '@cim/runtime';
-import type { Store } from '@cim/store';
+import type { LogScans, Store } from '@cim/store';
 import type { AckBatch } from './ack-batch.ts';
 import type { GroupLog } from './group-log.ts';
 import type { Instance } from './instance.ts';
@@ -10,6 +10,7 @@ import type { SendBudget } from './send-budget.ts';
 /** What every session of a server shares. */
 export interface SessionParts {
   readonly store: Store;
+  readonly scans: LogScans;
   readonly dispatcher: Dispatcher;
   readonly acks: AckBatch;
   /** CIM's "group": everybody. */

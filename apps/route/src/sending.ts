@@ -75,6 +75,7 @@ export class Sending {
       case 'retry':
         return unavailable(request, reply, receipt.code, receipt.text);
       case 'gap':
+      case 'unknown-producer':
         // Counters are not used over HTTP.
         return unavailable(request, reply, CODES.failure.code, CODES.failure.message);
     }

@@ -51,6 +51,7 @@ export interface SendRequest {
   readonly producer: ProducerId;
   /** From 1; 0 for a send that is not counted: as in `Append`. */
   readonly counter: number;
+  readonly again?: boolean | undefined;
   readonly rememberMs?: number | undefined;
   /** An encoded Content. */
   readonly content: Uint8Array;
@@ -61,7 +62,9 @@ export type SendReceipt =
   | { readonly outcome: 'stored'; readonly seq: Seq; readonly online: Online }
   | { readonly outcome: 'retry'; readonly code: Code; readonly text: string }
   | { readonly outcome: 'refused'; readonly code: Code; readonly text: string }
-  | { readonly outcome: 'gap'; readonly last: number };
+  | { readonly outcome: 'gap'; readonly last: number }
+  /** As `AppendAnswer` has it: whether it was stored before is not known. */
+  | { readonly outcome: 'unknown-producer' };
 
 export interface DispatcherParts {
   readonly store: Store;
@@ -111,11 +114,11 @@ export class Dispatcher {
    * over already, or noted as failed, so that a sender's server that dies after its receipt has left nothing undone.
    */
   send(request: SendRequest, done: (receipt: SendReceipt) => void): void {
-    const { stream, sender, producer, counter, rememberMs, content } = request;
+    const { stream, sender, producer, counter, again, rememberMs, content } = request;
     const digest = hash('sha256', content, 'base64url').slice(0, 22);
     if (stream.kind === 'inbox') this.#locations.expect(stream.user);
     if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'append', stream });
-    const item = { stream, sender, producer, counter, digest, content, rememberMs };
+    const item = { stream, sender, producer, counter, again, digest, content, rememberMs };
     this.#store.streams.append(item, (answer) => this.#appended(item, answer, done));
   }
 
@@ -254,6 +257,7 @@ export class Dispatcher {
   #unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplicate' }>): SendReceipt {
     switch (answer.outcome) {
       case 'gap':
+      case 'unknown-producer':
         return answer;
       case 'conflict':
         return {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { accountsContract } from './accounts.contract.ts';
 import type { OpenStore } from '../test/contract-fixture.ts';
 import { dirtyContract } from './dirty.contract.ts';
+import { producersContract } from './producers.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
 import { unclaimedContract } from './unclaimed.contract.ts';
@@ -16,6 +17,7 @@ export function storeContract(name: string, open: OpenStore): void {
     sessionsContract(open);
     unclaimedContract(open);
     streamsContract(open);
+    producersContract(open);
     dirtyContract(open);
 
     test('answers a ping, describes itself in one line, and stops once however often it is told', async () => {

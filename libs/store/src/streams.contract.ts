@@ -95,22 +95,49 @@ export function streamsContract(open: OpenStore): void {
         );
       });
 
-      test('answers duplicate to a counter that is stored, with the last seq of its sender', async () => {
+      test('answers duplicate to a counter that is stored, with its seq', async () => {
         const { sends, inbox } = await newPair(store);
         for (const counter of [1, 2, 3]) await appendOk(store, sends.item(counter));
         await appendOk(store, new Sends(inbox, sends.sender).item(1));
-        assert.deepEqual(await append(store, sends.item(3)), { outcome: 'duplicate', seq: 3 });
-        assert.deepEqual(await append(store, sends.item(1)), { outcome: 'duplicate', seq: 3 });
+        for (const seq of [3, 1, 2])
+          assert.deepEqual(await append(store, sends.item(seq)), { outcome: 'duplicate', seq });
         assert.equal((await readAll(store, inbox)).length, 4);
       });
 
       test('answers gap to a counter that skips one, and goes on where it says', async () => {
         const { sends, inbox } = await newPair(store);
-        assert.deepEqual(await append(store, sends.item(2)), { outcome: 'gap', last: 0 });
         await appendOk(store, sends.item(1));
         assert.deepEqual(await append(store, sends.item(3)), { outcome: 'gap', last: 1 });
         assert.equal(await appendOk(store, sends.item(2)), 2);
         assert.equal((await store.streams.position(inbox)).top, 2);
+      });
+
+      test('answers unknown-producer to a producer that begins with another counter than 1', async () => {
+        const { sends, inbox } = await newPair(store);
+        for (const again of [false, true])
+          assert.deepEqual(await append(store, { ...sends.item(2), again }), { outcome: 'unknown-producer' });
+        assert.equal((await store.streams.position(inbox)).top, 0);
+        await appendOk(store, { ...sends.item(1), again: true });
+        assert.deepEqual(await append(store, { ...sends.item(1), again: true }), {
+          outcome: 'duplicate',
+          seq: 1,
+        });
+        await appendOk(store, { ...sends.item(2), again: true });
+        assert.equal((await store.streams.position(inbox)).top, 2);
+      });
+
+      test('a caller that throws keeps nobody else waiting', async () => {
+        const { sends, inbox } = await newPair(store);
+        const fault = (): never => {
+          throw new Error('a fault of one caller');
+        };
+        store.streams.append(sends.item(1), fault);
+        const others = [append(store, sends.item(2)), append(store, sends.item(3))];
+        for (const { outcome } of await Promise.all(others)) assert.equal(outcome, 'ok');
+        store.streams.append(sends.item(1), fault);
+        store.streams.append(sends.item(9), fault);
+        assert.deepEqual(await append(store, sends.item(2)), { outcome: 'duplicate', seq: 2 });
+        assert.equal((await store.streams.position(inbox)).top, 3);
       });
 
       test('answers conflict to the last counter with another digest', async () => {

@@ -22,47 +22,94 @@ import {
 import fc from 'fast-check';
 import { plain } from '../test/stored.ts';
 import type { Store } from './store.ts';
-import type { Append, AppendAnswer, Cursor, Entry } from './streams.ts';
+import {
+  type Append,
+  type AppendAnswer,
+  type Cursor,
+  type Entry,
+  RETENTION,
+  type StreamLimits,
+} from './streams.ts';
 
 type ModelAnswer =
-  | { readonly outcome: 'ok' | 'conflict' | 'unknown' }
-  | { readonly outcome: 'duplicate'; readonly of: Append }
+  | { readonly outcome: 'conflict' | 'unknown' | 'unknown-producer' }
+  | { readonly outcome: 'ok' | 'duplicate'; readonly seq: number }
   | { readonly outcome: 'gap'; readonly last: number };
 
-/** Streams without disk, batches or time. Seqs come from the store: which of two producers is first is its choice. */
+/** An entry without what only the store knows. */
+type ModelEntry = Append & { readonly seq: number };
+type OfProducer = Pick<Append, 'stream' | 'producer'> & { readonly sender: { readonly userId: UserId } };
+
+/** Streams without disk, batches or time; all is found by going through the whole log. */
 class ModelStreams {
   /** Key: stream name. */
-  readonly logs = new Map<string, Entry[]>();
-  /** Key: stream name, sender, producer. The last append that was stored. */
-  readonly #last = new Map<string, Append>();
+  readonly #logs = new Map<string, ModelEntry[]>();
+  /** Producers whose first send was answered `unknown-producer`. */
+  readonly #refused = new Set<string>();
   /** Key: user and stream name. */
   readonly cursors = new Map<string, Cursor>();
   /** Key: user. */
   readonly epochs = new Map<UserId, Epoch>();
+  readonly #window: number;
+
+  /** @param window as `RETENTION.producerEntries` */
+  constructor(window: number) {
+    this.#window = window;
+  }
 
   append(item: Append): ModelAnswer {
     if (item.stream.kind === 'inbox' && !this.epochs.has(item.stream.user)) return { outcome: 'unknown' };
-    const key = producerOf(item);
-    const last = this.#last.get(key);
+    const log = this.log(item.stream);
+    const own = log.filter((entry) => producerOf(entry) === producerOf(item));
+    const before = own.findLast((entry) => entry.counter === item.counter);
+    const last = this.last(item);
     if (item.counter > 0) {
-      if (item.counter > (last?.counter ?? 0) + 1) return { outcome: 'gap', last: last?.counter ?? 0 };
-      if (last !== undefined && item.counter < last.counter) return { outcome: 'duplicate', of: last };
+      if (last === undefined && item.counter > 1) return { outcome: 'unknown-producer' };
+      if (last === undefined && this.#hasForgotten(log)) {
+        if (item.again === true) this.#refused.add(producerOf(item));
+        if (this.#refused.has(producerOf(item))) return { outcome: 'unknown-producer' };
+      }
+      if (last !== undefined && item.counter > last.counter + 1)
+        return { outcome: 'gap', last: last.counter };
     }
-    if (last !== undefined && item.counter === last.counter)
-      return item.digest === last.digest ? { outcome: 'duplicate', of: last } : { outcome: 'conflict' };
-    this.#last.set(key, item);
-    return { outcome: 'ok' };
+    if (before !== undefined && (item.counter === 0 || item.counter <= (last?.counter ?? 0)))
+      return before.digest === item.digest
+        ? { outcome: 'duplicate', seq: before.seq }
+        : { outcome: 'conflict' };
+    const seq = log.length + 1;
+    log.push({ ...item, seq });
+    return { outcome: 'ok', seq };
   }
 
-  counter(sender: UserId, stream: StreamRef, producer: ProducerId): number {
-    return this.#last.get(producerOf({ sender: { userId: sender }, stream, producer }))?.counter ?? 0;
+  /** The newest counted entry of a producer, if the stream remembers it. */
+  last(of: OfProducer): ModelEntry | undefined {
+    const log = this.log(of.stream);
+    const last = log.findLast((entry) => producerOf(entry) === producerOf(of));
+    if (last === undefined || last.counter === 0 || last === log.at(-1)) return last;
+    return this.#windowOf(log.length) - this.#windowOf(last.seq) <= 1 ? last : undefined;
   }
 
-  log(stream: StreamRef): Entry[] {
+  counter(of: OfProducer): number | undefined {
+    return this.last(of)?.counter ?? (this.#hasForgotten(this.log(of.stream)) ? undefined : 0);
+  }
+
+  log(stream: StreamRef): ModelEntry[] {
     const name = streamName(stream);
-    const log = this.logs.get(name) ?? [];
-    this.logs.set(name, log);
+    const log = this.#logs.get(name) ?? [];
+    this.#logs.set(name, log);
     return log;
+  }
+
+  wasRefused(of: OfProducer): boolean {
+    return this.#refused.has(producerOf(of));
+  }
+
+  #hasForgotten(log: readonly ModelEntry[]): boolean {
+    return this.#windowOf(log.length) >= 2;
+  }
+
+  #windowOf(seq: number): number {
+    return Math.floor(seq / this.#window);
   }
 
   ack(user: UserId, epoch: Epoch, stream: StreamRef, cursor: Cursor): void {
@@ -72,19 +119,20 @@ class ModelStreams {
   }
 }
 
-const producerOf = (of: {
-  readonly stream: StreamRef;
-  readonly sender: { readonly userId: UserId };
-  readonly producer: ProducerId;
-}): string => `${streamName(of.stream)} ${of.sender.userId} ${of.producer}`;
+const producerOf = (of: OfProducer): string => `${streamName(of.stream)} ${of.sender.userId} ${of.producer}`;
 
-/** Numbers are taken modulo what there is. `counter`: relative to the last one stored; none: a keyed send. */
+/**
+ * Numbers are taken modulo what there is. `counter`: relative to the last one stored; 'first': 1; none: a keyed send.
+ * `same`: with the content of the entry that has the counter, where there is one.
+ */
 const sends = fc.array(
   fc.record({
     stream: fc.nat(),
     sender: fc.nat(),
     producer: fc.nat({ max: 1 }),
-    counter: fc.option(fc.constantFrom(1, 1, 1, 1, 0, -1, 2)),
+    counter: fc.option(fc.constantFrom(1, 1, 1, 1, 0, -1, -3, 2, 'first' as const)),
+    same: fc.constantFrom(true, true, false),
+    again: fc.boolean(),
     content: fc.uint8Array({ maxLength: 3 }),
   }),
   { minLength: 1, maxLength: 12 },
@@ -114,10 +162,14 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+type Sent = (Step & { kind: 'send' })['sends'][number];
+
+/** Of the stores that are held to the model: streams that forget soon. */
+export const MODEL_LIMITS: StreamLimits = { ...RETENTION, producerEntries: 5 };
 
 /**
  * Holds an adapter to the model.
- * @param open a store; what it holds already does not matter
+ * @param open a store with `MODEL_LIMITS`; what it holds already does not matter
  * @param reopen the same data as a new process finds it, when that is to be part of the runs
  */
 export async function checkAgainstModel(
@@ -132,7 +184,8 @@ export async function checkAgainstModel(
       const trial = await Trial.start(store, `${tag}-${String(run++)}`);
       for (const one of steps) {
         if (one.kind === 'reopen') {
-          store = trial.store = (await options.reopen?.()) ?? store;
+          store = (await options.reopen?.()) ?? store;
+          trial.reopened(store);
         } else await trial.take(one);
       }
       await trial.checkAll();
@@ -144,13 +197,16 @@ export async function checkAgainstModel(
 
 /** One run: fresh users and streams. */
 class Trial {
-  store: Store;
-  readonly #model = new ModelStreams();
+  #store: Store;
+  #isReopened = false;
+  readonly #model = new ModelStreams(MODEL_LIMITS.producerEntries);
   readonly #users: readonly NamedUser[];
   readonly #streams: readonly StreamRef[];
+  /** Key: stream name. What the store has said of its entries. */
+  readonly #told = new Map<string, Pick<Entry, 'prev' | 'storedAt'>[]>();
 
   private constructor(store: Store, users: readonly NamedUser[], group: GroupId) {
-    this.store = store;
+    this.#store = store;
     this.#users = users;
     const nobody = Number.MAX_SAFE_INTEGER as UserId;
     this.#streams = [...users.map((user) => inboxOf(user.userId)), groupStream(group), inboxOf(nobody)];
@@ -169,6 +225,11 @@ class Trial {
     return trial;
   }
 
+  reopened(store: Store): void {
+    this.#store = store;
+    this.#isReopened = true;
+  }
+
   async take(step: Exclude<Step, { kind: 'reopen' }>): Promise<void> {
     switch (step.kind) {
       case 'send':
@@ -179,90 +240,79 @@ class Trial {
         return this.#login(pick(this.#users, step.user));
       case 'read': {
         const stream = pick(this.#streams, step.stream);
-        const log = this.#model.log(stream);
+        const log = this.#entries(stream);
         const from = step.from % (log.length + 2);
         const expected = log.filter(({ seq }) => seq >= from).slice(0, step.limit);
         assert.deepEqual(
-          (await this.store.streams.read(stream, from as Seq, step.limit)).map(plain),
+          (await this.#store.streams.read(stream, from as Seq, step.limit)).map(plain),
           expected.map(plain),
         );
       }
     }
   }
 
-  /** All sends are made in one turn. */
-  async #send(sends: readonly (Step & { kind: 'send' })['sends'][number][]): Promise<void> {
-    const items = sends.map(({ stream, sender, producer, counter, content }): [Append, ModelAnswer] => {
-      const to = pick(this.#streams, stream);
-      const from = pick(this.#users, sender);
-      const id = `${counter === null ? 'keyed' : 'counted'}-producer-${String(producer)}` as ProducerId;
-      const last = this.#model.counter(from.userId, to, id);
-      const append: Append = {
-        stream: to,
-        sender: from,
-        producer: id,
-        // To nobody always the first: what a gap there is called is the adapter's choice.
-        counter: counter === null ? 0 : this.#exists(to) ? Math.max(1, last + counter) : 1,
-        rememberMs: 60_000,
-        digest: Buffer.from(content).toString('hex').padEnd(22, '_'),
-        content,
-      };
+  /** All sends are made in one turn; those of a stream are carried out in the order made. */
+  async #send(sends: readonly Sent[]): Promise<void> {
+    const items = sends.map((send): [Append, ModelAnswer] => {
+      const append = this.#item(send);
       return [append, this.#model.append(append)];
     });
     const answers = await Promise.all(
-      items.map(([item]) => new Promise<AppendAnswer>((done) => this.store.streams.append(item, done))),
+      items.map(([item]) => new Promise<AppendAnswer>((done) => this.#store.streams.append(item, done))),
     );
-    const stored = new Map<Append, Seq>();
     for (const [i, [item, expected]] of items.entries()) {
       const answer = answers[i];
-      assert.equal(answer?.outcome, expected.outcome, JSON.stringify({ item, answer }));
-      if (answer.outcome === 'ok') {
-        stored.set(item, answer.seq);
-        const { stream, sender, producer, counter, content } = item;
-        const { seq, prev, storedAt } = answer;
-        this.#model.log(stream).push({ seq, prev, storedAt, sender, producer, counter, content });
-      }
-      if (answer.outcome === 'gap') assert.deepEqual(answer, expected);
-    }
-    this.#checkOrder(
-      items.map(([item]) => item).filter((item) => stored.has(item)),
-      stored,
-    );
-    for (const [i, [, expected]] of items.entries()) {
-      const answer = answers[i];
-      if (answer?.outcome !== 'duplicate' || expected.outcome !== 'duplicate') continue;
-      const { of } = expected;
-      const first = this.#model
-        .log(of.stream)
-        .find(
-          (e) =>
-            e.producer === of.producer && e.sender.userId === of.sender.userId && e.counter === of.counter,
-        );
-      assert.equal(answer.seq, first?.seq, 'a duplicate names the last seq of its producer');
+      if (answer?.outcome === 'ok') {
+        const { prev, storedAt } = answer;
+        const told = this.#told.get(streamName(item.stream)) ?? [];
+        this.#told.set(streamName(item.stream), told);
+        told[answer.seq - 1] = { prev, storedAt };
+        assert.deepEqual({ outcome: 'ok', seq: answer.seq }, expected);
+      } else assert.deepEqual(answer, expected, JSON.stringify(item));
     }
   }
 
-  #exists(stream: StreamRef): boolean {
-    return stream.kind === 'group' || this.#model.epochs.has(stream.user);
+  #item({ stream, sender, producer, counter, same, again, content }: Sent): Append {
+    const to = pick(this.#streams, stream);
+    const from = pick(this.#users, sender);
+    const id = `${counter === null ? 'keyed' : 'counted'}-producer-${String(producer)}` as ProducerId;
+    const of = { stream: to, sender: from, producer: id };
+    const log = this.#model.log(to);
+    const last = log.findLast((entry) => producerOf(entry) === producerOf(of))?.counter ?? 0;
+    const exists = to.kind === 'group' || this.#model.epochs.has(to.user);
+    const n =
+      counter === null
+        ? 0
+        : // To nobody always the first: what another is called is the adapter's choice.
+          exists && counter !== 'first'
+          ? Math.max(1, last + counter)
+          : 1;
+    const before = log.findLast((entry) => producerOf(entry) === producerOf(of) && entry.counter === n);
+    const text = same && before !== undefined ? before.content : content;
+    return {
+      ...of,
+      counter: n,
+      // Whether a new process knows what was refused before is the adapter's choice.
+      again: again || (this.#isReopened && this.#model.wasRefused(of)),
+      rememberMs: 60_000,
+      digest: Buffer.from(text).toString('hex').padEnd(22, '_'),
+      content: text,
+    };
   }
 
-  /** No gap, each with the id of the one before, and each producer's in the order sent. */
-  #checkOrder(sent: readonly Append[], seqs: ReadonlyMap<Append, Seq>): void {
-    for (const stream of this.#streams) {
-      const log = this.#model.log(stream).sort((a, b) => a.seq - b.seq);
-      let prev = '' as MessageId;
-      for (const [i, entry] of log.entries()) {
-        assert.equal(entry.seq, i + 1, 'seqs have no gap');
-        assert.equal(entry.prev, prev, 'each entry has the id of the one before');
-        prev = messageId(entry.sender.userId, entry.producer, entry.counter);
-      }
-    }
-    const last = new Map<string, number>();
-    for (const item of sent) {
-      const seq = seqs.get(item) ?? 0;
-      assert.ok(seq > (last.get(producerOf(item)) ?? 0), "a producer's sends keep their order");
-      last.set(producerOf(item), seq);
-    }
+  /** The entries of a stream as they must be read. */
+  #entries(stream: StreamRef): Entry[] {
+    const log = this.#model.log(stream);
+    const told = this.#told.get(streamName(stream)) ?? [];
+    return log.map(({ seq, sender, producer, counter, content }, i) => {
+      const before = log[i - 1];
+      const prev = (
+        before === undefined ? '' : messageId(before.sender.userId, before.producer, before.counter)
+      ) as MessageId;
+      const of = told[i];
+      assert.equal(of?.prev, prev, 'an answer names the entry before');
+      return { seq: seq as Seq, prev, storedAt: of.storedAt, sender, producer, counter, content };
+    });
   }
 
   async #ack(step: Step & { kind: 'ack' }): Promise<void> {
@@ -273,18 +323,21 @@ class Trial {
     const current = this.#model.epochs.get(userId) ?? 0;
     if (entry === undefined) return;
     const epoch = (step.late ? current - 1 : current) as Epoch;
-    const cursor = { seq: entry.seq, id: messageId(entry.sender.userId, entry.producer, entry.counter) };
-    await this.store.streams.ack([{ user: userId, epoch, stream, cursor }]);
+    const cursor = {
+      seq: entry.seq as Seq,
+      id: messageId(entry.sender.userId, entry.producer, entry.counter),
+    };
+    await this.#store.streams.ack([{ user: userId, epoch, stream, cursor }]);
     this.#model.ack(userId, epoch, stream, cursor);
     assert.deepEqual(
-      await this.store.streams.cursor(userId, stream),
+      await this.#store.streams.cursor(userId, stream),
       this.#model.cursors.get(`${userId} ${streamName(stream)}`),
     );
   }
 
   async #login(user: NamedUser): Promise<void> {
     const instance = 'model-instance-1' as InstanceId;
-    const answer = await this.store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' });
+    const answer = await this.#store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' });
     assert.equal(answer.outcome, 'issued');
     assert.ok(answer.epoch > (this.#model.epochs.get(user.userId) ?? 0));
     this.#model.epochs.set(user.userId, answer.epoch);
@@ -292,21 +345,21 @@ class Trial {
 
   async checkAll(): Promise<void> {
     for (const stream of this.#streams) {
-      const log = this.#model.log(stream);
+      const log = this.#entries(stream);
       const last = log.at(-1);
-      assert.deepEqual(await this.store.streams.position(stream), {
+      assert.deepEqual(await this.#store.streams.position(stream), {
         first: 1,
         top: log.length,
         topId: last === undefined ? '' : messageId(last.sender.userId, last.producer, last.counter),
       });
-      assert.deepEqual((await this.store.streams.read(stream, 1 as Seq, 10_000)).map(plain), log.map(plain));
+      assert.deepEqual((await this.#store.streams.read(stream, 1 as Seq, 10_000)).map(plain), log.map(plain));
       for (const { userId } of this.#users) {
         const key = `${userId} ${streamName(stream)}`;
-        assert.deepEqual(await this.store.streams.cursor(userId, stream), this.#model.cursors.get(key));
+        assert.deepEqual(await this.#store.streams.cursor(userId, stream), this.#model.cursors.get(key));
         const of = [0, 1].map((n) => ({ stream, producer: `counted-producer-${String(n)}` as ProducerId }));
         assert.deepEqual(
-          await this.store.streams.counters(userId, of),
-          of.map(({ producer }) => this.#model.counter(userId, stream, producer)),
+          await this.#store.streams.counters(userId, of),
+          of.map((one) => this.#model.counter({ ...one, sender: { userId } })),
         );
       }
     }

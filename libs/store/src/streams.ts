@@ -13,13 +13,18 @@ import {
 /** What a stream keeps (design: retention). */
 export const RETENTION = {
   maxEntries: 10_000,
+  /**
+   * A stream remembers a producer at least while the producer's last entry is among this many newest ones, and forgets
+   * it before twice as many have followed (docs/adr/0004-producers-are-forgotten-by-position.md).
+   */
+  producerEntries: 10_000,
   /** Unacked bytes of an inbox, contents only. */
   inboxUnackedBytes: 64 * 1024 * 1024,
   keptMs: 30 * 24 * 3_600_000,
   unackedMs: 90 * 24 * 3_600_000,
 } as const;
-/** Producers that were silent for one to two turns of this length are forgotten, in ms. */
-export const PRODUCER_TURN_MS = 7 * 24 * 3_600_000;
+/** `RETENTION`, or what a test has in its place. */
+export type StreamLimits = { readonly [Limit in keyof typeof RETENTION]: number };
 
 export interface Append {
   readonly stream: StreamRef;
@@ -27,6 +32,8 @@ export interface Append {
   readonly producer: ProducerId;
   /** From 1, per producer and stream. 0: not counted; the producer is the hash of an idempotency key. */
   readonly counter: number;
+  /** The same send may have been handed to the store before. */
+  readonly again?: boolean | undefined;
   /**
    * For counter 0: how long the producer is remembered, in ms. Undefined: it was made for this send, which nobody but this
    * process repeats, after `retry`.
@@ -51,12 +58,18 @@ export interface Stored {
 export type AppendAnswer =
   /** On disk. */
   | ({ readonly outcome: 'ok' } & Stored)
-  /** A counter not above the last one: stored already. `seq` is that of the sender's last one, an upper bound. */
+  /** Stored before with the same content, at `seq`. */
   | { readonly outcome: 'duplicate'; readonly seq: Seq }
   /** A counter was skipped: send again from `last` + 1. */
   | { readonly outcome: 'gap'; readonly last: number }
-  /** The last counter (or the key) again, with another digest. */
+  /** Stored before with other content: the counter, or the key, was used for two messages. */
   | { readonly outcome: 'conflict' }
+  /**
+   * Nothing was stored, and whether the send was stored before is not known: the stream has no record of the producer
+   * and cannot show that it never had one, or it has trimmed the entry that would tell. The stream does not take a first
+   * send (counter 1) that was answered so under this producer any more.
+   */
+  | { readonly outcome: 'unknown-producer' }
   /** The recipient has too much that is not acked. */
   | { readonly outcome: 'full' }
   /** The recipient has no account. */
@@ -113,11 +126,14 @@ export interface Streams {
   /** One for one, in one round trip. */
   positions(streams: readonly StreamRef[]): Promise<Position[]>;
 
-  /** The last counter stored of each producer, 0 for one that is not known; one round trip. */
+  /**
+   * The last counter stored of each producer, in one round trip. 0: the stream holds nothing of it, and has lost what it
+   * once held. Undefined: the stream may have forgotten it.
+   */
   counters(
     sender: UserId,
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
-  ): Promise<number[]>;
+  ): Promise<(number | undefined)[]>;
 
   /** The user's acked cursor of a stream. */
   cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;

@@ -12,7 +12,7 @@ import {
   type UserName,
 } from '@cim/protocol';
 import type { Store } from '../src/store.ts';
-import type { Append, AppendAnswer, Entry } from '../src/streams.ts';
+import type { Append, AppendAnswer, Entry, StreamLimits } from '../src/streams.ts';
 
 export interface OpenedStore {
   readonly store: Store;
@@ -22,10 +22,11 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Times are given where a test waits for them to pass. */
-export type OpenStore = (times?: {
+/** Times are given where a test waits for them to pass, limits where it reaches them. */
+export type OpenStore = (options?: {
   readonly leaseMs?: number;
   readonly issuedMs?: number;
+  readonly limits?: StreamLimits;
 }) => Promise<OpenedStore>;
 
 const random = (bytes: number): string => randomBytes(bytes).toString('base64url');

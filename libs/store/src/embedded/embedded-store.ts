@@ -1,12 +1,14 @@
 import type { Logger } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
+import { RETENTION, type StreamLimits } from '../streams.ts';
 import { EmbeddedAccounts } from './accounts.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { enterOldLooks } from './old-looks.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
+import { moveClockedProducers } from './clocked-producers.ts';
 import { Sweeper } from './sweeper.ts';
 
 /** Of what is in the folder. A product that changes it must read the old one too. */
@@ -20,6 +22,8 @@ export interface EmbeddedStoreOptions {
   readonly issuedMs?: number;
   /** ms since 1970. */
   readonly now?: () => number;
+  /** In place of the product's: for tests. */
+  readonly limits?: StreamLimits;
 }
 
 /**
@@ -29,20 +33,22 @@ export interface EmbeddedStoreOptions {
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   const { dir, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS, now = Date.now } = options;
+  const limits = options.limits ?? RETENTION;
   const ledger = await Ledger.open(dir, logger);
   try {
     await checkFormat(ledger, dir);
     await enterOldLooks(ledger);
+    await moveClockedProducers(ledger, limits.producerEntries);
   } catch (error) {
     await ledger.close();
     throw error;
   }
-  const sweeper = new Sweeper(ledger, logger, now);
+  const sweeper = new Sweeper(ledger, logger, now, limits);
   sweeper.start();
   return {
     accounts: new EmbeddedAccounts(ledger),
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now }),
-    streams: new EmbeddedStreams(ledger, now),
+    streams: new EmbeddedStreams(ledger, logger, now, limits),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.
     onSuccession: () => undefined,

@@ -61,17 +61,28 @@ export const entriesFrom = (stream: StreamRef, seq: Seq): { gte: string; lt: str
   lt: `e:${nameOf(stream)};`,
 });
 
-/** `turn`: how many PRODUCER_TURN_MS have passed since 1970. */
+/** `window`: see `RETENTION.producerEntries`. */
 export const producerKey = (
-  turn: number,
   stream: StreamRef,
+  window: number,
   sender: UserId,
   producer: ProducerId,
-): Key<ProducerRecord> => keyOf(`p:${padded(turn)}:${nameOf(stream)}:${sender}:${part(producer)}`);
-export const producersBefore = (turn: number): { gte: string; lt: string } => ({
-  gte: 'p:',
-  lt: `p:${padded(turn)}`,
+): Key<ProducerRecord> => keyOf(`${producersOf(stream, window)}:${sender}:${part(producer)}`);
+export const producersBefore = (stream: StreamRef, window: number): { gte: string; lt: string } => ({
+  gte: `p:${nameOf(stream)}:`,
+  lt: producersOf(stream, window),
 });
+const producersOf = (stream: StreamRef, window: number): string => `p:${nameOf(stream)}:${padded(window)}`;
+
+/** Records of producers as an older version had them, by the clock. */
+export const clockedProducers = { gte: 'p:0', lt: 'p::' } as const;
+/** Where such a record belongs now; undefined: it is none. */
+export function producerKeyOf(clocked: string, window: number): Key<ProducerRecord> | undefined {
+  const [, stream, rest] = /^p:\d{16}:([^:]+):(.+)$/.exec(clocked) ?? [];
+  return stream === undefined || rest === undefined
+    ? undefined
+    : keyOf(`p:${stream}:${padded(window)}:${rest}`);
+}
 
 export const keyedKey = (stream: StreamRef, sender: UserId, producer: ProducerId): Key<KeyedRecord> =>
   keyOf(`k:${nameOf(stream)}:${sender}:${part(producer)}`);

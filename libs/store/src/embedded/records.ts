@@ -53,6 +53,8 @@ export interface StreamRecord {
   readonly bytes: number;
   /** Of those, what is acked or trimmed: the difference is what waits for the user of an inbox. */
   readonly settledBytes: number;
+  /** Whether producers of it were forgotten. Absent: an older version wrote it, which did not note that. */
+  readonly forgot?: boolean;
 }
 
 export interface ProducerRecord {

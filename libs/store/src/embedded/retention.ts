@@ -1,6 +1,6 @@
 /** What a stream may forget (design: retention). */
 import type { MessageId, Seq, StreamRef } from '@cim/protocol';
-import { RETENTION } from '../streams.ts';
+import type { StreamLimits } from '../streams.ts';
 import { decodeRow, totalOf } from './entry-row.ts';
 import { cursorKey, entryKey, streamKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -28,16 +28,22 @@ export const ackedOf = (ledger: Ledger, { stream, top }: StreamRecord): Seq =>
 export function trimmed(
   ledger: Ledger,
   before: StreamRecord,
-  request: { readonly acked: Seq; readonly now: number; readonly steps: number; readonly coming: number },
+  request: {
+    readonly acked: Seq;
+    readonly now: number;
+    readonly steps: number;
+    readonly coming: number;
+    readonly limits: StreamLimits;
+  },
 ): StreamRecord {
-  const { acked, now, steps, coming } = request;
+  const { acked, now, steps, coming, limits } = request;
   const { stream, top } = before;
   let { first, firstAt, settledBytes } = before;
   for (let step = 0; step < steps && first <= top; step++) {
     const isAcked = first <= acked;
-    const tooMany = isAcked && top - first + 1 + coming > RETENTION.maxEntries;
+    const tooMany = isAcked && top - first + 1 + coming > limits.maxEntries;
     if (!tooMany) {
-      const keptMs = isAcked ? RETENTION.keptMs : RETENTION.unackedMs;
+      const keptMs = isAcked ? limits.keptMs : limits.unackedMs;
       if (firstAt + keptMs > now) break;
       // `firstAt` may be that of an entry that is gone: look when it matters. A row not on disk yet is a young one.
       const row = ledger.row(entryKey(stream, first));

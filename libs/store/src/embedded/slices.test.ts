@@ -50,7 +50,7 @@ async function heldBy(work: () => Promise<unknown>): Promise<number> {
 test('a sweep of thirty streams with a thousand old entries each', async (t) => {
   const ledger = await openLedger(t);
   let now = 1_800_000_000_000;
-  const streams = new EmbeddedStreams(ledger, () => now);
+  const streams = new EmbeddedStreams(ledger, silentLogger(), () => now, RETENTION);
   const groups = Array.from({ length: 30 }, (_, i) => groupStream(`group-${i}` as GroupId));
   for (const stream of groups)
     await Promise.all(
@@ -61,7 +61,7 @@ test('a sweep of thirty streams with a thousand old entries each', async (t) => 
       }),
     );
   now += RETENTION.keptMs + 1;
-  const sweeper = new Sweeper(ledger, silentLogger(), () => now);
+  const sweeper = new Sweeper(ledger, silentLogger(), () => now, RETENTION);
   const heldMs = await heldBy(() => sweeper.sweep());
   for (const stream of groups) assert.equal((await streams.position(stream)).first, 1_001);
   assert.ok(heldMs <= HELD_MS, `${heldMs} ms`);
@@ -110,7 +110,7 @@ test('acks of 15,000 sessions at once', async (t) => {
     ledger.put(sessionKey(user), { userName: 'u', epoch: 1 as Epoch, ...live });
   }
   await ledger.commit();
-  const streams = new EmbeddedStreams(ledger, Date.now);
+  const streams = new EmbeddedStreams(ledger, silentLogger(), Date.now, RETENTION);
   const cursor = { seq: 5 as Seq, id: 'id' as MessageId };
   const acks = users.map((user) => ({ user, epoch: 1 as Epoch, stream: inboxOf(user), cursor }));
   const heldMs = await heldBy(() => streams.ack(acks));

@@ -1,3 +1,4 @@
+import type { Logger } from '@cim/runtime';
 import {
   type InstanceId,
   messageId,
@@ -7,6 +8,9 @@ import {
   streamName,
   type UserId,
 } from '@cim/protocol';
+import { type Done, tell } from '../done.ts';
+import { Duplicates, type Older } from '../duplicates.ts';
+import { LogScans } from '../log-scans.ts';
 import {
   type Append,
   type AppendAnswer,
@@ -14,8 +18,7 @@ import {
   type Entry,
   entryId,
   type Position,
-  PRODUCER_TURN_MS,
-  RETENTION,
+  type StreamLimits,
   type Streams,
 } from '../streams.ts';
 import { Slice } from '@cim/runtime';
@@ -29,11 +32,13 @@ import {
   type Key,
   keyedKey,
   producerKey,
+  producersBefore,
   sessionKey,
   streamKey,
 } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
+import { Recent } from './recent.ts';
 import type { ProducerRecord, StreamRecord } from './records.ts';
 import { openOf } from './sessions.ts';
 import { ackedOf, emptyStream, trimmed, writeTrim } from './retention.ts';
@@ -45,6 +50,8 @@ const READ_BYTES = 256 * 1024;
 const TRIM_STEPS = 16;
 /** Once the appends of a batch have removed so many, each further one removes one: a thousand come in one go. */
 const TRIM_BATCH = 256;
+/** First sends that were answered `unknown-producer` lately, and that may still be under way on another connection. */
+const REFUSED_FIRSTS = 10_000;
 const NOTHING = new Uint8Array();
 
 type Admission =
@@ -55,32 +62,46 @@ export class EmbeddedStreams implements Streams {
   readonly kept = this;
   readonly #ledger: Ledger;
   readonly #now: () => number;
+  readonly #logger: Logger;
+  readonly #limits: StreamLimits;
+  readonly #duplicates: Duplicates;
+  /** Key: as `Duplicates` has it. It needs no disk: a new process has none of their connections. */
+  readonly #refusedFirsts = new Recent<true>(REFUSED_FIRSTS);
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   readonly #uncertain = new UncertainSends();
   /** Old entries that appends have removed since the last batch ended. */
   #trims = 0;
 
-  constructor(ledger: Ledger, now: () => number) {
+  constructor(ledger: Ledger, logger: Logger, now: () => number, limits: StreamLimits) {
     this.#ledger = ledger;
+    this.#logger = logger;
     this.#now = now;
+    this.#limits = limits;
+    this.#duplicates = new Duplicates(new LogScans(this), logger);
   }
 
-  append(item: Append, done: (answer: AppendAnswer) => void): void {
-    let answer: AppendAnswer;
+  append(item: Append, done: Done): void {
+    let answer: AppendAnswer | Older;
     try {
       if (item.counter > 0) answer = this.#appendCounted(item);
       else if (item.rememberMs !== undefined) answer = this.#appendKeyed(item, item.rememberMs);
       else answer = this.#appendOwn(item);
     } catch (cause) {
-      setImmediate(done, { outcome: 'retry', cause });
+      setImmediate(tell, done, { outcome: 'retry', cause }, this.#logger);
       return;
     }
     // Whatever the answer is: it may rest on what is on its way to the disk.
     this.#ledger.onCommit((error) => {
       this.#trims = 0;
-      if (isOwn(item)) this.#ownEnded(item, answer, error);
-      done(error === undefined ? answer : { outcome: 'retry', cause: error });
+      if (error !== undefined) {
+        if (isOwn(item)) this.#ownFailed(item, answer);
+        done({ outcome: 'retry', cause: error });
+      } else if (answer.outcome === 'older') this.#duplicates.check(item, answer, done);
+      else {
+        if (isOwn(item)) this.#ownStored(item);
+        done(answer);
+      }
     });
   }
 
@@ -104,10 +125,14 @@ export class EmbeddedStreams implements Streams {
   counters(
     sender: UserId,
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
-  ): Promise<number[]> {
+  ): Promise<(number | undefined)[]> {
     const committed = <T>(key: Key<T>): T | undefined => this.#ledger.committed(key);
     return promised(() =>
-      of.map(({ stream, producer }) => this.#producer(stream, sender, producer, committed)?.counter ?? 0),
+      of.map(({ stream, producer }) => {
+        const state = committed(streamKey(stream)) ?? emptyStream(stream);
+        const known = this.#producer(state, sender, producer, committed);
+        return known?.counter ?? (hasForgotten(state) ? undefined : 0);
+      }),
     );
   }
 
@@ -153,16 +178,27 @@ export class EmbeddedStreams implements Streams {
     return { first, top, topId };
   }
 
-  #appendCounted(item: Append): AppendAnswer {
+  #appendCounted(item: Append): AppendAnswer | Older {
     const { stream, sender, producer, counter, digest } = item;
-    const last = this.#producer(stream, sender.userId, producer, (key) => this.#ledger.get(key));
-    const lastCounter = last?.counter ?? 0;
-    if (!(counter >= 1 && counter <= lastCounter + 1)) return { outcome: 'gap', last: lastCounter };
-    if (last !== undefined && counter <= lastCounter)
-      return counter === lastCounter && last.digest !== digest
-        ? { outcome: 'conflict' }
-        : { outcome: 'duplicate', seq: last.seq };
-    return this.#appendNew(item);
+    const state = this.#state(stream);
+    const known = this.#producer(state, sender.userId, producer, (key) => this.#ledger.get(key));
+    if (known === undefined)
+      return counter > 1 || (hasForgotten(state) && this.#mayBeOld(item))
+        ? { outcome: 'unknown-producer' }
+        : this.#appendNew(item);
+    const { counter: last, seq } = known;
+    if (counter === last + 1) return this.#appendNew(item);
+    if (!(counter <= last)) return { outcome: 'gap', last };
+    if (counter < last) return { outcome: 'older', seq, last };
+    return known.digest === digest ? { outcome: 'duplicate', seq } : { outcome: 'conflict' };
+  }
+
+  /** A first send that was sent before. After this answer it is not stored, wherever it is still under way. */
+  #mayBeOld({ stream, sender, producer, again }: Append): boolean {
+    const key = keyedKey(stream, sender.userId, producer);
+    if (again !== true) return this.#refusedFirsts.get(key) === true;
+    this.#refusedFirsts.set(key, true);
+    return true;
   }
 
   #appendKeyed(item: Append, rememberMs: number): AppendAnswer {
@@ -190,12 +226,13 @@ export class EmbeddedStreams implements Streams {
     return this.#appendNew(item);
   }
 
-  /** The batch that it was in is on disk, or has failed. */
-  #ownEnded({ sender, producer }: Append, answer: AppendAnswer, error: Error | undefined): void {
-    if (error === undefined && this.#uncertain.none) return;
-    const id = messageId(sender.userId, producer, 0);
-    if (error === undefined) this.#uncertain.remove(id);
-    else if ('seq' in answer) this.#uncertain.add(id, answer.seq, this.#now());
+  #ownStored({ sender, producer }: Append): void {
+    if (!this.#uncertain.none) this.#uncertain.remove(messageId(sender.userId, producer, 0));
+  }
+
+  /** The batch that it was in has failed. */
+  #ownFailed({ sender, producer }: Append, answer: AppendAnswer | Older): void {
+    if ('seq' in answer) this.#uncertain.add(messageId(sender.userId, producer, 0), answer.seq, this.#now());
   }
 
   #appendNew(item: Append): AppendAnswer {
@@ -208,13 +245,14 @@ export class EmbeddedStreams implements Streams {
     const before = this.#state(stream);
     const acked = ackedOf(this.#ledger, before);
     const steps = this.#trims < TRIM_BATCH ? TRIM_STEPS : 1;
-    const after = trimmed(this.#ledger, before, { acked, now: this.#now(), steps, coming: 1 });
+    const request = { acked, now: this.#now(), steps, coming: 1, limits: this.#limits };
+    const after = trimmed(this.#ledger, before, request);
     this.#trims += after.first - before.first;
     if (stream.kind === 'group') return { before, after };
     if (this.#ledger.get(accountKey(stream.user)) === undefined) return { answer: { outcome: 'unknown' } };
     const waiting = after.top - Math.max(acked, after.first - 1);
     const waitingBytes = after.bytes - after.settledBytes;
-    if (waiting >= RETENTION.maxEntries || waitingBytes + content.length > RETENTION.inboxUnackedBytes)
+    if (waiting >= this.#limits.maxEntries || waitingBytes + content.length > this.#limits.inboxUnackedBytes)
       return { answer: { outcome: 'full' } };
     return { before, after };
   }
@@ -225,7 +263,7 @@ export class EmbeddedStreams implements Streams {
     const prev = after.topId;
     const last = producerOfTop(after);
     if (last !== undefined && !(counter > 0 && last.sender === sender.userId && last.producer === producer))
-      this.#ledger.put(producerKey(this.#turn(), stream, last.sender, last.producer), last.record);
+      this.#ledger.put(producerKey(stream, this.#window(after.top), last.sender, last.producer), last.record);
     const storedAt = this.#now();
     const bytes = after.bytes + content.length;
     writeTrim(this.#ledger, before, after);
@@ -241,6 +279,7 @@ export class EmbeddedStreams implements Streams {
       topDigest: counter > 0 ? digest : undefined,
       bytes,
       settledBytes: after.settledBytes,
+      forgot: this.#forget(stream, seq) || hasForgotten(after),
     });
     return { outcome: 'ok', seq, prev, storedAt, wire: wireOf(row) };
   }
@@ -258,24 +297,41 @@ export class EmbeddedStreams implements Streams {
   }
 
   #producer(
-    stream: StreamRef,
+    state: StreamRecord,
     sender: UserId,
     producer: ProducerId,
     look: <T>(key: Key<T>) => T | undefined,
   ): ProducerRecord | undefined {
-    const last = producerOfTop(look(streamKey(stream)) ?? emptyStream(stream));
+    const last = producerOfTop(state);
     if (last?.sender === sender && last.producer === producer) return last.record;
-    const turn = this.#turn();
+    const window = this.#window(state.top);
     return (
-      look(producerKey(turn, stream, sender, producer)) ??
-      look(producerKey(turn - 1, stream, sender, producer))
+      look(producerKey(state.stream, window, sender, producer)) ??
+      look(producerKey(state.stream, window - 1, sender, producer))
     );
   }
 
-  #turn(): number {
-    return Math.floor(this.#now() / PRODUCER_TURN_MS);
+  /** Records of producers lie in windows of so many entries; this one and the one before are remembered. */
+  #window(seq: Seq): number {
+    return Math.floor(seq / this.#limits.producerEntries);
+  }
+
+  /** Whether the entry at `seq` makes the stream forget producers. Their records are removed once that is on disk. */
+  #forget(stream: StreamRef, seq: Seq): boolean {
+    const window = this.#window(seq);
+    if (window < 2 || seq % this.#limits.producerEntries !== 0) return false;
+    this.#ledger.onCommit((error) => {
+      if (error !== undefined) return;
+      this.#ledger.clear(producersBefore(stream, window - 1)).catch((cause: unknown) => {
+        this.#logger.warn({ err: cause }, 'store.sweep-failed');
+      });
+    });
+    return true;
   }
 }
+
+/** An older version forgot by the clock, and did not note it. */
+const hasForgotten = ({ top, forgot }: StreamRecord): boolean => forgot ?? top > 0;
 
 /** The producer was made for this send. */
 const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;

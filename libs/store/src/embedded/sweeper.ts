@@ -1,6 +1,6 @@
 import { type Logger, Slice } from '@cim/runtime';
-import { PRODUCER_TURN_MS } from '../streams.ts';
-import { allStreams, expiriesBefore, type Key, keyedOfExpiry, producersBefore } from './keys.ts';
+import type { StreamLimits } from '../streams.ts';
+import { allStreams, expiriesBefore, type Key, keyedOfExpiry } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { StreamRecord } from './records.ts';
 import { ackedOf, trimmed, writeTrim } from './retention.ts';
@@ -14,23 +14,25 @@ const TRIM_ENTRIES = 1_000;
 const TRIM_STEP = 50;
 
 /**
- * Forgets, in the background and in slices, what may be forgotten: keyed sends after their time, producers after two
- * turns, old entries of streams that nobody writes to (appends trim the others).
+ * Forgets, in the background and in slices, what may be forgotten: keyed sends after their time, and old entries of
+ * streams that nobody writes to (appends trim the others).
  */
 export class Sweeper {
   readonly #ledger: Ledger;
   readonly #logger: Logger;
   readonly #now: () => number;
+  readonly #limits: StreamLimits;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
   #stopped = false;
   /** The stream that the next round begins with. */
   #from: string = allStreams.gte;
 
-  constructor(ledger: Ledger, logger: Logger, now: () => number) {
+  constructor(ledger: Ledger, logger: Logger, now: () => number, limits: StreamLimits) {
     this.#ledger = ledger;
     this.#logger = logger;
     this.#now = now;
+    this.#limits = limits;
   }
 
   start(): void {
@@ -58,8 +60,6 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     while (!this.#stopped && (await this.#forgetKeyed()));
-    const turn = Math.floor(this.#now() / PRODUCER_TURN_MS);
-    await this.#ledger.clear(producersBefore(turn - 1));
     await this.#trimStreams();
   }
 
@@ -105,7 +105,8 @@ export class Sweeper {
     const before = this.#ledger.get(key);
     if (before === undefined) return false;
     const acked = ackedOf(this.#ledger, before);
-    const after = trimmed(this.#ledger, before, { acked, now: this.#now(), steps: TRIM_STEP, coming: 0 });
+    const request = { acked, now: this.#now(), steps: TRIM_STEP, coming: 0, limits: this.#limits };
+    const after = trimmed(this.#ledger, before, request);
     writeTrim(this.#ledger, before, after);
     return after.first - before.first === TRIM_STEP;
   }

@@ -3,11 +3,15 @@
  * script may touch there. A store that has a few calls to carry out gets what comes meanwhile as one more.
  */
 import { CimError, type MessageId, type Seq, type StreamRef, streamName } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
+import { type Done, tell } from '../done.ts';
+import type { Duplicates, Older } from '../duplicates.ts';
 import type { Append, AppendAnswer } from '../streams.ts';
 import type { Commit } from './commit.ts';
 import { streamKeys, streamShard } from './keys.ts';
 import { PackedTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
+import { LATE_MS } from './stream-scripts.ts';
 
 /** Of one call, items and bytes of content: a script keeps Redis from everybody else. */
 const CALL_ITEMS = 256;
@@ -28,12 +32,10 @@ const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
 /** Of an item without its content, packed; about. */
 const ITEM_BYTES = 160;
-/** How long a send is remembered that only its own process repeats, in ms: its calls may be carried out late. */
-const REMEMBER_MS = 60_000;
 
 interface Waiting {
   readonly item: Append;
-  readonly done: (answer: AppendAnswer) => void;
+  readonly done: Done;
 }
 
 /** Appends of a shard, or of all where one server holds them all. */
@@ -51,6 +53,8 @@ interface Way {
 export class AppendBatch {
   readonly #commit: Commit;
   readonly #script: Script;
+  readonly #duplicates: Duplicates;
+  readonly #logger: Logger;
   /** Key: shard, or '' for all. Never removed. */
   readonly #ways = new Map<string, Way>();
   /** Emptied once a turn. */
@@ -68,14 +72,17 @@ export class AppendBatch {
     }
   };
 
-  constructor(commit: Commit, script: Script) {
+  /** @param duplicates answers sends whose counter is below the last one */
+  constructor(commit: Commit, script: Script, duplicates: Duplicates, logger: Logger) {
     this.#commit = commit;
     this.#script = script;
+    this.#duplicates = duplicates;
+    this.#logger = logger;
   }
 
-  add(item: Append, done: (answer: AppendAnswer) => void): void {
+  add(item: Append, done: Done): void {
     if (this.#openItems >= OPEN_ITEMS || this.#openBytes + item.content.length > OPEN_BYTES) {
-      setImmediate(done, { outcome: 'retry', cause: 'the store is behind' });
+      setImmediate(tell, done, { outcome: 'retry', cause: 'the store is behind' }, this.#logger);
       return;
     }
     this.#openItems++;
@@ -118,7 +125,10 @@ export class AppendBatch {
     }, ms);
   }
 
-  /** Calls in flight are carried out in order, unless Redis has just started and not the script yet: then `gap`. */
+  /**
+   * Calls in flight are carried out in order, unless Redis has just started and not the script yet: then a
+   * later one may be answered `gap` or `unknown-producer`.
+   */
   async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
     way.callsUnderWay++;
     way.nextAtMs = performance.now() + gapMs(batch.length);
@@ -147,7 +157,9 @@ export class AppendBatch {
       end = lineEnd(answers, begin);
       this.#openItems--;
       this.#openBytes -= item.content.length;
-      done(answerOf(answers.slice(begin, end), storedAt, cause));
+      const answer = answerOf(answers.slice(begin, end), storedAt, cause);
+      if (answer.outcome === 'older') this.#duplicates.check(item, answer, done);
+      else tell(done, answer, this.#logger);
     }
   }
 }
@@ -189,12 +201,13 @@ function callOf(batch: readonly Waiting[]): { key: string; packed: Buffer } {
     pack.text(names[i] as string);
   }
   for (const [i, { item }] of batch.entries()) {
-    const { sender, producer, counter, content, digest, rememberMs = REMEMBER_MS } = item;
+    const { sender, producer, counter, again, content, digest, rememberMs = LATE_MS } = item;
     pack.number(numberOf[i] as number);
     pack.number(sender.userId);
     pack.text(sender.userName);
     pack.text(producer);
-    pack.number(counter);
+    if (again === true && counter === 1) pack.text(FIRST_AGAIN);
+    else pack.number(counter);
     pack.text(counter === 0 ? `${digest} ${rememberMs}` : digest);
     pack.bytes(content);
   }
@@ -206,21 +219,26 @@ function lineEnd(text: string, from: number): number {
   return end === -1 ? text.length : end;
 }
 
+/** The counter of a first send that may have been sent before. */
+const FIRST_AGAIN = '-1';
 const OK = 'ok ';
 
-function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer {
+function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer | Older {
   // Nearly all of them.
   if (line.startsWith(OK)) {
     const cut = line.indexOf(' ', OK.length);
     const seq = Number(line.slice(OK.length, cut)) as Seq;
     return { outcome: 'ok', seq, prev: line.slice(cut + 1) as MessageId, storedAt };
   }
-  const [outcome, first = ''] = line.split(' ', 2);
+  const [outcome, first = '', second = ''] = line.split(' ', 3);
   switch (outcome) {
     case 'duplicate':
       return { outcome, seq: Number(first) as Seq };
+    case 'older':
+      return { outcome, seq: Number(first) as Seq, last: Number(second) };
     case 'gap':
       return { outcome, last: Number(first) };
+    case 'unknown-producer':
     case 'conflict':
     case 'full':
     case 'unknown':

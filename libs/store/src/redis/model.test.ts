@@ -1,11 +1,14 @@
 import { test } from 'node:test';
 import { RedisProcess } from '@cim/testkit';
 import { openRedisForTest } from '../../test/redis-store.ts';
-import { checkAgainstModel } from '../streams.model.ts';
+import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
 
 test('whatever is sent, acked and read in whatever order is answered as the model says', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
-  const store = await openRedisForTest(t, redis.url);
-  await checkAgainstModel(store, { runs: 60, reopen: () => openRedisForTest(t, redis.url) });
+  const store = await openRedisForTest(t, redis.url, { limits: MODEL_LIMITS });
+  await checkAgainstModel(store, {
+    runs: 60,
+    reopen: () => openRedisForTest(t, redis.url, { limits: MODEL_LIMITS }),
+  });
 });

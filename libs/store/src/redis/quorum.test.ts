@@ -7,7 +7,7 @@ import { append, appendOk, newPair, newUser } from '../../test/contract-fixture.
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
-import { checkAgainstModel } from '../streams.model.ts';
+import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
 import { openRedisStore } from './redis-store.ts';
 
 describe('quorum, on one master with a replica', () => {
@@ -44,7 +44,7 @@ describe('quorum, on one master with a replica', () => {
   });
 
   test('answers as the model says', async (t) => {
-    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum', limits: MODEL_LIMITS });
     assert.match(store.description, /, durable on disk and on every replica/);
     await checkAgainstModel(store, { runs: 10 });
   });

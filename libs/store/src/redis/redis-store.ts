@@ -1,6 +1,7 @@
 import type { Logger } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
+import { RETENTION, type StreamLimits } from '../streams.ts';
 import { RedisAccounts } from './accounts.ts';
 import { type Commit, directCommit } from './commit.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
@@ -22,6 +23,8 @@ export interface RedisStoreOptions {
   readonly issuedMs?: number;
   /** How often it is asked whether the promise can still be kept, and who holds the data. */
   readonly checkMs?: number;
+  /** In place of the product's: for tests. */
+  readonly limits?: StreamLimits;
 }
 
 const CHECK_MS = 30_000;
@@ -60,7 +63,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     waits: quorum !== undefined,
     acrossShards: quorum === undefined && direct.acrossShards,
   };
-  const streams = new RedisStreams(link, commit);
+  const streams = new RedisStreams(link, commit, logger, options.limits ?? RETENTION);
   return {
     accounts: new RedisAccounts(link, commit),
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),

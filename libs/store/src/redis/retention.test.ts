@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { type GroupId, groupStream, inboxOf, messageId, type Seq } from '@cim/protocol';
-import { silentLogger } from '@cim/runtime';
 import { RedisProcess, until } from '@cim/testkit';
 import {
   append,
@@ -16,13 +15,8 @@ import {
 } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
-import { PRODUCER_TURN_MS, RETENTION } from '../streams.ts';
-import { key, streamKeys } from './keys.ts';
-import { directCommit } from './commit.ts';
-import { RedisLink } from './link.ts';
-import type { StreamLimits } from './stream-scripts.ts';
-import { RedisStreams } from './streams.ts';
-import { parseRedisUrl } from './url.ts';
+import { RETENTION, type StreamLimits } from '../streams.ts';
+import { key } from './keys.ts';
 
 describe('what Redis keeps', () => {
   let redis: RedisProcess;
@@ -31,15 +25,9 @@ describe('what Redis keeps', () => {
   });
   after(() => redis[Symbol.asyncDispose]());
 
-  /** A store whose streams forget in milliseconds. */
-  async function open(t: TestContext, limits: Partial<StreamLimits>): Promise<Store> {
-    const store = await openRedisForTest(t, redis.url);
-    const link = new RedisLink(parseRedisUrl(redis.url), silentLogger());
-    t.after(() => link.stop());
-    await link.start();
-    const all = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS, ...limits };
-    return { ...store, streams: new RedisStreams(link, directCommit(link), all) };
-  }
+  /** A store whose streams keep less. */
+  const open = (t: TestContext, limits: Partial<StreamLimits>): Promise<Store> =>
+    openRedisForTest(t, redis.url, { limits: { ...RETENTION, ...limits } });
 
   /** Sends on until the oldest entry kept is `first` or later; answers the next counter. */
   async function sendUntilFirst(store: Store, sends: Sends, from: number, first: number): Promise<number> {
@@ -112,33 +100,6 @@ describe('what Redis keeps', () => {
     assert.deepEqual(await append(store, sends.item(5, Buffer.alloc(1))), { outcome: 'full' });
     await ack(store, sends, to, 4);
     await appendOk(store, sends.item(5, Buffer.alloc(100)));
-  });
-
-  test('producers are remembered for one turn after they were last heard of, and forgotten after two', async (t) => {
-    const store = await open(t, { producerTurnMs: 150 });
-    const { sends, inbox } = await newPair(store);
-    const other = new Sends(inbox, sends.sender);
-    const field = `${sends.sender.userId}:${sends.producer}`;
-    const { producers, olderProducers } = streamKeys(inbox);
-    const isIn = async (hash: string): Promise<boolean> =>
-      (await redis.cli('HEXISTS', hash, field)).trim() === '1';
-    let turns = 0;
-    const turnUntil = (what: string, done: () => Promise<boolean>) =>
-      until(what, async () => {
-        await appendOk(store, other.item(++turns));
-        return done();
-      });
-    await appendOk(store, sends.item(1));
-    await turnUntil('it is among the older', () => isIn(olderProducers));
-    assert.deepEqual(await store.streams.counters(sends.sender.userId, [sends]), [1]);
-    assert.equal((await append(store, sends.item(1))).outcome, 'duplicate');
-    await appendOk(store, sends.item(2));
-    await turnUntil(
-      'it is in neither',
-      async () => !(await isIn(producers)) && !(await isIn(olderProducers)),
-    );
-    assert.deepEqual(await append(store, sends.item(3)), { outcome: 'gap', last: 0 });
-    assert.deepEqual(await store.streams.counters(sends.sender.userId, [sends, other]), [0, turns]);
   });
 
   test('a counter of users that went back makes no two users one', async (t) => {

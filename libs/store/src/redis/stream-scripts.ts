@@ -1,41 +1,39 @@
 /** Lua of streams, and the two packed values it shares with TypeScript: a stream's meta and an entry's head. */
+import type { StreamLimits } from '../streams.ts';
 import { Script } from './script.ts';
-
-export interface StreamLimits {
-  readonly maxEntries: number;
-  readonly inboxUnackedBytes: number;
-  readonly keptMs: number;
-  readonly unackedMs: number;
-  readonly producerTurnMs: number;
-}
 
 /** Before its items an append's argument has how many streams there are, then so much of each. */
 export const STREAM_FIELDS = 2;
 export const ITEM_FIELDS = 7;
 
+/** A call to append may be carried out so late: meanwhile its sender may have asked again elsewhere, in ms. */
+export const LATE_MS = 60_000;
+
 /**
  * A stream's meta is one string: eight float64, big-endian (top, first, bytes ever, settled seq, settled bytes, when the
- * oldest entry was stored or a little before, when the producers were turned, counter of the top), then two texts that
+ * oldest entry was stored or a little before, whether producers were forgotten, counter of the top), then two texts that
  * end in a zero byte: "sender:producer" of the top ('' when there was none) and its digest. Settled is what waits for
  * nobody: acked, or trimmed for its age. The digest is there when the top is a counted send: the record of its producer
  * then is here alone, and goes to the producers when another one follows. An entry has two fields: h, its head (sender,
  * counter, when stored, bytes ever with it, producer, id of the one before or "-", sender's name), and d, its content.
+ * Forgotten is 0 while the stream has a record of every producer it ever had. Older versions forgot by the clock and
+ * wrote the time at which they last did [ms] there, so that their streams count as having forgotten.
  */
 const META = `
 local call, match, format = redis.call, string.match, string.format
 local int = function(n) return format('%d', n) end
 local metaOf = function(key, stored)
   if not stored then
-    return {key = key, top = 0, first = 1, bytes = 0, settled = 0, settledBytes = 0, firstAt = 0, turned = 0,
+    return {key = key, top = 0, first = 1, bytes = 0, settled = 0, settledBytes = 0, firstAt = 0, forgot = 0,
       topCounter = 0, topField = '', digest = ''}
   end
-  local top, first, bytes, settled, settledBytes, firstAt, turned, topCounter, topField, digest =
+  local top, first, bytes, settled, settledBytes, firstAt, forgot, topCounter, topField, digest =
     struct.unpack('>ddddddddss', stored)
   return {key = key, top = top, first = first, bytes = bytes, settled = settled, settledBytes = settledBytes,
-    firstAt = firstAt, turned = turned, topCounter = topCounter, topField = topField, digest = digest}
+    firstAt = firstAt, forgot = forgot, topCounter = topCounter, topField = topField, digest = digest}
 end
 local packed = function(m)
-  return struct.pack('>ddddddddss', m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.turned,
+  return struct.pack('>ddddddddss', m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.forgot,
     m.topCounter, m.topField, m.digest)
 end
 local headOf = function(entry) return entry[2][1] == 'h' and entry[2][2] or entry[2][4] end
@@ -48,23 +46,32 @@ export function readMeta(meta: Buffer | null): {
   readonly first: number;
   /** `sender:producer:counter`, or ''. */
   readonly topId: string;
+  readonly forgot: boolean;
 } {
-  if (meta === null) return { top: 0, first: 1, topId: '' };
+  if (meta === null) return { top: 0, first: 1, topId: '', forgot: false };
   const field = meta.toString('latin1', META_NUMBERS * 8, meta.indexOf(0, META_NUMBERS * 8));
   const counter = meta.readDoubleBE((META_NUMBERS - 1) * 8);
-  return { top: meta.readDoubleBE(0), first: meta.readDoubleBE(8), topId: field && `${field}:${counter}` };
+  return {
+    top: meta.readDoubleBE(0),
+    first: meta.readDoubleBE(8),
+    topId: field && `${field}:${counter}`,
+    forgot: meta.readDoubleBE(FORGOT_AT * 8) !== 0,
+  };
 }
 const META_NUMBERS = 8;
+const FORGOT_AT = 6;
 
 /**
  * The only commit point: items, each by itself, in their order. KEYS: a log, which tells where the call belongs; on a
  * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each its shard
  * and its name, which its keys are made of; then of each item: which stream, sender, sender's name, producer, counter
- * (0: a keyed send), digest, with what a keyed send is remembered for after a space, content.
- * Answers lines: the time, then of each item ok seq prev | duplicate seq | gap last | conflict | full | unknown |
- * failed reason | skipped. Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's
- * meta is written, and its log trimmed, once, after all items. With `touches` it is written too where the answer says
- * that something is stored already: who waits for the replicas waits for a write of its own.
+ * (0: a keyed send; -1: the first, which may have been sent before), digest, with what a keyed send is remembered for
+ * after a space, content.
+ * Answers lines: the time, then of each item ok seq prev | duplicate seq | older seq last | gap last | conflict | full |
+ * unknown | unknown-producer | failed reason | skipped. Older: the counter is below the last one, which is at seq.
+ * Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's meta is written, and its
+ * log trimmed, once, after all items. With `touches` it is written too where the answer says that something is stored
+ * already: who waits for the replicas waits for a write of its own.
  * Every `redis.call` costs as much as all else about an item: metas are read by one and written by one, and an item
  * that is of the producer of the top needs one of its own.
  */
@@ -75,7 +82,7 @@ local max, min = math.max, math.min
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nowText = int(now)
-local maxEntries, maxBytes, turn = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerTurnMs}
+local maxEntries, maxBytes, window = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerEntries}
 local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
 local streams, metaKeys = {}, {}
 for s = 1, tonumber(all[1]) do
@@ -131,7 +138,9 @@ local append = function(s, a)
       return 'duplicate ' .. seq
     end
   else
-    local n, lastCounter, lastSeq, lastDigest = tonumber(counter), 0
+    local again = counter == '-1'
+    if again then counter = '1' end
+    local n, lastCounter, lastSeq, lastDigest = tonumber(counter)
     if counted and ofTop then
       lastCounter, lastSeq, lastDigest = m.topCounter, m.top, m.digest
     else
@@ -141,10 +150,19 @@ local append = function(s, a)
         lastCounter = tonumber(lastCounter)
       end
     end
-    if n ~= lastCounter + 1 then
+    if not lastCounter then
+      if n > 1 then return 'unknown-producer' end
+      if m.forgot ~= 0 then
+        -- The same send may be under way on another connection. It must not be stored after this answer.
+        local refused = m.tag .. ':key:' .. m.name .. ':' .. field .. ':1'
+        if again then call('SET', refused, '', 'PX', ${LATE_MS}) end
+        if again or call('EXISTS', refused) == 1 then return 'unknown-producer' end
+      end
+    elseif n ~= lastCounter + 1 then
       if n == lastCounter and lastDigest ~= digest then return 'conflict' end
       touch(m)
-      if n <= lastCounter then return 'duplicate ' .. int(lastSeq) end
+      if n == lastCounter then return 'duplicate ' .. int(lastSeq) end
+      if n < lastCounter then return 'older ' .. int(lastSeq) .. ' ' .. int(lastCounter) end
       return 'gap ' .. int(lastCounter)
     end
   end
@@ -165,10 +183,11 @@ local append = function(s, a)
   if counted and (keyed or not ofTop) then
     call('HSET', m.producers, m.topField, int(m.topCounter) .. ' ' .. int(m.top) .. ' ' .. m.digest)
   end
-  if now - m.turned >= turn then
+  -- By position, not by the clock: what was last heard of in this window of entries, or the one before, is remembered.
+  if seq % window == 0 then
     call('UNLINK', olderOf(m))
     if call('EXISTS', m.producers) == 1 then call('RENAME', m.producers, olderOf(m)) end
-    m.turned = now
+    if seq >= 2 * window then m.forgot = 1 end
   end
   if keyed then
     call('SET', keyed, digest .. ' ' .. seqText, 'PX', remember)

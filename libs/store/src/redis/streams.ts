@@ -15,10 +15,12 @@ import {
   type Cursor,
   type Entry,
   type Position,
-  PRODUCER_TURN_MS,
-  RETENTION,
+  type StreamLimits,
   type Streams,
 } from '../streams.ts';
+import type { Logger } from '@cim/runtime';
+import { Duplicates } from '../duplicates.ts';
+import { LogScans } from '../log-scans.ts';
 import { LEASE_MS } from '../sessions.ts';
 import { AppendBatch } from './append-batch.ts';
 import type { Commit } from './commit.ts';
@@ -33,7 +35,6 @@ import {
   readMeta,
   READ,
   READ_META,
-  type StreamLimits,
   TAKE_DIRTY,
 } from './stream-scripts.ts';
 
@@ -42,7 +43,6 @@ const READ_BYTES = 256 * 1024;
 /** What a read asks for first, in entries; then as many as are likely to fit. */
 const FIRST_READ = 32;
 const ACKS_A_CALL = 256;
-const LIMITS: StreamLimits = { ...RETENTION, producerTurnMs: PRODUCER_TURN_MS };
 
 /** As XRANGE answers. */
 type Row = [id: Buffer, fields: Buffer[]];
@@ -52,14 +52,15 @@ export class RedisStreams implements Streams {
   readonly #link: RedisLink;
   readonly #commit: Commit;
   readonly #gets: GatheredGets;
+  readonly #duplicates: Duplicates;
   readonly #appends: AppendBatch;
 
-  /** @param limits others than the product's in tests, which cannot wait a month */
-  constructor(link: RedisLink, commit: Commit, limits: StreamLimits = LIMITS) {
+  constructor(link: RedisLink, commit: Commit, logger: Logger, limits: StreamLimits) {
     this.#link = link;
     this.#commit = commit;
     this.#gets = new GatheredGets(link);
-    this.#appends = new AppendBatch(commit, appendScript(limits, commit.waits));
+    this.#duplicates = new Duplicates(new LogScans(this), logger);
+    this.#appends = new AppendBatch(commit, appendScript(limits, commit.waits), this.#duplicates, logger);
     this.kept = commit.waits
       ? {
           peek: (stream, from) => firstOf(this.#rowsKept(streamKeys(stream), from, 1)),
@@ -73,8 +74,9 @@ export class RedisStreams implements Streams {
   }
 
   /** Resolves when every append has its answer. */
-  idle(): Promise<void> {
-    return this.#appends.idle();
+  async idle(): Promise<void> {
+    await this.#appends.idle();
+    await this.#duplicates.idle();
   }
 
   async read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]> {
@@ -133,7 +135,7 @@ export class RedisStreams implements Streams {
   async counters(
     sender: UserId,
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
-  ): Promise<number[]> {
+  ): Promise<(number | undefined)[]> {
     if (of.length === 0) return [];
     const [metas, records] = await this.#link.ask((redis) =>
       Promise.all([
@@ -150,10 +152,12 @@ export class RedisStreams implements Streams {
     return of.map(({ producer }, i) => {
       // What the producer of the top has sent last is known by the top alone.
       const own = `${sender}:${producer}:`;
-      const { topId } = readMeta(metas[i] ?? null);
+      const { topId, forgot } = readMeta(metas[i] ?? null);
       const ofTop = topId.startsWith(own) ? Number(topId.slice(own.length)) : 0;
       if (ofTop > 0) return ofTop;
-      return Number.parseInt(records[2 * i] ?? records[2 * i + 1] ?? '0', 10);
+      const record = records[2 * i] ?? records[2 * i + 1];
+      if (typeof record === 'string') return Number.parseInt(record, 10);
+      return forgot ? undefined : 0;
     });
   }
 

@@ -6,7 +6,7 @@ import { append, appendOk, newPair } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
-import { checkAgainstModel } from '../streams.model.ts';
+import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
 import { openRedisStore } from './redis-store.ts';
 
 describe('a Cluster of three masters', () => {
@@ -35,7 +35,7 @@ describe('a Cluster of three masters', () => {
   });
 
   test('answers as the model says', async (t) => {
-    const store = await openRedisForTest(t, url);
+    const store = await openRedisForTest(t, url, { limits: MODEL_LIMITS });
     assert.match(store.description, /^Redis Cluster at .*, durable on disk \(appendfsync always\)$/);
     await checkAgainstModel(store, { runs: 10 });
   });
