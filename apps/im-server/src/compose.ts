@@ -144,6 +144,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   });
   const rpc = new RpcServer({
     secret: config.clusterSecret,
+    address: () => self,
     flusher,
     wheel,
     logger,

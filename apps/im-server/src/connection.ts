@@ -102,15 +102,12 @@ export class Connection {
     onClosed(this, reason);
   }
 
-  close(reason: CloseReason, afterMs = 0): void {
-    if (this.#session !== undefined) this.#session.close(reason, afterMs);
+  close(reason: CloseReason): void {
+    if (this.#session !== undefined) this.#session.close(reason);
     else if (!this.#ownWire) this.#channel.close(reason);
     else {
       const { number, text, reconnect } = CLOSE_REASONS[reason];
-      this.#channel.close(
-        reason,
-        encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }),
-      );
+      this.#channel.close(reason, encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect } }));
     }
   }
 

@@ -136,12 +136,9 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     if (this.#inbox !== undefined || this.#lobby !== undefined) this.#send({ counters: {} });
   }
 
-  close(reason: CloseReason, afterMs = 0): void {
+  close(reason: CloseReason): void {
     const { number, text, reconnect } = CLOSE_REASONS[reason];
-    this.#channel.close(
-      reason,
-      encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }),
-    );
+    this.#channel.close(reason, encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect } }));
   }
 
   ready(): boolean {

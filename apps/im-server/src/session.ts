@@ -25,6 +25,6 @@ export interface Session extends NamedUser {
   recount(): void;
   /** The channel has ended. */
   onClosed(): void;
-  /** Says goodbye in the wire's own way, then closes. `afterMs`: not to come back before. */
-  close(reason: CloseReason, afterMs?: number): void;
+  /** Says goodbye in the wire's own way, then closes. */
+  close(reason: CloseReason): void;
 }

@@ -197,7 +197,14 @@ describe('a dispatcher', () => {
         calls++;
         deliver(...call);
       });
-      server = new RpcServer({ secret: SECRET, flusher, wheel, logger, handlers });
+      server = new RpcServer({
+        secret: SECRET,
+        address: () => ({ host: '127.0.0.1', httpPort: (http.address() as AddressInfo).port }),
+        flusher,
+        wheel,
+        logger,
+        handlers,
+      });
       server.attach(http);
       await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
     });

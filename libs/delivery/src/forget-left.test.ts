@@ -37,7 +37,11 @@ test('the connection to a server that left ends; one renamed, and the others, ke
   const parts = { secret: 's', flusher: new TurnFlusher(), wheel, logger };
   const server = async (): Promise<{ member: Member; connections: () => Promise<number> }> => {
     const http = createServer();
-    const rpc = new RpcServer({ ...parts, handlers: new Map() });
+    const rpc = new RpcServer({
+      ...parts,
+      address: () => ({ host: '127.0.0.1', httpPort: (http.address() as AddressInfo).port }),
+      handlers: new Map(),
+    });
     rpc.attach(http);
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
     t.after(async () => {

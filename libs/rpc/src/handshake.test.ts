@@ -4,8 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { until } from '@cim/testkit';
 import { cim, encodeFrame } from '@cim/protocol';
-import { call, ECHO, Process, rawServer, said } from '../test/servers.ts';
-import { newNonce, proofFrame, prove } from './handshake.ts';
+import { call, ECHO, Process, rawServer, relayTo, said } from '../test/servers.ts';
+import { calledName, newNonce, proofFrame, prove, UPGRADE_PROTOCOL } from './handshake.ts';
 import type { RpcAddress } from './index.ts';
 
 let here: Process;
@@ -19,9 +19,11 @@ class RawCaller {
   readonly socket: Socket;
   read = Buffer.alloc(0);
   ended = false;
+  readonly #called: string;
 
-  constructor({ host, httpPort }: RpcAddress) {
-    this.socket = connect({ host, port: httpPort, allowHalfOpen: true });
+  constructor(address: RpcAddress) {
+    this.#called = calledName(address);
+    this.socket = connect({ host: address.host, port: address.httpPort, allowHalfOpen: true });
     this.socket.on('error', () => {});
     this.socket.on('data', (chunk: Buffer) => (this.read = Buffer.concat([this.read, chunk])));
     this.socket.on('end', () => this.socket.end());
@@ -30,7 +32,7 @@ class RawCaller {
 
   /** Answers the server's nonce. */
   async upgrade(nonce: string): Promise<string> {
-    this.socket.write(upgradeRequest(nonce));
+    this.socket.write(upgradeRequest(nonce, '/rpc', UPGRADE_PROTOCOL, this.#called));
     await until('the answer', () => this.read.includes('\r\n\r\n'));
     const [, theirs] = /x-cim-nonce: (\S+)/.exec(this.read.toString('latin1')) ?? [];
     this.read = Buffer.alloc(0);
@@ -39,8 +41,14 @@ class RawCaller {
   }
 }
 
-const upgradeRequest = (nonce: string, path = '/rpc', protocol = 'cim-rpc'): string =>
-  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\nX-Cim-Nonce: ${nonce}\r\n\r\n`;
+const upgradeRequest = (
+  nonce: string,
+  path = '/rpc',
+  protocol = UPGRADE_PROTOCOL,
+  called = 'nobody:1',
+): string =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n` +
+  `X-Cim-Nonce: ${nonce}\r\nX-Cim-Called: ${called}\r\n\r\n`;
 
 /** What a server that plays its part answers to an upgrade. */
 function acceptUpgrade(
@@ -57,7 +65,7 @@ function acceptUpgrade(
       callerNonce = /x-cim-nonce: (\S+)/i.exec(read.toString('latin1'))?.[1] ?? '';
       read = read.subarray(end + 4);
       socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: cim-rpc\r\nX-Cim-Nonce: ${nonce}\r\n\r\n`,
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${UPGRADE_PROTOCOL}\r\nX-Cim-Nonce: ${nonce}\r\n\r\n`,
       );
     }
     if (callerNonce !== undefined && read.length >= 33) then(callerNonce, read);
@@ -102,9 +110,17 @@ describe('the handshake', () => {
     const ours = newNonce();
     const theirs = await caller.upgrade(ours);
     const echo = encodeFrame(cim.RpcFrame, { call: 7, method: ECHO, payload: Buffer.from('x') });
-    caller.socket.write(Buffer.concat([proofFrame(prove('a secret', 'caller', ours, theirs)), echo]));
+    caller.socket.write(
+      Buffer.concat([
+        proofFrame(prove('a secret', 'caller', calledName(server.address), ours, theirs)),
+        echo,
+      ]),
+    );
     const reply = encodeFrame(cim.RpcFrame, { call: 7, status: cim.RpcStatus.OK, payload: Buffer.from('x') });
-    const expected = Buffer.concat([proofFrame(prove('a secret', 'server', ours, theirs)), reply]);
+    const expected = Buffer.concat([
+      proofFrame(prove('a secret', 'server', calledName(server.address), ours, theirs)),
+      reply,
+    ]);
     await until('the reply', () => caller.read.length === expected.length);
     assert.deepEqual(caller.read, expected);
     caller.socket.destroy();
@@ -114,7 +130,9 @@ describe('the handshake', () => {
     const server = await here.server();
     const ours = newNonce();
     const first = new RawCaller(server.address);
-    const recorded = proofFrame(prove('a secret', 'caller', ours, await first.upgrade(ours)));
+    const recorded = proofFrame(
+      prove('a secret', 'caller', calledName(server.address), ours, await first.upgrade(ours)),
+    );
     first.socket.write(recorded);
     await until('the server’s proof', () => first.read.length === 33);
     for (const replayed of [recorded, first.read]) {
@@ -157,6 +175,36 @@ describe('the handshake', () => {
     assert.equal(refusals().length, 3);
   });
 
+  test('is of no use to a relay that takes calls at another address, whatever it tells the server', async () => {
+    const server = await here.server();
+    const rename = (chunk: Buffer): Buffer =>
+      Buffer.from(
+        chunk.toString('latin1').replace(/x-cim-called: \S+/i, `x-cim-called: ${calledName(server.address)}`),
+        'latin1',
+      );
+    for (const [changed, answer] of [
+      [undefined, 'down: a server answers there that is announced at another address'],
+      [rename, 'down: the cluster secrets differ'],
+    ] as const) {
+      const relay = await relayTo(server.address, changed);
+      const client = here.client();
+      assert.equal(said(await call(client, relay.address, ECHO, 'for friends only')), answer);
+      await client.stop();
+      relay.close();
+    }
+    const [refused] = refusals();
+    assert.match(String(refused?.['why']), /^this server is 127\.0\.0\.1:\d+; a relay is between/);
+    assert.equal(said(await call(here.client(), server.address, ECHO, 'directly')), 'ok: directly');
+  });
+
+  test('has one name for each address, however it is written', () => {
+    assert.equal(
+      calledName({ host: '[2001:DB8::1]', httpPort: 1 }),
+      calledName({ host: '2001:db8::1', httpPort: 1 }),
+    );
+    assert.notEqual(calledName({ host: 'a', httpPort: 1 }), calledName({ host: 'a', httpPort: 11 }));
+  });
+
   test('closes a caller that stops half way, at any byte, and one that says nothing', {
     timeout: 20_000,
   }, async () => {
@@ -165,7 +213,9 @@ describe('the handshake', () => {
     const callers = [0, 1, 20, 32].map(() => new RawCaller(server.address));
     for (const [i, bytes] of [0, 1, 20, 32].entries()) {
       const caller = callers[i] as RawCaller;
-      const proof = proofFrame(prove('a secret', 'caller', ours, await caller.upgrade(ours)));
+      const proof = proofFrame(
+        prove('a secret', 'caller', calledName(server.address), ours, await caller.upgrade(ours)),
+      );
       caller.socket.write(proof.subarray(0, bytes));
     }
     await until('all to be closed', () => callers.every((caller) => caller.ended), 10_000);
@@ -189,6 +239,7 @@ describe('the handshake', () => {
       [upgradeRequest(newNonce(), '/rpc', 'websocket'), 404],
       [upgradeRequest('short'), 400],
       [upgradeRequest('!'.repeat(32)), 400],
+      [upgradeRequest(newNonce()), 421],
     ] as const) {
       const caller = new RawCaller(server.address);
       caller.socket.write(request);
@@ -206,7 +257,7 @@ describe('after the handshake', () => {
     const caller = new RawCaller(address);
     const ours = newNonce();
     const theirs = await caller.upgrade(ours);
-    caller.socket.write(proofFrame(prove('a secret', 'caller', ours, theirs)));
+    caller.socket.write(proofFrame(prove('a secret', 'caller', calledName(address), ours, theirs)));
     await until('the proof', () => caller.read.length === 33);
     caller.read = Buffer.alloc(0);
     return caller;
@@ -239,7 +290,10 @@ describe('after the handshake', () => {
       const nonce = newNonce();
       const impostor = await rawServer((socket) =>
         acceptUpgrade(socket, nonce, (callerNonce, read) => {
-          if (read.length === 33) socket.write(proofFrame(prove('a secret', 'server', callerNonce, nonce)));
+          if (read.length === 33)
+            socket.write(
+              proofFrame(prove('a secret', 'server', calledName(impostor.address), callerNonce, nonce)),
+            );
           else socket.write(garbage);
         }),
       );

@@ -1,15 +1,22 @@
 /**
- * How two servers show each other that they know the cluster secret without sending it. After the upgrade, in which
- * each told a nonce, the caller's first frame is its proof; the server answers with its own proof, or with an empty
- * frame and the end. The caller goes first, since anybody may connect to a server: who does not know the secret gets
- * nothing that depends on it. Fresh nonces of both sides make a proof useless for another connection, and the names
- * of the sides one side's useless as the other's. What follows is neither encrypted nor signed: the network between
- * the servers is to be one's own.
+ * Two servers show each other that they know the cluster secret, without sending it. Each side tells a nonce in the
+ * upgrade. Then the caller sends its proof as the first frame, and the server answers with its own proof, or with an
+ * empty frame and the end. The caller goes first because anybody may connect to a server: a stranger gets nothing that
+ * depends on the secret.
+ *
+ * A proof covers four things. The nonces of both sides make it useless for another connection. The side makes the
+ * proof of a caller useless as that of a server. The address that the caller dialled makes it useless for a relay: a
+ * stranger who takes calls at one address, and forwards the handshake to a server at another, gets no proof that fits.
+ * The frames that follow are neither encrypted nor signed, so the network between the servers must be one's own.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { RpcAddress } from './peer.ts';
 
 export const RPC_PATH = '/rpc';
-export const UPGRADE_PROTOCOL = 'cim-rpc';
+/** The number grows when servers of two builds cannot prove themselves to each other: they say so instead of "wrong secret". */
+export const UPGRADE_PROTOCOL = 'cim-rpc-2';
+/** The address that the caller dialled, to explain a refusal; only the proof is trusted. */
+export const CALLED_HEADER = 'x-cim-called';
 export const NONCE_HEADER = 'x-cim-nonce';
 /** No frame is longer before both proofs, in bytes. */
 export const HANDSHAKE_FRAME_BYTES = 64;
@@ -21,12 +28,21 @@ export const newNonce = (): string => randomBytes(24).toString('base64url');
 export const isNonce = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9_-]{32}$/.test(value);
 
+/** The same text for every way to write an address. */
+export const calledName = ({ host, httpPort }: RpcAddress): string =>
+  `${host.replace(/^\[(.*)\]$/, '$1').toLowerCase()}:${httpPort}`;
+
+/** @param called as `calledName` answers: dialled by the caller, announced by the server */
 export const prove = (
   secret: string,
   side: 'caller' | 'server',
+  called: string,
   callerNonce: string,
   serverNonce: string,
-): Buffer => createHmac('sha256', secret).update(`cim-rpc-1 ${side} ${callerNonce} ${serverNonce}`).digest();
+): Buffer =>
+  createHmac('sha256', secret)
+    .update(`${UPGRADE_PROTOCOL} ${side} ${called} ${callerNonce} ${serverNonce}`)
+    .digest();
 
 /** In constant time. */
 export const sameProof = (given: Uint8Array, expected: Uint8Array): boolean =>

@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream';
 import { Channel, type ChannelEvents, type WheelEntry } from '@cim/channel';
 import { CLOSE_REASONS, type CloseReason, cim, FRAME_LIMITS } from '@cim/protocol';
 import {
+  CALLED_HEADER,
+  calledName,
   HANDSHAKE_FRAME_BYTES,
   isNonce,
   NONCE_HEADER,
@@ -30,6 +32,7 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   readonly #events: RpcConnectionEvents;
   readonly #request: ClientRequest;
   readonly #nonce = newNonce();
+  readonly #called: string;
   #state: 'dialing' | 'proving' | 'open' | 'ended' = 'dialing';
   #channel: Channel | undefined;
   #serverNonce = '';
@@ -41,16 +44,26 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   constructor(address: RpcAddress, handshakeMs: number, parts: RpcClientParts, events: RpcConnectionEvents) {
     this.#parts = parts;
     this.#events = events;
+    this.#called = calledName(address);
     this.#request = request({
       host: address.host,
       port: address.httpPort,
       path: RPC_PATH,
       agent: false,
-      headers: { connection: 'Upgrade', upgrade: UPGRADE_PROTOCOL, [NONCE_HEADER]: this.#nonce },
+      headers: {
+        connection: 'Upgrade',
+        upgrade: UPGRADE_PROTOCOL,
+        [NONCE_HEADER]: this.#nonce,
+        [CALLED_HEADER]: this.#called,
+      },
     });
     this.#request.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? error.message));
     this.#request.on('response', (response: IncomingMessage) => {
-      this.#fail(`it answered HTTP ${response.statusCode ?? '?'} instead of taking calls`);
+      this.#fail(
+        response.statusCode === 421
+          ? 'a server answers there that is announced at another address'
+          : `it answered HTTP ${response.statusCode ?? '?'} instead of taking calls`,
+      );
     });
     this.#request.on('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#onUpgrade(response, socket, head),
@@ -136,11 +149,11 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
       // Above what the link lets wait: it is the one that refuses.
       outboxHardBytes: 2 * OUTBOX_BYTES,
     });
-    this.#channel.send(proofFrame(prove(this.#parts.secret, 'caller', this.#nonce, nonce)));
+    this.#channel.send(proofFrame(prove(this.#parts.secret, 'caller', this.#called, this.#nonce, nonce)));
   }
 
   #onProof(body: Uint8Array): void {
-    if (!sameProof(body, prove(this.#parts.secret, 'server', this.#nonce, this.#serverNonce))) {
+    if (!sameProof(body, prove(this.#parts.secret, 'server', this.#called, this.#nonce, this.#serverNonce))) {
       this.#fail('the cluster secrets differ', 'unauthorized', true);
       return;
     }

@@ -3,10 +3,18 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CimError, cim, FRAME_LIMITS } from '@cim/protocol';
 import { RareWarning } from '@cim/runtime';
-import { isNonce, NONCE_HEADER, newNonce, RPC_PATH, UPGRADE_PROTOCOL } from './handshake.ts';
+import {
+  CALLED_HEADER,
+  calledName,
+  isNonce,
+  NONCE_HEADER,
+  newNonce,
+  RPC_PATH,
+  UPGRADE_PROTOCOL,
+} from './handshake.ts';
 import { RPC } from './methods.ts';
 import type { RpcServerParts } from './server-parts.ts';
-import { ServedConnection, type ServedConnectionEvents } from './served-connection.ts';
+import { type Handshake, ServedConnection, type ServedConnectionEvents } from './served-connection.ts';
 
 /** What a frame may need beside its payload, in bytes. */
 const FRAME_EXTRA_BYTES = 64;
@@ -15,9 +23,7 @@ export class RpcServer implements ServedConnectionEvents {
   readonly #parts: RpcServerParts;
   /** Open ones, proven or not; each leaves when it is gone. */
   readonly #connections = new Set<ServedConnection>();
-  #state: 'serving' | 'draining' | 'stopped' = 'serving';
-  /** Calls whose handlers have not answered. */
-  #answering = 0;
+  #stopped = false;
   #waiting: (() => void)[] = [];
   /** Anybody may connect. */
   readonly #refused: RareWarning;
@@ -31,6 +37,8 @@ export class RpcServer implements ServedConnectionEvents {
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       const caller = request.headers[NONCE_HEADER];
+      const address = this.#parts.address();
+      const called = address && calledName(address);
       if (
         request.method !== 'GET' ||
         request.url !== RPC_PATH ||
@@ -39,28 +47,19 @@ export class RpcServer implements ServedConnectionEvents {
         refuse(socket, '404 Not Found', `only ${RPC_PATH} can be upgraded, to ${UPGRADE_PROTOCOL}`);
       else if (!isNonce(caller))
         refuse(socket, '400 Bad Request', `${NONCE_HEADER} must be 32 of [A-Za-z0-9_-]`);
-      else if (this.#state !== 'serving')
-        refuse(socket, '503 Service Unavailable', 'this server is going away');
-      else this.#accept(socket, head, caller);
-    });
-  }
-
-  /** Takes no new connection and no new call; resolves when those under way are answered, or after `withinMs`. */
-  async drain(withinMs: number): Promise<void> {
-    if (this.#state === 'serving') this.#state = 'draining';
-    if (this.#answering === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, withinMs);
-      this.#waiting.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
+      else if (this.#stopped || called === undefined)
+        refuse(socket, '503 Service Unavailable', 'this server is not there yet, or going away');
+      else if (request.headers[CALLED_HEADER] !== called) {
+        const why = `this server is ${called}; a relay is between, or an address is wrong`;
+        this.#refused.due({ called: String(request.headers[CALLED_HEADER]).slice(0, 100), why });
+        refuse(socket, '421 Misdirected Request', why);
+      } else this.#accept(socket, head, { called, caller, server: newNonce() });
     });
   }
 
   /** Closes all connections, answers that are queued go out; resolves when they are gone, in about 1 s. Idempotent. */
   async stop(): Promise<void> {
-    this.#state = 'stopped';
+    this.#stopped = true;
     for (const connection of this.#connections) connection.close('draining');
     if (this.#connections.size === 0) this.#release();
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -76,14 +75,14 @@ export class RpcServer implements ServedConnectionEvents {
 
   onGone(connection: ServedConnection): void {
     this.#connections.delete(connection);
-    if (this.#state === 'stopped' && this.#connections.size === 0) this.#release();
+    if (this.#stopped && this.#connections.size === 0) this.#release();
   }
 
   onCall({ call, method, payload }: cim.RpcFrame, connection: ServedConnection): void {
     if (method === RPC.ping) return connection.answer(call, cim.RpcStatus.OK, payload);
     const { handlers, logger } = this.#parts;
     const handler = handlers.get(method);
-    if (this.#state !== 'serving') {
+    if (this.#stopped) {
       connection.answer(
         call,
         cim.RpcStatus.FAILED,
@@ -104,11 +103,8 @@ export class RpcServer implements ServedConnectionEvents {
       if (answered) return;
       answered = true;
       connection.answer(call, status, reply);
-      this.#answering--;
-      if (this.#state === 'draining' && this.#answering === 0) this.#release();
     };
     const fail = (error: CimError): void => answer(cim.RpcStatus.FAILED, encodeError(error));
-    this.#answering++;
     try {
       handler(
         payload,
@@ -125,14 +121,13 @@ export class RpcServer implements ServedConnectionEvents {
     }
   }
 
-  #accept(socket: Duplex, head: Buffer, caller: string): void {
-    const server = newNonce();
+  #accept(socket: Duplex, head: Buffer, handshake: Handshake): void {
     socket.write(
       'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n' +
-        `Upgrade: ${UPGRADE_PROTOCOL}\r\n${NONCE_HEADER}: ${server}\r\n\r\n`,
+        `Upgrade: ${UPGRADE_PROTOCOL}\r\n${NONCE_HEADER}: ${handshake.server}\r\n\r\n`,
     );
     if (head.length > 0) socket.unshift(head);
-    this.#connections.add(new ServedConnection(socket, { caller, server }, this.#parts, this));
+    this.#connections.add(new ServedConnection(socket, handshake, this.#parts, this));
   }
 
   #release(): void {

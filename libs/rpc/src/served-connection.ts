@@ -16,7 +16,10 @@ export interface ServedConnectionEvents {
   onGone(connection: ServedConnection): void;
 }
 
-export interface Nonces {
+/** What both proofs cover beside the secret. */
+export interface Handshake {
+  /** The address of this server, as `calledName` answers. */
+  readonly called: string;
   readonly caller: string;
   readonly server: string;
 }
@@ -24,15 +27,15 @@ export interface Nonces {
 /** The answering side of one connection. */
 export class ServedConnection implements ChannelEvents, WheelEntry {
   readonly #parts: RpcServerParts;
-  readonly #nonces: Nonces;
+  readonly #handshake: Handshake;
   readonly #events: ServedConnectionEvents;
   readonly #channel: Channel;
   #proven = false;
   #heartbeat: Heartbeat | undefined;
 
-  constructor(socket: Duplex, nonces: Nonces, parts: RpcServerParts, events: ServedConnectionEvents) {
+  constructor(socket: Duplex, handshake: Handshake, parts: RpcServerParts, events: ServedConnectionEvents) {
     this.#parts = parts;
-    this.#nonces = nonces;
+    this.#handshake = handshake;
     this.#events = events;
     this.#channel = new Channel(socket, {
       limit: HANDSHAKE_FRAME_BYTES,
@@ -83,8 +86,8 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
 
   #onProof(body: Uint8Array): void {
     const { secret, wheel } = this.#parts;
-    const { caller, server } = this.#nonces;
-    if (!sameProof(body, prove(secret, 'caller', caller, server))) {
+    const { called, caller, server } = this.#handshake;
+    if (!sameProof(body, prove(secret, 'caller', called, caller, server))) {
       this.#events.onRefused(this.#channel.remote);
       this.#channel.close('unauthorized', REFUSAL);
       return;
@@ -93,6 +96,6 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
     wheel.cancel(this);
     this.#heartbeat = new Heartbeat(this.#channel, wheel, { idleTimeoutMs: IDLE_TIMEOUT_MS });
     this.#channel.setLimit(FRAME_LIMITS.betweenServers);
-    this.#channel.send(proofFrame(prove(secret, 'server', caller, server)));
+    this.#channel.send(proofFrame(prove(secret, 'server', called, caller, server)));
   }
 }

@@ -1,6 +1,7 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
 import type { CimError } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
+import type { RpcAddress } from './peer.ts';
 
 /**
  * Carries out one call: calls `reply` or `fail`, once, at once or later; what comes after the first is ignored.
@@ -15,6 +16,8 @@ export type RpcHandler = (
 export interface RpcServerParts {
   /** The cluster's; it is never sent. */
   readonly secret: string;
+  /** Where other servers are told to call this one; undefined until that is known. */
+  readonly address: () => RpcAddress | undefined;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;

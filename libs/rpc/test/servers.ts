@@ -96,12 +96,16 @@ export class Process {
         },
       ],
     ]);
-    const rpc = new RpcServer({ secret, wheel, flusher, logger, handlers });
+    let announced: RpcAddress | undefined;
+    const address = () => announced;
+    const rpc = new RpcServer({ secret, address, wheel, flusher, logger, handlers });
     const http = createServer((_request, response) => response.end('internal'));
     rpc.attach(http);
     http.listen(port, '127.0.0.1');
     await once(http, 'listening');
-    const server = { rpc, http, address: addressOf(http), released };
+    announced = addressOf(http);
+    const announce = (as: RpcAddress) => void (announced = as);
+    const server = { rpc, http, address: announced, announce, released };
     this.#stops.push(() => stopServer(server));
     return server;
   }
@@ -116,6 +120,8 @@ export interface TestServer {
   readonly rpc: RpcServer;
   readonly http: Server;
   readonly address: RpcAddress;
+  /** Other servers are told another address from now on, as behind a proxy. */
+  announce(as: RpcAddress): void;
   /** Of LATER, in the order of the calls. */
   readonly released: (() => void)[];
 }
@@ -152,22 +158,26 @@ export async function rawServer(onConnection: (socket: Socket) => void) {
 }
 
 /** A TCP relay that can hold its breath, as a frozen host or a cut cable does. */
-export async function relayTo(address: RpcAddress) {
+export async function relayTo(
+  address: RpcAddress,
+  /** What the relay makes of each chunk to the server. */
+  changed: (chunk: Buffer) => Buffer = (chunk) => chunk,
+) {
   let frozen = false;
   const outs: Socket[] = [];
   const relay = await rawServer((socket) => {
     const out = connect(address.httpPort, address.host);
     outs.push(out);
     out.on('error', () => {});
-    const pass = (from: Socket, to: Socket): void => {
-      from.on('data', (chunk) => {
-        if (!frozen) to.write(chunk);
+    const pass = (from: Socket, to: Socket, change = (chunk: Buffer) => chunk): void => {
+      from.on('data', (chunk: Buffer) => {
+        if (!frozen) to.write(change(chunk));
       });
       from.on('close', () => {
         if (!frozen) to.destroy();
       });
     };
-    pass(socket, out);
+    pass(socket, out, changed);
     pass(out, socket);
   });
   return {
