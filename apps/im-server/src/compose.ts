@@ -11,6 +11,7 @@ import {
   advertisedHost,
   Counter,
   Gauge,
+  inSlices,
   type Logger,
   type Metrics,
   RareWarning,
@@ -87,7 +88,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     void instance.renew();
     look.now();
     void lobby.lookNow();
-    for (const session of registry.all()) session.recount();
+    void inSlices([...registry.all()], (session) => session.recount());
   });
   const closed = new Counter({
     name: 'cim_channels_closed_total',

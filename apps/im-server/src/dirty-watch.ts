@@ -1,4 +1,5 @@
 /** Every 2 s: streams whose push to this server failed are read, and groups whose push was missed. */
+import { inSlices } from '@cim/runtime';
 import type { Streams } from '@cim/store';
 import type { GroupLog } from './group-log.ts';
 import type { Instance } from './instance.ts';
@@ -37,8 +38,9 @@ export class DirtyWatch {
     const { streams, registry, instance, lobby } = this.#parts;
     const group = lobby.lookNow();
     try {
-      for (const stream of await streams.takeDirty(instance.id))
+      await inSlices(await streams.takeDirty(instance.id), (stream) => {
         if (stream.kind === 'inbox') registry.get(stream.user)?.deliver(undefined, undefined);
+      });
     } catch {
       // The store does not answer: whoever renews the lease says so.
     }

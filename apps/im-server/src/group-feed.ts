@@ -8,6 +8,7 @@ import { AckClock, type AckLook } from './ack-clock.ts';
 import { WINDOW_BYTES, WINDOW_ENTRIES } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import { SharedPiece } from './shared-piece.ts';
+import type { Timer, Timers } from './timers.ts';
 
 const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
@@ -31,6 +32,7 @@ export class GroupFeed implements Followed {
   readonly #log: FollowedLog;
   readonly #sink: FeedSink;
   readonly #streams: Streams;
+  readonly #timers: Timers;
   readonly #clock = new AckClock();
   #next: Seq;
   #lastId: MessageId;
@@ -46,10 +48,17 @@ export class GroupFeed implements Followed {
   #state: 'on' | 'broken' | 'waiting' | 'ended' = 'on';
   /** When it was last moved, ms of the sink's clock. */
   #movedAt = Number.NEGATIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   /** @param last the entry before `next`; '' when that is not known */
-  constructor(log: FollowedLog, next: Seq, last: MessageId, sink: FeedSink, streams: Streams) {
+  constructor(
+    log: FollowedLog,
+    next: Seq,
+    last: MessageId,
+    sink: FeedSink,
+    streams: Streams,
+    timers: Timers,
+  ) {
     this.#log = log;
     this.#next = next;
     this.#lastId = last;
@@ -57,6 +66,7 @@ export class GroupFeed implements Followed {
     this.#sent = this.#acked;
     this.#sink = sink;
     this.#streams = streams;
+    this.#timers = timers;
   }
 
   get stream(): StreamRef {
@@ -158,7 +168,7 @@ export class GroupFeed implements Followed {
 
   end(): void {
     this.#state = 'ended';
-    clearTimeout(this.#timer);
+    this.#timers.clear(this.#timer);
     this.#log.leave(this);
   }
 
@@ -209,7 +219,7 @@ export class GroupFeed implements Followed {
   }
 
   #later(): void {
-    this.#timer ??= setTimeout(() => {
+    this.#timer ??= this.#timers.set(() => {
       this.#timer = undefined;
       if (this.#state === 'waiting') this.#state = 'on';
       void this.#log.lookNow().then(() => this.resume());

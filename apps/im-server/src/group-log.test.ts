@@ -2,11 +2,20 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { entryId } from '@cim/store';
-import { type GroupId, groupStream, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
+import {
+  type GroupId,
+  groupStream,
+  type MessageId,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
 import type { Entry, Streams } from '@cim/store';
-import { until } from '@cim/testkit';
+import { until as polled } from '@cim/testkit';
 import fc from 'fast-check';
 import { Stored } from '../test/stored.ts';
+import { FakeTimers } from '../test/fake-timers.ts';
 import { GroupLog } from './group-log.ts';
 import type { SharedPiece } from './shared-piece.ts';
 
@@ -15,6 +24,7 @@ let group: GroupId;
 let stream: StreamRef;
 let groups = 0;
 let reads = 0;
+let timers: FakeTimers;
 
 /** The store's streams; counts reads of the log. */
 function counted(): Streams {
@@ -49,6 +59,25 @@ function join(log: GroupLog, next: number, last = '') {
   return { feed, written, pieces, broken, state };
 }
 
+/** Time passes in the log while it is waited for. */
+const until = (what: string, condition: () => boolean): Promise<void> =>
+  polled(what, () => {
+    if (condition()) return true;
+    timers.pass(20);
+    return false;
+  });
+
+/** One that no store has seen. */
+const madeUp = (seq: number): Entry => ({
+  seq: seq as Seq,
+  prev: (seq === 1 ? '' : `1001:test-producer-000:${seq - 1}`) as MessageId,
+  storedAt: 1,
+  sender: { userId: 1001 as UserId, userName: 'reader' },
+  producer: 'test-producer-000' as ProducerId,
+  counter: seq,
+  content: Buffer.from([10, 1, 120]),
+});
+
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 const append = (count: number): Promise<Entry[]> => stored.append(stream, upTo(count).map(String));
 
@@ -66,12 +95,13 @@ describe('the log of a group', () => {
   beforeEach(() => {
     group = `group-log-${++groups}` as GroupId;
     stream = groupStream(group);
+    timers = new FakeTimers();
   });
 
   test('gives what came in one turn to all that are caught up, as one piece', async () => {
     // Before anybody follows: whoever does looks at the log a moment later.
     const entries = await append(3);
-    const log = new GroupLog(group, counted());
+    const log = new GroupLog(group, counted(), timers);
     const members = [join(log, 1), join(log, 1), join(log, 1)];
     await offer(log, entries);
     for (const { written } of members) assert.deepEqual(written, [1, 2, 3]);
@@ -82,9 +112,40 @@ describe('the log of a group', () => {
     log.end();
   });
 
+  test('many members are given what is new in several passes of the event loop; what comes meanwhile reaches all, in order', async () => {
+    const entries = upTo(610).map(madeUp);
+    const log = new GroupLog(group, counted(), timers);
+    const members = Array.from({ length: 200 }, () => join(log, 1));
+    for (const { written } of members) {
+      const push = written.push.bind(written);
+      written.push = (...seqs) => {
+        const ms = written.length === 0 || seqs.length > 1 ? 0.1 : 0;
+        for (const begun = performance.now(); performance.now() - begun < ms; );
+        return push(...seqs);
+      };
+    }
+    const having = (seq: number): number => members.filter(({ written }) => written.at(-1) === seq).length;
+    await offer(log, entries.slice(0, 1));
+    assert.ok(having(1) > 0 && having(1) < 150, `${having(1)} members were given it in one go`);
+    await offer(log, entries.slice(1, 3));
+    // Each time more than may wait for the end of a pass.
+    for (let from = 3; from < 600; from += 150) {
+      await offer(log, entries.slice(from, Math.min(from + 150, 600)));
+      for (const { feed, written } of members) if (written.length > 0) feed.ack(written.at(-1) as Seq);
+    }
+    for (const entry of entries.slice(600)) await offer(log, [entry]);
+    await polled('all have all', () => {
+      for (const { feed, written } of members) if (written.length > 0) feed.ack(written.at(-1) as Seq);
+      return having(610) === members.length;
+    });
+    for (const { written } of members) assert.deepEqual([...written], upTo(610));
+    assert.equal(reads, 0, 'nobody fell behind the memory of the log');
+    log.end();
+  });
+
   test('one piece takes nobody past its window, nor more content than a full channel still takes', async () => {
     const entries = await append(300);
-    const log = new GroupLog(group, counted());
+    const log = new GroupLog(group, counted(), timers);
     const [caughtUp, unacked] = [join(log, 1), join(log, 1)];
     await offer(log, entries.slice(0, 200));
     caughtUp.feed.ack(200 as Seq);
@@ -118,7 +179,7 @@ describe('the log of a group', () => {
     const entries = await append(12);
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray(entries, { minLength: 1 }), async (pushed) => {
-        const log = new GroupLog(group, counted());
+        const log = new GroupLog(group, counted(), timers);
         const members = Array.from({ length: 20 }, () => join(log, 1));
         for (const entry of pushed) log.offer(entry);
         await log.lookNow();
@@ -133,7 +194,7 @@ describe('the log of a group', () => {
 
   test('one that joins, or was held up, goes on from memory without reading the log', async () => {
     const entries = await append(250);
-    const log = new GroupLog(group, counted());
+    const log = new GroupLog(group, counted(), timers);
     const first = join(log, 1);
     const slow = join(log, 1);
     slow.state.ready = false;
@@ -151,7 +212,7 @@ describe('the log of a group', () => {
 
   test('what is too old for memory is read by the one that needs it, within the window', async () => {
     const entries = await append(600);
-    const log = new GroupLog(group, counted());
+    const log = new GroupLog(group, counted(), timers);
     const first = join(log, 1);
     for (const entry of entries) {
       await offer(log, [entry]);
@@ -171,7 +232,7 @@ describe('the log of a group', () => {
 
   test('rewinds a member that does not ack, and takes an ack of what is on its way again', async () => {
     const entries = await append(3);
-    const log = new GroupLog(group, counted());
+    const log = new GroupLog(group, counted(), timers);
     const { feed, written, state } = join(log, 1);
     await offer(log, entries);
     feed.ack(1 as Seq);
@@ -190,7 +251,7 @@ describe('the log of a group', () => {
 
   test('gives up on a member that never acks', async () => {
     const entries = await append(1);
-    const log = new GroupLog(group, counted());
+    const log = new GroupLog(group, counted(), timers);
     const { feed, state } = join(log, 1);
     await offer(log, entries);
     for (let times = 0; times < 3; times++) {
@@ -214,6 +275,7 @@ describe('the log of a group', () => {
         position,
         kept: { position },
       }),
+      timers,
     );
     const entries = await append(3);
     const members = [join(log, 1), join(log, 1)];
@@ -246,6 +308,7 @@ describe('the log of a group', () => {
           },
         },
       }),
+      timers,
     );
     const entries = await append(3);
     const { written, broken } = join(log, 1);
@@ -258,7 +321,7 @@ describe('the log of a group', () => {
   });
 
   test('sends away once more who was told to go on after an entry that is not there', async () => {
-    const log = new GroupLog(group, stored.store.streams);
+    const log = new GroupLog(group, stored.store.streams, timers);
     const [, second] = await append(3);
     assert.ok(second);
     const stranger = '7:other:1' as MessageId;
@@ -281,7 +344,7 @@ describe('the log of a group', () => {
 
   test('who is moved back while it reads begins where it was moved to, and is told of no gap', async () => {
     const streams = counted();
-    const log = new GroupLog(group, streams);
+    const log = new GroupLog(group, streams, timers);
     await append(400); // more than is kept in memory
     const newest = join(log, 400);
     await until('the log stands at its end', () => newest.written.length === 1);

@@ -5,9 +5,11 @@
 import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import { groupStream } from '@cim/protocol';
 import { type Cursor, type Entry, entryId, type Position, type Streams } from '@cim/store';
+import { inSlices, Slice } from '@cim/runtime';
 import type { FeedSink } from './feed-sink.ts';
 import { type FollowedLog, GroupFeed } from './group-feed.ts';
 import { SharedPiece } from './shared-piece.ts';
+import { realTimers, type Timer, type Timers } from './timers.ts';
 import { wentBack } from './went-back.ts';
 
 /** Newest entries kept in memory; those of a session whose window is full are among them. */
@@ -29,6 +31,7 @@ export class GroupLog implements FollowedLog {
   readonly stream: StreamRef;
   readonly group: GroupId;
   readonly #streams: Streams;
+  readonly #timers: Timers;
   /** Sessions that follow; each leaves when it ends. */
   readonly #feeds = new Set<GroupFeed>();
   /** The newest, by seq modulo `KEPT`; those above `#top - KEPT` and from `#first` on are what they seem. */
@@ -38,27 +41,33 @@ export class GroupLog implements FollowedLog {
   /** Newest seq that is known; -1 before the first look at the log. */
   #top = -1 as Seq;
   #topId = '' as MessageId;
-  /** Newest that the sessions have been given. */
+  /** The pass over the sessions that is under way, or the last one, gives them everything up to this. */
   #spreadTo = -1 as Seq;
+  /** What it gives them; undefined: each session finds out by itself. */
+  #spreadPiece: SharedPiece | undefined;
+  /** The sessions that it has not come to yet; undefined: none is under way. */
+  #unspread: Iterator<GroupFeed, undefined> | undefined;
   #spreads = false;
+  readonly #spreadOn = (): void => this.#spreadSlice();
   #early: Map<Seq, SharedPiece> | undefined;
   #reading = false;
   #behind = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #breaking: Promise<void> | undefined;
-  #lookTimer: NodeJS.Timeout | undefined;
+  #lookTimer: Timer | undefined;
   #ended = false;
 
-  constructor(group: GroupId, streams: Streams) {
+  constructor(group: GroupId, streams: Streams, timers: Timers = realTimers) {
     this.stream = groupStream(group);
     this.group = group;
     this.#streams = streams;
+    this.#timers = timers;
   }
 
   /** A session's way along this log, beginning at `next`, after the entry `last`; '' when that is not known. */
   follow(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
-    const feed = new GroupFeed(this, next, last, sink, this.#streams);
+    const feed = new GroupFeed(this, next, last, sink, this.#streams, this.#timers);
     this.#feeds.add(feed);
     // The first one begins where it stands: nobody here needs what was before.
     if (this.#top < 0) this.#begin((next - 1) as Seq, last);
@@ -104,7 +113,7 @@ export class GroupLog implements FollowedLog {
   /** There may be something new in the log, or it may have gone back. Often called; looks now and then. */
   look(): void {
     if (this.#ended || this.#top < 0) return;
-    this.#lookTimer ??= setTimeout(() => {
+    this.#lookTimer ??= this.#timers.set(() => {
       this.#lookTimer = undefined;
       void this.lookNow();
     }, LOOK_MS);
@@ -120,8 +129,8 @@ export class GroupLog implements FollowedLog {
 
   end(): void {
     this.#ended = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#lookTimer);
+    this.#timers.clear(this.#timer);
+    this.#timers.clear(this.#lookTimer);
     this.#early = undefined;
   }
 
@@ -149,6 +158,7 @@ export class GroupLog implements FollowedLog {
     this.#top = top;
     this.#topId = topId;
     this.#spreadTo = top;
+    this.#unspread = undefined;
     this.#first = (top + 1) as Seq;
     this.#early = undefined;
   }
@@ -156,7 +166,7 @@ export class GroupLog implements FollowedLog {
   /** The store has lost entries that went out: each session finds out where it goes on. */
   #break(position: Position): void {
     this.#begin(position.top, position.topId);
-    for (const feed of this.#feeds) feed.break();
+    void inSlices([...this.#feeds], (feed) => feed.break());
   }
 
   /** False: it does not follow the one before. */
@@ -184,22 +194,47 @@ export class GroupLog implements FollowedLog {
     return true;
   }
 
-  /** All new ones of a turn to one session after the other: what each of them takes is fetched from memory once. */
+  /**
+   * A pass over the sessions gives all new entries to one after the other: what each of them takes is fetched from memory
+   * once. It is done in slices; what comes meanwhile is for the next pass. When too much comes, the pass is finished at
+   * once, so that no session falls behind the memory of this log.
+   */
   #spread(): void {
-    if (this.#top - this.#spreadTo >= GATHERED) return this.#spreadNow();
+    if (this.#top - this.#spreadTo >= GATHERED) {
+      while (this.#giveNext());
+      this.#beginPass();
+    }
     if (this.#spreads) return;
     this.#spreads = true;
-    setImmediate(() => {
-      this.#spreads = false;
-      this.#spreadNow();
-    });
+    setImmediate(this.#spreadOn);
   }
 
-  #spreadNow(): void {
-    const piece = this.#pieceAfter(this.#spreadTo);
+  #beginPass(): void {
+    this.#spreadPiece = this.#pieceAfter(this.#spreadTo);
     this.#spreadTo = this.#top;
-    if (piece !== undefined) for (const feed of this.#feeds) feed.offer(piece);
-    else for (const feed of this.#feeds) feed.resume();
+    this.#unspread = this.#feeds.values();
+  }
+
+  #spreadSlice(): void {
+    const slice = new Slice();
+    while (!slice.over) {
+      if (this.#unspread === undefined && (this.#top === this.#spreadTo || this.#ended)) {
+        this.#spreads = false;
+        return;
+      }
+      if (this.#unspread === undefined) this.#beginPass();
+      while (this.#giveNext() && !slice.over);
+    }
+    setImmediate(this.#spreadOn);
+  }
+
+  /** Gives the next session of the pass its piece; false at the end of the pass. */
+  #giveNext(): boolean {
+    const feed = this.#unspread?.next().value;
+    if (feed === undefined) this.#unspread = undefined;
+    else if (this.#spreadPiece === undefined) feed.resume();
+    else feed.offer(this.#spreadPiece);
+    return feed !== undefined;
   }
 
   /** All after `seq` in one; undefined when there is nothing, or too much. */
@@ -232,7 +267,7 @@ export class GroupLog implements FollowedLog {
   }
 
   #later(ms: number): void {
-    this.#timer ??= setTimeout(() => {
+    this.#timer ??= this.#timers.set(() => {
       this.#timer = undefined;
       this.#read();
     }, ms);

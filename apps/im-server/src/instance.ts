@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { CloseReason, InstanceId } from '@cim/protocol';
-import type { Logger } from '@cim/runtime';
+import { inSlices, type Logger } from '@cim/runtime';
 import { LEASE_MS, type Sessions } from '@cim/store';
 import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -130,11 +130,11 @@ export class Instance {
     const before = this.#id;
     this.#id = id;
     this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
-    for (const [session, standing] of became) {
+    await inSlices(became, ([session, standing]) => {
       if (standing !== 'current') session.close(standing);
       // It ended while it was moved, and was released under the old name only.
       else if (registry.get(session.userId) !== session) this.#release(session, id);
-    }
+    });
     logger.warn({ before, instance: id, sessions: became.size }, 'lease.begun-anew');
     this.#parts.onRenamed(id);
     this.#parts.onServing();

@@ -4,7 +4,7 @@
  * that the store has lost; so a lost kick costs at most 30 s.
  */
 import { inboxOf } from '@cim/protocol';
-import type { Logger } from '@cim/runtime';
+import { type Logger, Slice } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -83,6 +83,8 @@ export class Look {
   }
 
   async #lookAt(sessions: readonly Session[]): Promise<void> {
+    // The embedded store answers at once: without slices all sessions would be looked at in one go.
+    const slice = new Slice();
     for (let i = 0; i < sessions.length; i += BATCH) {
       const batch = sessions.slice(i, i + BATCH);
       const before = batch.map((session) => session.inboxAt);
@@ -91,13 +93,14 @@ export class Look {
         this.#store.sessions.epochs(batch.map((s) => s.userId)),
         this.#store.streams.positions(batch.map((s) => inboxOf(s.userId))),
       ]);
-      batch.forEach((session, k) => {
+      for (const [k, session] of batch.entries()) {
+        if (slice.over) await slice.next();
         const [now, position] = [current[k], positions[k]];
-        if (now === undefined || position === undefined) return;
+        if (now === undefined || position === undefined) continue;
         const standing = standingOf(session.epoch, now);
         if (standing === 'current') session.look(before[k], position);
         else session.close(standing);
-      });
+      }
     }
   }
 }

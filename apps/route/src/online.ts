@@ -1,4 +1,5 @@
 import { CimError, type NamedUser } from '@cim/protocol';
+import { inSlices } from '@cim/runtime';
 import type { RouteParts } from './route-parts.ts';
 
 const CACHE_MS = 1_000;
@@ -34,7 +35,15 @@ export class Online {
     if (instances.length === 0 && !membership.connected)
       throw new CimError('failure', `who is online is not known: ${membership.description} does not answer`);
     const sets = await Promise.all(instances.map((instance) => store.sessions.online(instance)));
-    const users = new Map(sets.flat().map((user) => [user.userId, user]));
-    return [...users.values()].sort((a, b) => a.userId - b.userId);
+    // A user who moves between two servers may be in both sets.
+    const users = new Map<number, NamedUser>();
+    for (const set of sets) await inSlices(set, (user) => void users.set(user.userId, user));
+    // Numbers in an array of their own are sorted ten times as fast as users by a comparison.
+    const sorted: NamedUser[] = [];
+    await inSlices(Float64Array.from(users.keys()).sort(), (id) => {
+      const user = users.get(id);
+      if (user !== undefined) sorted.push(user);
+    });
+    return sorted;
   }
 }

@@ -189,3 +189,26 @@ describe('TimingWheel', () => {
     wheel.stop();
   });
 });
+
+test('entries that are due in one tick and take long fire over several passes of the event loop; one that is cancelled meanwhile does not', async () => {
+  let ms = 0;
+  const wheel = new TimingWheel({ tickMs: 10, now: () => ms });
+  const fired: number[] = [];
+  const entries: WheelEntry[] = Array.from({ length: 40 }, (_, i) => ({
+    onTimeout: () => {
+      fired.push(i);
+      for (const begun = performance.now(); performance.now() - begun < 3; );
+    },
+  }));
+  for (const entry of entries) wheel.schedule(entry, 10);
+  ms = 10;
+  wheel.advance();
+  assert.ok(fired.length < 10, `${fired.length} fired at once`);
+  wheel.cancel(entries[39] as WheelEntry);
+  while (fired.length < 39) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    fired,
+    Array.from({ length: 39 }, (_, i) => i),
+  );
+});

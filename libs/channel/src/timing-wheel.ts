@@ -1,3 +1,4 @@
+import { SLICE_MS } from './slice-ms.ts';
 import { warnOf } from './unexpected.ts';
 
 /** Something with one timeout at a time. */
@@ -60,6 +61,9 @@ export class TimingWheel {
   /** All ticks up to this one have been served. */
   #tick = 0;
   #time: number;
+  /** What is due and has not fired yet, in its order. */
+  readonly #firing = new WheelLink();
+  #fires: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
 
@@ -89,6 +93,8 @@ export class TimingWheel {
   stop(): void {
     clearInterval(this.#timer);
     clearImmediate(this.#soon);
+    clearImmediate(this.#fires);
+    this.#fires = undefined;
     this.#timer = undefined;
     this.#soon = undefined;
   }
@@ -116,7 +122,10 @@ export class TimingWheel {
     return this.#time;
   }
 
-  /** Fires what is due. The wheel's timer calls it, or a test with a clock of its own. */
+  /**
+   * Fires what is due: at once, or in slices when it takes long, since thousands of connections may be due in one tick.
+   * The wheel's timer calls it, or a test with a clock of its own.
+   */
   advance(time: number = this.#now()): void {
     const tick = Math.floor((time - this.#origin) / this.#tickMs);
     const slots = Math.min(tick - this.#tick, this.#slots.length);
@@ -124,24 +133,34 @@ export class TimingWheel {
     this.#tick = Math.max(tick, this.#tick);
     this.#time = time;
     for (let at = tick - slots + 1; at <= tick; at++)
-      this.#fire(this.#slots[at % this.#slots.length] as WheelLink, tick);
+      this.#collect(this.#slots[at % this.#slots.length] as WheelLink, tick);
+    this.#fire();
   }
 
-  #fire(slot: WheelLink, tick: number): void {
-    // Moved to a ring of their own first: an onTimeout may set and cancel any entry.
-    if (slot.next === slot) return;
-    const firing = new WheelLink();
+  /** Moves what is due to a ring of its own: an onTimeout may set and cancel any entry. */
+  #collect(slot: WheelLink, tick: number): void {
     for (let link = slot.next; link !== slot; ) {
       const next = link.next;
       if (link.due <= tick) {
         link.remove();
-        link.insert(firing);
+        link.insert(this.#firing);
       }
       link = next;
     }
-    while (firing.next !== firing) {
-      const { entry } = firing.next;
-      firing.next.remove();
+  }
+
+  #fire(): void {
+    const begun = performance.now();
+    while (this.#firing.next !== this.#firing) {
+      if (performance.now() - begun >= SLICE_MS) {
+        this.#fires ??= setImmediate(() => {
+          this.#fires = undefined;
+          this.#fire();
+        });
+        return;
+      }
+      const { entry } = this.#firing.next;
+      this.#firing.next.remove();
       try {
         entry?.onTimeout();
       } catch (error) {

@@ -3,15 +3,7 @@ import { setImmediate as nextPass } from 'node:timers/promises';
 /** Longest that one piece of work holds the event loop [ms]: a fifth of the 50 ms that nothing may exceed. */
 export const SLICE_MS = 10;
 
-/**
- * Cuts long work into slices, so that the event loop serves everybody else in between. Make one where the work begins:
- *
- *     const slice = new Slice();
- *     for (const item of items) {
- *       work(item);
- *       if (slice.over) await slice.next();
- *     }
- */
+/** Cuts long work into slices, so that the event loop serves everybody else in between. Make one where the work begins. */
 export class Slice {
   readonly #now: () => number;
   #begun: number;
@@ -31,5 +23,14 @@ export class Slice {
   async next(): Promise<void> {
     await nextPass();
     this.#begun = this.#now();
+  }
+}
+
+/** Does `work` with each of the items, in slices. */
+export async function inSlices<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
+  const slice = new Slice();
+  for (const item of items) {
+    work(item);
+    if (slice.over) await slice.next();
   }
 }
