@@ -217,14 +217,14 @@ export class GroupLog implements FollowedLog {
 
   #spreadSlice(): void {
     const slice = new Slice();
-    while (!slice.over) {
+    do {
       if (this.#unspread === undefined && (this.#top === this.#spreadTo || this.#ended)) {
         this.#spreads = false;
         return;
       }
       if (this.#unspread === undefined) this.#beginPass();
-      while (this.#giveNext() && !slice.over);
-    }
+      this.#giveNext();
+    } while (!slice.over);
     setImmediate(this.#spreadOn);
   }
 
