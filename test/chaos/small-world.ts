@@ -68,7 +68,7 @@ export class SmallWorld implements AsyncDisposable {
       auth: 'open',
     } as const;
     const common = { config, store: spoiled, membership, dispatcher, logger, metrics };
-    const server = await startImServer({ ...common, flusher, wheel });
+    const server = await startImServer({ ...common, flusher, wheel, maxConnections: 10_000 });
     parts.onDown(() => server.stop());
     const route = await startRoute({ ...common, placement: createPlacement('round-robin') });
     parts.onDown(() => route.stop());

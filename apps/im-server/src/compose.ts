@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
+import { DOOR_LIMITS, doorLimitsFor, PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
 import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import { type CloseReason, LOBBY } from '@cim/protocol';
@@ -47,6 +47,8 @@ export interface ImServerParts {
   readonly wheel: TimingWheel;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Connections of clients at once. */
+  readonly maxConnections: number;
 }
 
 export interface ImServer extends Running {
@@ -96,6 +98,14 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     labelNames: ['reason'],
     registers: [metrics],
   });
+  const refused = new Counter({
+    name: 'cim_connections_refused_total',
+    help: 'Connections of clients that were closed at once, by the limit that they passed',
+    labelNames: ['limit'],
+    registers: [metrics],
+  });
+  for (const limit of DOOR_LIMITS) refused.inc({ limit }, 0);
+  const refusing = new RareWarning(logger, 'connection.refused');
   new Gauge({
     name: 'cim_sessions',
     help: 'Live sessions',
@@ -130,7 +140,12 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     wheel,
     handshakeMs: LOGIN_TIMEOUT_MS,
     allowedOrigins: config.allowedOrigins,
-    onStream: (stream) => new Connection(stream, connectionParts),
+    limits: doorLimitsFor(parts.maxConnections),
+    onStream: (stream, visit) => new Connection(stream, visit, connectionParts),
+    onRefused: (limit) => {
+      refused.inc({ limit });
+      refusing.due({ limit });
+    },
   });
   const tcp = door.server;
   const http = createInternalHttp({

@@ -1,5 +1,12 @@
 /** A client's connection from its first byte to its session: one frame decides which wire it speaks. */
-import { type ByteStream, Channel, Heartbeat, type TimingWheel, type TurnFlusher } from '@cim/channel';
+import {
+  type ByteStream,
+  Channel,
+  Heartbeat,
+  type TimingWheel,
+  type TurnFlusher,
+  type Visit,
+} from '@cim/channel';
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -44,6 +51,7 @@ export class Connection {
   readonly #parts: ConnectionParts;
   readonly #channel: Channel;
   readonly #heartbeat: Heartbeat;
+  readonly #visit: Visit;
   #session: OwnSession | CimSession | undefined;
   #state: 'silent' | 'claiming' | 'live' = 'silent';
   #ownWire = false;
@@ -51,8 +59,9 @@ export class Connection {
   /** For the wheel: no login in time. */
   readonly #loginTimeout = { onTimeout: () => this.close('login-timeout') };
 
-  constructor(stream: ByteStream, parts: ConnectionParts) {
+  constructor(stream: ByteStream, visit: Visit, parts: ConnectionParts) {
     this.#parts = parts;
+    this.#visit = visit;
     this.#channel = new Channel(stream, {
       limit: FRAME_LIMITS.fromClientBeforeLogin,
       flusher: parts.flusher,
@@ -89,6 +98,7 @@ export class Connection {
     const { registry, instance, logger, wheel, onClosed } = this.#parts;
     wheel.cancel(this.#loginTimeout);
     this.#heartbeat.stop();
+    this.#visit.end();
     const session = this.#session;
     if (session !== undefined) {
       registry.remove(session);
@@ -186,6 +196,7 @@ export class Connection {
     if (!registry.add(session)) return this.close('superseded');
     this.#session = session;
     this.#state = 'live';
+    this.#visit.loggedIn();
     if (previous !== undefined && previous.instance !== instance.id)
       dispatcher.kick(userId, previous, 'superseded');
     logger.debug(

@@ -4,6 +4,7 @@ import { openZooKeeperMembership } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
   configureProcess,
+  connectionsAllowed,
   createLogger,
   createMetrics,
   failStart,
@@ -42,6 +43,7 @@ try {
     wheel,
     logger,
     metrics,
+    maxConnections: connectionsAllowed(),
   });
   watchLoop(logger, metrics);
   const stop = async (): Promise<void> => {

@@ -127,6 +127,7 @@ before(async () => {
     wheel,
     logger,
     metrics: createMetrics({ program: 'test' }),
+    maxConnections: 1_000,
   });
   const [self] = membership.members();
   assert.ok(self?.instance !== undefined);

@@ -7,6 +7,7 @@ import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
 import {
   configureProcess,
+  connectionsAllowed,
   createLogger,
   createMetrics,
   failStart,
@@ -44,6 +45,7 @@ try {
     wheel,
     logger,
     metrics,
+    maxConnections: connectionsAllowed(0.2),
   });
   const placement = createPlacement(config.placement);
   const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });

@@ -2,6 +2,7 @@
 export * from './byte-stream.ts';
 export * from './channel.ts';
 export * from './doors/public-door.ts';
+export * from './doors/visits.ts';
 export * from './heartbeat.ts';
 export * from './shared-read.ts';
 export * from './timing-wheel.ts';

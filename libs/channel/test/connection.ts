@@ -8,6 +8,11 @@ export class Told implements ChannelEvents {
   readonly closes: { reason: string; detail: string | undefined }[] = [];
   readonly unexpected: unknown[] = [];
   drains = 0;
+  readonly #ended: () => void;
+
+  constructor(ended: () => void = () => undefined) {
+    this.#ended = ended;
+  }
 
   onFrame(body: Uint8Array): void {
     this.frames.push(Buffer.from(body).toString('latin1'));
@@ -15,6 +20,7 @@ export class Told implements ChannelEvents {
 
   onClose(reason: string, detail?: string): void {
     this.closes.push({ reason, detail });
+    this.#ended();
   }
 
   onDrain(): void {

@@ -7,6 +7,8 @@ import { RareWarning } from './rare-warning.ts';
 const NEEDED = 256;
 /** For what a server opens itself: its listeners, its connections to stores and other servers, files. */
 const RESERVED = 128;
+/** Where the system sets no limit. */
+const MOST = 1_000_000;
 const HOW_TO_RAISE =
   'raise the limit: ulimit -n 65536 in the shell, LimitNOFILE=65536 in systemd, --ulimit nofile=65536 in Docker';
 
@@ -31,13 +33,20 @@ export function requireOpenFiles(limit = openFilesLimit()): void {
 }
 
 /**
+ * How many connections this process can hold, with a reserve for its own files.
+ * @param forStore share of the limit that a store in this process may use, 0 to 1
+ */
+export const connectionsAllowed = (forStore = 0, limit = openFilesLimit()): number =>
+  Math.max(1, Math.floor(Math.min(limit, MOST) * (1 - forStore)) - RESERVED);
+
+/**
  * Closes each connection that all servers of this process together accept above the limit of open files, less a reserve.
  * Without it the system would close them, without a word in the log, and the store could not open its files.
  * @param forStore share of the limit that a store in this process may use, 0 to 1
  * @returns how to stop
  */
 export function limitConnections(logger: Logger, forStore = 0, limit = openFilesLimit()): () => void {
-  const atMost = Math.max(1, Math.floor(limit * (1 - forStore)) - RESERVED);
+  const atMost = connectionsAllowed(forStore, limit);
   const refused = new RareWarning(logger, 'connection.refused');
   let open = 0;
   const onClose = (): void => {

@@ -5,19 +5,21 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { until } from '@cim/testkit';
 import { WebSocket } from 'ws';
 import { frameOf, Told } from '../../test/connection.ts';
-import { Channel, Heartbeat, PublicDoor, TimingWheel, TurnFlusher } from '../index.ts';
+import { Channel, Heartbeat, PublicDoor, TimingWheel, TurnFlusher, type Visit } from '../index.ts';
 
 const HANDSHAKE_MS = 150;
 
 let wheel: TimingWheel;
 let door: PublicDoor;
-let taken: { channel: Channel; told: Told }[];
+let taken: { channel: Channel; told: Told; visit: Visit }[];
+let refused: string[];
 let port: number;
 let idleTimeoutMs: number;
 const flusher = new TurnFlusher();
 
 beforeEach(async () => {
   taken = [];
+  refused = [];
   idleTimeoutMs = 60_000;
   wheel = new TimingWheel({ tickMs: 5 });
   wheel.start();
@@ -25,11 +27,13 @@ beforeEach(async () => {
     wheel,
     handshakeMs: HANDSHAKE_MS,
     allowedOrigins: ['https://listed.example'],
-    onStream: (stream) => {
-      const told = new Told();
+    limits: { connections: 8, strangers: 4, strangersOfAddress: 3 },
+    onRefused: (limit) => refused.push(limit),
+    onStream: (stream, visit) => {
+      const told = new Told(() => visit.end());
       const channel = new Channel(stream, { limit: 1_000, flusher, events: told });
       new Heartbeat(channel, wheel, { idleTimeoutMs });
-      taken.push({ channel, told });
+      taken.push({ channel, told, visit });
     },
   });
   door.server.listen(0, '127.0.0.1');
@@ -70,7 +74,7 @@ async function theOne(): Promise<(typeof taken)[number]> {
 /** The HTTP status of a handshake that was refused. */
 const refusal = (client: WebSocket): Promise<number | undefined> =>
   new Promise((resolve) => {
-    client.on('error', () => undefined);
+    client.on('error', () => resolve(undefined));
     client.on('unexpected-response', (_request, response) => {
       response.resume();
       resolve(response.statusCode);
@@ -111,6 +115,42 @@ describe('the public door, TCP', () => {
     const client = await openTcp();
     await once(client.resume(), 'close');
     assert.equal(taken.length, 0);
+  });
+});
+
+describe('the public door, limits', () => {
+  const refusedSoFar = async (count: number): Promise<string[]> => {
+    await until(`${count} are refused`, () => refused.length === count);
+    return refused;
+  };
+
+  test('strangers above the limit of their address are closed at once; a login makes room', async () => {
+    for (let i = 0; i < 3; i++) (await openTcp()).write(frameOf('hello'));
+    await until('three are taken', () => taken.length === 3);
+    await once((await openTcp()).resume(), 'close');
+    assert.deepEqual(await refusedSoFar(1), ['strangers-of-address']);
+    taken[0]?.visit.loggedIn();
+    (await openTcp()).write(frameOf('hello'));
+    await until('the fourth is taken', () => taken.length === 4);
+  });
+
+  test('all kinds of connections are counted, and none stays counted after its end', async () => {
+    const silent = await openTcp();
+    const half = await openTcp();
+    half.write('GET /cim HTTP/1.1\r\n');
+    const client = await openWebSocket();
+    client.send(frameOf('hello'));
+    await theOne();
+    assert.deepEqual([door.visits.connections, door.visits.strangers], [3, 3]);
+    assert.equal(await refusal(webSocket()).catch(() => 0), undefined);
+    silent.destroy();
+    half.destroy();
+    client.terminate();
+    await until('all are gone', () => door.visits.connections === 0);
+    assert.equal(door.visits.strangers, 0);
+    const wrong = webSocket('/other');
+    assert.equal(await refusal(wrong), 404);
+    await until('it is gone', () => door.visits.connections === 0);
   });
 });
 

@@ -7,6 +7,7 @@ import type { ByteStream } from '../byte-stream.ts';
 import { sharedRead } from '../shared-read.ts';
 import type { TimingWheel, WheelEntry } from '../timing-wheel.ts';
 import { originAllowed } from './origins.ts';
+import { type DoorLimit, type DoorLimits, type Visit, Visits } from './visits.ts';
 import { WebSocketStream } from './web-socket-stream.ts';
 
 const PATH = '/cim';
@@ -23,18 +24,23 @@ export interface DoorParts {
   readonly handshakeMs: number;
   /** Origins of pages that may connect beside those of the same host, such as `https://chat.example.com`. */
   readonly allowedOrigins: readonly string[];
-  /** Takes a connection over, in this turn. */
-  readonly onStream: (stream: ByteStream) => void;
+  readonly limits: DoorLimits;
+  /** Takes a connection over, in this turn. It tells the visit when the client has logged in, and when it is gone. */
+  readonly onStream: (stream: ByteStream, visit: Visit) => void;
+  /** A connection was closed at once. */
+  readonly onRefused: (limit: DoorLimit) => void;
 }
 
 /** A connection whose kind is not known yet. */
 class Arrival implements WheelEntry {
   readonly socket: Socket;
+  readonly visit: Visit;
   readonly #door: PublicDoor;
   #read: Buffer | undefined;
 
-  constructor(socket: Socket, door: PublicDoor) {
+  constructor(socket: Socket, visit: Visit, door: PublicDoor) {
     this.socket = socket;
+    this.visit = visit;
     this.#door = door;
     socket.on('data', this.#onData);
     socket.on('error', this.#onEnd);
@@ -64,6 +70,7 @@ class Arrival implements WheelEntry {
 
   readonly #onEnd = (): void => {
     this.#door.forget(this);
+    this.visit.end();
     this.socket.destroy();
   };
 }
@@ -71,6 +78,7 @@ class Arrival implements WheelEntry {
 export class PublicDoor {
   /** Listens once `listen` of it was called. */
   readonly server: Server;
+  readonly visits: Visits;
   readonly #parts: DoorParts;
   readonly #http = createHttpServer({ maxHeaderSize: HANDSHAKE_BYTES }, (_request, response) => {
     response
@@ -89,6 +97,7 @@ export class PublicDoor {
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
+    this.visits = new Visits(parts.limits);
     this.server = createTcpServer({ pauseOnConnect: true }, (accepted) => this.#accept(accepted));
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
@@ -105,14 +114,17 @@ export class PublicDoor {
   tcp(arrival: Arrival, first: Buffer): void {
     this.forget(arrival);
     arrival.release();
-    this.#parts.onStream(arrival.socket);
+    this.#parts.onStream(arrival.socket, arrival.visit);
     arrival.socket.emit('data', first);
   }
 
   /** The arrival speaks HTTP. It stays an arrival until the handshake is done. */
   http(arrival: Arrival, first: Buffer): void {
     arrival.release();
-    arrival.socket.on('close', () => this.forget(arrival));
+    arrival.socket.on('close', () => {
+      if (this.#arrivals.has(arrival.socket)) arrival.visit.end();
+      this.forget(arrival);
+    });
     arrival.socket.unshift(first);
     this.#http.emit('connection', arrival.socket);
   }
@@ -123,7 +135,12 @@ export class PublicDoor {
   }
 
   #accept(accepted: Socket): void {
-    const arrival = new Arrival(sharedRead(accepted), this);
+    const visit = this.visits.enter(accepted.remoteAddress ?? '');
+    if (typeof visit === 'string') {
+      accepted.destroy();
+      return this.#parts.onRefused(visit);
+    }
+    const arrival = new Arrival(sharedRead(accepted), visit, this);
     this.#arrivals.set(arrival.socket, arrival);
     this.#parts.wheel.schedule(arrival, this.#parts.handshakeMs);
     arrival.socket.resume();
@@ -136,8 +153,10 @@ export class PublicDoor {
       return refuse(socket, '403 Forbidden', 'pages of this origin may not connect; see CIM_ALLOWED_ORIGINS');
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const arrival = this.#arrivals.get(socket);
-      if (arrival !== undefined) this.forget(arrival);
-      this.#parts.onStream(new WebSocketStream(webSocket, socket));
+      // It ended within the handshake.
+      if (arrival === undefined) return webSocket.terminate();
+      this.forget(arrival);
+      this.#parts.onStream(new WebSocketStream(webSocket, socket), arrival.visit);
     });
   }
 }
