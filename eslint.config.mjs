@@ -1,4 +1,6 @@
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
+import { oneWayToMatch } from './scripts/one-way-to-match.mjs';
 
 const banned = [
   { selector: 'TSEnumDeclaration', message: 'use a union of literals' },
@@ -6,11 +8,30 @@ const banned = [
   { selector: 'ExportDefaultDeclaration', message: 'export by name' },
   { selector: 'TSParameterProperty', message: 'declare the field' },
 ];
+const madePatterns = [
+  { selector: ':matches(NewExpression, CallExpression)[callee.name="RegExp"]', message: 'write a literal' },
+];
+
+/**
+ * A regular expression of super-linear cost freezes a program for seconds, or for ever, when somebody writes a text for
+ * it. Any pattern may meet such a text one day, so the rules hold for every file, scripts and tests included. They see
+ * literals only: a pattern that is put together at run time is refused in programs.
+ */
+const linearPatterns = {
+  plugins: { regexp, local: { rules: { 'one-way-to-match': oneWayToMatch } } },
+  rules: {
+    'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+    'regexp/no-super-linear-move': ['error', { report: 'potential', ignorePartial: false }],
+    'local/one-way-to-match': 'error',
+  },
+};
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/generated/', '**/node_modules/', '**/*.mjs', '**/*.cjs'] },
-  ...tseslint.configs.strictTypeChecked,
+  { ignores: ['**/dist/', '**/generated/', '**/node_modules/'] },
+  linearPatterns,
+  { files: ['**/*.ts'], extends: tseslint.configs.strictTypeChecked },
   {
+    files: ['**/*.ts'],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
       'no-restricted-syntax': ['error', ...banned],
@@ -35,6 +56,11 @@ export default tseslint.config(
         { paths: [{ name: 'pino', message: 'use createLogger of @cim/runtime' }] },
       ],
     },
+  },
+  {
+    files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
+    ignores: ['**/*.test.ts', '**/*.contract.ts', 'libs/testkit/**'],
+    rules: { 'no-restricted-syntax': ['error', ...banned, ...madePatterns] },
   },
   {
     files: ['**/*.test.ts', '**/*.contract.ts', 'libs/testkit/**'],

@@ -69,7 +69,8 @@ async function step(name, command, args, countsTests = false) {
       ? (output.trim().split('\n').at(-1) ?? '')
       : `${tests.passed} passed, ${tests.failed} failed`;
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${seconds} s) ${ok ? figures.slice(0, 80) : ''}`);
-  for (const [said] of output.matchAll(/^\s*# (?=not carried out|left open).*$/gm)) console.log(said.trim());
+  for (const [said] of output.matchAll(/^[ \t]*# (?=not carried out|left open).*$/gm))
+    console.log(said.trim());
   if (!ok) console.log(countsTests ? failuresOf(output) : output);
 }
 

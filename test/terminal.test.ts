@@ -91,6 +91,40 @@ describe('two people in two terminals', () => {
     assert.match(screen, /connected to/, 'nothing was cleared');
   });
 
+  it('are not frozen by a text made for it, now or after a restart', async () => {
+    const alice = await openChat('alice');
+    const { userId } = await post('/registerAccount', { userName: 'mallory' });
+    for (const unit of ['\r\n', '\r', 'a\u0301', '\u200d', ':a', '; '])
+      await post('/groupRoute', {
+        userId,
+        msg: `${unit.repeat(Math.floor(8_000 / Buffer.byteLength(unit)))}x`,
+      });
+    await post('/groupRoute', { userId, msg: `${'\r\n'.repeat(40)}x` });
+    await post('/groupRoute', { userId, msg: 'the next one' });
+    await alice.until(/mallory: the next one$/m);
+    await alice.enter(':q');
+    await alice.until('[exit 0]');
+    await post('/groupRoute', { userId, msg: `${'\r\n'.repeat(40)}y` });
+    await post('/groupRoute', { userId, msg: 'the one after' });
+    const again = await openChat('alice');
+    await again.until(/mallory: the one after$/m);
+  });
+
+  it('never say to everybody what was meant as a command or for one', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    const unsaid = ['/quit now', 'bob; my secret', 'nobody-here; my secret', '／help', '：qq', ' :nothing'];
+    for (const line of unsaid) await alice.enter(line);
+    await alice.enter('bob；；to you alone');
+    await alice.enter('I agree; go on');
+    const screen = await bob.until(/alice: I agree; go on$/m);
+    assert.match(screen, /alice \(private\): to you alone$/m);
+    assert.doesNotMatch(screen, /secret|quit|help|qq|nothing/);
+    const told = squeeze(await alice.screen(true));
+    assert.ok(told.includes(squeeze('for a private message type "bob;;my secret"')), told);
+    assert.ok(told.includes(squeeze('":say /quit now" says it to everybody')), told);
+  });
+
   it('see how far their lines have come, as much as they like', async () => {
     const alice = await openChat('alice');
     const bob = await openChat('bob');
@@ -163,6 +197,39 @@ describe('two people in two terminals', () => {
     await again.until(/bob: everybody but alice$/m);
     await again.enter(':history 1');
     await again.until(/the newest 1 message kept\n\S+ bob: everybody but alice$/m);
+  });
+});
+
+describe('a suspended chat', () => {
+  it('comes back as it was, with npm around it, and gets what was said meanwhile', async () => {
+    const bob = await openChat('bob');
+    const shell = await Terminal.start(['bash', '--norc', '--noprofile', '-i'], {
+      cwd: ROOT,
+      columns: 100,
+      env: { PS1: 'shell% ' },
+    });
+    terminals.push(shell);
+    await shell.until('shell%');
+    const flags = ['--name', 'carl', '--route', server.routeUrl, '--state-dir', join(folder, 'state')];
+    await shell.enter(`npm run -s chat -- ${flags.join(' ')}`);
+    await shell.until('carl>', 60_000);
+    for (const again of [1, 2]) {
+      await shell.type(`half a line ${again}`);
+      await shell.until(`carl> half a line ${again}`);
+      await shell.press('C-z');
+      await shell.until((screen) => screen.split('Stopped').length > again && screen.endsWith('shell%'));
+      await shell.enter(`echo $((20 + ${again}))`);
+      await shell.until(new RegExp(`^2${again}$`, 'm'));
+      await bob.enter(`meanwhile ${again}`);
+      await bob.until(`meanwhile ${again} ✓`);
+      await shell.enter('fg');
+      await shell.until(new RegExp(`bob: meanwhile ${again}$`, 'm'), 60_000);
+      await shell.type(' goes on');
+      await shell.press('Left', 'Left', 'Enter');
+      await bob.until(new RegExp(`carl: half a line ${again} goes on$`, 'm'));
+    }
+    await shell.enter(':q');
+    await shell.until((screen) => screen.endsWith('shell%'));
   });
 });
 

@@ -1,15 +1,17 @@
 import type { CimClient, Recipient, SendOutcome } from '@cim/client';
-import { CimError, foldName, type UserId } from '@cim/protocol';
+import { CimError, type UserId } from '@cim/protocol';
 import { answerTo } from './answerer.ts';
 import { type Command, commandHelp, parseLine } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import { emojiPage } from './emoji.ts';
-import type { History } from './history.ts';
+import { type History, sentId } from './history.ts';
 import { type MarkMode, Marks } from './marks.ts';
+import { Online } from './online.ts';
+import { Received } from './received.ts';
 import { followRestored } from './restored.ts';
 import type { Screen } from './screen.ts';
 import { cleanLine } from './sanitize.ts';
-import { type Said, saidOf, type View } from './view.ts';
+import type { Said, View } from './view.ts';
 
 export interface ChatParts {
   readonly client: CimClient;
@@ -41,12 +43,15 @@ export class Chat {
   readonly #delayed = new Set<Promise<void>>();
   readonly #delays = new Set<NodeJS.Timeout>();
   readonly #marks: Marks;
+  readonly #received: Received;
+  readonly #online: Online;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
   #outage = '';
   #sent = 0;
-  #received = 0;
+  /** Messages received. */
+  #count = 0;
   #failures = 0;
   #ended = false;
   readonly #finish: (end: { readonly code: number; readonly line?: string }) => void;
@@ -66,6 +71,8 @@ export class Chat {
       nameOf: (to) => parts.contacts.nameOf(to as UserId),
       now: parts.now,
     });
+    this.#received = new Received(parts);
+    this.#online = new Online(() => parts.client.onlineUsers(), parts.contacts);
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
   }
@@ -101,8 +108,8 @@ export class Chat {
     followRestored(this.#parts, {
       begun: (sends) =>
         this.#notice(`${count(sends, 'message')} of last time not answered then: sent again now`),
-      stored: (ref, said) => {
-        this.#show((view) => view.stored(said));
+      stored: (ref, said, id) => {
+        this.#show((view) => view.stored(said), id);
         if (said.private) this.#marks.stored(ref, said.text);
       },
       failed: (said, why) => {
@@ -110,9 +117,8 @@ export class Chat {
       },
     });
     client.on('message', (message) => {
-      this.#received++;
       contacts.meet(message.from);
-      for (const said of saidOf(message)) this.#show((view) => view.said(said));
+      if (this.#received.show(message)) this.#count++;
     });
     client.on('connected', ({ server, again }) => {
       this.#outage = '';
@@ -147,7 +153,10 @@ export class Chat {
     if (this.#ended) return Promise.resolve();
     this.#tail = this.#tail.then(async () => {
       try {
-        await this.#run(parseLine(line), line);
+        await this.#run(
+          parseLine(line, (name) => this.#parts.contacts.knows(name)),
+          line,
+        );
       } catch (error) {
         this.#problem(error instanceof CimError ? error.message : `that failed: ${String(error)}`);
       }
@@ -218,13 +227,12 @@ export class Chat {
       case 'emoji':
         return screen.print(emojiPage(command.page));
       case 'online': {
-        const users = await this.#online();
-        return screen.print(view.users(`${users.length} online`, users, client.user));
+        const { users, total } = await this.#online.list();
+        return screen.print(view.users('online', users, total, client.user));
       }
       case 'prefix': {
-        const prefix = foldName(command.prefix);
-        const users = (await this.#online()).filter((user) => foldName(user.userName).startsWith(prefix));
-        return screen.print(view.users(`${users.length} online whose name begins so`, users, client.user));
+        const { users, total } = await this.#online.list(command.prefix);
+        return screen.print(view.users('online whose name begins so', users, total, client.user));
       }
       case 'search': {
         const { lines, more } = history.search(command.word, FOUND_LINES);
@@ -273,7 +281,7 @@ export class Chat {
       if (answer.outcome === 'stored') {
         this.#sent++;
         const plainly = this.#marks.mode === 'off' && this.#parts.screen.interactive;
-        this.#show((on) => (plainly ? on.said(shown) : on.stored(shown)));
+        this.#show((on) => (plainly ? on.said(shown) : on.stored(shown)), sentId(to, answer.id));
         if (said.private) this.#marks.stored(answer.ref, said.text);
         return;
       }
@@ -287,15 +295,8 @@ export class Chat {
     const { contacts } = this.#parts;
     const known = contacts.idOf(to);
     if (known !== undefined) return known;
-    await this.#online();
+    await this.#online.meet(to);
     return contacts.idOf(to);
-  }
-
-  async #online(): ReturnType<CimClient['onlineUsers']> {
-    const { client, contacts } = this.#parts;
-    const users = await client.onlineUsers();
-    for (const user of users) contacts.meet(user);
-    return users.sort((a, b) => a.userName.localeCompare(b.userName));
   }
 
   #sayLater(line: string, seconds: number): void {
@@ -327,7 +328,7 @@ export class Chat {
       .flatMap(({ messages }) => messages)
       .sort((a, b) => a.storedAt - b.storedAt)
       .slice(-limit);
-    const lines = kept.flatMap(saidOf).flatMap((said) => view.said(said));
+    const lines = kept.flatMap((message) => this.#received.lines(message));
     screen.print([...view.notice(`the newest ${count(kept.length, 'message')} kept`), ...lines]);
   }
 
@@ -348,15 +349,16 @@ export class Chat {
       ...about,
       `  you        ${userName} (id ${userId})`,
       `  server     ${client.server}, ${client.online ? 'connected' : 'not connected'}`,
-      `  messages   ${this.#sent} sent, ${this.#received} received, ${client.unanswered} not answered yet`,
+      `  messages   ${this.#sent} sent, ${this.#count} received, ${client.unanswered} not answered yet`,
       `  answerer   ${this.#answering ? 'on' : 'off'}`,
     ];
   }
 
-  #show(lines: (view: View) => string[]): void {
+  /** What we said, on the screen and in the history. @param id see `sentId`, when it is stored */
+  #show(lines: (view: View) => string[], id = ''): void {
     const { screen, view, plainView, history } = this.#parts;
     screen.print(lines(view));
-    for (const line of lines(plainView)) history.add(line);
+    history.add(lines(plainView).join(' '), id);
   }
 
   #notice(text: string): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { COMMAND_NAMES, commandHelp, parseLine } from './commands.ts';
 
@@ -39,6 +40,7 @@ describe('a typed line', () => {
       ':constructor: x ',
       {
         kind: 'problem',
+        unsent: true,
         text: 'there is no command ":constructor:"; ":all" lists them, and "::constructor:" says it',
       },
     ],
@@ -47,9 +49,69 @@ describe('a typed line', () => {
     it(`${JSON.stringify(line)} means ${command.kind}`, () => assert.deepEqual(parseLine(line), command));
 
   it('never goes to everybody when it was meant for one', () => {
-    for (const line of ['bo b;;secret', ';;secret', 'bob;;', 'x'.repeat(40) + ';;secret', '\u001b[31m;;x']) {
+    const lines = ['bo b;;secret', ';;secret', 'bob;;', 'x'.repeat(40) + ';;secret', '\u001b[31m;;x'];
+    lines.push('bob; secret', 'bob;secret', ' bob ; secret', '1001; secret', '鲍勃；秘密', 'Ｂｏｂ; secret');
+    lines.push('@bob; secret', 'bob; secret;;more', 'bob\u061b secret', 'bob\u037e secret', 'bob; (secret)');
+    lines.push('bob, Carol; secret', 'bob，Carol；secret');
+    for (const line of lines) {
+      const command = parseLine(line, (name) => ['bob', 'Carol'].includes(name));
+      assert.ok(command.kind === 'problem' && command.unsent === true, line);
+    }
+    assert.deepEqual(parseLine('bob; secret'), {
+      kind: 'problem',
+      unsent: true,
+      text: 'not sent: one ";" sends to nobody alone; for a private message type "bob;;secret"; ":say bob; secret" says it to everybody',
+    });
+  });
+
+  it('goes to one with the semicolons of other keyboards', () => {
+    for (const line of ['bob；；hi', 'bob；;hi', 'bob\u037e\u037ehi'])
+      assert.deepEqual(parseLine(line), { kind: 'private', to: 'bob', text: 'hi' }, line);
+  });
+
+  it('is a text with a semicolon in it when no name stands before that', () => {
+    for (const line of [
+      'I agree; go on',
+      'x = 1; y = 2',
+      '(a); b',
+      'fine ;)',
+      'well ;-) then',
+      'done;',
+      '; x',
+    ])
+      assert.deepEqual(parseLine(line), { kind: 'group', text: line }, line);
+  });
+
+  it('that begins with "/" is never said: it was meant as a command', () => {
+    for (const line of [
+      '/',
+      '/quit',
+      ' /msg bob secret',
+      '／all',
+      '\u200b/x',
+      '/etc/hosts is wrong',
+      '//x',
+    ]) {
       const command = parseLine(line);
       assert.ok(command.kind === 'problem' && command.unsent === true, line);
+      assert.match(command.text, /no command: they begin with ":", and ":all" lists them; ":say/);
+    }
+    assert.deepEqual(parseLine(':say /quit'), { kind: 'group', text: '/quit' });
+  });
+
+  it('is a command with blanks, invisible characters or another colon before it', () => {
+    for (const line of [' :q', '\u3000:q', '\u200b:q', '\ufeff:q', '：q', '\ufe55q', '\t:q  '])
+      assert.equal(parseLine(line).kind, 'quit', line);
+    for (const line of ['\u200b', ' \u2060\t', '\u3000'])
+      assert.equal(parseLine(line).kind, 'nothing', JSON.stringify(line));
+    assert.deepEqual(parseLine('：：x'), { kind: 'group', text: ':x' });
+  });
+
+  it('that names no command is never said', () => {
+    for (const line of [':qq', ':Q', ':q!x', ':)', ':quit', '：help', `:${'x'.repeat(9_000)}`]) {
+      const command = parseLine(line);
+      assert.ok(command.kind === 'problem' && command.unsent === true, line);
+      assert.ok(command.text.length < 200);
     }
   });
 
@@ -81,23 +143,16 @@ describe('a typed line', () => {
 });
 
 describe(':all', () => {
-  it('names every command of the contract', () => {
+  it('names every command of the contract, as Tab and docs/terminal.md do', () => {
     const help = commandHelp().join('\n');
-    for (const name of [
-      ':all',
-      ':olu',
-      ':q',
-      ':q!',
-      ':pu',
-      ':info',
-      ':marks',
-      ':emoji',
-      ':delay',
-      ':ai',
-      ':qai',
-      ';;',
-    ])
-      assert.ok(help.includes(name), name);
-    assert.ok(COMMAND_NAMES.includes(':olu'));
+    const page = readFileSync(new URL('../../../docs/terminal.md', import.meta.url), 'utf8');
+    const contract = [':all', ':olu', ':q', ':q!', ':pu', ':info', ':emoji', ':delay', ':ai', ':qai'];
+    for (const name of contract) assert.ok(COMMAND_NAMES.includes(name), name);
+    for (const name of COMMAND_NAMES) {
+      assert.ok(help.includes(`\n  ${name} `), name);
+      assert.ok(page.includes(`\`${name}`), `${name} in docs/terminal.md`);
+      assert.notDeepEqual(parseLine(name), { kind: 'nothing' });
+      assert.doesNotMatch(JSON.stringify(parseLine(name)), /there is no command/);
+    }
   });
 });

@@ -19,101 +19,154 @@ export type Command =
   /** Not understood: what to do instead, in one line. */
   | { readonly kind: 'problem'; readonly text: string /** It was a message. */; readonly unsent?: true };
 
-/** Command, what it takes, what it does; in the order of `:all`. */
-const COMMANDS = [
-  [':all', '', 'these commands'],
-  [':olu', '', 'who is online'],
-  [':pu', 'PREFIX', 'who of them has a name that begins so'],
-  [':q', 'WORD', 'search what was said here'],
-  [':q', '', 'quit; :q! too'],
-  [':info', '', 'about this client'],
+interface Entry {
+  /** For `:all`: name and what it takes → what it does. */
+  readonly help: readonly (readonly [usage: string, does: string])[];
+  readonly parse: (rest: string, isKnown: IsKnown) => Command;
+}
+
+/** Whether somebody of that name has been met. */
+type IsKnown = (name: string) => boolean;
+
+const MAX_DELAY_S = 86_400;
+
+/** By name, in the order of `:all`. The one place that knows which commands there are. */
+const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
+  [':all', { help: [[':all', 'these commands']], parse: () => ({ kind: 'all' }) }],
+  [':olu', { help: [[':olu', 'who is online']], parse: () => ({ kind: 'online' }) }],
+  [':pu', { help: [[':pu PREFIX', 'who of them has a name that begins so']], parse: parsePrefix }],
+  [
+    ':history',
+    { help: [[':history [N]', 'the newest messages that the server keeps']], parse: parseHistory },
+  ],
+  [
+    ':q',
+    {
+      help: [
+        [':q WORD', 'search what was said here'],
+        [':q', 'quit'],
+      ],
+      parse: (rest) => (rest === '' ? { kind: 'quit' } : { kind: 'search', word: rest }),
+    },
+  ],
+  [':q!', { help: [[':q!', 'quit']], parse: () => ({ kind: 'quit' }) }],
+  [':info', { help: [[':info', 'about this client']], parse: () => ({ kind: 'info' }) }],
   [
     ':marks',
-    'on|less|off',
-    'tell how lines of yours fare: queued, \u{2713} stored, \u{2713}\u{2713} delivered',
+    {
+      help: [
+        [
+          ':marks on|less|off',
+          'tell how lines of yours fare: queued, \u{2713} stored, \u{2713}\u{2713} delivered',
+        ],
+      ],
+      parse: parseMarks,
+    },
   ],
-  [':emoji', '[PAGE]', 'short names for pictures'],
-  [':delay', 'TEXT SECONDS', 'say it later'],
-  [':ai', '', 'an automatic answerer answers you, nothing is sent'],
-  [':qai', '', 'no more of it'],
-  [':say', 'TEXT', 'say it to everybody as it is, with ;; and all'],
-] as const;
+  [':emoji', { help: [[':emoji [PAGE]', 'short names for pictures']], parse: parseEmoji }],
+  [':delay', { help: [[':delay TEXT SECONDS', 'say it later']], parse: parseDelay }],
+  [
+    ':ai',
+    {
+      help: [[':ai', 'an automatic answerer answers you, nothing is sent']],
+      parse: () => ({ kind: 'answerer-on' }),
+    },
+  ],
+  [':qai', { help: [[':qai', 'no more of it']], parse: () => ({ kind: 'answerer-off' }) }],
+  [':say', { help: [[':say TEXT', 'say it to everybody as it is, with ;; and / and all']], parse: parseSay }],
+]);
 
-export const COMMAND_NAMES: readonly string[] = [...new Set(COMMANDS.map(([name]) => name))];
+/** For Tab. */
+export const COMMAND_NAMES: readonly string[] = [...COMMANDS.keys()];
 
 /** For `:all`. */
 export const commandHelp = (): string[] => [
   'what you type goes to everybody; NAME;;TEXT or ID;;TEXT to one; a first ":" is sent when you type "::"',
-  ...COMMANDS.map(([name, takes, does]) => `  ${`${name} ${takes}`.padEnd(22)}${does}`),
+  ...[...COMMANDS.values()].flatMap(({ help }) =>
+    help.map(([usage, does]) => `  ${usage.padEnd(22)}${does}`),
+  ),
 ];
 
-const MAX_DELAY_S = 86_400;
 /** A text that begins with a short name is a text. */
 const LEADING_EMOJI = /^:[a-z_]+:/;
+/** Blanks, and what no eye sees: a command behind them is a command. */
+const UNSEEN_START = /^[\s\p{Cc}\p{Cf}]+/u;
+/** As other keyboards write them: full-width, small, and the Greek, Arabic and reversed semicolon. */
+const COLONS = /^[:\uff1a\ufe55\ufe13]+/;
+const SLASH = /^[/\uff0f]/;
+const SEMICOLONS = /[\uff1b\ufe54\u037e\u061b\u204f]/g;
 
-export function parseLine(line: string): Command {
-  const trimmed = line.trim();
+/**
+ * What a line means. A line that was meant as a command, or for one person, is never said to everybody: when it is
+ * not understood it is a problem.
+ * @param isKnown tells a list of names from words of a text; without it only one word before a `;` can be a name
+ */
+export function parseLine(line: string, isKnown: IsKnown = () => false): Command {
+  const trimmed = line
+    .replace(UNSEEN_START, '')
+    .trimEnd()
+    .replace(COLONS, (colons) => ':'.repeat(colons.length));
   if (trimmed === '') return { kind: 'nothing' };
+  if (SLASH.test(trimmed)) {
+    const [name = ''] = trimmed.split(/\s/, 1);
+    return unsent(`"${brief(name)}" is no command: they begin with ":", and ":all" lists them`, trimmed);
+  }
   if (trimmed.startsWith('::')) return { kind: 'group', text: withEmoji(trimmed.slice(1)) };
   if (trimmed.startsWith(':') && !(LEADING_EMOJI.test(trimmed) && withEmoji(trimmed) !== trimmed))
-    return parseCommand(trimmed);
-  return parseText(trimmed);
+    return parseCommand(trimmed, isKnown);
+  return parseText(trimmed, isKnown);
 }
 
-function parseText(line: string): Command {
+function parseText(line: string, isKnown: IsKnown): Command {
+  const plain = line.replace(SEMICOLONS, ';');
   // At the first: a text may hold more of them.
-  const at = line.indexOf(';;');
-  if (at < 0) return { kind: 'group', text: withEmoji(line) };
+  const at = plain.indexOf(';;');
+  if (at < 0)
+    return oneSemicolon(line, plain.indexOf(';'), isKnown) ?? { kind: 'group', text: withEmoji(line) };
   const to = line.slice(0, at).trim();
   const text = line.slice(at + 2).trim();
   const name = parseUserName(to);
-  // Never to everybody: it was meant for one.
-  if (!name.ok)
-    return {
-      kind: 'problem',
-      unsent: true,
-      text: `not sent: what stands before ";;" is no name or id; ":say ..." says a text with ";;" to everybody`,
-    };
+  if (!name.ok) return unsent('what stands before ";;" is no name or id', line);
   if (text === '') return { kind: 'problem', unsent: true, text: `not sent: nothing stands after "${to};;"` };
   return { kind: 'private', to: name.name, text: withEmoji(text) };
 }
 
-function parseCommand(line: string): Command {
+/**
+ * `bob; hi` is a private message with a `;` missing, so it is not said to everybody. `that is right; go on` is a text:
+ * more than one word stands before the `;`, and not all of them are names of people met. So are `fine ;)` and `done;`.
+ */
+function oneSemicolon(line: string, at: number, isKnown: IsKnown): Command | undefined {
+  if (at < 0) return undefined;
+  const text = line.slice(at + 1).trim();
+  if (text === '' || /^-?[()](?:\s|$)/.test(text)) return undefined;
+  const names = line
+    .slice(0, at)
+    .split(/[\s,，、@&+]/)
+    .filter((word) => word !== '');
+  const areNames = names.length === 1 ? parseUserName(names[0]).ok : names.length > 0 && names.every(isKnown);
+  if (!areNames) return undefined;
+  const meant = names.map((name) => `"${brief(name)};;${brief(text)}"`).join(', ');
+  return unsent(`one ";" sends to nobody alone; for a private message type ${meant}`, line);
+}
+
+function parseCommand(line: string, isKnown: IsKnown): Command {
   const space = line.search(/\s/);
   const name = space < 0 ? line : line.slice(0, space);
   const rest = space < 0 ? '' : line.slice(space).trim();
-  switch (name) {
-    case ':all':
-      return { kind: 'all' };
-    case ':olu':
-      return { kind: 'online' };
-    case ':q!':
-      return { kind: 'quit' };
-    case ':q':
-      return rest === '' ? { kind: 'quit' } : { kind: 'search', word: rest };
-    case ':pu':
-      return rest === ''
-        ? problem(':pu takes the beginning of a name, as in ":pu al"')
-        : { kind: 'prefix', prefix: rest };
-    case ':info':
-      return { kind: 'info' };
-    case ':history':
-      return parseHistory(rest);
-    case ':marks':
-      return parseMarks(rest);
-    case ':emoji':
-      return parseEmoji(rest);
-    case ':delay':
-      return parseDelay(rest);
-    case ':ai':
-      return { kind: 'answerer-on' };
-    case ':qai':
-      return { kind: 'answerer-off' };
-    case ':say':
-      return rest === '' ? problem(':say takes a text') : { kind: 'group', text: withEmoji(rest) };
-    default:
-      return problem(`there is no command "${name}"; ":all" lists them, and ":${name}" says it`);
-  }
+  const entry = COMMANDS.get(name);
+  if (entry === undefined)
+    return {
+      kind: 'problem',
+      unsent: true,
+      text: `there is no command "${brief(name)}"; ":all" lists them, and ":${brief(name)}" says it`,
+    };
+  return entry.parse(rest, isKnown);
+}
+
+function parsePrefix(rest: string): Command {
+  return rest === ''
+    ? problem(':pu takes the beginning of a name, as in ":pu al"')
+    : { kind: 'prefix', prefix: rest };
 }
 
 function parseHistory(rest: string): Command {
@@ -136,17 +189,30 @@ function parseEmoji(rest: string): Command {
     : problem(`:emoji takes a page from 1 to ${EMOJI_PAGES}`);
 }
 
-function parseDelay(rest: string): Command {
+function parseSay(rest: string): Command {
+  return rest === '' ? problem(':say takes a text') : { kind: 'group', text: withEmoji(rest) };
+}
+
+function parseDelay(rest: string, isKnown: IsKnown): Command {
   const match = /^(.*\S)\s+(\d+)$/s.exec(rest);
   const line = match?.[1];
   const seconds = Number(match?.[2]);
   if (line === undefined || seconds < 1 || seconds > MAX_DELAY_S)
     return problem(`:delay takes a text and 1 to ${MAX_DELAY_S} seconds, as in ":delay good night 60"`);
-  const later = parseLine(line);
+  const later = parseLine(line, isKnown);
   if (later.kind === 'problem') return later;
   return later.kind === 'group' || later.kind === 'private'
     ? { kind: 'delay', line, seconds }
     : problem(':delay takes a text to be said, no command');
 }
 
+const BRIEF_CHARACTERS = 40;
+const brief = (text: string): string =>
+  text.length > BRIEF_CHARACTERS ? `${text.slice(0, BRIEF_CHARACTERS)}\u{2026}` : text;
+
 const problem = (text: string): Command => ({ kind: 'problem', text });
+const unsent = (why: string, line: string): Command => ({
+  kind: 'problem',
+  unsent: true,
+  text: `not sent: ${why}; ":say ${brief(line)}" says it to everybody`,
+});

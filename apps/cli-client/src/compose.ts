@@ -12,6 +12,7 @@ import { History } from './history.ts';
 import { createPaint } from './paint.ts';
 import { PlainScreen } from './plain-screen.ts';
 import type { Screen } from './screen.ts';
+import { suspendWithJob } from './suspend.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 import { View } from './view.ts';
 
@@ -65,7 +66,9 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     view,
     // Seen from 1970 everything is of another day and has its date.
     plainView: new View(createPaint(false), false, () => 0),
-    history: new History(join(config.stateDir, `${about}.log`)),
+    history: new History(join(config.stateDir, `${about}.log`), (error) =>
+      screen.print(view.problem(`the history cannot be written: ${String(error)}`)),
+    ),
     contacts: new Contacts(),
     about: [AGENT, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
     now: Date.now,
@@ -99,11 +102,13 @@ async function ask(question: string, { input, output }: Streams): Promise<string
   const left = new AbortController();
   readline.on('SIGINT', () => left.abort());
   readline.on('close', () => left.abort());
+  const stop = isTty(input) ? suspendWithJob(readline, input, () => readline.prompt(true)) : () => undefined;
   try {
     return await readline.question(question, { signal: left.signal });
   } catch {
     throw new CimError('invalid', 'no name was given');
   } finally {
+    stop();
     readline.close();
   }
 }

@@ -1,6 +1,8 @@
 import { foldName, isUserId, type NamedUser, type UserId } from '@cim/protocol';
+import { cleanLine } from './sanitize.ts';
 
 const KEPT = 10_000;
+const NAME_CHARACTERS = 64;
 
 /** Whom this client has met: ids of names, names of ids. */
 export class Contacts {
@@ -8,7 +10,9 @@ export class Contacts {
   readonly #byName = new Map<string, NamedUser>();
   readonly #byId = new Map<UserId, string>();
 
+  /** A name that is no name here (a server can send anything) is not remembered. */
   meet(user: NamedUser): void {
+    if (!isShowable(user.userName)) return;
     const key = foldName(user.userName);
     if (this.#byName.has(key)) return;
     if (this.#byName.size >= KEPT) this.#dropOldest();
@@ -30,6 +34,11 @@ export class Contacts {
     return this.#byId.get(id) ?? String(id);
   }
 
+  /** Whether a user of that name was met. */
+  knows(name: string): boolean {
+    return name.length <= NAME_CHARACTERS && this.#byName.has(foldName(name));
+  }
+
   names(): string[] {
     return [...this.#byName.values()].map((user) => user.userName);
   }
@@ -42,3 +51,6 @@ export class Contacts {
     }
   }
 }
+
+/** Names that Tab puts on the terminal and that errors repeat: of bounded length, and as harmless as they look. */
+const isShowable = (name: string): boolean => name.length <= NAME_CHARACTERS && cleanLine(name) === name;

@@ -1,35 +1,71 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Message, Recipient } from '@cim/client';
 
 const MAX_BYTES = 4 * 1024 * 1024;
+/** Ids that are remembered. A server offers at most 256 messages of each stream again. */
+const MAX_IDS = 8_192;
 
-/** What was said here, on disk (mode 0600), for `:q WORD`. Over 4 MiB the older half is set aside, then dropped. */
+/** Names a message among all that this client has received. Message ids are unique in their stream only. */
+export const receivedId = ({ stream, id }: Pick<Message, 'stream' | 'id'>): string => `${stream}/${id}`;
+
+/** Names a message among all that this client has sent. */
+export const sentId = (to: Recipient, id: string): string => `to-${'user' in to ? to.user : to.group}/${id}`;
+
+/**
+ * What was said here, on disk (mode 0600), for `:q WORD`. Over 4 MiB the older half is set aside, then dropped.
+ *
+ * A line is `text TAB id`, written by one call, and the kernel has it when `add` returns: killing the process
+ * loses nothing. A line that a kill or a full disk has cut short is taken away, so that a line is there with its id or
+ * not at all.
+ */
 export class History {
   readonly #path: string;
   readonly #older: string;
-  #bytes: number | undefined;
+  /** Of the messages in both files, oldest first; the oldest goes when there are 8,192. */
+  readonly #ids = new Set<string>();
+  /** Length of the file up to the end of its last whole line. */
+  #bytes = 0;
+  #opened = false;
   #broken = false;
+  readonly #onBroken: (error: unknown) => void;
 
-  constructor(path: string) {
+  /** @param onBroken is called when nothing can be written, once until it can again; the chat goes on without */
+  constructor(path: string, onBroken: (error: unknown) => void = () => undefined) {
     this.#path = path;
+    this.#onBroken = onBroken;
     this.#older = `${path}.1`;
   }
 
-  /** @param line one line, cleaned. A disk that is full ends the history, not the chat. */
-  add(line: string): void {
-    if (this.#broken) return;
+  /** Whether the message was written, by this process or one before. */
+  knows(id: string): boolean {
     try {
-      if (this.#bytes === undefined) {
-        mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-        this.#bytes = existsSync(this.#path) ? statSync(this.#path).size : 0;
-      }
-      if (this.#bytes > MAX_BYTES) {
-        renameSync(this.#path, this.#older);
-        this.#bytes = 0;
-      }
-      appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
-      this.#bytes += Buffer.byteLength(line) + 1;
+      this.#open();
     } catch {
+      // `add` tells.
+    }
+    return this.#ids.has(keyOf(id));
+  }
+
+  /**
+   * Writes a line, unless its message was written before.
+   * @param line one line, cleaned: no tab is in it
+   * @param id of the message, see `receivedId` and `sentId`; '' for none
+   */
+  add(line: string, id = ''): void {
+    if (id !== '' && this.knows(id)) return;
+    const key = keyOf(id);
+    const bytes = Buffer.from(`${line}${key === '' ? '' : `\t${key}`}\n`);
+    try {
+      this.#open();
+      this.#makeRoom();
+      appendFileSync(this.#path, bytes, { mode: 0o600 });
+      this.#bytes += bytes.length;
+      this.#remember(key);
+      this.#broken = false;
+    } catch (error) {
+      if (this.#opened) this.#cut();
+      if (!this.#broken) this.#onBroken(error);
       this.#broken = true;
     }
   }
@@ -38,16 +74,78 @@ export class History {
   search(word: string, limit: number): { readonly lines: string[]; readonly more: number } {
     const wanted = word.toLowerCase();
     const found = [this.#older, this.#path]
-      .flatMap(readLines)
-      .filter((line) => line.toLowerCase().includes(wanted));
+      .flatMap((path) => linesOf(readable(path)))
+      .map(([text]) => text)
+      .filter((text) => text.toLowerCase().includes(wanted));
     return { lines: found.slice(-limit), more: Math.max(0, found.length - limit) };
+  }
+
+  /** @throws while a file cannot be read; then nothing may be written, since a line that was cut could not be found */
+  #open(): void {
+    if (this.#opened) return;
+    const [older, newer] = [read(this.#older), read(this.#path)];
+    for (const [, id] of [...linesOf(older), ...linesOf(newer)]) this.#remember(id);
+    this.#bytes = newer.lastIndexOf('\n') + 1;
+    this.#opened = true;
+    // Older versions, and copies of files, may have left it readable for everybody.
+    if (newer.length > 0) chmodSync(this.#path, 0o600);
+    if (newer.length > this.#bytes) this.#cut();
+  }
+
+  #makeRoom(): void {
+    if (this.#bytes === 0) mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    if (this.#bytes <= MAX_BYTES) return;
+    renameSync(this.#path, this.#older);
+    this.#bytes = 0;
+  }
+
+  /** Takes the beginning of a line away that has no end. */
+  #cut(): void {
+    try {
+      truncateSync(this.#path, this.#bytes);
+    } catch {
+      // There is no file, or it cannot be written: then nothing was.
+    }
+  }
+
+  #remember(id: string): void {
+    if (id !== '') this.#ids.add(id);
+    if (this.#ids.size <= MAX_IDS) return;
+    for (const oldest of this.#ids) {
+      this.#ids.delete(oldest);
+      return;
+    }
   }
 }
 
-function readLines(path: string): string[] {
+/** An id as it stands in the file: a server can put anything in it. */
+const keyOf = (id: string): string => id.slice(0, 128).replace(/[^!-~]/g, '?');
+
+/** Text and message id ('' for none) of each whole line. */
+const linesOf = (file: Buffer): (readonly [text: string, id: string])[] =>
+  file
+    .toString('utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const tab = line.indexOf('\t');
+      return tab < 0 ? [line, ''] : [line.slice(0, tab), line.slice(tab + 1)];
+    });
+
+/** Empty when there is no such file. @throws when there is one that cannot be read */
+function read(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8').split('\n');
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return Buffer.alloc(0);
+  }
+}
+
+function readable(path: string): Buffer {
+  try {
+    return read(path);
   } catch {
-    return [];
+    return Buffer.alloc(0);
   }
 }

@@ -19,6 +19,10 @@ export class PlainScreen implements Screen {
     if (lines.length > 0) this.#output.write(`${lines.join('\n')}\n`);
   }
 
+  flush(): void {
+    // Node writes to pipes and files at once.
+  }
+
   start(input: ScreenInput): void {
     void this.#read(input);
   }

@@ -27,9 +27,10 @@ export function cleanLine(text: string): string {
     .replace(PILED_MARKS, '$1');
 }
 
-/** The lines of a text, at most 20 and a remark. */
+/** The lines of a text without the empty ones at its end; at most 20, and a remark. */
 export function cleanLines(text: string): string[] {
-  const lines = text.replace(/(\r\n|[\r\n])+$/, '').split(/\r\n|[\r\n]/);
+  const lines = text.split(/\r\n|[\r\n]/);
+  while (lines.length > 1 && lines.at(-1) === '') lines.pop();
   const shown = lines.slice(0, SHOWN_LINES).map(cleanLine);
   if (lines.length > SHOWN_LINES) shown.push(`\u{2026} ${lines.length - SHOWN_LINES} more lines`);
   return shown;

@@ -4,6 +4,8 @@ export interface Screen {
   readonly interactive: boolean;
   /** Shows lines, each without its end; they are safe for a terminal already. */
   print(lines: readonly string[]): void;
+  /** Hands to the kernel, before it returns, what was printed. */
+  flush(): void;
   /** Begins to read. */
   start(input: ScreenInput): void;
   /** Names that Tab completes at the beginning of a line. */

@@ -176,6 +176,23 @@ describe('keys', () => {
     assert.deepEqual(await untilTyped(2), [':olu', 'Zoe;;hi']);
   });
 
+  it('Tab shows a bounded number of names', async () => {
+    await terminal.type('n');
+    await terminal.press('Tab', 'Tab');
+    const screen = await terminal.until('n199;;');
+    assert.doesNotMatch(screen, /n200;;/);
+  });
+
+  it('Ctrl-Z where no shell could bring it back leaves all as it was', async () => {
+    await terminal.type('half a line that is wrapped over the row');
+    await terminal.until((screen) => screen.replaceAll('\n', '').endsWith('the row'));
+    await terminal.press('C-z');
+    await terminal.type('s');
+    await terminal.until((screen) => screen.replaceAll('\n', '').endsWith('the rows'));
+    await terminal.press('Enter');
+    assert.deepEqual(await untilTyped(1), ['half a line that is wrapped over the rows']);
+  });
+
   it('Ctrl-C interrupts and Ctrl-D ends, with the terminal as it was', async () => {
     await terminal.type('unfinished');
     await terminal.until('unfinished');

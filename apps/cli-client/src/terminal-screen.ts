@@ -2,6 +2,10 @@ import { createInterface, type Interface } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { COMMAND_NAMES } from './commands.ts';
 import type { Screen, ScreenInput } from './screen.ts';
+import { suspendWithJob } from './suspend.ts';
+
+/** Names that Tab shows at most. */
+const COMPLETIONS = 100;
 
 /** What readline has and its types call read-only or do not show. */
 interface Editing {
@@ -25,6 +29,7 @@ export class TerminalScreen implements Screen {
   #waiting: string[] = [];
   #drawing: NodeJS.Immediate | undefined;
   #closed = false;
+  #stopSuspending: () => void = () => undefined;
 
   constructor(input: ReadStream, output: WriteStream, prompt: string) {
     this.#input = input;
@@ -35,6 +40,10 @@ export class TerminalScreen implements Screen {
   print(lines: readonly string[]): void {
     for (const line of lines) this.#waiting.push(line);
     this.#drawing ??= setImmediate(() => this.#draw());
+  }
+
+  flush(): void {
+    this.#draw();
   }
 
   start(input: ScreenInput): void {
@@ -56,7 +65,12 @@ export class TerminalScreen implements Screen {
       void input.onLine(line);
     });
     readline.on('SIGINT', () => input.onInterrupt());
+    this.#stopSuspending = suspendWithJob(readline, this.#input, () => {
+      (readline as unknown as Editing).prevRows = 0;
+      readline.prompt(true);
+    });
     readline.on('close', () => {
+      this.#stopSuspending();
       if (!this.#closed) input.onEnd();
     });
     // The window was closed: there is no terminal to give back.
@@ -112,7 +126,8 @@ export class TerminalScreen implements Screen {
   #complete(line: string): [string[], string] {
     const all = line.startsWith(':') ? COMMAND_NAMES : this.names().map((name) => `${name};;`);
     const lower = line.toLowerCase();
-    return [line === '' ? [] : all.filter((one) => one.toLowerCase().startsWith(lower)), line];
+    const fits = line === '' ? [] : all.filter((one) => one.toLowerCase().startsWith(lower));
+    return [fits.slice(0, COMPLETIONS), line];
   }
 }
 

@@ -69,10 +69,12 @@ export class View {
     return [this.#paint.bad(`* ${cleanLine(text)}`)];
   }
 
-  users(title: string, users: readonly NamedUser[], me: NamedUser | undefined): string[] {
-    const width = Math.max(0, ...users.map((user) => String(user.userId).length));
+  /** @param of how many there are; `users` may be some of them */
+  users(title: string, users: readonly NamedUser[], of: number, me: NamedUser | undefined): string[] {
+    const width = users.reduce((widest, user) => Math.max(widest, String(user.userId).length), 0);
+    const some = users.length < of ? `, ${users.length} of them; ":pu PREFIX" finds others` : '';
     return [
-      ...this.notice(title),
+      ...this.notice(`${of} ${title}${some}`),
       ...users.map(
         ({ userId, userName }) =>
           `  ${String(userId).padStart(width)}  ${this.#paint.name(cleanLine(userName))}${userId === me?.userId ? ' (you)' : ''}`,

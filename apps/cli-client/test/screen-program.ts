@@ -8,7 +8,7 @@ import { TerminalScreen } from '../src/terminal-screen.ts';
 
 const socket = connect(Number(process.argv[2]), '127.0.0.1');
 const screen = new TerminalScreen(process.stdin, process.stdout, 'me> ');
-screen.names = () => ['bob', 'bobby', 'Zoe'];
+screen.names = () => ['bob', 'bobby', 'Zoe', ...Array.from({ length: 200 }, (_, i) => `n${100 + i}`)];
 screen.start({
   onLine: (line) => {
     socket.write(`${JSON.stringify(line)}\n`);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CimError } from '@cim/protocol';
 import { passwordProblem, Passwords } from './passwords.ts';
 
-const plain = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
+const plain = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
 // scrypt of RFC 7914, section 12: "pleaseletmein", "SodiumChloride", N=16384, r=8, p=1, 64 bytes.
 const key = Buffer.from(
   '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2' +

@@ -72,7 +72,7 @@ export class RouteApi {
     }
     if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')
       throw new CimError('invalid', `"${url}" is not an http URL; give one like http://127.0.0.1:8083`);
-    this.#url = parsed.href.replace(/\/+$/, '');
+    this.#url = withoutSlashes(parsed.href);
     this.#timeoutMs = timeoutMs;
     this.#gate = gates.get(this.#url) ?? new Gate(AT_A_TIME);
     gates.set(this.#url, this.#gate);
@@ -191,6 +191,13 @@ export class RouteApi {
   #foreign(): CimError {
     return new CimError('failure', `what answers at ${this.#url} is not a CIM route; check the address`);
   }
+}
+
+/** Without the slashes at its end. */
+function withoutSlashes(url: string): string {
+  let end = url.length;
+  while (url[end - 1] === '/') end--;
+  return url.slice(0, end);
 }
 
 /** What went wrong with a connection, in a few words for a person. */

@@ -236,9 +236,10 @@ function reasonOf(error: unknown): string {
   if (lastNodeError instanceof Error) return reasonOf(lastNodeError);
   const text = error.message === '' && typeof code === 'string' ? code : error.message;
   // What differs from attempt to attempt would be logged at each.
-  return redactText(text)
+  const [line = ''] = redactText(text)
     .replace(/ Retrying from scratch after [\d.]+ms\./, '')
-    .replace(/\s*\n[^]*$|\.$/, '');
+    .split('\n', 1);
+  return line.trimEnd().replace(/\.$/, '');
 }
 
 const retryAfter = (attempt: number): number =>

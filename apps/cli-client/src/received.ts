@@ -1,0 +1,58 @@
+import type { Message } from '@cim/client';
+import { within } from './guarded.ts';
+import { type History, receivedId } from './history.ts';
+import type { Screen } from './screen.ts';
+import { saidOf, type View } from './view.ts';
+
+/** A message that takes longer to be made into lines is not shown [ms]. */
+const RENDER_MS = 1_000;
+
+export interface ReceivedParts {
+  readonly screen: Screen;
+  readonly view: View;
+  readonly plainView: View;
+  readonly history: History;
+}
+
+/**
+ * What others say, on the screen and in the history.
+ *
+ * The order is: screen, history, then the acknowledgement, which is the return of `show`. A process killed after the
+ * history was written is offered the message again and knows its id there. One killed before shows it at its next
+ * start. So each message stands in the history once, and on the screen once, or twice when the process was killed
+ * between two adjacent system calls, the one that writes the screen and the one that writes the history.
+ */
+export class Received {
+  readonly #parts: ReceivedParts;
+
+  constructor(parts: ReceivedParts) {
+    this.#parts = parts;
+  }
+
+  /** Shows a message and writes it to the history. False when both were done before. Never throws. */
+  show(message: Message): boolean {
+    const { screen, plainView, history } = this.#parts;
+    const id = receivedId(message);
+    if (history.knows(id)) return false;
+    screen.print(this.lines(message));
+    screen.flush();
+    const whole = { ...message, texts: [message.texts.join('\n')] };
+    history.add(linesOf(whole, plainView).join(' '), id);
+    return true;
+  }
+
+  /** As they are shown. A message that cannot be shown becomes one line that says so, and blocks nothing. */
+  lines(message: Message): string[] {
+    return linesOf(message, this.#parts.view);
+  }
+}
+
+function linesOf(message: Message, view: View): string[] {
+  try {
+    return within(RENDER_MS, () => saidOf(message).flatMap((said) => view.said(said)));
+  } catch (error) {
+    // Nothing of the message stands here but numbers: any of its texts may be the one that cannot be shown.
+    const why = error instanceof Error ? error.message : String(error);
+    return view.problem(`a message of user ${message.from.userId} cannot be shown here: ${why}`);
+  }
+}

@@ -1,0 +1,14 @@
+/** What the route reads of a request before any limit of a name or a text, with texts made to hold it up. */
+import { describe, it } from 'node:test';
+import { assertQuick } from '@cim/testkit';
+import type { FastifyRequest } from 'fastify';
+import { bearerOf } from './credentials.ts';
+
+const bearer = (authorization: string): string =>
+  bearerOf({ headers: { authorization } } as unknown as FastifyRequest);
+
+describe('a text of 8 KiB made to hold a route up', () => {
+  it('is read in milliseconds as a header with a secret', () => {
+    assertQuick((text) => [bearer(text), bearer(`Bearer ${text}`)]);
+  });
+});
