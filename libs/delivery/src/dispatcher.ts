@@ -89,9 +89,9 @@ export class Dispatcher {
     this.#membership = parts.membership;
     this.#rpc = parts.rpc;
     this.#failed = new RareWarning(parts.logger, 'append.failed');
-    this.#locations = new Locations(parts.store.sessions);
+    this.#locations = new Locations(parts.store.sessions, parts.logger);
     this.#notices = new DeliveredNotices(this.#locations, (at, notices) => this.#notify(at, notices));
-    this.#pushes = new PushBatch(parts.rpc, () => this.#local?.instance);
+    this.#pushes = new PushBatch(parts.rpc, () => this.#local?.instance, parts.logger);
     this.#pushParts = {
       store: parts.store,
       locations: this.#locations,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Epoch, InstanceId, UserId } from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
 import type { SessionAt } from '@cim/store';
 import { type Found, Locations } from './locations.ts';
 
@@ -18,10 +19,14 @@ function look() {
       }),
     );
   const answers: Found[] = [];
-  const locations = new Locations({ locate });
+  const locations = new Locations({ locate }, silentLogger());
   return {
     open,
     answers,
+    findAndThrow: () =>
+      locations.find(USER, () => {
+        throw new Error('a fault of one caller');
+      }),
     expect: () => locations.expect(USER),
     find: () => locations.find(USER, (at) => answers.push(at)),
     answer: async (at: SessionAt | undefined | Error) => {
@@ -40,6 +45,14 @@ describe('locations', () => {
     assert.deepEqual(answers, [AT, AT, AT]);
     find();
     assert.deepEqual([answers.length, open.length], [4, 0]);
+  });
+
+  test('a caller that throws keeps nobody else waiting', async () => {
+    const { answers, find, findAndThrow, answer } = look();
+    findAndThrow();
+    find();
+    await answer(AT);
+    assert.deepEqual(answers, [AT]);
   });
 
   test('one who was online a while ago can be looked up before anybody asks', async (t) => {

@@ -1,6 +1,8 @@
 import type { UserId } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
 import type { SessionAt, Sessions } from '@cim/store';
 import { LRUCache } from 'lru-cache';
+import { serveEach } from './serve-each.ts';
 
 /** A location is believed for at most this long, in ms. */
 const BELIEVED_MS = 3_000;
@@ -22,13 +24,15 @@ interface Known {
  */
 export class Locations {
   readonly #sessions: Pick<Sessions, 'locate'>;
+  readonly #logger: Logger;
   /** A location that is not believed any more tells that the user is worth a look-up ahead of time. */
   readonly #known = new LRUCache<UserId, Known>({ max: 100_000 });
   /** Key: user. Removed when the look-up ends. */
   readonly #asked = new Map<UserId, { readonly first: Done[]; readonly later: Done[] }>();
 
-  constructor(sessions: Pick<Sessions, 'locate'>) {
+  constructor(sessions: Pick<Sessions, 'locate'>, logger: Logger) {
     this.#sessions = sessions;
+    this.#logger = logger;
   }
 
   /** `done` is called at once when the location is remembered. */
@@ -70,6 +74,6 @@ export class Locations {
       this.#known.set(user, { at: found, believedUntil: performance.now() + BELIEVED_MS });
     const askAgain = found === 'offline' && later.length > 0;
     if (askAgain) this.#ask(user, later);
-    for (const done of askAgain ? first : [...first, ...later]) done(found);
+    serveEach(askAgain ? first : [...first, ...later], (done) => done(found), this.#logger);
   }
 }

@@ -1,8 +1,10 @@
 import type { Member } from '@cim/discovery';
 import type { InstanceId, UserId } from '@cim/protocol';
 import { RPC, type RpcClient } from '@cim/rpc';
+import type { Logger } from '@cim/runtime';
 import type { Entry } from '@cim/store';
 import { encodeDeliver, goneOf } from './doorbell-rpc.ts';
+import { serveEach } from './serve-each.ts';
 
 /** Calls that are not answered in this time have failed, in ms. */
 export const PUSH_TIMEOUT_MS = 1_000;
@@ -34,6 +36,7 @@ interface Waiting {
 export class PushBatch {
   readonly #rpc: RpcClient;
   readonly #from: () => InstanceId | undefined;
+  readonly #logger: Logger;
   /** Key: instance. Emptied once the appends that are answered now are. */
   #waiting = new Map<InstanceId, Waiting>();
   readonly #flush = (): void => {
@@ -43,9 +46,10 @@ export class PushBatch {
   };
 
   /** @param from instance at which the senders are */
-  constructor(rpc: RpcClient, from: () => InstanceId | undefined) {
+  constructor(rpc: RpcClient, from: () => InstanceId | undefined, logger: Logger) {
     this.#rpc = rpc;
     this.#from = from;
+    this.#logger = logger;
   }
 
   add(instance: InstanceId, member: Member, push: Push): void {
@@ -63,15 +67,11 @@ export class PushBatch {
     if (pushes.length === 0) return;
     const payload = encodeDeliver(pushes, this.#from());
     const written = this.#rpc.call(member, RPC.deliver, payload, PUSH_TIMEOUT_MS, (reply) => {
-      if (!reply.ok) return end(pushes, 'failed');
-      const gone = goneOf(reply.payload);
-      if (gone.length === 0) return end(pushes, 'taken');
-      for (const [i, push] of pushes.entries()) push.ended(gone.includes(i) ? 'gone' : 'taken');
+      const gone = reply.ok ? goneOf(reply.payload) : [];
+      const outcomeOf = (i: number): PushOutcome =>
+        !reply.ok ? 'failed' : gone.includes(i) ? 'gone' : 'taken';
+      serveEach(pushes.entries(), ([i, push]) => push.ended(outcomeOf(i)), this.#logger);
     });
-    if (written) for (const push of pushes) push.written();
+    if (written) serveEach(pushes, (push) => push.written(), this.#logger);
   }
-}
-
-function end(pushes: readonly Push[], outcome: PushOutcome): void {
-  for (const push of pushes) push.ended(outcome);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { type GroupId, groupStream, inboxOf, messageId, type Seq } from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
 import { RedisProcess, until } from '@cim/testkit';
 import {
   append,
@@ -16,7 +17,9 @@ import {
 import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
-import { key } from './keys.ts';
+import { key, streamKeys } from './keys.ts';
+import { RedisLink } from './link.ts';
+import { parseRedisUrl } from './url.ts';
 
 describe('what Redis keeps', () => {
   let redis: RedisProcess;
@@ -100,6 +103,43 @@ describe('what Redis keeps', () => {
     assert.deepEqual(await append(store, sends.item(5, Buffer.alloc(1))), { outcome: 'full' });
     await ack(store, sends, to, 4);
     await appendOk(store, sends.item(5, Buffer.alloc(100)));
+  });
+
+  test('producers that are forgotten leave Redis: at most two windows of them are there', async (t) => {
+    const store = await open(t, { producerEntries: 10 });
+    const group = groupStream(`many-${newName()}` as GroupId);
+    const sender = await newUser(store);
+    for (let i = 0; i < 100; i++) await appendOk(store, new Sends(group, sender).item(1));
+    const { producers, olderProducers } = streamKeys(group);
+    const sizes = await Promise.all([producers, olderProducers].map((hash) => redis.cli('HLEN', hash)));
+    assert.ok(
+      sizes.every((size) => Number(size) <= 10),
+      String(sizes),
+    );
+  });
+
+  test('a stream that an older version wrote goes on, and counts as having forgotten', async (t) => {
+    const store = await open(t, {});
+    const { sends, inbox } = await newPair(store);
+    await appendOk(store, sends.item(1));
+    const link = new RedisLink(parseRedisUrl(redis.url), silentLogger());
+    t.after(() => link.stop());
+    await link.start();
+    const { meta } = streamKeys(inbox);
+    const stored = await link.ask((client) => client.getBuffer(meta));
+    assert.ok(stored);
+    assert.equal(stored.readDoubleBE(6 * 8), 0);
+    // The time at which it last forgot.
+    stored.writeDoubleBE(Date.now(), 6 * 8);
+    await link.ask((client) => client.set(meta, stored));
+    assert.deepEqual(await append(store, sends.item(1)), { outcome: 'duplicate', seq: 1 });
+    assert.equal(await appendOk(store, sends.item(2)), 2);
+    const unheardOf = new Sends(inbox, sends.sender);
+    assert.deepEqual(await append(store, { ...unheardOf.item(1), again: true }), {
+      outcome: 'unknown-producer',
+    });
+    assert.deepEqual(await store.streams.counters(sends.sender.userId, [unheardOf, sends]), [undefined, 2]);
+    assert.equal(await appendOk(store, new Sends(inbox, sends.sender).item(1)), 3);
   });
 
   test('a counter of users that went back makes no two users one', async (t) => {

@@ -64,7 +64,14 @@ export class Succession {
     this.#seen = new Set(whole ? found : [...this.#seen, ...found]);
     if (news) {
       this.#parts.logger.info({ replids: found }, 'redis.succession');
-      for (const listener of this.#listeners) listener();
+      for (const listener of this.#listeners) {
+        try {
+          listener();
+        } catch (error) {
+          // The others are told, and the looks go on.
+          this.#parts.logger.error({ err: error }, 'store.callback-failed');
+        }
+      }
     }
     this.#plan(this.#oncemore ? 0 : whole ? this.#parts.everyMs : AGAIN_MS);
     this.#oncemore = false;

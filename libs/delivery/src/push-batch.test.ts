@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Member } from '@cim/discovery';
+import { cim, type InstanceId, type UserId } from '@cim/protocol';
+import type { RpcClient, RpcOutcome } from '@cim/rpc';
+import { silentLogger } from '@cim/runtime';
+import { PushBatch, type PushOutcome } from './push-batch.ts';
+
+const here = 'here' as InstanceId;
+const member: Member = {
+  host: '127.0.0.1',
+  tcpPort: 1,
+  httpPort: 1,
+  version: '',
+  startedAt: 0,
+  instance: here,
+};
+
+/** Calls that the test answers. */
+function batch() {
+  const calls: ((outcome: RpcOutcome) => void)[] = [];
+  const rpc = {
+    call: (...[, , , , done]: Parameters<RpcClient['call']>) => {
+      calls.push(done);
+      return true;
+    },
+  } as unknown as RpcClient;
+  return { calls, pushes: new PushBatch(rpc, () => here, silentLogger()) };
+}
+
+for (const [name, outcome, expected] of [
+  ['taken', { ok: true, payload: new Uint8Array() }, ['taken', 'taken']],
+  ['gone', { ok: true, payload: cim.DeliverReply.encode({ gone: [2] }).finish() }, ['taken', 'gone']],
+  ['failed', { ok: false, kind: 'down', message: 'away' }, ['failed', 'failed']],
+] as const satisfies readonly (readonly [PushOutcome, RpcOutcome, readonly PushOutcome[]])[])
+  test(`a push that throws when it is written and when it ends keeps no other of its call waiting: ${name}`, async () => {
+    const { calls, pushes } = batch();
+    const fault = (): never => {
+      throw new Error('a fault of one caller');
+    };
+    let written = 0;
+    const ended: PushOutcome[] = [];
+    const good = { written: () => written++, ended: (of: PushOutcome) => ended.push(of) };
+    for (const [i, { written: onWritten, ended: onEnded }] of [
+      { written: fault, ended: fault },
+      good,
+      good,
+    ].entries())
+      pushes.add(here, member, {
+        user: i as UserId,
+        entry: undefined,
+        written: () => void onWritten(),
+        ended: (of) => void onEnded(of),
+      });
+    await Promise.resolve();
+    assert.equal(written, 2);
+    calls[0]?.(outcome);
+    assert.deepEqual(ended, expected);
+  });
