@@ -92,7 +92,7 @@ test('producers of a folder that an older version wrote are known, and its strea
   const store = await folder.reopen();
   const of = [first, second, PRODUCER].map((producer) => ({
     stream: lobby,
-    producer: producer as ProducerId,
+    producer: producer,
   }));
   assert.deepEqual(await store.streams.counters(user.userId, of), [3, 3, 3]);
   assert.equal((await appendTo(store, lobby, user, { producer: first, counter: 4 })).outcome, 'ok');
