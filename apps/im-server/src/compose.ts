@@ -199,8 +199,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     const tcpClosed = close(tcp);
     door.closeArrivals();
     await sendAway([...connections]);
-    const deadline = Date.now() + CLOSE_MS;
-    while (connections.size > 0 && Date.now() < deadline) await sleep(DRAIN_TICK_MS);
+    const deadline = performance.now() + CLOSE_MS;
+    while (connections.size > 0 && performance.now() < deadline) await sleep(DRAIN_TICK_MS);
     await tcpClosed;
     await Promise.all([acks.flush(), ...releases]);
     look.stop();

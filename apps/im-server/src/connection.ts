@@ -193,7 +193,12 @@ export class Connection {
     this.#channel.setLimit(FRAME_LIMITS.fromClient);
     const Wire = this.#ownWire ? OwnSession : CimSession;
     const session = new Wire({ userId, userName }, epoch, this.#channel, this.#parts);
-    if (!registry.add(session)) return this.close('superseded');
+    if (!registry.add(session)) {
+      // Claims are answered in their order: the later login here is one that the store has lost, and closes soon.
+      this.close('unavailable');
+      this.#release(userId, epoch, at);
+      return;
+    }
     this.#session = session;
     this.#state = 'live';
     this.#visit.loggedIn();

@@ -250,6 +250,28 @@ describe('an im-server', () => {
     await second.raw.hear('pong');
   });
 
+  test('a login whose epoch is below one that the store has lost is told to come again, and locks nobody out', async (t) => {
+    const { user } = await logIn('jon');
+    const { sessions } = stored.store;
+    const real = sessions.claim.bind(sessions);
+    let claimed: Epoch | undefined;
+    t.mock.method(sessions, 'claim', async (request: Parameters<typeof real>[0]) => {
+      const answer = await real(request);
+      if (answer.outcome !== 'claimed') return answer;
+      claimed = answer.epoch;
+      return { ...answer, epoch: 0 as Epoch };
+    });
+    const released = t.mock.method(sessions, 'release');
+    const { ticket } = await issue(user);
+    const lower = await Raw.open();
+    lower.say({ login: { userId: user.userId, ticket } });
+    await lower.ends('unavailable');
+    assert.ok(claimed !== undefined);
+    await until('it is released', () =>
+      released.mock.calls.some(({ arguments: [of, epoch] }) => of === user.userId && epoch === 0),
+    );
+  });
+
   test('a CIM login takes no session that was issued with a secret; the ticket still does', async () => {
     const user = await account('ida');
     const { ticket } = await issue(user, 'hash-of-a-secret');

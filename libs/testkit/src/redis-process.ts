@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,6 +24,9 @@ const DURABLE = [
 
 /** `redis-cli` waits for as long as it takes until all nodes have met. */
 const CREATED_MS = 60_000;
+
+/** In the append-only file: when a key expires, and until when a login waits for its claim. */
+const LAPSES_AT = /(?<=\r\n(?:PXAT|until|PEXPIREAT\r\n\$\d+\r\n[^\r]+)\r\n\$13\r\n)\d{13}(?=\r\n)/gi;
 
 /** A master does not wait for more replicas before it serves the first. */
 export const PROMPT = ['--repl-diskless-sync-delay', '0'];
@@ -120,6 +123,22 @@ export class RedisProcess {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
+  }
+
+  /**
+   * Kills it, and starts it as a machine does whose clock is behind after a power cut: for that clock everything on the
+   * disk that lapses at some time (ms since 1970) lapses later by `ms`.
+   */
+  async restartWithClockBehind(ms: number): Promise<void> {
+    await this.kill();
+    const folder = join(this.#directory, 'appendonlydir');
+    for (const name of await readdir(folder)) {
+      if (!name.endsWith('.incr.aof')) continue;
+      const log = await readFile(join(folder, name), 'latin1');
+      const later = log.replace(LAPSES_AT, (time) => String(Number(time) + ms));
+      await writeFile(join(folder, name), later, 'latin1');
+    }
+    await this.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -24,6 +24,8 @@ export interface EmbeddedStoreOptions {
   readonly now?: () => number;
   /** In place of the product's: for tests. */
   readonly limits?: StreamLimits;
+  /** ms, never goes back. */
+  readonly monotonic?: () => number;
 }
 
 /**
@@ -34,6 +36,7 @@ export interface EmbeddedStoreOptions {
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   const { dir, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS, now = Date.now } = options;
   const limits = options.limits ?? RETENTION;
+  const { monotonic = () => performance.now() } = options;
   const ledger = await Ledger.open(dir, logger);
   try {
     await checkFormat(ledger, dir);
@@ -47,7 +50,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   sweeper.start();
   return {
     accounts: new EmbeddedAccounts(ledger),
-    sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now }),
+    sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now, monotonic }),
     streams: new EmbeddedStreams(ledger, logger, now, limits),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.

@@ -9,6 +9,7 @@ import type { SessionRecord } from './records.ts';
 const SECRETS = 8;
 
 interface Lease {
+  /** ms, of `SessionTimes.monotonic`. */
   until: number;
   /** Key: user. Who is live here; removed by release, or with the lease. */
   readonly online: Map<UserId, string>;
@@ -17,7 +18,10 @@ interface Lease {
 export interface SessionTimes {
   readonly leaseMs: number;
   readonly issuedMs: number;
+  /** ms since 1970, for what is on disk. It may go back. */
   readonly now: () => number;
+  /** ms, never goes back: leases are in memory. */
+  readonly monotonic: () => number;
 }
 
 /** Leases and online sets live in memory: whoever opens the folder is the only process, and all before it are gone. */
@@ -34,11 +38,9 @@ export class EmbeddedSessions implements Sessions {
 
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { user, instance, policy, secretHash } = request;
-    const now = this.#times.now();
     const current = this.#get(user.userId);
     const previous = this.#open(current);
-    const issued = current?.state === 'issued' && current.until > now;
-    if ((previous !== undefined || issued) && policy === 'reject')
+    if ((previous !== undefined || this.#waits(current)) && policy === 'reject')
       return { outcome: 'repeat', live: previous };
     const epoch = ((current?.epoch ?? 0) + 1) as Epoch;
     this.#put(user.userId, {
@@ -48,7 +50,7 @@ export class EmbeddedSessions implements Sessions {
       instance,
       secretHash,
       olderHashes: olderThanNext(current),
-      until: now + this.#times.issuedMs,
+      until: this.#times.now() + this.#times.issuedMs,
       claim: '',
       ...(previous === undefined ? {} : { previous }),
     });
@@ -65,7 +67,7 @@ export class EmbeddedSessions implements Sessions {
     const named = current.userName === userName && current.secretHash === '';
     if (epoch === undefined ? !named : current.epoch !== epoch) return { outcome: 'refused' };
     const again = current.state === 'live' && current.claim === claim;
-    const fresh = current.state === 'issued' && current.until > this.#times.now();
+    const fresh = this.#waits(current);
     if (!again && !fresh) return { outcome: 'refused' };
     if (fresh) this.#put(userId, { ...current, state: 'live', claim, olderHashes: [] });
     await this.#ledger.commit();
@@ -169,13 +171,13 @@ export class EmbeddedSessions implements Sessions {
   openLease(instance: InstanceId): Promise<void> {
     return promised(() => {
       if (this.#lease(instance) !== undefined) throw new Error(`the instance id ${instance} is taken`);
-      this.#leases.set(instance, { until: this.#times.now() + this.#times.leaseMs, online: new Map() });
+      this.#leases.set(instance, { until: this.#times.monotonic() + this.#times.leaseMs, online: new Map() });
     });
   }
 
   renewLease(instance: InstanceId): Promise<boolean> {
     const lease = this.#lease(instance);
-    if (lease !== undefined) lease.until = this.#times.now() + this.#times.leaseMs;
+    if (lease !== undefined) lease.until = this.#times.monotonic() + this.#times.leaseMs;
     return Promise.resolve(lease !== undefined);
   }
 
@@ -197,6 +199,15 @@ export class EmbeddedSessions implements Sessions {
       this.#lease(instance)?.online.set(userId, current.userName);
   }
 
+  /**
+   * Whether a login still waits for its claim, and stands in the way of another. Not when it would wait half as long again
+   * as a login is issued for: the clock has gone back since, and nobody is locked out until it has caught up.
+   */
+  #waits(record: SessionRecord | undefined): boolean {
+    const left = record?.state === 'issued' ? record.until - this.#times.now() : 0;
+    return left > 0 && left <= this.#times.issuedMs * 1.5;
+  }
+
   /** Where the user is live, on an instance whose lease lives. */
   #open(record: SessionRecord | undefined): SessionAt | undefined {
     const open = openOf(record);
@@ -205,7 +216,7 @@ export class EmbeddedSessions implements Sessions {
 
   #lease(instance: InstanceId): Lease | undefined {
     const lease = this.#leases.get(instance);
-    if (lease === undefined || lease.until > this.#times.now()) return lease;
+    if (lease === undefined || lease.until > this.#times.monotonic()) return lease;
     this.#leases.delete(instance);
     return undefined;
   }

@@ -17,6 +17,16 @@ local open = function(epoch, state, instance, prevInstance, prevEpoch)
   return '', '0'
 end`;
 
+/**
+ * Whether a login still waits for its claim, and stands in the way of another. Not when it would wait half as long again
+ * as a login is issued for: the clock has gone back since, and nobody is locked out until it has caught up.
+ */
+const WAITS = `
+local waits = function(state, till, issuedMs)
+  local left = state == 'issued' and tonumber(till) - now or 0
+  return left > 0 and left <= tonumber(issuedMs) * 1.5
+end`;
+
 /** How many secrets of logins that nobody claimed count, with the one claimed last. */
 const SECRETS = 8;
 
@@ -26,7 +36,7 @@ const SECRETS = 8;
  * Expected epoch '': nothing was looked at yet, which is enough when no channel is open.
  * Answers again | repeat | the new epoch, the same one to the same attempt.
  */
-export const ISSUE = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}
+export const ISSUE = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}${WAITS}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'until', 'attempt',
   'secret', 'older')
 local epoch, state = s[1] or '0', s[2] or ''
@@ -36,8 +46,7 @@ if ARGV[1] == '' then
   if at ~= '' then return 'again' end
 elseif epoch ~= ARGV[1] or state ~= ARGV[2] or at ~= ARGV[3] then return 'again' end
 if ARGV[4] ~= '1' then at, atEpoch = '', '0' end
-local issued = state == 'issued' and tonumber(s[6]) > now
-if (at ~= '' or issued) and ARGV[5] == 'reject' then return 'repeat' end
+if (at ~= '' or waits(state, s[6], ARGV[9])) and ARGV[5] == 'reject' then return 'repeat' end
 local secrets = {}
 for secret in string.gmatch((s[8] or '') .. ' ' .. (s[9] or ''), '%S+') do table.insert(secrets, secret) end
 -- The last is the oldest, and the one that was claimed.
@@ -65,9 +74,9 @@ end`;
 
 /**
  * KEYS session; where one server holds both, the online set too, which is entered then. ARGV instance, epoch or '',
- * name or '', claim, user, lease (ms). Answers nothing, or {epoch, name, prevInstance, prevEpoch}.
+ * name or '', claim, user, lease (ms), how long issued (ms). Answers nothing, or {epoch, name, prevInstance, prevEpoch}.
  */
-export const CLAIM = new Script(`${NOW}${ENTERS}
+export const CLAIM = new Script(`${NOW}${ENTERS}${WAITS}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'name', 'claim', 'prevInstance', 'prevEpoch',
   'secret')
 if not s[1] or s[3] ~= ARGV[1] then return {} end
@@ -77,7 +86,7 @@ if ARGV[2] ~= '' then
 elseif s[5] ~= ARGV[3] or s[9] ~= '' then return {} end
 local answer = {s[1], s[5], s[7] or '', s[8] or '0'}
 if s[2] ~= 'live' or s[6] ~= ARGV[4] then
-  if s[2] ~= 'issued' or tonumber(s[4]) <= now then return {} end
+  if not waits(s[2], s[4], ARGV[7]) then return {} end
   redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4], 'older', '')
 end
 if KEYS[2] then enter(KEYS[2], ARGV[5], s[1], s[5], ARGV[6]) end
@@ -142,3 +151,11 @@ return 1`);
 export const OPEN = new Script(`
 if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
 return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0`);
+
+/**
+ * KEYS lease. ARGV lease (ms). A lease that would live longer than one was renewed before the clock went back: from now
+ * on it has the usual time, in which its server renews it if it lives.
+ */
+export const SHORTEN = new Script(`
+if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return 1`);

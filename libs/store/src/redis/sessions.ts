@@ -4,11 +4,24 @@ import type { ClaimAnswer, CurrentSession, IssueAnswer, Session, SessionAt, Sess
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import type { Script } from './script.ts';
-import { CLAIM, END, ENTER, ISSUE, LEAVE, OPEN, RECLAIM, RELEASE, RENEW } from './session-scripts.ts';
+import {
+  CLAIM,
+  END,
+  ENTER,
+  ISSUE,
+  LEAVE,
+  OPEN,
+  RECLAIM,
+  RELEASE,
+  RENEW,
+  SHORTEN,
+} from './session-scripts.ts';
 
 /** Logins of one user that meet: each sees the other's epoch at the next try. */
 const ISSUE_TRIES = 32;
 const SCAN_COUNT = 1_000;
+/** PTTL's answer for a key that is not there. */
+const NO_KEY = -2;
 
 export interface RedisSessionTimes {
   readonly leaseMs: number;
@@ -36,7 +49,7 @@ export class RedisSessions implements Sessions {
       // Most who log in have no open channel, and then there is nothing to look at before.
       const { epoch, state, open } = i === 0 ? UNSEEN : await this.#look(user.userId);
       // Another shard, so another call; the script sees to it that nothing has changed since.
-      const lease = open !== undefined && (await this.#exists(open.instance));
+      const lease = open !== undefined && (await this.#lives(open.instance));
       const seen = [epoch, state, open?.instance ?? '', lease ? 1 : 0] as const;
       const made = [policy, instance, user.userName, secretHash, this.#times.issuedMs, attempt] as const;
       const answer = String(await this.#run(ISSUE, [session], [...seen, ...made]));
@@ -50,7 +63,8 @@ export class RedisSessions implements Sessions {
     const { userId, instance, epoch, userName, claim } = request;
     // Both absent must not match a session without a name.
     if (epoch === undefined && userName === undefined) return { outcome: 'refused' };
-    const args = [instance, epoch ?? '', userName ?? '', claim, userId, this.#times.leaseMs];
+    const { leaseMs, issuedMs } = this.#times;
+    const args = [instance, epoch ?? '', userName ?? '', claim, userId, leaseMs, issuedMs];
     const answer = (await this.#run(CLAIM, this.#withOnline(userId, instance), args)) as string[];
     const [claimed, name, prevInstance = '', prevEpoch] = answer;
     if (claimed === undefined || name === undefined) return { outcome: 'refused' };
@@ -110,7 +124,7 @@ export class RedisSessions implements Sessions {
 
   async locate(userId: UserId): Promise<SessionAt | undefined> {
     const { open } = await this.#look(userId);
-    return open !== undefined && (await this.#exists(open.instance)) ? open : undefined;
+    return open !== undefined && (await this.#lives(open.instance)) ? open : undefined;
   }
 
   async epochs(userIds: readonly UserId[]): Promise<CurrentSession[]> {
@@ -139,7 +153,7 @@ export class RedisSessions implements Sessions {
   }
 
   async online(instance: InstanceId): Promise<NamedUser[]> {
-    if (!(await this.#exists(instance))) return [];
+    if (!(await this.#lives(instance))) return [];
     // A scan may show a user twice.
     const users = new Map<UserId, NamedUser>();
     let cursor = '0';
@@ -171,8 +185,12 @@ export class RedisSessions implements Sessions {
     return this.#link.ask((redis) => script.run(redis, keys, args));
   }
 
-  async #exists(instance: InstanceId): Promise<boolean> {
-    return (await this.#link.ask((redis) => redis.exists(key.lease(instance)))) === 1;
+  /** Whether the lease lives. The clock of Redis may have gone back: no lease lives longer for that. */
+  async #lives(instance: InstanceId): Promise<boolean> {
+    const lease = key.lease(instance);
+    const leftMs = await this.#link.ask((redis) => redis.pttl(lease));
+    if (leftMs > this.#times.leaseMs) await this.#run(SHORTEN, [lease], [this.#times.leaseMs]);
+    return leftMs !== NO_KEY;
   }
 
   async #look(userId: UserId): Promise<Look> {
