@@ -81,6 +81,7 @@ export class Guest implements AsyncDisposable {
     await this.kill();
     await rm(this.#path, { force: true });
     await rm(`${this.#path}.sends`, { force: true });
+    await rm(`${this.#path}.processed`, { force: true });
     await rm(`${this.#path}.lock`, { force: true });
   }
 

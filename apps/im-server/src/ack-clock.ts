@@ -2,7 +2,7 @@
 export const ACK_TIMEOUT_MS = 24_000;
 /** So often; after one more wait the channel is closed. */
 const RESENDS = 3;
-/** A client whose window is full and that acks nothing in this time does not read, in ms. */
+/** A client whose window is full and that neither acks nor holds anything in this time does not read, in ms. */
 const STALL_TIMEOUT_MS = 30_000;
 /** What was sent again is looked at so often, in ms. */
 const LOOK_MS = 3_000;
@@ -21,7 +21,10 @@ export class AckClock {
     if (this.#waitingSince === 0) this.#waitingSince = now;
   }
 
-  /** An ack has moved the feed on. */
+  /**
+   * An ack has moved the feed on, or the client says that it holds what was sent.
+   * @param all whether that is all that went out
+   */
   acked(now: number, all: boolean): void {
     this.#waitingSince = all ? 0 : now;
     this.#resends = 0;

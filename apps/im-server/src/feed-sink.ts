@@ -16,6 +16,8 @@ export interface Followed {
   resume(): void;
   /** All up to `seq` is the client's. Answers the cursor to keep, if it moved; `unsent` for what never went out. */
   ack(seq: Seq): Cursor | 'unsent' | undefined;
+  /** All up to `seq` has arrived, and the client still works on it: it is not sent again. */
+  hold(seq: Seq): void;
   /** In how many ms the acks are to be looked at; Infinity while nothing that went out is unacked. */
   acksDueIn(now: number): number;
   /** Sends again what is not acked for too long. `give-up`: it has done so often enough. `stalled`: nobody reads. */

@@ -205,6 +205,26 @@ describe('a feed', () => {
     feed.end();
   });
 
+  test('neither sends again what the client holds nor finds it stalled, and gives up on what it does not', async () => {
+    await append(300);
+    const { feed, written, state } = follow(1);
+    feed.wake();
+    await until('the window is full', () => written.length >= 256);
+    state.now += 10_000;
+    feed.hold(256 as Seq);
+    state.now += 600_000;
+    assert.equal(feed.acksDueIn(state.now), Infinity);
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    assert.equal(written.length, 256);
+    feed.ack(1 as Seq);
+    await until('the next one goes out', () => written.length === 257);
+    feed.hold(256 as Seq);
+    state.now += 24_000;
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    await until('what is not acked is sent again', () => written.length > 257);
+    feed.end();
+  });
+
   test('tells whose entries an ack has passed, the last of each run of one sender', async () => {
     const [first, second, third] = await append(3);
     assert.ok(first && second && third);

@@ -131,6 +131,11 @@ export class Feed implements Followed {
     return { seq: cursor.seq, id: cursor.id };
   }
 
+  hold(seq: Seq): void {
+    const last = this.#sent.at(-1);
+    if (last !== undefined) this.#clock.acked(this.#sink.now(), seq >= last.seq);
+  }
+
   acksDueIn(now: number): number {
     return this.#clock.dueIn(now);
   }

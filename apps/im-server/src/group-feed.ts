@@ -128,6 +128,10 @@ export class GroupFeed implements Followed {
     return id === undefined || id === '' ? undefined : { seq, id };
   }
 
+  hold(seq: Seq): void {
+    if (this.#acked < this.#next - 1) this.#clock.acked(this.#sink.now(), seq >= this.#next - 1);
+  }
+
   acksDueIn(now: number): number {
     return this.#clock.dueIn(now);
   }

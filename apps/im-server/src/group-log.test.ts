@@ -249,6 +249,23 @@ describe('the log of a group', () => {
     log.end();
   });
 
+  test('sends nothing again that a member holds, until something else is not acked', async () => {
+    const entries = await append(3);
+    const log = new GroupLog(group, counted());
+    const { feed, written, state } = join(log, 1);
+    await offer(log, entries.slice(0, 2));
+    feed.hold(2 as Seq);
+    state.now += 600_000;
+    assert.equal(feed.acksDueIn(state.now), Infinity);
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    await offer(log, entries.slice(2));
+    feed.hold(2 as Seq);
+    state.now += 24_000;
+    assert.equal(feed.lookAtAcks(state.now), 'wait');
+    assert.deepEqual(written, [1, 2, 3, 1, 2, 3]);
+    log.end();
+  });
+
   test('gives up on a member that never acks', async () => {
     const entries = await append(1);
     const log = new GroupLog(group, counted(), timers);

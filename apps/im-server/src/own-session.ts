@@ -289,8 +289,9 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 
   #onAck(ack: cim.Ack): void {
     const feed = ack.group === '' ? this.#inbox : ack.group === LOBBY ? this.#lobby : undefined;
-    if (feed === undefined || !isSeq(ack.seq)) return this.close('protocol-error');
+    if (feed === undefined || !isSeq(ack.seq) || !isSeq(ack.held)) return this.close('protocol-error');
     const cursor = feed.ack(ack.seq);
+    if (ack.held > 0) feed.hold(ack.held);
     if (cursor === 'unsent') return this.close('protocol-error');
     if (cursor === undefined) return;
     if (feed.stream.kind === 'group') this.#groupAck = cursor;

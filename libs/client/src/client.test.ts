@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import { ScriptedServer, until } from '../test/scripted-server.ts';
 import { CimClient } from './client.ts';
 import type { CimClientOptions } from './client-options.ts';
 import type { ClientEvents, Message } from './events.ts';
-import { memoryState } from './state.ts';
+import { type ClientState, memoryState, type SavedState } from './state.ts';
+import { fileState } from './state-file.ts';
 
 let server: ScriptedServer;
 let clients: CimClient[] = [];
@@ -232,19 +236,90 @@ describe('receiving', () => {
     ]);
   });
 
-  it('survives listeners that throw or reject, and reports them', async () => {
+  it('survives listeners that throw or reject, reports them, and calls them again', async () => {
     const client = makeClient();
     const errors = collect(client, 'error');
+    const calls = { sync: 0, async: 0 };
     client.on('message', () => {
-      throw new Error('sync');
+      if (calls.sync++ === 0) throw new Error('sync');
     });
-    client.on('message', () => Promise.reject(new Error('async')));
+    client.on('message', () => {
+      if (calls.async++ === 0) return Promise.reject(new Error('async'));
+      return Promise.resolve();
+    });
     const messages = collect(client, 'message');
     await client.connect();
     server.say('inbox:1000', 'one');
-    await until(() => errors.length === 2 && messages.length === 1, 'both errors and the message');
+    server.say('inbox:1000', 'two');
+    await until(() => messages.length === 2, 'both messages');
     assert.deepEqual(errors.map((e) => (e.error as Error).message).sort(), ['async', 'sync']);
+    assert.deepEqual(calls, { sync: 3, async: 3 });
     assert.equal(client.online, true);
+  });
+
+  it('shows the next process what its listener had not finished, and nothing else', async () => {
+    for (const kind of ['with records', 'saved as a whole']) {
+      const memory = memoryState();
+      let onDisk: SavedState | undefined;
+      const copy = async (): Promise<void> => void (onDisk = structuredClone(await memory.load()));
+      const state = (): ClientState => ({
+        load: () => structuredClone(onDisk),
+        save: (saved) => {
+          memory.save(saved);
+          void copy();
+        },
+        ...(kind === 'with records' && {
+          processed: (record) => {
+            memory.processed?.(record);
+            void copy();
+          },
+        }),
+        close: () => undefined,
+      });
+      const first = makeClient({ userName: kind, state: state() });
+      const begun: string[] = [];
+      first.on('message', ({ texts: [text = ''] }) => {
+        begun.push(text);
+        return text.startsWith('slow') ? new Promise(() => undefined) : undefined;
+      });
+      await first.connect();
+      const inbox = `inbox:${server.idOf(kind)}`;
+      for (const text of ['one', 'two', 'slow', 'later']) server.say(inbox, text);
+      for (const text of [1, 2, 3]) server.say('group:lobby', `group ${text}`);
+      await until(() => begun.length === 6, 'all but the one behind');
+      await new Promise(setImmediate);
+      const crashed = onDisk;
+      server.peer.cut();
+      await first.close();
+      onDisk = crashed;
+      const second = makeClient({ userName: kind, state: state() });
+      const messages = collect(second, 'message');
+      await second.connect();
+      await until(() => messages.length >= 2, 'what was left');
+      server.say(inbox, 'last');
+      await until(() => messages.length >= 3, 'the last');
+      assert.deepEqual(textsOf(messages), ['slow', 'later', 'last'], kind);
+      await second.close();
+    }
+  });
+
+  it('keeps a message as processed whose listener closes the client', async () => {
+    const state = memoryState();
+    const first = makeClient({ state });
+    const closed = collect(first, 'closed');
+    first.on('message', async () => {
+      await first.close();
+    });
+    await first.connect();
+    server.say('inbox:1000', 'one');
+    server.say('inbox:1000', 'two');
+    await until(() => closed.length === 1, 'the end');
+    await new Promise(setImmediate);
+    const second = makeClient({ state });
+    const messages = collect(second, 'message');
+    await second.connect();
+    await until(() => messages.length >= 1, 'the next');
+    assert.deepEqual(textsOf(messages), ['two']);
   });
 
   it('drops content that is none, and takes the next', async () => {
@@ -588,6 +663,32 @@ describe('staying connected', () => {
     await client.close();
     await assert.rejects(connecting, CimError);
   });
+
+  for (const end of ['close', 'logout'] as const)
+    it(`gives its state back at ${end}, whenever it is called while it connects`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'cim-connecting-'));
+      const path = join(folder, 'alice.json');
+      try {
+        for (let turns = 0, connected = false; !connected; turns++) {
+          assert.ok(turns < 2_000, 'it never connects');
+          const client = makeClient({ state: fileState(path) });
+          const connecting = client.connect().then(
+            () => true,
+            () => false,
+          );
+          for (let i = 0; i < turns; i++) await new Promise(setImmediate);
+          await client[end]();
+          connected = await connecting;
+          const notes: string[] = [];
+          const next = fileState(path, (line) => notes.push(line));
+          await next.load();
+          next.close();
+          assert.deepEqual(notes, [], `after ${turns} turns`);
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
 
   it('pages through what is kept, with its session', async () => {
     const client = makeClient();

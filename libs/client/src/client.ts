@@ -6,14 +6,16 @@ import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
 import { Comeback } from './comeback.ts';
 import { Emitter } from './emitter.ts';
+import { EVENT_NAMES } from './events.ts';
 import type { ClientEvents, HistoryPage, HistoryQuery, Recipient, SendOutcome } from './events.ts';
 import { Inbound } from './inbound.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
+import { Offers } from './offers.ts';
 import { type Place, RouteApi } from './route-api.ts';
 import { refused, Sending } from './sending.ts';
 import type { SavedSends } from './send-journal.ts';
 import { SignIn } from './sign-in.ts';
-import { type ClientState, memoryState, type SavedState } from './state.ts';
+import { type ClientState, memoryState, type ProcessedRecord, type SavedState } from './state.ts';
 
 type Attempt =
   | { readonly ok: true }
@@ -23,6 +25,8 @@ const OUTBOX_CAPACITY = 10_000;
 /** What is stored is saved so long after, ms: with what comes meanwhile. */
 const SAVE_DELAY_MS = 1_000;
 const OWN_PRODUCERS = 64;
+/** A listener at work when the client closes has so long to end and have its message kept as processed, ms; less than the next client waits for the state. */
+const LAST_LISTENERS_MS = 1_000;
 /** Of a first connect whose login the im-server refuses: a person waits for the answer. */
 const LOGIN_ATTEMPTS = 3;
 
@@ -50,6 +54,7 @@ export class CimClient {
   readonly #backoff: Backoff;
   readonly #comeback: Comeback;
   readonly #events: Emitter<ClientEvents>;
+  readonly #offers: Offers;
   /** Producer ids of this installation, oldest first, at most 64 and those of this process. */
   readonly #producers = new Set<ProducerId>();
   #phase: 'new' | 'connecting' | 'online' | 'away' | 'closed' = 'new';
@@ -64,6 +69,8 @@ export class CimClient {
   #wasOnline = false;
   #saveFailed = false;
   #saving: NodeJS.Timeout | undefined;
+  /** Messages were processed since the last save, by a state that cannot note them one by one. */
+  #unsaved = false;
 
   /** @throws {CimError} when `routeUrl` is none */
   constructor(options: CimClientOptions) {
@@ -78,10 +85,19 @@ export class CimClient {
     this.#flusher = options.shared?.flusher ?? new TurnFlusher();
     this.#backoff = new Backoff(200, 10_000, this.#random);
     this.#comeback = new Comeback(this.#now);
-    this.#events = new Emitter<ClientEvents>((error, event) => this.#onThrow(error, event));
+    this.#events = new Emitter<ClientEvents>(EVENT_NAMES, (error, event) => this.#onThrow(error, event));
+    this.#offers = new Offers({
+      events: this.#events,
+      random: this.#random,
+      failed: (error) => this.#onThrow(error, 'message'),
+    });
   }
 
-  /** Calls `listener` at each such event from now on. Answers how to stop. */
+  /**
+   * Calls `listener` at each such event from now on; promises of `message` listeners are awaited, see `ClientEvents`.
+   * Answers how to stop.
+   * @throws {TypeError} an event of this name does not exist
+   */
   on<K extends keyof ClientEvents>(event: K, listener: (value: ClientEvents[K]) => unknown): () => void {
     return this.#events.on(event, listener);
   }
@@ -191,7 +207,13 @@ export class CimClient {
   async #identify(): Promise<NamedUser> {
     if (this.#me !== undefined) return this.#me;
     const me = await this.#signIn.register();
+    this.#assertOpen();
     const saved = await this.#load(me.userId);
+    if (this.#isClosed()) {
+      // It may have been opened after it was closed.
+      this.#state.close();
+      this.#assertOpen();
+    }
     for (const producer of saved?.producers ?? []) this.#producers.add(producer);
     this.#signIn.secret = saved?.session ?? '';
     this.#me = me;
@@ -314,14 +336,15 @@ export class CimClient {
     if (this.#isClosed()) return;
     clearTimeout(this.#retry);
     this.#phase = 'closed';
-    this.#inbound?.detach();
+    this.#inbound?.end();
     this.#save(this.#sending?.end(`not answered: ${text}`));
     const link = this.#link;
     this.#link = undefined;
     link?.close('closed');
     this.#opening?.close('closed');
     if (this.#options.shared === undefined) this.#wheel.stop();
-    this.#state.close();
+    if (this.#offers.busy) void this.#offers.stop(LAST_LISTENERS_MS).then(() => this.#state.close());
+    else this.#state.close();
     this.#events.emit('closed', { reason, text });
   }
 
@@ -336,9 +359,13 @@ export class CimClient {
 
   #createInbound(me: UserId, saved: Partial<SavedState>): Inbound {
     return new Inbound(me, saved, {
-      show: (message) => this.#events.emit('message', message),
+      show: (message) => this.#offers.offer(message),
       skipped: (event) => this.#events.emit('skipped', event),
       isOwn: (producer) => this.#producers.has(producer),
+      processed: (record) => this.#onProcessed(record),
+      keep: () => {
+        if (this.#unsaved) this.#save(this.#sending?.saved());
+      },
       moved: () => this.#save(this.#sending?.saved()),
       ack: (ack) => this.#link?.ack(ack),
       unreadable: (stream, seq) => this.#logger.warn({ stream, seq }, 'client.unreadable-entry'),
@@ -366,6 +393,16 @@ export class CimClient {
     return new Sending(parts, saved, left);
   }
 
+  #onProcessed(record: ProcessedRecord): void {
+    if (this.#state.processed !== undefined) this.#try(() => this.#state.processed?.(record));
+    else if (!this.#unsaved) {
+      this.#unsaved = true;
+      queueMicrotask(() => {
+        if (this.#unsaved) this.#save(this.#sending?.saved());
+      });
+    }
+  }
+
   #saveSoon(): void {
     if (this.#isClosed()) return;
     this.#saving ??= setTimeout(() => this.#save(this.#sending?.saved()), SAVE_DELAY_MS);
@@ -374,18 +411,26 @@ export class CimClient {
   #save(sent: Pick<SavedState, 'counters' | 'stored'> = { counters: {}, stored: {} }): void {
     clearTimeout(this.#saving);
     this.#saving = undefined;
-    if (this.#me === undefined) return;
-    try {
+    this.#unsaved = false;
+    const { userId } = this.#me ?? {};
+    if (userId === undefined) return;
+    this.#try(() =>
       this.#state.save({
-        userId: this.#me.userId,
+        userId,
         session: this.#signIn.secret,
         producers: [...this.#producers].slice(-OWN_PRODUCERS),
         ...sent,
         ...(this.#inbound?.saved() ?? { cursors: {}, seen: {} }),
-      });
+      }),
+    );
+  }
+
+  /** Writes to the state. Tells a failure once until it works again: it is tried several times a second. */
+  #try(write: () => void): void {
+    try {
+      write();
       this.#saveFailed = false;
     } catch (error) {
-      // Once until it works again: it is tried several times a second.
       if (!this.#saveFailed) this.#events.emit('error', { error, where: 'state' });
       this.#saveFailed = true;
     }

@@ -1,21 +1,33 @@
 type Listener = (value: never) => unknown;
 
-/**
- * Typed events. A listener that throws, or whose promise rejects, harms nobody: it goes to `onThrow`.
- */
+/** A listener that threw, or whose promise was rejected. */
+export interface Failed {
+  readonly listener: Listener;
+  readonly error: unknown;
+}
+
+/** Typed events. A listener that throws, or whose promise is rejected, harms no other listener. */
 export class Emitter<E extends object> {
-  /** Event → its listeners in the order they came; `on`'s answer removes one. */
-  readonly #listeners = new Map<keyof E, Set<Listener>>();
+  /** Event → its listeners in the order they came; `on`'s answer removes one. Holds every event from the start. */
+  readonly #listeners: ReadonlyMap<PropertyKey, Set<Listener>>;
   readonly #onThrow: (error: unknown, event: keyof E) => void;
 
-  constructor(onThrow: (error: unknown, event: keyof E) => void) {
+  /** @param events all that there are */
+  constructor(events: readonly (keyof E)[], onThrow: (error: unknown, event: keyof E) => void) {
+    this.#listeners = new Map(events.map((event) => [event, new Set<Listener>()]));
     this.#onThrow = onThrow;
   }
 
-  /** Calls `listener` at each event from now on. Answers how to stop. */
+  /**
+   * Calls `listener` at each event from now on. Answers how to stop.
+   * @throws {TypeError} an event of this name does not exist
+   */
   on<K extends keyof E>(event: K, listener: (value: E[K]) => unknown): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set<Listener>();
-    this.#listeners.set(event, listeners);
+    const listeners = this.#listeners.get(event);
+    if (listeners === undefined) {
+      const names = [...this.#listeners.keys()].map(String).join(', ');
+      throw new TypeError(`there is no event "${String(event)}"; the events are ${names}`);
+    }
     // A function of its own, so that the same listener can be added twice and removed once.
     const added: Listener = (value) => listener(value);
     listeners.add(added);
@@ -24,21 +36,50 @@ export class Emitter<E extends object> {
     };
   }
 
-  /** Whether anybody listens. */
-  has(event: keyof E): boolean {
-    return (this.#listeners.get(event)?.size ?? 0) > 0;
+  /** Calls the listeners and waits for none: `onThrow` is told of a failure, now or later. */
+  emit<K extends keyof E>(event: K, value: E[K]): void {
+    const failures = this.offer(event, value);
+    if (failures === undefined) return;
+    void failures.then((failed) => {
+      for (const { error } of failed) this.#onThrow(error, event);
+    });
   }
 
-  emit<K extends keyof E>(event: K, value: E[K]): void {
-    const listeners = this.#listeners.get(event);
-    if (listeners === undefined) return;
-    for (const listener of [...listeners]) {
+  /**
+   * Calls the listeners.
+   * @param only of those of an earlier offer that had failed; one that was removed since is not called
+   * @returns undefined when all have returned without a promise; else the failures, when the last one has ended
+   */
+  offer<K extends keyof E>(
+    event: K,
+    value: E[K],
+    only?: readonly Failed[],
+  ): Promise<readonly Failed[]> | undefined {
+    const listeners = this.#listeners.get(event) ?? new Set<Listener>();
+    const called = only === undefined ? [...listeners] : only.map(({ listener }) => listener);
+    let pending: Promise<Failed | undefined>[] | undefined;
+    for (const listener of called) {
+      if (!listeners.has(listener)) continue;
       try {
         const answer = (listener as (value: E[K]) => unknown)(value);
-        if (answer instanceof Promise) answer.catch((error: unknown) => this.#onThrow(error, event));
+        if (isThenable(answer))
+          (pending ??= []).push(
+            Promise.resolve(answer).then(
+              () => undefined,
+              (error: unknown) => ({ listener, error }),
+            ),
+          );
       } catch (error) {
-        this.#onThrow(error, event);
+        (pending ??= []).push(Promise.resolve({ listener, error }));
       }
     }
+    return pending === undefined ? undefined : failuresOf(pending);
   }
 }
+
+const failuresOf = async (pending: readonly Promise<Failed | undefined>[]): Promise<readonly Failed[]> =>
+  (await Promise.all(pending)).filter((failed) => failed !== undefined);
+
+/** Promises of other libraries too. */
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';

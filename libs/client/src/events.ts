@@ -55,7 +55,14 @@ export interface ClientEvents {
   disconnected: { readonly reason: CloseReason; readonly text: string; readonly retryInMs: number };
   /** The end: the client does not come back. Emitted once. */
   closed: { readonly reason: CloseReason; readonly text: string };
+  /**
+   * Listeners may return promises. A message is processed when all its listeners have returned, or their promises are
+   * resolved: then its cursor moves, and the next message of its stream is offered. A listener that has failed is called
+   * again, after 0.5 s to 30 s; messages of other streams do not wait.
+   */
   message: Message;
+  /** A message has failed 5 times. Told once a message; it goes on being offered, and its stream waits. */
+  stuck: { readonly stream: string; readonly id: MessageId; readonly error: unknown };
   /** Accepted by `send`, not yet answered; or `restored`, during `connect`: left unanswered by the process before. */
   queued: {
     readonly ref: number;
@@ -85,6 +92,23 @@ export interface ClientEvents {
   /** A listener threw, or the state could not be saved. Nothing stops because of it. */
   error: { readonly error: unknown; readonly where: string };
 }
+
+/** All events; `satisfies` finds one that is missing. */
+export const EVENT_NAMES = Object.keys({
+  connected: 0,
+  disconnected: 0,
+  closed: 0,
+  message: 0,
+  stuck: 0,
+  queued: 0,
+  stored: 0,
+  refused: 0,
+  unknown: 0,
+  delivered: 0,
+  skipped: 0,
+  lost: 0,
+  error: 0,
+} satisfies Record<keyof ClientEvents, 0>) as (keyof ClientEvents)[];
 
 /** What `connect` and the other calls reject with. */
 export type { CimError };

@@ -4,6 +4,7 @@ import { cim, messageId } from '@cim/protocol';
 import type { ProducerId, UserId } from '@cim/protocol';
 import type { ClientEvents } from './events.ts';
 import { Inbound, type SavedInbound } from './inbound.ts';
+import type { ProcessedRecord } from './state.ts';
 
 beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
 afterEach(() => mock.timers.reset());
@@ -24,16 +25,28 @@ const entry = (seq: number, counter = seq, prev = seq === 1 ? '' : idOf(counter 
     content: cim.Content.encode({ texts: [`m${counter}`] }).finish(),
   });
 
-function createInbound(saved: Partial<SavedInbound> = {}) {
+/** @param slow whether a message is at work until `finish` */
+function createInbound(saved: Partial<SavedInbound> = {}, slow = false) {
   const shown: string[] = [];
+  const working: ((processed: boolean) => void)[] = [];
+  const held: [string, number][] = [];
+  const kept: string[] = [];
   const acks: [string, number][] = [];
   const skipped: ClientEvents['skipped'][] = [];
   const inbound = new Inbound(5 as UserId, saved, {
-    show: ({ texts }) => shown.push(...texts),
+    show: ({ texts }) => {
+      shown.push(...texts);
+      return slow ? new Promise((resolve) => working.push(resolve)) : undefined;
+    },
     skipped: (event) => skipped.push(event),
     isOwn: () => false,
+    processed: ({ id, seq }: ProcessedRecord) => kept.push(`${seq} ${id.split(':')[2]}`),
+    keep: () => kept.push('all'),
     moved: () => undefined,
-    ack: ({ group, seq }) => acks.push([group ?? '', seq ?? 0]),
+    ack: ({ group, seq, held: upTo }) => {
+      if (upTo == null) acks.push([group ?? '', seq ?? 0]);
+      else held.push([group ?? '', upTo]);
+    },
     unreadable: () => undefined,
   });
   const resumed = (streams: cim.ResumedStream.$Properties[]): void =>
@@ -41,7 +54,12 @@ function createInbound(saved: Partial<SavedInbound> = {}) {
   const deliver = (group: string, ...entries: cim.Entry[]): boolean =>
     inbound.onDeliver(new cim.Deliver({ group, entries }));
   const cursorOf = (group: string) => inbound.resume().cursors?.find((cursor) => cursor.group === group);
-  return { inbound, shown, acks, skipped, resumed, deliver, cursorOf };
+  const finish = async (processed = true): Promise<void> => {
+    working.shift()?.(processed);
+    await Promise.resolve();
+    await Promise.resolve();
+  };
+  return { inbound, shown, acks, held, kept, skipped, resumed, deliver, cursorOf, finish };
 }
 
 describe('acks', () => {
@@ -172,5 +190,133 @@ describe('a log that went back', () => {
     resumed([{ group: '', answer: RESET, from: 904, to: 904 }]);
     deliver('', entry(904));
     assert.deepEqual(shown, ['m904']);
+  });
+});
+
+describe('a message that the application works on', () => {
+  const begin = () => {
+    const made = createInbound({}, true);
+    made.resumed([
+      { group: '', answer: CONTINUE, from: 1, to: 0, id: '-' },
+      { group: 'lobby', answer: CONTINUE, from: 1, to: 0, id: '-' },
+    ]);
+    return made;
+  };
+
+  it('holds back those behind it in its stream, the cursor and the ack, and no other stream', async () => {
+    const { shown, acks, kept, deliver, cursorOf, finish } = begin();
+    deliver('', entry(1), entry(2));
+    deliver('lobby', entry(1, 11, ''));
+    assert.deepEqual(shown, ['m1', 'm11']);
+    mock.timers.tick(1_000);
+    assert.deepEqual([acks, kept], [[], []]);
+    assert.equal(cursorOf('')?.seq, 0);
+    await finish();
+    assert.deepEqual([shown, kept], [['m1', 'm11', 'm2'], ['1 1']]);
+    assert.deepEqual(cursorOf(''), { group: '', seq: 1, id: idOf(1) });
+    mock.timers.tick(200);
+    assert.deepEqual(acks, [['', 1]]);
+  });
+
+  it('is kept before the ack goes out', async () => {
+    const { kept, deliver, finish } = begin();
+    deliver('', entry(1));
+    await finish();
+    mock.timers.tick(200);
+    assert.deepEqual(kept, ['1 1', 'all']);
+  });
+
+  it('has the server told that it is here, once, after 10 s, and again on the next connection', async () => {
+    const { inbound, acks, held, resumed, deliver, finish } = begin();
+    deliver('', entry(1), entry(2));
+    mock.timers.tick(9_999);
+    assert.deepEqual(held, []);
+    mock.timers.tick(1);
+    assert.deepEqual(held, [['', 2]]);
+    mock.timers.tick(60_000);
+    assert.equal(held.length, 1);
+    deliver('', entry(3));
+    mock.timers.tick(10_000);
+    assert.deepEqual(held.at(-1), ['', 3]);
+    inbound.detach();
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('', entry(1), entry(2), entry(3));
+    mock.timers.tick(10_000);
+    assert.deepEqual(held, [
+      ['', 2],
+      ['', 3],
+      ['', 3],
+    ]);
+    for (let i = 0; i < 3; i++) await finish();
+    mock.timers.tick(60_000);
+    assert.equal(held.length, 3);
+    assert.deepEqual(acks.at(-1), ['', 3]);
+  });
+
+  it('is not shown again when the server sends it again, on this connection or the next', async () => {
+    const { inbound, shown, acks, resumed, deliver, finish } = begin();
+    deliver('', entry(1), entry(2));
+    deliver('', entry(1), entry(2));
+    inbound.detach();
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('', entry(1), entry(2), entry(3));
+    for (let i = 0; i < 3; i++) await finish();
+    assert.deepEqual(shown, ['m1', 'm2', 'm3']);
+    mock.timers.tick(200);
+    assert.deepEqual(acks.at(-1), ['', 3]);
+  });
+
+  it('that ends between two connections is not acked before the new one has sent it', async () => {
+    const { inbound, shown, acks, resumed, deliver, finish } = begin();
+    deliver('', entry(1), entry(2));
+    inbound.detach();
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    await finish();
+    inbound.flush();
+    mock.timers.tick(1_000);
+    assert.ok(acks.every(([, seq]) => seq === 0));
+    deliver('', entry(1), entry(2));
+    await finish();
+    mock.timers.tick(200);
+    assert.deepEqual(
+      [shown, acks.at(-1)],
+      [
+        ['m1', 'm2'],
+        ['', 2],
+      ],
+    );
+  });
+
+  it('of a log that went back moves no cursor, unless the log has it still', async () => {
+    const { acks, kept, resumed, deliver, cursorOf, finish } = begin();
+    deliver('', entry(1), entry(2), entry(3));
+    await finish();
+    resumed([{ group: '', answer: RESET, from: 2, to: 3 }]);
+    assert.deepEqual(cursorOf(''), { group: '', seq: 1, id: idOf(1) });
+    deliver('', entry(2, 3, idOf(1)), entry(3, 30, idOf(3)));
+    await finish(); // m2, which is lost
+    assert.deepEqual(cursorOf(''), { group: '', seq: 1, id: idOf(1) });
+    await finish(); // m3, which is at 2 now
+    assert.deepEqual(cursorOf(''), { group: '', seq: 2, id: idOf(3) });
+    await finish();
+    assert.deepEqual(kept, ['1 1', '0 2', '2 3', '3 30']);
+    mock.timers.tick(200);
+    assert.deepEqual(acks.at(-1), ['', 3]);
+  });
+
+  it('is not processed when the client ends first', async () => {
+    const { inbound, shown, kept, deliver, finish } = begin();
+    deliver('', entry(1), entry(2));
+    inbound.end();
+    await finish(false);
+    assert.deepEqual([shown, kept], [['m1'], []]);
+  });
+
+  it('is kept as processed when it ends after the client, and the next one is not shown', async () => {
+    const { inbound, shown, kept, deliver, finish } = begin();
+    deliver('', entry(1), entry(2));
+    inbound.end();
+    await finish();
+    assert.deepEqual([shown, kept], [['m1'], ['1 1']]);
   });
 });

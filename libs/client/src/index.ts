@@ -4,5 +4,11 @@ export type { CimClientOptions } from './client-options.ts';
 export type { ClientEvents, HistoryPage, HistoryQuery, Message, Recipient, SendOutcome } from './events.ts';
 export type { LinkTimes } from './link.ts';
 export type { SavedSend, SavedSends, SendJournal, SendRecord } from './send-journal.ts';
-export { type ClientState, type Cursor, memoryState, type SavedState } from './state.ts';
+export {
+  type ClientState,
+  type Cursor,
+  memoryState,
+  type ProcessedRecord,
+  type SavedState,
+} from './state.ts';
 export { fileState } from './state-file.ts';

@@ -12,6 +12,10 @@ export class Seen {
     this.#capacity = capacity;
   }
 
+  has(id: MessageId): boolean {
+    return this.#ids.has(id);
+  }
+
   /** True the first time. */
   add(id: MessageId): boolean {
     if (this.#ids.has(id)) return false;

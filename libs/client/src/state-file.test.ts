@@ -1,24 +1,45 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
-import type { SavedState } from './state.ts';
+import { until } from '../test/scripted-server.ts';
+import type { ClientState, SavedState } from './state.ts';
 import { fileState } from './state-file.ts';
 
 let folder: string;
 let path: string;
 let notes: string[];
+let copies: string[];
 beforeEach(() => {
+  opened = [];
+  copies = [];
   folder = mkdtempSync(join(tmpdir(), 'cim-state-'));
   path = join(folder, 'sub', 'alice.json');
   notes = [];
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  for (const one of opened) one.close();
+  for (const one of [folder, ...copies]) rmSync(one, { recursive: true });
+});
 
-const open = () => fileState(path, (line) => notes.push(line));
+let opened: ClientState[];
+const open = (at = path): ClientState => {
+  const made = fileState(at, (line) => notes.push(line));
+  opened.push(made);
+  return made;
+};
+/** The files as the death of the process would leave them now. */
+const dead = (): ClientState => {
+  const copy = `${folder}-copy`;
+  cpSync(folder, copy, { recursive: true });
+  copies.push(copy);
+  return open(join(copy, 'sub', 'alice.json'));
+};
 const producer = 'abcdefghijklmnop' as ProducerId;
 const state: SavedState = {
   userId: 5 as UserId,
@@ -74,27 +95,117 @@ describe('state in a file', () => {
     }
   });
 
-  it('is left alone while another process has it', async () => {
+  it('has what was processed since it was saved, when the process dies', async () => {
+    const first = open();
+    await first.load();
+    first.save(state);
+    first.processed?.({ stream: 'inbox:5', id: '7:y:1' as MessageId, seq: 1 as Seq });
+    first.processed?.({ stream: 'group:lobby', id: '7:x:2' as MessageId, seq: 10 as Seq });
+    first.processed?.({ stream: 'group:lobby', id: '7:x:9' as MessageId, seq: 0 });
+    const now = await dead().load();
+    assert.deepEqual(now?.cursors, {
+      'inbox:5': { seq: 1, id: '7:y:1' },
+      'group:lobby': { seq: 10, id: '7:x:2' },
+    });
+    assert.deepEqual(now.seen, {
+      'inbox:5': ['7:y:1'],
+      'group:lobby': ['7:x:0', '7:x:1', '7:x:2', '7:x:9'],
+    });
+    first.close();
+  });
+
+  it('does not go on with what was processed before an older or a newer save', async () => {
+    const first = open();
+    await first.load();
+    first.save(state);
+    first.processed?.({ stream: 'group:lobby', id: '7:x:2' as MessageId, seq: 10 as Seq });
+    const old = readFileSync(`${path}.processed`);
+    first.save({ ...state, cursors: { 'group:lobby': { seq: 20 as Seq, id: '7:x:12' as MessageId } } });
+    first.close();
+    writeFileSync(`${path}.processed`, old);
+    assert.deepEqual((await open().load())?.cursors, { 'group:lobby': { seq: 20, id: '7:x:12' } });
+  });
+
+  it('does not mind a record that was under way, and stays small', async () => {
+    const first = open();
+    await first.load();
+    first.save(state);
+    for (let i = 1; i <= 10_000; i++)
+      first.processed?.({ stream: 'inbox:5', id: `7:y:${i}` as MessageId, seq: i as Seq });
+    appendFileSync(`${path}.processed`, '["inbox:5","7:y:10');
+    assert.ok(statSync(`${path}.processed`).size < 300_000);
+    const now = await dead().load();
+    assert.deepEqual(now?.cursors['inbox:5'], { seq: 10_000, id: '7:y:10000' });
+    assert.equal(now.seen['inbox:5']?.length, 512);
+    first.close();
+  });
+
+  it('is left alone while another client has it', async () => {
     const holder = open();
     await holder.load();
     holder.save(state);
     const second = open();
     assert.equal(await second.load(), undefined);
-    assert.match(notes[0] ?? '', new RegExp(`in use by process ${process.pid}`));
+    assert.match(notes[0] ?? '', new RegExp(`in use by process ${process.pid} on `));
     second.save({ ...state, session: 'other' });
+    second.processed?.({ stream: 'inbox:5', id: '7:y:1' as MessageId, seq: 1 as Seq });
     second.close();
     assert.equal((JSON.parse(readFileSync(path, 'utf8')) as SavedState).session, 'secret');
-    assert.ok(existsSync(`${path}.lock`), "the lock is still the holder's");
+    assert.equal(await open().load(), undefined, "the lock is still the holder's");
     holder.close();
-    assert.ok(!existsSync(`${path}.lock`));
+    assert.deepEqual(await open().load(), state);
   });
 
-  it('is taken over from a process that has died', async () => {
+  it('is free at once when the process that had it is killed, and not before', async () => {
     const first = open();
     await first.load();
     first.save(state);
-    const dead = spawnSync(process.execPath, ['-e', '']).pid;
-    writeFileSync(`${path}.lock`, String(dead));
+    first.close();
+    const program = fileURLToPath(new URL('../test/holding-program.ts', import.meta.url));
+    const holder = spawn(process.execPath, ['--import', 'tsx', program, path]);
+    try {
+      let printed = '';
+      holder.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+      await until(() => printed.includes('loaded'), 'the other process', 20_000);
+      assert.equal(printed, 'loaded\n');
+      // A holder that has not written yet who it is has it all the same.
+      writeFileSync(`${path}.lock`, '');
+      assert.equal(await open().load(), undefined);
+      assert.match(notes[0] ?? '', /in use by another program/);
+    } finally {
+      const ended = once(holder, 'exit');
+      holder.kill('SIGKILL');
+      await ended;
+    }
     assert.deepEqual(await open().load(), state);
+  });
+
+  it('is free whatever process ids lock files of before have in them: in a container it is 1 each time', async () => {
+    const first = open();
+    await first.load();
+    first.save(state);
+    first.close();
+    for (const left of [String(process.pid), String(process.ppid), '1', '', 'process 1 on elsewhere\n']) {
+      writeFileSync(`${path}.lock`, left);
+      const next = open();
+      assert.deepEqual(await next.load(), state, left);
+      next.close();
+    }
+  });
+
+  it('is free when the client is closed while it waits for it', async () => {
+    const holder = open();
+    await holder.load();
+    const second = open();
+    const waiting = second.load();
+    second.close();
+    holder.close();
+    assert.equal(await waiting, undefined);
+    const third = open();
+    await third.load();
+    third.save(state);
+    assert.deepEqual(notes, []);
+    assert.equal((JSON.parse(readFileSync(path, 'utf8')) as SavedState).session, 'secret');
+    third.close();
   });
 });

@@ -1,7 +1,7 @@
 import { type Counters, type SendJournal, SendLedger } from './send-journal.ts';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 
-/** The newest entry of a stream that was shown. */
+/** The newest entry of a stream that was processed. */
 export interface Cursor {
   readonly seq: Seq;
   readonly id: MessageId;
@@ -10,6 +10,7 @@ export interface Cursor {
 export interface StoredCounter {
   readonly producer: ProducerId;
   readonly counter: number;
+  /** ms since 1970. */
   readonly at: number;
 }
 
@@ -22,7 +23,7 @@ export interface SavedState {
   readonly producers: readonly ProducerId[];
   /** By stream name: where counting goes on, without a journal. Only what a clean close wrote is trusted; see `Outbox`. */
   readonly counters: Counters;
-  /** By stream name: the newest counter that was answered as stored, and when, ms since 1970; 64 at most. */
+  /** By stream name: the newest counter that was answered as stored; 64 at most. */
   readonly stored: Readonly<Record<string, StoredCounter>>;
   /** By stream name. */
   readonly cursors: Readonly<Record<string, Cursor>>;
@@ -30,23 +31,59 @@ export interface SavedState {
   readonly seen: Readonly<Record<string, readonly MessageId[]>>;
 }
 
+/** An entry was processed: it was shown and its listeners have succeeded, or it is not one to be shown. */
+export interface ProcessedRecord {
+  readonly stream: string;
+  readonly id: MessageId;
+  /** The stream's cursor is (seq, id) now; 0: its cursor has not moved. */
+  readonly seq: Seq | 0;
+}
+
 /** Where a client keeps its state. One client at a time. */
 export interface ClientState {
   /** What was saved last, if anything; asked once, before the first connect. */
   load(): SavedState | undefined | Promise<SavedState | undefined>;
-  /** Called at most a few times a second. May throw: the client says so and goes on. */
+  /** Replaces all, also what was noted as processed. May throw: the client says so and goes on. */
   save(state: SavedState): void;
+  /**
+   * Adds to the state that was saved last; called for each message, and kept when it returns. Without it the client calls
+   * `save`, before each ack and at the end of each turn of the event loop in which a message was processed.
+   */
+  processed?(record: ProcessedRecord): void;
   /** Where unanswered sends outlive a crash; without it they end with the process. */
   readonly sends?: SendJournal;
-  /** After the last save. Idempotent. */
+  /** After the last save, or in the middle of `load`. Idempotent. */
   close(): void;
+}
+
+/** Ids of shown messages that are saved, newest of each stream. */
+export const SAVED_SEEN = 512;
+/** Records that are added before a state is saved as a whole. */
+export const RECORDS_AT_MOST = 4_096;
+
+/** The state with what was processed since. */
+export function withProcessed(state: SavedState, records: readonly ProcessedRecord[]): SavedState {
+  const cursors: Record<string, Cursor> = { ...state.cursors };
+  const seen: Record<string, MessageId[]> = {};
+  for (const { stream, id, seq } of records) {
+    if (seq !== 0) cursors[stream] = { seq, id };
+    (seen[stream] ??= [...(state.seen[stream] ?? [])]).push(id);
+  }
+  for (const [stream, ids] of Object.entries(seen)) seen[stream] = ids.slice(-SAVED_SEEN);
+  return { ...state, cursors, seen: { ...state.seen, ...seen } };
 }
 
 /** Forgotten with the process. Hand the same object to the next client to go on where the last one stopped. */
 export function memoryState(): ClientState {
   let saved: SavedState | undefined;
+  let records: ProcessedRecord[] = [];
   let of: UserId | undefined;
   let ledger = new SendLedger();
+  const fold = (): SavedState | undefined => {
+    if (saved !== undefined) saved = withProcessed(saved, records);
+    records = [];
+    return saved;
+  };
   return {
     sends: {
       open(user) {
@@ -57,9 +94,14 @@ export function memoryState(): ClientState {
       },
       note: (record) => ledger.apply(record),
     },
-    load: () => saved,
+    load: fold,
     save: (state) => {
       saved = state;
+      records = [];
+    },
+    processed: (record) => {
+      records.push(record);
+      if (records.length >= RECORDS_AT_MOST) fold();
     },
     close: () => undefined,
   };

@@ -1184,6 +1184,9 @@ export namespace cim {
         /** Ack seq. */
         seq: number;
 
+        /** Ack held. */
+        held: number;
+
         /**
          * Encodes the specified Ack message. Does not implicitly {@link cim.Ack.verify|verify} messages.
          * @param message Ack message or plain object to encode
@@ -1213,6 +1216,9 @@ export namespace cim {
 
             /** Ack seq */
             seq?: (number|null);
+
+            /** Ack held */
+            held?: (number|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];

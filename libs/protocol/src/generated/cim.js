@@ -1810,6 +1810,7 @@ export const cim = $root.cim = (() => {
 
         Ack.prototype.group = "";
         Ack.prototype.seq = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Ack.prototype.held = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
 
         Ack.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1822,6 +1823,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(10).string(message.group);
             if (message.seq != null && $Object.hasOwnProperty.call(message, "seq") && (typeof message.seq === "object" ? message.seq.low || message.seq.high : message.seq !== 0))
                 writer.uint32(16).int64(message.seq);
+            if (message.held != null && $Object.hasOwnProperty.call(message, "held") && (typeof message.held === "object" ? message.held.low || message.held.high : message.held !== 0))
+                writer.uint32(24).int64(message.held);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -1871,6 +1874,15 @@ export const cim = $root.cim = (() => {
                             message.seq = value;
                         else
                             delete message.seq;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.held = value;
+                        else
+                            delete message.held;
                         continue;
                     }
                 }

@@ -1,0 +1,4 @@
+declare module 'fs-native-extensions' {
+  /** An exclusive lock of the whole file, which ends with the descriptor. False: another descriptor has one. */
+  export function tryLock(fd: number): boolean;
+}

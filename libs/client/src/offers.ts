@@ -1,0 +1,88 @@
+import { Backoff } from '@cim/runtime';
+import type { Emitter, Failed } from './emitter.ts';
+import type { ClientEvents, Message } from './events.ts';
+
+export interface OffersParts {
+  readonly events: Emitter<ClientEvents>;
+  /** 0 to 1; for jitter. */
+  random(): number;
+  /** A listener has failed. */
+  failed(error: unknown): void;
+}
+
+/** A message that failed so often is reported as `stuck`. */
+const STUCK_AFTER = 5;
+const AGAIN_MIN_MS = 500;
+const AGAIN_MAX_MS = 30_000;
+
+/** Offers each message to the application until every listener has succeeded with it. */
+export class Offers {
+  readonly #parts: OffersParts;
+  /** Messages that a listener still works on, or that wait to be offered again; removed when they end. */
+  readonly #open = new Set<Promise<boolean>>();
+  /** Of waits between two offers; each removes itself. */
+  readonly #timers = new Map<NodeJS.Timeout, () => void>();
+  #stopped = false;
+
+  constructor(parts: OffersParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Calls the listeners of `message`.
+   * @returns undefined when all have returned; else a promise, true when all have succeeded, false when `stop` came first
+   */
+  offer(message: Message): Promise<boolean> | undefined {
+    const failures = this.#parts.events.offer('message', message);
+    if (failures === undefined) return undefined;
+    const open = this.#insist(message, failures);
+    this.#open.add(open);
+    void open.then(() => this.#open.delete(open));
+    return open;
+  }
+
+  /** Nothing is offered again from now on. Resolves when the listeners that are at work have ended, at the latest after `withinMs`. */
+  async stop(withinMs: number): Promise<void> {
+    this.#stopped = true;
+    for (const [timer, end] of this.#timers) {
+      clearTimeout(timer);
+      end();
+    }
+    if (this.#open.size === 0) return;
+    let limit: NodeJS.Timeout | undefined;
+    const tooLong = new Promise((resolve) => (limit = setTimeout(resolve, withinMs).unref()));
+    await Promise.race([Promise.all(this.#open), tooLong]);
+    clearTimeout(limit);
+  }
+
+  /** Whether a listener is at work. */
+  get busy(): boolean {
+    return this.#open.size > 0;
+  }
+
+  async #insist(message: Message, first: Promise<readonly Failed[]>): Promise<boolean> {
+    const { events } = this.#parts;
+    const backoff = new Backoff(AGAIN_MIN_MS, AGAIN_MAX_MS, () => this.#parts.random());
+    let failures = await first;
+    for (let tries = 1; failures.length > 0; tries++) {
+      for (const { error } of failures) this.#parts.failed(error);
+      if (tries === STUCK_AFTER)
+        events.emit('stuck', { stream: message.stream, id: message.id, error: failures[0]?.error });
+      await this.#wait(backoff.next());
+      if (this.#stopped) return false;
+      failures = (await events.offer('message', message, failures)) ?? [];
+    }
+    return true;
+  }
+
+  #wait(ms: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        resolve();
+      }, ms);
+      this.#timers.set(timer, resolve);
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import { isProducerId, isSeq, isUserId, type MessageId } from '@cim/protocol';
+import type { Cursor, SavedState, StoredCounter } from './state.ts';
+
+/** Any JSON as a state, also one of an older version; undefined when it is none. */
+export function parseState(raw: unknown): SavedState | undefined {
+  if (!isRecord(raw)) return undefined;
+  const { userId, session, producers, counters, cursors } = raw;
+  if (!isUserId(userId) || typeof session !== 'string' || !Array.isArray(producers)) return undefined;
+  if (!isRecord(counters) || !isRecord(cursors) || !producers.every(isProducerId)) return undefined;
+  const readCounters: Record<string, SavedState['counters'][string]> = {};
+  for (const [stream, value] of Object.entries(counters)) {
+    if (!isRecord(value) || !isProducerId(value['producer']) || !isSeq(value['counter'])) return undefined;
+    readCounters[stream] = { producer: value['producer'], counter: value['counter'] };
+  }
+  const readCursors: Record<string, Cursor> = {};
+  for (const [stream, value] of Object.entries(cursors)) {
+    if (!isRecord(value) || !isSeq(value['seq']) || typeof value['id'] !== 'string') return undefined;
+    readCursors[stream] = { seq: value['seq'], id: value['id'] as MessageId };
+  }
+  return {
+    userId,
+    session,
+    producers,
+    counters: readCounters,
+    cursors: readCursors,
+    seen: readSeen(raw['seen']),
+    stored: readStored(raw['stored']),
+  };
+}
+
+/** A file of the first version has none. */
+function readSeen(raw: unknown): SavedState['seen'] {
+  if (!isRecord(raw)) return {};
+  const seen: Record<string, MessageId[]> = {};
+  for (const [stream, ids] of Object.entries(raw))
+    if (Array.isArray(ids)) seen[stream] = ids.filter((id): id is MessageId => typeof id === 'string');
+  return seen;
+}
+
+function readStored(raw: unknown): SavedState['stored'] {
+  if (!isRecord(raw)) return {};
+  const stored: Record<string, StoredCounter> = {};
+  for (const [stream, value] of Object.entries(raw)) {
+    if (!isRecord(value)) continue;
+    const { producer, counter, at } = value;
+    if (isProducerId(producer) && isSeq(counter) && isSeq(at)) stored[stream] = { producer, counter, at };
+  }
+  return stored;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,350 @@
+import { cim, messageId } from '@cim/protocol';
+import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
+import type { ClientEvents, Message } from './events.ts';
+import { Seen } from './seen.ts';
+import type { Cursor, ProcessedRecord } from './state.ts';
+
+/** What a stream needs from the client around it. */
+export interface InboundParts {
+  /**
+   * Offers a message to the application.
+   * @returns undefined when it is processed; else a promise, true when it is, false when it never will be
+   */
+  show(message: Message): Promise<boolean> | undefined;
+  skipped(event: ClientEvents['skipped']): void;
+  /** Whether this installation sent it. */
+  isOwn(producer: ProducerId): boolean;
+  /** A message is processed: to be kept before the next one is shown. */
+  processed(record: ProcessedRecord): void;
+  /** Before an ack goes out: all that was given to `processed` must be kept when it returns. */
+  keep(): void;
+  /** Cursors have moved by an answer to a resume. */
+  moved(): void;
+  ack(ack: cim.Ack.$Properties): void;
+  /** An entry whose content is none. */
+  unreadable(stream: string, seq: number): void;
+}
+
+/**
+ * A stream is acked after so many processed entries, or bytes of them; an inbox, and entries that a server has sent
+ * once more, after this time at most. A server goes on until four times as much is not acked.
+ */
+const ACK_EVERY = 64;
+const ACK_EVERY_BYTES = 64 * 1024;
+const ACK_DELAY_MS = 200;
+/** A group, whose ack spares little, in a ping's place; a client that writes all the time never pings. A server resends after 24 s. */
+const GROUP_ACK_DELAY_MS = 18_000;
+/** The server is told so long after an entry has come that the application still works on it, or on one before it. */
+const HOLD_AFTER_MS = 10_000;
+
+/** Id of a cursor with seq 0. */
+const BEFORE_THE_FIRST = '-';
+const NOTHING: Cursor = { seq: 0 as Seq, id: '' as MessageId };
+
+/** An entry that was received and is not processed. */
+interface Item {
+  readonly id: MessageId;
+  readonly seq: Seq;
+  readonly bytes: number;
+  /** Undefined for an entry that is not shown: it only moves the cursor. */
+  readonly message: Message | undefined;
+  /** False once the log has gone elsewhere: then `seq` says nothing of where the stream goes on. */
+  moves: boolean;
+}
+
+/**
+ * One stream as it comes in. Entries are received in order, wait in a queue, and are processed one after the other: the
+ * cursor moves, and the server gets its ack, when the application has finished. The server's window bounds the queue:
+ * it sends at most 256 entries or 256 KiB that are not acked.
+ */
+export class StreamIn {
+  readonly name: string;
+  /** Of the wire: '' for the inbox. */
+  readonly group: string;
+  readonly #parts: InboundParts;
+  readonly #seen = new Seen();
+  /** The newest entry received on this connection; its id is '' while it is not known. */
+  #received: Cursor;
+  /** All of the log up to here is processed, as far as is known. */
+  #processed: number;
+  /**
+   * The newest processed cursor with an id: it is presented and saved. After a reset or a skip it stays the old one
+   * until the next entry, so that a reconnect in between gets the same answer; without a cursor a group would start at
+   * its end.
+   */
+  #known: Cursor;
+  /** The last one given to `processed`. */
+  #kept: Cursor;
+  /** Received, and waiting for the one at work, in the order of the log. Removed when it is their turn. */
+  readonly #queue = new Map<MessageId, Item>();
+  #atWork: Item | undefined;
+  #ended = false;
+  /** Entries processed and not acked. */
+  #unacked = 0;
+  #unackedBytes = 0;
+  /** The server was told that all up to this is here. */
+  #held = 0;
+  /** Where entries were missing last. */
+  #holeAt = 0;
+  /** The last report of the gap that `#known` stands before. */
+  #told: ClientEvents['skipped'] | undefined;
+  #ackTimer: NodeJS.Timeout | undefined;
+  #holdTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    name: string,
+    group: string,
+    saved: { cursor: Cursor | undefined; seen: readonly MessageId[] },
+    parts: InboundParts,
+  ) {
+    this.name = name;
+    this.group = group;
+    this.#parts = parts;
+    this.#known = saved.cursor ?? NOTHING;
+    this.#kept = this.#known;
+    this.#received = this.#known;
+    this.#processed = this.#known.seq;
+    for (const id of saved.seen) this.#seen.add(id);
+  }
+
+  /** What is saved and presented; undefined when there is no cursor that a server could check. */
+  get cursor(): Cursor | undefined {
+    return this.#known.id === '' ? undefined : this.#known;
+  }
+
+  /** Ids of the newest entries that were processed, oldest first. */
+  newestSeen(count: number): readonly MessageId[] {
+    return this.#seen.newest(count);
+  }
+
+  /** The answer to a resume; at any time again, when the server finds that the log went back or was trimmed. */
+  onResumed({ answer, from, to, id }: cim.ResumedStream): void {
+    switch (answer) {
+      case cim.ResumeAnswer.CONTINUE:
+        this.#received = { seq: to as Seq, id: id as MessageId };
+        // An entry may have been processed since the cursor was presented.
+        if (id !== '' && (this.#known.id === '' || this.#known.seq <= to)) {
+          this.#known = this.#received;
+          this.#told = undefined;
+        }
+        this.#processed = Math.max(to, this.#known.seq);
+        break;
+      case cim.ResumeAnswer.RESET:
+        // What was processed and not acked is not in the log; an ack beyond its end would be an error.
+        this.#unacked = 0;
+        this.#unackedBytes = 0;
+        this.#holeAt = 0;
+        // The log sends these again, if it has them still, perhaps in another order.
+        this.#queue.clear();
+        this.#goOn(Math.max(0, from - 1), from <= 1 ? BEFORE_THE_FIRST : '');
+        this.#tell('reset', from, to);
+        break;
+      case cim.ResumeAnswer.EXPIRED:
+      case cim.ResumeAnswer.SKIPPED:
+        this.#goOn(to, id);
+        this.#tell(answer === cim.ResumeAnswer.EXPIRED ? 'expired' : 'skipped', from, to);
+        break;
+      default: // of a newer server: its entries tell where it goes on
+    }
+    this.#held = 0;
+    if (this.#unacked > 0) this.#armAck();
+    if (this.#busy) this.#armHold();
+  }
+
+  /**
+   * False when entries are missing before this one: the connection is to be made anew, which resumes. If they are missing
+   * again after that they are gone, and reported as such.
+   */
+  take(entry: cim.Entry): boolean {
+    const next = this.#received.seq + 1;
+    const id = messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
+    const advances = entry.seq >= next;
+    if (advances) {
+      const missing = entry.seq > next;
+      if (missing || !follows(entry, this.#received)) {
+        if (this.#holeAt !== entry.seq) {
+          this.#holeAt = entry.seq;
+          return false;
+        }
+        const [from, to] = missing ? [next, entry.seq - 1] : [entry.seq, entry.seq];
+        this.#parts.skipped({ stream: this.name, kind: missing ? 'expired' : 'reset', from, to });
+      }
+      this.#received = { seq: entry.seq as Seq, id };
+    }
+    const waiting = this.#atWork?.id === id ? this.#atWork : this.#queue.get(id);
+    if (advances && waiting?.moves === false) this.#addCursor(entry, id);
+    else if (waiting !== undefined) {
+      // Sent again on this connection: the server has not heard that it is here.
+      if (!advances) this.#held = 0;
+    } else if (!this.#seen.has(id)) this.#add(entry, id, advances);
+    else {
+      // Sent again after it was processed: the server has not heard our ack.
+      if (advances) this.#addCursor(entry, id);
+      else if (this.#unacked === 0) this.#unacked = 1;
+      this.#armAck(ACK_DELAY_MS);
+    }
+    if (this.#busy) this.#armHold();
+    return true;
+  }
+
+  /** After the entries of a frame, and after a message that took its time. */
+  settleAcks(): void {
+    if (this.#unacked >= ACK_EVERY || this.#unackedBytes >= ACK_EVERY_BYTES) this.#ack();
+    else if (this.#unacked > 0) this.#armAck();
+  }
+
+  /** Acks all that is processed, now. */
+  flush(): void {
+    if (this.#unacked > 0) this.#ack();
+  }
+
+  /** The connection is gone. The application goes on with the queue; the rest waits for the next connection. */
+  detach(): void {
+    clearTimeout(this.#ackTimer);
+    clearTimeout(this.#holdTimer);
+    this.#ackTimer = undefined;
+    this.#holdTimer = undefined;
+  }
+
+  /** Nothing more is shown. An entry at work is still kept as processed when it ends. */
+  end(): void {
+    this.#ended = true;
+    this.detach();
+  }
+
+  get #busy(): boolean {
+    return this.#atWork !== undefined || this.#queue.size > 0;
+  }
+
+  /** The log has gone elsewhere. What is left in the queue is shown, and known by its ids. */
+  #goOn(seq: number, id: string): void {
+    if (this.#atWork !== undefined) this.#atWork.moves = false;
+    for (const item of this.#queue.values()) item.moves = false;
+    this.#received = { seq: seq as Seq, id: id as MessageId };
+    this.#processed = seq;
+    if (id === '') return;
+    this.#known = this.#received;
+    this.#told = undefined;
+  }
+
+  /** Once, though the server says it again after each reconnect until an entry has come. */
+  #tell(kind: ClientEvents['skipped']['kind'], from: number, to: number): void {
+    const told = this.#told;
+    this.#told = { stream: this.name, kind, from, to };
+    if (told?.kind !== kind || told.from !== from) this.#parts.skipped(this.#told);
+    else if (kind !== 'reset' && to > told.to)
+      this.#parts.skipped({ stream: this.name, kind, from: told.to + 1, to });
+  }
+
+  #add(entry: cim.Entry, id: MessageId, moves: boolean): void {
+    const bytes = entry.content.length;
+    this.#queue.set(id, { id, seq: entry.seq as Seq, bytes, message: this.#messageOf(entry, id), moves });
+    this.#work();
+  }
+
+  /** An entry that is shown already, or at work: only the cursor has to pass it, when its turn comes. */
+  #addCursor(entry: cim.Entry, id: MessageId): void {
+    this.#queue.set(id, { id, seq: entry.seq as Seq, bytes: 0, message: undefined, moves: true });
+    this.#work();
+  }
+
+  #messageOf(entry: cim.Entry, id: MessageId): Message | undefined {
+    if (this.group !== '' && this.#parts.isOwn(entry.producer as ProducerId)) return undefined;
+    let texts: readonly string[];
+    try {
+      texts = cim.Content.decode(entry.content).texts;
+    } catch {
+      this.#parts.unreadable(this.name, entry.seq);
+      return undefined;
+    }
+    return {
+      stream: this.name,
+      seq: entry.seq as Seq,
+      id,
+      from: { userId: entry.sender as UserId, userName: entry.senderName },
+      texts,
+      storedAt: entry.storedAt,
+      ...(this.group !== '' && { group: this.group }),
+    };
+  }
+
+  /** Processes the queue until a message takes its time. */
+  #work(): void {
+    while (this.#atWork === undefined && !this.#ended) {
+      const [item] = this.#queue.values();
+      if (item === undefined) return;
+      this.#queue.delete(item.id);
+      const pending = item.message === undefined ? undefined : this.#parts.show(item.message);
+      if (pending === undefined) {
+        this.#done(item);
+        continue;
+      }
+      this.#atWork = item;
+      void pending.then((processed) => {
+        this.#atWork = undefined;
+        if (!processed) return;
+        this.#done(item);
+        this.#work();
+        this.settleAcks();
+      });
+    }
+  }
+
+  #done({ id, seq, bytes, message, moves }: Item): void {
+    this.#seen.add(id);
+    if (moves) {
+      this.#unacked++;
+      this.#unackedBytes += bytes;
+      if (seq > this.#processed) {
+        this.#processed = seq;
+        this.#known = { seq, id };
+        this.#told = undefined;
+      }
+    }
+    if (message === undefined) return;
+    const moved = this.#known.id === id;
+    if (moved) this.#kept = this.#known;
+    this.#parts.processed({ stream: this.name, id, seq: moved ? seq : 0 });
+  }
+
+  #armAck(delayMs = this.group === '' ? ACK_DELAY_MS : GROUP_ACK_DELAY_MS): void {
+    // An entry that was sent once more is in a hurry, whatever runs already.
+    if (delayMs === ACK_DELAY_MS && this.group !== '') clearTimeout(this.#ackTimer);
+    else if (this.#ackTimer !== undefined) return;
+    if (this.#ended) return;
+    this.#ackTimer = setTimeout(() => {
+      this.#ackTimer = undefined;
+      this.flush();
+    }, delayMs);
+  }
+
+  #ack(): void {
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
+    this.#unacked = 0;
+    this.#unackedBytes = 0;
+    // Entries that are not shown were not kept one by one.
+    if (this.#known !== this.#kept && this.#known.id !== '') {
+      this.#kept = this.#known;
+      this.#parts.processed({ stream: this.name, id: this.#known.id, seq: this.#known.seq });
+    }
+    this.#parts.keep();
+    // Never what this connection has not sent: it may have been processed on the one before.
+    this.#parts.ack({ group: this.group, seq: Math.min(this.#processed, this.#received.seq) });
+  }
+
+  #armHold(): void {
+    if (this.#ended) return;
+    this.#holdTimer ??= setTimeout(() => {
+      this.#holdTimer = undefined;
+      const { seq } = this.#received;
+      if (!this.#busy || seq <= this.#held) return;
+      this.#held = seq;
+      this.#parts.ack({ group: this.group, seq: 0, held: seq });
+    }, HOLD_AFTER_MS);
+  }
+}
+
+/** Whether the entry names the cursor's as the one before it; true while that is not known. */
+const follows = (entry: cim.Entry, { id }: Cursor): boolean =>
+  id === '' || entry.prev === (id === BEFORE_THE_FIRST ? '' : id);
