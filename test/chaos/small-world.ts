@@ -62,7 +62,7 @@ export class SmallWorld implements AsyncDisposable {
     const metrics = createMetrics({ program: 'small-world' });
     const config = {
       ...{ host: '127.0.0.1', advertiseHost: PROXY_HOST, clusterSecret: CLUSTER_SECRET },
-      ...{ tcpPort, httpPort: 0, routePort: 0, idleTimeoutMs: 30_000, allowedOrigins: [] },
+      ...{ tcpPort, httpPort: 0, routePort: 0, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
       loginRate: 1_000,
       sessionPolicy: 'reject',
       auth: 'open',

@@ -9,9 +9,11 @@ import { type CloseReason, LOBBY } from '@cim/protocol';
 import { RpcServer } from '@cim/rpc';
 import {
   advertisedHost,
+  clusterKey,
   Counter,
   Gauge,
   inSlices,
+  knownHosts,
   type Logger,
   type Metrics,
   RareWarning,
@@ -60,6 +62,7 @@ export interface ImServer extends Running {
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, dispatcher, flusher, wheel, logger, metrics } = parts;
   const host = advertisedHost(config);
+  const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
   const acks = new AckBatch(store.streams, logger);
   const look = new Look(store, registry, logger);
@@ -129,7 +132,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     flusher,
     wheel,
     idleTimeoutMs: config.idleTimeoutMs,
-    clusterSecret: config.clusterSecret,
+    ticketKey: clusterKey(config.clusterSecret, 'ticket'),
     onOpened: (connection) => connections.add(connection),
     onClosed: (connection: Connection, reason: CloseReason) => {
       connections.delete(connection);
@@ -146,13 +149,15 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       refused.inc({ limit });
       refusing.due({ limit });
     },
+    hostProblem,
   });
   const tcp = door.server;
   const http = createInternalHttp({
     store,
     dispatcher,
     metrics,
-    clusterSecret: config.clusterSecret,
+    sendKey: clusterKey(config.clusterSecret, 'send-msg'),
+    hostProblem,
     missing: () => [
       ...(instance.serving ? [] : ['lease: the store has not renewed it']),
       ...(membership.connected ? [] : ['registry: not connected']),

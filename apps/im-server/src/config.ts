@@ -10,6 +10,7 @@ export const imServerSettings = pick(
   'redisUrl',
   'zk',
   'clusterSecret',
+  'allowedHosts',
   'durability',
   'idleTimeoutMs',
   'allowedOrigins',
@@ -18,5 +19,12 @@ export const imServerSettings = pick(
 
 export type ImServerConfig = Pick<
   Values<typeof imServerSettings>,
-  'host' | 'advertiseHost' | 'tcpPort' | 'httpPort' | 'clusterSecret' | 'idleTimeoutMs' | 'allowedOrigins'
+  | 'host'
+  | 'advertiseHost'
+  | 'tcpPort'
+  | 'httpPort'
+  | 'clusterSecret'
+  | 'allowedHosts'
+  | 'idleTimeoutMs'
+  | 'allowedOrigins'
 >;

@@ -40,7 +40,8 @@ export interface ConnectionParts extends SessionParts {
   readonly registry: SessionRegistry;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
-  readonly clusterSecret: string;
+  /** Of the tickets that routes sign. */
+  readonly ticketKey: string;
   /** Told to the store and not answered yet; each leaves when it is. */
   readonly releases: Set<Promise<void>>;
   readonly onOpened: (connection: Connection) => void;
@@ -122,11 +123,11 @@ export class Connection {
   }
 
   #login(frame: cim.Frame): void {
-    const { instance, clusterSecret } = this.#parts;
+    const { instance, ticketKey } = this.#parts;
     if (frame.login) {
       this.#ownWire = true;
       // Whether it is still good the store knows: the clocks of two servers may differ.
-      const ticket = openTicket(clusterSecret, frame.login.ticket ?? '');
+      const ticket = openTicket(ticketKey, frame.login.ticket ?? '');
       if (ticket === undefined || ticket.userId !== frame.login.userId || ticket.instance !== instance.id)
         return this.close('unauthorized');
       this.#claim(ticket.userId, { epoch: ticket.epoch });

@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Dispatcher } from '@cim/delivery';
 import { CODES, type Code, cim, inboxOf, isUserId, type ProducerId, textsProblem } from '@cim/protocol';
-import { type Metrics, randomText } from '@cim/runtime';
+import { clusterKey, type HostProblem, type Metrics, randomText } from '@cim/runtime';
 import type { Store } from '@cim/store';
 
 const BODY_BYTES = 64 * 1024;
@@ -13,7 +13,10 @@ export interface InternalHttpParts {
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly metrics: Metrics;
-  readonly clusterSecret: string;
+  /** Of `/sendMsg`, derived from the cluster secret. */
+  readonly sendKey: string;
+  /** Which names a request may call this server by. */
+  readonly hostProblem: HostProblem;
   /** What is not ready, in words; [] when the server may be used. */
   readonly missing: () => readonly string[];
 }
@@ -38,6 +41,8 @@ async function handle(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const wrongHost = parts.hostProblem(request.headers.host);
+  if (wrongHost !== undefined) return answer(response, 403, CODES.invalid.code, wrongHost);
   const path = (request.url ?? '/').split('?')[0];
   switch (`${request.method ?? ''} ${path ?? ''}`) {
     case 'GET /healthz':
@@ -71,12 +76,14 @@ async function sendMessage(
   response: ServerResponse,
 ): Promise<void> {
   const given = (request.headers.authorization ?? '').replace(/^Bearer /, '');
-  if (!sameSecret(given, parts.clusterSecret))
+  const key = parts.sendKey;
+  // The key alone is enough, so that a caller need not hold the secret that everything else depends on.
+  if (!sameSecret(given, key) && !sameSecret(clusterKey(given, 'send-msg'), key))
     return answer(
       response,
       401,
       CODES.unknownAccount.code,
-      'send the cluster secret as "Authorization: Bearer ..."',
+      'send the cluster secret, or its key for /sendMsg, as "Authorization: Bearer ..."',
     );
   const body = await readBody(request);
   if (body === undefined)

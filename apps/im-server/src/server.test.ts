@@ -1,5 +1,7 @@
 /** A whole im-server on the embedded store, spoken to in frames: whatever a client sends, the others notice nothing. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
@@ -20,7 +22,7 @@ import {
   parseUserName,
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, silentLogger } from '@cim/runtime';
+import { clusterKey, createMetrics, silentLogger } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { Stored } from '../test/stored.ts';
 import { type ImServer, startImServer } from './compose.ts';
@@ -98,7 +100,7 @@ async function issue(user: NamedUser, secretHash = ''): Promise<{ ticket: string
   });
   assert.ok(answer.outcome === 'issued');
   const { epoch } = answer;
-  const ticket = makeTicket(SECRET, { userId: user.userId, epoch, instance });
+  const ticket = makeTicket(clusterKey(SECRET, 'ticket'), { userId: user.userId, epoch, instance });
   return { ticket, epoch };
 }
 
@@ -118,7 +120,7 @@ before(async () => {
   server = await startImServer({
     config: {
       ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, httpPort: 0 },
-      ...{ clusterSecret: SECRET, idleTimeoutMs: 30_000, allowedOrigins: [] },
+      ...{ clusterSecret: SECRET, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
     },
     store: stored.store,
     membership,
@@ -221,7 +223,7 @@ describe('an im-server', () => {
       { userId: other.userId, ticket },
       {
         userId: user.userId,
-        ticket: makeTicket(SECRET, {
+        ticket: makeTicket(clusterKey(SECRET, 'ticket'), {
           userId: user.userId,
           epoch,
           instance: 'another-instance' as InstanceId,
@@ -364,6 +366,9 @@ describe('an im-server', () => {
     assert.equal((await fetch(`${url}/healthz`)).status, 200);
     assert.equal((await fetch(`${url}/readyz`)).status, 200);
     assert.match(await (await fetch(`${url}/metrics`)).text(), /^cim_sessions\b/m);
+    const rebound = request(`${url}/metrics`, { headers: { host: 'evil.example' } }).end();
+    const [refused] = (await once(rebound, 'response')) as [IncomingMessage];
+    assert.equal(refused.resume().statusCode, 403);
     const [from, to] = await Promise.all([account('karin'), account('kurt')]);
     const body = JSON.stringify({
       userId: to.userId,
@@ -384,6 +389,7 @@ describe('an im-server', () => {
       Buffer.from(',"msg":"caf\xe9"}', 'latin1'),
     ]);
     assert.equal(await send({ authorization }), '9000');
+    assert.equal(await send({ authorization: `Bearer ${clusterKey(SECRET, 'rpc')}` }), '9100');
     for (const text of ['', '[]', '{', '{"userId":1}', '{"userId":"x"}', 'x'.repeat(70_000), notUtf8])
       assert.equal(await send({ authorization }, text), '3000');
     assert.equal((await stored.store.streams.position({ kind: 'inbox', user: to.userId })).top, 1);

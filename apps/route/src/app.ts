@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type CimError, CODES, type UserId } from '@cim/protocol';
+import { knownHosts } from '@cim/runtime';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -12,7 +13,7 @@ import fastify, {
 } from 'fastify';
 import { ChangePassword } from './change-password.ts';
 import { actingAccount, bearerOf } from './credentials.ts';
-import { type Answer, answerError, success, unknownPath } from './envelope.ts';
+import { type Answer, answerError, refusal, success, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
@@ -54,6 +55,12 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     help: 'Answers, by path and code',
     labelNames: ['path', 'code'],
     registers: metrics,
+  });
+  const hostProblem = knownHosts(parts.config.host, parts.config.allowedHosts);
+  app.addHook('onRequest', (request, reply, done) => {
+    const problem = hostProblem(request.headers.host);
+    if (problem === undefined) done();
+    else void reply.code(403).send(refusal(request, CODES.invalid.code, problem));
   });
   // A hook for each path, which knows it: fastify gathers all there is to know about a route when a request is asked for it.
   app.addHook('onRoute', (route) => {

@@ -8,6 +8,7 @@ export const routeSettings = pick(
   'redisUrl',
   'zk',
   'clusterSecret',
+  'allowedHosts',
   'auth',
   'sessionPolicy',
   'placement',
@@ -18,5 +19,5 @@ export const routeSettings = pick(
 
 export type RouteConfig = Pick<
   Values<typeof routeSettings>,
-  'host' | 'routePort' | 'clusterSecret' | 'sessionPolicy' | 'loginRate'
+  'host' | 'routePort' | 'clusterSecret' | 'allowedHosts' | 'sessionPolicy' | 'loginRate'
 > & { readonly auth: 'open' | 'password' };

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test, after } from 'node:test';
 import { type Epoch, groupStream, inboxOf, LOBBY, openTicket, type UserId } from '@cim/protocol';
+import { clusterKey } from '@cim/runtime';
 import { type Answer, INSTANCE, RunningRoute, SECRET } from '../test/running-route.ts';
 import { Passwords } from './passwords.ts';
 
@@ -65,7 +66,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     >;
     assert.deepEqual([ip, cimServerPort, httpPort, more], ['127.0.0.1', 11211, 8081, {}]);
     assert.ok(typeof ticket === 'string' && typeof session === 'string' && session.length === 43);
-    const opened = openTicket(SECRET, ticket);
+    const opened = openTicket(clusterKey(SECRET, 'ticket'), ticket);
     assert.ok(opened !== undefined);
     assert.deepEqual([opened.userId, opened.epoch, opened.instance], [userId, epoch, INSTANCE]);
     assert.ok(

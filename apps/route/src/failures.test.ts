@@ -135,13 +135,13 @@ test('a route that has seen an im-server stays ready when all are away: sends ne
 test('what is no HTTP is answered and closed, half a request harms nobody, and the route lives', async (t) => {
   const at = await RunningRoute.start();
   t.after(() => at.stop());
-  const json = 'Host: x\r\nContent-Type: application/json\r\n';
+  const json = 'Host: localhost\r\nContent-Type: application/json\r\n';
   const broken = [
     '\x16\x03\x01\x02\x00 hello\r\n\r\n',
     'GET / HTTP/9.9\r\n\r\n',
     `POST /login HTTP/1.1\r\n${json}Content-Length: -5\r\n\r\n{}`,
     `POST /login HTTP/1.1\r\n${json}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}`,
-    `GET /onlineUser HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    `GET /onlineUser HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
   ];
   for (const text of broken) {
     const { answer } = await raw(at, text);
@@ -218,7 +218,7 @@ test('a stop answers what is under way, and does not wait for connections that a
 
 test('a stop waits only so long for a client that never finishes its request', async () => {
   const at = await RunningRoute.start({ closeWithinMs: 100 });
-  const { answer } = await raw(at, 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{');
+  const { answer } = await raw(at, 'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
   assert.ok((await at.register('ida')) > 0, 'the half request has been read');
   await at.stop();
   await answer;

@@ -8,7 +8,7 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
-import { randomText } from '@cim/runtime';
+import { clusterKey, randomText } from '@cim/runtime';
 import type { Account, IssueAnswer, Sessions } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
@@ -34,6 +34,7 @@ export class Login {
   readonly #reachability: Reachability;
   readonly #registerRate: LoginRate;
   readonly #loginRate: LoginRate;
+  readonly #ticketKey: string;
 
   constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability) {
     this.#parts = parts;
@@ -41,6 +42,7 @@ export class Login {
     this.#reachability = reachability;
     this.#registerRate = new LoginRate(parts.config.loginRate);
     this.#loginRate = new LoginRate(parts.config.loginRate);
+    this.#ticketKey = clusterKey(parts.config.clusterSecret, 'ticket');
   }
 
   /** A name that exists answers its own account, to whoever knows its password. */
@@ -112,7 +114,7 @@ export class Login {
     const place = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
     if (body.wire !== 2) return place;
     const { epoch } = answer;
-    const ticket = makeTicket(config.clusterSecret, {
+    const ticket = makeTicket(this.#ticketKey, {
       userId: account.userId,
       epoch,
       instance: member.instance,

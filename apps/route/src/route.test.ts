@@ -48,6 +48,7 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
       host: '127.0.0.1',
       routePort: 0,
       clusterSecret: 's',
+      allowedHosts: [],
       sessionPolicy: 'reject',
       loginRate: 10_000,
       auth,

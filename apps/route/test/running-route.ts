@@ -91,6 +91,7 @@ export class RunningRoute {
       host: '127.0.0.1',
       routePort: 0,
       clusterSecret: SECRET,
+      allowedHosts: [],
       sessionPolicy: 'reject',
       loginRate: 10_000,
       auth: 'open',

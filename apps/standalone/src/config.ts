@@ -2,7 +2,17 @@ import { pick, settings } from '@cim/runtime';
 
 /** What standalone reads: all that its route and its im-server read, but for the engines it does not use. */
 export const standaloneSettings = {
-  ...pick(settings, 'host', 'advertiseHost', 'routePort', 'tcpPort', 'httpPort', 'dataDir', 'clusterSecret'),
+  ...pick(
+    settings,
+    'host',
+    'advertiseHost',
+    'routePort',
+    'tcpPort',
+    'httpPort',
+    'dataDir',
+    'clusterSecret',
+    'allowedHosts',
+  ),
   ...pick(settings, 'auth', 'sessionPolicy', 'placement', 'loginRate', 'idleTimeoutMs', 'allowedOrigins'),
   logLevel: { ...settings.logLevel, fallback: 'warn' },
 };

@@ -1,4 +1,5 @@
 /** Route and im-server in one process, on embedded storage and embedded discovery: nothing to install. */
+import { join } from 'node:path';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { Dispatcher } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
@@ -13,6 +14,7 @@ import {
   failStart,
   limitConnections,
   runUntilSignal,
+  secretInFile,
   trustOf,
   watchLoop,
 } from '@cim/runtime';
@@ -26,8 +28,12 @@ const logger = createLogger(given.logLevel, { program: 'standalone' });
 // LevelDB keeps up to a fifth of the allowed files open.
 limitConnections(logger, 0.2);
 try {
-  const config = { ...given, ...trustOf(given) };
-  const store = await openEmbeddedStore({ dir: config.dataDir, logger });
+  // Nothing that this process writes is for others: the store, its logs, the secret.
+  process.umask(0o077);
+  const store = await openEmbeddedStore({ dir: given.dataDir, logger });
+  const clusterSecret =
+    given.clusterSecret === '' ? secretInFile(join(given.dataDir, 'cluster-secret')) : given.clusterSecret;
+  const config = { ...given, ...trustOf({ ...given, clusterSecret }) };
   const membership = openEmbeddedMembership();
   await membership.start();
   const flusher = new TurnFlusher();

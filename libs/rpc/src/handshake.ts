@@ -10,6 +10,7 @@
  * The frames that follow are neither encrypted nor signed, so the network between the servers must be one's own.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { clusterKey } from '@cim/runtime';
 import type { RpcAddress } from './peer.ts';
 
 export const RPC_PATH = '/rpc';
@@ -40,7 +41,7 @@ export const prove = (
   callerNonce: string,
   serverNonce: string,
 ): Buffer =>
-  createHmac('sha256', secret)
+  createHmac('sha256', clusterKey(secret, 'rpc'))
     .update(`${UPGRADE_PROTOCOL} ${side} ${called} ${callerNonce} ${serverNonce}`)
     .digest();
 

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { advertisedHost, pick, readConfig, settingNames, settings, trustOf } from './index.ts';
 
+/** As long as a secret must be. */
+const SECRET = 'a-secret-of-thirty-two-characters'.slice(0, 32);
+
 const read = (argv: string[], env: Record<string, string | undefined>) =>
   readConfig(
     'route',
@@ -82,17 +85,24 @@ describe('who is trusted', () => {
     ]) {
       const said = (): unknown => trustOf({ host, clusterSecret: '', auth: '' });
       assert.throws(said, /CIM_CLUSTER_SECRET.*CIM_AUTH/);
-      assert.throws(() => trustOf({ host, clusterSecret: 's', auth: '' }), /^Error: CIM_AUTH[^\n]*password/);
+      assert.throws(
+        () => trustOf({ host, clusterSecret: SECRET, auth: '' }),
+        /^Error: CIM_AUTH[^\n]*password/,
+      );
       assert.throws(() => trustOf({ host, clusterSecret: '', auth: 'open' }), /^Error: CIM_CLUSTER_SECRET/);
-      assert.deepEqual(trustOf({ host, clusterSecret: 's', auth: 'open' }), {
-        clusterSecret: 's',
+      assert.throws(
+        () => trustOf({ host, clusterSecret: SECRET.slice(1), auth: 'open' }),
+        /^Error: CIM_CLUSTER_SECRET has 31 characters; at least 32 are needed[^\n]*$/,
+      );
+      assert.deepEqual(trustOf({ host, clusterSecret: SECRET, auth: 'open' }), {
+        clusterSecret: SECRET,
         auth: 'open',
       });
     }
   });
 
   test('an im-server, which has no CIM_AUTH, needs the secret only', () => {
-    assert.equal(trustOf({ host: '10.1.2.3', clusterSecret: 's' }).clusterSecret, 's');
+    assert.equal(trustOf({ host: '10.1.2.3', clusterSecret: SECRET }).clusterSecret, SECRET);
   });
 });
 

@@ -32,8 +32,17 @@ export const settings = {
   clusterSecret: text(
     'CIM_CLUSTER_SECRET',
     '',
-    'Shared by all servers; needed unless CIM_HOST is loopback',
+    'Shared by all servers, 32 characters or more; needed unless CIM_HOST is loopback. Standalone makes one in its data folder',
     true,
+  ),
+  allowedHosts: list(
+    'CIM_ALLOWED_HOSTS',
+    'When CIM_HOST is loopback: names (Host) besides localhost that HTTP and WebSocket requests may use, as a proxy in front passes them on: chat.example.com,b.example; * is any',
+    (name) => {
+      if (!/^(\*|[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$/.test(name))
+        throw new Error('must name hosts without a port, such as chat.example.com, or *');
+      return name.toLowerCase();
+    },
   ),
   auth: oneOf(
     'CIM_AUTH',
@@ -91,6 +100,12 @@ export function pick<S extends Schema, const K extends keyof S>(from: S, ...keys
 
 const LOOPBACK = /^(localhost|::1|\[::1\]|127(\.\d{1,3}){3})$/;
 
+/** Whether only this machine can connect there. */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
+/** Of a secret that other machines may try to guess. */
+const MIN_SECRET_CHARACTERS = 32;
+
 /** Known to everybody, which does no harm where only this machine can connect. */
 const LOOPBACK_SECRET = 'cim-on-loopback';
 
@@ -103,13 +118,18 @@ export function trustOf(config: {
   readonly clusterSecret: string;
   readonly auth?: 'open' | 'password' | '';
 }): { readonly clusterSecret: string; readonly auth: 'open' | 'password' } {
-  const loopback = LOOPBACK.test(config.host);
+  const loopback = isLoopback(config.host);
   const missing: string[] = [];
   if (!loopback && config.clusterSecret === '') missing.push('CIM_CLUSTER_SECRET (the same on all servers)');
   if (!loopback && config.auth === '')
     missing.push('CIM_AUTH ("password", or "open" to trust whoever can connect)');
   if (missing.length > 0)
     throw new Error(`${missing.join(' and ')} must be set when CIM_HOST is ${config.host}`);
+  const { length } = config.clusterSecret;
+  if (!loopback && length < MIN_SECRET_CHARACTERS)
+    throw new Error(
+      `CIM_CLUSTER_SECRET has ${length} characters; at least ${MIN_SECRET_CHARACTERS} are needed when CIM_HOST is ${config.host} (openssl rand -base64 32 makes one)`,
+    );
   return {
     clusterSecret: config.clusterSecret === '' ? LOOPBACK_SECRET : config.clusterSecret,
     auth: config.auth === undefined || config.auth === '' ? 'open' : config.auth,

@@ -27,6 +27,7 @@ beforeEach(async () => {
     wheel,
     handshakeMs: HANDSHAKE_MS,
     allowedOrigins: ['https://listed.example'],
+    hostProblem: (host) => (host?.startsWith('rebound.example') === true ? 'unknown name' : undefined),
     limits: { connections: 8, strangers: 4, strangersOfAddress: 3 },
     onRefused: (limit) => refused.push(limit),
     onStream: (stream, visit) => {
@@ -267,6 +268,9 @@ describe('the public door, WebSocket', () => {
     assert.equal(await refusal(webSocket('/')), 404);
     for (const origin of ['https://evil.example', 'null', 'https://listed.example.evil.example'])
       assert.equal(await refusal(webSocket('/cim', { origin })), 403, origin);
+    // A page of that name, which has it point here: same host, but no name of this server.
+    const rebound = { host: 'rebound.example:11211', origin: 'http://rebound.example' };
+    assert.equal(await refusal(webSocket('/cim', rebound)), 403);
     const answer = await fetch(`http://127.0.0.1:${port}/cim`);
     assert.equal(answer.status, 426);
     assert.equal(taken.length, 0);

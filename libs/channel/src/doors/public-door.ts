@@ -24,6 +24,8 @@ export interface DoorParts {
   readonly handshakeMs: number;
   /** Origins of pages that may connect beside those of the same host, such as `https://chat.example.com`. */
   readonly allowedOrigins: readonly string[];
+  /** Why no WebSocket is opened for a request with that `Host`; undefined when it may be. */
+  readonly hostProblem: (host: string | undefined) => string | undefined;
   readonly limits: DoorLimits;
   /** Takes a connection over, in this turn. It tells the visit when the client has logged in, and when it is gone. */
   readonly onStream: (stream: ByteStream, visit: Visit) => void;
@@ -149,6 +151,9 @@ export class PublicDoor {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = (request.url ?? '').split('?')[0];
     if (path !== PATH) return refuse(socket, '404 Not Found', `the WebSocket is at ${PATH}`);
+    // Before the origin: a page that made its own name point here has the same host.
+    const wrongHost = this.#parts.hostProblem(request.headers.host);
+    if (wrongHost !== undefined) return refuse(socket, '403 Forbidden', wrongHost);
     if (!originAllowed(request.headers.origin, request.headers.host, this.#parts.allowedOrigins))
       return refuse(socket, '403 Forbidden', 'pages of this origin may not connect; see CIM_ALLOWED_ORIGINS');
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {

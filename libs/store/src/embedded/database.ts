@@ -1,18 +1,23 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
+import { makePrivate } from '@cim/runtime';
 import { ClassicLevel } from 'classic-level';
 
 export type Database = ClassicLevel<string, Uint8Array>;
 
+const LEVELDB_FILE = /^(CURRENT|LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(ldb|sst|log|dbtmp))$/;
+
 /**
- * Opens the LevelDB in a folder, which is made when it is not there.
+ * Opens the LevelDB in a folder, which is made when it is not there. The folder and its files are closed to other users.
  * @throws {Error} one line that says what to do: the folder is in use, cannot be written, or is damaged
  */
 export async function openDatabase(dir: string): Promise<Database> {
-  const files = await mkdir(dir, { recursive: true, mode: 0o700 })
-    .then(() => readdir(dir))
-    .catch((cause: unknown) => {
-      throw unusable(dir, codeOf(cause), cause);
-    });
+  let files: string[];
+  try {
+    makePrivate(dir, (name) => LEVELDB_FILE.test(name));
+    files = await readdir(dir);
+  } catch (cause) {
+    throw unusable(dir, codeOf(cause), cause);
+  }
   // LevelDB takes a folder without CURRENT for a new one and would write over what is there.
   if (!files.includes('CURRENT') && files.some((file) => /\.(ldb|sst|log)$/.test(file)))
     throw unusable(dir, 'LEVEL_CORRUPTION', undefined);

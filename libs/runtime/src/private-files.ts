@@ -1,0 +1,51 @@
+/** Files that nobody else on the machine may read: folders 0700, files 0600, whatever their modes were before. */
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { randomText } from './random-text.ts';
+
+const OTHERS = 0o077;
+const STICKY = 0o1000;
+
+/**
+ * Makes the folder if it is not there, and takes it and its files from the group and from others. Left alone: what
+ * belongs to another user, a folder that many share (sticky, as /tmp is), the home folder and the root.
+ * @param isOurs which files of the folder, by name
+ * @throws the error of the file system, when the folder cannot be made
+ */
+export function makePrivate(dir: string, isOurs: (name: string) => boolean): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const path = resolve(dir);
+  if (path !== resolve(homedir()) && path !== resolve('/')) close(path, 0o700);
+  for (const name of readdirSync(path)) if (isOurs(name)) close(join(path, name), 0o600);
+}
+
+function close(path: string, mode: number): void {
+  try {
+    const stat = lstatSync(path);
+    if (stat.uid !== process.getuid?.() || stat.isSymbolicLink() || (stat.mode & STICKY) !== 0) return;
+    if ((stat.mode & OTHERS) !== 0) chmodSync(path, stat.isDirectory() ? 0o700 : mode);
+  } catch {
+    // It has gone meanwhile, or its file system knows no modes.
+  }
+}
+
+/**
+ * The random secret in a file of mode 0600, made when it is not there yet.
+ * @throws {Error} one line: the file cannot be read or made, or holds no secret
+ */
+export function secretInFile(path: string): string {
+  try {
+    writeFileSync(path, `${randomText(32)}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new Error(`${path} cannot be written (${String((error as NodeJS.ErrnoException).code)})`, {
+        cause: error,
+      });
+  }
+  close(path, 0o600);
+  const secret = readFileSync(path, 'utf8').trim();
+  if (secret.length < 32)
+    throw new Error(`${path} holds no secret of 32 characters or more; remove it, and a new one is made`);
+  return secret;
+}
