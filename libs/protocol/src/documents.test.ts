@@ -71,6 +71,8 @@ const golden: [string, cim.Frame.$Properties][] = [
     'counters: 5 was the last stored in the lobby',
     { counters: { counters: [{ group: 'lobby', producer, counter: 5 }] } },
   ],
+  ['find: which of these sends does the inbox of 1002 hold?', { find: { to: 1002, producer } }],
+  ['found: those up to 5, nothing was trimmed', { found: { to: 1002, producer, last: 5 } }],
   ['goaway: draining, back after 500 ms', { goaway }],
 ];
 

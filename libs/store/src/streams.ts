@@ -15,7 +15,7 @@ export const RETENTION = {
   maxEntries: 10_000,
   /**
    * A stream remembers a producer at least while the producer's last entry is among this many newest ones, and forgets
-   * it before twice as many have followed (docs/adr/0004-producers-are-forgotten-by-position.md).
+   * it before twice as many have followed (docs/adr/0005-producers-are-forgotten-by-position.md).
    */
   producerEntries: 10_000,
   /** Unacked bytes of an inbox, contents only. */

@@ -64,3 +64,15 @@ test('appends to many inboxes that meet travel together, in order, whatever thei
     assert.ok(entries.length >= 10);
   }
 });
+
+test('a store that stops answers first what it looks up in a log', async (t) => {
+  const store = await openRedisForTest(t, redis.url);
+  const { sends } = await newPair(store);
+  for (const counter of [1, 2, 3]) await append(store, sends.item(counter));
+  const answers = [1, 2].map((counter) => append(store, sends.item(counter)));
+  await store.stop();
+  assert.deepEqual(await Promise.all(answers), [
+    { outcome: 'duplicate', seq: 1 },
+    { outcome: 'duplicate', seq: 2 },
+  ]);
+});
