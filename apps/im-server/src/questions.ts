@@ -140,11 +140,10 @@ export class Questions {
     // The counter is repeated, for clients that do not know `unknown`.
     const unknown = { counter, unknown: true } as const;
     if (!isSeq(seq) || seq === 0) return unknown;
-    const { first, top } = await this.#streams.kept.position(stream);
-    if (seq < first) return unknown;
+    const { top } = await this.#streams.kept.position(stream);
     if (seq > top) return { counter: 0 };
     const entry = await this.#streams.kept.peek(stream, seq);
-    if (entry === undefined || entry.seq !== seq) return unknown; // trimmed in this moment
+    if (entry?.seq !== seq) return unknown;
     const same = this.#isMine(entry) && entry.producer === producer && entry.counter === counter;
     return { counter: same ? counter : 0 };
   }

@@ -61,7 +61,7 @@ describe('scans of a log', () => {
     );
   });
 
-  test('run four at a time; the others wait, and go on when one fails', async () => {
+  test('read four pages at a time; the others wait, and go on when one fails', async () => {
     const open: { resolve: (entries: Entry[]) => void; reject: (cause: Error) => void }[] = [];
     const scans = new LogScans({
       read: () => new Promise((resolve, reject) => open.push({ resolve, reject })),
@@ -82,6 +82,17 @@ describe('scans of a log', () => {
     await until('the last one reads', () => open.length === 7);
     open[6]?.resolve([entry(1)]);
     assert.deepEqual(await Promise.all(all), ['failed', ...Array<string>(6).fill('found')]);
+  });
+});
+
+describe('short and long scans', () => {
+  test('take turns, so that a short one does not wait for the end of long ones', async () => {
+    const { scans } = log(1, 10_000);
+    const ended: string[] = [];
+    const scan = (name: string, upTo: number) =>
+      scans.newest(stream, upTo, () => name === 'short').then(() => ended.push(name));
+    await Promise.all([...Array.from({ length: 8 }, () => scan('long', 10_000)), scan('short', 10_000)]);
+    assert.equal(ended[0], 'short');
   });
 });
 

@@ -3,17 +3,18 @@ import type { Entry, Streams } from './streams.ts';
 
 /** Entries of one page. */
 const PAGE = 256;
-/** Logs that are read at a time; further scans wait. */
-const SCANS = 4;
+/** Pages that are read at a time; further ones wait. */
+const READS = 4;
 
 /**
- * Reads logs backwards, for the few questions that only the entries can answer. A scan may read a whole log: it reads in
- * pages, and only a few run at once, so that it takes little from those who append.
+ * Reads logs backwards, for the few questions that only the entries can answer. A scan may read a whole log, so it reads
+ * page by page and takes turns with the others: few reads at once take little from those who append, and a short scan
+ * does not wait for the end of long ones.
  */
 export class LogScans {
   readonly #streams: Pick<Streams, 'read'>;
-  #running = 0;
-  /** Scans that wait for one to end, oldest first. */
+  #reading = 0;
+  /** Pages that wait for a read to end, oldest first. */
   readonly #waiting: (() => void)[] = [];
 
   constructor(streams: Pick<Streams, 'read'>) {
@@ -47,20 +48,25 @@ export class LogScans {
     upTo: number,
     visit: (page: readonly Entry[], below: number) => number,
   ): Promise<void> {
-    if (this.#running >= SCANS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
+    for (let to = upTo; to > 0; ) {
+      const from = Math.max(to - PAGE + 1, 1);
+      const page = await this.#inTurn(() => this.#page(stream, from, to));
+      const next = visit(page, from - 1);
+      const isTrimmed = page[0] === undefined || page[0].seq > from;
+      if (isTrimmed) return;
+      to = next;
+    }
+  }
+
+  async #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    if (this.#reading >= READS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#reading++;
     try {
-      for (let to = upTo; to > 0; ) {
-        const from = Math.max(to - PAGE + 1, 1);
-        const page = await this.#page(stream, from, to);
-        const trimmed = page[0] === undefined || page[0].seq > from;
-        const next = visit(page, from - 1);
-        if (trimmed) return;
-        to = next;
-      }
+      return await read();
     } finally {
+      // The place goes on to the next one that waits.
       const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
+      if (next === undefined) this.#reading--;
       else next();
     }
   }
