@@ -153,9 +153,8 @@ export class CimSession implements Session, FeedSink {
     this.#parts.dispatcher.delivered({ sender, to: this.userId, seq }, from);
   }
 
-  /** The store has lost what went out. */
-  broken(feed: Followed): void {
-    this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, 'stream.went-back');
+  broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {
+    this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, event);
     this.#goOn(feed).catch(() => this.close('unavailable'));
   }
 
@@ -167,8 +166,8 @@ export class CimSession implements Session, FeedSink {
       feed.moveTo(next, last);
       return;
     }
-    const { top } = await streams.kept.position(feed.stream);
-    feed.moveTo(Math.min(feed.next, top + 1) as Seq, '' as MessageId);
+    const { first, top } = await streams.kept.position(feed.stream);
+    feed.moveTo(Math.min(Math.max(feed.next, first), top + 1) as Seq, '' as MessageId);
   }
 
   async #begin(): Promise<void> {

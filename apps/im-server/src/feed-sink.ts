@@ -35,10 +35,13 @@ export interface FeedSink {
   write(feed: Followed, entry: Entry): void;
   /** Of a group. */
   writeShared(feed: Followed, piece: SharedPiece): void;
-  /** Entries that were trimmed before they could be sent. */
+  /** Entries of an inbox that were trimmed before they could be sent. */
   expired(feed: Followed, from: Seq, to: Seq): void;
-  /** The log is not the one that went out: the store has lost entries. Nothing is written until `moveTo`. */
-  broken(feed: Followed): void;
+  /**
+   * The feed cannot go on where it is: the store has lost entries that went out, or keeps the next ones of a group no
+   * more. Nothing is written until `moveTo`.
+   */
+  broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void;
   /** An ack has passed entries of this sender, up to `seq`. */
   passed(feed: Followed, sender: Entry['sender']['userId'], seq: Seq, from: InstanceId | undefined): void;
   /** ms, monotonic, coarse. */

@@ -215,7 +215,7 @@ export class Feed implements Followed {
     this.#broken = true;
     this.#behind = false;
     this.#forgetEarly();
-    this.#sink.broken(this);
+    this.#sink.broken(this, 'stream.went-back');
   }
 
   #keep(pushed: Pushed): void {

@@ -146,11 +146,11 @@ export class GroupFeed implements Followed {
     return 'wait';
   }
 
-  /** The log has gone back. */
-  break(): void {
+  /** The log has gone back, or keeps no more what comes next. */
+  break(event: 'stream.went-back' | 'stream.trimmed' = 'stream.went-back'): void {
     if (this.#state !== 'on') return;
     this.#state = 'broken';
-    this.#sink.broken(this);
+    this.#sink.broken(this, event);
   }
 
   moveTo(next: Seq, last: MessageId): void {
@@ -187,7 +187,6 @@ export class GroupFeed implements Followed {
   #write(piece: SharedPiece): void {
     const { from, to } = piece;
     if (from === this.#next && !isSame(this.#lastId, piece.prev)) return this.break();
-    if (from > this.#next) this.#sink.expired(this, this.#next, (from - 1) as Seq);
     this.#next = (to + 1) as Seq;
     this.#lastId = piece.id;
     if (to > this.#sent) this.#sent = to;
@@ -207,6 +206,8 @@ export class GroupFeed implements Followed {
       this.#reading = false;
       // It was moved back meanwhile, or is to send once more what is not acked: this begins too late.
       const fits = this.#next >= next;
+      // As after a long absence: the client gets the newest entries, not all that are kept.
+      if (fits && (entries[0]?.seq ?? 0) > this.#next) return this.break('stream.trimmed');
       for (const entry of fits ? entries : []) {
         // Acks have moved it on meanwhile.
         if (entry.seq < this.#next) continue;

@@ -176,15 +176,15 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     this.#parts.dispatcher.delivered({ sender, to: this.userId, seq }, from);
   }
 
-  broken(feed: Followed): void {
-    this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, 'stream.went-back');
+  broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {
+    this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, event);
     this.#goOn(feed).catch((error: unknown) => {
       this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
       this.close('unavailable');
     });
   }
 
-  /** Where a stream goes on after the store has lost what went out. */
+  /** Where a stream goes on that cannot go on where it is. */
   async #goOn(feed: Followed): Promise<void> {
     const { streams } = this.#parts.store;
     const at = await resumeAt(streams, this.userId, feed.stream, feed.last, feed.had);
