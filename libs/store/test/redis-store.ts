@@ -11,5 +11,6 @@ export async function openRedisForTest(
 ): Promise<Store> {
   const store = await openRedisStore({ durability: 'disk', logger: silentLogger(), ...options, url });
   t.after(() => store.stop());
+  await store.opened;
   return store;
 }

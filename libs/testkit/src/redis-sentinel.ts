@@ -57,6 +57,11 @@ export class RedisSentinel {
     return this.servers.find((server) => server.port === port);
   }
 
+  /** Makes a replica the master; the old one stays up and becomes a replica. */
+  async failOver(): Promise<void> {
+    await this.#sentinels[0]?.failOver();
+  }
+
   /** Whether all Sentinels name this server, and none is still at work on a failover. */
   async isSettledOn(server: RedisProcess): Promise<boolean> {
     const states = await Promise.all(this.#sentinels.map((sentinel) => sentinel.state()));
@@ -103,6 +108,10 @@ class Sentinel {
       ({ stdout }) => `\n${stdout}`,
       () => '',
     );
+  }
+
+  async failOver(): Promise<void> {
+    await run('redis-cli', ['-p', String(this.port), 'SENTINEL', 'FAILOVER', 'cim'], { timeout: 2_000 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

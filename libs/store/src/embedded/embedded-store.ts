@@ -54,6 +54,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     streams: new EmbeddedStreams(ledger, logger, now, limits),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.
+    opened: Promise.resolve(),
     onSuccession: () => undefined,
     ping: () => ledger.ping(NEXT_USER),
     stop: async () => {

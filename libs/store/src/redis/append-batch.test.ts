@@ -20,7 +20,7 @@ const item = (user: number): Append => ({
 test('a caller that throws keeps nobody else waiting, and the batch ends', async () => {
   const commit = { run: () => Promise.resolve('1\nok 1 \nok 1 '), waits: false, acrossShards: true };
   const duplicates = new Duplicates(new LogScans({ read: () => Promise.resolve([]) }), silentLogger());
-  const batch = new AppendBatch(commit, new Script('return 1'), duplicates, silentLogger());
+  const batch = new AppendBatch(commit, new Script('return 1'), duplicates, () => undefined, silentLogger());
   const answered: string[] = [];
   batch.add(item(1), () => {
     throw new Error('a fault of one caller');

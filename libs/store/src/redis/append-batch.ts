@@ -8,6 +8,7 @@ import { type Done, tell } from '../done.ts';
 import type { Duplicates, Older } from '../duplicates.ts';
 import type { Append, AppendAnswer } from '../streams.ts';
 import type { Commit } from './commit.ts';
+import { type Fault, faultOf } from './fault.ts';
 import { streamKeys, streamShard } from './keys.ts';
 import { PackedTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
@@ -55,6 +56,7 @@ export class AppendBatch {
   readonly #script: Script;
   readonly #duplicates: Duplicates;
   readonly #logger: Logger;
+  readonly #onFault: (fault: Fault) => void;
   /** Key: shard, or '' for all. Never removed. */
   readonly #ways = new Map<string, Way>();
   /** Emptied once a turn. */
@@ -72,11 +74,21 @@ export class AppendBatch {
     }
   };
 
-  /** @param duplicates answers sends whose counter is below the last one */
-  constructor(commit: Commit, script: Script, duplicates: Duplicates, logger: Logger) {
+  /**
+   * @param duplicates answers sends whose counter is below the last one
+   * @param onFault told what Redis said of an item that failed inside the script, where the driver sees no error
+   */
+  constructor(
+    commit: Commit,
+    script: Script,
+    duplicates: Duplicates,
+    onFault: (fault: Fault) => void,
+    logger: Logger,
+  ) {
     this.#commit = commit;
     this.#script = script;
     this.#duplicates = duplicates;
+    this.#onFault = onFault;
     this.#logger = logger;
   }
 
@@ -157,7 +169,9 @@ export class AppendBatch {
       end = lineEnd(answers, begin);
       this.#openItems--;
       this.#openBytes -= item.content.length;
-      const answer = answerOf(answers.slice(begin, end), storedAt, cause);
+      const line = answers.slice(begin, end);
+      if (line.startsWith(FAILED)) this.#onFault(faultOf(line.slice(FAILED.length)));
+      const answer = answerOf(line, storedAt, cause);
       if (answer.outcome === 'older') this.#duplicates.check(item, answer, done);
       else tell(done, answer, this.#logger);
     }
@@ -222,6 +236,7 @@ function lineEnd(text: string, from: number): number {
 /** The counter of a first send that may have been sent before. */
 const FIRST_AGAIN = '-1';
 const OK = 'ok ';
+const FAILED = 'failed ';
 
 function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer | Older {
   // Nearly all of them.
@@ -246,7 +261,10 @@ function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer 
     default:
       return {
         outcome: 'retry',
-        cause: cause ?? new CimError('failure', `the store did not carry it out: ${line || 'no answer'}`),
+        cause: cause ?? new CimError('failure', notCarriedOut(line)),
       };
   }
 }
+
+const notCarriedOut = (line: string): string =>
+  `the store did not carry it out: ${line.startsWith(FAILED) ? faultOf(line.slice(FAILED.length)).text : line || 'no answer'}`;

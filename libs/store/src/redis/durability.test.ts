@@ -66,7 +66,11 @@ describe('durability', () => {
   test('a Redis that keeps its configuration to itself cannot promise disk', async () => {
     await redis.cli('ACL', 'SETUSER', 'guest', 'on', '>pw', '~*', '&*', '+@all', '-config');
     const { host } = new URL(redis.url);
-    await refused(`redis://guest:pw@${host}`, 'disk', /does not tell its configuration .* use fast/);
+    await refused(
+      `redis://guest:pw@${host}`,
+      'disk',
+      /denies the user guest the commands config\|get; mend it with: ACL SETUSER guest \+config\|get /,
+    );
   });
 
   test('a URL that leads to a replica is refused', async (t) => {

@@ -1,8 +1,9 @@
 /** Whether the Redis that answers can keep the promise of the mode: asked of every master, at start and from then on. */
-import { type Redis, ReplyError } from './ioredis.ts';
+import { faultOf } from './fault.ts';
+import type { Redis } from './ioredis.ts';
 import type { RedisLink } from './link.ts';
 import { replicationOf } from './replication.ts';
-import { shown } from './url.ts';
+import { addressOf } from './url.ts';
 
 export type Durability = 'disk' | 'quorum' | 'fast';
 
@@ -62,8 +63,9 @@ async function checkConfiguration(
     try {
       answer = await link.ask(() => node.config('GET', name));
     } catch (error) {
-      if (!(error instanceof Error && error.cause instanceof ReplyError)) throw error;
-      return `Redis at ${addressOf(node)} does not tell its configuration (${error.message}), so CIM_DURABILITY=${mode} cannot be promised; let this user run CONFIG GET, or use fast`;
+      const fault = faultOf(error);
+      if (fault.kind !== 'request' && fault.kind !== 'settings') throw error;
+      return `Redis at ${addressOf(node)} does not tell its configuration (${fault.text}), so CIM_DURABILITY=${mode} cannot be promised; let this user run CONFIG GET, or use fast`;
     }
     // RESP2 answers a list, RESP3 a map; ioredis makes the one or the other of it.
     const value: unknown = Array.isArray(answer) ? answer[1] : (answer as Record<string, unknown>)[name];
@@ -76,8 +78,11 @@ async function checkConfiguration(
 
 async function checkReplicas(node: Redis, link: RedisLink, mode: Durability): Promise<string | undefined> {
   const { isMaster, online } = replicationOf(await link.ask(() => node.info('replication')));
-  // While the servers change places, what the next master says counts.
-  if (!isMaster) return undefined;
+  if (!isMaster) {
+    // The servers change places: what the next master says counts.
+    link.notice(faultOf('READONLY it is a replica'));
+    return undefined;
+  }
   const address = addressOf(node);
   if (mode === 'disk')
     return link.url.kind === 'cluster' && online > 0
@@ -91,5 +96,3 @@ async function checkReplicas(node: Redis, link: RedisLink, mode: Durability): Pr
 async function firstOf(checks: readonly Promise<string | undefined>[]): Promise<string | undefined> {
   return (await Promise.all(checks)).find((problem) => problem !== undefined);
 }
-
-const addressOf = ({ options: { host = '?', port = 0 } }: Redis): string => shown({ host, port });

@@ -10,4 +10,4 @@ const firstOf = (text: string): number => text.charCodeAt(0);
 
 for (let i = 0; i < LOADS; i++) firstOf(Object(' ') as string);
 
-export { Cluster, Redis, ReplyError } from 'ioredis';
+export { Cluster, Redis } from 'ioredis';

@@ -15,8 +15,17 @@ function shardOf(owner: string): number {
   return h % SHARDS;
 }
 
-const tags: readonly string[] = Array.from({ length: SHARDS }, (_, i) => `{s${String(i).padStart(3, '0')}}`);
-const tag = (owner: string): string => tags[shardOf(owner)] ?? '';
+/** Begin all keys but those of names. */
+export const SHARD_TAGS: readonly string[] = Array.from(
+  { length: SHARDS },
+  (_, i) => `{s${String(i).padStart(3, '0')}}`,
+);
+/** Begin the keys of names. */
+export const NAME_TAGS: readonly string[] = Array.from(
+  { length: 256 },
+  (_, i) => `{n${i.toString(16).padStart(2, '0')}}`,
+);
+const tag = (owner: string): string => SHARD_TAGS[shardOf(owner)] ?? '';
 const userTag = (user: UserId): string => tag(`u${user}`);
 
 export const streamShard = (stream: StreamRef): string =>
@@ -24,10 +33,7 @@ export const streamShard = (stream: StreamRef): string =>
 
 const nameTag = (value: string): string => `{n${hash('sha256', value, 'hex').slice(0, 2)}}`;
 /** Every hash of names. */
-export const nameShards: readonly string[] = Array.from(
-  { length: 256 },
-  (_, i) => `{n${i.toString(16).padStart(2, '0')}}:names`,
-);
+export const nameShards: readonly string[] = NAME_TAGS.map((of) => `${of}:names`);
 
 export const key = {
   nextUser: `${tag('users')}:next-user`,

@@ -1,8 +1,8 @@
 /** The way to Redis: one connection (one per node of a Cluster) that comes back by itself. */
 import { CimError } from '@cim/protocol';
-import { type Logger, redactText } from '@cim/runtime';
+import { type Fault, faultOf } from './fault.ts';
 import { Cluster, Redis } from './ioredis.ts';
-import { describeUrl, type RedisUrl } from './url.ts';
+import { describeUrl, type RedisUrl, shown } from './url.ts';
 
 export type Connection = Redis | Cluster;
 
@@ -10,9 +10,15 @@ export type Connection = Redis | Cluster;
 const ANSWER_MS = 1_500;
 /** A connection on which an answer is owed and nothing has come for this long is cut, in ms: the server hangs. */
 const SILENCE_MS = 3_000;
-/** How long the first connection may take, in ms. */
-const START_MS = 5_000;
 const STOP_MS = 2_000;
+/** How long a Sentinel may take to name the master, in ms. */
+const SENTINEL_MS = 1_000;
+/** At least so long between two connections that are left because another server holds the data, in ms. */
+const LEAVE_MS = 250;
+/** A connection left so long after the one before was a good one [ms]: its requests are sent again on the next. */
+const GOOD_MS = 10_000;
+/** A connection that is open for so long and not ready [ms] leads to a server that reads its data: another may serve by now. */
+const NOT_READY_MS = 2_000;
 /** Between two looks at the map of a Cluster that somebody asks for, and between those that nobody does, in ms. */
 const LOOK_MS = 200;
 const LOOK_EVERY_MS = 5_000;
@@ -20,14 +26,17 @@ const LOOK_EVERY_MS = 5_000;
 export class RedisLink {
   readonly url: RedisUrl;
   readonly #redis: Connection;
-  readonly #logger: Logger;
-  /** What was last wrong with the connection; '' since it is up. */
-  #trouble = '';
+  /** What was last wrong with the connection; undefined since it is up. */
+  #trouble: Fault | undefined;
   /** ms, monotonic; undefined while the connection is up. */
-  #downSince: number | undefined;
+  #downSince: number | undefined = performance.now();
+  /** The connection that was left last, when [ms, monotonic], and whether its requests are sent again on the next. */
+  #left: { readonly stream: Redis['stream']; readonly atMs: number; readonly resends: boolean } | undefined;
+  #openSince: number | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
   readonly #onTopology: (() => void)[] = [];
+  readonly #onTrouble: ((fault: Fault) => void)[] = [];
   /** Holds back what is written to it in this turn. */
   #gathering: Redis['stream'] | undefined;
   /** What begins when that has gone out: the time that an answer may take. */
@@ -35,20 +44,23 @@ export class RedisLink {
   readonly #flush = (): void => this.flush();
 
   /** Connects in the background, again and again until stopped. */
-  constructor(url: RedisUrl, logger: Logger) {
+  constructor(url: RedisUrl) {
     this.url = url;
-    this.#logger = logger;
-    this.#redis = connect(url);
+    this.#redis = connect(url, (error) => this.#onReply(error));
     const onError = (error: Error): void => this.#onError(error);
     this.#redis.on('error', onError);
     this.#redis.on('node error', onError);
+    this.#redis.on('connect', () => {
+      this.#openSince = performance.now();
+    });
     this.#redis.on('close', () => {
+      this.#openSince = undefined;
       this.#downSince ??= performance.now();
     });
     this.#redis.on('ready', () => {
-      this.#trouble = '';
+      this.#trouble = undefined;
       this.#downSince = undefined;
-      logger.info({ redis: describeUrl(url) }, 'redis.connected');
+      this.#openSince = undefined;
       this.#changed();
     });
     // Of a Cluster: a node is met, and its map was read anew (every few seconds, and whenever a node says MOVED).
@@ -60,36 +72,26 @@ export class RedisLink {
     this.#onTopology.push(listener);
   }
 
-  /** Resolves when the connection is up. @throws {Error} one line, when it is not in 5 s or never will be */
-  async start(): Promise<void> {
-    const redis = this.#redis;
-    if (redis.status === 'ready') return;
-    let timer: NodeJS.Timeout | undefined;
-    let watch: ((error: Error) => void) | undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        watch = (error) => {
-          if (/^(NOAUTH|WRONGPASS|NOPERM|ERR invalid|ERR DB index|ERR AUTH)/.test(error.message))
-            reject(error);
-        };
-        redis.once('ready', resolve);
-        redis.on('error', watch);
-        timer = setTimeout(
-          () => reject(new Error(this.#trouble || `no answer within ${START_MS} ms`)),
-          START_MS,
-        );
-      });
-    } catch (cause) {
-      throw new Error(
-        `${describeUrl(this.url)} cannot be used: ${reasonOf(cause)}; is it running? set CIM_REDIS_URL`,
-        {
-          cause,
-        },
-      );
-    } finally {
-      clearTimeout(timer);
-      if (watch !== undefined) redis.off('error', watch);
-    }
+  /** Calls `listener` at each failure of the connection, and of each attempt to make it. */
+  onTrouble(listener: (fault: Fault) => void): void {
+    this.#onTrouble.push(listener);
+  }
+
+  /**
+   * Takes note of an error that Redis has told inside an answer, where the driver does not see it. If the error says
+   * that another server holds the data, the link connects anew, or reads the map of a Cluster.
+   */
+  notice(fault: Fault): void {
+    if (fault.kind !== 'elsewhere') return;
+    if (this.#redis instanceof Cluster) this.lookAgain();
+    else this.#leave(this.#redis);
+  }
+
+  /** Called every few seconds: leaves a server that is still reading its data, since another may serve by now. */
+  leaveWhereNotReady(): void {
+    if (this.#redis instanceof Cluster || this.#redis.status !== 'connect') return;
+    if (this.#openSince !== undefined && performance.now() - this.#openSince > NOT_READY_MS)
+      this.#leave(this.#redis);
   }
 
   /**
@@ -108,7 +110,7 @@ export class RedisLink {
       };
       const fail = (cause: unknown): void => {
         end();
-        reject(failure(reasonOf(cause), cause));
+        reject(failure(faultOf(cause), cause));
       };
       // After a turn that took long the timer comes before the answer that has been there all the while.
       const late = (): unknown => setImmediate(fail, new Error(`no answer within ${ANSWER_MS} ms`));
@@ -140,14 +142,25 @@ export class RedisLink {
 
   /** @throws {CimError} 4000: it is closed, or has been away for 1.5 s */
   assertUp(): void {
-    if (this.#stopping !== undefined) throw failure('it is closed');
+    if (this.#stopping !== undefined) throw failure(faultOf('it is closed'));
     if (this.#downSince !== undefined && performance.now() - this.#downSince > ANSWER_MS)
-      throw failure(this.#trouble || 'the connection is lost');
+      throw failure(this.trouble);
+  }
+
+  /** What is wrong with the connection, while it is down. */
+  get trouble(): Fault {
+    if (this.#trouble !== undefined) return this.#trouble;
+    if (this.#redis.status === 'connect') return faultOf('LOADING Redis is reading its data');
+    return faultOf('the connection is lost');
+  }
+
+  get isUp(): boolean {
+    return this.#downSince === undefined;
   }
 
   /** The name of the server that holds a slot, for `dial`; undefined while none does. */
   masterOf(slot: number): string | undefined {
-    return this.#redis instanceof Cluster ? this.#redis.slots[slot]?.[0] : describeUrl(this.url).slice(6);
+    return this.#redis instanceof Cluster ? this.#redis.slots[slot]?.[0] : nameOf(this.url);
   }
 
   /** A connection of its own to that server: not open yet, it does not come back by itself and queues nothing. */
@@ -156,7 +169,7 @@ export class RedisLink {
       this.#redis instanceof Cluster
         ? this.#redis.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === master)
         : this.#redis;
-    if (node === undefined) throw failure(`${master} is no master`);
+    if (node === undefined) throw failure(faultOf(`${master} is no master`));
     return node.duplicate({
       lazyConnect: true,
       retryStrategy: () => null,
@@ -219,40 +232,54 @@ export class RedisLink {
   }
 
   #onError(error: Error): void {
-    const trouble = reasonOf(error);
-    // Each attempt to connect fails with the same words: once is enough.
-    if (trouble !== this.#trouble) this.#logger.warn({ err: error, why: trouble }, 'redis.error');
-    this.#trouble = trouble;
+    const fault = faultOf(error);
+    this.#trouble = fault;
+    for (const listener of this.#onTrouble) listener(fault);
+  }
+
+  /** What the driver does about an error reply: nothing (false), or connect anew and send the request again (2) or not (1). */
+  #onReply(error: Error): false | 1 | 2 {
+    const fault = faultOf(error);
+    if (fault.kind !== 'elsewhere') return false;
+    if (this.#redis instanceof Cluster) {
+      // The driver follows MOVED by itself.
+      if (fault.code !== 'MOVED') this.lookAgain();
+      return false;
+    }
+    if (!this.#leave(this.#redis)) return false;
+    // A next server that is a replica too must not make requests go round for ever.
+    return this.#left?.resends === true ? 2 : 1;
+  }
+
+  /** Makes the connection anew. Answers whether this one is being left. */
+  #leave(redis: Redis): boolean {
+    const { stream } = redis;
+    if (this.#left?.stream === stream) return true;
+    const now = performance.now();
+    const sinceMs = this.#left === undefined ? Number.POSITIVE_INFINITY : now - this.#left.atMs;
+    if (sinceMs < LEAVE_MS) return false;
+    this.#left = { stream, atMs: now, resends: sinceMs > GOOD_MS };
+    redis.disconnect(true);
+    return true;
   }
 }
 
-const failure = (reason: string, cause?: unknown): CimError =>
-  new CimError('failure', `the store does not answer: ${reason}`, { cause });
+const failure = ({ kind, text }: Fault, cause?: unknown): CimError =>
+  new CimError('failure', `the store ${kind === 'away' ? 'does not answer' : 'refuses'}: ${text}`, { cause });
 
-/** One line. A Cluster tells what was wrong with its last node; a refused connection to two addresses has no words. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { lastNodeError, code } = error as Error & { lastNodeError?: unknown; code?: unknown };
-  if (lastNodeError instanceof Error) return reasonOf(lastNodeError);
-  const text = error.message === '' && typeof code === 'string' ? code : error.message;
-  // What differs from attempt to attempt would be logged at each.
-  const [line = ''] = redactText(text)
-    .replace(/ Retrying from scratch after [\d.]+ms\./, '')
-    .split('\n', 1);
-  return line.trimEnd().replace(/\.$/, '');
-}
+const nameOf = (url: RedisUrl): string =>
+  url.kind === 'standalone' ? shown(url) : describeUrl(url).slice('Redis '.length);
 
 const retryAfter = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2);
 
-function connect(url: RedisUrl): Connection {
+function connect(url: RedisUrl, onReply: (error: Error) => false | 1 | 2): Connection {
   const options = {
     maxRetriesPerRequest: 1,
     socketTimeout: SILENCE_MS,
     connectTimeout: 2_000,
     retryStrategy: retryAfter,
-    // A node that became a replica answers READONLY: connect anew, and send the command again.
-    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (2 as const) : false),
+    reconnectOnError: onReply,
     db: url.db,
     ...(url.username === undefined ? {} : { username: url.username }),
     ...(url.password === undefined ? {} : { password: url.password }),
@@ -265,6 +292,8 @@ function connect(url: RedisUrl): Connection {
       sentinels: [...url.sentinels],
       name: url.master,
       sentinelRetryStrategy: retryAfter,
+      // One that hangs would hold up the search for the master for ever.
+      sentinelCommandTimeout: SENTINEL_MS,
     });
   return new Cluster([...url.nodes], {
     redisOptions: options,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { CimError } from '@cim/protocol';
+import { type Fault, faultOf } from './fault.ts';
 import type { Redis } from './ioredis.ts';
 import { replicationOf } from './replication.ts';
 import type { Script, ScriptArgs } from './script.ts';
@@ -11,6 +12,8 @@ const WAIT_MS = 1_000;
 const BATCH_MS = 1_500;
 /** A replica that comes online while a batch waits is waited for too, and so on, so often. */
 const COUNTS = 5;
+/** After these errors another server may be the master. */
+const LEAVES: ReadonlySet<Fault['kind']> = new Set(['elsewhere', 'passing']);
 /** Calls a batch: one that waits answers late. */
 const BATCH_CALLS = 64;
 
@@ -93,6 +96,9 @@ export class QuorumLane {
     });
     try {
       await Promise.race([this.#carryOut(batch), deadline]);
+    } catch (cause) {
+      this.#notice(cause);
+      throw cause;
     } finally {
       clearTimeout(timer);
     }
@@ -187,13 +193,23 @@ export class QuorumLane {
     for (const [i, call] of calls.entries()) {
       const answer = answers[i];
       if (answer?.status === 'fulfilled') call.resolve(answer.value);
-      else if (saysFirst(answer?.reason, 'NOSCRIPT')) unknown.push(call);
       else {
-        if (saysFirst(answer?.reason, 'READONLY', 'MOVED', 'CLUSTERDOWN')) this.#moved();
+        const fault = this.#notice(answer?.reason);
+        if (fault.kind === 'script') {
+          unknown.push(call);
+          continue;
+        }
         call.reject(answer?.reason);
       }
     }
     return unknown;
+  }
+
+  /** Leaves a server that may be the master no more, says so, and answers what the error means. */
+  #notice(cause: unknown): Fault {
+    const fault = faultOf(cause);
+    if (LEAVES.has(fault.kind)) this.#moved();
+    return fault;
   }
 
   #moved(): void {
@@ -203,6 +219,3 @@ export class QuorumLane {
 }
 
 const failure = (words: string): CimError => new CimError('failure', `not on all replicas: ${words}`);
-
-const saysFirst = (reason: unknown, ...words: readonly string[]): boolean =>
-  reason instanceof Error && words.some((word) => reason.message.startsWith(word));

@@ -1,18 +1,22 @@
-import type { Logger } from '@cim/runtime';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, randomText } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { RedisAccounts } from './accounts.ts';
 import { type Commit, directCommit } from './commit.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
+import { faultOf } from './fault.ts';
 import { RedisLink } from './link.ts';
+import { missingPermissions } from './needs.ts';
 import { OldLooks } from './old-looks.ts';
-import { PromiseWatch } from './promise-watch.ts';
 import { Quorum } from './quorum.ts';
 import { RedisSessions } from './sessions.ts';
+import { type Problem, problemOf, StoreWatch } from './store-watch.ts';
 import { RedisStreams } from './streams.ts';
 import { Succession } from './succession.ts';
 import { describeUrl, parseRedisUrl } from './url.ts';
+import { WriteProbe } from './write-probe.ts';
 
 export interface RedisStoreOptions {
   /** redis://, rediss://, redis+sentinel:// or redis+cluster:// */
@@ -21,66 +25,103 @@ export interface RedisStoreOptions {
   readonly logger: Logger;
   readonly leaseMs?: number;
   readonly issuedMs?: number;
-  /** How often it is asked whether the promise can still be kept, and who holds the data. */
+  /** Time between two checks of whether the promise can be kept and writes are taken [ms]. */
   readonly checkMs?: number;
   /** In place of the product's: for tests. */
   readonly limits?: StreamLimits;
+  /** Time that a start waits for Redis before it goes on without [ms]. */
+  readonly startMs?: number;
 }
 
-const CHECK_MS = 30_000;
+const CHECK_MS = 3_000;
+/** Between two looks for another server that holds the data [ms]; each new connection has its own. */
+const SUCCESSION_MS = 30_000;
+const START_MS = 5_000;
 
 /**
  * A store in Redis, for any number of processes. It comes back by itself after Redis was away; until then appends
- * answer `retry` and all else throws, both within 2 s.
- * @throws {Error} one line: a wrong URL, no answer in 5 s, or a Redis that cannot keep the promise
+ * answer `retry` and all else throws, both within 2 s. When Redis is away at the start, or takes no writes, the store is
+ * answered after 5 s and opens later: `opened`.
+ * @throws {Error} one line: a wrong URL, password or permission, or a Redis that cannot keep the promise
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const { durability, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS, checkMs = CHECK_MS } = options;
-  const link = new RedisLink(parseRedisUrl(options.url), logger);
-  const succession = new Succession({ link, logger, everyMs: checkMs });
-  const check = () => checkDurability(link, durability);
-  try {
-    await link.start();
-    const problem = (await checkRoles(link)) ?? (await check());
-    if (problem !== undefined) throw new Error(problem);
-    await succession.start();
-  } catch (error) {
-    succession.stop();
-    await link.stop();
-    throw error;
-  }
-  const promise = new PromiseWatch({ check, logger, everyMs: checkMs });
-  promise.start();
-  const oldLooks = new OldLooks(link, logger);
-  oldLooks.start();
+  const { durability, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS } = options;
+  const { checkMs = CHECK_MS, startMs = START_MS } = options;
+  const link = new RedisLink(parseRedisUrl(options.url));
+  const succession = new Succession({ link, logger, everyMs: options.checkMs ?? SUCCESSION_MS });
   const quorum = durability === 'quorum' ? new Quorum(link) : undefined;
   const direct = directCommit(link);
-  const commit: Commit = {
-    run: async (script, keys, args) => {
-      promise.assertKept();
-      return (quorum ?? direct).run(script, keys, args);
-    },
+  const unchecked: Commit = {
+    run: (script, keys, args) => (quorum ?? direct).run(script, keys, args),
     waits: quorum !== undefined,
     acrossShards: quorum === undefined && direct.acrossShards,
   };
+  const probeId = randomText(12);
+  const probe = new WriteProbe(link, unchecked, probeId);
+  const name = describeUrl(link.url);
+
+  const check = async (opening: boolean): Promise<Problem | undefined> => {
+    link.leaveWhereNotReady();
+    if (!link.isUp) return problemOf(link.trouble, name);
+    try {
+      const wrong = opening
+        ? ((await missingPermissions(link, durability, probeId)) ?? (await checkRoles(link)))
+        : undefined;
+      if (wrong !== undefined) return { kind: 'settings', key: wrong, text: wrong };
+      const broken = await checkDurability(link, durability);
+      if (broken !== undefined) return { kind: 'promise', key: broken, text: broken };
+      const problem = await probe.run();
+      if (problem === undefined && opening) await succession.start();
+      return problem;
+    } catch (error) {
+      const fault = faultOf(error);
+      link.notice(fault);
+      return problemOf(fault, name);
+    }
+  };
+  const watch = new StoreWatch({ check, logger, everyMs: checkMs });
+  const oldLooks = new OldLooks(link, logger);
+  watch.opened.then(
+    () => oldLooks.start(),
+    () => undefined,
+  );
+  link.onTopology(() => watch.look());
+  link.onTrouble(() => watch.look());
+  const commit: Commit = {
+    ...unchecked,
+    run: async (script, keys, args) => {
+      watch.assertKept();
+      return unchecked.run(script, keys, args);
+    },
+  };
   const streams = new RedisStreams(link, commit, logger, options.limits ?? RETENTION);
+  const stop = async (): Promise<void> => {
+    oldLooks.stop();
+    watch.stop();
+    succession.stop();
+    await streams.idle();
+    quorum?.stop();
+    await link.stop();
+  };
+
+  try {
+    watch.start();
+    await Promise.race([watch.opened, sleep(startMs, undefined, { ref: false })]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     accounts: new RedisAccounts(link, commit),
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
-    description: `${describeUrl(link.url)}, ${PROMISES[durability]}`,
+    description: `${name}, ${PROMISES[durability]}`,
+    opened: watch.opened,
     onSuccession: (listener) => succession.onSuccession(listener),
     ping: async () => {
+      watch.assertReady();
       await link.ask((redis) => redis.ping());
-      promise.assertKept();
     },
-    stop: async () => {
-      oldLooks.stop();
-      promise.stop();
-      succession.stop();
-      await streams.idle();
-      quorum?.stop();
-      await link.stop();
-    },
+    stop,
   };
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { type GroupId, groupStream, inboxOf, messageId, type Seq } from '@cim/protocol';
-import { silentLogger } from '@cim/runtime';
 import { RedisProcess, until } from '@cim/testkit';
 import {
   append,
@@ -122,9 +121,8 @@ describe('what Redis keeps', () => {
     const store = await open(t, {});
     const { sends, inbox } = await newPair(store);
     await appendOk(store, sends.item(1));
-    const link = new RedisLink(parseRedisUrl(redis.url), silentLogger());
+    const link = new RedisLink(parseRedisUrl(redis.url));
     t.after(() => link.stop());
-    await link.start();
     const { meta } = streamKeys(inbox);
     const stored = await link.ask((client) => client.getBuffer(meta));
     assert.ok(stored);

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { faultOf } from './fault.ts';
 import type { Connection } from './link.ts';
 
 /** Bytes among them are to be Buffers. */
@@ -19,7 +20,7 @@ export class Script {
 
   run(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
     return this.byHash(redis, keys, args).catch((error: unknown) => {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      if (faultOf(error).kind !== 'script') throw error;
       return this.whole(redis, keys, args);
     });
   }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
 import { logIn, newServer, newUser } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
@@ -13,9 +12,8 @@ test('a login that has seen a session whose server died does not replace the one
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisForTest(t, redis.url);
-  const link = new RedisLink(parseRedisUrl(redis.url), silentLogger());
+  const link = new RedisLink(parseRedisUrl(redis.url));
   t.after(() => link.stop());
-  await link.start();
 
   const user = await newUser(store);
   const [dead, alive] = [await newServer(store), await newServer(store)];

@@ -24,6 +24,7 @@ import { LogScans } from '../log-scans.ts';
 import { LEASE_MS } from '../sessions.ts';
 import { AppendBatch } from './append-batch.ts';
 import type { Commit } from './commit.ts';
+import type { Fault } from './fault.ts';
 import { GatheredGets } from './gathered-gets.ts';
 import { key, type StreamKeys, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
@@ -60,7 +61,9 @@ export class RedisStreams implements Streams {
     this.#commit = commit;
     this.#gets = new GatheredGets(link);
     this.#duplicates = new Duplicates(new LogScans(this), logger);
-    this.#appends = new AppendBatch(commit, appendScript(limits, commit.waits), this.#duplicates, logger);
+    const script = appendScript(limits, commit.waits);
+    const onFault = (fault: Fault): void => link.notice(fault);
+    this.#appends = new AppendBatch(commit, script, this.#duplicates, onFault, logger);
     this.kept = commit.waits
       ? {
           peek: (stream, from) => firstOf(this.#rowsKept(streamKeys(stream), from, 1)),

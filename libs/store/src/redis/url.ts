@@ -63,6 +63,11 @@ export function describeUrl(url: RedisUrl): string {
 export const shown = ({ host, port }: Address): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
+/** Of a connection, for people. */
+export const addressOf = (connection: {
+  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined };
+}): string => shown({ host: connection.options.host ?? '?', port: connection.options.port ?? 0 });
+
 function address(text: string, defaultPort: number): Address {
   const [, bracketed, plain, port] =
     /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
