@@ -2,10 +2,12 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkNode, exclusively, install } from './set-up.mjs';
+import { checkNode, exclusively, helpAtOnce, install, needs } from './set-up.mjs';
 
 checkNode();
+helpAtOnce('bench', process.argv.slice(2));
 await install();
+needs('tsx');
 const { build, upToDate } = await import('./build.mjs');
 if (!upToDate()) await exclusively(build);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');

@@ -1,29 +1,31 @@
 // Bundles each program into dist/<app>.js and dist/parts/: this repository's code; packages come from node_modules.
-// A build is skipped when the sources are those of the last one.
+// A build is skipped when the sources are those of the last one, wherever they have been copied since.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { giveUp, needs } from './set-up.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const APPS = ['route', 'im-server', 'cli-client', 'standalone'];
 const stamp = join(root, 'dist', '.built');
 
-/** Changes when a source is changed, added, removed or replaced by an older one. Tests are no source. */
+/** Changes when a source is changed, added or removed. Tests are no source. */
 function fingerprint() {
   const hash = createHash('sha256');
   const add = (path) => {
-    const { size, mtimeMs } = statSync(path);
-    hash.update(`${path} ${size} ${mtimeMs}\n`);
+    const text = readFileSync(path);
+    hash.update(`${relative(root, path)} ${text.length}\n`).update(text);
   };
   const walk = (dir) => {
-    for (const item of readdirSync(dir, { withFileTypes: true })) {
+    const items = readdirSync(dir, { withFileTypes: true });
+    for (const item of items.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (item.isDirectory()) {
         if (item.name !== 'test' && item.name !== 'node_modules') walk(join(dir, item.name));
       } else if (!/\.(test|contract|model)\.ts$/.test(item.name)) add(join(dir, item.name));
     }
   };
-  for (const dir of ['libs', 'apps']) walk(join(root, dir));
+  for (const dir of ['apps', 'libs']) walk(join(root, dir));
   for (const file of ['package-lock.json', 'scripts/build.mjs']) add(join(root, file));
   return hash.digest('hex');
 }
@@ -53,6 +55,7 @@ export async function build() {
   if (upToDate()) return;
   // Taken before: a source that changes during the build is not in it.
   const sources = fingerprint();
+  needs('esbuild');
   const { build: bundle } = await import('esbuild');
   mkdirSync(join(root, 'dist'), { recursive: true });
   rmSync(stamp, { force: true });
@@ -74,8 +77,7 @@ export async function build() {
       logLevel: 'warning',
     });
   } catch {
-    console.error('the build failed; what is wrong is above');
-    process.exit(1);
+    giveUp('the build failed; what is wrong is above');
   }
   writeFileSync(stamp, sources);
 }

@@ -2,10 +2,11 @@
 // is, and prints what was found. npm run chaos -- --table FILE...: the table of what --json wrote.
 import { spawn } from 'node:child_process';
 import { ensureServices } from './services.mjs';
-import { checkNode, exclusively, install } from './set-up.mjs';
+import { checkNode, exclusively, install, needs } from './set-up.mjs';
 
 checkNode();
 await install();
+needs('tsx');
 try {
   ensureServices();
 } catch (error) {

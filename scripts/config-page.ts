@@ -1,13 +1,16 @@
-// Writes docs/config.md from the settings; `--check` only compares.
+// Writes docs/config.md from the settings and scripts/help.json from what the built programs say; `--check` only compares.
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { parseOptions } from '../bench/options.ts';
 import { flagOf, type Option, settings } from '../libs/runtime/src/index.ts';
 
-const page = new URL('../docs/config.md', import.meta.url);
+const PROGRAMS = ['standalone', 'cli-client', 'route', 'im-server'];
+
 const rows = Object.values(settings as Record<string, Option<unknown>>).map(
   ({ env, doc, fallback, secret }) =>
     `| \`${env}\` | \`--${flagOf(env)}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${doc}${secret === true ? ' (never shown)' : ''} |`,
 );
-const text = `# Settings
+const page = `# Settings
 
 Generated from \`libs/runtime/src/settings.ts\` by \`npm run docs:config\`. The same for all programs; each reads those it needs,
 and \`--help\` lists them. A flag wins over the environment. A setting that nobody knows is an error, and all errors are told at once.
@@ -18,8 +21,24 @@ The variables that Kubernetes sets for its Services (\`CIM_PORT=tcp://...\`, \`C
 ${rows.join('\n')}
 `;
 
-if (!process.argv.includes('--check')) writeFileSync(page, text);
-else if (readFileSync(page, 'utf8') !== text) {
-  console.error('docs/config.md is not what the settings say; run: npm run docs:config');
-  process.exitCode = 1;
+const helpOf = (program: string): string =>
+  execFileSync(process.execPath, [`dist/${program}.js`, '--help'], { encoding: 'utf8' });
+// `npm run route -- --help` and the others print it before anything is installed or built.
+const bench = parseOptions(['--help']);
+const texts = [
+  ...PROGRAMS.map((program) => [program, helpOf(program)]),
+  ['bench', bench.kind === 'help' ? `${bench.text.trimEnd()}\n` : ''],
+];
+const helps = `${JSON.stringify(Object.fromEntries(texts), null, 2)}\n`;
+
+for (const [name, text] of [
+  ['docs/config.md', page],
+  ['scripts/help.json', helps],
+] as const) {
+  const file = new URL(`../${name}`, import.meta.url);
+  if (!process.argv.includes('--check')) writeFileSync(file, text);
+  else if (readFileSync(file, 'utf8') !== text) {
+    console.error(`${name} is not what the settings say; run: npm run docs:config`);
+    process.exitCode = 1;
+  }
 }

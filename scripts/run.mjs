@@ -3,20 +3,22 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { checkNode, exclusively, install } from './set-up.mjs';
+import { checkNode, exclusively, giveUp, helpAtOnce, install, load, noteOtherPackages } from './set-up.mjs';
 
 checkNode();
 const [app, ...args] = process.argv.slice(2);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-if (app === undefined || !existsSync(join(root, 'apps', app, 'src', 'main.ts'))) {
-  console.error(
-    'usage: node scripts/run.mjs standalone|cli-client|route|im-server [--help] [--flag value ...]',
-  );
-  process.exit(1);
-}
-await install();
-const { build, upToDate } = await import('./build.mjs');
-if (!upToDate()) await exclusively(build);
+const APPS = ['standalone', 'cli-client', 'route', 'im-server'];
+if (!APPS.includes(app)) giveUp(`usage: node scripts/run.mjs ${APPS.join('|')} [--help] [--flag value ...]`);
+helpAtOnce(app, args);
 const program = join(root, 'dist', `${app}.js`);
+// Where only what was built has been copied to there is nothing to build.
+const hasSources = existsSync(join(root, 'apps', app, 'src', 'main.ts'));
+if (hasSources || !existsSync(program)) {
+  await install();
+  const { build, upToDate } = await import('./build.mjs');
+  if (!upToDate()) await exclusively(build);
+}
+noteOtherPackages();
 process.argv = [process.argv[0], program, ...args];
-await import(pathToFileURL(program).href);
+await load(pathToFileURL(program).href);

@@ -4,10 +4,11 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureServices } from './services.mjs';
-import { checkNode, exclusively, install } from './set-up.mjs';
+import { checkNode, exclusively, install, needs } from './set-up.mjs';
 
 checkNode();
 await install();
+needs('tsx');
 try {
   ensureServices();
 } catch (error) {

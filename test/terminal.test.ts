@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -255,8 +257,8 @@ describe('leaving', () => {
 });
 
 describe('what goes wrong is said in one line', () => {
-  const failing = async (args: readonly string[], line: RegExp): Promise<void> => {
-    const terminal = await Terminal.start(chatCommand(args), { cwd: ROOT, columns: 160 });
+  const failing = async (args: readonly string[], line: RegExp, columns = 160): Promise<void> => {
+    const terminal = await Terminal.start(chatCommand(args), { cwd: ROOT, columns });
     terminals.push(terminal);
     const screen = await terminal.until('[exit ');
     const [said = '', status, ...more] = screen.split('\n');
@@ -289,6 +291,22 @@ describe('what goes wrong is said in one line', () => {
     await failing(['--name', 'dave', '--route', `http://127.0.0.1:${port}`], line);
   });
 
+  it('a route of CIM itself, which is left with nobody logged in', async () => {
+    const cim = await startCimRoute();
+    const line = new RegExp(
+      `^chat: the route at ${cim.url} is CIM's own: its logins have no ticket .* \\(nobody is logged in\\)$`,
+    );
+    try {
+      for (const name of ['erin', 'erin', 'frank']) {
+        await failing(['--name', name, '--route', cim.url], line, 250);
+        assert.deepEqual([...cim.loggedIn], []);
+      }
+      assert.equal(cim.logins(), 3);
+    } finally {
+      await cim.stop();
+    }
+  });
+
   it('a name that is none', async () => {
     await failing(['--name', 'not a name'], /^chat: "not a name" is no name: it may hold letters/);
   });
@@ -317,6 +335,60 @@ describe('in a pipe', () => {
     assert.equal(end.errors, 'chat: 1 message not sent\n');
   });
 });
+
+/** A route that speaks CIM's contract and nothing else, with its memory of who is logged in. */
+async function startCimRoute(): Promise<{
+  readonly url: string;
+  readonly loggedIn: ReadonlySet<number>;
+  logins(): number;
+  stop(): Promise<void>;
+}> {
+  const ids = new Map<string, number>();
+  const loggedIn = new Set<number>();
+  let logins = 0;
+  const answer = (
+    path: string,
+    { userId = 0, userName = '' }: { userId?: number; userName?: string },
+  ): object => {
+    if (path === '/registerAccount') {
+      const id = ids.get(userName) ?? 1_700_000_000_000 + ids.size;
+      ids.set(userName, id);
+      return { code: '9000', message: 'Success', dataBody: { userId: id, userName } };
+    }
+    if (path === '/offLine') {
+      loggedIn.delete(userId);
+      return { code: '9000', message: 'Success', dataBody: null };
+    }
+    if (loggedIn.has(userId)) return { code: '5000', message: 'Repeat login', dataBody: null };
+    loggedIn.add(userId);
+    logins++;
+    return {
+      code: '9000',
+      message: 'Success',
+      dataBody: { ip: '127.0.0.1', cimServerPort: 1, httpPort: 1 },
+    };
+  };
+  const http = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      response.setHeader('content-type', 'application/json');
+      const asked = JSON.parse(body || '{}') as object;
+      response.end(JSON.stringify({ reqNo: null, ...answer(request.url ?? '', asked) }));
+    });
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    loggedIn,
+    logins: () => logins,
+    stop: () =>
+      new Promise((resolve) => {
+        http.closeAllConnections();
+        http.close(() => resolve());
+      }),
+  };
+}
 
 /** Where rows are wrapped, blanks are not to be seen. */
 const squeeze = (text: string): string => text.replace(/\s/g, '');

@@ -727,7 +727,7 @@ describe('staying connected', () => {
     assert.deepEqual(await client.onlineUsers(), users);
     assert.deepEqual(
       server.requests.map(({ path }) => path),
-      ['/onlineUser', '/onlineUser?after=2', '/onlineUser?after=4'],
+      ['0', '2', '4'].map((after) => `/onlineUser?limit=5000&after=${after}`),
     );
     // One that says so for ever, and tells nobody new, is not asked for ever.
     server.http = () => ({ code: '9000', dataBody: users, more: true });

@@ -53,6 +53,9 @@ const AT_A_TIME = 64;
 /** Key: the route's URL. Never removed. */
 const gates = new Map<string, Gate>();
 
+/** Users of one answer: a longer one would hold route and client up while it is written and read. */
+const ONLINE_PAGE = 5_000;
+
 /** Nobody waits longer for a goodbye, ms. */
 const OFFLINE_MS = 3_000;
 
@@ -90,12 +93,18 @@ export class RouteApi {
 
   async login(login: Login): Promise<Place> {
     const body = await this.#call('/login', { ...login, wire: 2 });
-    if (!isRecord(body)) throw this.#foreign();
-    const { ip, cimServerPort, ticket, session, epoch } = body;
-    if (typeof ip !== 'string' || typeof cimServerPort !== 'number' || typeof ticket !== 'string')
-      throw this.#foreign();
-    if (typeof session !== 'string' || typeof epoch !== 'number') throw this.#foreign();
-    return { host: ip, tcpPort: cimServerPort, ticket, session, epoch: epoch as Epoch };
+    const place = placeOf(body);
+    if (place !== undefined) return place;
+    // The user is logged in now, and nobody would come to use it: CIM's route keeps that for ever.
+    const undone = await this.offLine(login.userId, '').then(
+      () => 'nobody is logged in',
+      () => `"${login.userName}" stays logged in there, since the logout failed`,
+    );
+    if (!isRecord(body) || typeof body['cimServerPort'] !== 'number') throw this.#foreign();
+    throw new CimError(
+      'failure',
+      `the route at ${this.#url} is CIM's own: its logins have no ticket for this client's protocol; use CIM's client there, or this project's route and im-server (${undone})`,
+    );
   }
 
   /** Everybody, however many answers that takes. */
@@ -103,7 +112,7 @@ export class RouteApi {
     const users: NamedUser[] = [];
     for (let more = true; more; ) {
       const after = users.at(-1)?.userId ?? 0;
-      const answer = await this.#ask(after === 0 ? '/onlineUser' : `/onlineUser?after=${after}`);
+      const answer = await this.#ask(`/onlineUser?limit=${ONLINE_PAGE}&after=${after}`);
       if (!Array.isArray(answer.body)) throw this.#foreign();
       for (const user of answer.body as unknown[])
         if (isRecord(user) && isUserId(user['userId']) && typeof user['userName'] === 'string')
@@ -191,6 +200,15 @@ export class RouteApi {
   #foreign(): CimError {
     return new CimError('failure', `what answers at ${this.#url} is not a CIM route; check the address`);
   }
+}
+
+function placeOf(body: unknown): Place | undefined {
+  if (!isRecord(body)) return undefined;
+  const { ip, cimServerPort, ticket, session, epoch } = body;
+  if (typeof ip !== 'string' || typeof cimServerPort !== 'number' || typeof ticket !== 'string')
+    return undefined;
+  if (typeof session !== 'string' || typeof epoch !== 'number') return undefined;
+  return { host: ip, tcpPort: cimServerPort, ticket, session, epoch: epoch as Epoch };
 }
 
 /** Without the slashes at its end. */

@@ -150,7 +150,7 @@ export class ScriptedServer {
 
   #answer(path: string, body: Record<string, unknown>): HttpAnswer {
     const port = (this.#tcp.address() as AddressInfo).port;
-    switch (path) {
+    switch (path.split('?', 1)[0]) {
       case '/registerAccount': {
         const userName = String(body['userName']);
         return { code: '9000', dataBody: { userId: this.idOf(userName), userName } };
