@@ -17,6 +17,7 @@ const NEEDED = [
     packages: ['zookeeper', 'default-jre-headless'],
   },
   { what: 'tmux', found: () => has('tmux'), packages: ['tmux'] },
+  { what: 'promtool', found: () => has('promtool'), packages: ['prometheus'] },
 ];
 
 /** Throws, with one line, when something is missing and cannot be installed. Nothing is started here. */

@@ -8,7 +8,7 @@ import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, silentLogger } from '@cim/runtime';
+import { createMetrics, silentLogger, silentObserver } from '@cim/runtime';
 import { openEmbeddedStore, type Store, type Streams } from '@cim/store';
 import { freePorts, Parts } from '@cim/testkit';
 import { Person } from './crowd.ts';
@@ -67,7 +67,15 @@ export class SmallWorld implements AsyncDisposable {
       sessionPolicy: 'reject',
       auth: 'open',
     } as const;
-    const common = { config, store: spoiled, membership, dispatcher, logger, metrics };
+    const common = {
+      config,
+      store: spoiled,
+      membership,
+      dispatcher,
+      logger,
+      metrics,
+      observer: silentObserver,
+    };
     const server = await startImServer({ ...common, flusher, wheel, maxConnections: 10_000 });
     parts.onDown(() => server.stop());
     const route = await startRoute({ ...common, placement: createPlacement('round-robin') });

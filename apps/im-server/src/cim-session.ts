@@ -126,11 +126,13 @@ export class CimSession implements Session, FeedSink {
   }
 
   write(feed: Followed, entry: Entry): void {
+    this.#parts.observer.delivered('cim', 'inbox', 1);
     this.#sendTexts(cim.BaseCommand.MESSAGE, entry, cim.Content.decode(entry.content).texts);
     this.#ackWhenFlushed(feed);
   }
 
   writeShared(feed: Followed, { entries, texts, to }: SharedPiece): void {
+    this.#parts.observer.delivered('cim', 'group', entries.length);
     entries.forEach((entry, i) => {
       if (entry.sender.userId !== this.userId)
         this.#sendTexts(cim.BaseCommand.MESSAGE, entry, texts[i] ?? []);
@@ -221,6 +223,7 @@ export class CimSession implements Session, FeedSink {
             first,
             run.flatMap((entry) => cim.Content.decode(entry.content).texts),
           );
+          this.#parts.observer.delivered('cim', 'inbox', run.length);
           frames++;
           this.#offlineNext = (last.seq + 1) as Seq;
           this.#saveOffline(last);

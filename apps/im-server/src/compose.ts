@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DOOR_LIMITS, doorLimitsFor, PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
+import { doorLimitsFor, PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
 import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import { type CloseReason, LOBBY } from '@cim/protocol';
@@ -10,14 +10,15 @@ import { RpcServer } from '@cim/rpc';
 import {
   advertisedHost,
   clusterKey,
-  Counter,
-  Gauge,
+  gauge,
   inSlices,
   knownHosts,
   type Logger,
   type Metrics,
+  type Observer,
   RareWarning,
   type Running,
+  VERSION,
 } from '@cim/runtime';
 import { LogScans, type Store } from '@cim/store';
 import { AckBatch } from './ack-batch.ts';
@@ -38,7 +39,6 @@ const GO_ELSEWHERE_MS = 8_000;
 /** Then those whose connections have not closed yet are left to themselves, in ms. */
 const CLOSE_MS = 2_000;
 const DRAIN_TICK_MS = 20;
-const VERSION = '0.1.0';
 
 export interface ImServerParts {
   readonly config: ImServerConfig;
@@ -49,6 +49,7 @@ export interface ImServerParts {
   readonly wheel: TimingWheel;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observer: Observer;
   /** Connections of clients at once. */
   readonly maxConnections: number;
 }
@@ -60,7 +61,7 @@ export interface ImServer extends Running {
 
 /** Listens, takes a lease, lists itself. Throws one line when a port is taken or the store does not answer. */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
-  const { config, store, membership, dispatcher, flusher, wheel, logger, metrics } = parts;
+  const { config, store, membership, dispatcher, flusher, wheel, logger, metrics, observer } = parts;
   const host = advertisedHost(config);
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
@@ -86,7 +87,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     onServing: () => look.now(),
   });
   const dirty = new DirtyWatch({ streams: store.streams, registry, instance, lobby });
-  const doorbell = new LocalDoorbell(instance, registry, lobby);
+  const doorbell = new LocalDoorbell(instance, registry, lobby, observer);
   store.onSuccession(() => {
     if (stopping !== undefined) return;
     // The lease may be lost too, and with it all who are here.
@@ -95,28 +96,26 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     void lobby.lookNow();
     void inSlices([...registry.all()], (session) => session.recount());
   });
-  const closed = new Counter({
-    name: 'cim_channels_closed_total',
-    help: 'Channels closed, by close reason',
-    labelNames: ['reason'],
-    registers: [metrics],
-  });
-  const refused = new Counter({
-    name: 'cim_connections_refused_total',
-    help: 'Connections of clients that were closed at once, by the limit that they passed',
-    labelNames: ['limit'],
-    registers: [metrics],
-  });
-  for (const limit of DOOR_LIMITS) refused.inc({ limit }, 0);
   const refusing = new RareWarning(logger, 'connection.refused');
-  new Gauge({
-    name: 'cim_sessions',
-    help: 'Live sessions',
-    registers: [metrics],
-    collect() {
-      this.set(registry.size);
-    },
-  });
+  gauge(metrics, 'cim_sessions', 'Live sessions', () => registry.size);
+  gauge(
+    metrics,
+    'cim_connections',
+    'Connections of clients, logged in or not',
+    () => door.visits.connections,
+  );
+  gauge(
+    metrics,
+    'cim_connections_strangers',
+    'Connections of clients that have not logged in',
+    () => door.visits.strangers,
+  );
+  gauge(metrics, 'cim_lease_held', 'Whether the lease of this im-server holds, so that it delivers', () =>
+    Number(instance.serving),
+  );
+  gauge(metrics, 'cim_registry_connected', 'Whether the registry of im-servers answers', () =>
+    Number(membership.connected),
+  );
 
   const connectionParts: ConnectionParts = {
     store,
@@ -127,6 +126,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     instance,
     budget: new SendBudget(),
     logger,
+    observer,
     registry,
     releases,
     flusher,
@@ -136,7 +136,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     onOpened: (connection) => connections.add(connection),
     onClosed: (connection: Connection, reason: CloseReason) => {
       connections.delete(connection);
-      closed.inc({ reason });
+      observer.channelClosed(reason);
     },
   };
   const door = new PublicDoor({
@@ -146,7 +146,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     limits: doorLimitsFor(parts.maxConnections),
     onStream: (stream, visit) => new Connection(stream, visit, connectionParts),
     onRefused: (limit) => {
-      refused.inc({ limit });
+      observer.connectionRefused(limit);
       refusing.due({ limit });
     },
     hostProblem,

@@ -7,6 +7,7 @@ import {
   LOBBY,
   type UserId,
 } from '@cim/protocol';
+import type { Observer } from '@cim/runtime';
 import type { Entry } from '@cim/store';
 import type { Instance } from './instance.ts';
 import type { GroupLog } from './group-log.ts';
@@ -17,11 +18,18 @@ export class LocalDoorbell implements Doorbell {
   readonly #instance: Instance;
   readonly #registry: SessionRegistry;
   readonly #lobby: GroupLog;
+  readonly #observer: Pick<Observer, 'arrived'>;
 
-  constructor(instance: Instance, registry: SessionRegistry, lobby: GroupLog) {
+  constructor(
+    instance: Instance,
+    registry: SessionRegistry,
+    lobby: GroupLog,
+    observer: Pick<Observer, 'arrived'>,
+  ) {
     this.#instance = instance;
     this.#registry = registry;
     this.#lobby = lobby;
+    this.#observer = observer;
   }
 
   get instance(): InstanceId {
@@ -29,6 +37,7 @@ export class LocalDoorbell implements Doorbell {
   }
 
   deliver(user: UserId, entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
+    if (entry !== undefined) this.#observer.arrived((Date.now() - entry.storedAt) / 1_000);
     return this.#registry.get(user)?.deliver(entry, from) ?? 'gone';
   }
 

@@ -1,5 +1,5 @@
-import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, forgetLeft } from '@cim/delivery';
+import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher, forgetLeft, observe } from '@cim/delivery';
 import { openZooKeeperMembership } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -11,6 +11,7 @@ import {
   limitConnections,
   runUntilSignal,
   trustOf,
+  VERSION,
   watchLoop,
 } from '@cim/runtime';
 import { openRedisStore } from '@cim/store';
@@ -28,12 +29,13 @@ try {
   const membership = openZooKeeperMembership({ servers: config.zk, logger });
   await membership.start();
   const flusher = new TurnFlusher();
+  const metrics = createMetrics({ program: 'im-server' });
+  const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const wheel = new TimingWheel();
   wheel.start();
-  const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger });
+  const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger, observer });
   forgetLeft(membership, rpc);
-  const dispatcher = new Dispatcher({ store, membership, rpc, logger });
-  const metrics = createMetrics({ program: 'im-server' });
+  const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
   const server = await startImServer({
     config: { ...config, clusterSecret },
     store,
@@ -43,6 +45,7 @@ try {
     wheel,
     logger,
     metrics,
+    observer,
     maxConnections: connectionsAllowed(),
   });
   watchLoop(logger, metrics);

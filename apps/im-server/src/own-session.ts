@@ -41,6 +41,13 @@ import type { SharedPiece } from './shared-piece.ts';
 const SENDS_UNDER_WAY = 1_024;
 const SEND_BYTES_UNDER_WAY = 256 * 1024;
 
+const RESUME_NAMES = {
+  [cim.ResumeAnswer.CONTINUE]: 'continue',
+  [cim.ResumeAnswer.RESET]: 'reset',
+  [cim.ResumeAnswer.EXPIRED]: 'expired',
+  [cim.ResumeAnswer.SKIPPED]: 'skipped',
+} as const;
+
 const PONG = encodeFrame(cim.Frame, { pong: {} });
 
 export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
@@ -88,7 +95,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     else if (frame.counters) this.#onCounters(frame.counters as cim.Counters);
     else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
     else if (frame.find) this.#onFind(frame.find as cim.Find);
-    else this.close('protocol-error');
+    // A body that this version does not know is a newer client's: it is ignored.
+    else if (frame.body !== undefined) this.close('protocol-error');
   }
 
   onDrain(): void {
@@ -146,10 +154,12 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   }
 
   write(_feed: Followed, entry: Entry): void {
+    this.#parts.observer.delivered('own', 'inbox', 1);
     this.#deliver(deliverFrame('', entryToBytes(entry)));
   }
 
   writeShared(_feed: Followed, piece: SharedPiece): void {
+    this.#parts.observer.delivered('own', 'group', piece.entries.length);
     this.#deliver(piece.own);
   }
 
@@ -190,6 +200,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     const at = await resumeAt(streams, this.userId, feed.stream, feed.last, feed.had);
     if (this.#channel.closed !== undefined) return;
     const { answer, from, to, id, next, last } = at;
+    this.#parts.observer.resumed(RESUME_NAMES[answer]);
     // Nothing is lost after all: a server that has been deposed had answered.
     if (answer !== cim.ResumeAnswer.CONTINUE)
       this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to, id }] } });
@@ -198,6 +209,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 
   expired(feed: Followed, from: Seq, to: Seq): void {
     const answer = cim.ResumeAnswer.EXPIRED;
+    this.#parts.observer.resumed('expired');
     this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to }] } });
   }
 
@@ -211,12 +223,13 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 
   #onSend(send: cim.Send): void {
     const { to, counter, again, content } = send;
+    const begun = performance.now();
     const text = this.#sendProblem(send);
     if (text !== undefined)
-      return this.#receipt(send, { outcome: cim.Outcome.REFUSED, code: CODES.invalid.code, text });
+      return this.#answer(send, begun, { outcome: 'refused', code: CODES.invalid.code, text });
     if (!this.#parts.instance.serving)
-      return this.#receipt(send, {
-        outcome: cim.Outcome.RETRY,
+      return this.#answer(send, begun, {
+        outcome: 'retry',
         code: CODES.failure.code,
         text: 'the server cannot store messages just now',
       });
@@ -225,9 +238,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     this.#sendBegins(content.length);
     // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
     const producer = this.#producer as ProducerId;
-    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, again, content }, (receipt) =>
-      this.#onReceipt(send, receipt),
-    );
+    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, again, content }, (receipt) => {
+      this.#sendEnds(content.length);
+      this.#answer(send, begun, receipt);
+    });
   }
 
   #sendProblem({ to, group, producer, counter, content }: cim.Send): string | undefined {
@@ -238,8 +252,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     return contentProblem(content);
   }
 
-  #onReceipt(send: cim.Send, receipt: SendReceipt): void {
-    this.#sendEnds(send.content.length);
+  #answer(send: cim.Send, begun: number, receipt: SendReceipt): void {
+    this.#parts.observer.sendAnswered('tcp', receipt.outcome, (performance.now() - begun) / 1_000);
     switch (receipt.outcome) {
       case 'stored':
         return void this.#channel.send(storedFrame(send, receipt.seq));
@@ -361,6 +375,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
       },
     });
     for (const { stream, at } of resumed) {
+      this.#parts.observer.resumed(RESUME_NAMES[at.answer]);
       if (at.unacked !== undefined) this.#parts.acks.add(this, stream, at.unacked);
       if (stream.kind === 'group') this.#lobby = this.#parts.lobby.follow(at.next, at.last, this);
       else {

@@ -22,7 +22,7 @@ import {
   parseUserName,
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { clusterKey, createMetrics, silentLogger } from '@cim/runtime';
+import { clusterKey, createMetrics, silentLogger, silentObserver } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { Stored } from '../test/stored.ts';
 import { type ImServer, startImServer } from './compose.ts';
@@ -129,6 +129,7 @@ before(async () => {
     wheel,
     logger,
     metrics: createMetrics({ program: 'test' }),
+    observer: silentObserver,
     maxConnections: 1_000,
   });
   const [self] = membership.members();

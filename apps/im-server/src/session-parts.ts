@@ -1,6 +1,6 @@
 import type { TimingWheel } from '@cim/channel';
 import type { Dispatcher } from '@cim/delivery';
-import type { Logger } from '@cim/runtime';
+import type { Logger, Observer } from '@cim/runtime';
 import type { LogScans, Store } from '@cim/store';
 import type { AckBatch } from './ack-batch.ts';
 import type { GroupLog } from './group-log.ts';
@@ -19,5 +19,6 @@ export interface SessionParts {
   readonly budget: SendBudget;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
+  readonly observer: Observer;
   readonly idleTimeoutMs: number;
 }

@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { type CimError, CODES, type UserId } from '@cim/protocol';
-import { knownHosts } from '@cim/runtime';
+import { knownHosts, VERSION } from '@cim/runtime';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -81,7 +81,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     openapi: {
       info: {
         title: 'CIM route',
-        version: '0.1.0',
+        version: VERSION,
         description:
           'Every answer has a code. HTTP 200, but for 4000 and overload (503 with Retry-After), ' +
           'a refused /p2pRoute or /groupRoute (400) and an unknown path (404).',

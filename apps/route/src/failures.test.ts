@@ -119,7 +119,7 @@ test('a message that is not stored is never answered with HTTP 200, which CIM ta
   assert.deepEqual(await at.entries(inboxOf(to)), []);
   const metrics = await (await fetch(`${at.route.url}/metrics`)).text();
   for (const outcome of ['retry', 'refused'])
-    assert.match(metrics, new RegExp(`cim_route_sends_total\\{to="inbox",outcome="${outcome}",[^}]*\\} 1`));
+    assert.match(metrics, new RegExp(`cim_sends_total\\{door="p2pRoute",outcome="${outcome}",[^}]*\\} 1`));
 });
 
 test('a route that has seen an im-server stays ready when all are away: sends need the store alone', async (t) => {

@@ -1,5 +1,5 @@
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, forgetLeft } from '@cim/delivery';
+import { Dispatcher, forgetLeft, observe } from '@cim/delivery';
 import { createPlacement, openZooKeeperMembership } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -10,6 +10,7 @@ import {
   limitConnections,
   runUntilSignal,
   trustOf,
+  VERSION,
   watchLoop,
 } from '@cim/runtime';
 import { openRedisStore } from '@cim/store';
@@ -26,14 +27,30 @@ try {
   const store = await openRedisStore({ url: config.redisUrl, durability: config.durability, logger });
   const membership = openZooKeeperMembership({ servers: config.zk, logger });
   await membership.start();
+  const metrics = createMetrics({ program: 'route' });
+  const observer = observe(metrics, VERSION);
   const wheel = new TimingWheel();
   wheel.start();
-  const rpc = new RpcClient({ secret: config.clusterSecret, flusher: new TurnFlusher(), wheel, logger });
+  const rpc = new RpcClient({
+    secret: config.clusterSecret,
+    flusher: new TurnFlusher(),
+    wheel,
+    logger,
+    observer,
+  });
   forgetLeft(membership, rpc);
-  const dispatcher = new Dispatcher({ store, membership, rpc, logger });
+  const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
   const placement = createPlacement(config.placement);
-  const metrics = createMetrics({ program: 'route' });
-  const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
+  const route = await startRoute({
+    config,
+    store,
+    membership,
+    placement,
+    dispatcher,
+    logger,
+    metrics,
+    observer,
+  });
   watchLoop(logger, metrics);
   const stop = async (): Promise<void> => {
     await route.stop();

@@ -1,6 +1,6 @@
 /** What operators and their programs ask: is it alive, can it serve, what has it done. */
 import type { Member } from '@cim/discovery';
-import { Gauge } from '@cim/runtime';
+import { gauge } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
 
@@ -9,14 +9,12 @@ const placeable = (members: readonly Member[]): number =>
 
 /** `/healthz`, `/readyz`, `/metrics`: not in the envelope, not in the documentation. */
 export function addOperatorPaths(app: FastifyInstance, { store, membership, metrics }: RouteParts): void {
-  new Gauge({
-    name: 'cim_im_servers',
-    help: 'Listed im-servers that a login can be placed on',
-    registers: [metrics],
-    collect() {
-      this.set(placeable(membership.members()));
-    },
-  });
+  gauge(metrics, 'cim_im_servers', 'Listed im-servers that a login can be placed on', () =>
+    placeable(membership.members()),
+  );
+  gauge(metrics, 'cim_registry_connected', 'Whether the registry of im-servers answers', () =>
+    Number(membership.connected),
+  );
   // Sends need the store alone: a route that has once seen its cluster goes on when all im-servers are away.
   let seen = placeable(membership.members()) > 0;
   const forget = membership.onChange(() => {

@@ -1,6 +1,6 @@
 import type { Dispatcher } from '@cim/delivery';
 import type { Membership, Placement } from '@cim/discovery';
-import type { Logger, Metrics } from '@cim/runtime';
+import type { Logger, Metrics, Observer } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
 
@@ -12,4 +12,5 @@ export interface RouteParts {
   readonly dispatcher: Dispatcher;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observer: Pick<Observer, 'sendAnswered'>;
 }

@@ -9,7 +9,7 @@ import { Dispatcher, type Doorbell } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { type Epoch, groupStream, inboxOf, type InstanceId, LOBBY, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, silentLogger } from '@cim/runtime';
+import { createMetrics, silentLogger, silentObserver } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
 import { type Route, startRoute } from './compose.ts';
 
@@ -59,6 +59,7 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
     dispatcher,
     logger,
     metrics: createMetrics({ program: 'test' }),
+    observer: silentObserver,
   });
 }
 

@@ -19,7 +19,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Answer, refusal, refuse, success, unavailable } from './envelope.ts';
 import type { RouteParts } from './route-parts.ts';
 import type { Texts } from './schemas.ts';
-import { Tally } from './tally.ts';
 
 const KEYED_MS = 3_600_000;
 /** A store that fails over for a moment is no reason to make the caller guess whether its message is stored. */
@@ -28,16 +27,9 @@ const AGAIN_AFTER_MS = [100, 400] as const;
 /** A send by somebody without a channel: its id is the caller's `Idempotency-Key`, or one made here. */
 export class Sending {
   readonly #parts: RouteParts;
-  readonly #sends: Tally;
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
-    this.#sends = new Tally({
-      name: 'cim_route_sends_total',
-      help: 'Sends over HTTP, by kind of stream and outcome',
-      labelNames: ['to', 'outcome'],
-      registers: parts.metrics,
-    });
   }
 
   async toUser(
@@ -102,8 +94,10 @@ export class Sending {
     const rememberMs = key === undefined ? undefined : KEYED_MS;
     const from = { userId: sender.userId, userName: sender.userName };
     const send = { sender: from, stream, producer, counter: 0, rememberMs, content };
+    const begun = performance.now();
     const receipt = await this.#dispatch(send);
-    this.#sends.add(stream.kind, receipt.outcome);
+    const door = stream.kind === 'inbox' ? 'p2pRoute' : 'groupRoute';
+    this.#parts.observer.sendAnswered(door, receipt.outcome, (performance.now() - begun) / 1_000);
     return receipt;
   }
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, type Doorbell } from '@cim/delivery';
+import { Dispatcher, type Doorbell, observe } from '@cim/delivery';
 import { createPlacement, type Membership, openEmbeddedMembership } from '@cim/discovery';
 import { cim, type Epoch, type InstanceId, type StreamRef, type Seq, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
@@ -99,7 +99,16 @@ export class RunningRoute {
     };
     const placement = createPlacement('round-robin');
     const metrics = createMetrics({ program: 'test' });
-    const parts = { config, store: given, membership, placement, dispatcher, logger, metrics };
+    const parts = {
+      config,
+      store: given,
+      membership,
+      placement,
+      dispatcher,
+      logger,
+      metrics,
+      observer: observe(metrics, 'test'),
+    };
     const stopParts = async (): Promise<void> => {
       await rpc.stop();
       wheel.stop();

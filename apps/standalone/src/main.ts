@@ -1,7 +1,7 @@
 /** Route and im-server in one process, on embedded storage and embedded discovery: nothing to install. */
 import { join } from 'node:path';
-import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher } from '@cim/delivery';
+import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher, observe } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
@@ -16,6 +16,7 @@ import {
   runUntilSignal,
   secretInFile,
   trustOf,
+  VERSION,
   watchLoop,
 } from '@cim/runtime';
 import { openEmbeddedStore } from '@cim/store';
@@ -37,11 +38,12 @@ try {
   const membership = openEmbeddedMembership();
   await membership.start();
   const flusher = new TurnFlusher();
+  const metrics = createMetrics({ program: 'standalone' });
+  const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const wheel = new TimingWheel();
   wheel.start();
-  const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger });
-  const dispatcher = new Dispatcher({ store, membership, rpc, logger });
-  const metrics = createMetrics({ program: 'standalone' });
+  const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger, observer });
+  const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
   const server = await startImServer({
     config,
     store,
@@ -51,10 +53,20 @@ try {
     wheel,
     logger,
     metrics,
+    observer,
     maxConnections: connectionsAllowed(0.2),
   });
   const placement = createPlacement(config.placement);
-  const route = await startRoute({ config, store, membership, placement, dispatcher, logger, metrics });
+  const route = await startRoute({
+    config,
+    store,
+    membership,
+    placement,
+    dispatcher,
+    logger,
+    metrics,
+    observer,
+  });
   watchLoop(logger, metrics);
   const stop = async (): Promise<void> => {
     await route.stop();

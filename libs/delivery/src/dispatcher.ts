@@ -19,7 +19,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { RPC, type RpcClient } from '@cim/rpc';
-import { type Logger, RareWarning } from '@cim/runtime';
+import { type Logger, type Observer, RareWarning, silentObserver } from '@cim/runtime';
 import type { Append, AppendAnswer, Entry, SessionAt, Store } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
@@ -71,6 +71,8 @@ export interface DispatcherParts {
   readonly membership: Membership;
   readonly rpc: RpcClient;
   readonly logger: Logger;
+  /** Nobody counts when it is absent. */
+  readonly observer?: Pick<Observer, 'appended' | 'pushed'>;
 }
 
 export class Dispatcher {
@@ -78,6 +80,7 @@ export class Dispatcher {
   readonly #membership: Membership;
   readonly #rpc: RpcClient;
   readonly #failed: RareWarning;
+  readonly #observer: Pick<Observer, 'appended' | 'pushed'>;
   readonly #locations: Locations;
   readonly #notices: DeliveredNotices;
   readonly #pushes: PushBatch;
@@ -88,6 +91,7 @@ export class Dispatcher {
     this.#store = parts.store;
     this.#membership = parts.membership;
     this.#rpc = parts.rpc;
+    this.#observer = parts.observer ?? silentObserver;
     this.#failed = new RareWarning(parts.logger, 'append.failed');
     this.#locations = new Locations(parts.store.sessions, parts.logger);
     this.#notices = new DeliveredNotices(this.#locations, (at, notices) => this.#notify(at, notices));
@@ -95,6 +99,7 @@ export class Dispatcher {
     this.#pushParts = {
       store: parts.store,
       locations: this.#locations,
+      observer: this.#observer,
       failed: new FailedPushes(parts.store, new RareWarning(parts.logger, 'push.not-noted')),
       everywhere: () => this.#everywhere(),
       ring: (instance, push) => this.#pushTo(instance, push),
@@ -119,7 +124,11 @@ export class Dispatcher {
     if (stream.kind === 'inbox') this.#locations.expect(stream.user);
     if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'append', stream });
     const item = { stream, sender, producer, counter, again, digest, content, rememberMs };
-    this.#store.streams.append(item, (answer) => this.#appended(item, answer, done));
+    const begun = performance.now();
+    this.#store.streams.append(item, (answer) => {
+      this.#observer.appended(stream.kind, answer.outcome, (performance.now() - begun) / 1_000);
+      this.#appended(item, answer, done);
+    });
   }
 
   /** Closes a session that a newer one has replaced, or that was logged out. Best effort. */

@@ -1,4 +1,5 @@
 import { inboxOf, type InstanceId, type UserId } from '@cim/protocol';
+import type { Observer, PushResult } from '@cim/runtime';
 import type { Entry, Store } from '@cim/store';
 import type { FailedPushes } from './failed-pushes.ts';
 import type { Locations } from './locations.ts';
@@ -11,6 +12,7 @@ export type Online = boolean | 'unknown';
 export interface PushParts {
   readonly store: Store;
   readonly locations: Locations;
+  readonly observer: Pick<Observer, 'pushed'>;
   /** Those that could not be noted. */
   readonly failed: Pick<FailedPushes, 'add'>;
   /** Rings at an im-server, here or elsewhere. */
@@ -32,6 +34,7 @@ export class InboxPush implements Push {
   readonly #parts: PushParts;
   readonly #handed: (online: Online) => void;
   #at: InstanceId | undefined;
+  readonly #begun = performance.now();
   #tries = 0;
   #told = false;
 
@@ -48,7 +51,10 @@ export class InboxPush implements Push {
 
   begin(): void {
     this.#parts.locations.find(this.user, (found) => {
-      if (found === 'offline') return this.#tell(false);
+      if (found === 'offline') {
+        this.#observe('nowhere');
+        return this.#tell(false);
+      }
       if (this.#tries++ === 0) this.#parts.begins(this.user);
       if (found === 'unknown') return this.#ringEverywhere();
       this.#at = found.instance;
@@ -62,7 +68,10 @@ export class InboxPush implements Push {
   }
 
   ended(outcome: PushOutcome): void {
-    if (outcome === 'taken') return this.#tell(true);
+    if (outcome === 'taken') {
+      this.#observe('taken');
+      return this.#tell(true);
+    }
     this.#parts.locations.forget(this.user);
     if (this.#tries === 1) this.begin();
     else this.#note();
@@ -71,9 +80,12 @@ export class InboxPush implements Push {
   #note(): void {
     if (this.#at === undefined) return this.#tell(true);
     this.#parts.store.streams.markDirty(this.#at, inboxOf(this.user)).then(
-      () => this.#tell(true),
+      () => {
+        this.#observe('noted');
+        this.#tell(true);
+      },
       (error: unknown) => {
-        this.#parts.failed.add(this.user, error);
+        this.#notNoted(error);
         this.#tell(true);
       },
     );
@@ -90,14 +102,25 @@ export class InboxPush implements Push {
     };
     const ended = (outcome: PushOutcome): void => {
       taken ||= outcome === 'taken';
-      if (--toEnd === 0 && !taken) this.#parts.failed.add(this.user);
+      if (--toEnd > 0) return;
+      if (taken) this.#observe('taken');
+      else this.#notNoted();
     };
     if (servers.size === 0) {
-      this.#parts.failed.add(this.user);
+      this.#notNoted();
       return this.#tell('unknown');
     }
     for (const instance of servers)
       this.#parts.ring(instance, new GuessedPush(this.user, this.entry, handed, ended));
+  }
+
+  #notNoted(cause?: unknown): void {
+    this.#observe('not-noted');
+    this.#parts.failed.add(this.user, cause);
+  }
+
+  #observe(outcome: PushResult): void {
+    this.#parts.observer.pushed(outcome, (performance.now() - this.#begun) / 1_000);
   }
 
   #tell(online: Online): void {

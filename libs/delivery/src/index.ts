@@ -1,4 +1,5 @@
 /** From a send to the recipient's im-server: append, locate, push. */
+export * from './counting.ts';
 export * from './dispatcher.ts';
 export * from './doorbell.ts';
 export { doorbellHandlers } from './doorbell-rpc.ts';

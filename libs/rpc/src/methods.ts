@@ -8,3 +8,6 @@ export const RPC = {
   delivered: 5,
   holds: 6,
 } as const;
+
+/** By number. */
+export const RPC_METHODS: readonly string[] = Object.keys(RPC);

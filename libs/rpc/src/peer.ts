@@ -1,5 +1,5 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
-import type { Logger } from '@cim/runtime';
+import type { Logger, Observer } from '@cim/runtime';
 
 /** Where a server takes calls: its internal HTTP port. */
 export interface RpcAddress {
@@ -38,6 +38,8 @@ export interface RpcClientParts {
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
+  /** Nobody counts when it is absent. */
+  readonly observer?: Pick<Observer, 'rpcCalled'>;
   readonly random?: () => number;
   readonly times?: Partial<RpcTimes>;
 }

@@ -6,13 +6,17 @@ export type Done = (outcome: RpcOutcome) => void;
 /** One call that waits for its reply. */
 export class PendingCall implements WheelEntry {
   readonly id: number;
+  readonly method: number;
+  /** By performance.now(), ms. */
+  readonly begun = performance.now();
   readonly done: Done;
   /** Encoded, until it is sent. */
   unsent: Uint8Array | undefined;
   readonly #owner: PendingCalls;
 
-  constructor(id: number, done: Done, owner: PendingCalls) {
+  constructor(id: number, method: number, done: Done, owner: PendingCalls) {
     this.id = id;
+    this.method = method;
     this.done = done;
     this.#owner = owner;
   }
@@ -43,8 +47,8 @@ export class PendingCalls {
     return this.#calls.size;
   }
 
-  add(timeoutMs: number, done: Done): PendingCall {
-    const call = new PendingCall(this.#next++, done, this);
+  add(method: number, timeoutMs: number, done: Done): PendingCall {
+    const call = new PendingCall(this.#next++, method, done, this);
     this.#calls.set(call.id, call);
     this.#wheel.schedule(call, timeoutMs);
     return call;

@@ -1,7 +1,7 @@
 import type { WheelEntry } from '@cim/channel';
 import { cim, FRAME_LIMITS, rpcFrame } from '@cim/protocol';
 import { Backoff } from '@cim/runtime';
-import { RPC } from './methods.ts';
+import { RPC, RPC_METHODS } from './methods.ts';
 import type { RpcOutcome } from './outcome.ts';
 import { OUTBOX_BYTES, RPC_TIMES, type RpcAddress, type RpcClientParts, type RpcTimes } from './peer.ts';
 import { type Done, type PendingCall, PendingCalls } from './pending-calls.ts';
@@ -59,12 +59,13 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     const now = performance.now();
     const refusal = this.#refusal(payload.length, now);
     if (refusal !== undefined) {
+      this.#observe(method, refusal, 0);
       // Later, as all other outcomes: nobody's `done` runs within their `call`.
       queueMicrotask(() => this.#tell(done, refusal));
       return false;
     }
     this.#lastCall = now;
-    const call = this.#pending.add(timeoutMs, done);
+    const call = this.#pending.add(method, timeoutMs, done);
     const frame = rpcFrame(call.id, cim.RpcStatus.REQUEST, method, payload);
     if (this.#state.name === 'open') {
       this.#send(this.#state.connection, frame, now);
@@ -195,8 +196,14 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
 
   #onEnded(call: PendingCall, outcome: RpcOutcome): void {
     if (call.unsent !== undefined) this.#unsentBytes -= call.unsent.length;
+    this.#observe(call.method, outcome, performance.now() - call.begun);
     this.#tell(call.done, outcome);
     if (this.#retired && this.#pending.size === 0) void this.stop();
+  }
+
+  #observe(method: number, outcome: RpcOutcome, ms: number): void {
+    const name = RPC_METHODS[method] ?? 'other';
+    this.#parts.observer?.rpcCalled(name, outcome.ok ? 'ok' : outcome.kind, ms / 1_000);
   }
 
   #tell(done: Done, outcome: RpcOutcome): void {

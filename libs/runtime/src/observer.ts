@@ -1,0 +1,71 @@
+/** Everything that can be counted while messages pass. The core calls this one interface; nothing else counts. */
+
+/** How a send came in. */
+export const SEND_DOORS = ['tcp', 'p2pRoute', 'groupRoute', 'sendMsg'] as const;
+export type SendDoor = (typeof SEND_DOORS)[number];
+
+export const SEND_OUTCOMES = ['stored', 'refused', 'retry', 'gap', 'unknown-producer'] as const;
+export type SendResult = (typeof SEND_OUTCOMES)[number];
+
+export const STREAM_KINDS = ['inbox', 'group'] as const;
+export type StreamKind = (typeof STREAM_KINDS)[number];
+
+export const APPEND_OUTCOMES = [
+  'ok',
+  'duplicate',
+  'gap',
+  'conflict',
+  'full',
+  'unknown',
+  'unknown-producer',
+  'retry',
+] as const;
+export type AppendOutcome = (typeof APPEND_OUTCOMES)[number];
+
+/** `nowhere`: the recipient has no session. `noted`: both tries failed, and the stream was marked dirty. */
+export const PUSH_OUTCOMES = ['taken', 'nowhere', 'noted', 'not-noted'] as const;
+export type PushResult = (typeof PUSH_OUTCOMES)[number];
+
+export const RESUME_ANSWERS = ['continue', 'reset', 'expired', 'skipped'] as const;
+export type ResumeResult = (typeof RESUME_ANSWERS)[number];
+
+export const WIRES = ['own', 'cim'] as const;
+export type Wire = (typeof WIRES)[number];
+
+export const RPC_OUTCOMES = ['ok', 'failed', 'timeout', 'closed', 'down'] as const;
+export type RpcResult = (typeof RPC_OUTCOMES)[number];
+
+/** Durations are in seconds. No method throws, and none keeps what it is given. */
+export interface Observer {
+  /** A send was answered to its sender. @param seconds from its arrival at the door */
+  sendAnswered(door: SendDoor, outcome: SendResult, seconds: number): void;
+  /** The store answered an append. */
+  appended(stream: StreamKind, outcome: AppendOutcome, seconds: number): void;
+  /** The push of a private message has ended. @param seconds from the append's answer */
+  pushed(outcome: PushResult, seconds: number): void;
+  /** Entries were written to a client's connection. */
+  delivered(wire: Wire, stream: StreamKind, entries: number): void;
+  /** A pushed private message has reached the im-server of its recipient. @param seconds from when it was stored */
+  arrived(seconds: number): void;
+  /** A stream of a session goes on from where the client left it. */
+  resumed(answer: ResumeResult): void;
+  /** A client's channel has ended. @param reason a close reason's name */
+  channelClosed(reason: string): void;
+  /** The public door closed a connection at once. @param limit the limit that it would have passed */
+  connectionRefused(limit: string): void;
+  /** A call to another server has ended. @param method the name of the call */
+  rpcCalled(method: string, outcome: RpcResult, seconds: number): void;
+}
+
+/** Counts nothing: for tests and tools. */
+export const silentObserver: Observer = {
+  sendAnswered: () => undefined,
+  appended: () => undefined,
+  pushed: () => undefined,
+  delivered: () => undefined,
+  arrived: () => undefined,
+  resumed: () => undefined,
+  channelClosed: () => undefined,
+  connectionRefused: () => undefined,
+  rpcCalled: () => undefined,
+};

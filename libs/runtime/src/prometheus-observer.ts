@@ -1,0 +1,204 @@
+import { CountRow, CountTable, DurationRow } from './count-table.ts';
+import { Gauge, type Metrics } from './metrics.ts';
+import {
+  APPEND_OUTCOMES,
+  type AppendOutcome,
+  type Observer,
+  PUSH_OUTCOMES,
+  type PushResult,
+  RESUME_ANSWERS,
+  type ResumeResult,
+  RPC_OUTCOMES,
+  type RpcResult,
+  SEND_DOORS,
+  SEND_OUTCOMES,
+  type SendDoor,
+  type SendResult,
+  STREAM_KINDS,
+  type StreamKind,
+  type Wire,
+  WIRES,
+} from './observer.ts';
+
+/** From half a millisecond, what a store in memory takes, to where every caller has given up [s]. */
+const SHORT = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+/** From what two servers on one machine take to the longest time in which a lost push is made good [s]. */
+const ARRIVAL = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 35, 120];
+
+/** Names that only the composer knows, so that their counters begin with 0. */
+export interface KnownNames {
+  readonly closeReasons: readonly string[];
+  readonly doorLimits: readonly string[];
+  readonly rpcMethods: readonly string[];
+}
+
+/** Counts for Prometheus. docs/metrics.md describes each metric. */
+export class PrometheusObserver implements Observer {
+  readonly #sends: CountTable<SendDoor, SendResult>;
+  readonly #sendSeconds: DurationRow<SendDoor>;
+  readonly #appends: CountTable<StreamKind, AppendOutcome>;
+  readonly #appendSeconds: DurationRow<StreamKind>;
+  readonly #pushes: CountRow<PushResult>;
+  readonly #pushSeconds: DurationRow<PushResult>;
+  readonly #deliveries: CountTable<Wire, StreamKind>;
+  readonly #arrivalSeconds: DurationRow<''>;
+  readonly #resumes: CountRow<ResumeResult>;
+  readonly #closes: CountRow<string>;
+  readonly #refusals: CountRow<string>;
+  readonly #calls: CountTable<string, RpcResult>;
+  readonly #callSeconds: DurationRow<string>;
+
+  constructor(metrics: Metrics, known: KnownNames) {
+    this.#sends = new CountTable(
+      metrics,
+      { name: 'cim_sends_total', help: 'Sends answered, by door and outcome' },
+      ['door', SEND_DOORS, 'outcome', SEND_OUTCOMES],
+    );
+    this.#sendSeconds = new DurationRow(
+      metrics,
+      { name: 'cim_send_duration_seconds', help: 'Time from the arrival of a send to its answer, by door' },
+      'door',
+      SEND_DOORS,
+      SHORT,
+    );
+    this.#appends = new CountTable(
+      metrics,
+      { name: 'cim_appends_total', help: 'Appends to the store, by kind of stream and outcome' },
+      ['stream', STREAM_KINDS, 'outcome', APPEND_OUTCOMES],
+    );
+    this.#appendSeconds = new DurationRow(
+      metrics,
+      {
+        name: 'cim_append_duration_seconds',
+        help: 'Time until the store has answered an append, by kind of stream',
+      },
+      'stream',
+      STREAM_KINDS,
+      SHORT,
+    );
+    this.#pushes = new CountRow(
+      metrics,
+      { name: 'cim_pushes_total', help: 'Pushes of private messages to an im-server, by outcome' },
+      'outcome',
+      PUSH_OUTCOMES,
+    );
+    this.#pushSeconds = new DurationRow(
+      metrics,
+      {
+        name: 'cim_push_duration_seconds',
+        help: 'Time from the append of a private message to the end of its push, by outcome',
+      },
+      'outcome',
+      PUSH_OUTCOMES,
+      SHORT,
+    );
+    this.#deliveries = new CountTable(
+      metrics,
+      { name: 'cim_deliveries_total', help: 'Entries written to clients, by wire and kind of stream' },
+      ['wire', WIRES, 'stream', STREAM_KINDS],
+    );
+    this.#arrivalSeconds = new DurationRow(
+      metrics,
+      {
+        name: 'cim_arrival_duration_seconds',
+        help: "Time from storing a private message to its arrival at the recipient's im-server, by the clocks of both",
+      },
+      '',
+      [''],
+      ARRIVAL,
+    );
+    this.#resumes = new CountRow(
+      metrics,
+      { name: 'cim_resumes_total', help: 'Streams that a session goes on with, by answer' },
+      'answer',
+      RESUME_ANSWERS,
+    );
+    this.#closes = new CountRow(
+      metrics,
+      { name: 'cim_channels_closed_total', help: 'Channels of clients that ended, by close reason' },
+      'reason',
+      known.closeReasons,
+    );
+    this.#refusals = new CountRow(
+      metrics,
+      {
+        name: 'cim_connections_refused_total',
+        help: 'Connections of clients that were closed at once, by the limit that they passed',
+      },
+      'limit',
+      known.doorLimits,
+    );
+    this.#calls = new CountTable(
+      metrics,
+      { name: 'cim_rpc_calls_total', help: 'Calls to other servers, by method and outcome' },
+      ['method', known.rpcMethods, 'outcome', RPC_OUTCOMES],
+    );
+    this.#callSeconds = new DurationRow(
+      metrics,
+      { name: 'cim_rpc_call_duration_seconds', help: 'Time until a call to another server ended, by method' },
+      'method',
+      known.rpcMethods,
+      SHORT,
+    );
+  }
+
+  sendAnswered(door: SendDoor, outcome: SendResult, seconds: number): void {
+    this.#sends.add(door, outcome);
+    this.#sendSeconds.observe(door, seconds);
+  }
+
+  appended(stream: StreamKind, outcome: AppendOutcome, seconds: number): void {
+    this.#appends.add(stream, outcome);
+    this.#appendSeconds.observe(stream, seconds);
+  }
+
+  pushed(outcome: PushResult, seconds: number): void {
+    this.#pushes.add(outcome);
+    this.#pushSeconds.observe(outcome, seconds);
+  }
+
+  delivered(wire: Wire, stream: StreamKind, entries: number): void {
+    this.#deliveries.add(wire, stream, entries);
+  }
+
+  arrived(seconds: number): void {
+    this.#arrivalSeconds.observe('', seconds);
+  }
+
+  resumed(answer: ResumeResult): void {
+    this.#resumes.add(answer);
+  }
+
+  channelClosed(reason: string): void {
+    this.#closes.add(reason);
+  }
+
+  connectionRefused(limit: string): void {
+    this.#refusals.add(limit);
+  }
+
+  rpcCalled(method: string, outcome: RpcResult, seconds: number): void {
+    this.#calls.add(method, outcome);
+    this.#callSeconds.observe(method, seconds);
+  }
+}
+
+/** A gauge that is read when Prometheus asks. Of two parts of one process that make the same gauge, the first does. */
+export function gauge(
+  metrics: Metrics,
+  name: string,
+  help: string,
+  read: () => number,
+  labels: Readonly<Record<string, string>> = {},
+): void {
+  if (metrics.getSingleMetric(name) !== undefined) return;
+  new Gauge({
+    name,
+    help,
+    labelNames: Object.keys(labels),
+    registers: [metrics],
+    collect() {
+      this.set(labels, read());
+    },
+  });
+}
