@@ -8,7 +8,7 @@ import { cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import { ScriptedServer, until } from '../test/scripted-server.ts';
 import { CimClient } from './client.ts';
 import type { CimClientOptions } from './client-options.ts';
-import type { ClientEvents, Message } from './events.ts';
+import type { ClientEvents, Message, Recipient } from './events.ts';
 import { type ClientState, memoryState, type SavedState } from './state.ts';
 import { fileState } from './state-file.ts';
 
@@ -372,7 +372,7 @@ describe('sending', () => {
         ['stored', 3, 3],
       ],
     );
-    assert.match(answers[2]?.outcome === 'stored' ? answers[2].id : '', /^1000:[A-Za-z0-9_-]{16}:3$/);
+    assert.match(answers[2]?.outcome === 'stored' ? answers[2].id : '', /^1000:[A-Za-z0-9_-]{34}:3$/);
     assert.deepEqual([queued.length, stored.length, client.unanswered], [3, 3, 0]);
   });
 
@@ -386,7 +386,12 @@ describe('sending', () => {
       [{ user: 7 }, ['x'.repeat(9_000)]],
       [{ user: 0 }, ['x']],
       [{ user: 1.5 }, ['x']],
-    ] as const) {
+      [{ group: 'x' }, 'x'],
+      [{}, 'x'],
+      [undefined, 'x'],
+      [{ user: 7 }, undefined],
+      [{ user: 7 }, [1]],
+    ] as [Recipient, string[]][]) {
       const answer = await client.send(to, texts);
       assert.equal(answer.outcome === 'refused' && answer.code, CODES.invalid.code);
     }
@@ -466,17 +471,77 @@ describe('sending', () => {
     assert.equal(server.log('inbox:7').at(-1)?.counter, 1);
   });
 
-  it('refuses more than the outbox holds, and holds it while away', async () => {
+  it('has sends beyond what the outbox holds wait for room, in order, also while away', async () => {
     const client = makeClient({ outboxCapacity: 3 });
+    const queued = collect(client, 'queued');
     await client.connect();
     server.onSend = () => undefined;
-    const waiting = [1, 2, 3].map((i) => client.send({ user: 7 }, [`m${i}`]));
-    const over = await client.send({ user: 7 }, ['over']);
-    assert.equal(over.outcome === 'refused' && over.code, CODES.limited.code);
+    const texts = Array.from({ length: 10 }, (_, i) => `m${i}`);
+    const answers = texts.map((text) => client.send({ user: 7 }, text));
+    await until(() => server.peer.received.filter((frame) => frame.body === 'send').length === 3, 'three');
+    assert.deepEqual([queued.length, client.unanswered], [3, 10]);
     server.onSend = (_peer, _send, taken) => taken();
     server.peer.cut();
-    assert.ok((await Promise.all(waiting)).every((a) => a.outcome === 'stored'));
-    assert.deepEqual(server.texts('inbox:7'), ['m1', 'm2', 'm3']);
+    assert.ok((await Promise.all(answers)).every((a) => a.outcome === 'stored'));
+    assert.deepEqual(server.texts('inbox:7'), texts);
+  });
+
+  it('refuses sends that wait for room when it is closed: they never went out', async () => {
+    const client = makeClient({ outboxCapacity: 1 });
+    await client.connect();
+    server.onSend = () => undefined;
+    const answers = ['a', 'b'].map((text) => client.send({ user: 7 }, text));
+    await client.close();
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ outcome }) => outcome),
+      ['unknown', 'refused'],
+    );
+  });
+
+  it('refuses more than 64 MiB that wait for room', async () => {
+    const client = makeClient();
+    await client.connect();
+    server.onSend = () => undefined;
+    const texts = Array.from({ length: 4 }, () => 'x'.repeat(8_000));
+    let refusals = 0;
+    for (let bytes = 0; bytes < 81 * 1024 * 1024; bytes += 32_000)
+      void client.send({ user: 7 }, texts).then((answer) => {
+        if (answer.outcome === 'refused' && answer.code === CODES.limited.code) refusals++;
+      });
+    await until(() => refusals > 0, 'a refusal');
+  });
+
+  it('takes 2,000 texts of 8 KB at once from a program, on one connection', async () => {
+    const client = makeClient();
+    const away = collect(client, 'disconnected');
+    await client.connect();
+    const text = 'x'.repeat(8_000);
+    const answers = await Promise.all(
+      Array.from({ length: 2_000 }, (_, i) => client.send({ user: 7 }, `${i} ${text}`)),
+    );
+    assert.ok(answers.every(({ outcome }) => outcome === 'stored'));
+    assert.deepEqual([away, server.peers.length], [[], 1]);
+    assert.equal(server.log('inbox:7').length, 2_000);
+  });
+
+  it('made while it connects wait for it, in order', async () => {
+    const client = makeClient();
+    const connecting = client.connect();
+    const early = ['a', 'b'].map((text) => client.send({ user: 7 }, text));
+    await connecting;
+    const late = client.send({ user: 7 }, 'c');
+    assert.ok((await Promise.all([...early, late])).every(({ outcome }) => outcome === 'stored'));
+    assert.deepEqual(server.texts('inbox:7'), ['a', 'b', 'c']);
+  });
+
+  it('made while it connects are refused when it cannot, with the reason', async () => {
+    server.http = () => ({ code: '7100', message: 'no server' });
+    const client = makeClient();
+    const connecting = client.connect();
+    const early = client.send({ user: 7 }, 'a');
+    await assert.rejects(connecting, { code: '7100' });
+    const answer = await early;
+    assert.ok(answer.outcome === 'refused' && /no server/.test(answer.text));
   });
 
   it('gives unanswered sends back as unknown when it is closed', async () => {
@@ -489,7 +554,7 @@ describe('sending', () => {
     assert.equal((await client.send({ user: 7 }, ['y'])).outcome, 'refused');
   });
 
-  it('counts on in the next process after a clean close', async () => {
+  it('counts from 1 in the next process, under another producer id of the same installation', async () => {
     const state = memoryState();
     const first = makeClient({ state });
     await first.connect();
@@ -499,7 +564,8 @@ describe('sending', () => {
     await second.connect();
     await second.send({ user: 7 }, ['b']);
     const [a, b] = server.log('inbox:7');
-    assert.deepEqual([a?.counter, b?.counter, a?.producer === b?.producer], [1, 2, true]);
+    assert.deepEqual([a?.counter, b?.counter, a?.producer === b?.producer], [1, 1, false]);
+    assert.equal(a?.producer.slice(0, 22), b?.producer.slice(0, 22));
   });
 });
 

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { type cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
-import type { CloseReason, NamedUser, ProducerId, UserId } from '@cim/protocol';
+import type { CloseReason, NamedUser, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
 import { Comeback } from './comeback.ts';
@@ -12,8 +11,9 @@ import { Inbound } from './inbound.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
 import { Offers } from './offers.ts';
 import { type Place, RouteApi } from './route-api.ts';
+import { ProducerIds } from './producer-ids.ts';
 import { refused, Sending } from './sending.ts';
-import type { SavedSends } from './send-journal.ts';
+import type { SavedSend } from './send-journal.ts';
 import { SignIn } from './sign-in.ts';
 import { type ClientState, memoryState, type ProcessedRecord, type SavedState } from './state.ts';
 
@@ -24,7 +24,10 @@ type Attempt =
 const OUTBOX_CAPACITY = 10_000;
 /** What is stored is saved so long after, ms: with what comes meanwhile. */
 const SAVE_DELAY_MS = 1_000;
-const OWN_PRODUCERS = 64;
+/** Producer ids of before there were device ids, of those that are saved. */
+const OTHER_PRODUCERS = 64;
+/** Sends that wait for a `connect` that is under way. */
+const EARLY_SENDS = 10_000;
 /** A listener at work when the client closes has so long to end and have its message kept as processed, ms; less than the next client waits for the state. */
 const LAST_LISTENERS_MS = 1_000;
 /** Of a first connect whose login the im-server refuses: a person waits for the answer. */
@@ -55,12 +58,13 @@ export class CimClient {
   readonly #comeback: Comeback;
   readonly #events: Emitter<ClientEvents>;
   readonly #offers: Offers;
-  /** Producer ids of this installation, oldest first, at most 64 and those of this process. */
-  readonly #producers = new Set<ProducerId>();
   #phase: 'new' | 'connecting' | 'online' | 'away' | 'closed' = 'new';
   #me: NamedUser | undefined;
   #inbound: Inbound | undefined;
   #sending: Sending | undefined;
+  #producers: ProducerIds | undefined;
+  /** Sends of a time when it is not known yet as whom; emptied when it is, or `connect` fails. */
+  #early: ((sending: Sending | undefined, why: string) => void)[] = [];
   /** The one that is ready, and the one that is under way. */
   #link: Link | undefined;
   #opening: Link | undefined;
@@ -135,6 +139,7 @@ export class CimClient {
     for (let again = 1; again < LOGIN_ATTEMPTS && !answer.ok && answer.end?.reconnect === true; again++)
       answer = await this.#attempt();
     if (answer.ok) return;
+    this.#endEarly(undefined, `not sent: ${answer.error.message}`);
     if (!this.#isClosed()) {
       if (this.#options.shared === undefined) this.#wheel.stop();
       this.#phase = 'new';
@@ -143,14 +148,23 @@ export class CimClient {
   }
 
   /**
-   * Sends texts to a user or to everybody. The send goes out in the order of calls and is repeated until the server
-   * has answered, over reconnects; the promise never rejects. While not connected sends wait.
+   * Sends a text, or several as one message, to a user or to everybody. The send goes out in the order of calls and is
+   * repeated until the server has answered, over reconnects; the promise never rejects. While not connected sends wait;
+   * so do those that find no room in the outbox.
    */
-  send(to: Recipient, texts: readonly string[]): Promise<SendOutcome> {
+  send(to: Recipient, texts: string | readonly string[]): Promise<SendOutcome> {
     const sending = this.#sending;
-    if (sending === undefined) return refused(0, CODES.failure.code, 'connect() comes first');
-    if (this.#isClosed()) return refused(sending.nextRef(), CODES.failure.code, 'the client is closed');
-    return sending.send(to, texts);
+    if (this.#isClosed()) return refused(sending?.nextRef() ?? 0, CODES.failure.code, 'the client is closed');
+    if (sending !== undefined) return sending.send(to, texts);
+    if (this.#phase !== 'connecting') return refused(0, CODES.failure.code, 'connect() comes first');
+    if (this.#early.length >= EARLY_SENDS)
+      return refused(0, CODES.limited.code, `${EARLY_SENDS} messages wait for connect(); wait for it`);
+    return new Promise((resolve) => {
+      this.#early.push((made, why) => {
+        if (made === undefined) resolve({ outcome: 'refused', ref: 0, code: CODES.failure.code, text: why });
+        else void made.send(to, texts).then(resolve);
+      });
+    });
   }
 
   /** Who is online now. @throws {CimError} */
@@ -214,15 +228,20 @@ export class CimClient {
       this.#state.close();
       this.#assertOpen();
     }
-    for (const producer of saved?.producers ?? []) this.#producers.add(producer);
     this.#signIn.secret = saved?.session ?? '';
     this.#me = me;
     this.#inbound = this.#createInbound(me.userId, saved ?? {});
-    const left = this.#state.sends?.open(me.userId);
-    for (const { producer } of [...Object.values(left?.counters ?? {}), ...(left?.sends ?? [])])
-      if (producer !== undefined) this.#producers.add(producer);
-    this.#sending = this.#createSending(me.userId, saved ?? {}, left);
+    const left = this.#state.sends?.open(me.userId) ?? [];
+    const others = left.flatMap(({ producer }) => (producer === '' ? [] : [producer]));
+    this.#producers = new ProducerIds(saved?.device ?? '', [...(saved?.producers ?? []), ...others]);
+    const sending = this.#createSending(me.userId, this.#producers, saved?.stored ?? {}, left);
+    this.#sending = sending;
+    this.#endEarly(sending, '');
     return me;
+  }
+
+  #endEarly(sending: Sending | undefined, why: string): void {
+    for (const end of this.#early.splice(0)) end(sending, why);
   }
 
   async #load(userId: UserId): Promise<SavedState | undefined> {
@@ -256,8 +275,9 @@ export class CimClient {
           onReceipt: (receipt) => this.#sending?.onReceipt(receipt),
           onDelivered: (delivered) => this.#sending?.onDelivered(delivered),
           onCounters: (counters) => this.#sending?.onCounters(counters),
+          onFound: (found) => this.#sending?.onFound(found),
           onRefusal: ({ code, text }) => this.#logger.warn({ code, text }, 'client.frame-refused'),
-          onDrain: () => this.#sending?.pump(),
+          onDrain: () => this.#sending?.onDrain(),
           onEnd: (end) => {
             if (this.#link === link) this.#onLinkEnd(end);
             else {
@@ -337,7 +357,8 @@ export class CimClient {
     clearTimeout(this.#retry);
     this.#phase = 'closed';
     this.#inbound?.end();
-    this.#save(this.#sending?.end(`not answered: ${text}`));
+    this.#save();
+    this.#sending?.end(`not answered: ${text}`);
     const link = this.#link;
     this.#link = undefined;
     link?.close('closed');
@@ -361,36 +382,39 @@ export class CimClient {
     return new Inbound(me, saved, {
       show: (message) => this.#offers.offer(message),
       skipped: (event) => this.#events.emit('skipped', event),
-      isOwn: (producer) => this.#producers.has(producer),
+      isOwn: (producer) => this.#producers?.isOwn(producer) === true,
       processed: (record) => this.#onProcessed(record),
       keep: () => {
-        if (this.#unsaved) this.#save(this.#sending?.saved());
+        if (this.#unsaved) this.#save();
       },
-      moved: () => this.#save(this.#sending?.saved()),
+      moved: () => this.#save(),
       ack: (ack) => this.#link?.ack(ack),
       unreadable: (stream, seq) => this.#logger.warn({ stream, seq }, 'client.unreadable-entry'),
     });
   }
 
-  #createSending(me: UserId, saved: Partial<SavedState>, left: SavedSends | undefined): Sending {
+  #createSending(
+    me: UserId,
+    producers: ProducerIds,
+    stored: SavedState['stored'],
+    left: readonly SavedSend[],
+  ): Sending {
     const parts = {
       me,
       capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
       logger: this.#logger,
       journal: this.#state.sends,
-      newProducer: (): ProducerId => {
-        const producer = randomBytes(12).toString('base64url') as ProducerId;
-        this.#producers.add(producer);
-        return producer;
-      },
+      newProducer: () => producers.fresh(),
+      producerAfter: producers.after.bind(producers),
       random: this.#random,
       now: this.#now,
       time: this.#options.time ?? Date.now,
+      storeTime: () => this.#inbound?.newestStoredAt ?? 0,
       emit: <K extends keyof ClientEvents>(event: K, value: ClientEvents[K]) =>
         this.#events.emit(event, value),
       changed: () => this.#saveSoon(),
     };
-    return new Sending(parts, saved, left);
+    return new Sending(parts, stored, left);
   }
 
   #onProcessed(record: ProcessedRecord): void {
@@ -398,28 +422,29 @@ export class CimClient {
     else if (!this.#unsaved) {
       this.#unsaved = true;
       queueMicrotask(() => {
-        if (this.#unsaved) this.#save(this.#sending?.saved());
+        if (this.#unsaved) this.#save();
       });
     }
   }
 
   #saveSoon(): void {
     if (this.#isClosed()) return;
-    this.#saving ??= setTimeout(() => this.#save(this.#sending?.saved()), SAVE_DELAY_MS);
+    this.#saving ??= setTimeout(() => this.#save(), SAVE_DELAY_MS);
   }
 
-  #save(sent: Pick<SavedState, 'counters' | 'stored'> = { counters: {}, stored: {} }): void {
+  #save(): void {
     clearTimeout(this.#saving);
     this.#saving = undefined;
     this.#unsaved = false;
-    const { userId } = this.#me ?? {};
-    if (userId === undefined) return;
+    const [userId, producers] = [this.#me?.userId, this.#producers];
+    if (userId === undefined || producers === undefined) return;
     this.#try(() =>
       this.#state.save({
         userId,
         session: this.#signIn.secret,
-        producers: [...this.#producers].slice(-OWN_PRODUCERS),
-        ...sent,
+        device: producers.device,
+        producers: producers.others(OTHER_PRODUCERS),
+        stored: this.#sending?.stored() ?? {},
         ...(this.#inbound?.saved() ?? { cursors: {}, seen: {} }),
       }),
     );

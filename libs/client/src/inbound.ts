@@ -24,6 +24,13 @@ export class Inbound {
     }
   }
 
+  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was received. */
+  get newestStoredAt(): number {
+    let newest = 0;
+    for (const stream of this.#streams.values()) newest = Math.max(newest, stream.newestStoredAt);
+    return newest;
+  }
+
   /** What the next process needs to show nothing twice and to miss nothing. */
   saved(): SavedInbound {
     const cursors: Record<string, Cursor> = {};

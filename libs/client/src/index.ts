@@ -3,7 +3,7 @@ export { CimClient } from './client.ts';
 export type { CimClientOptions } from './client-options.ts';
 export type { ClientEvents, HistoryPage, HistoryQuery, Message, Recipient, SendOutcome } from './events.ts';
 export type { LinkTimes } from './link.ts';
-export type { SavedSend, SavedSends, SendJournal, SendRecord } from './send-journal.ts';
+export type { SavedSend, SendJournal, SendRecord } from './send-journal.ts';
 export {
   type ClientState,
   type Cursor,

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { ProducerId, UserId } from '@cim/protocol';
 import { JournalFile } from './journal-file.ts';
-import type { SendRecord } from './send-journal.ts';
+import type { SavedSend, SendRecord } from './send-journal.ts';
 
 let folder: string;
 let path: string;
@@ -31,113 +31,154 @@ const open = () => {
   const journal = new JournalFile(path, (line) => notes.push(line));
   return { journal, left: journal.open(me) };
 };
-const offered = (ref: number, to = 7): SendRecord => ({
+const offered = (ref: number, to = 7, counter = ref): SendRecord => ({
   kind: 'offered',
   ref,
   to,
   group: to === 0 ? 'lobby' : '',
+  producer,
+  counter,
   offeredAt: 1_700_000_000_000 + ref,
+  after: 1_600_000_000_000 + ref,
   content: Buffer.from(`text ${ref}`),
 });
-const numbered = (ref: number, counter: number): SendRecord => ({ kind: 'numbered', ref, producer, counter });
+const other = 'ABCDEFGHIJKLMNOP' as ProducerId;
+const numbered = (ref: number, counter: number): SendRecord => ({
+  kind: 'numbered',
+  ref,
+  producer: other,
+  counter,
+});
 const settled = (ref: number): SendRecord => ({ kind: 'settled', ref });
+const textsOf = (sends: readonly SavedSend[]) =>
+  sends.map(({ ref, producer: by, counter, content }) => [ref, by, counter, String(content)]);
 
 describe('the journal of unanswered sends', () => {
-  it('has what was noted when the process died, in order, and where counting stood', async () => {
+  it('has what was noted when the process died, in order, each with its number', async () => {
     const { journal, left } = open();
-    assert.equal(left, undefined);
-    for (const record of [offered(1), numbered(1, 1), offered(2, 0), offered(3), numbered(3, 2), settled(1)])
+    assert.deepEqual(left, []);
+    for (const record of [offered(1), offered(2, 0, 1), offered(3, 7, 2), numbered(3, 1), settled(1)])
       journal.note(record);
     await Promise.resolve();
     // Neither flushed nor closed.
     const saved = open().left;
     assert.deepEqual(
-      saved?.sends.map(({ ref, to, group, counter, content }) => [ref, to, group, counter, String(content)]),
+      saved.map(({ ref, to, group, counter, content }) => [ref, to, group, counter, String(content)]),
       [
-        [2, 0, 'lobby', 0, 'text 2'],
-        [3, 7, '', 2, 'text 3'],
+        [2, 0, 'lobby', 1, 'text 2'],
+        [3, 7, '', 1, 'text 3'],
       ],
     );
-    assert.deepEqual(saved.counters, { 'inbox:7': { producer, counter: 2 } });
+    assert.deepEqual(
+      saved.map((send) => [send.producer, send.offeredAt, send.after]),
+      [
+        [producer, 1_700_000_000_002, 1_600_000_000_002],
+        [other, 1_700_000_000_003, 1_600_000_000_003],
+      ],
+    );
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.deepEqual(notes, []);
   });
 
-  it('has a number before the call that notes it returns', () => {
+  it('has content and number in one record before the call that notes it returns', () => {
     const { journal } = open();
     journal.note(offered(1));
-    journal.note(numbered(1, 1));
-    assert.match(readFileSync(path, 'utf8'), /\["#",1,"abcdefghijklmnop",1\]\n$/);
+    assert.match(
+      readFileSync(path, 'utf8'),
+      /\["\+",1,7,"","abcdefghijklmnop",1,17\d+,16\d+,"dGV4dCAx"\]\n$/,
+    );
+    journal.note(numbered(1, 4));
+    assert.match(readFileSync(path, 'utf8'), /\["#",1,"ABCDEFGHIJKLMNOP",4\]\n$/);
   });
 
-  it('is of one user: another one starts with none', () => {
+  it('of another user or of a version to come is set aside, and nothing of it is lost', () => {
     const { journal } = open();
     journal.note(offered(1));
     journal.close();
-    assert.equal(new JournalFile(path, () => undefined).open(6 as UserId), undefined);
+    const text = readFileSync(path, 'utf8');
+    assert.deepEqual(new JournalFile(path, (line) => notes.push(line)).open(6 as UserId), []);
+    const aside = /set aside as (.*)$/.exec(notes[0] ?? '')?.[1] ?? '';
+    assert.equal(readFileSync(aside, 'utf8'), text);
+  });
+
+  it('of the version before is read: numbers stay, and sends that had none get one', () => {
+    const lines = [
+      ['cim-sends-1', 5],
+      ['+', 1, 7, '', 1_700_000_000_001, Buffer.from('text 1').toString('base64')],
+      ['#', 1, producer, 8],
+      ['+', 2, 0, 'lobby', 1_700_000_000_002, Buffer.from('text 2').toString('base64')],
+      ['#', 2, producer, 3],
+      ['=', 'group:lobby', '', 0],
+      ['?', 2],
+      ['+', 3, 7, '', 1_700_000_000_003, Buffer.from('text 3').toString('base64')],
+      ['-', 3],
+      ['=', 'inbox:7', producer, 9],
+    ];
+    writeFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const wanted = [
+      [1, producer, 8, 'text 1'],
+      [2, '', 0, 'text 2'],
+    ];
+    const { journal, left } = open();
+    assert.deepEqual(textsOf(left), wanted);
+    assert.deepEqual(notes, []);
+    journal.close();
+    assert.match(readFileSync(path, 'utf8'), /^\["cim-sends-2",5\]\n/);
+    assert.deepEqual(textsOf(open().left), wanted);
   });
 
   it('does not mind a last line that was under way', () => {
     const { journal } = open();
     journal.note(offered(1));
-    journal.note(numbered(1, 1));
     journal.close();
     appendFileSync(path, '["+",2,7,"",17000');
-    const { left } = open();
-    assert.equal(left?.sends.length, 1);
-    assert.deepEqual(left.counters, { 'inbox:7': { producer, counter: 1 } });
+    assert.deepEqual(textsOf(open().left), [[1, producer, 1, 'text 1']]);
     assert.deepEqual(notes, []);
   });
 
-  it('keeps what can be read of one that is damaged, and counts anew', () => {
+  it('keeps what can be read of one that is damaged', () => {
     const { journal } = open();
-    for (const record of [offered(1), numbered(1, 1), offered(2), numbered(2, 2)]) journal.note(record);
+    for (const record of [offered(1), offered(2), offered(3)]) journal.note(record);
     journal.close();
-    writeFileSync(path, readFileSync(path, 'utf8').replace('["#",2,', '["#",2'));
-    const { left } = open();
+    writeFileSync(path, readFileSync(path, 'utf8').replace('["+",2,', '["+",2'));
     assert.deepEqual(
-      left?.sends.map(({ ref, counter }) => [ref, counter]),
+      open().left.map(({ ref, counter }) => [ref, counter]),
       [
         [1, 1],
-        [2, 0],
+        [3, 3],
       ],
     );
-    assert.deepEqual(left.counters, {});
     assert.match(notes.join(), /1 of \d lines cannot be read/);
-    const again = open();
-    assert.deepEqual(again.left?.counters, {}, 'at the start after that, too');
   });
 
   it('starts anew when it is no journal at all', () => {
-    for (const text of ['null\n', '{}\n', '\u0000\n', '["cim-sends-2",5]\n']) {
+    for (const text of ['null\n', '{}\n', '\u0000\n', '["cim-sends-3",5]\n']) {
       writeFileSync(path, text);
-      assert.equal(open().left, undefined, text);
+      assert.deepEqual(open().left, [], text);
     }
+    assert.equal(notes.length, 4);
   });
 
   it('stays small, and says the same, however much went through it', () => {
     const { journal } = open();
     const content = Buffer.alloc(1_000, 'x');
     for (let ref = 1; ref <= 5_000; ref++) {
-      journal.note({ kind: 'offered', ref, to: 7, group: '', offeredAt: 0, content });
-      journal.note(numbered(ref, ref));
+      journal.note({ ...offered(ref), kind: 'offered', content } as SendRecord);
       if (ref > 3) journal.note(settled(ref));
     }
     journal.close();
     assert.ok(statSync(path).size < 1_200_000);
     const { left } = open();
     assert.deepEqual(
-      left?.sends.map(({ ref }) => ref),
+      left.map(({ ref }) => ref),
       [1, 2, 3],
     );
-    assert.deepEqual(left.counters, { 'inbox:7': { producer, counter: 5_000 } });
   });
 
-  it('says once that it cannot be written, and leaves no number to be used twice', () => {
+  it('says once that it cannot be written', () => {
     const gone = new JournalFile(join(folder, 'no', 'such', 'folder'), (line) => notes.push(line));
     gone.open(me);
     gone.note(offered(1));
-    gone.note(numbered(1, 1));
     gone.close();
     assert.equal(notes.length, 1);
     assert.match(notes[0] ?? '', /unanswered messages end with this program/);

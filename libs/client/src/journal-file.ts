@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-  ftruncateSync,
-} from 'node:fs';
-import { isProducerId, isSeq, type UserId } from '@cim/protocol';
-import { type SavedSends, type SendJournal, SendLedger, type SendRecord } from './send-journal.ts';
+import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import type { UserId } from '@cim/protocol';
+import { fieldsOfLine, lineOf, recordOf, VERSION, VERSION_1 } from './journal-lines.ts';
+import { type SavedSend, type SendJournal, SendLedger, type SendRecord } from './send-journal.ts';
 
-const VERSION = 'cim-sends-1';
 /** A journal is written anew when it is larger than this and than four times what it has to say. */
 const COMPACT_BYTES = 1024 * 1024;
 
@@ -35,21 +27,20 @@ export class JournalFile implements SendJournal {
     this.#note = note;
   }
 
-  open(user: UserId): SavedSends | undefined {
+  open(user: UserId): readonly SavedSend[] {
     this.#user = user;
+    this.#ledger = new SendLedger();
     const text = this.#read();
-    const known = text !== undefined && this.#replay(text);
+    if (text !== '' && (text === undefined || !this.#replay(text))) this.#setAside();
     this.#rewrite();
-    // What is numbered from now on is not in the old file, which the next process may read.
-    if (this.#fd === undefined) this.#ledger.forgetCounters();
-    return known ? this.#ledger.saved() : undefined;
+    return this.#ledger.saved();
   }
 
   note(record: SendRecord): void {
     if (this.#fd === undefined) return;
     this.#ledger.apply(record);
     this.#buffer += lineOf(record);
-    if (record.kind === 'numbered' || record.kind === 'counting') this.#flush();
+    if (record.kind !== 'settled') this.#flush();
     else if (!this.#flushing) {
       this.#flushing = true;
       queueMicrotask(() => {
@@ -66,38 +57,45 @@ export class JournalFile implements SendJournal {
     this.#fd = undefined;
   }
 
+  /** '' when there is none, undefined when it cannot be read. */
   #read(): string | undefined {
     try {
       return readFileSync(this.#path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
       this.#note(`${this.#path} cannot be read: ${String(error)}`);
-      return '';
+      return undefined;
     }
   }
 
-  /** Whether it is of this user. */
+  /** False: it is no journal of this user that this version can read. */
   #replay(text: string): boolean {
     const lines = text.split('\n');
     // A last line without its end was under way when the process died: nothing followed from it.
     lines.pop();
-    const header = parseLine(lines.shift() ?? '');
-    if (header?.[0] !== VERSION || header[1] !== this.#user) {
-      // Empty after a disk that was full: counting starts anew.
-      return text === '';
-    }
+    const [version, user] = fieldsOfLine(lines.shift() ?? '');
+    if ((version !== VERSION && version !== VERSION_1) || user !== this.#user) return false;
     let damaged = 0;
     for (const line of lines) {
-      const record = recordOf(parseLine(line));
+      const record = recordOf(line, version);
       if (record === undefined) damaged++;
-      else this.#ledger.apply(record);
+      else if (record !== 'none') this.#ledger.apply(record);
     }
-    if (damaged === 0) return true;
-    this.#ledger.forgetCounters();
-    this.#note(
-      `${this.#path}: ${damaged} of ${lines.length} lines cannot be read; unanswered messages may be lost`,
-    );
+    if (damaged > 0)
+      this.#note(
+        `${this.#path}: ${damaged} of ${lines.length} lines cannot be read; unanswered messages may be lost`,
+      );
     return true;
+  }
+
+  #setAside(): void {
+    const aside = `${this.#path}.${Date.now()}`;
+    try {
+      renameSync(this.#path, aside);
+      this.#note(`${this.#path} is not of this user and version, and is set aside as ${aside}`);
+    } catch (error) {
+      this.#note(`${this.#path} cannot be set aside: ${String(error)}`);
+    }
   }
 
   #flush(): void {
@@ -132,13 +130,12 @@ export class JournalFile implements SendJournal {
     }
   }
 
-  /** A journal that lacks a number that was used would have it used twice: better none. */
+  /** The rest of the file stays: sends that were answered since are repeated, and the store knows them. */
   #fail(fd: number | undefined, error: unknown): void {
     this.#fd = undefined;
     this.#buffer = '';
     if (fd !== undefined) {
       try {
-        ftruncateSync(fd);
         closeSync(fd);
       } catch {
         // said below
@@ -147,67 +144,5 @@ export class JournalFile implements SendJournal {
     this.#note(
       `${this.#path} cannot be written: ${String(error)}; unanswered messages end with this program`,
     );
-  }
-}
-
-function lineOf(record: SendRecord): string {
-  return `${JSON.stringify(fieldsOf(record))}\n`;
-}
-
-function fieldsOf(record: SendRecord): (string | number)[] {
-  switch (record.kind) {
-    case 'offered': {
-      const { ref, to, group, offeredAt, content } = record;
-      return ['+', ref, to, group, offeredAt, Buffer.from(content).toString('base64')];
-    }
-    case 'numbered':
-      return ['#', record.ref, record.producer, record.counter];
-    case 'unnumbered':
-      return ['?', record.ref];
-    case 'settled':
-      return ['-', record.ref];
-    case 'counting':
-      return ['=', record.stream, record.producer, record.counter];
-  }
-}
-
-function recordOf(fields: unknown[] | undefined): SendRecord | undefined {
-  if (fields === undefined) return undefined;
-  const [kind, ref, ...more] = fields;
-  if (kind === '=') {
-    const [producer, counter] = more;
-    return typeof ref === 'string' && typeof producer === 'string' && isSeq(counter)
-      ? { kind: 'counting', stream: ref, producer, counter }
-      : undefined;
-  }
-  if (!isSeq(ref)) return undefined;
-  switch (kind) {
-    case '+': {
-      const [to, group, offeredAt, content] = more;
-      if (!isSeq(to) || typeof group !== 'string' || !isSeq(offeredAt) || typeof content !== 'string')
-        return undefined;
-      return { kind: 'offered', ref, to, group, offeredAt, content: Buffer.from(content, 'base64') };
-    }
-    case '#': {
-      const [producer, counter] = more;
-      return isProducerId(producer) && isSeq(counter)
-        ? { kind: 'numbered', ref, producer, counter }
-        : undefined;
-    }
-    case '?':
-      return { kind: 'unnumbered', ref };
-    case '-':
-      return { kind: 'settled', ref };
-    default:
-      return undefined;
-  }
-}
-
-function parseLine(line: string): unknown[] | undefined {
-  try {
-    const fields: unknown = JSON.parse(line);
-    return Array.isArray(fields) ? fields : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -34,6 +34,7 @@ export interface LinkParts {
   onReceipt(receipt: cim.Receipt): void;
   onDelivered(delivered: cim.Delivered): void;
   onCounters(counters: cim.Counters): void;
+  onFound(found: cim.Found): void;
   /** The server has refused a frame; the link lives. */
   onRefusal(error: cim.Error): void;
   onDrain(): void;
@@ -113,8 +114,8 @@ export class Link implements WheelEntry {
     if (this.#state === 'ready') this.#write({ ack });
   }
 
-  /** How far a recipient is, what the store has; answered in kind, perhaps. */
-  ask(question: Pick<cim.Frame.$Properties, 'counters' | 'delivered'>): void {
+  /** How far a recipient is, what the store has, what a stream holds; answered, perhaps. */
+  ask(question: Pick<cim.Frame.$Properties, 'counters' | 'delivered' | 'find'>): void {
     if (this.#state === 'ready') this.#write(question);
   }
 
@@ -208,6 +209,9 @@ export class Link implements WheelEntry {
         return;
       case 'counters':
         if (this.#state === 'ready') this.#parts.onCounters(frame.counters as cim.Counters);
+        return;
+      case 'found':
+        if (this.#state === 'ready') this.#parts.onFound(frame.found as cim.Found);
         return;
       case 'ping':
         this.#write({ pong: {} });

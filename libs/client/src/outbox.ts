@@ -3,12 +3,12 @@ import { cim, messageId } from '@cim/protocol';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 import type { WireRecipient } from './recipient.ts';
 import type { SavedSend, SendRecord } from './send-journal.ts';
-import type { SavedState } from './state.ts';
 
 export type Settled =
   | {
       readonly outcome: 'stored';
       readonly id: MessageId;
+      /** 0 when it is known to be stored, but not where. */
       readonly seq: Seq;
       readonly producer: ProducerId;
       readonly counter: number;
@@ -25,55 +25,73 @@ export interface OutboxParts {
   /** What must outlive a crash; kept, or given up, when it returns. */
   note(record: SendRecord): void;
   newProducer(): ProducerId;
+  /** For what follows a counter that will never be stored; the same for the same two. */
+  producerAfter(producer: ProducerId, counter: number): ProducerId;
   random(): number;
   /** Monotonic, ms. */
   now(): number;
   /** ms since 1970. */
   time(): number;
+  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was. */
+  storeTime(): number;
   /** The store has `last` of the producer's counters at most, and more had been answered, or given back. */
   gap(recipient: WireRecipient, producer: ProducerId, last: number): void;
+  /** The store has forgotten the producer: ask whether the stream holds its sends, and call `onFound`. */
+  find(recipient: WireRecipient, producer: ProducerId): void;
 }
 
-/** Writes one send. False: it was taken, but wait for `pump` before the next. */
+/** Writes one send. False: it was taken, but wait for `onDrain` before the next. */
 export type Transmit = (send: cim.Send.$Properties) => boolean;
 
 interface Item {
   readonly ref: number;
   readonly content: Uint8Array;
   readonly settle: (settled: Settled) => void;
-  /** Given when it is first written, kept for every repetition; counter 0 before. */
+  /** Given when it is offered, and kept for every repetition. */
   producer: ProducerId;
   counter: number;
-  /** Written on this connection and not answered; when, by `now`. */
+  /** A process before has left it. */
+  readonly restored: boolean;
+  /** It may have been written under its number before. */
+  again: boolean;
+  /** It was written under its number once, and never before: an answer that it is not stored is certain. */
+  once: boolean;
+  /** Written and not answered; when, by `now`. */
   writtenAt: number | undefined;
+  /** By `now`. */
   readonly offeredAt: number;
+  /** ms since 1970. */
+  readonly offeredTime: number;
+  /** `storeTime` when it was offered. */
+  readonly after: number;
 }
 
 interface StreamOut {
   readonly recipient: WireRecipient;
-  /** Unanswered, in order. */
+  /** Unanswered, in order; those of one producer stand together, with counters that ascend by one. */
   readonly items: Item[];
+  /** Of the next send that is offered. */
   producer: ProducerId;
   /** Last one given under `producer`. */
   counter: number;
-  /** The next item written starts a new producer id, once those before it are answered. */
-  renew: boolean;
   /** Set while a repetition waits; nothing of the stream is written meanwhile. */
   pause: NodeJS.Timeout | undefined;
+  /** Set while it is asked what the stream holds of this producer; nothing of the stream is written meanwhile. */
+  doubt: ProducerId | undefined;
   readonly backoff: Backoff;
 }
 
 /** Written and unanswered at most, so that a server that answers slowly is not buried. */
 const WINDOW = 512;
-const KEPT_STREAMS = 64;
+/** The clocks of client and store may differ by so much. */
+const CLOCKS_MS = 24 * 3_600_000;
+/** The clocks of two of the store's servers may differ by so much. */
+const STORE_CLOCKS_MS = 60_000;
 
 /**
- * Sends that are not answered, in order per recipient. A send keeps its producer id and counter through every
- * repetition, so that the store takes it once. Counters have no gaps: one that was refused leaves its number unused,
- * and what follows goes under a new producer id.
- *
- * Counters go on in the next process only from a journal that has every number before it is used, or from what a clean
- * close with nothing unanswered has saved: a number that is used twice would hide a message.
+ * Sends that are not answered, in order per recipient. A send gets its number, a producer id and a counter, when it is
+ * offered: no other content ever has that number, and it is kept through every repetition, so that the store takes it once.
+ * Counters have no gaps: a send that was refused leaves its number unused, and those behind it get another producer id.
  */
 export class Outbox {
   readonly #parts: OutboxParts;
@@ -81,16 +99,16 @@ export class Outbox {
   readonly #streams = new Map<string, StreamOut>();
   /** Streams that may have something to write, in turn. */
   readonly #waiting = new Set<StreamOut>();
-  readonly #saved: SavedState['counters'];
   readonly #producer: ProducerId;
   #transmit: Transmit | undefined;
+  /** The connection takes no more until it has drained. */
+  #blocked = false;
   #size = 0;
   #bytes = 0;
   #written = 0;
 
-  constructor(parts: OutboxParts, saved: SavedState['counters']) {
+  constructor(parts: OutboxParts) {
     this.#parts = parts;
-    this.#saved = saved;
     this.#producer = parts.newProducer();
   }
 
@@ -99,52 +117,60 @@ export class Outbox {
     return this.#size;
   }
 
-  /** False when it is full; else `settle` is called once, later. */
+  /** Whether a content of so many bytes may be offered. One is always taken. */
+  hasRoomFor(bytes: number): boolean {
+    const { capacity, capacityBytes } = this.#parts;
+    return this.#size === 0 || (this.#size < capacity && this.#bytes + bytes <= capacityBytes);
+  }
+
+  /** `settle` is called once, later. The caller pumps. */
   offer(
     ref: number,
     recipient: WireRecipient,
     content: Uint8Array,
     settle: (settled: Settled) => void,
-  ): boolean {
-    const { capacity, capacityBytes } = this.#parts;
-    if (this.#size >= capacity || this.#bytes + content.length > capacityBytes) return false;
+  ): void {
     const { to, group } = recipient;
-    this.#parts.note({ kind: 'offered', ref, to, group, offeredAt: this.#parts.time(), content });
+    const { producer, counter } = this.#nextNumber(this.#streamOf(recipient));
+    const [offeredTime, after] = [this.#parts.time(), this.#parts.storeTime()];
+    const about = { ref, content, producer, counter, after };
+    this.#parts.note({ kind: 'offered', to, group, offeredAt: offeredTime, ...about });
     this.#add(recipient, {
-      ref,
-      content,
+      ...about,
       settle,
-      producer: this.#producer,
-      counter: 0,
+      restored: false,
+      again: false,
+      once: false,
       writtenAt: undefined,
       offeredAt: this.#parts.now(),
+      offeredTime,
     });
-    this.pump();
-    return true;
   }
 
   /** Takes over what a process before has left; before the first `offer`, in order. */
   restore(recipient: WireRecipient, send: SavedSend, settle: (settled: Settled) => void): void {
-    const { ref, content, counter, producer = this.#producer } = send;
-    const age = Math.max(0, this.#parts.time() - send.offeredAt);
-    const offeredAt = this.#parts.now() - age;
-    const stream = this.#add(recipient, {
-      ref,
-      content,
-      settle,
-      producer,
-      counter,
+    const { ref, content, after, offeredAt: offeredTime } = send;
+    const age = Math.max(0, this.#parts.time() - offeredTime);
+    let { counter, producer } = send;
+    if (producer === '' || counter === 0) {
+      ({ producer, counter } = this.#nextNumber(this.#streamOf(recipient)));
+      this.#parts.note({ kind: 'numbered', ref, producer, counter });
+    }
+    this.#add(recipient, {
+      ...{ ref, content, settle, producer, counter, after, offeredTime },
+      restored: true,
+      again: true,
+      once: false,
       writtenAt: undefined,
-      offeredAt,
+      offeredAt: this.#parts.now() - age,
     });
-    // Where its counting stood is not known: a number could be given twice.
-    if (counter > 0 && (stream.producer !== producer || stream.counter < counter)) stream.renew = true;
   }
 
   /** A connection is there: everything unanswered goes again. */
   open(transmit: Transmit): void {
     this.#transmit = transmit;
-    for (const stream of this.#streams.values()) this.#again(stream);
+    this.#blocked = false;
+    for (const stream of this.#streams.values()) this.#repeat(stream);
     this.pump();
   }
 
@@ -154,10 +180,18 @@ export class Outbox {
     for (const stream of this.#streams.values()) {
       clearTimeout(stream.pause);
       stream.pause = undefined;
+      // Its sends go again, and are answered again.
+      stream.doubt = undefined;
     }
   }
 
-  /** Writes what may be written; call it when the connection has drained. */
+  /** The connection takes more. */
+  onDrain(): void {
+    this.#blocked = false;
+    this.pump();
+  }
+
+  /** Writes what may be written. */
   pump(): void {
     for (const stream of this.#waiting) if (!this.#pumpStream(stream)) return;
   }
@@ -174,22 +208,19 @@ export class Outbox {
     switch (receipt.outcome) {
       case cim.Outcome.STORED:
         stream.backoff.reset();
-        this.#settle(stream, at, item, {
-          outcome: 'stored',
-          id: messageId(this.#parts.me, item.producer, item.counter),
-          seq: receipt.seq as Seq,
-          producer: item.producer,
-          counter: item.counter,
-        });
+        this.#stored(stream, at, item, receipt.seq);
         break;
       case cim.Outcome.REFUSED:
         // Before the caller is told: it may send again at once.
-        this.#renumber(stream, at + 1);
+        this.#renumber(stream, item.producer, item.counter);
         this.#settle(stream, at, item, { outcome: 'refused', code: receipt.code, text: receipt.text });
         break;
       case cim.Outcome.GAP:
         this.#onGap(stream, receipt.last);
         this.#repeatLater(stream);
+        break;
+      case cim.Outcome.UNKNOWN_PRODUCER:
+        this.#onUnknownProducer(stream, at, item);
         break;
       default: // RETRY, and what a newer server may say: the same again is safe
         this.#repeatLater(stream);
@@ -197,9 +228,34 @@ export class Outbox {
     this.pump();
   }
 
+  /** The answer to `find`. What the stream does not hold for sure goes under a new number. */
+  onFound({ to, group, producer, last, oldestAt }: cim.Found): void {
+    const stream = this.#streams.get(to === 0 ? `group:${group}` : `inbox:${to}`);
+    if (stream === undefined || stream.doubt !== producer) return;
+    stream.doubt = undefined;
+    for (let [first] = stream.items; first?.producer === producer; [first] = stream.items) {
+      // Counters are stored in order: if the last one is there, those before it were.
+      if (first.counter <= last) this.#stored(stream, 0, first, 0);
+      else if (last === 0 && mayBeTrimmed(first, oldestAt))
+        this.#settle(stream, 0, first, {
+          outcome: 'unknown',
+          text: 'the store no longer knows whether it had this message: the stream has trimmed that time',
+        });
+      else {
+        this.#renumber(stream, first.producer, first.counter - 1, false);
+        break;
+      }
+    }
+    this.#waiting.add(stream);
+    this.pump();
+  }
+
   /** The store has lost entries of ours: what comes goes under a new producer id. The caller pumps. */
   renew(recipient: WireRecipient): void {
-    this.#renumber(this.#streamOf(recipient), 0);
+    const stream = this.#streamOf(recipient);
+    const [first] = stream.items;
+    if (first !== undefined) this.#renumber(stream, first.producer, first.counter - 1);
+    else this.#renumber(stream, stream.producer, stream.counter);
   }
 
   /** Whether a send of the stream is not answered. */
@@ -221,9 +277,9 @@ export class Outbox {
   expire(deadline: number, text: string): void {
     for (const stream of this.#streams.values()) {
       for (
-        let first = stream.items[0];
+        let [first] = stream.items;
         first !== undefined && first.offeredAt < deadline;
-        first = stream.items[0]
+        [first] = stream.items
       ) {
         this.#unwrite(first);
         this.#settle(stream, 0, first, { outcome: 'unknown', text });
@@ -242,98 +298,108 @@ export class Outbox {
       }
   }
 
-  /** What may be saved at a clean close: streams with nothing unanswered; the newest 64. */
-  counters(): Record<string, { producer: ProducerId; counter: number }> {
-    const settled = [...this.#streams].filter(([, s]) => s.items.length === 0 && s.counter > 0 && !s.renew);
-    return Object.fromEntries(
-      settled.slice(-KEPT_STREAMS).map(([name, s]) => [name, { producer: s.producer, counter: s.counter }]),
-    );
-  }
-
-  #add(recipient: WireRecipient, item: Item): StreamOut {
+  #add(recipient: WireRecipient, item: Item): void {
     const stream = this.#streamOf(recipient);
     this.#size++;
     this.#bytes += item.content.length;
     stream.items.push(item);
     this.#waiting.add(stream);
-    return stream;
   }
 
   #streamOf(recipient: WireRecipient): StreamOut {
     const known = this.#streams.get(recipient.stream);
     if (known !== undefined) return known;
-    const saved = Object.hasOwn(this.#saved, recipient.stream) ? this.#saved[recipient.stream] : undefined;
     const stream: StreamOut = {
       recipient,
       items: [],
-      producer: saved?.producer ?? this.#producer,
-      counter: saved?.counter ?? 0,
-      renew: false,
+      producer: this.#producer,
+      counter: 0,
       pause: undefined,
+      doubt: undefined,
       backoff: new Backoff(100, 5_000, () => this.#parts.random()),
     };
     this.#streams.set(recipient.stream, stream);
     return stream;
   }
 
+  #nextNumber(stream: StreamOut): { producer: ProducerId; counter: number } {
+    return { producer: stream.producer, counter: ++stream.counter };
+  }
+
   /** False when nothing more may be written now, whatever the stream. */
   #pumpStream(stream: StreamOut): boolean {
     const transmit = this.#transmit;
-    if (transmit === undefined) return false;
-    if (stream.pause !== undefined) return true;
-    for (const [at, item] of stream.items.entries()) {
+    if (transmit === undefined || this.#blocked) return false;
+    if (stream.pause !== undefined || stream.doubt !== undefined) return true;
+    for (const item of stream.items) {
       if (item.writtenAt !== undefined) continue;
       if (this.#written >= WINDOW) return false;
-      if (item.counter === 0) {
-        if (stream.renew) {
-          if (at > 0) return true; // those before it are under the old id: their answers come first
-          stream.renew = false;
-          stream.producer = this.#parts.newProducer();
-          stream.counter = 0;
-        }
-        item.producer = stream.producer;
-        item.counter = ++stream.counter;
-        this.#parts.note({ kind: 'numbered', ref: item.ref, producer: item.producer, counter: item.counter });
-      }
+      // Answers to those before it, of another producer, come first: else it could overtake them.
+      if (item.producer !== stream.items[0]?.producer) return true;
       item.writtenAt = this.#parts.now();
+      item.once = !item.again;
       this.#written++;
       const { to, group } = stream.recipient;
-      const { producer, counter, content } = item;
-      if (!transmit({ to, group, producer, counter, content })) return false;
+      const { producer, counter, content, again } = item;
+      item.again = true;
+      this.#blocked = !transmit({ to, group, producer, counter, content, ...(again && { again }) });
+      if (this.#blocked) return false;
     }
     this.#waiting.delete(stream);
     return true;
   }
 
   #onGap(stream: StreamOut, last: number): void {
-    const first = stream.items[0];
+    const [first] = stream.items;
     if (first === undefined || last >= first.counter - 1) return;
     const { producer } = first;
-    this.#renumber(stream, 0);
+    this.#renumber(stream, producer, first.counter - 1);
     this.#parts.gap(stream.recipient, producer, last);
   }
 
-  /** All from `at` on get new numbers under a new producer id. */
-  #renumber(stream: StreamOut, at: number): void {
-    this.#parts.note({ kind: 'counting', stream: stream.recipient.stream, producer: '', counter: 0 });
-    for (const item of stream.items.slice(at)) {
-      this.#unwrite(item);
-      if (item.counter > 0) this.#parts.note({ kind: 'unnumbered', ref: item.ref });
-      item.counter = 0;
+  #onUnknownProducer(stream: StreamOut, at: number, item: Item): void {
+    // The first one's own answer decides: it may have been postponed, and this one came too early.
+    if (at > 0) this.#repeatLater(stream);
+    // Written once, and answered that nothing was stored.
+    else if (item.once) this.#renumber(stream, item.producer, item.counter - 1);
+    else {
+      for (const other of stream.items) this.#unwrite(other);
+      stream.doubt = item.producer;
+      this.#parts.find(stream.recipient, item.producer);
     }
-    stream.renew = true;
+  }
+
+  /**
+   * `counter` of a producer will never be stored: those behind it get numbers of their own under another producer id.
+   * @param mayBeThere whether a process before, whose journal has lost that, may have sent them under these numbers
+   */
+  #renumber(stream: StreamOut, producer: ProducerId, counter: number, mayBeThere = true): void {
+    const after = this.#parts.producerAfter(producer, counter);
+    for (const item of stream.items) {
+      if (item.producer !== producer || item.counter <= counter) continue;
+      this.#unwrite(item);
+      item.producer = after;
+      item.counter -= counter;
+      item.again = item.restored && mayBeThere;
+      item.once = false;
+      this.#parts.note({ kind: 'numbered', ref: item.ref, producer: after, counter: item.counter });
+    }
+    if (stream.producer === producer) {
+      stream.producer = after;
+      stream.counter -= counter;
+    }
     this.#waiting.add(stream);
   }
 
   #repeatLater(stream: StreamOut): void {
     stream.pause ??= setTimeout(() => {
       stream.pause = undefined;
-      this.#again(stream);
+      this.#repeat(stream);
       this.pump();
     }, stream.backoff.next());
   }
 
-  #again(stream: StreamOut): void {
+  #repeat(stream: StreamOut): void {
     for (const item of stream.items) this.#unwrite(item);
     if (stream.items.length > 0) this.#waiting.add(stream);
   }
@@ -344,6 +410,12 @@ export class Outbox {
     this.#written--;
   }
 
+  #stored(stream: StreamOut, at: number, item: Item, seq: number): void {
+    const { producer, counter } = item;
+    const id = messageId(this.#parts.me, producer, counter);
+    this.#settle(stream, at, item, { outcome: 'stored', id, seq: seq as Seq, producer, counter });
+  }
+
   #settle(stream: StreamOut, at: number, item: Item, settled: Settled): void {
     stream.items.splice(at, 1);
     this.#size--;
@@ -351,4 +423,14 @@ export class Outbox {
     this.#parts.note({ kind: 'settled', ref: item.ref });
     item.settle(settled);
   }
+}
+
+/**
+ * Whether an item that the stream does not hold may have been stored and trimmed since. By the store's own clock if the
+ * client had received an entry before it offered the item: then the item was stored after that entry.
+ * @param oldestAt when the oldest entry that the stream holds was stored; 0: nothing was ever trimmed
+ */
+function mayBeTrimmed({ again, after, offeredTime }: Item, oldestAt: number): boolean {
+  if (oldestAt === 0 || !again) return false;
+  return after > 0 ? oldestAt > after - STORE_CLOCKS_MS : oldestAt > offeredTime - CLOCKS_MS;
 }

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { isSeq, type MessageId } from '@cim/protocol';
+import { fieldsOfLine } from './journal-lines.ts';
 import type { ProcessedRecord } from './state.ts';
 
 const VERSION = 'cim-processed-1';
@@ -31,10 +32,10 @@ export class ProcessedFile {
     } catch {
       return this.#records; // at worst messages are shown again
     }
-    const [version, name] = parseLine(lines.shift() ?? '');
+    const [version, name] = fieldsOfLine(lines.shift() ?? '');
     if (version !== VERSION || name !== after) return this.#records;
     for (const line of lines) {
-      const [stream, id, seq] = parseLine(line);
+      const [stream, id, seq] = fieldsOfLine(line);
       if (typeof stream === 'string' && typeof id === 'string' && isSeq(seq))
         this.#records.push({ stream, id: id as MessageId, seq });
     }
@@ -65,14 +66,5 @@ export class ProcessedFile {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-  }
-}
-
-function parseLine(line: string): unknown[] {
-  try {
-    const fields: unknown = JSON.parse(line);
-    return Array.isArray(fields) ? fields : [];
-  } catch {
-    return [];
   }
 }

@@ -1,17 +1,13 @@
 import { isProducerId, isSeq, isUserId, type MessageId } from '@cim/protocol';
+import { DEVICE_CHARACTERS } from './producer-ids.ts';
 import type { Cursor, SavedState, StoredCounter } from './state.ts';
 
 /** Any JSON as a state, also one of an older version; undefined when it is none. */
 export function parseState(raw: unknown): SavedState | undefined {
   if (!isRecord(raw)) return undefined;
-  const { userId, session, producers, counters, cursors } = raw;
+  const { userId, session, producers, cursors, device } = raw;
   if (!isUserId(userId) || typeof session !== 'string' || !Array.isArray(producers)) return undefined;
-  if (!isRecord(counters) || !isRecord(cursors) || !producers.every(isProducerId)) return undefined;
-  const readCounters: Record<string, SavedState['counters'][string]> = {};
-  for (const [stream, value] of Object.entries(counters)) {
-    if (!isRecord(value) || !isProducerId(value['producer']) || !isSeq(value['counter'])) return undefined;
-    readCounters[stream] = { producer: value['producer'], counter: value['counter'] };
-  }
+  if (!isRecord(cursors) || !producers.every(isProducerId)) return undefined;
   const readCursors: Record<string, Cursor> = {};
   for (const [stream, value] of Object.entries(cursors)) {
     if (!isRecord(value) || !isSeq(value['seq']) || typeof value['id'] !== 'string') return undefined;
@@ -19,9 +15,9 @@ export function parseState(raw: unknown): SavedState | undefined {
   }
   return {
     userId,
+    device: isDevice(device) ? device : '',
     session,
     producers,
-    counters: readCounters,
     cursors: readCursors,
     seen: readSeen(raw['seen']),
     stored: readStored(raw['stored']),
@@ -42,11 +38,15 @@ function readStored(raw: unknown): SavedState['stored'] {
   const stored: Record<string, StoredCounter> = {};
   for (const [stream, value] of Object.entries(raw)) {
     if (!isRecord(value)) continue;
-    const { producer, counter, at } = value;
-    if (isProducerId(producer) && isSeq(counter) && isSeq(at)) stored[stream] = { producer, counter, at };
+    const { producer, counter, seq, at } = value;
+    if (isProducerId(producer) && isSeq(counter) && isSeq(at))
+      stored[stream] = { producer, counter, seq: isSeq(seq) ? seq : 0, at };
   }
   return stored;
 }
+
+const isDevice = (value: unknown): value is string =>
+  isProducerId(value) && value.length === DEVICE_CHARACTERS;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

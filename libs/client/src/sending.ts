@@ -1,11 +1,21 @@
-import { CODES, cim, isUserId, textsProblem, type ProducerId, type Seq, type UserId } from '@cim/protocol';
+import {
+  CODES,
+  cim,
+  isUserId,
+  LOBBY,
+  textsProblem,
+  type ProducerId,
+  type Seq,
+  type UserId,
+} from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { Deliveries } from './deliveries.ts';
 import type { ClientEvents, Recipient, SendOutcome } from './events.ts';
+import { Finding } from './finding.ts';
 import type { Link } from './link.ts';
 import { Outbox, type Settled } from './outbox.ts';
 import { recipientOf, wellFormed, type WireRecipient, wireRecipient, wireRecipientOf } from './recipient.ts';
-import type { SavedSends, SendJournal } from './send-journal.ts';
+import type { SavedSend, SendJournal } from './send-journal.ts';
 import type { SavedState } from './state.ts';
 import { type Loss, StoredCounters } from './stored-counters.ts';
 
@@ -17,19 +27,34 @@ export interface SendingParts {
   /** Where unanswered sends outlive a crash. */
   readonly journal: SendJournal | undefined;
   newProducer(): ProducerId;
+  producerAfter(producer: ProducerId, counter: number): ProducerId;
   random(): number;
   /** Monotonic, ms. */
   now(): number;
   /** ms since 1970. */
   time(): number;
+  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was. */
+  storeTime(): number;
   emit<K extends keyof ClientEvents>(event: K, value: ClientEvents[K]): void;
   /** There is something new to be saved; it may wait a second. */
   changed(): void;
 }
 
+/** A send that waits for room in the outbox. */
+interface Early {
+  readonly ref: number;
+  readonly to: Recipient;
+  readonly texts: readonly string[];
+  readonly content: Uint8Array;
+  readonly resolve: (outcome: SendOutcome) => void;
+}
+
 /** A question that the server could not answer is asked again. */
 const ASK_AGAIN_MS = 15_000;
 const OUTBOX_BYTES = 16 * 1024 * 1024;
+/** Sends that may wait for room in the outbox: a program that waits for none of its sends must not fill the memory. */
+const EARLY = 100_000;
+const EARLY_BYTES = 64 * 1024 * 1024;
 /** After this an unanswered send goes back to the application. */
 const UNANSWERED_MS = 7 * 24 * 3_600_000;
 
@@ -39,59 +64,61 @@ export class Sending {
   readonly #outbox: Outbox;
   readonly #counters: StoredCounters;
   readonly #deliveries: Deliveries;
+  readonly #finding: Finding;
+  /** In the order of calls; removed when there is room in the outbox. */
+  readonly #early = new Set<Early>();
+  #earlyBytes = 0;
   #link: Link | undefined;
   #asking: NodeJS.Timeout | undefined;
   #refs = 0;
 
-  /** @param left what the journal has of the process before */
-  constructor(parts: SendingParts, saved: Partial<SavedState>, left: SavedSends | undefined) {
+  /** @param left what the journal has of the processes before */
+  constructor(parts: SendingParts, stored: SavedState['stored'], left: readonly SavedSend[]) {
     this.#parts = parts;
-    this.#counters = new StoredCounters(saved.stored ?? {}, () => parts.time());
+    this.#counters = new StoredCounters(stored, () => parts.time());
     this.#deliveries = new Deliveries((event) => parts.emit('delivered', event));
-    this.#outbox = new Outbox(
-      {
-        me: parts.me,
-        capacity: parts.capacity,
-        capacityBytes: OUTBOX_BYTES,
-        note: (record) => parts.journal?.note(record),
-        newProducer: () => parts.newProducer(),
-        random: () => parts.random(),
-        now: () => parts.now(),
-        time: () => parts.time(),
-        gap: (recipient, producer, last) => {
-          const loss = this.#counters.gap(recipient, producer, last);
-          if (loss !== undefined) this.#tellLost(loss);
-        },
+    this.#finding = new Finding((find) => this.#link?.ask({ find }));
+    this.#outbox = new Outbox({
+      me: parts.me,
+      capacity: parts.capacity,
+      capacityBytes: OUTBOX_BYTES,
+      note: (record) => parts.journal?.note(record),
+      newProducer: () => parts.newProducer(),
+      producerAfter: (producer, counter) => parts.producerAfter(producer, counter),
+      random: () => parts.random(),
+      now: () => parts.now(),
+      time: () => parts.time(),
+      storeTime: () => parts.storeTime(),
+      gap: (recipient, producer, last) => {
+        const loss = this.#counters.gap(recipient, producer, last);
+        if (loss !== undefined) this.#tellLost(loss);
       },
-      left?.counters ?? saved.counters ?? {},
-    );
-    this.#restore(left?.sends ?? []);
+      find: (recipient, producer) => this.#finding.want(recipient, producer),
+    });
+    this.#restore(left);
   }
 
   /** Sends that are not answered. */
   get unanswered(): number {
-    return this.#outbox.size;
+    return this.#outbox.size + this.#early.size;
   }
 
-  send(to: Recipient, texts: readonly string[]): Promise<SendOutcome> {
+  send(to: Recipient, texts: string | readonly string[]): Promise<SendOutcome> {
     const ref = this.nextRef();
-    const problem = textsProblem(texts);
+    const list = typeof texts === 'string' ? [texts] : texts;
+    const problem = recipientProblem(to) ?? listProblem(list) ?? textsProblem(list);
     if (problem !== undefined) return refused(ref, CODES.invalid.code, problem);
-    if ('user' in to && !isUserId(to.user))
-      return refused(ref, CODES.invalid.code, `${String(to.user)} is no user id`);
-    const content = cim.Content.encode({ texts: texts.map(wellFormed) }).finish();
-    const recipient = wireRecipient(to);
+    const content = cim.Content.encode({ texts: list.map(wellFormed) }).finish();
+    if (this.#early.size >= EARLY || this.#earlyBytes + content.length > EARLY_BYTES)
+      return refused(
+        ref,
+        CODES.limited.code,
+        `${this.unanswered} messages wait for an answer; wait for some of them before you send more`,
+      );
     return new Promise((resolve) => {
-      const settle = (settled: Settled): void => {
-        this.#settled(ref, recipient, settled);
-        resolve({ ref, ...settled });
-      };
-      if (this.#outbox.offer(ref, recipient, content, settle))
-        this.#parts.emit('queued', { ref, to, texts, restored: false });
-      else {
-        const text = `${this.#outbox.size} messages wait for an answer already; try again later`;
-        resolve({ outcome: 'refused', ref, code: CODES.limited.code, text });
-      }
+      this.#early.add({ ref, to, texts: list, content, resolve });
+      this.#earlyBytes += content.length;
+      this.#admit();
     });
   }
 
@@ -111,11 +138,13 @@ export class Sending {
   shut(): void {
     this.#link = undefined;
     clearTimeout(this.#asking);
+    this.#finding.clear();
     this.#outbox.shut();
   }
 
-  pump(): void {
-    this.#outbox.pump();
+  /** The connection takes more. */
+  onDrain(): void {
+    this.#outbox.onDrain();
   }
 
   oldestWritten(): number | undefined {
@@ -124,6 +153,13 @@ export class Sending {
 
   onReceipt(receipt: cim.Receipt): void {
     this.#outbox.onReceipt(receipt);
+    this.#admit();
+  }
+
+  onFound(found: cim.Found): void {
+    this.#outbox.onFound(found);
+    this.#finding.answered(found);
+    this.#admit();
   }
 
   onDelivered({ to, seq }: cim.Delivered): void {
@@ -150,23 +186,42 @@ export class Sending {
   /** Gives back what the server has not answered for 7 days. */
   expire(): void {
     this.#outbox.expire(this.#parts.now() - UNANSWERED_MS, 'the server did not answer for 7 days');
+    this.#admit();
   }
 
-  /** The client ends. Answers what may be saved. */
-  end(text: string): Pick<SavedState, 'counters' | 'stored'> {
-    const counters = this.#parts.journal === undefined ? this.#outbox.counters() : {};
-    const saved = { counters, stored: this.#counters.saved() };
+  /** The client ends. */
+  end(text: string): void {
     this.shut();
+    const early = [...this.#early];
+    this.#early.clear();
     this.#outbox.abandon(text);
-    return saved;
+    for (const { ref, resolve } of early)
+      resolve({ outcome: 'refused', ref, code: CODES.failure.code, text: `not sent: ${text}` });
   }
 
-  /** For a save while the client lives. Counters would be old by the time they are read. */
-  saved(): Pick<SavedState, 'counters' | 'stored'> {
-    return { counters: {}, stored: this.#counters.saved() };
+  /** To be saved, so that the next process asks about them. */
+  stored(): SavedState['stored'] {
+    return this.#counters.saved();
   }
 
-  #restore(sends: SavedSends['sends']): void {
+  /** Moves what waits into the outbox while there is room. */
+  #admit(): void {
+    for (const early of this.#early) {
+      const { ref, to, texts, content, resolve } = early;
+      if (!this.#outbox.hasRoomFor(content.length)) break;
+      this.#early.delete(early);
+      this.#earlyBytes -= content.length;
+      const recipient = wireRecipient(to);
+      this.#outbox.offer(ref, recipient, content, (settled) => {
+        this.#settled(ref, recipient, settled);
+        resolve({ ref, ...settled });
+      });
+      this.#parts.emit('queued', { ref, to, texts, restored: false });
+    }
+    this.#outbox.pump();
+  }
+
+  #restore(sends: readonly SavedSend[]): void {
     for (const send of sends) {
       const recipient = wireRecipientOf(send.to, send.group);
       const { ref } = send;
@@ -181,10 +236,11 @@ export class Sending {
   #settled(ref: number, recipient: WireRecipient, settled: Settled): void {
     switch (settled.outcome) {
       case 'stored':
-        this.#counters.stored(recipient, settled.producer, settled.counter);
+        this.#counters.stored(recipient, settled.producer, settled.counter, settled.seq);
         this.#parts.changed();
         this.#parts.emit('stored', { ref, id: settled.id, seq: settled.seq });
-        if (recipient.to !== 0) this.#deliveries.stored(ref, recipient.to as UserId, settled.seq);
+        if (recipient.to !== 0 && settled.seq > 0)
+          this.#deliveries.stored(ref, recipient.to as UserId, settled.seq);
         return;
       case 'refused':
         this.#parts.emit('refused', { ref, code: settled.code, text: settled.text });
@@ -211,6 +267,20 @@ export class Sending {
     this.#parts.emit('lost', { to: recipientOf(recipient), from, upTo });
   }
 }
+
+/** What is wrong with it, whatever a program that has no types gives. */
+function recipientProblem(to: unknown): string | undefined {
+  const wanted = `a message goes to { user: id } or { group: '${LOBBY}' }`;
+  if (typeof to !== 'object' || to === null) return wanted;
+  if ('user' in to) return isUserId(to.user) ? undefined : `${String(to.user)} is no user id`;
+  if (!('group' in to)) return wanted;
+  return to.group === LOBBY ? undefined : `there is no group "${String(to.group)}"; ${wanted}`;
+}
+
+const listProblem = (texts: unknown): string | undefined =>
+  Array.isArray(texts) && texts.every((text) => typeof text === 'string')
+    ? undefined
+    : 'a message is a text or a list of texts';
 
 /** The answer to a send that goes nowhere. */
 export const refused = (ref: number, code: string, text: string): Promise<SendOutcome> =>

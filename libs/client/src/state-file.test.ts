@@ -41,13 +41,14 @@ const dead = (): ClientState => {
   return open(join(copy, 'sub', 'alice.json'));
 };
 const producer = 'abcdefghijklmnop' as ProducerId;
+const device = 'D'.repeat(22);
 const state: SavedState = {
   userId: 5 as UserId,
   session: 'secret',
+  device,
   producers: [producer],
-  counters: { 'inbox:7': { producer, counter: 3 } },
   cursors: { 'group:lobby': { seq: 9 as Seq, id: '7:x:1' as MessageId } },
-  stored: { 'inbox:7': { producer, counter: 3, at: 1_700_000_000_000 } },
+  stored: { 'inbox:7': { producer, counter: 3, seq: 12, at: 1_700_000_000_000 } },
   seen: { 'group:lobby': ['7:x:0' as MessageId, '7:x:1' as MessageId] },
 };
 
@@ -65,9 +66,21 @@ describe('state in a file', () => {
   it('of an older version is read', async () => {
     const first = open();
     await first.load();
-    writeFileSync(path, JSON.stringify({ ...state, seen: undefined, stored: undefined }));
+    // Of the first version, and of the one before device ids, which had counters to go on from.
+    const counters = { 'inbox:7': { producer, counter: 3 } };
+    const stored = { 'inbox:7': { producer, counter: 3, at: 1_700_000_000_000 } };
+    const older = { ...state, device: undefined, counters, stored };
+    writeFileSync(path, JSON.stringify({ ...older, seen: undefined, stored: undefined }));
     first.close();
-    assert.deepEqual(await open().load(), { ...state, seen: {}, stored: {} });
+    const second = open();
+    assert.deepEqual(await second.load(), { ...state, device: '', seen: {}, stored: {} });
+    writeFileSync(path, JSON.stringify(older));
+    second.close();
+    assert.deepEqual(await open().load(), {
+      ...state,
+      device: '',
+      stored: { 'inbox:7': { ...stored['inbox:7'], seq: 0 } },
+    });
     assert.deepEqual(notes, []);
   });
 

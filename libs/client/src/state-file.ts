@@ -50,7 +50,7 @@ export function fileState(path: string, note: (line: string) => void = () => und
   };
   return {
     sends: {
-      open: (user) => (held ? journal.open(user) : undefined),
+      open: (user) => (held ? journal.open(user) : []),
       note: (record) => journal.note(record),
     },
     async load() {

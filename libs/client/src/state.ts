@@ -1,4 +1,4 @@
-import { type Counters, type SendJournal, SendLedger } from './send-journal.ts';
+import { type SendJournal, SendLedger } from './send-journal.ts';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 
 /** The newest entry of a stream that was processed. */
@@ -10,6 +10,8 @@ export interface Cursor {
 export interface StoredCounter {
   readonly producer: ProducerId;
   readonly counter: number;
+  /** In the recipient's stream, at most; 0 when it is not known. */
+  readonly seq: number;
   /** ms since 1970. */
   readonly at: number;
 }
@@ -17,12 +19,12 @@ export interface StoredCounter {
 /** What outlives a process, so that each message is shown once per installation. Plain JSON. */
 export interface SavedState {
   readonly userId: UserId;
+  /** Names this installation: the first characters of its producer ids. '' in a state of an older version. */
+  readonly device: string;
   /** Lets this installation replace its own session; a credential. */
   readonly session: string;
-  /** Producer ids of this installation, newest last: its own group messages are not shown to it again. */
+  /** Producer ids of before there was a device, newest last: group messages sent under them are its own too. */
   readonly producers: readonly ProducerId[];
-  /** By stream name: where counting goes on, without a journal. Only what a clean close wrote is trusted; see `Outbox`. */
-  readonly counters: Counters;
   /** By stream name: the newest counter that was answered as stored; 64 at most. */
   readonly stored: Readonly<Record<string, StoredCounter>>;
   /** By stream name. */
@@ -90,7 +92,7 @@ export function memoryState(): ClientState {
         if (of === user) return ledger.saved();
         of = user;
         ledger = new SendLedger();
-        return undefined;
+        return [];
       },
       note: (record) => ledger.apply(record),
     },

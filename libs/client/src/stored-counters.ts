@@ -13,6 +13,8 @@ interface Newest {
   readonly recipient: WireRecipient;
   readonly producer: ProducerId;
   readonly counter: number;
+  /** In the recipient's stream, at most; 0 when it is not known. */
+  readonly seq: number;
   /** When it was answered, ms since 1970. */
   readonly at: number;
 }
@@ -43,11 +45,11 @@ export class StoredCounters {
   }
 
   /** A send was answered as stored. */
-  stored(recipient: WireRecipient, producer: ProducerId, counter: number): void {
+  stored(recipient: WireRecipient, producer: ProducerId, counter: number, seq: number): void {
     const known = this.#newest.get(recipient.stream);
     if (known?.producer === producer && known.counter >= counter) return;
     this.#newest.delete(recipient.stream);
-    this.#newest.set(recipient.stream, { recipient, producer, counter, at: this.#time() });
+    this.#newest.set(recipient.stream, { recipient, producer, counter, seq, at: this.#time() });
     if (this.#newest.size <= ASKED) return;
     for (const oldest of this.#newest.keys()) {
       this.#newest.delete(oldest);
@@ -63,11 +65,12 @@ export class StoredCounters {
     for (const [stream, newest] of lately) this.#asked.set(stream, newest);
     if (lately.length === 0) return undefined;
     return {
-      counters: lately.map(([, { recipient, producer, counter }]) => ({
+      counters: lately.map(([, { recipient, producer, counter, seq }]) => ({
         to: recipient.to,
         group: recipient.group,
         producer,
         counter,
+        seq,
       })),
     };
   }
@@ -85,7 +88,7 @@ export class StoredCounters {
       const [asked, newest] = [this.#asked.get(stream), this.#newest.get(stream)];
       if (asked?.producer !== has.producer || newest?.producer !== has.producer) continue;
       // More may have been stored since, or fewer be left, which a gap has told.
-      if (has.counter >= Math.min(asked.counter, newest.counter)) continue;
+      if (has.unknown || has.counter >= Math.min(asked.counter, newest.counter)) continue;
       losses.push({ recipient: newest.recipient, from: has.counter + 1, upTo: newest.counter });
       this.#lower(stream, newest, has.counter);
     }
@@ -104,13 +107,16 @@ export class StoredCounters {
   /** To be saved, so that the next process asks. */
   saved(): SavedState['stored'] {
     return Object.fromEntries(
-      [...this.#newest].map(([stream, { producer, counter, at }]) => [stream, { producer, counter, at }]),
+      [...this.#newest].map(([stream, { producer, counter, seq, at }]) => [
+        stream,
+        { producer, counter, seq, at },
+      ]),
     );
   }
 
   #lower(stream: string, newest: Newest, counter: number): void {
     if (counter === 0) this.#newest.delete(stream);
-    else this.#newest.set(stream, { ...newest, counter });
+    else this.#newest.set(stream, { ...newest, counter, seq: 0 });
   }
 }
 

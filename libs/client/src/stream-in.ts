@@ -82,6 +82,8 @@ export class StreamIn {
   /** Entries processed and not acked. */
   #unacked = 0;
   #unackedBytes = 0;
+  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was received. */
+  newestStoredAt = 0;
   /** The server was told that all up to this is here. */
   #held = 0;
   /** Where entries were missing last. */
@@ -171,6 +173,7 @@ export class StreamIn {
       }
       this.#received = { seq: entry.seq as Seq, id };
     }
+    if (entry.storedAt > this.newestStoredAt) this.newestStoredAt = entry.storedAt;
     const waiting = this.#atWork?.id === id ? this.#atWork : this.#queue.get(id);
     if (advances && waiting?.moves === false) this.#addCursor(entry, id);
     else if (waiting !== undefined) {

@@ -39,6 +39,10 @@ export class ScriptedServer {
   onSend: (peer: Peer, send: cim.Send, taken: () => void) => void = (_peer, _send, taken) => taken();
   /** What the store has of a counter that is asked about; default: all of it. No answer when it is undefined. */
   has: (counter: cim.Counter) => number | undefined = ({ counter }) => counter;
+  /** It has forgotten producers: a repeated first counter may have been stored. */
+  forgetful = false;
+  /** When the oldest entry that it still has was stored; 0: nothing was trimmed. */
+  oldestAt = 0;
   /** How far inboxes are that are asked about, by user id; no answer for others. */
   readonly inboxAt = new Map<number, number>();
   /** Replaces the answer to a TCP login. True: it was answered. */
@@ -111,6 +115,12 @@ export class ScriptedServer {
     });
     log.push(entry);
     return entry;
+  }
+
+  /** All producers: the store knows them no more. */
+  forget(): void {
+    this.#counters.clear();
+    this.forgetful = true;
   }
 
   /** Somebody else says something; answers the entry, delivered when `deliver`. */
@@ -209,6 +219,7 @@ export class ScriptedServer {
     } else if (frame.body === 'resume') this.#onResume(peer, frame.resume as cim.Resume);
     else if (frame.body === 'send') this.#onSend(peer, frame.send as cim.Send);
     else if (frame.body === 'ack') this.#onAck(frame.ack as cim.Ack);
+    else if (frame.body === 'find') this.#onFind(peer, frame.find as cim.Find);
     else if (frame.body === 'counters') this.#onCounters(peer, frame.counters as cim.Counters);
     else if (frame.body === 'delivered') {
       const { to, seq } = frame.delivered as cim.Delivered;
@@ -221,6 +232,13 @@ export class ScriptedServer {
     const answer = (counters as cim.Counter[]).map((one) => ({ ...one, counter: this.has(one) }));
     if (answer.every((one): one is cim.Counter => one.counter !== undefined))
       peer.send({ counters: { counters: answer } });
+  }
+
+  #onFind(peer: Peer, { to, group, producer }: cim.Find): void {
+    const log = this.log(to === 0 ? `group:${group}` : `inbox:${to}`);
+    const of = log.filter((entry) => entry.producer === producer && entry.sender === peer.userId);
+    const last = of.at(-1)?.counter ?? 0;
+    peer.send({ found: { to, group, producer, last, oldestAt: this.oldestAt } });
   }
 
   #onAck({ group, seq }: cim.Ack): void {
@@ -257,6 +275,10 @@ export class ScriptedServer {
       const key = `${stream} ${producer}`;
       const last = this.#counters.get(key) ?? 0;
       const about = { to, group, producer, counter };
+      if (last === 0 && (counter > 1 || (send.again && this.forgetful))) {
+        peer.send({ receipt: { ...about, outcome: cim.Outcome.UNKNOWN_PRODUCER } });
+        return;
+      }
       if (counter > last + 1) {
         peer.send({ receipt: { ...about, outcome: cim.Outcome.GAP, last } });
         return;

@@ -1,0 +1,46 @@
+import type { cim, ProducerId } from '@cim/protocol';
+import type { WireRecipient } from './recipient.ts';
+
+/** A server that could not answer is asked again. */
+const AGAIN_MS = 15_000;
+
+/** Asks what streams hold of producers that the store has forgotten: one question at a time, as servers want it. */
+export class Finding {
+  readonly #ask: (find: cim.Find.$Properties) => void;
+  /** In the order wanted; the first one is asked. Removed when it is answered. */
+  readonly #wanted = new Map<string, cim.Find.$Properties>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ask: (find: cim.Find.$Properties) => void) {
+    this.#ask = ask;
+  }
+
+  want({ to, group, stream }: WireRecipient, producer: ProducerId): void {
+    const key = `${stream} ${producer}`;
+    if (this.#wanted.has(key)) return;
+    this.#wanted.set(key, { to, group, producer });
+    if (this.#wanted.size === 1) this.#next();
+  }
+
+  /** A server's answer. */
+  answered({ to, group, producer }: cim.Found): void {
+    this.#wanted.delete(`${to === 0 ? `group:${group}` : `inbox:${to}`} ${producer}`);
+    this.#next();
+  }
+
+  /** The connection is gone, and the questions with it. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#wanted.clear();
+  }
+
+  #next(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const [find] = this.#wanted.values();
+    if (find === undefined) return;
+    this.#ask(find);
+    this.#timer = setTimeout(() => this.#next(), AGAIN_MS);
+  }
+}
