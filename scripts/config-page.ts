@@ -8,12 +8,13 @@ const PROGRAMS = ['standalone', 'cli-client', 'route', 'im-server'];
 
 const rows = Object.values(settings as Record<string, Option<unknown>>).map(
   ({ env, doc, fallback, secret }) =>
-    `| \`${env}\` | \`--${flagOf(env)}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${doc}${secret === true ? ' (never shown)' : ''} |`,
+    `| \`${env}\` | \`--${flagOf(env)}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${doc}${secret === true ? ` (never shown; a file with it: \`${env}_FILE\`, \`--${flagOf(env)}-file\`)` : ''} |`,
 );
 const page = `# Settings
 
 Generated from \`libs/runtime/src/settings.ts\` by \`npm run docs:config\`. The same for all programs; each reads those it needs,
 and \`--help\` lists them. A flag wins over the environment. A setting that nobody knows is an error, and all errors are told at once.
+A secret as a flag is warned about: everybody on the machine can list processes. Use its variable, or a file whose first line it is.
 The variables that Kubernetes sets for its Services (\`CIM_PORT=tcp://...\`, \`CIM_SERVICE_HOST\`) are passed over.
 
 | environment | flag | default | meaning |

@@ -3,6 +3,7 @@
  * `CIM_ROUTE_PORT` is also `--route-port`; the flag wins.
  */
 import { parseArgs } from 'node:util';
+import { fileEnvOf, readSecretFile, showsSecret } from './secret-source.ts';
 import { isServiceLink } from './service-links.ts';
 
 export interface Option<T> {
@@ -93,13 +94,14 @@ export const oneOf = <const T extends string>(
 export const flagOf = (env: string): string => env.replace(/^CIM_/, '').toLowerCase().replaceAll('_', '-');
 
 export type ConfigResult<S extends Schema> =
-  | { readonly kind: 'values'; readonly values: Values<S> }
+  /** `warnings`: one line each, of what works and should be done another way. */
+  | { readonly kind: 'values'; readonly values: Values<S>; readonly warnings: readonly string[] }
   | { readonly kind: 'help'; readonly text: string }
   /** One line each. */
   | { readonly kind: 'problems'; readonly problems: readonly string[] };
 
 /**
- * Reads flags, then environment, then defaults. All problems at once; an unknown flag or CIM_ variable is one, but for
+ * Reads flags, then environment, then defaults. A secret may also be in a file: `--x-file`, `CIM_X_FILE`. All problems at once; an unknown flag or CIM_ variable is one, but for
  * the variables that Kubernetes sets for its Services.
  */
 export function readConfig<S extends Schema>(
@@ -111,9 +113,9 @@ export function readConfig<S extends Schema>(
   alsoKnown: readonly string[] = [],
 ): ConfigResult<S> {
   const problems: string[] = [];
-  const options = Object.fromEntries(
-    Object.values(schema).map((o) => [flagOf(o.env), { type: 'string' as const }]),
-  );
+  const warnings: string[] = [];
+  const names = Object.values(schema).flatMap(namesOf);
+  const options = Object.fromEntries(names.map((name) => [flagOf(name), { type: 'string' as const }]));
   let flags: Record<string, string | boolean | undefined> = {};
   try {
     flags = parseArgs({
@@ -126,7 +128,7 @@ export function readConfig<S extends Schema>(
   }
   if (flags['help'] === true) return { kind: 'help', text: helpText(program, schema) };
 
-  const known = new Set([...Object.values(schema).map((o) => o.env as string), ...alsoKnown]);
+  const known = new Set([...names, ...alsoKnown]);
   for (const [name, value] of Object.entries(env))
     if (name.startsWith('CIM_') && !known.has(name) && !isServiceLink(name, value ?? '', env))
       problems.push(`${name} is not a setting; --help lists them`);
@@ -135,12 +137,33 @@ export function readConfig<S extends Schema>(
   for (const [key, option] of Object.entries(schema)) {
     const flag = flags[flagOf(option.env)];
     const fromEnv = env[option.env] ?? '';
-    const given =
+    let given =
       typeof flag === 'string'
         ? flag
         : fromEnv !== '' && !isServiceLink(option.env, fromEnv, env)
           ? fromEnv
           : undefined;
+    if (option.secret === true) {
+      const file = secretFile(option.env, flags, env);
+      // A flag wins over the environment, of whichever kind both are.
+      const both = file !== undefined && (file.isFlag ? typeof flag === 'string' : given === fromEnv);
+      if (both) {
+        const [own, other] = namesOf(option);
+        problems.push(`give ${own} or ${other}, not both`);
+        continue;
+      }
+      if (file !== undefined && typeof flag !== 'string')
+        try {
+          given = readSecretFile(file.path);
+        } catch (error) {
+          problems.push(`${fileEnvOf(option.env)} names ${file.path}, which ${(error as Error).message}`);
+          continue;
+        }
+      if (typeof flag === 'string' && showsSecret(flag))
+        warnings.push(
+          `--${flagOf(option.env)} shows the secret to everybody on this machine who lists processes; use ${option.env} or --${flagOf(fileEnvOf(option.env))}`,
+        );
+    }
     if (given === undefined && option.fallback === '') {
       values[key] = option.empty ?? '';
       continue;
@@ -153,14 +176,31 @@ export function readConfig<S extends Schema>(
     }
   }
   if (problems.length > 0) return { kind: 'problems', problems };
-  return { kind: 'values', values: Object.freeze(values) as Values<S> };
+  return { kind: 'values', values: Object.freeze(values) as Values<S>, warnings };
+}
+
+/** The environment names of an option: its own and, of a secret, that of a file with it. */
+export const namesOf = ({ env, secret }: Option<unknown>): string[] =>
+  secret === true ? [env, fileEnvOf(env)] : [env];
+
+/** The file that a secret is in, by flag before environment. */
+function secretFile(
+  env: string,
+  flags: Readonly<Record<string, string | boolean | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly path: string; readonly isFlag: boolean } | undefined {
+  const name = fileEnvOf(env);
+  const flag = flags[flagOf(name)];
+  if (typeof flag === 'string') return { path: flag, isFlag: true };
+  const path = environment[name] ?? '';
+  return path === '' ? undefined : { path, isFlag: false };
 }
 
 function helpText(program: string, schema: Schema): string {
   const rows = Object.values(schema).map((o) => [
     `--${flagOf(o.env)}`,
     o.env,
-    `${o.doc}${o.fallback === '' ? '' : ` [${o.fallback}]`}`,
+    `${o.doc}${o.secret === true ? `; --${flagOf(fileEnvOf(o.env))}: a file with it` : ''}${o.fallback === '' ? '' : ` [${o.fallback}]`}`,
   ]);
   const width = (column: number) => Math.max(...rows.map((r) => (r[column] ?? '').length));
   const lines = rows.map(

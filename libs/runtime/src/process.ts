@@ -73,7 +73,10 @@ export function failStart(program: string, error: unknown): never {
 /** Reads the configuration of a program, or ends it: 0 after --help, 1 with one line a problem. */
 export function configureProcess<S extends Schema>(program: string, schema: S): Values<S> {
   const result = readConfig(program, schema, process.argv.slice(2), process.env, settingNames);
-  if (result.kind === 'values') return result.values;
+  if (result.kind === 'values') {
+    for (const warning of result.warnings) console.error(`${program}: ${warning}`);
+    return result.values;
+  }
   if (result.kind === 'help') process.stdout.write(result.text);
   else for (const problem of result.problems) console.error(`${program}: ${problem}`);
   process.exit(result.kind === 'help' ? 0 : 1);

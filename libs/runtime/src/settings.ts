@@ -1,5 +1,5 @@
 /** Every setting of the product. Each program picks what it reads; docs/config.md is generated from here. */
-import { integer, list, oneOf, type Option, port, type Schema, text } from './config.ts';
+import { integer, list, oneOf, type Option, port, type Schema, text, namesOf } from './config.ts';
 import { LOG_LEVELS } from './logger.ts';
 
 export const settings = {
@@ -92,7 +92,7 @@ export const settings = {
 } as const satisfies Record<string, Option<unknown>>;
 
 /** All environment names: an environment shared by all programs is no error in any. */
-export const settingNames: readonly string[] = Object.values(settings).map((option) => option.env);
+export const settingNames: readonly string[] = Object.values(settings).flatMap(namesOf);
 
 export function pick<S extends Schema, const K extends keyof S>(from: S, ...keys: readonly K[]): Pick<S, K> {
   return Object.fromEntries(keys.map((key) => [key, from[key]])) as Pick<S, K>;

@@ -1,0 +1,26 @@
+/** Where a secret setting may come from besides its own flag and variable: a file, which shows in no process list. */
+import { readFileSync } from 'node:fs';
+
+/** `CIM_PASSWORD` → `CIM_PASSWORD_FILE`. */
+export const fileEnvOf = (env: string): string => `${env}_FILE`;
+
+/**
+ * The first line of a file.
+ * @throws {Error} one line: the file cannot be read, or its first line is empty
+ */
+export function readSecretFile(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'no reason given'})`, {
+      cause: error,
+    });
+  }
+  const [line = ''] = text.split(/\r?\n/, 1);
+  if (line === '') throw new Error('is empty; its first line is the secret');
+  return line;
+}
+
+/** Whether the value of a flag shows a secret to whoever lists processes. A URL does when it holds a login. */
+export const showsSecret = (value: string): boolean => !value.includes('://') || value.includes('@');
