@@ -1,7 +1,7 @@
 /** Two people in two real terminals against the standalone server, as a newcomer would see it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -258,8 +258,7 @@ describe('leaving', () => {
 
 describe('what goes wrong is said in one line', () => {
   const failing = async (args: readonly string[], line: RegExp, columns = 160): Promise<void> => {
-    const terminal = await Terminal.start(chatCommand(args), { cwd: ROOT, columns });
-    terminals.push(terminal);
+    const terminal = await openTerminal(args, columns);
     const screen = await terminal.until('[exit ');
     const [said = '', status, ...more] = screen.split('\n');
     assert.match(said, line);
@@ -277,10 +276,35 @@ describe('what goes wrong is said in one line', () => {
 
   it('a name with another password', async () => {
     await post('/registerAccount', { userName: 'carol', password: 'the right one' });
+    const file = join(folder, 'password');
+    writeFileSync(file, 'wrong\n');
     await failing(
-      ['--name', 'carol', '--password', 'wrong'],
+      ['--name', 'carol', '--password-file', file],
       /^chat: the name "carol" is taken by an account with another/,
     );
+  });
+
+  it('a password that is asked for, and shown nowhere', async () => {
+    await post('/registerAccount', { userName: 'paula', password: 'the right one' });
+    const wrong = await openTerminal(['--name', 'paula']);
+    await wrong.until('password of paula: ');
+    await wrong.enter('the wrong one');
+    assert.doesNotMatch(await wrong.until('[exit 1]'), /the wrong one/);
+    const left = await openTerminal(['--name', 'paula']);
+    await left.until('password of paula: ');
+    await left.press('C-c');
+    assert.match(await left.until('[exit 1]'), /chat: no password was given/);
+    const right = await openTerminal(['--name', 'paula']);
+    await right.until('password of paula: ');
+    await right.enter('the right one');
+    assert.doesNotMatch(await right.until('connected to'), /the right one/);
+    await right.enter('hello');
+    await right.until(/paula: hello \u2713/);
+    const state = join(folder, 'state');
+    for (const name of ['', ...readdirSync(state).filter((one) => one.includes('paula'))])
+      assert.equal(statSync(join(state, name)).mode & 0o077, 0, name);
+    const warned = await openTerminal(['--name', 'paula', '--password', 'the wrong one']);
+    await warned.until(/--password shows the secret to everybody/);
   });
 
   it('a server that is not there', async () => {
@@ -397,6 +421,12 @@ async function openChat(name: string): Promise<Terminal> {
   const terminal = await Terminal.start(chatCommand(['--name', name]), { cwd: ROOT, columns: 70, rows: 20 });
   terminals.push(terminal);
   await terminal.until(`${name}>`);
+  return terminal;
+}
+
+async function openTerminal(args: readonly string[], columns = 160): Promise<Terminal> {
+  const terminal = await Terminal.start(chatCommand(args), { cwd: ROOT, columns });
+  terminals.push(terminal);
   return terminal;
 }
 

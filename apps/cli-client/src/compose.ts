@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { CimClient, fileState } from '@cim/client';
 import { CimError, CODES, foldName, parseUserName, type UserName } from '@cim/protocol';
-import { createLogger, silentLogger } from '@cim/runtime';
+import { createLogger, makePrivate, silentLogger } from '@cim/runtime';
+import { askPassword } from './ask-password.ts';
 import { Chat } from './chat.ts';
 import type { ChatConfig } from './config.ts';
 import { Contacts } from './contacts.ts';
@@ -51,33 +52,48 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     isTty(input) && isTty(output) && interactive
       ? new TerminalScreen(input, output, `${name}> `)
       : new PlainScreen(input, output);
-  const client = new CimClient({
-    routeUrl: config.route,
-    userName: name,
-    ...(config.password !== '' && { password: config.password }),
-    state: fileState(join(config.stateDir, `${about}.json`), (line) => screen.print(view.notice(line))),
-    agent: AGENT,
-    // Log lines would go over what is typed: they need a place of their own, as with `2>chat.log`.
-    logger: isTty(errors) ? silentLogger() : createLogger(config.logLevel, { program: 'chat' }),
-  });
-  const chat = new Chat({
-    client,
-    screen,
-    view,
-    // Seen from 1970 everything is of another day and has its date.
-    plainView: new View(createPaint(false), false, () => 0),
-    history: new History(join(config.stateDir, `${about}.log`), (error) =>
-      screen.print(view.problem(`the history cannot be written: ${String(error)}`)),
-    ),
-    contacts: new Contacts(),
-    about: [AGENT, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
-    now: Date.now,
-  });
+  makePrivate(config.stateDir, (file) => file.startsWith(about));
+  const open = async (password: string): Promise<Chat> => {
+    const client = new CimClient({
+      routeUrl: config.route,
+      userName: name,
+      ...(password !== '' && { password }),
+      state: fileState(join(config.stateDir, `${about}.json`), (line) => screen.print(view.notice(line))),
+      agent: AGENT,
+      // Log lines would go over what is typed: they need a place of their own, as with `2>chat.log`.
+      logger: isTty(errors) ? silentLogger() : createLogger(config.logLevel, { program: 'chat' }),
+    });
+    const chat = new Chat({
+      client,
+      screen,
+      view,
+      // Seen from 1970 everything is of another day and has its date.
+      plainView: new View(createPaint(false), false, () => 0),
+      history: new History(join(config.stateDir, `${about}.log`), (error) =>
+        screen.print(view.problem(`the history cannot be written: ${String(error)}`)),
+      ),
+      contacts: new Contacts(),
+      about: [AGENT, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
+      now: Date.now,
+    });
+    try {
+      await client.connect();
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    return chat;
+  };
+  let chat: Chat;
   try {
-    await client.connect();
+    chat = await open(config.password);
   } catch (error) {
-    await client.close();
-    throw withAdvice(error, config.password);
+    const asks = interactive && isTty(input) && isTty(output) && config.password === '' && isRefused(error);
+    if (!asks) throw withAdvice(error, config.password);
+    const password = await askPassword(`password of ${name}: `, input, output);
+    chat = await open(password).catch((again: unknown) => {
+      throw withAdvice(again, password);
+    });
   }
   chat.start();
   return {
@@ -113,11 +129,14 @@ async function ask(question: string, { input, output }: Streams): Promise<string
   }
 }
 
+const isRefused = (error: unknown): error is CimError =>
+  error instanceof CimError && error.code === CODES.unknownAccount.code;
+
 function withAdvice(error: unknown, password: string): unknown {
-  if (!(error instanceof CimError) || error.code !== CODES.unknownAccount.code) return error;
+  if (!isRefused(error)) return error;
   const advice =
     password === ''
-      ? 'give its password (--password or CIM_PASSWORD) or another name'
+      ? 'give its password (CIM_PASSWORD or --password-file) or another name'
       : 'is it the right one?';
   return new CimError('unknownAccount', `${error.message}; ${advice}`);
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
+import { makeFilesPrivate } from '@cim/runtime';
 import { JournalFile } from './journal-file.ts';
 import { LockFile } from './lock-file.ts';
 import { ProcessedFile } from './processed-file.ts';
@@ -55,6 +56,7 @@ export function fileState(path: string, note: (line: string) => void = () => und
     },
     async load() {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFilesPrivate(dirname(path), (name) => name.startsWith(basename(path)));
       const answer = await lock.acquire();
       if (answer === undefined) return undefined; // closed meanwhile
       if (!answer.locked) {

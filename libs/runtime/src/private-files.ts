@@ -17,7 +17,12 @@ export function makePrivate(dir: string, isOurs: (name: string) => boolean): voi
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = resolve(dir);
   if (path !== resolve(homedir()) && path !== resolve('/')) close(path, 0o700);
-  for (const name of readdirSync(path)) if (isOurs(name)) close(join(path, name), 0o600);
+  makeFilesPrivate(path, isOurs);
+}
+
+/** The same for files in a folder that may be anybody's. @throws the error of the file system, when it cannot be read */
+export function makeFilesPrivate(dir: string, isOurs: (name: string) => boolean): void {
+  for (const name of readdirSync(dir)) if (isOurs(name)) close(join(dir, name), 0o600);
 }
 
 function close(path: string, mode: number): void {
