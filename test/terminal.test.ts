@@ -287,15 +287,15 @@ describe('what goes wrong is said in one line', () => {
   it('a password that is asked for, and shown nowhere', async () => {
     await post('/registerAccount', { userName: 'paula', password: 'the right one' });
     const wrong = await openTerminal(['--name', 'paula']);
-    await wrong.until('password of paula: ');
+    await wrong.until('password of paula:');
     await wrong.enter('the wrong one');
     assert.doesNotMatch(await wrong.until('[exit 1]'), /the wrong one/);
     const left = await openTerminal(['--name', 'paula']);
-    await left.until('password of paula: ');
+    await left.until('password of paula:');
     await left.press('C-c');
     assert.match(await left.until('[exit 1]'), /chat: no password was given/);
     const right = await openTerminal(['--name', 'paula']);
-    await right.until('password of paula: ');
+    await right.until('password of paula:');
     await right.enter('the right one');
     assert.doesNotMatch(await right.until('connected to'), /the right one/);
     await right.enter('hello');
