@@ -173,6 +173,24 @@ describe('an im-server', () => {
     assert.equal((await stored.store.streams.position({ kind: 'inbox', user: b.user.userId })).top, 1);
   });
 
+  test('answers a repeated send with the seq of its own entry, and refuses its number for another content', async () => {
+    const [a, b] = await Promise.all([logIn('cleo'), logIn('carl')]);
+    const to = b.user.userId;
+    const another = cim.Content.encode({ texts: ['another'] }).finish();
+    const say = (counter: number, of = content) =>
+      a.raw.say({ send: { to, producer: PRODUCER, counter, content: of, again: true } });
+    const receipts = () => a.raw.frames.flatMap((frame) => (frame.receipt ? [frame.receipt] : []));
+    for (const counter of [1, 2, 3]) say(counter);
+    await until('all are stored', () => receipts().length === 3);
+    say(2);
+    await until('it is answered', () => receipts().length === 4);
+    assert.deepEqual([receipts()[3]?.outcome, receipts()[3]?.seq], [cim.Outcome.STORED, 2]);
+    say(1, another);
+    await until('it is refused', () => receipts().length === 5);
+    assert.deepEqual([receipts()[4]?.outcome, receipts()[4]?.code], [cim.Outcome.REFUSED, '3000']);
+    assert.equal((await stored.store.streams.position(inboxOf(to))).top, 3);
+  });
+
   test('answers UNKNOWN_PRODUCER to counters of a producer that the store does not know, and says what it holds', async () => {
     const [a, b] = await Promise.all([logIn('clea'), logIn('curt')]);
     const to = b.user.userId;
