@@ -345,7 +345,9 @@ export function sessionsContract(open: OpenStore): void {
       test('a logout has an epoch of its own: nothing that the session does later counts', async () => {
         const { sends, to: user, inbox } = await newPair(store);
         const [instance, other] = await Promise.all([newServer(store), newServer(store)]);
-        const epoch = await logIn(store, user, instance);
+        const login = { user, instance, policy: 'kick', secretHash: 'secret' } as const;
+        const epoch = epochOf(await store.sessions.issue(login));
+        await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
         for (const counter of [1, 2]) await appendOk(store, sends.item(counter));
         const ack = async (seq: number): Promise<number | undefined> => {
           const cursor = { seq: seq as Seq, id: messageId(sends.sender.userId, sends.producer, seq) };
@@ -368,6 +370,8 @@ export function sessionsContract(open: OpenStore): void {
         const epoch = await logIn(store, user, instance);
         await appendOk(store, sends.item(1));
         await store.sessions.release(user.userId, epoch, instance);
+        // The ack of a session by name comes behind its logout.
+        await store.sessions.end(user.userId);
         const cursor = { seq: 1 as Seq, id: messageId(sends.sender.userId, sends.producer, 1) };
         await store.streams.ack([{ user: user.userId, epoch, stream: inbox, cursor }]);
         assert.deepEqual(await store.streams.cursor(user.userId, inbox), cursor);

@@ -88,8 +88,8 @@ export interface Sessions {
   release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void>;
 
   /**
-   * The logout. It ends the live session and the issued login, takes a new epoch (so that acks and other late acts of
-   * what it ended do nothing) and forgets every secret, also those of a session that had ended before. Answers where
+   * The logout. It ends the live session and the issued login, takes a new epoch if one of them has a secret (so that
+   * acks and other late acts of what it ended do nothing; the ack of a CIM client comes behind its logout) and forgets every secret, also those of a session that had ended before. Answers where
    * the open channel is, or was to be, so that the caller can close it; undefined when nothing was left to end.
    * @param secretHash only the login that this secret belongs to and the logins before it; a newer login and its
    * secret stay. Undefined: whatever is current, as CIM's bare `/offLine`.

@@ -131,7 +131,9 @@ export class EmbeddedSessions implements Sessions {
       return open;
     }
     const ended = { secretHash: '', olderHashes: [], claim: '', previous: undefined } as const;
-    this.#put(userId, { ...current, ...ended, epoch: (epoch + 1) as Epoch, state: 'ended' });
+    // Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
+    const named = current.secretHash === '' && (current.olderHashes ?? []).length === 0;
+    this.#put(userId, { ...current, ...ended, epoch: (named ? epoch : epoch + 1) as Epoch, state: 'ended' });
     for (const at of [instance, open?.instance ?? instance]) this.#leases.get(at)?.online.delete(userId);
     await this.#ledger.commit();
     return state === 'ended' ? undefined : (open ?? { instance, epoch });

@@ -126,7 +126,9 @@ if ARGV[1] ~= '' and ARGV[1] ~= s[6] then
   redis.call('HSET', KEYS[1], 'older', table.concat(newer, ' '), 'prevInstance', '', 'prevEpoch', '0')
   return at == '' and {} or {'', '0', at, epoch}
 end
-redis.call('HSET', KEYS[1], 'epoch', nextEpoch(s[1]), 'state', 'ended', 'secret', '', 'older', '', 'attempt', '',
+-- Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
+local named = s[6] == '' and (s[7] or '') == ''
+redis.call('HSET', KEYS[1], 'epoch', named and s[1] or nextEpoch(s[1]), 'state', 'ended', 'secret', '', 'older', '', 'attempt', '',
   'claim', '', 'prevInstance', '', 'prevEpoch', '0')
 if s[2] == 'ended' then return {} end
 return {s[3], s[1], at, epoch}`);
