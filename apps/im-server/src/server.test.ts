@@ -337,6 +337,15 @@ describe('an im-server', () => {
     await until('it is answered', () => right.frames.some((frame) => frame.text === 'pong'));
   });
 
+  test('a body and fields of a later version are ignored, and the session goes on', async () => {
+    const { raw } = await logIn('ivo');
+    // Field 40 with 3 bytes, alone and behind a ping.
+    raw.socket.write(Buffer.from('06c20203010203', 'hex'));
+    raw.socket.write(Buffer.from('09ca0100c20203010203', 'hex'));
+    await raw.hear('pong');
+    assert.equal(raw.closed, false);
+  });
+
   test('ends what is no frame, too long a frame, or one that is not allowed, and nobody else notices', async () => {
     const { raw: bystander } = await logIn('ines');
     const hostile: [string, Uint8Array][] = [
