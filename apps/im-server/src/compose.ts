@@ -176,11 +176,13 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   // A failed start leaves nothing behind that would keep the process alive.
   const opened: (() => Promise<void>)[] = [];
   try {
+    const httpPort = await listen(http, config.host, config.httpPort, logger);
+    opened.push(() => close(http));
+    // The store may be away for long: until it is there the internal port answers that this server is not ready.
+    await store.opened;
     await instance.start();
     opened.push(() => instance.stop());
     dispatcher.serve(doorbell);
-    const httpPort = await listen(http, config.host, config.httpPort, logger);
-    opened.push(() => close(http));
     const tcpPort = await listen(tcp, config.host, config.tcpPort, logger);
     opened.push(() => close(tcp));
     look.start();

@@ -25,7 +25,7 @@ const logger = createLogger(config.logLevel, { program: 'im-server' });
 limitConnections(logger);
 try {
   const { clusterSecret } = trustOf(config);
-  const store = await openRedisStore({ url: config.redisUrl, durability: config.durability, logger });
+  const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
   const membership = openZooKeeperMembership({ servers: config.zk, logger });
   await membership.start();
   const flusher = new TurnFlusher();

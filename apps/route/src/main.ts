@@ -24,7 +24,7 @@ const logger = createLogger(given.logLevel, { program: 'route' });
 limitConnections(logger);
 try {
   const config = { ...given, ...trustOf(given) };
-  const store = await openRedisStore({ url: config.redisUrl, durability: config.durability, logger });
+  const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
   const membership = openZooKeeperMembership({ servers: config.zk, logger });
   await membership.start();
   const metrics = createMetrics({ program: 'route' });
@@ -60,6 +60,8 @@ try {
     await store.stop();
   };
   runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
+  // A Redis that was away at the start may turn out to be a wrong one.
+  store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);
   console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
 } catch (error) {

@@ -25,8 +25,32 @@ export const settings = {
   redisUrl: text(
     'CIM_REDIS_URL',
     'redis://127.0.0.1:6379',
-    'Redis: redis://host:port/db, redis+sentinel://h1:p1,h2:p2/master, redis+cluster://h1:p1,h2:p2',
+    'Redis: redis://host:port/db, redis+sentinel://h1:p1,h2:p2/master, redis+cluster://h1:p1,h2:p2; with TLS rediss://, rediss+sentinel://, rediss+cluster://',
     true,
+  ),
+  redisPasswordFile: text(
+    'CIM_REDIS_PASSWORD_FILE',
+    '',
+    'File with the password of Redis, in place of one in CIM_REDIS_URL',
+  ),
+  redisSentinelUsername: text('CIM_REDIS_SENTINEL_USERNAME', '', 'User name that the Sentinels ask for'),
+  redisSentinelPassword: text(
+    'CIM_REDIS_SENTINEL_PASSWORD',
+    '',
+    'Password that the Sentinels ask for; the one in CIM_REDIS_URL is for Redis alone',
+    true,
+  ),
+  redisTlsCa: text(
+    'CIM_REDIS_TLS_CA',
+    '',
+    'PEM file of the authorities that certificates of Redis and Sentinels are checked by; those of the system when empty',
+  ),
+  redisTlsCert: text('CIM_REDIS_TLS_CERT', '', 'PEM file of the certificate that is shown to Redis'),
+  redisTlsKey: text('CIM_REDIS_TLS_KEY', '', 'PEM file of its key'),
+  redisTlsServername: text(
+    'CIM_REDIS_TLS_SERVERNAME',
+    '',
+    'Name that the certificates of Redis must have, where it is not the address',
   ),
   zk: text('CIM_ZK', '127.0.0.1:2181', 'ZooKeeper servers: host:port,host:port'),
   clusterSecret: text(

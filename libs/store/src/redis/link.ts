@@ -1,5 +1,6 @@
 /** The way to Redis: one connection (one per node of a Cluster) that comes back by itself. */
 import { CimError } from '@cim/protocol';
+import type { RedisTarget } from './access.ts';
 import { type Fault, faultOf } from './fault.ts';
 import { Cluster, Redis } from './ioredis.ts';
 import { describeUrl, type RedisUrl, shown } from './url.ts';
@@ -24,7 +25,7 @@ const LOOK_MS = 200;
 const LOOK_EVERY_MS = 5_000;
 
 export class RedisLink {
-  readonly url: RedisUrl;
+  readonly url: RedisTarget;
   readonly #redis: Connection;
   /** What was last wrong with the connection; undefined since it is up. */
   #trouble: Fault | undefined;
@@ -44,7 +45,7 @@ export class RedisLink {
   readonly #flush = (): void => this.flush();
 
   /** Connects in the background, again and again until stopped. */
-  constructor(url: RedisUrl) {
+  constructor(url: RedisTarget) {
     this.url = url;
     this.#redis = connect(url, (error) => this.#onReply(error));
     const onError = (error: Error): void => this.#onError(error);
@@ -150,7 +151,8 @@ export class RedisLink {
   /** What is wrong with the connection, while it is down. */
   get trouble(): Fault {
     if (this.#trouble !== undefined) return this.#trouble;
-    if (this.#redis.status === 'connect') return faultOf('LOADING Redis is reading its data');
+    if (this.#redis.status === 'connect')
+      return faultOf('it is connected and not ready: Redis reads its data (LOADING) or hangs');
     return faultOf('the connection is lost');
   }
 
@@ -273,7 +275,7 @@ const nameOf = (url: RedisUrl): string =>
 const retryAfter = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 5), 1_000) * (0.5 + Math.random() / 2);
 
-function connect(url: RedisUrl, onReply: (error: Error) => false | 1 | 2): Connection {
+function connect(url: RedisTarget, onReply: (error: Error) => false | 1 | 2): Connection {
   const options = {
     maxRetriesPerRequest: 1,
     socketTimeout: SILENCE_MS,
@@ -283,7 +285,7 @@ function connect(url: RedisUrl, onReply: (error: Error) => false | 1 | 2): Conne
     db: url.db,
     ...(url.username === undefined ? {} : { username: url.username }),
     ...(url.password === undefined ? {} : { password: url.password }),
-    ...(url.tls ? { tls: {} } : {}),
+    ...(url.tls ? { tls: { ...url.tlsOptions } } : {}),
   };
   if (url.kind === 'standalone') return new Redis({ ...options, host: url.host, port: url.port });
   if (url.kind === 'sentinel')
@@ -291,12 +293,19 @@ function connect(url: RedisUrl, onReply: (error: Error) => false | 1 | 2): Conne
       ...options,
       sentinels: [...url.sentinels],
       name: url.master,
+      ...(url.tls ? { enableTLSForSentinelMode: true, sentinelTLS: { ...url.tlsOptions } } : {}),
+      ...(url.sentinelLogin.username === undefined ? {} : { sentinelUsername: url.sentinelLogin.username }),
+      ...(url.sentinelLogin.password === undefined ? {} : { sentinelPassword: url.sentinelLogin.password }),
       sentinelRetryStrategy: retryAfter,
       // One that hangs would hold up the search for the master for ever.
       sentinelCommandTimeout: SENTINEL_MS,
     });
   return new Cluster([...url.nodes], {
     redisOptions: options,
+    // A certificate is checked by the name that was given, not by the address behind it.
+    ...(url.tls
+      ? { dnsLookup: (host: string, found: (error: null, host: string) => void) => found(null, host) }
+      : {}),
     clusterRetryStrategy: retryAfter,
     maxRedirections: 8,
     retryDelayOnFailover: 200,

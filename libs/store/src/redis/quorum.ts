@@ -19,7 +19,7 @@ export class Quorum {
   constructor(link: RedisLink) {
     this.#link = link;
     const { url } = link;
-    if (url.kind === 'sentinel') this.#sentinels = new SentinelView(url.sentinels, url.master);
+    if (url.kind === 'sentinel') this.#sentinels = new SentinelView(url);
   }
 
   /** Calls on one shard are carried out in the order made. @throws {CimError} it is not known to be on all replicas */

@@ -3,6 +3,7 @@ import { type Logger, randomText } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
+import { type RedisAccess, withAccess } from './access.ts';
 import { RedisAccounts } from './accounts.ts';
 import { type Commit, directCommit } from './commit.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
@@ -18,7 +19,7 @@ import { Succession } from './succession.ts';
 import { describeUrl, parseRedisUrl } from './url.ts';
 import { WriteProbe } from './write-probe.ts';
 
-export interface RedisStoreOptions {
+export interface RedisStoreOptions extends RedisAccess {
   /** redis://, rediss://, redis+sentinel:// or redis+cluster:// */
   readonly url: string;
   readonly durability: Durability;
@@ -47,7 +48,7 @@ const START_MS = 5_000;
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { durability, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS } = options;
   const { checkMs = CHECK_MS, startMs = START_MS } = options;
-  const link = new RedisLink(parseRedisUrl(options.url));
+  const link = new RedisLink(withAccess(parseRedisUrl(options.url), options));
   const succession = new Succession({ link, logger, everyMs: options.checkMs ?? SUCCESSION_MS });
   const quorum = durability === 'quorum' ? new Quorum(link) : undefined;
   const direct = directCommit(link);
@@ -62,7 +63,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
 
   const check = async (opening: boolean): Promise<Problem | undefined> => {
     link.leaveWhereNotReady();
-    if (!link.isUp) return problemOf(link.trouble, name);
+    // However a connection fails, it is one outage.
+    if (!link.isUp) return { ...problemOf(link.trouble, name), key: 'away' };
     try {
       const wrong = opening
         ? ((await missingPermissions(link, durability, probeId)) ?? (await checkRoles(link)))

@@ -17,6 +17,7 @@ import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { key, streamKeys } from './keys.ts';
+import { withAccess } from './access.ts';
 import { RedisLink } from './link.ts';
 import { parseRedisUrl } from './url.ts';
 
@@ -121,7 +122,7 @@ describe('what Redis keeps', () => {
     const store = await open(t, {});
     const { sends, inbox } = await newPair(store);
     await appendOk(store, sends.item(1));
-    const link = new RedisLink(parseRedisUrl(redis.url));
+    const link = new RedisLink(withAccess(parseRedisUrl(redis.url), {}));
     t.after(() => link.stop());
     const { meta } = streamKeys(inbox);
     const stored = await link.ask((client) => client.getBuffer(meta));

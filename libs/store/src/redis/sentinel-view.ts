@@ -1,4 +1,5 @@
 import { CimError } from '@cim/protocol';
+import type { RedisTarget } from './access.ts';
 import { Redis } from './ioredis.ts';
 import { type Address, shown } from './url.ts';
 
@@ -17,12 +18,14 @@ export class SentinelView {
   /** Asked when the one under way is answered. */
   #next: Promise<Address> | undefined;
 
-  constructor(sentinels: readonly Address[], master: string) {
-    this.#master = master;
-    this.#sentinels = sentinels.map(({ host, port }) => {
+  constructor(url: RedisTarget & { readonly kind: 'sentinel' }) {
+    this.#master = url.master;
+    this.#sentinels = url.sentinels.map(({ host, port }) => {
       const sentinel = new Redis({
         host,
         port,
+        ...url.sentinelLogin,
+        ...(url.tls ? { tls: { ...url.tlsOptions } } : {}),
         lazyConnect: true,
         enableReadyCheck: false,
         maxRetriesPerRequest: 0,

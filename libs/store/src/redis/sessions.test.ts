@@ -4,6 +4,7 @@ import { RedisProcess } from '@cim/testkit';
 import { logIn, newServer, newUser } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { key } from './keys.ts';
+import { withAccess } from './access.ts';
 import { RedisLink } from './link.ts';
 import { ISSUE } from './session-scripts.ts';
 import { parseRedisUrl } from './url.ts';
@@ -12,7 +13,7 @@ test('a login that has seen a session whose server died does not replace the one
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisForTest(t, redis.url);
-  const link = new RedisLink(parseRedisUrl(redis.url));
+  const link = new RedisLink(withAccess(parseRedisUrl(redis.url), {}));
   t.after(() => link.stop());
 
   const user = await newUser(store);

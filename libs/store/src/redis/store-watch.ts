@@ -32,7 +32,7 @@ const TROUBLE_EVERY_MS = 1_000;
 const FIRST_MS = 2_000;
 
 export class StoreWatch {
-  /** Resolves when nothing is wrong for the first time; rejects when the promise or the settings are, and on stop. */
+  /** Resolves when nothing is wrong for the first time; rejects when the promise or the settings are. */
   readonly opened: Promise<void>;
   readonly #parts: StoreWatchParts;
   readonly #open: () => void;
@@ -91,7 +91,6 @@ export class StoreWatch {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#refuse(unusable('it is closed'));
   }
 
   async #check(): Promise<void> {

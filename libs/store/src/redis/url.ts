@@ -17,21 +17,19 @@ export type RedisUrl = {
 );
 
 const FORM =
-  'redis://host:port/db, rediss://host:port/db, redis+sentinel://host:port,host:port/master or redis+cluster://host:port,host:port';
+  'redis://host:port/db, rediss://host:port/db, redis+sentinel://host:port,host:port/master or redis+cluster://host:port,host:port (with TLS rediss+sentinel://, rediss+cluster://)';
 const WRONG = `the Redis URL must look like ${FORM}`;
 
 /** @throws {Error} one line that says how a URL must look; the URL itself may hold a password and is not repeated. */
 export function parseRedisUrl(url: string): RedisUrl {
   const [, scheme, login, hosts = '', path = ''] =
-    /^(redis|rediss|redis\+sentinel|redis\+cluster):\/\/(?:([^@/]*)@)?([^@/?#]+)(?:\/([^?#]*))?$/.exec(url) ??
-    [];
+    /^(rediss?(?:\+sentinel|\+cluster)?):\/\/(?:([^@/]*)@)?([^@/?#]+)(?:\/([^?#]*))?$/.exec(url) ?? [];
   if (scheme === undefined) throw new Error(WRONG);
-  const addresses = hosts
-    .split(',')
-    .map((text) => address(text, scheme === 'redis+sentinel' ? 26_379 : 6_379));
+  const [protocol = '', kind] = scheme.split(/(?=\+)/);
+  const addresses = hosts.split(',').map((text) => address(text, kind === '+sentinel' ? 26_379 : 6_379));
   const parts = path.split('/').filter((part) => part !== '');
-  const shared = { tls: scheme === 'rediss', ...credentials(login) };
-  if (scheme === 'redis+sentinel') {
+  const shared = { tls: protocol === 'rediss', ...credentials(login) };
+  if (kind === '+sentinel') {
     const [master, db, ...rest] = parts;
     if (master === undefined)
       throw new Error(
@@ -40,7 +38,7 @@ export function parseRedisUrl(url: string): RedisUrl {
     if (rest.length > 0) throw new Error(WRONG);
     return { kind: 'sentinel', sentinels: addresses, master: decoded(master), db: database(db), ...shared };
   }
-  if (scheme === 'redis+cluster') {
+  if (kind === '+cluster') {
     if (parts.length > 0)
       throw new Error('a redis+cluster:// URL names no database: a Redis Cluster has only one');
     return { kind: 'cluster', nodes: addresses, db: 0, ...shared };
