@@ -146,6 +146,11 @@ export class CimSession implements Session, FeedSink {
     this.#parts.logger.warn({ userId: this.userId }, 'stream.expired');
   }
 
+  lost(feed: Followed, from: Seq): void {
+    const { stream } = feed;
+    this.#parts.logger.warn({ userId: this.userId, stream, at: feed.last, from }, 'stream.lost-entries');
+  }
+
   now(): number {
     return this.#parts.wheel.time;
   }

@@ -37,6 +37,8 @@ export interface FeedSink {
   writeShared(feed: Followed, piece: SharedPiece): void;
   /** Entries of an inbox that were trimmed before they could be sent. */
   expired(feed: Followed, from: Seq, to: Seq): void;
+  /** The store has lost entries in the middle of the log: it goes on at `from`. `top`: its newest. */
+  lost(feed: Followed, from: Seq, top: Seq): void;
   /**
    * The feed cannot go on where it is: the store has lost entries that went out, or keeps the next ones of a group no
    * more. Nothing is written until `moveTo`.

@@ -23,6 +23,7 @@ function follow(next: number, log: Streams = stored.store.streams) {
     write: (_, entry) => written.push(entry.seq),
     writeShared: () => assert.fail('an inbox is shared with nobody'),
     expired: (_, from, to) => written.push(0 - from, 0 - to),
+    lost: (_, from) => assert.fail(`nothing before ${from} is lost`),
     broken: () => broken.push(feed.last.seq),
     passed: (_, sender, seq) => passed.push([sender, seq]),
     now: () => state.now,

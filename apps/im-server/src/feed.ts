@@ -6,6 +6,7 @@ import type { InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protoco
 import { type Cursor, type Entry, entryId, type Position, type Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
+import { tellGap } from './tell-gap.ts';
 import { wentBack } from './went-back.ts';
 
 /** A pushed entry that is ahead waits this long for those before it, in ms; then the log is read. */
@@ -273,7 +274,14 @@ export class Feed implements Followed {
             break;
           }
           if (entry.seq < this.#next) continue;
-          if (entry.seq > this.#next) this.#sink.expired(this, this.#next, (entry.seq - 1) as Seq);
+          if (entry.seq > this.#next) {
+            const next = this.#next;
+            await tellGap(this.#streams, this, this.#sink, entry.seq);
+            if (this.#next !== next || !this.#writable()) {
+              this.#behind = true;
+              break;
+            }
+          }
           if (!this.#write(entry, undefined)) break;
         }
         // One that found something looks again: more may be there, or was pushed meanwhile.

@@ -8,6 +8,7 @@ import { AckClock, type AckLook } from './ack-clock.ts';
 import { WINDOW_BYTES, WINDOW_ENTRIES } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import { SharedPiece } from './shared-piece.ts';
+import { tellGap } from './tell-gap.ts';
 import type { Timer, Timers } from './timers.ts';
 
 const READ_ENTRIES = 64;
@@ -212,6 +213,13 @@ export class GroupFeed implements Followed {
         // Acks have moved it on meanwhile.
         if (entry.seq < this.#next) continue;
         if (!this.#writable()) return;
+        if (entry.seq > this.#next) {
+          const before = this.#next;
+          this.#reading = true;
+          await tellGap(this.#streams, this, this.#sink, entry.seq);
+          this.#reading = false;
+          if (this.#next !== before || !this.#writable()) break;
+        }
         this.#write(this.#log.piece(entry.seq) ?? new SharedPiece(this.#log.group, entry));
       }
       if (fits && entries.length === 0) again = 'later';

@@ -52,6 +52,7 @@ function join(log: GroupLog, next: number, last = '') {
       pieces.push(piece);
     },
     expired: () => assert.fail('a group is asked where it goes on'),
+    lost: (_, from) => assert.fail(`nothing before ${from} is lost`),
     broken: (it) => broken.push(it.last.seq),
     passed: () => assert.fail('a group tells nobody'),
     now: () => state.now,

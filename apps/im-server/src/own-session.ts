@@ -213,6 +213,13 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to }] } });
   }
 
+  lost(feed: Followed, from: Seq, top: Seq): void {
+    const { stream } = feed;
+    this.#parts.logger.warn({ userId: this.userId, stream, at: feed.last, from }, 'stream.lost-entries');
+    const answer = cim.ResumeAnswer.RESET;
+    this.#send({ resumed: { streams: [{ group: groupName(stream), answer, from, to: top }] } });
+  }
+
   #deliver(frames: Uint8Array): void {
     if (!this.#watched) {
       this.#watched = true;

@@ -10,6 +10,7 @@ export const standaloneSettings = {
     'tcpPort',
     'httpPort',
     'dataDir',
+    'acceptLoss',
     'clusterSecret',
     'allowedHosts',
   ),

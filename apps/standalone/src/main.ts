@@ -31,7 +31,11 @@ limitConnections(logger, 0.2);
 try {
   // Nothing that this process writes is for others: the store, its logs, the secret.
   process.umask(0o077);
-  const store = await openEmbeddedStore({ dir: given.dataDir, logger });
+  const store = await openEmbeddedStore({
+    dir: given.dataDir,
+    logger,
+    acceptLoss: given.acceptLoss === 'yes',
+  });
   const clusterSecret =
     given.clusterSecret === '' ? secretInFile(join(given.dataDir, 'cluster-secret')) : given.clusterSecret;
   const config = { ...given, ...trustOf({ ...given, clusterSecret }) };

@@ -22,6 +22,12 @@ export const settings = {
     },
   ),
   dataDir: text('CIM_DATA_DIR', '.cim', 'Folder of the embedded store'),
+  acceptLoss: oneOf(
+    'CIM_ACCEPT_LOSS',
+    ['no', 'yes'],
+    'no',
+    'Opens a damaged data folder too: what cannot be read is dropped, and clients are told what is lost',
+  ),
   redisUrl: text(
     'CIM_REDIS_URL',
     'redis://127.0.0.1:6379',

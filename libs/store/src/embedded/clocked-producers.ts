@@ -1,10 +1,10 @@
 import { clockedProducers, producerKeyOf } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import { decodeRecord } from './record-bytes.ts';
 import type { ProducerRecord } from './records.ts';
 
 const SLICE = 1_000;
 const SLICE_BYTES = 1024 * 1024;
-const decoder = new TextDecoder();
 
 /**
  * A folder that an older version wrote has its producers by the time at which they were heard of. Moves each to where
@@ -16,7 +16,7 @@ export async function moveClockedProducers(ledger: Ledger, producerEntries: numb
     if (rows.length === 0) return;
     // In the order of time: the newer record of a producer replaces the older.
     for (const [clocked, row] of rows) {
-      const record = JSON.parse(decoder.decode(row)) as ProducerRecord;
+      const record = decodeRecord(row) as ProducerRecord;
       const key = producerKeyOf(clocked, Math.floor(record.seq / producerEntries));
       if (key !== undefined) ledger.put(key, record);
       ledger.deleteRow(clocked);

@@ -1,16 +1,18 @@
 import { readdir } from 'node:fs/promises';
 import { makePrivate } from '@cim/runtime';
 import { ClassicLevel } from 'classic-level';
+import { damagedLog } from './log-check.ts';
 
 export type Database = ClassicLevel<string, Uint8Array>;
 
-const LEVELDB_FILE = /^(CURRENT|LOCK|LOG|LOG\.old|MANIFEST-\d+|\d+\.(ldb|sst|log|dbtmp))$/;
+const LEVELDB_FILE = /^(CURRENT|LOCK|LOG|LOG\.old|batches|MANIFEST-\d+|\d+\.(ldb|sst|log|dbtmp))$/;
 
 /**
  * Opens the LevelDB in a folder, which is made when it is not there. The folder and its files are closed to other users.
+ * @param acceptLoss a damaged one is repaired as far as LevelDB can
  * @throws {Error} one line that says what to do: the folder is in use, cannot be written, or is damaged
  */
-export async function openDatabase(dir: string): Promise<Database> {
+export async function openDatabase(dir: string, acceptLoss = false): Promise<Database> {
   let files: string[];
   try {
     makePrivate(dir, (name) => LEVELDB_FILE.test(name));
@@ -18,9 +20,13 @@ export async function openDatabase(dir: string): Promise<Database> {
   } catch (cause) {
     throw unusable(dir, codeOf(cause), cause);
   }
+  const log = await damagedLog(dir);
+  if (log !== undefined && !acceptLoss) throw damaged(dir, `the file ${log} is`);
   // LevelDB takes a folder without CURRENT for a new one and would write over what is there.
-  if (!files.includes('CURRENT') && files.some((file) => /\.(ldb|sst|log)$/.test(file)))
-    throw unusable(dir, 'LEVEL_CORRUPTION', undefined);
+  if (!files.includes('CURRENT') && files.some((file) => /^(\d+\.(ldb|sst|log)|MANIFEST-\d+)$/.test(file))) {
+    if (!acceptLoss) throw damaged(dir, 'the file CURRENT is missing');
+    await repairDatabase(dir);
+  }
   const database = new ClassicLevel<string, Uint8Array>(dir, { valueEncoding: 'view' });
   try {
     await database.open();
@@ -28,10 +34,25 @@ export async function openDatabase(dir: string): Promise<Database> {
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
     // CURRENT names a file that is gone.
-    const damaged = files.includes('CURRENT') && /no such file/i.test(String(cause));
-    throw unusable(dir, damaged ? 'LEVEL_CORRUPTION' : codeOf(cause), cause);
+    const isDamaged =
+      codeOf(cause) === 'LEVEL_CORRUPTION' ||
+      (files.includes('CURRENT') && /no such file/i.test(String(cause)));
+    if (!isDamaged) throw unusable(dir, codeOf(cause), cause);
+    if (!acceptLoss) throw damaged(dir, reasonOf(cause), cause);
+    await repairDatabase(dir);
+    return openDatabase(dir);
   }
 }
+
+/** Makes what LevelDB can still read into a database; the rest it moves to a folder `lost`. */
+export const repairDatabase = (dir: string): Promise<void> => ClassicLevel.repair(dir);
+
+/** A folder that must not be used as if it were whole: one line, with the ways out. */
+export const damaged = (dir: string, why: string, cause?: unknown): Error =>
+  new Error(
+    `the data folder ${dir} is damaged (${why}); put a copy of it in its place, set CIM_DATA_DIR to a new one, or start with --accept-loss yes: it goes on with what is left and tells its clients what is lost`,
+    { cause },
+  );
 
 function unusable(dir: string, code: string, cause: unknown): Error {
   switch (code) {
@@ -42,20 +63,12 @@ function unusable(dir: string, code: string, cause: unknown): Error {
           cause,
         },
       );
-    case 'LEVEL_CORRUPTION':
-      return new Error(
-        `the data folder ${dir} is damaged; put a copy of it in its place, or set CIM_DATA_DIR to a new one`,
-        {
-          cause,
-        },
-      );
     case 'EEXIST':
     case 'ENOTDIR':
       return new Error(`the data folder ${dir} is not a folder; set CIM_DATA_DIR to one`, { cause });
     default: {
-      const reason = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
       return new Error(
-        `the data folder ${dir} cannot be used (${reason}); make it writable, or set CIM_DATA_DIR to another`,
+        `the data folder ${dir} cannot be used (${reasonOf(cause)}); make it writable, or set CIM_DATA_DIR to another`,
         {
           cause,
         },
@@ -63,6 +76,9 @@ function unusable(dir: string, code: string, cause: unknown): Error {
     }
   }
 }
+
+export const reasonOf = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -3,8 +3,11 @@ import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { EmbeddedAccounts } from './accounts.ts';
+import { audit } from './audit.ts';
+import { damaged, reasonOf, repairDatabase } from './database.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
+import { promised } from './promised.ts';
 import { enterOldLooks } from './old-looks.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
@@ -22,6 +25,8 @@ export interface EmbeddedStoreOptions {
   readonly issuedMs?: number;
   /** ms since 1970. */
   readonly now?: () => number;
+  /** Opens a damaged folder too, and goes on with what is left. */
+  readonly acceptLoss?: boolean;
   /** In place of the product's: for tests. */
   readonly limits?: StreamLimits;
   /** ms, never goes back. */
@@ -36,10 +41,13 @@ export interface EmbeddedStoreOptions {
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   const { dir, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS, now = Date.now } = options;
   const limits = options.limits ?? RETENTION;
-  const { monotonic = () => performance.now() } = options;
-  const ledger = await Ledger.open(dir, logger);
+  const { monotonic = () => performance.now(), acceptLoss = false } = options;
+  const ledger = await openWhole(dir, logger, acceptLoss);
   try {
-    await checkFormat(ledger, dir);
+    if (ledger.committed(FORMAT) === undefined) {
+      ledger.put(FORMAT, { version: FORMAT_VERSION });
+      await ledger.commit();
+    }
     await enterOldLooks(ledger);
     await moveClockedProducers(ledger, limits.producerEntries);
   } catch (error) {
@@ -64,13 +72,41 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   };
 }
 
-async function checkFormat(ledger: Ledger, dir: string): Promise<void> {
-  const version = ledger.committed(FORMAT)?.version;
-  if (version === FORMAT_VERSION) return;
-  if (version !== undefined)
+/**
+ * Opens the ledger and reads all of it: what is missing is known before anybody is answered.
+ * @throws {Error} one line that says what is damaged, unless `acceptLoss`
+ */
+async function openWhole(dir: string, logger: Logger, acceptLoss: boolean): Promise<Ledger> {
+  let ledger = await Ledger.open(dir, logger, acceptLoss);
+  try {
+    await refuseOtherFormat(ledger, dir);
+    const { problems, mend } = await audit(ledger).catch(async (error: unknown) => {
+      if (!acceptLoss) throw damaged(dir, reasonOf(error), error);
+      // A table that cannot be read through.
+      await ledger.close();
+      await repairDatabase(dir);
+      ledger = await Ledger.open(dir, logger, acceptLoss);
+      return audit(ledger);
+    });
+    const [first] = problems;
+    if (first === undefined) return ledger;
+    const more = problems.length === 1 ? '' : `, and ${problems.length - 1} more`;
+    if (!acceptLoss) throw damaged(dir, `${first}${more}`);
+    logger.warn({ dir, problems: problems.slice(0, 20), all: problems.length }, 'store.loss-accepted');
+    mend();
+    await ledger.commit();
+    return ledger;
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+async function refuseOtherFormat(ledger: Ledger, dir: string): Promise<void> {
+  // One that cannot be read is for the audit to tell.
+  const version = await promised(() => ledger.committed(FORMAT)?.version).catch(() => undefined);
+  if (version !== undefined && version !== FORMAT_VERSION)
     throw new Error(
       `the data folder ${dir} has format ${version}, this program reads ${FORMAT_VERSION}; use the version that made it, or set CIM_DATA_DIR to a new folder`,
     );
-  ledger.put(FORMAT, { version: FORMAT_VERSION });
-  await ledger.commit();
 }

@@ -11,6 +11,8 @@ import {
 import type { Cursor } from '../streams.ts';
 import type {
   AccountRecord,
+  BatchesRecord,
+  GapsRecord,
   FormatRecord,
   KeyedRecord,
   NameRecord,
@@ -38,6 +40,12 @@ const nameOf = (stream: StreamRef): string =>
 export const FORMAT = keyOf<FormatRecord>('m:format');
 export const NEXT_USER = keyOf<NextUserRecord>('m:next-user');
 
+/** How many batches were written: in each of them. */
+export const BATCHES = keyOf<BatchesRecord>('m:batches');
+
+/** `name`: the stream's, as it is in keys. */
+export const gapsKey = (name: string): Key<GapsRecord> => keyOf(`d:${name}`);
+
 /** Written once the looks of all accounts are entered. */
 export const LOOKS = keyOf<FormatRecord>('m:looks');
 
@@ -53,6 +61,14 @@ export const cursorKey = (user: UserId, stream: StreamRef): Key<Cursor> =>
 
 export const streamKey = (stream: StreamRef): Key<StreamRecord> => keyOf(`t:${nameOf(stream)}`);
 export const allStreams = { gte: 't:', lt: 't;' } as const;
+
+/** Of the key of a stream's record. */
+export const nameOfStreamKey = (key: string): string => key.slice('t:'.length);
+/** Of an entry's key. */
+export function nameOfRow(key: string): { readonly name: string; readonly seq: number } {
+  const [, name = '', seq = ''] = key.split(':');
+  return { name, seq: Number(seq) };
+}
 
 /** The rest are read in ranges: plain text. */
 export const entryKey = (stream: StreamRef, seq: Seq): string => `e:${nameOf(stream)}:${padded(seq)}`;

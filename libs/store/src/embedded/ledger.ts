@@ -8,9 +8,12 @@
  * database is opened anew then, because LevelDB may have left half a record in its log and must not write behind it.
  */
 import { type Logger, Slice } from '@cim/runtime';
-import { type Database, openDatabase } from './database.ts';
-import type { Key } from './keys.ts';
+import { type Database, damaged, openDatabase, reasonOf } from './database.ts';
+import { BATCHES, type Key } from './keys.ts';
+import { decodeRecord, encodeRecord } from './record-bytes.ts';
+import type { BatchesRecord } from './records.ts';
 import { Recent } from './recent.ts';
+import { Witness } from './witness.ts';
 
 /** Called once: nothing, or why nothing of it is known to be on disk. */
 export type Committed = (error?: Error) => void;
@@ -31,7 +34,6 @@ const REOPEN_MS = 1_000;
  */
 const BUSY_WAITERS = 12;
 const GATHER_MS = 2;
-const decoder = new TextDecoder();
 
 export class Ledger {
   readonly #dir: string;
@@ -60,15 +62,42 @@ export class Ledger {
   #gathersUntil = 0;
   readonly #flush = (): void => void this.#writeBatch();
 
-  private constructor(dir: string, logger: Logger, database: Database) {
+  /** Batches that were begun, ever: those that failed count too. */
+  #batches: number;
+  readonly #witness: Witness;
+
+  private constructor(dir: string, logger: Logger, database: Database, batches: number) {
     this.#dir = dir;
     this.#logger = logger;
     this.#database = database;
+    this.#batches = batches;
+    this.#witness = Witness.open(dir, batches);
   }
 
-  /** @throws {Error} one line that says what to do */
-  static async open(dir: string, logger: Logger): Promise<Ledger> {
-    return new Ledger(dir, logger, await openDatabase(dir));
+  /**
+   * @param acceptLoss opens a damaged folder too, with what can be read of it
+   * @throws {Error} one line that says what to do
+   */
+  static async open(dir: string, logger: Logger, acceptLoss = false): Promise<Ledger> {
+    const database = await openDatabase(dir, acceptLoss);
+    try {
+      const record = await database.get(BATCHES).catch((error: unknown) => {
+        if (!acceptLoss) throw damaged(dir, reasonOf(error), error);
+        return undefined;
+      });
+      const inDatabase = countOf(record);
+      const answered = Witness.read(dir);
+      const isWhole = answered === undefined ? record === undefined : answered <= inDatabase;
+      if (!isWhole && !acceptLoss)
+        throw damaged(
+          dir,
+          answered === undefined ? 'the file batches is missing' : 'the newest records are missing',
+        );
+      return new Ledger(dir, logger, database, Math.max(inDatabase, answered || 0));
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
   }
 
   get closing(): boolean {
@@ -86,7 +115,7 @@ export class Ledger {
     const recent = this.#recent.get(key);
     if (recent !== undefined) return recent.value as T | undefined;
     const bytes = this.#usable().getSync(key);
-    const value = bytes === undefined ? undefined : (JSON.parse(decoder.decode(bytes)) as T);
+    const value = bytes === undefined ? undefined : (decodeRecord(bytes) as T);
     this.#recent.set(key, { value });
     return value;
   }
@@ -163,6 +192,7 @@ export class Ledger {
     this.#broken = new Error('the store is closed');
     await this.#reopening;
     await this.#database.close();
+    this.#witness.close();
   }
 
   #usable(): Database {
@@ -213,10 +243,13 @@ export class Ledger {
     }
     for (const [key, { value }] of records) {
       if (value === undefined) batch.del(key);
-      else batch.put(key, Buffer.from(JSON.stringify(value)));
+      else batch.put(key, encodeRecord(value));
       if (slice.over) await slice.next();
     }
+    const count = ++this.#batches;
+    batch.put(BATCHES, encodeRecord({ count } satisfies BatchesRecord));
     await batch.write({ sync: true });
+    this.#witness.write(count);
   }
 
   #fail(waiters: readonly Committed[], cause: unknown): void {
@@ -285,4 +318,13 @@ export class Ledger {
 function unwritable(dir: string, cause: unknown): Error {
   const reason = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
   return new Error(`the data folder ${dir} cannot be written: ${reason}`, { cause });
+}
+
+/** 0: there is none, or it is damaged. */
+function countOf(record: Uint8Array | undefined): number {
+  try {
+    return record === undefined ? 0 : (decodeRecord(record) as BatchesRecord).count;
+  } catch {
+    return 0;
+  }
 }

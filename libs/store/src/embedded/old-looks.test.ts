@@ -5,7 +5,7 @@ import { silentLogger } from '@cim/runtime';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { looksOf } from '../looks.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
-import { accountKey, LOOKS, lookKey, nameKey } from './keys.ts';
+import { accountKey, LOOKS, lookKey, NEXT_USER, nameKey } from './keys.ts';
 import { Ledger } from './ledger.ts';
 
 test('accounts of a version without looks keep working, and no new name may look like theirs', async (t) => {
@@ -19,6 +19,7 @@ test('accounts of a version without looks keep working, and no new name may look
     ledger.put(accountKey(userId), { userName });
     ledger.put(nameKey(userName), { userId });
   }
+  ledger.put(NEXT_USER, { id: 1_001 + names.length });
   ledger.put(LOOKS, undefined);
   await ledger.commit();
   await ledger.close();

@@ -2,6 +2,7 @@ import type { UserId } from '@cim/protocol';
 import { looksOf } from '../looks.ts';
 import { allAccounts, LOOKS, lookKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import { decodeRecord } from './record-bytes.ts';
 import type { AccountRecord } from './records.ts';
 
 const ACCOUNTS_AT_ONCE = 500;
@@ -18,7 +19,7 @@ export async function enterOldLooks(ledger: Ledger): Promise<void> {
     const rows = await ledger.rows({ gte, lt }, ACCOUNTS_AT_ONCE, READ_BYTES);
     for (const [key, row] of rows) {
       const userId = Number(key.slice(allAccounts.gte.length)) as UserId;
-      const { userName } = JSON.parse(Buffer.from(row).toString('utf8')) as AccountRecord;
+      const { userName } = decodeRecord(row) as AccountRecord;
       for (const look of looksOf(userName)) {
         const holder = ledger.get(lookKey(look));
         if (holder === undefined || holder.userId > userId) ledger.put(lookKey(look), { userId });

@@ -7,6 +7,15 @@ export interface FormatRecord {
   readonly version: number;
 }
 
+/** Of one stream: entries that are missing, which the operator has accepted. */
+export interface GapsRecord {
+  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+}
+
+export interface BatchesRecord {
+  readonly count: number;
+}
+
 export interface NextUserRecord {
   readonly id: number;
 }

@@ -47,9 +47,14 @@ export function trimmed(
       if (firstAt + keptMs > now) break;
       // `firstAt` may be that of an entry that is gone: look when it matters. A row not on disk yet is a young one.
       const row = ledger.row(entryKey(stream, first));
-      firstAt = row === undefined ? now : decodeRow(row).storedAt;
-      if (row === undefined || firstAt + keptMs > now) break;
-      settledBytes = Math.max(settledBytes, totalOf(row));
+      if (row === undefined && first > (ledger.committed(streamKey(stream))?.top ?? 0)) {
+        firstAt = now;
+        break;
+      }
+      // One that is on disk by its stream's record and is not there was lost: it is as old as the one before it.
+      if (row !== undefined) firstAt = decodeRow(row).storedAt;
+      if (firstAt + keptMs > now) break;
+      if (row !== undefined) settledBytes = Math.max(settledBytes, totalOf(row));
     }
     first = (first + 1) as Seq;
   }

@@ -1,0 +1,180 @@
+/** Reads a whole folder when it is opened, and finds what is missing or damaged in it. */
+import {
+  groupStream,
+  inboxOf,
+  type GroupId,
+  type MessageId,
+  type Seq,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
+import { Slice } from '@cim/runtime';
+import { entryId } from '../streams.ts';
+import { decodeRow, totalOf } from './entry-row.ts';
+import { BATCHES, FORMAT, gapsKey, type Key, NEXT_USER, nameOfRow, nameOfStreamKey } from './keys.ts';
+import type { Ledger } from './ledger.ts';
+import { decodeRecord } from './record-bytes.ts';
+import type { GapsRecord, NextUserRecord, ProducerRecord, StreamRecord } from './records.ts';
+import { emptyStream } from './retention.ts';
+
+const PAGE = 1_000;
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+type Gap = GapsRecord['gaps'][number];
+
+/** One stream as its rows show it. `name`: as it is in keys. */
+interface Found {
+  state: StreamRecord | undefined;
+  first: number;
+  last: number;
+  lastId: string;
+  lastTotal: number;
+  /** Between the oldest entry that is kept and `last`. */
+  readonly gaps: Gap[];
+  /** Gaps that the operator has accepted before. */
+  accepted: readonly Gap[];
+  readonly producers: { readonly key: string; readonly seq: Seq }[];
+}
+
+export interface Audit {
+  /** One line for each thing that is wrong. */
+  readonly problems: readonly string[];
+  /**
+   * Makes what is left usable; to be followed by `commit`. Damaged records go. A stream ends where its rows end, so that
+   * whoever has had more is told `reset`. The record of a producer whose newest entry is gone goes too, so that its
+   * sender asks for each of its entries, and is told which are lost. Gaps stay: they are told when they are delivered.
+   */
+  mend(): void;
+}
+
+export async function audit(ledger: Ledger): Promise<Audit> {
+  const problems: string[] = [];
+  const damaged: string[] = [];
+  const streams = new Map<string, Found>();
+  const of = (name: string): Found => {
+    let found = streams.get(name);
+    if (found === undefined) {
+      found = {
+        state: undefined,
+        first: 0,
+        last: 0,
+        lastId: '',
+        lastTotal: 0,
+        gaps: [],
+        accepted: [],
+        producers: [],
+      };
+      streams.set(name, found);
+    }
+    return found;
+  };
+  let anything = false;
+  let newestUser = 0;
+  let nextUser = 0;
+  let hasFormat = false;
+
+  const add = (key: string, row: Uint8Array): void => {
+    if (key.startsWith('x:')) return;
+    if (key.startsWith('e:')) {
+      const { name, seq } = nameOfRow(key);
+      return addRow(of(name), seq, row);
+    }
+    const record: unknown = decodeRecord(row);
+    if (key === FORMAT) hasFormat = true;
+    if (key === NEXT_USER) nextUser = (record as NextUserRecord).id;
+    if (key.startsWith('d:')) of(key.slice('d:'.length)).accepted = (record as GapsRecord).gaps;
+    if (key.startsWith('t:')) of(nameOfStreamKey(key)).state = record as StreamRecord;
+    if (key.startsWith('p:'))
+      of(key.split(':')[1] ?? '').producers.push({ key, seq: (record as ProducerRecord).seq });
+    if (key.startsWith('a:')) newestUser = Math.max(newestUser, Number(key.slice('a:'.length)));
+  };
+
+  const slice = new Slice();
+  for (let gte = '\0'; ; ) {
+    const page = await ledger.rows({ gte, lt: '\uffff' }, PAGE, PAGE_BYTES);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    for (const [key, row] of page) {
+      anything ||= key !== BATCHES;
+      try {
+        add(key, row);
+      } catch {
+        damaged.push(key);
+        problems.push(`the record ${key} cannot be read`);
+      }
+      if (slice.over) await slice.next();
+    }
+    gte = `${last[0]}\0`;
+  }
+
+  if (anything && !hasFormat) problems.push('the record m:format is missing');
+  if (newestUser >= nextUser && newestUser > 0) problems.push('the record m:next-user is missing or old');
+  for (const [name, found] of streams) problems.push(...problemsOf(name, found));
+
+  const mend = (): void => {
+    for (const key of damaged) ledger.deleteRow(key);
+    if (newestUser >= nextUser) ledger.put(NEXT_USER, { id: newestUser + 1 });
+    for (const [name, found] of streams)
+      if (problemsOf(name, found).length > 0) mendStream(ledger, name, found);
+  };
+  return { problems, mend };
+}
+
+function addRow(found: Found, seq: number, row: Uint8Array): void {
+  const entry = decodeRow(row);
+  if (entry.seq !== seq) throw new Error('another entry');
+  if (found.last === 0) found.first = seq;
+  else if (seq > found.last + 1) found.gaps.push({ from: found.last + 1, to: seq - 1 });
+  found.last = seq;
+  found.lastId = entryId(entry);
+  found.lastTotal = totalOf(row);
+}
+
+/** Its gaps, the one before its first row too, but for those that are accepted. */
+function newGaps({ state, first, last, gaps, accepted }: Found): Gap[] {
+  const leading =
+    state !== undefined && last > 0 && first > state.first ? [{ from: state.first, to: first - 1 }] : [];
+  return [...leading, ...gaps].filter(
+    ({ from, to }) => !accepted.some((gap) => gap.from <= from && to <= gap.to),
+  );
+}
+
+function problemsOf(name: string, found: Found): string[] {
+  const { state, last, lastId } = found;
+  if (state === undefined) return last === 0 ? [] : [`the record t:${name} is missing`];
+  const problems: string[] = [];
+  if (last < state.top && state.top >= state.first)
+    problems.push(`entries ${Math.max(last + 1, state.first)} to ${state.top} of ${name} are missing`);
+  else if (last > state.top || (last === state.top && last > 0 && lastId !== state.topId))
+    problems.push(`the record t:${name} is not that of its entries`);
+  for (const { from, to } of newGaps(found)) problems.push(`entries ${from} to ${to} of ${name} are missing`);
+  return problems;
+}
+
+function mendStream(ledger: Ledger, name: string, found: Found): void {
+  const { state, first, last, lastId, lastTotal, accepted, producers } = found;
+  const gaps = newGaps(found);
+  const stream = state?.stream ?? streamOf(name);
+  // A group whose id cannot be told from its key: its rows stay, and nobody asks for them.
+  if (stream === undefined) return;
+  const before = state ?? { ...emptyStream(stream), first: first as Seq };
+  const whole = last === state?.top && lastId === state.topId;
+  ledger.put(`t:${name}` as Key<StreamRecord>, {
+    ...before,
+    ...(whole
+      ? {}
+      : { top: last as Seq, topId: lastId as MessageId, topDigest: undefined, bytes: lastTotal }),
+    first: Math.min(before.first, last + 1) as Seq,
+    settledBytes: whole ? before.settledBytes : Math.min(before.settledBytes, lastTotal),
+    forgot: true,
+  });
+  if (gaps.length > 0) ledger.put(gapsKey(name), { gaps: [...accepted, ...gaps] });
+  const isGone = (seq: number): boolean =>
+    seq > last || gaps.some(({ from, to }) => seq >= from && seq <= to);
+  for (const { key, seq } of producers) if (isGone(seq)) ledger.put(key as Key<ProducerRecord>, undefined);
+}
+
+function streamOf(name: string): StreamRef | undefined {
+  if (name.startsWith('i')) return inboxOf(Number(name.slice(1)) as UserId);
+  return name.startsWith('g~') ? undefined : groupStream(name.slice(1) as GroupId);
+}

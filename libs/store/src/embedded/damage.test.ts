@@ -1,0 +1,197 @@
+/**
+ * Folders with real entries are damaged in many ways. Each time everything is there, or the start is refused with one
+ * line; and after `acceptLoss` what is lost is told by what the store answers, never as `expired`.
+ */
+import assert from 'node:assert/strict';
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  groupStream,
+  inboxOf,
+  LOBBY,
+  type NamedUser,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+} from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { ClassicLevel } from 'classic-level';
+import { appendRange, appendTo, PRODUCER, plain, register } from '../../test/stored.ts';
+import type { Store } from '../store.ts';
+import { openEmbeddedStore } from './embedded-store.ts';
+import { entryKey, FORMAT, NEXT_USER, streamKey } from './keys.ts';
+
+const lobby = groupStream(LOBBY);
+/** Several blocks of a table and of a log. */
+const ENTRIES = 150;
+const content = Buffer.from('text '.repeat(60));
+let whole: string;
+let alice: NamedUser;
+let expected: object[];
+
+const open = (dir: string, acceptLoss = false): Promise<Store> =>
+  openEmbeddedStore({ dir, logger: silentLogger(), acceptLoss });
+const streams = (): StreamRef[] => [lobby, inboxOf(alice.userId)];
+
+async function readAll(store: Store, stream: StreamRef): Promise<object[]> {
+  const all: object[] = [];
+  for (let from = 1; ; ) {
+    const some = await store.streams.read(stream, from as Seq, 1_000);
+    const last = some.at(-1);
+    if (last === undefined) return all;
+    all.push(...some.map(plain));
+    from = last.seq + 1;
+  }
+}
+
+/** All that anybody could ask. */
+const contents = (store: Store): Promise<object[]> =>
+  Promise.all([
+    store.accounts.byName('alice'),
+    store.accounts.byId(alice.userId),
+    ...streams().flatMap((stream) => [store.streams.position(stream), readAll(store, stream)]),
+    store.streams.counters(
+      alice.userId,
+      streams().map((stream) => ({ stream, producer: PRODUCER })),
+    ),
+  ] as Promise<object>[]);
+
+before(async () => {
+  whole = await mkdtemp(join(tmpdir(), 'cim-whole-'));
+  let store = await open(whole);
+  alice = await register(store, 'alice');
+  for (const stream of streams()) await appendRange(store, stream, alice, 1, ENTRIES, { content });
+  await store.stop();
+  // Opening it puts the log into a table, and begins a new log.
+  store = await open(whole);
+  for (let i = 1; i <= 20; i++)
+    for (const stream of streams())
+      await appendRange(store, stream, alice, ENTRIES + 5 * i - 4, ENTRIES + 5 * i, { content });
+  expected = await contents(store);
+  await store.stop();
+});
+after(() => rm(whole, { recursive: true, force: true }));
+
+async function damagedBy(damage: (dir: string) => Promise<unknown>): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'cim-damaged-'));
+  await cp(whole, dir, { recursive: true });
+  await damage(dir);
+  return dir;
+}
+
+/** Answers how it ended. */
+async function check(what: string, damage: (dir: string) => Promise<unknown>): Promise<'whole' | 'refused'> {
+  const dir = await damagedBy(damage);
+  try {
+    const store = await open(dir).catch((error: unknown) => {
+      assert.ok(error instanceof Error);
+      assert.match(error.message, /^the data folder \S+ is damaged \(.+\); .+--accept-loss yes: .+$/, what);
+      return undefined;
+    });
+    if (store !== undefined) {
+      try {
+        assert.deepEqual(await contents(store), expected, `${what}: silent`);
+      } finally {
+        await store.stop();
+      }
+      return 'whole';
+    }
+    await checkAccepted(what, dir);
+    return 'refused';
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function checkAccepted(what: string, dir: string): Promise<void> {
+  const store = await open(dir, true);
+  try {
+    for (const [i, stream] of streams().entries()) {
+      const { first, top } = await store.streams.position(stream);
+      assert.ok(first === 1, `${what}: what is lost would be told as expired (${first} to ${top})`);
+      const before = expected[3 + 2 * i] as readonly { seq: number }[];
+      const left = (await readAll(store, stream)) as { seq: number; counter: number }[];
+      for (const entry of left) assert.deepEqual(entry, before[entry.seq - 1], `${what}: another entry`);
+      assert.equal(left.at(-1)?.seq ?? 0, top, `${what}: the top is not the last that is there`);
+      // Nobody is told that the newest of a producer is there when it is not.
+      const [counter] = await store.streams.counters(alice.userId, [{ stream, producer: PRODUCER }]);
+      const newest = Math.max(0, ...left.map((entry) => entry.counter));
+      assert.ok((counter ?? 0) <= newest, `${what}: ${counter} is said to be stored, ${newest} is`);
+    }
+    const bob = await register(store, 'bob');
+    assert.notEqual(bob.userId, alice.userId);
+    const producer = 'a-producer-after-the-loss' as ProducerId;
+    assert.equal((await appendTo(store, lobby, bob, { counter: 1, producer })).outcome, 'ok');
+  } finally {
+    await store.stop();
+  }
+  // It is whole again.
+  await (await open(dir)).stop();
+}
+
+const files = async (): Promise<string[]> =>
+  (await readdir(whole)).filter((name) => name !== 'LOCK' && !name.startsWith('LOG')).sort();
+
+test('a folder is what the tests below think', async () => {
+  assert.deepEqual(
+    (await files()).map((name) => name.replace(/\d+/, 'N')),
+    ['N.ldb', 'N.log', 'CURRENT', 'MANIFEST-N', 'batches'],
+  );
+  assert.equal(await check('nothing', () => Promise.resolve()), 'whole');
+  for (const name of ['LOCK', 'LOG']) assert.equal(await check(name, (dir) => rm(join(dir, name))), 'whole');
+});
+
+test('each file that is deleted is missed', async () => {
+  for (const name of await files())
+    assert.equal(await check(`no ${name}`, (dir) => rm(join(dir, name))), 'refused', name);
+});
+
+test('each file that is cut off anywhere is missed', async () => {
+  for (const name of await files()) {
+    const { length } = await readFile(join(whole, name));
+    for (const to of [0, 1, length * 0.3, length * 0.7, length - 40, length - 1].map(Math.floor)) {
+      if (to < 0) continue;
+      const ended = await check(`${name} cut to ${to}`, (dir) => truncate(join(dir, name), to));
+      // The last byte of CURRENT is a line's end.
+      if (name !== 'CURRENT') assert.equal(ended, 'refused', `${name} cut to ${to} of ${length}`);
+    }
+  }
+});
+
+test('a bit that is flipped anywhere loses nothing in silence', async (t) => {
+  const ended = { whole: 0, refused: 0 };
+  for (const name of await files()) {
+    const bytes = await readFile(join(whole, name));
+    for (let i = 0; i < 24; i++) {
+      const at = Math.floor((bytes.length * (i + 0.5)) / 24);
+      const flipped = Buffer.from(bytes);
+      flipped.writeUInt8(flipped.readUInt8(at) ^ (1 << (i % 8)), at);
+      ended[await check(`${name}, a bit of byte ${at}`, (dir) => writeFile(join(dir, name), flipped))]++;
+    }
+  }
+  t.diagnostic(JSON.stringify(ended));
+  assert.ok(ended.refused > 40);
+});
+
+test('each record that is gone is missed', async () => {
+  const inbox = inboxOf(alice.userId);
+  const records = [
+    entryKey(lobby, 1 as Seq),
+    entryKey(lobby, 70 as Seq),
+    entryKey(inbox, 250 as Seq),
+    streamKey(lobby),
+    streamKey(inbox),
+    FORMAT,
+    NEXT_USER,
+  ];
+  for (const key of records) {
+    const remove = async (dir: string): Promise<void> => {
+      const level = new ClassicLevel(dir);
+      await level.del(key);
+      await level.close();
+    };
+    assert.equal(await check(`no ${key}`, remove), 'refused', key);
+  }
+});
