@@ -44,7 +44,7 @@ export interface Audit {
    * whoever has had more is told `reset`. The record of a producer whose newest entry is gone goes too, so that its
    * sender asks for each of its entries, and is told which are lost. Gaps stay: they are told when they are delivered.
    */
-  mend(): void;
+  readonly mend: () => void;
 }
 
 export async function audit(ledger: Ledger): Promise<Audit> {
@@ -68,10 +68,10 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     }
     return found;
   };
-  let anything = false;
+  let records = 0;
   let newestUser = 0;
   let nextUser = 0;
-  let hasFormat = false;
+  const format = { found: false };
 
   const add = (key: string, row: Uint8Array): void => {
     if (key.startsWith('x:')) return;
@@ -80,7 +80,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
       return addRow(of(name), seq, row);
     }
     const record: unknown = decodeRecord(row);
-    if (key === FORMAT) hasFormat = true;
+    if (key === FORMAT) format.found = true;
     if (key === NEXT_USER) nextUser = (record as NextUserRecord).id;
     if (key.startsWith('d:')) of(key.slice('d:'.length)).accepted = (record as GapsRecord).gaps;
     if (key.startsWith('t:')) of(nameOfStreamKey(key)).state = record as StreamRecord;
@@ -95,7 +95,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     const last = page.at(-1);
     if (last === undefined) break;
     for (const [key, row] of page) {
-      anything ||= key !== BATCHES;
+      if (key !== BATCHES) records++;
       try {
         add(key, row);
       } catch {
@@ -107,7 +107,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     gte = `${last[0]}\0`;
   }
 
-  if (anything && !hasFormat) problems.push('the record m:format is missing');
+  if (records > 0 && !format.found) problems.push('the record m:format is missing');
   if (newestUser >= nextUser && newestUser > 0) problems.push('the record m:next-user is missing or old');
   for (const [name, found] of streams) problems.push(...problemsOf(name, found));
 

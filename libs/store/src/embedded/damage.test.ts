@@ -151,7 +151,7 @@ test('each file that is deleted is missed', async () => {
 test('each file that is cut off anywhere is missed', async () => {
   for (const name of await files()) {
     const { length } = await readFile(join(whole, name));
-    for (const to of [0, 1, length * 0.3, length * 0.7, length - 40, length - 1].map(Math.floor)) {
+    for (const to of [0, length * 0.3, length * 0.8, length - 1].map(Math.floor)) {
       if (to < 0) continue;
       const ended = await check(`${name} cut to ${to}`, (dir) => truncate(join(dir, name), to));
       // The last byte of CURRENT is a line's end.
@@ -164,15 +164,15 @@ test('a bit that is flipped anywhere loses nothing in silence', async (t) => {
   const ended = { whole: 0, refused: 0 };
   for (const name of await files()) {
     const bytes = await readFile(join(whole, name));
-    for (let i = 0; i < 24; i++) {
-      const at = Math.floor((bytes.length * (i + 0.5)) / 24);
+    for (let i = 0; i < 10; i++) {
+      const at = Math.floor((bytes.length * (i + 0.5)) / 10);
       const flipped = Buffer.from(bytes);
       flipped.writeUInt8(flipped.readUInt8(at) ^ (1 << (i % 8)), at);
       ended[await check(`${name}, a bit of byte ${at}`, (dir) => writeFile(join(dir, name), flipped))]++;
     }
   }
   t.diagnostic(JSON.stringify(ended));
-  assert.ok(ended.refused > 40);
+  assert.ok(ended.refused > 30);
 });
 
 test('each record that is gone is missed', async () => {
