@@ -8,7 +8,6 @@ import { AckClock, type AckLook } from './ack-clock.ts';
 import { WINDOW_BYTES, WINDOW_ENTRIES } from './feed.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import { SharedPiece } from './shared-piece.ts';
-import { tellGap } from './tell-gap.ts';
 import type { Timer, Timers } from './timers.ts';
 
 const READ_ENTRIES = 64;
@@ -207,8 +206,6 @@ export class GroupFeed implements Followed {
       this.#reading = false;
       // It was moved back meanwhile, or is to send once more what is not acked: this begins too late.
       const fits = this.#next >= next;
-      // As after a long absence: the client gets the newest entries, not all that are kept.
-      if (fits && (entries[0]?.seq ?? 0) > this.#next) return this.break('stream.trimmed');
       for (const entry of fits ? entries : []) {
         // Acks have moved it on meanwhile.
         if (entry.seq < this.#next) continue;
@@ -216,9 +213,12 @@ export class GroupFeed implements Followed {
         if (entry.seq > this.#next) {
           const before = this.#next;
           this.#reading = true;
-          await tellGap(this.#streams, this, this.#sink, entry.seq);
+          const { first, top } = await this.#streams.kept.position(this.stream);
           this.#reading = false;
           if (this.#next !== before || !this.#writable()) break;
+          // As after a long absence: the client gets the newest entries, not all that are kept.
+          if (first >= entry.seq) return this.break('stream.trimmed');
+          this.#sink.lost(this, entry.seq, top);
         }
         this.#write(this.#log.piece(entry.seq) ?? new SharedPiece(this.#log.group, entry));
       }

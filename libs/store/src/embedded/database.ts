@@ -78,7 +78,7 @@ function unusable(dir: string, code: string, cause: unknown): Error {
 }
 
 export const reasonOf = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
+  (cause instanceof Error ? cause.message : String(cause)).replace(/\p{Cc}.*/su, '');
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
