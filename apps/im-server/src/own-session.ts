@@ -90,7 +90,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   onFrame(frame: cim.Frame): void {
     if (frame.send) this.#onSend(frame.send as cim.Send);
     else if (frame.ack) this.#onAck(frame.ack as cim.Ack);
-    else if (frame.ping) this.#channel.send(PONG);
+    else if (frame.ping) this.#respond(PONG);
     else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
     else if (frame.counters) this.#onCounters(frame.counters as cim.Counters);
     else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
@@ -101,6 +101,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 
   onDrain(): void {
     this.#blocked = false;
+    this.#readOn();
     this.#inbox?.resume();
     this.#lobby?.resume();
   }
@@ -263,7 +264,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     this.#parts.observer.sendAnswered('tcp', receipt.outcome, (performance.now() - begun) / 1_000);
     switch (receipt.outcome) {
       case 'stored':
-        return void this.#channel.send(storedFrame(send, receipt.seq));
+        return this.#respond(storedFrame(send, receipt.seq));
       case 'gap':
         return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
       case 'unknown-producer':
@@ -300,7 +301,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   #readOn(): void {
     if (this.#sendsUnderWay > SENDS_UNDER_WAY / 2 || this.#sendBytesUnderWay > SEND_BYTES_UNDER_WAY / 2)
       return;
-    if (!this.#parts.budget.awaitedBy(this)) this.#channel.resume();
+    if (!this.#blocked && !this.#parts.budget.awaitedBy(this)) this.#channel.resume();
   }
 
   #receipt(send: cim.Send, answer: cim.Receipt.$Properties): void {
@@ -396,7 +397,14 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   }
 
   #send(frame: cim.Frame.$Properties): void {
-    this.#channel.send(encodeFrame(cim.Frame, frame));
+    this.#respond(encodeFrame(cim.Frame, frame));
+  }
+
+  /** A client that does not read its answers is not read either, until it does: else they would pile up. */
+  #respond(frames: Uint8Array): void {
+    if (this.#channel.send(frames)) return;
+    this.#blocked = true;
+    this.#channel.pause();
   }
 }
 
