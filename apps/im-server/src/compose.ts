@@ -83,7 +83,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     sessions: store.sessions,
     registry,
     logger,
-    onRenamed: () => void announce(),
+    // A refusal is in the log already, and in /readyz.
+    onRenamed: () => void announce().catch(() => undefined),
     onServing: () => look.now(),
   });
   const dirty = new DirtyWatch({ streams: store.streams, registry, instance, lobby });
@@ -161,6 +162,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     missing: () => [
       ...(instance.serving ? [] : ['lease: the store has not renewed it']),
       ...(membership.connected ? [] : ['registry: not connected']),
+      ...(membership.problem === undefined ? [] : [`registry: ${membership.problem}`]),
     ],
   });
   const rpc = new RpcServer({
@@ -193,6 +195,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       return Promise.resolve();
     });
     self = { host, tcpPort, httpPort, version: VERSION, startedAt: Date.now() };
+    opened.push(() => membership.withdraw());
     await announce();
     logger.info({ instance: instance.id, host, tcpPort, httpPort }, 'im-server.ready');
   } catch (error) {

@@ -1,6 +1,6 @@
 import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
 import { Dispatcher, forgetLeft, observe } from '@cim/delivery';
-import { openZooKeeperMembership } from '@cim/discovery';
+import { openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
   configureProcess,
@@ -26,7 +26,12 @@ limitConnections(logger);
 try {
   const { clusterSecret } = trustOf(config);
   const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
-  const membership = openZooKeeperMembership({ servers: config.zk, logger });
+  const membership = openZooKeeperMembership({
+    servers: config.zk,
+    access: zooKeeperAccess(config),
+    shareWithCim: config.zkShareWithCim === 'true',
+    logger,
+  });
   await membership.start();
   const flusher = new TurnFlusher();
   const metrics = createMetrics({ program: 'im-server' });

@@ -14,6 +14,8 @@ export const routeSettings = pick(
   'redisTlsKey',
   'redisTlsServername',
   'zk',
+  'zkAuth',
+  'zkAcl',
   'clusterSecret',
   'allowedHosts',
   'auth',

@@ -122,6 +122,21 @@ test('a message that is not stored is never answered with HTTP 200, which CIM ta
     assert.match(metrics, new RegExp(`cim_sends_total\\{door="p2pRoute",outcome="${outcome}",[^}]*\\} 1`));
 });
 
+test('a route that lists no im-server of ours says whether it lists servers of CIM', async (t) => {
+  const at = await RunningRoute.start({ listed: false });
+  t.after(() => at.stop());
+  const missing = async () => {
+    const answer = (await (await fetch(`${at.route.url}/readyz`)).json()) as {
+      missing: string[];
+      foreign: number;
+    };
+    return [answer.missing.join(), answer.foreign];
+  };
+  assert.deepEqual(await missing(), ['im-server: embedded has listed none yet', 0]);
+  await at.membership.announce({ host: '10.0.0.9', tcpPort: 11211, httpPort: 8081 });
+  assert.deepEqual(await missing(), ['im-server: embedded lists no im-server of ours (1 foreign)', 1]);
+});
+
 test('a route that has seen an im-server stays ready when all are away: sends need the store alone', async (t) => {
   const at = await RunningRoute.start({ listed: false });
   t.after(() => at.stop());

@@ -1,6 +1,6 @@
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { Dispatcher, forgetLeft, observe } from '@cim/delivery';
-import { createPlacement, openZooKeeperMembership } from '@cim/discovery';
+import { createPlacement, openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
   configureProcess,
@@ -25,7 +25,7 @@ limitConnections(logger);
 try {
   const config = { ...given, ...trustOf(given) };
   const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
-  const membership = openZooKeeperMembership({ servers: config.zk, logger });
+  const membership = openZooKeeperMembership({ servers: config.zk, access: zooKeeperAccess(config), logger });
   await membership.start();
   const metrics = createMetrics({ program: 'route' });
   const observer = observe(metrics, VERSION);

@@ -4,6 +4,7 @@ import { gauge } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
 
+/** Those that a login can be placed on. */
 const placeable = (members: readonly Member[]): number =>
   members.filter((member) => member.instance !== undefined).length;
 
@@ -30,10 +31,20 @@ export function addOperatorPaths(app: FastifyInstance, { store, membership, metr
       .catch((error: unknown) =>
         missing.push(`store: ${error instanceof Error ? error.message : String(error)}`),
       );
-    const imServers = placeable(membership.members());
-    if (!seen) missing.push(`im-server: ${membership.description} has listed none yet`);
+    const members = membership.members();
+    const imServers = placeable(members);
+    const foreign = members.length - imServers;
+    const { description, connected, problem } = membership;
+    if (!seen) {
+      missing.push(
+        foreign === 0
+          ? `im-server: ${description} has listed none yet`
+          : `im-server: ${description} lists no im-server of ours (${foreign} foreign)`,
+      );
+      if (problem !== undefined) missing.push(`registry: ${problem}`);
+    }
     if (missing.length > 0) void reply.code(503);
-    return { ready: missing.length === 0, missing, imServers, membershipConnected: membership.connected };
+    return { ready: missing.length === 0, missing, imServers, foreign, membershipConnected: connected };
   });
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     void reply.type(metrics.contentType);

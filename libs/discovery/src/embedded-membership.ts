@@ -43,6 +43,7 @@ interface RegistryAccess {
 
 class EmbeddedMembership implements Membership {
   readonly description = 'embedded';
+  readonly problem = undefined;
   readonly #registry: RegistryAccess;
   readonly #listeners = new Set<() => void>();
   #members: readonly Member[] = [];

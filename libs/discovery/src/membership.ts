@@ -28,12 +28,19 @@ export interface Membership {
   /**
    * From now until `withdraw` keeps this member listed: after a lost session, a hung or restarted registry too.
    * Announcing again replaces what was announced (a new instance id). Resolves when listed, or after 5 s without.
+   * Rejects with one line while it must not be listed, because the registry is that of another product's cluster; it is
+   * listed when that has changed, unless it withdraws.
    */
   announce(self: Member): Promise<void>;
   /** Takes it off the list at once. Idempotent, never throws. */
   withdraw(): Promise<void>;
   /** Whether the registry answers now; what `/readyz` and `/metrics` tell. */
   readonly connected: boolean;
+  /**
+   * One line about what keeps this process from reading the list or from being listed, although the registry answers;
+   * undefined when there is nothing.
+   */
+  readonly problem: string | undefined;
   /** For people, at start. */
   readonly description: string;
   stop(): Promise<void>;

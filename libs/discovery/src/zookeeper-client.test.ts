@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, test } from 'node:test';
 import { until } from '@cim/testkit';
 import { recordingLogger } from '../test/recording-logger.ts';
+import { OPEN_ACCESS } from './zookeeper-access.ts';
 import { ZooKeeperSession } from './zookeeper-session.ts';
 
 describe('a ZooKeeper session with a server that is none', () => {
@@ -27,6 +28,7 @@ describe('a ZooKeeper session with a server that is none', () => {
     const session = new ZooKeeperSession({
       servers: [{ host: '127.0.0.1', port }],
       sessionTimeoutMs,
+      access: OPEN_ACCESS,
       logger,
       onConnected: () => undefined,
     });

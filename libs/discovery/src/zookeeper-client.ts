@@ -20,6 +20,8 @@ export interface MendedClientEvents {
   connected(): void;
   disconnected(): void;
   expired(): void;
+  /** ZooKeeper does not take the credential; nothing more comes of this client. */
+  authFailed(): void;
   /** A server could not be reached, or did not speak the protocol. */
   attemptFailed(server: ZooKeeperServer, reason: string): void;
 }
@@ -49,12 +51,16 @@ export class MendedClient {
   #waiting: NodeJS.Timeout | undefined;
   #disposed = false;
 
-  /** @param servers in the order to try */
+  /**
+   * @param servers in the order to try
+   * @param credential `user:password`; the library sends it before all else on each connection
+   */
   constructor(
     servers: readonly ZooKeeperServer[],
     sessionTimeoutMs: number,
     backoff: Backoff,
     events: MendedClientEvents,
+    credential?: Buffer,
   ) {
     this.#backoff = backoff;
     this.#events = events;
@@ -75,6 +81,8 @@ export class MendedClient {
     });
     this.client.on('disconnected', () => events.disconnected());
     this.client.on('expired', () => events.expired());
+    this.client.on('authenticationFailed', () => events.authFailed());
+    if (credential !== undefined) this.client.addAuthInfo('digest', credential);
   }
 
   /** What ZooKeeper granted; before the first connection what was asked for. */

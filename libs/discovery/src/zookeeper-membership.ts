@@ -2,7 +2,8 @@ import { Backoff, type Logger } from '@cim/runtime';
 import { byName, sameMembers } from './member-list.ts';
 import { parseNodeName, unannounceable } from './member-node.ts';
 import { type Member, type Membership, memberName } from './membership.ts';
-import { MemberNodes } from './zookeeper-nodes.ts';
+import { OPEN_ACCESS, type ZooKeeperAccess } from './zookeeper-access.ts';
+import { type MemberNode, MemberNodes } from './zookeeper-nodes.ts';
 import { OwnNode } from './zookeeper-own-node.ts';
 import { parseZooKeeperServers } from './zookeeper-servers.ts';
 import { type Outcome, ZooKeeperSession } from './zookeeper-session.ts';
@@ -11,6 +12,10 @@ export interface ZooKeeperMembershipOptions {
   /** `host:port,host:port[/chroot]`. */
   readonly servers: string;
   readonly logger: Logger;
+  /** Open to everybody by default. */
+  readonly access?: ZooKeeperAccess;
+  /** Join although servers of CIM's own are listed under the same path; false by default. */
+  readonly shareWithCim?: boolean;
   /** How long a server that died stays listed, 10 s by default; ZooKeeper grants what lies within its own limits. */
   readonly sessionTimeoutMs?: number;
 }
@@ -28,6 +33,15 @@ const RELIST_EVERY_MS = 10_000;
 /** What comes in bursts (a cluster that restarts) is read once per so many ms. */
 const ROUND_SPACING_MS = 50;
 const RETRY_MS = [200, 1000] as const;
+
+const DONE = { kind: 'ok', value: undefined } as const;
+
+/** Routes of CIM choose among all that is listed; a client that such a route sends to a server of ours is turned away. */
+const unwelcome = (root: string, names: readonly string[]): string =>
+  `${root} in ZooKeeper lists servers that are not of this product, or that CIM_ZK_AUTH may not read ` +
+  `(${names.slice(0, 3).join(', ')}${names.length > 3 ? `, ${names.length - 3} more` : ''}). ` +
+  'Their routes would send clients here that cannot log in. Give this cluster a path of its own ' +
+  '(CIM_ZK=host:port/path), or set CIM_ZK_SHARE_WITH_CIM=true to join all the same';
 
 interface Waiter {
   readonly done: () => boolean;
@@ -53,6 +67,14 @@ class ZooKeeperMembership implements Membership {
   #listed = false;
   #keepAbsentUntil = 0;
   #saidRefused = '';
+  readonly #root: string;
+  /**
+   * Whether this process may be listed: it was told to share the path, or it was listed before. A server that is listed
+   * stays when others join; those others have to ask.
+   */
+  #mayJoin: boolean;
+  /** Why it may not, as of the last round. */
+  #unwelcome: string | undefined;
   #running = false;
   #again = false;
   #roundStartedAt = 0;
@@ -64,15 +86,20 @@ class ZooKeeperMembership implements Membership {
   constructor({
     servers,
     logger,
+    access = OPEN_ACCESS,
+    shareWithCim = false,
     sessionTimeoutMs = DEFAULT_SESSION_TIMEOUT_MS,
   }: ZooKeeperMembershipOptions) {
     const address = parseZooKeeperServers(servers);
     const root = `${address.chroot}/cim`;
     this.description = `ZooKeeper at ${servers}`;
     this.#logger = logger;
+    this.#root = root;
+    this.#mayJoin = shareWithCim;
     this.#session = new ZooKeeperSession({
       servers: address.servers,
       sessionTimeoutMs,
+      access,
       logger,
       onConnected: (renewed) => this.#onConnected(renewed),
     });
@@ -82,6 +109,10 @@ class ZooKeeperMembership implements Membership {
 
   get connected(): boolean {
     return this.#session.connected;
+  }
+
+  get problem(): string | undefined {
+    return this.#saidRefused === '' ? undefined : this.#saidRefused;
   }
 
   async start(): Promise<void> {
@@ -106,7 +137,16 @@ class ZooKeeperMembership implements Membership {
     if (parseNodeName(memberName(self)) === undefined) throw unannounceable(self);
     this.#own.announce(self);
     this.#wakeNow();
-    await this.#until(() => this.#own.wanted !== self || (this.#own.settled && this.#lists(self)), WAIT_MS);
+    this.#unwelcome = undefined;
+    await this.#until(
+      () =>
+        this.#own.wanted !== self ||
+        this.#unwelcome !== undefined ||
+        (this.#own.settled && this.#lists(self)),
+      WAIT_MS,
+    );
+    const why = this.#whyUnwelcome();
+    if (why !== undefined && this.#own.wanted === self) throw new Error(why);
   }
 
   async withdraw(): Promise<void> {
@@ -186,11 +226,14 @@ class ZooKeeperMembership implements Membership {
   /** Answers false when it has to be done again soon. */
   async #round(): Promise<boolean> {
     const session = this.#session.id;
-    let settled = await this.#own.settle();
+    let settled = this.#mayJoin ? await this.#own.settle() : DONE;
     let list = await this.#nodes.list(this.#onChildrenChanged);
     if (list.kind === 'no-node') {
       const created = await this.#nodes.createRoot();
       if (created.kind !== 'ok') return this.#answered(created);
+      list = await this.#nodes.list(this.#onChildrenChanged);
+    }
+    if (list.kind === 'ok' && this.#own.wanted !== undefined && this.#admit(list.value)) {
       settled = await this.#own.settle();
       list = await this.#nodes.list(this.#onChildrenChanged);
     }
@@ -208,12 +251,36 @@ class ZooKeeperMembership implements Membership {
       }
     }
     this.#apply([...members.values()].sort(byName));
-    return this.#answered(settled);
+    return this.#answered(
+      this.#unwelcome === undefined ? settled : { kind: 'failed', reason: this.#unwelcome },
+    );
+  }
+
+  /** Asked again after waiting. */
+  #whyUnwelcome(): string | undefined {
+    return this.#unwelcome;
+  }
+
+  /** Judges whether this process may be listed among these. Answers true when it may now and could not before. */
+  #admit(nodes: readonly MemberNode[]): boolean {
+    if (this.#mayJoin) return false;
+    // A server at our own address has gone: we listen there.
+    const foreign = nodes
+      .filter(({ member }) => member.instance === undefined && memberName(member) !== this.#own.name)
+      .map(({ member }) => memberName(member));
+    this.#mayJoin = foreign.length === 0;
+    this.#unwelcome = this.#mayJoin ? undefined : unwelcome(this.#root, foreign);
+    return this.#mayJoin;
   }
 
   /** Says once what ZooKeeper refuses; a lost answer is the session's to report. */
   #answered(outcome: Outcome<unknown>): boolean {
-    const reason = outcome.kind === 'failed' ? outcome.reason : '';
+    const reason =
+      outcome.kind === 'failed'
+        ? outcome.reason
+        : outcome.kind === 'denied'
+          ? `ZooKeeper denies access to ${this.#root}: CIM_ZK_AUTH must be one that its ACL names`
+          : '';
     if (reason !== '' && reason !== this.#saidRefused) this.#logger.warn({ reason }, 'membership.refused');
     if (outcome.kind !== 'lost') this.#saidRefused = reason;
     return outcome.kind === 'ok';

@@ -1,6 +1,7 @@
 import type { Logger } from '@cim/runtime';
 import { LRUCache } from 'lru-cache';
-import { decodeNodeData, parseNodeName } from './member-node.ts';
+import type { Stat } from 'node-zookeeper-client';
+import { decodeNodeData, type MemberAddress, parseNodeName } from './member-node.ts';
 import type { Member } from './membership.ts';
 import { type Outcome, ownerOf, type ZooKeeperSession } from './zookeeper-session.ts';
 
@@ -23,7 +24,7 @@ export class MemberNodes {
   readonly #logger: Logger;
   /** By node name. One that was made or written anew has another czxid or mzxid and is read again. */
   readonly #known = new LRUCache<string, MemberNode>({ max: CACHED });
-  /** Names that are no member's, to warn of each once. */
+  /** Nodes that are no member's or cannot be read, to warn of each once. */
   readonly #foreign = new LRUCache<string, true>({ max: CACHED });
 
   constructor(session: ZooKeeperSession, root: string, logger: Logger) {
@@ -53,6 +54,7 @@ export class MemberNodes {
       path += `/${part}`;
       const created = await this.#session.createPersistent(path);
       if (created.kind !== 'ok' && created.kind !== 'node-exists') return created;
+      if (created.kind === 'ok') this.#logger.info({ path }, 'membership.path-made');
     }
     return { kind: 'ok', value: undefined };
   }
@@ -76,13 +78,35 @@ export class MemberNodes {
         return { kind: 'ok', value: known };
     }
     const read = await this.#session.read(path);
+    if (read.kind === 'denied') return this.#unreadable(path, address);
     if (read.kind !== 'ok') return read;
     const { data, stat } = read.value;
-    const member = { ...address, ...decodeNodeData(data) };
-    const node = { path, czxid: hex(stat.czxid), mzxid: hex(stat.mzxid), owner: ownerOf(stat), member };
+    const node = nodeOf(path, stat, { ...address, ...decodeNodeData(data) });
     this.#known.set(name, node);
     return { kind: 'ok', value: node };
   }
+
+  /**
+   * Its holder keeps it from us. It is listed as a server that is not ours: one node that somebody has locked must not
+   * hide all the others. Never remembered, since a change of its ACL changes neither czxid nor mzxid.
+   */
+  async #unreadable(path: string, address: MemberAddress): Promise<Outcome<MemberNode>> {
+    if (!this.#foreign.has(path))
+      this.#logger.warn({ path, why: 'CIM_ZK_AUTH may not read it' }, 'membership.unreadable-node');
+    this.#foreign.set(path, true);
+    const stat = await this.#session.stat(path);
+    if (stat.kind !== 'ok') return stat;
+    if (stat.value === undefined) return { kind: 'no-node' };
+    return { kind: 'ok', value: nodeOf(path, stat.value, address) };
+  }
 }
+
+const nodeOf = (path: string, stat: Stat, member: Member): MemberNode => ({
+  path,
+  czxid: hex(stat.czxid),
+  mzxid: hex(stat.mzxid),
+  owner: ownerOf(stat),
+  member,
+});
 
 const hex = (zxid: Buffer): string => zxid.toString('hex');

@@ -1,6 +1,7 @@
 import { Backoff, type Logger } from '@cim/runtime';
-import { type Client, CreateMode, Exception, type Stat } from 'node-zookeeper-client';
-import { MendedClient } from './zookeeper-client.ts';
+import { type ACL, type Client, CreateMode, Exception, type Stat } from 'node-zookeeper-client';
+import type { ZooKeeperAccess } from './zookeeper-access.ts';
+import { MendedClient, type MendedClientEvents } from './zookeeper-client.ts';
 import type { ZooKeeperServer } from './zookeeper-servers.ts';
 
 /** What became of an operation. */
@@ -8,6 +9,8 @@ export type Outcome<T> =
   | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'no-node' }
   | { readonly kind: 'node-exists' }
+  /** ZooKeeper does not let this process do it. */
+  | { readonly kind: 'denied' }
   /** No answer, or no connection: whether it was done is not known. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'failed'; readonly reason: string };
@@ -15,6 +18,7 @@ export type Outcome<T> =
 export interface ZooKeeperSessionOptions {
   readonly servers: readonly ZooKeeperServer[];
   readonly sessionTimeoutMs: number;
+  readonly access: ZooKeeperAccess;
   readonly logger: Logger;
   /** After each connection. `renewed` when an earlier session has expired, and with it its ephemeral nodes and watches. */
   readonly onConnected: (renewed: boolean) => void;
@@ -117,12 +121,12 @@ export class ZooKeeperSession {
   }
 
   createPersistent(path: string): Promise<Outcome<undefined>> {
-    return this.#ask((client, done) => client.create(path, (error) => done(error, undefined)));
+    return this.#ask((client, done) => client.create(path, this.#acl, (error) => done(error, undefined)));
   }
 
   createEphemeral(path: string, data: Buffer): Promise<Outcome<undefined>> {
     return this.#ask((client, done) =>
-      client.create(path, data, CreateMode.EPHEMERAL, (error) => done(error, undefined)),
+      client.create(path, data, this.#acl, CreateMode.EPHEMERAL, (error) => done(error, undefined)),
     );
   }
 
@@ -132,7 +136,7 @@ export class ZooKeeperSession {
       client
         .transaction()
         .remove(path)
-        .create(path, data, CreateMode.EPHEMERAL)
+        .create(path, data, this.#acl, CreateMode.EPHEMERAL)
         .commit((error) => done(error, undefined)),
     );
   }
@@ -141,18 +145,33 @@ export class ZooKeeperSession {
     return this.#ask((client, done) => client.remove(path, (error) => done(error, undefined)));
   }
 
+  get #acl(): ACL[] {
+    return [...this.#options.access.acl];
+  }
+
   #open(): void {
-    const { sessionTimeoutMs, logger } = this.#options;
-    const opened = new MendedClient(this.#servers, sessionTimeoutMs, this.#backoff, {
+    const { sessionTimeoutMs, logger, access } = this.#options;
+    const events: MendedClientEvents = {
       connected: () => this.#onConnected(opened),
       disconnected: () => this.#onDisconnected(),
       expired: () => this.#onExpired(opened),
+      authFailed: () => {
+        logger.warn({ why: 'ZooKeeper does not take CIM_ZK_AUTH' }, 'zookeeper.auth-failed');
+        this.#onExpired(opened);
+      },
       attemptFailed: (server, reason) => {
         if (this.#saidUnreachable || this.#stopped) return;
         this.#saidUnreachable = true;
         logger.warn({ server: `${server.host}:${server.port}`, reason }, 'zookeeper.unreachable');
       },
-    });
+    };
+    const opened = new MendedClient(
+      this.#servers,
+      sessionTimeoutMs,
+      this.#backoff,
+      events,
+      access.credential,
+    );
     this.#current = opened;
     this.#tick();
     opened.connect();
@@ -267,6 +286,8 @@ function outcomeOf(error: Error | Exception): Exclude<Outcome<never>, { kind: 'o
       return { kind: 'no-node' };
     case Exception.NODE_EXISTS:
       return { kind: 'node-exists' };
+    case Exception.NO_AUTH:
+      return { kind: 'denied' };
     case Exception.CONNECTION_LOSS:
     case Exception.SESSION_EXPIRED:
     case Exception.OPERATION_TIMEOUT:

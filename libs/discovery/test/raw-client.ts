@@ -16,6 +16,7 @@ export class RawClient {
         connected: () => resolve(new RawClient(mended)),
         disconnected: () => undefined,
         expired: () => undefined,
+        authFailed: () => undefined,
         attemptFailed: () => undefined,
       });
       mended.connect();

@@ -58,7 +58,23 @@ export const settings = {
     '',
     'Name that the certificates of Redis must have, where it is not the address',
   ),
-  zk: text('CIM_ZK', '127.0.0.1:2181', 'ZooKeeper servers: host:port,host:port'),
+  zk: text(
+    'CIM_ZK',
+    '127.0.0.1:2181',
+    'ZooKeeper servers, and the path that the cluster lives under: host:port,host:port/path; a path that is not there is made',
+  ),
+  zkAuth: text('CIM_ZK_AUTH', '', 'Credential for ZooKeeper (digest): user:password; none when empty', true),
+  zkAcl: text(
+    'CIM_ZK_ACL',
+    '',
+    'ACL of the nodes in ZooKeeper, such as auth::cdrwa,world:anyone:r; when empty: auth::cdrwa with a credential, else open',
+  ),
+  zkShareWithCim: oneOf(
+    'CIM_ZK_SHARE_WITH_CIM',
+    ['true', 'false'],
+    'false',
+    "Whether an im-server joins although CIM's own servers are listed under the same path",
+  ),
   clusterSecret: text(
     'CIM_CLUSTER_SECRET',
     '',
