@@ -3,7 +3,20 @@ import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
 import { Channel, TimingWheel, TurnFlusher } from '@cim/channel';
-import { cim, decodeFrame, encodeFrame, type Epoch, type UserId } from '@cim/protocol';
+import {
+  cim,
+  decodeFrame,
+  encodeFrame,
+  type Epoch,
+  FrameDecoder,
+  groupStream,
+  LOBBY,
+  type UserId,
+} from '@cim/protocol';
+import { silentLogger, silentObserver } from '@cim/runtime';
+import { until } from '@cim/testkit';
+import { Stored } from '../test/stored.ts';
+import { GroupLog } from './group-log.ts';
 import { OwnSession } from './own-session.ts';
 import { SendBudget } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -55,5 +68,72 @@ test('a client that sends and does not read its receipts is not read either, unt
     await turn();
   }
   assert.deepEqual([sends, channel.closed], [TOTAL, undefined]);
+  socket.destroy();
+});
+
+test('what a client says that it holds is not sent again, of its inbox and of a group', async () => {
+  await using stored = await Stored.open();
+  await stored.append(stored.inbox, ['to the inbox']);
+  await stored.append(groupStream(LOBBY), ['to the lobby']);
+  let now = 1_000;
+  const wheel = {
+    get time() {
+      return now;
+    },
+    schedule: () => undefined,
+    cancel: () => undefined,
+  };
+  const received: cim.Frame[] = [];
+  const decoder = new FrameDecoder(1 << 20);
+  const socket = new Duplex({
+    read: () => undefined,
+    write: (bytes: Buffer, _encoding, done) => {
+      decoder.push(bytes, (body) => {
+        received.push(decodeFrame(body));
+        return true;
+      });
+      done();
+    },
+  });
+  const lobby = new GroupLog(LOBBY, stored.store.streams);
+  const parts = {
+    store: stored.store,
+    lobby,
+    instance: { serving: true },
+    budget: new SendBudget(),
+    wheel,
+    logger: silentLogger(),
+    observer: silentObserver,
+    acks: { add: () => undefined },
+    dispatcher: { delivered: () => undefined },
+  } as unknown as SessionParts;
+  const events = { onFrame: () => undefined, onClose: () => undefined };
+  const channel = new Channel(socket, { limit: 4_096, flusher: new TurnFlusher(), events });
+  const user = { userId: stored.user, userName: 'reader' };
+  const session = new OwnSession(user, 1 as Epoch, channel, parts);
+  const deliveries = (): string[] =>
+    received.flatMap(({ deliver }) => (deliver ? [`${deliver.group}:${deliver.entries?.length ?? 0}`] : []));
+  const frame = (properties: cim.Frame.$Properties): void =>
+    session.onFrame(decodeFrame(encodeFrame(cim.Frame, properties).subarray(1)));
+  frame({
+    resume: {
+      cursors: [
+        { seq: 0, id: '-' },
+        { group: LOBBY, seq: 0, id: '-' },
+      ],
+    },
+  });
+  await until('both have come', () => deliveries().length === 2);
+  frame({ ack: { held: 1 } });
+  frame({ ack: { group: LOBBY, held: 1 } });
+  for (let i = 0; i < 10; i++) {
+    now += 60_000;
+    session.onTimeout();
+    for (let k = 0; k < 20; k++) await turn();
+  }
+  assert.deepEqual(deliveries().sort(), [':1', `${LOBBY}:1`]);
+  assert.equal(channel.closed, undefined);
+  session.onClosed();
+  lobby.end();
   socket.destroy();
 });
