@@ -8,7 +8,7 @@ export const imServerSettings = pick(
   'tcpPort',
   'httpPort',
   'redisUrl',
-  'redisPasswordFile',
+  'redisPassword',
   'redisSentinelUsername',
   'redisSentinelPassword',
   'redisTlsCa',

@@ -6,7 +6,7 @@ export const routeSettings = pick(
   'host',
   'routePort',
   'redisUrl',
-  'redisPasswordFile',
+  'redisPassword',
   'redisSentinelUsername',
   'redisSentinelPassword',
   'redisTlsCa',

@@ -34,11 +34,7 @@ export const settings = {
     'Redis: redis://host:port/db, redis+sentinel://h1:p1,h2:p2/master, redis+cluster://h1:p1,h2:p2; with TLS rediss://, rediss+sentinel://, rediss+cluster://',
     true,
   ),
-  redisPasswordFile: text(
-    'CIM_REDIS_PASSWORD_FILE',
-    '',
-    'File with the password of Redis, in place of one in CIM_REDIS_URL',
-  ),
+  redisPassword: text('CIM_REDIS_PASSWORD', '', 'Password of Redis, in place of one in CIM_REDIS_URL', true),
   redisSentinelUsername: text('CIM_REDIS_SENTINEL_USERNAME', '', 'User name that the Sentinels ask for'),
   redisSentinelPassword: text(
     'CIM_REDIS_SENTINEL_PASSWORD',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { silentLogger } from '@cim/runtime';
+import { pick, readConfig, settings, silentLogger } from '@cim/runtime';
 import { freePorts, PROMPT, RedisProcess, until } from '@cim/testkit';
 import { appendOk, newPair } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
@@ -96,6 +96,16 @@ describe('Redis that lets in by certificate and password', () => {
     const { sends } = await newPair(store);
     await appendOk(store, sends.item(1));
   }
+  /** As a program reads them. */
+  function passwordsInFiles(): Pick<RedisStoreOptions, 'redisPassword' | 'redisSentinelPassword'> {
+    const schema = pick(settings, 'redisPassword', 'redisSentinelPassword');
+    const read = readConfig('test', schema, [], {
+      CIM_REDIS_PASSWORD_FILE: file('password'),
+      CIM_REDIS_SENTINEL_PASSWORD_FILE: file('sentinel-password'),
+    });
+    assert.ok(read.kind === 'values');
+    return read.values;
+  }
   const refused = (url: string, options: Partial<RedisStoreOptions>, words: RegExp): Promise<void> =>
     assert.rejects(
       openRedisStore({ durability: 'fast', logger: silentLogger(), ...options, url }),
@@ -114,22 +124,17 @@ describe('Redis that lets in by certificate and password', () => {
       redisTlsCa: file('ca.pem'),
       redisTlsCert: file('server.pem'),
       redisTlsKey: file('server.key'),
-      redisPasswordFile: file('password'),
+      ...passwordsInFiles(),
     };
     await works(t, url, all);
     await works(t, `rediss://localhost:${port}`, { ...all, redisTlsServername: 'redis.example' });
     await refused(`rediss://localhost:${port}`, all, /CIM_REDIS_TLS_SERVERNAME/);
     await refused(url, { ...all, redisTlsCa: '' }, /cannot be used: .*certificate.*CIM_REDIS_TLS_CA/);
-    await refused(url, { ...all, redisPasswordFile: '' }, /NOAUTH .*CIM_REDIS_PASSWORD_FILE/);
+    await refused(url, { ...all, redisPassword: '' }, /NOAUTH .*CIM_REDIS_PASSWORD_FILE/);
     await refused(
       url,
       { ...all, redisTlsKey: '' },
       /CIM_REDIS_TLS_CERT and CIM_REDIS_TLS_KEY must be set together/,
-    );
-    await refused(
-      url,
-      { ...all, redisPasswordFile: file('none') },
-      /CIM_REDIS_PASSWORD_FILE names .* cannot be read \(ENOENT\)/,
     );
     await refused(`redis://127.0.0.1:${port}`, all, /without TLS; write rediss:/);
     await refused(`rediss://:x@127.0.0.1:${port}`, all, /give one of them/);
@@ -154,7 +159,7 @@ describe('Redis that lets in by certificate and password', () => {
     await redis.cli('CONFIG', 'SET', 'requirepass', PASSWORD);
     await works(t, `rediss+cluster://127.0.0.1:${port}`, {
       redisTlsCa: file('ca.pem'),
-      redisPasswordFile: file('password'),
+      redisPassword: PASSWORD,
     });
   });
 
@@ -196,16 +201,21 @@ describe('Redis that lets in by certificate and password', () => {
       const all = {
         durability,
         redisTlsCa: file('ca.pem'),
-        redisPasswordFile: file('password'),
-        redisSentinelPasswordFile: file('sentinel-password'),
+        ...passwordsInFiles(),
       };
       if (durability === 'fast') {
         await refused(
           url,
-          { ...all, redisSentinelPasswordFile: '' },
-          /NOAUTH .*CIM_REDIS_SENTINEL_PASSWORD_FILE/,
+          { ...all, redisSentinelPassword: '' },
+          /NOAUTH .*set CIM_REDIS_SENTINEL_PASSWORD,/,
         );
-        await refused(url, { ...all, redisPasswordFile: '' }, /NOAUTH .*set CIM_REDIS_PASSWORD_FILE/);
+        await refused(
+          url,
+          { ...all, redisSentinelPassword: 'wrong' },
+          /WRONGPASS .*CIM_REDIS_SENTINEL_PASSWORD /,
+        );
+        await refused(url, { ...all, redisPassword: '' }, /NOAUTH .*set CIM_REDIS_PASSWORD,/);
+        await refused(url, { ...all, redisPassword: 'wrong' }, /WRONGPASS .*CIM_REDIS_PASSWORD /);
       }
       await works(t, url, all);
     });

@@ -4,10 +4,9 @@ import type { RedisUrl } from './url.ts';
 
 /** Named like the settings of the programs; '' is as good as absent. */
 export interface RedisAccess {
-  readonly redisPasswordFile?: string;
+  readonly redisPassword?: string;
   readonly redisSentinelUsername?: string;
   readonly redisSentinelPassword?: string;
-  readonly redisSentinelPasswordFile?: string;
   readonly redisTlsCa?: string;
   readonly redisTlsCert?: string;
   readonly redisTlsKey?: string;
@@ -31,14 +30,10 @@ export type RedisTarget = RedisUrl & { readonly sentinelLogin: Login; readonly t
 
 /** @throws {Error} one line: a file that cannot be read, or settings that contradict each other */
 export function withAccess(url: RedisUrl, access: RedisAccess): RedisTarget {
-  const password = fileText('CIM_REDIS_PASSWORD_FILE', access.redisPasswordFile);
+  const password = filled(access.redisPassword);
   if (password !== undefined && url.password !== undefined)
-    throw new Error('CIM_REDIS_URL has a password, and CIM_REDIS_PASSWORD_FILE is set; give one of them');
-  const ofFile = fileText('CIM_REDIS_SENTINEL_PASSWORD_FILE', access.redisSentinelPasswordFile);
-  const given = filled(access.redisSentinelPassword);
-  if (ofFile !== undefined && given !== undefined)
     throw new Error(
-      'CIM_REDIS_SENTINEL_PASSWORD and CIM_REDIS_SENTINEL_PASSWORD_FILE are set; give one of them',
+      'CIM_REDIS_URL has a password, and CIM_REDIS_PASSWORD (or CIM_REDIS_PASSWORD_FILE) is set; give one of them',
     );
   const tlsOptions = withoutAbsent({
     ca: fileText('CIM_REDIS_TLS_CA', access.redisTlsCa),
@@ -57,7 +52,7 @@ export function withAccess(url: RedisUrl, access: RedisAccess): RedisTarget {
     ...(password === undefined ? {} : { password }),
     sentinelLogin: withoutAbsent({
       username: filled(access.redisSentinelUsername),
-      password: ofFile ?? given,
+      password: filled(access.redisSentinelPassword),
     }),
     tlsOptions,
   };

@@ -70,9 +70,16 @@ test('what is no reply is an absence, and a certificate is a setting', () => {
 });
 
 test('a password that Sentinels ask for is told from one that Redis asks for', () => {
-  assert.match(faultOf(new Error('NOAUTH no')).text, /CIM_REDIS_PASSWORD_FILE/);
-  const ofSentinels = new Error(
-    'All sentinels are unreachable. Retrying from scratch after 1ms. Last error: NOAUTH no',
-  );
-  assert.match(faultOf(ofSentinels).text, /^NOAUTH no \(set CIM_REDIS_SENTINEL_PASSWORD_FILE/);
+  for (const [reply, does] of [
+    ['NOAUTH no', 'set'],
+    ['WRONGPASS no', 'correct'],
+  ] as const) {
+    const redis = new RegExp(`^${reply} \\(${does} .*CIM_REDIS_PASSWORD\\b.*CIM_REDIS_PASSWORD_FILE\\b`);
+    assert.match(faultOf(new Error(reply)).text, redis);
+    const ofSentinels = `All sentinels are unreachable. Retrying from scratch after 1ms. Last error: ${reply}`;
+    const sentinels = new RegExp(
+      `^${reply} \\(${does} .*CIM_REDIS_SENTINEL_PASSWORD\\b.*CIM_REDIS_SENTINEL_PASSWORD_FILE\\b`,
+    );
+    assert.match(faultOf(new Error(ofSentinels)).text, sentinels);
+  }
 });

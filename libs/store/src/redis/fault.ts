@@ -44,10 +44,14 @@ const REPLIES: { readonly [code: string]: Row } = {
   BUSY: { kind: 'passing', advice: 'SCRIPT KILL ends the script that holds Redis' },
   UNKILLABLE: { kind: 'passing', advice: 'a script that has written holds Redis, so wait for it' },
   NOSCRIPT: { kind: 'script' },
-  NOAUTH: { kind: 'settings', advice: 'set CIM_REDIS_PASSWORD_FILE' },
+  NOAUTH: {
+    kind: 'settings',
+    advice: 'set CIM_REDIS_PASSWORD, or CIM_REDIS_PASSWORD_FILE to a file with it',
+  },
   WRONGPASS: {
     kind: 'settings',
-    advice: 'correct the user name or password in CIM_REDIS_URL or CIM_REDIS_PASSWORD_FILE',
+    advice:
+      'correct the user name in CIM_REDIS_URL, or the password there, in CIM_REDIS_PASSWORD or in the file of CIM_REDIS_PASSWORD_FILE',
   },
   NOPERM: { kind: 'settings', advice: 'give this user the permission by ACL SETUSER' },
   NOPROTO: { kind: 'settings' },
@@ -64,8 +68,13 @@ const TLS_CODES =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/;
 const TLS_ADVICE =
   'compare CIM_REDIS_TLS_CA, CIM_REDIS_TLS_CERT and CIM_REDIS_TLS_SERVERNAME with the certificate of the server';
-const SENTINEL_ADVICE =
-  'set CIM_REDIS_SENTINEL_PASSWORD_FILE, and CIM_REDIS_SENTINEL_USERNAME if they have users';
+/** The same replies when a Sentinel has given them: its password is another setting. */
+const SENTINEL_ADVICE: { readonly [code: string]: string } = {
+  NOAUTH:
+    'set CIM_REDIS_SENTINEL_PASSWORD, or CIM_REDIS_SENTINEL_PASSWORD_FILE to a file with it, and CIM_REDIS_SENTINEL_USERNAME if the Sentinels have users',
+  WRONGPASS:
+    'correct CIM_REDIS_SENTINEL_USERNAME, or the password in CIM_REDIS_SENTINEL_PASSWORD or in the file of CIM_REDIS_SENTINEL_PASSWORD_FILE',
+};
 
 /** Never throws. Reads through what the driver and we have wrapped around the error. */
 export function faultOf(error: unknown): Fault {
@@ -75,7 +84,7 @@ export function faultOf(error: unknown): Fault {
   const reply = replyOf(message);
   const row = REPLIES[reply];
   if (row !== undefined) {
-    const advice = sentinel && (reply === 'NOAUTH' || reply === 'WRONGPASS') ? SENTINEL_ADVICE : row.advice;
+    const advice = (sentinel ? SENTINEL_ADVICE[reply] : undefined) ?? row.advice;
     return { kind: row.kind, code: reply, text: advised(message, advice) };
   }
   if (WRONG_SETTINGS.test(message)) return { kind: 'settings', code: 'ERR', text: message };

@@ -284,7 +284,7 @@ test('a password that is missing or wrong is said at start, at once', async (t) 
     await soon(() =>
       assert.rejects(
         openRedisStore({ url: `redis://${login}${host}`, durability: 'disk', logger: silentLogger() }),
-        /^Error: Redis at [^\n]*(NOAUTH|WRONGPASS)[^\n]*CIM_REDIS_PASSWORD_FILE\)$/,
+        /^Error: Redis at [^\n]*(NOAUTH|WRONGPASS)[^\n]*CIM_REDIS_PASSWORD_FILE[^\n]*\)$/,
       ),
     );
   await openRedisForTest(t, `redis://:right@${host}`);
