@@ -1,4 +1,4 @@
-import { ConsistentHashPlacement } from './consistent-hash.ts';
+import { consistentHash } from './consistent-hash.ts';
 import type { Member } from './membership.ts';
 import { eligible, type Placement, type PlacementName } from './placement.ts';
 import { RoundRobinPlacement } from './rotation.ts';
@@ -14,7 +14,7 @@ export function createPlacement(name: PlacementName, random: () => number = Math
     case 'random':
       return { order: (members) => shuffle(eligible(members), random) };
     case 'consistent-hash':
-      return new ConsistentHashPlacement();
+      return consistentHash;
   }
 }
 
