@@ -1,0 +1,146 @@
+/** One session on our own wire, on a real store; its channel and its dispatcher are the test's. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type Channel, TimingWheel } from '@cim/channel';
+import type { SendReceipt } from '@cim/delivery';
+import {
+  cim,
+  decodeFrame,
+  type Epoch,
+  FrameDecoder,
+  groupStream,
+  LOBBY,
+  type MessageId,
+  type Seq,
+  type StreamRef,
+} from '@cim/protocol';
+import { silentLogger, silentObserver } from '@cim/runtime';
+import { until } from '@cim/testkit';
+import { Stored } from '../test/stored.ts';
+import { GroupLog } from './group-log.ts';
+import { OwnSession } from './own-session.ts';
+import { SendBudget } from './send-budget.ts';
+import type { SessionParts } from './session-parts.ts';
+
+let stored: Stored;
+before(async () => {
+  stored = await Stored.open();
+});
+after(() => stored[Symbol.asyncDispose]());
+
+function open() {
+  const frames: cim.Frame[] = [];
+  const channel = {
+    closed: undefined as string | undefined,
+    send: (bytes: Uint8Array) => {
+      new FrameDecoder(1024 * 1024).push(
+        Buffer.from(bytes),
+        (body) => {
+          frames.push(decodeFrame(Uint8Array.from(body)));
+          return true;
+        },
+        undefined,
+      );
+      return true;
+    },
+    close: (reason: string) => {
+      channel.closed = reason;
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+  };
+  const budget = new SendBudget();
+  const acked: [StreamRef['kind'], Seq][] = [];
+  const sends: ((receipt: SendReceipt) => void)[] = [];
+  const parts = {
+    store: stored.store,
+    dispatcher: {
+      send: (_: unknown, done: (receipt: SendReceipt) => void) => sends.push(done),
+      delivered: () => undefined,
+    },
+    acks: { add: (_: unknown, { kind }: StreamRef, { seq }: { seq: Seq }) => acked.push([kind, seq]) },
+    lobby: new GroupLog(LOBBY, stored.store.streams),
+    instance: { serving: true, id: 'here' },
+    budget,
+    wheel: new TimingWheel(),
+    logger: silentLogger(),
+    observer: silentObserver,
+    idleTimeoutMs: 30_000,
+  };
+  const user = { userId: stored.user, userName: 'reader' };
+  const session = new OwnSession(
+    user,
+    1 as Epoch,
+    channel as unknown as Channel,
+    parts as unknown as SessionParts,
+  );
+  const resume = (...cursors: cim.Cursor.$Properties[]): void =>
+    session.onFrame({ resume: { cursors } } as unknown as cim.Frame);
+  const delivered = (): number[] =>
+    frames.flatMap(({ deliver }) => deliver?.entries?.map(({ seq }) => seq ?? 0) ?? []);
+  return { session, frames, budget, acked, sends, parts, resume, delivered };
+}
+
+test('what was pushed between the claim and the resume is read once the inbox has resumed', async () => {
+  const { session, resume, delivered, frames, parts } = open();
+  const { streams } = parts.store;
+  const real = streams.position.bind(streams);
+  // The log is looked at before the entry is stored; its push comes before the answer.
+  const position = async (stream: StreamRef) => {
+    const found = await real(stream);
+    if (stream.kind === 'inbox') {
+      await stored.append(stored.inbox, ['hello']);
+      assert.equal(session.deliver(undefined, undefined), 'taken');
+    }
+    return found;
+  };
+  const slow = {
+    position,
+    read: streams.read.bind(streams),
+    peek: streams.peek.bind(streams),
+    cursor: streams.cursor.bind(streams),
+  };
+  Object.assign(parts, { store: { streams: { ...slow, kept: slow } } });
+  resume({ group: '', seq: 0, id: '' });
+  await until('it is delivered', () => delivered().length === 1);
+  assert.ok(frames.some(({ resumed }) => resumed));
+  session.onClosed();
+});
+
+test('a send that was answered gives its part of the budget back, whatever the answer is', () => {
+  const { session, sends, budget } = open();
+  const content = cim.Content.encode({ texts: ['x'.repeat(8_000)] }).finish();
+  const send = { to: stored.user, group: '', producer: 'P'.repeat(16), counter: 1, content };
+  const answers: SendReceipt[] = [
+    { outcome: 'gap', last: 0 },
+    { outcome: 'retry', code: '9000' as never, text: '' },
+  ];
+  // More bytes than the budget has, one after the other.
+  for (let i = 0; i < 2_500; i++) {
+    session.onFrame({ send } as unknown as cim.Frame);
+    sends.pop()?.(answers[i % 2] as SendReceipt);
+  }
+  assert.equal(budget.spent, false);
+});
+
+test('the ack of a group is saved with the next look, and when the channel closes', async () => {
+  const { session, resume, frames, acked, delivered, parts } = open();
+  const lobby = groupStream(LOBBY);
+  const [first, second] = await stored.append(lobby, ['1', '2']);
+  assert.ok(first && second);
+  resume({ group: LOBBY, seq: first.seq - 1, id: first.prev || '-' });
+  await until('both are delivered', () => delivered().length === 2);
+  assert.ok(frames.length > 0);
+  session.onFrame({ ack: { group: LOBBY, seq: second.seq } } as unknown as cim.Frame);
+  assert.deepEqual(acked, []);
+  session.look(undefined, { first: 1 as Seq, top: 0 as Seq, topId: '' as MessageId });
+  assert.deepEqual(acked, [['group', second.seq]]);
+  const [third] = await stored.append(lobby, ['3']);
+  assert.ok(third);
+  parts.lobby.offer(third);
+  await until('the third is delivered', () => delivered().length === 3);
+  session.onFrame({ ack: { group: LOBBY, seq: third.seq } } as unknown as cim.Frame);
+  session.onClosed();
+  assert.deepEqual(acked.at(-1), ['group', third.seq]);
+  parts.lobby.end();
+});
