@@ -131,7 +131,7 @@ test('the ack of a group is saved with the next look, and when the channel close
   resume({ group: LOBBY, seq: first.seq - 1, id: first.prev || '-' });
   await until('both are delivered', () => delivered().length === 2);
   assert.ok(frames.length > 0);
-  session.onFrame({ ack: { group: LOBBY, seq: second.seq } } as unknown as cim.Frame);
+  session.onFrame({ ack: { group: LOBBY, seq: second.seq, held: 0 } } as unknown as cim.Frame);
   assert.deepEqual(acked, []);
   session.look(undefined, { first: 1 as Seq, top: 0 as Seq, topId: '' as MessageId });
   assert.deepEqual(acked, [['group', second.seq]]);
@@ -139,7 +139,7 @@ test('the ack of a group is saved with the next look, and when the channel close
   assert.ok(third);
   parts.lobby.offer(third);
   await until('the third is delivered', () => delivered().length === 3);
-  session.onFrame({ ack: { group: LOBBY, seq: third.seq } } as unknown as cim.Frame);
+  session.onFrame({ ack: { group: LOBBY, seq: third.seq, held: 0 } } as unknown as cim.Frame);
   session.onClosed();
   assert.deepEqual(acked.at(-1), ['group', third.seq]);
   parts.lobby.end();
