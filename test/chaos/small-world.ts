@@ -76,7 +76,13 @@ export class SmallWorld implements AsyncDisposable {
       metrics,
       observer: silentObserver,
     };
-    const server = await startImServer({ ...common, flusher, wheel, maxConnections: 10_000 });
+    const server = await startImServer({
+      ...common,
+      flusher,
+      wheel,
+      maxConnections: 10_000,
+      stopping: new AbortController().signal,
+    });
     parts.onDown(() => server.stop());
     const route = await startRoute({ ...common, placement: createPlacement('round-robin') });
     parts.onDown(() => route.stop());

@@ -1,4 +1,5 @@
 /** The im-server, put together: the only place where its parts are built. */
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -52,6 +53,8 @@ export interface ImServerParts {
   readonly observer: Observer;
   /** Connections of clients at once. */
   readonly maxConnections: number;
+  /** Ends a start that waits for the store. */
+  readonly stopping: AbortSignal;
 }
 
 export interface ImServer extends Running {
@@ -59,7 +62,10 @@ export interface ImServer extends Running {
   readonly http: { readonly host: string; readonly port: number };
 }
 
-/** Listens, takes a lease, lists itself. Throws one line when a port is taken or the store does not answer. */
+/**
+ * Listens, takes a lease, lists itself. Waits for a store that is away as long as it takes.
+ * @throws {Error} one line: a port is taken, the store's settings are wrong, or the program is stopping
+ */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, dispatcher, flusher, wheel, logger, metrics, observer } = parts;
   const host = advertisedHost(config);
@@ -181,8 +187,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     const httpPort = await listen(http, config.host, config.httpPort, logger);
     opened.push(() => close(http));
     // The store may be away for long: until it is there the internal port answers that this server is not ready.
-    await store.opened;
-    await instance.start();
+    await unlessAborted(store.opened, parts.stopping);
+    await instance.start(parts.stopping);
     opened.push(() => instance.stop());
     dispatcher.serve(doorbell);
     const tcpPort = await listen(tcp, config.host, config.tcpPort, logger);
@@ -231,6 +237,20 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     http: address(http),
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** Settles as the promise does, or rejects once the signal is aborted. */
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const settled = new AbortController();
+  const aborted = once(signal, 'abort', { signal: settled.signal }).then(() => signal.throwIfAborted());
+  // It stops listening when the promise has settled first.
+  aborted.catch(() => undefined);
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    settled.abort();
+  }
 }
 
 /** Spread out, so that the other servers are not asked for all of them at once. */

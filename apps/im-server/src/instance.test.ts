@@ -147,3 +147,48 @@ describe('an instance whose lease has lapsed', () => {
     });
   });
 });
+
+describe('the first lease', () => {
+  /** An instance whose store fails to answer that many times, and the lines that it logs. */
+  function starting(failures: number) {
+    const opened: InstanceId[] = [];
+    const lines: string[] = [];
+    const never = (): never => assert.fail('not asked for');
+    const instance = new Instance({
+      sessions: {
+        openLease: (id) => {
+          opened.push(id);
+          return opened.length > failures ? Promise.resolve() : Promise.reject(new Error('no answer'));
+        },
+        closeLease: () => Promise.resolve(),
+        ...{ renewLease: never, reclaim: never, release: never, epochs: never },
+      },
+      registry: new SessionRegistry(),
+      logger: { ...silentLogger(), warn: (_: unknown, event: string) => void lines.push(event) } as never,
+      onRenamed: never,
+      onServing: never,
+      retryMs: 1,
+    });
+    return { instance, opened, lines };
+  }
+
+  test('is asked for until the store answers, with one line, and each time under another id', async () => {
+    const { instance, opened, lines } = starting(3);
+    await instance.start();
+    assert.equal(instance.serving, true);
+    assert.equal(new Set(opened).size, 4);
+    assert.equal(opened.at(-1), instance.id);
+    assert.deepEqual(lines, ['lease.not-opened']);
+    await instance.stop();
+  });
+
+  test('is asked for no more when the program stops', async () => {
+    const { instance, opened } = starting(Infinity);
+    const stopping = new AbortController();
+    const start = instance.start(stopping.signal);
+    await until('it was asked for', () => opened.length > 1);
+    stopping.abort(new Error('stopped'));
+    await assert.rejects(start);
+    assert.equal(instance.serving, false);
+  });
+});

@@ -4,6 +4,7 @@
  * sessions along, so that an outage of the store throws nobody out.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CloseReason, InstanceId } from '@cim/protocol';
 import { inSlices, type Logger } from '@cim/runtime';
 import { LEASE_MS, type Sessions } from '@cim/store';
@@ -14,6 +15,7 @@ import { standingOf } from './standing.ts';
 /** Stop serving this long before the lease can lapse, in ms: a pause of the process may come in between. */
 const MARGIN_MS = 5_000;
 const RECLAIM_BATCH = 500;
+const RETRY_MS = 1_000;
 
 export interface InstanceParts {
   readonly sessions: Pick<
@@ -29,6 +31,8 @@ export interface InstanceParts {
   /** ms, monotonic. */
   readonly now?: () => number;
   readonly leaseMs?: number;
+  /** Time between two attempts to take the first lease [ms]. */
+  readonly retryMs?: number;
 }
 
 const newInstanceId = (): InstanceId => randomBytes(12).toString('base64url') as InstanceId;
@@ -37,6 +41,7 @@ export class Instance {
   readonly #parts: InstanceParts;
   readonly #now: () => number;
   readonly #leaseMs: number;
+  readonly #retryMs: number;
   #id: InstanceId = newInstanceId();
   /** Before this the lease has certainly not lapsed. */
   #certainUntil = 0;
@@ -48,6 +53,7 @@ export class Instance {
     this.#parts = parts;
     this.#now = parts.now ?? (() => performance.now());
     this.#leaseMs = parts.leaseMs ?? LEASE_MS;
+    this.#retryMs = parts.retryMs ?? RETRY_MS;
   }
 
   get id(): InstanceId {
@@ -59,11 +65,24 @@ export class Instance {
     return !this.#stopped && this.#now() < this.#certainUntil;
   }
 
-  /** Throws when the store does not answer. */
-  async start(): Promise<void> {
-    const asked = this.#now();
-    await this.#parts.sessions.openLease(this.#id);
-    this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
+  /**
+   * Takes the first lease. While the store does not answer it logs one line and goes on trying.
+   * @throws when `stopping` is aborted meanwhile
+   */
+  async start(stopping?: AbortSignal): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      const asked = this.#now();
+      try {
+        await this.#parts.sessions.openLease(this.#id);
+        this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
+        break;
+      } catch (error) {
+        if (failures === 0) this.#parts.logger.warn({ err: error }, 'lease.not-opened');
+        // The store may have taken the id and lost its answer: the same id would be refused then.
+        this.#id = newInstanceId();
+        await sleep(this.#retryMs, undefined, stopping === undefined ? {} : { signal: stopping });
+      }
+    }
     this.#timer = setInterval(() => void this.renew(), this.#leaseMs / 3);
   }
 

@@ -7,9 +7,8 @@ import {
   connectionsAllowed,
   createLogger,
   createMetrics,
-  failStart,
   limitConnections,
-  runUntilSignal,
+  runProgram,
   trustOf,
   VERSION,
   watchLoop,
@@ -23,15 +22,17 @@ const STOP_WITHIN_MS = 15_000;
 const config = configureProcess('im-server', imServerSettings);
 const logger = createLogger(config.logLevel, { program: 'im-server' });
 limitConnections(logger);
-try {
+await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   const { clusterSecret } = trustOf(config);
   const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
+  onStop(() => store.stop());
   const membership = openZooKeeperMembership({
     servers: config.zk,
     access: zooKeeperAccess(config),
     shareWithCim: config.zkShareWithCim === 'true',
     logger,
   });
+  onStop(() => membership.stop());
   await membership.start();
   const flusher = new TurnFlusher();
   const metrics = createMetrics({ program: 'im-server' });
@@ -39,9 +40,13 @@ try {
   const wheel = new TimingWheel();
   wheel.start();
   const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger, observer });
+  onStop(async () => {
+    await rpc.stop();
+    wheel.stop();
+  });
   forgetLeft(membership, rpc);
   const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
-  const server = await startImServer({
+  const starting = startImServer({
     config: { ...config, clusterSecret },
     store,
     membership,
@@ -52,20 +57,19 @@ try {
     metrics,
     observer,
     maxConnections: connectionsAllowed(),
+    stopping,
   });
+  // A start that still waits for the store ends by the signal, and leaves nothing behind.
+  onStop(() =>
+    starting.then(
+      (server) => server.stop(),
+      () => undefined,
+    ),
+  );
+  const server = await starting;
   watchLoop(logger, metrics);
-  const stop = async (): Promise<void> => {
-    await server.stop();
-    await rpc.stop();
-    wheel.stop();
-    await membership.stop();
-    await store.stop();
-  };
-  runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );
   console.log(`im-server stores in ${store.description}, finds others through ${membership.description}`);
-} catch (error) {
-  failStart('im-server', error);
-}
+});

@@ -131,6 +131,7 @@ before(async () => {
     metrics: createMetrics({ program: 'test' }),
     observer: silentObserver,
     maxConnections: 1_000,
+    stopping: new AbortController().signal,
   });
   const [self] = membership.members();
   assert.ok(self?.instance !== undefined);

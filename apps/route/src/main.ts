@@ -8,7 +8,7 @@ import {
   createMetrics,
   failStart,
   limitConnections,
-  runUntilSignal,
+  runProgram,
   trustOf,
   VERSION,
   watchLoop,
@@ -22,10 +22,12 @@ const STOP_WITHIN_MS = 15_000;
 const given = configureProcess('route', routeSettings);
 const logger = createLogger(given.logLevel, { program: 'route' });
 limitConnections(logger);
-try {
+await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   const config = { ...given, ...trustOf(given) };
   const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
+  onStop(() => store.stop());
   const membership = openZooKeeperMembership({ servers: config.zk, access: zooKeeperAccess(config), logger });
+  onStop(() => membership.stop());
   await membership.start();
   const metrics = createMetrics({ program: 'route' });
   const observer = observe(metrics, VERSION);
@@ -37,6 +39,10 @@ try {
     wheel,
     logger,
     observer,
+  });
+  onStop(async () => {
+    await rpc.stop();
+    wheel.stop();
   });
   forgetLeft(membership, rpc);
   const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
@@ -51,19 +57,10 @@ try {
     metrics,
     observer,
   });
+  onStop(() => route.stop());
   watchLoop(logger, metrics);
-  const stop = async (): Promise<void> => {
-    await route.stop();
-    await rpc.stop();
-    wheel.stop();
-    await membership.stop();
-    await store.stop();
-  };
-  runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
   // A Redis that was away at the start may turn out to be a wrong one.
   store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);
   console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
-} catch (error) {
-  failStart('route', error);
-}
+});

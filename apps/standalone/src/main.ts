@@ -11,9 +11,8 @@ import {
   connectionsAllowed,
   createLogger,
   createMetrics,
-  failStart,
   limitConnections,
-  runUntilSignal,
+  runProgram,
   secretInFile,
   trustOf,
   VERSION,
@@ -28,7 +27,7 @@ const given = configureProcess('standalone', standaloneSettings);
 const logger = createLogger(given.logLevel, { program: 'standalone' });
 // LevelDB keeps up to a fifth of the allowed files open.
 limitConnections(logger, 0.2);
-try {
+await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   // Nothing that this process writes is for others: the store, its logs, the secret.
   process.umask(0o077);
   const store = await openEmbeddedStore({
@@ -36,10 +35,12 @@ try {
     logger,
     acceptLoss: given.acceptLoss === 'yes',
   });
+  onStop(() => store.stop());
   const clusterSecret =
     given.clusterSecret === '' ? secretInFile(join(given.dataDir, 'cluster-secret')) : given.clusterSecret;
   const config = { ...given, ...trustOf({ ...given, clusterSecret }) };
   const membership = openEmbeddedMembership();
+  onStop(() => membership.stop());
   await membership.start();
   const flusher = new TurnFlusher();
   const metrics = createMetrics({ program: 'standalone' });
@@ -47,6 +48,10 @@ try {
   const wheel = new TimingWheel();
   wheel.start();
   const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger, observer });
+  onStop(async () => {
+    await rpc.stop();
+    wheel.stop();
+  });
   const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
   const server = await startImServer({
     config,
@@ -59,7 +64,9 @@ try {
     metrics,
     observer,
     maxConnections: connectionsAllowed(0.2),
+    stopping,
   });
+  onStop(() => server.stop());
   const placement = createPlacement(config.placement);
   const route = await startRoute({
     config,
@@ -71,16 +78,8 @@ try {
     metrics,
     observer,
   });
+  onStop(() => route.stop());
   watchLoop(logger, metrics);
-  const stop = async (): Promise<void> => {
-    await route.stop();
-    await server.stop();
-    await rpc.stop();
-    wheel.stop();
-    await membership.stop();
-    await store.stop();
-  };
-  runUntilSignal({ stop }, logger, STOP_WITHIN_MS);
   const { url } = route;
   console.log(`route listening on ${url}`);
   console.log(
@@ -89,6 +88,4 @@ try {
   console.log(`mode: ${store.description} (${config.dataDir})`);
   const other = route.port === 8083 ? '' : ` --route ${url}`;
   console.log(`open a chat in another terminal:  npm run chat -- --name alice${other}`);
-} catch (error) {
-  failStart('standalone', error);
-}
+});

@@ -12,27 +12,48 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** What a start is given. */
+export interface Starting {
+  /** Aborted by the first signal: a start that waits should end, by throwing. */
+  readonly stopping: AbortSignal;
+  /**
+   * Called when the program stops, also when its start has not finished. The last part stops first.
+   * @throws {Error} when the program is stopping already: the start goes no further
+   */
+  readonly onStop: (stop: () => unknown) => void;
+}
+
 /**
- * Ties a program to its process: SIGTERM, SIGINT and SIGHUP drain; an unexpected error is logged and survived (no input
- * ends a process). A second SIGTERM or SIGINT ends the process at once. A second SIGHUP does not: a terminal that closes
- * may send several.
+ * Runs a program from its start to its end. SIGTERM, SIGINT and SIGHUP stop it, from the first moment on: a process
+ * that is number 1 of a container is not ended by a signal that it does not handle. An unexpected error is logged and
+ * survived (no input ends a process). A second SIGTERM or SIGINT ends the process at once. A second SIGHUP does not: a
+ * terminal that closes may send several. A start that fails ends the process with one line and exit code 1.
  * @param stopWithinMs after this the process ends whatever is unfinished, with exit code 1
  */
-export function runUntilSignal(running: Running, logger: Logger, stopWithinMs: number): void {
-  let stopping = false;
+export async function runProgram(
+  program: string,
+  logger: Logger,
+  stopWithinMs: number,
+  start: (starting: Starting) => Promise<void>,
+): Promise<void> {
+  const abort = new AbortController();
+  const stops: (() => unknown)[] = [];
   const terminals = openTerminals();
   let hungUp = false;
   const exit = (code: number): never => exitWithout(hungUp ? terminals : [], code);
-  const stop = (signal: NodeJS.Signals): void => {
+  const stopAll = async (): Promise<void> => {
+    for (const stop of stops.reverse()) await stop();
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
     hungUp ||= signal === 'SIGHUP';
-    if (stopping) {
+    if (abort.signal.aborted) {
       if (signal !== 'SIGHUP') exit(1);
       return;
     }
-    stopping = true;
     logger.info({ signal }, 'process.stopping');
     setTimeout(() => exit(1), stopWithinMs).unref();
-    running.stop().then(
+    abort.abort(new Error(`stopped by ${signal}`));
+    stopAll().then(
       () => exit(0),
       (error: unknown) => {
         logger.error({ error }, 'process.stop-failed');
@@ -40,9 +61,21 @@ export function runUntilSignal(running: Running, logger: Logger, stopWithinMs: n
       },
     );
   };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'process.unexpected'));
   process.on('uncaughtException', (error) => logger.error({ err: error }, 'process.unexpected'));
+  try {
+    await start({
+      stopping: abort.signal,
+      onStop: (stop) => {
+        abort.signal.throwIfAborted();
+        stops.push(stop);
+      },
+    });
+  } catch (error) {
+    // A start that a signal has ended has not failed.
+    if (!abort.signal.aborted) failStart(program, error);
+  }
 }
 
 /** The standard streams, 0 to 2, that are terminals now. Ask before the terminal can be gone. */

@@ -15,13 +15,15 @@ export type Program = 'route' | 'im-server' | 'standalone';
 
 /** One of our programs as a process of its own, built into `dist/`. */
 export class ServerProcess {
+  readonly #program: Program;
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
   readonly #heldAtMostMs: number;
   #out = '';
   #log = '';
 
-  private constructor(child: ChildProcess, heldAtMostMs: number) {
+  private constructor(program: Program, child: ChildProcess, heldAtMostMs: number) {
+    this.#program = program;
     this.#child = child;
     this.#heldAtMostMs = heldAtMostMs;
     this.#closed = new Promise((resolve) => child.once('close', resolve));
@@ -42,6 +44,16 @@ export class ServerProcess {
     env: Readonly<Record<string, string>>,
     heldAtMostMs = HELD_AT_MOST_MS,
   ): Promise<ServerProcess> {
+    const server = ServerProcess.launch(program, env, heldAtMostMs);
+    return upOrDown(server, server.listens());
+  }
+
+  /** The same, not waited for: for a program that cannot listen yet. */
+  static launch(
+    program: Program,
+    env: Readonly<Record<string, string>>,
+    heldAtMostMs = HELD_AT_MOST_MS,
+  ): ServerProcess {
     const file = fileURLToPath(new URL(`../../../dist/${program}.js`, import.meta.url));
     const ports = { CIM_ROUTE_PORT: '0', CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' };
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CIM_')));
@@ -50,14 +62,17 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     endWithUs(child);
-    const server = new ServerProcess(child, heldAtMostMs);
-    const listens = until(`${program} listens`, () => {
-      const said = program === 'im-server' ? /im-server stores/ : /route listening/;
-      if (said.test(server.#out)) return true;
-      if (server.ended) throw new Error(`${program} ended: ${server.#log}`);
+    return new ServerProcess(program, child, heldAtMostMs);
+  }
+
+  /** Resolves when it has said that it listens. */
+  listens(): Promise<void> {
+    return until(`${this.#program} listens`, () => {
+      const said = this.#program === 'im-server' ? /im-server stores/ : /route listening/;
+      if (said.test(this.#out)) return true;
+      if (this.ended) throw new Error(`${this.#program} ended: ${this.#log}`);
       return false;
     });
-    return upOrDown(server, listens);
   }
 
   /** All it printed on standard output. */
@@ -102,7 +117,7 @@ export class ServerProcess {
    * Answers the exit code, null when a signal ended it.
    * @throws {Error} when the server held its event loop for too long
    */
-  async end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGHUP' = 'SIGKILL'): Promise<number | null> {
+  async end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT' | 'SIGHUP' = 'SIGKILL'): Promise<number | null> {
     const child = this.#child;
     child.kill(signal);
     // Not at `exit`: what it has logged is read to the end.
