@@ -29,6 +29,15 @@ export class Online {
     return { users: all.slice(above, above + limit), more: above + limit < all.length };
   }
 
+  /** What `JSON.stringify` makes of a list of users, made in slices: 100,000 users at once would hold the event loop. */
+  async text(users: readonly NamedUser[]): Promise<string> {
+    const pieces: string[] = [];
+    await inSlices(users, ({ userId, userName }) => {
+      pieces.push(`{"userId":${userId},"userName":${JSON.stringify(userName)}}`);
+    });
+    return `[${pieces.join(',')}]`;
+  }
+
   async #all(): Promise<readonly NamedUser[]> {
     const { membership, store } = this.#parts;
     const instances = membership.members().flatMap(({ instance }) => instance ?? []);
