@@ -1,5 +1,6 @@
 /** The im-server, put together: the only place where its parts are built. */
 import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -159,10 +160,12 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     hostProblem,
   });
   const tcp = door.server;
-  const http = createInternalHttp({
+  const http = await createInternalHttp({
     store,
     dispatcher,
+    logger,
     metrics,
+    observer,
     sendKey: clusterKey(config.clusterSecret, 'send-msg'),
     hostProblem,
     missing: () => [
@@ -228,7 +231,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     logger.info({ instance: instance.id }, 'im-server.stopped');
   };
 
-  const address = (server: Server | ReturnType<typeof createInternalHttp>) => {
+  const address = (server: Server | HttpServer) => {
     const { address: host, port } = server.address() as AddressInfo;
     return { host, port };
   };
@@ -266,7 +269,7 @@ async function sendAway(connections: readonly Connection[]): Promise<void> {
 }
 
 async function listen(
-  server: Server | ReturnType<typeof createInternalHttp>,
+  server: Server | HttpServer,
   host: string,
   port: number,
   logger: Logger,
@@ -287,7 +290,7 @@ async function listen(
   return (server.address() as AddressInfo).port;
 }
 
-const close = (server: Server | ReturnType<typeof createInternalHttp>): Promise<void> =>
+const close = (server: Server | HttpServer): Promise<void> =>
   new Promise((resolve) => {
     server.close(() => resolve());
     if ('closeAllConnections' in server) server.closeAllConnections();

@@ -1,18 +1,30 @@
 /** The internal port: health, metrics, CIM's `/sendMsg`, and by Upgrade the calls of other servers. */
 import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Dispatcher } from '@cim/delivery';
-import { CODES, type Code, cim, inboxOf, isUserId, type ProducerId, textsProblem } from '@cim/protocol';
-import { clusterKey, type HostProblem, type Metrics, randomText } from '@cim/runtime';
+import type { Server } from 'node:http';
+import type { Dispatcher, SendReceipt } from '@cim/delivery';
+import { CODES, cim, inboxOf, isUserId, type ProducerId, textsProblem } from '@cim/protocol';
+import {
+  clusterKey,
+  type HostProblem,
+  type Logger,
+  type Metrics,
+  type Observer,
+  randomText,
+} from '@cim/runtime';
 import type { Store } from '@cim/store';
+import fastify, { type FastifyError, type FastifyReply, LogController } from 'fastify';
 
 const BODY_BYTES = 64 * 1024;
+/** A request that has not come in whole by then is given up, in ms. */
+const REQUEST_MS = 30_000;
 
 export interface InternalHttpParts {
   readonly store: Store;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Pick<Dispatcher, 'send'>;
+  readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observer: Observer;
   /** Of `/sendMsg`, derived from the cluster secret. */
   readonly sendKey: string;
   /** Which names a request may call this server by. */
@@ -21,138 +33,152 @@ export interface InternalHttpParts {
   readonly missing: () => readonly string[];
 }
 
-export function createInternalHttp(parts: InternalHttpParts): Server {
-  const server = createServer((request, response) => {
-    handle(parts, request, response).catch((error: unknown) => {
-      answer(
-        response,
-        503,
-        CODES.failure.code,
-        error instanceof Error ? error.message : CODES.failure.message,
-      );
-    });
-  });
-  server.on('clientError', (_error, socket) => socket.destroy());
-  return server;
+/** CIM's answer to everything but health and metrics. */
+interface Answer {
+  readonly code: string;
+  readonly message: string;
+  readonly reqNo: null;
+  readonly dataBody: null;
 }
 
-async function handle(
-  parts: InternalHttpParts,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const wrongHost = parts.hostProblem(request.headers.host);
-  if (wrongHost !== undefined) return answer(response, 403, CODES.invalid.code, wrongHost);
-  const path = (request.url ?? '/').split('?')[0];
-  switch (`${request.method ?? ''} ${path ?? ''}`) {
-    case 'GET /healthz':
-      return json(response, 200, { status: 'ok' });
-    case 'GET /readyz': {
-      const missing = [...parts.missing()];
-      await parts.store.ping().catch((error: unknown) => missing.push(`store: ${String(error)}`));
-      return json(response, missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
-    }
-    case 'GET /metrics':
-      response
-        .writeHead(200, { 'content-type': parts.metrics.contentType })
-        .end(await parts.metrics.metrics());
-      return;
-    case 'POST /sendMsg':
-      return sendMessage(parts, request, response);
-    default:
-      return answer(
-        response,
-        404,
-        CODES.invalid.code,
-        `there is no ${request.method ?? ''} ${path ?? ''} here`,
-      );
-  }
+/** The server is ready to listen. Its caller listens and closes, and may take its upgrades. */
+export async function createInternalHttp(parts: InternalHttpParts): Promise<Server> {
+  const { store, metrics } = parts;
+  const app = fastify({
+    loggerInstance: parts.logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_BYTES,
+    requestTimeout: REQUEST_MS,
+    clientErrorHandler: (_error, socket) => socket.destroy(),
+    // A path that cannot be decoded is an unknown path. Fastify's own answer has no envelope.
+    frameworkErrors: (error, _request, reply) => {
+      void (reply as FastifyReply).code(404).send(answerOf(CODES.invalid.code, error.message));
+    },
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const problem = parts.hostProblem(request.headers.host);
+    if (problem === undefined) done();
+    else void reply.code(403).send(answerOf(CODES.invalid.code, problem));
+  });
+  // Whatever type it names, a body is JSON. The handler reads it: a text decoder would replace bytes that are not UTF-8.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? request.url;
+    void reply.code(404).send(answerOf(CODES.invalid.code, `there is no ${request.method} ${path} here`));
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = problemOf(error);
+    if (problem !== undefined)
+      return reply.code(request.is404 ? 404 : 200).send(answerOf(CODES.invalid.code, problem));
+    request.log.error({ err: error }, 'request.failed');
+    return reply.send(unavailable(reply, error.message));
+  });
+
+  app.get('/healthz', () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    const missing = [...parts.missing()];
+    await store.ping().catch((error: unknown) => missing.push(`store: ${String(error)}`));
+    if (missing.length > 0) void reply.code(503);
+    return { ready: missing.length === 0, missing };
+  });
+  app.get('/metrics', async (_request, reply) => {
+    void reply.type(metrics.contentType);
+    return metrics.metrics();
+  });
+  app.post(
+    '/sendMsg',
+    {
+      // Before the body is read.
+      onRequest: (request, reply, done) => {
+        const given = (request.headers.authorization ?? '').replace(/^Bearer /, '');
+        if (maySend(given, parts.sendKey)) done();
+        else
+          void reply
+            .code(401)
+            .send(
+              answerOf(
+                CODES.unknownAccount.code,
+                'send the cluster secret, or its key for /sendMsg, as "Authorization: Bearer ..."',
+              ),
+            );
+      },
+    },
+    (request, reply) => sendMessage(parts, request.body, reply),
+  );
+  await app.ready();
+  return app.server;
+}
+
+/** What is wrong with the request; undefined when the error is ours. */
+function problemOf(error: FastifyError): string | undefined {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return `the body is longer than ${BODY_BYTES} bytes`;
+  return error.statusCode !== undefined && error.statusCode < 500 ? error.message : undefined;
 }
 
 /** CIM's internal push, for those who built on it: with the cluster secret, and stored like any other message. */
 async function sendMessage(
-  parts: InternalHttpParts,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const given = (request.headers.authorization ?? '').replace(/^Bearer /, '');
-  const key = parts.sendKey;
-  // The key alone is enough, so that a caller need not hold the secret that everything else depends on.
-  if (!sameSecret(given, key) && !sameSecret(clusterKey(given, 'send-msg'), key))
-    return answer(
-      response,
-      401,
-      CODES.unknownAccount.code,
-      'send the cluster secret, or its key for /sendMsg, as "Authorization: Bearer ..."',
-    );
-  const body = await readBody(request);
-  if (body === undefined)
-    return answer(response, 200, CODES.invalid.code, `the body is longer than ${BODY_BYTES} bytes`);
-  if (!isUtf8(body)) return answer(response, 200, CODES.invalid.code, 'the body is not UTF-8');
-  let message: Record<string, unknown>;
-  try {
-    const parsed: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof parsed !== 'object' || parsed === null) throw new Error('not an object');
-    message = parsed as Record<string, unknown>;
-  } catch {
-    return answer(response, 200, CODES.invalid.code, 'the body is not a JSON object');
-  }
+  { store, dispatcher, observer }: InternalHttpParts,
+  body: unknown,
+  reply: FastifyReply,
+): Promise<Answer> {
+  const begun = performance.now();
+  const invalid = (message: string): Answer => answerOf(CODES.invalid.code, message);
+  if (Buffer.isBuffer(body) && !isUtf8(body)) return invalid('the body is not UTF-8');
+  const message = Buffer.isBuffer(body) ? jsonObject(body.toString('utf8')) : undefined;
+  if (message === undefined) return invalid('the body is not a JSON object');
   const properties = (message['properties'] ?? {}) as Record<string, unknown>;
   const receiver = message['userId'];
   const senderId = Number(properties['sendUserId']);
-  if (!isUserId(receiver))
-    return answer(response, 200, CODES.invalid.code, 'userId must be the receiver, a user id');
-  if (!isUserId(senderId))
-    return answer(response, 200, CODES.invalid.code, 'properties.sendUserId must be the sender, a user id');
+  if (!isUserId(receiver)) return invalid('userId must be the receiver, a user id');
+  if (!isUserId(senderId)) return invalid('properties.sendUserId must be the sender, a user id');
   const batch = Array.isArray(message['batchMsg']) ? (message['batchMsg'] as unknown[]) : [];
-  const texts = [message['msg'], ...batch].filter((t) => t !== undefined && t !== null);
-  if (!texts.every((t) => typeof t === 'string'))
-    return answer(response, 200, CODES.invalid.code, 'msg and batchMsg must be texts');
+  const given = [message['msg'], ...batch].filter((t) => t !== undefined && t !== null);
+  if (!given.every((t) => typeof t === 'string')) return invalid('msg and batchMsg must be texts');
+  // JSON can carry half a surrogate pair, UTF-8 cannot.
+  const texts = given.map((text) => text.toWellFormed());
   const problem = textsProblem(texts);
-  if (problem !== undefined) return answer(response, 200, CODES.invalid.code, problem);
-  const sender = await parts.store.accounts.byId(senderId);
+  if (problem !== undefined) return invalid(problem);
+  const sender = await store.accounts.byId(senderId);
   if (sender === undefined)
-    return answer(response, 200, CODES.unknownAccount.code, 'there is no user with the id of the sender');
+    return answerOf(CODES.unknownAccount.code, 'there is no user with the id of the sender');
 
-  const content = cim.Content.encode({ texts: texts }).finish();
-  const producer = randomText(24) as ProducerId;
-  const request_ = {
+  const send = {
     sender,
     stream: inboxOf(receiver),
-    producer,
+    producer: randomText(24) as ProducerId,
     counter: 0,
-    content,
+    content: cim.Content.encode({ texts }).finish(),
   };
-  parts.dispatcher.send(request_, (receipt) => {
-    if (receipt.outcome === 'stored') answer(response, 200, CODES.success.code, CODES.success.message);
-    else if (receipt.outcome === 'refused') answer(response, 200, receipt.code, receipt.text);
-    else answer(response, 503, CODES.failure.code, 'the message is not stored; send it again');
-  });
+  const receipt = await new Promise<SendReceipt>((resolve) => dispatcher.send(send, resolve));
+  observer.sendAnswered('sendMsg', receipt.outcome, (performance.now() - begun) / 1_000);
+  if (receipt.outcome === 'stored') return answerOf(CODES.success.code, CODES.success.message);
+  if (receipt.outcome === 'refused') return answerOf(receipt.code, receipt.text);
+  return unavailable(reply, 'the message is not stored; send it again');
 }
 
-/** The body; undefined when it is too long. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES) return undefined;
-    chunks.push(chunk);
+function jsonObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
   }
-  return Buffer.concat(chunks);
 }
+
+/** The key alone is enough, so that a caller need not hold the secret that everything else depends on. */
+const maySend = (given: string, key: string): boolean =>
+  sameSecret(given, key) || sameSecret(clusterKey(given, 'send-msg'), key);
 
 function sameSecret(given: string, secret: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(secret));
 }
 
-function answer(response: ServerResponse, status: number, code: Code, message: string): void {
-  if (status === 503 && !response.headersSent) response.setHeader('retry-after', '1');
-  json(response, status, { code, message, reqNo: null, dataBody: null });
-}
+const answerOf = (code: string, message: string): Answer => ({ code, message, reqNo: null, dataBody: null });
 
-function json(response: ServerResponse, status: number, body: unknown): void {
-  if (response.headersSent) return;
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+/** 503 with a time to wait, which makes an HTTP library repeat. */
+function unavailable(reply: FastifyReply, message: string): Answer {
+  void reply.code(503).header('retry-after', '1');
+  return answerOf(CODES.failure.code, message);
 }

@@ -1,5 +1,6 @@
 /** A whole im-server on the embedded store, spoken to in frames: whatever a client sends, the others notice nothing. */
 import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -20,9 +21,10 @@ import {
   makeTicket,
   type NamedUser,
   parseUserName,
+  type Seq,
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { clusterKey, createMetrics, silentLogger, silentObserver } from '@cim/runtime';
+import { clusterKey, createMetrics, type Observer, silentLogger, silentObserver } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { Stored } from '../test/stored.ts';
 import { type ImServer, startImServer } from './compose.ts';
@@ -38,6 +40,12 @@ const logger = silentLogger();
 const wheel = new TimingWheel();
 const membership = openEmbeddedMembership();
 const flusher = new TurnFlusher();
+/** Door and outcome of each send that was counted. */
+const counted: string[] = [];
+const observer: Observer = {
+  ...silentObserver,
+  sendAnswered: (door, outcome) => counted.push(`${door} ${outcome}`),
+};
 const rpc = new RpcClient({ secret: SECRET, flusher, wheel, logger });
 
 /** A client that says what it is told, and keeps what it hears. */
@@ -129,7 +137,7 @@ before(async () => {
     wheel,
     logger,
     metrics: createMetrics({ program: 'test' }),
-    observer: silentObserver,
+    observer,
     maxConnections: 1_000,
     stopping: new AbortController().signal,
   });
@@ -422,6 +430,63 @@ describe('an im-server', () => {
     for (const text of ['', '[]', '{', '{"userId":1}', '{"userId":"x"}', 'x'.repeat(70_000), notUtf8])
       assert.equal(await send({ authorization }, text), '3000');
     assert.equal((await stored.store.streams.position({ kind: 'inbox', user: to.userId })).top, 1);
+    assert.deepEqual(
+      counted.filter((send) => send.startsWith('sendMsg')),
+      ['sendMsg stored'],
+    );
+  });
+
+  test('/sendMsg takes JSON under any content type, and stores half a surrogate pair as a character that can be read', async () => {
+    const [from, to] = await Promise.all([account('lena'), account('lutz')]);
+    const send = async (headers: Record<string, string>, text: string | Uint8Array<ArrayBuffer>) => {
+      const authorization = `Bearer ${clusterKey(SECRET, 'send-msg')}`;
+      return fetch(`http://${server.http.host}:${server.http.port}/sendMsg`, {
+        method: 'POST',
+        headers: { authorization, ...headers },
+        body: text,
+      });
+    };
+    const body = JSON.stringify({
+      userId: to.userId,
+      batchMsg: ['a\ud800b'],
+      properties: { sendUserId: from.userId },
+    });
+    const types = [
+      {},
+      { 'content-type': 'application/json' },
+      { 'content-type': 'application/octet-stream' },
+    ];
+    for (const [i, headers] of [...types, undefined].entries()) {
+      // Bytes make fetch name no type.
+      const answer = await send(headers ?? {}, headers === undefined ? new TextEncoder().encode(body) : body);
+      assert.equal(answer.status, 200);
+      assert.match(answer.headers.get('content-type') ?? '', /^application\/json/);
+      const { code, reqNo, dataBody } = (await answer.json()) as Record<string, unknown>;
+      assert.deepEqual([code, reqNo, dataBody], ['9000', null, null]);
+      assert.equal((await stored.store.streams.position(inboxOf(to.userId))).top, i + 1);
+    }
+    const [entry] = await stored.store.streams.read(inboxOf(to.userId), 1 as Seq, 1);
+    assert.ok(entry);
+    assert.ok(isUtf8(entry.content));
+    assert.deepEqual(cim.Content.decode(entry.content).texts, ['a\ufffdb']);
+  });
+
+  test('its internal port answers what is not there with 404 in the envelope', async () => {
+    const url = `http://${server.http.host}:${server.http.port}`;
+    const long = 'x'.repeat(70_000);
+    const asked: [string, RequestInit][] = [
+      ['/', {}],
+      ['/sendMsg', {}],
+      ['/healthz', { method: 'POST', body: '{}' }],
+      ['/nowhere?x=1', { method: 'PUT', body: long }],
+      ['/%zz', {}],
+    ];
+    for (const [path, init] of asked) {
+      const answer = await fetch(`${url}${path}`, init);
+      assert.equal(answer.status, 404, path);
+      const { code, reqNo, dataBody } = (await answer.json()) as Record<string, unknown>;
+      assert.deepEqual([code, reqNo, dataBody], ['3000', null, null], path);
+    }
   });
 
   test('tells a sender when its message is acked, and answers how far an inbox is', async () => {

@@ -1,0 +1,89 @@
+/** What the internal port answers while the store fails. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import type { SendReceipt } from '@cim/delivery';
+import { CODES } from '@cim/protocol';
+import { createMetrics, silentLogger, silentObserver } from '@cim/runtime';
+import type { Account, Store } from '@cim/store';
+import { createInternalHttp } from './internal-http.ts';
+
+const KEY = 'key-of-sendMsg';
+const SENDER = { userId: 7, userName: 'ida' } as Account;
+const body = JSON.stringify({ userId: 8, msg: 'hi', properties: { sendUserId: 7 } });
+
+let server: Server;
+let url: string;
+let receipt: SendReceipt;
+let storeFails = false;
+let missing: string[] = [];
+const counted: string[] = [];
+
+const answersUnlessFailing = <T>(answer: T): Promise<T> =>
+  storeFails ? Promise.reject(new Error('no answer')) : Promise.resolve(answer);
+
+before(async () => {
+  server = await createInternalHttp({
+    store: {
+      accounts: { byId: () => answersUnlessFailing(SENDER) },
+      ping: () => answersUnlessFailing(undefined),
+    } as unknown as Store,
+    dispatcher: { send: (_send, answer) => setImmediate(() => answer(receipt)) },
+    logger: silentLogger(),
+    metrics: createMetrics({ program: 'test' }),
+    observer: { ...silentObserver, sendAnswered: (door, outcome) => counted.push(`${door} ${outcome}`) },
+    sendKey: KEY,
+    hostProblem: () => undefined,
+    missing: () => missing,
+  });
+  await once(server.listen({ host: '127.0.0.1', port: 0 }), 'listening');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+async function send(): Promise<{ status: number; retryAfter: string | null; code: unknown }> {
+  const authorization = `Bearer ${KEY}`;
+  const answer = await fetch(`${url}/sendMsg`, { method: 'POST', headers: { authorization }, body });
+  const { code } = (await answer.json()) as Record<string, unknown>;
+  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), code };
+}
+
+test('/sendMsg answers 503 and a time to wait for what is not stored, and counts each outcome', async () => {
+  receipt = { outcome: 'retry', code: CODES.failure.code, text: 'away' };
+  assert.deepEqual(await send(), { status: 503, retryAfter: '1', code: '4000' });
+  receipt = { outcome: 'refused', code: CODES.limited.code, text: 'full' };
+  assert.deepEqual(await send(), { status: 200, retryAfter: null, code: CODES.limited.code });
+  assert.deepEqual(counted, ['sendMsg retry', 'sendMsg refused']);
+});
+
+test('a store that does not answer makes /sendMsg 503 and /readyz say so, and health and metrics go on', async () => {
+  storeFails = true;
+  missing = ['lease: lost'];
+  try {
+    assert.deepEqual(await send(), { status: 503, retryAfter: '1', code: '4000' });
+    const readyz = await fetch(`${url}/readyz`);
+    assert.equal(readyz.status, 503);
+    assert.deepEqual(await readyz.json(), {
+      ready: false,
+      missing: ['lease: lost', 'store: Error: no answer'],
+    });
+    for (const path of ['/healthz', '/metrics']) assert.equal((await fetch(`${url}${path}`)).status, 200);
+  } finally {
+    storeFails = false;
+    missing = [];
+  }
+  assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { ready: true, missing: [] });
+});
+
+test('bytes that are no HTTP end their connection alone', async () => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.on('error', () => undefined).end('\0\0\0\0\r\n\r\n');
+  await once(socket.resume(), 'close');
+  assert.equal((await fetch(`${url}/healthz`)).status, 200);
+});
