@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Epoch, UserId, UserName } from '@cim/protocol';
+import type { Sessions } from '@cim/store';
 import { INSTANCE, RunningRoute } from '../test/running-route.ts';
+
+type IssueRequest = Parameters<Sessions['issue']>[0];
 
 const OLD = 'the old password';
 const NEW = 'the new password';
@@ -66,6 +69,37 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.equal((await change(userId, OLD, NEW, live.session)).code, '9000');
     const claimed = await at.store.sessions.claim({ userId, epoch, instance: INSTANCE, claim: 'd' });
     assert.equal(claimed.outcome, 'refused');
+  });
+
+  for (const by of ['password', 'session'] as const)
+    test(`a login that was checked by the ${by} before a change opens nothing after it`, async (t) => {
+      const userName = `late-by-${by}`;
+      const userId = await at.register(userName, OLD);
+      const { session } = by === 'session' ? await logIn(userId, userName, OLD) : { session: undefined };
+      const issue = t.mock.method(at.store.sessions, 'issue', async (request: IssueRequest) => {
+        issue.mock.restore();
+        assert.equal((await change(userId, OLD, NEW)).code, '9000');
+        return at.store.sessions.issue(request);
+      });
+      const shown = by === 'session' ? { session } : { password: OLD };
+      const late = await at.post('/login', { userId, userName, wire: 2, ...shown });
+      assert.equal(late.code, '9100', late.message);
+      assert.equal(issue.mock.callCount(), 1);
+      assert.notEqual((await at.store.sessions.find(userId))?.state, 'issued');
+      assert.equal((await logIn(userId, userName, NEW)).code, '9000');
+    });
+
+  test('hashed anew by another login, between the check and the issue, is checked again', async (t) => {
+    const { account } = await at.store.accounts.register('ida' as UserName, SCRYPT);
+    const { userId } = account;
+    const issue = t.mock.method(at.store.sessions, 'issue', async (request: IssueRequest) => {
+      issue.mock.restore();
+      const { passwordHash = '' } = (await at.store.accounts.byId(userId)) ?? {};
+      assert.equal(await at.store.accounts.replacePassword(userId, passwordHash, SCRYPT), true);
+      return at.store.sessions.issue(request);
+    });
+    assert.equal((await logIn(userId, 'ida', 'pleaseletmein')).code, '9000');
+    assert.equal(issue.mock.callCount(), 1);
   });
 
   test('is not changed by a wrong password, to a weak one, or where there is none, and no session ends', async () => {

@@ -9,7 +9,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { clusterKey, randomText } from '@cim/runtime';
-import type { Account, IssueAnswer, Sessions } from '@cim/store';
+import type { Account, IssueAnswer, LoginProof, Sessions } from '@cim/store';
 import { secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
 import { newNameProblem } from './new-name.ts';
@@ -27,6 +27,9 @@ export interface Placed {
   readonly session?: string;
   readonly epoch?: number;
 }
+
+/** How often a login is checked that meets changes of its password or session. */
+const CHECKS = 3;
 
 export class Login {
   readonly #parts: RouteParts;
@@ -83,17 +86,30 @@ export class Login {
   }
 
   async login(body: LoginBody): Promise<Placed> {
-    const { store, config } = this.#parts;
     if (!this.#loginRate.take()) throw new CimError('limited', 'too many logins at once, try again in 1 s');
+    for (let i = 0; i < CHECKS; i++) {
+      const placed = await this.#checkAndPlace(body);
+      if (placed !== undefined) return placed;
+    }
+    throw new CimError('failure', 'the password or the session was changed just now; try again');
+  }
+
+  /** Undefined when the password was changed, or the session ended, after it was checked: check again. */
+  async #checkAndPlace(body: LoginBody): Promise<Placed | undefined> {
+    const { store, config } = this.#parts;
     const account = await store.accounts.byId(body.userId as UserId);
     if (account === undefined || foldName(account.userName) !== foldName(body.userName))
       throw new CimError('unknownAccount');
     if (account.passwordHash === undefined && config.auth === 'password')
       throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
-    const resumes =
+    const proof: LoginProof =
       typeof body.session === 'string' &&
-      showsSession(await store.sessions.find(account.userId), body.session);
-    if (!resumes) await this.#checkPassword(account, body.password ?? undefined);
+      showsSession(await store.sessions.find(account.userId), body.session)
+        ? { policy: 'replace', shownHash: secretHash(body.session) }
+        : {
+            policy: config.sessionPolicy,
+            passwordHash: await this.#checkPassword(account, body.password ?? undefined),
+          };
     // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
     if (account.passwordHash !== undefined && body.wire !== 2)
       throw new CimError(
@@ -107,9 +123,10 @@ export class Login {
     const answer = await this.#issue({
       user: { userId: account.userId, userName: account.userName },
       instance: member.instance,
-      policy: resumes ? 'replace' : config.sessionPolicy,
+      ...proof,
       secretHash: session === '' ? '' : secretHash(session),
     });
+    if (answer.outcome === 'stale') return undefined;
     if (answer.outcome === 'repeat') throw new CimError('repeatLogin');
     const place = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
     if (body.wire !== 2) return place;
@@ -133,7 +150,7 @@ export class Login {
   async #issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { store, dispatcher, logger } = this.#parts;
     const answer = await store.sessions.issue(request);
-    if (answer.outcome === 'issued' || answer.live === undefined) return answer;
+    if (answer.outcome !== 'repeat' || answer.live === undefined) return answer;
     const { userId } = request.user;
     const { instance, epoch } = answer.live;
     const holds = await new Promise<string>((resolve) => dispatcher.holds(userId, instance, resolve));
@@ -143,24 +160,28 @@ export class Login {
     return store.sessions.issue(request);
   }
 
-  async #checkPassword(account: Account, password: string | undefined): Promise<void> {
-    if (account.passwordHash === undefined) return;
+  /** Answers the hash that the account has now, as far as is known; undefined when it has no password. */
+  async #checkPassword(account: Account, password: string | undefined): Promise<string | undefined> {
+    if (account.passwordHash === undefined) return undefined;
     if (password === undefined)
       throw new CimError('unknownAccount', `the account ${account.userName} has a password; give it`);
     if (!(await this.#passwords.matches(password, account.passwordHash)))
       throw new CimError('unknownAccount');
-    if (!this.#passwords.isCurrent(account.passwordHash))
-      await this.#renewHash(account.userId, account.passwordHash, password);
+    return this.#passwords.isCurrent(account.passwordHash)
+      ? account.passwordHash
+      : this.#renewHash(account.userId, account.passwordHash, password);
   }
 
   /** Replaces a hash of an older version while its password is at hand. A failure costs nothing: the next login tries again. */
-  async #renewHash(userId: UserId, stored: string, password: string): Promise<void> {
+  async #renewHash(userId: UserId, stored: string, password: string): Promise<string> {
     const { store, logger } = this.#parts;
     try {
-      await store.accounts.replacePassword(userId, stored, await this.#passwords.hash(password));
+      const renewed = await this.#passwords.hash(password);
+      if (await store.accounts.replacePassword(userId, stored, renewed)) return renewed;
     } catch (error) {
       logger.warn({ err: error, userId }, 'password.hash-not-renewed');
     }
+    return stored;
   }
 
   async #place(user: UserId): Promise<Member & { readonly instance: InstanceId }> {

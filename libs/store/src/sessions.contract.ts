@@ -9,6 +9,7 @@ import {
   NOBODY,
   newClaim,
   newInstance,
+  newName,
   newPair,
   newServer,
   newUser,
@@ -64,12 +65,57 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         const live = await logIn(store, user, instance);
         const kicked = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }),
+          await store.sessions.issue({ user, instance, policy: 'kick', secretHash: 'shown' }),
         );
-        const replaced = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' }),
-        );
+        const replace = { user, instance, policy: 'replace', secretHash: '' } as const;
+        const replaced = epochOf(await store.sessions.issue({ ...replace, shownHash: 'shown' }));
         assert.ok(live < kicked && kicked < replaced);
+        assert.deepEqual(await store.sessions.issue({ ...replace, shownHash: '' }), { outcome: 'stale' });
+      });
+
+      test('issues nothing to a login that was checked by a password hash the account has no more', async () => {
+        const { account } = await store.accounts.register(newName(), 'first');
+        const user = { userId: account.userId, userName: account.userName };
+        const instance = await newServer(store);
+        const by = (passwordHash?: string): Promise<IssueAnswer> =>
+          store.sessions.issue({ user, instance, policy: 'kick', secretHash: 'mine', passwordHash });
+        for (const wrong of [undefined, '', 'other'])
+          assert.deepEqual(await by(wrong), { outcome: 'stale' }, wrong);
+        assert.equal(await store.sessions.find(user.userId), undefined);
+        epochOf(await by('first'));
+        // The change is on its way while the login is issued: whichever is first, the old hash opens nothing behind it.
+        const changing = store.accounts.replacePassword(user.userId, 'first', 'second');
+        const meanwhile = by('first');
+        assert.equal(await changing, true);
+        await store.sessions.end(user.userId);
+        assert.deepEqual(await by('first'), { outcome: 'stale' });
+        await meanwhile;
+        assert.deepEqual((await store.sessions.find(user.userId))?.secretHashes, ['']);
+        epochOf(await by('second'));
+        const open = await newUser(store);
+        const login = { user: open, instance, policy: 'kick', secretHash: '' } as const;
+        assert.deepEqual(await store.sessions.issue({ ...login, passwordHash: 'any' }), { outcome: 'stale' });
+        epochOf(await store.sessions.issue(login));
+      });
+
+      test('issues nothing to a secret that counts no more: after a logout, a newer claim, or for another user', async () => {
+        const [user, other] = await Promise.all([newUser(store), newUser(store)]);
+        const instance = await newServer(store);
+        const at = { instance, secretHash: 'newer' } as const;
+        const resume = (shownHash: string, of = user): Promise<IssueAnswer> =>
+          store.sessions.issue({ ...at, user: of, policy: 'replace', shownHash });
+        assert.deepEqual(await resume('first'), { outcome: 'stale' });
+        await store.sessions.issue({ user, instance, policy: 'kick', secretHash: 'first' });
+        assert.deepEqual(await resume('first', other), { outcome: 'stale' });
+        epochOf(await resume('first'));
+        // Until a newer login is claimed, the one before it counts too.
+        const epoch = epochOf(await resume('first'));
+        await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
+        assert.deepEqual(await resume('first'), { outcome: 'stale' });
+        assert.equal((await store.sessions.find(user.userId))?.epoch, epoch);
+        await store.sessions.end(user.userId);
+        assert.deepEqual(await resume('newer'), { outcome: 'stale' });
+        assert.equal((await store.sessions.find(user.userId))?.state, 'ended');
       });
 
       test('logins of one user at once: under reject one is issued, under kick each has its own epoch', async () => {
@@ -331,7 +377,7 @@ export function sessionsContract(open: OpenStore): void {
         const secrets = async () => (await store.sessions.find(user.userId))?.secretHashes;
         for (const lost of [false, true])
           for (const secret of ['mine', undefined]) {
-            const login = { user, instance, policy: 'replace', secretHash: 'mine' } as const;
+            const login = { user, instance, policy: 'kick', secretHash: 'mine' } as const;
             const epoch = epochOf(await store.sessions.issue(login));
             await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
             if (lost) await store.sessions.release(user.userId, epoch, instance);
@@ -435,7 +481,7 @@ export function sessionsContract(open: OpenStore): void {
           kept !== undefined && superseded !== undefined && replaced !== undefined && ended !== undefined,
         );
         const newer = await logIn(store, superseded, elsewhere);
-        const login = { user: replaced, instance: elsewhere, policy: 'replace', secretHash: '' } as const;
+        const login = { user: replaced, instance: elsewhere, policy: 'kick', secretHash: '' } as const;
         const epoch = epochOf(await store.sessions.issue(login));
         const attempt = { userId: replaced.userId, instance: elsewhere, epoch, claim: newClaim() };
         assert.equal((await store.sessions.claim(attempt)).outcome, 'claimed');

@@ -30,13 +30,32 @@ export interface SessionAt {
   readonly epoch: Epoch;
 }
 
+/**
+ * What a login was checked by. A change of the password, or a logout, may come between the check and `issue`: the store
+ * looks again in the same step that issues.
+ */
+export type LoginProof =
+  | {
+      readonly policy: 'reject' | 'kick';
+      /** The account's hash that the password was checked against; absent for an account without a password. */
+      readonly passwordHash?: string | undefined;
+    }
+  | {
+      /** The caller has shown the secret of a session, which the new one replaces under any policy. */
+      readonly policy: 'replace';
+      /** SHA-256, base64url, of that secret. */
+      readonly shownHash: string;
+    };
+
 export type IssueAnswer =
   | { readonly outcome: 'issued'; readonly epoch: Epoch }
   /**
    * Policy `reject`, and the user has a session: live on an instance whose lease lives, or issued lately. `live` is where
    * a channel is open, if one is: it may be there beside a login that was issued lately.
    */
-  | { readonly outcome: 'repeat'; readonly live: SessionAt | undefined };
+  | { readonly outcome: 'repeat'; readonly live: SessionAt | undefined }
+  /** The account has another password hash by now, or the secret that was shown counts no more. Nothing was issued; check again. */
+  | { readonly outcome: 'stale' };
 
 export type ClaimAnswer =
   /** `previous` is the session that this one replaces and that may still be open: kick it. */
@@ -55,14 +74,15 @@ export type ClaimAnswer =
  * Time is the store's clock. Every call is safe to repeat. All may throw when the store does not answer.
  */
 export interface Sessions {
-  /** Makes the user's next epoch, above all before it, `issued` at that instance. `replace`: the caller has shown the session secret. */
-  issue(request: {
-    readonly user: NamedUser;
-    readonly instance: InstanceId;
-    readonly policy: 'reject' | 'kick' | 'replace';
-    /** '' for a login without a secret. */
-    readonly secretHash: string;
-  }): Promise<IssueAnswer>;
+  /** Makes the user's next epoch, above all before it, `issued` at that instance, if the proof still counts. */
+  issue(
+    request: LoginProof & {
+      readonly user: NamedUser;
+      readonly instance: InstanceId;
+      /** Of the new session; '' for a login without a secret. */
+      readonly secretHash: string;
+    },
+  ): Promise<IssueAnswer>;
 
   /**
    * The TCP login: `issued` becomes `live`, once. `epoch` for a ticket, `userName` for a CIM login (exact name).

@@ -337,7 +337,7 @@ class Trial {
 
   async #login(user: NamedUser): Promise<void> {
     const instance = 'model-instance-1' as InstanceId;
-    const answer = await this.#store.sessions.issue({ user, instance, policy: 'replace', secretHash: '' });
+    const answer = await this.#store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
     assert.equal(answer.outcome, 'issued');
     assert.ok(answer.epoch > (this.#model.epochs.get(user.userId) ?? 0));
     this.#model.epochs.set(user.userId, answer.epoch);

@@ -27,7 +27,7 @@ export function unclaimedContract(open: OpenStore): void {
     after(() => opened.close());
 
     async function issue(user: NamedUser, instance: InstanceId, secretHash = ''): Promise<Epoch> {
-      const answer = await store.sessions.issue({ user, instance, policy: 'replace', secretHash });
+      const answer = await store.sessions.issue({ user, instance, policy: 'kick', secretHash });
       assert.equal(answer.outcome, 'issued');
       return answer.epoch;
     }

@@ -48,7 +48,7 @@ for (let i = 0; ; i++) {
   const issued = await store.sessions.issue({
     user: account,
     instance: 'an-instance-here' as InstanceId,
-    policy: 'replace',
+    policy: 'kick',
     secretHash: '',
   });
   if (issued.outcome === 'issued') say({ epoch: issued.epoch });

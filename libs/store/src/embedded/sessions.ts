@@ -1,6 +1,6 @@
 import type { Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
 import type { ClaimAnswer, CurrentSession, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
-import { sessionKey } from './keys.ts';
+import { accountKey, sessionKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import type { SessionRecord } from './records.ts';
@@ -39,6 +39,11 @@ export class EmbeddedSessions implements Sessions {
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { user, instance, policy, secretHash } = request;
     const current = this.#get(user.userId);
+    const stillCounts =
+      request.policy === 'replace'
+        ? secretsOf(current).includes(request.shownHash)
+        : this.#ledger.get(accountKey(user.userId))?.passwordHash === request.passwordHash;
+    if (!stillCounts) return { outcome: 'stale' };
     const previous = this.#open(current);
     if ((previous !== undefined || this.#waits(current)) && policy === 'reject')
       return { outcome: 'repeat', live: previous };
@@ -242,10 +247,15 @@ export function openOf(record: SessionRecord | undefined): SessionAt | undefined
   return record?.state === 'issued' ? record.previous : undefined;
 }
 
+/** The hashes of all secrets that count, newest first. */
+function secretsOf(record: SessionRecord | undefined): readonly string[] {
+  if (record === undefined) return [];
+  const older = record.olderHashes ?? [];
+  return record.secretHash === '' ? older : [record.secretHash, ...older];
+}
+
 /** The last is the oldest, and the one that was claimed. */
 function olderThanNext(current: SessionRecord | undefined): readonly string[] {
-  if (current === undefined) return [];
-  const older = current.olderHashes ?? [];
-  const secrets = current.secretHash === '' ? older : [current.secretHash, ...older];
+  const secrets = secretsOf(current);
   return secrets.length < SECRETS ? secrets : [...secrets.slice(0, SECRETS - 2), ...secrets.slice(-1)];
 }

@@ -31,24 +31,30 @@ end`;
 const SECRETS = 8;
 
 /**
- * KEYS session. ARGV expected epoch, state, instance of the open channel or '', whether its lease lives (1, 0); policy,
- * instance, name, secret hash, how long issued (ms), attempt.
+ * KEYS session, account. ARGV expected epoch, state, instance of the open channel or '', whether its lease lives (1, 0);
+ * policy, instance, name, secret hash, how long issued (ms), attempt; the hash that the login was checked by: of the
+ * shown secret under the policy `replace`, else of the account's password, '' for none.
  * Expected epoch '': nothing was looked at yet, which is enough when no channel is open.
- * Answers again | repeat | the new epoch, the same one to the same attempt.
+ * Answers again | repeat | stale | the new epoch, the same one to the same attempt.
  */
 export const ISSUE = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}${WAITS}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'until', 'attempt',
   'secret', 'older')
 local epoch, state = s[1] or '0', s[2] or ''
 if s[7] == ARGV[10] then return epoch end
+local secrets, shown = {}, false
+for secret in string.gmatch((s[8] or '') .. ' ' .. (s[9] or ''), '%S+') do
+  table.insert(secrets, secret)
+  shown = shown or secret == ARGV[11]
+end
+if ARGV[5] ~= 'replace' then shown = (redis.call('HGET', KEYS[2], 'password') or '') == ARGV[11] end
+if not shown then return 'stale' end
 local at, atEpoch = open(epoch, state, s[3], s[4], s[5])
 if ARGV[1] == '' then
   if at ~= '' then return 'again' end
 elseif epoch ~= ARGV[1] or state ~= ARGV[2] or at ~= ARGV[3] then return 'again' end
 if ARGV[4] ~= '1' then at, atEpoch = '', '0' end
 if (at ~= '' or waits(state, s[6], ARGV[9])) and ARGV[5] == 'reject' then return 'repeat' end
-local secrets = {}
-for secret in string.gmatch((s[8] or '') .. ' ' .. (s[9] or ''), '%S+') do table.insert(secrets, secret) end
 -- The last is the oldest, and the one that was claimed.
 while #secrets >= ${SECRETS} do table.remove(secrets, #secrets - 1) end
 local next = nextEpoch(epoch)

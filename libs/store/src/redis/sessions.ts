@@ -42,7 +42,8 @@ export class RedisSessions implements Sessions {
 
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { user, instance, policy, secretHash } = request;
-    const session = key.session(user.userId);
+    const keys = [key.session(user.userId), key.account(user.userId)];
+    const checkedBy = request.policy === 'replace' ? request.shownHash : (request.passwordHash ?? '');
     // A connection that breaks is not told whether the login was made, and sends it again.
     const attempt = newAttempt();
     for (let i = 0; i < ISSUE_TRIES; i++) {
@@ -52,7 +53,8 @@ export class RedisSessions implements Sessions {
       const lease = open !== undefined && (await this.#lives(open.instance));
       const seen = [epoch, state, open?.instance ?? '', lease ? 1 : 0] as const;
       const made = [policy, instance, user.userName, secretHash, this.#times.issuedMs, attempt] as const;
-      const answer = String(await this.#run(ISSUE, [session], [...seen, ...made]));
+      const answer = String(await this.#run(ISSUE, keys, [...seen, ...made, checkedBy]));
+      if (answer === 'stale') return { outcome: 'stale' };
       if (answer === 'repeat') return { outcome: 'repeat', live: lease ? open : undefined };
       if (answer !== 'again') return { outcome: 'issued', epoch: Number(answer) as Epoch };
     }
