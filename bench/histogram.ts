@@ -1,3 +1,8 @@
+/**
+ * Our own, because a histogram of `node:perf_hooks` cannot be merged across processes: Node 20 refuses to serialize it, and
+ * a merge of its percentiles (15 for 100,000 values) made a median of 1,999 µs out of the right 477 µs.
+ */
+
 /** Steps per power of two: a figure is told at most 1/128 too high. */
 const STEPS = 128;
 /** Up to 2^31 µs, over half an hour. */
