@@ -1,4 +1,5 @@
 import { foldName, isUserId, type NamedUser, type UserId } from '@cim/protocol';
+import { LRUCache } from 'lru-cache';
 import { cleanLine } from './sanitize.ts';
 
 const KEPT = 10_000;
@@ -6,16 +7,19 @@ const NAME_CHARACTERS = 64;
 
 /** Whom this client has met: ids of names, names of ids. */
 export class Contacts {
-  /** By folded name; the oldest goes when there are 10,000. */
-  readonly #byName = new Map<string, NamedUser>();
+  /** Names of the users in `#byName`. */
   readonly #byId = new Map<UserId, string>();
+  /** By folded name; when there are 10,000, the user leaves who was met and named the longest time ago. */
+  readonly #byName = new LRUCache<string, NamedUser>({
+    max: KEPT,
+    dispose: ({ userId }) => this.#byId.delete(userId),
+  });
 
   /** A name that is no name here (a server can send anything) is not remembered. */
   meet(user: NamedUser): void {
     if (!isShowable(user.userName)) return;
     const key = foldName(user.userName);
-    if (this.#byName.has(key)) return;
-    if (this.#byName.size >= KEPT) this.#dropOldest();
+    if (this.#byName.get(key) !== undefined) return;
     this.#byName.set(key, user);
     this.#byId.set(user.userId, user.userName);
   }
@@ -39,16 +43,9 @@ export class Contacts {
     return name.length <= NAME_CHARACTERS && this.#byName.has(foldName(name));
   }
 
+  /** Those met or named last come first. */
   names(): string[] {
     return [...this.#byName.values()].map((user) => user.userName);
-  }
-
-  #dropOldest(): void {
-    for (const [key, user] of this.#byName) {
-      this.#byName.delete(key);
-      this.#byId.delete(user.userId);
-      return;
-    }
   }
 }
 

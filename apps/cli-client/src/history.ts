@@ -1,6 +1,7 @@
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Message, Recipient } from '@cim/client';
+import { LRUCache } from 'lru-cache';
 
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Ids that are remembered. A server offers at most 256 messages of each stream again. */
@@ -22,8 +23,8 @@ export const sentId = (to: Recipient, id: string): string => `to-${'user' in to 
 export class History {
   readonly #path: string;
   readonly #older: string;
-  /** Of the messages in both files, oldest first; the oldest goes when there are 8,192. */
-  readonly #ids = new Set<string>();
+  /** Of the messages in both files; the oldest goes when there are 8,192. */
+  readonly #ids = new LRUCache<string, true>({ max: MAX_IDS });
   /** Length of the file up to the end of its last whole line. */
   #bytes = 0;
   #opened = false;
@@ -109,12 +110,7 @@ export class History {
   }
 
   #remember(id: string): void {
-    if (id !== '') this.#ids.add(id);
-    if (this.#ids.size <= MAX_IDS) return;
-    for (const oldest of this.#ids) {
-      this.#ids.delete(oldest);
-      return;
-    }
+    if (id !== '') this.#ids.set(id, true);
   }
 }
 

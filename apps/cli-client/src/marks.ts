@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { cleanLine } from './sanitize.ts';
 
 /** What is shown of a line's way: all; the tick on the line itself; nothing but what goes wrong. */
@@ -35,7 +36,7 @@ export class Marks {
   readonly #parts: MarksParts;
   readonly #waiting = new Set<Waiting>();
   /** Texts of private sends that are stored, by ref; the oldest goes when there are 4,096. */
-  readonly #stored = new Map<number, string>();
+  readonly #stored = new LRUCache<number, string>({ max: FOLLOWED });
   /** Delivered and not shown, by recipient: refs in order. */
   readonly #delivered = new Map<number, number[]>();
   #queueTimer: NodeJS.Timeout | undefined;
@@ -58,11 +59,6 @@ export class Marks {
   /** A private send was stored: it may be delivered one day. */
   stored(ref: number, text: string): void {
     this.#stored.set(ref, text);
-    if (this.#stored.size <= FOLLOWED) return;
-    for (const oldest of this.#stored.keys()) {
-      this.#stored.delete(oldest);
-      return;
-    }
   }
 
   delivered(ref: number, to: number): void {
