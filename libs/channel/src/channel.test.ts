@@ -70,6 +70,35 @@ describe('a channel that reads', () => {
     close();
   });
 
+  test('hands out frames that take long in slices, in order, and serves everybody else in between', async () => {
+    /** Frames by turn of the event loop. */
+    const turns = new Map<number, number>();
+    let turn = 0;
+    let counting = true;
+    const count = (): void => {
+      turn++;
+      if (counting) setImmediate(count);
+    };
+    class Slow extends Told {
+      override onFrame(body: Uint8Array): void {
+        super.onFrame(body);
+        turns.set(turn, (turns.get(turn) ?? 0) + 1);
+        for (const end = performance.now() + 0.5; performance.now() < end; );
+      }
+    }
+    const { peer, told, close } = await openConnection(new Slow());
+    setImmediate(count);
+    const texts = Array.from({ length: 400 }, (_, n) => `frame ${n}`);
+    peer.write(Buffer.concat(texts.map(frameOf)));
+    await until('all frames', () => told.frames.length === texts.length);
+    peer.write(frameOf('the next read'));
+    await until('the next read', () => told.frames.length > texts.length);
+    counting = false;
+    close();
+    assert.deepEqual(told.frames, [...texts, 'the next read']);
+    assert.ok(Math.max(...turns.values()) <= 64, [...turns.values()].join());
+  });
+
   test('takes a longer frame after its limit was raised', async () => {
     const { channel, peer, told, close } = await openConnection(new Told());
     channel.setLimit(5_000);

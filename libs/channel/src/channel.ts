@@ -2,11 +2,14 @@
 import { type CloseReason, FrameDecoder, FrameError } from '@cim/protocol';
 import type { ByteStream } from './byte-stream.ts';
 import { Outbox } from './outbox.ts';
+import { SLICE_MS } from './slice-ms.ts';
 import type { Flushable, TurnFlusher } from './turn-flusher.ts';
 import { warnOf } from './unexpected.ts';
 
 const SOFT_BYTES = 256 * 1024;
 const HARD_BYTES = 512 * 1024;
+/** After so many frames of one read the time is looked at. */
+const CHECKED = 32;
 /** A peer that does not close its side in this time is cut off, in ms. */
 const LINGER_MS = 1_000;
 
@@ -65,8 +68,13 @@ export class Channel implements Flushable {
   #detail: string | undefined;
   #gone = false;
   #paused = false;
-  /** Read, and not handed out, since the channel was paused within it. */
+  /** Read, and not handed out: the channel was paused within it, or it takes longer than a slice. */
   #held: Buffer | undefined;
+  /** `#goOn` is due. */
+  #goesOn = false;
+  /** Frames of the read that is being handed out, and when that began [ms, of performance.now()]. */
+  #frames = 0;
+  #begun = 0;
   #remote: string | undefined;
   #linger: NodeJS.Timeout | undefined;
   #lastHeard = performance.now();
@@ -166,7 +174,7 @@ export class Channel implements Flushable {
     if (!this.#paused) return;
     this.#paused = false;
     if (this.#held === undefined) this.#socket.resume();
-    else setImmediate(() => this.#goOn());
+    else this.#goOnLater();
   }
 
   /** Called by the flusher. */
@@ -255,27 +263,47 @@ export class Channel implements Flushable {
 
   #heard(chunk: Buffer): void {
     this.#lastHeard = performance.now();
-    this.#take(this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]));
+    if (this.#held === undefined) this.#take(chunk, this.#lastHeard);
+    else this.#held = Buffer.concat([this.#held, chunk]);
+  }
+
+  #goOnLater(): void {
+    if (this.#goesOn) return;
+    this.#goesOn = true;
+    setImmediate(() => this.#goOn());
   }
 
   #goOn(): void {
+    this.#goesOn = false;
     const held = this.#held;
     if (this.#paused || held === undefined) return;
-    this.#take(held);
+    this.#held = undefined;
+    this.#take(held, performance.now());
     if (this.#readsOn()) this.#socket.resume();
   }
 
-  #take(chunk: Buffer): void {
-    this.#held = undefined;
+  /** Hands out the frames of one read, for one slice: the rest follows in later turns, and no more is read until then. */
+  #take(chunk: Buffer, now: number): void {
     if (this.#reason !== undefined) return;
+    this.#frames = 0;
+    this.#begun = now;
     try {
       const taken = this.#paused ? 0 : this.#decoder.push<Channel>(chunk, Channel.#onBody, this);
-      if (taken < chunk.length && this.#isOpen()) this.#held = chunk.subarray(taken);
+      if (taken === chunk.length || !this.#isOpen()) return;
+      this.#held = chunk.subarray(taken);
+      if (this.#paused) return;
+      this.#socket.pause();
+      this.#goOnLater();
     } catch (error) {
       if (!(error instanceof FrameError)) return this.#threw(error);
       this.#detail = error.message;
       this.close(error.reason);
     }
+  }
+
+  /** True when the frames of this read have taken a slice. */
+  #isSliceOver(): boolean {
+    return ++this.#frames % CHECKED === 0 && performance.now() - this.#begun >= SLICE_MS;
   }
 
   /** Asked after callbacks, which may have paused it. */
@@ -308,7 +336,7 @@ export class Channel implements Flushable {
 
   static #onBody(this: Channel, body: Uint8Array): boolean {
     this.#events.onFrame(body);
-    return this.#reason === undefined && !this.#paused;
+    return this.#reason === undefined && !this.#paused && !this.#isSliceOver();
   }
 
   static #onError(this: ByteStream, error: NodeJS.ErrnoException): void {

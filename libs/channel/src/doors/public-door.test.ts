@@ -168,6 +168,32 @@ describe('the public door, WebSocket', () => {
     client.terminate();
   });
 
+  test('many small messages of one read are handed out in many turns, in order', async () => {
+    const client = await openWebSocket();
+    const { told } = await theOne();
+    let turn = 0;
+    let counting = true;
+    const count = (): void => {
+      turn++;
+      if (counting) setImmediate(count);
+    };
+    /** Frames by turn of the event loop. */
+    const turns = new Map<number, number>();
+    const { onFrame } = told;
+    told.onFrame = function (body) {
+      turns.set(turn, (turns.get(turn) ?? 0) + 1);
+      onFrame.call(told, body);
+    };
+    setImmediate(count);
+    const texts = Array.from({ length: 1_000 }, (_, n) => String(n));
+    for (const text of texts) client.send(frameOf(text));
+    await until('all frames', () => told.frames.length === texts.length);
+    counting = false;
+    assert.deepEqual(told.frames, texts);
+    assert.ok(Math.max(...turns.values()) <= 2, [...turns.values()].join());
+    client.terminate();
+  });
+
   test('each length of a message has its header: 125, 126, 65,535, 65,536 bytes and more', async () => {
     const client = await openWebSocket();
     client.send(frameOf('hello'));

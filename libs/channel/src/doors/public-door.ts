@@ -92,6 +92,8 @@ export class PublicDoor {
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MESSAGE_BYTES,
+    // One read may hold thousands of small messages: each is handed out in a turn of its own.
+    allowSynchronousEvents: false,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
   /** Connections of unknown kind, and those in a handshake; each leaves when it is taken over or ends. */
