@@ -1,7 +1,7 @@
 /** The HTTP interface: CIM's paths in CIM's envelope, and what operators ask. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type CimError, CODES, type UserId } from '@cim/protocol';
 import { knownHosts, VERSION } from '@cim/runtime';
 import fastify, {
@@ -20,6 +20,7 @@ import { Online } from './online.ts';
 import { addOperatorPaths } from './operate.ts';
 import { Passwords } from './passwords.ts';
 import { Reachability } from './reachable.ts';
+import { requestCheck } from './request-check.ts';
 import type { RouteParts } from './route-parts.ts';
 import * as schemas from './schemas.ts';
 import { Sending } from './sending.ts';
@@ -49,7 +50,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     },
   })
     .withTypeProvider<TypeBoxTypeProvider>()
-    .setValidatorCompiler(TypeBoxValidatorCompiler);
+    .setValidatorCompiler(requestCheck);
   const answers = new Tally({
     name: 'cim_route_answers_total',
     help: 'Answers, by path and code',

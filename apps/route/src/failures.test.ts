@@ -195,6 +195,9 @@ test('hostile JSON is a wrong field or nothing at all', async (t) => {
     const { status, code } = await at.post('/groupRoute', body);
     assert.deepEqual([status, code], [400, '3000'], body.slice(0, 60));
   }
+  // Not item by item, which would hold the event loop for long.
+  const { message } = await at.post('/groupRoute', { userId, batchMsg: Array(60_000).fill(1) });
+  assert.equal(message, 'batchMsg has 60000 texts; at most 100 are allowed');
   assert.equal(({} as { userId?: unknown }).userId, undefined);
 });
 

@@ -77,13 +77,18 @@ describe('/history', { concurrency: false }, () => {
     assert.deepEqual(pageOf(await at.get(`/history?userId=${ann}&stream=inbox`)).entries, []);
   });
 
-  test('answers entries that together are longer than one read of the store', async () => {
+  test('a page holds 128 KiB of texts and says that there is more, from either end', async () => {
     const [userId, receiveUserId] = [ann, await at.register('carl')];
     const long = Array(4).fill('x'.repeat(8_000));
     for (let i = 0; i < 20; i++) await at.post('/p2pRoute', { userId, receiveUserId, batchMsg: long });
-    const page = pageOf(await at.get(`/history?userId=${receiveUserId}&stream=inbox`));
-    assert.deepEqual(told(page), [range(1, 20), false]);
-    assert.deepEqual(page.entries[19]?.texts, long);
+    const path = `/history?userId=${receiveUserId}&stream=inbox`;
+    const newest = pageOf(await at.get(path));
+    assert.deepEqual(told(newest), [range(17, 20), true]);
+    assert.deepEqual(newest.entries[3]?.texts, long);
+    assert.deepEqual(told(pageOf(await at.get(`${path}&before=17`))), [range(13, 16), true]);
+    assert.deepEqual(told(pageOf(await at.get(`${path}&before=5`))), [range(1, 4), false]);
+    assert.deepEqual(told(pageOf(await at.get(`${path}&after=0`))), [range(1, 4), true]);
+    assert.deepEqual(told(pageOf(await at.get(`${path}&after=16`))), [range(17, 20), false]);
   });
 
   test('3000 names what is wrong with the question, 9100 answers an unknown user', async () => {

@@ -12,6 +12,8 @@ import { type Entry, entryId, type Streams } from '@cim/store';
 import type { HistoryEntry, HistoryPage, HistoryQuestion } from './schemas.ts';
 
 const DEFAULT_LIMIT = 50;
+/** Content of a page [B], unless its first entry alone is longer. JSON may make six times as much of it, in one turn. */
+const PAGE_BYTES = 128 * 1024;
 
 /**
  * A page of a stream that the user reads, ascending. What retention has trimmed is not there: since seqs have no gaps,
@@ -31,28 +33,36 @@ export async function historyPage(
   if (after !== undefined) {
     const from = Math.max(first, after + 1);
     const to = Math.min(top, from + limit - 1);
-    const entries = await readRange(streams, stream, from, to);
-    return { entries, more: to < top };
+    const read = await readRange(streams, stream, from, to);
+    const fitting = read.slice(0, howManyFit(read));
+    return { entries: fitting.map(toHistory), more: fitting.length < read.length || to < top };
   }
   const to = Math.min(top, (before ?? Number.MAX_SAFE_INTEGER) - 1);
   const from = Math.max(first, to - limit + 1);
-  return { entries: await readRange(streams, stream, from, to), more: from > first && to >= first };
+  const read = await readRange(streams, stream, from, to);
+  const fitting = read.slice(read.length - howManyFit(read.toReversed()));
+  return {
+    entries: fitting.map(toHistory),
+    more: fitting.length < read.length || (from > first && to >= first),
+  };
+}
+
+/** How many of the entries, from the first on, one page takes: at least one. */
+function howManyFit(entries: readonly Entry[]): number {
+  let bytes = 0;
+  const beyond = entries.findIndex(({ content }, i) => (bytes += content.length) > PAGE_BYTES && i > 0);
+  return beyond === -1 ? entries.length : beyond;
 }
 
 /** A read of the store may answer less than it was asked for, by bytes. */
-async function readRange(
-  streams: Streams,
-  stream: StreamRef,
-  from: number,
-  to: number,
-): Promise<HistoryEntry[]> {
-  const entries: HistoryEntry[] = [];
+async function readRange(streams: Streams, stream: StreamRef, from: number, to: number): Promise<Entry[]> {
+  const entries: Entry[] = [];
   for (let next = from; next <= to; ) {
     const read = await streams.read(stream, next as Seq, to - next + 1);
     const last = read.at(-1);
     if (last === undefined) break;
     // Entries that were trimmed meanwhile make the read begin, and end, later.
-    for (const entry of read) if (entry.seq <= to) entries.push(toHistory(entry));
+    for (const entry of read) if (entry.seq <= to) entries.push(entry);
     next = last.seq + 1;
   }
   return entries;
