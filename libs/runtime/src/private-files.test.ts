@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -52,4 +62,18 @@ test('a secret is made once, for its owner alone, and read the next time', (t) =
   writeFileSync(path, 'short\n');
   assert.throws(() => secretInFile(path), /^Error: [^\n]*holds no secret[^\n]*remove it[^\n]*$/);
   assert.throws(() => secretInFile(join(path, 'x')), /^Error: [^\n]*cannot be written \(ENOTDIR\)$/);
+});
+
+test('a process that ends while it writes the secret leaves nothing that refuses the next start', (t) => {
+  const path = join(folder(t), 'secret');
+  const program = `import(${JSON.stringify(new URL('private-files.ts', import.meta.url).href)}).then((m) => m.secretInFile(${JSON.stringify(path)}))`;
+  // The file can be made, and not be written.
+  const { status } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -f 0; exec "$0" --import tsx -e "$1"', process.execPath, program],
+    { env: { ...process.env, TSX_DISABLE_CACHE: '1' }, stdio: 'pipe' },
+  );
+  assert.notEqual(status, 0);
+  assert.ok(!existsSync(path));
+  assert.ok(secretInFile(path).length >= 32);
 });

@@ -1,5 +1,15 @@
 /** Files that nobody else on the machine may read: folders 0700, files 0600, whatever their modes were before. */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { randomText } from './random-text.ts';
@@ -36,21 +46,31 @@ function close(path: string, mode: number): void {
 }
 
 /**
- * The random secret in a file of mode 0600, made when it is not there yet.
+ * The random secret in a file of mode 0600, made when it is not there yet. It appears whole or not at all: a file that a
+ * power cut has left empty would refuse every start after it.
  * @throws {Error} one line: the file cannot be read or made, or holds no secret
  */
 export function secretInFile(path: string): string {
   try {
-    writeFileSync(path, `${randomText(32)}\n`, { mode: 0o600, flag: 'wx' });
+    if (!existsSync(path)) makeSecret(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-      throw new Error(`${path} cannot be written (${String((error as NodeJS.ErrnoException).code)})`, {
-        cause: error,
-      });
+    throw new Error(`${path} cannot be written (${String((error as NodeJS.ErrnoException).code)})`, {
+      cause: error,
+    });
   }
   close(path, 0o600);
   const secret = readFileSync(path, 'utf8').trim();
   if (secret.length < 32)
     throw new Error(`${path} holds no secret of 32 characters or more; remove it, and a new one is made`);
   return secret;
+}
+
+function makeSecret(path: string): void {
+  const draft = `${path}.${randomText(6)}`;
+  try {
+    writeFileSync(draft, `${randomText(32)}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(draft, path);
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }
