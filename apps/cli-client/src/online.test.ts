@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NamedUser } from '@cim/protocol';
+import { longestTurn } from '@cim/testkit';
 import { Contacts } from './contacts.ts';
 import { Online } from './online.ts';
 import { createPaint } from './paint.ts';
@@ -14,22 +15,6 @@ const crowd = users(Array.from({ length: 200_000 }, (_, i) => `User-${i}`));
 function createOnline(list: readonly NamedUser[]): { online: Online; contacts: Contacts } {
   const contacts = new Contacts();
   return { online: new Online(() => Promise.resolve(list), contacts), contacts };
-}
-
-/** The most processor time that one turn of the event loop takes until the work is done [ms]. */
-async function longestTurn(work: Promise<unknown>): Promise<number> {
-  let longest = 0;
-  let at = process.cpuUsage();
-  const turn = (): void => {
-    const { user, system } = process.cpuUsage(at);
-    longest = Math.max(longest, (user + system) / 1_000);
-    at = process.cpuUsage();
-    next = setImmediate(turn);
-  };
-  let next = setImmediate(turn);
-  await work;
-  clearImmediate(next);
-  return longest;
 }
 
 describe('the list of who is online', () => {

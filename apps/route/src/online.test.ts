@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NamedUser } from '@cim/protocol';
+import { longestTurn } from '@cim/testkit';
 import { INSTANCE, RunningRoute } from '../test/running-route.ts';
 import { Online } from './online.ts';
 import type { RouteParts } from './route-parts.ts';
@@ -36,17 +37,9 @@ test('a list of 100,000 users is made into a text in turns of less than 50 ms of
     userId: i + 1,
     userName: `näme "${i}"`,
   })) as unknown as NamedUser[];
-  let [longest, at] = [0, process.cpuUsage()];
-  const turn = (): void => {
-    const { user, system } = process.cpuUsage(at);
-    longest = Math.max(longest, (user + system) / 1_000);
-    at = process.cpuUsage();
-    next = setImmediate(turn);
-  };
-  let next = setImmediate(turn);
-  const text = await new Online({} as RouteParts).text(users);
-  clearImmediate(next);
-  assert.equal(text, JSON.stringify(users));
+  const made = new Online({} as RouteParts).text(users);
+  const longest = await longestTurn(made);
+  assert.equal(await made, JSON.stringify(users));
   assert.ok(longest < 50, `${longest} ms`);
 });
 

@@ -3,6 +3,7 @@ export * from './cim-client.ts';
 export * from './cluster.ts';
 export * from './free-ports.ts';
 export * from './hostile-texts.ts';
+export * from './longest-turn.ts';
 export * from './parts.ts';
 export * from './redis-process.ts';
 export * from './redis-sentinel.ts';
