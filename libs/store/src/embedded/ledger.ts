@@ -8,11 +8,11 @@
  * database is opened anew then, because LevelDB may have left half a record in its log and must not write behind it.
  */
 import { type Logger, Slice } from '@cim/runtime';
+import { LRUCache } from 'lru-cache';
 import { type Database, damaged, openDatabase, reasonOf } from './database.ts';
 import { BATCHES, type Key } from './keys.ts';
 import { decodeRecord, encodeRecord } from './record-bytes.ts';
 import type { BatchesRecord } from './records.ts';
-import { Recent } from './recent.ts';
 import { Witness } from './witness.ts';
 
 /** Called once: nothing, or why nothing of it is known to be on disk. */
@@ -38,8 +38,8 @@ const GATHER_MS = 2;
 export class Ledger {
   readonly #dir: string;
   readonly #logger: Logger;
-  /** Records that are on disk, absent ones as well. */
-  readonly #recent = new Recent<{ readonly value: unknown }>(RECENT_RECORDS);
+  /** Records that are on disk and were used last; absent ones too. */
+  readonly #recent = new LRUCache<string, { readonly value: unknown }>({ max: RECENT_RECORDS });
   #database: Database;
   /** Why nothing can be read or written at the moment. */
   #broken: Error | undefined;

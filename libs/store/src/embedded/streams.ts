@@ -8,6 +8,7 @@ import {
   streamName,
   type UserId,
 } from '@cim/protocol';
+import { LRUCache } from 'lru-cache';
 import { type Done, tell } from '../done.ts';
 import { Duplicates, type Older } from '../duplicates.ts';
 import { LogScans } from '../log-scans.ts';
@@ -38,7 +39,6 @@ import {
 } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
-import { Recent } from './recent.ts';
 import type { ProducerRecord, StreamRecord } from './records.ts';
 import { openOf } from './sessions.ts';
 import { ackedOf, emptyStream, trimmed, writeTrim } from './retention.ts';
@@ -66,7 +66,7 @@ export class EmbeddedStreams implements Streams {
   readonly #limits: StreamLimits;
   readonly #duplicates: Duplicates;
   /** Key: as `Duplicates` has it. It needs no disk: a new process has none of their connections. */
-  readonly #refusedFirsts = new Recent<true>(REFUSED_FIRSTS);
+  readonly #refusedFirsts = new LRUCache<string, true>({ max: REFUSED_FIRSTS });
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   readonly #uncertain = new UncertainSends();
