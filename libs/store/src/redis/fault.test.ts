@@ -69,6 +69,13 @@ test('what is no reply is an absence, and a certificate is a setting', () => {
   }
 });
 
+test('the last reply of a Cluster that the driver has given up on is the one that counts', () => {
+  const message = 'Too many Cluster redirections. Last error: ReplyError: CLUSTERDOWN The cluster is down';
+  const { kind, code, text } = faultOf(new Error(message));
+  assert.deepEqual([kind, code], ['passing', 'CLUSTERDOWN']);
+  assert.match(text, /^CLUSTERDOWN The cluster is down \(/);
+});
+
 test('a password that Sentinels ask for is told from one that Redis asks for', () => {
   for (const [reply, does] of [
     ['NOAUTH no', 'set'],

@@ -103,6 +103,9 @@ function replyOf(message: string): string {
   return wrapped ?? /^-?([A-Z]{2,})(?= |$)/.exec(message)?.[1] ?? '';
 }
 
+/** The driver gives up on a command of a Cluster in these words, around the last reply. */
+const REDIRECTIONS = /^Too many Cluster redirections\. Last error: (?:[A-Za-z]+: )?(.*)$/s;
+
 /** One line. A Cluster tells what was wrong with its last node; a refused connection to two addresses has no words. */
 function innermost(error: unknown): { message: string; code: string; sentinel: boolean } {
   if (typeof error === 'string') return { message: oneLine(error), code: '', sentinel: false };
@@ -112,7 +115,7 @@ function innermost(error: unknown): { message: string; code: string; sentinel: b
   if (cause instanceof Error && cause.message !== '') return innermost(cause);
   const ofSentinels = /^All sentinels are unreachable\b.*? Last error: (.*)$/s.exec(error.message)?.[1];
   return {
-    message: oneLine(ofSentinels ?? error.message),
+    message: oneLine(ofSentinels ?? REDIRECTIONS.exec(error.message)?.[1] ?? error.message),
     code: typeof code === 'string' ? code : '',
     sentinel: ofSentinels !== undefined,
   };

@@ -85,14 +85,14 @@ export class RedisLink {
   notice(fault: Fault): void {
     if (fault.kind !== 'elsewhere') return;
     if (this.#redis instanceof Cluster) this.lookAgain();
-    else this.#leave(this.#redis);
+    else this.#leave(this.#redis, fault);
   }
 
   /** Called every few seconds: leaves a server that is still reading its data, since another may serve by now. */
   leaveWhereNotReady(): void {
     if (this.#redis instanceof Cluster || this.#redis.status !== 'connect') return;
     if (this.#openSince !== undefined && performance.now() - this.#openSince > NOT_READY_MS)
-      this.#leave(this.#redis);
+      this.#leave(this.#redis, undefined);
   }
 
   /**
@@ -248,19 +248,20 @@ export class RedisLink {
       if (fault.code !== 'MOVED') this.lookAgain();
       return false;
     }
-    if (!this.#leave(this.#redis)) return false;
+    if (!this.#leave(this.#redis, fault)) return false;
     // A next server that is a replica too must not make requests go round for ever.
     return this.#left?.resends === true ? 2 : 1;
   }
 
-  /** Makes the connection anew. Answers whether this one is being left. */
-  #leave(redis: Redis): boolean {
+  /** Makes the connection anew. Answers whether this one is being left. @param trouble why, until it is back */
+  #leave(redis: Redis, trouble: Fault | undefined): boolean {
     const { stream } = redis;
     if (this.#left?.stream === stream) return true;
     const now = performance.now();
     const sinceMs = this.#left === undefined ? Number.POSITIVE_INFINITY : now - this.#left.atMs;
     if (sinceMs < LEAVE_MS) return false;
     this.#left = { stream, atMs: now, resends: sinceMs > GOOD_MS };
+    this.#trouble = trouble;
     redis.disconnect(true);
     return true;
   }

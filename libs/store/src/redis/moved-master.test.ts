@@ -37,6 +37,11 @@ async function startPair(t: TestContext): Promise<Pair> {
 
 /** The servers change places, and the old master stays up; the address is not changed yet. */
 async function changePlaces({ old, next }: Pair): Promise<void> {
+  const offset = async (redis: RedisProcess, name: string): Promise<number> =>
+    Number(new RegExp(`\\b${name}:(\\d+)`).exec(await redis.cli('INFO', 'replication'))?.[1]);
+  // Only `quorum` waits for the replica; what it has not copied would be lost.
+  const written = await offset(old, 'master_repl_offset');
+  await until('the replica has all', async () => (await offset(next, 'slave_repl_offset')) >= written);
   await next.cli('REPLICAOF', 'NO', 'ONE');
   await old.cli('REPLICAOF', '127.0.0.1', String(next.port));
 }

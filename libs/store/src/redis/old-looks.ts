@@ -1,6 +1,7 @@
 import type { UserId } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { looksOf } from '../looks.ts';
+import { faultOf } from './fault.ts';
 import { key, nameShards } from './keys.ts';
 import type { RedisLink } from './link.ts';
 
@@ -43,7 +44,10 @@ export class OldLooks {
       if (names > 0) this.#logger.info({ names }, 'looks.entered');
     } catch (error) {
       if (this.#stopped) return;
-      this.#logger.warn({ err: error }, 'looks.not-entered');
+      // Of Redis as a whole the store's own line tells.
+      const { kind } = faultOf(error);
+      const isOurs = kind === 'request' || kind === 'script';
+      this.#logger[isOurs ? 'warn' : 'debug']({ err: error }, 'looks.not-entered');
       this.#timer = setTimeout(() => void this.#try(), AGAIN_MS);
       this.#timer.unref();
     }

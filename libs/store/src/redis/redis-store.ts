@@ -63,8 +63,11 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
 
   const check = async (opening: boolean): Promise<Problem | undefined> => {
     link.leaveWhereNotReady();
-    // However a connection fails, it is one outage.
-    if (!link.isUp) return { ...problemOf(link.trouble, name), key: 'away' };
+    if (!link.isUp) {
+      const problem = problemOf(link.trouble, name);
+      // However a connection fails, it is one outage. A server that the link leaves has said why.
+      return link.trouble.kind === 'elsewhere' ? problem : { ...problem, key: 'away' };
+    }
     try {
       const wrong = opening
         ? ((await missingPermissions(link, durability, probeId)) ?? (await checkRoles(link)))

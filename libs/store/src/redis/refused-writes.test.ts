@@ -12,17 +12,15 @@ import type { Store } from '../store.ts';
 const CHECKS = 5;
 const CHECK_MS = 100;
 
-/** A logger that keeps its lines. */
+/** A logger that keeps its lines about the store as a whole. */
 function listen(): { readonly logger: Logger; readonly lines: string[] } {
   const lines: string[] = [];
   const say =
     (level: string) =>
     (fields: unknown, event?: string): void => {
-      lines.push(
-        typeof fields === 'string'
-          ? `${level} ${fields}`
-          : `${level} ${event ?? ''} ${JSON.stringify(fields)}`,
-      );
+      const name = typeof fields === 'string' ? fields : (event ?? '');
+      if (!name.startsWith('store.')) return;
+      lines.push(`${level} ${name}${name === fields ? '' : ` ${JSON.stringify(fields)}`}`);
     };
   const logger = { ...silentLogger(), info: say('info'), warn: say('warn'), error: say('error') };
   return { logger: logger as never, lines };

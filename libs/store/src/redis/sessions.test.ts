@@ -22,8 +22,9 @@ test('a login that has seen a session whose server died does not replace the one
   await store.sessions.closeLease(dead);
   const current = await logIn(store, user, alive);
   // What the login read before: the old epoch, live, on a server without a lease.
-  const late = [seen, 'live', dead, 0, 'reject', alive, user.userName, '', 20_000, 'an-attempt'];
-  const answer = await link.ask((connection) => ISSUE.run(connection, [key.session(user.userId)], late));
+  const late = [seen, 'live', dead, 0, 'reject', alive, user.userName, '', 20_000, 'an-attempt', ''];
+  const keys = [key.session(user.userId), key.account(user.userId)];
+  const answer = await link.ask((connection) => ISSUE.run(connection, keys, late));
   assert.equal(answer, 'again');
   assert.deepEqual(await store.sessions.locate(user.userId), { instance: alive, epoch: current });
 });

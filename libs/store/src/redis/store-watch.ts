@@ -130,12 +130,16 @@ export class StoreWatch {
   }
 }
 
+/** Of a Cluster in which no server serves a slot, or another one than its map says. */
+const SLOT_REPLIES: ReadonlySet<string> = new Set(['CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
+
 /** @param of names the server, for people */
 export function problemOf({ kind, code, text }: Fault, of: string): Problem {
   if (kind === 'settings') return { kind, key: code, text: `${of} cannot be used: ${text}` };
   if (kind === 'refusing') return { kind, key: code, text: `${of} refuses writes: ${text}` };
-  // A reply names itself; a connection fails in many words for one reason.
-  return { kind: 'waiting', key: kind === 'away' ? kind : code, text: `${of} cannot serve: ${text}` };
+  // A reply names itself; a connection, and a Cluster without a master, fail in many words for one reason.
+  const key = kind === 'away' ? kind : SLOT_REPLIES.has(code) ? 'slots' : code;
+  return { kind: 'waiting', key, text: `${of} cannot serve: ${text}` };
 }
 
 const unusable = (reason: string): CimError => new CimError('failure', `the store cannot be used: ${reason}`);
