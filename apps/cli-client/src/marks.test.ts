@@ -57,6 +57,15 @@ describe('marks of own lines', () => {
     assert.deepEqual(shown, [`✓✓ delivered to bob: ${'x'.repeat(29)}… (and 1 before)`]);
   });
 
+  it('remember the newest 4,096 texts', () => {
+    const { marks, shown } = createMarks();
+    for (let ref = 1; ref <= 4_097; ref++) marks.stored(ref, `text ${ref}`);
+    marks.delivered(1, 7);
+    marks.delivered(2, 7);
+    mock.timers.tick(300);
+    assert.deepEqual(shown, ['✓✓ delivered to bob: text 2']);
+  });
+
   it('are silent when they are switched off', () => {
     const { marks, shown } = createMarks();
     marks.mode = 'less';

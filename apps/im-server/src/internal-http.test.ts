@@ -81,9 +81,12 @@ test('a store that does not answer makes /sendMsg 503 and /readyz say so, and he
   assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { ready: true, missing: [] });
 });
 
-test('bytes that are no HTTP end their connection alone', async () => {
+test('bytes that are no HTTP end their connection without an answer, and no other', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  socket.on('error', () => undefined).end('\0\0\0\0\r\n\r\n');
-  await once(socket.resume(), 'close');
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
+  socket.on('error', () => undefined).write('\0\0\0\0\r\n\r\n');
+  await once(socket, 'close');
+  assert.equal(answer, '');
   assert.equal((await fetch(`${url}/healthz`)).status, 200);
 });
