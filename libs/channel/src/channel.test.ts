@@ -79,16 +79,25 @@ describe('a channel that reads', () => {
       turn++;
       if (counting) setImmediate(count);
     };
+    let frameMs = 0.1;
     class Slow extends Told {
       override onFrame(body: Uint8Array): void {
         super.onFrame(body);
         turns.set(turn, (turns.get(turn) ?? 0) + 1);
-        for (const end = performance.now() + 0.5; performance.now() < end; );
+        for (const end = performance.now() + frameMs; performance.now() < end; );
       }
     }
     const { peer, told, close } = await openConnection(new Slow());
     setImmediate(count);
     const texts = Array.from({ length: 400 }, (_, n) => `frame ${n}`);
+    // Each read is shorter than a slice, and a turn may have many.
+    const long = Array.from({ length: 640 }, (_, n) => `${n}`.padEnd(998));
+    peer.write(Buffer.concat(long.map(frameOf)));
+    await until('the long frames', () => told.frames.length === long.length);
+    assert.ok(Math.max(...turns.values()) <= 128, [...turns.values()].join());
+    told.frames.length = 0;
+    turns.clear();
+    frameMs = 0.5;
     peer.write(Buffer.concat(texts.map(frameOf)));
     await until('all frames', () => told.frames.length === texts.length);
     peer.write(frameOf('the next read'));

@@ -10,6 +10,11 @@ const SOFT_BYTES = 256 * 1024;
 const HARD_BYTES = 512 * 1024;
 /** After so many frames of one read the time is looked at. */
 const CHECKED = 32;
+/**
+ * After a read whose frames took this long the next one waits for a later turn [ms]: libuv may do 32 reads of one
+ * connection in a turn.
+ */
+const LONG_READ_MS = 1;
 /** A peer that does not close its side in this time is cut off, in ms. */
 const LINGER_MS = 1_000;
 
@@ -289,7 +294,7 @@ export class Channel implements Flushable {
     this.#begun = now;
     try {
       const taken = this.#paused ? 0 : this.#decoder.push<Channel>(chunk, Channel.#onBody, this);
-      if (taken === chunk.length || !this.#isOpen()) return;
+      if (!this.#isOpen() || (taken === chunk.length && !this.#wasLong())) return;
       this.#held = chunk.subarray(taken);
       if (this.#paused) return;
       this.#socket.pause();
@@ -304,6 +309,10 @@ export class Channel implements Flushable {
   /** True when the frames of this read have taken a slice. */
   #isSliceOver(): boolean {
     return ++this.#frames % CHECKED === 0 && performance.now() - this.#begun >= SLICE_MS;
+  }
+
+  #wasLong(): boolean {
+    return this.#frames >= CHECKED && performance.now() - this.#begun >= LONG_READ_MS;
   }
 
   /** Asked after callbacks, which may have paused it. */
