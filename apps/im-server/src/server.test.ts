@@ -99,11 +99,16 @@ async function account(name: string, passwordHash?: string): Promise<NamedUser> 
   return (await stored.store.accounts.register(parsed.name, passwordHash)).account;
 }
 
-async function issue(user: NamedUser, secretHash = ''): Promise<{ ticket: string; epoch: Epoch }> {
+async function issue(
+  user: NamedUser,
+  secretHash = '',
+  passwordHash?: string,
+): Promise<{ ticket: string; epoch: Epoch }> {
   const answer = await stored.store.sessions.issue({
     user: { userId: user.userId, userName: user.userName },
     instance,
     policy: 'kick',
+    passwordHash,
     secretHash,
   });
   assert.ok(answer.outcome === 'issued');
@@ -319,10 +324,11 @@ describe('an im-server', () => {
   });
 
   test('a CIM login takes no session of an account with a password, however it was issued', async () => {
-    const user = await account('ivo', 'hash-of-a-password');
-    const { ticket } = await issue(user);
+    const hash = 'hash-of-a-password';
+    const user = await account('ivan', hash);
+    const { ticket } = await issue(user, '', hash);
     const stranger = await Raw.open();
-    stranger.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ivo' });
+    stranger.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ivan' });
     await stranger.ends();
     const owner = await Raw.open();
     owner.say({ login: { userId: user.userId, ticket } });
