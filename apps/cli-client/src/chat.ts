@@ -354,7 +354,7 @@ export class Chat {
     ];
   }
 
-  /** What we said, on the screen and in the history. @param id see `sentId`, when it is stored */
+  /** Shows this user's own message and writes it to the history. @param id of a stored message, see `sentId` */
   #show(lines: (view: View) => string[], id = ''): void {
     const { screen, view, plainView, history } = this.#parts;
     screen.print(lines(view));

@@ -43,7 +43,7 @@ export class Contacts {
     return name.length <= NAME_CHARACTERS && this.#byName.has(foldName(name));
   }
 
-  /** Those met or named last come first. */
+  /** Names of known users, the one met or named last first. */
   names(): string[] {
     return [...this.#byName.values()].map((user) => user.userName);
   }

@@ -14,7 +14,7 @@ export const receivedId = ({ stream, id }: Pick<Message, 'stream' | 'id'>): stri
 export const sentId = (to: Recipient, id: string): string => `to-${'user' in to ? to.user : to.group}/${id}`;
 
 /**
- * What was said here, on disk (mode 0600), for `:q WORD`. Over 4 MiB the older half is set aside, then dropped.
+ * The messages of this terminal on disk (mode 0600), for `:q WORD`. A file over 4 MiB is set aside; the next one replaces it.
  *
  * A line is `text TAB id`, written by one call, and the kernel has it when `add` returns: killing the process
  * loses nothing. A line that a kill or a full disk has cut short is taken away, so that a line is there with its id or
@@ -23,7 +23,7 @@ export const sentId = (to: Recipient, id: string): string => `to-${'user' in to 
 export class History {
   readonly #path: string;
   readonly #older: string;
-  /** Of the messages in both files; the oldest goes when there are 8,192. */
+  /** Ids of the messages in both files. The oldest id leaves when there are 8,192. */
   readonly #ids = new LRUCache<string, true>({ max: MAX_IDS });
   /** Length of the file up to the end of its last whole line. */
   #bytes = 0;

@@ -24,7 +24,7 @@ export class Online {
     this.#contacts = contacts;
   }
 
-  /** Those whose name begins so, whatever the case; '' for all. */
+  /** Online users whose name begins with the prefix, case ignored; '' lists all. */
   async list(prefix = ''): Promise<OnlineList> {
     const wanted = foldName(prefix);
     const shown: NamedUser[] = [];

@@ -15,7 +15,7 @@ export interface ReceivedParts {
 }
 
 /**
- * What others say, on the screen and in the history.
+ * Shows messages of other users and writes them to the history.
  *
  * The order is: screen, history, then the acknowledgement, which is the return of `show`. A process killed after the
  * history was written is offered the message again and knows its id there. One killed before shows it at its next

@@ -40,7 +40,7 @@ export interface ConnectionParts extends SessionParts {
   readonly registry: SessionRegistry;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
-  /** Of the tickets that routes sign. */
+  /** Key of the tickets that routes sign. */
   readonly ticketKey: string;
   /** Told to the store and not answered yet; each leaves when it is. */
   readonly releases: Set<Promise<void>>;
