@@ -25,6 +25,7 @@ const otherwise = (streams: Streams, other: Partial<Streams>): Streams => ({
   kept: streams.kept,
   positions: (...of) => streams.positions(...of),
   counters: (...of) => streams.counters(...of),
+  events: (...of) => streams.events(...of),
   cursor: (...of) => streams.cursor(...of),
   ack: (...of) => streams.ack(...of),
   markDirty: (...of) => streams.markDirty(...of),
@@ -71,8 +72,9 @@ const mutants: readonly Mutant[] = [
     faults: ['answered stored, not stored'],
     spoil: (streams) =>
       appends(streams, (item, done) => {
-        void streams.position(item.stream).then(({ top, topId }) => {
-          done({ outcome: 'ok', seq: (top + 1) as Seq, prev: topId, storedAt: Date.now() });
+        void streams.position(item.stream).then(({ top, topId, shown }) => {
+          const seq = (top + 1) as Seq;
+          done({ outcome: 'ok', seq, prev: topId, storedAt: Date.now(), n: shown + 1 });
         });
       }),
   },

@@ -71,6 +71,7 @@ const until = (what: string, condition: () => boolean): Promise<void> =>
 /** One that no store has seen. */
 const madeUp = (seq: number): Entry => ({
   seq: seq as Seq,
+  n: 1,
   prev: (seq === 1 ? '' : `1001:test-producer-000:${seq - 1}`) as MessageId,
   storedAt: 1,
   sender: { userId: 1001 as UserId, userName: 'reader' },

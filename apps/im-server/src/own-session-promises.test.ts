@@ -133,7 +133,8 @@ test('the ack of a group is saved with the next look, and when the channel close
   assert.ok(frames.length > 0);
   session.onFrame({ ack: { group: LOBBY, seq: second.seq, held: 0 } } as unknown as cim.Frame);
   assert.deepEqual(acked, []);
-  session.look(undefined, { first: 1 as Seq, top: 0 as Seq, topId: '' as MessageId });
+  const nothing = { first: 1 as Seq, top: 0 as Seq, topId: '' as MessageId };
+  session.look(undefined, { ...nothing, shown: 0, shownSeq: 0 as Seq, shownAt: 0 });
   assert.deepEqual(acked, [['group', second.seq]]);
   const [third] = await stored.append(lobby, ['3']);
   assert.ok(third);

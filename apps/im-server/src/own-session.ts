@@ -5,7 +5,7 @@ import {
   CLOSE_REASONS,
   type CloseReason,
   CODES,
-  contentProblem,
+  contentFacts,
   cim,
   deliverFrame,
   type Epoch,
@@ -257,7 +257,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     if (producer !== this.#producer && isProducerId(producer)) this.#producer = producer;
     if (producer !== this.#producer || !isSeq(counter) || counter === 0)
       return 'a send needs a producer of 16 to 64 characters and a counter from 1';
-    return contentProblem(content);
+    return contentFacts(content).problem;
   }
 
   #answer(send: cim.Send, begun: number, receipt: SendReceipt): void {

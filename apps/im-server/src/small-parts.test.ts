@@ -111,6 +111,7 @@ test('a member of a group is sent no more than 256 KiB that it has not acked', (
     const seq = i + 1;
     return new SharedPiece(group, {
       seq: seq as Seq,
+      n: 1,
       prev: (i === 0 ? '' : `7:p:${i}`) as MessageId,
       storedAt: 1,
       sender: { userId: user, userName: 'seven' },

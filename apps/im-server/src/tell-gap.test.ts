@@ -19,6 +19,7 @@ import { GroupLog } from './group-log.ts';
 
 const entry = (seq: number): Entry => ({
   seq: seq as Seq,
+  n: 1,
   prev: (seq === 1 ? '' : `7:producer:${seq - 1}`) as MessageId,
   storedAt: 1,
   sender: { userId: 7 as UserId, userName: 'seven' },

@@ -21,6 +21,7 @@ const failingAppends =
       markDirty: (...of) => store.streams.markDirty(...of),
       takeDirty: (...of) => store.streams.takeDirty(...of),
       counters: (...of) => store.streams.counters(...of),
+      events: (...of) => store.streams.events(...of),
       cursor: (...of) => store.streams.cursor(...of),
       ack: (...of) => store.streams.ack(...of),
       append: (item, done) => {

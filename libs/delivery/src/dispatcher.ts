@@ -32,6 +32,7 @@ import {
   holdsOf,
 } from './doorbell-rpc.ts';
 import { FailedPushes } from './failed-pushes.ts';
+import { GROUP_PROBLEMS } from './group-problems.ts';
 import { InboxPush, type Online, type PushParts } from './inbox-push.ts';
 import { Locations } from './locations.ts';
 import { type Push, PUSH_TIMEOUT_MS, PushBatch } from './push-batch.ts';
@@ -185,8 +186,8 @@ export class Dispatcher {
     const { stream, sender, producer, counter, content } = item;
     if (answer.outcome === 'ok') {
       if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step: 'stored', stream });
-      const { seq, prev, storedAt, wire } = answer;
-      this.#push(stream, { seq, prev, storedAt, wire, sender, producer, counter, content }, seq, done);
+      const { seq, prev, storedAt, n, wire } = answer;
+      this.#push(stream, { seq, prev, storedAt, n, wire, sender, producer, counter, content }, seq, done);
     } else if (answer.outcome === 'duplicate') {
       // Whoever stored it may have died before pushing: let the log be read.
       this.#push(stream, undefined, answer.seq, done);
@@ -274,6 +275,10 @@ export class Dispatcher {
           code: CODES.invalid.code,
           text: 'this message id was used before with another content',
         };
+      case 'refused': {
+        const { name, text } = GROUP_PROBLEMS[answer.problem];
+        return { outcome: 'refused', code: CODES[name].code, text: text ?? CODES[name].message };
+      }
       case 'full':
         return {
           outcome: 'refused',

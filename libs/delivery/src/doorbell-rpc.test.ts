@@ -8,6 +8,7 @@ import { entryToBytes } from './entry-codec.ts';
 
 const entry = (seq: number, content: Uint8Array): Entry => ({
   seq: seq as Seq,
+  n: 1,
   prev: '1:producer-of-a-test:1' as MessageId,
   storedAt: 1_700_000_000_000,
   sender: { userId: 7 as UserId, userName: 'alice' },

@@ -8,6 +8,20 @@ export const CODES = {
   offline: { code: '7000', message: 'You selected user is offline!, please try again later!' },
   noServer: { code: '7100', message: 'cim server is not available, please try again later!' },
   unknownAccount: { code: '9100', message: 'The User information you have used is incorrect!' },
+  unknownGroup: { code: '9200', message: 'There is no such group' },
+  notMember: { code: '9201', message: 'You are not a member of this group' },
+  notAllowed: { code: '9202', message: 'Your role in this group does not allow this' },
+  muted: { code: '9203', message: 'You are muted in this group' },
+  groupFull: { code: '9204', message: 'The group has 100,000 members, and takes no more' },
+  tooManyGroups: { code: '9205', message: 'A user can be a member of 1,000 groups at most' },
+  unknownDevice: { code: '9300', message: 'You have no such device' },
+  tooManyDevices: { code: '9301', message: 'You have too many devices; end the session of one of them' },
+  unknownType: { code: '9400', message: 'There is no such content type' },
+  unknownMessage: { code: '9401', message: 'There is no such message in this conversation' },
+  notYours: { code: '9402', message: 'This message is not yours' },
+  tooLate: { code: '9403', message: 'A message can be recalled for 24 hours' },
+  foreignCursor: { code: '9404', message: 'The page cursor belongs to another list' },
+  beyondEnd: { code: '9405', message: 'The read mark is beyond the end of the conversation' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

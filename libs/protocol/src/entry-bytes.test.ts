@@ -14,6 +14,7 @@ const entries = fc.record({
   producer: id,
   counter: number,
   content: fc.uint8Array({ maxLength: 400 }),
+  n: number,
 });
 
 test('an entry is read as it was given, by the generated decoder too', () => {
@@ -39,12 +40,13 @@ test('any bytes are read as the generated decoder reads them, or refused as ther
       producer,
       counter,
       content,
+      n,
     } = cim.Entry.decode(wire);
-    return { seq, prev, storedAt, sender: { userId, userName: senderName }, producer, counter, content };
+    return { seq, prev, storedAt, sender: { userId, userName: senderName }, producer, counter, content, n };
   };
   const said = (read: (wire: Uint8Array) => ReturnType<typeof generated>, wire: Uint8Array) => {
     try {
-      const { seq, prev, storedAt, sender, producer, counter, content } = read(wire);
+      const { seq, prev, storedAt, sender, producer, counter, content, n } = read(wire);
       return {
         seq,
         prev,
@@ -53,6 +55,7 @@ test('any bytes are read as the generated decoder reads them, or refused as ther
         producer,
         counter,
         content: Buffer.from(content).toString('hex'),
+        n,
       };
     } catch {
       return 'no entry';

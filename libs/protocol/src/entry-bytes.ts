@@ -12,6 +12,8 @@ export interface EncodableEntry {
   readonly producer: string;
   readonly counter: number;
   readonly content: Uint8Array;
+  /** How many entries that count as unread the stream has had, with this one. */
+  readonly n: number;
 }
 
 /** With the bytes it came as, of which `content` is a view. */
@@ -19,7 +21,7 @@ export interface DecodedEntry extends EncodableEntry {
   readonly wire: Uint8Array;
 }
 
-const FIELDS = 8;
+const FIELDS = 9;
 const NOTHING = new Uint8Array();
 const READER = new WireReader();
 
@@ -39,13 +41,14 @@ export function encodeEntry(entry: EncodableEntry, headroom = 0): Buffer {
   at = writeId(bytes, at, 0x32, producer);
   at = writeNumber(bytes, at, 0x38, entry.counter);
   at = writeBytes(bytes, at, 0x42, content);
+  if (entry.n !== 0) at = writeNumber(bytes, at, 0x48, entry.n);
   return bytes.subarray(0, at);
 }
 
 /** @throws when the bytes are no entry */
 export function decodeEntry(wire: Uint8Array): DecodedEntry {
   READER.open(wire);
-  let [seq, storedAt, userId, counter] = [0, 0, 0, 0];
+  let [seq, storedAt, userId, counter, n] = [0, 0, 0, 0, 0];
   let [prev, userName, producer] = ['', '', ''];
   let content: Uint8Array = NOTHING;
   for (let tag = READER.tag(); tag !== 0; tag = READER.tag()) {
@@ -57,11 +60,12 @@ export function decodeEntry(wire: Uint8Array): DecodedEntry {
     else if (tag === 0x32) producer = READER.knownText();
     else if (tag === 0x38) counter = READER.number();
     else if (tag === 0x42) content = READER.bytes();
+    else if (tag === 0x48) n = READER.number();
     else READER.giveUp();
   }
   if (READER.odd) {
     const entry = cim.Entry.decode(wire);
-    ({ seq, prev, storedAt, sender: userId, senderName: userName, producer, counter, content } = entry);
+    ({ seq, prev, storedAt, sender: userId, senderName: userName, producer, counter, content, n } = entry);
   }
-  return { seq, prev, storedAt, sender: { userId, userName }, producer, counter, content, wire };
+  return { seq, prev, storedAt, sender: { userId, userName }, producer, counter, content, n, wire };
 }

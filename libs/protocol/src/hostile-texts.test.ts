@@ -1,11 +1,12 @@
 /** Each function of the protocol that sees a stranger's text, with texts made to hold a server up. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
+import { contentFacts } from './content-types.ts';
 import { decodeFrame } from './decode-frame.ts';
 import { cim } from './generated/cim.js';
 import { isProducerId } from './ids.ts';
 import { foldName, parseUserName } from './names.ts';
-import { contentProblem, textsProblem } from './texts.ts';
+import { textsProblem } from './texts.ts';
 import { openTicket } from './ticket.ts';
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
@@ -13,9 +14,12 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   foldName,
   isProducerId,
   textsProblem: (text) => textsProblem([text, text]),
-  contentProblem: (text) => [
-    contentProblem(Buffer.from(text)),
-    contentProblem(cim.Content.encode({ texts: [text] }).finish()),
+  contentFacts: (text) => [
+    contentFacts(Buffer.from(text)),
+    contentFacts(cim.Content.encode({ texts: [text] }).finish()),
+    contentFacts(cim.Content.encode({ type: text, body: Buffer.from(text) }).finish()),
+    contentFacts(cim.Content.encode({ type: 'json', body: Buffer.from(text) }).finish()),
+    contentFacts(cim.Content.encode({ type: 'reaction', ref: text, texts: [text] }).finish()),
   ],
   decodeFrame: (text) => decodeFrame(Buffer.from(text)),
   openTicket: (text) => openTicket('a secret', text),

@@ -10,16 +10,25 @@ export type UserId = Branded<number, 'UserId'>;
 export type Seq = Branded<number, 'Seq'>;
 /** Grows with each login of a user. */
 export type Epoch = Branded<number, 'Epoch'>;
+/** `lobby`, or a number in decimal. */
 export type GroupId = Branded<string, 'GroupId'>;
+/** One installation of a client: 16 to 64 of [A-Za-z0-9_-]; or `cim`, every CIM client; or `default`, a client that names none. */
+export type DeviceId = Branded<string, 'DeviceId'>;
 /** One life of an im-server process; a lease that lapsed ends it. 16 of [A-Za-z0-9_-]. */
 export type InstanceId = Branded<string, 'InstanceId'>;
-/** Who numbers sends: 16 to 64 of [A-Za-z0-9_-]. */
+/**
+ * Who numbers sends: 16 to 64 of [A-Za-z0-9_-]. Of the copy of a private message in its sender's own stream:
+ * `<producer>><recipient>`, so that no two entries of a stream have one id.
+ */
 export type ProducerId = Branded<string, 'ProducerId'>;
 /** `<sender>:<producer>:<counter>`, or '' for "none". */
 export type MessageId = Branded<string, 'MessageId'>;
 
 /** CIM's group: its members are all users. */
 export const LOBBY = 'lobby' as GroupId;
+
+export const CIM_DEVICE = 'cim' as DeviceId;
+export const DEFAULT_DEVICE = 'default' as DeviceId;
 
 /** A user's inbox or a group: what a message is addressed to, and the stream it is appended to. */
 export type StreamRef =
@@ -44,6 +53,26 @@ export const isSeq = (value: unknown): value is Seq =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 export const isProducerId = (value: unknown): value is ProducerId =>
   typeof value === 'string' && /^[A-Za-z0-9_-]{16,64}$/.test(value);
+
+export const isDeviceId = (value: unknown): value is DeviceId =>
+  value === CIM_DEVICE || value === DEFAULT_DEVICE || isProducerId(value);
+export const isGroupId = (value: unknown): value is GroupId =>
+  typeof value === 'string' &&
+  (value === LOBBY || (/^[1-9]\d{0,15}$/.test(value) && isUserId(Number(value))));
+
+/** The producer of the copy of a message to `to`. */
+export const copyProducer = (producer: ProducerId, to: UserId): ProducerId =>
+  `${producer}>${to}` as ProducerId;
+
+/** Of an entry: to whom its sender wrote, if it is the sender's copy, and under which producer. */
+export function copyOf(producer: ProducerId): {
+  readonly producer: ProducerId;
+  readonly to: UserId | undefined;
+} {
+  const cut = producer.indexOf('>');
+  if (cut === -1) return { producer, to: undefined };
+  return { producer: producer.slice(0, cut) as ProducerId, to: Number(producer.slice(cut + 1)) as UserId };
+}
 
 export const messageId = (sender: UserId, producer: ProducerId, counter: number): MessageId =>
   `${sender}:${producer}:${counter}` as MessageId;

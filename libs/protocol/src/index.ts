@@ -4,6 +4,7 @@ import './protobuf-numbers.ts';
 export { cim } from './generated/cim.js';
 export * from './close-reasons.ts';
 export * from './codes.ts';
+export * from './content-types.ts';
 export * from './decode-frame.ts';
 export * from './deliver-frame.ts';
 export * from './entry-bytes.ts';

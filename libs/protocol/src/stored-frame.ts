@@ -3,16 +3,20 @@ import { FIELD_BYTES, framedBody, HEAD_BYTES, writeBytes, writeId, writeNumber }
 
 /** Frame.receipt in cim.proto. */
 const RECEIPT_TAG = 0x9a;
-const FIELDS = 5;
+const FIELDS = 7;
 
 /**
  * A whole `Frame` with header.
  * @param send what is answered; `to` 0 stands for the group
  * @param seq position in the recipient's stream
+ * @param copy position of the copy in the sender's own stream, when the receipt delivers it
+ * @param n of the entry
  */
 export function storedFrame(
   send: { readonly to: number; readonly group: string; readonly producer: string; readonly counter: number },
   seq: number,
+  copy = 0,
+  n = 0,
 ): Uint8Array {
   const { to, group, producer, counter } = send;
   const name = group === '' ? undefined : Buffer.from(group);
@@ -24,5 +28,7 @@ export function storedFrame(
   at = writeId(frame, at, 0x1a, producer);
   at = writeNumber(frame, at, 0x20, counter);
   if (seq !== 0) at = writeNumber(frame, at, 0x30, seq);
+  if (copy !== 0) at = writeNumber(frame, at, 0x50, copy);
+  if (n !== 0) at = writeNumber(frame, at, 0x58, n);
   return framedBody(frame, at, RECEIPT_TAG);
 }

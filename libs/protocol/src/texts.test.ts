@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cim, contentProblem, TEXT_LIMITS, textsProblem } from './index.ts';
+import { cim, contentFacts, contentType, TEXT_LIMITS } from './index.ts';
 
-const generated = (content: Uint8Array): string | undefined => {
+const contentProblem = (content: Uint8Array): string | undefined => contentFacts(content).problem;
+
+const generated = (bytes: Uint8Array): string | undefined => {
   try {
-    return textsProblem(cim.Content.decode(content).texts);
+    const content = cim.Content.decode(bytes);
+    // What is wrong with a type's name is tested by itself.
+    return contentFacts(bytes).unknownType
+      ? contentProblem(bytes)
+      : contentType(content.type).problem(content);
   } catch {
     return 'the content is not an encoded Content';
   }

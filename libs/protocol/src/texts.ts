@@ -1,4 +1,3 @@
-import { cim } from './generated/cim.js';
 import { WireReader } from './wire-reader.ts';
 
 /** What one send may carry: a text of 8 KiB, 100 texts, 32 KiB together (UTF-8). */
@@ -24,18 +23,8 @@ export function textsProblem(texts: readonly string[]): string | undefined {
 
 const READER = new WireReader();
 
-/** The same of an encoded `Content`: what is wrong with a send's, or undefined. */
-export function contentProblem(content: Uint8Array): string | undefined {
-  if (isFine(content)) return undefined;
-  try {
-    return textsProblem(cim.Content.decode(content).texts);
-  } catch {
-    return 'the content is not an encoded Content';
-  }
-}
-
-/** Nearly all are, which takes no strings to see. False: it takes a closer look. */
-function isFine(content: Uint8Array): boolean {
+/** Whether an encoded `Content` is plain texts that can be sent, seen without making strings. False: it takes a closer look. */
+export function isPlainTexts(content: Uint8Array): boolean {
   const { textBytes, batchTexts, batchBytes } = TEXT_LIMITS;
   let texts = 0;
   let total = 0;

@@ -1,5 +1,7 @@
 /** Accounts, sessions and streams: the ports, and their adapters for Redis and for one machine (LevelDB). */
 export type { Account, Accounts } from './accounts.ts';
+export * from './conversation-rows.ts';
+export * from './groups.ts';
 export { looksOf } from './looks.ts';
 export * from './log-scans.ts';
 export * from './sessions.ts';

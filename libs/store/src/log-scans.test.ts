@@ -13,6 +13,7 @@ const producer = 'producer-of-tests' as ProducerId;
 /** Entry `seq` has the counter `seq` and the content `seq`. */
 const entry = (seq: number): Entry => ({
   seq: seq as Seq,
+  n: 1,
   prev: '' as MessageId,
   storedAt: 1,
   sender,

@@ -1,12 +1,16 @@
 import type { Accounts } from './accounts.ts';
+import type { ConversationRows } from './conversation-rows.ts';
+import type { Groups } from './groups.ts';
 import type { Sessions } from './sessions.ts';
 import type { Streams } from './streams.ts';
 
-/** Accounts, sessions and streams on one engine. */
+/** Accounts, sessions, streams and groups on one engine. */
 export interface Store {
   readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly streams: Streams;
+  readonly groups: Groups;
+  readonly conversations: ConversationRows;
   /** For people, at start: `embedded, durable on disk` */
   readonly description: string;
   /**

@@ -203,7 +203,7 @@ class Trial {
   readonly #users: readonly NamedUser[];
   readonly #streams: readonly StreamRef[];
   /** Key: stream name. What the store has said of its entries. */
-  readonly #told = new Map<string, Pick<Entry, 'prev' | 'storedAt'>[]>();
+  readonly #told = new Map<string, Pick<Entry, 'prev' | 'storedAt' | 'n'>[]>();
 
   private constructor(store: Store, users: readonly NamedUser[], group: GroupId) {
     this.#store = store;
@@ -263,10 +263,10 @@ class Trial {
     for (const [i, [item, expected]] of items.entries()) {
       const answer = answers[i];
       if (answer?.outcome === 'ok') {
-        const { prev, storedAt } = answer;
+        const { prev, storedAt, n } = answer;
         const told = this.#told.get(streamName(item.stream)) ?? [];
         this.#told.set(streamName(item.stream), told);
-        told[answer.seq - 1] = { prev, storedAt };
+        told[answer.seq - 1] = { prev, storedAt, n };
         assert.deepEqual({ outcome: 'ok', seq: answer.seq }, expected);
       } else assert.deepEqual(answer, expected, JSON.stringify(item));
     }
@@ -311,7 +311,7 @@ class Trial {
       ) as MessageId;
       const of = told[i];
       assert.equal(of?.prev, prev, 'an answer names the entry before');
-      return { seq: seq as Seq, prev, storedAt: of.storedAt, sender, producer, counter, content };
+      return { seq: seq as Seq, prev, storedAt: of.storedAt, sender, producer, counter, content, n: of.n };
     });
   }
 

@@ -1,4 +1,5 @@
 import {
+  copyOf,
   type Epoch,
   type InstanceId,
   type MessageId,
@@ -9,6 +10,7 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
+import type { GroupOperation, GroupProblem } from './groups.ts';
 
 /** What a stream keeps (design: retention). */
 export const RETENTION = {
@@ -26,6 +28,12 @@ export const RETENTION = {
 /** `RETENTION`, or what a test has in its place. */
 export type StreamLimits = { readonly [Limit in keyof typeof RETENTION]: number };
 
+/**
+ * An append to the inbox of another user also puts a copy into the sender's own inbox, under `copyProducer`: a timeline
+ * holds what both sides said. On one server both are one step; on a Cluster the copy follows, and a repeated append makes
+ * good a copy that is missing. A copy is never refused: it waits for nobody and counts for no limit of what is not acked.
+ * When the own inbox keeps more than twice `maxEntries` because its user does not read, it is left out.
+ */
 export interface Append {
   readonly stream: StreamRef;
   readonly sender: NamedUser;
@@ -43,6 +51,12 @@ export interface Append {
   readonly digest: string;
   /** An encoded Content, opaque here. */
   readonly content: Uint8Array;
+  /** It does not count as unread: it does not raise `shown`. A copy never does. */
+  readonly silent?: boolean | undefined;
+  /** Message that it is an event about: the store can be asked for all events of a page (`Streams.events`). */
+  readonly about?: MessageId | undefined;
+  /** Of a group other than the lobby: changes its members in the same step, or is refused with nothing stored. */
+  readonly operation?: GroupOperation | undefined;
 }
 
 /** What an entry has that an append does not say. */
@@ -51,15 +65,27 @@ export interface Stored {
   readonly prev: MessageId;
   /** ms, the store's clock. */
   readonly storedAt: number;
+  /** `shown` of the stream with this entry. */
+  readonly n: number;
   /** The entry as the wire has it, where somebody has encoded it already. */
   readonly wire?: Uint8Array | undefined;
 }
 
 export type AppendAnswer =
-  /** On disk. */
-  | ({ readonly outcome: 'ok' } & Stored)
+  /** On disk. `copy`: in the sender's own inbox. `followers`: im-servers that follow the group; undefined for the lobby and inboxes. */
+  | ({
+      readonly outcome: 'ok';
+      readonly copy?: Stored | undefined;
+      readonly followers?: readonly InstanceId[] | undefined;
+    } & Stored)
   /** Stored before with the same content, at `seq`. */
-  | { readonly outcome: 'duplicate'; readonly seq: Seq }
+  | {
+      readonly outcome: 'duplicate';
+      readonly seq: Seq;
+      readonly followers?: readonly InstanceId[] | undefined;
+    }
+  /** A group that the sender may not write to, or an operation that may not be done. Nothing was stored. */
+  | { readonly outcome: 'refused'; readonly problem: GroupProblem }
   /** A counter was skipped: send again from `last` + 1. */
   | { readonly outcome: 'gap'; readonly last: number }
   /** Stored before with other content: the counter, or the key, was used for two messages. */
@@ -84,6 +110,12 @@ export interface Entry extends Stored {
   readonly content: Uint8Array;
 }
 
+/** Whether it is the sender's copy, which has the id of the message and `>` with the recipient in its own id. */
+export const isCopy = ({ producer }: Entry): boolean => copyOf(producer).to !== undefined;
+/** The same for everybody, of a copy too. */
+export const messageIdOf = ({ sender, producer, counter }: Entry): MessageId =>
+  messageId(sender.userId, copyOf(producer).producer, counter);
+
 export const entryId = ({ sender, producer, counter }: Entry): MessageId =>
   messageId(sender.userId, producer, counter);
 
@@ -100,6 +132,18 @@ export interface Position {
   readonly top: Seq;
   /** Id of the newest. */
   readonly topId: MessageId;
+  /** How many entries that count as unread the stream has had. */
+  readonly shown: number;
+  /** The newest of them; 0 when there is none, or an older version wrote it. */
+  readonly shownSeq: Seq;
+  /** When that was stored [ms, the store's clock]; 0 with `shownSeq` 0. */
+  readonly shownAt: number;
+}
+
+/** An event that refers to a message. */
+export interface EventAt {
+  readonly seq: Seq;
+  readonly about: MessageId;
 }
 
 export interface Streams {
@@ -134,6 +178,9 @@ export interface Streams {
     sender: UserId,
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
   ): Promise<(number | undefined)[]>;
+
+  /** Events about messages, from `from` on, ascending: what a page of history folds in. */
+  events(stream: StreamRef, from: Seq): Promise<EventAt[]>;
 
   /** The user's acked cursor of a stream. */
   cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;

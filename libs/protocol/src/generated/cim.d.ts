@@ -102,8 +102,11 @@ export namespace cim {
         /** Frame found. */
         found?: (cim.Found.$Properties|null);
 
+        /** Frame signal. */
+        signal?: (cim.Signal.$Properties|null);
+
         /** Frame body. */
-        body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters"|"find"|"found");
+        body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters"|"find"|"found"|"signal");
 
         /**
          * Encodes the specified Frame message. Does not implicitly {@link cim.Frame.verify|verify} messages.
@@ -192,8 +195,11 @@ export namespace cim {
             /** Frame found */
             found?: (cim.Found.$Properties|null);
 
+            /** Frame signal */
+            signal?: (cim.Signal.$Properties|null);
+
             /** Frame body */
-            body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters"|"find"|"found");
+            body?: ("login"|"welcome"|"send"|"receipt"|"delivered"|"deliver"|"ack"|"resume"|"resumed"|"ping"|"pong"|"goaway"|"error"|"counters"|"find"|"found"|"signal");
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -222,9 +228,10 @@ export namespace cim {
           counters?: cim.Counters.$Shape|null;
           find?: cim.Find.$Shape|null;
           found?: cim.Found.$Shape|null;
+          signal?: cim.Signal.$Shape|null;
           $unknowns?: Uint8Array[];
         } & (
-          ({ body?: undefined; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "login"; login: cim.Login.$Shape; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "welcome"; login?: null; welcome: cim.Welcome.$Shape; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "send"; login?: null; welcome?: null; send: cim.Send.$Shape; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "receipt"; login?: null; welcome?: null; send?: null; receipt: cim.Receipt.$Shape; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "delivered"; login?: null; welcome?: null; send?: null; receipt?: null; delivered: cim.Delivered.$Shape; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "deliver"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver: cim.Deliver.$Shape; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "ack"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack: cim.Ack.$Shape; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "resume"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume: cim.Resume.$Shape; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "resumed"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed: cim.Resumed.$Shape; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "ping"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping: cim.Ping.$Shape; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "pong"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong: cim.Pong.$Shape; goaway?: null; error?: null; counters?: null; find?: null; found?: null }|{ body?: "goaway"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway: cim.Goaway.$Shape; error?: null; counters?: null; find?: null; found?: null }|{ body?: "error"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error: cim.Error.$Shape; counters?: null; find?: null; found?: null }|{ body?: "counters"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters: cim.Counters.$Shape; find?: null; found?: null }|{ body?: "find"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find: cim.Find.$Shape; found?: null }|{ body?: "found"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found: cim.Found.$Shape })
+          ({ body?: undefined; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "login"; login: cim.Login.$Shape; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "welcome"; login?: null; welcome: cim.Welcome.$Shape; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "send"; login?: null; welcome?: null; send: cim.Send.$Shape; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "receipt"; login?: null; welcome?: null; send?: null; receipt: cim.Receipt.$Shape; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "delivered"; login?: null; welcome?: null; send?: null; receipt?: null; delivered: cim.Delivered.$Shape; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "deliver"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver: cim.Deliver.$Shape; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "ack"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack: cim.Ack.$Shape; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "resume"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume: cim.Resume.$Shape; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "resumed"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed: cim.Resumed.$Shape; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "ping"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping: cim.Ping.$Shape; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "pong"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong: cim.Pong.$Shape; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "goaway"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway: cim.Goaway.$Shape; error?: null; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "error"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error: cim.Error.$Shape; counters?: null; find?: null; found?: null; signal?: null }|{ body?: "counters"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters: cim.Counters.$Shape; find?: null; found?: null; signal?: null }|{ body?: "find"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find: cim.Find.$Shape; found?: null; signal?: null }|{ body?: "found"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found: cim.Found.$Shape; signal?: null }|{ body?: "signal"; login?: null; welcome?: null; send?: null; receipt?: null; delivered?: null; deliver?: null; ack?: null; resume?: null; resumed?: null; ping?: null; pong?: null; goaway?: null; error?: null; counters?: null; find?: null; found?: null; signal: cim.Signal.$Shape })
         );
     }
 
@@ -255,6 +262,9 @@ export namespace cim {
 
         /** Login agent. */
         agent: string;
+
+        /** Login level. */
+        level: number;
 
         /**
          * Encodes the specified Login message. Does not implicitly {@link cim.Login.verify|verify} messages.
@@ -288,6 +298,9 @@ export namespace cim {
 
             /** Login agent */
             agent?: (string|null);
+
+            /** Login level */
+            level?: (number|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -394,6 +407,15 @@ export namespace cim {
         /** Content texts. */
         texts: string[];
 
+        /** Content type. */
+        type: string;
+
+        /** Content body. */
+        body: Uint8Array;
+
+        /** Content ref. */
+        ref: string;
+
         /**
          * Encodes the specified Content message. Does not implicitly {@link cim.Content.verify|verify} messages.
          * @param message Content message or plain object to encode
@@ -420,6 +442,15 @@ export namespace cim {
 
             /** Content texts */
             texts?: (string[]|null);
+
+            /** Content type */
+            type?: (string|null);
+
+            /** Content body */
+            body?: (Uint8Array|null);
+
+            /** Content ref */
+            ref?: (string|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -581,6 +612,12 @@ export namespace cim {
         /** Receipt text. */
         text: string;
 
+        /** Receipt copy. */
+        copy: number;
+
+        /** Receipt n. */
+        n: number;
+
         /**
          * Encodes the specified Receipt message. Does not implicitly {@link cim.Receipt.verify|verify} messages.
          * @param message Receipt message or plain object to encode
@@ -631,6 +668,12 @@ export namespace cim {
 
             /** Receipt text */
             text?: (string|null);
+
+            /** Receipt copy */
+            copy?: (number|null);
+
+            /** Receipt n */
+            n?: (number|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -1040,6 +1083,9 @@ export namespace cim {
         /** Entry content. */
         content: Uint8Array;
 
+        /** Entry n. */
+        n: number;
+
         /**
          * Encodes the specified Entry message. Does not implicitly {@link cim.Entry.verify|verify} messages.
          * @param message Entry message or plain object to encode
@@ -1087,6 +1133,9 @@ export namespace cim {
 
             /** Entry content */
             content?: (Uint8Array|null);
+
+            /** Entry n */
+            n?: (number|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -1319,6 +1368,9 @@ export namespace cim {
         /** Resume cursors. */
         cursors: cim.Cursor.$Properties[];
 
+        /** Resume groups. */
+        groups: boolean;
+
         /**
          * Encodes the specified Resume message. Does not implicitly {@link cim.Resume.verify|verify} messages.
          * @param message Resume message or plain object to encode
@@ -1345,6 +1397,9 @@ export namespace cim {
 
             /** Resume cursors */
             cursors?: (cim.Cursor.$Properties[]|null);
+
+            /** Resume groups */
+            groups?: (boolean|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -1506,6 +1561,118 @@ export namespace cim {
 
         /** Shape of a Resumed. */
         type $Shape = cim.Resumed.$Properties;
+    }
+
+    /** SignalKind enum. */
+    enum SignalKind {
+
+        /** TYPING value */
+        TYPING = 0,
+
+        /** READ value */
+        READ = 1,
+
+        /** DEVICE value */
+        DEVICE = 2
+    }
+
+    /**
+     * Properties of a Signal.
+     * @deprecated Use cim.Signal.$Properties instead.
+     */
+    interface ISignal extends cim.Signal.$Properties {
+    }
+
+    /** Represents a Signal. */
+    class Signal {
+
+        /**
+         * Constructs a new Signal.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Signal.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Signal kind. */
+        kind: cim.SignalKind;
+
+        /** Signal to. */
+        to: number;
+
+        /** Signal group. */
+        group: string;
+
+        /** Signal sender. */
+        sender: number;
+
+        /** Signal senderName. */
+        senderName: string;
+
+        /** Signal n. */
+        n: number;
+
+        /** Signal device. */
+        device: string;
+
+        /** Signal label. */
+        label: string;
+
+        /**
+         * Encodes the specified Signal message. Does not implicitly {@link cim.Signal.verify|verify} messages.
+         * @param message Signal message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Signal.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Signal message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Signal & cim.Signal.$Shape} Signal
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Signal & cim.Signal.$Shape;
+    }
+
+    namespace Signal {
+
+        /** Properties of a Signal. */
+        interface $Properties {
+
+            /** Signal kind */
+            kind?: (cim.SignalKind|null);
+
+            /** Signal to */
+            to?: (number|null);
+
+            /** Signal group */
+            group?: (string|null);
+
+            /** Signal sender */
+            sender?: (number|null);
+
+            /** Signal senderName */
+            senderName?: (string|null);
+
+            /** Signal n */
+            n?: (number|null);
+
+            /** Signal device */
+            device?: (string|null);
+
+            /** Signal label */
+            label?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Signal. */
+        type $Shape = cim.Signal.$Properties;
     }
 
     /**
@@ -2110,6 +2277,9 @@ export namespace cim {
         /** KickCall reason. */
         reason: number;
 
+        /** KickCall device. */
+        device: string;
+
         /**
          * Encodes the specified KickCall message. Does not implicitly {@link cim.KickCall.verify|verify} messages.
          * @param message KickCall message or plain object to encode
@@ -2142,6 +2312,9 @@ export namespace cim {
 
             /** KickCall reason */
             reason?: (number|null);
+
+            /** KickCall device */
+            device?: (string|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -2230,6 +2403,9 @@ export namespace cim {
         /** HoldsCall user. */
         user: number;
 
+        /** HoldsCall device. */
+        device: string;
+
         /**
          * Encodes the specified HoldsCall message. Does not implicitly {@link cim.HoldsCall.verify|verify} messages.
          * @param message HoldsCall message or plain object to encode
@@ -2256,6 +2432,9 @@ export namespace cim {
 
             /** HoldsCall user */
             user?: (number|null);
+
+            /** HoldsCall device */
+            device?: (string|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -2446,5 +2625,125 @@ export namespace cim {
 
         /** Shape of a DeliveredNotice. */
         type $Shape = cim.DeliveredNotice.$Properties;
+    }
+
+    /**
+     * Properties of a SignalCall.
+     * @deprecated Use cim.SignalCall.$Properties instead.
+     */
+    interface ISignalCall extends cim.SignalCall.$Properties {
+    }
+
+    /** Represents a SignalCall. */
+    class SignalCall {
+
+        /**
+         * Constructs a new SignalCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.SignalCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** SignalCall users. */
+        users: number[];
+
+        /** SignalCall signal. */
+        signal?: (cim.Signal.$Properties|null);
+
+        /**
+         * Encodes the specified SignalCall message. Does not implicitly {@link cim.SignalCall.verify|verify} messages.
+         * @param message SignalCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.SignalCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a SignalCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.SignalCall & cim.SignalCall.$Shape} SignalCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.SignalCall & cim.SignalCall.$Shape;
+    }
+
+    namespace SignalCall {
+
+        /** Properties of a SignalCall. */
+        interface $Properties {
+
+            /** SignalCall users */
+            users?: (number[]|null);
+
+            /** SignalCall signal */
+            signal?: (cim.Signal.$Properties|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a SignalCall. */
+        type $Shape = cim.SignalCall.$Properties;
+    }
+
+    /**
+     * Properties of a GroupsCall.
+     * @deprecated Use cim.GroupsCall.$Properties instead.
+     */
+    interface IGroupsCall extends cim.GroupsCall.$Properties {
+    }
+
+    /** Represents a GroupsCall. */
+    class GroupsCall {
+
+        /**
+         * Constructs a new GroupsCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.GroupsCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** GroupsCall users. */
+        users: number[];
+
+        /**
+         * Encodes the specified GroupsCall message. Does not implicitly {@link cim.GroupsCall.verify|verify} messages.
+         * @param message GroupsCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.GroupsCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a GroupsCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.GroupsCall & cim.GroupsCall.$Shape} GroupsCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.GroupsCall & cim.GroupsCall.$Shape;
+    }
+
+    namespace GroupsCall {
+
+        /** Properties of a GroupsCall. */
+        interface $Properties {
+
+            /** GroupsCall users */
+            users?: (number[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a GroupsCall. */
+        type $Shape = cim.GroupsCall.$Properties;
     }
 }

@@ -51,11 +51,12 @@ export const cim = $root.cim = (() => {
         Frame.prototype.counters = null;
         Frame.prototype.find = null;
         Frame.prototype.found = null;
+        Frame.prototype.signal = null;
 
         let $oneOfFields;
 
         $Object.defineProperty(Frame.prototype, "body", {
-            get: $util.oneOfGetter($oneOfFields = ["login", "welcome", "send", "receipt", "delivered", "deliver", "ack", "resume", "resumed", "ping", "pong", "goaway", "error", "counters", "find", "found"]),
+            get: $util.oneOfGetter($oneOfFields = ["login", "welcome", "send", "receipt", "delivered", "deliver", "ack", "resume", "resumed", "ping", "pong", "goaway", "error", "counters", "find", "found", "signal"]),
             set: $util.oneOfSetter($oneOfFields)
         });
 
@@ -110,6 +111,8 @@ export const cim = $root.cim = (() => {
                 $root.cim.Find.encode(message.find, writer.uint32(242).fork(), _depth + 1).ldelim();
             if (message.found != null && $Object.hasOwnProperty.call(message, "found"))
                 $root.cim.Found.encode(message.found, writer.uint32(250).fork(), _depth + 1).ldelim();
+            if (message.signal != null && $Object.hasOwnProperty.call(message, "signal"))
+                $root.cim.Signal.encode(message.signal, writer.uint32(258).fork(), _depth + 1).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -326,6 +329,13 @@ export const cim = $root.cim = (() => {
                         message.body = "found";
                         continue;
                     }
+                case 32: {
+                        if (wireType !== 2)
+                            break;
+                        message.signal = $root.cim.Signal.decode(reader, reader.size(), $undefined, _depth + 1, message.signal);
+                        message.body = "signal";
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
                 if (!reader.discardUnknown) {
@@ -358,6 +368,7 @@ export const cim = $root.cim = (() => {
         Login.prototype.userId = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         Login.prototype.ticket = "";
         Login.prototype.agent = "";
+        Login.prototype.level = 0;
 
         Login.encode = function (message, writer, _depth) {
             if (!writer)
@@ -372,6 +383,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(18).string(message.ticket);
             if (message.agent != null && $Object.hasOwnProperty.call(message, "agent") && message.agent !== "")
                 writer.uint32(26).string(message.agent);
+            if (message.level != null && $Object.hasOwnProperty.call(message, "level") && message.level !== 0)
+                writer.uint32(32).int32(message.level);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -430,6 +443,15 @@ export const cim = $root.cim = (() => {
                             message.agent = value;
                         else
                             delete message.agent;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.level = value;
+                        else
+                            delete message.level;
                         continue;
                     }
                 }
@@ -581,6 +603,9 @@ export const cim = $root.cim = (() => {
         };
 
         Content.prototype.texts = $util.emptyArray;
+        Content.prototype.type = "";
+        Content.prototype.body = $util.newBuffer([]);
+        Content.prototype.ref = "";
 
         Content.encode = function (message, writer, _depth) {
             if (!writer)
@@ -592,6 +617,12 @@ export const cim = $root.cim = (() => {
             if (message.texts != null && message.texts.length)
                 for (let i = 0; i < message.texts.length; ++i)
                     writer.uint32(10).string(message.texts[i]);
+            if (message.type != null && $Object.hasOwnProperty.call(message, "type") && message.type !== "")
+                writer.uint32(18).string(message.type);
+            if (message.body != null && $Object.hasOwnProperty.call(message, "body") && message.body.length)
+                writer.uint32(26).bytes(message.body);
+            if (message.ref != null && $Object.hasOwnProperty.call(message, "ref") && message.ref !== "")
+                writer.uint32(34).string(message.ref);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -605,7 +636,7 @@ export const cim = $root.cim = (() => {
                 _depth = 0;
             if (_depth > $Reader.recursionLimit)
                 throw $Error("max depth exceeded");
-            let end, message;
+            let end, message, value;
             if (length === $undefined)
                 end = reader.len;
             else {
@@ -631,6 +662,33 @@ export const cim = $root.cim = (() => {
                         if (!(message.texts && message.texts.length))
                             message.texts = [];
                         message.texts.push(reader.stringVerify());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.type = value;
+                        else
+                            delete message.type;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.bytes()).length)
+                            message.body = value;
+                        else
+                            delete message.body;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.ref = value;
+                        else
+                            delete message.ref;
                         continue;
                     }
                 }
@@ -823,6 +881,8 @@ export const cim = $root.cim = (() => {
         Receipt.prototype.last = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         Receipt.prototype.code = "";
         Receipt.prototype.text = "";
+        Receipt.prototype.copy = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Receipt.prototype.n = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
 
         Receipt.encode = function (message, writer, _depth) {
             if (!writer)
@@ -849,6 +909,10 @@ export const cim = $root.cim = (() => {
                 writer.uint32(66).string(message.code);
             if (message.text != null && $Object.hasOwnProperty.call(message, "text") && message.text !== "")
                 writer.uint32(74).string(message.text);
+            if (message.copy != null && $Object.hasOwnProperty.call(message, "copy") && (typeof message.copy === "object" ? message.copy.low || message.copy.high : message.copy !== 0))
+                writer.uint32(80).int64(message.copy);
+            if (message.n != null && $Object.hasOwnProperty.call(message, "n") && (typeof message.n === "object" ? message.n.low || message.n.high : message.n !== 0))
+                writer.uint32(88).int64(message.n);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -961,6 +1025,24 @@ export const cim = $root.cim = (() => {
                             message.text = value;
                         else
                             delete message.text;
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.copy = value;
+                        else
+                            delete message.copy;
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.n = value;
+                        else
+                            delete message.n;
                         continue;
                     }
                 }
@@ -1555,6 +1637,7 @@ export const cim = $root.cim = (() => {
         Entry.prototype.producer = "";
         Entry.prototype.counter = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         Entry.prototype.content = $util.newBuffer([]);
+        Entry.prototype.n = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
 
         Entry.encode = function (message, writer, _depth) {
             if (!writer)
@@ -1579,6 +1662,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(56).int64(message.counter);
             if (message.content != null && $Object.hasOwnProperty.call(message, "content") && message.content.length)
                 writer.uint32(66).bytes(message.content);
+            if (message.n != null && $Object.hasOwnProperty.call(message, "n") && (typeof message.n === "object" ? message.n.low || message.n.high : message.n !== 0))
+                writer.uint32(72).int64(message.n);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -1682,6 +1767,15 @@ export const cim = $root.cim = (() => {
                             message.content = value;
                         else
                             delete message.content;
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.n = value;
+                        else
+                            delete message.n;
                         continue;
                     }
                 }
@@ -2022,6 +2116,7 @@ export const cim = $root.cim = (() => {
         };
 
         Resume.prototype.cursors = $util.emptyArray;
+        Resume.prototype.groups = false;
 
         Resume.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2033,6 +2128,8 @@ export const cim = $root.cim = (() => {
             if (message.cursors != null && message.cursors.length)
                 for (let i = 0; i < message.cursors.length; ++i)
                     $root.cim.Cursor.encode(message.cursors[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.groups != null && $Object.hasOwnProperty.call(message, "groups") && message.groups !== false)
+                writer.uint32(16).bool(message.groups);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -2046,7 +2143,7 @@ export const cim = $root.cim = (() => {
                 _depth = 0;
             if (_depth > $Reader.recursionLimit)
                 throw $Error("max depth exceeded");
-            let end, message;
+            let end, message, value;
             if (length === $undefined)
                 end = reader.len;
             else {
@@ -2072,6 +2169,15 @@ export const cim = $root.cim = (() => {
                         if (!(message.cursors && message.cursors.length))
                             message.cursors = [];
                         message.cursors.push($root.cim.Cursor.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.groups = value;
+                        else
+                            delete message.groups;
                         continue;
                     }
                 }
@@ -2314,6 +2420,180 @@ export const cim = $root.cim = (() => {
         };
 
         return Resumed;
+    })();
+
+    cim.SignalKind = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "TYPING"] = 0;
+        values[valuesById[1] = "READ"] = 1;
+        values[valuesById[2] = "DEVICE"] = 2;
+        return values;
+    })();
+
+    cim.Signal = (function() {
+
+        const Signal = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Signal.prototype.kind = 0;
+        Signal.prototype.to = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Signal.prototype.group = "";
+        Signal.prototype.sender = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Signal.prototype.senderName = "";
+        Signal.prototype.n = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Signal.prototype.device = "";
+        Signal.prototype.label = "";
+
+        Signal.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.kind != null && $Object.hasOwnProperty.call(message, "kind") && message.kind !== 0)
+                writer.uint32(8).int32(message.kind);
+            if (message.to != null && $Object.hasOwnProperty.call(message, "to") && (typeof message.to === "object" ? message.to.low || message.to.high : message.to !== 0))
+                writer.uint32(16).int64(message.to);
+            if (message.group != null && $Object.hasOwnProperty.call(message, "group") && message.group !== "")
+                writer.uint32(26).string(message.group);
+            if (message.sender != null && $Object.hasOwnProperty.call(message, "sender") && (typeof message.sender === "object" ? message.sender.low || message.sender.high : message.sender !== 0))
+                writer.uint32(32).int64(message.sender);
+            if (message.senderName != null && $Object.hasOwnProperty.call(message, "senderName") && message.senderName !== "")
+                writer.uint32(42).string(message.senderName);
+            if (message.n != null && $Object.hasOwnProperty.call(message, "n") && (typeof message.n === "object" ? message.n.low || message.n.high : message.n !== 0))
+                writer.uint32(48).int64(message.n);
+            if (message.device != null && $Object.hasOwnProperty.call(message, "device") && message.device !== "")
+                writer.uint32(58).string(message.device);
+            if (message.label != null && $Object.hasOwnProperty.call(message, "label") && message.label !== "")
+                writer.uint32(66).string(message.label);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Signal.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.Signal();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.kind = value;
+                        else
+                            delete message.kind;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.to = value;
+                        else
+                            delete message.to;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.group = value;
+                        else
+                            delete message.group;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.sender = value;
+                        else
+                            delete message.sender;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.senderName = value;
+                        else
+                            delete message.senderName;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.n = value;
+                        else
+                            delete message.n;
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.device = value;
+                        else
+                            delete message.device;
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.label = value;
+                        else
+                            delete message.label;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Signal;
     })();
 
     cim.Ping = (function() {
@@ -3169,6 +3449,7 @@ export const cim = $root.cim = (() => {
         KickCall.prototype.user = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         KickCall.prototype.epoch = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         KickCall.prototype.reason = 0;
+        KickCall.prototype.device = "";
 
         KickCall.encode = function (message, writer, _depth) {
             if (!writer)
@@ -3183,6 +3464,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(16).int64(message.epoch);
             if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== 0)
                 writer.uint32(24).int32(message.reason);
+            if (message.device != null && $Object.hasOwnProperty.call(message, "device") && message.device !== "")
+                writer.uint32(34).string(message.device);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -3241,6 +3524,15 @@ export const cim = $root.cim = (() => {
                             message.reason = value;
                         else
                             delete message.reason;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.device = value;
+                        else
+                            delete message.device;
                         continue;
                     }
                 }
@@ -3355,6 +3647,7 @@ export const cim = $root.cim = (() => {
         };
 
         HoldsCall.prototype.user = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        HoldsCall.prototype.device = "";
 
         HoldsCall.encode = function (message, writer, _depth) {
             if (!writer)
@@ -3365,6 +3658,8 @@ export const cim = $root.cim = (() => {
                 throw $Error("max depth exceeded");
             if (message.user != null && $Object.hasOwnProperty.call(message, "user") && (typeof message.user === "object" ? message.user.low || message.user.high : message.user !== 0))
                 writer.uint32(8).int64(message.user);
+            if (message.device != null && $Object.hasOwnProperty.call(message, "device") && message.device !== "")
+                writer.uint32(18).string(message.device);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -3405,6 +3700,15 @@ export const cim = $root.cim = (() => {
                             message.user = value;
                         else
                             delete message.user;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.device = value;
+                        else
+                            delete message.device;
                         continue;
                     }
                 }
@@ -3696,6 +4000,191 @@ export const cim = $root.cim = (() => {
         };
 
         return DeliveredNotice;
+    })();
+
+    cim.SignalCall = (function() {
+
+        const SignalCall = function (properties) {
+            this.users = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        SignalCall.prototype.users = $util.emptyArray;
+        SignalCall.prototype.signal = null;
+
+        SignalCall.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.users != null && message.users.length)
+                writer.uint32(10).int64s(message.users);
+            if (message.signal != null && $Object.hasOwnProperty.call(message, "signal"))
+                $root.cim.Signal.encode(message.signal, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        SignalCall.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.SignalCall();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType === 2) {
+                            if (!(message.users && message.users.length))
+                                message.users = [];
+                            reader.int64s(message.users);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.users && message.users.length))
+                            message.users = [];
+                        message.users.push(reader.int64());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.signal = $root.cim.Signal.decode(reader, reader.size(), $undefined, _depth + 1, message.signal);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return SignalCall;
+    })();
+
+    cim.GroupsCall = (function() {
+
+        const GroupsCall = function (properties) {
+            this.users = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        GroupsCall.prototype.users = $util.emptyArray;
+
+        GroupsCall.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.users != null && message.users.length)
+                writer.uint32(10).int64s(message.users);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        GroupsCall.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.GroupsCall();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType === 2) {
+                            if (!(message.users && message.users.length))
+                                message.users = [];
+                            reader.int64s(message.users);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.users && message.users.length))
+                            message.users = [];
+                        message.users.push(reader.int64());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return GroupsCall;
     })();
 
     return cim;

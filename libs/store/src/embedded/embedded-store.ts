@@ -4,7 +4,9 @@ import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { EmbeddedAccounts } from './accounts.ts';
 import { audit } from './audit.ts';
+import { EmbeddedConversationRows } from './conversation-rows.ts';
 import { damaged, reasonOf, repairDatabase } from './database.ts';
+import { EmbeddedGroups } from './groups.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
@@ -60,6 +62,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     accounts: new EmbeddedAccounts(ledger),
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now, monotonic }),
     streams: new EmbeddedStreams(ledger, logger, now, limits),
+    groups: new EmbeddedGroups(),
+    conversations: new EmbeddedConversationRows(),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.
     opened: Promise.resolve(),

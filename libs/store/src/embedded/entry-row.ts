@@ -46,5 +46,6 @@ export function decodeRow(row: Uint8Array): Entry {
     producer: entry.producer as ProducerId,
     counter: entry.counter,
     content: entry.content,
+    n: entry.n,
   };
 }

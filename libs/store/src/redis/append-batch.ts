@@ -243,7 +243,7 @@ function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer 
   if (line.startsWith(OK)) {
     const cut = line.indexOf(' ', OK.length);
     const seq = Number(line.slice(OK.length, cut)) as Seq;
-    return { outcome: 'ok', seq, prev: line.slice(cut + 1) as MessageId, storedAt };
+    return { outcome: 'ok', seq, prev: line.slice(cut + 1) as MessageId, storedAt, n: 0 };
   }
   const [outcome, first = '', second = ''] = line.split(' ', 3);
   switch (outcome) {

@@ -6,8 +6,10 @@ import { RETENTION, type StreamLimits } from '../streams.ts';
 import { type RedisAccess, withAccess } from './access.ts';
 import { RedisAccounts } from './accounts.ts';
 import { type Commit, directCommit } from './commit.ts';
+import { RedisConversationRows } from './conversation-rows.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
 import { faultOf } from './fault.ts';
+import { RedisGroups } from './groups.ts';
 import { RedisLink } from './link.ts';
 import { missingPermissions } from './needs.ts';
 import { OldLooks } from './old-looks.ts';
@@ -120,6 +122,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     accounts: new RedisAccounts(link, commit),
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
+    groups: new RedisGroups(),
+    conversations: new RedisConversationRows(),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,
     onSuccession: (listener) => succession.onSuccession(listener),

@@ -14,6 +14,7 @@ import {
   type AppendAnswer,
   type Cursor,
   type Entry,
+  type EventAt,
   type Position,
   type StreamLimits,
   type Streams,
@@ -164,6 +165,10 @@ export class RedisStreams implements Streams {
     });
   }
 
+  events(): Promise<EventAt[]> {
+    return Promise.resolve([]);
+  }
+
   async cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
     const stored = await this.#link.ask((redis) => redis.hget(key.cursors(user), streamName(stream)));
     if (stored === null) return undefined;
@@ -212,7 +217,14 @@ async function firstOf(rows: Promise<Row[]>): Promise<Entry | undefined> {
 
 function positionOf(meta: Buffer | null): Position {
   const { first, top, topId } = readMeta(meta);
-  return { first: first as Seq, top: top as Seq, topId: topId as MessageId };
+  return {
+    first: first as Seq,
+    top: top as Seq,
+    topId: topId as MessageId,
+    shown: 0,
+    shownSeq: 0 as Seq,
+    shownAt: 0,
+  };
 }
 
 function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
@@ -234,6 +246,7 @@ function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
     producer: producer as ProducerId,
     counter: Number(counter),
     content,
+    n: 0,
   };
 }
 

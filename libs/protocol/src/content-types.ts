@@ -1,0 +1,179 @@
+/**
+ * What a message may say. This table is the only place that tells one content type from another: servers check a content
+ * by it and forward its bytes.
+ */
+import { cim } from './generated/cim.js';
+import { isPlainTexts, TEXT_LIMITS, textsProblem } from './texts.ts';
+
+/** Types of ours; the empty one is plain text. Every other valid name is an integrator's, and opaque. */
+export type OwnContentType = '' | 'json' | 'recall' | 'edit' | 'reaction' | 'member';
+
+/** Of a reaction, in UTF-8 [B]. */
+const REACTION_BYTES = 64;
+/** Longest line that stands for a message in a list [UTF-16 units]. */
+const PREVIEW_UNITS = 120;
+const TYPE_NAME = /^[a-z][a-z0-9._-]{0,63}$/;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+interface ContentType {
+  /** What is wrong with a content of this type, in words for a person; undefined: nothing. */
+  readonly problem: (content: cim.Content) => string | undefined;
+  /** What a CIM client is shown of it; empty: nothing. */
+  readonly cimTexts: (content: cim.Content) => readonly string[];
+  /** One line that stands for it in a list; '': it is not listed. */
+  readonly preview: (content: cim.Content) => string;
+  /** Whether it makes a conversation unread. */
+  readonly unread: boolean;
+  /** `users`: anybody who may write to the stream; `servers`: nobody from outside. */
+  readonly author: 'users' | 'servers';
+  /** Whether it is an event about the message that it refers to, and shown by changing that one. */
+  readonly event: boolean;
+}
+
+const nothing = (): readonly string[] => [];
+const cutTo = (text: string): string =>
+  text.length <= PREVIEW_UNITS ? text : `${text.slice(0, PREVIEW_UNITS - 1).toWellFormed()}…`;
+
+const bodyProblem = ({ body }: cim.Content): string | undefined =>
+  body.length > TEXT_LIMITS.batchBytes
+    ? `the body has ${body.length} bytes; at most ${TEXT_LIMITS.batchBytes} are allowed`
+    : undefined;
+const eventProblem = (content: cim.Content, texts: 'no texts' | 'texts'): string | undefined => {
+  if (content.ref === '') return `a content of type ${content.type} needs the id of the message in ref`;
+  if (content.body.length > 0) return `a content of type ${content.type} has no body`;
+  if (texts === 'texts') return textsProblem(content.texts);
+  return content.texts.length > 0 ? `a content of type ${content.type} has no texts` : undefined;
+};
+
+const TEXT: ContentType = {
+  problem: (content) =>
+    content.body.length > 0 ? 'a text has no body; give a type' : textsProblem(content.texts),
+  cimTexts: ({ texts }) => texts,
+  preview: ({ texts }) => cutTo(texts.join(' ')),
+  unread: true,
+  author: 'users',
+  event: false,
+};
+
+const OPAQUE: ContentType = {
+  problem: (content) =>
+    content.texts.length > 0 ? (textsProblem(content.texts) ?? bodyProblem(content)) : bodyProblem(content),
+  cimTexts: nothing,
+  preview: ({ type }) => `[${type}]`,
+  unread: true,
+  author: 'users',
+  event: false,
+};
+
+const OWN_TYPES: Readonly<Record<OwnContentType, ContentType>> = {
+  '': TEXT,
+  json: { ...OPAQUE, problem: (content) => bodyProblem(content) ?? jsonProblem(content) },
+  recall: {
+    problem: (content) => eventProblem(content, 'no texts'),
+    cimTexts: () => ['[a message was recalled]'],
+    preview: () => '',
+    unread: false,
+    author: 'users',
+    event: true,
+  },
+  edit: {
+    problem: (content) => eventProblem(content, 'texts'),
+    cimTexts: ({ texts }) => ['[a message was edited]', ...texts],
+    preview: () => '',
+    unread: false,
+    author: 'users',
+    event: true,
+  },
+  // Without a text it takes the sender's reaction away.
+  reaction: {
+    problem: (content) =>
+      eventProblem({ ...content, texts: [] }, 'no texts') ?? reactionProblem(content.texts),
+    cimTexts: nothing,
+    preview: () => '',
+    unread: false,
+    author: 'users',
+    event: true,
+  },
+  // Who came, left or has another role now: the body is JSON (docs/protocol.md, "Groups").
+  member: {
+    problem: (content) => bodyProblem(content) ?? jsonProblem(content),
+    cimTexts: nothing,
+    preview: () => '',
+    unread: false,
+    author: 'servers',
+    event: false,
+  },
+};
+
+export const contentType = (type: string): ContentType =>
+  Object.hasOwn(OWN_TYPES, type) ? OWN_TYPES[type as OwnContentType] : OPAQUE;
+
+/** What a server needs to know of a content that somebody sends. */
+export interface ContentFacts {
+  readonly type: string;
+  /** Id of the message that it refers to, or ''. */
+  readonly ref: string;
+  readonly unread: boolean;
+  readonly event: boolean;
+  readonly author: ContentType['author'];
+  /** Undefined when it can be sent; else what is wrong, in words for a person. */
+  readonly problem: string | undefined;
+  /** The type's name is none. */
+  readonly unknownType: boolean;
+}
+
+const PLAIN: ContentFacts = {
+  type: '',
+  ref: '',
+  unread: true,
+  event: false,
+  author: 'users',
+  problem: undefined,
+  unknownType: false,
+};
+
+/** Of an encoded `Content`. Nearly all are plain texts, which takes no strings to see. */
+export function contentFacts(bytes: Uint8Array): ContentFacts {
+  if (isPlainTexts(bytes)) return PLAIN;
+  let content: cim.Content;
+  try {
+    content = cim.Content.decode(bytes);
+  } catch {
+    return { ...PLAIN, problem: 'the content is not an encoded Content' };
+  }
+  const { type, ref } = content;
+  if (type !== '' && !TYPE_NAME.test(type))
+    return {
+      ...PLAIN,
+      unknownType: true,
+      problem: 'a content type has 1 to 64 characters of a-z, 0-9, ".", "_" and "-" and begins with a letter',
+    };
+  const { problem, unread, event, author } = contentType(type);
+  return { type, ref, unread, event, author, problem: problem(content), unknownType: false };
+}
+
+/** A content, or undefined when the bytes are none. */
+export function decodeContent(bytes: Uint8Array): cim.Content | undefined {
+  try {
+    return cim.Content.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function jsonProblem({ body }: cim.Content): string | undefined {
+  try {
+    JSON.parse(UTF8.decode(body));
+    return undefined;
+  } catch {
+    return 'the body is not JSON in UTF-8';
+  }
+}
+
+function reactionProblem(texts: readonly string[]): string | undefined {
+  const [text = ''] = texts;
+  if (texts.length > 1) return 'a reaction has one text, or none to take it away';
+  return new TextEncoder().encode(text).length > REACTION_BYTES
+    ? `a reaction has at most ${REACTION_BYTES} bytes`
+    : undefined;
+}
