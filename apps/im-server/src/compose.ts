@@ -23,17 +23,17 @@ import {
   VERSION,
 } from '@cim/runtime';
 import { LogScans, type Store } from '@cim/store';
-import { AckBatch } from './ack-batch.ts';
+import { AckBatch } from './subscriptions/ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
-import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './connection.ts';
-import { DirtyWatch } from './dirty-watch.ts';
-import { GroupLog } from './group-log.ts';
-import { Instance } from './instance.ts';
-import { createInternalHttp } from './internal-http.ts';
-import { LocalDoorbell } from './local-doorbell.ts';
-import { Look } from './look.ts';
-import { SendBudget } from './send-budget.ts';
-import { SessionRegistry } from './session-registry.ts';
+import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './sessions/connection.ts';
+import { DirtyWatch } from './recovery/dirty-watch.ts';
+import { GroupLog } from './subscriptions/group-log.ts';
+import { Instance } from './recovery/instance.ts';
+import { createInternalHttp } from './internal/internal-http.ts';
+import { LocalDoorbell } from './internal/local-doorbell.ts';
+import { Look } from './recovery/look.ts';
+import { SendBudget } from './sessions/send-budget.ts';
+import { SessionRegistry } from './sessions/session-registry.ts';
 
 /** Clients are sent away at this rate a second, and all within this time, in ms: the others have to take them in. */
 const GO_ELSEWHERE_RATE = 1_000;

@@ -16,13 +16,13 @@ import {
 import { silentLogger } from '@cim/runtime';
 import type { Entry, Streams } from '@cim/store';
 import { FakeTimers } from '../test/fake-timers.ts';
-import { AckBatch } from './ack-batch.ts';
-import { DirtyWatch } from './dirty-watch.ts';
-import { GroupFeed } from './group-feed.ts';
-import { Instance, type InstanceParts } from './instance.ts';
-import type { Session } from './session.ts';
-import { SessionRegistry } from './session-registry.ts';
-import { SharedPiece } from './shared-piece.ts';
+import { AckBatch } from './subscriptions/ack-batch.ts';
+import { DirtyWatch } from './recovery/dirty-watch.ts';
+import { GroupFeed } from './subscriptions/group-feed.ts';
+import { Instance, type InstanceParts } from './recovery/instance.ts';
+import type { Session } from './sessions/session.ts';
+import { SessionRegistry } from './sessions/session-registry.ts';
+import { SharedPiece } from './subscriptions/shared-piece.ts';
 
 const user = 7 as UserId;
 

@@ -1,4 +1,4 @@
-import type { Timer, Timers } from '../src/timers.ts';
+import type { Timer, Timers } from '../src/subscriptions/timers.ts';
 
 /** Timers that fire when the test says so. */
 export class FakeTimers implements Timers {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type InstanceId, parseUserName } from '@cim/protocol';
 import type { Store } from '@cim/store';
-import type { Session } from '../src/session.ts';
+import type { Session } from '../src/sessions/session.ts';
 
 /** A user's live session at an instance, as the store and a server hold it; `ended` is the reason it was closed for. */
 export async function liveSession(

@@ -9,9 +9,9 @@ import {
 } from '@cim/protocol';
 import type { Observer } from '@cim/runtime';
 import type { Entry } from '@cim/store';
-import type { Instance } from './instance.ts';
-import type { GroupLog } from './group-log.ts';
-import type { SessionRegistry } from './session-registry.ts';
+import type { Instance } from '../recovery/instance.ts';
+import type { GroupLog } from '../subscriptions/group-log.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
 
 /** What dispatchers ring, here and from other processes. */
 export class LocalDoorbell implements Doorbell {

@@ -16,8 +16,8 @@ import {
 } from '@cim/protocol';
 import { silentLogger, silentObserver } from '@cim/runtime';
 import { until } from '@cim/testkit';
-import { Stored } from '../test/stored.ts';
-import { GroupLog } from './group-log.ts';
+import { Stored } from '../../test/stored.ts';
+import { GroupLog } from '../subscriptions/group-log.ts';
 import { OwnSession } from './own-session.ts';
 import { SendBudget } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';

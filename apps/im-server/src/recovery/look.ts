@@ -6,8 +6,8 @@
 import { inboxOf } from '@cim/protocol';
 import { type Logger, Slice } from '@cim/runtime';
 import type { Store } from '@cim/store';
-import type { Session } from './session.ts';
-import type { SessionRegistry } from './session-registry.ts';
+import type { Session } from '../sessions/session.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { standingOf } from './standing.ts';
 
 /** A pass over all sessions takes so long [ms]; with the store's answer, and sessions that come meanwhile, less than 30 s. */

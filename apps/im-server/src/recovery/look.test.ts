@@ -3,10 +3,10 @@ import { after, before, test } from 'node:test';
 import type { Epoch, InstanceId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { until } from '@cim/testkit';
-import { liveSession } from '../test/live-session.ts';
-import { Stored } from '../test/stored.ts';
+import { liveSession } from '../../test/live-session.ts';
+import { Stored } from '../../test/stored.ts';
 import { Look } from './look.ts';
-import { SessionRegistry } from './session-registry.ts';
+import { SessionRegistry } from '../sessions/session-registry.ts';
 
 const HERE = 'an-instance-here' as InstanceId;
 const THERE = 'an-instance-far.' as InstanceId;

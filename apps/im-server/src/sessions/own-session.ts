@@ -26,16 +26,16 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { Cursor, Entry, Position } from '@cim/store';
-import { ACK_TIMEOUT_MS } from './ack-clock.ts';
-import { Feed } from './feed.ts';
-import type { FeedSink, Followed } from './feed-sink.ts';
-import type { GroupFeed } from './group-feed.ts';
+import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
+import { Feed } from '../subscriptions/feed.ts';
+import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
+import type { GroupFeed } from '../subscriptions/group-feed.ts';
 import { Questions } from './questions.ts';
-import { resumeAt } from './resume.ts';
+import { resumeAt } from '../recovery/resume.ts';
 import type { Waiter } from './send-budget.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
-import type { SharedPiece } from './shared-piece.ts';
+import type { SharedPiece } from '../subscriptions/shared-piece.ts';
 
 /** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
 const SENDS_UNDER_WAY = 1_024;

@@ -2,9 +2,9 @@ import type { TimingWheel } from '@cim/channel';
 import type { Dispatcher } from '@cim/delivery';
 import type { Logger, Observer } from '@cim/runtime';
 import type { LogScans, Store } from '@cim/store';
-import type { AckBatch } from './ack-batch.ts';
-import type { GroupLog } from './group-log.ts';
-import type { Instance } from './instance.ts';
+import type { AckBatch } from '../subscriptions/ack-batch.ts';
+import type { GroupLog } from '../subscriptions/group-log.ts';
+import type { Instance } from '../recovery/instance.ts';
 import type { SendBudget } from './send-budget.ts';
 
 /** What every session of a server shares. */

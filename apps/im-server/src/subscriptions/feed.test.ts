@@ -5,7 +5,7 @@ import { groupStream, type GroupId } from '@cim/protocol';
 import type { Entry, Streams } from '@cim/store';
 import { until } from '@cim/testkit';
 import fc from 'fast-check';
-import { Stored } from '../test/stored.ts';
+import { Stored } from '../../test/stored.ts';
 import { Feed } from './feed.ts';
 
 let stored: Stored;

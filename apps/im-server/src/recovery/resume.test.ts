@@ -12,7 +12,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
-import { Stored } from '../test/stored.ts';
+import { Stored } from '../../test/stored.ts';
 import { resumeAt } from './resume.ts';
 
 const { CONTINUE, RESET } = cim.ResumeAnswer;

@@ -4,10 +4,10 @@ import type { Epoch, InstanceId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import type { Sessions } from '@cim/store';
 import { until } from '@cim/testkit';
-import { liveSession } from '../test/live-session.ts';
-import { Stored } from '../test/stored.ts';
+import { liveSession } from '../../test/live-session.ts';
+import { Stored } from '../../test/stored.ts';
 import { Instance } from './instance.ts';
-import { SessionRegistry } from './session-registry.ts';
+import { SessionRegistry } from '../sessions/session-registry.ts';
 
 let stored: Stored;
 

@@ -1,9 +1,9 @@
 /** Every 2 s: streams whose push to this server failed are read, and groups whose push was missed. */
 import { inSlices } from '@cim/runtime';
 import type { Streams } from '@cim/store';
-import type { GroupLog } from './group-log.ts';
+import type { GroupLog } from '../subscriptions/group-log.ts';
 import type { Instance } from './instance.ts';
-import type { SessionRegistry } from './session-registry.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
 
 const LOOK_MS = 2_000;
 

@@ -17,13 +17,13 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { Cursor, Entry, Position } from '@cim/store';
-import { Feed } from './feed.ts';
-import type { FeedSink, Followed } from './feed-sink.ts';
-import type { GroupFeed } from './group-feed.ts';
-import { resumeAt } from './resume.ts';
+import { Feed } from '../subscriptions/feed.ts';
+import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
+import type { GroupFeed } from '../subscriptions/group-feed.ts';
+import { resumeAt } from '../recovery/resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
-import type { SharedPiece } from './shared-piece.ts';
+import type { SharedPiece } from '../subscriptions/shared-piece.ts';
 
 /** CIM's client asks 5 s after its first connect and never after a reconnect: begin by itself after this, in ms. */
 const OFFLINE_AFTER_MS = 6_000;

@@ -14,8 +14,8 @@ import {
 import type { Entry, Streams } from '@cim/store';
 import { until as polled } from '@cim/testkit';
 import fc from 'fast-check';
-import { Stored } from '../test/stored.ts';
-import { FakeTimers } from '../test/fake-timers.ts';
+import { Stored } from '../../test/stored.ts';
+import { FakeTimers } from '../../test/fake-timers.ts';
 import { GroupLog } from './group-log.ts';
 import type { SharedPiece } from './shared-piece.ts';
 

@@ -12,7 +12,7 @@ import {
 } from '@cim/protocol';
 import type { Entry, Streams } from '@cim/store';
 import { until } from '@cim/testkit';
-import { FakeTimers } from '../test/fake-timers.ts';
+import { FakeTimers } from '../../test/fake-timers.ts';
 import { Feed } from './feed.ts';
 import type { FeedSink } from './feed-sink.ts';
 import { GroupLog } from './group-log.ts';

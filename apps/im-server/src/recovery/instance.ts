@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CloseReason, InstanceId } from '@cim/protocol';
 import { inSlices, type Logger } from '@cim/runtime';
 import { LEASE_MS, type Sessions } from '@cim/store';
-import type { Session } from './session.ts';
-import type { SessionRegistry } from './session-registry.ts';
+import type { Session } from '../sessions/session.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { standingOf } from './standing.ts';
 
 /** Stop serving this long before the lease can lapse, in ms: a pause of the process may come in between. */
