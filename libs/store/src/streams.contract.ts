@@ -18,7 +18,7 @@ import {
   readAll,
   Sends,
 } from '../test/contract-fixture.ts';
-import { plain } from '../test/stored.ts';
+import { ends, plain } from '../test/stored.ts';
 import type { Store } from './store.ts';
 import { type AppendAnswer, RETENTION } from './streams.ts';
 
@@ -37,7 +37,7 @@ export function streamsContract(open: OpenStore): void {
     test('a stream that was never written is empty', async () => {
       const { userId } = await newUser(store);
       for (const stream of [inboxOf(userId), newGroup()]) {
-        assert.deepEqual(await store.streams.position(stream), { first: 1, top: 0, topId: '' });
+        assert.deepEqual(ends(await store.streams.position(stream)), { first: 1, top: 0, topId: '' });
         assert.deepEqual(await store.streams.read(stream, 1 as Seq, 10), []);
         assert.equal(await store.streams.cursor(userId, stream), undefined);
         assert.deepEqual(await store.streams.counters(userId, [{ stream, producer: newProducer() }]), [0]);
@@ -62,19 +62,17 @@ export function streamsContract(open: OpenStore): void {
           const entries = await store.streams.read(stream, 1 as Seq, 10);
           const { producer } = sends;
           assert.deepEqual(entries.map(plain), [
-            { seq: 1, prev: '', storedAt: first.storedAt, sender, producer, counter: 1, content: 'text 1' },
             {
-              seq: 2,
-              prev: id,
-              storedAt: second.storedAt,
-              sender,
-              producer,
-              counter: 2,
-              content: 'text 2',
+              ...{ seq: 1, prev: '', storedAt: first.storedAt, n: first.n },
+              ...{ sender, producer, counter: 1, content: 'text 1' },
+            },
+            {
+              ...{ seq: 2, prev: id, storedAt: second.storedAt, n: second.n },
+              ...{ sender, producer, counter: 2, content: 'text 2' },
             },
           ]);
           const topId = messageId(sender.userId, producer, 2);
-          assert.deepEqual(await store.streams.position(stream), { first: 1, top: 2, topId });
+          assert.deepEqual(ends(await store.streams.position(stream)), { first: 1, top: 2, topId });
         }
       });
 
@@ -164,7 +162,7 @@ export function streamsContract(open: OpenStore): void {
         const sends = new Sends(inbox, sender);
         assert.deepEqual(await append(store, sends.item(1)), { outcome: 'unknown' });
         assert.deepEqual(await append(store, sends.item(0)), { outcome: 'unknown' });
-        assert.deepEqual(await store.streams.position(inbox), { first: 1, top: 0, topId: '' });
+        assert.deepEqual(ends(await store.streams.position(inbox)), { first: 1, top: 0, topId: '' });
         assert.deepEqual(
           await store.streams.counters(sender.userId, [{ stream: inbox, producer: sends.producer }]),
           [0],
@@ -473,7 +471,7 @@ export function streamsContract(open: OpenStore): void {
         const sends = new Sends(group, await newUser(store));
         await fill(sends, 1, max + 50);
         const topId = messageId(sends.sender.userId, sends.producer, max + 50);
-        assert.deepEqual(await store.streams.position(group), { first: 51, top: max + 50, topId });
+        assert.deepEqual(ends(await store.streams.position(group)), { first: 51, top: max + 50, topId });
         assert.equal((await store.streams.read(group, 1 as Seq, 1))[0]?.seq, 51);
       });
     });
@@ -486,7 +484,8 @@ export function streamsContract(open: OpenStore): void {
       await appendOk(store, inGroup.item(1));
       const id = (producer: Sends, counter: number) =>
         messageId(producer.sender.userId, producer.producer, counter);
-      assert.deepEqual(await store.streams.positions([group, inbox, unwritten, group]), [
+      const positions = await store.streams.positions([group, inbox, unwritten, group]);
+      assert.deepEqual(positions.map(ends), [
         { first: 1, top: 1, topId: id(inGroup, 1) },
         { first: 1, top: 3, topId: id(sends, 3) },
         { first: 1, top: 0, topId: '' },

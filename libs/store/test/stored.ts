@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { encodeEntry, type NamedUser, type ProducerId, parseUserName, type StreamRef } from '@cim/protocol';
 import type { Store } from '../src/store.ts';
-import type { Append, AppendAnswer, Entry } from '../src/streams.ts';
+import type { Append, AppendAnswer, Entry, Position } from '../src/streams.ts';
 
 export const PRODUCER = 'the-producer-of-tests' as ProducerId;
 export const DIGEST = 'd'.repeat(22);
@@ -52,3 +52,6 @@ export function plain({ sender, content, wire, ...rest }: Entry): object {
     content: Buffer.from(content).toString('latin1'),
   };
 }
+
+/** Of a position: where the stream begins and ends, without what it counts. */
+export const ends = ({ first, top, topId }: Position): object => ({ first, top, topId });
