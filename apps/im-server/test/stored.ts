@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   cim,
   inboxOf,
+  type MessageId,
   type ProducerId,
   parseUserName,
   type Seq,
@@ -15,6 +16,18 @@ import { silentLogger } from '@cim/runtime';
 import { type Append, type AppendAnswer, type Entry, openEmbeddedStore, type Store } from '@cim/store';
 
 const PRODUCER = 'test-producer-000' as ProducerId;
+
+/** An entry that no store has seen. */
+export const madeUp = (seq: number): Entry => ({
+  seq: seq as Seq,
+  n: 1,
+  prev: (seq === 1 ? '' : `1001:test-producer-000:${seq - 1}`) as MessageId,
+  storedAt: 1,
+  sender: { userId: 1001 as UserId, userName: 'reader' },
+  producer: PRODUCER,
+  counter: seq,
+  content: Buffer.from([10, 1, 120]),
+});
 
 /** A real store in a temporary folder, with one user. */
 export class Stored {

@@ -41,6 +41,9 @@ export const groupStream = (group: GroupId): StreamRef => ({ kind: 'group', grou
 export const streamName = (stream: StreamRef): string =>
   stream.kind === 'inbox' ? `inbox:${stream.user}` : `group:${stream.group}`;
 
+/** The stream as frames name it: its group, or '' for the receiver's own inbox. */
+export const wireName = (stream: StreamRef): GroupId | '' => (stream.kind === 'group' ? stream.group : '');
+
 /** Of a name that `streamName` has made. */
 export const streamOfName = (name: string): StreamRef =>
   name.startsWith('inbox:')

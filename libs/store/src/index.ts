@@ -6,6 +6,7 @@ export { looksOf } from './looks.ts';
 export * from './log-scans.ts';
 export * from './sessions.ts';
 export * from './store.ts';
+export * from './stream-policy.ts';
 export * from './streams.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';

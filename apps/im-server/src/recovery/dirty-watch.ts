@@ -1,6 +1,6 @@
 /** Every 2 s: streams whose push to this server failed are read, and groups whose push was missed. */
 import { inSlices } from '@cim/runtime';
-import type { Streams } from '@cim/store';
+import { ownerOf, type Streams } from '@cim/store';
 import type { GroupLog } from '../subscriptions/group-log.ts';
 import type { Instance } from './instance.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -39,7 +39,8 @@ export class DirtyWatch {
     const group = lobby.lookNow();
     try {
       await inSlices(await streams.takeDirty(instance.id), (stream) => {
-        if (stream.kind === 'inbox') registry.get(stream.user)?.deliver(undefined, undefined);
+        const owner = ownerOf(stream);
+        if (owner !== undefined) registry.get(owner)?.deliver(undefined, undefined);
       });
     } catch {
       // The store does not answer: whoever renews the lease says so.

@@ -1,6 +1,6 @@
 /** Where a stream goes on for a client that presents a cursor, or none (docs/protocol.md, "Resume"). */
 import { cim, type MessageId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
-import type { Cursor, Streams } from '@cim/store';
+import { type Cursor, policyOf, type Streams } from '@cim/store';
 
 /**
  * A client that missed more than `CATCH_UP_ENTRIES` of a group was away too long when the first of them is this much older
@@ -54,7 +54,8 @@ async function resumeBy(
   cursor: Cursor | undefined,
   had: Seq,
 ): Promise<ResumeAnswer> {
-  const starts = cursor === undefined && stream.kind === 'group';
+  const policy = policyOf(stream);
+  const starts = cursor === undefined && policy.startsAt !== 'beginning';
   const [position, acked] = await Promise.all([
     log.position(stream),
     starts ? undefined : cursors.cursor(user, stream),
@@ -87,7 +88,7 @@ async function resumeBy(
     return after?.prev === c.id;
   };
   const awayTooLong = async (since: number): Promise<boolean> => {
-    if (stream.kind !== 'group' || position.top - since <= CATCH_UP_ENTRIES) return false;
+    if (policy.catchUp === 'all' || position.top - since <= CATCH_UP_ENTRIES) return false;
     if (since + 1 < position.first) return true;
     const [missed, newest] = await Promise.all([
       log.peek(stream, (since + 1) as Seq),

@@ -15,11 +15,12 @@ import {
   type MessageId,
   type Seq,
   type UserId,
+  wireName,
 } from '@cim/protocol';
-import type { Cursor, Entry, Position } from '@cim/store';
+import { type Cursor, type Entry, policyOf, type Position } from '@cim/store';
 import { Feed } from '../subscriptions/feed.ts';
 import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
-import type { GroupFeed } from '../subscriptions/group-feed.ts';
+import { Places } from '../subscriptions/places.ts';
 import { resumeAt } from '../recovery/resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -43,8 +44,7 @@ export class CimSession implements Session, FeedSink {
   readonly epoch: Epoch;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
-  #inbox: Feed | undefined;
-  #lobby: GroupFeed | undefined;
+  readonly #places = new Places();
   /** `#offlineNext` to `#offlineTo`: what was stored before the login and is not sent yet. */
   #offlineNext = 1 as Seq;
   #offlineTo = 0 as Seq;
@@ -77,21 +77,19 @@ export class CimSession implements Session, FeedSink {
 
   onDrain(): void {
     this.#blocked = false;
-    this.#inbox?.resume();
-    this.#lobby?.resume();
+    this.#places.resume();
   }
 
   onClosed(): void {
     clearTimeout(this.#timer);
-    this.#inbox?.end();
-    this.#lobby?.end();
+    this.#places.end();
     this.#saveAcks();
   }
 
   deliver(entry: Entry | undefined): 'taken' | 'gone' {
     if (this.#channel.closed !== undefined) return 'gone';
-    if (entry === undefined) this.#inbox?.wake();
-    else this.#inbox?.offer(entry);
+    if (entry === undefined) this.#places.timeline?.wake();
+    else this.#places.timeline?.offer(entry);
     return 'taken';
   }
 
@@ -106,13 +104,12 @@ export class CimSession implements Session, FeedSink {
   }
 
   get inboxAt(): Cursor | undefined {
-    return this.#inbox?.last;
+    return this.#places.timeline?.last;
   }
 
   look(inboxAt: Cursor | undefined, position: Position): void {
-    if (inboxAt !== undefined) this.#inbox?.check(inboxAt, position);
-    this.#inbox?.resume();
-    this.#lobby?.resume();
+    if (inboxAt !== undefined) this.#places.timeline?.check(inboxAt, position);
+    this.#places.resume();
   }
 
   /** CIM's client has no frame for it: the connection ends. */
@@ -168,7 +165,7 @@ export class CimSession implements Session, FeedSink {
   /** An inbox goes on after the last that both know. Of a group the client would show again what it has: no further back. */
   async #goOn(feed: Followed): Promise<void> {
     const { streams } = this.#parts.store;
-    if (feed.stream.kind === 'inbox') {
+    if (policyOf(feed.stream).catchUp === 'all') {
       const { next, last } = await resumeAt(streams, this.userId, feed.stream, feed.last);
       feed.moveTo(next, last);
       return;
@@ -186,7 +183,7 @@ export class CimSession implements Session, FeedSink {
     ]);
     const { top } = await store.streams.position(inbox);
     if (this.#channel.closed !== undefined) return;
-    this.#lobby = lobby.follow((group.top + 1) as Seq, group.topId, this);
+    this.#places.set(lobby.group, lobby.follow((group.top + 1) as Seq, group.topId, this));
     this.#offlineTo = top;
     this.#offlineNext = own.next;
     if (this.#offlineNext > this.#offlineTo) this.#goLive();
@@ -244,8 +241,10 @@ export class CimSession implements Session, FeedSink {
 
   #goLive(): void {
     this.#offline = 'done';
-    this.#inbox = new Feed(inboxOf(this.userId), this.#offlineNext, this.#parts.store.streams, this);
-    this.#inbox.wake();
+    const stream = inboxOf(this.userId);
+    const timeline = new Feed(stream, this.#offlineNext, this.#parts.store.streams, this);
+    this.#places.set(wireName(stream), timeline);
+    timeline.wake();
   }
 
   #sendTexts(cmd: cim.BaseCommand, entry: Entry, texts: readonly string[]): void {

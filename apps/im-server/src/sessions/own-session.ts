@@ -1,11 +1,9 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
 import type { Channel, WheelEntry } from '@cim/channel';
-import { type DeliveredNotice, entryToBytes, type SendReceipt } from '@cim/delivery';
+import { type DeliveredNotice, entryToBytes } from '@cim/delivery';
 import {
   CLOSE_REASONS,
   type CloseReason,
-  CODES,
-  contentFacts,
   cim,
   deliverFrame,
   type Epoch,
@@ -13,33 +11,25 @@ import {
   groupStream,
   type InstanceId,
   inboxOf,
-  isProducerId,
   isSeq,
-  isUserId,
   LOBBY,
   type MessageId,
   type NamedUser,
-  type ProducerId,
   type Seq,
-  type StreamRef,
-  storedFrame,
   type UserId,
+  wireName,
 } from '@cim/protocol';
-import type { Cursor, Entry, Position } from '@cim/store';
+import { type Cursor, type Entry, policyOf, type Position } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
 import { Feed } from '../subscriptions/feed.ts';
 import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
-import type { GroupFeed } from '../subscriptions/group-feed.ts';
+import { Places } from '../subscriptions/places.ts';
 import { Questions } from './questions.ts';
 import { resumeAt } from '../recovery/resume.ts';
-import type { Waiter } from './send-budget.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
+import { SessionSends } from './session-sends.ts';
 import type { SharedPiece } from '../subscriptions/shared-piece.ts';
-
-/** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
-const SENDS_UNDER_WAY = 1_024;
-const SEND_BYTES_UNDER_WAY = 256 * 1024;
 
 const RESUME_NAMES = {
   [cim.ResumeAnswer.CONTINUE]: 'continue',
@@ -50,22 +40,19 @@ const RESUME_NAMES = {
 
 const PONG = encodeFrame(cim.Frame, { pong: {} });
 
-export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
+export class OwnSession implements Session, FeedSink, WheelEntry {
   readonly userId: UserId;
   readonly userName: string;
   readonly epoch: Epoch;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
-  #inbox: Feed | undefined;
-  #lobby: GroupFeed | undefined;
+  readonly #places = new Places();
   #resuming = false;
   /** Something was pushed before the inbox had resumed. */
   #missed = false;
   #blocked = false;
-  #sendsUnderWay = 0;
-  #sendBytesUnderWay = 0;
-  /** Of the newest send that named a good one: nearly always that of the next, too. */
-  #producer: ProducerId | undefined;
+  /** Made for those who send. */
+  #sends: SessionSends | undefined;
   /** Made for those who ask. */
   #questions: Questions | undefined;
   /** Whether the wheel will look at the acks. */
@@ -88,9 +75,9 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   }
 
   onFrame(frame: cim.Frame): void {
-    if (frame.send) this.#onSend(frame.send as cim.Send);
+    if (frame.send) this.#sendsOfMine().send(frame.send as cim.Send);
     else if (frame.ack) this.#onAck(frame.ack as cim.Ack);
-    else if (frame.ping) this.#respond(PONG);
+    else if (frame.ping) this.respond(PONG);
     else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
     else if (frame.counters) this.#onCounters(frame.counters as cim.Counters);
     else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
@@ -101,24 +88,32 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 
   onDrain(): void {
     this.#blocked = false;
-    this.#readOn();
-    this.#inbox?.resume();
-    this.#lobby?.resume();
+    this.readOn();
+    this.#places.resume();
+  }
+
+  /** Reads on, unless something that the client must do first holds it up. */
+  readOn(): void {
+    if (!this.#blocked && this.#sends?.takesMore !== false) this.#channel.resume();
+  }
+
+  pause(): void {
+    this.#channel.pause();
   }
 
   onClosed(): void {
     this.#parts.wheel.cancel(this);
-    this.#parts.budget.leave(this);
-    this.#inbox?.end();
-    this.#lobby?.end();
+    this.#sends?.end();
+    this.#places.end();
     this.#saveGroupAck();
   }
 
   deliver(entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
     if (this.#channel.closed !== undefined) return 'gone';
-    if (this.#inbox === undefined) this.#missed = true;
-    else if (entry === undefined) this.#inbox.wake();
-    else this.#inbox.offer(entry, from);
+    const timeline = this.#places.timeline;
+    if (timeline === undefined) this.#missed = true;
+    else if (entry === undefined) timeline.wake();
+    else timeline.offer(entry, from);
     return 'taken';
   }
 
@@ -127,22 +122,21 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   }
 
   fetchOffline(): void {
-    this.#inbox?.wake();
+    this.#places.timeline?.wake();
   }
 
   get inboxAt(): Cursor | undefined {
-    return this.#inbox?.last;
+    return this.#places.timeline?.last;
   }
 
   look(inboxAt: Cursor | undefined, position: Position): void {
-    if (inboxAt !== undefined) this.#inbox?.check(inboxAt, position);
-    this.#inbox?.resume();
-    this.#lobby?.resume();
+    if (inboxAt !== undefined) this.#places.timeline?.check(inboxAt, position);
+    this.#places.resume();
     this.#saveGroupAck();
   }
 
   recount(): void {
-    if (this.#inbox !== undefined || this.#lobby !== undefined) this.#send({ counters: {} });
+    if (this.#places.size > 0) this.#send({ counters: {} });
   }
 
   close(reason: CloseReason): void {
@@ -168,12 +162,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   onTimeout(): void {
     this.#watched = false;
     const now = this.now();
-    for (const feed of [this.#inbox, this.#lobby]) {
-      const answer = feed?.lookAtAcks(now);
-      if (answer === 'give-up') return this.close('ack-timeout');
-      if (answer === 'stalled') return this.close('slow-consumer');
-    }
-    const dueIn = Math.min(this.#inbox?.acksDueIn(now) ?? Infinity, this.#lobby?.acksDueIn(now) ?? Infinity);
+    const answer = this.#places.lookAtAcks(now);
+    if (answer === 'give-up') return this.close('ack-timeout');
+    if (answer === 'stalled') return this.close('slow-consumer');
+    const dueIn = this.#places.acksDueIn(now);
     if (dueIn === Infinity) return;
     this.#watched = true;
     this.#parts.wheel.schedule(this, dueIn);
@@ -204,21 +196,21 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     this.#parts.observer.resumed(RESUME_NAMES[answer]);
     // Nothing is lost after all: a server that has been deposed had answered.
     if (answer !== cim.ResumeAnswer.CONTINUE)
-      this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to, id }] } });
+      this.#send({ resumed: { streams: [{ group: wireName(feed.stream), answer, from, to, id }] } });
     feed.moveTo(next, last);
   }
 
   expired(feed: Followed, from: Seq, to: Seq): void {
     const answer = cim.ResumeAnswer.EXPIRED;
     this.#parts.observer.resumed('expired');
-    this.#send({ resumed: { streams: [{ group: groupName(feed.stream), answer, from, to }] } });
+    this.#send({ resumed: { streams: [{ group: wireName(feed.stream), answer, from, to }] } });
   }
 
   lost(feed: Followed, from: Seq, top: Seq): void {
     const { stream } = feed;
     this.#parts.logger.warn({ userId: this.userId, stream, at: feed.last, from }, 'stream.lost-entries');
     const answer = cim.ResumeAnswer.RESET;
-    this.#send({ resumed: { streams: [{ group: groupName(stream), answer, from, to: top }] } });
+    this.#send({ resumed: { streams: [{ group: wireName(stream), answer, from, to: top }] } });
   }
 
   #deliver(frames: Uint8Array): void {
@@ -229,94 +221,14 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     if (!this.#channel.send(frames)) this.#blocked = true;
   }
 
-  #onSend(send: cim.Send): void {
-    const { to, counter, again, content } = send;
-    const begun = performance.now();
-    const text = this.#sendProblem(send);
-    if (text !== undefined)
-      return this.#answer(send, begun, { outcome: 'refused', code: CODES.invalid.code, text });
-    if (!this.#parts.instance.serving)
-      return this.#answer(send, begun, {
-        outcome: 'retry',
-        code: CODES.failure.code,
-        text: 'the server cannot store messages just now',
-      });
-
-    const stream = isUserId(to) ? inboxOf(to) : groupStream(LOBBY);
-    this.#sendBegins(content.length);
-    // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
-    const producer = this.#producer as ProducerId;
-    this.#parts.dispatcher.send({ sender: this, stream, producer, counter, again, content }, (receipt) => {
-      this.#sendEnds(content.length);
-      this.#answer(send, begun, receipt);
-    });
-  }
-
-  #sendProblem({ to, group, producer, counter, content }: cim.Send): string | undefined {
-    if (!isUserId(to) && (to !== 0 || group !== LOBBY)) return 'there is no such recipient';
-    if (producer !== this.#producer && isProducerId(producer)) this.#producer = producer;
-    if (producer !== this.#producer || !isSeq(counter) || counter === 0)
-      return 'a send needs a producer of 16 to 64 characters and a counter from 1';
-    return contentFacts(content).problem;
-  }
-
-  #answer(send: cim.Send, begun: number, receipt: SendReceipt): void {
-    this.#parts.observer.sendAnswered('tcp', receipt.outcome, (performance.now() - begun) / 1_000);
-    switch (receipt.outcome) {
-      case 'stored':
-        return this.#respond(storedFrame(send, receipt.seq));
-      case 'gap':
-        return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
-      case 'unknown-producer':
-        return this.#receipt(send, { outcome: cim.Outcome.UNKNOWN_PRODUCER });
-      case 'refused':
-        return this.#receipt(send, { ...receipt, outcome: cim.Outcome.REFUSED });
-      case 'retry':
-        return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
-    }
-  }
-
-  #sendBegins(bytes: number): void {
-    const { budget } = this.#parts;
-    budget.begin(bytes);
-    this.#sendsUnderWay++;
-    this.#sendBytesUnderWay += bytes;
-    if (budget.spent) budget.wait(this);
-    else if (this.#sendsUnderWay < SENDS_UNDER_WAY && this.#sendBytesUnderWay < SEND_BYTES_UNDER_WAY) return;
-    this.#channel.pause();
-  }
-
-  #sendEnds(bytes: number): void {
-    this.#sendsUnderWay--;
-    this.#sendBytesUnderWay -= bytes;
-    this.#readOn();
-    this.#parts.budget.end(bytes);
-  }
-
-  /** The server takes sends again. */
-  onRelief(): void {
-    this.#readOn();
-  }
-
-  #readOn(): void {
-    if (this.#sendsUnderWay > SENDS_UNDER_WAY / 2 || this.#sendBytesUnderWay > SEND_BYTES_UNDER_WAY / 2)
-      return;
-    if (!this.#blocked && !this.#parts.budget.awaitedBy(this)) this.#channel.resume();
-  }
-
-  #receipt(send: cim.Send, answer: cim.Receipt.$Properties): void {
-    const { to, group, producer, counter } = send;
-    this.#send({ receipt: { to, group, producer, counter, ...answer } });
-  }
-
   #onAck(ack: cim.Ack): void {
-    const feed = ack.group === '' ? this.#inbox : ack.group === LOBBY ? this.#lobby : undefined;
+    const feed = this.#places.get(ack.group);
     if (feed === undefined || !isSeq(ack.seq) || !isSeq(ack.held)) return this.close('protocol-error');
     const cursor = feed.ack(ack.seq);
     if (ack.held > 0) feed.hold(ack.held);
     if (cursor === 'unsent') return this.close('protocol-error');
     if (cursor === undefined) return;
-    if (feed.stream.kind === 'group') this.#groupAck = cursor;
+    if (policyOf(feed.stream).acks === 'seldom') this.#groupAck = cursor;
     else this.#parts.acks.add(this, feed.stream, cursor);
   }
 
@@ -330,6 +242,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
 
   #onFind(find: cim.Find): void {
     if (!this.#questionsOfMine().find(find)) this.close('protocol-error');
+  }
+
+  #sendsOfMine(): SessionSends {
+    return (this.#sends ??= new SessionSends(this, this.#parts));
   }
 
   #questionsOfMine(): Questions {
@@ -346,8 +262,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
   }
 
   #onResume(resume: cim.Resume): void {
-    if (this.#resuming || this.#inbox !== undefined || this.#lobby !== undefined)
-      return this.close('protocol-error');
+    if (this.#resuming) return this.close('protocol-error');
     this.#resuming = true;
     this.#resume(resume.cursors as cim.Cursor[]).catch((error: unknown) => {
       this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
@@ -385,27 +300,25 @@ export class OwnSession implements Session, FeedSink, WheelEntry, Waiter {
     for (const { stream, at } of resumed) {
       this.#parts.observer.resumed(RESUME_NAMES[at.answer]);
       if (at.unacked !== undefined) this.#parts.acks.add(this, stream, at.unacked);
-      if (stream.kind === 'group') this.#lobby = this.#parts.lobby.follow(at.next, at.last, this);
-      else {
-        this.#inbox = new Feed(stream, at.next, streams, this, at.last);
+      if (policyOf(stream).fanOut === 'devices') {
+        const timeline = new Feed(stream, at.next, streams, this, at.last);
+        this.#places.set(wireName(stream), timeline);
         // What was there, and what was pushed while it was looked at; nothing comes without a push since the claim.
-        if (at.top >= at.next || this.#missed) this.#inbox.wake();
-      }
+        if (at.top >= at.next || this.#missed) timeline.wake();
+      } else this.#places.set(wireName(stream), this.#parts.lobby.follow(at.next, at.last, this));
     }
-    // In memory already for those who were not away for long.
-    this.#lobby?.resume();
+    // A group's entries are in memory already for those who were not away for long.
+    this.#places.resume();
   }
 
   #send(frame: cim.Frame.$Properties): void {
-    this.#respond(encodeFrame(cim.Frame, frame));
+    this.respond(encodeFrame(cim.Frame, frame));
   }
 
   /** A client that does not read its answers is not read either, until it does: else they would pile up. */
-  #respond(frames: Uint8Array): void {
+  respond(frames: Uint8Array): void {
     if (this.#channel.send(frames)) return;
     this.#blocked = true;
     this.#channel.pause();
   }
 }
-
-const groupName = (stream: StreamRef): string => (stream.kind === 'group' ? stream.group : '');

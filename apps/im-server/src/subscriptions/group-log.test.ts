@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { entryId } from '@cim/store';
-import {
-  type GroupId,
-  groupStream,
-  type MessageId,
-  type ProducerId,
-  type Seq,
-  type StreamRef,
-  type UserId,
-} from '@cim/protocol';
-import type { Entry, Streams } from '@cim/store';
+import { type GroupId, groupStream, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
+import { type Entry, entryId, type Streams } from '@cim/store';
 import { until as polled } from '@cim/testkit';
 import fc from 'fast-check';
-import { Stored } from '../../test/stored.ts';
+import { madeUp, Stored } from '../../test/stored.ts';
 import { FakeTimers } from '../../test/fake-timers.ts';
 import { GroupLog } from './group-log.ts';
 import type { SharedPiece } from './shared-piece.ts';
@@ -67,18 +58,6 @@ const until = (what: string, condition: () => boolean): Promise<void> =>
     timers.pass(20);
     return false;
   });
-
-/** One that no store has seen. */
-const madeUp = (seq: number): Entry => ({
-  seq: seq as Seq,
-  n: 1,
-  prev: (seq === 1 ? '' : `1001:test-producer-000:${seq - 1}`) as MessageId,
-  storedAt: 1,
-  sender: { userId: 1001 as UserId, userName: 'reader' },
-  producer: 'test-producer-000' as ProducerId,
-  counter: seq,
-  content: Buffer.from([10, 1, 120]),
-});
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 const append = (count: number): Promise<Entry[]> => stored.append(stream, upTo(count).map(String));

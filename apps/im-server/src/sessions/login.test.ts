@@ -1,0 +1,134 @@
+/** Logins at a whole im-server: who gets a session, and how it ends. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { cim, type Epoch, type InstanceId, makeTicket } from '@cim/protocol';
+import { clusterKey } from '@cim/runtime';
+import { until } from '@cim/testkit';
+import { RunningServer, RUNNING_SECRET } from '../../test/running-server.ts';
+
+let running: RunningServer;
+before(async () => {
+  running = await RunningServer.start();
+});
+after(() => running[Symbol.asyncDispose]());
+
+describe('a login at an im-server', () => {
+  test('takes a ticket once, and none that is forged, of another user or for another server', async () => {
+    const user = await running.account('fred');
+    const { ticket, epoch } = await running.issue(user);
+    const other = await running.account('fran');
+    const wrong = [
+      { userId: user.userId, ticket: '' },
+      { userId: user.userId, ticket: `${ticket.slice(0, -1)}${ticket.endsWith('A') ? 'B' : 'A'}` },
+      { userId: other.userId, ticket },
+      {
+        userId: user.userId,
+        ticket: makeTicket(clusterKey(RUNNING_SECRET, 'ticket'), {
+          userId: user.userId,
+          epoch,
+          instance: 'another-instance' as InstanceId,
+        }),
+      },
+    ];
+    for (const login of wrong) {
+      const raw = await running.connect();
+      raw.say({ login });
+      await raw.ends('unauthorized');
+    }
+    const first = await running.connect();
+    first.say({ login: { userId: user.userId, ticket } });
+    await first.hear('welcome');
+    const second = await running.connect();
+    second.say({ login: { userId: user.userId, ticket } });
+    await second.ends('unauthorized');
+    assert.equal(first.closed, false);
+  });
+
+  test('closes a session that a later login has replaced, and only that one', async () => {
+    const first = await running.logIn('gert');
+    const second = await running.logIn('gert');
+    await first.raw.ends('superseded');
+    second.raw.say({ ping: {} });
+    await second.raw.hear('pong');
+  });
+
+  test('a login whose epoch is below one that the store has lost is told to come again, and locks nobody out', async (t) => {
+    const { user } = await running.logIn('jon');
+    const { sessions } = running.store;
+    const real = sessions.claim.bind(sessions);
+    let claimed: Epoch | undefined;
+    t.mock.method(sessions, 'claim', async (request: Parameters<typeof real>[0]) => {
+      const answer = await real(request);
+      if (answer.outcome !== 'claimed') return answer;
+      claimed = answer.epoch;
+      return { ...answer, epoch: 0 as Epoch };
+    });
+    const released = t.mock.method(sessions, 'release');
+    const { ticket } = await running.issue(user);
+    const lower = await running.connect();
+    lower.say({ login: { userId: user.userId, ticket } });
+    await lower.ends('unavailable');
+    assert.ok(claimed !== undefined);
+    await until('it is released', () =>
+      released.mock.calls.some(({ arguments: [of, epoch] }) => of === user.userId && epoch === 0),
+    );
+  });
+
+  test('a CIM login takes no session that was issued with a secret; the ticket still does', async () => {
+    const user = await running.account('ida');
+    const { ticket } = await running.issue(user, 'hash-of-a-secret');
+    const stranger = await running.connect();
+    stranger.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ida' });
+    await stranger.ends();
+    const owner = await running.connect();
+    owner.say({ login: { userId: user.userId, ticket } });
+    await owner.hear('welcome');
+    const late = await running.connect();
+    late.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ida' });
+    await late.ends();
+    owner.say({ ping: {} });
+    await owner.hear('pong');
+  });
+
+  test('a CIM login takes no session of an account with a password, however it was issued', async () => {
+    const hash = 'hash-of-a-password';
+    const user = await running.account('ivan', hash);
+    const { ticket } = await running.issue(user, '', hash);
+    const stranger = await running.connect();
+    stranger.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'ivan' });
+    await stranger.ends();
+    const owner = await running.connect();
+    owner.say({ login: { userId: user.userId, ticket } });
+    await owner.hear('welcome');
+  });
+
+  test('a CIM login needs the login at the route, for that name', async () => {
+    const user = await running.account('hans');
+    const early = await running.connect();
+    early.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'hans' });
+    await early.ends();
+    assert.deepEqual(early.frames, []);
+    await running.issue(user);
+    const wrong = await running.connect();
+    wrong.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'other' });
+    await wrong.ends();
+    const right = await running.connect();
+    // The route folds case, so this end does.
+    right.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'HANS' });
+    right.say({ cmd: cim.BaseCommand.PING, text: 'ping' });
+    await until('it is answered', () => right.frames.some((frame) => frame.text === 'pong'));
+  });
+
+  test('ends who says nothing, or half a frame, for 5 s', async () => {
+    const [silent, half] = await Promise.all([running.connect(), running.connect()]);
+    half.socket.write(Buffer.from('10', 'hex'));
+    await Promise.all([silent.ends(undefined, 7_000), half.ends(undefined, 7_000)]);
+  });
+
+  test('a session that is closed is over in the store too, and its user offline', async () => {
+    const { raw, user } = await running.logIn('jens');
+    await until('online', async () => (await running.store.sessions.locate(user.userId)) !== undefined);
+    raw.socket.destroy();
+    await until('offline', async () => (await running.store.sessions.locate(user.userId)) === undefined);
+  });
+});

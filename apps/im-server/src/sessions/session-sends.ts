@@ -1,0 +1,132 @@
+/** Sends of one session of our wire: each is checked, handed to the dispatcher, and answered with a receipt. */
+import type { SendReceipt } from '@cim/delivery';
+import {
+  CODES,
+  cim,
+  contentFacts,
+  encodeFrame,
+  groupStream,
+  inboxOf,
+  isProducerId,
+  isSeq,
+  isUserId,
+  LOBBY,
+  type NamedUser,
+  type ProducerId,
+  storedFrame,
+} from '@cim/protocol';
+import type { Waiter } from './send-budget.ts';
+import type { SessionParts } from './session-parts.ts';
+
+/** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
+const SENDS_UNDER_WAY = 1_024;
+const SEND_BYTES_UNDER_WAY = 256 * 1024;
+
+/** The session, as its sends see it. */
+interface Sender extends NamedUser {
+  /** Writes frames that answer the client. */
+  respond(frames: Uint8Array): void;
+  pause(): void;
+  /** Reads on, unless something else holds the session up. */
+  readOn(): void;
+}
+
+export class SessionSends implements Waiter {
+  readonly #sender: Sender;
+  readonly #parts: SessionParts;
+  #underWay = 0;
+  #bytesUnderWay = 0;
+  /** Of the newest send that named a good one: nearly always that of the next, too. */
+  #producer: ProducerId | undefined;
+
+  constructor(sender: Sender, parts: SessionParts) {
+    this.#sender = sender;
+    this.#parts = parts;
+  }
+
+  /** False while so many are under way that the session must not be read. */
+  get takesMore(): boolean {
+    if (this.#underWay > SENDS_UNDER_WAY / 2 || this.#bytesUnderWay > SEND_BYTES_UNDER_WAY / 2) return false;
+    return !this.#parts.budget.awaitedBy(this);
+  }
+
+  send(send: cim.Send): void {
+    const { to, counter, again, content } = send;
+    const begun = performance.now();
+    const text = this.#problem(send);
+    if (text !== undefined)
+      return this.#answer(send, begun, { outcome: 'refused', code: CODES.invalid.code, text });
+    if (!this.#parts.instance.serving)
+      return this.#answer(send, begun, {
+        outcome: 'retry',
+        code: CODES.failure.code,
+        text: 'the server cannot store messages just now',
+      });
+
+    const stream = isUserId(to) ? inboxOf(to) : groupStream(LOBBY);
+    this.#begins(content.length);
+    // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
+    const producer = this.#producer as ProducerId;
+    const request = { sender: this.#sender, stream, producer, counter, again, content };
+    this.#parts.dispatcher.send(request, (receipt) => {
+      this.#ends(content.length);
+      this.#answer(send, begun, receipt);
+    });
+  }
+
+  /** The server takes sends again. */
+  onRelief(): void {
+    this.#sender.readOn();
+  }
+
+  /** The channel has ended. */
+  end(): void {
+    this.#parts.budget.leave(this);
+  }
+
+  #problem({ to, group, producer, counter, content }: cim.Send): string | undefined {
+    if (!isUserId(to) && (to !== 0 || group !== LOBBY)) return 'there is no such recipient';
+    if (producer !== this.#producer && isProducerId(producer)) this.#producer = producer;
+    if (producer !== this.#producer || !isSeq(counter) || counter === 0)
+      return 'a send needs a producer of 16 to 64 characters and a counter from 1';
+    return contentFacts(content).problem;
+  }
+
+  #answer(send: cim.Send, begun: number, receipt: SendReceipt): void {
+    this.#parts.observer.sendAnswered('tcp', receipt.outcome, (performance.now() - begun) / 1_000);
+    switch (receipt.outcome) {
+      case 'stored':
+        return this.#sender.respond(storedFrame(send, receipt.seq));
+      case 'gap':
+        return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
+      case 'unknown-producer':
+        return this.#receipt(send, { outcome: cim.Outcome.UNKNOWN_PRODUCER });
+      case 'refused':
+        return this.#receipt(send, { ...receipt, outcome: cim.Outcome.REFUSED });
+      case 'retry':
+        return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
+    }
+  }
+
+  #receipt({ to, group, producer, counter }: cim.Send, answer: cim.Receipt.$Properties): void {
+    const receipt = { to, group, producer, counter, ...answer };
+    this.#sender.respond(encodeFrame(cim.Frame, { receipt }));
+  }
+
+  #begins(bytes: number): void {
+    const { budget } = this.#parts;
+    budget.begin(bytes);
+    this.#underWay++;
+    this.#bytesUnderWay += bytes;
+    if (budget.spent) budget.wait(this);
+    else if (this.#underWay < SENDS_UNDER_WAY && this.#bytesUnderWay < SEND_BYTES_UNDER_WAY) return;
+    this.#sender.pause();
+  }
+
+  #ends(bytes: number): void {
+    this.#underWay--;
+    this.#bytesUnderWay -= bytes;
+    this.#sender.readOn();
+    this.#parts.budget.end(bytes);
+  }
+}

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { Dispatcher } from '@cim/delivery';
+import { openEmbeddedMembership } from '@cim/discovery';
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  cim,
+  type Epoch,
+  encodeFrame,
+  FrameDecoder,
+  type InstanceId,
+  makeTicket,
+  type NamedUser,
+  parseUserName,
+} from '@cim/protocol';
+import { RpcClient } from '@cim/rpc';
+import { clusterKey, createMetrics, type Observer, silentLogger, silentObserver } from '@cim/runtime';
+import type { Store } from '@cim/store';
+import { until } from '@cim/testkit';
+import { type ImServer, startImServer } from '../src/compose.ts';
+import { Stored } from './stored.ts';
+
+export const RUNNING_SECRET = 'test-secret';
+
+/** A client that says what it is told, and keeps what it hears. */
+export class RawClient {
+  readonly socket: Socket;
+  readonly frames: cim.Frame[] = [];
+  closed = false;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    const decoder = new FrameDecoder(1 << 20);
+    socket.on('data', (chunk) => {
+      decoder.push(chunk, (body) => {
+        this.frames.push(cim.Frame.decode(body));
+        return true;
+      });
+    });
+    socket.on('close', () => {
+      this.closed = true;
+    });
+    socket.on('error', () => socket.destroy());
+  }
+
+  static async open({ host, port }: { host: string; port: number }): Promise<RawClient> {
+    const socket = connect(port, host);
+    await new Promise((resolve) => socket.once('connect', resolve));
+    return new RawClient(socket);
+  }
+
+  say(frame: cim.Frame.$Properties): void {
+    this.socket.write(encodeFrame(cim.Frame, frame));
+  }
+
+  async hear<K extends keyof cim.Frame>(body: K): Promise<NonNullable<cim.Frame[K]>> {
+    const found = () => this.frames.map((frame) => frame[body]).find((it) => it !== null);
+    await until(`a ${body} comes`, () => found() !== undefined, 8_000);
+    const it = found();
+    assert.ok(it);
+    return it;
+  }
+
+  async ends(reason?: CloseReason, withinMs = 3_000): Promise<void> {
+    await until('the connection ends', () => this.closed, withinMs);
+    if (reason !== undefined) assert.equal((await this.hear('goaway')).reason, CLOSE_REASONS[reason].number);
+  }
+}
+
+/** A whole im-server on a real embedded store, with its public and its internal port. */
+export class RunningServer {
+  readonly stored: Stored;
+  readonly server: ImServer;
+  readonly instance: InstanceId;
+  /** Door and outcome of each send that was counted. */
+  readonly counted: readonly string[];
+  readonly #stop: () => Promise<void>;
+
+  private constructor(
+    stored: Stored,
+    server: ImServer,
+    instance: InstanceId,
+    counted: readonly string[],
+    stop: () => Promise<void>,
+  ) {
+    this.stored = stored;
+    this.server = server;
+    this.instance = instance;
+    this.counted = counted;
+    this.#stop = stop;
+  }
+
+  static async start(): Promise<RunningServer> {
+    const stored = await Stored.open();
+    const logger = silentLogger();
+    const wheel = new TimingWheel();
+    const membership = openEmbeddedMembership();
+    const flusher = new TurnFlusher();
+    const counted: string[] = [];
+    const observer: Observer = {
+      ...silentObserver,
+      sendAnswered: (door, outcome) => counted.push(`${door} ${outcome}`),
+    };
+    const rpc = new RpcClient({ secret: RUNNING_SECRET, flusher, wheel, logger });
+    wheel.start();
+    await membership.start();
+    const server = await startImServer({
+      config: {
+        ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, httpPort: 0 },
+        ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
+      },
+      store: stored.store,
+      membership,
+      dispatcher: new Dispatcher({ store: stored.store, membership, rpc, logger }),
+      flusher,
+      wheel,
+      logger,
+      metrics: createMetrics({ program: 'test' }),
+      observer,
+      maxConnections: 1_000,
+      stopping: new AbortController().signal,
+    });
+    const [self] = membership.members();
+    assert.ok(self?.instance !== undefined);
+    return new RunningServer(stored, server, self.instance, counted, async () => {
+      await server.stop();
+      await rpc.stop();
+      wheel.stop();
+      await membership.stop();
+      await stored[Symbol.asyncDispose]();
+    });
+  }
+
+  get store(): Store {
+    return this.stored.store;
+  }
+
+  connect(): Promise<RawClient> {
+    return RawClient.open(this.server.tcp);
+  }
+
+  async account(name: string, passwordHash?: string): Promise<NamedUser> {
+    const parsed = parseUserName(name);
+    assert.ok(parsed.ok);
+    return (await this.store.accounts.register(parsed.name, passwordHash)).account;
+  }
+
+  async issue(
+    user: NamedUser,
+    secretHash = '',
+    passwordHash?: string,
+  ): Promise<{ ticket: string; epoch: Epoch }> {
+    const { instance } = this;
+    const answer = await this.store.sessions.issue({
+      user: { userId: user.userId, userName: user.userName },
+      instance,
+      policy: 'kick',
+      passwordHash,
+      secretHash,
+    });
+    assert.ok(answer.outcome === 'issued');
+    const { epoch } = answer;
+    const ticket = makeTicket(clusterKey(RUNNING_SECRET, 'ticket'), { userId: user.userId, epoch, instance });
+    return { ticket, epoch };
+  }
+
+  async logIn(name: string): Promise<{ raw: RawClient; user: NamedUser; ticket: string }> {
+    const user = await this.account(name);
+    const { ticket } = await this.issue(user);
+    const raw = await this.connect();
+    raw.say({ login: { userId: user.userId, ticket } });
+    await raw.hear('welcome');
+    return { raw, user, ticket };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stop();
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What holds for a stream. This table is the only place that tells a user's timeline, the lobby and another group apart:
+ * a server asks for the policy of a stream and acts by it (docs/architecture.md, "Streams").
+ */
+import { LOBBY, type StreamRef, type UserId } from '@cim/protocol';
+
+export interface StreamPolicy {
+  /**
+   * Retention. A settled entry is kept for 30 days, one that is not settled for 90, and unsettled entries are bounded by
+   * their bytes (`RETENTION`). `acked`: an entry is settled when a device of the stream's user has acked it; `stored`: at once.
+   */
+  readonly settledWhen: 'acked' | 'stored';
+  /** Who may append. `accounts`: every account; `members`: a member of the group that is not muted. */
+  readonly writers: 'accounts' | 'members';
+  /** Who may read. `owner`: the user of the timeline; `members`: a member of the group, from its join on. */
+  readonly readers: 'owner' | 'accounts' | 'members';
+  /**
+   * Which im-servers are rung for an entry. `devices`: those that hold a device of the owner; `everywhere`: all;
+   * `followers`: those that have registered their interest (`Groups.follow`).
+   */
+  readonly fanOut: 'devices' | 'everywhere' | 'followers';
+  /** Where a device goes on that presents no cursor and has never acked the stream. */
+  readonly startsAt: 'beginning' | 'end' | 'join';
+  /** What a device gets that was away for long: all that is kept, or the newest entries only. */
+  readonly catchUp: 'all' | 'newest';
+  /** When an ack is written to the store: `soon`, or `seldom`, because every member acks every entry. */
+  readonly acks: 'soon' | 'seldom';
+}
+
+const TIMELINE: StreamPolicy = {
+  settledWhen: 'acked',
+  writers: 'accounts',
+  readers: 'owner',
+  fanOut: 'devices',
+  startsAt: 'beginning',
+  catchUp: 'all',
+  acks: 'soon',
+};
+
+const LOBBY_POLICY: StreamPolicy = {
+  settledWhen: 'stored',
+  writers: 'accounts',
+  readers: 'accounts',
+  fanOut: 'everywhere',
+  startsAt: 'end',
+  catchUp: 'newest',
+  acks: 'seldom',
+};
+
+const GROUP: StreamPolicy = {
+  ...LOBBY_POLICY,
+  writers: 'members',
+  readers: 'members',
+  fanOut: 'followers',
+  startsAt: 'join',
+};
+
+export function policyOf(stream: StreamRef): StreamPolicy {
+  if (stream.kind === 'inbox') return TIMELINE;
+  return stream.group === LOBBY ? LOBBY_POLICY : GROUP;
+}
+
+/** The user whose timeline the stream is; undefined for a group's. */
+export const ownerOf = (stream: StreamRef): UserId | undefined =>
+  stream.kind === 'inbox' ? stream.user : undefined;
