@@ -38,11 +38,16 @@ const bodyProblem = ({ body }: cim.Content): string | undefined =>
   body.length > TEXT_LIMITS.batchBytes
     ? `the body has ${body.length} bytes; at most ${TEXT_LIMITS.batchBytes} are allowed`
     : undefined;
-const eventProblem = (content: cim.Content, texts: 'no texts' | 'texts'): string | undefined => {
+const eventProblem = (
+  content: cim.Content,
+  texts: 'no texts' | 'texts' | 'any texts',
+): string | undefined => {
   if (content.ref === '') return `a content of type ${content.type} needs the id of the message in ref`;
   if (content.body.length > 0) return `a content of type ${content.type} has no body`;
   if (texts === 'texts') return textsProblem(content.texts);
-  return content.texts.length > 0 ? `a content of type ${content.type} has no texts` : undefined;
+  return texts === 'no texts' && content.texts.length > 0
+    ? `a content of type ${content.type} has no texts`
+    : undefined;
 };
 
 const TEXT: ContentType = {
@@ -86,8 +91,7 @@ const OWN_TYPES: Readonly<Record<OwnContentType, ContentType>> = {
   },
   // Without a text it takes the sender's reaction away.
   reaction: {
-    problem: (content) =>
-      eventProblem({ ...content, texts: [] }, 'no texts') ?? reactionProblem(content.texts),
+    problem: (content) => eventProblem(content, 'any texts') ?? reactionProblem(content.texts),
     cimTexts: nothing,
     preview: () => '',
     unread: false,

@@ -1,7 +1,9 @@
 /** Accounts, sessions and streams: the ports, and their adapters for Redis and for one machine (LevelDB). */
 export type { Account, Accounts } from './accounts.ts';
 export * from './conversation-rows.ts';
+export { type ConversationRef, conversationName, parseConversation } from './conversation-ref.ts';
 export * from './groups.ts';
+export { Histories, type HistoryAsk, type HistoryItem, type HistoryPage } from './history.ts';
 export { looksOf } from './looks.ts';
 export * from './log-scans.ts';
 export * from './sessions.ts';

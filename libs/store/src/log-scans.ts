@@ -7,7 +7,7 @@ const PAGE = 256;
 const READS = 4;
 
 /**
- * Reads logs backwards, for the few questions that only the entries can answer. A scan may read a whole log, so it reads
+ * Reads logs, mostly backwards, for questions that only the entries can answer. A scan may read a whole log, so it reads
  * page by page and takes turns with the others: few reads at once take little from those who append, and a short scan
  * does not wait for the end of long ones.
  */
@@ -56,6 +56,24 @@ export class LogScans {
       if (isTrimmed) return;
       to = next;
     }
+  }
+
+  /**
+   * Reads pages from `from` up, until a page is empty. `visit` gets the entries of a page, ascending, and answers whether
+   * the next page is wanted.
+   */
+  async ahead(stream: StreamRef, from: number, visit: (page: readonly Entry[]) => boolean): Promise<void> {
+    for (let next = from; ; ) {
+      const page = await this.#inTurn(() => this.#streams.read(stream, next as Seq, PAGE));
+      const last = page.at(-1);
+      if (last === undefined || !visit(page)) return;
+      next = last.seq + 1;
+    }
+  }
+
+  /** Entries that are there in a short range, ascending. */
+  range(stream: StreamRef, from: number, to: number): Promise<Entry[]> {
+    return this.#inTurn(() => this.#page(stream, from, to));
   }
 
   async #inTurn<T>(read: () => Promise<T>): Promise<T> {

@@ -1,0 +1,38 @@
+import {
+  copyOf,
+  type GroupId,
+  groupStream,
+  inboxOf,
+  isGroupId,
+  isUserId,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
+import type { Entry } from './streams.ts';
+
+/** A conversation as one user names it: the other user of a private one, or a group. */
+export type ConversationRef =
+  | { readonly kind: 'user'; readonly user: UserId }
+  | { readonly kind: 'group'; readonly group: GroupId };
+
+/** `u1001`, `g17` or `globby`. */
+export const conversationName = (of: ConversationRef): string =>
+  of.kind === 'user' ? `u${of.user}` : `g${of.group}`;
+
+/** Of a name that `conversationName` makes; undefined for any other text. */
+export function parseConversation(text: string): ConversationRef | undefined {
+  const rest = text.slice(1);
+  if (text.startsWith('g') && isGroupId(rest)) return { kind: 'group', group: rest };
+  const user = Number(rest);
+  return text.startsWith('u') && /^[1-9]\d{0,15}$/.test(rest) && isUserId(user)
+    ? { kind: 'user', user }
+    : undefined;
+}
+
+/** The stream that holds the conversation for `user`: a private one is part of the user's own timeline. */
+export const streamOfConversation = (user: UserId, of: ConversationRef): StreamRef =>
+  of.kind === 'user' ? inboxOf(user) : groupStream(of.group);
+
+/** The other user of the private conversation that an entry of `user`'s timeline belongs to. */
+export const peerOf = (user: UserId, { sender, producer }: Entry): UserId =>
+  sender.userId === user ? (copyOf(producer).to ?? user) : sender.userId;

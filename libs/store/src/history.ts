@@ -1,0 +1,284 @@
+import {
+  CimError,
+  contentType,
+  decodeContent,
+  isSeq,
+  LOBBY,
+  inboxOf,
+  type MessageId,
+  type NamedUser,
+  type Seq,
+  type StreamRef,
+  streamName,
+  type UserId,
+} from '@cim/protocol';
+import { type ConversationRef, conversationName, peerOf, streamOfConversation } from './conversation-ref.ts';
+import { type Folded, foldEvents } from './history-events.ts';
+import { LogScans } from './log-scans.ts';
+import type { Groups } from './groups.ts';
+import { foreignCursor, pageCursor, positionInCursor } from './page-cursor.ts';
+import { type Entry, messageIdOf, type Streams } from './streams.ts';
+
+/** Contents of a page end it when they have so many bytes. */
+const PAGE_BYTES = 128 * 1024;
+/** After so many entries a page ends with what it has found. One that has found nothing goes on. */
+const PAGE_SCAN = 4_096;
+/**
+ * On a Cluster the copy of a message is made after the message, so that in its sender's timeline a quick event about it
+ * may come first. Events count from so many entries before a page.
+ */
+const EARLY_EVENTS = 256;
+
+/** A message of a conversation as it is shown now. */
+export interface HistoryItem {
+  /** The same for everybody. */
+  readonly id: MessageId;
+  /** In the stream that was read: the user's timeline, or the group's log. */
+  readonly seq: Seq;
+  readonly n: number;
+  readonly from: NamedUser;
+  /** Of the newest edit; empty once recalled. */
+  readonly texts: readonly string[];
+  readonly type: string;
+  readonly body?: Uint8Array;
+  /** The message that it refers to. */
+  readonly ref?: MessageId;
+  /** ms, the store's clock. */
+  readonly storedAt: number;
+  readonly editedAt?: number;
+  readonly recalled?: boolean;
+  /** In the order in which they were stored, by the oldest of each. */
+  readonly reactions?: readonly { readonly reaction: string; readonly users: readonly UserId[] }[];
+}
+
+export interface HistoryPage {
+  /** Oldest first. */
+  readonly items: readonly HistoryItem[];
+  /** Cursor of the page before this one; undefined when nothing older may be read. */
+  readonly before?: string;
+  /** Cursor of the page after this one. There is always one: messages will come. */
+  readonly after?: string;
+  /** Whether there is more in the direction that was asked, now. */
+  readonly more: boolean;
+}
+
+export interface HistoryAsk {
+  readonly limit: number;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+/** What histories need of a store. */
+export interface HistoryStore {
+  readonly streams: Pick<Streams, 'read' | 'position' | 'events'>;
+  readonly groups: Pick<Groups, 'find' | 'member'>;
+}
+
+/** What a user may read of a conversation: entries of `stream` from `from` on. */
+interface Readable {
+  readonly stream: StreamRef;
+  readonly from: number;
+}
+
+/**
+ * History of conversations. A private conversation is what the user's own timeline holds of it, both sides; of a group it
+ * is the log from the user's join on. Entries never change, so pages by seq have no gaps and no overlaps while messages
+ * arrive. Events (recall, edit, reaction) are folded into the messages that they are about, and not listed.
+ */
+export class Histories {
+  readonly #streams: HistoryStore['streams'];
+  readonly #groups: HistoryStore['groups'];
+  readonly #scans: LogScans;
+
+  constructor({ streams, groups }: HistoryStore) {
+    this.#streams = streams;
+    this.#groups = groups;
+    this.#scans = new LogScans(streams);
+  }
+
+  /**
+   * A page of a conversation: the newest messages, or those before or after a cursor. It may end before `limit`, but it
+   * holds a message unless there is no further one.
+   * Throws `notMember`, `unknownGroup`, `foreignCursor`.
+   */
+  async page(user: UserId, of: ConversationRef, ask: HistoryAsk): Promise<HistoryPage> {
+    if (ask.before !== undefined && ask.after !== undefined)
+      throw new CimError('invalid', 'A page is before or after a cursor; give one of the two');
+    const list = `${streamName(streamOfConversation(user, of))} ${conversationName(of)}`;
+    const [before, after] = [seqOf(list, ask.before), seqOf(list, ask.after)];
+    const [{ stream, from }, { first, top }] = await Promise.all([
+      this.#readable(user, of),
+      this.#streams.position(streamOfConversation(user, of)),
+    ]);
+    const begin = Math.max(first, from);
+    // A store that went back may be shorter than a cursor says.
+    const low = Math.max(Math.min(after ?? 0, top) + 1, begin);
+    const high = Math.min((before ?? Infinity) - 1, top);
+    const draft = new PageDraft(ask.limit, belongsTo(user, of));
+    if (after !== undefined) await this.#scans.ahead(stream, low, (page) => draft.addAll(page));
+    else
+      await this.#scans.scan(stream, high, (page, below) =>
+        draft.addAll(page.filter(({ seq }) => seq >= low).reverse()) && below >= low ? below : 0,
+      );
+    const [oldest, newest] =
+      after === undefined
+        ? [draft.stoppedAt ?? low, Math.max(high, from - 1)]
+        : [low, draft.stoppedAt ?? Math.max(top, draft.last, low - 1)];
+    const cursor = (seq: number): string => pageCursor(list, String(seq));
+    return {
+      items: await this.#fold(stream, draft.entries, belongsTo(user, of)),
+      ...(oldest > begin ? { before: cursor(oldest) } : {}),
+      after: cursor(newest),
+      more: after === undefined ? oldest > begin : draft.stoppedAt !== undefined && newest < top,
+    };
+  }
+
+  /**
+   * A message of the conversation by its id; undefined when the conversation holds none, or no longer. Events and changes
+   * of members are no messages. A message of the user's own whose copy was left out of the timeline is found in the
+   * recipient's.
+   * Throws `notMember`, `unknownGroup`.
+   */
+  async find(
+    user: UserId,
+    of: ConversationRef,
+    id: MessageId,
+  ): Promise<
+    | {
+        readonly sender: UserId;
+        readonly storedAt: number;
+        readonly seq: Seq;
+        readonly recalled: boolean;
+      }
+    | undefined
+  > {
+    const { stream, from } = await this.#readable(user, of);
+    const found = await this.#findIn(stream, from, belongsTo(user, of), id);
+    if (found !== undefined || of.kind === 'group' || of.user === user || !id.startsWith(`${user}:`))
+      return found;
+    return this.#findIn(inboxOf(of.user), 1, belongsTo(of.user, { kind: 'user', user }), id);
+  }
+
+  async #findIn(stream: StreamRef, from: number, belongs: (entry: Entry) => boolean, id: MessageId) {
+    const { top } = await this.#streams.position(stream);
+    const isIt = (entry: Entry): boolean => messageIdOf(entry) === id && belongs(entry);
+    const entry = await this.#scans.newest(stream, top, isIt, top - from + 1);
+    if (entry === undefined || entry.seq < from || !isMessage(entry)) return undefined;
+    const [item] = await this.#fold(stream, [entry], belongs);
+    if (item === undefined) return undefined;
+    const { seq, storedAt, recalled = false } = item;
+    return { sender: item.from.userId, storedAt, seq, recalled };
+  }
+
+  async #readable(user: UserId, of: ConversationRef): Promise<Readable> {
+    const stream = streamOfConversation(user, of);
+    if (of.kind === 'user' || of.group === LOBBY) return { stream, from: 1 };
+    const member = await this.#groups.member(of.group, user);
+    if (member !== undefined) return { stream, from: member.joined };
+    throw new CimError((await this.#groups.find(of.group)) === undefined ? 'unknownGroup' : 'notMember');
+  }
+
+  /** The entries as they are shown now; those that are events are left out. */
+  async #fold(
+    stream: StreamRef,
+    entries: readonly Entry[],
+    belongs: (entry: Entry) => boolean,
+  ): Promise<HistoryItem[]> {
+    const senders = new Map(entries.map((entry) => [messageIdOf(entry), entry.sender.userId]));
+    const oldest = entries[0]?.seq;
+    if (oldest === undefined) return [];
+    const all = await this.#streams.events(stream, Math.max(oldest - EARLY_EVENTS, 1) as Seq);
+    const events = all.filter(({ about }) => senders.has(about));
+    const folded = await foldEvents(this.#scans, stream, events, belongs, senders);
+    return entries.map((entry) => itemOf(entry, folded.get(messageIdOf(entry))));
+  }
+}
+
+/** Takes entries of a scan until the page is full. */
+class PageDraft {
+  readonly #limit: number;
+  readonly #belongs: (entry: Entry) => boolean;
+  readonly #found: Entry[] = [];
+  #bytes = 0;
+  #scanned = 0;
+  /** Seq of the last entry taken into account; 0 before the first. */
+  last = 0;
+  /** The page ended with this seq, for its own limits; undefined when the scan came to the log's end. */
+  stoppedAt: number | undefined;
+
+  constructor(limit: number, belongs: (entry: Entry) => boolean) {
+    this.#limit = limit;
+    this.#belongs = belongs;
+  }
+
+  /** Ascending. */
+  get entries(): readonly Entry[] {
+    return this.#found.sort((a, b) => a.seq - b.seq);
+  }
+
+  /** @param page in the direction of the scan; answers whether the page takes more */
+  addAll(page: readonly Entry[]): boolean {
+    for (const entry of page) {
+      this.last = entry.seq;
+      this.#scanned++;
+      if (this.#belongs(entry) && !isEvent(entry)) {
+        this.#found.push(entry);
+        this.#bytes += entry.content.length;
+      }
+      if (this.#isFull()) {
+        this.stoppedAt = entry.seq;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #isFull(): boolean {
+    const found = this.#found.length;
+    return found >= this.#limit || this.#bytes >= PAGE_BYTES || (found > 0 && this.#scanned >= PAGE_SCAN);
+  }
+}
+
+/** Whether an entry of the conversation's stream is part of the conversation. */
+const belongsTo =
+  (user: UserId, of: ConversationRef): ((entry: Entry) => boolean) =>
+  (entry) =>
+    of.kind === 'group' || peerOf(user, entry) === of.user;
+
+const typeOf = ({ content }: Entry) => contentType(decodeContent(content)?.type ?? '');
+const isEvent = (entry: Entry): boolean => typeOf(entry).event;
+/** Something that a user said. */
+const isMessage = (entry: Entry): boolean => !isEvent(entry) && typeOf(entry).author === 'users';
+
+function itemOf(entry: Entry, folded: Folded | undefined): HistoryItem {
+  const { seq, n, sender, storedAt } = entry;
+  const { texts = [], type = '', body, ref = '' } = decodeContent(entry.content) ?? {};
+  const item = { id: messageIdOf(entry), seq, n, from: sender, type, storedAt };
+  const reference = ref === '' ? {} : { ref: ref as MessageId };
+  if (folded?.recalled === true) return { ...item, ...reference, texts: [], recalled: true };
+  return {
+    ...item,
+    ...reference,
+    texts: folded?.edit?.texts ?? texts,
+    ...(body === undefined || body.length === 0 ? {} : { body }),
+    ...(folded?.edit === undefined ? {} : { editedAt: folded.edit.at }),
+    ...(folded === undefined || folded.reactions.size === 0 ? {} : { reactions: gathered(folded.reactions) }),
+  };
+}
+
+function gathered(reactions: ReadonlyMap<UserId, string>) {
+  const users = new Map<string, UserId[]>();
+  for (const [user, reaction] of reactions) {
+    const of = users.get(reaction);
+    if (of === undefined) users.set(reaction, [user]);
+    else of.push(user);
+  }
+  return [...users].map(([reaction, of]) => ({ reaction, users: of }));
+}
+
+function seqOf(list: string, cursor: string | undefined): number | undefined {
+  if (cursor === undefined) return undefined;
+  const seq = Number(positionInCursor(list, cursor));
+  if (!isSeq(seq)) throw foreignCursor();
+  return seq;
+}
