@@ -125,6 +125,8 @@ test('a WebSocket logs in, sends and receives, and goes on at another server whe
     ann.send(tom.user?.userId ?? 0, 1, 'from a WebSocket to TCP');
     await until('ben has it', () => ben.shown.length === 1);
     await until('tom has it', () => ofTom.length === 1);
+    // A receipt may come behind the message itself.
+    await until('ann has a receipt', () => ann.receipts.has(1));
     assert.equal(ann.receipts.get(1), cim.Outcome.STORED);
     const answer = await tom.send({ user: ben.userId }, ['from TCP to a WebSocket']);
     assert.equal(answer.outcome, 'stored');

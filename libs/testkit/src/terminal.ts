@@ -69,7 +69,7 @@ export class Terminal {
   }
 
   /** Waits until the screen, with what has scrolled away, is as wanted, and answers it. */
-  async until(wanted: string | RegExp | ((screen: string) => boolean), timeoutMs = 15_000): Promise<string> {
+  async until(wanted: string | RegExp | ((screen: string) => boolean), timeoutMs = 45_000): Promise<string> {
     const holds =
       typeof wanted === 'function'
         ? wanted
