@@ -1,4 +1,5 @@
 import type { Seq, UserId } from '@cim/protocol';
+import type { Cursor } from './streams.ts';
 
 /** A private conversation as its user has it. Made by folding the user's inbox; it can be thrown away and made again. */
 export interface ConversationRow {
@@ -17,13 +18,21 @@ export interface ConversationRow {
   readonly read: number;
 }
 
+/** Rows of a user, as they were saved last. */
+export interface SavedConversations {
+  /** How often rows of the user were saved; 0: never. */
+  readonly revision: number;
+  /** All of the inbox up to here is in the rows. Seq 0 with the id '': nothing is. */
+  readonly folded: Cursor;
+  readonly rows: readonly ConversationRow[];
+}
+
 /** What an adapter keeps of a user's private conversations (`conversations.ts` folds and answers). */
 export interface ConversationRows {
-  /** `folded`: all of the inbox up to here is in the rows. */
-  load(user: UserId): Promise<{ readonly folded: Seq; readonly rows: readonly ConversationRow[] }>;
+  load(user: UserId): Promise<SavedConversations>;
   /**
-   * Writes rows if `folded` is still `before`; false when somebody else has folded meanwhile. Rows that are not named
-   * stay. One step.
+   * Writes rows if nobody has saved any since `revision`; else false. Rows that are not named stay. One step, which
+   * raises the revision by 1, also when only the rows or only `folded` change.
    */
-  save(user: UserId, before: Seq, folded: Seq, rows: readonly ConversationRow[]): Promise<boolean>;
+  save(user: UserId, revision: number, folded: Cursor, rows: readonly ConversationRow[]): Promise<boolean>;
 }
