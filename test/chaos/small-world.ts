@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher } from '@cim/delivery';
+import { createMessaging } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
@@ -58,7 +58,7 @@ export class SmallWorld implements AsyncDisposable {
     const flusher = new TurnFlusher();
     const rpc = new RpcClient({ secret: CLUSTER_SECRET, flusher, wheel, logger });
     parts.onDown(() => rpc.stop());
-    const dispatcher = new Dispatcher({ store: spoiled, membership, rpc, logger });
+    const messaging = createMessaging({ store: spoiled, membership, rpc, logger });
     const metrics = createMetrics({ program: 'small-world' });
     const config = {
       ...{ host: '127.0.0.1', advertiseHost: PROXY_HOST, clusterSecret: CLUSTER_SECRET },
@@ -71,7 +71,7 @@ export class SmallWorld implements AsyncDisposable {
       config,
       store: spoiled,
       membership,
-      dispatcher,
+      messaging,
       logger,
       metrics,
       observer: silentObserver,

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { doorLimitsFor, PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
-import { type Dispatcher, doorbellHandlers } from '@cim/delivery';
+import { doorbellHandlers, type Messaging } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import { type CloseReason, LOBBY } from '@cim/protocol';
 import { RpcServer } from '@cim/rpc';
@@ -46,7 +46,7 @@ export interface ImServerParts {
   readonly config: ImServerConfig;
   readonly store: Store;
   readonly membership: Membership;
-  readonly dispatcher: Dispatcher;
+  readonly messaging: Messaging;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
@@ -68,7 +68,8 @@ export interface ImServer extends Running {
  * @throws {Error} one line: a port is taken, the store's settings are wrong, or the program is stopping
  */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
-  const { config, store, membership, dispatcher, flusher, wheel, logger, metrics, observer } = parts;
+  const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer } = parts;
+  const { sends, calls } = messaging;
   const host = advertisedHost(config);
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
@@ -128,7 +129,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const connectionParts: ConnectionParts = {
     store,
     scans: new LogScans(store.streams),
-    dispatcher,
+    sends,
+    calls,
     acks,
     lobby,
     instance,
@@ -162,10 +164,9 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const tcp = door.server;
   const http = await createInternalHttp({
     store,
-    dispatcher,
+    sends,
     logger,
     metrics,
-    observer,
     sendKey: clusterKey(config.clusterSecret, 'send-msg'),
     hostProblem,
     missing: () => [
@@ -193,7 +194,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     await unlessAborted(store.opened, parts.stopping);
     await instance.start(parts.stopping);
     opened.push(() => instance.stop());
-    dispatcher.serve(doorbell);
+    messaging.serve(doorbell);
     const tcpPort = await listen(tcp, config.host, config.tcpPort, logger);
     opened.push(() => close(tcp));
     look.start();

@@ -1,5 +1,5 @@
 import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, forgetLeft, observe } from '@cim/delivery';
+import { createMessaging, forgetLeft, observe } from '@cim/delivery';
 import { openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -45,12 +45,12 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     wheel.stop();
   });
   forgetLeft(membership, rpc);
-  const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
+  const messaging = createMessaging({ store, membership, rpc, logger, observer });
   const starting = startImServer({
     config: { ...config, clusterSecret },
     store,
     membership,
-    dispatcher,
+    messaging,
     flusher,
     wheel,
     logger,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher } from '@cim/delivery';
+import { createMessaging } from '@cim/delivery';
 import { openEmbeddedMembership } from '@cim/discovery';
 import {
   CLOSE_REASONS,
@@ -113,7 +113,7 @@ export class RunningServer {
       },
       store: stored.store,
       membership,
-      dispatcher: new Dispatcher({ store: stored.store, membership, rpc, logger }),
+      messaging: createMessaging({ store: stored.store, membership, rpc, logger, observer }),
       flusher,
       wheel,
       logger,

@@ -34,7 +34,7 @@ const KEEP_ALIVE_MS = 330_000;
 const REQUEST_MS = 30_000;
 
 export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
-  const { store, dispatcher, metrics } = parts;
+  const { store, messaging, metrics } = parts;
   const app = fastify({
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -92,7 +92,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   await app.register(swaggerUi, { routePrefix: '/documentation' });
 
   const passwords = new Passwords();
-  const login = new Login(parts, passwords, new Reachability(dispatcher));
+  const login = new Login(parts, passwords, new Reachability(messaging.calls));
   const passwordChange = new ChangePassword(parts, passwords);
   const sending = new Sending(parts);
   const online = new Online(parts);
@@ -141,7 +141,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     async (request) => {
       const account = await actingAccount(parts, request, request.body.receiveUserId);
       const at = await store.sessions.locate(account.userId);
-      if (at !== undefined) dispatcher.fetchOffline(account.userId, at);
+      if (at !== undefined) messaging.calls.fetchOffline(account.userId, at);
       return success(request);
     },
   );

@@ -5,10 +5,10 @@ import type { RouteParts } from './route-parts.ts';
 
 /** Changes the password of an account and ends its other sessions: whoever had the old password is out. */
 export class ChangePassword {
-  readonly #parts: Pick<RouteParts, 'store' | 'dispatcher'>;
+  readonly #parts: Pick<RouteParts, 'store' | 'messaging'>;
   readonly #passwords: Passwords;
 
-  constructor(parts: Pick<RouteParts, 'store' | 'dispatcher'>, passwords: Passwords) {
+  constructor(parts: Pick<RouteParts, 'store' | 'messaging'>, passwords: Passwords) {
     this.#parts = parts;
     this.#passwords = passwords;
   }
@@ -39,13 +39,13 @@ export class ChangePassword {
   }
 
   async #endOthers(userId: UserId, secret: string): Promise<void> {
-    const { store, dispatcher } = this.#parts;
+    const { store, messaging } = this.#parts;
     const session = await store.sessions.find(userId);
     // A login that is not claimed yet stands beside the live session that it will replace: then there are two.
     const isOnlyOne =
       session !== undefined && session.secretHashes.length === 1 && showsSession(session, secret);
     if (isOnlyOne) return;
     const ended = await store.sessions.end(userId);
-    if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');
+    if (ended !== undefined) messaging.calls.kick(userId, ended, 'logged-out');
   }
 }

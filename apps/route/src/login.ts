@@ -141,19 +141,21 @@ export class Login {
 
   /** With a session secret nothing newer than its session is ended; CIM's bare `/offLine` ends whichever is current. */
   async logOut({ userId }: Account, secret: string): Promise<void> {
-    const { store, dispatcher } = this.#parts;
+    const { store, messaging } = this.#parts;
     const ended = await store.sessions.end(userId, secret === '' ? undefined : secretHash(secret));
-    if (ended !== undefined) dispatcher.kick(userId, ended, 'logged-out');
+    if (ended !== undefined) messaging.calls.kick(userId, ended, 'logged-out');
   }
 
   /** A session that its im-server knows nothing of (the store has lost what came after it) locks nobody out. */
   async #issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
-    const { store, dispatcher, logger } = this.#parts;
+    const { store, messaging, logger } = this.#parts;
     const answer = await store.sessions.issue(request);
     if (answer.outcome !== 'repeat' || answer.live === undefined) return answer;
     const { userId } = request.user;
     const { instance, epoch } = answer.live;
-    const holds = await new Promise<string>((resolve) => dispatcher.holds(userId, instance, resolve));
+    const holds = await new Promise<string>((resolve) =>
+      messaging.calls.holds(userId, undefined, instance, resolve),
+    );
     if (holds !== 'no') return answer;
     logger.info({ userId, epoch, instance }, 'session.not-there');
     await store.sessions.release(userId, epoch, instance);

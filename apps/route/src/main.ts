@@ -1,5 +1,5 @@
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, forgetLeft, observe } from '@cim/delivery';
+import { createMessaging, forgetLeft, observe } from '@cim/delivery';
 import { createPlacement, openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -45,17 +45,16 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     wheel.stop();
   });
   forgetLeft(membership, rpc);
-  const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
+  const messaging = createMessaging({ store, membership, rpc, logger, observer });
   const placement = createPlacement(config.placement);
   const route = await startRoute({
     config,
     store,
     membership,
     placement,
-    dispatcher,
+    messaging,
     logger,
     metrics,
-    observer,
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics);

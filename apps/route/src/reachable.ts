@@ -1,5 +1,5 @@
 /** Whether im-servers answer, frozen ones too: asked before each login is placed, which costs one call. */
-import type { Dispatcher } from '@cim/delivery';
+import type { ServerCalls } from '@cim/delivery';
 import { type Member, memberName } from '@cim/discovery';
 import { LRUCache } from 'lru-cache';
 
@@ -7,18 +7,18 @@ import { LRUCache } from 'lru-cache';
 const AVOID_MS = 1_000;
 
 export class Reachability {
-  readonly #dispatcher: Dispatcher;
+  readonly #calls: ServerCalls;
   /** Key: member name and instance. Servers that did not answer lately. */
   readonly #avoided = new LRUCache<string, true>({ max: 10_000, ttl: AVOID_MS });
 
-  constructor(dispatcher: Dispatcher) {
-    this.#dispatcher = dispatcher;
+  constructor(calls: ServerCalls) {
+    this.#calls = calls;
   }
 
   async of(member: Member): Promise<boolean> {
     const name = `${memberName(member)} ${member.instance ?? ''}`;
     if (this.#avoided.has(name)) return false;
-    const reachable = await new Promise<boolean>((resolve) => this.#dispatcher.reaches(member, resolve));
+    const reachable = await new Promise<boolean>((resolve) => this.#calls.reaches(member, resolve));
     if (!reachable) this.#avoided.set(name, true);
     return reachable;
   }

@@ -1,6 +1,6 @@
-import type { Dispatcher } from '@cim/delivery';
+import type { Messaging } from '@cim/delivery';
 import type { Membership, Placement } from '@cim/discovery';
-import type { Logger, Metrics, Observer } from '@cim/runtime';
+import type { Logger, Metrics } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
 
@@ -9,8 +9,7 @@ export interface RouteParts {
   readonly store: Store;
   readonly membership: Membership;
   readonly placement: Placement;
-  readonly dispatcher: Dispatcher;
+  readonly messaging: Messaging;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly observer: Pick<Observer, 'sendAnswered'>;
 }

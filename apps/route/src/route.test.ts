@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, type Doorbell } from '@cim/delivery';
+import { createMessaging } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { type Epoch, groupStream, inboxOf, type InstanceId, LOBBY, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, silentLogger, silentObserver } from '@cim/runtime';
+import { createMetrics, silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
+import { quietDoorbell } from '@cim/testkit';
 import { type Route, startRoute } from './compose.ts';
 
 const INSTANCE = 'a-test-instance0' as InstanceId;
@@ -19,15 +20,7 @@ const wheel = new TimingWheel();
 const rpc = new RpcClient({ secret: 's', flusher: new TurnFlusher(), wheel, logger });
 const membership = openEmbeddedMembership();
 const kicked: UserId[] = [];
-const doorbell: Doorbell = {
-  instance: INSTANCE,
-  deliver: () => 'taken',
-  broadcast: () => undefined,
-  kick: (user) => kicked.push(user),
-  fetchOffline: () => undefined,
-  holds: () => true,
-  delivered: () => undefined,
-};
+const doorbell = quietDoorbell(INSTANCE, { kick: (user) => kicked.push(user) });
 let dir: string;
 let store: Store;
 let open: Route;
@@ -41,8 +34,8 @@ interface Body {
 }
 
 async function start(auth: 'open' | 'password'): Promise<Route> {
-  const dispatcher = new Dispatcher({ store, membership, rpc, logger });
-  dispatcher.serve(doorbell);
+  const messaging = createMessaging({ store, membership, rpc, logger });
+  messaging.serve(doorbell);
   return startRoute({
     config: {
       host: '127.0.0.1',
@@ -56,10 +49,9 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
     store,
     membership,
     placement: createPlacement('round-robin'),
-    dispatcher,
+    messaging,
     logger,
     metrics: createMetrics({ program: 'test' }),
-    observer: silentObserver,
   });
 }
 

@@ -4,12 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, type Doorbell, observe } from '@cim/delivery';
+import { createMessaging, observe } from '@cim/delivery';
 import { createPlacement, type Membership, openEmbeddedMembership } from '@cim/discovery';
 import { cim, type Epoch, type InstanceId, type StreamRef, type Seq, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
 import { createMetrics, silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
+import { quietDoorbell } from '@cim/testkit';
 import { type Route, startRoute } from '../src/compose.ts';
 import type { RouteConfig } from '../src/config.ts';
 
@@ -72,8 +73,7 @@ export class RunningRoute {
     wheel.start();
     const rpc = new RpcClient({ secret: SECRET, flusher: new TurnFlusher(), wheel, logger });
     const rung: string[] = [];
-    const doorbell: Doorbell = {
-      instance: INSTANCE,
+    const doorbell = quietDoorbell(INSTANCE, {
       deliver: (user) => {
         rung.push(`deliver ${user}`);
         return options.delivers?.() ?? 'taken';
@@ -82,11 +82,12 @@ export class RunningRoute {
       kick: (user, upTo, reason) => void rung.push(`kick ${user} ${upTo} ${reason}`),
       holds: (user) => options.holds?.(user) ?? true,
       fetchOffline: (user) => void rung.push(`fetchOffline ${user}`),
-      delivered: () => undefined,
-    };
+    });
     const given = storeFor(store);
-    const dispatcher = new Dispatcher({ store: given, membership, rpc, logger });
-    dispatcher.serve(doorbell);
+    const metrics = createMetrics({ program: 'test' });
+    const observer = observe(metrics, 'test');
+    const messaging = createMessaging({ store: given, membership, rpc, logger, observer });
+    messaging.serve(doorbell);
     const config: RouteConfig = {
       host: '127.0.0.1',
       routePort: 0,
@@ -98,16 +99,14 @@ export class RunningRoute {
       ...options.config,
     };
     const placement = createPlacement('round-robin');
-    const metrics = createMetrics({ program: 'test' });
     const parts = {
       config,
       store: given,
       membership,
       placement,
-      dispatcher,
+      messaging,
       logger,
       metrics,
-      observer: observe(metrics, 'test'),
     };
     const stopParts = async (): Promise<void> => {
       await rpc.stop();

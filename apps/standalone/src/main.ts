@@ -1,7 +1,7 @@
 /** Route and im-server in one process, on embedded storage and embedded discovery: nothing to install. */
 import { join } from 'node:path';
 import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
-import { Dispatcher, observe } from '@cim/delivery';
+import { createMessaging, observe } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
@@ -52,12 +52,12 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     await rpc.stop();
     wheel.stop();
   });
-  const dispatcher = new Dispatcher({ store, membership, rpc, logger, observer });
+  const messaging = createMessaging({ store, membership, rpc, logger, observer });
   const server = await startImServer({
     config,
     store,
     membership,
-    dispatcher,
+    messaging,
     flusher,
     wheel,
     logger,
@@ -73,10 +73,9 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     store,
     membership,
     placement,
-    dispatcher,
+    messaging,
     logger,
     metrics,
-    observer,
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics);

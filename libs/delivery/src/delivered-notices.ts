@@ -30,10 +30,12 @@ export class DeliveredNotices {
 
   #lookUp(sender: UserId, notice: DeliveredNotice): void {
     this.#lookups++;
-    this.#locations.find(sender, (found) => {
-      this.#lookups--;
-      // Offline or not known: a client that returns asks how far its messages have come.
-      if (typeof found === 'object') this.#queue(notice, found.instance);
+    this.#locations.find(sender, {
+      located: (found) => {
+        this.#lookups--;
+        // Offline or not known: a client that returns asks how far its messages have come.
+        if (found !== 'unknown') for (const { instance } of found) this.#queue(notice, instance);
+      },
     });
   }
 

@@ -4,6 +4,7 @@ import {
   CLOSE_REASONS,
   type CloseReason,
   closeReasonOf,
+  type DeviceId,
   type Epoch,
   FIELD_BYTES,
   type GroupId,
@@ -19,6 +20,7 @@ import { RPC, type RpcHandler } from '@cim/rpc';
 import type { Entry } from '@cim/store';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
 import { entryFromBytes, entryToBytes } from './entry-codec.ts';
+import { type Signal, signalOfWire, signalToWire } from './signal.ts';
 
 const NOTHING = new Uint8Array();
 /** Tags, lengths and the user of a `Delivery`, at most. */
@@ -89,14 +91,32 @@ export const goneOf = (reply: Uint8Array): readonly number[] =>
   reply.length === 0 ? [] : cim.DeliverReply.decode(reply).gone;
 export const encodeBroadcast = (group: GroupId, entry: Entry | undefined): Uint8Array =>
   cim.BroadcastCall.encode({ group, entry: bytesOf(entry) }).finish();
-export const encodeKick = (user: UserId, upTo: Epoch, reason: CloseReason): Uint8Array =>
-  cim.KickCall.encode({ user, epoch: upTo, reason: CLOSE_REASONS[reason].number }).finish();
-export const encodeHolds = (user: UserId): Uint8Array => cim.HoldsCall.encode({ user }).finish();
+export const encodeKick = (
+  user: UserId,
+  upTo: Epoch,
+  reason: CloseReason,
+  device: DeviceId | undefined,
+): Uint8Array =>
+  cim.KickCall.encode({
+    user,
+    epoch: upTo,
+    reason: CLOSE_REASONS[reason].number,
+    device: device ?? '',
+  }).finish();
+export const encodeHolds = (user: UserId, device: DeviceId | undefined): Uint8Array =>
+  cim.HoldsCall.encode({ user, device: device ?? '' }).finish();
 export const holdsOf = (reply: Uint8Array): boolean => cim.HoldsReply.decode(reply).holds;
 export const encodeFetchOffline = (user: UserId): Uint8Array =>
   cim.FetchOfflineCall.encode({ user }).finish();
+/** @param users receivers; none: the sessions that follow the signal's group */
+export const encodeSignal = (users: readonly UserId[], signal: Signal): Uint8Array =>
+  cim.SignalCall.encode({ users: [...users], signal: signalToWire(signal) }).finish();
+export const encodeGroupsChanged = (users: readonly UserId[]): Uint8Array =>
+  cim.GroupsCall.encode({ users: [...users] }).finish();
 export const encodeDelivered = (notices: DeliveredNotice[]): Uint8Array =>
   cim.DeliveredCall.encode({ notices }).finish();
+
+const deviceOf = (wire: string): DeviceId | undefined => (wire === '' ? undefined : (wire as DeviceId));
 
 /** The other end: what an im-server gives to its RpcServer. */
 export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler> {
@@ -142,7 +162,12 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
       RPC.kick,
       answering((payload) => {
         const call = cim.KickCall.decode(payload);
-        bell.kick(call.user as UserId, call.epoch as Epoch, closeReasonOf(call.reason));
+        bell.kick(
+          call.user as UserId,
+          call.epoch as Epoch,
+          closeReasonOf(call.reason),
+          deviceOf(call.device),
+        );
         return NOTHING;
       }),
     ],
@@ -156,8 +181,27 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
     [
       RPC.holds,
       answering((payload) => {
-        const holds = bell.holds(cim.HoldsCall.decode(payload).user as UserId);
-        return cim.HoldsReply.encode({ holds }).finish();
+        const { user, device } = cim.HoldsCall.decode(payload);
+        return cim.HoldsReply.encode({ holds: bell.holds(user as UserId, deviceOf(device)) }).finish();
+      }),
+    ],
+    [
+      RPC.signal,
+      answering((payload) => {
+        const call = cim.SignalCall.decode(payload);
+        const signal = call.signal ? signalOfWire(call.signal) : undefined;
+        if (signal === undefined) return NOTHING;
+        if (call.users.length > 0) bell.signal(call.users as UserId[], signal);
+        else if (signal.kind !== 'device' && signal.to.kind === 'group')
+          bell.signalGroup(signal.to.group, signal);
+        return NOTHING;
+      }),
+    ],
+    [
+      RPC.groups,
+      answering((payload) => {
+        bell.groupsChanged(cim.GroupsCall.decode(payload).users as UserId[]);
+        return NOTHING;
       }),
     ],
     [

@@ -1,5 +1,6 @@
-import type { CloseReason, Epoch, GroupId, InstanceId, Seq, UserId } from '@cim/protocol';
+import type { CloseReason, DeviceId, Epoch, GroupId, InstanceId, Seq, UserId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
+import type { Signal } from './signal.ts';
 
 /** The inbox of `to` is acked up to `seq`, and entries of `sender` were among what was. */
 export interface DeliveredNotice {
@@ -9,23 +10,37 @@ export interface DeliveredNotice {
 }
 
 /**
- * What a dispatcher can ask of an im-server: in the same process directly, elsewhere by RPC.
+ * What servers can ask of an im-server: in the same process directly, elsewhere by RPC.
  * Every call is a hint: what is lost here costs time, never a message.
  */
 export interface Doorbell {
   /** This process's life as an im-server, as it stands now. */
   readonly instance: InstanceId;
   /**
-   * `entry` absent: look into the log. `gone`: no session of that user is here.
+   * An entry of the user's inbox, for all devices of the user that are here. `entry` absent: look into the log. `gone`: no
+   * session of that user is here.
    * @param from instance at which the sender is, for `delivered`; undefined when it has no session
+   * @param except the session that sent it, as `SendRequest.origin` named it: it counts as a session that is here, and is
+   * given nothing
    */
-  deliver(user: UserId, entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone';
-  /** To every session here. `entry` absent: look into the log. */
+  deliver(
+    user: UserId,
+    entry: Entry | undefined,
+    from: InstanceId | undefined,
+    except?: object,
+  ): 'taken' | 'gone';
+  /** To every session here that follows the group. `entry` absent: look into the log. */
   broadcast(group: GroupId, entry: Entry | undefined): void;
-  /** Whether the user has a session here, or a login of theirs is being told to the store. */
-  holds(user: UserId): boolean;
-  /** Closes the user's session unless its epoch is above `upTo`. */
-  kick(user: UserId, upTo: Epoch, reason: CloseReason): void;
+  /** To the sessions of these users that are here. */
+  signal(users: readonly UserId[], signal: Signal): void;
+  /** To the sessions here that follow the group, those of the sender left out. */
+  signalGroup(group: GroupId, signal: Signal): void;
+  /** These users have come into a group, or have left one: their sessions follow those that they are members of. */
+  groupsChanged(users: readonly UserId[]): void;
+  /** Whether the user, or that device of the user, has a session here, or a login of theirs is being told to the store. */
+  holds(user: UserId, device?: DeviceId): boolean;
+  /** Closes the session of the device, or of every device of the user, unless its epoch is above `upTo`. */
+  kick(user: UserId, upTo: Epoch, reason: CloseReason, device?: DeviceId): void;
   /** A CIM client asks for what was stored before its login. */
   fetchOffline(user: UserId): void;
   /** Senders here are told how far their messages have come. */

@@ -5,8 +5,8 @@ import { type Epoch, type InstanceId, inboxOf, type ProducerId, type Seq, type U
 import type { RpcClient } from '@cim/rpc';
 import { silentLogger } from '@cim/runtime';
 import type { Append, AppendAnswer, Store } from '@cim/store';
-import { Dispatcher } from './dispatcher.ts';
-import type { Doorbell } from './doorbell.ts';
+import { quietDoorbell } from '@cim/testkit';
+import { createMessaging } from './messaging.ts';
 
 test('a send that was stored before rings the recipient: whoever stored it may have died before the push', async () => {
   const instance = 'here' as InstanceId;
@@ -19,21 +19,22 @@ test('a send that was stored before rings the recipient: whoever stored it may h
     sessions: { locate: () => Promise.resolve({ instance, epoch: 1 as Epoch }) },
   } as unknown as Store;
   const membership: Membership = openEmbeddedMembership();
-  const dispatcher = new Dispatcher({ store, membership, rpc: {} as RpcClient, logger: silentLogger() });
-  const doorbell: Pick<Doorbell, 'instance' | 'deliver'> = {
-    instance,
-    deliver: (user, entry) => {
-      rung.push(entry === undefined ? user : 'with its entry');
-      return 'taken';
-    },
-  };
-  dispatcher.serve(doorbell as Doorbell);
+  const messaging = createMessaging({ store, membership, rpc: {} as RpcClient, logger: silentLogger() });
+  messaging.serve(
+    quietDoorbell(instance, {
+      deliver: (user, entry) => {
+        rung.push(entry === undefined ? user : 'with its entry');
+        return 'taken';
+      },
+    }),
+  );
   const [alice, bob] = [1_001 as UserId, 1_002 as UserId];
   const receipt = await new Promise((resolve) =>
-    dispatcher.send(
+    messaging.sends.send(
       {
-        sender: { userId: alice, userName: 'alice' },
-        stream: inboxOf(bob),
+        door: 'tcp',
+        actor: { userId: alice, userName: 'alice' },
+        to: inboxOf(bob),
         producer: 'P'.repeat(16) as ProducerId,
         counter: 1,
         content: Buffer.from([10, 1, 120]),

@@ -10,8 +10,8 @@ const USERS = 10_000;
 const AT_ONCE = 256;
 
 /**
- * Recipients whose push failed while the store did not answer, so that nothing could be noted for their im-server. The
- * dispatcher asks the store again until it answers, and notes the stream for the im-server that holds the recipient then.
+ * Users whose push failed while the store did not answer, so that nothing could be noted for their im-servers. The store is
+ * asked again until it answers, and the stream is noted for the im-servers that hold the user then.
  */
 export class FailedPushes {
   readonly #store: Pick<Store, 'sessions' | 'streams'>;

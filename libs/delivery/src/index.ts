@@ -1,7 +1,11 @@
-/** From a send to the recipient's im-server: append, locate, push. */
+/** From a send to the recipient's im-servers: check, append, locate, push. */
 export * from './counting.ts';
-export * from './dispatcher.ts';
 export * from './doorbell.ts';
 export { doorbellHandlers } from './doorbell-rpc.ts';
-export { forgetLeft } from './forget-left.ts';
 export { entryToBytes } from './entry-codec.ts';
+export { forgetLeft } from './forget-left.ts';
+export * from './messaging.ts';
+export * from './send-request.ts';
+export type { KeyedSend, SendService } from './send-service.ts';
+export type { ServerCalls } from './server-calls.ts';
+export { type Signal, signalToWire } from './signal.ts';

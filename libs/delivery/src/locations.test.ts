@@ -24,11 +24,13 @@ function look() {
     open,
     answers,
     findAndThrow: () =>
-      locations.find(USER, () => {
-        throw new Error('a fault of one caller');
+      locations.find(USER, {
+        located: () => {
+          throw new Error('a fault of one caller');
+        },
       }),
     expect: () => locations.expect(USER),
-    find: () => locations.find(USER, (at) => answers.push(at)),
+    find: () => locations.find(USER, { located: (found) => void answers.push(found) }),
     answer: async (at: SessionAt | undefined | Error) => {
       open.shift()?.(at);
       await new Promise((resolve) => setImmediate(resolve));
@@ -42,7 +44,7 @@ describe('locations', () => {
     for (let i = 0; i < 3; i++) find();
     assert.equal(open.length, 1);
     await answer(AT);
-    assert.deepEqual(answers, [AT, AT, AT]);
+    assert.deepEqual(answers, [[AT], [AT], [AT]]);
     find();
     assert.deepEqual([answers.length, open.length], [4, 0]);
   });
@@ -52,7 +54,7 @@ describe('locations', () => {
     findAndThrow();
     find();
     await answer(AT);
-    assert.deepEqual(answers, [AT]);
+    assert.deepEqual(answers, [[AT]]);
   });
 
   test('one who was online a while ago can be looked up before anybody asks', async (t) => {
@@ -72,7 +74,7 @@ describe('locations', () => {
     find();
     assert.equal(answers.length, 1, 'what was known is not believed any more');
     await answer(AT);
-    assert.deepEqual([answers, open.length], [[AT, AT], 0]);
+    assert.deepEqual([answers, open.length], [[[AT], [AT]], 0]);
 
     now += 3_000;
     expect();
@@ -84,7 +86,7 @@ describe('locations', () => {
       'a login may have come since: it is looked up once more',
     );
     await answer(undefined);
-    assert.deepEqual(answers, [AT, AT, 'offline']);
+    assert.deepEqual(answers, [[AT], [AT], []]);
     expect();
     assert.equal(open.length, 0);
   });
@@ -93,10 +95,10 @@ describe('locations', () => {
     const { open, answers, find, answer } = look();
     for (let i = 0; i < 3; i++) find();
     await answer(undefined);
-    assert.deepEqual(answers, ['offline']);
+    assert.deepEqual(answers, [[]]);
     assert.equal(open.length, 1, 'one look-up for all who came later');
     await answer(AT);
-    assert.deepEqual(answers, ['offline', AT, AT]);
+    assert.deepEqual(answers, [[], [AT], [AT]]);
   });
 
   test('a store that does not answer makes nobody offline: all who asked are told that it is not known', async () => {
@@ -107,6 +109,6 @@ describe('locations', () => {
     find();
     assert.equal(open.length, 1, 'the next one asks again');
     await answer(AT);
-    assert.deepEqual(answers.at(-1), AT);
+    assert.deepEqual(answers.at(-1), [AT]);
   });
 });

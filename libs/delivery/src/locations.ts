@@ -4,47 +4,51 @@ import type { SessionAt, Sessions } from '@cim/store';
 import { LRUCache } from 'lru-cache';
 import { serveEach } from './serve-each.ts';
 
-/** A location is believed for at most this long, in ms. */
+/** Locations are believed for at most this long, in ms. */
 const BELIEVED_MS = 3_000;
 
-/** `unknown`: the store did not answer. */
-export type Found = SessionAt | 'offline' | 'unknown';
-type Done = (found: Found) => void;
+/** Where the devices of a user are; empty: the user is offline. `unknown`: the store did not answer. */
+export type Found = readonly SessionAt[] | 'unknown';
+
+export interface Locating {
+  /** Once. */
+  located(found: Found): void;
+}
 
 interface Known {
-  readonly at: SessionAt;
+  readonly at: readonly SessionAt[];
   /** ms, of performance.now(). */
   readonly believedUntil: number;
 }
 
 /**
- * Where users are. The store tells, and a location is remembered for a short while. `offline` and `unknown` are never
- * remembered: the user would miss pushes after a login. Calls that come while a look-up is under way share its answer,
- * except `offline`: the user may have logged in since, so that one more look-up answers them all.
+ * Where users are. The store tells, and locations are remembered for a short while. That a user is offline, or not to be
+ * found, is never remembered: the user would miss pushes after a login. Calls that come while a look-up is under way share
+ * its answer, unless the user is offline: a login may have come since, so that one more look-up answers them all.
  */
 export class Locations {
   readonly #sessions: Pick<Sessions, 'locate'>;
   readonly #logger: Logger;
-  /** A location that is not believed any more tells that the user is worth a look-up ahead of time. */
+  /** Locations that are not believed any more tell that the user is worth a look-up ahead of time. */
   readonly #known = new LRUCache<UserId, Known>({ max: 100_000 });
   /** Key: user. Removed when the look-up ends. */
-  readonly #asked = new Map<UserId, { readonly first: Done[]; readonly later: Done[] }>();
+  readonly #asked = new Map<UserId, { readonly first: Locating[]; readonly later: Locating[] }>();
 
   constructor(sessions: Pick<Sessions, 'locate'>, logger: Logger) {
     this.#sessions = sessions;
     this.#logger = logger;
   }
 
-  /** `done` is called at once when the location is remembered. */
-  find(user: UserId, done: Done): void {
+  /** `asker.located` is called at once when the locations are remembered. */
+  find(user: UserId, asker: Locating): void {
     const known = this.#known.get(user);
     if (known !== undefined && performance.now() < known.believedUntil) {
-      done(known.at);
+      asker.located(known.at);
       return;
     }
     const asked = this.#asked.get(user);
-    if (asked === undefined) this.#ask(user, [done]);
-    else asked.later.push(done);
+    if (asked === undefined) this.#ask(user, [asker]);
+    else asked.later.push(asker);
   }
 
   /** Looks up a user who was online a while ago, because `find` will be called soon. */
@@ -58,10 +62,10 @@ export class Locations {
     this.#known.delete(user);
   }
 
-  #ask(user: UserId, first: Done[]): void {
+  #ask(user: UserId, first: Locating[]): void {
     this.#asked.set(user, { first, later: [] });
     this.#sessions.locate(user).then(
-      (at) => this.#answer(user, at ?? 'offline'),
+      (at) => this.#answer(user, at === undefined ? [] : [at]),
       () => this.#answer(user, 'unknown'),
     );
   }
@@ -69,11 +73,12 @@ export class Locations {
   #answer(user: UserId, found: Found): void {
     const { first, later } = this.#asked.get(user) ?? { first: [], later: [] };
     this.#asked.delete(user);
-    if (found === 'offline') this.#known.delete(user);
+    const isOffline = found.length === 0;
+    if (isOffline) this.#known.delete(user);
     else if (found !== 'unknown')
       this.#known.set(user, { at: found, believedUntil: performance.now() + BELIEVED_MS });
-    const askAgain = found === 'offline' && later.length > 0;
+    const askAgain = isOffline && later.length > 0;
     if (askAgain) this.#ask(user, later);
-    serveEach(askAgain ? first : [...first, ...later], (done) => done(found), this.#logger);
+    serveEach(askAgain ? first : [...first, ...later], (asker) => asker.located(found), this.#logger);
   }
 }

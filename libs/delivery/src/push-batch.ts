@@ -20,6 +20,8 @@ export interface Push {
   readonly user: UserId;
   /** Absent: only look into the log. */
   readonly entry: Entry | undefined;
+  /** A session of this process that is given nothing. */
+  readonly except?: object | undefined;
   /** It was written to an open connection. Not always called; never after `ended`. */
   written(): void;
   /** Once. */

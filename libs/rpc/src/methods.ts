@@ -7,6 +7,8 @@ export const RPC = {
   fetchOffline: 4,
   delivered: 5,
   holds: 6,
+  signal: 7,
+  groups: 8,
 } as const;
 
 /** By number. */

@@ -27,6 +27,10 @@ export type AppendOutcome = (typeof APPEND_OUTCOMES)[number];
 export const PUSH_OUTCOMES = ['taken', 'nowhere', 'noted', 'not-noted'] as const;
 export type PushResult = (typeof PUSH_OUTCOMES)[number];
 
+/** `noted`: the call failed, and the stream is marked dirty. `missed`: both calls about the lobby failed. */
+export const RING_OUTCOMES = ['taken', 'noted', 'missed'] as const;
+export type RingResult = (typeof RING_OUTCOMES)[number];
+
 export const RESUME_ANSWERS = ['continue', 'reset', 'expired', 'skipped'] as const;
 export type ResumeResult = (typeof RESUME_ANSWERS)[number];
 
@@ -44,6 +48,8 @@ export interface Observer {
   appended(stream: StreamKind, outcome: AppendOutcome, seconds: number): void;
   /** The push of a private message has ended. @param seconds from the append's answer */
   pushed(outcome: PushResult, seconds: number): void;
+  /** An im-server was rung for an entry of a group. */
+  groupRung(outcome: RingResult): void;
   /** Entries were written to a client's connection. */
   delivered(wire: Wire, stream: StreamKind, entries: number): void;
   /** A pushed private message has reached the im-server of its recipient. @param seconds from when it was stored */
@@ -63,6 +69,7 @@ export const silentObserver: Observer = {
   sendAnswered: () => undefined,
   appended: () => undefined,
   pushed: () => undefined,
+  groupRung: () => undefined,
   delivered: () => undefined,
   arrived: () => undefined,
   resumed: () => undefined,

@@ -8,6 +8,8 @@ import {
   type PushResult,
   RESUME_ANSWERS,
   type ResumeResult,
+  RING_OUTCOMES,
+  type RingResult,
   RPC_OUTCOMES,
   type RpcResult,
   SEND_DOORS,
@@ -40,6 +42,7 @@ export class PrometheusObserver implements Observer {
   readonly #appendSeconds: DurationRow<StreamKind>;
   readonly #pushes: CountRow<PushResult>;
   readonly #pushSeconds: DurationRow<PushResult>;
+  readonly #rings: CountRow<RingResult>;
   readonly #deliveries: CountTable<Wire, StreamKind>;
   readonly #arrivalSeconds: DurationRow<''>;
   readonly #resumes: CountRow<ResumeResult>;
@@ -91,6 +94,12 @@ export class PrometheusObserver implements Observer {
       'outcome',
       PUSH_OUTCOMES,
       SHORT,
+    );
+    this.#rings = new CountRow(
+      metrics,
+      { name: 'cim_group_rings_total', help: 'Rings at im-servers for messages to groups, by outcome' },
+      'outcome',
+      RING_OUTCOMES,
     );
     this.#deliveries = new CountTable(
       metrics,
@@ -155,6 +164,10 @@ export class PrometheusObserver implements Observer {
   pushed(outcome: PushResult, seconds: number): void {
     this.#pushes.add(outcome);
     this.#pushSeconds.observe(outcome, seconds);
+  }
+
+  groupRung(outcome: RingResult): void {
+    this.#rings.add(outcome);
   }
 
   delivered(wire: Wire, stream: StreamKind, entries: number): void {

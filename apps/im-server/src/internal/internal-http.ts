@@ -2,16 +2,9 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Server } from 'node:http';
-import type { Dispatcher, SendReceipt } from '@cim/delivery';
-import { CODES, cim, inboxOf, isUserId, type ProducerId, textsProblem } from '@cim/protocol';
-import {
-  clusterKey,
-  type HostProblem,
-  type Logger,
-  type Metrics,
-  type Observer,
-  randomText,
-} from '@cim/runtime';
+import type { SendService } from '@cim/delivery';
+import { CODES, cim, inboxOf, isUserId } from '@cim/protocol';
+import { clusterKey, type HostProblem, type Logger, type Metrics } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import fastify, { type FastifyError, type FastifyReply, LogController } from 'fastify';
 
@@ -21,10 +14,9 @@ const REQUEST_MS = 30_000;
 
 export interface InternalHttpParts {
   readonly store: Store;
-  readonly dispatcher: Pick<Dispatcher, 'send'>;
+  readonly sends: Pick<SendService, 'sendKeyed'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly observer: Observer;
   /** Of `/sendMsg`, derived from the cluster secret. */
   readonly sendKey: string;
   /** Which names a request may call this server by. */
@@ -118,11 +110,10 @@ function problemOf(error: FastifyError): string | undefined {
 
 /** CIM's internal push, for those who built on it: with the cluster secret, and stored like any other message. */
 async function sendMessage(
-  { store, dispatcher, observer }: InternalHttpParts,
+  { store, sends }: InternalHttpParts,
   body: unknown,
   reply: FastifyReply,
 ): Promise<Answer> {
-  const begun = performance.now();
   const invalid = (message: string): Answer => answerOf(CODES.invalid.code, message);
   if (Buffer.isBuffer(body) && !isUtf8(body)) return invalid('the body is not UTF-8');
   const message = Buffer.isBuffer(body) ? jsonObject(body.toString('utf8')) : undefined;
@@ -137,21 +128,12 @@ async function sendMessage(
   if (!given.every((t) => typeof t === 'string')) return invalid('msg and batchMsg must be texts');
   // JSON can carry half a surrogate pair, UTF-8 cannot.
   const texts = given.map((text) => text.toWellFormed());
-  const problem = textsProblem(texts);
-  if (problem !== undefined) return invalid(problem);
   const sender = await store.accounts.byId(senderId);
   if (sender === undefined)
     return answerOf(CODES.unknownAccount.code, 'there is no user with the id of the sender');
 
-  const send = {
-    sender,
-    stream: inboxOf(receiver),
-    producer: randomText(24) as ProducerId,
-    counter: 0,
-    content: cim.Content.encode({ texts }).finish(),
-  };
-  const receipt = await new Promise<SendReceipt>((resolve) => dispatcher.send(send, resolve));
-  observer.sendAnswered('sendMsg', receipt.outcome, (performance.now() - begun) / 1_000);
+  const content = cim.Content.encode({ texts }).finish();
+  const receipt = await sends.sendKeyed({ door: 'sendMsg', actor: sender, to: inboxOf(receiver), content });
   if (receipt.outcome === 'stored') return answerOf(CODES.success.code, CODES.success.message);
   if (receipt.outcome === 'refused') return answerOf(receipt.code, receipt.text);
   return unavailable(reply, 'the message is not stored; send it again');

@@ -13,7 +13,7 @@ import type { Instance } from '../recovery/instance.ts';
 import type { GroupLog } from '../subscriptions/group-log.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 
-/** What dispatchers ring, here and from other processes. */
+/** What servers ring, in this process and from others. */
 export class LocalDoorbell implements Doorbell {
   readonly #instance: Instance;
   readonly #registry: SessionRegistry;
@@ -46,6 +46,12 @@ export class LocalDoorbell implements Doorbell {
     if (entry === undefined) this.#lobby.look();
     else this.#lobby.offer(entry);
   }
+
+  signal(): void {}
+
+  signalGroup(): void {}
+
+  groupsChanged(): void {}
 
   holds(user: UserId): boolean {
     return this.#registry.holds(user);

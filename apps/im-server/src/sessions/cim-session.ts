@@ -154,7 +154,7 @@ export class CimSession implements Session, FeedSink {
 
   /** A sender is told: what the kernel took is delivered. */
   passed(_feed: Followed, sender: UserId, seq: Seq, from: InstanceId | undefined): void {
-    this.#parts.dispatcher.delivered({ sender, to: this.userId, seq }, from);
+    this.#parts.calls.delivered({ sender, to: this.userId, seq }, from);
   }
 
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {

@@ -181,7 +181,7 @@ export class Connection {
   }
 
   #claimed(userId: UserId, at: InstanceId, answer: ClaimAnswer): void {
-    const { instance, registry, dispatcher, wheel, logger } = this.#parts;
+    const { instance, registry, calls, wheel, logger } = this.#parts;
     if (answer.outcome === 'refused') return this.close('unauthorized');
     const { epoch, userName, previous } = answer;
     // A session of a life of this server that is over would be found by nobody: the client comes again.
@@ -204,7 +204,7 @@ export class Connection {
     this.#state = 'live';
     this.#visit.loggedIn();
     if (previous !== undefined && previous.instance !== instance.id)
-      dispatcher.kick(userId, previous, 'superseded');
+      calls.kick(userId, previous, 'superseded');
     logger.debug(
       { userId, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' },
       'session.live',

@@ -1,4 +1,4 @@
-/** One session on our own wire, on a real store; its channel and its dispatcher are the test's. */
+/** One session on our own wire, on a real store; its channel and what it sends by are the test's. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Channel, TimingWheel } from '@cim/channel';
@@ -54,10 +54,8 @@ function open() {
   const sends: ((receipt: SendReceipt) => void)[] = [];
   const parts = {
     store: stored.store,
-    dispatcher: {
-      send: (_: unknown, done: (receipt: SendReceipt) => void) => sends.push(done),
-      delivered: () => undefined,
-    },
+    sends: { send: (_: unknown, done: (receipt: SendReceipt) => void) => sends.push(done) },
+    calls: { delivered: () => undefined },
     acks: { add: (_: unknown, { kind }: StreamRef, { seq }: { seq: Seq }) => acked.push([kind, seq]) },
     lobby: new GroupLog(LOBBY, stored.store.streams),
     instance: { serving: true, id: 'here' },

@@ -31,7 +31,7 @@ test('a client that sends and does not read its receipts is not read either, unt
   });
   let sends = 0;
   const parts = {
-    dispatcher: {
+    sends: {
       send: (_request: unknown, done: (receipt: object) => void) => {
         sends++;
         done({ outcome: 'stored', seq: sends, online: 'yes' });
@@ -40,7 +40,7 @@ test('a client that sends and does not read its receipts is not read either, unt
     instance: { serving: true },
     budget: new SendBudget(),
     wheel: new TimingWheel(),
-    observer: { sendAnswered: () => undefined },
+    observer: silentObserver,
   } as unknown as SessionParts;
   const channel = new Channel(socket, {
     limit: 64 * 1024,
@@ -105,7 +105,7 @@ test('what a client says that it holds is not sent again, of its inbox and of a 
     logger: silentLogger(),
     observer: silentObserver,
     acks: { add: () => undefined },
-    dispatcher: { delivered: () => undefined },
+    calls: { delivered: () => undefined },
   } as unknown as SessionParts;
   const events = { onFrame: () => undefined, onClose: () => undefined };
   const channel = new Channel(socket, { limit: 4_096, flusher: new TurnFlusher(), events });

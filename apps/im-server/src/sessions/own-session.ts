@@ -176,7 +176,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   }
 
   passed(_feed: Followed, sender: UserId, seq: Seq, from: InstanceId | undefined): void {
-    this.#parts.dispatcher.delivered({ sender, to: this.userId, seq }, from);
+    this.#parts.calls.delivered({ sender, to: this.userId, seq }, from);
   }
 
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {

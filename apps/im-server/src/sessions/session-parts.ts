@@ -1,5 +1,5 @@
 import type { TimingWheel } from '@cim/channel';
-import type { Dispatcher } from '@cim/delivery';
+import type { SendService, ServerCalls } from '@cim/delivery';
 import type { Logger, Observer } from '@cim/runtime';
 import type { LogScans, Store } from '@cim/store';
 import type { AckBatch } from '../subscriptions/ack-batch.ts';
@@ -11,7 +11,8 @@ import type { SendBudget } from './send-budget.ts';
 export interface SessionParts {
   readonly store: Store;
   readonly scans: LogScans;
-  readonly dispatcher: Dispatcher;
+  readonly sends: SendService;
+  readonly calls: ServerCalls;
   readonly acks: AckBatch;
   /** CIM's "group": everybody. */
   readonly lobby: GroupLog;

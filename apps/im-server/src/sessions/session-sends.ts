@@ -1,9 +1,8 @@
-/** Sends of one session of our wire: each is checked, handed to the dispatcher, and answered with a receipt. */
-import type { SendReceipt } from '@cim/delivery';
+/** Sends of one session of our wire: each is handed to the service of all sends, and answered with a receipt. */
+import type { SendReceipt, SendRequest } from '@cim/delivery';
 import {
   CODES,
   cim,
-  contentFacts,
   encodeFrame,
   groupStream,
   inboxOf,
@@ -52,25 +51,31 @@ export class SessionSends implements Waiter {
 
   send(send: cim.Send): void {
     const { to, counter, again, content } = send;
-    const begun = performance.now();
     const text = this.#problem(send);
     if (text !== undefined)
-      return this.#answer(send, begun, { outcome: 'refused', code: CODES.invalid.code, text });
+      return this.#answerAtDoor(send, { outcome: 'refused', code: CODES.invalid.code, text });
     if (!this.#parts.instance.serving)
-      return this.#answer(send, begun, {
+      return this.#answerAtDoor(send, {
         outcome: 'retry',
         code: CODES.failure.code,
         text: 'the server cannot store messages just now',
       });
 
-    const stream = isUserId(to) ? inboxOf(to) : groupStream(LOBBY);
     this.#begins(content.length);
     // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
-    const producer = this.#producer as ProducerId;
-    const request = { sender: this.#sender, stream, producer, counter, again, content };
-    this.#parts.dispatcher.send(request, (receipt) => {
+    const request: SendRequest = {
+      door: 'tcp',
+      actor: this.#sender,
+      to: isUserId(to) ? inboxOf(to) : groupStream(LOBBY),
+      producer: this.#producer as ProducerId,
+      counter,
+      again,
+      content,
+      origin: this.#sender,
+    };
+    this.#parts.sends.send(request, (receipt) => {
       this.#ends(content.length);
-      this.#answer(send, begun, receipt);
+      this.#answer(send, receipt);
     });
   }
 
@@ -84,19 +89,23 @@ export class SessionSends implements Waiter {
     this.#parts.budget.leave(this);
   }
 
-  #problem({ to, group, producer, counter, content }: cim.Send): string | undefined {
+  #problem({ to, group, producer, counter }: cim.Send): string | undefined {
     if (!isUserId(to) && (to !== 0 || group !== LOBBY)) return 'there is no such recipient';
     if (producer !== this.#producer && isProducerId(producer)) this.#producer = producer;
     if (producer !== this.#producer || !isSeq(counter) || counter === 0)
       return 'a send needs a producer of 16 to 64 characters and a counter from 1';
-    return contentFacts(content).problem;
+    return undefined;
   }
 
-  #answer(send: cim.Send, begun: number, receipt: SendReceipt): void {
-    this.#parts.observer.sendAnswered('tcp', receipt.outcome, (performance.now() - begun) / 1_000);
+  #answerAtDoor(send: cim.Send, receipt: SendReceipt): void {
+    this.#parts.sends.answered('tcp', receipt);
+    this.#answer(send, receipt);
+  }
+
+  #answer(send: cim.Send, receipt: SendReceipt): void {
     switch (receipt.outcome) {
       case 'stored':
-        return this.#sender.respond(storedFrame(send, receipt.seq));
+        return this.#sender.respond(storedFrame(send, receipt.seq, 0, receipt.n));
       case 'gap':
         return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
       case 'unknown-producer':

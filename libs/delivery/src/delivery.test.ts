@@ -20,23 +20,24 @@ import {
 import { RPC, RpcClient, RpcServer } from '@cim/rpc';
 import { silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
-import { freePorts, until } from '@cim/testkit';
-import { Dispatcher, type SendReceipt } from './dispatcher.ts';
+import { freePorts, quietDoorbell, until } from '@cim/testkit';
 import type { DeliveredNotice } from './doorbell.ts';
 import { doorbellHandlers } from './doorbell-rpc.ts';
+import { createMessaging, type Messaging } from './messaging.ts';
+import type { SendReceipt } from './send-request.ts';
 
 const SECRET = 's';
 const logger = silentLogger();
 const content = cim.Content.encode({ texts: ['hi'] }).finish();
 
-describe('a dispatcher', () => {
+describe('a message', () => {
   const wheel = new TimingWheel({ tickMs: 20 });
   const flusher = new TurnFlusher();
   const rpc = new RpcClient({ secret: SECRET, flusher, wheel, logger });
   let dir: string;
   let store: Store;
   let membership: Membership;
-  let dispatcher: Dispatcher;
+  let messaging: Messaging;
   let alice: NamedUser;
   let bob: NamedUser;
   let counter = 0;
@@ -61,9 +62,9 @@ describe('a dispatcher', () => {
   };
   const send = (): Promise<SendReceipt> =>
     new Promise((resolve) =>
-      dispatcher.send(
+      messaging.sends.send(
         {
-          ...{ sender: alice, stream: inboxOf(bob.userId), content },
+          ...{ door: 'tcp', actor: alice, to: inboxOf(bob.userId), content },
           producer: 'P'.repeat(16) as ProducerId,
           counter: ++counter,
         },
@@ -73,14 +74,14 @@ describe('a dispatcher', () => {
 
   before(async () => {
     wheel.start();
-    dir = await mkdtemp(join(tmpdir(), 'cim-dispatcher-'));
+    dir = await mkdtemp(join(tmpdir(), 'cim-delivery-'));
     store = await openEmbeddedStore({ dir, logger });
     alice = await register();
   });
   beforeEach(async () => {
     membership = openEmbeddedMembership();
     await membership.start();
-    dispatcher = new Dispatcher({ store, membership, rpc, logger });
+    messaging = createMessaging({ store, membership, rpc, logger });
     bob = await register();
     counter = 0;
   });
@@ -123,12 +124,11 @@ describe('a dispatcher', () => {
     test('rings every im-server, and the one that holds the recipient takes the entry', async () => {
       const [nobody = 0] = await freePorts(1);
       await place(nobody);
-      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      messaging = createMessaging({ store: failing, membership, rpc, logger });
       const rung: string[] = [];
       const here = 'instance-of-here' as InstanceId;
       const deliver = (user: number) => (rung.push(String(user)), 'taken' as const);
-      const quiet = { broadcast() {}, kick() {}, fetchOffline() {}, delivered() {}, holds: () => true };
-      dispatcher.serve({ ...quiet, instance: here, deliver });
+      messaging.serve(quietDoorbell(here, { deliver }));
       const receipt = await send();
       assert.ok(receipt.outcome === 'stored' && receipt.online === true);
       assert.deepEqual(rung, [String(bob.userId)]);
@@ -137,7 +137,7 @@ describe('a dispatcher', () => {
     test('is not sure whether the recipient is online, and notes the stream when the store answers again', async () => {
       const [nobody = 0] = await freePorts(1);
       await place(nobody);
-      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      messaging = createMessaging({ store: failing, membership, rpc, logger });
       const receipt = await send();
       assert.ok(receipt.outcome === 'stored' && receipt.online === 'unknown');
       assert.deepEqual(await store.streams.takeDirty(instance), []);
@@ -148,7 +148,7 @@ describe('a dispatcher', () => {
     test('finds the recipient then, also at an im-server that is not listed', async () => {
       await place(1);
       await membership.withdraw();
-      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      messaging = createMessaging({ store: failing, membership, rpc, logger });
       const receipt = await send();
       assert.ok(receipt.outcome === 'stored' && receipt.online === 'unknown');
       answers = true;
@@ -159,7 +159,7 @@ describe('a dispatcher', () => {
       const [nobody = 0] = await freePorts(1);
       await place(nobody);
       failing.sessions.locate = (user) => store.sessions.locate(user);
-      dispatcher = new Dispatcher({ store: failing, membership, rpc, logger });
+      messaging = createMessaging({ store: failing, membership, rpc, logger });
       assert.equal((await send()).outcome, 'stored');
       assert.deepEqual(await store.streams.takeDirty(instance), []);
       answers = true;
@@ -178,18 +178,16 @@ describe('a dispatcher', () => {
     before(async () => {
       http = createServer();
       const handlers = new Map(
-        doorbellHandlers({
-          instance: 'elsewhere' as InstanceId,
-          deliver: () => {
-            delivered++;
-            return answers.shift() ?? 'taken';
-          },
-          broadcast: () => undefined,
-          kick: () => undefined,
-          fetchOffline: () => undefined,
-          holds: (user) => user === alice.userId,
-          delivered: (notices) => void heard.push(...notices),
-        }),
+        doorbellHandlers(
+          quietDoorbell('elsewhere' as InstanceId, {
+            deliver: () => {
+              delivered++;
+              return answers.shift() ?? 'taken';
+            },
+            holds: (user) => user === alice.userId,
+            delivered: (notices) => void heard.push(...notices),
+          }),
+        ),
       );
       const deliver = handlers.get(RPC.deliver);
       assert.ok(deliver);
@@ -245,7 +243,7 @@ describe('a dispatcher', () => {
 
     test('asks the im-server itself whether it holds a session; one that is not there knows nothing', async () => {
       const ask = (user: NamedUser, at: InstanceId): Promise<string> =>
-        new Promise((resolve) => dispatcher.holds(user.userId, at, resolve));
+        new Promise((resolve) => messaging.calls.holds(user.userId, undefined, at, resolve));
       assert.equal(await ask(alice, instance), 'yes');
       assert.equal(await ask(bob, instance), 'no');
       assert.equal(await ask(alice, 'nobody-16-chars.' as InstanceId), 'unknown');
@@ -253,9 +251,9 @@ describe('a dispatcher', () => {
 
     test('tells senders how far their messages came, the furthest of a turn, wherever they are', async () => {
       const notice = (to: NamedUser, seq: number) => ({ sender: bob.userId, to: to.userId, seq: seq as Seq });
-      dispatcher.delivered(notice(alice, 3), instance);
-      dispatcher.delivered(notice(alice, 5), undefined);
-      dispatcher.delivered(notice(alice, 4), instance);
+      messaging.calls.delivered(notice(alice, 3), instance);
+      messaging.calls.delivered(notice(alice, 5), undefined);
+      messaging.calls.delivered(notice(alice, 4), instance);
       await until('the furthest is told', () => heard.some(({ seq }) => seq === 5));
       assert.ok(!heard.some(({ seq }) => seq === 3));
     });

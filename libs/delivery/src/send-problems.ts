@@ -1,0 +1,53 @@
+import { type CodeName, CODES } from '@cim/protocol';
+import type { AppendAnswer, GroupProblem } from '@cim/store';
+import type { SendReceipt } from './send-request.ts';
+
+/** @param text in words for a person; undefined: the code's own */
+export const refused = (
+  name: CodeName,
+  text?: string,
+): Extract<SendReceipt, { readonly outcome: 'refused' }> => ({
+  outcome: 'refused',
+  code: CODES[name].code,
+  text: text ?? CODES[name].message,
+});
+
+export const retry = (text: string): Extract<SendReceipt, { readonly outcome: 'retry' }> => ({
+  outcome: 'retry',
+  code: CODES.failure.code,
+  text,
+});
+
+/** How a group's refusal is told to a person: the code, and a sentence where the code's own does not fit. */
+const GROUP_PROBLEMS: Readonly<Record<GroupProblem, readonly [name: CodeName, text?: string]>> = {
+  'no-group': ['unknownGroup'],
+  'not-member': ['notMember'],
+  'not-allowed': ['notAllowed'],
+  muted: ['muted'],
+  full: ['groupFull'],
+  'no-such-member': ['unknownAccount', 'this user is not a member of the group'],
+  'owner-stays': ['notAllowed', 'the owner cannot leave; transfer the group, or disband it'],
+  taken: ['invalid', 'a group with this id exists'],
+};
+
+/** What the sender is told of a send that was not stored. */
+export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplicate' }>): SendReceipt {
+  switch (answer.outcome) {
+    case 'gap':
+    case 'unknown-producer':
+      return answer;
+    case 'conflict':
+      return refused('invalid', 'this message id was used before with another content');
+    case 'refused':
+      return refused(...GROUP_PROBLEMS[answer.problem]);
+    case 'full':
+      return refused(
+        'limited',
+        'the recipient has too many messages waiting; try again when they have been read',
+      );
+    case 'unknown':
+      return refused('unknownAccount', 'there is no user with this id');
+    case 'retry':
+      return retry('the message is not stored; send it again');
+  }
+}

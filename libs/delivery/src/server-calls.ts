@@ -1,0 +1,172 @@
+import type { Member } from '@cim/discovery';
+import type { CloseReason, DeviceId, GroupId, InstanceId, UserId } from '@cim/protocol';
+import { RPC } from '@cim/rpc';
+import type { SessionAt } from '@cim/store';
+import { DeliveredNotices } from './delivered-notices.ts';
+import type { DeliveredNotice, Doorbell } from './doorbell.ts';
+import {
+  encodeDelivered,
+  encodeFetchOffline,
+  encodeGroupsChanged,
+  encodeHolds,
+  encodeKick,
+  encodeSignal,
+  holdsOf,
+} from './doorbell-rpc.ts';
+import type { Locations } from './locations.ts';
+import type { Servers } from './servers.ts';
+import type { Signal } from './signal.ts';
+
+const KICK_TIMEOUT_MS = 2_000;
+const REACH_TIMEOUT_MS = 800;
+/** Of a call whose outcome nobody waits for [ms]. */
+const HINT_TIMEOUT_MS = 1_000;
+
+/** What servers ask of im-servers beside the delivery of entries. */
+export class ServerCalls {
+  readonly #servers: Servers;
+  readonly #locations: Locations;
+  readonly #notices: DeliveredNotices;
+
+  constructor(servers: Servers, locations: Locations) {
+    this.#servers = servers;
+    this.#locations = locations;
+    this.#notices = new DeliveredNotices(locations, (at, notices) =>
+      this.#hint(
+        at,
+        (bell) => bell.delivered(notices),
+        RPC.delivered,
+        () => encodeDelivered(notices),
+      ),
+    );
+  }
+
+  /** Closes a session that a newer one has replaced, or that was logged out. Best effort. */
+  kick(user: UserId, at: SessionAt, reason: CloseReason): void {
+    this.#locations.forget(user);
+    this.#hint(
+      at.instance,
+      (bell) => bell.kick(user, at.epoch, reason),
+      RPC.kick,
+      () => encodeKick(user, at.epoch, reason, undefined),
+      KICK_TIMEOUT_MS,
+    );
+  }
+
+  /** Whether an im-server answers: a login is placed only where somebody is at home. */
+  reaches(member: Member, done: (reachable: boolean) => void): void {
+    if (member.instance !== undefined && this.#servers.localAt(member.instance) !== undefined) done(true);
+    else
+      this.#servers.rpc.call(member, RPC.ping, new Uint8Array(), REACH_TIMEOUT_MS, (reply) => done(reply.ok));
+  }
+
+  /**
+   * Whether the im-server that holds a session by the store's account does hold one: a store that has lost entries may
+   * be wrong. `unknown` when it does not answer.
+   */
+  holds(
+    user: UserId,
+    device: DeviceId | undefined,
+    at: InstanceId,
+    done: (answer: 'yes' | 'no' | 'unknown') => void,
+  ): void {
+    const local = this.#servers.localAt(at);
+    if (local !== undefined) return done(local.holds(user, device) ? 'yes' : 'no');
+    const member = this.#servers.memberOf(at);
+    if (member === undefined) return done('unknown');
+    this.#servers.rpc.call(member, RPC.holds, encodeHolds(user, device), REACH_TIMEOUT_MS, (reply) =>
+      done(reply.ok ? (holdsOf(reply.payload) ? 'yes' : 'no') : 'unknown'),
+    );
+  }
+
+  /** A CIM client asks for what was stored before its login. Best effort: the im-server also begins by itself. */
+  fetchOffline(user: UserId, at: SessionAt): void {
+    this.#hint(
+      at.instance,
+      (bell) => bell.fetchOffline(user),
+      RPC.fetchOffline,
+      () => encodeFetchOffline(user),
+    );
+  }
+
+  /**
+   * Tells a sender how far its messages have come. Best effort; those of one turn travel together.
+   * @param at where the sender was when it sent, if that is known
+   */
+  delivered(notice: DeliveredNotice, at: InstanceId | undefined): void {
+    this.#notices.add(notice, at);
+  }
+
+  /** Tells live sessions of these users something that is not stored. Best effort. */
+  signal(users: readonly UserId[], signal: Signal): void {
+    this.#tell(
+      users,
+      (bell, those) => bell.signal(those, signal),
+      RPC.signal,
+      (those) => encodeSignal(those, signal),
+    );
+  }
+
+  /** Tells the live members of a group. Best effort. */
+  signalGroup(group: GroupId, signal: Signal): void {
+    for (const instance of this.#servers.everywhere())
+      this.#hint(
+        instance,
+        (bell) => bell.signalGroup(group, signal),
+        RPC.signal,
+        () => encodeSignal([], signal),
+      );
+  }
+
+  /** These users have come into a group, or have left one. Best effort: an im-server also looks by itself. */
+  groupsChanged(users: readonly UserId[]): void {
+    this.#tell(
+      users,
+      (bell, those) => bell.groupsChanged(those),
+      RPC.groups,
+      (those) => encodeGroupsChanged(those),
+    );
+  }
+
+  /** One call for each im-server that holds some of the users. */
+  #tell(
+    users: readonly UserId[],
+    local: (bell: Doorbell, users: readonly UserId[]) => void,
+    method: number,
+    payload: (users: readonly UserId[]) => Uint8Array,
+  ): void {
+    const at = new Map<InstanceId, UserId[]>();
+    let open = users.length;
+    const located = (): void => {
+      if (--open > 0) return;
+      for (const [instance, those] of at)
+        this.#hint(
+          instance,
+          (bell) => local(bell, those),
+          method,
+          () => payload(those),
+        );
+    };
+    for (const user of users)
+      this.#locations.find(user, {
+        located: (found) => {
+          for (const instance of new Set(found === 'unknown' ? [] : found.map((place) => place.instance)))
+            at.set(instance, [...(at.get(instance) ?? []), user]);
+          located();
+        },
+      });
+  }
+
+  #hint(
+    instance: InstanceId,
+    local: (bell: Doorbell) => void,
+    method: number,
+    payload: () => Uint8Array,
+    timeoutMs = HINT_TIMEOUT_MS,
+  ): void {
+    const bell = this.#servers.localAt(instance);
+    if (bell !== undefined) return local(bell);
+    const member = this.#servers.memberOf(instance);
+    if (member !== undefined) this.#servers.rpc.call(member, method, payload(), timeoutMs, () => {});
+  }
+}

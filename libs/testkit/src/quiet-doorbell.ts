@@ -1,0 +1,17 @@
+import type { Doorbell } from '@cim/delivery';
+import type { InstanceId } from '@cim/protocol';
+
+/** An im-server that takes every push and says that it holds every session, and does nothing else unless a test says so. */
+export const quietDoorbell = (instance: InstanceId, acts: Partial<Doorbell> = {}): Doorbell => ({
+  instance,
+  deliver: () => 'taken',
+  broadcast: () => undefined,
+  signal: () => undefined,
+  signalGroup: () => undefined,
+  groupsChanged: () => undefined,
+  holds: () => true,
+  kick: () => undefined,
+  fetchOffline: () => undefined,
+  delivered: () => undefined,
+  ...acts,
+});
