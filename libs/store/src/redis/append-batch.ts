@@ -2,7 +2,7 @@
  * Appends that meet in one turn of the event loop travel in one call: on a Cluster one per shard, which is all that a
  * script may touch there. A store that has a few calls to carry out gets what comes meanwhile as one more.
  */
-import { CimError, type MessageId, type Seq, type StreamRef, streamName } from '@cim/protocol';
+import { CimError, inboxOf, type MessageId, type Seq, type StreamRef, streamName } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { type Done, tell } from '../done.ts';
 import type { Duplicates, Older } from '../duplicates.ts';
@@ -12,7 +12,7 @@ import { type Fault, faultOf } from './fault.ts';
 import { streamKeys, streamShard } from './keys.ts';
 import { PackedTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
-import { LATE_MS } from './stream-scripts.ts';
+import { LATE_MS } from './append-script.ts';
 
 /** Of one call, items and bytes of content: a script keeps Redis from everybody else. */
 const CALL_ITEMS = 256;
@@ -147,7 +147,7 @@ export class AppendBatch {
     let answers = '';
     let failure: { readonly cause: unknown } | undefined;
     try {
-      const { key, packed } = callOf(batch);
+      const { key, packed } = callOf(batch, this.#commit.acrossShards);
       answers = (await this.#commit.run(this.#script, [key], [packed])) as string;
     } catch (cause) {
       failure = { cause };
@@ -194,20 +194,26 @@ function cut(way: Way): Waiting[] {
   return way.waiting.splice(0, items);
 }
 
-function callOf(batch: readonly Waiting[]): { key: string; packed: Buffer } {
+/** @param together a copy goes along with its message */
+function callOf(batch: readonly Waiting[], together: boolean): { key: string; packed: Buffer } {
   /** Key: stream name. Which stream of the call, from 1. */
   const numbers = new Map<string, number>();
   const streams: StreamRef[] = [];
   const names: string[] = [];
-  let bytes = 0;
-  const numberOf = batch.map(({ item }) => {
-    bytes += ITEM_BYTES + item.content.length;
-    const name = streamName(item.stream);
+  const numberOf = (stream: StreamRef): number => {
+    const name = streamName(stream);
     const known = numbers.get(name);
     if (known !== undefined) return known;
     numbers.set(name, names.push(name));
-    return streams.push(item.stream);
-  });
+    return streams.push(stream);
+  };
+  let bytes = 0;
+  // Of each item, its stream and that of its copy (0: none).
+  const of: number[] = [];
+  for (const { item } of batch) {
+    bytes += ITEM_BYTES + item.content.length;
+    of.push(numberOf(item.stream), together && hasCopy(item) ? numberOf(inboxOf(item.sender.userId)) : 0);
+  }
   const pack = new PackedTexts(bytes);
   pack.number(streams.length);
   for (const [i, stream] of streams.entries()) {
@@ -216,7 +222,7 @@ function callOf(batch: readonly Waiting[]): { key: string; packed: Buffer } {
   }
   for (const [i, { item }] of batch.entries()) {
     const { sender, producer, counter, again, content, digest, rememberMs = LATE_MS } = item;
-    pack.number(numberOf[i] as number);
+    pack.number(of[2 * i] as number);
     pack.number(sender.userId);
     pack.text(sender.userName);
     pack.text(producer);
@@ -224,8 +230,20 @@ function callOf(batch: readonly Waiting[]): { key: string; packed: Buffer } {
     else pack.number(counter);
     pack.text(counter === 0 ? `${digest} ${rememberMs}` : digest);
     pack.bytes(content);
+    const copy = of[2 * i + 1] as number;
+    if (copy === 0) pack.text('');
+    else pack.number(copy);
+    pack.text(moreOf(item));
   }
   return { key: streamKeys(streams[0] as StreamRef).log, packed: pack.packed() };
+}
+
+const hasCopy = ({ stream, sender }: Append): boolean =>
+  stream.kind === 'inbox' && stream.user !== sender.userId;
+
+/** What most items have not. */
+function moreOf({ silent, about }: Append): string {
+  return silent === true || about !== undefined ? JSON.stringify({ silent, about }) : '';
 }
 
 function lineEnd(text: string, from: number): number {
@@ -238,13 +256,30 @@ const FIRST_AGAIN = '-1';
 const OK = 'ok ';
 const FAILED = 'failed ';
 
+/** `ok seq n copy's-seq copy's-n prev TAB copy's-prev` */
+function storedOf(line: string, storedAt: number): AppendAnswer {
+  const afterSeq = line.indexOf(' ', OK.length);
+  const afterN = line.indexOf(' ', afterSeq + 1);
+  const afterCopy = line.indexOf(' ', afterN + 1);
+  const afterCopyN = line.indexOf(' ', afterCopy + 1);
+  const afterPrev = line.indexOf('\t', afterCopyN + 1);
+  const seq = Number(line.slice(OK.length, afterSeq)) as Seq;
+  const n = Number(line.slice(afterSeq + 1, afterN));
+  const prev = line.slice(afterCopyN + 1, afterPrev) as MessageId;
+  const copySeq = Number(line.slice(afterN + 1, afterCopy)) as Seq;
+  if (copySeq === 0) return { outcome: 'ok', seq, prev, storedAt, n };
+  const copy = {
+    seq: copySeq,
+    prev: line.slice(afterPrev + 1) as MessageId,
+    storedAt,
+    n: Number(line.slice(afterCopy + 1, afterCopyN)),
+  };
+  return { outcome: 'ok', seq, prev, storedAt, n, copy };
+}
+
 function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer | Older {
   // Nearly all of them.
-  if (line.startsWith(OK)) {
-    const cut = line.indexOf(' ', OK.length);
-    const seq = Number(line.slice(OK.length, cut)) as Seq;
-    return { outcome: 'ok', seq, prev: line.slice(cut + 1) as MessageId, storedAt, n: 0 };
-  }
+  if (line.startsWith(OK)) return storedOf(line, storedAt);
   const [outcome, first = '', second = ''] = line.split(' ', 3);
   switch (outcome) {
     case 'duplicate':

@@ -58,6 +58,8 @@ export const key = {
 export interface StreamKeys {
   readonly log: string;
   readonly meta: string;
+  /** A stream whose ids are the seqs of events: of each the id of the message that it is about. */
+  readonly events: string;
   /** Hashes: "sender:producer" → "counter seq digest". */
   readonly producers: string;
   readonly olderProducers: string;
@@ -69,6 +71,7 @@ export function streamKeys(stream: StreamRef): StreamKeys {
   return {
     log: `${shard}:log:${name}`,
     meta: `${shard}:meta:${name}`,
+    events: `${shard}:evt:${name}`,
     producers: `${shard}:prod:${name}`,
     olderProducers: `${shard}:prod-older:${name}`,
   };

@@ -21,6 +21,7 @@ export const KEY_KINDS = [
   'dirty',
   'log',
   'meta',
+  'evt',
   'prod',
   'prod-older',
   'key',

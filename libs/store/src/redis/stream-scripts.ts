@@ -1,227 +1,90 @@
 /** Lua of streams, and the two packed values it shares with TypeScript: a stream's meta and an entry's head. */
-import type { StreamLimits } from '../streams.ts';
 import { Script } from './script.ts';
 
-/** Before its items an append's argument has how many streams there are, then so much of each. */
-export const STREAM_FIELDS = 2;
-export const ITEM_FIELDS = 7;
-
-/** A call to append may be carried out so late: meanwhile its sender may have asked again elsewhere, in ms. */
-export const LATE_MS = 60_000;
-
 /**
- * A stream's meta is one string: eight float64, big-endian (top, first, bytes ever, settled seq, settled bytes, when the
- * oldest entry was stored or a little before, whether producers were forgotten, counter of the top), then two texts that
- * end in a zero byte: "sender:producer" of the top ('' when there was none) and its digest. Settled is what waits for
- * nobody: acked, or trimmed for its age. The digest is there when the top is a counted send: the record of its producer
- * then is here alone, and goes to the producers when another one follows. An entry has two fields: h, its head (sender,
- * counter, when stored, bytes ever with it, producer, id of the one before or "-", sender's name), and d, its content.
- * Forgotten is 0 while the stream has a record of every producer it ever had. Older versions forgot by the clock and
- * wrote the time at which they last did [ms] there, so that their streams count as having forgotten.
+ * A stream's meta is one string. First eight float64, big-endian: top, first, bytes ever, settled seq, settled bytes, when
+ * the oldest entry was stored or a little before, whether producers were forgotten, counter of the top. Then two texts that
+ * end in a zero byte: "sender:producer" of the top ('' when there was none) and its digest. Then six float64 more: how many
+ * entries counted as unread, the seq of the newest of them, when that was stored, the seq of the oldest event in the index
+ * (0: none), how many copies of own messages there were ever, and how many of them are settled.
+ *
+ * Settled is what waits for nobody: acked, or trimmed for its age. Copies wait for nobody either, so that they are not among
+ * the bytes, and are taken from the entries that are not settled.
+ * The digest is there when the top is a counted send: the record of its producer then is here alone, and goes to the producers
+ * when another one follows. Forgotten is 0 while the stream has a record of every producer it ever had. Older versions forgot
+ * by the clock and wrote the time at which they last did [ms] there, so that their streams count as having forgotten.
+ *
+ * An entry has two fields: h, its head (sender, counter, when stored, bytes ever with it, producer, id of the one before or
+ * "-", sender's name), and d, its content. Behind the bytes stand "/" and its n, and "/" and the copies ever with it if there are any.
+ *
+ * The version before wrote neither the six numbers nor what stands behind the bytes, and it reads both as if they were not
+ * there. When it writes a meta it drops the six: the next append finds them again.
  */
-const META = `
+export const META = `
 local call, match, format = redis.call, string.match, string.format
 local int = function(n) return format('%d', n) end
 local metaOf = function(key, stored)
   if not stored then
     return {key = key, top = 0, first = 1, bytes = 0, settled = 0, settledBytes = 0, firstAt = 0, forgot = 0,
-      topCounter = 0, topField = '', digest = ''}
+      topCounter = 0, topField = '', digest = '', shown = 0, shownSeq = 0, shownAt = 0, firstEvent = 0, own = 0, settledOwn = 0}
   end
-  local top, first, bytes, settled, settledBytes, firstAt, forgot, topCounter, topField, digest =
+  local top, first, bytes, settled, settledBytes, firstAt, forgot, topCounter, topField, digest, at =
     struct.unpack('>ddddddddss', stored)
-  return {key = key, top = top, first = first, bytes = bytes, settled = settled, settledBytes = settledBytes,
+  local m = {key = key, top = top, first = first, bytes = bytes, settled = settled, settledBytes = settledBytes,
     firstAt = firstAt, forgot = forgot, topCounter = topCounter, topField = topField, digest = digest}
+  if at <= #stored then
+    m.shown, m.shownSeq, m.shownAt, m.firstEvent, m.own, m.settledOwn = struct.unpack('>dddddd', stored, at)
+  end
+  return m
 end
 local packed = function(m)
-  return struct.pack('>ddddddddss', m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.forgot,
+  local old = struct.pack('>ddddddddss', m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt, m.forgot,
     m.topCounter, m.topField, m.digest)
+  if not m.shown then return old end
+  return old .. struct.pack('>dddddd', m.shown, m.shownSeq, m.shownAt, m.firstEvent, m.own, m.settledOwn)
 end
 local headOf = function(entry) return entry[2][1] == 'h' and entry[2][2] or entry[2][4] end
 local storedAtOf = function(entry) return tonumber(match(headOf(entry), '^%d+ %d+ (%d+)')) end
-local bytesAt = function(entry) return tonumber(match(headOf(entry), '^%d+ %d+ %d+ (%d+)')) end`;
+-- What is settled with an entry: bytes, and copies of own messages.
+local settledWith = function(entry)
+  local bytes, own = match(headOf(entry), '^%d+ %d+ %d+ (%d+)/?%d*/?(%d*)')
+  return tonumber(bytes), tonumber(own) or 0
+end`;
+
+const META_NUMBERS = 8;
+const FORGOT_AT = 6;
 
 /** What others want to know of a meta. */
-export function readMeta(meta: Buffer | null): {
+export interface Meta {
   readonly top: number;
   readonly first: number;
   /** `sender:producer:counter`, or ''. */
   readonly topId: string;
   readonly forgot: boolean;
-} {
-  if (meta === null) return { top: 0, first: 1, topId: '', forgot: false };
-  const field = meta.toString('latin1', META_NUMBERS * 8, meta.indexOf(0, META_NUMBERS * 8));
+  readonly shown: number;
+  readonly shownSeq: number;
+  readonly shownAt: number;
+}
+
+const NO_META: Meta = { top: 0, first: 1, topId: '', forgot: false, shown: 0, shownSeq: 0, shownAt: 0 };
+
+export function readMeta(meta: Buffer | null): Meta {
+  if (meta === null) return NO_META;
+  const fieldEnd = meta.indexOf(0, META_NUMBERS * 8);
+  const field = meta.toString('latin1', META_NUMBERS * 8, fieldEnd);
   const counter = meta.readDoubleBE((META_NUMBERS - 1) * 8);
+  const more = meta.indexOf(0, fieldEnd + 1) + 1;
+  const isOld = more >= meta.length;
   return {
     top: meta.readDoubleBE(0),
     first: meta.readDoubleBE(8),
     topId: field && `${field}:${counter}`,
     forgot: meta.readDoubleBE(FORGOT_AT * 8) !== 0,
+    shown: isOld ? 0 : meta.readDoubleBE(more),
+    shownSeq: isOld ? 0 : meta.readDoubleBE(more + 8),
+    shownAt: isOld ? 0 : meta.readDoubleBE(more + 16),
   };
 }
-const META_NUMBERS = 8;
-const FORGOT_AT = 6;
-
-/**
- * The only commit point: items, each by itself, in their order. KEYS: a log, which tells where the call belongs; on a
- * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each its shard
- * and its name, which its keys are made of; then of each item: which stream, sender, sender's name, producer, counter
- * (0: a keyed send; -1: the first, which may have been sent before), digest, with what a keyed send is remembered for
- * after a space, content.
- * Answers lines: the time, then of each item ok seq prev | duplicate seq | older seq last | gap last | conflict | full |
- * unknown | unknown-producer | failed reason | skipped. Older: the counter is below the last one, which is at seq.
- * Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's meta is written, and its
- * log trimmed, once, after all items. With `touches` it is written too where the answer says that something is stored
- * already: who waits for the replicas waits for a write of its own.
- * Every `redis.call` costs as much as all else about an item: metas are read by one and written by one, and an item
- * that is of the producer of the top needs one of its own.
- */
-export const appendScript = (limits: StreamLimits, touches = false): Script =>
-  new Script(`${META}
-local all = cmsgpack.unpack(ARGV[1])
-local max, min = math.max, math.min
-local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local nowText = int(now)
-local maxEntries, maxBytes, window = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerEntries}
-local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
-local streams, metaKeys = {}, {}
-for s = 1, tonumber(all[1]) do
-  local at = s * ${STREAM_FIELDS}
-  metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
-end
-local metas = call('MGET', unpack(metaKeys))
--- Opened within an item: one that is damaged is a failure of its own items alone.
-local streamAt = function(s)
-  local at = s * ${STREAM_FIELDS}
-  local tag, name = all[at], all[at + 1]
-  local m = metaOf(metaKeys[s], metas[s])
-  m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
-  m.user = match(name, '^inbox:(.*)$')
-  streams[s] = m
-  return m
-end
-local touch = function(m) ${touches ? 'm.changed = true' : ''} end
-local olderOf = function(m) return m.tag .. ':prod-older:' .. m.name end
-
--- What has become too old: where the log begins without it, what is settled then, when the new oldest was stored.
-local aged = function(m)
-  local first, settled, settledBytes, firstAt = m.first, m.settled, m.settledBytes, m.firstAt
-  if first > m.top then return first, settled, settledBytes, firstAt end
-  local limit = (not m.user or first <= settled) and kept or unackedKept
-  if firstAt + limit > now then return first, settled, settledBytes, firstAt end
-  for _, entry in ipairs(call('XRANGE', m.log, int(first) .. '-0', '+', 'COUNT', step)) do
-    local seq = tonumber(match(entry[1], '^%d+'))
-    firstAt = storedAtOf(entry)
-    limit = (not m.user or seq <= settled) and kept or unackedKept
-    if firstAt + limit > now then break end
-    first = seq + 1
-    if seq > settled then settled, settledBytes = seq, bytesAt(entry) end
-  end
-  return first, settled, settledBytes, firstAt
-end
-
-local append = function(s, a)
-  local m = streams[s] or streamAt(s)
-  local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
-  local field = sender .. ':' .. producer
-  local keyed, remember
-  local counted, ofTop = m.digest ~= '', m.topField == field
-
-  if counter == '0' then
-    keyed = m.tag .. ':key:' .. m.name .. ':' .. field
-    digest, remember = match(digest, '^(%S+) (%d+)$')
-    local seen = call('GET', keyed)
-    if seen then
-      local d, seq = match(seen, '^(%S+) (%d+)$')
-      if d ~= digest then return 'conflict' end
-      touch(m)
-      return 'duplicate ' .. seq
-    end
-  else
-    local again = counter == '-1'
-    if again then counter = '1' end
-    local n, lastCounter, lastSeq, lastDigest = tonumber(counter)
-    if counted and ofTop then
-      lastCounter, lastSeq, lastDigest = m.topCounter, m.top, m.digest
-    else
-      local last = call('HGET', m.producers, field) or call('HGET', olderOf(m), field)
-      if last then
-        lastCounter, lastSeq, lastDigest = match(last, '^(%d+) (%d+) (%S+)$')
-        lastCounter = tonumber(lastCounter)
-      end
-    end
-    if not lastCounter then
-      if n > 1 then return 'unknown-producer' end
-      if m.forgot ~= 0 then
-        -- The same send may be under way on another connection. It must not be stored after this answer.
-        local refused = m.tag .. ':key:' .. m.name .. ':' .. field .. ':1'
-        if again then call('SET', refused, '', 'PX', ${LATE_MS}) end
-        if again or call('EXISTS', refused) == 1 then return 'unknown-producer' end
-      end
-    elseif n ~= lastCounter + 1 then
-      if n == lastCounter and lastDigest ~= digest then return 'conflict' end
-      touch(m)
-      if n == lastCounter then return 'duplicate ' .. int(lastSeq) end
-      if n < lastCounter then return 'older ' .. int(lastSeq) .. ' ' .. int(lastCounter) end
-      return 'gap ' .. int(lastCounter)
-    end
-  end
-
-  -- Accounts stay: one that has had a message needs no second look.
-  if m.user and m.top == 0 and call('EXISTS', m.tag .. ':acct:' .. m.user) == 0 then return 'unknown' end
-  local first, settled, settledBytes, firstAt = aged(m)
-  local bytes, seq = m.bytes + #content, m.top + 1
-  if m.user and (seq - settled > maxEntries or bytes - settledBytes > maxBytes) then return 'full' end
-  if not m.user then settled, settledBytes = m.top, m.bytes end
-
-  local prev, seqText = m.topField == '' and '' or m.topField .. ':' .. int(m.topCounter), int(seq)
-  call('XADD', m.log, seqText .. '-0', 'h', sender .. ' ' .. counter .. ' ' .. nowText .. ' ' .. int(bytes) .. ' ' ..
-    producer .. ' ' .. (prev == '' and '-' or prev) .. ' ' .. all[a + 2], 'd', content)
-  first = max(first, min(seq - maxEntries + 1, settled + 1))
-  if first > m.first then m.trim = true end
-  if first == seq then firstAt = now end
-  if counted and (keyed or not ofTop) then
-    call('HSET', m.producers, m.topField, int(m.topCounter) .. ' ' .. int(m.top) .. ' ' .. m.digest)
-  end
-  -- By position, not by the clock: what was last heard of in this window of entries, or the one before, is remembered.
-  if seq % window == 0 then
-    call('UNLINK', olderOf(m))
-    if call('EXISTS', m.producers) == 1 then call('RENAME', m.producers, olderOf(m)) end
-    if seq >= 2 * window then m.forgot = 1 end
-  end
-  if keyed then
-    call('SET', keyed, digest .. ' ' .. seqText, 'PX', remember)
-    digest = ''
-  end
-  m.top, m.first, m.bytes, m.settled, m.settledBytes, m.firstAt = seq, first, bytes, settled, settledBytes, firstAt
-  m.topField, m.topCounter, m.digest, m.changed = field, tonumber(counter), digest, true
-  return 'ok ' .. seqText .. ' ' .. prev
-end
-
-local answers, count, failed = {nowText}, 1, nil
-for a = ${STREAM_FIELDS} * (1 + tonumber(all[1])), #all, ${ITEM_FIELDS} do
-  local stream = tonumber(all[a])
-  local who = failed and stream .. ' ' .. all[a + 1] .. ' ' .. all[a + 3]
-  local done, answer = true, 'skipped'
-  if not (failed and failed[who]) then done, answer = pcall(append, stream, a) end
-  if not done then
-    failed = failed or {}
-    failed[stream .. ' ' .. all[a + 1] .. ' ' .. all[a + 3]] = true
-    answer = 'failed ' .. string.gsub(tostring(type(answer) == 'table' and answer.err or answer), '%c', ' ')
-  end
-  count = count + 1
-  answers[count] = answer
-end
-local written = {}
-for _, m in pairs(streams) do
-  if m.trim then call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
-  if m.changed then
-    written[#written + 1] = m.key
-    written[#written + 1] = packed(m)
-  end
-end
-if #written > 0 then call('MSET', unpack(written)) end
-return table.concat(answers, '\\n')`);
 
 export const ACK_KEYS = 4;
 export const ACK_ARGS = 5;
@@ -237,7 +100,11 @@ local settle = function(log, key, seq)
   if seq > m.top then return false end
   if seq <= m.settled then return true end
   local entry = seq < m.top and redis.call('XRANGE', log, int(seq) .. '-0', int(seq) .. '-0')[1]
-  m.settled, m.settledBytes = seq, entry and bytesAt(entry) or m.bytes
+  m.settled, m.settledBytes, m.settledOwn = seq, m.bytes, m.own
+  if entry then
+    local bytes, own = settledWith(entry)
+    m.settledBytes, m.settledOwn = bytes, m.own and own
+  end
   call('SET', key, packed(m))
   return true
 end

@@ -27,12 +27,12 @@ import { AppendBatch } from './append-batch.ts';
 import type { Commit } from './commit.ts';
 import type { Fault } from './fault.ts';
 import { GatheredGets } from './gathered-gets.ts';
+import { appendScript } from './append-script.ts';
 import { key, type StreamKeys, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import {
   ACK,
   ACK_KEYS,
-  appendScript,
   MARK_DIRTY,
   readMeta,
   READ,
@@ -165,8 +165,12 @@ export class RedisStreams implements Streams {
     });
   }
 
-  events(): Promise<EventAt[]> {
-    return Promise.resolve([]);
+  async events(stream: StreamRef, from: Seq): Promise<EventAt[]> {
+    const rows = await this.#link.ask((redis) => redis.xrange(streamKeys(stream).events, `${from}-0`, '+'));
+    return rows.map(([id, fields]) => ({
+      seq: Number.parseInt(id, 10) as Seq,
+      about: fields[1] as MessageId,
+    }));
   }
 
   async cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
@@ -216,14 +220,14 @@ async function firstOf(rows: Promise<Row[]>): Promise<Entry | undefined> {
 }
 
 function positionOf(meta: Buffer | null): Position {
-  const { first, top, topId } = readMeta(meta);
+  const { first, top, topId, shown, shownSeq, shownAt } = readMeta(meta);
   return {
     first: first as Seq,
     top: top as Seq,
     topId: topId as MessageId,
-    shown: 0,
-    shownSeq: 0 as Seq,
-    shownAt: 0,
+    shown,
+    shownSeq: shownSeq as Seq,
+    shownAt,
   };
 }
 
@@ -235,7 +239,8 @@ function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
     if (fields[i]?.[0] === HEAD) head = value.toString('utf8');
     else content = value;
   }
-  const [sender, counter, storedAt, , producer = '', prev = ''] = head.split(' ', 6);
+  const [sender, counter, storedAt, bytes = '', producer = '', prev = ''] = head.split(' ', 6);
+  const slash = bytes.indexOf('/');
   let name = 0;
   for (let i = 0; i < 6; i++) name = head.indexOf(' ', name) + 1;
   return {
@@ -246,7 +251,8 @@ function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
     producer: producer as ProducerId,
     counter: Number(counter),
     content,
-    n: 0,
+    // The version before has written none.
+    n: slash === -1 ? 0 : Number.parseInt(bytes.slice(slash + 1), 10),
   };
 }
 

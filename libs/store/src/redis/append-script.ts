@@ -1,0 +1,234 @@
+/** Lua of the append: the only commit point. */
+import type { StreamLimits } from '../streams.ts';
+import { Script } from './script.ts';
+import { META } from './stream-scripts.ts';
+
+/** Before its items an append's argument has how many streams there are, then so much of each. */
+export const STREAM_FIELDS = 2;
+export const ITEM_FIELDS = 9;
+
+/** A call to append may be carried out so late: meanwhile its sender may have asked again elsewhere, in ms. */
+export const LATE_MS = 60_000;
+
+/** Entries that are looked through for the numbers of a stream whose meta the version before has written. */
+const RESTORE_ENTRIES = 64;
+
+/**
+ * The only commit point: items, each by itself, in their order. KEYS: a log, which tells where the call belongs; on a
+ * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each its shard
+ * and its name, which its keys are made of; then of each item: which stream, sender, sender's name, producer, counter
+ * (0: a keyed send; -1: the first, which may have been sent before), digest, with what a keyed send is remembered for
+ * after a space, content, which stream gets a copy ('': none), and more as JSON or '' (\`more\` in \`append-batch.ts\`).
+ * Answers lines: the time, then of each item ok seq n copy's-seq copy's-n prev TAB copy's-prev | duplicate seq |
+ * older seq last | gap last | conflict | full | unknown | unknown-producer | failed reason | skipped. Without a copy its seq
+ * is 0. Older: the counter is below the last one, which is at seq.
+ * Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's meta is written, and its
+ * log trimmed, once, after all items. With \`touches\` it is written too where the answer says that something is stored
+ * already: who waits for the replicas waits for a write of its own.
+ * Every \`redis.call\` costs as much as all else about an item: metas are read by one and written by one, and an item
+ * that is of the producer of the top needs one of its own, and one for its copy.
+ */
+export const appendScript = (limits: StreamLimits, touches = false): Script =>
+  new Script(`${META}
+local all = cmsgpack.unpack(ARGV[1])
+local max, min = math.max, math.min
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local nowText = int(now)
+local maxEntries, maxBytes, window = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerEntries}
+local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
+local streams, metaKeys = {}, {}
+for s = 1, tonumber(all[1]) do
+  local at = s * ${STREAM_FIELDS}
+  metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
+end
+local metas = call('MGET', unpack(metaKeys))
+
+-- The numbers that the version before has not written, or has dropped from the meta.
+local restore = function(m)
+  m.shown, m.shownSeq, m.shownAt, m.firstEvent, m.own, m.settledOwn = 0, 0, 0, 0, 0, 0
+  local entries = call('XRANGE', m.log, int(max(m.first, m.top - ${RESTORE_ENTRIES - 1})) .. '-0', '+')
+  for i = #entries, 1, -1 do
+    local n, own = match(headOf(entries[i]), '^%d+ %d+ %d+ %d+/(%d+)/?(%d*)')
+    if n then
+      -- The version before knows only entries that count as unread.
+      m.shown, m.own = tonumber(n) + #entries - i, tonumber(own) or 0
+      m.shownSeq, m.shownAt, m.settledOwn = m.top, storedAtOf(entries[#entries]), m.own
+      break
+    end
+  end
+  local event = call('XRANGE', m.events, '-', '+', 'COUNT', 1)[1]
+  if event then m.firstEvent = tonumber(match(event[1], '^%d+')) end
+end
+
+-- Opened within an item: one that is damaged is a failure of its own items alone.
+local streamAt = function(s)
+  local at = s * ${STREAM_FIELDS}
+  local tag, name = all[at], all[at + 1]
+  local m = metaOf(metaKeys[s], metas[s])
+  m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
+  m.events = tag .. ':evt:' .. name
+  m.user = match(name, '^inbox:(.*)$')
+  if not m.shown then restore(m) end
+  streams[s] = m
+  return m
+end
+local touch = function(m) ${touches ? 'm.changed = true' : ''} end
+local olderOf = function(m) return m.tag .. ':prod-older:' .. m.name end
+local keyOf = function(m, field) return m.tag .. ':key:' .. m.name .. ':' .. field end
+
+-- What has become too old: the log begins without it, and it is settled.
+local age = function(m)
+  if m.first > m.top then return end
+  local limit = (not m.user or m.first <= m.settled) and kept or unackedKept
+  if m.firstAt + limit > now then return end
+  for _, entry in ipairs(call('XRANGE', m.log, int(m.first) .. '-0', '+', 'COUNT', step)) do
+    local seq = tonumber(match(entry[1], '^%d+'))
+    m.firstAt = storedAtOf(entry)
+    limit = (not m.user or seq <= m.settled) and kept or unackedKept
+    if m.firstAt + limit > now then break end
+    m.first, m.trim = seq + 1, true
+    if seq > m.settled then
+      m.settled = seq
+      m.settledBytes, m.settledOwn = settledWith(entry)
+    end
+  end
+end
+
+-- Counter, seq and digest of the last counted send of a producer; nothing when there is no record of it.
+local lastOf = function(m, field)
+  if m.digest ~= '' and m.topField == field then return m.topCounter, m.top, m.digest end
+  local last = call('HGET', m.producers, field) or call('HGET', olderOf(m), field)
+  if not last then return end
+  local counter, seq, digest = match(last, '^(%d+) (%d+) (%S+)$')
+  return tonumber(counter), seq, digest
+end
+
+-- Adds item a to the end of a stream. Answers its seq, its n, and the id of the entry before it.
+local write = function(m, a, producer, counter, kind, about)
+  local sender, digest, content = all[a + 1], all[a + 5], all[a + 6]
+  local field, seq = sender .. ':' .. producer, m.top + 1
+  local prev, seqText = m.topField == '' and '' or m.topField .. ':' .. int(m.topCounter), int(seq)
+  local bytes, own, shown = m.bytes, m.own, m.shown
+  if kind == 'copy' then own = own + 1 else bytes = bytes + #content end
+  if kind == 'shown' then shown = shown + 1 end
+  if not m.user then m.settled, m.settledBytes = m.top, m.bytes end
+  local n = int(shown)
+  call('XADD', m.log, seqText .. '-0', 'h', sender .. ' ' .. counter .. ' ' .. nowText .. ' ' .. int(bytes) .. '/' .. n ..
+    (own > 0 and '/' .. int(own) or '') .. ' ' .. producer .. ' ' .. (prev == '' and '-' or prev) .. ' ' .. all[a + 2],
+    'd', content)
+  if about then
+    call('XADD', m.events, seqText .. '-0', 'm', about)
+    if m.firstEvent == 0 then m.firstEvent = seq end
+  end
+  if kind == 'copy' and m.settled == m.top then m.settled, m.settledBytes, m.settledOwn = seq, bytes, own end
+  local first = max(m.first, min(seq - maxEntries + 1, m.settled + 1))
+  if first > m.first then m.first, m.trim = first, true end
+  if m.first == seq then m.firstAt = now end
+  if m.digest ~= '' and (counter == '0' or m.topField ~= field) then
+    call('HSET', m.producers, m.topField, int(m.topCounter) .. ' ' .. int(m.top) .. ' ' .. m.digest)
+  end
+  -- By position, not by the clock: what was last heard of in this window of entries, or the one before, is remembered.
+  if seq % window == 0 then
+    call('UNLINK', olderOf(m))
+    if call('EXISTS', m.producers) == 1 then call('RENAME', m.producers, olderOf(m)) end
+    if seq >= 2 * window then m.forgot = 1 end
+  end
+  if counter == '0' then
+    local of, remember = match(digest, '^(%S+) (%d+)$')
+    call('SET', keyOf(m, field), of .. ' ' .. seqText, 'PX', remember)
+    digest = ''
+  end
+  m.top, m.bytes, m.own, m.topField, m.topCounter, m.digest = seq, bytes, own, field, tonumber(counter), digest
+  if kind == 'shown' then m.shown, m.shownSeq, m.shownAt = shown, seq, now end
+  m.changed = true
+  return seqText, n, prev
+end
+
+-- Adds the sender's copy to its own inbox. It is left out where that keeps too much.
+local copy = function(m, a, producer, counter, about)
+  age(m)
+  if m.top - m.first + 1 >= 2 * maxEntries then return '0', '0', '' end
+  return write(m, a, producer, counter, 'copy', about)
+end
+
+local append = function(s, a)
+  local m = streams[s] or streamAt(s)
+  local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
+  local more = all[a + 8] ~= '' and cjson.decode(all[a + 8]) or nil
+  local field = sender .. ':' .. producer
+
+  if counter == '0' then
+    local seen = call('GET', keyOf(m, field))
+    if seen then
+      local d, seq = match(seen, '^(%S+) (%d+)$')
+      if d ~= match(digest, '^%S+') then return 'conflict' end
+      touch(m)
+      return 'duplicate ' .. seq
+    end
+  else
+    local again = counter == '-1'
+    if again then counter = '1' end
+    local n, lastCounter, lastSeq, lastDigest = tonumber(counter), lastOf(m, field)
+    if not lastCounter then
+      if n > 1 then return 'unknown-producer' end
+      if m.forgot ~= 0 then
+        -- The same send may be under way on another connection. It must not be stored after this answer.
+        local refused = keyOf(m, field) .. ':1'
+        if again then call('SET', refused, '', 'PX', ${LATE_MS}) end
+        if again or call('EXISTS', refused) == 1 then return 'unknown-producer' end
+      end
+    elseif n ~= lastCounter + 1 then
+      if n == lastCounter and lastDigest ~= digest then return 'conflict' end
+      touch(m)
+      if n == lastCounter then return 'duplicate ' .. int(lastSeq) end
+      if n < lastCounter then return 'older ' .. int(lastSeq) .. ' ' .. int(lastCounter) end
+      return 'gap ' .. int(lastCounter)
+    end
+  end
+
+  -- Accounts stay: one that has had a message needs no second look.
+  if m.user and m.top == 0 and call('EXISTS', m.tag .. ':acct:' .. m.user) == 0 then return 'unknown' end
+  age(m)
+  if m.user and (m.top + 1 - m.settled - (m.own - m.settledOwn) > maxEntries or
+    m.bytes + #content - m.settledBytes > maxBytes) then return 'full' end
+
+  local about = more and more.about
+  local seq, n, prev = write(m, a, producer, counter, more and more.silent and 'silent' or 'shown', about)
+  local copySeq, copyN, copyPrev = '0', '0', ''
+  if all[a + 7] ~= '' then
+    local c = tonumber(all[a + 7])
+    copySeq, copyN, copyPrev = copy(streams[c] or streamAt(c), a, producer .. '>' .. m.user, counter, about)
+  end
+  return 'ok ' .. seq .. ' ' .. n .. ' ' .. copySeq .. ' ' .. copyN .. ' ' .. prev .. '\\t' .. copyPrev
+end
+
+local answers, count, failed = {nowText}, 1, nil
+for a = ${STREAM_FIELDS} * (1 + tonumber(all[1])), #all, ${ITEM_FIELDS} do
+  local stream = tonumber(all[a])
+  local who = failed and stream .. ' ' .. all[a + 1] .. ' ' .. all[a + 3]
+  local done, answer = true, 'skipped'
+  if not (failed and failed[who]) then done, answer = pcall(append, stream, a) end
+  if not done then
+    failed = failed or {}
+    failed[stream .. ' ' .. all[a + 1] .. ' ' .. all[a + 3]] = true
+    answer = 'failed ' .. string.gsub(tostring(type(answer) == 'table' and answer.err or answer), '%c', ' ')
+  end
+  count = count + 1
+  answers[count] = answer
+end
+local written = {}
+for _, m in pairs(streams) do
+  if m.changed then
+    if m.trim then call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
+    if m.trim and m.firstEvent > 0 and m.first > m.firstEvent then
+      call('XTRIM', m.events, 'MINID', int(m.first) .. '-0')
+      local event = call('XRANGE', m.events, '-', '+', 'COUNT', 1)[1]
+      m.firstEvent = event and tonumber(match(event[1], '^%d+')) or 0
+    end
+    written[#written + 1] = m.key
+    written[#written + 1] = packed(m)
+  end
+end
+if #written > 0 then call('MSET', unpack(written)) end
+return table.concat(answers, '\\n')`);
