@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import {
+  copyProducer,
   type Epoch,
   type GroupId,
   groupStream,
@@ -27,17 +28,25 @@ import {
   type AppendAnswer,
   type Cursor,
   type Entry,
+  type Stored,
   RETENTION,
   type StreamLimits,
 } from './streams.ts';
 
 type ModelAnswer =
   | { readonly outcome: 'conflict' | 'unknown' | 'unknown-producer' }
-  | { readonly outcome: 'ok' | 'duplicate'; readonly seq: number }
+  | { readonly outcome: 'ok'; readonly seq: number; readonly n: number; readonly copy?: Copied }
+  | { readonly outcome: 'duplicate'; readonly seq: number }
   | { readonly outcome: 'gap'; readonly last: number };
 
+/** Where the sender's copy is. */
+interface Copied {
+  readonly seq: number;
+  readonly n: number;
+}
+
 /** An entry without what only the store knows. */
-type ModelEntry = Append & { readonly seq: number };
+type ModelEntry = Append & { readonly seq: number; readonly n: number };
 type OfProducer = Pick<Append, 'stream' | 'producer'> & { readonly sender: { readonly userId: UserId } };
 
 /** Streams without disk, batches or time; all is found by going through the whole log. */
@@ -51,10 +60,12 @@ class ModelStreams {
   /** Key: user. */
   readonly epochs = new Map<UserId, Epoch>();
   readonly #window: number;
+  readonly #copies: boolean;
 
   /** @param window as `RETENTION.producerEntries` */
-  constructor(window: number) {
+  constructor(window: number, copies: boolean) {
     this.#window = window;
+    this.#copies = copies;
   }
 
   append(item: Append): ModelAnswer {
@@ -76,9 +87,21 @@ class ModelStreams {
       return before.digest === item.digest
         ? { outcome: 'duplicate', seq: before.seq }
         : { outcome: 'conflict' };
-    const seq = log.length + 1;
-    log.push({ ...item, seq });
-    return { outcome: 'ok', seq };
+    const { seq, n } = this.#write(item);
+    const { stream, sender, producer } = item;
+    if (!this.#copies || stream.kind !== 'inbox' || stream.user === sender.userId)
+      return { outcome: 'ok', seq, n };
+    const its = { stream: inboxOf(sender.userId), producer: copyProducer(producer, stream.user) };
+    const copy = this.#write({ ...item, ...its, silent: true });
+    return { outcome: 'ok', seq, n, copy: { seq: copy.seq, n: copy.n } };
+  }
+
+  #write(item: Append): ModelEntry {
+    const log = this.log(item.stream);
+    const shown = log.at(-1)?.n ?? 0;
+    const entry = { ...item, seq: log.length + 1, n: item.silent === true ? shown : shown + 1 };
+    log.push(entry);
+    return entry;
   }
 
   /** The newest counted entry of a producer, if the stream remembers it. */
@@ -133,6 +156,7 @@ const sends = fc.array(
     counter: fc.option(fc.constantFrom(1, 1, 1, 1, 0, -1, -3, 2, 'first' as const)),
     same: fc.constantFrom(true, true, false),
     again: fc.boolean(),
+    silent: fc.constantFrom(false, false, true),
     content: fc.uint8Array({ maxLength: 3 }),
   }),
   { minLength: 1, maxLength: 12 },
@@ -167,6 +191,8 @@ type Sent = (Step & { kind: 'send' })['sends'][number];
 /** Of the stores that are held to the model: streams that forget soon. */
 export const MODEL_LIMITS: StreamLimits = { ...RETENTION, producerEntries: 5 };
 
+type Copies = 'together' | 'apart' | 'none';
+
 /**
  * Holds an adapter to the model.
  * @param open a store with `MODEL_LIMITS`; what it holds already does not matter
@@ -174,14 +200,19 @@ export const MODEL_LIMITS: StreamLimits = { ...RETENTION, producerEntries: 5 };
  */
 export async function checkAgainstModel(
   open: Store,
-  options: { readonly runs: number; readonly reopen?: () => Promise<Store> },
+  options: {
+    readonly runs: number;
+    readonly reopen?: () => Promise<Store>;
+    /** `apart`: a copy follows its message in a call of its own, so that sends are made one by one. */
+    readonly copies?: Copies;
+  },
 ): Promise<Store> {
   let store = open;
   let run = 0;
   const tag = Date.now().toString(36);
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
-      const trial = await Trial.start(store, `${tag}-${String(run++)}`);
+      const trial = await Trial.start(store, `${tag}-${String(run++)}`, options.copies ?? 'together');
       for (const one of steps) {
         if (one.kind === 'reopen') {
           store = (await options.reopen?.()) ?? store;
@@ -199,28 +230,31 @@ export async function checkAgainstModel(
 class Trial {
   #store: Store;
   #isReopened = false;
-  readonly #model = new ModelStreams(MODEL_LIMITS.producerEntries);
+  readonly #model: ModelStreams;
+  readonly #copies: Copies;
   readonly #users: readonly NamedUser[];
   readonly #streams: readonly StreamRef[];
   /** Key: stream name. What the store has said of its entries. */
   readonly #told = new Map<string, Pick<Entry, 'prev' | 'storedAt' | 'n'>[]>();
 
-  private constructor(store: Store, users: readonly NamedUser[], group: GroupId) {
+  private constructor(store: Store, users: readonly NamedUser[], group: GroupId, copies: Copies) {
     this.#store = store;
+    this.#copies = copies;
+    this.#model = new ModelStreams(MODEL_LIMITS.producerEntries, copies !== 'none');
     this.#users = users;
     const nobody = Number.MAX_SAFE_INTEGER as UserId;
     this.#streams = [...users.map((user) => inboxOf(user.userId)), groupStream(group), inboxOf(nobody)];
     for (const { userId } of users) this.#model.epochs.set(userId, 0 as Epoch);
   }
 
-  static async start(store: Store, tag: string): Promise<Trial> {
+  static async start(store: Store, tag: string, copies: Copies): Promise<Trial> {
     const users: NamedUser[] = [];
     for (const who of ['a', 'b']) {
       const parsed = parseUserName(`${who}-${tag}`);
       assert.ok(parsed.ok);
       users.push((await store.accounts.register(parsed.name)).account);
     }
-    const trial = new Trial(store, users, `group-${tag}` as GroupId);
+    const trial = new Trial(store, users, `group-${tag}` as GroupId, copies);
     for (const user of users) await trial.#login(user);
     return trial;
   }
@@ -257,22 +291,33 @@ class Trial {
       const append = this.#item(send);
       return [append, this.#model.append(append)];
     });
-    const answers = await Promise.all(
-      items.map(([item]) => new Promise<AppendAnswer>((done) => this.#store.streams.append(item, done))),
-    );
+    const append = ([item]: readonly [Append, ModelAnswer]): Promise<AppendAnswer> =>
+      new Promise((done) => this.#store.streams.append(item, done));
+    const answers: AppendAnswer[] = [];
+    if (this.#copies === 'apart') for (const item of items) answers.push(await append(item));
+    else answers.push(...(await Promise.all(items.map(append))));
     for (const [i, [item, expected]] of items.entries()) {
       const answer = answers[i];
       if (answer?.outcome === 'ok') {
-        const { prev, storedAt, n } = answer;
-        const told = this.#told.get(streamName(item.stream)) ?? [];
-        this.#told.set(streamName(item.stream), told);
-        told[answer.seq - 1] = { prev, storedAt, n };
-        assert.deepEqual({ outcome: 'ok', seq: answer.seq }, expected);
+        const { outcome, seq, n, copy } = answer;
+        this.#hear(item.stream, answer);
+        if (copy !== undefined) this.#hear(inboxOf(item.sender.userId), copy);
+        assert.deepEqual(
+          { outcome, seq, n, ...(copy === undefined ? {} : { copy: { seq: copy.seq, n: copy.n } }) },
+          // An adapter without copies counts nothing yet.
+          this.#copies === 'none' ? { ...expected, n } : expected,
+        );
       } else assert.deepEqual(answer, expected, JSON.stringify(item));
     }
   }
 
-  #item({ stream, sender, producer, counter, same, again, content }: Sent): Append {
+  #hear(stream: StreamRef, { seq, prev, storedAt, n }: Stored): void {
+    const told = this.#told.get(streamName(stream)) ?? [];
+    this.#told.set(streamName(stream), told);
+    told[seq - 1] = { prev, storedAt, n };
+  }
+
+  #item({ stream, sender, producer, counter, same, again, silent, content }: Sent): Append {
     const to = pick(this.#streams, stream);
     const from = pick(this.#users, sender);
     const id = `${counter === null ? 'keyed' : 'counted'}-producer-${String(producer)}` as ProducerId;
@@ -297,6 +342,7 @@ class Trial {
       rememberMs: 60_000,
       digest: Buffer.from(text).toString('hex').padEnd(22, '_'),
       content: text,
+      silent,
     };
   }
 
@@ -343,6 +389,21 @@ class Trial {
     this.#model.epochs.set(user.userId, answer.epoch);
   }
 
+  async #checkShown(stream: StreamRef): Promise<void> {
+    const log = this.#model.log(stream);
+    const told = this.#told.get(streamName(stream)) ?? [];
+    const newest = log.findLast(({ silent }) => silent !== true);
+    const { shown, shownSeq, shownAt } = await this.#store.streams.position(stream);
+    assert.deepEqual(
+      { shown, shownSeq, shownAt },
+      {
+        shown: newest?.n ?? 0,
+        shownSeq: newest?.seq ?? 0,
+        shownAt: newest === undefined ? 0 : told[newest.seq - 1]?.storedAt,
+      },
+    );
+  }
+
   async checkAll(): Promise<void> {
     for (const stream of this.#streams) {
       const log = this.#entries(stream);
@@ -352,6 +413,7 @@ class Trial {
         top: log.length,
         topId: last === undefined ? '' : messageId(last.sender.userId, last.producer, last.counter),
       });
+      if (this.#copies !== 'none') await this.#checkShown(stream);
       assert.deepEqual((await this.#store.streams.read(stream, 1 as Seq, 10_000)).map(plain), log.map(plain));
       for (const { userId } of this.#users) {
         const key = `${userId} ${streamName(stream)}`;

@@ -17,7 +17,7 @@ import {
   type UserId,
   wireName,
 } from '@cim/protocol';
-import { type Cursor, type Entry, policyOf, type Position } from '@cim/store';
+import { type Cursor, type Entry, isCopy, policyOf, type Position } from '@cim/store';
 import { Feed } from '../subscriptions/feed.ts';
 import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
 import { Places } from '../subscriptions/places.ts';
@@ -124,7 +124,9 @@ export class CimSession implements Session, FeedSink {
 
   write(feed: Followed, entry: Entry): void {
     this.#parts.observer.delivered('cim', 'inbox', 1);
-    this.#sendTexts(cim.BaseCommand.MESSAGE, entry, cim.Content.decode(entry.content).texts);
+    // It shows only what others have said.
+    if (!isCopy(entry))
+      this.#sendTexts(cim.BaseCommand.MESSAGE, entry, cim.Content.decode(entry.content).texts);
     this.#ackWhenFlushed(feed);
   }
 
@@ -220,13 +222,13 @@ export class CimSession implements Session, FeedSink {
           const last = run.at(-1);
           const first = run[0];
           if (first === undefined || last === undefined || frames === OFFLINE_FRAMES || !this.ready()) break;
-          this.#sendTexts(
-            cim.BaseCommand.OFFLINE,
-            first,
-            run.flatMap((entry) => cim.Content.decode(entry.content).texts),
-          );
-          this.#parts.observer.delivered('cim', 'inbox', run.length);
-          frames++;
+          const received = run.filter((entry) => !isCopy(entry));
+          if (received.length > 0) {
+            const texts = received.flatMap((entry) => cim.Content.decode(entry.content).texts);
+            this.#sendTexts(cim.BaseCommand.OFFLINE, first, texts);
+            this.#parts.observer.delivered('cim', 'inbox', received.length);
+            frames++;
+          }
           this.#offlineNext = (last.seq + 1) as Seq;
           this.#saveOffline(last);
         }

@@ -19,7 +19,7 @@ import {
   type UserId,
   wireName,
 } from '@cim/protocol';
-import { type Cursor, type Entry, policyOf, type Position } from '@cim/store';
+import { type Cursor, type Entry, isCopy, policyOf, type Position } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
 import { Feed } from '../subscriptions/feed.ts';
 import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
@@ -31,6 +31,8 @@ import type { SessionParts } from './session-parts.ts';
 import { SessionSends } from './session-sends.ts';
 import type { SharedPiece } from '../subscriptions/shared-piece.ts';
 
+/** No content: a client that knows no copies of its user's own messages passes over such an entry. */
+const UNREADABLE = Uint8Array.of(7);
 const RESUME_NAMES = {
   [cim.ResumeAnswer.CONTINUE]: 'continue',
   [cim.ResumeAnswer.RESET]: 'reset',
@@ -150,7 +152,8 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
 
   write(_feed: Followed, entry: Entry): void {
     this.#parts.observer.delivered('own', 'inbox', 1);
-    this.#deliver(deliverFrame('', entryToBytes(entry)));
+    const shown = isCopy(entry) ? { ...entry, content: UNREADABLE, wire: undefined } : entry;
+    this.#deliver(deliverFrame('', entryToBytes(shown)));
   }
 
   writeShared(_feed: Followed, piece: SharedPiece): void {

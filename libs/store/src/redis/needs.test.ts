@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { silentLogger } from '@cim/runtime';
+import { messageId } from '@cim/protocol';
 import { PROMPT, RedisProcess, until } from '@cim/testkit';
 import { append, newPair, Sends } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
@@ -90,7 +91,8 @@ describe('a user who may do what the table says and nothing else', () => {
       limits: { ...RETENTION, producerEntries: 1 },
     });
     const { to, sends } = await newPair(store);
-    for (const from of [sends, new Sends(sends.stream, to), sends]) await append(store, from.item(1));
+    for (const from of [sends, new Sends(sends.stream, to), sends])
+      await append(store, { ...from.item(1), about: messageId(to.userId, sends.producer, 1) });
     // MONITOR does not show it.
     if (/cmdstat_config\|get:calls=/.test(await redis.cli('INFO', 'commandstats')))
       seen.commands.add('config|get');

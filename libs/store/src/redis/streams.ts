@@ -30,15 +30,7 @@ import { GatheredGets } from './gathered-gets.ts';
 import { appendScript } from './append-script.ts';
 import { key, type StreamKeys, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
-import {
-  ACK,
-  ACK_KEYS,
-  MARK_DIRTY,
-  readMeta,
-  READ,
-  READ_META,
-  TAKE_DIRTY,
-} from './stream-scripts.ts';
+import { ACK, ACK_KEYS, MARK_DIRTY, readMeta, READ, READ_META, TAKE_DIRTY } from './stream-scripts.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
