@@ -1,4 +1,4 @@
-/** The HTTP interface: CIM's paths in CIM's envelope, and what operators ask. */
+/** The HTTP interface: CIM's paths in CIM's envelope, `/v1`, and what operators ask. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -26,6 +26,9 @@ import * as schemas from './schemas.ts';
 import { Sending } from './sending.ts';
 import { Tally } from './tally.ts';
 import { acceptUtf8Json } from './utf8-json.ts';
+import { problem } from './v1/problems.ts';
+import { isV1 } from './v1/v1-app.ts';
+import { addV1 } from './v1/v1.ts';
 
 const BODY_BYTES = 256 * 1024;
 /** CIM's HTTP library pools connections for 5 minutes. */
@@ -46,7 +49,10 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     return503OnClosing: false,
     // A path that cannot be decoded is an unknown path. Fastify's own answer has no envelope.
     frameworkErrors: (error, request, reply) => {
-      void (reply as FastifyReply).send(unknownPath(request, reply, error.message));
+      const answer = isV1(request.url)
+        ? problem(reply, CODES.invalid.code, error.message, { status: 404 })
+        : unknownPath(request, reply, error.message);
+      void (reply as FastifyReply).send(answer);
     },
   })
     .withTypeProvider<TypeBoxTypeProvider>()
@@ -59,12 +65,14 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   });
   const hostProblem = knownHosts(parts.config.host, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
-    const problem = hostProblem(request.headers.host);
-    if (problem === undefined) done();
-    else void reply.code(403).send(refusal(request, CODES.invalid.code, problem));
+    const wrong = hostProblem(request.headers.host);
+    if (wrong === undefined) done();
+    else if (isV1(request.url)) void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
+    else void reply.code(403).send(refusal(request, CODES.invalid.code, wrong));
   });
   // A hook for each path, which knows it: fastify gathers all there is to know about a route when a request is asked for it.
   app.addHook('onRoute', (route) => {
+    if (isV1(route.url)) return;
     const count: preSerializationHookHandler = (_request, _reply, payload, done) => {
       if (isAnswer(payload)) answers.add(route.url, payload.code);
       done(null, payload);
@@ -80,12 +88,19 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   });
   await app.register(swagger, {
     openapi: {
+      openapi: '3.1.0',
       info: {
         title: 'CIM route',
         version: VERSION,
         description:
-          'Every answer has a code. HTTP 200, but for 4000 and overload (503 with Retry-After), ' +
-          'a refused /p2pRoute or /groupRoute (400) and an unknown path (404).',
+          "`/v1` answers problems as application/problem+json with CIM's code. CIM's own paths answer in CIM's " +
+          'envelope: HTTP 200, but for 4000 and overload (503 with Retry-After), a refused /p2pRoute or ' +
+          '/groupRoute (400) and an unknown path (404).',
+      },
+      components: {
+        securitySchemes: {
+          session: { type: 'http', scheme: 'bearer', description: 'the `secret` of POST /v1/sessions' },
+        },
       },
     },
   });
@@ -99,9 +114,11 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };
   const sendResponse = { ...response, 400: schemas.Envelope };
 
-  app.post('/registerAccount', { schema: { body: schemas.RegisterRequest, response } }, async (request) =>
-    success(request, await login.register(request.body.userName, request.body.password ?? undefined)),
-  );
+  app.post('/registerAccount', { schema: { body: schemas.RegisterRequest, response } }, async (request) => {
+    const { userName, password } = request.body;
+    const { account } = await login.register(userName, password ?? undefined);
+    return success(request, { userId: account.userId, userName: account.userName });
+  });
   app.post('/login', { schema: { body: schemas.LoginRequest, response } }, async (request) =>
     success(request, await login.login(request.body)),
   );
@@ -175,6 +192,7 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     },
   );
 
+  await addV1(app as unknown as FastifyInstance, { parts, login, online, answers });
   addOperatorPaths(app as unknown as FastifyInstance, parts);
   return app as unknown as FastifyInstance;
 }

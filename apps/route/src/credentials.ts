@@ -1,9 +1,29 @@
 /** Who may act for an account: anybody for one without a password (CIM's trust), its session for one with. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { CimError, type UserId } from '@cim/protocol';
+import { CimError, isUserId, type UserId } from '@cim/protocol';
+import { randomText } from '@cim/runtime';
 import type { Account, Session } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
+
+/** Of a session secret: the user id, and random bytes behind it. */
+const ID_BYTES = 8;
+const RANDOM_BYTES = 24;
+
+/** A new session's secret, 43 characters. It tells its user's id, so that `/v1` needs nothing but the secret. */
+export function newSecret(user: UserId): string {
+  const id = Buffer.alloc(ID_BYTES);
+  id.writeBigUInt64BE(BigInt(user));
+  return Buffer.concat([id, Buffer.from(randomText(RANDOM_BYTES), 'base64url')]).toString('base64url');
+}
+
+/** Undefined for a secret that an older version made, which tells no id. */
+export function userOfSecret(secret: string): UserId | undefined {
+  const bytes = Buffer.from(secret, 'base64url');
+  if (bytes.length !== ID_BYTES + RANDOM_BYTES) return undefined;
+  const id = Number(bytes.readBigUInt64BE());
+  return isUserId(id) ? id : undefined;
+}
 
 export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
 

@@ -62,15 +62,18 @@ export function unavailable(
   return refusal(request, code, message);
 }
 
-/** What went wrong with a request, in words that say what to do about it. */
-function problemOf(error: FastifyError): string | undefined {
+/**
+ * What went wrong with a request, in words that say what to do about it; undefined when the request is not to blame.
+ * @param fieldOf the name of a field by its path in the request, `/to/user`
+ */
+export function problemOf(
+  error: FastifyError,
+  fieldOf: (path: string) => string | undefined = (path) => path.replace(/^\//, '').split('/')[0],
+): string | undefined {
   const [first] = error.validation ?? [];
   if (first !== undefined) {
     const missing = first.params as { requiredProperties?: string[]; missingProperty?: string };
-    const field =
-      missing.requiredProperties?.[0] ??
-      missing.missingProperty ??
-      first.instancePath.replace(/^\//, '').split('/')[0];
+    const field = missing.requiredProperties?.[0] ?? missing.missingProperty ?? fieldOf(first.instancePath);
     if (first.keyword === 'required') return `${field ?? 'a field'} is missing`;
     if (field === undefined || field === '') return 'the body must be a JSON object';
     const { allowedValues } = first.params as { allowedValues?: string[] };

@@ -8,9 +8,9 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
-import { clusterKey, randomText } from '@cim/runtime';
+import { clusterKey } from '@cim/runtime';
 import type { Account, IssueAnswer, LoginProof, Sessions } from '@cim/store';
-import { secretHash, showsSession } from './credentials.ts';
+import { newSecret, secretHash, showsSession } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
 import { newNameProblem } from './new-name.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
@@ -52,7 +52,7 @@ export class Login {
   async register(
     userName: unknown,
     password: string | undefined,
-  ): Promise<Pick<Account, 'userId' | 'userName'>> {
+  ): Promise<{ readonly account: Account; readonly created: boolean }> {
     const { config, store } = this.#parts;
     if (!this.#registerRate.take())
       throw new CimError('limited', 'too many registrations at once, try again in 1 s');
@@ -82,7 +82,7 @@ export class Login {
         );
       await this.#checkPassword(account, password);
     }
-    return { userId: account.userId, userName: account.userName };
+    return { account, created };
   }
 
   async login(body: LoginBody): Promise<Placed> {
@@ -119,7 +119,7 @@ export class Login {
 
     // Placement comes first: a login that cannot be placed leaves no trace.
     const member = await this.#place(account.userId);
-    const session = body.wire === 2 ? randomText(32) : '';
+    const session = body.wire === 2 ? newSecret(account.userId) : '';
     const answer = await this.#issue({
       user: { userId: account.userId, userName: account.userName },
       instance: member.instance,

@@ -1,5 +1,6 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { TEXT_LIMITS } from '@cim/protocol';
+import { GROUP_LIMITS } from '@cim/store';
 
 /**
  * Checks a request by its schema. TypeBox walks a list to its end to describe one wrong item, which held the event
@@ -13,16 +14,26 @@ export const requestCheck: typeof TypeBoxValidatorCompiler = (route) => {
   };
 };
 
-/** In the shape of a validation error; `batchMsg` is the one list that requests have. */
+/** The lists that requests have. */
+const LISTS = [
+  { name: 'batchMsg', items: 'texts', atMost: TEXT_LIMITS.batchTexts },
+  { name: 'texts', items: 'texts', atMost: TEXT_LIMITS.batchTexts },
+  { name: 'users', items: 'users', atMost: GROUP_LIMITS.addedAtOnce },
+] as const;
+
+/** In the shape of a validation error. */
 function listProblem(body: unknown) {
-  if (typeof body !== 'object' || body === null || !('batchMsg' in body)) return undefined;
-  const list = body.batchMsg;
-  if (!Array.isArray(list) || list.length <= TEXT_LIMITS.batchTexts) return undefined;
-  return {
-    instancePath: '/batchMsg',
-    schemaPath: '#/properties/batchMsg/maxItems',
-    keyword: 'maxItems',
-    params: {},
-    message: `has ${list.length} texts; at most ${TEXT_LIMITS.batchTexts} are allowed`,
-  };
+  if (typeof body !== 'object' || body === null) return undefined;
+  for (const { name, items, atMost } of LISTS) {
+    const list = (body as Readonly<Record<string, unknown>>)[name];
+    if (!Array.isArray(list) || list.length <= atMost) continue;
+    return {
+      instancePath: `/${name}`,
+      schemaPath: `#/properties/${name}/maxItems`,
+      keyword: 'maxItems',
+      params: {},
+      message: `has ${list.length} ${items}; at most ${atMost} are allowed`,
+    };
+  }
+  return undefined;
 }

@@ -15,7 +15,7 @@ import { type Answer, refusal, refuse, success, unavailable } from './envelope.t
 import type { RouteParts } from './route-parts.ts';
 import type { Texts } from './schemas.ts';
 
-/** A send by somebody without a channel: its id is the caller's `Idempotency-Key`, or one made here. */
+/** CIM's paths for sends: `/p2pRoute` and `/groupRoute`. */
 export class Sending {
   readonly #parts: RouteParts;
 
@@ -64,20 +64,26 @@ export class Sending {
     }
   }
 
-  #send(request: FastifyRequest, sender: Account, to: StreamRef, given: Texts): Promise<SendReceipt> {
+  async #send(request: FastifyRequest, sender: Account, to: StreamRef, given: Texts): Promise<SendReceipt> {
     const texts = [
       ...(given.msg === undefined || given.msg === null ? [] : [given.msg]),
       ...(given.batchMsg ?? []),
     ].map(wellFormed);
-    const key = request.headers['idempotency-key'];
-    if (Array.isArray(key)) throw new CimError('invalid', 'give one Idempotency-Key');
-    return this.#parts.messaging.sends.sendKeyed({
+    const { receipt } = await this.#parts.messaging.sends.sendKeyed({
       door: to.kind === 'inbox' ? 'p2pRoute' : 'groupRoute',
       actor: { userId: sender.userId, userName: sender.userName },
-      ...{ to, key },
+      ...{ to, key: idempotencyKey(request) },
       content: cim.Content.encode({ texts }).finish(),
     });
+    return receipt;
   }
+}
+
+/** What the caller named its request by; the service that takes it says how long it may be. */
+export function idempotencyKey({ headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (Array.isArray(key)) throw new CimError('invalid', 'give one Idempotency-Key');
+  return key;
 }
 
 /** JSON can carry half a surrogate pair, UTF-8 cannot: an entry with one could be read by nobody. */

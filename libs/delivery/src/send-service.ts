@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto';
-import { CimError, contentFacts, type NamedUser, type ProducerId, type StreamRef } from '@cim/protocol';
+import {
+  CimError,
+  contentFacts,
+  type MessageId,
+  messageId,
+  type NamedUser,
+  type ProducerId,
+  type StreamRef,
+} from '@cim/protocol';
 import { randomText, type SendDoor } from '@cim/runtime';
 import { Send, type SendParts } from './send.ts';
 import { refused } from './send-problems.ts';
@@ -42,17 +50,24 @@ export class SendService {
   }
 
   /**
+   * Answers the id of the message too, which counts once it is stored.
    * @param given.key 1 to 255 characters: the same key of the same sender to the same recipient stores one message in an hour
    * @throws {CimError} 3000: the key is empty or too long
    */
-  sendKeyed({ key, ...given }: KeyedSend): Promise<SendReceipt> {
+  sendKeyed({
+    key,
+    ...given
+  }: KeyedSend): Promise<{ readonly receipt: SendReceipt; readonly id: MessageId }> {
     if (key !== undefined && (key.length === 0 || key.length > KEY_CHARACTERS))
       throw new CimError('invalid', `Idempotency-Key must have 1 to ${KEY_CHARACTERS} characters`);
     const producer = (key === undefined ? randomText(24) : hash('sha256', key, 'base64url')) as ProducerId;
     // Without a key only our own tries repeat a send.
     const rememberMs = key === undefined ? undefined : KEYED_MS;
+    const id = messageId(given.actor.userId, producer, 0);
     return new Promise((resolve) =>
-      this.send({ ...given, producer, counter: 0, rememberMs, insist: true }, resolve),
+      this.send({ ...given, producer, counter: 0, rememberMs, insist: true }, (receipt) =>
+        resolve({ receipt, id }),
+      ),
     );
   }
 

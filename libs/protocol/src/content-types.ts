@@ -3,6 +3,7 @@
  * by it and forward its bytes.
  */
 import { cim } from './generated/cim.js';
+import { JSON_LEVELS, jsonLevels } from './json-depth.ts';
 import { isPlainTexts, TEXT_LIMITS, textsProblem } from './texts.ts';
 
 /** Types of ours; the empty one is plain text. Every other valid name is an integrator's, and opaque. */
@@ -168,10 +169,13 @@ export function decodeContent(bytes: Uint8Array): cim.Content | undefined {
 function jsonProblem({ body }: cim.Content): string | undefined {
   try {
     JSON.parse(UTF8.decode(body));
-    return undefined;
   } catch {
     return 'the body is not JSON in UTF-8';
   }
+  const levels = jsonLevels(body);
+  return levels > JSON_LEVELS
+    ? `the body is nested ${levels} levels deep; at most ${JSON_LEVELS} are allowed`
+    : undefined;
 }
 
 function reactionProblem(texts: readonly string[]): string | undefined {

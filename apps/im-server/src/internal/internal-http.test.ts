@@ -5,7 +5,7 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { SendReceipt } from '@cim/delivery';
-import { CODES } from '@cim/protocol';
+import { CODES, type MessageId } from '@cim/protocol';
 import { createMetrics, silentLogger } from '@cim/runtime';
 import type { Account, Store } from '@cim/store';
 import { createInternalHttp } from './internal-http.ts';
@@ -29,7 +29,7 @@ before(async () => {
       accounts: { byId: () => answersUnlessFailing(SENDER) },
       ping: () => answersUnlessFailing(undefined),
     } as unknown as Store,
-    sends: { sendKeyed: () => Promise.resolve(receipt) },
+    sends: { sendKeyed: () => Promise.resolve({ receipt, id: '7:p:0' as MessageId }) },
     logger: silentLogger(),
     metrics: createMetrics({ program: 'test' }),
     sendKey: KEY,

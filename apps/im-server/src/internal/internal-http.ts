@@ -133,7 +133,12 @@ async function sendMessage(
     return answerOf(CODES.unknownAccount.code, 'there is no user with the id of the sender');
 
   const content = cim.Content.encode({ texts }).finish();
-  const receipt = await sends.sendKeyed({ door: 'sendMsg', actor: sender, to: inboxOf(receiver), content });
+  const { receipt } = await sends.sendKeyed({
+    door: 'sendMsg',
+    actor: sender,
+    to: inboxOf(receiver),
+    content,
+  });
   if (receipt.outcome === 'stored') return answerOf(CODES.success.code, CODES.success.message);
   if (receipt.outcome === 'refused') return answerOf(receipt.code, receipt.text);
   return unavailable(reply, 'the message is not stored; send it again');

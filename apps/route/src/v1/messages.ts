@@ -1,0 +1,122 @@
+import {
+  CimError,
+  CODES,
+  contentFacts,
+  type GroupId,
+  type Seq,
+  groupStream,
+  inboxOf,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
+import type { SendService } from '@cim/delivery';
+import type { Store } from '@cim/store';
+import { type Static, Type } from 'typebox';
+import { idempotencyKey } from '../sending.ts';
+import type { Bearer } from './bearer.ts';
+import { contentShape, encodeContent } from './contents.ts';
+import { problem, type Problem } from './problems.ts';
+import { documented, groupIdText, timeText, userIdText } from './shapes.ts';
+import type { V1App } from './v1-app.ts';
+
+const NewMessage = Type.Object(
+  {
+    to: Type.Object(
+      {
+        user: Type.Optional(userIdText('the recipient')),
+        group: Type.Optional(groupIdText('the group')),
+      },
+      { description: 'a user or a group' },
+    ),
+    ...contentShape,
+  },
+  {
+    examples: [
+      { to: { user: '1002' }, texts: ['hello'] },
+      { to: { group: 'lobby' }, type: 'json', body: { poll: 'lunch?' } },
+    ],
+  },
+);
+const StoredShape = Type.Object({
+  id: Type.String({ description: 'of the message, the same for everybody' }),
+  seq: Type.Integer({ description: "position in the recipient's timeline, or the group's log" }),
+  storedAt: Type.Optional(timeText('absent for a repeated request whose message is kept no longer')),
+  online: Type.Optional(
+    Type.Boolean({ description: 'whether the recipient is connected; absent when that is not known' }),
+  ),
+});
+
+export function addMessages(
+  v1: V1App,
+  bearer: Bearer,
+  { streams }: Pick<Store, 'streams'>,
+  sends: SendService,
+): void {
+  const schema = documented(
+    { body: NewMessage },
+    {
+      tags: ['messages'],
+      summary: 'Send a message',
+      description:
+        'A request that is repeated with the same `Idempotency-Key` within an hour stores the message once, ' +
+        'and is answered like the first.',
+      answers: { 201: StoredShape },
+      problems: [404, 409, 429],
+    },
+  );
+  /** Of an entry that a repeated request has met: undefined when it is kept no longer. */
+  const storedAtOf = async (stream: StreamRef, seq: Seq): Promise<number | undefined> => {
+    const entry = await streams.peek(stream, seq);
+    return entry?.seq === seq ? entry.storedAt : undefined;
+  };
+  v1.post(
+    '/messages',
+    { onRequest: bearer.check, schema },
+    async (request, reply): Promise<Static<typeof StoredShape> | Problem> => {
+      const { to, ...given } = request.body;
+      const stream = streamOf(to);
+      const content = encodeContent(given);
+      checkContent(content);
+      const { userId, userName } = bearer.actor(request);
+      const { receipt, id } = await sends.sendKeyed({
+        door: 'v1',
+        actor: { userId, userName },
+        ...{ to: stream, content, key: idempotencyKey(request) },
+      });
+      switch (receipt.outcome) {
+        case 'stored': {
+          const { seq, online } = receipt;
+          const storedAt = receipt.storedAt || (await storedAtOf(stream, seq));
+          void reply.code(201);
+          return {
+            id,
+            seq,
+            ...(storedAt === undefined ? {} : { storedAt: new Date(storedAt).toISOString() }),
+            ...(online === 'unknown' ? {} : { online }),
+          };
+        }
+        case 'refused':
+        case 'retry':
+          return problem(reply, receipt.code, receipt.text);
+        case 'gap':
+        case 'unknown-producer':
+          // Counters are not used over HTTP.
+          return problem(reply, CODES.failure.code, CODES.failure.message);
+      }
+    },
+  );
+}
+
+function streamOf({ user, group }: Static<typeof NewMessage>['to']): StreamRef {
+  if (user !== undefined && group === undefined) return inboxOf(Number(user) as UserId);
+  if (group !== undefined && user === undefined) return groupStream(group as GroupId);
+  throw new CimError('invalid', 'to must name a user or a group, one of them');
+}
+
+function checkContent(content: Uint8Array): void {
+  const { problem, unknownType, author, event, type } = contentFacts(content);
+  if (unknownType) throw new CimError('unknownType', problem);
+  if (problem !== undefined) throw new CimError('invalid', problem);
+  if (event || author === 'servers')
+    throw new CimError('unknownType', `messages of type ${type} cannot be sent here`);
+}

@@ -1,0 +1,36 @@
+import { type Static, Type } from 'typebox';
+import type { Online } from '../online.ts';
+import { pageCursor, placeOf } from './cursors.ts';
+import { cursorText, documented, limitOf, NamedUserShape, pageOf } from './shapes.ts';
+import type { V1App } from './v1-app.ts';
+
+const LIST = 'online';
+const LIMIT = 100;
+const Page = pageOf(NamedUserShape, 'after');
+
+export function addOnline(v1: V1App, online: Online): void {
+  const schema = documented(
+    {
+      querystring: Type.Object({
+        limit: limitOf(1_000, LIMIT),
+        after: cursorText('`next` of the page before'),
+      }),
+    },
+    {
+      tags: ['users'],
+      summary: 'Who is online',
+      description: 'Ascending by id. The answer is at most a second old.',
+      answers: { 200: Page },
+      open: true,
+    },
+  );
+  v1.get('/online', { schema }, async (request): Promise<Static<typeof Page>> => {
+    const { limit = LIMIT, after } = request.query;
+    const { users, more } = await online.page(limit, after === undefined ? 0 : Number(placeOf(LIST, after)));
+    const last = users.at(-1);
+    return {
+      items: users.map(({ userId, userName }) => ({ id: String(userId), name: userName })),
+      ...(more && last !== undefined ? { next: pageCursor(LIST, String(last.userId)) } : {}),
+    };
+  });
+}

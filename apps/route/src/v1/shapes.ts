@@ -1,0 +1,116 @@
+/** Shapes that several resources of `/v1` share, and how they are documented. */
+import { type TObject, type TSchema, Type } from 'typebox';
+
+/** What each pattern of a request means, in words that complete `<field> must be ...`. */
+export const PATTERNS = {
+  userId: ['^[1-9][0-9]{0,15}$', 'a user id in decimal digits, such as "1001"'],
+  groupId: ['^(lobby|[1-9][0-9]{0,15})$', 'a group id in decimal digits, such as "17", or "lobby"'],
+} as const satisfies Record<string, readonly [pattern: string, meaning: string]>;
+
+const textOf = (of: keyof typeof PATTERNS, description: string) =>
+  Type.String({ pattern: PATTERNS[of][0], description });
+export const userIdText = (description: string) => textOf('userId', description);
+export const groupIdText = (description: string) => textOf('groupId', description);
+
+export const NamedUserShape = Type.Object({
+  id: Type.String({ description: 'user id, decimal' }),
+  name: Type.String(),
+});
+export const timeText = (description: string) => Type.String({ format: 'date-time', description });
+
+/** A page of a list: `next` is there when there is more. */
+export const pageOf = (items: TSchema, how: string) =>
+  Type.Object({
+    items: Type.Array(items),
+    next: Type.Optional(Type.String({ description: `there is more: pass it on as \`${how}\`` })),
+  });
+export const limitOf = (atMost: number, usual: number) =>
+  Type.Optional(
+    Type.Integer({ minimum: 1, maximum: atMost, description: `items at most; without it ${usual}` }),
+  );
+export const cursorText = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 512, description }));
+
+const ProblemShape = Type.Object(
+  {
+    type: Type.String({ description: 'urn:cim:code:<code>' }),
+    title: Type.String({ description: 'what the code means' }),
+    status: Type.Integer(),
+    code: Type.String({ description: 'see docs/errors.md' }),
+    detail: Type.String({ description: 'what was wrong, and what to do' }),
+  },
+  {
+    examples: [
+      {
+        type: 'urn:cim:code:9200',
+        title: 'There is no such group',
+        status: 404,
+        code: '9200',
+        detail: 'There is no such group',
+      },
+    ],
+  },
+);
+const MEANINGS: Readonly<Record<number, string>> = {
+  400: 'The request is wrong (3000), or names an unknown type, another list or a mark beyond the end',
+  401: 'No session secret that counts, or a wrong name or password (9100)',
+  403: 'Not a member, or not allowed to (9201, 9202, 9203, 9402); a Host that is not known (3000)',
+  404: 'What the request names is not there',
+  409: 'It does not go together with what is there',
+  413: 'The body is longer than 256 KiB (3000)',
+  415: 'The body is not JSON (3000)',
+  429: 'Too much at once: wait as long as Retry-After says (6000)',
+  503: 'Not done, or not known to be: repeat it after Retry-After (4000, 7100)',
+};
+const problemAnswer = (status: number) => ({
+  description: MEANINGS[status] ?? 'A problem',
+  content: { 'application/problem+json': { schema: ProblemShape } },
+});
+
+/** Any request may be answered so. */
+const ALWAYS = [400, 403, 503] as const;
+/** One that has a body, too. */
+const WITH_BODY = [413, 415] as const;
+
+/** Security of an operation whose caller shows a session secret. */
+const BEARER = [{ session: [] as string[] }];
+
+/** What an operation does and answers: documented, and serialized by its shape. */
+export interface Operation {
+  readonly tags: string[];
+  readonly summary: string;
+  readonly description?: string;
+  /** By status; null for an answer without a body. */
+  readonly answers: Readonly<Record<number, TSchema | null>>;
+  /** Statuses of problems, beside those that every request may meet. */
+  readonly problems?: readonly number[];
+  /** Nobody has to show a session. */
+  readonly open?: boolean;
+}
+
+/** A route's schema: the shapes of its request, and what `/documentation` says of it. */
+export function documented<R extends { body?: TObject; querystring?: TObject; params?: TObject }>(
+  request: R,
+  { answers, problems = [], open = false, ...texts }: Operation,
+): R & { readonly response: Record<string, unknown> } {
+  const statuses = [
+    ...ALWAYS,
+    ...(open ? [] : [401]),
+    ...(request.body === undefined ? [] : WITH_BODY),
+    ...problems,
+  ];
+  return {
+    ...request,
+    ...texts,
+    security: open ? [] : BEARER,
+    response: {
+      ...Object.fromEntries(statuses.map((status) => [status, problemAnswer(status)])),
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, shape]) => [
+          status,
+          shape ?? { description: 'Done', type: 'null' },
+        ]),
+      ),
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/** `/v1`: HTTP for everybody but CIM's clients. A file for each resource; this one puts them together. */
+import { CODES } from '@cim/protocol';
+import type { FastifyInstance, HTTPMethods } from 'fastify';
+import type { Login } from '../login.ts';
+import type { Online } from '../online.ts';
+import type { RouteParts } from '../route-parts.ts';
+import type { Tally } from '../tally.ts';
+import { addAccounts } from './accounts.ts';
+import { Bearer } from './bearer.ts';
+import { addMessages } from './messages.ts';
+import { addOnline } from './online.ts';
+import { errorProblem, problem } from './problems.ts';
+import { addSessions } from './sessions.ts';
+import { addUsers } from './users.ts';
+import { V1, type V1App } from './v1-app.ts';
+
+export interface V1Parts {
+  readonly parts: RouteParts;
+  readonly login: Login;
+  readonly online: Online;
+  readonly answers: Tally;
+}
+
+const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+export async function addV1(app: FastifyInstance, given: V1Parts): Promise<void> {
+  app.decorateReply('v1Code', CODES.success.code);
+  await app.register(
+    (scope, _options, done) => {
+      addPaths(scope, given);
+      done();
+    },
+    { prefix: V1 },
+  );
+}
+
+function addPaths(v1: V1App, { parts, login, online, answers }: V1Parts): void {
+  /** Key: a path with its parameters' names. */
+  const methods = new Map<string, Set<string>>();
+  v1.addHook('onRoute', (route) => {
+    const known = methods.get(route.url) ?? new Set();
+    methods.set(route.url, known);
+    for (const method of [route.method].flat()) known.add(method);
+    route.onSend = (_request, reply, payload, done) => {
+      answers.add(route.url, reply.v1Code);
+      done(null, payload);
+    };
+  });
+  v1.setErrorHandler((error: Parameters<typeof errorProblem>[0], request, reply) =>
+    errorProblem(error, request, reply),
+  );
+  v1.setNotFoundHandler((request, reply) => {
+    answers.add('unknown', CODES.invalid.code);
+    void reply.send(
+      problem(reply, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`, {
+        status: 404,
+      }),
+    );
+  });
+
+  const { store } = parts;
+  const bearer = new Bearer(parts);
+  addAccounts(v1, login);
+  addUsers(v1, store);
+  addOnline(v1, online);
+  addSessions(v1, store, login);
+  addMessages(v1, bearer, store, parts.messaging.sends);
+
+  for (const [url, known] of [...methods]) {
+    const allowed = METHODS.filter((method) => known.has(method)).join(', ');
+    v1.route({
+      url: url.slice(V1.length),
+      method: METHODS.filter((method) => !known.has(method)),
+      schema: { hide: true },
+      // Before a body is read.
+      onRequest: (request, reply) => {
+        const detail = `${request.method} is not allowed here; ${allowed} is`;
+        void reply.header('allow', allowed);
+        void reply.send(problem(reply, CODES.invalid.code, detail, { status: 405 }));
+      },
+      handler: () => undefined,
+    });
+  }
+}
+
+const pathOf = (url: string): string => url.split('?')[0] ?? url;

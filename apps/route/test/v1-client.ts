@@ -1,0 +1,146 @@
+/** Asks `/v1` of a running route, and holds each answer against the OpenAPI document. */
+import assert from 'node:assert/strict';
+import { Compile } from 'typebox/schema';
+
+export interface V1Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Undefined when the answer has none. */
+  readonly body: Readonly<Record<string, unknown>> | undefined;
+}
+
+interface DocumentedAnswer {
+  readonly description: string;
+  readonly content?: Readonly<Record<string, { readonly schema: object }>>;
+}
+export interface DocumentedOperation {
+  readonly summary?: string;
+  readonly tags?: readonly string[];
+  readonly security?: readonly object[];
+  readonly responses: Readonly<Record<string, DocumentedAnswer>>;
+}
+export type OpenApi = {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
+};
+
+export class V1Client {
+  readonly document: OpenApi;
+  /** `POST /v1/messages 201`, of every request that was made. */
+  readonly driven = new Set<string>();
+  readonly #url: string;
+
+  private constructor(url: string, document: OpenApi) {
+    this.#url = url;
+    this.document = document;
+  }
+
+  static async of(url: string): Promise<V1Client> {
+    return new V1Client(url, (await (await fetch(`${url}/documentation/json`)).json()) as OpenApi);
+  }
+
+  get(path: string, secret?: string): Promise<V1Answer> {
+    return this.ask('GET', path, undefined, secret);
+  }
+
+  post(
+    path: string,
+    body: unknown,
+    secret?: string,
+    headers: Record<string, string> = {},
+  ): Promise<V1Answer> {
+    return this.ask('POST', path, body, secret, headers);
+  }
+
+  /** A body that is text or bytes is sent as it is. */
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    secret?: string,
+    headers: Record<string, string> = {},
+  ): Promise<V1Answer> {
+    const answer = await fetch(`${this.#url}/v1${path}`, {
+      method,
+      ...(body === undefined
+        ? {}
+        : {
+            body:
+              typeof body === 'string' || body instanceof Uint8Array
+                ? (body as string)
+                : JSON.stringify(body),
+          }),
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+        ...headers,
+      },
+    });
+    const text = await answer.text();
+    const given = { status: answer.status, headers: answer.headers, text };
+    this.#compare(method, path, given);
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      body: text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>),
+    };
+  }
+
+  /** An account that has logged in. */
+  async join(name: string, password?: string): Promise<{ id: string; name: string; secret: string }> {
+    const account = await this.post('/accounts', { name, password });
+    assert.equal(account.status, 201, JSON.stringify(account.body));
+    const session = await this.post('/sessions', { name, password });
+    assert.equal(session.status, 201, JSON.stringify(session.body));
+    return { id: String(account.body?.['id']), name, secret: String(session.body?.['secret']) };
+  }
+
+  #compare(method: string, path: string, answer: { status: number; headers: Headers; text: string }): void {
+    const { status, headers, text } = answer;
+    const saying = `${method} ${path}: ${status} ${text}`;
+    if (status >= 400) {
+      const problem = JSON.parse(text) as Record<string, unknown>;
+      assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/, saying);
+      assert.equal(problem['status'], status, saying);
+      assert.doesNotMatch(String(problem['detail']), /\n/);
+      assert.equal(headers.has('www-authenticate'), status === 401, saying);
+      assert.equal(headers.has('retry-after'), status === 429 || status === 503, saying);
+    }
+    const [pattern, operations] = this.#pathOf(path) ?? [];
+    const operation = operations?.[method.toLowerCase()];
+    if (operation === undefined) {
+      assert.ok(status === 404 || status === 405, `not documented: ${saying}`);
+      return;
+    }
+    this.driven.add(`${method} ${pattern ?? ''} ${status}`);
+    const documented = operation.responses[status];
+    assert.ok(documented, `this status is not documented: ${saying}`);
+    const type = headers.get('content-type')?.split(';')[0] ?? '';
+    const schema = documented.content?.[type]?.schema;
+    if (schema === undefined) {
+      assert.equal(text, '', `a body is not documented: ${saying}`);
+      return;
+    }
+    const wrong = Compile(closed(schema) as object).Errors(JSON.parse(text));
+    assert.deepEqual(wrong[1], [], `not as documented: ${saying}`);
+  }
+
+  #pathOf(path: string): [string, OpenApi['paths'][string]] | undefined {
+    const given = `/v1${path}`.split('?')[0]?.split('/') ?? [];
+    return Object.entries(this.document.paths)
+      .filter(([pattern]) => {
+        const parts = pattern.split('/');
+        return (
+          parts.length === given.length && parts.every((part, i) => part.startsWith('{') || part === given[i])
+        );
+      })
+      .sort(([a], [b]) => a.split('{').length - b.split('{').length)[0];
+  }
+}
+
+/** The schema with every object closed: an answer has no field that is not documented. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]));
+  return 'properties' in schema ? { ...copy, additionalProperties: false } : copy;
+}
