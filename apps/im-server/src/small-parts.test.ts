@@ -129,6 +129,7 @@ test('a member of a group is sent no more than 256 KiB that it has not acked', (
     piece: (seq: number) => pieces[seq - 1],
     lookNow: () => Promise.resolve(),
     leave: () => undefined,
+    rest: () => false,
   };
   const sink = {
     ready: () => true,

@@ -8,6 +8,7 @@ import {
   cim,
   type Epoch,
   encodeFrame,
+  type GroupId,
   type InstanceId,
   inboxOf,
   messageId,
@@ -15,16 +16,15 @@ import {
   type MessageId,
   type Seq,
   type UserId,
-  wireName,
 } from '@cim/protocol';
 import { type Cursor, type Entry, isCopy, policyOf, type Position } from '@cim/store';
 import { Feed } from '../subscriptions/feed.ts';
-import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
+import type { FeedSink, Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
 import { Places } from '../subscriptions/places.ts';
 import { resumeAt } from '../recovery/resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
-import type { SharedPiece } from '../subscriptions/shared-piece.ts';
+import { cimTextsOf, type SharedPiece } from '../subscriptions/shared-piece.ts';
 
 /** CIM's client asks 5 s after its first connect and never after a reconnect: begin by itself after this, in ms. */
 const OFFLINE_AFTER_MS = 6_000;
@@ -82,7 +82,7 @@ export class CimSession implements Session, FeedSink {
 
   onClosed(): void {
     clearTimeout(this.#timer);
-    this.#places.end();
+    this.#places.end(this);
     this.#saveAcks();
   }
 
@@ -110,6 +110,7 @@ export class CimSession implements Session, FeedSink {
   look(inboxAt: Cursor | undefined, position: Position): void {
     if (inboxAt !== undefined) this.#places.timeline?.check(inboxAt, position);
     this.#places.resume();
+    this.#places.rest();
   }
 
   /** CIM's client has no frame for it: the connection ends. */
@@ -125,8 +126,7 @@ export class CimSession implements Session, FeedSink {
   write(feed: Followed, entry: Entry): void {
     this.#parts.observer.delivered('cim', 'inbox', 1);
     // It shows only what others have said.
-    if (!isCopy(entry))
-      this.#sendTexts(cim.BaseCommand.MESSAGE, entry, cim.Content.decode(entry.content).texts);
+    if (!isCopy(entry)) this.#sendTexts(cim.BaseCommand.MESSAGE, entry, cimTextsOf(entry.content));
     this.#ackWhenFlushed(feed);
   }
 
@@ -148,6 +148,10 @@ export class CimSession implements Session, FeedSink {
   lost(feed: Followed, from: Seq): void {
     const { stream } = feed;
     this.#parts.logger.warn({ userId: this.userId, stream, at: feed.last, from }, 'stream.lost-entries');
+  }
+
+  woken(group: GroupId, feed: RestingFollowed): boolean {
+    return this.#places.woken(group, feed);
   }
 
   now(): number {
@@ -185,7 +189,7 @@ export class CimSession implements Session, FeedSink {
     ]);
     const { top } = await store.streams.position(inbox);
     if (this.#channel.closed !== undefined) return;
-    this.#places.set(lobby.group, lobby.follow((group.top + 1) as Seq, group.topId, this));
+    this.#places.follow(lobby, (group.top + 1) as Seq, group.topId, true, this);
     this.#offlineTo = top;
     this.#offlineNext = own.next;
     if (this.#offlineNext > this.#offlineTo) this.#goLive();
@@ -222,11 +226,11 @@ export class CimSession implements Session, FeedSink {
           const last = run.at(-1);
           const first = run[0];
           if (first === undefined || last === undefined || frames === OFFLINE_FRAMES || !this.ready()) break;
-          const received = run.filter((entry) => !isCopy(entry));
-          if (received.length > 0) {
-            const texts = received.flatMap((entry) => cim.Content.decode(entry.content).texts);
+          const shown = run.filter((entry) => !isCopy(entry) && cimTextsOf(entry.content).length > 0);
+          if (shown.length > 0) {
+            const texts = shown.flatMap((entry) => cimTextsOf(entry.content));
             this.#sendTexts(cim.BaseCommand.OFFLINE, first, texts);
-            this.#parts.observer.delivered('cim', 'inbox', received.length);
+            this.#parts.observer.delivered('cim', 'inbox', shown.length);
             frames++;
           }
           this.#offlineNext = (last.seq + 1) as Seq;
@@ -245,11 +249,12 @@ export class CimSession implements Session, FeedSink {
     this.#offline = 'done';
     const stream = inboxOf(this.userId);
     const timeline = new Feed(stream, this.#offlineNext, this.#parts.store.streams, this);
-    this.#places.set(wireName(stream), timeline);
+    this.#places.setTimeline(timeline);
     timeline.wake();
   }
 
   #sendTexts(cmd: cim.BaseCommand, entry: Entry, texts: readonly string[]): void {
+    if (texts.length === 0) return;
     const { userId, userName } = entry.sender;
     const only = cmd === cim.BaseCommand.MESSAGE && texts.length === 1 ? texts[0] : undefined;
     const frame = encodeFrame(cim.Frame, {

@@ -8,6 +8,7 @@ import {
   deliverFrame,
   type Epoch,
   encodeFrame,
+  type GroupId,
   groupStream,
   type InstanceId,
   inboxOf,
@@ -22,7 +23,7 @@ import {
 import { type Cursor, type Entry, isCopy, policyOf, type Position } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
 import { Feed } from '../subscriptions/feed.ts';
-import type { FeedSink, Followed } from '../subscriptions/feed-sink.ts';
+import type { FeedSink, Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
 import { Places } from '../subscriptions/places.ts';
 import { Questions } from './questions.ts';
 import { resumeAt } from '../recovery/resume.ts';
@@ -106,7 +107,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   onClosed(): void {
     this.#parts.wheel.cancel(this);
     this.#sends?.end();
-    this.#places.end();
+    this.#places.end(this);
     this.#saveGroupAck();
   }
 
@@ -134,6 +135,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   look(inboxAt: Cursor | undefined, position: Position): void {
     if (inboxAt !== undefined) this.#places.timeline?.check(inboxAt, position);
     this.#places.resume();
+    this.#places.rest();
     this.#saveGroupAck();
   }
 
@@ -172,6 +174,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
     if (dueIn === Infinity) return;
     this.#watched = true;
     this.#parts.wheel.schedule(this, dueIn);
+  }
+
+  woken(group: GroupId, feed: RestingFollowed): boolean {
+    return this.#places.woken(group, feed);
   }
 
   now(): number {
@@ -225,8 +231,13 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   }
 
   #onAck(ack: cim.Ack): void {
+    if (!isSeq(ack.seq) || !isSeq(ack.held)) return this.close('protocol-error');
     const feed = this.#places.get(ack.group);
-    if (feed === undefined || !isSeq(ack.seq) || !isSeq(ack.held)) return this.close('protocol-error');
+    if (feed === undefined) {
+      // What is acked already, once more.
+      if (ack.seq > (this.#places.restingIn(ack.group)?.top ?? -1)) this.close('protocol-error');
+      return;
+    }
     const cursor = feed.ack(ack.seq);
     if (ack.held > 0) feed.hold(ack.held);
     if (cursor === 'unsent') return this.close('protocol-error');
@@ -305,10 +316,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
       if (at.unacked !== undefined) this.#parts.acks.add(this, stream, at.unacked);
       if (policyOf(stream).fanOut === 'devices') {
         const timeline = new Feed(stream, at.next, streams, this, at.last);
-        this.#places.set(wireName(stream), timeline);
+        this.#places.setTimeline(timeline);
         // What was there, and what was pushed while it was looked at; nothing comes without a push since the claim.
         if (at.top >= at.next || this.#missed) timeline.wake();
-      } else this.#places.set(wireName(stream), this.#parts.lobby.follow(at.next, at.last, this));
+      } else this.#places.follow(this.#parts.lobby, at.next, at.last, at.next > at.top, this);
     }
     // A group's entries are in memory already for those who were not away for long.
     this.#places.resume();

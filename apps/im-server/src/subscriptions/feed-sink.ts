@@ -1,5 +1,5 @@
 import type { Cursor, Entry } from '@cim/store';
-import type { InstanceId, MessageId, Seq, StreamRef } from '@cim/protocol';
+import type { GroupId, InstanceId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { AckLook } from './ack-clock.ts';
 import type { SharedPiece } from './shared-piece.ts';
 
@@ -27,6 +27,21 @@ export interface Followed {
   end(): void;
 }
 
+/** One that can rest: of a group. */
+export interface RestingFollowed extends Followed {
+  /** Ends this feed when its session has acked everything: the log remembers the session. Answers what it rests in. */
+  rest(): Resting | undefined;
+}
+
+/** The log of a group in which a session rests: nothing is to be sent to it, and nothing is unacked. */
+export interface Resting {
+  readonly group: GroupId;
+  readonly stream: StreamRef;
+  /** Newest seq that is known. */
+  readonly top: Seq;
+  leave(sink: FeedSink): void;
+}
+
 /** What a feed needs of its session. */
 export interface FeedSink {
   /** Whether an entry may be written now: the server serves, the channel is open and drains. */
@@ -46,6 +61,8 @@ export interface FeedSink {
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void;
   /** An ack has passed entries of this sender, up to `seq`. */
   passed(feed: Followed, sender: Entry['sender']['userId'], seq: Seq, from: InstanceId | undefined): void;
+  /** The session rested in a group, and has a feed of it again. False: it follows the group no more. */
+  woken(group: GroupId, feed: RestingFollowed): boolean;
   /** ms, monotonic, coarse. */
   now(): number;
 }

@@ -26,6 +26,7 @@ function follow(next: number, log: Streams = stored.store.streams) {
     lost: (_, from) => assert.fail(`nothing before ${from} is lost`),
     broken: () => broken.push(feed.last.seq),
     passed: (_, sender, seq) => passed.push([sender, seq]),
+    woken: () => assert.fail('an inbox does not rest'),
     now: () => state.now,
   });
   return { feed, written, broken, passed, state };

@@ -2,11 +2,11 @@
  * A group's stream as one session follows it, on the server's one log of the group: no entry is kept here. A session
  * that is caught up writes what comes; one that is behind goes on from the log's memory, or reads what is too old for it.
  */
-import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
+import type { MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
 import { WINDOW_BYTES, WINDOW_ENTRIES } from './feed.ts';
-import type { FeedSink, Followed } from './feed-sink.ts';
+import type { FeedSink, Resting, RestingFollowed } from './feed-sink.ts';
 import { SharedPiece } from './shared-piece.ts';
 import type { Timer, Timers } from './timers.ts';
 
@@ -14,9 +14,7 @@ const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
 
 /** The server's log of a group, as its sessions see it. */
-export interface FollowedLog {
-  readonly group: GroupId;
-  readonly stream: StreamRef;
+export interface FollowedLog extends Resting {
   /** Newest seq that can be had from `piece`, if it is not too old. */
   readonly top: Seq;
   /** Of that entry; '' when it is not known. */
@@ -25,10 +23,12 @@ export interface FollowedLog {
   piece(seq: number): SharedPiece | undefined;
   /** There may be something new, or it may have gone back. Never throws. */
   lookNow(): Promise<void>;
-  leave(feed: GroupFeed): void;
+  leave(of: GroupFeed | FeedSink): void;
+  /** Whether the session of this feed rests now. */
+  rest(feed: GroupFeed, sink: FeedSink): boolean;
 }
 
-export class GroupFeed implements Followed {
+export class GroupFeed implements RestingFollowed {
   readonly #log: FollowedLog;
   readonly #sink: FeedSink;
   readonly #streams: Streams;
@@ -83,6 +83,23 @@ export class GroupFeed implements Followed {
 
   get had(): Seq {
     return Math.max(this.#staleTo, this.#sent) as Seq;
+  }
+
+  /** Its session. */
+  get sink(): FeedSink {
+    return this.#sink;
+  }
+
+  rest(): Resting | undefined {
+    const idle =
+      this.#state === 'on' &&
+      !this.#reading &&
+      this.#timer === undefined &&
+      this.#acked === this.#next - 1 &&
+      this.#staleTo < this.#next;
+    if (!idle || !this.#log.rest(this, this.#sink)) return undefined;
+    this.#state = 'ended';
+    return this.#log;
   }
 
   /** The newest entries, in one piece for those who can take it whole. */

@@ -46,6 +46,7 @@ function join(log: GroupLog, next: number, last = '') {
     lost: (_, from) => assert.fail(`nothing before ${from} is lost`),
     broken: (it) => broken.push(it.last.seq),
     passed: () => assert.fail('a group tells nobody'),
+    woken: () => true,
     now: () => state.now,
   });
   return { feed, written, pieces, broken, state };

@@ -1,6 +1,7 @@
 /**
  * A group's stream as this server follows it, once for all its sessions: where it stands, and the newest entries,
  * encoded for all and not for each. Pushes move it on; what is missing is read from the log, by it alone.
+ * A session that has acked everything rests: it has no feed of its own until the next entry comes.
  */
 import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import { groupStream } from '@cim/protocol';
@@ -32,17 +33,27 @@ export class GroupLog implements FollowedLog {
   readonly group: GroupId;
   readonly #streams: Streams;
   readonly #timers: Timers;
-  /** Sessions that follow; each leaves when it ends. */
+  readonly #onUnused: (log: GroupLog) => void;
+  /** Sessions that follow and do not rest; each leaves when it ends. */
   readonly #feeds = new Set<GroupFeed>();
-  /** The newest, by seq modulo `KEPT`; those above `#top - KEPT` and from `#first` on are what they seem. */
-  readonly #ring: (SharedPiece | undefined)[] = new Array<SharedPiece | undefined>(KEPT);
+  /** Sessions that rest: each stands at `#spreadTo`. Removed when the session ends, or the next entry wakes it. */
+  readonly #resting = new Set<FeedSink>();
+  /** Sessions that are about to follow. */
+  #reserved = 0;
+  /** The newest, by seq modulo `KEPT`; those above `#top - KEPT` and from `#first` on are what they seem. Made for the first entry. */
+  #ring: (SharedPiece | undefined)[] | undefined;
   /** Oldest seq in the ring. */
   #first = 1 as Seq;
-  /** Newest seq that is known; -1 before the first look at the log. */
+  /** Newest seq that is known; -1 until a session follows. */
   #top = -1 as Seq;
   #topId = '' as MessageId;
+  /** Something was rung for before a session followed. */
+  #missed = false;
   /** The pass over the sessions that is under way, or the last one, gives them everything up to this. */
   #spreadTo = -1 as Seq;
+  #spreadToId = '' as MessageId;
+  /** Where the sessions stand that rested when the pass began. */
+  #rested: Cursor = { seq: 0 as Seq, id: '' as MessageId };
   /** What it gives them; undefined: each session finds out by itself. */
   #spreadPiece: SharedPiece | undefined;
   /** The sessions that it has not come to yet; undefined: none is under way. */
@@ -58,25 +69,82 @@ export class GroupLog implements FollowedLog {
   #lookTimer: Timer | undefined;
   #ended = false;
 
-  constructor(group: GroupId, streams: Streams, timers: Timers = realTimers) {
+  /** @param onUnused no session follows any more, and none is about to */
+  constructor(
+    group: GroupId,
+    streams: Streams,
+    timers: Timers = realTimers,
+    onUnused: (log: GroupLog) => void = () => undefined,
+  ) {
     this.stream = groupStream(group);
     this.group = group;
     this.#streams = streams;
     this.#timers = timers;
+    this.#onUnused = onUnused;
   }
 
-  /** A session's way along this log, beginning at `next`, after the entry `last`; '' when that is not known. */
+  /** A session follows this log from now on, beginning at `next`, after the entry `last`; '' when that is not known. */
   follow(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
-    const feed = new GroupFeed(this, next, last, sink, this.#streams, this.#timers);
-    this.#feeds.add(feed);
+    const feed = this.#feed(next, last, sink);
     // The first one begins where it stands: nobody here needs what was before.
     if (this.#top < 0) this.#begin((next - 1) as Seq, last);
     this.look();
     return feed;
   }
 
-  leave(feed: GroupFeed): void {
+  /**
+   * The same for a session that has all that the log had, and has acked it: it rests until the next entry comes. False:
+   * it does not follow yet, because this log stands elsewhere.
+   */
+  restAt(next: Seq, last: MessageId, sink: FeedSink): boolean {
+    if (this.#top < 0) this.#begin((next - 1) as Seq, last);
+    if (!this.#restsAt((next - 1) as Seq, last)) return false;
+    this.#resting.add(sink);
+    if (this.#missed) this.look();
+    return true;
+  }
+
+  /** The session is about to follow: what is rung for from now on is not missed. Undone by `unreserve`. */
+  reserve(): void {
+    this.#reserved++;
+  }
+
+  unreserve(): void {
+    this.#reserved--;
+    this.#leaveIfUnused();
+  }
+
+  leave(of: GroupFeed | FeedSink): void {
+    if (of instanceof GroupFeed) this.#feeds.delete(of);
+    else this.#resting.delete(of);
+    this.#leaveIfUnused();
+  }
+
+  /** Whether the session of this feed rests now: it is caught up and has acked everything. */
+  rest(feed: GroupFeed, sink: FeedSink): boolean {
+    const { seq, id } = feed.last;
+    if (!this.#restsAt(seq, id)) return false;
     this.#feeds.delete(feed);
+    this.#resting.add(sink);
+    return true;
+  }
+
+  /** Everybody who follows. */
+  *sinks(): Generator<FeedSink, void> {
+    yield* this.#resting;
+    for (const feed of this.#feeds) yield feed.sink;
+  }
+
+  /** How many sessions follow. */
+  get followers(): number {
+    return this.#feeds.size + this.#resting.size;
+  }
+
+  /** Gives up the entries in memory when every session has them. */
+  forget(): void {
+    if (this.#feeds.size > 0 || this.#top !== this.#spreadTo) return;
+    this.#ring = undefined;
+    this.#first = (this.#top + 1) as Seq;
   }
 
   get top(): Seq {
@@ -88,13 +156,16 @@ export class GroupLog implements FollowedLog {
   }
 
   piece(seq: number): SharedPiece | undefined {
-    return seq >= this.#first && seq <= this.#top ? this.#ring[seq % KEPT] : undefined;
+    return seq >= this.#first && seq <= this.#top ? this.#ring?.[seq % KEPT] : undefined;
   }
 
   /** A push. */
   offer(entry: Entry): void {
-    // Nobody has followed yet; whoever comes first begins with the log.
-    if (this.#top < 0) return;
+    // Nobody has followed yet; whoever comes first looks into the log.
+    if (this.#top < 0) {
+      this.#missed = true;
+      return;
+    }
     if (entry.seq <= this.#top) {
       const known = this.piece(entry.seq);
       if (known === undefined || known.id !== entryId(entry)) this.look();
@@ -112,7 +183,8 @@ export class GroupLog implements FollowedLog {
 
   /** There may be something new in the log, or it may have gone back. Often called; looks now and then. */
   look(): void {
-    if (this.#ended || this.#top < 0) return;
+    this.#missed = this.#top < 0;
+    if (this.#ended || this.#missed) return;
     this.#lookTimer ??= this.#timers.set(() => {
       this.#lookTimer = undefined;
       void this.lookNow();
@@ -158,6 +230,7 @@ export class GroupLog implements FollowedLog {
     this.#top = top;
     this.#topId = topId;
     this.#spreadTo = top;
+    this.#spreadToId = topId;
     this.#unspread = undefined;
     this.#first = (top + 1) as Seq;
     this.#early = undefined;
@@ -165,8 +238,40 @@ export class GroupLog implements FollowedLog {
 
   /** The store has lost entries that went out: each session finds out where it goes on. */
   #break(position: Position): void {
+    const resting = [...this.#resting];
+    this.#resting.clear();
+    const at: Cursor = { seq: this.#spreadTo, id: this.#spreadToId };
+    // A pass that is under way has not come to these yet.
+    const before = this.#unspread === undefined ? at : this.#rested;
     this.#begin(position.top, position.topId);
-    void inSlices([...this.#feeds], (feed) => feed.break());
+    void inSlices([...this.#feeds], (feed) => feed.break()).then(() =>
+      inSlices(resting, (sink) => this.#wake(sink, before)?.break()),
+    );
+  }
+
+  #feed(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
+    const feed = new GroupFeed(this, next, last, sink, this.#streams, this.#timers);
+    this.#feeds.add(feed);
+    return feed;
+  }
+
+  /** A session that rested at `at` has a feed again; undefined when it has ended meanwhile. */
+  #wake(sink: FeedSink, { seq, id }: Cursor): GroupFeed | undefined {
+    const feed = this.#feed((seq + 1) as Seq, id, sink);
+    if (sink.woken(this.group, feed)) return feed;
+    this.#feeds.delete(feed);
+    return undefined;
+  }
+
+  /** Whether a session with this newest entry is where all stand that rest. */
+  #restsAt(seq: Seq, id: MessageId): boolean {
+    const { seq: spreadTo, id: spreadToId } = { seq: this.#spreadTo, id: this.#spreadToId };
+    if (this.#top !== spreadTo || this.#unspread !== undefined || seq !== spreadTo) return false;
+    return id === spreadToId && (id !== '' || seq === 0);
+  }
+
+  #leaveIfUnused(): void {
+    if (this.followers === 0 && this.#reserved === 0) this.#onUnused(this);
   }
 
   /** False: it does not follow the one before. */
@@ -186,6 +291,7 @@ export class GroupLog implements FollowedLog {
     }
     // After what was trimmed before it was read nothing older counts.
     if (seq > this.#top + 1) this.#first = seq;
+    this.#ring ??= new Array<SharedPiece | undefined>(KEPT);
     this.#ring[seq % KEPT] = piece;
     this.#top = seq;
     this.#topId = piece.id;
@@ -211,7 +317,9 @@ export class GroupLog implements FollowedLog {
 
   #beginPass(): void {
     this.#spreadPiece = this.#pieceAfter(this.#spreadTo);
+    this.#rested = { seq: this.#spreadTo, id: this.#spreadToId };
     this.#spreadTo = this.#top;
+    this.#spreadToId = this.#topId;
     this.#unspread = this.#feeds.values();
   }
 
@@ -228,8 +336,15 @@ export class GroupLog implements FollowedLog {
     setImmediate(this.#spreadOn);
   }
 
-  /** Gives the next session of the pass its piece; false at the end of the pass. */
+  /** Wakes the next session that rests, then gives the next session of the pass its piece; false at the end of the pass. */
   #giveNext(): boolean {
+    if (this.#resting.size > 0 && this.#unspread !== undefined) {
+      for (const resting of this.#resting) {
+        this.#resting.delete(resting);
+        this.#wake(resting, this.#rested);
+        return true;
+      }
+    }
     const feed = this.#unspread?.next().value;
     if (feed === undefined) this.#unspread = undefined;
     else if (this.#spreadPiece === undefined) feed.resume();
@@ -237,7 +352,7 @@ export class GroupLog implements FollowedLog {
     return feed !== undefined;
   }
 
-  /** All after `seq` in one; undefined when there is nothing, or too much. */
+  /** All after `seq` in one; undefined when there is nothing, or too much, or somebody leaves the group with one of them. */
   #pieceAfter(seq: Seq): SharedPiece | undefined {
     if (seq + 1 === this.#top) return this.piece(this.#top);
     const entries: Entry[] = [];
@@ -245,7 +360,7 @@ export class GroupLog implements FollowedLog {
     for (let next = seq + 1; next <= this.#top; next++) {
       const piece = this.piece(next);
       bytes += AROUND_BYTES + (piece?.contentBytes ?? Infinity);
-      if (piece === undefined || bytes > PIECE_BYTES) return undefined;
+      if (piece === undefined || bytes > PIECE_BYTES || piece.leavers !== undefined) return undefined;
       entries.push(...piece.entries);
     }
     const [first, ...more] = entries;

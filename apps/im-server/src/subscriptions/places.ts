@@ -1,22 +1,39 @@
+import type { MessageId, Seq } from '@cim/protocol';
 import type { AckLook } from './ack-clock.ts';
 import { Feed } from './feed.ts';
-import type { Followed } from './feed-sink.ts';
+import type { FeedSink, Followed, Resting, RestingFollowed } from './feed-sink.ts';
+import type { GroupLog } from './group-log.ts';
 
 /** Key of the session's own timeline, as frames name it. */
 const TIMELINE = '';
 
-/** The places of one session in the streams that it follows: what goes out next of each, and what is not acked. */
+/**
+ * The places of one session in the streams that it follows: what goes out next of each, and what is not acked. In a group
+ * in which nothing is on its way the session rests, and its place is the log that all sessions of the server share.
+ */
 export class Places {
   /** Key: the stream as frames name it. Set when the session begins to follow the stream, removed when it ends. */
-  readonly #places = new Map<string, Followed>();
+  readonly #places = new Map<string, Followed | Resting>();
 
   get size(): number {
     return this.#places.size;
   }
 
   /** @param name the stream as frames name it: its group, or '' for the session's own timeline */
+  has(name: string): boolean {
+    return this.#places.has(name);
+  }
+
+  /** Undefined for a stream that the session does not follow, and for a group in which it rests. */
   get(name: string): Followed | undefined {
-    return this.#places.get(name);
+    const place = this.#places.get(name);
+    return place !== undefined && isFeed(place) ? place : undefined;
+  }
+
+  /** The log of a group in which the session rests. */
+  restingIn(name: string): Resting | undefined {
+    const place = this.#places.get(name);
+    return place === undefined || isFeed(place) ? undefined : place;
   }
 
   get timeline(): Feed | undefined {
@@ -24,19 +41,56 @@ export class Places {
     return place instanceof Feed ? place : undefined;
   }
 
-  set(name: string, place: Followed): void {
-    this.#places.set(name, place);
+  /** The session follows its own timeline. */
+  setTimeline(feed: Feed): void {
+    this.#places.set(TIMELINE, feed);
+  }
+
+  /**
+   * The session follows a group from `next` on, after the entry `last`; '' when that is not known.
+   * @param caughtUp the log had nothing from `next` on
+   */
+  follow(log: GroupLog, next: Seq, last: MessageId, caughtUp: boolean, sink: FeedSink): void {
+    const rests = caughtUp && log.restAt(next, last, sink);
+    this.#places.set(log.group, rests ? log : log.follow(next, last, sink));
+  }
+
+  /** The session rested in this group and has a feed of it again. False: it follows the group no more. */
+  woken(group: string, feed: RestingFollowed): boolean {
+    if (this.restingIn(group) === undefined) return false;
+    this.#places.set(group, feed);
+    return true;
+  }
+
+  /** The session follows the group no more. */
+  leave(group: string, sink: FeedSink): void {
+    const place = this.#places.get(group);
+    this.#places.delete(group);
+    if (place !== undefined) endOf(place, sink);
+  }
+
+  /** The groups that the session follows. */
+  *groups(): Generator<string, void> {
+    for (const name of this.#places.keys()) if (name !== TIMELINE) yield name;
   }
 
   /** Goes on with whatever waits. */
   resume(): void {
-    for (const place of this.#places.values()) place.resume();
+    for (const place of this.#places.values()) if (isFeed(place)) place.resume();
+  }
+
+  /** Rests where nothing is on its way. */
+  rest(): void {
+    for (const [name, place] of this.#places) {
+      const log = isFeed(place) && 'rest' in place ? (place as RestingFollowed).rest() : undefined;
+      if (log !== undefined) this.#places.set(name, log);
+    }
   }
 
   /** Sends again what is not acked for too long; answers what is wrong, if anything is. */
   lookAtAcks(now: number): Exclude<AckLook, 'resend'> {
     for (const place of this.#places.values()) {
-      const answer = place.lookAtAcks(now);
+      const answer = isFeed(place) ? place.lookAtAcks(now) : 'wait';
       if (answer !== 'wait') return answer;
     }
     return 'wait';
@@ -45,11 +99,20 @@ export class Places {
   /** In how many ms the acks are to be looked at; Infinity while nothing that went out is unacked. */
   acksDueIn(now: number): number {
     let dueIn = Infinity;
-    for (const place of this.#places.values()) dueIn = Math.min(dueIn, place.acksDueIn(now));
+    for (const place of this.#places.values())
+      if (isFeed(place)) dueIn = Math.min(dueIn, place.acksDueIn(now));
     return dueIn;
   }
 
-  end(): void {
-    for (const place of this.#places.values()) place.end();
+  end(sink: FeedSink): void {
+    for (const place of this.#places.values()) endOf(place, sink);
+    this.#places.clear();
   }
+}
+
+const isFeed = (place: Followed | Resting): place is Followed => 'next' in place;
+
+function endOf(place: Followed | Resting, sink: FeedSink): void {
+  if (isFeed(place)) place.end();
+  else place.leave(sink);
 }

@@ -1,6 +1,16 @@
 import { entryToBytes } from '@cim/delivery';
-import { cim, deliverFrame, type GroupId, type MessageId, type Seq } from '@cim/protocol';
-import { type Entry, entryId } from '@cim/store';
+import {
+  cim,
+  contentType,
+  deliverFrame,
+  type GroupId,
+  groupStream,
+  type MessageId,
+  type Seq,
+} from '@cim/protocol';
+import { type Entry, entryId, policyOf } from '@cim/store';
+import { type Leavers, leaversOf } from './leavers.ts';
+import { forLevel0 } from './level0.ts';
 
 /**
  * Entries of a group on their way to many sessions, one or several that follow each other: each wire's bytes are made
@@ -18,6 +28,7 @@ export class SharedPiece {
   readonly contentBytes: number;
   readonly #group: GroupId;
   #own: Uint8Array | undefined;
+  #ownLevel0: Uint8Array | undefined;
   #texts: readonly (readonly string[])[] | undefined;
 
   constructor(group: GroupId, first: Entry, ...more: readonly Entry[]) {
@@ -37,11 +48,34 @@ export class SharedPiece {
     return this.#own;
   }
 
-  /** Of each entry. */
+  /** The same for clients of level 0. */
+  get ownLevel0(): Uint8Array {
+    if (this.#ownLevel0 !== undefined) return this.#ownLevel0;
+    const entries = this.entries.map(forLevel0);
+    this.#ownLevel0 = entries.every((entry, i) => entry === this.entries[i])
+      ? this.own
+      : joined(entries.map((entry) => deliverFrame(this.#group, entryToBytes(entry))));
+    return this.#ownLevel0;
+  }
+
+  /** What a CIM client is shown of each entry; [] for nothing. */
   get texts(): readonly (readonly string[])[] {
-    this.#texts ??= this.entries.map(({ content }) => cim.Content.decode(content).texts);
+    this.#texts ??= this.entries.map(({ content }) => cimTextsOf(content));
     return this.#texts;
   }
+
+  /** Who is no member of the group any more after this piece; undefined: everybody who was. Such an entry is a piece by itself. */
+  get leavers(): Leavers | undefined {
+    if (policyOf(groupStream(this.#group)).readers !== 'members') return undefined;
+    const [entry] = this.entries;
+    return entry && this.entries.length === 1 ? leaversOf(entry) : undefined;
+  }
+}
+
+/** What a CIM client is shown of an entry. */
+export function cimTextsOf(content: Uint8Array): readonly string[] {
+  const decoded = cim.Content.decode(content);
+  return contentType(decoded.type).cimTexts(decoded);
 }
 
 const joined = ([first = new Uint8Array(), ...more]: readonly Uint8Array[]): Uint8Array =>

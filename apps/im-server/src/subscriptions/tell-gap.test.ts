@@ -41,6 +41,7 @@ function sink() {
   const seen: string[] = [];
   const of: FeedSink = {
     ready: () => true,
+    woken: () => assert.fail('nothing rests here'),
     write: (_, { seq }) => seen.push(String(seq)),
     writeShared: (_, { entries }) => entries.forEach(({ seq }) => seen.push(String(seq))),
     expired: (_, from, to) => seen.push(`expired ${from} to ${to}`),
