@@ -2,7 +2,7 @@ import type { Message } from '@cim/client';
 import { within } from './guarded.ts';
 import { type History, receivedId } from './history.ts';
 import type { Screen } from './screen.ts';
-import { saidOf, type View } from './view.ts';
+import { saidOf, type Shown, type View } from './view.ts';
 
 /** A message that takes longer to be made into lines is not shown [ms]. */
 const RENDER_MS = 1_000;
@@ -42,12 +42,12 @@ export class Received {
   }
 
   /** As they are shown. A message that cannot be shown becomes one line that says so, and blocks nothing. */
-  lines(message: Message): string[] {
+  lines(message: Shown): string[] {
     return linesOf(message, this.#parts.view);
   }
 }
 
-function linesOf(message: Message, view: View): string[] {
+function linesOf(message: Shown, view: View): string[] {
   try {
     return within(RENDER_MS, () => saidOf(message).flatMap((said) => view.said(said)));
   } catch (error) {

@@ -14,13 +14,21 @@ export interface Said {
   readonly text: string;
 }
 
-export const saidOf = (message: Message): Said[] =>
-  message.texts.map((text) => ({
-    at: message.storedAt,
-    from: message.from.userName,
-    private: message.group === undefined,
+/** What is shown of a message. */
+export type Shown = Pick<Message, 'from' | 'texts' | 'storedAt' | 'group'> &
+  Partial<Pick<Message, 'own' | 'to' | 'type'>>;
+
+/** A message of a type that is not text is a line that names its type. */
+export function saidOf({ from, texts, storedAt, group, own, to, type }: Shown): Said[] {
+  const peer = own === true && group === undefined && to !== undefined && 'user' in to ? to.user : undefined;
+  return (texts.length > 0 ? texts : [`[${type}]`]).map((text) => ({
+    at: storedAt,
+    from: from.userName,
+    private: group === undefined,
     text,
+    ...(peer !== undefined && { to: String(peer) }),
   }));
+}
 
 /** Lines ready to be printed; everything in them that is not ours has been cleaned. */
 export class View {

@@ -15,6 +15,8 @@ export interface CimClientOptions {
   readonly state?: ClientState;
   /** Name and version of the program, for the server's people. */
   readonly agent?: string;
+  /** Names this device to its user, in the list of devices; default: the agent. */
+  readonly label?: string;
   /** Sends that may be unanswered at a time; default 10,000. */
   readonly outboxCapacity?: number;
   readonly logger?: Logger;

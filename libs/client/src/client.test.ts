@@ -41,7 +41,8 @@ const textsOf = (messages: readonly Message[]): string[] => messages.flatMap((m)
 
 describe('connecting', () => {
   it('registers, logs in over HTTP and TCP, resumes both streams, and says so', async () => {
-    const client = makeClient({ password: 'secret', agent: 'test/1' });
+    const state = memoryState();
+    const client = makeClient({ password: 'secret', agent: 'test/1', state });
     const connected = collect(client, 'connected');
     await client.connect();
     assert.deepEqual(client.user, { userId: 1000, userName: 'alice' });
@@ -49,9 +50,15 @@ describe('connecting', () => {
     assert.equal(connected[0]?.again, false);
     const [register, login] = server.requests;
     assert.deepEqual(register?.body, { userName: 'alice', password: 'secret' });
-    assert.deepEqual(login?.body, { userId: 1000, userName: 'alice', password: 'secret', wire: 2 });
+    const device = (await state.load())?.device ?? '';
+    assert.equal(device.length, 22);
+    const account = { userId: 1000, userName: 'alice', password: 'secret' };
+    assert.deepEqual(login?.body, { ...account, device, label: 'test/1', wire: 2 });
     const [first, second] = server.peer.received;
-    assert.deepEqual([first?.login?.ticket, first?.login?.agent], ['ticket-1', 'test/1']);
+    assert.deepEqual(
+      [first?.login?.ticket, first?.login?.agent, first?.login?.level],
+      ['ticket-1', 'test/1', 1],
+    );
     assert.deepEqual(
       second?.resume?.cursors?.map((c) => [c.group, c.seq]),
       [
@@ -59,6 +66,7 @@ describe('connecting', () => {
         ['lobby', 0],
       ],
     );
+    assert.equal(second.resume.groups, true);
   });
 
   it('names the route that cannot be reached, in one line', async () => {
@@ -163,6 +171,107 @@ describe('receiving', () => {
     server.say('group:lobby', 'theirs');
     await until(() => messages.length === 1, 'one message');
     assert.deepEqual(textsOf(messages), ['theirs']);
+  });
+
+  it('shows no copy of what this device sent, and each message behind one once', async () => {
+    for (const copies of ['by-receipt', 'by-entry'] as const) {
+      server.copies = copies;
+      const client = makeClient({ userName: copies });
+      const messages = collect(client, 'message');
+      const away = collect(client, 'disconnected');
+      await client.connect();
+      const inbox = `inbox:${server.idOf(copies)}`;
+      for (const text of ['one', 'two', 'three']) {
+        assert.equal((await client.send({ user: 7 }, text)).outcome, 'stored');
+        server.say(inbox, `after ${text}`);
+      }
+      await until(() => messages.length === 3, 'what somebody else said');
+      assert.deepEqual(textsOf(messages), ['after one', 'after two', 'after three']);
+      server.peer.cut();
+      server.say(inbox, 'later', false);
+      await until(() => messages.length === 4, 'the message of the time away');
+      const cursor = server.peer.received.find((frame) => frame.body === 'resume')?.resume?.cursors?.[0];
+      assert.deepEqual([away.length, cursor?.seq], [1, 6]);
+    }
+  });
+
+  it('shows what another device of its user said, as its own', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    const content = cim.Content.encode({ texts: ['from my phone'] }).finish();
+    const me = { id: 1000, name: 'alice' };
+    server.deliver('inbox:1000', [server.append('inbox:1000', me, 'phonesProducer00>7', 3, content)]);
+    server.deliver('group:lobby', [server.append('group:lobby', me, 'phonesProducer00', 1, content)]);
+    await until(() => messages.length === 2, 'both messages');
+    assert.deepEqual(
+      messages.map(({ own, to, id, conversation }) => [own, to, id, conversation]),
+      [
+        [true, { user: 7 }, '1000:phonesProducer00:3', 'u7'],
+        [true, { group: 'lobby' }, '1000:phonesProducer00:1', 'globby'],
+      ],
+    );
+  });
+
+  it('follows a group from the moment its user joins, over reconnects, and sends to it', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    await client.connect();
+    server.say('group:17', 'before', false);
+    server.joined('17');
+    server.say('group:17', 'one');
+    await until(() => messages.length === 1, 'the first message');
+    assert.equal((await client.send({ group: '17' }, 'mine')).outcome, 'stored');
+    server.peer.cut();
+    server.say('group:17', 'two', false);
+    await until(() => messages.length === 2, 'the message of the time away');
+    assert.deepEqual(textsOf(messages), ['one', 'two']);
+    assert.deepEqual(server.texts('group:17'), ['before', 'one', 'mine', 'two']);
+  });
+
+  it('offers an event about a message again until its listener succeeds, and what is behind it afterwards', async () => {
+    const client = makeClient();
+    const messages = collect(client, 'message');
+    const errors = collect(client, 'error');
+    let tries = 0;
+    client.on('recalled', () => (++tries === 1 ? Promise.reject(new Error('no')) : Promise.resolve()));
+    await client.connect();
+    server.say('inbox:1000', { type: 'recall', ref: '7:bobsProducerId00:1' });
+    server.say('inbox:1000', 'behind');
+    await until(() => errors.length === 1, 'the failure');
+    assert.deepEqual([messages.length, errors[0]?.where], [0, 'listener of recalled']);
+    await until(() => messages.length === 1, 'the message behind');
+    assert.equal(tries, 2);
+  });
+
+  it('tells signals', async () => {
+    const client = makeClient();
+    const [typing, read, device] = (['typing', 'read', 'device'] as const).map((event) =>
+      collect(client, event),
+    );
+    await client.connect();
+    const bob = { sender: 7, senderName: 'bob' };
+    const { TYPING, READ, DEVICE } = cim.SignalKind;
+    for (const signal of [
+      { kind: TYPING, to: 1000, ...bob },
+      { kind: READ, to: 1000, n: 4, ...bob },
+      { kind: READ, to: 7, n: 5, sender: 1000, senderName: 'alice' },
+      { kind: 9, to: 1000, ...bob },
+      { kind: TYPING, group: '17', ...bob },
+      { kind: DEVICE, device: 'phone0123456789a', label: 'phone' },
+    ])
+      server.peer.send({ signal });
+    await until(() => device?.length === 1, 'the last of them');
+    const from = { userId: 7, userName: 'bob' };
+    assert.deepEqual(typing, [
+      { from, conversation: 'u7' },
+      { from, conversation: 'g17' },
+    ]);
+    assert.deepEqual(read, [
+      { from, conversation: 'u7', n: 4, own: false },
+      { from: { userId: 1000, userName: 'alice' }, conversation: 'u7', n: 5, own: true },
+    ]);
+    assert.deepEqual(device, [{ device: 'phone0123456789a', label: 'phone' }]);
   });
 
   it('acks after 64 entries at once, and the rest a moment later', async () => {
@@ -358,6 +467,27 @@ describe('receiving', () => {
 });
 
 describe('sending', () => {
+  it('sends contents of any type to users and groups, and tells where they are stored', async () => {
+    const client = makeClient();
+    const queued = collect(client, 'queued');
+    await client.connect();
+    const ref = '7:bobsProducerId00:1';
+    assert.deepEqual(await client.send({ group: '17' }, { type: 'reaction', ref, texts: '+1' }), {
+      outcome: 'stored',
+      ref: 1,
+      id: `1000:${server.log('group:17')[0]?.producer}:1`,
+      seq: 1,
+      n: 1,
+      producer: server.log('group:17')[0]?.producer,
+      counter: 1,
+    });
+    assert.deepEqual(queued, [
+      { ref: 1, to: { group: '17' }, texts: ['+1'], type: 'reaction', restored: false },
+    ]);
+    const refused = await client.send({ group: 'nobodys' }, 'x');
+    assert.deepEqual([refused.outcome, server.log('group:17').length], ['refused', 1]);
+  });
+
   it('answers stored with id and seq, counting from 1', async () => {
     const client = makeClient();
     const queued = collect(client, 'queued');

@@ -4,30 +4,25 @@ import type { CloseReason, NamedUser, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
 import { Comeback } from './comeback.ts';
+import { EarlySends } from './early-sends.ts';
 import { Emitter } from './emitter.ts';
 import { EVENT_NAMES } from './events.ts';
-import type { ClientEvents, HistoryPage, HistoryQuery, Recipient, SendOutcome } from './events.ts';
-import { Inbound } from './inbound.ts';
+import type { ClientEvents, HistoryPage, HistoryQuery, Outgoing, Recipient, SendOutcome } from './events.ts';
+import { Installation } from './installation.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
 import { Offers } from './offers.ts';
 import { type Place, RouteApi } from './route-api.ts';
-import { ProducerIds } from './producer-ids.ts';
-import { refused, Sending } from './sending.ts';
-import type { SavedSend } from './send-journal.ts';
+import { refused } from './sending.ts';
 import { SignIn } from './sign-in.ts';
-import { type ClientState, memoryState, type ProcessedRecord, type SavedState } from './state.ts';
+import { tellSignal } from './signals.ts';
+import { type ClientState, memoryState, type SavedState } from './state.ts';
 
 type Attempt =
   | { readonly ok: true }
   | { readonly ok: false; readonly error: CimError; readonly end?: LinkEnd };
 
 const OUTBOX_CAPACITY = 10_000;
-/** What is stored is saved so long after, ms: with what comes meanwhile. */
-const SAVE_DELAY_MS = 1_000;
-/** Producer ids of before there were device ids, of those that are saved. */
-const OTHER_PRODUCERS = 64;
-/** Sends that wait for a `connect` that is under way. */
-const EARLY_SENDS = 10_000;
+const AGENT = 'cim-client';
 /** A listener at work when the client closes has so long to end and have its message kept as processed, ms; less than the next client waits for the state. */
 const LAST_LISTENERS_MS = 1_000;
 /** Of a first connect whose login the im-server refuses: a person waits for the answer. */
@@ -59,22 +54,15 @@ export class CimClient {
   readonly #events: Emitter<ClientEvents>;
   readonly #offers: Offers;
   #phase: 'new' | 'connecting' | 'online' | 'away' | 'closed' = 'new';
-  #me: NamedUser | undefined;
-  #inbound: Inbound | undefined;
-  #sending: Sending | undefined;
-  #producers: ProducerIds | undefined;
-  /** Sends of a time when it is not known yet as whom; emptied when it is, or `connect` fails. */
-  #early: ((sending: Sending | undefined, why: string) => void)[] = [];
+  /** Since it is known as which user. */
+  #installation: Installation | undefined;
+  readonly #early = new EarlySends();
   /** The one that is ready, and the one that is under way. */
   #link: Link | undefined;
   #opening: Link | undefined;
   #server = '';
   #retry: NodeJS.Timeout | undefined;
   #wasOnline = false;
-  #saveFailed = false;
-  #saving: NodeJS.Timeout | undefined;
-  /** Messages were processed since the last save, by a state that cannot note them one by one. */
-  #unsaved = false;
 
   /** @throws {CimError} when `routeUrl` is none */
   constructor(options: CimClientOptions) {
@@ -82,7 +70,8 @@ export class CimClient {
     this.#route = new RouteApi(options.routeUrl);
     this.#state = options.state ?? memoryState();
     this.#logger = options.logger ?? silentLogger();
-    this.#signIn = new SignIn(this.#route, options.userName, options.password, this.#logger);
+    const { userName, password, agent = AGENT, label = agent } = options;
+    this.#signIn = new SignIn(this.#route, { userName, password, label }, this.#logger);
     this.#random = options.random ?? Math.random;
     this.#now = options.now ?? (() => performance.now());
     this.#wheel = options.shared?.wheel ?? new TimingWheel();
@@ -93,7 +82,7 @@ export class CimClient {
     this.#offers = new Offers({
       events: this.#events,
       random: this.#random,
-      failed: (error) => this.#onThrow(error, 'message'),
+      failed: (error, event) => this.#onThrow(error, event),
     });
   }
 
@@ -108,7 +97,7 @@ export class CimClient {
 
   /** Who we are, once connected. */
   get user(): NamedUser | undefined {
-    return this.#me;
+    return this.#installation?.me;
   }
 
   /** `host:port` of the im-server, '' before the first. */
@@ -122,7 +111,7 @@ export class CimClient {
 
   /** Sends that are not answered. */
   get unanswered(): number {
-    return this.#sending?.unanswered ?? 0;
+    return this.#installation?.sending.unanswered ?? 0;
   }
 
   /**
@@ -139,7 +128,7 @@ export class CimClient {
     for (let again = 1; again < LOGIN_ATTEMPTS && !answer.ok && answer.end?.reconnect === true; again++)
       answer = await this.#attempt();
     if (answer.ok) return;
-    this.#endEarly(undefined, `not sent: ${answer.error.message}`);
+    this.#early.end(undefined, `not sent: ${answer.error.message}`);
     if (!this.#isClosed()) {
       if (this.#options.shared === undefined) this.#wheel.stop();
       this.#phase = 'new';
@@ -148,23 +137,16 @@ export class CimClient {
   }
 
   /**
-   * Sends a text, or several as one message, to a user or to everybody. The send goes out in the order of calls and is
-   * repeated until the server has answered, over reconnects; the promise never rejects. While not connected sends wait;
-   * so do those that find no room in the outbox.
+   * Sends to a user or a group: a text, several as one message, or a content of another type. The send goes out in the order
+   * of calls and is repeated until the server has answered, over reconnects; the promise never rejects. While not connected
+   * sends wait; so do those that find no room in the outbox.
    */
-  send(to: Recipient, texts: string | readonly string[]): Promise<SendOutcome> {
-    const sending = this.#sending;
+  send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
+    const sending = this.#installation?.sending;
     if (this.#isClosed()) return refused(sending?.nextRef() ?? 0, CODES.failure.code, 'the client is closed');
-    if (sending !== undefined) return sending.send(to, texts);
+    if (sending !== undefined) return sending.send(to, what);
     if (this.#phase !== 'connecting') return refused(0, CODES.failure.code, 'connect() comes first');
-    if (this.#early.length >= EARLY_SENDS)
-      return refused(0, CODES.limited.code, `${EARLY_SENDS} messages wait for connect(); wait for it`);
-    return new Promise((resolve) => {
-      this.#early.push((made, why) => {
-        if (made === undefined) resolve({ outcome: 'refused', ref: 0, code: CODES.failure.code, text: why });
-        else void made.send(to, texts).then(resolve);
-      });
-    });
+    return this.#early.add(to, what);
   }
 
   /** Who is online now. @throws {CimError} */
@@ -177,24 +159,25 @@ export class CimClient {
    * @throws {CimError}
    */
   async history(query: HistoryQuery = {}): Promise<HistoryPage> {
-    if (this.#me === undefined) throw new CimError('failure', 'connect() comes first');
-    return this.#route.history(this.#me.userId, this.#signIn.secret, query);
+    const { user } = this;
+    if (user === undefined) throw new CimError('failure', 'connect() comes first');
+    return this.#route.history(user.userId, this.#signIn.secret, query);
   }
 
   /** Ends the session, so that the name is free at once, and closes. Never rejects. */
   async logout(): Promise<void> {
     if (this.#isClosed()) return;
-    this.#inbound?.flush();
+    this.#installation?.inbound.flush();
     const link = this.#link;
     // Nothing fences this call: while away, another login may have come, and it would end that one's session.
-    if (link !== undefined && this.#me !== undefined) await this.#signIn.logOut(this.#me);
+    if (link !== undefined && this.user !== undefined) await this.#signIn.logOut(this.user);
     this.#close('logged-out', CLOSE_REASONS['logged-out'].text);
     await link?.whenClosed;
   }
 
   /** Ends the connection and the client. Unanswered sends end as `unknown`; a state with a journal keeps them. Idempotent. */
   async close(): Promise<void> {
-    this.#inbound?.flush();
+    this.#installation?.inbound.flush();
     const link = this.#link;
     this.#close('closed', 'closed by this program');
     await link?.whenClosed;
@@ -206,11 +189,11 @@ export class CimClient {
 
   async #attempt(): Promise<Attempt> {
     try {
-      const me = await this.#identify();
+      const installation = await this.#identify();
       this.#assertOpen();
-      const place = await this.#signIn.logIn(me);
+      const place = await this.#signIn.logIn(installation.me, installation.device);
       this.#assertOpen();
-      return await this.#open(me, place);
+      return await this.#open(installation, place);
     } catch (error) {
       if (error instanceof CimError) return { ok: false, error };
       this.#logger.error({ err: error }, 'client.unexpected');
@@ -218,8 +201,8 @@ export class CimClient {
     }
   }
 
-  async #identify(): Promise<NamedUser> {
-    if (this.#me !== undefined) return this.#me;
+  async #identify(): Promise<Installation> {
+    if (this.#installation !== undefined) return this.#installation;
     const me = await this.#signIn.register();
     this.#assertOpen();
     const saved = await this.#load(me.userId);
@@ -229,19 +212,22 @@ export class CimClient {
       this.#assertOpen();
     }
     this.#signIn.secret = saved?.session ?? '';
-    this.#me = me;
-    this.#inbound = this.#createInbound(me.userId, saved ?? {});
-    const left = this.#state.sends?.open(me.userId) ?? [];
-    const others = left.flatMap(({ producer }) => (producer === '' ? [] : [producer]));
-    this.#producers = new ProducerIds(saved?.device ?? '', [...(saved?.producers ?? []), ...others]);
-    const sending = this.#createSending(me.userId, this.#producers, saved?.stored ?? {}, left);
-    this.#sending = sending;
-    this.#endEarly(sending, '');
-    return me;
-  }
-
-  #endEarly(sending: Sending | undefined, why: string): void {
-    for (const end of this.#early.splice(0)) end(sending, why);
+    const parts = {
+      me,
+      state: this.#state,
+      events: this.#events,
+      offers: this.#offers,
+      logger: this.#logger,
+      capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
+      secret: () => this.#signIn.secret,
+      link: () => this.#link,
+      random: this.#random,
+      now: this.#now,
+      time: this.#options.time ?? Date.now,
+    };
+    this.#installation = new Installation(parts, saved);
+    this.#early.end(this.#installation.sending);
+    return this.#installation;
   }
 
   async #load(userId: UserId): Promise<SavedState | undefined> {
@@ -254,30 +240,35 @@ export class CimClient {
     }
   }
 
-  #open(me: NamedUser, place: Place): Promise<Attempt> {
+  #open({ me, inbound, sending }: Installation, place: Place): Promise<Attempt> {
     return new Promise((resolve) => {
       const link: Link = new Link(
         place,
-        { userId: me.userId, agent: this.#options.agent ?? 'cim-client' },
+        { userId: me.userId, agent: this.#options.agent ?? AGENT },
         {
           wheel: this.#wheel,
           flusher: this.#flusher,
           now: this.#now,
-          resume: () => this.#inbound?.resume() ?? {},
-          ackNow: () => this.#inbound?.flush(),
-          waitingSince: () => this.#sending?.oldestWritten(),
+          resume: () => inbound.resume(),
+          ackNow: () => inbound.flush(),
+          waitingSince: () => sending.oldestWritten(),
           onReady: (resumed) => {
             this.#onReady(link, place, resumed);
             resolve({ ok: true });
           },
-          onResumed: (resumed) => this.#inbound?.onResumed(resumed),
-          onDeliver: (deliver) => this.#inbound?.onDeliver(deliver) ?? true,
-          onReceipt: (receipt) => this.#sending?.onReceipt(receipt),
-          onDelivered: (delivered) => this.#sending?.onDelivered(delivered),
-          onCounters: (counters) => this.#sending?.onCounters(counters),
-          onFound: (found) => this.#sending?.onFound(found),
+          onResumed: (resumed) => inbound.onResumed(resumed),
+          onDeliver: (deliver) => inbound.onDeliver(deliver),
+          onReceipt: (receipt) => {
+            // First: whoever is told of the receipt may close the client, and the state has its cursor.
+            inbound.onReceipt(receipt);
+            sending.onReceipt(receipt);
+          },
+          onDelivered: (delivered) => sending.onDelivered(delivered),
+          onCounters: (counters) => sending.onCounters(counters),
+          onFound: (found) => sending.onFound(found),
+          onSignal: (signal) => tellSignal(this.#events, me.userId, signal),
           onRefusal: ({ code, text }) => this.#logger.warn({ code, text }, 'client.frame-refused'),
-          onDrain: () => this.#sending?.onDrain(),
+          onDrain: () => sending.onDrain(),
           onEnd: (end) => {
             if (this.#link === link) this.#onLinkEnd(end);
             else {
@@ -311,15 +302,15 @@ export class CimClient {
     this.#comeback.reset();
     this.#backoff.reset();
     this.#logger.info({ server: link.server, epoch: place.epoch, again }, 'client.connected');
-    this.#inbound?.onResumed(resumed);
-    this.#sending?.open(link);
+    this.#installation?.inbound.onResumed(resumed);
+    this.#installation?.sending.open(link);
     this.#events.emit('connected', { server: link.server, epoch: place.epoch, again });
   }
 
   #onLinkEnd(end: LinkEnd): void {
     this.#link = undefined;
-    this.#inbound?.detach();
-    this.#sending?.shut();
+    this.#installation?.inbound.detach();
+    this.#installation?.sending.shut();
     if (this.#isClosed()) return;
     this.#logger.info(
       { reason: end.reason, detail: end.text, reconnect: end.reconnect },
@@ -344,7 +335,7 @@ export class CimClient {
   }
 
   async #tryAgain(): Promise<void> {
-    this.#sending?.expire();
+    this.#installation?.sending.expire();
     const answer = await this.#attempt();
     if (answer.ok || this.#isClosed()) return;
     const verdict = this.#comeback.judge(answer.error, answer.end);
@@ -356,9 +347,7 @@ export class CimClient {
     if (this.#isClosed()) return;
     clearTimeout(this.#retry);
     this.#phase = 'closed';
-    this.#inbound?.end();
-    this.#save();
-    this.#sending?.end(`not answered: ${text}`);
+    this.#installation?.end(text);
     const link = this.#link;
     this.#link = undefined;
     link?.close('closed');
@@ -376,89 +365,6 @@ export class CimClient {
   /** A function, because the phase changes while other code awaits. */
   #isClosed(): boolean {
     return this.#phase === 'closed';
-  }
-
-  #createInbound(me: UserId, saved: Partial<SavedState>): Inbound {
-    return new Inbound(me, saved, {
-      show: (message) => this.#offers.offer(message),
-      skipped: (event) => this.#events.emit('skipped', event),
-      isOwn: (producer) => this.#producers?.isOwn(producer) === true,
-      processed: (record) => this.#onProcessed(record),
-      keep: () => {
-        if (this.#unsaved) this.#save();
-      },
-      moved: () => this.#save(),
-      ack: (ack) => this.#link?.ack(ack),
-      unreadable: (stream, seq) => this.#logger.warn({ stream, seq }, 'client.unreadable-entry'),
-    });
-  }
-
-  #createSending(
-    me: UserId,
-    producers: ProducerIds,
-    stored: SavedState['stored'],
-    left: readonly SavedSend[],
-  ): Sending {
-    const parts = {
-      me,
-      capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
-      logger: this.#logger,
-      journal: this.#state.sends,
-      newProducer: () => producers.fresh(),
-      producerAfter: producers.after.bind(producers),
-      random: this.#random,
-      now: this.#now,
-      time: this.#options.time ?? Date.now,
-      storeTime: () => this.#inbound?.newestStoredAt ?? 0,
-      emit: <K extends keyof ClientEvents>(event: K, value: ClientEvents[K]) =>
-        this.#events.emit(event, value),
-      changed: () => this.#saveSoon(),
-    };
-    return new Sending(parts, stored, left);
-  }
-
-  #onProcessed(record: ProcessedRecord): void {
-    if (this.#state.processed !== undefined) this.#try(() => this.#state.processed?.(record));
-    else if (!this.#unsaved) {
-      this.#unsaved = true;
-      queueMicrotask(() => {
-        if (this.#unsaved) this.#save();
-      });
-    }
-  }
-
-  #saveSoon(): void {
-    if (this.#isClosed()) return;
-    this.#saving ??= setTimeout(() => this.#save(), SAVE_DELAY_MS);
-  }
-
-  #save(): void {
-    clearTimeout(this.#saving);
-    this.#saving = undefined;
-    this.#unsaved = false;
-    const [userId, producers] = [this.#me?.userId, this.#producers];
-    if (userId === undefined || producers === undefined) return;
-    this.#try(() =>
-      this.#state.save({
-        userId,
-        session: this.#signIn.secret,
-        device: producers.device,
-        producers: producers.others(OTHER_PRODUCERS),
-        stored: this.#sending?.stored() ?? {},
-        ...(this.#inbound?.saved() ?? { cursors: {}, seen: {} }),
-      }),
-    );
-  }
-
-  /** Writes to the state. Tells a failure once until it works again: it is tried several times a second. */
-  #try(write: () => void): void {
-    try {
-      write();
-      this.#saveFailed = false;
-    } catch (error) {
-      if (!this.#saveFailed) this.#events.emit('error', { error, where: 'state' });
-      this.#saveFailed = true;
-    }
   }
 
   #onThrow(error: unknown, event: keyof ClientEvents): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { cim, messageId } from '@cim/protocol';
 import type { ProducerId, UserId } from '@cim/protocol';
-import type { ClientEvents } from './events.ts';
+import type { ClientEvents, StreamEvent } from './events.ts';
 import { Inbound, type SavedInbound } from './inbound.ts';
 import type { ProcessedRecord } from './state.ts';
 
@@ -26,7 +26,12 @@ const entry = (seq: number, counter = seq, prev = seq === 1 ? '' : idOf(counter 
   });
 
 /** @param slow whether a message is at work until `finish` */
-function createInbound(saved: Partial<SavedInbound> = {}, slow = false) {
+function createInbound(
+  saved: Partial<SavedInbound> = {},
+  slow = false,
+  isOwn: (producer: ProducerId) => boolean = () => false,
+) {
+  const events: StreamEvent[] = [];
   const shown: string[] = [];
   const working: ((processed: boolean) => void)[] = [];
   const held: [string, number][] = [];
@@ -34,12 +39,15 @@ function createInbound(saved: Partial<SavedInbound> = {}, slow = false) {
   const acks: [string, number][] = [];
   const skipped: ClientEvents['skipped'][] = [];
   const inbound = new Inbound(5 as UserId, saved, {
-    show: ({ texts }) => {
-      shown.push(...texts);
+    show: (offered) => {
+      const { event, value } = offered;
+      events.push(offered);
+      if ('texts' in value) shown.push(...value.texts);
+      else shown.push(event);
       return slow ? new Promise((resolve) => working.push(resolve)) : undefined;
     },
     skipped: (event) => skipped.push(event),
-    isOwn: () => false,
+    isOwn,
     processed: ({ id, seq }: ProcessedRecord) => kept.push(`${seq} ${id.split(':')[2]}`),
     keep: () => kept.push('all'),
     moved: () => undefined,
@@ -59,7 +67,7 @@ function createInbound(saved: Partial<SavedInbound> = {}, slow = false) {
     await Promise.resolve();
     await Promise.resolve();
   };
-  return { inbound, shown, acks, held, kept, skipped, resumed, deliver, cursorOf, finish };
+  return { inbound, shown, events, acks, held, kept, skipped, resumed, deliver, cursorOf, finish };
 }
 
 describe('acks', () => {
@@ -318,5 +326,225 @@ describe('a message that the application works on', () => {
     inbound.end();
     await finish();
     assert.deepEqual([shown, kept], [['m1'], ['1 1']]);
+  });
+});
+
+describe('the copy of an own message', () => {
+  const MINE = 'myProducerId0000' as ProducerId;
+  const receipt = (counter: number, copy: number, outcome = cim.Outcome.STORED): cim.Receipt =>
+    new cim.Receipt({ to: 7, producer: MINE, counter, outcome, seq: 9, copy });
+  /** As it stands in the log of user 5. */
+  const copyId = (counter: number): string => `5:${MINE}>7:${counter}`;
+  const copy = (seq: number, counter: number, prev: string, producer: string = MINE): cim.Entry =>
+    new cim.Entry({
+      ...{ seq, prev, sender: 5, senderName: 'alice', producer: `${producer}>7`, counter },
+      content: cim.Content.encode({ texts: [`own ${counter}`] }).finish(),
+    });
+  const begin = (slow = false) => {
+    const made = createInbound({}, slow, (producer) => producer === MINE);
+    made.resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    return made;
+  };
+
+  it('is passed at its receipt: the next entry follows it, and the cursor behind it is its id', () => {
+    const { inbound, shown, deliver, cursorOf } = begin();
+    deliver('', entry(1));
+    inbound.onReceipt(receipt(1, 2));
+    assert.deepEqual(cursorOf(''), { group: '', seq: 2, id: copyId(1) });
+    assert.equal(deliver('', entry(3, 2, copyId(1))), true);
+    assert.deepEqual(shown, ['m1', 'm2']);
+  });
+
+  it('that comes as an entry is not shown, and the cursor moves', () => {
+    const { inbound, shown, deliver, cursorOf } = begin();
+    deliver('', entry(1));
+    inbound.onReceipt(receipt(1, 0));
+    assert.deepEqual(cursorOf('')?.seq, 1);
+    assert.equal(deliver('', copy(2, 1, idOf(1)), entry(3, 2, copyId(1))), true);
+    assert.deepEqual(shown, ['m1', 'm2']);
+  });
+
+  it('moves nothing at a receipt that is refused, that does not follow, or that comes twice', () => {
+    const { inbound, cursorOf } = begin();
+    inbound.onReceipt(receipt(1, 1, cim.Outcome.REFUSED));
+    inbound.onReceipt(receipt(1, 2));
+    assert.equal(cursorOf('')?.seq, 0);
+    inbound.onReceipt(receipt(1, 1));
+    inbound.onReceipt(receipt(1, 1));
+    assert.deepEqual(cursorOf(''), { group: '', seq: 1, id: copyId(1) });
+  });
+
+  it('waits for the message at work before it, and moves the cursor behind it', async () => {
+    const { inbound, shown, deliver, cursorOf, finish } = begin(true);
+    deliver('', entry(1));
+    inbound.onReceipt(receipt(1, 2));
+    assert.equal(cursorOf('')?.seq, 0);
+    await finish();
+    assert.deepEqual(cursorOf(''), { group: '', seq: 2, id: copyId(1) });
+    assert.deepEqual(shown, ['m1']);
+  });
+
+  it('is acked with others, after 64 of them, or late: nothing travels for each of them', () => {
+    const { inbound, acks } = begin();
+    for (let seq = 1; seq <= 65; seq++) inbound.onReceipt(receipt(seq, seq));
+    assert.deepEqual(acks, [['', 64]]);
+    mock.timers.tick(17_999);
+    assert.equal(acks.length, 1);
+    mock.timers.tick(1);
+    assert.deepEqual(acks.at(-1), ['', 65]);
+  });
+
+  it('does not delay the ack of a message that comes after it', () => {
+    const { inbound, acks, deliver } = begin();
+    inbound.onReceipt(receipt(1, 1));
+    deliver('', entry(2, 1, copyId(1)));
+    mock.timers.tick(200);
+    assert.deepEqual(acks, [['', 2]]);
+  });
+
+  it('that another device sent is offered as an own message, with the id that everybody knows', () => {
+    const { inbound, events } = begin();
+    inbound.onDeliver(new cim.Deliver({ entries: [copy(1, 4, '', 'otherProducerId0')] }));
+    const { id, own, to, conversation } = events[0]?.value ?? {};
+    assert.deepEqual(
+      { id, own, to, conversation },
+      { id: '5:otherProducerId0:4', own: true, to: { user: 7 }, conversation: 'u7' },
+    );
+  });
+});
+
+describe('a group', () => {
+  const memberEntry = (seq: number, body: object, sender = 7): cim.Entry =>
+    Object.assign(entry(seq), {
+      sender,
+      content: cim.Content.encode({
+        type: 'member',
+        body: new TextEncoder().encode(JSON.stringify(body)),
+      }).finish(),
+    });
+  const join = (slow = false, group = '17') => {
+    const made = createInbound({}, slow);
+    made.resumed([{ group, answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    return made;
+  };
+
+  it('comes with an answer that nobody asked for, and is named from then on', () => {
+    const { inbound, shown, events, deliver, cursorOf } = join();
+    deliver('17', entry(1));
+    assert.deepEqual(shown, ['m1']);
+    const { conversation, to, group, own } = events[0]?.value ?? {};
+    assert.deepEqual([conversation, to, group, own], ['g17', { group: '17' }, '17', false]);
+    assert.deepEqual(cursorOf('17'), { group: '17', seq: 1, id: idOf(1) });
+    assert.deepEqual(inbound.saved().cursors['group:17'], { seq: 1, id: idOf(1) });
+  });
+
+  it('that was saved goes on after its cursor, and shows nothing twice', () => {
+    const first = join();
+    first.deliver('17', entry(1), entry(2));
+    const { shown, resumed, deliver, cursorOf } = createInbound(first.inbound.saved());
+    assert.deepEqual(cursorOf('17'), { group: '17', seq: 2, id: idOf(2) });
+    resumed([{ group: '17', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('17', entry(1), entry(2), entry(3));
+    assert.deepEqual(shown, ['m3']);
+  });
+
+  for (const [how, body] of [
+    ['was removed', { op: 'remove', users: [{ id: '5', name: 'alice' }] }],
+    ['was disbanded', { op: 'disband' }],
+  ] as const)
+    it(`from which its user ${how} is forgotten once that is processed`, async () => {
+      const { inbound, events, deliver, finish } = join(true);
+      deliver('17', memberEntry(1, body));
+      assert.equal(events[0]?.event, 'members');
+      assert.notEqual(inbound.saved().seen['group:17'], undefined);
+      await finish();
+      assert.equal(inbound.saved().seen['group:17'], undefined);
+      assert.equal(deliver('17', entry(2)), true);
+      assert.equal(events.length, 1);
+    });
+
+  it('that its user has left is forgotten, also when nobody listens', () => {
+    const { inbound, deliver } = join();
+    deliver('17', memberEntry(1, { op: 'leave' }, 5));
+    assert.equal(inbound.saved().cursors['group:17'], undefined);
+  });
+
+  it('from which somebody else was removed goes on', () => {
+    const { inbound, deliver } = join();
+    deliver('17', memberEntry(1, { op: 'remove', users: [{ id: '6', name: 'carol' }] }));
+    assert.equal(inbound.saved().cursors['group:17']?.seq, 1);
+  });
+
+  it('that its user has left and joined again, while the first was at work, goes on', async () => {
+    const { shown, resumed, deliver, finish } = join(true);
+    deliver('17', memberEntry(1, { op: 'remove', users: [{ id: '5', name: 'alice' }] }));
+    resumed([{ group: '17', answer: CONTINUE, from: 2, to: 1, id: idOf(1) }]);
+    await finish();
+    deliver('17', entry(2));
+    assert.deepEqual(shown, ['members', 'm2']);
+  });
+
+  it('is one of 1,000: the next one takes the place of one that the server does not deliver', () => {
+    const named = (group: number) => ({ group: String(group), answer: CONTINUE, from: 1, to: 0, id: '-' });
+    const { inbound, resumed } = createInbound();
+    resumed(Array.from({ length: 1_000 }, (_, i) => named(i + 1)));
+    resumed([named(2_000)]);
+    assert.equal(inbound.saved().cursors['group:2000'], undefined);
+    inbound.detach();
+    resumed(Array.from({ length: 999 }, (_, i) => named(i + 2)));
+    resumed([named(2_000)]);
+    const { cursors } = inbound.saved();
+    assert.deepEqual([cursors['group:1'], cursors['group:2000']?.seq], [undefined, 0]);
+    assert.equal(inbound.resume().cursors?.length, 2 + 500);
+  });
+});
+
+describe('an event about a message', () => {
+  const content = (seq: number, what: cim.Content.$Properties): cim.Entry =>
+    Object.assign(entry(seq), { content: cim.Content.encode(what).finish() });
+  const ref = '7:someProducerId00:4';
+
+  it('has its name and what it says; contents of other types are messages', () => {
+    const { events, resumed, deliver } = createInbound();
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver(
+      '',
+      content(1, { type: 'recall', ref }),
+      content(2, { type: 'edit', ref, texts: ['new'] }),
+      content(3, { type: 'reaction', ref, texts: ['+1'] }),
+      content(4, { type: 'reaction', ref }),
+      content(5, { type: 'com.example.card', body: Uint8Array.of(1, 2) }),
+      content(6, { texts: ['a reply'], ref }),
+    );
+    const shared = ['stream', 'seq', 'id', 'from', 'to', 'own', 'conversation', 'storedAt'];
+    const said = events.map(({ event, value }) => [
+      event,
+      Object.fromEntries(Object.entries(value).filter(([name]) => !shared.includes(name))),
+    ]);
+    assert.deepEqual(said, [
+      ['recalled', { ref }],
+      ['edited', { ref, texts: ['new'] }],
+      ['reaction', { ref, reaction: '+1' }],
+      ['reaction', { ref, reaction: '' }],
+      ['message', { texts: [], type: 'com.example.card', body: Uint8Array.of(1, 2), n: 0 }],
+      ['message', { texts: ['a reply'], type: '', ref, n: 0 }],
+    ]);
+  });
+
+  it('holds back what is behind it, and moves the cursor when it is processed', async () => {
+    const { shown, kept, resumed, deliver, cursorOf, finish } = createInbound({}, true);
+    resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('', content(1, { type: 'recall', ref }), entry(2));
+    assert.deepEqual([shown, cursorOf('')?.seq], [['recalled'], 0]);
+    await finish();
+    assert.deepEqual([shown, cursorOf('')?.seq, kept], [['recalled', 'm2'], 1, ['1 1']]);
+  });
+
+  it('whose body cannot be read is passed over', () => {
+    const { events, resumed, deliver, cursorOf } = createInbound();
+    resumed([{ group: '17', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('17', content(1, { type: 'member', body: Uint8Array.of(7) }));
+    deliver('17', Object.assign(entry(2), { content: Uint8Array.of(7) }));
+    assert.deepEqual([events, cursorOf('17')?.seq], [[], 2]);
   });
 });

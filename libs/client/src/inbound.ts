@@ -1,27 +1,45 @@
-import { type cim, groupStream, inboxOf, LOBBY, streamName } from '@cim/protocol';
-import type { GroupId, MessageId, UserId } from '@cim/protocol';
-import { SAVED_SEEN, type Cursor, type SavedState } from './state.ts';
+import {
+  cim,
+  copyProducer,
+  groupStream,
+  inboxOf,
+  isGroupId,
+  LOBBY,
+  messageId,
+  streamName,
+  streamOfName,
+} from '@cim/protocol';
+import type { GroupId, MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
+import { SAVED_SEEN, SAVED_SEEN_OF_GROUP, type Cursor, type SavedState } from './state.ts';
 import { type InboundParts, StreamIn } from './stream-in.ts';
 
 /** By stream name. */
 export type SavedInbound = Pick<SavedState, 'cursors' | 'seen'>;
 
+/** Groups beside the lobby: so many a user can be in. */
+const GROUPS = 1_000;
+/** Cursors of one `resume`, which is at most 64 KiB long. Groups that are not named go on after what was acked. */
+const CURSORS = 500;
+
 /**
- * The streams that come in: each entry once and in order, cursors, acks.
- * Knows an entry by its message id; a seq can be used again after the store lost data.
+ * The streams that come in: the inbox, the lobby, and the groups of the user. Each entry is offered once and in order, and
+ * is known by its id; a seq can be used again after the store lost data.
  */
 export class Inbound {
+  readonly #me: UserId;
   readonly #parts: InboundParts;
-  /** By the group of the wire: '' the inbox, 'lobby'. Made once, never removed. */
+  /**
+   * By the group of the wire: '' the inbox, 'lobby', and groups. A group comes with the server's `resumed`, and goes when
+   * the user has left it, or when 1,000 others are there.
+   */
   readonly #streams = new Map<string, StreamIn>();
 
-  constructor(me: UserId, saved: Partial<SavedInbound>, parts: InboundParts) {
-    this.#parts = parts;
-    for (const group of ['', LOBBY]) {
-      const name = streamName(group === '' ? inboxOf(me) : groupStream(group as GroupId));
-      const before = { cursor: saved.cursors?.[name], seen: saved.seen?.[name] ?? [] };
-      this.#streams.set(group, new StreamIn(name, group, before, parts));
-    }
+  constructor(me: UserId, saved: Partial<SavedInbound>, parts: Omit<InboundParts, 'left'>) {
+    this.#me = me;
+    this.#parts = { ...parts, left: (stream) => this.#forget(stream) };
+    const named = Object.keys(saved.cursors ?? {}).map(streamOfName);
+    const groups = named.flatMap((stream) => (stream.kind === 'group' ? [stream.group] : []));
+    for (const group of ['', LOBBY, ...groups.filter(isGroupId)]) this.#make(group, saved);
   }
 
   /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was received. */
@@ -38,25 +56,32 @@ export class Inbound {
     for (const stream of this.#streams.values()) {
       const { name, cursor } = stream;
       if (cursor !== undefined) cursors[name] = cursor;
-      seen[name] = stream.newestSeen(SAVED_SEEN);
+      seen[name] = stream.newestSeen(isAlways(stream.group) ? SAVED_SEEN : SAVED_SEEN_OF_GROUP);
     }
     return { cursors, seen };
   }
 
   /** For a `Resume`. A cursor without an id cannot be checked and counts as none. */
   resume(): cim.Resume.$Properties {
+    const [always, groups] = [[] as StreamIn[], [] as StreamIn[]];
+    for (const stream of this.#streams.values())
+      if (isAlways(stream.group)) always.push(stream);
+      else if (stream.cursor !== undefined) groups.push(stream);
+    if (groups.length > CURSORS) groups.sort((a, b) => b.newestStoredAt - a.newestStoredAt);
     return {
-      cursors: [...this.#streams.values()].map(({ group, cursor }) => ({
+      cursors: [...always, ...groups.slice(0, CURSORS)].map(({ group, cursor }) => ({
         group,
         seq: cursor?.seq ?? 0,
         id: cursor?.id ?? '',
       })),
+      groups: true,
     };
   }
 
-  /** Answers to `resume`; at any time again, see `StreamIn`. */
+  /** Answers to `resume`; at any time again, see `StreamIn`, also for a group that the user has joined. */
   onResumed(answer: cim.Resumed): void {
-    for (const wire of answer.streams as cim.ResumedStream[]) this.#streams.get(wire.group)?.onResumed(wire);
+    for (const wire of answer.streams as cim.ResumedStream[])
+      (this.#streams.get(wire.group) ?? this.#make(wire.group))?.onResumed(wire);
     this.#parts.moved();
   }
 
@@ -64,9 +89,19 @@ export class Inbound {
   onDeliver(deliver: cim.Deliver): boolean {
     const stream = this.#streams.get(deliver.group);
     if (stream === undefined) return true;
-    for (const entry of deliver.entries as cim.Entry[]) if (!stream.take(entry)) return false;
-    stream.settleAcks();
+    for (const entry of deliver.entries as cim.Entry[]) {
+      if (!stream.take(entry)) return false;
+      stream.settleAcks();
+    }
+    if (stream.left) this.#forget(stream);
     return true;
+  }
+
+  /** The answer to a send may deliver the copy in the own inbox. */
+  onReceipt({ outcome, to, producer, counter, copy }: cim.Receipt): void {
+    if (outcome !== cim.Outcome.STORED || to === 0 || copy === 0) return;
+    const copied = copyProducer(producer as ProducerId, to as UserId);
+    this.#streams.get('')?.passCopy(copy as Seq, messageId(this.#me, copied, counter));
   }
 
   /** Acks all that is processed, now. */
@@ -83,4 +118,35 @@ export class Inbound {
   end(): void {
     for (const stream of this.#streams.values()) stream.end();
   }
+
+  /** Undefined for a group that is none, or when the server delivers 1,000 others. */
+  #make(group: string, saved: Partial<SavedInbound> = {}): StreamIn | undefined {
+    if (!isAlways(group) && (!isGroupId(group) || !this.#makeRoom())) return undefined;
+    const name = streamName(group === '' ? inboxOf(this.#me) : groupStream(group as GroupId));
+    const before = { cursor: saved.cursors?.[name], seen: saved.seen?.[name] ?? [] };
+    const stream = new StreamIn(this.#me, name, group, before, this.#parts);
+    this.#streams.set(group, stream);
+    return stream;
+  }
+
+  /** The user has left groups while this client was away: nobody tells it which. */
+  #makeRoom(): boolean {
+    if (this.#streams.size < GROUPS + 2) return true;
+    for (const [group, stream] of this.#streams)
+      if (!isAlways(group) && !stream.attached) {
+        stream.end();
+        this.#streams.delete(group);
+        return true;
+      }
+    return false;
+  }
+
+  #forget(stream: StreamIn): void {
+    stream.end();
+    this.#streams.delete(stream.group);
+    this.#parts.moved();
+  }
 }
+
+/** The inbox and the lobby are everybody's. */
+const isAlways = (group: string): boolean => group === '' || group === LOBBY;

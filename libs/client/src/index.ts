@@ -1,7 +1,22 @@
 /** The client SDK: a user of a CIM cluster, for programs. docs/sdk.md shows how to use it. */
 export { CimClient } from './client.ts';
 export type { CimClientOptions } from './client-options.ts';
-export type { ClientEvents, HistoryPage, HistoryQuery, Message, Recipient, SendOutcome } from './events.ts';
+export type {
+  ClientEvents,
+  Edited,
+  HistoryPage,
+  HistoryQuery,
+  KeptMessage,
+  MembersChange,
+  Message,
+  Offered,
+  Outgoing,
+  Reaction,
+  Recalled,
+  Recipient,
+  SendOutcome,
+  StoredAt,
+} from './events.ts';
 export type { LinkTimes } from './link.ts';
 export type { SavedSend, SendJournal, SendRecord } from './send-journal.ts';
 export {

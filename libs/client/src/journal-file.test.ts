@@ -101,7 +101,7 @@ describe('the journal of unanswered sends', () => {
     assert.equal(readFileSync(aside, 'utf8'), text);
   });
 
-  it('of the version before is read: numbers stay, and sends that had none get one', () => {
+  it('of the first version is read: numbers stay, and sends that had none get one', () => {
     const lines = [
       ['cim-sends-1', 5],
       ['+', 1, 7, '', 1_700_000_000_001, Buffer.from('text 1').toString('base64')],
@@ -123,8 +123,18 @@ describe('the journal of unanswered sends', () => {
     assert.deepEqual(textsOf(left), wanted);
     assert.deepEqual(notes, []);
     journal.close();
-    assert.match(readFileSync(path, 'utf8'), /^\["cim-sends-2",5\]\n/);
+    assert.match(readFileSync(path, 'utf8'), /^\["cim-sends-3",5\]\n/);
     assert.deepEqual(textsOf(open().left), wanted);
+  });
+
+  it('of the second version is read as it is, and written as one of this version', () => {
+    const offer = ['+', 1, 0, 'lobby', producer, 4, 17, 16, Buffer.from('text 1').toString('base64')];
+    writeFileSync(path, [['cim-sends-2', 5], offer].map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const { journal, left } = open();
+    assert.deepEqual(textsOf(left), [[1, producer, 4, 'text 1']]);
+    assert.deepEqual(notes, []);
+    journal.close();
+    assert.match(readFileSync(path, 'utf8'), /^\["cim-sends-3",5\]\n/);
   });
 
   it('does not mind a last line that was under way', () => {
@@ -152,7 +162,7 @@ describe('the journal of unanswered sends', () => {
   });
 
   it('starts anew when it is no journal at all', () => {
-    for (const text of ['null\n', '{}\n', '\u0000\n', '["cim-sends-3",5]\n']) {
+    for (const text of ['null\n', '{}\n', '\u0000\n', '["cim-sends-4",5]\n']) {
       writeFileSync(path, text);
       assert.deepEqual(open().left, [], text);
     }

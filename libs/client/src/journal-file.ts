@@ -1,7 +1,10 @@
 import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import type { UserId } from '@cim/protocol';
-import { fieldsOfLine, lineOf, recordOf, VERSION, VERSION_1 } from './journal-lines.ts';
+import { fieldsOfLine, lineOf, recordOf, VERSION, VERSION_1, VERSION_2 } from './journal-lines.ts';
 import { type SavedSend, type SendJournal, SendLedger, type SendRecord } from './send-journal.ts';
+
+/** Journals that are read. */
+const VERSIONS: readonly unknown[] = [VERSION, VERSION_2, VERSION_1];
 
 /** A journal is written anew when it is larger than this and than four times what it has to say. */
 const COMPACT_BYTES = 1024 * 1024;
@@ -74,7 +77,7 @@ export class JournalFile implements SendJournal {
     // A last line without its end was under way when the process died: nothing followed from it.
     lines.pop();
     const [version, user] = fieldsOfLine(lines.shift() ?? '');
-    if ((version !== VERSION && version !== VERSION_1) || user !== this.#user) return false;
+    if (typeof version !== 'string' || !VERSIONS.includes(version) || user !== this.#user) return false;
     let damaged = 0;
     for (const line of lines) {
       const record = recordOf(line, version);

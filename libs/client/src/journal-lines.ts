@@ -1,7 +1,10 @@
 import { isProducerId, isSeq } from '@cim/protocol';
 import type { SendRecord } from './send-journal.ts';
 
-export const VERSION = 'cim-sends-2';
+/** A send goes to any group, and its content has any type. */
+export const VERSION = 'cim-sends-3';
+/** Every group in it is the lobby, and every content texts: readers of that time show nothing else. */
+export const VERSION_2 = 'cim-sends-2';
 /** Content and number were two records in it, and it said where counting stood, which counts no more. */
 export const VERSION_1 = 'cim-sends-1';
 

@@ -35,6 +35,7 @@ export interface LinkParts {
   onDelivered(delivered: cim.Delivered): void;
   onCounters(counters: cim.Counters): void;
   onFound(found: cim.Found): void;
+  onSignal(signal: cim.Signal): void;
   /** The server has refused a frame; the link lives. */
   onRefusal(error: cim.Error): void;
   onDrain(): void;
@@ -60,6 +61,9 @@ export const LINK_TIMES: LinkTimes = {
   answerMs: 20_000,
 };
 
+/** What this client understands: docs/protocol.md, "Login". */
+const LEVEL = 1;
+
 /** One connection to an im-server: TCP, login, resume, then frames both ways, until it ends. Never comes back. */
 export class Link implements WheelEntry {
   readonly #parts: LinkParts;
@@ -81,7 +85,7 @@ export class Link implements WheelEntry {
     this.#parts = parts;
     this.#times = times;
     this.#place = place;
-    this.#login = { userId: user.userId, ticket: place.ticket, agent: user.agent };
+    this.#login = { userId: user.userId, ticket: place.ticket, agent: user.agent, level: LEVEL };
     this.#pingAfterMs = times.pingAfterMs;
     this.#startedAt = parts.now();
     this.#socket = connect({ host: place.host, port: place.tcpPort, noDelay: true });
@@ -114,8 +118,8 @@ export class Link implements WheelEntry {
     if (this.#state === 'ready') this.#write({ ack });
   }
 
-  /** How far a recipient is, what the store has, what a stream holds; answered, perhaps. */
-  ask(question: Pick<cim.Frame.$Properties, 'counters' | 'delivered' | 'find'>): void {
+  /** How far a recipient is, what the store has, what a stream holds; answered, perhaps. A signal has no answer. */
+  ask(question: Pick<cim.Frame.$Properties, 'counters' | 'delivered' | 'find' | 'signal'>): void {
     if (this.#state === 'ready') this.#write(question);
   }
 
@@ -212,6 +216,9 @@ export class Link implements WheelEntry {
         return;
       case 'found':
         if (this.#state === 'ready') this.#parts.onFound(frame.found as cim.Found);
+        return;
+      case 'signal':
+        if (this.#state === 'ready') this.#parts.onSignal(frame.signal as cim.Signal);
         return;
       case 'ping':
         this.#write({ pong: {} });

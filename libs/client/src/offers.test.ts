@@ -2,20 +2,26 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import type { MessageId, NamedUser, Seq } from '@cim/protocol';
 import { Emitter } from './emitter.ts';
-import { type ClientEvents, EVENT_NAMES, type Message } from './events.ts';
+import { type ClientEvents, EVENT_NAMES, type Message, type StreamEvent } from './events.ts';
 import { Offers } from './offers.ts';
 
 beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
 afterEach(() => mock.timers.reset());
 
-const message: Message = {
+const value: Message = {
   stream: 'inbox:5',
   seq: 1 as Seq,
   id: '7:x:1' as MessageId,
   from: { userId: 7, userName: 'bob' } as NamedUser,
+  to: { user: 5 },
+  own: false,
+  conversation: 'u7',
   texts: ['hi'],
+  type: '',
+  n: 1,
   storedAt: 0,
 };
+const message: StreamEvent = { event: 'message', value };
 
 function createOffers() {
   const failures: unknown[] = [];

@@ -1,13 +1,13 @@
 import { Backoff } from '@cim/runtime';
 import type { Emitter, Failed } from './emitter.ts';
-import type { ClientEvents, Message } from './events.ts';
+import type { ClientEvents, StreamEvent } from './events.ts';
 
 export interface OffersParts {
   readonly events: Emitter<ClientEvents>;
   /** 0 to 1; for jitter. */
   random(): number;
   /** A listener has failed. */
-  failed(error: unknown): void;
+  failed(error: unknown, event: keyof ClientEvents): void;
 }
 
 /** A message that failed so often is reported as `stuck`. */
@@ -15,7 +15,7 @@ const STUCK_AFTER = 5;
 const AGAIN_MIN_MS = 500;
 const AGAIN_MAX_MS = 30_000;
 
-/** Offers each message to the application until every listener has succeeded with it. */
+/** Offers each message, and each event about one, to the application until every listener has succeeded with it. */
 export class Offers {
   readonly #parts: OffersParts;
   /** Messages that a listener still works on, or that wait to be offered again; removed when they end. */
@@ -29,13 +29,13 @@ export class Offers {
   }
 
   /**
-   * Calls the listeners of `message`.
+   * Calls the listeners of the event.
    * @returns undefined when all have returned; else a promise, true when all have succeeded, false when `stop` came first
    */
-  offer(message: Message): Promise<boolean> | undefined {
-    const failures = this.#parts.events.offer('message', message);
+  offer(offered: StreamEvent): Promise<boolean> | undefined {
+    const failures = this.#parts.events.offer(offered.event, offered.value);
     if (failures === undefined) return undefined;
-    const open = this.#insist(message, failures);
+    const open = this.#insist(offered, failures);
     this.#open.add(open);
     void open.then(() => this.#open.delete(open));
     return open;
@@ -60,17 +60,17 @@ export class Offers {
     return this.#open.size > 0;
   }
 
-  async #insist(message: Message, first: Promise<readonly Failed[]>): Promise<boolean> {
+  async #insist({ event, value }: StreamEvent, first: Promise<readonly Failed[]>): Promise<boolean> {
     const { events } = this.#parts;
     const backoff = new Backoff(AGAIN_MIN_MS, AGAIN_MAX_MS, () => this.#parts.random());
     let failures = await first;
     for (let tries = 1; failures.length > 0; tries++) {
-      for (const { error } of failures) this.#parts.failed(error);
+      for (const { error } of failures) this.#parts.failed(error, event);
       if (tries === STUCK_AFTER)
-        events.emit('stuck', { stream: message.stream, id: message.id, error: failures[0]?.error });
+        events.emit('stuck', { stream: value.stream, id: value.id, error: failures[0]?.error });
       await this.#wait(backoff.next());
       if (this.#stopped) return false;
-      failures = (await events.offer('message', message, failures)) ?? [];
+      failures = (await events.offer(event, value, failures)) ?? [];
     }
     return true;
   }

@@ -3,9 +3,10 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { cim } from '@cim/protocol';
 import type { UserId } from '@cim/protocol';
 import fc from 'fast-check';
-import { Outbox, type Settled } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { SendLedger, type SendRecord } from './send-journal.ts';
+import type { Settled } from './stream-out.ts';
 
 beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
 afterEach(() => mock.timers.reset());

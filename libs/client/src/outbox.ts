@@ -1,20 +1,8 @@
-import { Backoff } from '@cim/runtime';
 import { cim, messageId } from '@cim/protocol';
-import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
+import type { ProducerId, Seq, UserId } from '@cim/protocol';
 import type { WireRecipient } from './recipient.ts';
 import type { SavedSend, SendRecord } from './send-journal.ts';
-
-export type Settled =
-  | {
-      readonly outcome: 'stored';
-      readonly id: MessageId;
-      /** 0 when it is known to be stored, but not where. */
-      readonly seq: Seq;
-      readonly producer: ProducerId;
-      readonly counter: number;
-    }
-  | { readonly outcome: 'refused'; readonly code: string; readonly text: string }
-  | { readonly outcome: 'unknown'; readonly text: string };
+import { mayBeTrimmed, type SendItem, type Settled, StreamOut, type StreamOutParts } from './stream-out.ts';
 
 export interface OutboxParts {
   readonly me: UserId;
@@ -43,50 +31,8 @@ export interface OutboxParts {
 /** Writes one send. False: it was taken, but wait for `onDrain` before the next. */
 export type Transmit = (send: cim.Send.$Properties) => boolean;
 
-interface Item {
-  readonly ref: number;
-  readonly content: Uint8Array;
-  readonly settle: (settled: Settled) => void;
-  /** Given when it is offered, and kept for every repetition. */
-  producer: ProducerId;
-  counter: number;
-  /** A process before has left it. */
-  readonly restored: boolean;
-  /** It may have been written under its number before. */
-  again: boolean;
-  /** It was written under its number once, and never before: an answer that it is not stored is certain. */
-  once: boolean;
-  /** Written and not answered; when, by `now`. */
-  writtenAt: number | undefined;
-  /** By `now`. */
-  readonly offeredAt: number;
-  /** ms since 1970. */
-  readonly offeredTime: number;
-  /** `storeTime` when it was offered. */
-  readonly after: number;
-}
-
-interface StreamOut {
-  readonly recipient: WireRecipient;
-  /** Unanswered, in order; those of one producer stand together, with counters that ascend by one. */
-  readonly items: Item[];
-  /** Of the next send that is offered. */
-  producer: ProducerId;
-  /** Last one given under `producer`. */
-  counter: number;
-  /** Set while a repetition waits; nothing of the stream is written meanwhile. */
-  pause: NodeJS.Timeout | undefined;
-  /** Set while it is asked what the stream holds of this producer; nothing of the stream is written meanwhile. */
-  doubt: ProducerId | undefined;
-  readonly backoff: Backoff;
-}
-
 /** Written and unanswered at most, so that a server that answers slowly is not buried. */
 const WINDOW = 512;
-/** The clocks of client and store may differ by so much. */
-const CLOCKS_MS = 24 * 3_600_000;
-/** The clocks of two of the store's servers may differ by so much. */
-const STORE_CLOCKS_MS = 60_000;
 
 /**
  * Sends that are not answered, in order per recipient. A send gets its number, a producer id and a counter, when it is
@@ -100,6 +46,7 @@ export class Outbox {
   /** Streams that may have something to write, in turn. */
   readonly #waiting = new Set<StreamOut>();
   readonly #producer: ProducerId;
+  readonly #ofStreams: StreamOutParts;
   #transmit: Transmit | undefined;
   /** The connection takes no more until it has drained. */
   #blocked = false;
@@ -110,6 +57,12 @@ export class Outbox {
   constructor(parts: OutboxParts) {
     this.#parts = parts;
     this.#producer = parts.newProducer();
+    this.#ofStreams = {
+      producerAfter: (producer, counter) => parts.producerAfter(producer, counter),
+      note: (record) => parts.note(record),
+      unwrite: (item) => this.#unwrite(item),
+      random: () => parts.random(),
+    };
   }
 
   /** Unanswered sends. */
@@ -131,7 +84,7 @@ export class Outbox {
     settle: (settled: Settled) => void,
   ): void {
     const { to, group } = recipient;
-    const { producer, counter } = this.#nextNumber(this.#streamOf(recipient));
+    const { producer, counter } = this.#streamOf(recipient).nextNumber();
     const [offeredTime, after] = [this.#parts.time(), this.#parts.storeTime()];
     const about = { ref, content, producer, counter, after };
     this.#parts.note({ kind: 'offered', to, group, offeredAt: offeredTime, ...about });
@@ -153,7 +106,7 @@ export class Outbox {
     const age = Math.max(0, this.#parts.time() - offeredTime);
     let { counter, producer } = send;
     if (producer === '' || counter === 0) {
-      ({ producer, counter } = this.#nextNumber(this.#streamOf(recipient)));
+      ({ producer, counter } = this.#streamOf(recipient).nextNumber());
       this.#parts.note({ kind: 'numbered', ref, producer, counter });
     }
     this.#add(recipient, {
@@ -177,12 +130,7 @@ export class Outbox {
   /** The connection is gone. */
   shut(): void {
     this.#transmit = undefined;
-    for (const stream of this.#streams.values()) {
-      clearTimeout(stream.pause);
-      stream.pause = undefined;
-      // Its sends go again, and are answered again.
-      stream.doubt = undefined;
-    }
+    for (const stream of this.#streams.values()) stream.shut();
   }
 
   /** The connection takes more. */
@@ -208,7 +156,7 @@ export class Outbox {
     switch (receipt.outcome) {
       case cim.Outcome.STORED:
         stream.backoff.reset();
-        this.#stored(stream, at, item, receipt.seq);
+        this.#stored(stream, at, item, receipt.seq, receipt.n);
         break;
       case cim.Outcome.REFUSED:
         // Before the caller is told: it may send again at once.
@@ -235,7 +183,7 @@ export class Outbox {
     stream.doubt = undefined;
     for (let [first] = stream.items; first?.producer === producer; [first] = stream.items) {
       // Counters are stored in order: if the last one is there, those before it were.
-      if (first.counter <= last) this.#stored(stream, 0, first, 0);
+      if (first.counter <= last) this.#stored(stream, 0, first);
       else if (last === 0 && mayBeTrimmed(first, oldestAt))
         this.#settle(stream, 0, first, {
           outcome: 'unknown',
@@ -253,9 +201,8 @@ export class Outbox {
   /** The store has lost entries of ours: what comes goes under a new producer id. The caller pumps. */
   renew(recipient: WireRecipient): void {
     const stream = this.#streamOf(recipient);
-    const [first] = stream.items;
-    if (first !== undefined) this.#renumber(stream, first.producer, first.counter - 1);
-    else this.#renumber(stream, stream.producer, stream.counter);
+    stream.renew();
+    this.#waiting.add(stream);
   }
 
   /** Whether a send of the stream is not answered. */
@@ -298,7 +245,7 @@ export class Outbox {
       }
   }
 
-  #add(recipient: WireRecipient, item: Item): void {
+  #add(recipient: WireRecipient, item: SendItem): void {
     const stream = this.#streamOf(recipient);
     this.#size++;
     this.#bytes += item.content.length;
@@ -309,21 +256,9 @@ export class Outbox {
   #streamOf(recipient: WireRecipient): StreamOut {
     const known = this.#streams.get(recipient.stream);
     if (known !== undefined) return known;
-    const stream: StreamOut = {
-      recipient,
-      items: [],
-      producer: this.#producer,
-      counter: 0,
-      pause: undefined,
-      doubt: undefined,
-      backoff: new Backoff(100, 5_000, () => this.#parts.random()),
-    };
+    const stream = new StreamOut(recipient, this.#producer, this.#ofStreams);
     this.#streams.set(recipient.stream, stream);
     return stream;
-  }
-
-  #nextNumber(stream: StreamOut): { producer: ProducerId; counter: number } {
-    return { producer: stream.producer, counter: ++stream.counter };
   }
 
   /** False when nothing more may be written now, whatever the stream. */
@@ -357,7 +292,7 @@ export class Outbox {
     this.#parts.gap(stream.recipient, producer, last);
   }
 
-  #onUnknownProducer(stream: StreamOut, at: number, item: Item): void {
+  #onUnknownProducer(stream: StreamOut, at: number, item: SendItem): void {
     // The first one's own answer decides: it may have been postponed, and this one came too early.
     if (at > 0) this.#repeatLater(stream);
     // Written once, and answered that nothing was stored.
@@ -369,25 +304,8 @@ export class Outbox {
     }
   }
 
-  /**
-   * `counter` of a producer will never be stored: those behind it get numbers of their own under another producer id.
-   * @param mayBeThere whether a process before, whose journal has lost that, may have sent them under these numbers
-   */
-  #renumber(stream: StreamOut, producer: ProducerId, counter: number, mayBeThere = true): void {
-    const after = this.#parts.producerAfter(producer, counter);
-    for (const item of stream.items) {
-      if (item.producer !== producer || item.counter <= counter) continue;
-      this.#unwrite(item);
-      item.producer = after;
-      item.counter -= counter;
-      item.again = item.restored && mayBeThere;
-      item.once = false;
-      this.#parts.note({ kind: 'numbered', ref: item.ref, producer: after, counter: item.counter });
-    }
-    if (stream.producer === producer) {
-      stream.producer = after;
-      stream.counter -= counter;
-    }
+  #renumber(stream: StreamOut, ...from: Parameters<StreamOut['renumber']>): void {
+    stream.renumber(...from);
     this.#waiting.add(stream);
   }
 
@@ -404,33 +322,23 @@ export class Outbox {
     if (stream.items.length > 0) this.#waiting.add(stream);
   }
 
-  #unwrite(item: Item): void {
+  #unwrite(item: SendItem): void {
     if (item.writtenAt === undefined) return;
     item.writtenAt = undefined;
     this.#written--;
   }
 
-  #stored(stream: StreamOut, at: number, item: Item, seq: number): void {
+  #stored(stream: StreamOut, at: number, item: SendItem, seq = 0, n = 0): void {
     const { producer, counter } = item;
     const id = messageId(this.#parts.me, producer, counter);
-    this.#settle(stream, at, item, { outcome: 'stored', id, seq: seq as Seq, producer, counter });
+    this.#settle(stream, at, item, { outcome: 'stored', id, seq: seq as Seq, n, producer, counter });
   }
 
-  #settle(stream: StreamOut, at: number, item: Item, settled: Settled): void {
+  #settle(stream: StreamOut, at: number, item: SendItem, settled: Settled): void {
     stream.items.splice(at, 1);
     this.#size--;
     this.#bytes -= item.content.length;
     this.#parts.note({ kind: 'settled', ref: item.ref });
     item.settle(settled);
   }
-}
-
-/**
- * Whether an item that the stream does not hold may have been stored and trimmed since. By the store's own clock if the
- * client had received an entry before it offered the item: then the item was stored after that entry.
- * @param oldestAt when the oldest entry that the stream holds was stored; 0: nothing was ever trimmed
- */
-function mayBeTrimmed({ again, after, offeredTime }: Item, oldestAt: number): boolean {
-  if (oldestAt === 0 || !again) return false;
-  return after > 0 ? oldestAt > after - STORE_CLOCKS_MS : oldestAt > offeredTime - CLOCKS_MS;
 }

@@ -1,4 +1,5 @@
-import { groupStream, inboxOf, LOBBY, streamName, type UserId } from '@cim/protocol';
+import { groupStream, inboxOf, isGroupId, isUserId, LOBBY, streamName } from '@cim/protocol';
+import type { GroupId, UserId } from '@cim/protocol';
 import type { Recipient } from './events.ts';
 
 /** Recipient as the wire has it: `to` a user, or 0 and a group. */
@@ -10,17 +11,28 @@ export interface WireRecipient {
 }
 
 /** As the wire and the outbox name it. */
-export function wireRecipient(to: Recipient): WireRecipient {
-  if ('user' in to) return { to: to.user, group: '', stream: streamName(inboxOf(to.user as UserId)) };
-  return { to: 0, group: LOBBY, stream: streamName(groupStream(LOBBY)) };
-}
+export const wireRecipient = (to: Recipient): WireRecipient =>
+  'user' in to ? wireRecipientOf(to.user, '') : wireRecipientOf(0, to.group);
 
 export const wireRecipientOf = (to: number, group: string): WireRecipient =>
-  to === 0 ? { to, group, stream: `group:${group}` } : wireRecipient({ user: to });
+  to === 0
+    ? { to, group, stream: streamName(groupStream(group as GroupId)) }
+    : { to, group: '', stream: streamName(inboxOf(to as UserId)) };
 
 /** As an application names it. */
-export const recipientOf = ({ to }: WireRecipient): Recipient =>
-  to === 0 ? { group: 'lobby' } : { user: to };
+export const recipientOf = ({ to, group }: WireRecipient): Recipient => (to === 0 ? { group } : { user: to });
+
+/** `u<userId>` or `g<groupId>`, as `client.conversation` takes it. */
+export const conversationOf = (to: Recipient): string => ('user' in to ? `u${to.user}` : `g${to.group}`);
+
+/** What is wrong with a recipient, whatever a program that has no types gives; undefined: nothing. */
+export function recipientProblem(to: unknown): string | undefined {
+  const wanted = `a message goes to { user: id }, to { group: id } or to { group: '${LOBBY}' }`;
+  if (typeof to !== 'object' || to === null) return wanted;
+  if ('user' in to) return isUserId(to.user) ? undefined : `${String(to.user)} is no user id`;
+  if (!('group' in to)) return wanted;
+  return isGroupId(to.group) ? undefined : `there is no group "${String(to.group)}"; ${wanted}`;
+}
 
 /** Half a surrogate pair is no character and has no UTF-8. */
 export const wellFormed = (text: string): string =>

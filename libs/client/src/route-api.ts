@@ -13,7 +13,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { Gate } from './gate.ts';
-import type { HistoryPage, HistoryQuery, Message } from './events.ts';
+import type { HistoryPage, HistoryQuery, KeptMessage } from './events.ts';
 
 /** What a login answers: which im-server to go to, and what opens it. */
 export interface Place {
@@ -32,6 +32,9 @@ export interface Login {
   readonly password?: string;
   /** The secret of the session to be replaced. */
   readonly session?: string;
+  /** The installation, and its name for people. A route of before there were devices leaves both alone. */
+  readonly device: string;
+  readonly label: string;
 }
 
 interface AskOptions {
@@ -42,7 +45,7 @@ interface AskOptions {
 }
 
 /** An entry of a stream, as the route shows it. */
-type HistoryEntry = Pick<Message, 'seq' | 'id' | 'from' | 'texts' | 'storedAt'>;
+type HistoryEntry = Omit<KeptMessage, 'stream' | 'group'>;
 
 /**
  * Requests of this process to one route at a time, each on a connection of its own. Thousands of clients that come back

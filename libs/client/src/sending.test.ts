@@ -221,8 +221,8 @@ describe('sends that were not answered', () => {
     const stored = collect(second, 'stored');
     await second.connect();
     assert.deepEqual(queued, [
-      { ref: 2, to: { user: 7 }, texts: ['b'], restored: true },
-      { ref: 3, to: { user: 7 }, texts: ['c'], restored: true },
+      { ref: 2, to: { user: 7 }, texts: ['b'], type: '', restored: true },
+      { ref: 3, to: { user: 7 }, texts: ['c'], type: '', restored: true },
     ]);
     const next = await second.send({ user: 7 }, ['d']);
     assert.deepEqual(

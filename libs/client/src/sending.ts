@@ -1,23 +1,17 @@
-import {
-  CODES,
-  cim,
-  isUserId,
-  LOBBY,
-  textsProblem,
-  type ProducerId,
-  type Seq,
-  type UserId,
-} from '@cim/protocol';
+import { CODES, cim, type ProducerId, type Seq, type UserId } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { Deliveries } from './deliveries.ts';
-import type { ClientEvents, Recipient, SendOutcome } from './events.ts';
+import type { ClientEvents, Outgoing, Recipient, SendOutcome } from './events.ts';
 import { Finding } from './finding.ts';
 import type { Link } from './link.ts';
-import { Outbox, type Settled } from './outbox.ts';
-import { recipientOf, wellFormed, type WireRecipient, wireRecipient, wireRecipientOf } from './recipient.ts';
+import { Outbox } from './outbox.ts';
+import { type Encoded, encodeOutgoing } from './outgoing.ts';
+import { recipientOf, recipientProblem, wireRecipient, wireRecipientOf } from './recipient.ts';
+import type { WireRecipient } from './recipient.ts';
 import type { SavedSend, SendJournal } from './send-journal.ts';
 import type { SavedState } from './state.ts';
 import { type Loss, StoredCounters } from './stored-counters.ts';
+import type { Settled } from './stream-out.ts';
 
 /** What `Sending` needs from the client around it. */
 export interface SendingParts {
@@ -41,11 +35,9 @@ export interface SendingParts {
 }
 
 /** A send that waits for room in the outbox. */
-interface Early {
+interface Early extends Encoded {
   readonly ref: number;
   readonly to: Recipient;
-  readonly texts: readonly string[];
-  readonly content: Uint8Array;
   readonly resolve: (outcome: SendOutcome) => void;
 }
 
@@ -103,12 +95,13 @@ export class Sending {
     return this.#outbox.size + this.#early.size;
   }
 
-  send(to: Recipient, texts: string | readonly string[]): Promise<SendOutcome> {
+  send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
     const ref = this.nextRef();
-    const list = typeof texts === 'string' ? [texts] : texts;
-    const problem = recipientProblem(to) ?? listProblem(list) ?? textsProblem(list);
+    const problem = recipientProblem(to);
     if (problem !== undefined) return refused(ref, CODES.invalid.code, problem);
-    const content = cim.Content.encode({ texts: list.map(wellFormed) }).finish();
+    const encoded = encodeOutgoing(what);
+    if ('problem' in encoded) return refused(ref, encoded.code, encoded.problem);
+    const { content } = encoded;
     if (this.#early.size >= EARLY || this.#earlyBytes + content.length > EARLY_BYTES)
       return refused(
         ref,
@@ -116,7 +109,7 @@ export class Sending {
         `${this.unanswered} messages wait for an answer; wait for some of them before you send more`,
       );
     return new Promise((resolve) => {
-      this.#early.add({ ref, to, texts: list, content, resolve });
+      this.#early.add({ ...encoded, ref, to, resolve });
       this.#earlyBytes += content.length;
       this.#admit();
     });
@@ -207,7 +200,7 @@ export class Sending {
   /** Moves what waits into the outbox while there is room. */
   #admit(): void {
     for (const early of this.#early) {
-      const { ref, to, texts, content, resolve } = early;
+      const { ref, to, texts, type, content, resolve } = early;
       if (!this.#outbox.hasRoomFor(content.length)) break;
       this.#early.delete(early);
       this.#earlyBytes -= content.length;
@@ -216,7 +209,7 @@ export class Sending {
         this.#settled(ref, recipient, settled);
         resolve({ ref, ...settled });
       });
-      this.#parts.emit('queued', { ref, to, texts, restored: false });
+      this.#parts.emit('queued', { ref, to, texts, type, restored: false });
     }
     this.#outbox.pump();
   }
@@ -227,8 +220,8 @@ export class Sending {
       const { ref } = send;
       this.#refs = Math.max(this.#refs, ref);
       this.#outbox.restore(recipient, send, (settled) => this.#settled(ref, recipient, settled));
-      const { texts } = cim.Content.decode(send.content);
-      this.#parts.emit('queued', { ref, to: recipientOf(recipient), texts, restored: true });
+      const { texts, type } = cim.Content.decode(send.content);
+      this.#parts.emit('queued', { ref, to: recipientOf(recipient), texts, type, restored: true });
     }
     this.expire();
   }
@@ -238,7 +231,7 @@ export class Sending {
       case 'stored':
         this.#counters.stored(recipient, settled.producer, settled.counter, settled.seq);
         this.#parts.changed();
-        this.#parts.emit('stored', { ref, id: settled.id, seq: settled.seq });
+        this.#parts.emit('stored', { ref, id: settled.id, seq: settled.seq, n: settled.n });
         if (recipient.to !== 0 && settled.seq > 0)
           this.#deliveries.stored(ref, recipient.to as UserId, settled.seq);
         return;
@@ -267,20 +260,6 @@ export class Sending {
     this.#parts.emit('lost', { to: recipientOf(recipient), from, upTo });
   }
 }
-
-/** What is wrong with it, whatever a program that has no types gives. */
-function recipientProblem(to: unknown): string | undefined {
-  const wanted = `a message goes to { user: id } or { group: '${LOBBY}' }`;
-  if (typeof to !== 'object' || to === null) return wanted;
-  if ('user' in to) return isUserId(to.user) ? undefined : `${String(to.user)} is no user id`;
-  if (!('group' in to)) return wanted;
-  return to.group === LOBBY ? undefined : `there is no group "${String(to.group)}"; ${wanted}`;
-}
-
-const listProblem = (texts: unknown): string | undefined =>
-  Array.isArray(texts) && texts.every((text) => typeof text === 'string')
-    ? undefined
-    : 'a message is a text or a list of texts';
 
 /** The answer to a send that goes nowhere. */
 export const refused = (ref: number, code: string, text: string): Promise<SendOutcome> =>

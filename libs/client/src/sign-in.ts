@@ -2,19 +2,27 @@ import { CimError, CODES, type NamedUser } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { Place, RouteApi } from './route-api.ts';
 
+/** Who logs in, and how this device is called. */
+export interface Account {
+  readonly userName: string;
+  readonly password: string | undefined;
+  readonly label: string;
+}
+
+/** As many as a route takes. */
+const LABEL_CHARACTERS = 64;
+
 /** The user's account and session at the route: name, password, and the secrets that let it come back. */
 export class SignIn {
   readonly #route: RouteApi;
-  readonly #userName: string;
-  readonly #password: string | undefined;
+  readonly #account: Account;
   readonly #logger: Logger;
   /** Session secrets, newest first: the one before counts until the newer is claimed. */
   #secrets: string[] = [];
 
-  constructor(route: RouteApi, userName: string, password: string | undefined, logger: Logger) {
+  constructor(route: RouteApi, account: Account, logger: Logger) {
     this.#route = route;
-    this.#userName = userName;
-    this.#password = password;
+    this.#account = account;
     this.#logger = logger;
   }
 
@@ -31,7 +39,7 @@ export class SignIn {
   /** @throws {CimError} */
   async register(): Promise<NamedUser> {
     try {
-      return await this.#route.register(this.#userName, this.#password);
+      return await this.#route.register(this.#account.userName, this.#account.password);
     } catch (error) {
       throw this.#explain(error);
     }
@@ -41,8 +49,14 @@ export class SignIn {
    * The session secret first: with it a login is never refused as a second one.
    * @throws {CimError}
    */
-  async logIn(me: NamedUser): Promise<Place> {
-    const login = { ...me, ...(this.#password !== undefined && { password: this.#password }) };
+  async logIn(me: NamedUser, device: string): Promise<Place> {
+    const { password, label } = this.#account;
+    const login = {
+      ...me,
+      ...(password !== undefined && { password }),
+      device,
+      label: label.slice(0, LABEL_CHARACTERS),
+    };
     for (const session of this.#secrets) {
       try {
         return this.#placed(await this.#route.login({ ...login, session }));
@@ -75,7 +89,7 @@ export class SignIn {
 
   #explain(error: unknown): unknown {
     if (!(error instanceof CimError)) return error;
-    const name = this.#userName;
+    const name = this.#account.userName;
     if (error.code === CODES.repeatLogin.code)
       return new CimError(
         'repeatLogin',

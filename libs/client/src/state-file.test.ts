@@ -108,6 +108,25 @@ describe('state in a file', () => {
     }
   });
 
+  it('of a version to come is set aside with one line; one without a version is read', async () => {
+    const first = open();
+    await first.load();
+    const newer = JSON.stringify({ ...state, version: 3 });
+    writeFileSync(path, newer);
+    first.close();
+    const second = open();
+    assert.equal(await second.load(), undefined);
+    assert.match(notes.join(), /was written by a newer version .* set aside as .*\.newer;/);
+    assert.equal(readFileSync(`${path}.newer`, 'utf8'), newer);
+    second.close();
+    writeFileSync(path, JSON.stringify(state));
+    const third = open();
+    assert.deepEqual(await third.load(), state);
+    third.save(state);
+    assert.equal((JSON.parse(readFileSync(path, 'utf8')) as { version: number }).version, 2);
+    third.close();
+  });
+
   it('has what was processed since it was saved, when the process dies', async () => {
     const first = open();
     await first.load();

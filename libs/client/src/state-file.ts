@@ -8,6 +8,9 @@ import { ProcessedFile } from './processed-file.ts';
 import { parseState } from './saved-state.ts';
 import { type ClientState, RECORDS_AT_MOST, type SavedState, withProcessed } from './state.ts';
 
+/** 2: cursors of any group, and of own copies. A file without a version is of the first one, and is read. */
+const VERSION = 2;
+
 /**
  * State in files of mode 0600 (they hold the session secret and texts):
  * - `<path>`: the state, replaced by rename, so that a crash leaves the old or the new one;
@@ -28,7 +31,7 @@ export function fileState(path: string, note: (line: string) => void = () => und
   const save = (state: SavedState): void => {
     const after = randomUUID();
     const next = `${path}.new`;
-    writeFileSync(next, JSON.stringify({ ...state, after }), { mode: 0o600 });
+    writeFileSync(next, JSON.stringify({ version: VERSION, ...state, after }), { mode: 0o600 });
     renameSync(next, path);
     saved = state;
     processed.start(after);
@@ -43,10 +46,13 @@ export function fileState(path: string, note: (line: string) => void = () => und
       return undefined;
     }
     const raw = parseJson(text);
-    const state = parseState(raw);
+    const newer = versionOf(raw) > VERSION;
+    const state = newer ? undefined : parseState(raw);
     if (state !== undefined) return withProcessed(state, processed.read(afterOf(raw)));
-    renameSync(path, `${path}.damaged`);
-    note(`${path} was damaged and is set aside as ${path}.damaged; starting without it`);
+    const aside = `${path}.${newer ? 'newer' : 'damaged'}`;
+    renameSync(path, aside);
+    const why = newer ? 'was written by a newer version of this program' : 'was damaged';
+    note(`${path} ${why} and is set aside as ${aside}; starting without it`);
     return undefined;
   };
   return {
@@ -93,6 +99,11 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+const versionOf = (raw: unknown): number =>
+  typeof raw === 'object' && raw !== null && 'version' in raw && typeof raw.version === 'number'
+    ? raw.version
+    : 1;
 
 const afterOf = (raw: unknown): string =>
   typeof raw === 'object' && raw !== null && 'after' in raw && typeof raw.after === 'string' ? raw.after : '';

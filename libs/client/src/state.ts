@@ -58,8 +58,10 @@ export interface ClientState {
   close(): void;
 }
 
-/** Ids of shown messages that are saved, newest of each stream. */
+/** Ids of shown messages that are saved, newest of the inbox and of the lobby. */
 export const SAVED_SEEN = 512;
+/** The same of every other group: as many as may be processed and not acked. */
+export const SAVED_SEEN_OF_GROUP = 64;
 /** Records that are added before a state is saved as a whole. */
 export const RECORDS_AT_MOST = 4_096;
 

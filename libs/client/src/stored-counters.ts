@@ -1,4 +1,4 @@
-import { type cim, LOBBY, type ProducerId } from '@cim/protocol';
+import { type cim, isGroupId, isUserId, type ProducerId, streamOfName } from '@cim/protocol';
 import { type WireRecipient, wireRecipientOf } from './recipient.ts';
 import type { SavedState } from './state.ts';
 
@@ -121,9 +121,8 @@ export class StoredCounters {
 }
 
 /** Undefined for a name that is none of ours. */
-function recipientNamed(stream: string): WireRecipient | undefined {
-  const [kind, owner] = stream.split(':', 2);
-  if (kind === 'group') return owner === LOBBY ? wireRecipientOf(0, LOBBY) : undefined;
-  const to = Number(owner);
-  return kind === 'inbox' && Number.isSafeInteger(to) && to > 0 ? wireRecipientOf(to, '') : undefined;
+function recipientNamed(name: string): WireRecipient | undefined {
+  const stream = streamOfName(name);
+  if (stream.kind === 'group') return isGroupId(stream.group) ? wireRecipientOf(0, stream.group) : undefined;
+  return isUserId(stream.user) ? wireRecipientOf(stream.user, '') : undefined;
 }

@@ -1,26 +1,29 @@
-import { cim, messageId } from '@cim/protocol';
+import { cim, LOBBY, messageId } from '@cim/protocol';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
-import type { ClientEvents, Message } from './events.ts';
+import type { ClientEvents, StreamEvent } from './events.ts';
 import { Seen } from './seen.ts';
 import type { Cursor, ProcessedRecord } from './state.ts';
+import { isOut, readEntry, type Reader } from './stream-event.ts';
 
 /** What a stream needs from the client around it. */
 export interface InboundParts {
   /**
-   * Offers a message to the application.
+   * Offers a message, or an event about one, to the application.
    * @returns undefined when it is processed; else a promise, true when it is, false when it never will be
    */
-  show(message: Message): Promise<boolean> | undefined;
+  show(event: StreamEvent): Promise<boolean> | undefined;
   skipped(event: ClientEvents['skipped']): void;
   /** Whether this installation sent it. */
   isOwn(producer: ProducerId): boolean;
-  /** A message is processed: to be kept before the next one is shown. */
+  /** An entry is processed: to be kept before the next one is shown. */
   processed(record: ProcessedRecord): void;
   /** Before an ack goes out: all that was given to `processed` must be kept when it returns. */
   keep(): void;
   /** Cursors have moved by an answer to a resume. */
   moved(): void;
   ack(ack: cim.Ack.$Properties): void;
+  /** This user is no member of the stream's group any more, and its last entry is processed. */
+  left(stream: StreamIn): void;
   /** An entry whose content is none. */
   unreadable(stream: string, seq: number): void;
 }
@@ -32,10 +35,17 @@ export interface InboundParts {
 const ACK_EVERY = 64;
 const ACK_EVERY_BYTES = 64 * 1024;
 const ACK_DELAY_MS = 200;
-/** A group, whose ack spares little, in a ping's place; a client that writes all the time never pings. A server resends after 24 s. */
-const GROUP_ACK_DELAY_MS = 18_000;
+/**
+ * A group, whose ack spares little, in a ping's place; a client that writes all the time never pings. A server resends
+ * after 24 s. Own messages that a receipt has delivered are acked so too.
+ */
+const LATE_ACK_DELAY_MS = 18_000;
 /** The server is told so long after an entry has come that the application still works on it, or on one before it. */
 const HOLD_AFTER_MS = 10_000;
+
+/** Ids that are remembered of the inbox and of the lobby; of every other group. After a loss a server sends 2,000 again. */
+const SEEN = 4_096;
+const SEEN_OF_GROUP = 2_048;
 
 /** Id of a cursor with seq 0. */
 const BEFORE_THE_FIRST = '-';
@@ -46,8 +56,8 @@ interface Item {
   readonly id: MessageId;
   readonly seq: Seq;
   readonly bytes: number;
-  /** Undefined for an entry that is not shown: it only moves the cursor. */
-  readonly message: Message | undefined;
+  /** Undefined for an entry that is not offered: it only moves the cursor. */
+  readonly event: StreamEvent | undefined;
   /** False once the log has gone elsewhere: then `seq` says nothing of where the stream goes on. */
   moves: boolean;
 }
@@ -61,8 +71,10 @@ export class StreamIn {
   readonly name: string;
   /** Of the wire: '' for the inbox. */
   readonly group: string;
+  readonly #reader: Reader;
   readonly #parts: InboundParts;
-  readonly #seen = new Seen();
+  /** By entry id: the copy of an own message has another one than the message. */
+  readonly #seen: Seen;
   /** The newest entry received on this connection; its id is '' while it is not known. */
   #received: Cursor;
   /** All of the log up to here is processed, as far as is known. */
@@ -79,6 +91,10 @@ export class StreamIn {
   readonly #queue = new Map<MessageId, Item>();
   #atWork: Item | undefined;
   #ended = false;
+  /** The newest entry that was received ends this user's membership of the group. */
+  #out = false;
+  /** Whether the server of this connection delivers the stream. */
+  attached = false;
   /** Entries processed and not acked. */
   #unacked = 0;
   #unackedBytes = 0;
@@ -91,17 +107,22 @@ export class StreamIn {
   /** The last report of the gap that `#known` stands before. */
   #told: ClientEvents['skipped'] | undefined;
   #ackTimer: NodeJS.Timeout | undefined;
+  /** Of the timer that runs. */
+  #ackDelayMs = 0;
   #holdTimer: NodeJS.Timeout | undefined;
 
   constructor(
+    me: UserId,
     name: string,
     group: string,
     saved: { cursor: Cursor | undefined; seen: readonly MessageId[] },
     parts: InboundParts,
   ) {
+    this.#reader = { me, stream: name, group, isOwn: (producer) => parts.isOwn(producer) };
     this.name = name;
     this.group = group;
     this.#parts = parts;
+    this.#seen = new Seen(group === '' || group === LOBBY ? SEEN : SEEN_OF_GROUP);
     this.#known = saved.cursor ?? NOTHING;
     this.#kept = this.#known;
     this.#received = this.#known;
@@ -121,6 +142,9 @@ export class StreamIn {
 
   /** The answer to a resume; at any time again, when the server finds that the log went back or was trimmed. */
   onResumed({ answer, from, to, id }: cim.ResumedStream): void {
+    this.attached = true;
+    // Out and in again: what comes now is of the new membership.
+    this.#out = false;
     switch (answer) {
       case cim.ResumeAnswer.CONTINUE:
         this.#received = { seq: to as Seq, id: id as MessageId };
@@ -172,17 +196,18 @@ export class StreamIn {
         this.#parts.skipped({ stream: this.name, kind: missing ? 'expired' : 'reset', from, to });
       }
       this.#received = { seq: entry.seq as Seq, id };
+      this.#out = false;
     }
     if (entry.storedAt > this.newestStoredAt) this.newestStoredAt = entry.storedAt;
     const waiting = this.#atWork?.id === id ? this.#atWork : this.#queue.get(id);
-    if (advances && waiting?.moves === false) this.#addCursor(entry, id);
+    if (advances && waiting?.moves === false) this.#addCursor(entry.seq, id);
     else if (waiting !== undefined) {
       // Sent again on this connection: the server has not heard that it is here.
       if (!advances) this.#held = 0;
     } else if (!this.#seen.has(id)) this.#add(entry, id, advances);
     else {
       // Sent again after it was processed: the server has not heard our ack.
-      if (advances) this.#addCursor(entry, id);
+      if (advances) this.#addCursor(entry.seq, id);
       else if (this.#unacked === 0) this.#unacked = 1;
       this.#armAck(ACK_DELAY_MS);
     }
@@ -190,7 +215,24 @@ export class StreamIn {
     return true;
   }
 
-  /** After the entries of a frame, and after a message that took its time. */
+  /**
+   * A receipt has delivered the copy of an own message: the cursor passes it. One that does not follow the newest entry is
+   * left alone: it came before, or it comes by itself.
+   */
+  passCopy(seq: Seq, id: MessageId): void {
+    if (seq !== this.#received.seq + 1) return;
+    this.#received = { seq, id };
+    this.#addCursor(seq, id);
+    if (this.#unacked >= ACK_EVERY) this.#ack();
+    else if (this.#unacked > 0) this.#armAck(LATE_ACK_DELAY_MS);
+  }
+
+  /** Whether this user is no member of the group any more, and all that came before is processed. */
+  get left(): boolean {
+    return this.#out && !this.#busy;
+  }
+
+  /** After an entry, and after a message that took its time. */
   settleAcks(): void {
     if (this.#unacked >= ACK_EVERY || this.#unackedBytes >= ACK_EVERY_BYTES) this.#ack();
     else if (this.#unacked > 0) this.#armAck();
@@ -207,6 +249,7 @@ export class StreamIn {
     clearTimeout(this.#holdTimer);
     this.#ackTimer = undefined;
     this.#holdTimer = undefined;
+    this.attached = false;
   }
 
   /** Nothing more is shown. An entry at work is still kept as processed when it ends. */
@@ -241,34 +284,22 @@ export class StreamIn {
 
   #add(entry: cim.Entry, id: MessageId, moves: boolean): void {
     const bytes = entry.content.length;
-    this.#queue.set(id, { id, seq: entry.seq as Seq, bytes, message: this.#messageOf(entry, id), moves });
+    const event = this.#eventOf(entry);
+    if (event !== undefined && moves) this.#out = isOut(event, this.#reader.me);
+    this.#queue.set(id, { id, seq: entry.seq as Seq, bytes, event, moves });
     this.#work();
   }
 
-  /** An entry that is shown already, or at work: only the cursor has to pass it, when its turn comes. */
-  #addCursor(entry: cim.Entry, id: MessageId): void {
-    this.#queue.set(id, { id, seq: entry.seq as Seq, bytes: 0, message: undefined, moves: true });
+  /** An entry that is not offered, or was before: only the cursor has to pass it, when its turn comes. */
+  #addCursor(seq: number, id: MessageId): void {
+    this.#queue.set(id, { id, seq: seq as Seq, bytes: 0, event: undefined, moves: true });
     this.#work();
   }
 
-  #messageOf(entry: cim.Entry, id: MessageId): Message | undefined {
-    if (this.group !== '' && this.#parts.isOwn(entry.producer as ProducerId)) return undefined;
-    let texts: readonly string[];
-    try {
-      texts = cim.Content.decode(entry.content).texts;
-    } catch {
-      this.#parts.unreadable(this.name, entry.seq);
-      return undefined;
-    }
-    return {
-      stream: this.name,
-      seq: entry.seq as Seq,
-      id,
-      from: { userId: entry.sender as UserId, userName: entry.senderName },
-      texts,
-      storedAt: entry.storedAt,
-      ...(this.group !== '' && { group: this.group }),
-    };
+  #eventOf(entry: cim.Entry): StreamEvent | undefined {
+    const event = readEntry(entry, this.#reader);
+    if (event === 'unreadable') this.#parts.unreadable(this.name, entry.seq);
+    return typeof event === 'string' ? undefined : event;
   }
 
   /** Processes the queue until a message takes its time. */
@@ -277,7 +308,7 @@ export class StreamIn {
       const [item] = this.#queue.values();
       if (item === undefined) return;
       this.#queue.delete(item.id);
-      const pending = item.message === undefined ? undefined : this.#parts.show(item.message);
+      const pending = item.event === undefined ? undefined : this.#parts.show(item.event);
       if (pending === undefined) {
         this.#done(item);
         continue;
@@ -289,11 +320,12 @@ export class StreamIn {
         this.#done(item);
         this.#work();
         this.settleAcks();
+        if (this.left) this.#parts.left(this);
       });
     }
   }
 
-  #done({ id, seq, bytes, message, moves }: Item): void {
+  #done({ id, seq, bytes, event, moves }: Item): void {
     this.#seen.add(id);
     if (moves) {
       this.#unacked++;
@@ -304,17 +336,16 @@ export class StreamIn {
         this.#told = undefined;
       }
     }
-    if (message === undefined) return;
+    if (event === undefined) return;
     const moved = this.#known.id === id;
     if (moved) this.#kept = this.#known;
     this.#parts.processed({ stream: this.name, id, seq: moved ? seq : 0 });
   }
 
-  #armAck(delayMs = this.group === '' ? ACK_DELAY_MS : GROUP_ACK_DELAY_MS): void {
-    // An entry that was sent once more is in a hurry, whatever runs already.
-    if (delayMs === ACK_DELAY_MS && this.group !== '') clearTimeout(this.#ackTimer);
-    else if (this.#ackTimer !== undefined) return;
-    if (this.#ended) return;
+  #armAck(delayMs = this.group === '' ? ACK_DELAY_MS : LATE_ACK_DELAY_MS): void {
+    if (this.#ended || (this.#ackTimer !== undefined && this.#ackDelayMs <= delayMs)) return;
+    clearTimeout(this.#ackTimer);
+    this.#ackDelayMs = delayMs;
     this.#ackTimer = setTimeout(() => {
       this.#ackTimer = undefined;
       this.flush();

@@ -43,6 +43,8 @@ export class ScriptedServer {
   forgetful = false;
   /** When the oldest entry that it still has was stored; 0: nothing was trimmed. */
   oldestAt = 0;
+  /** Private messages are copied into their sender's inbox: the receipt delivers the copy, or it comes by itself. */
+  copies: 'none' | 'by-receipt' | 'by-entry' = 'none';
   /** How far inboxes are that are asked about, by user id; no answer for others. */
   readonly inboxAt = new Map<number, number>();
   /** Replaces the answer to a TCP login. True: it was answered. */
@@ -112,6 +114,7 @@ export class ScriptedServer {
       producer,
       counter,
       content,
+      n: log.length + 1,
     });
     log.push(entry);
     return entry;
@@ -124,12 +127,23 @@ export class ScriptedServer {
   }
 
   /** Somebody else says something; answers the entry, delivered when `deliver`. */
-  say(stream: string, text: string, deliver = true): cim.Entry {
+  say(stream: string, what: string | cim.Content.$Properties, deliver = true): cim.Entry {
     const counter = this.log(stream).length + 1;
-    const content = cim.Content.encode({ texts: [text] }).finish();
+    const content = cim.Content.encode(typeof what === 'string' ? { texts: [what] } : what).finish();
     const entry = this.append(stream, { id: 7, name: 'bob' }, 'bobsProducerId00', counter, content);
     if (deliver) this.deliver(stream, [entry]);
     return entry;
+  }
+
+  /** The client's user has joined a group: it is delivered from `after` on. */
+  joined(group: string, after = this.log(`group:${group}`).length): void {
+    const entry = this.log(`group:${group}`)[after - 1];
+    const { CONTINUE } = cim.ResumeAnswer;
+    const id =
+      entry === undefined
+        ? '-'
+        : messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
+    this.peer.send({ resumed: { streams: [{ group, answer: CONTINUE, from: after + 1, to: after, id }] } });
   }
 
   deliver(stream: string, entries: cim.Entry[]): void {
@@ -283,13 +297,22 @@ export class ScriptedServer {
         peer.send({ receipt: { ...about, outcome: cim.Outcome.GAP, last } });
         return;
       }
+      let copy: cim.Entry | undefined;
       if (counter === last + 1) {
         this.#counters.set(key, counter);
         const name = [...this.#ids].find(([, id]) => id === peer.userId)?.[0] ?? '';
         const entry = this.append(stream, { id: peer.userId, name }, producer, counter, content);
         if (to === 0) peer.send({ deliver: { group, entries: [entry] } });
+        else if (this.copies !== 'none' && to !== peer.userId) {
+          const copied = `${producer}>${to}`;
+          copy = this.append(`inbox:${peer.userId}`, { id: peer.userId, name }, copied, counter, content);
+        }
       }
-      peer.send({ receipt: { ...about, outcome: cim.Outcome.STORED, seq: this.log(stream).length } });
+      const seq = this.log(stream).length;
+      const receipt = { ...about, outcome: cim.Outcome.STORED, seq, n: seq };
+      peer.send({ receipt: { ...receipt, copy: this.copies === 'by-receipt' ? (copy?.seq ?? 0) : 0 } });
+      if (copy !== undefined && this.copies === 'by-entry')
+        peer.send({ deliver: { group: '', entries: [copy] } });
     });
   }
 }

@@ -1,0 +1,45 @@
+import { cim, CODES, contentFacts, textsProblem } from '@cim/protocol';
+import type { Outgoing } from './events.ts';
+import { wellFormed } from './recipient.ts';
+
+/** A content ready to be sent. */
+export interface Encoded {
+  readonly texts: readonly string[];
+  readonly type: string;
+  readonly content: Uint8Array;
+}
+
+/** What an application sends, encoded; or why it cannot be sent, whatever a program that has no types gives. */
+export function encodeOutgoing(
+  what: string | readonly string[] | Outgoing,
+): Encoded | { readonly code: string; readonly problem: string } {
+  const invalid = (problem: string) => ({ code: CODES.invalid.code, problem });
+  if (typeof what === 'string') return encodeOutgoing({ texts: [what] });
+  if (isList(what)) return encodeOutgoing({ texts: what });
+  if (typeof what !== 'object' || (what as unknown) === null)
+    return invalid('a message is a text, a list of texts, or { texts, type, body, ref }');
+  const { texts: given, type = '', body = new Uint8Array(), ref = '' } = what;
+  const texts = typeof given === 'string' ? [given] : (given ?? []);
+  if (!isList(texts) || !texts.every((text) => typeof text === 'string'))
+    return invalid('a message is a text or a list of texts');
+  if (typeof type !== 'string' || typeof ref !== 'string')
+    return invalid('type and ref of a message are texts');
+  if (typeof body !== 'string' && !((body as unknown) instanceof Uint8Array))
+    return invalid('the body of a message is a Uint8Array or a string');
+  // Before they are encoded: there may be any number of them.
+  const problem = texts.length > 0 || type === '' ? textsProblem(texts) : undefined;
+  if (problem !== undefined) return invalid(problem);
+  const content = cim.Content.encode({
+    texts: texts.map(wellFormed),
+    type,
+    body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
+    ref,
+  }).finish();
+  const facts = contentFacts(content);
+  if (facts.problem !== undefined)
+    return { code: facts.unknownType ? CODES.unknownType.code : CODES.invalid.code, problem: facts.problem };
+  if (facts.author !== 'users') return invalid(`a content of type ${type} is written by servers only`);
+  return { texts, type, content };
+}
+
+const isList = (value: unknown): value is readonly string[] => Array.isArray(value);
