@@ -27,6 +27,7 @@ const otherwise = (streams: Streams, other: Partial<Streams>): Streams => ({
   counters: (...of) => streams.counters(...of),
   events: (...of) => streams.events(...of),
   cursor: (...of) => streams.cursor(...of),
+  highestCursor: (...of) => streams.highestCursor(...of),
   ack: (...of) => streams.ack(...of),
   markDirty: (...of) => streams.markDirty(...of),
   takeDirty: (...of) => streams.takeDirty(...of),

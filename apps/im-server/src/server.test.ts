@@ -1,7 +1,7 @@
 /** A whole im-server on the embedded store, spoken to in frames: whatever a client sends, the others notice nothing. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { cim, encodeFrame, inboxOf, LOBBY } from '@cim/protocol';
+import { CIM_DEVICE, cim, encodeFrame, inboxOf, LOBBY } from '@cim/protocol';
 import { until } from '@cim/testkit';
 import { RunningServer } from '../test/running-server.ts';
 
@@ -154,7 +154,7 @@ describe('an im-server', () => {
     assert.deepEqual([to, upTo], [user.userId, seq]);
 
     await until('the ack is kept', async () => {
-      return (await running.store.streams.cursor(user.userId, inboxOf(user.userId)))?.seq === seq;
+      return (await running.store.streams.cursor(user.userId, CIM_DEVICE, inboxOf(user.userId)))?.seq === seq;
     });
     const told = () => sender.frames.filter((frame) => frame.delivered !== null).length;
     const before = told();

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  CIM_DEVICE,
   type Epoch,
   type GroupId,
   groupStream,
@@ -47,11 +48,16 @@ test('an instance serves until 5 s before its lease can lapse, counted from when
   await instance.stop();
 });
 
-test('of two sessions of a user the registry keeps that of the newer epoch, in whichever order they come', () => {
+test('of two sessions of a device the registry keeps that of the newer epoch, in whichever order they come', () => {
   const registry = new SessionRegistry();
   const session = (epoch: number) => {
     const closed: string[] = [];
-    const of = { userId: user, epoch: epoch as Epoch, close: (reason: string) => closed.push(reason) };
+    const of = {
+      userId: user,
+      device: CIM_DEVICE,
+      epoch: epoch as Epoch,
+      close: (reason: string) => closed.push(reason),
+    };
     return { of: of as unknown as Session, closed };
   };
   const [first, newer, late] = [session(1), session(3), session(2)];
@@ -59,7 +65,7 @@ test('of two sessions of a user the registry keeps that of the newer epoch, in w
   assert.equal(registry.add(newer.of), true);
   assert.deepEqual(first.closed, ['superseded']);
   assert.equal(registry.add(late.of), false);
-  assert.equal(registry.get(user), newer.of);
+  assert.deepEqual(registry.of(user), [newer.of]);
   assert.deepEqual(newer.closed, []);
 });
 
@@ -72,7 +78,7 @@ test('of several acks of one stream the newest is written', async () => {
     },
   } as unknown as Streams;
   const acks = new AckBatch(streams, silentLogger());
-  const session = { userId: user, epoch: 1 as Epoch };
+  const session = { userId: user, device: CIM_DEVICE, epoch: 1 as Epoch };
   for (const seq of [1, 2, 5]) acks.add(session, inboxOf(user), { seq: seq as Seq, id: 'id' as MessageId });
   await acks.flush();
   assert.deepEqual(written, [5]);

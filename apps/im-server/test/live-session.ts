@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type InstanceId, parseUserName } from '@cim/protocol';
+import { CIM_DEVICE, type InstanceId, parseUserName } from '@cim/protocol';
 import type { Store } from '@cim/store';
 import type { Session } from '../src/sessions/session.ts';
 
@@ -13,11 +13,12 @@ export async function liveSession(
   assert.ok(name.ok);
   const { account } = await accounts.register(name.name);
   const user = { userId: account.userId, userName: account.userName };
-  await sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
+  await sessions.issue({ user, device: CIM_DEVICE, label: '', instance, policy: 'kick', secretHash: '' });
   const answer = await sessions.claim({ userId: user.userId, instance, userName, claim: userName });
   assert.ok(answer.outcome === 'claimed');
   const session = {
     ...user,
+    device: CIM_DEVICE,
     epoch: answer.epoch,
     ended: '',
     deliver: () => 'taken' as const,

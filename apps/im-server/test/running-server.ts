@@ -4,6 +4,7 @@ import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { createMessaging } from '@cim/delivery';
 import { openEmbeddedMembership } from '@cim/discovery';
 import {
+  CIM_DEVICE,
   CLOSE_REASONS,
   type CloseReason,
   cim,
@@ -156,6 +157,8 @@ export class RunningServer {
     const answer = await this.store.sessions.issue({
       user: { userId: user.userId, userName: user.userName },
       instance,
+      device: CIM_DEVICE,
+      label: '',
       policy: 'kick',
       passwordHash,
       secretHash,

@@ -157,8 +157,8 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
     { schema: { body: schemas.FetchOfflineRequest, response } },
     async (request) => {
       const account = await actingAccount(parts, request, request.body.receiveUserId);
-      const at = await store.sessions.locate(account.userId);
-      if (at !== undefined) messaging.calls.fetchOffline(account.userId, at);
+      for (const at of await store.sessions.locate(account.userId))
+        messaging.calls.fetchOffline(account.userId, at);
       return success(request);
     },
   );

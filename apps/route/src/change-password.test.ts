@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Epoch, UserId, UserName } from '@cim/protocol';
+import { DEFAULT_DEVICE, type Epoch, type UserId, type UserName } from '@cim/protocol';
 import type { Sessions } from '@cim/store';
 import { INSTANCE, RunningRoute } from '../test/running-route.ts';
 
@@ -41,7 +41,7 @@ describe('the password of an account', { concurrency: false }, () => {
     await at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: 'c' });
     const { status, code, reqNo, dataBody } = await change(userId, OLD, NEW);
     assert.deepEqual([status, code, reqNo, dataBody], [200, '9000', '8', null]);
-    assert.equal(await at.store.sessions.locate(userId), undefined);
+    assert.deepEqual(await at.store.sessions.locate(userId), []);
     assert.ok(at.rung.some((ring) => ring.startsWith(`kick ${userId} `) && ring.endsWith(' logged-out')));
     assert.equal((await logIn(userId, 'anna', OLD)).code, '9100');
     const resumed = await at.post('/login', { userId, userName: 'anna', session, wire: 2 });
@@ -54,7 +54,9 @@ describe('the password of an account', { concurrency: false }, () => {
     const { session, epoch } = await logIn(userId, 'berta', OLD);
     await at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: 'c' });
     assert.equal((await change(userId, OLD, NEW, session)).code, '9000');
-    assert.deepEqual(await at.store.sessions.locate(userId), { instance: INSTANCE, epoch });
+    assert.deepEqual(await at.store.sessions.locate(userId), [
+      { device: DEFAULT_DEVICE, instance: INSTANCE, epoch },
+    ]);
     assert.ok(!at.rung.some((ring) => ring.startsWith(`kick ${userId} `)));
     const again = await at.post('/login', { userId, userName: 'berta', session, wire: 2 });
     assert.equal(again.code, '9000', again.message);
@@ -85,7 +87,7 @@ describe('the password of an account', { concurrency: false }, () => {
       const late = await at.post('/login', { userId, userName, wire: 2, ...shown });
       assert.equal(late.code, '9100', late.message);
       assert.equal(issue.mock.callCount(), 1);
-      assert.notEqual((await at.store.sessions.find(userId))?.state, 'issued');
+      assert.notEqual((await at.store.sessions.find(userId))[0]?.state, 'issued');
       assert.equal((await logIn(userId, userName, NEW)).code, '9000');
     });
 

@@ -1,5 +1,5 @@
 import { CimError, type UserId } from '@cim/protocol';
-import { showsSession } from './credentials.ts';
+import { sessionOf } from './credentials.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { RouteParts } from './route-parts.ts';
 
@@ -40,12 +40,10 @@ export class ChangePassword {
 
   async #endOthers(userId: UserId, secret: string): Promise<void> {
     const { store, messaging } = this.#parts;
-    const session = await store.sessions.find(userId);
+    const sessions = await store.sessions.find(userId);
     // A login that is not claimed yet stands beside the live session that it will replace: then there are two.
-    const isOnlyOne =
-      session !== undefined && session.secretHashes.length === 1 && showsSession(session, secret);
+    const isOnlyOne = sessions.length === 1 && sessionOf(secret, sessions)?.secretHashes.length === 1;
     if (isOnlyOne) return;
-    const ended = await store.sessions.end(userId);
-    if (ended !== undefined) messaging.calls.kick(userId, ended, 'logged-out');
+    for (const ended of await store.sessions.end(userId)) messaging.calls.kick(userId, ended, 'logged-out');
   }
 }

@@ -1,7 +1,16 @@
 /** The route's part of the CIM contract, a case a row, and every answer's exact shape. */
 import assert from 'node:assert/strict';
 import { before, describe, test, after } from 'node:test';
-import { type Epoch, groupStream, inboxOf, LOBBY, openTicket, type UserId } from '@cim/protocol';
+import {
+  CIM_DEVICE,
+  DEFAULT_DEVICE,
+  type Epoch,
+  groupStream,
+  inboxOf,
+  LOBBY,
+  openTicket,
+  type UserId,
+} from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
 import { type Answer, INSTANCE, RunningRoute, SECRET } from '../test/running-route.ts';
 import { Passwords } from './passwords.ts';
@@ -103,7 +112,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     const { userId, epoch } = await at.join('dora');
     assert.deepEqual(shape(await at.post('/offLine', { userId, msg: 'offLine', reqNo: '9' })), ok(null, '9'));
     assert.ok(at.rung.includes(`kick ${userId} ${epoch} logged-out`));
-    assert.equal(await at.store.sessions.locate(userId), undefined);
+    assert.deepEqual(await at.store.sessions.locate(userId), []);
     assert.deepEqual(shape(await at.post('/offLine', { userId, msg: 'again' })), ok(null));
   });
 
@@ -178,7 +187,9 @@ describe('the paths of the contract', { concurrency: false }, () => {
       shape(await at.post('/login', { userId, userName: 'mona' })),
       no('5000', 'Repeat login, log out an account please!'),
     );
-    assert.deepEqual(await at.store.sessions.locate(userId), { instance: INSTANCE, epoch });
+    assert.deepEqual(await at.store.sessions.locate(userId), [
+      { device: CIM_DEVICE, instance: INSTANCE, epoch },
+    ]);
   });
 
   test('a session that its im-server knows nothing of, as the store has lost its end, locks nobody out', async () => {
@@ -281,7 +292,7 @@ test('7100 answers a login when no im-server is listed, or none of those answers
     none,
     'nobody listens there',
   );
-  assert.equal(await at.store.sessions.find(userId), undefined);
+  assert.deepEqual(await at.store.sessions.find(userId), []);
   await at.list();
   assert.equal((await at.post('/login', { userId, userName: 'ruth' })).code, '9000');
 });
@@ -353,7 +364,7 @@ test('a logout revokes: afterwards the secret reads nothing, sends nothing and l
 
   const lost = await placed({ password: 'correct horse' });
   await at.store.sessions.claim({ userId, instance: INSTANCE, epoch: lost.epoch, claim: 'd' });
-  await at.store.sessions.release(userId, lost.epoch, INSTANCE);
+  await at.store.sessions.release({ userId, device: DEFAULT_DEVICE }, lost.epoch, INSTANCE);
   const newer = await placed({ session: lost.session });
   assert.ok(newer.session.length > 0, 'a lost connection takes no secret away');
   await at.post('/offLine', { userId }, { authorization: `Bearer ${lost.session}` });

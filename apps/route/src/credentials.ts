@@ -27,15 +27,17 @@ export function userOfSecret(secret: string): UserId | undefined {
 
 export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
 
-/** Whether the secret is of one of the logins that count: that of the live session, or a newer one. */
-export function showsSession(session: Session | undefined, secret: string): boolean {
-  if (session === undefined || secret === '') return false;
+/** The session that a secret belongs to: that of a login that counts, the live one or a newer one. */
+export function sessionOf(secret: string, sessions: readonly Session[]): Session | undefined {
+  if (secret === '') return undefined;
   const given = Buffer.from(secretHash(secret));
-  return session.secretHashes.some((hash) => {
-    // '' never matches: its length is another.
-    const expected = Buffer.from(hash);
-    return given.length === expected.length && timingSafeEqual(given, expected);
-  });
+  return sessions.find(({ secretHashes }) =>
+    secretHashes.some((hash) => {
+      // '' never matches: its length is another.
+      const expected = Buffer.from(hash);
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    }),
+  );
 }
 
 /** The session secret that a request shows, '' for none. */
@@ -57,7 +59,7 @@ export async function actingAccount(
     if (config.auth === 'open') return account;
     throw new CimError('unknownAccount', 'accounts without a password may not act on this server');
   }
-  if (showsSession(await store.sessions.find(account.userId), bearerOf(request))) return account;
+  if (sessionOf(bearerOf(request), await store.sessions.find(account.userId)) !== undefined) return account;
   throw new CimError(
     'unknownAccount',
     'this account has a password: send "Authorization: Bearer <session>" with the session of its login',

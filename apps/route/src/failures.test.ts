@@ -23,6 +23,7 @@ const failingAppends =
       counters: (...of) => store.streams.counters(...of),
       events: (...of) => store.streams.events(...of),
       cursor: (...of) => store.streams.cursor(...of),
+      highestCursor: (...of) => store.streams.highestCursor(...of),
       ack: (...of) => store.streams.ack(...of),
       append: (item, done) => {
         const next = answers.shift();

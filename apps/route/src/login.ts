@@ -1,7 +1,9 @@
 import type { Member } from '@cim/discovery';
 import {
+  CIM_DEVICE,
   CimError,
   CODES,
+  DEFAULT_DEVICE,
   foldName,
   type InstanceId,
   makeTicket,
@@ -10,7 +12,7 @@ import {
 } from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
 import type { Account, IssueAnswer, LoginProof, Sessions } from '@cim/store';
-import { newSecret, secretHash, showsSession } from './credentials.ts';
+import { newSecret, secretHash, sessionOf } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
 import { newNameProblem } from './new-name.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
@@ -104,8 +106,8 @@ export class Login {
       throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
     const proof: LoginProof =
       typeof body.session === 'string' &&
-      showsSession(await store.sessions.find(account.userId), body.session)
-        ? { policy: 'replace', shownHash: secretHash(body.session) }
+      sessionOf(body.session, await store.sessions.find(account.userId)) !== undefined
+        ? { policy: 'replace', one: 'user', shownHash: secretHash(body.session) }
         : {
             policy: config.sessionPolicy,
             passwordHash: await this.#checkPassword(account, body.password ?? undefined),
@@ -122,12 +124,15 @@ export class Login {
     const session = body.wire === 2 ? newSecret(account.userId) : '';
     const answer = await this.#issue({
       user: { userId: account.userId, userName: account.userName },
+      device: body.wire === 2 ? DEFAULT_DEVICE : CIM_DEVICE,
+      label: '',
       instance: member.instance,
       ...proof,
       secretHash: session === '' ? '' : secretHash(session),
     });
     if (answer.outcome === 'stale') return undefined;
     if (answer.outcome === 'repeat') throw new CimError('repeatLogin');
+    if (answer.outcome === 'too-many') throw new CimError('tooManyDevices');
     const place = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
     if (body.wire !== 2) return place;
     const { epoch } = answer;
@@ -142,23 +147,25 @@ export class Login {
   /** With a session secret nothing newer than its session is ended; CIM's bare `/offLine` ends whichever is current. */
   async logOut({ userId }: Account, secret: string): Promise<void> {
     const { store, messaging } = this.#parts;
-    const ended = await store.sessions.end(userId, secret === '' ? undefined : secretHash(secret));
-    if (ended !== undefined) messaging.calls.kick(userId, ended, 'logged-out');
+    const which = secret === '' ? undefined : { secretHash: secretHash(secret) };
+    for (const ended of await store.sessions.end(userId, which))
+      messaging.calls.kick(userId, ended, 'logged-out');
   }
 
   /** A session that its im-server knows nothing of (the store has lost what came after it) locks nobody out. */
   async #issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { store, messaging, logger } = this.#parts;
     const answer = await store.sessions.issue(request);
-    if (answer.outcome !== 'repeat' || answer.live === undefined) return answer;
+    if (answer.outcome !== 'repeat' || answer.live.length === 0) return answer;
     const { userId } = request.user;
-    const { instance, epoch } = answer.live;
-    const holds = await new Promise<string>((resolve) =>
-      messaging.calls.holds(userId, undefined, instance, resolve),
-    );
-    if (holds !== 'no') return answer;
-    logger.info({ userId, epoch, instance }, 'session.not-there');
-    await store.sessions.release(userId, epoch, instance);
+    for (const { device, instance, epoch } of answer.live) {
+      const holds = await new Promise<string>((resolve) =>
+        messaging.calls.holds(userId, device, instance, resolve),
+      );
+      if (holds !== 'no') return answer;
+      logger.info({ userId, device, epoch, instance }, 'session.not-there');
+      await store.sessions.release({ userId, device }, epoch, instance);
+    }
     return store.sessions.issue(request);
   }
 

@@ -294,7 +294,7 @@ describe('a route', { concurrency: false }, () => {
       call(open, '/offLine', { userId }, { authorization: `Bearer ${session}` });
     assert.equal((await logOut(live.session)).code, '9000');
     assert.ok(kicked.includes(userId as UserId));
-    assert.equal(await store.sessions.locate(userId as UserId), undefined);
+    assert.deepEqual(await store.sessions.locate(userId as UserId), []);
     await claim(userId, next.epoch);
     assert.equal((await logOut(next.session)).code, '9000');
     assert.equal((await call(open, '/login', login)).code, '9000');

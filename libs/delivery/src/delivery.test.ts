@@ -9,6 +9,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { type Membership, openEmbeddedMembership } from '@cim/discovery';
 import {
+  CIM_DEVICE,
   cim,
   inboxOf,
   type InstanceId,
@@ -53,7 +54,14 @@ describe('a message', () => {
   const place = async (httpPort: number): Promise<void> => {
     instance = `instance-${++names}` as InstanceId;
     await store.sessions.openLease(instance);
-    const issued = await store.sessions.issue({ user: bob, instance, policy: 'kick', secretHash: '' });
+    const issued = await store.sessions.issue({
+      user: bob,
+      device: CIM_DEVICE,
+      label: '',
+      instance,
+      policy: 'kick',
+      secretHash: '',
+    });
     assert.ok(issued.outcome === 'issued');
     await store.sessions.claim({ userId: bob.userId, instance, epoch: issued.epoch, claim: `c${names}` });
     await membership.announce({

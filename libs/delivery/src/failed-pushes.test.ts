@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Epoch, inboxOf, type InstanceId, type StreamRef, type UserId } from '@cim/protocol';
+import { CIM_DEVICE, type Epoch, inboxOf, type InstanceId, type StreamRef, type UserId } from '@cim/protocol';
 import { RareWarning, silentLogger } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import { FailedPushes } from './failed-pushes.ts';
 
-const AT = { instance: 'instance-of-them' as InstanceId, epoch: 1 as Epoch };
+const AT = { device: CIM_DEVICE, instance: 'instance-of-them' as InstanceId, epoch: 1 as Epoch };
 
 /** A store whose answers the test decides on. */
 function failedPushes() {
   const state = {
     answers: true,
-    locate: () => Promise.resolve<typeof AT | undefined>(AT),
+    locate: () => Promise.resolve([AT]),
   };
   const asked: UserId[] = [];
   const noted: StreamRef[] = [];
@@ -64,7 +64,7 @@ test('notes a user again whose next push fails while the store is asked', async 
   const user = 7 as UserId;
   state.locate = () => {
     if (noted.length === 0) pushes.add(user);
-    return Promise.resolve(AT);
+    return Promise.resolve([AT]);
   };
   pushes.add(user);
   for (let i = 0; i < 3; i++) {
@@ -77,7 +77,7 @@ test('notes a user again whose next push fails while the store is asked', async 
 test('a user who is offline needs no note', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { pushes, state, asked, noted } = failedPushes();
-  state.locate = () => Promise.resolve(undefined);
+  state.locate = () => Promise.resolve([]);
   pushes.add(7 as UserId);
   for (let i = 0; i < 3; i++) {
     t.mock.timers.tick(500);

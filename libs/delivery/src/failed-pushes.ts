@@ -49,8 +49,8 @@ export class FailedPushes {
     // First: a push that fails while the store is asked puts the user back.
     this.#users.delete(user);
     try {
-      const at = await this.#store.sessions.locate(user);
-      if (at !== undefined) await this.#store.streams.markDirty(at.instance, inboxOf(user));
+      const servers = new Set((await this.#store.sessions.locate(user)).map(({ instance }) => instance));
+      for (const instance of servers) await this.#store.streams.markDirty(instance, inboxOf(user));
       return true;
     } catch {
       this.#users.add(user);

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Epoch, InstanceId, UserId } from '@cim/protocol';
+import { CIM_DEVICE, type Epoch, type InstanceId, type UserId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import type { SessionAt } from '@cim/store';
 import { type Found, Locations } from './locations.ts';
 
 const USER = 7 as UserId;
-const AT: SessionAt = { instance: 'here' as InstanceId, epoch: 1 as Epoch };
+const AT: SessionAt = { device: CIM_DEVICE, instance: 'here' as InstanceId, epoch: 1 as Epoch };
 
 /** Look-ups are answered one by one, when the test says so. */
 function look() {
-  const open: ((at: SessionAt | undefined | Error) => void)[] = [];
-  const locate = (): Promise<SessionAt | undefined> =>
+  const open: ((at: SessionAt[] | Error) => void)[] = [];
+  const locate = (): Promise<SessionAt[]> =>
     new Promise((resolve, reject) =>
       open.push((at) => {
         if (at instanceof Error) reject(at);
@@ -31,7 +31,7 @@ function look() {
       }),
     expect: () => locations.expect(USER),
     find: () => locations.find(USER, { located: (found) => void answers.push(found) }),
-    answer: async (at: SessionAt | undefined | Error) => {
+    answer: async (at: SessionAt[] | Error) => {
       open.shift()?.(at);
       await new Promise((resolve) => setImmediate(resolve));
     },
@@ -43,7 +43,7 @@ describe('locations', () => {
     const { open, answers, find, answer } = look();
     for (let i = 0; i < 3; i++) find();
     assert.equal(open.length, 1);
-    await answer(AT);
+    await answer([AT]);
     assert.deepEqual(answers, [[AT], [AT], [AT]]);
     find();
     assert.deepEqual([answers.length, open.length], [4, 0]);
@@ -53,7 +53,7 @@ describe('locations', () => {
     const { answers, find, findAndThrow, answer } = look();
     findAndThrow();
     find();
-    await answer(AT);
+    await answer([AT]);
     assert.deepEqual(answers, [[AT]]);
   });
 
@@ -64,7 +64,7 @@ describe('locations', () => {
     expect();
     assert.equal(open.length, 0, 'nobody knows of a session');
     find();
-    await answer(AT);
+    await answer([AT]);
     expect();
     assert.equal(open.length, 0, 'it is believed still');
     now += 3_000;
@@ -73,19 +73,19 @@ describe('locations', () => {
     assert.equal(open.length, 1);
     find();
     assert.equal(answers.length, 1, 'what was known is not believed any more');
-    await answer(AT);
+    await answer([AT]);
     assert.deepEqual([answers, open.length], [[[AT], [AT]], 0]);
 
     now += 3_000;
     expect();
     find();
-    await answer(undefined);
+    await answer([]);
     assert.deepEqual(
       [answers.length, open.length],
       [2, 1],
       'a login may have come since: it is looked up once more',
     );
-    await answer(undefined);
+    await answer([]);
     assert.deepEqual(answers, [[AT], [AT], []]);
     expect();
     assert.equal(open.length, 0);
@@ -94,10 +94,10 @@ describe('locations', () => {
   test('who asks while a look-up is under way does not share that it finds nobody: a login may have come since', async () => {
     const { open, answers, find, answer } = look();
     for (let i = 0; i < 3; i++) find();
-    await answer(undefined);
+    await answer([]);
     assert.deepEqual(answers, [[]]);
     assert.equal(open.length, 1, 'one look-up for all who came later');
-    await answer(AT);
+    await answer([AT]);
     assert.deepEqual(answers, [[], [AT], [AT]]);
   });
 
@@ -108,7 +108,7 @@ describe('locations', () => {
     assert.deepEqual([answers, open.length], [['unknown', 'unknown', 'unknown'], 0]);
     find();
     assert.equal(open.length, 1, 'the next one asks again');
-    await answer(AT);
+    await answer([AT]);
     assert.deepEqual(answers.at(-1), [AT]);
   });
 });

@@ -65,7 +65,7 @@ export class Locations {
   #ask(user: UserId, first: Locating[]): void {
     this.#asked.set(user, { first, later: [] });
     this.#sessions.locate(user).then(
-      (at) => this.#answer(user, at === undefined ? [] : [at]),
+      (at) => this.#answer(user, at),
       () => this.#answer(user, 'unknown'),
     );
   }

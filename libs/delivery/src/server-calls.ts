@@ -46,9 +46,9 @@ export class ServerCalls {
     this.#locations.forget(user);
     this.#hint(
       at.instance,
-      (bell) => bell.kick(user, at.epoch, reason),
+      (bell) => bell.kick(user, at.epoch, reason, at.device),
       RPC.kick,
-      () => encodeKick(user, at.epoch, reason, undefined),
+      () => encodeKick(user, at.epoch, reason, at.device),
       KICK_TIMEOUT_MS,
     );
   }

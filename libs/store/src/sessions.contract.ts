@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Epoch, messageId, type Seq } from '@cim/protocol';
+import { CIM_DEVICE, type Epoch, messageId, type Seq } from '@cim/protocol';
 import { until } from '@cim/testkit';
 import {
   AWKWARD_NAMES,
   appendOk,
+  CIM,
+  cimAt,
+  cimOf,
+  claimedBy,
   logIn,
   NOBODY,
   newClaim,
@@ -16,13 +20,19 @@ import {
   type OpenedStore,
   type OpenStore,
 } from '../test/contract-fixture.ts';
-import type { IssueAnswer } from './sessions.ts';
+import type { IssueAnswer, Session } from './sessions.ts';
 import type { Store } from './store.ts';
 
 const epochOf = (answer: IssueAnswer): Epoch => {
   assert.equal(answer.outcome, 'issued');
   return answer.epoch;
 };
+
+/** All of a session but the time. */
+function lasting({ seenAt, ...session }: Session): Omit<Session, 'seenAt'> {
+  assert.ok(Math.abs(seenAt - Date.now()) < 60_000, `${seenAt}`);
+  return session;
+}
 
 export function sessionsContract(open: OpenStore): void {
   describe('sessions', () => {
@@ -39,25 +49,27 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 'secret' }),
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: 'secret' }),
         );
         assert.ok(epoch > 0);
         const found = await store.sessions.find(user.userId);
-        assert.deepEqual(found, { ...user, epoch, state: 'issued', instance, secretHashes: ['secret'] });
-        assert.equal(await store.sessions.locate(user.userId), undefined);
+        assert.deepEqual(found.map(lasting), [
+          { ...user, ...CIM, epoch, state: 'issued', instance, secretHashes: ['secret'] },
+        ]);
+        assert.deepEqual(await store.sessions.locate(user.userId), []);
         assert.deepEqual(await store.sessions.online(instance), []);
       });
 
       test('under reject refuses a second login while one is issued and while one is live', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+        const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;
         const epoch = epochOf(await store.sessions.issue(login));
-        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live: undefined });
+        assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live: [] });
         await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
-        const live = { instance, epoch };
+        const live = [cimAt(instance, epoch)];
         assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live });
-        assert.deepEqual(await store.sessions.epochs([user.userId]), [{ epoch, state: 'live' }]);
+        assert.deepEqual(await store.sessions.epochs([cimOf(user)]), [{ epoch, state: 'live' }]);
       });
 
       test('under kick and replace makes the next epoch in any case', async () => {
@@ -65,9 +77,9 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         const live = await logIn(store, user, instance);
         const kicked = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'kick', secretHash: 'shown' }),
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'kick', secretHash: 'shown' }),
         );
-        const replace = { user, instance, policy: 'replace', secretHash: '' } as const;
+        const replace = { user, instance, ...CIM, policy: 'replace', one: 'user', secretHash: '' } as const;
         const replaced = epochOf(await store.sessions.issue({ ...replace, shownHash: 'shown' }));
         assert.ok(live < kicked && kicked < replaced);
         assert.deepEqual(await store.sessions.issue({ ...replace, shownHash: '' }), { outcome: 'stale' });
@@ -78,10 +90,10 @@ export function sessionsContract(open: OpenStore): void {
         const user = { userId: account.userId, userName: account.userName };
         const instance = await newServer(store);
         const by = (passwordHash?: string): Promise<IssueAnswer> =>
-          store.sessions.issue({ user, instance, policy: 'kick', secretHash: 'mine', passwordHash });
+          store.sessions.issue({ user, instance, ...CIM, policy: 'kick', secretHash: 'mine', passwordHash });
         for (const wrong of [undefined, '', 'other'])
           assert.deepEqual(await by(wrong), { outcome: 'stale' }, wrong);
-        assert.equal(await store.sessions.find(user.userId), undefined);
+        assert.deepEqual(await store.sessions.find(user.userId), []);
         epochOf(await by('first'));
         // The change is on its way while the login is issued: whichever is first, the old hash opens nothing behind it.
         const changing = store.accounts.replacePassword(user.userId, 'first', 'second');
@@ -90,10 +102,10 @@ export function sessionsContract(open: OpenStore): void {
         await store.sessions.end(user.userId);
         assert.deepEqual(await by('first'), { outcome: 'stale' });
         await meanwhile;
-        assert.deepEqual((await store.sessions.find(user.userId))?.secretHashes, ['']);
+        assert.deepEqual((await store.sessions.find(user.userId))[0]?.secretHashes, ['']);
         epochOf(await by('second'));
         const open = await newUser(store);
-        const login = { user: open, instance, policy: 'kick', secretHash: '' } as const;
+        const login = { user: open, instance, ...CIM, policy: 'kick', secretHash: '' } as const;
         assert.deepEqual(await store.sessions.issue({ ...login, passwordHash: 'any' }), { outcome: 'stale' });
         epochOf(await store.sessions.issue(login));
       });
@@ -103,19 +115,19 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         const at = { instance, secretHash: 'newer' } as const;
         const resume = (shownHash: string, of = user): Promise<IssueAnswer> =>
-          store.sessions.issue({ ...at, user: of, policy: 'replace', shownHash });
+          store.sessions.issue({ ...at, user: of, ...CIM, policy: 'replace', one: 'user', shownHash });
         assert.deepEqual(await resume('first'), { outcome: 'stale' });
-        await store.sessions.issue({ user, instance, policy: 'kick', secretHash: 'first' });
+        await store.sessions.issue({ user, instance, ...CIM, policy: 'kick', secretHash: 'first' });
         assert.deepEqual(await resume('first', other), { outcome: 'stale' });
         epochOf(await resume('first'));
         // Until a newer login is claimed, the one before it counts too.
         const epoch = epochOf(await resume('first'));
         await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
         assert.deepEqual(await resume('first'), { outcome: 'stale' });
-        assert.equal((await store.sessions.find(user.userId))?.epoch, epoch);
+        assert.equal((await store.sessions.find(user.userId))[0]?.epoch, epoch);
         await store.sessions.end(user.userId);
         assert.deepEqual(await resume('newer'), { outcome: 'stale' });
-        assert.equal((await store.sessions.find(user.userId))?.state, 'ended');
+        assert.equal((await store.sessions.find(user.userId))[0]?.state, 'ended');
       });
 
       test('logins of one user at once: under reject one is issued, under kick each has its own epoch', async () => {
@@ -124,7 +136,7 @@ export function sessionsContract(open: OpenStore): void {
           const user = await newUser(store);
           return Promise.all(
             Array.from({ length: count }, () =>
-              store.sessions.issue({ user, instance, policy, secretHash: '' }),
+              store.sessions.issue({ user, instance, ...CIM, policy, secretHash: '' }),
             ),
           );
         };
@@ -137,12 +149,12 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const first = await logIn(store, user, instance);
-        await store.sessions.release(user.userId, first, instance);
+        await store.sessions.release(cimOf(user), first, instance);
         const second = await logIn(store, user, instance);
         await store.sessions.end(user.userId);
-        const [ended] = await store.sessions.epochs([user.userId]);
+        const [ended] = await store.sessions.epochs([cimOf(user)]);
         store = await opened.reopen();
-        assert.deepEqual(await store.sessions.epochs([user.userId]), [ended]);
+        assert.deepEqual(await store.sessions.epochs([cimOf(user)]), [ended]);
         const third = await logIn(store, user, await newServer(store));
         assert.ok(first < second && second < third, `${first}, ${second}, ${third}`);
       });
@@ -153,7 +165,7 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: 's' }),
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: 's' }),
         );
         const answer = await store.sessions.claim({
           userId: user.userId,
@@ -161,11 +173,13 @@ export function sessionsContract(open: OpenStore): void {
           epoch,
           claim: newClaim(),
         });
-        assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName });
-        assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
+        assert.deepEqual(answer, claimedBy(user, epoch));
+        assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(instance, epoch)]);
         assert.deepEqual(await store.sessions.online(instance), [user]);
         const found = await store.sessions.find(user.userId);
-        assert.deepEqual(found, { ...user, epoch, state: 'live', instance, secretHashes: ['s'] });
+        assert.deepEqual(found.map(lasting), [
+          { ...user, ...CIM, epoch, state: 'live', instance, secretHashes: ['s'] },
+        ]);
       });
 
       test('by name takes the exact name, whatever it looks like', async () => {
@@ -173,14 +187,13 @@ export function sessionsContract(open: OpenStore): void {
         for (const userName of AWKWARD_NAMES) {
           const user = { ...(await newUser(store)), userName };
           const epoch = epochOf(
-            await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+            await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' }),
           );
           const by = { userId: user.userId, instance, claim: newClaim() };
           assert.deepEqual(await store.sessions.claim({ ...by, userName: `${userName} ` }), {
             outcome: 'refused',
           });
-          const claimed = { outcome: 'claimed', epoch, userName };
-          assert.deepEqual(await store.sessions.claim({ ...by, userName }), claimed);
+          assert.deepEqual(await store.sessions.claim({ ...by, userName }), claimedBy(user, epoch));
         }
         const online = await store.sessions.online(instance);
         assert.deepEqual(online.map((user) => user.userName).sort(), [...AWKWARD_NAMES].sort());
@@ -189,13 +202,13 @@ export function sessionsContract(open: OpenStore): void {
       test('by name takes no login that was issued with a secret; its epoch still does', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const login = { user, instance, policy: 'kick' } as const;
+        const login = { user, instance, ...CIM, policy: 'kick' } as const;
         const by = { userId: user.userId, instance, claim: newClaim() };
         await store.sessions.issue({ ...login, secretHash: '' });
         const epoch = epochOf(await store.sessions.issue({ ...login, secretHash: 'secret' }));
         const refused = { outcome: 'refused' };
         assert.deepEqual(await store.sessions.claim({ ...by, userName: user.userName }), refused);
-        assert.equal((await store.sessions.find(user.userId))?.state, 'issued');
+        assert.equal((await store.sessions.find(user.userId))[0]?.state, 'issued');
         assert.equal((await store.sessions.claim({ ...by, epoch })).outcome, 'claimed');
         assert.deepEqual(await store.sessions.claim({ ...by, userName: user.userName }), refused);
       });
@@ -208,7 +221,7 @@ export function sessionsContract(open: OpenStore): void {
         const refused = { outcome: 'refused' };
         assert.deepEqual(await store.sessions.claim({ ...at, userName: user.userName }), refused);
         const epoch = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' }),
         );
         assert.deepEqual(await store.sessions.claim({ ...at, userId: NOBODY, epoch }), refused);
         assert.deepEqual(await store.sessions.claim({ ...at, instance: other, epoch }), refused);
@@ -224,11 +237,13 @@ export function sessionsContract(open: OpenStore): void {
       test('answers the same to the same attempt, and refuses any other once claimed', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const previous = { instance, epoch: await logIn(store, user, instance) };
-        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }));
+        const previous = cimAt(instance, await logIn(store, user, instance));
+        const epoch = epochOf(
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'kick', secretHash: '' }),
+        );
         const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
         const first = await store.sessions.claim(attempt);
-        assert.deepEqual(first, { outcome: 'claimed', epoch, userName: user.userName, previous });
+        assert.deepEqual(first, claimedBy(user, epoch, previous));
         assert.deepEqual(await store.sessions.claim(attempt), first);
         assert.deepEqual(await store.sessions.claim({ ...attempt, claim: newClaim() }), {
           outcome: 'refused',
@@ -239,7 +254,7 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' }),
         );
         const answers = await Promise.all(
           Array.from({ length: 10 }, () =>
@@ -252,7 +267,7 @@ export function sessionsContract(open: OpenStore): void {
       test('refuses a login that a later one has replaced', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const login = { user, instance, policy: 'kick', secretHash: '' } as const;
+        const login = { user, instance, ...CIM, policy: 'kick', secretHash: '' } as const;
         const [older, newer] = [
           epochOf(await store.sessions.issue(login)),
           epochOf(await store.sessions.issue(login)),
@@ -265,8 +280,8 @@ export function sessionsContract(open: OpenStore): void {
       test('names the live session before it, also over logins that nobody claimed', async () => {
         const user = await newUser(store);
         const [old, instance] = await Promise.all([newServer(store), newServer(store)]);
-        const previous = { instance: old, epoch: await logIn(store, user, old) };
-        const login = { user, instance, policy: 'kick', secretHash: '' } as const;
+        const previous = cimAt(old, await logIn(store, user, old));
+        const login = { user, instance, ...CIM, policy: 'kick', secretHash: '' } as const;
         await store.sessions.issue(login);
         const epoch = epochOf(await store.sessions.issue(login));
         const answer = await store.sessions.claim({
@@ -275,14 +290,14 @@ export function sessionsContract(open: OpenStore): void {
           epoch,
           claim: newClaim(),
         });
-        assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName, previous });
+        assert.deepEqual(answer, claimedBy(user, epoch, previous));
       });
 
       test('names no session before it that was released, ended, or whose server is gone', async () => {
         const user = await newUser(store);
         const [old, instance] = await Promise.all([newServer(store), newServer(store)]);
         const leave = [
-          async () => store.sessions.release(user.userId, await logIn(store, user, old), old),
+          async () => store.sessions.release(cimOf(user), await logIn(store, user, old), old),
           async () => {
             await logIn(store, user, old);
             await store.sessions.end(user.userId);
@@ -295,7 +310,7 @@ export function sessionsContract(open: OpenStore): void {
         for (const leaving of leave) {
           await leaving();
           const epoch = epochOf(
-            await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+            await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' }),
           );
           const answer = await store.sessions.claim({
             userId: user.userId,
@@ -303,7 +318,7 @@ export function sessionsContract(open: OpenStore): void {
             epoch,
             claim: newClaim(),
           });
-          assert.deepEqual(answer, { outcome: 'claimed', epoch, userName: user.userName });
+          assert.deepEqual(answer, claimedBy(user, epoch));
           await store.sessions.end(user.userId);
         }
       });
@@ -314,12 +329,12 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = await logIn(store, user, instance);
-        await store.sessions.release(user.userId, epoch, instance);
-        await store.sessions.release(user.userId, epoch, instance);
-        assert.equal((await store.sessions.find(user.userId))?.state, 'ended');
-        assert.equal(await store.sessions.locate(user.userId), undefined);
+        await store.sessions.release(cimOf(user), epoch, instance);
+        await store.sessions.release(cimOf(user), epoch, instance);
+        assert.equal((await store.sessions.find(user.userId))[0]?.state, 'ended');
+        assert.deepEqual(await store.sessions.locate(user.userId), []);
         assert.deepEqual(await store.sessions.online(instance), []);
-        const next = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
+        const next = await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' });
         assert.ok(epochOf(next) > epoch);
       });
 
@@ -328,8 +343,8 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         const old = await logIn(store, user, instance);
         const epoch = await logIn(store, user, instance);
-        await store.sessions.release(user.userId, old, instance);
-        assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
+        await store.sessions.release(cimOf(user), old, instance);
+        assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(instance, epoch)]);
         assert.deepEqual(await store.sessions.online(instance), [user]);
       });
 
@@ -338,8 +353,8 @@ export function sessionsContract(open: OpenStore): void {
         const [before, instance] = await Promise.all([newServer(store), newServer(store)]);
         const old = await logIn(store, user, before);
         const epoch = await logIn(store, user, instance);
-        await store.sessions.release(user.userId, old, before);
-        assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
+        await store.sessions.release(cimOf(user), old, before);
+        assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(instance, epoch)]);
         assert.deepEqual(await store.sessions.online(before), []);
         assert.deepEqual(await store.sessions.online(instance), [user]);
       });
@@ -348,8 +363,10 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const old = await logIn(store, user, instance);
-        const epoch = epochOf(await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' }));
-        await store.sessions.release(user.userId, old, instance);
+        const epoch = epochOf(
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'kick', secretHash: '' }),
+        );
+        await store.sessions.release(cimOf(user), old, instance);
         assert.deepEqual(await store.sessions.online(instance), []);
         const answer = await store.sessions.claim({
           userId: user.userId,
@@ -364,26 +381,29 @@ export function sessionsContract(open: OpenStore): void {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = await logIn(store, user, instance);
-        assert.deepEqual(await store.sessions.end(user.userId), { instance, epoch });
-        assert.equal(await store.sessions.end(user.userId), undefined);
-        assert.equal(await store.sessions.locate(user.userId), undefined);
+        assert.deepEqual(await store.sessions.end(user.userId), [cimAt(instance, epoch)]);
+        assert.deepEqual(await store.sessions.end(user.userId), []);
+        assert.deepEqual(await store.sessions.locate(user.userId), []);
         assert.deepEqual(await store.sessions.online(instance), []);
-        assert.equal((await store.sessions.find(user.userId))?.state, 'ended');
+        assert.equal((await store.sessions.find(user.userId))[0]?.state, 'ended');
       });
 
       test('a logout forgets every secret, also when the connection was lost before', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
-        const secrets = async () => (await store.sessions.find(user.userId))?.secretHashes;
+        const secrets = async () => (await store.sessions.find(user.userId))[0]?.secretHashes;
         for (const lost of [false, true])
           for (const secret of ['mine', undefined]) {
-            const login = { user, instance, policy: 'kick', secretHash: 'mine' } as const;
+            const login = { user, instance, ...CIM, policy: 'kick', secretHash: 'mine' } as const;
             const epoch = epochOf(await store.sessions.issue(login));
             await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
-            if (lost) await store.sessions.release(user.userId, epoch, instance);
+            if (lost) await store.sessions.release(cimOf(user), epoch, instance);
             assert.deepEqual(await secrets(), ['mine']);
-            const ended = await store.sessions.end(user.userId, secret);
-            assert.deepEqual(ended, lost ? undefined : { instance, epoch });
+            const ended = await store.sessions.end(
+              user.userId,
+              secret === undefined ? undefined : { secretHash: secret },
+            );
+            assert.deepEqual(ended, lost ? [] : [cimAt(instance, epoch)]);
             assert.deepEqual(await secrets(), ['']);
           }
       });
@@ -391,23 +411,23 @@ export function sessionsContract(open: OpenStore): void {
       test('a logout has an epoch of its own: nothing that the session does later counts', async () => {
         const { sends, to: user, inbox } = await newPair(store);
         const [instance, other] = await Promise.all([newServer(store), newServer(store)]);
-        const login = { user, instance, policy: 'kick', secretHash: 'secret' } as const;
+        const login = { user, instance, ...CIM, policy: 'kick', secretHash: 'secret' } as const;
         const epoch = epochOf(await store.sessions.issue(login));
         await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
         for (const counter of [1, 2]) await appendOk(store, sends.item(counter));
         const ack = async (seq: number): Promise<number | undefined> => {
           const cursor = { seq: seq as Seq, id: messageId(sends.sender.userId, sends.producer, seq) };
-          await store.streams.ack([{ user: user.userId, epoch, stream: inbox, cursor }]);
-          return (await store.streams.cursor(user.userId, inbox))?.seq;
+          await store.streams.ack([{ user: user.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor }]);
+          return (await store.streams.cursor(user.userId, CIM_DEVICE, inbox))?.seq;
         };
         assert.equal(await ack(1), 1);
         await store.sessions.end(user.userId);
-        const [now] = await store.sessions.epochs([user.userId]);
+        const [now] = await store.sessions.epochs([cimOf(user)]);
         assert.ok(now !== undefined && now.epoch > epoch && now.state === 'ended');
         assert.equal(await ack(2), 1);
-        assert.deepEqual(await store.sessions.reclaim([{ ...user, epoch }], other), [false]);
-        await store.sessions.release(user.userId, epoch, instance);
-        assert.deepEqual(await store.sessions.epochs([user.userId]), [now]);
+        assert.deepEqual(await store.sessions.reclaim([{ ...user, ...CIM, epoch }], other), [false]);
+        await store.sessions.release(cimOf(user), epoch, instance);
+        assert.deepEqual(await store.sessions.epochs([cimOf(user)]), [now]);
       });
 
       test('a lost connection fences no ack that was on its way', async () => {
@@ -415,21 +435,21 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         const epoch = await logIn(store, user, instance);
         await appendOk(store, sends.item(1));
-        await store.sessions.release(user.userId, epoch, instance);
+        await store.sessions.release(cimOf(user), epoch, instance);
         // The ack of a session by name comes behind its logout.
         await store.sessions.end(user.userId);
         const cursor = { seq: 1 as Seq, id: messageId(sends.sender.userId, sends.producer, 1) };
-        await store.streams.ack([{ user: user.userId, epoch, stream: inbox, cursor }]);
-        assert.deepEqual(await store.streams.cursor(user.userId, inbox), cursor);
+        await store.streams.ack([{ user: user.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor }]);
+        assert.deepEqual(await store.streams.cursor(user.userId, CIM_DEVICE, inbox), cursor);
       });
 
       test('a login that was ended can no longer be claimed', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = epochOf(
-          await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' }),
+          await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' }),
         );
-        assert.deepEqual(await store.sessions.end(user.userId), { instance, epoch });
+        assert.deepEqual(await store.sessions.end(user.userId), [cimAt(instance, epoch)]);
         const answer = await store.sessions.claim({
           userId: user.userId,
           instance,
@@ -441,10 +461,10 @@ export function sessionsContract(open: OpenStore): void {
 
       test('a user who never logged in has nothing to release, end, find or locate', async () => {
         const { userId } = await newUser(store);
-        await store.sessions.release(userId, 1 as Epoch, newInstance());
-        assert.equal(await store.sessions.end(userId), undefined);
-        assert.equal(await store.sessions.find(userId), undefined);
-        assert.equal(await store.sessions.locate(userId), undefined);
+        await store.sessions.release({ userId, device: CIM_DEVICE }, 1 as Epoch, newInstance());
+        assert.deepEqual(await store.sessions.end(userId), []);
+        assert.deepEqual(await store.sessions.find(userId), []);
+        assert.deepEqual(await store.sessions.locate(userId), []);
       });
     });
 
@@ -456,13 +476,19 @@ export function sessionsContract(open: OpenStore): void {
         const epoch = await logIn(store, ada, instance);
         const none = { epoch: 0, state: 'ended' };
         const live = { epoch, state: 'live' };
-        const users = [NOBODY, ada.userId, ben.userId, ada.userId];
+        const users = [{ userId: NOBODY, device: CIM_DEVICE }, cimOf(ada), cimOf(ben), cimOf(ada)];
         assert.deepEqual(await store.sessions.epochs(users), [none, live, none, live]);
-        await store.sessions.release(ada.userId, epoch, instance);
-        assert.deepEqual(await store.sessions.epochs([ada.userId]), [{ epoch, state: 'ended' }]);
-        const next = await store.sessions.issue({ user: ben, instance, policy: 'reject', secretHash: '' });
+        await store.sessions.release(cimOf(ada), epoch, instance);
+        assert.deepEqual(await store.sessions.epochs([cimOf(ada)]), [{ epoch, state: 'ended' }]);
+        const next = await store.sessions.issue({
+          user: ben,
+          instance,
+          ...CIM,
+          policy: 'reject',
+          secretHash: '',
+        });
         const issued = { epoch: epochOf(next), state: 'issued' };
-        assert.deepEqual(await store.sessions.epochs([ben.userId]), [issued]);
+        assert.deepEqual(await store.sessions.epochs([cimOf(ben)]), [issued]);
         assert.deepEqual(await store.sessions.epochs([]), []);
       });
 
@@ -474,14 +500,20 @@ export function sessionsContract(open: OpenStore): void {
         ]);
         const users = await Promise.all(Array.from({ length: 4 }, () => newUser(store)));
         const held = await Promise.all(
-          users.map(async (user) => ({ ...user, epoch: await logIn(store, user, from) })),
+          users.map(async (user) => ({ ...user, ...CIM, epoch: await logIn(store, user, from) })),
         );
         const [kept, superseded, replaced, ended] = held;
         assert.ok(
           kept !== undefined && superseded !== undefined && replaced !== undefined && ended !== undefined,
         );
         const newer = await logIn(store, superseded, elsewhere);
-        const login = { user: replaced, instance: elsewhere, policy: 'kick', secretHash: '' } as const;
+        const login = {
+          user: replaced,
+          instance: elsewhere,
+          ...CIM,
+          policy: 'kick',
+          secretHash: '',
+        } as const;
         const epoch = epochOf(await store.sessions.issue(login));
         const attempt = { userId: replaced.userId, instance: elsewhere, epoch, claim: newClaim() };
         assert.equal((await store.sessions.claim(attempt)).outcome, 'claimed');
@@ -491,11 +523,8 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(await store.sessions.reclaim(held, to), [true, false, false, false]);
         assert.deepEqual(await store.sessions.reclaim(held, to), [true, false, false, false]);
         assert.deepEqual(await store.sessions.reclaim([], to), []);
-        assert.deepEqual(await store.sessions.locate(kept.userId), { instance: to, epoch: kept.epoch });
-        assert.deepEqual(await store.sessions.locate(superseded.userId), {
-          instance: elsewhere,
-          epoch: newer,
-        });
+        assert.deepEqual(await store.sessions.locate(kept.userId), [cimAt(to, kept.epoch)]);
+        assert.deepEqual(await store.sessions.locate(superseded.userId), [cimAt(elsewhere, newer)]);
         assert.deepEqual(await store.sessions.online(to), [{ userId: kept.userId, userName: kept.userName }]);
       });
 
@@ -530,12 +559,13 @@ export function sessionsContract(open: OpenStore): void {
         const instance = await newServer(store);
         await logIn(store, user, instance);
         await store.sessions.closeLease(instance);
-        assert.equal(await store.sessions.locate(user.userId), undefined);
+        assert.deepEqual(await store.sessions.locate(user.userId), []);
         assert.deepEqual(await store.sessions.online(instance), []);
         assert.equal(await store.sessions.renewLease(instance), false);
         const next = await store.sessions.issue({
           user,
           instance: await newServer(store),
+          ...CIM,
           policy: 'reject',
           secretHash: '',
         });
@@ -551,14 +581,15 @@ export function sessionsContract(open: OpenStore): void {
           const instance = await newServer(short.store);
           const epoch = await logIn(short.store, user, instance);
           const { sessions } = short.store;
-          await until('the lease lapses', async () => (await sessions.locate(user.userId)) === undefined);
+          await until('the lease lapses', async () => (await sessions.locate(user.userId)).length === 0);
           assert.equal(await sessions.renewLease(instance), false);
-          assert.equal(await sessions.locate(user.userId), undefined);
+          assert.deepEqual(await sessions.locate(user.userId), []);
           assert.deepEqual(await sessions.online(instance), []);
-          assert.equal((await sessions.find(user.userId))?.state, 'live');
+          assert.equal((await sessions.find(user.userId))[0]?.state, 'live');
           const next = await sessions.issue({
             user,
             instance: newInstance(),
+            ...CIM,
             policy: 'reject',
             secretHash: '',
           });
@@ -581,7 +612,7 @@ export function sessionsContract(open: OpenStore): void {
             assert.equal(await sessions.renewLease(instance), true);
             return performance.now() > enough;
           });
-          assert.deepEqual(await sessions.locate(user.userId), { instance, epoch });
+          assert.deepEqual(await sessions.locate(user.userId), [cimAt(instance, epoch)]);
           assert.deepEqual(await sessions.online(instance), [user]);
         } finally {
           await short.close();
@@ -593,10 +624,10 @@ export function sessionsContract(open: OpenStore): void {
         try {
           const user = await newUser(short.store);
           const instance = await newServer(short.store);
-          const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+          const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;
           const { sessions } = short.store;
           const first = epochOf(await sessions.issue(login));
-          let next: IssueAnswer = { outcome: 'repeat', live: undefined };
+          let next: IssueAnswer = { outcome: 'repeat', live: [] };
           await until('the login lapses', async () => {
             next = await sessions.issue(login);
             return next.outcome === 'issued';

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { type Epoch, groupStream, type GroupId, inboxOf, messageId, type Seq } from '@cim/protocol';
+import {
+  CIM_DEVICE,
+  type Epoch,
+  groupStream,
+  type GroupId,
+  inboxOf,
+  messageId,
+  type Seq,
+} from '@cim/protocol';
 import { until } from '@cim/testkit';
 import {
   AWKWARD_NAMES,
@@ -39,7 +47,7 @@ export function streamsContract(open: OpenStore): void {
       for (const stream of [inboxOf(userId), newGroup()]) {
         assert.deepEqual(ends(await store.streams.position(stream)), { first: 1, top: 0, topId: '' });
         assert.deepEqual(await store.streams.read(stream, 1 as Seq, 10), []);
-        assert.equal(await store.streams.cursor(userId, stream), undefined);
+        assert.equal(await store.streams.cursor(userId, CIM_DEVICE, stream), undefined);
         assert.deepEqual(await store.streams.counters(userId, [{ stream, producer: newProducer() }]), [0]);
       }
       assert.deepEqual(await store.streams.counters(userId, []), []);
@@ -363,8 +371,13 @@ export function streamsContract(open: OpenStore): void {
           [2, 2],
           [3, 3],
         ] as const) {
-          await store.streams.ack([{ user: to.userId, epoch, stream: inbox, cursor: cursorAt(sends, seq) }]);
-          assert.deepEqual(await store.streams.cursor(to.userId, inbox), cursorAt(sends, expected));
+          await store.streams.ack([
+            { user: to.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor: cursorAt(sends, seq) },
+          ]);
+          assert.deepEqual(
+            await store.streams.cursor(to.userId, CIM_DEVICE, inbox),
+            cursorAt(sends, expected),
+          );
         }
       });
 
@@ -372,27 +385,35 @@ export function streamsContract(open: OpenStore): void {
         const { sends, to, inbox } = await newPair(store);
         const ack = (epoch: number) =>
           store.streams.ack([
-            { user: to.userId, epoch: epoch as Epoch, stream: inbox, cursor: cursorAt(sends, 1) },
+            {
+              user: to.userId,
+              device: CIM_DEVICE,
+              epoch: epoch as Epoch,
+              stream: inbox,
+              cursor: cursorAt(sends, 1),
+            },
           ]);
         await appendOk(store, sends.item(1));
         await ack(1);
-        assert.equal(await store.streams.cursor(to.userId, inbox), undefined);
+        assert.equal(await store.streams.cursor(to.userId, CIM_DEVICE, inbox), undefined);
         const server = await newServer(store);
         const old = await logIn(store, to, server);
         const epoch = await logIn(store, to, server);
         await ack(old);
         await ack(epoch + 1);
-        assert.equal(await store.streams.cursor(to.userId, inbox), undefined);
+        assert.equal(await store.streams.cursor(to.userId, CIM_DEVICE, inbox), undefined);
         await ack(epoch);
-        assert.deepEqual(await store.streams.cursor(to.userId, inbox), cursorAt(sends, 1));
+        assert.deepEqual(await store.streams.cursor(to.userId, CIM_DEVICE, inbox), cursorAt(sends, 1));
       });
 
       test('of an inbox above its top does nothing', async () => {
         const { sends, to, inbox } = await newPair(store);
         const epoch = await logIn(store, to, await newServer(store));
         await appendOk(store, sends.item(1));
-        await store.streams.ack([{ user: to.userId, epoch, stream: inbox, cursor: cursorAt(sends, 2) }]);
-        assert.equal(await store.streams.cursor(to.userId, inbox), undefined);
+        await store.streams.ack([
+          { user: to.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor: cursorAt(sends, 2) },
+        ]);
+        assert.equal(await store.streams.cursor(to.userId, CIM_DEVICE, inbox), undefined);
       });
 
       test('keeps a cursor of its own for each user and stream, of many in one call', async () => {
@@ -407,8 +428,20 @@ export function streamsContract(open: OpenStore): void {
             const epoch = await logIn(store, to, server);
             const stale = i % 10 === 9 ? 1 : 0;
             return [
-              { user: to.userId, epoch: (epoch + stale) as Epoch, stream: inbox, cursor: cursorAt(sends, 1) },
-              { user: to.userId, epoch, stream: group, cursor: cursorAt(shared, (i % 2) + 1) },
+              {
+                user: to.userId,
+                device: CIM_DEVICE,
+                epoch: (epoch + stale) as Epoch,
+                stream: inbox,
+                cursor: cursorAt(sends, 1),
+              },
+              {
+                user: to.userId,
+                device: CIM_DEVICE,
+                epoch,
+                stream: group,
+                cursor: cursorAt(shared, (i % 2) + 1),
+              },
             ];
           }),
         );
@@ -416,8 +449,11 @@ export function streamsContract(open: OpenStore): void {
         await store.streams.ack([]);
         for (const [i, { sends, to, inbox }] of pairs.entries()) {
           const expected = i % 10 === 9 ? undefined : cursorAt(sends, 1);
-          assert.deepEqual(await store.streams.cursor(to.userId, inbox), expected);
-          assert.deepEqual(await store.streams.cursor(to.userId, group), cursorAt(shared, (i % 2) + 1));
+          assert.deepEqual(await store.streams.cursor(to.userId, CIM_DEVICE, inbox), expected);
+          assert.deepEqual(
+            await store.streams.cursor(to.userId, CIM_DEVICE, group),
+            cursorAt(shared, (i % 2) + 1),
+          );
         }
       });
     });
@@ -438,7 +474,9 @@ export function streamsContract(open: OpenStore): void {
         const named = user as Parameters<typeof logIn>[1];
         const epoch = await logIn(store, named, await newServer(store));
         const cursor = { seq: seq as Seq, id: messageId(sends.sender.userId, sends.producer, seq) };
-        await store.streams.ack([{ user: named.userId, epoch, stream: sends.stream, cursor }]);
+        await store.streams.ack([
+          { user: named.userId, device: CIM_DEVICE, epoch, stream: sends.stream, cursor },
+        ]);
       };
 
       test('an inbox with 10,000 unacked entries is full until some are acked; it then keeps the newest 10,000', async () => {
@@ -518,13 +556,13 @@ export function streamsContract(open: OpenStore): void {
       const keyed = { ...new Sends(inbox, sends.sender).item(0), rememberMs: 600_000 };
       await appendOk(store, keyed);
       const cursor = { seq: 2 as Seq, id: messageId(sends.sender.userId, sends.producer, 2) };
-      await store.streams.ack([{ user: to.userId, epoch, stream: inbox, cursor }]);
+      await store.streams.ack([{ user: to.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor }]);
       const [entries, position] = [await readAll(store, inbox), await store.streams.position(inbox)];
 
       store = await opened.reopen();
       assert.deepEqual((await readAll(store, inbox)).map(plain), entries.map(plain));
       assert.deepEqual(await store.streams.position(inbox), position);
-      assert.deepEqual(await store.streams.cursor(to.userId, inbox), cursor);
+      assert.deepEqual(await store.streams.cursor(to.userId, CIM_DEVICE, inbox), cursor);
       assert.deepEqual(await append(store, sends.item(3)), { outcome: 'duplicate', seq: 3 });
       assert.deepEqual(await append(store, sends.item(5)), { outcome: 'gap', last: 3 });
       assert.deepEqual(await append(store, keyed), { outcome: 'duplicate', seq: 4 });

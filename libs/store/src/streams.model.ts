@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import {
+  CIM_DEVICE,
   copyProducer,
   type Epoch,
   type GroupId,
@@ -373,17 +374,24 @@ class Trial {
       seq: entry.seq as Seq,
       id: messageId(entry.sender.userId, entry.producer, entry.counter),
     };
-    await this.#store.streams.ack([{ user: userId, epoch, stream, cursor }]);
+    await this.#store.streams.ack([{ user: userId, device: CIM_DEVICE, epoch, stream, cursor }]);
     this.#model.ack(userId, epoch, stream, cursor);
     assert.deepEqual(
-      await this.#store.streams.cursor(userId, stream),
+      await this.#store.streams.cursor(userId, CIM_DEVICE, stream),
       this.#model.cursors.get(`${userId} ${streamName(stream)}`),
     );
   }
 
   async #login(user: NamedUser): Promise<void> {
     const instance = 'model-instance-1' as InstanceId;
-    const answer = await this.#store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
+    const answer = await this.#store.sessions.issue({
+      user,
+      device: CIM_DEVICE,
+      label: '',
+      instance,
+      policy: 'kick',
+      secretHash: '',
+    });
     assert.equal(answer.outcome, 'issued');
     assert.ok(answer.epoch > (this.#model.epochs.get(user.userId) ?? 0));
     this.#model.epochs.set(user.userId, answer.epoch);
@@ -417,7 +425,10 @@ class Trial {
       assert.deepEqual((await this.#store.streams.read(stream, 1 as Seq, 10_000)).map(plain), log.map(plain));
       for (const { userId } of this.#users) {
         const key = `${userId} ${streamName(stream)}`;
-        assert.deepEqual(await this.#store.streams.cursor(userId, stream), this.#model.cursors.get(key));
+        assert.deepEqual(
+          await this.#store.streams.cursor(userId, CIM_DEVICE, stream),
+          this.#model.cursors.get(key),
+        );
         const of = [0, 1].map((n) => ({ stream, producer: `counted-producer-${String(n)}` as ProducerId }));
         assert.deepEqual(
           await this.#store.streams.counters(userId, of),

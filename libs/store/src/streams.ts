@@ -1,5 +1,6 @@
 import {
   copyOf,
+  type DeviceId,
   type Epoch,
   type InstanceId,
   type MessageId,
@@ -182,16 +183,19 @@ export interface Streams {
   /** Events about messages, from `from` on, ascending: what a page of history folds in. */
   events(stream: StreamRef, from: Seq): Promise<EventAt[]>;
 
-  /** The user's acked cursor of a stream. */
-  cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;
+  /** The acked cursor of one device. Undefined: that device has none, and begins at the highest one of its user. */
+  cursor(user: UserId, device: DeviceId, stream: StreamRef): Promise<Cursor | undefined>;
+  /** The highest acked cursor of any device of the user: retention and `delivered` go by it. */
+  highestCursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;
   /**
-   * Moves cursors forward, never back; each is fenced: one whose epoch is neither the user's newest nor that of the
-   * live session before a login that is only issued does nothing.
+   * Moves cursors of devices forward, never back; each is fenced: one whose epoch is neither the device's newest nor that
+   * of its live session before a login that is only issued does nothing.
    * One round trip per shard.
    */
   ack(
     acks: readonly {
       readonly user: UserId;
+      readonly device: DeviceId;
       readonly epoch: Epoch;
       readonly stream: StreamRef;
       readonly cursor: Cursor;

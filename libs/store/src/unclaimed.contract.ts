@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Epoch, type InstanceId, inboxOf, messageId, type NamedUser, type Seq } from '@cim/protocol';
+import {
+  CIM_DEVICE,
+  type Epoch,
+  type InstanceId,
+  inboxOf,
+  messageId,
+  type NamedUser,
+  type Seq,
+} from '@cim/protocol';
 import { until } from '@cim/testkit';
 import {
   appendOk,
+  CIM,
+  cimAt,
+  cimOf,
+  claimedBy,
   logIn,
   newClaim,
   newInstance,
@@ -27,7 +39,7 @@ export function unclaimedContract(open: OpenStore): void {
     after(() => opened.close());
 
     async function issue(user: NamedUser, instance: InstanceId, secretHash = ''): Promise<Epoch> {
-      const answer = await store.sessions.issue({ user, instance, policy: 'kick', secretHash });
+      const answer = await store.sessions.issue({ user, instance, ...CIM, policy: 'kick', secretHash });
       assert.equal(answer.outcome, 'issued');
       return answer.epoch;
     }
@@ -38,13 +50,13 @@ export function unclaimedContract(open: OpenStore): void {
     }
 
     const secrets = async (user: NamedUser): Promise<readonly string[] | undefined> =>
-      (await store.sessions.find(user.userId))?.secretHashes;
+      (await store.sessions.find(user.userId))[0]?.secretHashes;
 
     /** A user with a live session on one server and a newer login, unclaimed, at another. */
     async function both() {
       const user = await newUser(store);
       const [old, instance] = [await newServer(store), await newServer(store)];
-      const live = { instance: old, epoch: await logIn(store, user, old) };
+      const live = cimAt(old, await logIn(store, user, old));
       return { user, live, instance, epoch: await issue(user, instance) };
     }
 
@@ -65,7 +77,7 @@ export function unclaimedContract(open: OpenStore): void {
       const instance = await newServer(store);
       const epoch = await issue(user, instance, 'mine');
       await claim(user, instance, epoch);
-      await store.sessions.release(user.userId, epoch, instance);
+      await store.sessions.release(cimOf(user), epoch, instance);
       assert.deepEqual(await secrets(user), ['mine']);
       const bare = await issue(user, instance);
       assert.deepEqual(await secrets(user), ['', 'mine']);
@@ -86,25 +98,25 @@ export function unclaimedContract(open: OpenStore): void {
     test('hides the live session neither from a push, nor from who is online, nor from the look', async () => {
       const { user, live, instance, epoch } = await both();
       const { sessions } = store;
-      assert.deepEqual(await sessions.locate(user.userId), live);
-      assert.deepEqual(await sessions.epochs([user.userId]), [{ epoch: live.epoch, state: 'live' }]);
+      assert.deepEqual(await sessions.locate(user.userId), [live]);
+      assert.deepEqual(await sessions.epochs([cimOf(user)]), [{ epoch: live.epoch, state: 'live' }]);
       assert.deepEqual(await sessions.online(live.instance), [user]);
       assert.deepEqual(await sessions.online(instance), []);
       await claim(user, instance, epoch);
-      assert.deepEqual(await sessions.locate(user.userId), { instance, epoch });
-      assert.deepEqual(await sessions.epochs([user.userId]), [{ epoch, state: 'live' }]);
+      assert.deepEqual(await sessions.locate(user.userId), [cimAt(instance, epoch)]);
+      assert.deepEqual(await sessions.epochs([cimOf(user)]), [{ epoch, state: 'live' }]);
     });
 
     test('a second one changes nothing of that', async () => {
       const { user, live, instance } = await both();
       await issue(user, instance);
-      assert.deepEqual(await store.sessions.locate(user.userId), live);
+      assert.deepEqual(await store.sessions.locate(user.userId), [live]);
     });
 
     test('leaves nobody to be located once the server of the live session is gone', async () => {
       const { user, live } = await both();
       await store.sessions.closeLease(live.instance);
-      assert.equal(await store.sessions.locate(user.userId), undefined);
+      assert.deepEqual(await store.sessions.locate(user.userId), []);
     });
 
     test('the live session before it acks on, until the claim', async () => {
@@ -115,8 +127,8 @@ export function unclaimedContract(open: OpenStore): void {
       for (const counter of [1, 2]) await appendOk(store, sends.item(counter));
       const ack = async (epoch: Epoch, counter: number): Promise<number | undefined> => {
         const cursor = { seq: counter as Seq, id: messageId(sends.sender.userId, sends.producer, counter) };
-        await store.streams.ack([{ user: to.userId, epoch, stream: inbox, cursor }]);
-        return (await store.streams.cursor(to.userId, inbox))?.seq;
+        await store.streams.ack([{ user: to.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor }]);
+        return (await store.streams.cursor(to.userId, CIM_DEVICE, inbox))?.seq;
       };
       const epoch = await issue(to, instance);
       assert.equal(await ack(old, 1), 1);
@@ -128,20 +140,19 @@ export function unclaimedContract(open: OpenStore): void {
     test('the live session is moved by a reclaim, and named by the claim where it is then', async () => {
       const { user, live, instance, epoch } = await both();
       const to = await newServer(store);
-      assert.deepEqual(await store.sessions.reclaim([{ ...user, epoch: live.epoch }], to), [true]);
-      const moved = { instance: to, epoch: live.epoch };
-      assert.deepEqual(await store.sessions.locate(user.userId), moved);
+      assert.deepEqual(await store.sessions.reclaim([{ ...user, ...CIM, epoch: live.epoch }], to), [true]);
+      const moved = cimAt(to, live.epoch);
+      assert.deepEqual(await store.sessions.locate(user.userId), [moved]);
       assert.deepEqual(await store.sessions.online(to), [user]);
       const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
-      const claimed = { outcome: 'claimed', epoch, userName: user.userName, previous: moved };
-      assert.deepEqual(await store.sessions.claim(attempt), claimed);
+      assert.deepEqual(await store.sessions.claim(attempt), claimedBy(user, epoch, moved));
     });
 
     test('end answers where the open channel is, and ends both', async () => {
       const { user, live, instance, epoch } = await both();
-      assert.deepEqual(await store.sessions.end(user.userId), live);
-      assert.equal(await store.sessions.end(user.userId), undefined);
-      assert.equal(await store.sessions.locate(user.userId), undefined);
+      assert.deepEqual(await store.sessions.end(user.userId), [live]);
+      assert.deepEqual(await store.sessions.end(user.userId), []);
+      assert.deepEqual(await store.sessions.locate(user.userId), []);
       assert.deepEqual(await store.sessions.online(live.instance), []);
       const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
       assert.deepEqual(await store.sessions.claim(attempt), { outcome: 'refused' });
@@ -150,17 +161,17 @@ export function unclaimedContract(open: OpenStore): void {
     test('end with the secret of the live session ends that one; the newer login and its secret stay', async () => {
       const user = await newUser(store);
       const [old, instance] = [await newServer(store), await newServer(store)];
-      const live = { instance: old, epoch: await issue(user, old, 'live') };
+      const live = cimAt(old, await issue(user, old, 'live'));
       await claim(user, old, live.epoch);
       await issue(user, instance, 'lost');
       const epoch = await issue(user, instance, 'newest');
-      assert.equal(await store.sessions.end(user.userId, 'unknown'), undefined);
-      assert.deepEqual(await store.sessions.locate(user.userId), live);
-      assert.deepEqual(await store.sessions.end(user.userId, 'live'), live);
+      assert.deepEqual(await store.sessions.end(user.userId, { secretHash: 'unknown' }), []);
+      assert.deepEqual(await store.sessions.locate(user.userId), [live]);
+      assert.deepEqual(await store.sessions.end(user.userId, { secretHash: 'live' }), [live]);
       assert.deepEqual(await secrets(user), ['newest', 'lost']);
-      assert.equal(await store.sessions.locate(user.userId), undefined);
+      assert.deepEqual(await store.sessions.locate(user.userId), []);
       assert.deepEqual(await store.sessions.online(old), []);
-      assert.deepEqual(await store.sessions.epochs([user.userId]), [{ epoch, state: 'issued' }]);
+      assert.deepEqual(await store.sessions.epochs([cimOf(user)]), [{ epoch, state: 'issued' }]);
       await claim(user, instance, epoch);
       assert.deepEqual(await secrets(user), ['newest']);
     });
@@ -168,33 +179,33 @@ export function unclaimedContract(open: OpenStore): void {
     test('end with the secret of a login between takes the secrets before it too', async () => {
       const user = await newUser(store);
       const instance = await newServer(store);
-      const live = { instance, epoch: await issue(user, instance, 'live') };
+      const live = cimAt(instance, await issue(user, instance, 'live'));
       await claim(user, instance, live.epoch);
       await issue(user, instance, 'between');
       await issue(user, instance, 'newest');
-      assert.deepEqual(await store.sessions.end(user.userId, 'between'), live);
+      assert.deepEqual(await store.sessions.end(user.userId, { secretHash: 'between' }), [live]);
       assert.deepEqual(await secrets(user), ['newest']);
     });
 
     test('end with the newest secret ends everything, and no secret counts any more', async () => {
       const user = await newUser(store);
       const [old, instance] = [await newServer(store), await newServer(store)];
-      const live = { instance: old, epoch: await issue(user, old, 'live') };
+      const live = cimAt(old, await issue(user, old, 'live'));
       await claim(user, old, live.epoch);
       const epoch = await issue(user, instance, 'newest');
-      assert.deepEqual(await store.sessions.end(user.userId, 'newest'), live);
+      assert.deepEqual(await store.sessions.end(user.userId, { secretHash: 'newest' }), [live]);
       assert.deepEqual(await secrets(user), ['']);
-      assert.equal(await store.sessions.end(user.userId, 'newest'), undefined);
+      assert.deepEqual(await store.sessions.end(user.userId, { secretHash: 'newest' }), []);
       const attempt = { userId: user.userId, instance, epoch, claim: newClaim() };
       assert.deepEqual(await store.sessions.claim(attempt), { outcome: 'refused' });
     });
 
     test('once the live session is released there is only the login', async () => {
       const { user, live, instance, epoch } = await both();
-      await store.sessions.release(user.userId, live.epoch, live.instance);
-      assert.equal(await store.sessions.locate(user.userId), undefined);
+      await store.sessions.release(cimOf(user), live.epoch, live.instance);
+      assert.deepEqual(await store.sessions.locate(user.userId), []);
       assert.deepEqual(await store.sessions.online(live.instance), []);
-      assert.deepEqual(await store.sessions.end(user.userId), { instance, epoch });
+      assert.deepEqual(await store.sessions.end(user.userId), [cimAt(instance, epoch)]);
     });
 
     test('lapses, and under reject the live session still stands in the way, until it is released', async () => {
@@ -205,16 +216,16 @@ export function unclaimedContract(open: OpenStore): void {
         const instance = await newServer(short.store);
         const live = await logIn(short.store, user, instance);
         const login = { user, instance: newInstance(), secretHash: '' };
-        await sessions.issue({ ...login, policy: 'kick' });
+        await sessions.issue({ ...login, ...CIM, policy: 'kick' });
         const lapsed = performance.now() + 300;
         await until('the login has lapsed', () => performance.now() > lapsed);
-        assert.deepEqual(await sessions.issue({ ...login, policy: 'reject' }), {
+        assert.deepEqual(await sessions.issue({ ...login, ...CIM, policy: 'reject' }), {
           outcome: 'repeat',
-          live: { instance, epoch: live },
+          live: [cimAt(instance, live)],
         });
-        assert.deepEqual(await sessions.locate(user.userId), { instance, epoch: live });
-        await sessions.release(user.userId, live, instance);
-        assert.equal((await sessions.issue({ ...login, policy: 'reject' })).outcome, 'issued');
+        assert.deepEqual(await sessions.locate(user.userId), [cimAt(instance, live)]);
+        await sessions.release(cimOf(user), live, instance);
+        assert.equal((await sessions.issue({ ...login, ...CIM, policy: 'reject' })).outcome, 'issued');
       } finally {
         await short.close();
       }

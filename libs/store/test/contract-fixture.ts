@@ -1,6 +1,7 @@
 /** What the contract suites of the store's ports share. */
 import { randomBytes } from 'node:crypto';
 import {
+  CIM_DEVICE,
   type Epoch,
   type InstanceId,
   inboxOf,
@@ -11,6 +12,7 @@ import {
   type UserId,
   type UserName,
 } from '@cim/protocol';
+import type { ClaimAnswer, SessionAt, UserDevice } from '../src/sessions.ts';
 import type { Store } from '../src/store.ts';
 import type { Append, AppendAnswer, Entry, StreamLimits } from '../src/streams.ts';
 
@@ -41,6 +43,21 @@ export async function newUser(store: Store): Promise<NamedUser> {
   return { userId: account.userId, userName: account.userName };
 }
 
+/** The device of every CIM client, as a login names it. */
+export const CIM = { device: CIM_DEVICE, label: '' } as const;
+export const cimOf = ({ userId }: NamedUser): UserDevice => ({ userId, device: CIM_DEVICE });
+export const cimAt = (instance: InstanceId, epoch: Epoch): SessionAt => ({
+  device: CIM_DEVICE,
+  instance,
+  epoch,
+});
+/** What the claim of a CIM client's login answers. */
+export const claimedBy = (
+  { userName }: Pick<NamedUser, 'userName'>,
+  epoch: Epoch,
+  ...previous: SessionAt[]
+): ClaimAnswer => ({ outcome: 'claimed', epoch, userName, ...CIM, previous, others: [] });
+
 /** An instance with an open lease. */
 export async function newServer(store: Store): Promise<InstanceId> {
   const instance = newInstance();
@@ -50,7 +67,7 @@ export async function newServer(store: Store): Promise<InstanceId> {
 
 /** Logs a user in and claims it at `instance`; answers the epoch. */
 export async function logIn(store: Store, user: NamedUser, instance: InstanceId): Promise<Epoch> {
-  const issued = await store.sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
+  const issued = await store.sessions.issue({ user, ...CIM, instance, policy: 'kick', secretHash: '' });
   if (issued.outcome !== 'issued') throw new Error(`login answered ${issued.outcome}`);
   const { epoch } = issued;
   const claimed = await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });

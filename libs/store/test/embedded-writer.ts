@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import {
+  CIM_DEVICE,
   groupStream,
   type InstanceId,
   inboxOf,
@@ -48,6 +49,8 @@ for (let i = 0; ; i++) {
   const issued = await store.sessions.issue({
     user: account,
     instance: 'an-instance-here' as InstanceId,
+    device: CIM_DEVICE,
+    label: '',
     policy: 'kick',
     secretHash: '',
   });

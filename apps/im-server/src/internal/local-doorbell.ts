@@ -1,6 +1,7 @@
 import type { DeliveredNotice, Doorbell } from '@cim/delivery';
 import {
   type CloseReason,
+  type DeviceId,
   type Epoch,
   type GroupId,
   type InstanceId,
@@ -38,7 +39,10 @@ export class LocalDoorbell implements Doorbell {
 
   deliver(user: UserId, entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
     if (entry !== undefined) this.#observer.arrived((Date.now() - entry.storedAt) / 1_000);
-    return this.#registry.get(user)?.deliver(entry, from) ?? 'gone';
+    let answer: 'taken' | 'gone' = 'gone';
+    for (const session of this.#registry.of(user))
+      if (session.deliver(entry, from) === 'taken') answer = 'taken';
+    return answer;
   }
 
   broadcast(group: GroupId, entry: Entry | undefined): void {
@@ -53,20 +57,21 @@ export class LocalDoorbell implements Doorbell {
 
   groupsChanged(): void {}
 
-  holds(user: UserId): boolean {
-    return this.#registry.holds(user);
+  holds(user: UserId, device?: DeviceId): boolean {
+    return this.#registry.holds(user, device);
   }
 
-  kick(user: UserId, upTo: Epoch, reason: CloseReason): void {
-    const session = this.#registry.get(user);
-    if (session !== undefined && session.epoch <= upTo) session.close(reason);
+  kick(user: UserId, upTo: Epoch, reason: CloseReason, device?: DeviceId): void {
+    for (const session of this.#registry.of(user))
+      if (session.epoch <= upTo && (device === undefined || session.device === device)) session.close(reason);
   }
 
   fetchOffline(user: UserId): void {
-    this.#registry.get(user)?.fetchOffline();
+    for (const session of this.#registry.of(user)) session.fetchOffline();
   }
 
   delivered(notices: readonly DeliveredNotice[]): void {
-    for (const notice of notices) this.#registry.get(notice.sender)?.delivered(notice);
+    for (const notice of notices)
+      for (const session of this.#registry.of(notice.sender)) session.delivered(notice);
   }
 }

@@ -40,7 +40,8 @@ export class DirtyWatch {
     try {
       await inSlices(await streams.takeDirty(instance.id), (stream) => {
         const owner = ownerOf(stream);
-        if (owner !== undefined) registry.get(owner)?.deliver(undefined, undefined);
+        if (owner === undefined) return;
+        for (const session of registry.of(owner)) session.deliver(undefined, undefined);
       });
     } catch {
       // The store does not answer: whoever renews the lease says so.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import type { Epoch, InstanceId } from '@cim/protocol';
+import { CIM_DEVICE, type Epoch, type InstanceId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import type { Sessions } from '@cim/store';
 import { until } from '@cim/testkit';
@@ -74,7 +74,9 @@ describe('an instance whose lease has lapsed', () => {
     assert.equal(instance.serving, true);
     for (const { userId, epoch, ended } of [early, late]) {
       assert.equal(ended, '');
-      assert.deepEqual(await stored.store.sessions.locate(userId), { instance: instance.id, epoch });
+      assert.deepEqual(await stored.store.sessions.locate(userId), [
+        { device: CIM_DEVICE, instance: instance.id, epoch },
+      ]);
     }
   });
 
@@ -86,7 +88,7 @@ describe('an instance whose lease has lapsed', () => {
     registry.add(session);
     hook.whileMoving = async () => {
       registry.remove(session);
-      await stored.store.sessions.release(session.userId, session.epoch, id);
+      await stored.store.sessions.release(session, session.epoch, id);
     };
     await stored.store.sessions.closeLease(id);
     await instance.renew();
@@ -94,7 +96,7 @@ describe('an instance whose lease has lapsed', () => {
       'nobody is online',
       async () => (await stored.store.sessions.online(instance.id)).length === 0,
     );
-    assert.equal(await stored.store.sessions.locate(session.userId), undefined);
+    assert.deepEqual(await stored.store.sessions.locate(session.userId), []);
   });
 
   test('sends away whose session the store has lost, and ends what a newer login has replaced', async (t) => {
@@ -107,7 +109,14 @@ describe('an instance whose lease has lapsed', () => {
     const { userId, userName } = replaced;
     const elsewhere = 'elsewhere-16char' as InstanceId;
     const user = { userId, userName };
-    await stored.store.sessions.issue({ user, instance: elsewhere, policy: 'kick', secretHash: '' });
+    await stored.store.sessions.issue({
+      user,
+      device: CIM_DEVICE,
+      label: '',
+      instance: elsewhere,
+      policy: 'kick',
+      secretHash: '',
+    });
     await stored.store.sessions.openLease(elsewhere);
     await stored.store.sessions.claim({ userId, instance: elsewhere, userName, claim: 'newer' });
     registry.add(replaced);
@@ -141,10 +150,9 @@ describe('an instance whose lease has lapsed', () => {
     };
     await stored.store.sessions.closeLease(instance.id);
     await instance.renew();
-    assert.deepEqual(await stored.store.sessions.locate(late.userId), {
-      instance: instance.id,
-      epoch: late.epoch,
-    });
+    assert.deepEqual(await stored.store.sessions.locate(late.userId), [
+      { device: CIM_DEVICE, instance: instance.id, epoch: late.epoch },
+    ]);
   });
 });
 

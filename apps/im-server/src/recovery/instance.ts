@@ -138,7 +138,7 @@ export class Instance {
         const batch = left.slice(i, i + RECLAIM_BATCH);
         const answers = await sessions.reclaim(batch, id);
         const refused = batch.filter((_, k) => answers[k] !== true);
-        const now = await sessions.epochs(refused.map(({ userId }) => userId));
+        const now = await sessions.epochs(refused);
         for (const session of batch) became.set(session, 'current');
         for (const [k, session] of refused.entries()) {
           const current = now[k];
@@ -152,16 +152,17 @@ export class Instance {
     await inSlices(became, ([session, standing]) => {
       if (standing !== 'current') session.close(standing);
       // It ended while it was moved, and was released under the old name only.
-      else if (registry.get(session.userId) !== session) this.#release(session, id);
+      else if (!registry.has(session)) this.#release(session, id);
     });
     logger.warn({ before, instance: id, sessions: became.size }, 'lease.begun-anew');
     this.#parts.onRenamed(id);
     this.#parts.onServing();
   }
 
-  #release({ userId, epoch }: Session, id: InstanceId): void {
-    this.#parts.sessions.release(userId, epoch, id).catch((error: unknown) => {
-      this.#parts.logger.warn({ err: error, userId, epoch }, 'session.not-released');
+  #release(session: Session, id: InstanceId): void {
+    const { userId, device, epoch } = session;
+    this.#parts.sessions.release(session, epoch, id).catch((error: unknown) => {
+      this.#parts.logger.warn({ err: error, userId, device, epoch }, 'session.not-released');
     });
   }
 }

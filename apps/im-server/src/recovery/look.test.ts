@@ -45,7 +45,7 @@ test('closes a session that was logged out and whose kick was lost, and one whos
   const sessions: typeof store.sessions = Object.create(store.sessions) as typeof store.sessions;
   sessions.epochs = async (users) =>
     (await store.sessions.epochs(users)).map((now, i) =>
-      users[i] === unclaimed.userId ? { ...now, state: 'issued' } : now,
+      users[i]?.userId === unclaimed.userId ? { ...now, state: 'issued' } : now,
     );
   new Look({ ...store, sessions }, registry, silentLogger()).now();
   await until('both are closed', () => loggedOut.ended !== '' && unclaimed.ended !== '');

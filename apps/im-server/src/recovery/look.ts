@@ -91,7 +91,7 @@ export class Look {
       const before = batch.map((session) => session.inboxAt);
       // One turn, one write: the questions of a batch travel together.
       const [current, positions] = await Promise.all([
-        this.#store.sessions.epochs(batch.map((s) => s.userId)),
+        this.#store.sessions.epochs(batch),
         this.#store.streams.positions(batch.map((s) => inboxOf(s.userId))),
       ]);
       for (const [k, session] of batch.entries()) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
+  CIM_DEVICE,
   cim,
   type GroupId,
   groupStream,
@@ -11,18 +12,20 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
-import type { Cursor, Streams } from '@cim/store';
+import type { Cursor, Streams, UserDevice } from '@cim/store';
 import { Stored } from '../../test/stored.ts';
 import { resumeAt } from './resume.ts';
 
 const { CONTINUE, RESET } = cim.ResumeAnswer;
 let stored: Stored;
+let reader: UserDevice;
 
 const cursor = (seq: number, id: string) => ({ seq: seq as Seq, id: id as MessageId });
 
 describe('resume', () => {
   before(async () => {
     stored = await Stored.open();
+    reader = { userId: stored.user, device: CIM_DEVICE };
   });
   after(() => stored[Symbol.asyncDispose]());
 
@@ -31,8 +34,8 @@ describe('resume', () => {
     await stored.append(stored.inbox, ['a', 'b']);
     await stored.append(group, ['a', 'b']);
     const { streams } = stored.store;
-    assert.equal((await resumeAt(streams, stored.user, stored.inbox, undefined)).next, 1);
-    assert.equal((await resumeAt(streams, stored.user, group, undefined)).next, 3);
+    assert.equal((await resumeAt(streams, reader, stored.inbox, undefined)).next, 1);
+    assert.equal((await resumeAt(streams, reader, group, undefined)).next, 3);
   });
 
   test('a cursor that the log confirms goes on after it, at the top and in the middle', async () => {
@@ -40,11 +43,11 @@ describe('resume', () => {
     const entries = await stored.append(group, ['a', 'b', 'c']);
     const { streams } = stored.store;
     for (const seq of [1, 2]) {
-      const at = await resumeAt(streams, stored.user, group, cursor(seq, entries[seq]?.prev ?? ''));
+      const at = await resumeAt(streams, reader, group, cursor(seq, entries[seq]?.prev ?? ''));
       assert.deepEqual([at.answer, at.next], [CONTINUE, seq + 1]);
     }
     const { topId } = await streams.position(group);
-    const top = await resumeAt(streams, stored.user, group, cursor(3, topId));
+    const top = await resumeAt(streams, reader, group, cursor(3, topId));
     assert.deepEqual([top.answer, top.next], [CONTINUE, 4]);
   });
 
@@ -58,7 +61,7 @@ describe('resume', () => {
       cursor(9, '7:other:1'),
       cursor(2, ''),
     ]) {
-      const at = await resumeAt(streams, stored.user, group, wrong);
+      const at = await resumeAt(streams, reader, group, wrong);
       assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 1, 1, 2]);
     }
   });
@@ -67,12 +70,12 @@ describe('resume', () => {
     const group = groupStream('goes-back' as GroupId);
     const texts = Array.from({ length: 4_100 }, (_, i) => `${i}`);
     await stored.append(group, texts);
-    const at = await resumeAt(stored.store.streams, stored.user, group, cursor(4_110, '7:other:1'));
+    const at = await resumeAt(stored.store.streams, reader, group, cursor(4_110, '7:other:1'));
     assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 2_101, 2_101, 4_100]);
     // It was taken back already, and has not come far since.
     const again = await resumeAt(
       stored.store.streams,
-      stored.user,
+      reader,
       group,
       cursor(2_150, '7:other:1'),
       4_110 as Seq,
@@ -89,6 +92,7 @@ describe('resume', () => {
     const deposed: Streams = Object.assign(Object.create(real) as Streams, {
       position: () => Promise.resolve({ first: 1 as Seq, top: 1 as Seq, topId: '7:other:1' as MessageId }),
       cursor: () => Promise.resolve(undefined),
+      highestCursor: () => Promise.resolve(undefined),
       peek: (...of: Parameters<Streams['peek']>) => real.peek(...of),
       kept: {
         peek: (...of: Parameters<Streams['peek']>) => real.peek(...of),
@@ -98,11 +102,11 @@ describe('resume', () => {
         },
       },
     });
-    const at = await resumeAt(deposed, stored.user, group, { seq: top, id: topId });
+    const at = await resumeAt(deposed, reader, group, { seq: top, id: topId });
     assert.deepEqual([at.answer, at.next, at.last, asked], [CONTINUE, 4, topId, 1]);
-    const wrong = await resumeAt(deposed, stored.user, group, cursor(3, '7:other:2'));
+    const wrong = await resumeAt(deposed, reader, group, cursor(3, '7:other:2'));
     assert.deepEqual([wrong.answer, wrong.to, asked], [RESET, 3, 2]);
-    const lower = await resumeAt(deposed, stored.user, group, cursor(1, '7:other:1'));
+    const lower = await resumeAt(deposed, reader, group, cursor(1, '7:other:1'));
     assert.deepEqual([lower.answer, asked], [CONTINUE, 2], 'nothing that would be told: nothing is asked');
   });
 
@@ -111,15 +115,24 @@ describe('resume', () => {
     const instance = 'resume-instance0' as InstanceId;
     await sessions.openLease(instance);
     const user = { userId: stored.user, userName: 'reader' };
-    const issued = await sessions.issue({ user, instance, policy: 'kick', secretHash: '' });
+    const issued = await sessions.issue({
+      user,
+      device: CIM_DEVICE,
+      label: '',
+      instance,
+      policy: 'kick',
+      secretHash: '',
+    });
     assert.ok(issued.outcome === 'issued');
     await stored.append(stored.inbox, ['c', 'd']);
     const position = await streams.position(stored.inbox);
     const before = await streams.read(stored.inbox, position.top, 1);
     const acked = cursor(position.top - 1, before[0]?.prev ?? '');
-    await streams.ack([{ user: stored.user, epoch: issued.epoch, stream: stored.inbox, cursor: acked }]);
-    assert.equal((await resumeAt(streams, stored.user, stored.inbox, undefined)).next, position.top);
-    const wrong = await resumeAt(streams, stored.user, stored.inbox, cursor(1, '7:other:1'));
+    await streams.ack([
+      { user: stored.user, device: CIM_DEVICE, epoch: issued.epoch, stream: stored.inbox, cursor: acked },
+    ]);
+    assert.equal((await resumeAt(streams, reader, stored.inbox, undefined)).next, position.top);
+    const wrong = await resumeAt(streams, reader, stored.inbox, cursor(1, '7:other:1'));
     assert.deepEqual([wrong.answer, wrong.next], [RESET, position.top]);
   });
 
@@ -128,7 +141,7 @@ describe('resume', () => {
     const entries = await stored.append(group, ['a', 'b', 'c']);
     const { streams } = stored.store;
     const ids = [...entries.map(({ prev }) => prev), (await streams.position(group)).topId];
-    const last = async (of: Cursor | undefined) => (await resumeAt(streams, stored.user, group, of)).last;
+    const last = async (of: Cursor | undefined) => (await resumeAt(streams, reader, group, of)).last;
     assert.equal(await last(undefined), ids[3]);
     assert.equal(await last(cursor(2, ids[2] ?? '')), ids[2]);
     assert.equal(await last(cursor(9, '7:other:1')), '', 'nothing is before the first');
@@ -149,11 +162,17 @@ describe('a client that was away for long', () => {
         return Promise.resolve(seq > top ? undefined : { seq, prev: idAt(seq - 1), storedAt: seq * everyMs });
       },
       cursor: () => Promise.resolve(acked),
+      highestCursor: () => Promise.resolve(acked),
     };
     return Object.assign(kept, { kept }) as unknown as Streams;
   };
   const answers = async (streams: Streams, stream: StreamRef, of: Cursor) => {
-    const { answer, next, from, to } = await resumeAt(streams, USER, stream, of);
+    const { answer, next, from, to } = await resumeAt(
+      streams,
+      { userId: USER, device: CIM_DEVICE },
+      stream,
+      of,
+    );
     return [cim.ResumeAnswer[answer], next, from, to];
   };
   const had = (seq: number) => cursor(seq, idAt(seq));

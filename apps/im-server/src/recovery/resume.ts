@@ -1,6 +1,6 @@
 /** Where a stream goes on for a client that presents a cursor, or none (docs/protocol.md, "Resume"). */
-import { cim, type MessageId, type Seq, type StreamRef, type UserId } from '@cim/protocol';
-import { type Cursor, policyOf, type Streams } from '@cim/store';
+import { cim, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
+import { type Cursor, policyOf, type Streams, type UserDevice } from '@cim/store';
 
 /**
  * A client that missed more than `CATCH_UP_ENTRIES` of a group was away too long when the first of them is this much older
@@ -25,7 +25,7 @@ export interface ResumeAnswer {
   readonly id: string;
   /** Of the entry before `next`; '' when that is not known, or there is none. */
   readonly last: MessageId;
-  /** What the client has and the store does not know that it has. */
+  /** Where the device begins, when the store has no cursor of the device, or a lower one. */
   readonly unacked?: Cursor;
 }
 
@@ -36,30 +36,33 @@ export interface ResumeAnswer {
  */
 export async function resumeAt(
   streams: Streams,
-  user: UserId,
+  device: UserDevice,
   stream: StreamRef,
   cursor: Cursor | undefined,
   had: Seq = 0 as Seq,
 ): Promise<ResumeAnswer> {
-  const answer = await resumeBy(streams, streams, user, stream, cursor, had);
+  const answer = await resumeBy(streams, streams, device, stream, cursor, had);
   if (answer.answer !== cim.ResumeAnswer.RESET || streams.kept === streams) return answer;
-  return resumeBy(streams.kept, streams, user, stream, cursor, had);
+  return resumeBy(streams.kept, streams, device, stream, cursor, had);
 }
 
 async function resumeBy(
   log: Streams['kept'],
-  cursors: Pick<Streams, 'cursor'>,
-  user: UserId,
+  cursors: Pick<Streams, 'cursor' | 'highestCursor'>,
+  { userId, device }: UserDevice,
   stream: StreamRef,
   cursor: Cursor | undefined,
   had: Seq,
 ): Promise<ResumeAnswer> {
   const policy = policyOf(stream);
   const starts = cursor === undefined && policy.startsAt !== 'beginning';
-  const [position, acked] = await Promise.all([
+  const [position, own, highest] = await Promise.all([
     log.position(stream),
-    starts ? undefined : cursors.cursor(user, stream),
+    starts ? undefined : cursors.cursor(userId, device, stream),
+    starts ? undefined : cursors.highestCursor(userId, stream),
   ]);
+  // A device that was never here begins where the user's others are.
+  const acked = own ?? highest;
   const at = (
     answer: cim.ResumeAnswer,
     next: number,
@@ -119,5 +122,5 @@ async function resumeBy(
     presented.seq,
     presented.id || '-',
   );
-  return presented.seq > (acked?.seq ?? 0) ? { ...going, unacked: presented } : going;
+  return presented.seq > (own?.seq ?? 0) ? { ...going, unacked: presented } : going;
 }

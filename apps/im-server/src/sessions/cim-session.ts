@@ -6,6 +6,7 @@ import type { Channel } from '@cim/channel';
 import {
   type CloseReason,
   cim,
+  type DeviceId,
   type Epoch,
   encodeFrame,
   type GroupId,
@@ -17,7 +18,7 @@ import {
   type Seq,
   type UserId,
 } from '@cim/protocol';
-import { type Cursor, type Entry, isCopy, policyOf, type Position } from '@cim/store';
+import { type Cursor, type Entry, isCopy, policyOf, type Position, type UserDevice } from '@cim/store';
 import { Feed } from '../subscriptions/feed.ts';
 import type { FeedSink, Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
 import { Places } from '../subscriptions/places.ts';
@@ -41,6 +42,7 @@ const PONG = encodeFrame(cim.Frame, { cmd: cim.BaseCommand.PING, text: 'pong' })
 export class CimSession implements Session, FeedSink {
   readonly userId: UserId;
   readonly userName: string;
+  readonly device: DeviceId;
   readonly epoch: Epoch;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
@@ -54,9 +56,10 @@ export class CimSession implements Session, FeedSink {
   #blocked = false;
   #flushing = false;
 
-  constructor(user: NamedUser, epoch: Epoch, channel: Channel, parts: SessionParts) {
+  constructor(user: NamedUser & UserDevice, epoch: Epoch, channel: Channel, parts: SessionParts) {
     this.userId = user.userId;
     this.userName = user.userName;
+    this.device = user.device;
     this.epoch = epoch;
     this.#channel = channel;
     this.#parts = parts;
@@ -172,7 +175,7 @@ export class CimSession implements Session, FeedSink {
   async #goOn(feed: Followed): Promise<void> {
     const { streams } = this.#parts.store;
     if (policyOf(feed.stream).catchUp === 'all') {
-      const { next, last } = await resumeAt(streams, this.userId, feed.stream, feed.last);
+      const { next, last } = await resumeAt(streams, this, feed.stream, feed.last);
       feed.moveTo(next, last);
       return;
     }
@@ -184,7 +187,7 @@ export class CimSession implements Session, FeedSink {
     const { store, lobby } = this.#parts;
     const inbox = inboxOf(this.userId);
     const [own, group] = await Promise.all([
-      resumeAt(store.streams, this.userId, inbox, undefined),
+      resumeAt(store.streams, this, inbox, undefined),
       store.streams.position(lobby.stream),
     ]);
     const { top } = await store.streams.position(inbox);

@@ -22,7 +22,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import type { ClaimAnswer } from '@cim/store';
+import type { ClaimAnswer, UserDevice } from '@cim/store';
 import { CimSession } from './cim-session.ts';
 import { OwnSession } from './own-session.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -104,10 +104,10 @@ export class Connection {
     if (session !== undefined) {
       registry.remove(session);
       session.onClosed();
-      const { userId, epoch } = session;
-      this.#release(userId, epoch, instance.id);
+      this.#release(session, session.epoch, instance.id);
     }
-    const who = session === undefined ? {} : { userId: session.userId, epoch: session.epoch };
+    const who =
+      session === undefined ? {} : { userId: session.userId, device: session.device, epoch: session.epoch };
     const event = session === undefined ? 'channel.closed' : 'session.closed';
     logger.debug({ ...who, remote: this.#channel.remote, reason, detail }, event);
     onClosed(this, reason);
@@ -183,30 +183,30 @@ export class Connection {
   #claimed(userId: UserId, at: InstanceId, answer: ClaimAnswer): void {
     const { instance, registry, calls, wheel, logger } = this.#parts;
     if (answer.outcome === 'refused') return this.close('unauthorized');
-    const { epoch, userName, previous } = answer;
+    const { epoch, userName, device, previous } = answer;
+    const user = { userId, userName, device };
     // A session of a life of this server that is over would be found by nobody: the client comes again.
     if (at !== instance.id) this.close('unavailable');
     if (this.#channel.closed !== undefined) {
-      this.#release(userId, epoch, at);
+      this.#release(user, epoch, at);
       return;
     }
     wheel.cancel(this.#loginTimeout);
     this.#channel.setLimit(FRAME_LIMITS.fromClient);
     const Wire = this.#ownWire ? OwnSession : CimSession;
-    const session = new Wire({ userId, userName }, epoch, this.#channel, this.#parts);
+    const session = new Wire(user, epoch, this.#channel, this.#parts);
     if (!registry.add(session)) {
       // Claims are answered in their order: the later login here is one that the store has lost, and closes soon.
       this.close('unavailable');
-      this.#release(userId, epoch, at);
+      this.#release(user, epoch, at);
       return;
     }
     this.#session = session;
     this.#state = 'live';
     this.#visit.loggedIn();
-    if (previous !== undefined && previous.instance !== instance.id)
-      calls.kick(userId, previous, 'superseded');
+    for (const before of previous) calls.kick(userId, before, 'superseded');
     logger.debug(
-      { userId, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' },
+      { userId, device, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' },
       'session.live',
     );
     session.begin();
@@ -214,11 +214,12 @@ export class Connection {
     this.#early = [];
   }
 
-  #release(userId: UserId, epoch: Epoch, at: InstanceId): void {
+  #release(of: UserDevice, epoch: Epoch, at: InstanceId): void {
+    const { userId, device } = of;
     const { store, releases, logger } = this.#parts;
     const release = store.sessions
-      .release(userId, epoch, at)
-      .catch((error: unknown) => logger.warn({ err: error, userId, epoch }, 'session.not-released'))
+      .release(of, epoch, at)
+      .catch((error: unknown) => logger.warn({ err: error, userId, device, epoch }, 'session.not-released'))
       .finally(() => releases.delete(release));
     releases.add(release);
   }

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { type Channel, TimingWheel } from '@cim/channel';
 import type { SendReceipt } from '@cim/delivery';
 import {
+  DEFAULT_DEVICE,
   cim,
   decodeFrame,
   type Epoch,
@@ -65,7 +66,7 @@ function open() {
     observer: silentObserver,
     idleTimeoutMs: 30_000,
   };
-  const user = { userId: stored.user, userName: 'reader' };
+  const user = { userId: stored.user, userName: 'reader', device: DEFAULT_DEVICE };
   const session = new OwnSession(
     user,
     1 as Epoch,
@@ -97,6 +98,7 @@ test('what was pushed between the claim and the resume is read once the inbox ha
     read: streams.read.bind(streams),
     peek: streams.peek.bind(streams),
     cursor: streams.cursor.bind(streams),
+    highestCursor: streams.highestCursor.bind(streams),
   };
   Object.assign(parts, { store: { streams: { ...slow, kept: slow } } });
   resume({ group: '', seq: 0, id: '' });

@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
 import { Channel, TimingWheel, TurnFlusher } from '@cim/channel';
 import {
+  DEFAULT_DEVICE,
   cim,
   decodeFrame,
   encodeFrame,
@@ -53,7 +54,12 @@ test('a client that sends and does not read its receipts is not read either, unt
     outboxSoftBytes: 4_000,
     outboxHardBytes: 8_000,
   });
-  const session = new OwnSession({ userId: 5 as UserId, userName: 'eve' }, 1 as Epoch, channel, parts);
+  const session = new OwnSession(
+    { userId: 5 as UserId, userName: 'eve', device: DEFAULT_DEVICE },
+    1 as Epoch,
+    channel,
+    parts,
+  );
   const TOTAL = 2_000;
   for (let counter = 1; counter <= TOTAL; counter++)
     socket.push(encodeFrame(cim.Frame, { send: { to: 7, producer: 'A'.repeat(16), counter, content } }));
@@ -109,7 +115,7 @@ test('what a client says that it holds is not sent again, of its inbox and of a 
   } as unknown as SessionParts;
   const events = { onFrame: () => undefined, onClose: () => undefined };
   const channel = new Channel(socket, { limit: 4_096, flusher: new TurnFlusher(), events });
-  const user = { userId: stored.user, userName: 'reader' };
+  const user = { userId: stored.user, userName: 'reader', device: DEFAULT_DEVICE };
   const session = new OwnSession(user, 1 as Epoch, channel, parts);
   const deliveries = (): string[] =>
     received.flatMap(({ deliver }) => (deliver ? [`${deliver.group}:${deliver.entries?.length ?? 0}`] : []));

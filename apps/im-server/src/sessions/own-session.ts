@@ -5,6 +5,7 @@ import {
   CLOSE_REASONS,
   type CloseReason,
   cim,
+  type DeviceId,
   deliverFrame,
   type Epoch,
   encodeFrame,
@@ -20,7 +21,7 @@ import {
   type UserId,
   wireName,
 } from '@cim/protocol';
-import { type Cursor, type Entry, isCopy, policyOf, type Position } from '@cim/store';
+import { type Cursor, type Entry, isCopy, policyOf, type Position, type UserDevice } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
 import { Feed } from '../subscriptions/feed.ts';
 import type { FeedSink, Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
@@ -46,6 +47,7 @@ const PONG = encodeFrame(cim.Frame, { pong: {} });
 export class OwnSession implements Session, FeedSink, WheelEntry {
   readonly userId: UserId;
   readonly userName: string;
+  readonly device: DeviceId;
   readonly epoch: Epoch;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
@@ -63,9 +65,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   /** Written to the store seldom: a group is acked by every member. */
   #groupAck: Cursor | undefined;
 
-  constructor(user: NamedUser, epoch: Epoch, channel: Channel, parts: SessionParts) {
+  constructor(user: NamedUser & UserDevice, epoch: Epoch, channel: Channel, parts: SessionParts) {
     this.userId = user.userId;
     this.userName = user.userName;
+    this.device = user.device;
     this.epoch = epoch;
     this.#channel = channel;
     this.#parts = parts;
@@ -199,7 +202,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   /** Where a stream goes on that cannot go on where it is. */
   async #goOn(feed: Followed): Promise<void> {
     const { streams } = this.#parts.store;
-    const at = await resumeAt(streams, this.userId, feed.stream, feed.last, feed.had);
+    const at = await resumeAt(streams, this, feed.stream, feed.last, feed.had);
     if (this.#channel.closed !== undefined) return;
     const { answer, from, to, id, next, last } = at;
     this.#parts.observer.resumed(RESUME_NAMES[answer]);
@@ -296,7 +299,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
           isSeq(wire.seq) && (wire.seq > 0 || wire.id !== '')
             ? { seq: wire.seq, id: wire.id as MessageId }
             : undefined;
-        return { stream, group: wire.group, at: await resumeAt(streams, this.userId, stream, cursor) };
+        return { stream, group: wire.group, at: await resumeAt(streams, this, stream, cursor) };
       }),
     );
     if (this.#channel.closed !== undefined) return;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import {
+  CIM_DEVICE,
   cim,
   type Epoch,
   type InstanceId,
@@ -54,7 +55,14 @@ describe('questions of a client about its own sends', () => {
     [alice, bob] = [await newUser(), await newUser()];
     inbox = inboxOf(bob.userId);
     const instance = 'instance-of-tests' as InstanceId;
-    const issued = await store.sessions.issue({ user: bob, instance, policy: 'kick', secretHash: '' });
+    const issued = await store.sessions.issue({
+      user: bob,
+      device: CIM_DEVICE,
+      label: '',
+      instance,
+      policy: 'kick',
+      secretHash: '',
+    });
     assert.equal(issued.outcome, 'issued');
     bobsEpoch = issued.epoch;
   });
@@ -81,9 +89,15 @@ describe('questions of a client about its own sends', () => {
     const entry = await store.streams.peek(inbox, seq as Seq);
     const id = messageId(entry?.sender.userId ?? bob.userId, entry?.producer ?? P, entry?.counter ?? 0);
     await store.streams.ack([
-      { user: bob.userId, epoch: bobsEpoch, stream: inbox, cursor: { seq: seq as Seq, id } },
+      {
+        user: bob.userId,
+        device: CIM_DEVICE,
+        epoch: bobsEpoch,
+        stream: inbox,
+        cursor: { seq: seq as Seq, id },
+      },
     ]);
-    assert.equal((await store.streams.cursor(bob.userId, inbox))?.seq, seq);
+    assert.equal((await store.streams.cursor(bob.userId, CIM_DEVICE, inbox))?.seq, seq);
   };
   /** Messages of somebody else; each is acked, so that the log goes on. */
   const fill = async (count: number): Promise<void> => {

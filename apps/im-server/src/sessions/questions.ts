@@ -113,7 +113,7 @@ export class Questions {
       const inbox = inboxOf(to);
       const [named, cursor] = await Promise.all([
         this.#streams.peek(inbox, seq),
-        this.#streams.cursor(to, inbox),
+        this.#streams.highestCursor(to, inbox),
       ]);
       if (named?.seq !== seq || !this.#isMine(named) || cursor === undefined) return;
       const acked =

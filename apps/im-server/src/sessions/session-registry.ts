@@ -1,29 +1,42 @@
-import type { UserId } from '@cim/protocol';
+import type { DeviceId, UserId } from '@cim/protocol';
 import type { Session } from './session.ts';
 
-/** The live sessions of this process: one per user, the newest epoch wins. */
+const NONE: readonly Session[] = [];
+
+/** The live sessions of this process: one per device of a user, the newest epoch wins. */
 export class SessionRegistry {
   /** Key: user. Set by `add`, removed by `remove` when the channel has closed. */
-  readonly #sessions = new Map<UserId, Session>();
+  readonly #sessions = new Map<UserId, readonly Session[]>();
+  #size = 0;
 
   /** Key: user. Logins that are being told to the store; removed by `claimEnds`. */
   readonly #claims = new Map<UserId, number>();
 
+  /** How many sessions. */
   get size(): number {
-    return this.#sessions.size;
+    return this.#size;
   }
 
-  get(user: UserId): Session | undefined {
-    return this.#sessions.get(user);
+  /** The sessions of a user, one per device. */
+  of(user: UserId): readonly Session[] {
+    return this.#sessions.get(user) ?? NONE;
   }
 
-  all(): IterableIterator<Session> {
-    return this.#sessions.values();
+  *all(): Generator<Session, void> {
+    for (const sessions of this.#sessions.values()) yield* sessions;
   }
 
-  /** Whether there is a session of the user here, or may be one soon. */
-  holds(user: UserId): boolean {
-    return this.#sessions.has(user) || this.#claims.has(user);
+  has(session: Session): boolean {
+    return this.of(session.userId).includes(session);
+  }
+
+  /** Whether there is a session of the user here, of that device if one is named, or may be one soon. */
+  holds(user: UserId, device?: DeviceId): boolean {
+    const sessions = this.of(user);
+    return (
+      this.#claims.has(user) ||
+      (device === undefined ? sessions.length > 0 : sessions.some((session) => session.device === device))
+    );
   }
 
   claimBegins(user: UserId): void {
@@ -36,17 +49,24 @@ export class SessionRegistry {
     else this.#claims.set(user, others);
   }
 
-  /** False when a session of a later login is here already; an earlier one is closed as superseded. */
+  /** False when a session of a later login of the device is here already; an earlier one is closed as superseded. */
   add(session: Session): boolean {
-    const other = this.#sessions.get(session.userId);
-    if (other !== undefined && other.epoch > session.epoch) return false;
-    this.#sessions.set(session.userId, session);
-    other?.close('superseded');
+    const sessions = this.of(session.userId);
+    const before = sessions.find(({ device }) => device === session.device);
+    if (before !== undefined && before.epoch > session.epoch) return false;
+    this.#sessions.set(session.userId, [...sessions.filter((other) => other !== before), session]);
+    if (before === undefined) this.#size++;
+    before?.close('superseded');
     return true;
   }
 
-  /** Only if it is still the user's session here. */
+  /** Only if it is still the session of its device here. */
   remove(session: Session): void {
-    if (this.#sessions.get(session.userId) === session) this.#sessions.delete(session.userId);
+    const sessions = this.of(session.userId);
+    const others = sessions.filter((other) => other !== session);
+    if (others.length === sessions.length) return;
+    this.#size--;
+    if (others.length === 0) this.#sessions.delete(session.userId);
+    else this.#sessions.set(session.userId, others);
   }
 }

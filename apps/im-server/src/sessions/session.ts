@@ -1,9 +1,9 @@
 import type { DeliveredNotice } from '@cim/delivery';
 import type { CloseReason, Epoch, InstanceId, NamedUser } from '@cim/protocol';
-import type { Cursor, Entry, Position } from '@cim/store';
+import type { Cursor, Entry, Position, UserDevice } from '@cim/store';
 
 /** An authenticated channel, whichever wire it speaks. */
-export interface Session extends NamedUser {
+export interface Session extends NamedUser, UserDevice {
   readonly epoch: Epoch;
   /**
    * An entry of the inbox was pushed; undefined: look into the log. `gone`: it is ending, the user may be elsewhere.

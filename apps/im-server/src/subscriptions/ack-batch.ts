@@ -1,11 +1,10 @@
-import { streamName, type Epoch, type StreamRef, type UserId } from '@cim/protocol';
+import { streamName, type Epoch, type StreamRef } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
-import type { Cursor, Streams } from '@cim/store';
+import type { Cursor, Streams, UserDevice } from '@cim/store';
 
 const FLUSH_MS = 200;
 
-interface Acking {
-  readonly userId: UserId;
+interface Acking extends UserDevice {
   readonly epoch: Epoch;
 }
 
@@ -33,7 +32,8 @@ export class AckBatch {
       ofSession = new Map<string, Ack>();
       this.#dirty.set(session, ofSession);
     }
-    ofSession.set(streamName(stream), { user: session.userId, epoch: session.epoch, stream, cursor });
+    const { userId, device, epoch } = session;
+    ofSession.set(streamName(stream), { user: userId, device, epoch, stream, cursor });
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS);
   }
 

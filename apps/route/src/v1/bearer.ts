@@ -1,7 +1,7 @@
 /** Who a request to `/v1` acts for: the holder of the session whose secret it shows. */
 import type { NamedUser } from '@cim/protocol';
 import type { FastifyRequest } from 'fastify';
-import { bearerOf, secretHash, showsSession, userOfSecret } from '../credentials.ts';
+import { bearerOf, secretHash, sessionOf, userOfSecret } from '../credentials.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { NotAuthorized } from './problems.ts';
 
@@ -36,8 +36,8 @@ export class Bearer {
       throw new NotAuthorized('send "Authorization: Bearer <secret>" with the secret of your session');
     const userId = userOfSecret(secret);
     const { store, config } = this.#parts;
-    const session = userId === undefined ? undefined : await store.sessions.find(userId);
-    if (session === undefined || !showsSession(session, secret))
+    const session = userId === undefined ? undefined : sessionOf(secret, await store.sessions.find(userId));
+    if (session === undefined)
       throw new NotAuthorized('this session secret opens nothing, or no longer; log in again');
     if (config.auth === 'password') {
       const account = await store.accounts.byId(session.userId);

@@ -1,7 +1,7 @@
 /** A machine whose clock goes back, while the store is open or before it is opened again. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { logIn, newClaim, newServer, newUser } from '../../test/contract-fixture.ts';
+import { CIM, cimAt, logIn, newClaim, newServer, newUser } from '../../test/contract-fixture.ts';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 
 const HOUR = 3_600_000;
@@ -17,7 +17,7 @@ for (const reopened of [false, true]) {
   test(`a clock that goes back ${name}: no login that nobody claimed stands in the way`, async (t) => {
     const { clock, folder, store } = await openAt(t);
     const [user, instance] = [await newUser(store), await newServer(store)];
-    const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+    const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;
     assert.equal((await store.sessions.issue(login)).outcome, 'issued');
     clock.now -= HOUR;
     if (reopened) await (await folder.reopen()).sessions.openLease(instance);
@@ -32,10 +32,10 @@ for (const reopened of [false, true]) {
 test('a clock that goes back by a few seconds takes no login away', async (t) => {
   const { store, clock } = await openAt(t);
   const [user, instance] = [await newUser(store), await newServer(store)];
-  const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+  const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;
   assert.equal((await store.sessions.issue(login)).outcome, 'issued');
   clock.now -= 5_000;
-  assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live: undefined });
+  assert.deepEqual(await store.sessions.issue(login), { outcome: 'repeat', live: [] });
   const claim = { userId: user.userId, userName: user.userName, instance, claim: newClaim() };
   assert.equal((await store.sessions.claim(claim)).outcome, 'claimed');
 });
@@ -46,13 +46,13 @@ test('a lease lasts 30 s, whatever the clock does', async (t) => {
   const epoch = await logIn(store, user, instance);
   for (const jump of [-HOUR, 2 * HOUR]) {
     clock.now += jump;
-    assert.deepEqual(await store.sessions.locate(user.userId), { instance, epoch });
+    assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(instance, epoch)]);
     clock.monotonic += 20_000;
     assert.equal(await store.sessions.renewLease(instance), true);
   }
   clock.now -= HOUR;
   clock.monotonic += 30_000;
-  assert.equal(await store.sessions.locate(user.userId), undefined);
-  const next = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
+  assert.deepEqual(await store.sessions.locate(user.userId), []);
+  const next = await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' });
   assert.equal(next.outcome, 'issued');
 });

@@ -13,6 +13,7 @@ import {
   type UserName,
 } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
+import { CIM, cimOf } from '../../test/contract-fixture.ts';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { appendRange, appendTo, PRODUCER, register } from '../../test/stored.ts';
 import { RETENTION } from '../streams.ts';
@@ -53,7 +54,7 @@ test('user ids begin at 1001 and go on where they were after a restart', async (
 test('opening the folder ends every lease: who was online can log in at once, with the next epoch', async (t) => {
   const folder = await openEmbeddedForTest(t);
   const user = await register(folder.store, 'alice');
-  const login = { user, instance: INSTANCE, policy: 'reject', secretHash: '' } as const;
+  const login = { user, instance: INSTANCE, ...CIM, policy: 'reject', secretHash: '' } as const;
   await folder.store.sessions.openLease(INSTANCE);
   await folder.store.sessions.issue(login);
   await folder.store.sessions.claim({
@@ -65,7 +66,7 @@ test('opening the folder ends every lease: who was online can log in at once, wi
   assert.equal((await folder.store.sessions.issue(login)).outcome, 'repeat');
 
   const { sessions } = await folder.reopen();
-  assert.equal(await sessions.locate(user.userId), undefined);
+  assert.deepEqual(await sessions.locate(user.userId), []);
   assert.equal(await sessions.renewLease(INSTANCE), false);
   assert.deepEqual(await sessions.online(INSTANCE), []);
   assert.deepEqual(await sessions.issue(login), { outcome: 'issued', epoch: 2 });
@@ -80,14 +81,14 @@ test('nothing is told that is not on disk yet', async (t) => {
       store.streams
         .counters(user.userId, [{ stream: lobby, producer: PRODUCER }])
         .then(([counter]) => counter),
-      store.sessions.epochs([user.userId]).then(([now]) => now?.epoch),
+      store.sessions.epochs([cimOf(user)]).then(([now]) => now?.epoch),
       store.accounts.byName('bob').then((account) => (account === undefined ? 0 : 1)),
     ];
     return Promise.all(looks);
   };
   const writes = [
     appendTo(store, lobby, user, { counter: 1 }),
-    store.sessions.issue({ user, instance: INSTANCE, policy: 'reject', secretHash: '' }),
+    store.sessions.issue({ user, instance: INSTANCE, ...CIM, policy: 'reject', secretHash: '' }),
     register(store, 'bob'),
   ];
   assert.deepEqual(await look(), [0, 0, 0, 0]);
@@ -144,11 +145,13 @@ test('an inbox drops what is acked after 30 days and what is not after 90, a gro
   const { store } = await openEmbeddedForTest(t, { now: clock.now });
   const user = await register(store, 'alice');
   const inbox = inboxOf(user.userId);
-  await store.sessions.issue({ user, instance: INSTANCE, policy: 'reject', secretHash: '' });
+  await store.sessions.issue({ user, instance: INSTANCE, ...CIM, policy: 'reject', secretHash: '' });
   await appendRange(store, inbox, user, 1, 5);
   await appendRange(store, lobby, user, 1, 5);
   const cursor = { seq: 2 as Seq, id: messageId(user.userId, PRODUCER, 2) };
-  await store.streams.ack([{ user: user.userId, epoch: 1 as never, stream: inbox, cursor }]);
+  await store.streams.ack([
+    { user: user.userId, device: CIM.device, epoch: 1 as never, stream: inbox, cursor },
+  ]);
   let counter = 5;
   const firsts = async (afterMs: number): Promise<number[]> => {
     clock.ms += afterMs;
@@ -194,7 +197,7 @@ test('a store that was stopped answers retry to appends and throws one line at t
     () => store.accounts.byName('bob'),
     () => store.accounts.register('bob' as UserName),
     () => store.streams.read(lobby, 1 as Seq, 1),
-    () => store.sessions.release(user.userId, 1 as never, INSTANCE),
+    () => store.sessions.release(cimOf(user), 1 as never, INSTANCE),
   ])
     await assert.rejects(call(), { message: 'the store is closed' });
 });

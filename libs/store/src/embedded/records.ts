@@ -1,5 +1,5 @@
 /** What the database holds under its keys, as JSON. Entries alone are binary (`entry-row.ts`). */
-import type { Epoch, InstanceId, MessageId, Seq, StreamRef, UserId, UserName } from '@cim/protocol';
+import type { DeviceId, Epoch, InstanceId, MessageId, Seq, StreamRef, UserId, UserName } from '@cim/protocol';
 import type { Session, SessionAt } from '../sessions.ts';
 
 /** Written once, when the folder is made; a later product reads it before anything else. */
@@ -32,6 +32,9 @@ export interface NameRecord {
 export interface SessionRecord {
   readonly userName: string;
   readonly epoch: Epoch;
+  readonly device: DeviceId;
+  readonly label: string;
+  readonly seenAt: number;
   readonly state: Session['state'];
   readonly instance: InstanceId;
   readonly secretHash: string;

@@ -1,5 +1,13 @@
 import type { Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
-import type { ClaimAnswer, CurrentSession, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
+import type {
+  ClaimAnswer,
+  CurrentSession,
+  IssueAnswer,
+  Session,
+  SessionAt,
+  Sessions,
+  UserDevice,
+} from '../sessions.ts';
 import { accountKey, sessionKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
@@ -37,7 +45,7 @@ export class EmbeddedSessions implements Sessions {
   }
 
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
-    const { user, instance, policy, secretHash } = request;
+    const { user, device, label, instance, policy, secretHash } = request;
     const current = this.#get(user.userId);
     const stillCounts =
       request.policy === 'replace'
@@ -46,10 +54,13 @@ export class EmbeddedSessions implements Sessions {
     if (!stillCounts) return { outcome: 'stale' };
     const previous = this.#open(current);
     if ((previous !== undefined || this.#waits(current)) && policy === 'reject')
-      return { outcome: 'repeat', live: previous };
+      return { outcome: 'repeat', live: [previous ?? []].flat() };
     const epoch = ((current?.epoch ?? 0) + 1) as Epoch;
     this.#put(user.userId, {
       userName: user.userName,
+      device,
+      label,
+      seenAt: this.#times.now(),
       epoch,
       state: 'issued',
       instance,
@@ -82,12 +93,15 @@ export class EmbeddedSessions implements Sessions {
       outcome: 'claimed',
       epoch: current.epoch,
       userName: current.userName,
-      ...(previous === undefined ? {} : { previous }),
+      device: current.device,
+      label: current.label,
+      previous: [previous ?? []].flat(),
+      others: [],
     };
   }
 
   async reclaim(
-    sessions: readonly (NamedUser & { readonly epoch: Epoch })[],
+    sessions: readonly (NamedUser & UserDevice & { readonly epoch: Epoch })[],
     to: InstanceId,
   ): Promise<boolean[]> {
     const leased = this.#lease(to) !== undefined;
@@ -109,7 +123,7 @@ export class EmbeddedSessions implements Sessions {
     return kept;
   }
 
-  async release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void> {
+  async release({ userId }: UserDevice, epoch: Epoch, instance: InstanceId): Promise<void> {
     const current = this.#get(userId);
     const open = openOf(current);
     const newerHere = open !== undefined && open.epoch > epoch && open.instance === instance;
@@ -121,19 +135,21 @@ export class EmbeddedSessions implements Sessions {
     await this.#ledger.commit();
   }
 
-  async end(userId: UserId, secretHash?: string): Promise<SessionAt | undefined> {
+  async end(userId: UserId, which?: Parameters<Sessions['end']>[1]): Promise<SessionAt[]> {
     const current = this.#get(userId);
-    if (current === undefined) return undefined;
+    if (current === undefined) return [];
+    if (which !== undefined && 'device' in which && which.device !== current.device) return [];
+    const secretHash = which !== undefined && 'secretHash' in which ? which.secretHash : undefined;
     const open = openOf(current);
     const { epoch, instance, state } = current;
     if (secretHash !== undefined && secretHash !== current.secretHash) {
       const older = current.olderHashes ?? [];
       const found = older.indexOf(secretHash);
-      if (found < 0) return undefined;
+      if (found < 0) return [];
       this.#put(userId, { ...current, olderHashes: older.slice(0, found), previous: undefined });
       if (open !== undefined) this.#leases.get(open.instance)?.online.delete(userId);
       await this.#ledger.commit();
-      return open;
+      return [open ?? []].flat();
     }
     const ended = { secretHash: '', olderHashes: [], claim: '', previous: undefined } as const;
     // Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
@@ -141,33 +157,37 @@ export class EmbeddedSessions implements Sessions {
     this.#put(userId, { ...current, ...ended, epoch: (named ? epoch : epoch + 1) as Epoch, state: 'ended' });
     for (const at of [instance, open?.instance ?? instance]) this.#leases.get(at)?.online.delete(userId);
     await this.#ledger.commit();
-    return state === 'ended' ? undefined : (open ?? { instance, epoch });
+    return state === 'ended' ? [] : [open ?? { device: current.device, instance, epoch }];
   }
 
-  find(userId: UserId): Promise<Session | undefined> {
+  find(userId: UserId): Promise<Session[]> {
     return promised(() => {
       const current = this.#committed(userId);
-      if (current === undefined) return undefined;
-      const { userName, epoch, state, instance } = current;
-      return {
+      if (current === undefined) return [];
+      const { userName, device, label, seenAt, epoch, state, instance } = current;
+      const session = {
         userId,
+        device,
+        label,
+        seenAt,
         userName,
         epoch,
         state,
         instance,
         secretHashes: [current.secretHash, ...(current.olderHashes ?? [])],
       };
+      return [session];
     });
   }
 
-  locate(userId: UserId): Promise<SessionAt | undefined> {
-    return promised(() => this.#open(this.#committed(userId)));
+  locate(userId: UserId): Promise<SessionAt[]> {
+    return promised(() => [this.#open(this.#committed(userId)) ?? []].flat());
   }
 
-  epochs(userIds: readonly UserId[]): Promise<CurrentSession[]> {
+  epochs(of: readonly UserDevice[]): Promise<CurrentSession[]> {
     return promised(() =>
-      userIds.map((id) => {
-        const current = this.#committed(id);
+      of.map(({ userId }) => {
+        const current = this.#committed(userId);
         const open = openOf(current);
         if (open !== undefined) return { epoch: open.epoch, state: 'live' };
         return { epoch: current?.epoch ?? (0 as Epoch), state: current?.state ?? 'ended' };
@@ -243,7 +263,8 @@ export class EmbeddedSessions implements Sessions {
 
 /** Whose channel is open, leases not looked at: the live session, or the one before an unclaimed login. */
 export function openOf(record: SessionRecord | undefined): SessionAt | undefined {
-  if (record?.state === 'live') return { instance: record.instance, epoch: record.epoch };
+  if (record?.state === 'live')
+    return { device: record.device, instance: record.instance, epoch: record.epoch };
   return record?.state === 'issued' ? record.previous : undefined;
 }
 

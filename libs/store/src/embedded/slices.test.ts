@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
+  CIM_DEVICE,
   type Epoch,
   type GroupId,
   groupStream,
@@ -106,14 +107,23 @@ test('acks of 15,000 sessions at once', async (t) => {
       secretHash: '',
       until: 0,
       claim: '',
+      device: CIM_DEVICE,
+      label: '',
+      seenAt: 0,
     } as const;
     ledger.put(sessionKey(user), { userName: 'u', epoch: 1 as Epoch, ...live });
   }
   await ledger.commit();
   const streams = new EmbeddedStreams(ledger, silentLogger(), Date.now, RETENTION);
   const cursor = { seq: 5 as Seq, id: 'id' as MessageId };
-  const acks = users.map((user) => ({ user, epoch: 1 as Epoch, stream: inboxOf(user), cursor }));
+  const acks = users.map((user) => ({
+    user,
+    device: CIM_DEVICE,
+    epoch: 1 as Epoch,
+    stream: inboxOf(user),
+    cursor,
+  }));
   const heldMs = await heldBy(() => streams.ack(acks));
   assert.ok(heldMs <= HELD_MS, `${heldMs} ms`);
-  for (const user of users) assert.equal((await streams.cursor(user, inboxOf(user)))?.seq, 5);
+  for (const user of users) assert.equal((await streams.cursor(user, CIM_DEVICE, inboxOf(user)))?.seq, 5);
 });

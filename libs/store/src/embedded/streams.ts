@@ -1,5 +1,6 @@
 import type { Logger } from '@cim/runtime';
 import {
+  type DeviceId,
   type InstanceId,
   messageId,
   type ProducerId,
@@ -141,7 +142,11 @@ export class EmbeddedStreams implements Streams {
     return Promise.resolve([]);
   }
 
-  cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
+  cursor(user: UserId, _device: DeviceId, stream: StreamRef): Promise<Cursor | undefined> {
+    return this.highestCursor(user, stream);
+  }
+
+  highestCursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
     return promised(() => this.#ledger.committed(cursorKey(user, stream)));
   }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { RedisProcess, until } from '@cim/testkit';
-import { logIn, newClaim, newServer, newUser } from '../../test/contract-fixture.ts';
+import { CIM, cimAt, logIn, newClaim, newServer, newUser } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 
 const HOUR = 3_600_000;
@@ -30,19 +30,19 @@ describe('a Redis whose clock has gone back', () => {
     const [user, dead, alive] = [await newUser(store), await newServer(store), await newServer(store)];
     const other = await newUser(store);
     const epoch = await logIn(store, user, dead);
-    const kept = { instance: alive, epoch: await logIn(store, other, alive) };
+    const kept = cimAt(alive, await logIn(store, other, alive));
     await back(store, HOUR);
-    const login = { user, instance: alive, policy: 'reject', secretHash: '' } as const;
+    const login = { user, instance: alive, ...CIM, policy: 'reject', secretHash: '' } as const;
     await until('a login without a secret is placed', async () => {
       assert.equal(await sessions.renewLease(alive), true);
       const answer = await sessions.issue(login);
-      if (answer.outcome === 'repeat') assert.deepEqual(answer.live, { instance: dead, epoch });
+      if (answer.outcome === 'repeat') assert.deepEqual(answer.live, [cimAt(dead, epoch)]);
       if (answer.outcome !== 'issued') return false;
       assert.ok(answer.epoch > epoch);
       return true;
     });
     assert.equal(await sessions.renewLease(dead), false);
-    assert.deepEqual(await sessions.locate(other.userId), kept, 'a server that renews its lease keeps it');
+    assert.deepEqual(await sessions.locate(other.userId), [kept], 'a server that renews its lease keeps it');
   });
 
   test('leaves nobody located at a server that died, nor online', async (t) => {
@@ -52,7 +52,7 @@ describe('a Redis whose clock has gone back', () => {
     await logIn(store, user, located);
     await logIn(store, await newUser(store), listed);
     await back(store, HOUR);
-    await until('nobody is there', async () => (await sessions.locate(user.userId)) === undefined);
+    await until('nobody is there', async () => (await sessions.locate(user.userId)).length === 0);
     await until('nobody is online', async () => (await sessions.online(listed)).length === 0);
   });
 
@@ -60,7 +60,7 @@ describe('a Redis whose clock has gone back', () => {
     const store = await openRedisForTest(t, redis.url);
     const { sessions } = store;
     const [user, instance] = [await newUser(store), await newServer(store)];
-    const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+    const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;
     const first = await sessions.issue(login);
     assert.ok(first.outcome === 'issued');
     await back(store, HOUR);
@@ -75,10 +75,10 @@ describe('a Redis whose clock has gone back', () => {
     const store = await openRedisForTest(t, redis.url);
     const { sessions } = store;
     const [user, instance] = [await newUser(store), await newServer(store)];
-    const login = { user, instance, policy: 'reject', secretHash: '' } as const;
+    const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;
     assert.equal((await sessions.issue(login)).outcome, 'issued');
     await back(store, 5_000);
-    assert.deepEqual(await sessions.issue(login), { outcome: 'repeat', live: undefined });
+    assert.deepEqual(await sessions.issue(login), { outcome: 'repeat', live: [] });
     const claim = { userId: user.userId, userName: user.userName, instance, claim: newClaim() };
     assert.equal((await sessions.claim(claim)).outcome, 'claimed');
   });

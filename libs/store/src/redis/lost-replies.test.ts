@@ -4,6 +4,9 @@ import { inboxOf } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
 import {
+  CIM,
+  cimOf,
+  claimedBy,
   append,
   newClaim,
   newInstance,
@@ -30,7 +33,7 @@ describe('a reply that is lost', () => {
     const { to, sends } = await newPair(store);
     await append(store, sends.item(1));
     const instance = await newServer(store);
-    await store.sessions.issue({ user: to, instance, policy: 'kick', secretHash: '' });
+    await store.sessions.issue({ user: to, instance, ...CIM, policy: 'kick', secretHash: '' });
     await store.sessions.claim({ userId: to.userId, instance, userName: to.userName, claim: newClaim() });
   });
   after(async () => {
@@ -48,24 +51,20 @@ describe('a reply that is lost', () => {
     const user = await newUser(store);
     const instance = await newServer(store);
     cutter.cutReplyTo('EVALSHA');
-    const answer = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
+    const answer = await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' });
     wasCut();
     assert.ok(answer.outcome === 'issued');
-    assert.deepEqual(await store.sessions.epochs([user.userId]), [{ epoch: answer.epoch, state: 'issued' }]);
+    assert.deepEqual(await store.sessions.epochs([cimOf(user)]), [{ epoch: answer.epoch, state: 'issued' }]);
   });
 
   test('of a claim: it is claimed, with the same answer', async () => {
     const user = await newUser(store);
     const instance = await newServer(store);
-    const issued = await store.sessions.issue({ user, instance, policy: 'reject', secretHash: '' });
+    const issued = await store.sessions.issue({ user, instance, ...CIM, policy: 'reject', secretHash: '' });
     assert.ok(issued.outcome === 'issued');
     cutter.cutReplyTo('EVALSHA');
     const claim = { userId: user.userId, instance, userName: user.userName, claim: newClaim() };
-    assert.deepEqual(await store.sessions.claim(claim), {
-      outcome: 'claimed',
-      epoch: issued.epoch,
-      userName: user.userName,
-    });
+    assert.deepEqual(await store.sessions.claim(claim), claimedBy(user, issued.epoch));
     wasCut();
     assert.deepEqual(await store.sessions.online(instance), [user]);
   });

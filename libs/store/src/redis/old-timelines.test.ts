@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { inboxOf, messageId, type NamedUser, type Seq, type StreamRef } from '@cim/protocol';
+import { CIM_DEVICE, inboxOf, messageId, type NamedUser, type Seq, type StreamRef } from '@cim/protocol';
 import { RedisProcess } from '@cim/testkit';
 import { appendOk, logIn, newPair, newServer, readAll, Sends } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
@@ -50,7 +50,7 @@ describe('a timeline that the version before wrote', () => {
     const epoch = await logIn(store, user, await newServer(store));
     const id = messageId(sends.sender.userId, sends.producer, seq);
     const cursor = { seq: seq as Seq, id };
-    await store.streams.ack([{ user: user.userId, epoch, stream: sends.stream, cursor }]);
+    await store.streams.ack([{ user: user.userId, device: CIM_DEVICE, epoch, stream: sends.stream, cursor }]);
   };
 
   test('is read, acked and goes on; what was there before counts for nothing', async (t) => {

@@ -8,6 +8,7 @@ import { RedisProcess, until } from '@cim/testkit';
 import {
   append,
   appendOk,
+  cimOf,
   logIn,
   newName,
   newPair,
@@ -38,7 +39,7 @@ async function assertAway(store: Store, sends: Sends, user: NamedUser): Promise<
     () => store.accounts.register(newName()),
     () => store.accounts.byName(user.userName),
     () => store.sessions.locate(user.userId),
-    () => store.sessions.epochs([user.userId]),
+    () => store.sessions.epochs([cimOf(user)]),
     () => store.streams.position(inboxOf(user.userId)),
     () => store.streams.counters(user.userId, [{ stream: sends.stream, producer: sends.producer }]),
   ];

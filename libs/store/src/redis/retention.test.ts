@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { type GroupId, groupStream, inboxOf, messageId, type Seq } from '@cim/protocol';
+import { CIM_DEVICE, type GroupId, groupStream, inboxOf, messageId, type Seq } from '@cim/protocol';
 import { RedisProcess, until } from '@cim/testkit';
 import {
   append,
@@ -50,7 +50,7 @@ describe('what Redis keeps', () => {
   ): Promise<void> {
     const epoch = await logIn(store, user, await newServer(store));
     const cursor = { seq: seq as Seq, id: messageId(sends.sender.userId, sends.producer, seq) };
-    await store.streams.ack([{ user: user.userId, epoch, stream: sends.stream, cursor }]);
+    await store.streams.ack([{ user: user.userId, device: CIM_DEVICE, epoch, stream: sends.stream, cursor }]);
   }
 
   test('a group forgets entries for their age, and what it answers is what is there', async (t) => {
@@ -178,7 +178,9 @@ describe('what Redis keeps', () => {
     await appendOk(store, sends.item(1));
     await appendOk(store, { ...sends.item(0), rememberMs: 60_000 });
     const id = messageId(account.userId, sends.producer, 1);
-    await store.streams.ack([{ user: account.userId, epoch, stream: inbox, cursor: { seq: 1 as Seq, id } }]);
+    await store.streams.ack([
+      { user: account.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor: { seq: 1 as Seq, id } },
+    ]);
     const keys = (await redis.cli('--scan')).split('\n');
     assert.deepEqual(
       keys.filter((k) => k.toLowerCase().includes(name.toLowerCase())),

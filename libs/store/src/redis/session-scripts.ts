@@ -33,7 +33,7 @@ const SECRETS = 8;
 /**
  * KEYS session, account. ARGV expected epoch, state, instance of the open channel or '', whether its lease lives (1, 0);
  * policy, instance, name, secret hash, how long issued (ms), attempt; the hash that the login was checked by: of the
- * shown secret under the policy `replace`, else of the account's password, '' for none.
+ * shown secret under the policy `replace`, else of the account's password, '' for none; device, label.
  * Expected epoch '': nothing was looked at yet, which is enough when no channel is open.
  * Answers again | repeat | stale | the new epoch, the same one to the same attempt.
  */
@@ -60,7 +60,7 @@ while #secrets >= ${SECRETS} do table.remove(secrets, #secrets - 1) end
 local next = nextEpoch(epoch)
 redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[6], 'name', ARGV[7], 'secret', ARGV[8],
   'older', table.concat(secrets, ' '), 'until', string.format('%d', now + tonumber(ARGV[9])), 'attempt', ARGV[10],
-  'claim', '', 'prevInstance', at, 'prevEpoch', atEpoch)
+  'claim', '', 'prevInstance', at, 'prevEpoch', atEpoch, 'device', ARGV[12], 'label', ARGV[13], 'seenAt', now)
 return next`);
 
 /** A later session's entry stays. */
@@ -80,17 +80,17 @@ end`;
 
 /**
  * KEYS session; where one server holds both, the online set too, which is entered then. ARGV instance, epoch or '',
- * name or '', claim, user, lease (ms), how long issued (ms). Answers nothing, or {epoch, name, prevInstance, prevEpoch}.
+ * name or '', claim, user, lease (ms), how long issued (ms). Answers nothing, or {epoch, name, prevInstance, prevEpoch, device, label}.
  */
 export const CLAIM = new Script(`${NOW}${ENTERS}${WAITS}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'name', 'claim', 'prevInstance', 'prevEpoch',
-  'secret')
+  'secret', 'device', 'label')
 if not s[1] or s[3] ~= ARGV[1] then return {} end
 if ARGV[2] ~= '' then
   if s[1] ~= ARGV[2] then return {} end
 -- A login that was issued with a secret is not redeemed by a name.
 elseif s[5] ~= ARGV[3] or s[9] ~= '' then return {} end
-local answer = {s[1], s[5], s[7] or '', s[8] or '0'}
+local answer = {s[1], s[5], s[7] or '', s[8] or '0', s[10] or 'cim', s[11] or ''}
 if s[2] ~= 'live' or s[6] ~= ARGV[4] then
   if not waits(s[2], s[4], ARGV[7]) then return {} end
   redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4], 'older', '')
@@ -115,12 +115,12 @@ if KEYS[2] then leave(KEYS[2], ARGV[2], ARGV[1]) end
 return 1`);
 
 /**
- * KEYS session. ARGV the hash of a secret, or '' for whatever is current. Answers {} or {instance, epoch} of the newest
+ * KEYS session. ARGV the hash of a secret, or '' for whatever is current; device, or '' for all. Answers {} or {instance, epoch} of the newest
  * login if it ended that one, else '', '0'; then the same of the open channel that it ended, or '', '0'.
  */
 export const END = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'secret', 'older')
-if not s[1] then return {} end
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'secret', 'older', 'device')
+if not s[1] or ARGV[2] ~= '' and ARGV[2] ~= s[8] then return {} end
 local at, epoch = open(s[1], s[2], s[3], s[4], s[5])
 if ARGV[1] ~= '' and ARGV[1] ~= s[6] then
   local newer, found = {}, false
@@ -130,14 +130,14 @@ if ARGV[1] ~= '' and ARGV[1] ~= s[6] then
   end
   if not found then return {} end
   redis.call('HSET', KEYS[1], 'older', table.concat(newer, ' '), 'prevInstance', '', 'prevEpoch', '0')
-  return at == '' and {} or {'', '0', at, epoch}
+  return at == '' and {} or {'', '0', at, epoch, s[8] or 'cim'}
 end
 -- Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
 local named = s[6] == '' and (s[7] or '') == ''
 redis.call('HSET', KEYS[1], 'epoch', named and s[1] or nextEpoch(s[1]), 'state', 'ended', 'secret', '', 'older', '', 'attempt', '',
   'claim', '', 'prevInstance', '', 'prevEpoch', '0')
 if s[2] == 'ended' then return {} end
-return {s[3], s[1], at, epoch}`);
+return {s[3], s[1], at, epoch, s[8] or 'cim'}`);
 
 /** KEYS online set. ARGV user, epoch, name, lease (ms). */
 export const ENTER = new Script(`${ENTERS}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RedisProcess } from '@cim/testkit';
-import { logIn, newServer, newUser } from '../../test/contract-fixture.ts';
+import { cimAt, logIn, newServer, newUser } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { key } from './keys.ts';
 import { withAccess } from './access.ts';
@@ -22,9 +22,23 @@ test('a login that has seen a session whose server died does not replace the one
   await store.sessions.closeLease(dead);
   const current = await logIn(store, user, alive);
   // What the login read before: the old epoch, live, on a server without a lease.
-  const late = [seen, 'live', dead, 0, 'reject', alive, user.userName, '', 20_000, 'an-attempt', ''];
+  const late = [
+    seen,
+    'live',
+    dead,
+    0,
+    'reject',
+    alive,
+    user.userName,
+    '',
+    20_000,
+    'an-attempt',
+    '',
+    'cim',
+    '',
+  ];
   const keys = [key.session(user.userId), key.account(user.userId)];
   const answer = await link.ask((connection) => ISSUE.run(connection, keys, late));
   assert.equal(answer, 'again');
-  assert.deepEqual(await store.sessions.locate(user.userId), { instance: alive, epoch: current });
+  assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(alive, current)]);
 });

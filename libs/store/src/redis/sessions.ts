@@ -1,6 +1,22 @@
-import { CimError, type Epoch, type InstanceId, type NamedUser, type UserId } from '@cim/protocol';
+import {
+  CIM_DEVICE,
+  CimError,
+  type DeviceId,
+  type Epoch,
+  type InstanceId,
+  type NamedUser,
+  type UserId,
+} from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import type { ClaimAnswer, CurrentSession, IssueAnswer, Session, SessionAt, Sessions } from '../sessions.ts';
+import type {
+  ClaimAnswer,
+  CurrentSession,
+  IssueAnswer,
+  Session,
+  SessionAt,
+  Sessions,
+  UserDevice,
+} from '../sessions.ts';
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import type { Script } from './script.ts';
@@ -41,7 +57,7 @@ export class RedisSessions implements Sessions {
   }
 
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
-    const { user, instance, policy, secretHash } = request;
+    const { user, device, label, instance, policy, secretHash } = request;
     const keys = [key.session(user.userId), key.account(user.userId)];
     const checkedBy = request.policy === 'replace' ? request.shownHash : (request.passwordHash ?? '');
     // A connection that breaks is not told whether the login was made, and sends it again.
@@ -53,9 +69,9 @@ export class RedisSessions implements Sessions {
       const lease = open !== undefined && (await this.#lives(open.instance));
       const seen = [epoch, state, open?.instance ?? '', lease ? 1 : 0] as const;
       const made = [policy, instance, user.userName, secretHash, this.#times.issuedMs, attempt] as const;
-      const answer = String(await this.#run(ISSUE, keys, [...seen, ...made, checkedBy]));
+      const answer = String(await this.#run(ISSUE, keys, [...seen, ...made, checkedBy, device, label]));
       if (answer === 'stale') return { outcome: 'stale' };
-      if (answer === 'repeat') return { outcome: 'repeat', live: lease ? open : undefined };
+      if (answer === 'repeat') return { outcome: 'repeat', live: lease ? [open] : [] };
       if (answer !== 'again') return { outcome: 'issued', epoch: Number(answer) as Epoch };
     }
     throw new CimError('failure', 'too many logins of one user at once');
@@ -68,7 +84,7 @@ export class RedisSessions implements Sessions {
     const { leaseMs, issuedMs } = this.#times;
     const args = [instance, epoch ?? '', userName ?? '', claim, userId, leaseMs, issuedMs];
     const answer = (await this.#run(CLAIM, this.#withOnline(userId, instance), args)) as string[];
-    const [claimed, name, prevInstance = '', prevEpoch] = answer;
+    const [claimed, name, prevInstance = '', prevEpoch, device = '', label = ''] = answer;
     if (claimed === undefined || name === undefined) return { outcome: 'refused' };
     const session = { userId, userName: name, epoch: Number(claimed) as Epoch };
     if (!this.#together) await this.#enter(session, instance);
@@ -76,14 +92,15 @@ export class RedisSessions implements Sessions {
       outcome: 'claimed',
       epoch: session.epoch,
       userName: name,
-      ...(prevInstance === ''
-        ? {}
-        : { previous: { instance: prevInstance as InstanceId, epoch: Number(prevEpoch) as Epoch } }),
+      device: device as DeviceId,
+      label,
+      previous: [sessionAt(prevInstance, prevEpoch, device) ?? []].flat(),
+      others: [],
     };
   }
 
   async reclaim(
-    sessions: readonly (NamedUser & { readonly epoch: Epoch })[],
+    sessions: readonly (NamedUser & UserDevice & { readonly epoch: Epoch })[],
     to: InstanceId,
   ): Promise<boolean[]> {
     return Promise.all(
@@ -95,44 +112,64 @@ export class RedisSessions implements Sessions {
     );
   }
 
-  async release(userId: UserId, epoch: Epoch, instance: InstanceId): Promise<void> {
+  async release({ userId }: UserDevice, epoch: Epoch, instance: InstanceId): Promise<void> {
     await this.#run(RELEASE, this.#withOnline(userId, instance), [epoch, userId]);
     if (!this.#together) await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
   }
 
-  async end(userId: UserId, secretHash?: string): Promise<SessionAt | undefined> {
-    const ended = (await this.#run(END, [key.session(userId)], [secretHash ?? ''])) as string[];
-    const [newest, open] = [sessionAt(ended[0], ended[1]), sessionAt(ended[2], ended[3])];
+  async end(userId: UserId, which?: Parameters<Sessions['end']>[1]): Promise<SessionAt[]> {
+    const [secret, device] =
+      which === undefined ? ['', ''] : 'device' in which ? ['', which.device] : [which.secretHash, ''];
+    const ended = (await this.#run(END, [key.session(userId)], [secret, device])) as string[];
+    const of = ended[4] ?? '';
+    const [newest, open] = [sessionAt(ended[0], ended[1], of), sessionAt(ended[2], ended[3], of)];
     const last = newest ?? open;
-    if (last === undefined) return undefined;
+    if (last === undefined) return [];
     for (const instance of new Set([last.instance, open?.instance ?? last.instance]))
       await this.#run(LEAVE, [key.online(instance)], [userId, last.epoch]);
-    return open ?? last;
+    return [open ?? last];
   }
 
-  async find(userId: UserId): Promise<Session | undefined> {
-    const names = ['epoch', 'state', 'instance', 'name', 'secret', 'older'] as const;
-    const [epoch, state, instance, userName, secret, older] = await this.#fields(userId, ...names);
-    if (epoch === '') return undefined;
-    return {
+  async find(userId: UserId): Promise<Session[]> {
+    const names = [
+      'epoch',
+      'state',
+      'instance',
+      'name',
+      'secret',
+      'older',
+      'device',
+      'label',
+      'seenAt',
+    ] as const;
+    const [epoch, state, instance, userName, secret, older, device, label, seenAt] = await this.#fields(
+      userId,
+      ...names,
+    );
+    if (epoch === '') return [];
+    const session = {
       userId,
       userName,
+      device: (device || CIM_DEVICE) as DeviceId,
+      label,
+      seenAt: Number(seenAt),
       epoch: Number(epoch) as Epoch,
       state: stateOf(state),
       instance: instance as InstanceId,
       secretHashes: [secret, ...(older === '' ? [] : older.split(' '))],
     };
+    return [session];
   }
 
-  async locate(userId: UserId): Promise<SessionAt | undefined> {
+  async locate(userId: UserId): Promise<SessionAt[]> {
     const { open } = await this.#look(userId);
-    return open !== undefined && (await this.#lives(open.instance)) ? open : undefined;
+    return open !== undefined && (await this.#lives(open.instance)) ? [open] : [];
   }
 
-  async epochs(userIds: readonly UserId[]): Promise<CurrentSession[]> {
-    if (userIds.length === 0) return [];
+  async epochs(of: readonly UserDevice[]): Promise<CurrentSession[]> {
+    if (of.length === 0) return [];
     const looks = await this.#link.ask((redis) =>
-      Promise.all(userIds.map((id) => redis.hmget(key.session(id), ...LOOK))),
+      Promise.all(of.map(({ userId }) => redis.hmget(key.session(userId), ...LOOK))),
     );
     return looks.map((look) => {
       const { epoch, state, open } = lookOf(look);
@@ -209,7 +246,7 @@ export class RedisSessions implements Sessions {
   }
 }
 
-const LOOK = ['epoch', 'state', 'instance', 'prevInstance', 'prevEpoch'] as const;
+const LOOK = ['epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'device'] as const;
 
 interface Look {
   readonly epoch: Epoch;
@@ -220,12 +257,12 @@ interface Look {
 
 const UNSEEN = { epoch: '', state: '', open: undefined } as const;
 
-function lookOf([epoch, state, instance, prevInstance, prevEpoch]: readonly (string | null)[]): Look {
-  const before = state === 'issued' ? sessionAt(prevInstance, prevEpoch) : undefined;
+function lookOf([epoch, state, instance, prevInstance, prevEpoch, device]: readonly (string | null)[]): Look {
+  const before = state === 'issued' ? sessionAt(prevInstance, prevEpoch, device) : undefined;
   return {
     epoch: Number(epoch) as Epoch,
     state: state ?? '',
-    open: state === 'live' ? sessionAt(instance, epoch) : before,
+    open: state === 'live' ? sessionAt(instance, epoch, device) : before,
   };
 }
 
@@ -235,10 +272,15 @@ const stateOf = (stored: string): Session['state'] =>
 const sessionAt = (
   instance: string | null | undefined,
   epoch: string | null | undefined,
+  device: string | null | undefined,
 ): SessionAt | undefined =>
   instance === undefined || instance === null || instance === ''
     ? undefined
-    : { instance: instance as InstanceId, epoch: Number(epoch) as Epoch };
+    : {
+        device: (device || CIM_DEVICE) as DeviceId,
+        instance: instance as InstanceId,
+        epoch: Number(epoch) as Epoch,
+      };
 
 /** What tells a call that is sent twice from two calls. */
 const newAttempt = (): string => randomText(12);

@@ -1,4 +1,5 @@
 import {
+  type DeviceId,
   type InstanceId,
   inboxOf,
   type MessageId,
@@ -165,7 +166,11 @@ export class RedisStreams implements Streams {
     }));
   }
 
-  async cursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
+  cursor(user: UserId, _device: DeviceId, stream: StreamRef): Promise<Cursor | undefined> {
+    return this.highestCursor(user, stream);
+  }
+
+  async highestCursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
     const stored = await this.#link.ask((redis) => redis.hget(key.cursors(user), streamName(stream)));
     if (stored === null) return undefined;
     const cut = stored.indexOf(' ');

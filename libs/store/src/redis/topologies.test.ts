@@ -88,6 +88,6 @@ describe('a Cluster of three masters', () => {
     await until('the Cluster is back', async () =>
       ['ok', 'duplicate'].includes((await append(store, sends.item(2))).outcome),
     );
-    assert.equal(await store.sessions.locate(to.userId), undefined);
+    assert.deepEqual(await store.sessions.locate(to.userId), []);
   });
 });
