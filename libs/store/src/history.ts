@@ -1,19 +1,16 @@
 import {
   CimError,
-  contentType,
-  decodeContent,
   isSeq,
   LOBBY,
   inboxOf,
   type MessageId,
-  type NamedUser,
   type Seq,
   type StreamRef,
   streamName,
   type UserId,
 } from '@cim/protocol';
 import { type ConversationRef, conversationName, peerOf, streamOfConversation } from './conversation-ref.ts';
-import { type Folded, foldEvents } from './history-events.ts';
+import { type HistoryItem, HistoryItems, isEvent, isMessage } from './history-items.ts';
 import { LogScans } from './log-scans.ts';
 import type { Groups } from './groups.ts';
 import { foreignCursor, pageCursor, positionInCursor } from './page-cursor.ts';
@@ -23,33 +20,6 @@ import { type Entry, messageIdOf, type Streams } from './streams.ts';
 const PAGE_BYTES = 128 * 1024;
 /** After so many entries a page ends with what it has found. One that has found nothing goes on. */
 const PAGE_SCAN = 4_096;
-/**
- * On a Cluster the copy of a message is made after the message, so that in its sender's timeline a quick event about it
- * may come first. Events count from so many entries before a page.
- */
-const EARLY_EVENTS = 256;
-
-/** A message of a conversation as it is shown now. */
-export interface HistoryItem {
-  /** The same for everybody. */
-  readonly id: MessageId;
-  /** In the stream that was read: the user's timeline, or the group's log. */
-  readonly seq: Seq;
-  readonly n: number;
-  readonly from: NamedUser;
-  /** Of the newest edit; empty once recalled. */
-  readonly texts: readonly string[];
-  readonly type: string;
-  readonly body?: Uint8Array;
-  /** The message that it refers to. */
-  readonly ref?: MessageId;
-  /** ms, the store's clock. */
-  readonly storedAt: number;
-  readonly editedAt?: number;
-  readonly recalled?: boolean;
-  /** In the order in which they were stored, by the oldest of each. */
-  readonly reactions?: readonly { readonly reaction: string; readonly users: readonly UserId[] }[];
-}
 
 export interface HistoryPage {
   /** Oldest first. */
@@ -89,11 +59,13 @@ export class Histories {
   readonly #streams: HistoryStore['streams'];
   readonly #groups: HistoryStore['groups'];
   readonly #scans: LogScans;
+  readonly #items: HistoryItems;
 
   constructor({ streams, groups }: HistoryStore) {
     this.#streams = streams;
     this.#groups = groups;
     this.#scans = new LogScans(streams);
+    this.#items = new HistoryItems(streams, this.#scans);
   }
 
   /**
@@ -126,7 +98,7 @@ export class Histories {
         : [low, draft.stoppedAt ?? Math.max(top, draft.last, low - 1)];
     const cursor = (seq: number): string => pageCursor(list, String(seq));
     return {
-      items: await this.#fold(stream, draft.entries, belongsTo(user, of)),
+      items: await this.#items.of(stream, draft.entries),
       ...(oldest > begin ? { before: cursor(oldest) } : {}),
       after: cursor(newest),
       more: after === undefined ? oldest > begin : draft.stoppedAt !== undefined && newest < top,
@@ -164,7 +136,7 @@ export class Histories {
     const isIt = (entry: Entry): boolean => messageIdOf(entry) === id && belongs(entry);
     const entry = await this.#scans.newest(stream, top, isIt, top - from + 1);
     if (entry === undefined || entry.seq < from || !isMessage(entry)) return undefined;
-    const [item] = await this.#fold(stream, [entry], belongs);
+    const [item] = await this.#items.of(stream, [entry]);
     if (item === undefined) return undefined;
     const { seq, storedAt, recalled = false } = item;
     return { sender: item.from.userId, storedAt, seq, recalled };
@@ -176,21 +148,6 @@ export class Histories {
     const member = await this.#groups.member(of.group, user);
     if (member !== undefined) return { stream, from: member.joined };
     throw new CimError((await this.#groups.find(of.group)) === undefined ? 'unknownGroup' : 'notMember');
-  }
-
-  /** The entries as they are shown now; those that are events are left out. */
-  async #fold(
-    stream: StreamRef,
-    entries: readonly Entry[],
-    belongs: (entry: Entry) => boolean,
-  ): Promise<HistoryItem[]> {
-    const senders = new Map(entries.map((entry) => [messageIdOf(entry), entry.sender.userId]));
-    const oldest = entries[0]?.seq;
-    if (oldest === undefined) return [];
-    const all = await this.#streams.events(stream, Math.max(oldest - EARLY_EVENTS, 1) as Seq);
-    const events = all.filter(({ about }) => senders.has(about));
-    const folded = await foldEvents(this.#scans, stream, events, belongs, senders);
-    return entries.map((entry) => itemOf(entry, folded.get(messageIdOf(entry))));
   }
 }
 
@@ -244,37 +201,6 @@ const belongsTo =
   (user: UserId, of: ConversationRef): ((entry: Entry) => boolean) =>
   (entry) =>
     of.kind === 'group' || peerOf(user, entry) === of.user;
-
-const typeOf = ({ content }: Entry) => contentType(decodeContent(content)?.type ?? '');
-const isEvent = (entry: Entry): boolean => typeOf(entry).event;
-/** Something that a user said. */
-const isMessage = (entry: Entry): boolean => !isEvent(entry) && typeOf(entry).author === 'users';
-
-function itemOf(entry: Entry, folded: Folded | undefined): HistoryItem {
-  const { seq, n, sender, storedAt } = entry;
-  const { texts = [], type = '', body, ref = '' } = decodeContent(entry.content) ?? {};
-  const item = { id: messageIdOf(entry), seq, n, from: sender, type, storedAt };
-  const reference = ref === '' ? {} : { ref: ref as MessageId };
-  if (folded?.recalled === true) return { ...item, ...reference, texts: [], recalled: true };
-  return {
-    ...item,
-    ...reference,
-    texts: folded?.edit?.texts ?? texts,
-    ...(body === undefined || body.length === 0 ? {} : { body }),
-    ...(folded?.edit === undefined ? {} : { editedAt: folded.edit.at }),
-    ...(folded === undefined || folded.reactions.size === 0 ? {} : { reactions: gathered(folded.reactions) }),
-  };
-}
-
-function gathered(reactions: ReadonlyMap<UserId, string>) {
-  const users = new Map<string, UserId[]>();
-  for (const [user, reaction] of reactions) {
-    const of = users.get(reaction);
-    if (of === undefined) users.set(reaction, [user]);
-    else of.push(user);
-  }
-  return [...users].map(([reaction, of]) => ({ reaction, users: of }));
-}
 
 function seqOf(list: string, cursor: string | undefined): number | undefined {
   if (cursor === undefined) return undefined;

@@ -2,8 +2,15 @@
 export type { Account, Accounts } from './accounts.ts';
 export * from './conversation-rows.ts';
 export { type ConversationRef, conversationName, parseConversation } from './conversation-ref.ts';
+export {
+  type Conversation,
+  type ConversationPage,
+  Conversations,
+  type ConversationStore,
+} from './conversations.ts';
 export * from './groups.ts';
-export { Histories, type HistoryAsk, type HistoryItem, type HistoryPage } from './history.ts';
+export { Histories, type HistoryAsk, type HistoryPage } from './history.ts';
+export type { HistoryItem } from './history-items.ts';
 export { looksOf } from './looks.ts';
 export * from './log-scans.ts';
 export * from './sessions.ts';

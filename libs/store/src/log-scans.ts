@@ -60,13 +60,14 @@ export class LogScans {
 
   /**
    * Reads pages from `from` up, until a page is empty. `visit` gets the entries of a page, ascending, and answers whether
-   * the next page is wanted.
+   * the next page is wanted. Resolves to false when it answered no.
    */
-  async ahead(stream: StreamRef, from: number, visit: (page: readonly Entry[]) => boolean): Promise<void> {
+  async ahead(stream: StreamRef, from: number, visit: (page: readonly Entry[]) => boolean): Promise<boolean> {
     for (let next = from; ; ) {
       const page = await this.#inTurn(() => this.#streams.read(stream, next as Seq, PAGE));
       const last = page.at(-1);
-      if (last === undefined || !visit(page)) return;
+      if (last === undefined) return true;
+      if (!visit(page)) return false;
       next = last.seq + 1;
     }
   }
