@@ -17,7 +17,7 @@ export function addUsers(v1: V1App, { accounts, sessions }: Pick<Store, 'account
   const shown = async (user: NamedUser | undefined): Promise<Static<typeof UserShape>> => {
     if (user === undefined) throw new CimError('unknownAccount', 'there is no such user');
     const { userId, userName } = user;
-    return { id: String(userId), name: userName, online: (await sessions.locate(userId)) !== undefined };
+    return { id: String(userId), name: userName, online: (await sessions.locate(userId)).length > 0 };
   };
 
   const byName = documented(
