@@ -1,4 +1,4 @@
-import { type ProducerId, type Seq, streamName } from '@cim/protocol';
+import { type InstanceId, type ProducerId, type Seq, streamName } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { type Done, tell } from './done.ts';
 import type { LogScans } from './log-scans.ts';
@@ -11,12 +11,15 @@ export interface Older {
   readonly seq: Seq;
   /** Counter of the last one. */
   readonly last: number;
+  /** As an answer has them. */
+  readonly followers?: readonly InstanceId[];
 }
 
 interface Waiting {
   readonly item: Append;
   /** The entry is here or before: a producer's counters have no gaps. */
   readonly upTo: number;
+  readonly followers: readonly InstanceId[] | undefined;
   readonly done: Done;
 }
 
@@ -44,10 +47,10 @@ export class Duplicates {
     this.#logger = logger;
   }
 
-  check(item: Append, { seq, last }: Older, done: Done): void {
+  check(item: Append, { seq, last, followers }: Older, done: Done): void {
     const { stream, sender, producer, counter } = item;
     const key = `${streamName(stream)} ${sender.userId} ${producer}`;
-    const one: Waiting = { item, upTo: seq - (last - counter), done };
+    const one: Waiting = { item, upTo: seq - (last - counter), followers, done };
     const waiting = this.#waiting.get(key);
     if (waiting !== undefined) {
       waiting.push(one);
@@ -87,8 +90,8 @@ export class Duplicates {
     } catch (error) {
       cause = error;
     }
-    for (const { item, done } of batch) {
-      tell(done, answerTo(item, found.get(item.counter), cause), this.#logger);
+    for (const { item, followers, done } of batch) {
+      tell(done, answerTo(item, followers, found.get(item.counter), cause), this.#logger);
     }
   }
 
@@ -125,10 +128,15 @@ export class Duplicates {
 const isOf = (entry: Entry, sender: number, producer: ProducerId): boolean =>
   entry.counter > 0 && entry.producer === producer && entry.sender.userId === sender;
 
-function answerTo({ content }: Append, entry: Entry | undefined, cause: unknown): AppendAnswer {
+function answerTo(
+  { content }: Append,
+  followers: readonly InstanceId[] | undefined,
+  entry: Entry | undefined,
+  cause: unknown,
+): AppendAnswer {
   if (entry === undefined)
     return cause === undefined ? { outcome: 'unknown-producer' } : { outcome: 'retry', cause };
   return Buffer.compare(content, entry.content) === 0
-    ? { outcome: 'duplicate', seq: entry.seq }
+    ? { outcome: 'duplicate', seq: entry.seq, ...(followers === undefined ? {} : { followers }) }
     : { outcome: 'conflict' };
 }

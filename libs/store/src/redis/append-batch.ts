@@ -2,10 +2,19 @@
  * Appends that meet in one turn of the event loop travel in one call: on a Cluster one per shard, which is all that a
  * script may touch there. A store that has a few calls to carry out gets what comes meanwhile as one more.
  */
-import { CimError, inboxOf, type MessageId, type Seq, type StreamRef, streamName } from '@cim/protocol';
+import {
+  CimError,
+  inboxOf,
+  type InstanceId,
+  type MessageId,
+  type Seq,
+  type StreamRef,
+  streamName,
+} from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { type Done, tell } from '../done.ts';
 import type { Duplicates, Older } from '../duplicates.ts';
+import type { GroupProblem } from '../groups.ts';
 import type { Append, AppendAnswer } from '../streams.ts';
 import type { Commit } from './commit.ts';
 import { type Fault, faultOf } from './fault.ts';
@@ -242,8 +251,10 @@ const hasCopy = ({ stream, sender }: Append): boolean =>
   stream.kind === 'inbox' && stream.user !== sender.userId;
 
 /** What most items have not. */
-function moreOf({ silent, about }: Append): string {
-  return silent === true || about !== undefined ? JSON.stringify({ silent, about }) : '';
+function moreOf({ silent, about, operation }: Append): string {
+  return silent === true || about !== undefined || operation !== undefined
+    ? JSON.stringify({ silent, about, operation })
+    : '';
 }
 
 function lineEnd(text: string, from: number): number {
@@ -256,7 +267,7 @@ const FIRST_AGAIN = '-1';
 const OK = 'ok ';
 const FAILED = 'failed ';
 
-/** `ok seq n copy's-seq copy's-n prev TAB copy's-prev` */
+/** `ok seq n copy's-seq copy's-n prev TAB copy's-prev`, and behind a TAB followers. */
 function storedOf(line: string, storedAt: number): AppendAnswer {
   const afterSeq = line.indexOf(' ', OK.length);
   const afterN = line.indexOf(' ', afterSeq + 1);
@@ -267,7 +278,12 @@ function storedOf(line: string, storedAt: number): AppendAnswer {
   const n = Number(line.slice(afterSeq + 1, afterN));
   const prev = line.slice(afterCopyN + 1, afterPrev) as MessageId;
   const copySeq = Number(line.slice(afterN + 1, afterCopy)) as Seq;
-  if (copySeq === 0) return { outcome: 'ok', seq, prev, storedAt, n };
+  if (copySeq === 0) {
+    const followers = followersOf(line, afterPrev + 1);
+    return followers === undefined
+      ? { outcome: 'ok', seq, prev, storedAt, n }
+      : { outcome: 'ok', seq, prev, storedAt, n, followers };
+  }
   const copy = {
     seq: copySeq,
     prev: line.slice(afterPrev + 1) as MessageId,
@@ -277,15 +293,29 @@ function storedOf(line: string, storedAt: number): AppendAnswer {
   return { outcome: 'ok', seq, prev, storedAt, n, copy };
 }
 
+/** Behind the first TAB from there on. */
+function followersOf(line: string, from: number): InstanceId[] | undefined {
+  const tab = line.indexOf('\t', from);
+  if (tab === -1) return undefined;
+  return tab + 1 === line.length ? [] : (line.slice(tab + 1).split(' ') as InstanceId[]);
+}
+
 function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer | Older {
   // Nearly all of them.
   if (line.startsWith(OK)) return storedOf(line, storedAt);
-  const [outcome, first = '', second = ''] = line.split(' ', 3);
+  const [outcome, first = '', second = ''] = line.split(/[ \t]/, 3);
   switch (outcome) {
     case 'duplicate':
-      return { outcome, seq: Number(first) as Seq };
-    case 'older':
-      return { outcome, seq: Number(first) as Seq, last: Number(second) };
+    case 'older': {
+      const of = followersOf(line, 0);
+      const followers = of === undefined ? {} : { followers: of };
+      const seq = Number(first) as Seq;
+      return outcome === 'older'
+        ? { outcome, seq, last: Number(second), ...followers }
+        : { outcome, seq, ...followers };
+    }
+    case 'refused':
+      return { outcome, problem: first as GroupProblem };
     case 'gap':
       return { outcome, last: Number(first) };
     case 'unknown-producer':

@@ -1,6 +1,7 @@
 /** Lua of the append: the only commit point. */
 import type { StreamLimits } from '../streams.ts';
 import { Script } from './script.ts';
+import { GROUPS } from './group-lua.ts';
 import { META } from './stream-scripts.ts';
 
 /** Before its items an append's argument has how many streams there are, then so much of each. */
@@ -20,13 +21,14 @@ const RESTORE_ENTRIES = 64;
  * (0: a keyed send; -1: the first, which may have been sent before), digest, with what a keyed send is remembered for
  * after a space, content, which stream gets a copy ('': none), and more as JSON or '' (\`more\` in \`append-batch.ts\`).
  * Answers lines: the time, then of each item ok seq n copy's-seq copy's-n prev TAB copy's-prev | duplicate seq |
- * older seq last | gap last | conflict | full | unknown | unknown-producer | failed reason | skipped. Without a copy its seq
- * is 0. Older: the counter is below the last one, which is at seq.
+ * older seq last | gap last | conflict | refused problem | full | unknown | unknown-producer | failed reason | skipped. Without a
+ * copy its seq is 0. Older: the counter is below the last one, which is at seq. The first three have the followers of a group
+ * with members behind a TAB.
  * Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's meta is written, and its
  * log trimmed, once, after all items. With \`touches\` it is written too where the answer says that something is stored
  * already: who waits for the replicas waits for a write of its own.
  * Every \`redis.call\` costs as much as all else about an item: metas are read by one and written by one, and an item
- * that is of the producer of the top needs one of its own, and one for its copy.
+ * that is of the producer of the top needs one of its own, and one for its copy, or one for the member of its group.
  */
 export const appendScript = (limits: StreamLimits, touches = false): Script =>
   new Script(`${META}
@@ -43,6 +45,7 @@ for s = 1, tonumber(all[1]) do
   metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
 end
 local metas = call('MGET', unpack(metaKeys))
+${GROUPS}
 
 -- The numbers that the version before has not written, or has dropped from the meta.
 local restore = function(m)
@@ -68,7 +71,8 @@ local streamAt = function(s)
   local m = metaOf(metaKeys[s], metas[s])
   m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
   m.events = tag .. ':evt:' .. name
-  m.user = match(name, '^inbox:(.*)$')
+  m.user, m.group = match(name, '^inbox:(.*)$'), match(name, '^group:(%d+)$')
+  if m.group then openGroup(m) end
   if not m.shown then restore(m) end
   streams[s] = m
   return m
@@ -164,7 +168,7 @@ local append = function(s, a)
       local d, seq = match(seen, '^(%S+) (%d+)$')
       if d ~= match(digest, '^%S+') then return 'conflict' end
       touch(m)
-      return 'duplicate ' .. seq
+      return 'duplicate ' .. seq .. followersOf(m)
     end
   else
     local again = counter == '-1'
@@ -181,12 +185,18 @@ local append = function(s, a)
     elseif n ~= lastCounter + 1 then
       if n == lastCounter and lastDigest ~= digest then return 'conflict' end
       touch(m)
-      if n == lastCounter then return 'duplicate ' .. int(lastSeq) end
-      if n < lastCounter then return 'older ' .. int(lastSeq) .. ' ' .. int(lastCounter) end
+      if n == lastCounter then return 'duplicate ' .. int(lastSeq) .. followersOf(m) end
+      if n < lastCounter then return 'older ' .. int(lastSeq) .. ' ' .. int(lastCounter) .. followersOf(m) end
       return 'gap ' .. int(lastCounter)
     end
   end
 
+  local problem, apply
+  if m.group then
+    if more and more.operation then problem, apply = operate(m, sender, all[a + 2], more.operation)
+    else problem = mayNotWrite(m, sender) end
+    if problem then return 'refused ' .. problem end
+  end
   -- Accounts stay: one that has had a message needs no second look.
   if m.user and m.top == 0 and call('EXISTS', m.tag .. ':acct:' .. m.user) == 0 then return 'unknown' end
   age(m)
@@ -195,12 +205,13 @@ local append = function(s, a)
 
   local about = more and more.about
   local seq, n, prev = write(m, a, producer, counter, more and more.silent and 'silent' or 'shown', about)
+  if apply then applyTo(m, apply, seq, n) end
   local copySeq, copyN, copyPrev = '0', '0', ''
   if all[a + 7] ~= '' then
     local c = tonumber(all[a + 7])
     copySeq, copyN, copyPrev = copy(streams[c] or streamAt(c), a, producer .. '>' .. m.user, counter, about)
   end
-  return 'ok ' .. seq .. ' ' .. n .. ' ' .. copySeq .. ' ' .. copyN .. ' ' .. prev .. '\\t' .. copyPrev
+  return 'ok ' .. seq .. ' ' .. n .. ' ' .. copySeq .. ' ' .. copyN .. ' ' .. prev .. '\\t' .. copyPrev .. followersOf(m)
 end
 
 local answers, count, failed = {nowText}, 1, nil
@@ -217,7 +228,7 @@ for a = ${STREAM_FIELDS} * (1 + tonumber(all[1])), #all, ${ITEM_FIELDS} do
   count = count + 1
   answers[count] = answer
 end
-local written = {}
+local written, leaving = {}, {}
 for _, m in pairs(streams) do
   if m.changed then
     if m.trim then call('XTRIM', m.log, 'MINID', int(m.first) .. '-0') end
@@ -226,9 +237,16 @@ for _, m in pairs(streams) do
       local event = call('XRANGE', m.events, '-', '+', 'COUNT', 1)[1]
       m.firstEvent = event and tonumber(match(event[1], '^%d+')) or 0
     end
+    if m.gone then
+      for _, key in ipairs({m.key, m.log, m.events, m.producers, olderOf(m), m.tag .. ':fol:' .. m.group}) do
+        leaving[#leaving + 1] = key
+      end
+    end
     written[#written + 1] = m.key
     written[#written + 1] = packed(m)
   end
 end
 if #written > 0 then call('MSET', unpack(written)) end
+-- Of a group that was disbanded: its members may still have to be told.
+for _, key in ipairs(leaving) do call('PEXPIRE', key, kept) end
 return table.concat(answers, '\\n')`);

@@ -1,10 +1,17 @@
 /**
  * Redis keys. Everything of one owner lies in one of 256 shards, so that a script finds it in one slot of a Cluster:
- * a user's account, session, inbox, producers and cursors; a group's log and producers; an instance's lease and
+ * a user's account, session, inbox, producers, cursors, groups and read marks; a group's record, members, log and producers; an instance's lease and
  * online set. Keys are made of ids that we made; a name is only ever a field or a value.
  */
 import { hash } from 'node:crypto';
-import { foldName, type InstanceId, type StreamRef, streamName, type UserId } from '@cim/protocol';
+import {
+  foldName,
+  type GroupId,
+  type InstanceId,
+  type StreamRef,
+  streamName,
+  type UserId,
+} from '@cim/protocol';
 
 const SHARDS = 256;
 
@@ -51,8 +58,31 @@ export const key = {
   online: (instance: InstanceId) => `${tag(instance)}:online:${instance}`,
   /** A set of stream names. */
   dirty: (instance: InstanceId) => `${tag(instance)}:dirty:${instance}`,
+  nextGroup: `${tag('groups')}:next-group`,
+  /** A hash: group → its version when the user was known to be a member. */
+  memberships: (user: UserId) => `${userTag(user)}:mem:${user}`,
+  /** A hash: group → n up to which the user has read it. */
+  marks: (user: UserId) => `${userTag(user)}:marks:${user}`,
+  /** As `group-lua.ts` says. */
+  pending: (shard: string) => `${shard}:pending`,
   userShard: userTag,
 } as const;
+
+/** The append script makes the same of shard and group; `group-lua.ts` says what they hold. */
+export function groupKeys(group: GroupId): {
+  readonly record: string;
+  readonly members: string;
+  readonly followers: string;
+  readonly pending: string;
+} {
+  const shard = tag(`g${group}`);
+  return {
+    record: `${shard}:grp:${group}`,
+    members: `${shard}:members:${group}`,
+    followers: `${shard}:fol:${group}`,
+    pending: key.pending(shard),
+  };
+}
 
 /** The append script makes the same of shard and name, and `key` for "digest seq" of a send known by its idempotency key. */
 export interface StreamKeys {

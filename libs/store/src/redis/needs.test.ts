@@ -6,7 +6,8 @@ import { messageId } from '@cim/protocol';
 import { PROMPT, RedisProcess, until } from '@cim/testkit';
 import { append, newPair, Sends } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
-import { storeContract } from '../store.contract.ts';
+import { groupsContract } from '../groups.contract.ts';
+import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
 import { RETENTION } from '../streams.ts';
 import type { Durability } from './durability.ts';
@@ -62,7 +63,7 @@ describe('a user who may do what the table says and nothing else', () => {
     await redis[Symbol.asyncDispose]();
   });
 
-  storeContract('keeps the contract', async (times = {}) => {
+  const openCounted: OpenStore = async (times = {}) => {
     const opened: Store[] = [];
     const open = async (): Promise<Store> => {
       // The probe comes once, at the start.
@@ -83,7 +84,9 @@ describe('a user who may do what the table says and nothing else', () => {
         await Promise.all(opened.map((store) => store.stop()));
       },
     };
-  });
+  };
+  storeContract('keeps the contract', openCounted);
+  groupsContract(openCounted);
 
   test('the store does all that is in the table, and nothing that is not', async (t) => {
     const store = await openRedisForTest(t, asUser(redis.url), {

@@ -25,6 +25,11 @@ export const KEY_KINDS = [
   'prod',
   'prod-older',
   'key',
+  'grp',
+  'members',
+  'fol',
+  'mem',
+  'marks',
 ] as const;
 
 export interface Need {
@@ -37,8 +42,8 @@ export interface Need {
 }
 
 const patternOf = (kind: string): string => `{s*}:${kind}:*`;
-/** One each in a database. */
-const SINGLE_KINDS = ['next-user', 'looks-entered'] as const;
+/** One each in a database; notes of groups (`pending`) one in each shard. */
+const SINGLE_KINDS = ['next-user', 'looks-entered', 'next-group', 'pending'] as const;
 /** Of the names of users: hashes. */
 const NAME_KINDS = ['names', 'looks'] as const;
 
@@ -70,6 +75,12 @@ export function shardNeeds(shard: string, id: string): Need[] {
     need(['lease'], 'incr'),
     need(['lease'], 'pexpire', '1000'),
     need(['lease'], 'pttl'),
+    need(['members'], 'zadd', '1', ''),
+    need(['members'], 'zrangebyscore', '1', '1'),
+    need(['members'], 'zcard'),
+    need(['members'], 'zremrangebyscore', '1', '1'),
+    need(['mem'], 'hkeys'),
+    need(['marks'], 'hgetall'),
     need(['dirty'], 'sadd', ''),
     need(['dirty'], 'smembers'),
     need(['key'], 'del'),

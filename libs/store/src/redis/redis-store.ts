@@ -11,6 +11,7 @@ import { checkDurability, checkRoles, type Durability, PROMISES } from './durabi
 import { faultOf } from './fault.ts';
 import { RedisGroups } from './groups.ts';
 import { RedisLink } from './link.ts';
+import { MemberSides } from './member-sides.ts';
 import { missingPermissions } from './needs.ts';
 import { OldLooks } from './old-looks.ts';
 import { Quorum } from './quorum.ts';
@@ -101,7 +102,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       return unchecked.run(script, keys, args);
     },
   };
-  const streams = new RedisStreams(link, commit, logger, options.limits ?? RETENTION);
+  const sides = new MemberSides(link, commit);
+  const streams = new RedisStreams(link, commit, sides, logger, options.limits ?? RETENTION);
   const stop = async (): Promise<void> => {
     oldLooks.stop();
     watch.stop();
@@ -122,7 +124,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     accounts: new RedisAccounts(link, commit),
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
-    groups: new RedisGroups(),
+    groups: new RedisGroups(link, commit, sides),
     conversations: new RedisConversationRows(),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,

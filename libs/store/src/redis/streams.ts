@@ -21,6 +21,7 @@ import {
   type Streams,
 } from '../streams.ts';
 import type { Logger } from '@cim/runtime';
+import { tell } from '../done.ts';
 import { Duplicates } from '../duplicates.ts';
 import { LogScans } from '../log-scans.ts';
 import { LEASE_MS } from '../sessions.ts';
@@ -31,6 +32,7 @@ import { GatheredGets } from './gathered-gets.ts';
 import { appendScript } from './append-script.ts';
 import { key, type StreamKeys, streamKeys } from './keys.ts';
 import type { RedisLink } from './link.ts';
+import type { MemberSides } from './member-sides.ts';
 import { ACK, ACK_KEYS, MARK_DIRTY, readMeta, READ, READ_META, TAKE_DIRTY } from './stream-scripts.ts';
 
 /** A read answers about this many bytes at most. */
@@ -49,9 +51,15 @@ export class RedisStreams implements Streams {
   readonly #gets: GatheredGets;
   readonly #duplicates: Duplicates;
   readonly #appends: AppendBatch;
+  readonly #sides: MemberSides;
+  readonly #logger: Logger;
+  /** Changes of groups that wait for the users' sides; each removes itself. */
+  readonly #following = new Set<Promise<void>>();
 
-  constructor(link: RedisLink, commit: Commit, logger: Logger, limits: StreamLimits) {
+  constructor(link: RedisLink, commit: Commit, sides: MemberSides, logger: Logger, limits: StreamLimits) {
     this.#link = link;
+    this.#sides = sides;
+    this.#logger = logger;
     this.#commit = commit;
     this.#gets = new GatheredGets(link);
     this.#duplicates = new Duplicates(new LogScans(this), logger);
@@ -67,13 +75,26 @@ export class RedisStreams implements Streams {
   }
 
   append(item: Append, done: (answer: AppendAnswer) => void): void {
-    this.#appends.add(item, done);
+    if (item.operation === undefined) this.#appends.add(item, done);
+    else this.#appends.add(item, (answer) => this.#follow(item, answer, done));
+  }
+
+  /** The users' sides follow a change of a group before it is answered; also where an answer says that it was made before. */
+  #follow({ stream }: Append, answer: AppendAnswer, done: (answer: AppendAnswer) => void): void {
+    if (stream.kind !== 'group' || !('seq' in answer)) return done(answer);
+    const following = this.#sides.follow(stream.group, answer.seq).then(
+      () => tell(done, answer, this.#logger),
+      (cause: unknown) => tell(done, { outcome: 'retry', cause }, this.#logger),
+    );
+    this.#following.add(following);
+    void following.then(() => this.#following.delete(following));
   }
 
   /** Resolves when every append has its answer. */
   async idle(): Promise<void> {
     await this.#appends.idle();
     await this.#duplicates.idle();
+    await Promise.all(this.#following);
   }
 
   async read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]> {

@@ -4,7 +4,8 @@ import { silentLogger } from '@cim/runtime';
 import { RedisProcess, until } from '@cim/testkit';
 import { append, appendOk, newPair } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
-import { storeContract } from '../store.contract.ts';
+import { groupsContract } from '../groups.contract.ts';
+import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
 import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
 import { openRedisStore } from './redis-store.ts';
@@ -18,7 +19,7 @@ describe('a Cluster of three masters', () => {
   });
   after(() => Promise.all(nodes.map((node) => node[Symbol.asyncDispose]())));
 
-  storeContract('keeps the contract', async (times = {}) => {
+  const openCluster: OpenStore = async (times = {}) => {
     const opened: Store[] = [];
     const open = async (): Promise<Store> => {
       const store = await openRedisStore({ url, durability: 'disk', logger: silentLogger(), ...times });
@@ -32,7 +33,9 @@ describe('a Cluster of three masters', () => {
         await Promise.all(opened.map((store) => store.stop()));
       },
     };
-  });
+  };
+  storeContract('keeps the contract', openCluster);
+  groupsContract(openCluster);
 
   test('answers as the model says', async (t) => {
     const store = await openRedisForTest(t, url, { limits: MODEL_LIMITS });
