@@ -9,7 +9,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { Observer } from '@cim/runtime';
-import type { Entry } from '@cim/store';
+import { type Entry, isCopy } from '@cim/store';
 import type { Instance } from '../recovery/instance.ts';
 import type { GroupLog } from '../subscriptions/group-log.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -37,11 +37,16 @@ export class LocalDoorbell implements Doorbell {
     return this.#instance.id;
   }
 
-  deliver(user: UserId, entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
-    if (entry !== undefined) this.#observer.arrived((Date.now() - entry.storedAt) / 1_000);
+  deliver(
+    user: UserId,
+    entry: Entry | undefined,
+    from: InstanceId | undefined,
+    except?: object,
+  ): 'taken' | 'gone' {
+    if (entry !== undefined && !isCopy(entry)) this.#observer.arrived((Date.now() - entry.storedAt) / 1_000);
     let answer: 'taken' | 'gone' = 'gone';
     for (const session of this.#registry.of(user))
-      if (session.deliver(entry, from) === 'taken') answer = 'taken';
+      if (session === except || session.deliver(entry, from) === 'taken') answer = 'taken';
     return answer;
   }
 

@@ -56,6 +56,8 @@ export class Connection {
   #session: OwnSession | CimSession | undefined;
   #state: 'silent' | 'claiming' | 'live' = 'silent';
   #ownWire = false;
+  /** Of a login on our own wire: what the client understands. */
+  #level = 0;
   #early: cim.Frame[] = [];
   /** For the wheel: no login in time. */
   readonly #loginTimeout = { onTimeout: () => this.close('login-timeout') };
@@ -126,6 +128,7 @@ export class Connection {
     const { instance, ticketKey } = this.#parts;
     if (frame.login) {
       this.#ownWire = true;
+      this.#level = frame.login.level ?? 0;
       // Whether it is still good the store knows: the clocks of two servers may differ.
       const ticket = openTicket(ticketKey, frame.login.ticket ?? '');
       if (ticket === undefined || ticket.userId !== frame.login.userId || ticket.instance !== instance.id)
@@ -194,7 +197,7 @@ export class Connection {
     wheel.cancel(this.#loginTimeout);
     this.#channel.setLimit(FRAME_LIMITS.fromClient);
     const Wire = this.#ownWire ? OwnSession : CimSession;
-    const session = new Wire(user, epoch, this.#channel, this.#parts);
+    const session = new Wire(user, epoch, this.#channel, this.#parts, this.#level);
     if (!registry.add(session)) {
       // Claims are answered in their order: the later login here is one that the store has lost, and closes soon.
       this.close('unavailable');

@@ -21,10 +21,11 @@ import {
   type UserId,
   wireName,
 } from '@cim/protocol';
-import { type Cursor, type Entry, isCopy, policyOf, type Position, type UserDevice } from '@cim/store';
+import { type Cursor, type Entry, policyOf, type Position, type UserDevice } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
 import { Feed } from '../subscriptions/feed.ts';
 import type { FeedSink, Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
+import { forLevel0 } from '../subscriptions/level0.ts';
 import { Places } from '../subscriptions/places.ts';
 import { Questions } from './questions.ts';
 import { resumeAt } from '../recovery/resume.ts';
@@ -33,8 +34,6 @@ import type { SessionParts } from './session-parts.ts';
 import { SessionSends } from './session-sends.ts';
 import type { SharedPiece } from '../subscriptions/shared-piece.ts';
 
-/** No content: a client that knows no copies of its user's own messages passes over such an entry. */
-const UNREADABLE = Uint8Array.of(7);
 const RESUME_NAMES = {
   [cim.ResumeAnswer.CONTINUE]: 'continue',
   [cim.ResumeAnswer.RESET]: 'reset',
@@ -51,6 +50,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   readonly epoch: Epoch;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
+  readonly #level: number;
   readonly #places = new Places();
   #resuming = false;
   /** Something was pushed before the inbox had resumed. */
@@ -65,13 +65,15 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   /** Written to the store seldom: a group is acked by every member. */
   #groupAck: Cursor | undefined;
 
-  constructor(user: NamedUser & UserDevice, epoch: Epoch, channel: Channel, parts: SessionParts) {
+  /** @param level what the client understands (docs/protocol.md, "Log in") */
+  constructor(user: NamedUser & UserDevice, epoch: Epoch, channel: Channel, parts: SessionParts, level = 0) {
     this.userId = user.userId;
     this.userName = user.userName;
     this.device = user.device;
     this.epoch = epoch;
     this.#channel = channel;
     this.#parts = parts;
+    this.#level = level;
   }
 
   /** The login was claimed. */
@@ -105,6 +107,19 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
 
   pause(): void {
     this.#channel.pause();
+  }
+
+  takeCopy(copy: Entry): Seq | 0 {
+    const timeline = this.#places.timeline;
+    if (timeline === undefined) this.#missed = true;
+    // A client of level 0 does not know that a receipt can deliver something.
+    else if (this.#level > 0 && timeline.pass(copy)) return copy.seq;
+    else timeline.offer(copy);
+    return 0;
+  }
+
+  lookForCopies(): void {
+    this.#places.timeline?.wake();
   }
 
   onClosed(): void {
@@ -157,13 +172,12 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
 
   write(_feed: Followed, entry: Entry): void {
     this.#parts.observer.delivered('own', 'inbox', 1);
-    const shown = isCopy(entry) ? { ...entry, content: UNREADABLE, wire: undefined } : entry;
-    this.#deliver(deliverFrame('', entryToBytes(shown)));
+    this.#deliver(deliverFrame('', entryToBytes(this.#level === 0 ? forLevel0(entry) : entry)));
   }
 
   writeShared(_feed: Followed, piece: SharedPiece): void {
     this.#parts.observer.delivered('own', 'group', piece.entries.length);
-    this.#deliver(piece.own);
+    this.#deliver(this.#level === 0 ? piece.ownLevel0 : piece.own);
   }
 
   /** The wheel's: is something not acked for too long? */

@@ -3,6 +3,7 @@ import type { SendReceipt, SendRequest } from '@cim/delivery';
 import {
   CODES,
   cim,
+  copyProducer,
   encodeFrame,
   groupStream,
   inboxOf,
@@ -12,8 +13,11 @@ import {
   LOBBY,
   type NamedUser,
   type ProducerId,
+  type Seq,
   storedFrame,
+  type UserId,
 } from '@cim/protocol';
+import type { Entry } from '@cim/store';
 import type { Waiter } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';
 
@@ -26,6 +30,13 @@ interface Sender extends NamedUser {
   /** Writes frames that answer the client. */
   respond(frames: Uint8Array): void;
   pause(): void;
+  /**
+   * The copy of an own send, which the receipt tells of.
+   * @returns its seq when the receipt delivers it; 0 when it comes as an entry
+   */
+  takeCopy(copy: Entry): Seq | 0;
+  /** There may be a copy in the own timeline that nobody tells of. */
+  lookForCopies(): void;
   /** Reads on, unless something else holds the session up. */
   readOn(): void;
 }
@@ -105,7 +116,7 @@ export class SessionSends implements Waiter {
   #answer(send: cim.Send, receipt: SendReceipt): void {
     switch (receipt.outcome) {
       case 'stored':
-        return this.#sender.respond(storedFrame(send, receipt.seq, 0, receipt.n));
+        return this.#sender.respond(storedFrame(send, receipt.seq, this.#takeCopy(send, receipt), receipt.n));
       case 'gap':
         return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
       case 'unknown-producer':
@@ -115,6 +126,16 @@ export class SessionSends implements Waiter {
       case 'retry':
         return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
     }
+  }
+
+  #takeCopy(send: cim.Send, { copy, storedAt }: SendReceipt & { outcome: 'stored' }): Seq | 0 {
+    if (copy !== undefined) {
+      const producer = copyProducer(send.producer as ProducerId, send.to as UserId);
+      const { counter, content } = send;
+      return this.#sender.takeCopy({ ...copy, sender: this.#sender, producer, counter, content });
+    }
+    if (send.to !== 0 && storedAt === 0) this.#sender.lookForCopies();
+    return 0;
   }
 
   #receipt({ to, group, producer, counter }: cim.Send, answer: cim.Receipt.$Properties): void {

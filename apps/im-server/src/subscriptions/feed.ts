@@ -3,7 +3,7 @@
  * in. What is missing is read from the log; what the client has not acked is bounded, and the log waits for the rest.
  */
 import type { InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protocol';
-import { type Cursor, type Entry, entryId, type Position, type Streams } from '@cim/store';
+import { type Cursor, type Entry, entryId, isCopy, type Position, type Streams } from '@cim/store';
 import { AckClock, type AckLook } from './ack-clock.ts';
 import type { FeedSink, Followed } from './feed-sink.ts';
 import { tellGap } from './tell-gap.ts';
@@ -25,10 +25,12 @@ interface Pushed {
   readonly from: InstanceId | undefined;
 }
 
-/** Written and not acked. */
+/** With the client and not acked. */
 interface Sent extends Cursor {
+  /** 0: a receipt has delivered it, and nothing was written. */
   readonly bytes: number;
-  readonly sender: UserId;
+  /** Who is told when it is acked; undefined for a copy of what the session's own user has sent. */
+  readonly sender: UserId | undefined;
   readonly from: InstanceId | undefined;
 }
 
@@ -95,6 +97,23 @@ export class Feed implements Followed {
     if (this.#write(entry, from)) this.#writeEarly();
   }
 
+  /**
+   * The receipt of the session's own send delivers this copy: nothing is written. False: the feed does not stand right
+   * before it, so that the copy has to come as an entry.
+   */
+  pass(copy: Entry): boolean {
+    const follows = copy.seq === this.#next && (this.#lastId === '' || copy.prev === this.#lastId);
+    if (!follows || this.#ended || this.#broken || this.#reading) return false;
+    const sent = { seq: copy.seq, id: entryId(copy), bytes: 0, sender: undefined, from: undefined };
+    this.#next = (copy.seq + 1) as Seq;
+    this.#lastId = sent.id;
+    // The newest says it for all of them.
+    if (this.#sent.at(-1)?.bytes === 0) this.#sent.pop();
+    this.#sent.push(sent);
+    this.#writeEarly();
+    return true;
+  }
+
   /** There may be something in the log. */
   wake(): void {
     this.#behind = true;
@@ -116,18 +135,20 @@ export class Feed implements Followed {
     if (seq >= this.#next) return seq <= this.#staleTo ? undefined : 'unsent';
     let acked = 0;
     let cursor: Sent | undefined;
+    let received: Sent | undefined;
     for (; acked < this.#sent.length; acked++) {
       const sent = this.#sent[acked];
       if (sent === undefined || sent.seq > seq) break;
       this.#sentBytes -= sent.bytes;
-      if (cursor !== undefined && cursor.sender !== sent.sender)
-        this.#sink.passed(this, cursor.sender, cursor.seq, cursor.from);
       cursor = sent;
+      if (sent.sender === undefined) continue;
+      if (received?.sender !== sent.sender) this.#tell(received);
+      received = sent;
     }
     if (cursor === undefined) return undefined;
-    this.#sink.passed(this, cursor.sender, cursor.seq, cursor.from);
+    this.#tell(received);
     this.#sent = acked === this.#sent.length ? [] : this.#sent.slice(acked);
-    this.#clock.acked(this.#sink.now(), this.#sent.length === 0);
+    this.#clock.acked(this.#sink.now(), this.#sentBytes === 0);
     this.resume();
     return { seq: cursor.seq, id: cursor.id };
   }
@@ -184,7 +205,8 @@ export class Feed implements Followed {
     const bytes = entry.content.length + 64;
     this.#next = (entry.seq + 1) as Seq;
     this.#lastId = id;
-    this.#sent.push({ seq: entry.seq, id, bytes, sender: entry.sender.userId, from });
+    const sender = isCopy(entry) ? undefined : entry.sender.userId;
+    this.#sent.push({ seq: entry.seq, id, bytes, sender, from });
     this.#sentBytes += bytes;
     this.#clock.wrote(this.#sink.now());
     this.#sink.write(this, entry);
@@ -192,8 +214,12 @@ export class Feed implements Followed {
   }
 
   #wentOut(entry: Entry): boolean {
-    const sent = this.#sent[entry.seq - (this.#sent[0]?.seq ?? 0)];
-    return sent?.seq === entry.seq && sent.id === entryId(entry);
+    const sent = this.#sent.find(({ seq }) => seq === entry.seq);
+    return sent?.id === entryId(entry);
+  }
+
+  #tell(sent: Sent | undefined): void {
+    if (sent?.sender !== undefined) this.#sink.passed(this, sent.sender, sent.seq, sent.from);
   }
 
   /** Long acked, or a seq that is used again after the store lost entries: the log tells. */
