@@ -7,8 +7,6 @@ import {
   CIM_DEVICE,
   copyProducer,
   type Epoch,
-  type GroupId,
-  groupStream,
   type InstanceId,
   inboxOf,
   type MessageId,
@@ -22,6 +20,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import fc from 'fast-check';
+import { creationOf, newGroupId } from '../test/contract-fixture.ts';
 import { ends, plain } from '../test/stored.ts';
 import type { Store } from './store.ts';
 import {
@@ -158,6 +157,7 @@ const sends = fc.array(
     same: fc.constantFrom(true, true, false),
     again: fc.boolean(),
     silent: fc.constantFrom(false, false, true),
+    isEvent: fc.constantFrom(false, false, true),
     content: fc.uint8Array({ maxLength: 3 }),
   }),
   { minLength: 1, maxLength: 12 },
@@ -238,13 +238,13 @@ class Trial {
   /** Key: stream name. What the store has said of its entries. */
   readonly #told = new Map<string, Pick<Entry, 'prev' | 'storedAt' | 'n'>[]>();
 
-  private constructor(store: Store, users: readonly NamedUser[], group: GroupId, copies: Copies) {
+  private constructor(store: Store, users: readonly NamedUser[], group: StreamRef, copies: Copies) {
     this.#store = store;
     this.#copies = copies;
     this.#model = new ModelStreams(MODEL_LIMITS.producerEntries, copies !== 'none');
     this.#users = users;
     const nobody = Number.MAX_SAFE_INTEGER as UserId;
-    this.#streams = [...users.map((user) => inboxOf(user.userId)), groupStream(group), inboxOf(nobody)];
+    this.#streams = [...users.map((user) => inboxOf(user.userId)), group, inboxOf(nobody)];
     for (const { userId } of users) this.#model.epochs.set(userId, 0 as Epoch);
   }
 
@@ -255,7 +255,11 @@ class Trial {
       assert.ok(parsed.ok);
       users.push((await store.accounts.register(parsed.name)).account);
     }
-    const trial = new Trial(store, users, `group-${tag}` as GroupId, copies);
+    const [owner, ...others] = users;
+    assert.ok(owner);
+    const creation = creationOf(newGroupId(), owner, others);
+    const trial = new Trial(store, users, creation.stream, copies);
+    await trial.#sendAll([[creation, trial.#model.append(creation)]]);
     for (const user of users) await trial.#login(user);
     return trial;
   }
@@ -292,6 +296,10 @@ class Trial {
       const append = this.#item(send);
       return [append, this.#model.append(append)];
     });
+    await this.#sendAll(items);
+  }
+
+  async #sendAll(items: readonly (readonly [Append, ModelAnswer])[]): Promise<void> {
     const append = ([item]: readonly [Append, ModelAnswer]): Promise<AppendAnswer> =>
       new Promise((done) => this.#store.streams.append(item, done));
     const answers: AppendAnswer[] = [];
@@ -318,7 +326,7 @@ class Trial {
     told[seq - 1] = { prev, storedAt, n };
   }
 
-  #item({ stream, sender, producer, counter, same, again, silent, content }: Sent): Append {
+  #item({ stream, sender, producer, counter, same, again, silent, isEvent, content }: Sent): Append {
     const to = pick(this.#streams, stream);
     const from = pick(this.#users, sender);
     const id = `${counter === null ? 'keyed' : 'counted'}-producer-${String(producer)}` as ProducerId;
@@ -344,6 +352,7 @@ class Trial {
       digest: Buffer.from(text).toString('hex').padEnd(22, '_'),
       content: text,
       silent,
+      about: isEvent ? messageId(from.userId, id, 1) : undefined,
     };
   }
 
@@ -397,6 +406,16 @@ class Trial {
     this.#model.epochs.set(user.userId, answer.epoch);
   }
 
+  async #checkEvents(stream: StreamRef): Promise<void> {
+    const log = this.#model.log(stream);
+    const events = log.flatMap(({ seq, about }) => (about === undefined ? [] : [{ seq, about }]));
+    for (const from of [1, Math.ceil(log.length / 2)])
+      assert.deepEqual(
+        await this.#store.streams.events(stream, from as Seq),
+        events.filter(({ seq }) => seq >= from),
+      );
+  }
+
   async #checkShown(stream: StreamRef): Promise<void> {
     const log = this.#model.log(stream);
     const told = this.#told.get(streamName(stream)) ?? [];
@@ -421,7 +440,10 @@ class Trial {
         top: log.length,
         topId: last === undefined ? '' : messageId(last.sender.userId, last.producer, last.counter),
       });
-      if (this.#copies !== 'none') await this.#checkShown(stream);
+      if (this.#copies !== 'none') {
+        await this.#checkShown(stream);
+        await this.#checkEvents(stream);
+      }
       assert.deepEqual((await this.#store.streams.read(stream, 1 as Seq, 10_000)).map(plain), log.map(plain));
       for (const { userId } of this.#users) {
         const key = `${userId} ${streamName(stream)}`;

@@ -1,8 +1,10 @@
 /** What the contract suites of the store's ports share. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import {
   CIM_DEVICE,
   type Epoch,
+  type GroupId,
+  groupStream,
   type InstanceId,
   inboxOf,
   type NamedUser,
@@ -106,6 +108,23 @@ export class Sends {
     const { stream, sender, producer } = this;
     return { stream, sender, producer, counter, digest, content };
   }
+}
+
+/** No group has it. */
+export const newGroupId = (): GroupId => String(10 ** 14 + randomInt(2 ** 47)) as GroupId;
+
+/** Makes a group, with the first entry of its log. */
+export const creationOf = (group: GroupId, owner: NamedUser, users: readonly NamedUser[] = []): Append => ({
+  ...new Sends(groupStream(group), owner).item(1),
+  silent: true,
+  operation: { kind: 'create', name: `group ${group}`, category: '', join: 'invite', users },
+});
+
+/** The stream of a group with these members; the first one owns it, and the log has one entry. */
+export async function newGroup(store: Store, owner: NamedUser, ...others: NamedUser[]): Promise<StreamRef> {
+  const creation = creationOf(newGroupId(), owner, others);
+  await appendOk(store, creation);
+  return creation.stream;
 }
 
 /** A sender and a recipient with an inbox. */

@@ -1,5 +1,6 @@
 /** Reads a whole folder when it is opened, and finds what is missing or damaged in it. */
 import {
+  decodeContent,
   groupStream,
   inboxOf,
   type GroupId,
@@ -10,11 +11,21 @@ import {
 } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
 import { entryId } from '../streams.ts';
-import { decodeRow, totalOf } from './entry-row.ts';
-import { BATCHES, FORMAT, gapsKey, type Key, NEXT_USER, nameOfRow, nameOfStreamKey } from './keys.ts';
+import { decodeRow, encodeRow, isEvent, type Totals, totalsOf } from './entry-row.ts';
+import {
+  BATCHES,
+  entryKey,
+  eventKey,
+  FORMAT,
+  gapsKey,
+  type Key,
+  NEXT_USER,
+  nameOfRow,
+  nameOfStreamKey,
+} from './keys.ts';
 import type { Ledger } from './ledger.ts';
-import { decodeRecord } from './record-bytes.ts';
-import type { GapsRecord, NextUserRecord, ProducerRecord, StreamRecord } from './records.ts';
+import { decodeRecord, encodeRecord } from './record-bytes.ts';
+import type { EventRecord, GapsRecord, NextUserRecord, ProducerRecord, StreamRecord1 } from './records.ts';
 import { emptyStream } from './retention.ts';
 
 const PAGE = 1_000;
@@ -24,11 +35,16 @@ type Gap = GapsRecord['gaps'][number];
 
 /** One stream as its rows show it. `name`: as it is in keys. */
 interface Found {
-  state: StreamRecord | undefined;
+  state: StreamRecord1 | undefined;
   first: number;
   last: number;
   lastId: string;
-  lastTotal: number;
+  lastTotals: Totals;
+  /** The newest entry that counts as unread, by what the entries say. */
+  readonly newest: { n: number; seq: number; at: number };
+  /** Entries that the index of events must have, until it is found there. */
+  readonly events: Set<number>;
+  lastEvent: number;
   /** Between the oldest entry that is kept and `last`. */
   readonly gaps: Gap[];
   /** Gaps that the operator has accepted before. */
@@ -59,7 +75,10 @@ export async function audit(ledger: Ledger): Promise<Audit> {
         first: 0,
         last: 0,
         lastId: '',
-        lastTotal: 0,
+        lastTotals: { bytes: 0, copies: 0 },
+        newest: { n: 0, seq: 0, at: 0 },
+        events: new Set(),
+        lastEvent: 0,
         gaps: [],
         accepted: [],
         producers: [],
@@ -83,9 +102,13 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     if (key === FORMAT) format.found = true;
     if (key === NEXT_USER) nextUser = (record as NextUserRecord).id;
     if (key.startsWith('d:')) of(key.slice('d:'.length)).accepted = (record as GapsRecord).gaps;
-    if (key.startsWith('t:')) of(nameOfStreamKey(key)).state = record as StreamRecord;
+    if (key.startsWith('t:')) of(nameOfStreamKey(key)).state = record as StreamRecord1;
     if (key.startsWith('p:'))
       of(key.split(':')[1] ?? '').producers.push({ key, seq: (record as ProducerRecord).seq });
+    if (key.startsWith('v:')) {
+      const { name, seq } = nameOfRow(key);
+      of(name).events.delete(seq);
+    }
     if (key.startsWith('a:')) newestUser = Math.max(newestUser, Number(key.slice('a:'.length)));
   };
 
@@ -127,7 +150,11 @@ function addRow(found: Found, seq: number, row: Uint8Array): void {
   else if (seq > found.last + 1) found.gaps.push({ from: found.last + 1, to: seq - 1 });
   found.last = seq;
   found.lastId = entryId(entry);
-  found.lastTotal = totalOf(row);
+  found.lastTotals = totalsOf(row);
+  if (entry.n > found.newest.n) Object.assign(found.newest, { n: entry.n, seq, at: entry.storedAt });
+  if (!isEvent(row)) return;
+  found.events.add(seq);
+  found.lastEvent = seq;
 }
 
 /** Its gaps, the one before its first row too, but for those that are accepted. */
@@ -148,30 +175,53 @@ function problemsOf(name: string, found: Found): string[] {
   else if (last > state.top || (last === state.top && last > 0 && lastId !== state.topId))
     problems.push(`the record t:${name} is not that of its entries`);
   for (const { from, to } of newGaps(found)) problems.push(`entries ${from} to ${to} of ${name} are missing`);
+  for (const seq of found.events)
+    problems.push(`the entry ${seq} of ${name} is missing in the index of events`);
   return problems;
 }
 
 function mendStream(ledger: Ledger, name: string, found: Found): void {
-  const { state, first, last, lastId, lastTotal, accepted, producers } = found;
+  const { state, first, last, lastId, lastTotals, newest, accepted, producers } = found;
   const gaps = newGaps(found);
   const stream = state?.stream ?? streamOf(name);
   // A group whose id cannot be told from its key: its rows stay, and nobody asks for them.
   if (stream === undefined) return;
-  const before = state ?? { ...emptyStream(stream), first: first as Seq };
+  const before: StreamRecord1 = state ?? { ...emptyStream(stream), first: first as Seq };
   const whole = last === state?.top && lastId === state.topId;
-  ledger.put(`t:${name}` as Key<StreamRecord>, {
+  const { settled, settledBytes, settledCopies } = before;
+  ledger.put(`t:${name}` as Key<StreamRecord1>, {
     ...before,
     ...(whole
       ? {}
-      : { top: last as Seq, topId: lastId as MessageId, topDigest: undefined, bytes: lastTotal }),
+      : {
+          top: last as Seq,
+          topId: lastId as MessageId,
+          topDigest: undefined,
+          ...lastTotals,
+          ...{ shown: newest.n, shownSeq: newest.seq as Seq, shownAt: newest.at },
+          lastEvent: found.lastEvent as Seq,
+          settledBytes: Math.min(settledBytes, lastTotals.bytes),
+          settled: settled === undefined ? undefined : (Math.min(settled, last) as Seq),
+          settledCopies: Math.min(settledCopies ?? 0, lastTotals.copies),
+        }),
     first: Math.min(before.first, last + 1) as Seq,
-    settledBytes: whole ? before.settledBytes : Math.min(before.settledBytes, lastTotal),
     forgot: true,
   });
+  for (const seq of found.events) mendEvent(ledger, stream, seq as Seq);
   if (gaps.length > 0) ledger.put(gapsKey(name), { gaps: [...accepted, ...gaps] });
   const isGone = (seq: number): boolean =>
     seq > last || gaps.some(({ from, to }) => seq >= from && seq <= to);
   for (const { key, seq } of producers) if (isGone(seq)) ledger.put(key as Key<ProducerRecord>, undefined);
+}
+
+/** Enters an event again. What it is about stands in its content; where that cannot be read, it is an event no longer. */
+function mendEvent(ledger: Ledger, stream: StreamRef, seq: Seq): void {
+  const row = ledger.row(entryKey(stream, seq));
+  if (row === undefined) return;
+  const entry = decodeRow(row);
+  const about = (decodeContent(entry.content)?.ref ?? '') as MessageId;
+  if (about === '') ledger.putRow(entryKey(stream, seq), encodeRow(entry, totalsOf(row), false));
+  else ledger.putRow(eventKey(stream, seq), encodeRecord({ about } satisfies EventRecord));
 }
 
 function streamOf(name: string): StreamRef | undefined {

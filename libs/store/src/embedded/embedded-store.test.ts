@@ -217,7 +217,7 @@ test('a folder that is none, is damaged or is of another format is refused with 
   ledger.put(FORMAT, { version: 99 });
   await ledger.commit();
   await ledger.close();
-  await openFails(later, /has format 99, this program reads 1; .* set CIM_DATA_DIR to a new folder$/);
+  await openFails(later, /has format 99, this program reads 1 to 2; .* set CIM_DATA_DIR to a new folder$/);
 
   await rm(join(folder.dir, 'CURRENT'));
   await openFails(

@@ -10,14 +10,10 @@ import { EmbeddedGroups } from './groups.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
-import { enterOldLooks } from './old-looks.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
-import { moveClockedProducers } from './clocked-producers.ts';
 import { Sweeper } from './sweeper.ts';
-
-/** Of what is in the folder. A product that changes it must read the old one too. */
-const FORMAT_VERSION = 1;
+import { FORMAT_VERSION, OLDEST_FORMAT, upgradeFolder } from './upgrade.ts';
 
 export interface EmbeddedStoreOptions {
   /** Made when it is not there. One process owns it. */
@@ -46,12 +42,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const { monotonic = () => performance.now(), acceptLoss = false } = options;
   const ledger = await openWhole(dir, logger, acceptLoss);
   try {
-    if (ledger.committed(FORMAT) === undefined) {
-      ledger.put(FORMAT, { version: FORMAT_VERSION });
-      await ledger.commit();
-    }
-    await enterOldLooks(ledger);
-    await moveClockedProducers(ledger, limits.producerEntries);
+    await upgradeFolder(ledger, limits.producerEntries);
   } catch (error) {
     await ledger.close();
     throw error;
@@ -109,8 +100,8 @@ async function openWhole(dir: string, logger: Logger, acceptLoss: boolean): Prom
 async function refuseOtherFormat(ledger: Ledger, dir: string): Promise<void> {
   // One that cannot be read is for the audit to tell.
   const version = await promised(() => ledger.committed(FORMAT)?.version).catch(() => undefined);
-  if (version !== undefined && version !== FORMAT_VERSION)
+  if (version !== undefined && !(version >= OLDEST_FORMAT && version <= FORMAT_VERSION))
     throw new Error(
-      `the data folder ${dir} has format ${version}, this program reads ${FORMAT_VERSION}; use the version that made it, or set CIM_DATA_DIR to a new folder`,
+      `the data folder ${dir} has format ${version}, this program reads ${OLDEST_FORMAT} to ${FORMAT_VERSION}; use the version that made it, or set CIM_DATA_DIR to a new folder`,
     );
 }

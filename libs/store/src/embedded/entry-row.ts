@@ -3,39 +3,69 @@ import { cim, encodeEntry, type MessageId, type ProducerId, type Seq, type UserI
 import type { Entry } from '../streams.ts';
 
 /**
- * Before the encoded entry: a float64, big-endian, and a CRC-32 of all that follows it. The float64 is `-1 - total`; one
- * that is not negative is the total itself, and no CRC-32 follows it: an older version wrote that row.
+ * A row is a mark, the CRC-32 of all that follows it, two numbers of 48 bits (`Totals`), and the encoded entry.
+ * The mark also says whether the entry is in the index of events.
  */
-const TOTAL_BYTES = 8;
-const HEAD_BYTES = TOTAL_BYTES + 4;
+const MARK = 0xe0;
+const EVENT_MARK = 0xe1;
+const CRC_AT = 1;
+const BYTES_AT = 5;
+const COPIES_AT = 11;
+const HEAD_BYTES = 17;
 
 /**
- * An entry as the database has it. `total`: content bytes of the stream up to this entry and with it, so that how much
- * lies between two entries is known without reading what is between them.
+ * Rows of versions before begin with a float64, big-endian, whose first byte is no mark. It is `-1 - bytes`, and a CRC-32
+ * of the entry follows it; or it is `bytes`, and no CRC-32 follows it.
  */
-export function encodeRow(entry: Entry, total: number): Uint8Array {
+const OLD_TOTAL_BYTES = 8;
+const OLD_HEAD_BYTES = OLD_TOTAL_BYTES + 4;
+
+/** What a stream has had up to an entry and with it: what lies between two entries is the difference. */
+export interface Totals {
+  /** Content bytes of entries that are no copies. */
+  readonly bytes: number;
+  /** Copies of the user's own messages. */
+  readonly copies: number;
+}
+
+/** An entry as the database has it. */
+export function encodeRow(entry: Entry, { bytes, copies }: Totals, isEvent: boolean): Uint8Array {
   const row = encodeEntry(entry, HEAD_BYTES);
-  row.writeDoubleBE(-1 - total, 0);
-  row.writeUInt32BE(crc32(row.subarray(HEAD_BYTES)), TOTAL_BYTES);
+  row.writeUInt8(isEvent ? EVENT_MARK : MARK, 0);
+  row.writeUIntBE(bytes, BYTES_AT, 6);
+  row.writeUIntBE(copies, COPIES_AT, 6);
+  row.writeUInt32BE(crc32(row.subarray(BYTES_AT)), CRC_AT);
   return row;
 }
 
 /** The entry in it, encoded. */
-export const wireOf = (row: Uint8Array): Uint8Array => row.subarray(hasCrc(row) ? HEAD_BYTES : TOTAL_BYTES);
+export const wireOf = (row: Uint8Array): Uint8Array =>
+  row.subarray(isMarked(row) ? HEAD_BYTES : hasOldCrc(row) ? OLD_HEAD_BYTES : OLD_TOTAL_BYTES);
 
-export function totalOf(row: Uint8Array): number {
-  const head = new DataView(row.buffer, row.byteOffset).getFloat64(0);
-  return head < 0 ? -1 - head : head;
+export function totalsOf(row: Uint8Array): Totals {
+  const view = new DataView(row.buffer, row.byteOffset, row.length);
+  if (isMarked(row)) return { bytes: uint48(view, BYTES_AT), copies: uint48(view, COPIES_AT) };
+  const head = view.getFloat64(0);
+  return { bytes: head < 0 ? -1 - head : head, copies: 0 };
 }
 
+export const isEvent = (row: Uint8Array): boolean => row[0] === EVENT_MARK;
+
+const isMarked = (row: Uint8Array): boolean => row[0] === MARK || row[0] === EVENT_MARK;
 /** The sign of the float64. */
-const hasCrc = (row: Uint8Array): boolean => ((row[0] ?? 0) & 0x80) !== 0;
+const hasOldCrc = (row: Uint8Array): boolean => ((row[0] ?? 0) & 0x80) !== 0;
+const uint48 = (view: DataView, at: number): number => view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2);
+
+function isWhole(row: Uint8Array): boolean {
+  const view = new DataView(row.buffer, row.byteOffset, row.length);
+  if (isMarked(row)) return crc32(row.subarray(BYTES_AT)) === view.getUint32(CRC_AT);
+  return !hasOldCrc(row) || crc32(row.subarray(OLD_HEAD_BYTES)) === view.getUint32(OLD_TOTAL_BYTES);
+}
 
 /** @throws {Error} when the row is damaged */
 export function decodeRow(row: Uint8Array): Entry {
+  if (!isWhole(row)) throw new Error('an entry is damaged');
   const wire = wireOf(row);
-  if (hasCrc(row) && crc32(wire) !== new DataView(row.buffer, row.byteOffset).getUint32(TOTAL_BYTES))
-    throw new Error('an entry is damaged');
   const entry = cim.Entry.decode(wire);
   return {
     seq: entry.seq as Seq,

@@ -64,7 +64,7 @@ export const allStreams = { gte: 't:', lt: 't;' } as const;
 
 /** Of the key of a stream's record. */
 export const nameOfStreamKey = (key: string): string => key.slice('t:'.length);
-/** Of an entry's key. */
+/** Of the key of an entry, or of a row of the index of events. */
 export function nameOfRow(key: string): { readonly name: string; readonly seq: number } {
   const [, name = '', seq = ''] = key.split(':');
   return { name, seq: Number(seq) };
@@ -75,6 +75,17 @@ export const entryKey = (stream: StreamRef, seq: Seq): string => `e:${nameOf(str
 export const entriesFrom = (stream: StreamRef, seq: Seq): { gte: string; lt: string } => ({
   gte: entryKey(stream, seq),
   lt: `e:${nameOf(stream)};`,
+});
+
+/** The index of events, in ranges too: an `EventRecord` each. */
+export const eventKey = (stream: StreamRef, seq: Seq): string => `v:${nameOf(stream)}:${padded(seq)}`;
+export const eventsFrom = (stream: StreamRef, seq: Seq): { gte: string; lt: string } => ({
+  gte: eventKey(stream, seq),
+  lt: `v:${nameOf(stream)};`,
+});
+export const eventsBefore = (stream: StreamRef, seq: Seq): { gte: string; lt: string } => ({
+  gte: `v:${nameOf(stream)}:`,
+  lt: eventKey(stream, seq),
 });
 
 /** `window`: see `RETENTION.producerEntries`. */

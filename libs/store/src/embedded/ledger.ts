@@ -169,9 +169,14 @@ export class Ledger {
     }
   }
 
-  /** Deletes what nobody reads any more: it is in no hurry to be on disk. */
-  async clear(range: { readonly gte: string; readonly lt: string }): Promise<void> {
-    await this.#usable().clear(range);
+  /** Deletes rows that nobody reads any more, once all that was written here so far is on disk. A crash may leave some. */
+  clearLater(range: { readonly gte: string; readonly lt: string }): void {
+    this.onCommit((error) => {
+      if (error !== undefined || this.#broken !== undefined) return;
+      this.#database.clear(range).catch((cause: unknown) => {
+        this.#logger.warn({ err: cause }, 'store.sweep-failed');
+      });
+    });
   }
 
   /** @throws {Error} one line that says why nothing can be stored */

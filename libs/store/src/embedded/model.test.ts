@@ -5,10 +5,6 @@ import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 
 test('whatever is sent, acked and read in whatever order, also over restarts, is answered as the model says', async (t) => {
   const folder = await openEmbeddedForTest(t, { limits: MODEL_LIMITS });
-  const store = await checkAgainstModel(folder.store, {
-    copies: 'none',
-    runs: 60,
-    reopen: () => folder.reopen(),
-  });
+  const store = await checkAgainstModel(folder.store, { runs: 60, reopen: () => folder.reopen() });
   assert.equal(store, folder.store);
 });

@@ -61,12 +61,46 @@ export interface StreamRecord {
    * another's entry follows. Most entries of an inbox come from the one who sent the last.
    */
   readonly topDigest?: string | undefined;
-  /** Content bytes of all entries ever. */
+  /** Content bytes of all entries ever, but for copies. */
   readonly bytes: number;
-  /** Of those, what is acked or trimmed: the difference is what waits for the user of an inbox. */
+  /** How many copies of its user's own messages an inbox has had. */
+  readonly copies: number;
+  /**
+   * Of an inbox: up to here nothing waits for its user. An entry before it is acked, was trimmed for its age, or is a copy
+   * that came when nothing waited.
+   */
+  readonly settled: Seq;
+  /** Of `bytes` and `copies`, what lies up to `settled`: the difference is what waits, or lies among it. */
   readonly settledBytes: number;
-  /** Whether producers of it were forgotten. Absent: an older version wrote it, which did not note that. */
-  readonly forgot?: boolean;
+  readonly settledCopies: number;
+  /** How many entries that count as unread the stream has had since it was first written by a version that counts them. */
+  readonly shown: number;
+  /** The newest of them, and when it was stored [ms]; 0: there is none. */
+  readonly shownSeq: Seq;
+  readonly shownAt: number;
+  /** The newest entry that is in the index of events; 0: there is none. */
+  readonly lastEvent: Seq;
+  /** Whether producers of it were forgotten. */
+  readonly forgot: boolean;
+}
+
+type Counted =
+  | 'copies'
+  | 'settled'
+  | 'settledCopies'
+  | 'shown'
+  | 'shownSeq'
+  | 'shownAt'
+  | 'lastEvent'
+  | 'forgot';
+/** As format 1 has it. */
+export type StreamRecord1 = Omit<StreamRecord, Counted> & {
+  readonly [Field in Counted]?: StreamRecord[Field] | undefined;
+};
+
+/** In the index of events, under the seq of the entry. */
+export interface EventRecord {
+  readonly about: MessageId;
 }
 
 export interface ProducerRecord {

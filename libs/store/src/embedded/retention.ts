@@ -1,10 +1,13 @@
 /** What a stream may forget (design: retention). */
 import type { MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { StreamLimits } from '../streams.ts';
-import { decodeRow, totalOf } from './entry-row.ts';
-import { cursorKey, entryKey, streamKey } from './keys.ts';
+import { decodeRow, totalsOf } from './entry-row.ts';
+import { entryKey, eventsBefore, streamKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { StreamRecord } from './records.ts';
+
+/** Rows of the index of events are removed at every so many entries that a log loses. */
+const EVENTS_STEP = 1_000;
 
 export const emptyStream = (stream: StreamRef): StreamRecord => ({
   stream,
@@ -13,12 +16,23 @@ export const emptyStream = (stream: StreamRef): StreamRecord => ({
   top: 0 as Seq,
   topId: '' as MessageId,
   bytes: 0,
+  copies: 0,
+  settled: 0 as Seq,
   settledBytes: 0,
+  settledCopies: 0,
+  shown: 0,
+  shownSeq: 0 as Seq,
+  shownAt: 0,
+  lastEvent: 0 as Seq,
+  forgot: false,
 });
 
-/** Up to where the owner of an inbox has it; a group keeps nothing for anybody, so all of it. */
-export const ackedOf = (ledger: Ledger, { stream, top }: StreamRecord): Seq =>
-  stream.kind === 'group' ? top : (ledger.get(cursorKey(stream.user, stream))?.seq ?? (0 as Seq));
+/** Up to where a stream waits for nobody; a group keeps nothing for anybody, so all of it. */
+const settledOf = ({ stream, top, settled }: StreamRecord): Seq => (stream.kind === 'group' ? top : settled);
+
+/** How many received entries of an inbox wait for its user. */
+export const waitingOf = ({ top, copies, settled, settledCopies }: StreamRecord): number =>
+  top - copies - (settled - settledCopies);
 
 /**
  * The stream without its oldest entries that are too many or too old. Reads only.
@@ -29,21 +43,21 @@ export function trimmed(
   ledger: Ledger,
   before: StreamRecord,
   request: {
-    readonly acked: Seq;
     readonly now: number;
     readonly steps: number;
     readonly coming: number;
     readonly limits: StreamLimits;
   },
 ): StreamRecord {
-  const { acked, now, steps, coming, limits } = request;
+  const { now, steps, coming, limits } = request;
   const { stream, top } = before;
-  let { first, firstAt, settledBytes } = before;
+  const waitsFrom = settledOf(before);
+  let { first, firstAt, settled, settledBytes, settledCopies } = before;
   for (let step = 0; step < steps && first <= top; step++) {
-    const isAcked = first <= acked;
-    const tooMany = isAcked && top - first + 1 + coming > limits.maxEntries;
+    const isSettled = first <= waitsFrom;
+    const tooMany = isSettled && top - first + 1 + coming > limits.maxEntries;
     if (!tooMany) {
-      const keptMs = isAcked ? limits.keptMs : limits.unackedMs;
+      const keptMs = isSettled ? limits.keptMs : limits.unackedMs;
       if (firstAt + keptMs > now) break;
       // `firstAt` may be that of an entry that is gone: look when it matters. A row not on disk yet is a young one.
       const row = ledger.row(entryKey(stream, first));
@@ -54,18 +68,27 @@ export function trimmed(
       // One that is on disk by its stream's record and is not there was lost: it is as old as the one before it.
       if (row !== undefined) firstAt = decodeRow(row).storedAt;
       if (firstAt + keptMs > now) break;
-      if (row !== undefined) settledBytes = Math.max(settledBytes, totalOf(row));
+      if (!isSettled) {
+        settled = first;
+        if (row !== undefined) ({ bytes: settledBytes, copies: settledCopies } = totalsOf(row));
+      }
     }
     first = (first + 1) as Seq;
   }
   return first === before.first && firstAt === before.firstAt
     ? before
-    : { ...before, first, firstAt, settledBytes };
+    : { ...before, first, firstAt, settled, settledBytes, settledCopies };
 }
 
 /** Writes what `trimmed` answered. */
 export function writeTrim(ledger: Ledger, before: StreamRecord, after: StreamRecord): void {
+  const { stream, lastEvent } = before;
   for (let seq: number = before.first; seq < after.first; seq++)
-    ledger.deleteRow(entryKey(before.stream, seq as Seq));
-  if (after !== before) ledger.put(streamKey(after.stream), after);
+    ledger.deleteRow(entryKey(stream, seq as Seq));
+  if (after !== before) ledger.put(streamKey(stream), after);
+  if (lastEvent < before.first) return;
+  if (stepOf(before.first) !== stepOf(after.first) || lastEvent < after.first)
+    ledger.clearLater(eventsBefore(stream, after.first));
 }
+
+const stepOf = (first: Seq): number => Math.floor(first / EVENTS_STEP);

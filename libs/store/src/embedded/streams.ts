@@ -25,61 +25,54 @@ import {
   type Streams,
 } from '../streams.ts';
 import { Slice } from '@cim/runtime';
-import { decodeRow, encodeRow, totalOf, wireOf } from './entry-row.ts';
+import { decodeRow } from './entry-row.ts';
 import {
-  accountKey,
   cursorKey,
   entriesFrom,
   entryKey,
+  eventsFrom,
   expiryKey,
   type Key,
   keyedKey,
-  producerKey,
-  producersBefore,
+  nameOfRow,
   sessionKey,
   streamKey,
 } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import { Logs } from './logs.ts';
 import { promised } from './promised.ts';
-import type { ProducerRecord, StreamRecord } from './records.ts';
+import { decodeRecord } from './record-bytes.ts';
+import type { EventRecord, StreamRecord } from './records.ts';
 import { openOf } from './sessions.ts';
-import { ackedOf, emptyStream, trimmed, writeTrim } from './retention.ts';
+import { emptyStream } from './retention.ts';
 import { UncertainSends } from './uncertain-sends.ts';
 
 /** A read answers about this many bytes at most. */
 const READ_BYTES = 256 * 1024;
-/** An append removes at most this many old entries, so that no append takes long. */
-const TRIM_STEPS = 16;
-/** Once the appends of a batch have removed so many, each further one removes one: a thousand come in one go. */
-const TRIM_BATCH = 256;
+/** Rows of the index of events that one read answers. */
+const EVENTS_AT_ONCE = 1_000;
 /** First sends that were answered `unknown-producer` lately, and that may still be under way on another connection. */
 const REFUSED_FIRSTS = 10_000;
 const NOTHING = new Uint8Array();
-
-type Admission =
-  | { readonly answer: AppendAnswer }
-  | { readonly before: StreamRecord; readonly after: StreamRecord };
 
 export class EmbeddedStreams implements Streams {
   readonly kept = this;
   readonly #ledger: Ledger;
   readonly #now: () => number;
   readonly #logger: Logger;
-  readonly #limits: StreamLimits;
+  readonly #logs: Logs;
   readonly #duplicates: Duplicates;
   /** Key: as `Duplicates` has it. It needs no disk: a new process has none of their connections. */
   readonly #refusedFirsts = new LRUCache<string, true>({ max: REFUSED_FIRSTS });
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   readonly #uncertain = new UncertainSends();
-  /** Old entries that appends have removed since the last batch ended. */
-  #trims = 0;
 
   constructor(ledger: Ledger, logger: Logger, now: () => number, limits: StreamLimits) {
     this.#ledger = ledger;
     this.#logger = logger;
     this.#now = now;
-    this.#limits = limits;
+    this.#logs = new Logs(ledger, now, limits);
     this.#duplicates = new Duplicates(new LogScans(this), logger);
   }
 
@@ -95,7 +88,7 @@ export class EmbeddedStreams implements Streams {
     }
     // Whatever the answer is: it may rest on what is on its way to the disk.
     this.#ledger.onCommit((error) => {
-      this.#trims = 0;
+      this.#logs.batchEnded();
       if (error !== undefined) {
         if (isOwn(item)) this.#ownFailed(item, answer);
         done({ outcome: 'retry', cause: error });
@@ -131,15 +124,29 @@ export class EmbeddedStreams implements Streams {
     const committed = <T>(key: Key<T>): T | undefined => this.#ledger.committed(key);
     return promised(() =>
       of.map(({ stream, producer }) => {
-        const state = committed(streamKey(stream)) ?? emptyStream(stream);
-        const known = this.#producer(state, sender, producer, committed);
-        return known?.counter ?? (hasForgotten(state) ? undefined : 0);
+        const state = this.#committed(stream);
+        const known = this.#logs.producer(state, sender, producer, committed);
+        return known?.counter ?? (state.forgot ? undefined : 0);
       }),
     );
   }
 
-  events(): Promise<EventAt[]> {
-    return Promise.resolve([]);
+  async events(stream: StreamRef, from: Seq): Promise<EventAt[]> {
+    const { first, lastEvent } = this.#committed(stream);
+    const events: EventAt[] = [];
+    const slice = new Slice();
+    for (let next = Math.max(from, first) as Seq; next <= lastEvent; ) {
+      const rows = await this.#ledger.rows(eventsFrom(stream, next), EVENTS_AT_ONCE, READ_BYTES);
+      for (const [key, row] of rows) {
+        const seq = nameOfRow(key).seq as Seq;
+        events.push({ seq, about: (decodeRecord(row) as EventRecord).about });
+      }
+      const last = events.at(-1);
+      if (rows.length === 0 || last === undefined) break;
+      next = (last.seq + 1) as Seq;
+      if (slice.over) await slice.next();
+    }
+    return events;
   }
 
   cursor(user: UserId, _device: DeviceId, stream: StreamRef): Promise<Cursor | undefined> {
@@ -158,11 +165,11 @@ export class EmbeddedStreams implements Streams {
         await slice.next();
       }
       const key = cursorKey(user, stream);
-      const state = this.#state(stream);
+      const { top } = this.#logs.state(stream);
       const session = this.#ledger.get(sessionKey(user));
       if (session?.epoch !== epoch && openOf(session)?.epoch !== epoch) continue;
-      if (cursor.seq <= (this.#ledger.get(key)?.seq ?? 0) || cursor.seq > state.top) continue;
-      if (stream.kind === 'inbox') this.#settle(state, cursor.seq);
+      if (cursor.seq <= (this.#ledger.get(key)?.seq ?? 0) || cursor.seq > top) continue;
+      if (stream.kind === 'inbox') this.#logs.settle(stream, cursor.seq);
       this.#ledger.put(key, { seq: cursor.seq, id: cursor.id });
     }
     await this.#ledger.commit();
@@ -184,16 +191,20 @@ export class EmbeddedStreams implements Streams {
   }
 
   #position(stream: StreamRef): Position {
-    const { first, top, topId } = this.#ledger.committed(streamKey(stream)) ?? emptyStream(stream);
-    return { first, top, topId, shown: 0, shownSeq: 0 as Seq, shownAt: 0 };
+    const { first, top, topId, shown, shownSeq, shownAt } = this.#committed(stream);
+    return { first, top, topId, shown, shownSeq, shownAt };
+  }
+
+  #committed(stream: StreamRef): StreamRecord {
+    return this.#ledger.committed(streamKey(stream)) ?? emptyStream(stream);
   }
 
   #appendCounted(item: Append): AppendAnswer | Older {
     const { stream, sender, producer, counter, digest } = item;
-    const state = this.#state(stream);
-    const known = this.#producer(state, sender.userId, producer, (key) => this.#ledger.get(key));
+    const state = this.#logs.state(stream);
+    const known = this.#logs.producer(state, sender.userId, producer, (key) => this.#ledger.get(key));
     if (known === undefined)
-      return counter > 1 || (hasForgotten(state) && this.#mayBeOld(item))
+      return counter > 1 || (state.forgot && this.#mayBeOld(item))
         ? { outcome: 'unknown-producer' }
         : this.#appendNew(item);
     const { counter: last, seq } = known;
@@ -246,114 +257,14 @@ export class EmbeddedStreams implements Streams {
   }
 
   #appendNew(item: Append): AppendAnswer {
-    const admission = this.#admit(item);
-    return 'answer' in admission ? admission.answer : this.#write(item, admission.before, admission.after);
-  }
-
-  /** All reading of an append, so that one that fails has written nothing. `after`: without what has become too old. */
-  #admit({ stream, content }: Append): Admission {
-    const before = this.#state(stream);
-    const acked = ackedOf(this.#ledger, before);
-    const steps = this.#trims < TRIM_BATCH ? TRIM_STEPS : 1;
-    const request = { acked, now: this.#now(), steps, coming: 1, limits: this.#limits };
-    const after = trimmed(this.#ledger, before, request);
-    this.#trims += after.first - before.first;
-    if (stream.kind === 'group') return { before, after };
-    if (this.#ledger.get(accountKey(stream.user)) === undefined) return { answer: { outcome: 'unknown' } };
-    const waiting = after.top - Math.max(acked, after.first - 1);
-    const waitingBytes = after.bytes - after.settledBytes;
-    if (waiting >= this.#limits.maxEntries || waitingBytes + content.length > this.#limits.inboxUnackedBytes)
-      return { answer: { outcome: 'full' } };
-    return { before, after };
-  }
-
-  #write(item: Append, before: StreamRecord, after: StreamRecord): Extract<AppendAnswer, { outcome: 'ok' }> {
-    const { stream, sender, producer, counter, digest, content } = item;
-    const seq = (after.top + 1) as Seq;
-    const prev = after.topId;
-    const last = producerOfTop(after);
-    if (last !== undefined && !(counter > 0 && last.sender === sender.userId && last.producer === producer))
-      this.#ledger.put(producerKey(stream, this.#window(after.top), last.sender, last.producer), last.record);
+    const places = this.#logs.admit(item);
+    if (typeof places === 'string') return { outcome: places };
     const storedAt = this.#now();
-    const bytes = after.bytes + content.length;
-    writeTrim(this.#ledger, before, after);
-    const row = encodeRow({ seq, prev, storedAt, sender, producer, counter, content, n: 0 }, bytes);
-    this.#ledger.putRow(entryKey(stream, seq), row);
-    // Each field by name: a spread with others over it costs V8 (Node 20) 1 µs, here once a text.
-    this.#ledger.put(streamKey(stream), {
-      stream: after.stream,
-      first: after.first,
-      firstAt: after.first === seq ? storedAt : after.firstAt,
-      top: seq,
-      topId: messageId(sender.userId, producer, counter),
-      topDigest: counter > 0 ? digest : undefined,
-      bytes,
-      settledBytes: after.settledBytes,
-      forgot: this.#forget(stream, seq) || hasForgotten(after),
-    });
-    return { outcome: 'ok', seq, prev, storedAt, n: 0, wire: wireOf(row) };
-  }
-
-  /** What is acked no longer counts as waiting. */
-  #settle(state: StreamRecord, upTo: Seq): void {
-    const row = upTo === state.top ? undefined : this.#ledger.row(entryKey(state.stream, upTo));
-    const total = upTo === state.top ? state.bytes : row === undefined ? 0 : totalOf(row);
-    if (total > state.settledBytes)
-      this.#ledger.put(streamKey(state.stream), { ...state, settledBytes: total });
-  }
-
-  #state(stream: StreamRef): StreamRecord {
-    return this.#ledger.get(streamKey(stream)) ?? emptyStream(stream);
-  }
-
-  #producer(
-    state: StreamRecord,
-    sender: UserId,
-    producer: ProducerId,
-    look: <T>(key: Key<T>) => T | undefined,
-  ): ProducerRecord | undefined {
-    const last = producerOfTop(state);
-    if (last?.sender === sender && last.producer === producer) return last.record;
-    const window = this.#window(state.top);
-    return (
-      look(producerKey(state.stream, window, sender, producer)) ??
-      look(producerKey(state.stream, window - 1, sender, producer))
-    );
-  }
-
-  /** Records of producers lie in windows of so many entries; this one and the one before are remembered. */
-  #window(seq: Seq): number {
-    return Math.floor(seq / this.#limits.producerEntries);
-  }
-
-  /** Whether the entry at `seq` makes the stream forget producers. Their records are removed once that is on disk. */
-  #forget(stream: StreamRef, seq: Seq): boolean {
-    const window = this.#window(seq);
-    if (window < 2 || seq % this.#limits.producerEntries !== 0) return false;
-    this.#ledger.onCommit((error) => {
-      if (error !== undefined) return;
-      this.#ledger.clear(producersBefore(stream, window - 1)).catch((cause: unknown) => {
-        this.#logger.warn({ err: cause }, 'store.sweep-failed');
-      });
-    });
-    return true;
+    const { seq, prev, n, wire } = this.#logs.write(item, places.log, storedAt);
+    const copy = places.copy === undefined ? undefined : this.#logs.writeCopy(item, places.copy, storedAt);
+    return { outcome: 'ok', seq, prev, storedAt, n, wire, copy };
   }
 }
-
-/** An older version forgot by the clock, and did not note it. */
-const hasForgotten = ({ top, forgot }: StreamRecord): boolean => forgot ?? top > 0;
 
 /** The producer was made for this send. */
 const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;
-
-/** The record that a stream holds of the producer of its newest entry; undefined when that was not counted. */
-function producerOfTop({ top, topId, topDigest }: StreamRecord) {
-  if (topDigest === undefined) return undefined;
-  const [first, last] = [topId.indexOf(':'), topId.lastIndexOf(':')];
-  const record: ProducerRecord = { counter: Number(topId.slice(last + 1)), seq: top, digest: topDigest };
-  return {
-    sender: Number(topId.slice(0, first)) as UserId,
-    producer: topId.slice(first + 1, last) as ProducerId,
-    record,
-  };
-}

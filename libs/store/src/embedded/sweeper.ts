@@ -3,7 +3,7 @@ import type { StreamLimits } from '../streams.ts';
 import { allStreams, expiriesBefore, type Key, keyedOfExpiry } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { StreamRecord } from './records.ts';
-import { ackedOf, trimmed, writeTrim } from './retention.ts';
+import { trimmed, writeTrim } from './retention.ts';
 
 const EVERY_MS = 60_000;
 /** Rows of one read. */
@@ -104,8 +104,7 @@ export class Sweeper {
   #trim(key: Key<StreamRecord>): boolean {
     const before = this.#ledger.get(key);
     if (before === undefined) return false;
-    const acked = ackedOf(this.#ledger, before);
-    const request = { acked, now: this.#now(), steps: TRIM_STEP, coming: 0, limits: this.#limits };
+    const request = { now: this.#now(), steps: TRIM_STEP, coming: 0, limits: this.#limits };
     const after = trimmed(this.#ledger, before, request);
     writeTrim(this.#ledger, before, after);
     return after.first - before.first === TRIM_STEP;
