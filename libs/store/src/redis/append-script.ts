@@ -152,7 +152,9 @@ end
 -- Adds the sender's copy to its own inbox. It is left out where that keeps too much.
 local copy = function(m, a, producer, counter, about)
   age(m)
-  if m.top - m.first + 1 >= 2 * maxEntries then return '0', '0', '' end
+  -- What is acked since the last entry goes when the copy comes.
+  local first = max(m.first, min(m.top - maxEntries + 2, m.settled + 1))
+  if m.top - first + 1 >= 2 * maxEntries then return '0', '0', '' end
   return write(m, a, producer, counter, 'copy', about)
 end
 

@@ -9,7 +9,6 @@ test('whatever is sent, acked and read in whatever order is answered as the mode
   const store = await openRedisForTest(t, redis.url, { limits: MODEL_LIMITS });
   await checkAgainstModel(store, {
     runs: 60,
-    copies: 'none',
     reopen: () => openRedisForTest(t, redis.url, { limits: MODEL_LIMITS }),
   });
 });

@@ -3,10 +3,11 @@ import { after, before, test } from 'node:test';
 import type { Seq } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
-import { append, newPair } from '../../test/contract-fixture.ts';
+import { append, newPair, type OpenStore } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 import { storeContract } from '../store.contract.ts';
+import { timelinesContract } from '../timelines.contract.ts';
 import { openRedisStore } from './redis-store.ts';
 
 let redis: RedisProcess;
@@ -15,7 +16,7 @@ before(async () => {
 });
 after(() => redis[Symbol.asyncDispose]());
 
-storeContract('Redis', async (times = {}) => {
+const openRedis: OpenStore = async (times = {}) => {
   const opened: Store[] = [];
   const open = async (): Promise<Store> => {
     const store = await openRedisStore({
@@ -34,7 +35,9 @@ storeContract('Redis', async (times = {}) => {
       await Promise.all(opened.map((store) => store.stop()));
     },
   };
-});
+};
+storeContract('Redis', openRedis);
+timelinesContract(openRedis);
 
 test('appends to many inboxes that meet travel together, in order, whatever their length', async (t) => {
   const store = await openRedisForTest(t, redis.url);
