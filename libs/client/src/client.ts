@@ -3,19 +3,23 @@ import { type cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import type { CloseReason, NamedUser, UserId } from '@cim/protocol';
 import { Backoff, type Logger, silentLogger } from '@cim/runtime';
 import type { CimClientOptions } from './client-options.ts';
+import { DeviceCalls, UserCalls } from './account-calls.ts';
 import { Comeback } from './comeback.ts';
 import { EarlySends } from './early-sends.ts';
+import { ConversationCalls, type ConversationPage, listConversations } from './conversation-calls.ts';
 import { Emitter } from './emitter.ts';
 import { EVENT_NAMES } from './events.ts';
 import type { ClientEvents, HistoryPage, HistoryQuery, Outgoing, Recipient, SendOutcome } from './events.ts';
+import { GroupCalls } from './group-calls.ts';
+import { HttpCaller } from './http-caller.ts';
 import { Installation } from './installation.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
 import { Offers } from './offers.ts';
 import { type Place, RouteApi } from './route-api.ts';
 import { refused } from './sending.ts';
 import { SignIn } from './sign-in.ts';
-import { tellSignal } from './signals.ts';
 import { type ClientState, memoryState, type SavedState } from './state.ts';
+import { V1Api } from './v1-api.ts';
 
 type Attempt =
   | { readonly ok: true }
@@ -40,7 +44,14 @@ const LOGIN_ATTEMPTS = 3;
  * ```
  */
 export class CimClient {
+  /** Groups: make, list, change, join, leave, and their members. */
+  readonly groups: GroupCalls;
+  /** This user's devices. */
+  readonly devices: DeviceCalls;
+  /** Other users, by name or id. */
+  readonly users: UserCalls;
   readonly #options: CimClientOptions;
+  readonly #v1: V1Api;
   readonly #route: RouteApi;
   readonly #signIn: SignIn;
   readonly #state: ClientState;
@@ -67,7 +78,12 @@ export class CimClient {
   /** @throws {CimError} when `routeUrl` is none */
   constructor(options: CimClientOptions) {
     this.#options = options;
-    this.#route = new RouteApi(options.routeUrl);
+    const http = new HttpCaller(options.routeUrl);
+    this.#route = new RouteApi(http);
+    this.#v1 = new V1Api(http, () => this.#signIn.secret);
+    this.groups = new GroupCalls(this.#v1, () => this.user);
+    this.devices = new DeviceCalls(this.#v1);
+    this.users = new UserCalls(this.#v1);
     this.#state = options.state ?? memoryState();
     this.#logger = options.logger ?? silentLogger();
     const { userName, password, agent = AGENT, label = agent } = options;
@@ -147,6 +163,25 @@ export class CimClient {
     if (sending !== undefined) return sending.send(to, what);
     if (this.#phase !== 'connecting') return refused(0, CODES.failure.code, 'connect() comes first');
     return this.#early.add(to, what);
+  }
+
+  /**
+   * A conversation, by its id (`u<userId>`, `g<groupId>`) or by whom it is with.
+   * @throws {CimError} 3000: that names none
+   */
+  conversation(of: string | Recipient): ConversationCalls {
+    return new ConversationCalls(of, {
+      v1: this.#v1,
+      send: (to, what) => this.send(to, what),
+      signal: (signal) => this.#link?.ask({ signal }),
+    });
+  }
+
+  /** This user's conversations, newest first: last message, unread count, read mark. @throws {CimError} */
+  conversations(
+    query: { readonly limit?: number; readonly before?: string } = {},
+  ): Promise<ConversationPage> {
+    return listConversations(this.#v1, query);
   }
 
   /** Who is online now. @throws {CimError} */
@@ -240,35 +275,21 @@ export class CimClient {
     }
   }
 
-  #open({ me, inbound, sending }: Installation, place: Place): Promise<Attempt> {
+  #open(installation: Installation, place: Place): Promise<Attempt> {
     return new Promise((resolve) => {
       const link: Link = new Link(
         place,
-        { userId: me.userId, agent: this.#options.agent ?? AGENT },
+        { userId: installation.me.userId, agent: this.#options.agent ?? AGENT },
         {
           wheel: this.#wheel,
           flusher: this.#flusher,
           now: this.#now,
-          resume: () => inbound.resume(),
-          ackNow: () => inbound.flush(),
-          waitingSince: () => sending.oldestWritten(),
+          ...installation.linkParts(),
           onReady: (resumed) => {
             this.#onReady(link, place, resumed);
             resolve({ ok: true });
           },
-          onResumed: (resumed) => inbound.onResumed(resumed),
-          onDeliver: (deliver) => inbound.onDeliver(deliver),
-          onReceipt: (receipt) => {
-            // First: whoever is told of the receipt may close the client, and the state has its cursor.
-            inbound.onReceipt(receipt);
-            sending.onReceipt(receipt);
-          },
-          onDelivered: (delivered) => sending.onDelivered(delivered),
-          onCounters: (counters) => sending.onCounters(counters),
-          onFound: (found) => sending.onFound(found),
-          onSignal: (signal) => tellSignal(this.#events, me.userId, signal),
           onRefusal: ({ code, text }) => this.#logger.warn({ code, text }, 'client.frame-refused'),
-          onDrain: () => sending.onDrain(),
           onEnd: (end) => {
             if (this.#link === link) this.#onLinkEnd(end);
             else {

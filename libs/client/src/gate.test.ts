@@ -6,7 +6,10 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { UserId } from '@cim/protocol';
 import { Gate } from './gate.ts';
+import { HttpCaller } from './http-caller.ts';
 import { RouteApi } from './route-api.ts';
+
+const routeApi = (url: string, timeoutMs?: number) => new RouteApi(new HttpCaller(url, timeoutMs));
 
 test('so many are in at a time, in order; one that fails makes room', async () => {
   const gate = new Gate(2);
@@ -45,7 +48,7 @@ test('thousands who ask a route at once do so over few connections, and all are 
   await once(server, 'listening');
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const answers = await Promise.all(Array.from({ length: 2_000 }, () => new RouteApi(url).online()));
+  const answers = await Promise.all(Array.from({ length: 2_000 }, () => routeApi(url).online()));
   assert.equal(answers.length, 2_000);
   // One is free a moment later than its answer is there.
   assert.ok(connections <= 4 * 64, `${connections} connections`);
@@ -62,9 +65,9 @@ test('a route that does not answer keeps nobody waiting for longer than twice, a
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const begun = performance.now();
   const failing = Array.from({ length: 500 }, () =>
-    assert.rejects(new RouteApi(url, 500).online(), /no answer in 0.5 s/),
+    assert.rejects(routeApi(url, 500).online(), /no answer in 0.5 s/),
   );
-  await assert.rejects(new RouteApi(url).offLine(1_001 as UserId, ''), /no answer in 3 s/);
+  await assert.rejects(routeApi(url).offLine(1_001 as UserId, ''), /no answer in 3 s/);
   await Promise.all(failing);
   assert.ok(performance.now() - begun < 4_500);
 });

@@ -1,12 +1,12 @@
 /** What the SDK reads of a server, with texts made to freeze it. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
+import { failureText, HttpCaller } from './http-caller.ts';
 import { wellFormed } from './recipient.ts';
-import { failureText, RouteApi } from './route-api.ts';
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   'a text that is sent': wellFormed,
-  "a route's URL": (text) => new RouteApi(`http://h/${text}`),
+  "a route's URL": (text) => new HttpCaller(`http://h/${text}`),
   'an error of a connection': (text) => failureText(new Error(text), 1_000),
 };
 

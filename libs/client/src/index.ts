@@ -17,6 +17,22 @@ export type {
   SendOutcome,
   StoredAt,
 } from './events.ts';
+export type { DeviceCalls, UserCalls } from './account-calls.ts';
+export type {
+  ConversationCalls,
+  ConversationPage,
+  MessagePage,
+  MessagesQuery,
+} from './conversation-calls.ts';
+export type { GroupCalls, NewGroup, Page } from './group-calls.ts';
+export type {
+  ConversationInfo,
+  DeviceInfo,
+  GroupInfo,
+  MemberInfo,
+  StoredMessage,
+  UserInfo,
+} from './v1-shapes.ts';
 export type { LinkTimes } from './link.ts';
 export type { SavedSend, SendJournal, SendRecord } from './send-journal.ts';
 export {

@@ -1,12 +1,13 @@
-import type { NamedUser } from '@cim/protocol';
+import type { cim, NamedUser } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
 import { Inbound } from './inbound.ts';
-import type { Link } from './link.ts';
+import type { Link, LinkParts } from './link.ts';
 import type { Offers } from './offers.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Sending } from './sending.ts';
+import { tellSignal } from './signals.ts';
 import type { ClientState, ProcessedRecord, SavedState } from './state.ts';
 
 /** What an installation needs from the client around it. */
@@ -81,6 +82,28 @@ export class Installation {
   /** Id of the device, as the route and the im-server know it. */
   get device(): string {
     return this.#producers.device;
+  }
+
+  /** What this installation has to do with a link, once it is ready and before. */
+  linkParts() {
+    const { inbound, sending } = this;
+    return {
+      resume: () => inbound.resume(),
+      ackNow: () => inbound.flush(),
+      waitingSince: () => sending.oldestWritten(),
+      onResumed: (resumed: cim.Resumed) => inbound.onResumed(resumed),
+      onDeliver: (deliver: cim.Deliver) => inbound.onDeliver(deliver),
+      onReceipt: (receipt: cim.Receipt) => {
+        // First: whoever is told of the receipt may close the client, and the state has its cursor.
+        inbound.onReceipt(receipt);
+        sending.onReceipt(receipt);
+      },
+      onDelivered: (delivered: cim.Delivered) => sending.onDelivered(delivered),
+      onCounters: (counters: cim.Counters) => sending.onCounters(counters),
+      onFound: (found: cim.Found) => sending.onFound(found),
+      onSignal: (signal: cim.Signal) => tellSignal(this.#parts.events, this.me.userId, signal),
+      onDrain: () => sending.onDrain(),
+    } satisfies Partial<LinkParts>;
   }
 
   /** The client ends: nothing more is shown or sent. What is at work may still be noted as processed. */

@@ -2,7 +2,8 @@ import { connect, type Socket } from 'node:net';
 import { Channel, type TimingWheel, type TurnFlusher, type WheelEntry } from '@cim/channel';
 import { CLOSE_REASONS, cim, closeReasonOf, decodeFrame, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
 import type { CloseReason, UserId } from '@cim/protocol';
-import { failureText, type Place } from './route-api.ts';
+import { failureText } from './http-caller.ts';
+import type { Place } from './route-api.ts';
 
 /** Why a link ended. */
 export interface LinkEnd {

@@ -1,4 +1,4 @@
-import { groupStream, inboxOf, isGroupId, isUserId, LOBBY, streamName } from '@cim/protocol';
+import { CimError, groupStream, inboxOf, isGroupId, isUserId, LOBBY, streamName } from '@cim/protocol';
 import type { GroupId, UserId } from '@cim/protocol';
 import type { Recipient } from './events.ts';
 
@@ -24,6 +24,14 @@ export const recipientOf = ({ to, group }: WireRecipient): Recipient => (to === 
 
 /** `u<userId>` or `g<groupId>`, as `client.conversation` takes it. */
 export const conversationOf = (to: Recipient): string => ('user' in to ? `u${to.user}` : `g${to.group}`);
+
+/** @throws {CimError} 3000: the name is none of a conversation */
+export function recipientOfConversation(name: string): Recipient {
+  const id = name.slice(1);
+  if (name.startsWith('g') && isGroupId(id)) return { group: id };
+  if (name.startsWith('u') && /^[1-9]\d*$/.test(id) && isUserId(Number(id))) return { user: Number(id) };
+  throw new CimError('invalid', `"${name}" is no conversation; give u<userId> or g<groupId>`);
+}
 
 /** What is wrong with a recipient, whatever a program that has no types gives; undefined: nothing. */
 export function recipientProblem(to: unknown): string | undefined {

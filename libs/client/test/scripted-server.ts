@@ -22,6 +22,12 @@ type HttpAnswer = {
   more?: boolean;
 };
 
+interface V1Answer {
+  /** Default: 200. */
+  readonly status?: number;
+  readonly answer?: object;
+}
+
 /**
  * A route and an im-server in memory, for one client under test: streams without limits, acks noted, every answer
  * replaceable. What real servers do is tested against real servers.
@@ -29,12 +35,18 @@ type HttpAnswer = {
 export class ScriptedServer {
   readonly peers: Peer[] = [];
   /** HTTP requests in order. */
-  readonly requests: { path: string; body: Record<string, unknown>; authorization: string | undefined }[] =
-    [];
+  readonly requests: {
+    method: string;
+    path: string;
+    body: Record<string, unknown>;
+    authorization: string | undefined;
+  }[] = [];
   readonly logs = new Map<string, cim.Entry[]>();
   readonly acks: { group: string; seq: number }[] = [];
   /** Replaces an HTTP answer while it is set. */
   http: (path: string, body: Record<string, unknown>) => HttpAnswer | undefined = () => undefined;
+  /** What `/v1` answers, by method and path. */
+  v1: (call: string, body: Record<string, unknown>) => V1Answer = () => ({ status: 404 });
   /** Replaces the answer to a send while it is set: `taken` is the default one. */
   onSend: (peer: Peer, send: cim.Send, taken: () => void) => void = (_peer, _send, taken) => taken();
   /** What the store has of a counter that is asked about; default: all of it. No answer when it is undefined. */
@@ -163,7 +175,14 @@ export class ScriptedServer {
       const path = request.url ?? '';
       const text = Buffer.concat(chunks).toString();
       const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
-      this.requests.push({ path, body, authorization: request.headers.authorization });
+      const { method = '' } = request;
+      this.requests.push({ method, path, body, authorization: request.headers.authorization });
+      if (path.startsWith('/v1/')) {
+        const { status = 200, answer } = this.v1(`${method} ${path.slice('/v1'.length)}`, body);
+        response.writeHead(status);
+        response.end(answer === undefined ? '' : JSON.stringify(answer));
+        return;
+      }
       const { retryAfter, more, ...answer } = this.http(path, body) ?? this.#answer(path, body);
       response.setHeader('content-type', 'application/json');
       if (more === true) response.setHeader('x-cim-more', 'true');

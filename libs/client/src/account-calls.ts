@@ -1,0 +1,38 @@
+import type { V1Api } from './v1-api.ts';
+import { deviceInfoOf, type DeviceInfo, userInfoOf, type UserInfo } from './v1-shapes.ts';
+
+/** The devices of this user. Each call is one request to the route, and rejects with a `CimError`. */
+export class DeviceCalls {
+  readonly #v1: V1Api;
+
+  constructor(v1: V1Api) {
+    this.#v1 = v1;
+  }
+
+  async list(): Promise<readonly DeviceInfo[]> {
+    return this.#v1.listOf(await this.#v1.get('/sessions'), deviceInfoOf);
+  }
+
+  /** Logs a device out: its secret opens nothing any more, and its connection is closed. */
+  async end(device: string): Promise<void> {
+    await this.#v1.call('DELETE', `/sessions/${encodeURIComponent(device)}`);
+  }
+}
+
+/** Other users. Each call is one request to the route, and rejects with a `CimError`: 9100 when there is no such user. */
+export class UserCalls {
+  readonly #v1: V1Api;
+
+  constructor(v1: V1Api) {
+    this.#v1 = v1;
+  }
+
+  /** By the exact name; case is ignored. */
+  async byName(name: string): Promise<UserInfo> {
+    return this.#v1.oneOf(await this.#v1.get('/users', { name }), userInfoOf);
+  }
+
+  async byId(id: number): Promise<UserInfo> {
+    return this.#v1.oneOf(await this.#v1.get(`/users/${id}`), userInfoOf);
+  }
+}

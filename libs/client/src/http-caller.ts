@@ -1,0 +1,148 @@
+import { CimError, CODES, type CodeName } from '@cim/protocol';
+import { Gate } from './gate.ts';
+
+/** A request to a route. */
+export interface HttpRequest {
+  /** Default: POST with a body, GET without one. */
+  readonly method?: string;
+  readonly body?: object | undefined;
+  /** Secret of a session, to be shown; '' is shown too. */
+  readonly session?: string;
+  readonly timeoutMs?: number;
+  /** Not for a goodbye: it does not wait its turn. */
+  readonly waits?: boolean;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Undefined when the answer has no body. */
+  readonly body: unknown;
+  readonly retryAfterMs: number;
+  /** CIM's paths: the list goes on after the last of these. */
+  readonly more: boolean;
+}
+
+/**
+ * Requests of this process to one route at a time, each on a connection of its own. Thousands of clients that come back
+ * together would be busy with their connections for longer than any answer takes.
+ */
+const AT_A_TIME = 64;
+const TIMEOUT_MS = 10_000;
+
+/** Key: the route's URL. Never removed. */
+const gates = new Map<string, Gate>();
+
+/** Requests to one route, JSON both ways. Rejects with `CimError` only; its message is one line for a person. */
+export class HttpCaller {
+  readonly url: string;
+  readonly #timeoutMs: number;
+  readonly #gate: Gate;
+
+  /** @param url such as `http://127.0.0.1:8083`; throws when it is none */
+  constructor(url: string, timeoutMs = TIMEOUT_MS) {
+    let parsed: URL;
+    try {
+      parsed = new URL(url);
+    } catch {
+      throw new CimError('invalid', `"${url}" is not a URL; give one like http://127.0.0.1:8083`);
+    }
+    if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')
+      throw new CimError('invalid', `"${url}" is not an http URL; give one like http://127.0.0.1:8083`);
+    this.url = withoutSlashes(parsed.href);
+    this.#timeoutMs = timeoutMs;
+    this.#gate = gates.get(this.url) ?? new Gate(AT_A_TIME);
+    gates.set(this.url, this.#gate);
+  }
+
+  /** @throws {CimError} 4000: there is no answer, or it is not JSON. What an answer means is the caller's. */
+  async ask(path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
+    const { body, method = body === undefined ? 'GET' : 'POST', session } = request;
+    const { timeoutMs = this.#timeoutMs, waits = true } = request;
+    const ask = async () => {
+      const response = await fetch(this.url + path, {
+        method,
+        headers: {
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(session !== undefined && { authorization: `Bearer ${session}` }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        redirect: 'error',
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const { status, headers } = response;
+      const retryAfterMs = 1_000 * (Number(headers.get('retry-after')) || 0);
+      const more = headers.get('x-cim-more') === 'true';
+      return { status, text: await response.text(), retryAfterMs, more };
+    };
+    const answered = waits ? this.#gate.through(ask, timeoutMs) : ask();
+    const { text, ...answer } = await answered.catch((error: unknown) => {
+      throw this.#unreachable(error, timeoutMs);
+    });
+    if (text === '') return { ...answer, body: undefined };
+    try {
+      return { ...answer, body: JSON.parse(text) as unknown };
+    } catch {
+      throw this.foreign();
+    }
+  }
+
+  /** For an answer that no route gives. */
+  foreign(): CimError {
+    return new CimError('failure', `what answers at ${this.url} is not a CIM route; check the address`);
+  }
+
+  #unreachable(error: unknown, timeoutMs: number): CimError {
+    const why = failureText(error, timeoutMs);
+    return new CimError(
+      'failure',
+      `cannot reach the route at ${this.url}: ${why}; is the server running? (npm start)`,
+      { cause: error },
+    );
+  }
+}
+
+/** What a route has refused, by its code. @param text for a person, whatever the route has put there */
+export function refusal(code: string, text: unknown, retryAfterMs: number): CimError {
+  const names = Object.keys(CODES) as CodeName[];
+  const name = names.find((one) => CODES[one].code === code) ?? 'failure';
+  return new CimError(name, oneLine(text, code), { retryAfterMs });
+}
+
+/** Without the slashes at its end. */
+function withoutSlashes(url: string): string {
+  let end = url.length;
+  while (url[end - 1] === '/') end--;
+  return url.slice(0, end);
+}
+
+/** What went wrong with a connection, in a few words for a person. */
+export function failureText(error: unknown, timeoutMs: number): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer in ${timeoutMs / 1000} s`;
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = isRecord(cause) && typeof cause['code'] === 'string' ? cause['code'] : '';
+  const known = FAILURES[code];
+  if (known !== undefined) return known;
+  if (code.startsWith('HPE_') || (cause instanceof Error && cause.name === 'HTTPParserError'))
+    return 'it does not speak HTTP';
+  return cause instanceof Error && cause.message !== ''
+    ? oneLine(cause.message, code)
+    : code || 'unknown failure';
+}
+
+const FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+  ETIMEDOUT: 'no answer',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  EHOSTUNREACH: 'no way to the host',
+  ENETUNREACH: 'no way to the host',
+};
+
+const oneLine = (text: unknown, fallback: string): string =>
+  typeof text === 'string' && text !== '' ? text.split(/[\r\n]/, 1)[0]?.slice(0, 300) || fallback : fallback;
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;

@@ -1,0 +1,55 @@
+import { CimError } from '@cim/protocol';
+import { HttpCaller, isRecord, refusal } from './http-caller.ts';
+
+/** What a query of a path has; undefined values are left out. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** The route's `/v1`, as the user of a session. Rejects with `CimError` only, with the code and the detail of the problem. */
+export class V1Api {
+  readonly #http: HttpCaller;
+  readonly #secret: () => string;
+
+  /** @param secret of the session; '' when there is none */
+  constructor(http: HttpCaller, secret: () => string) {
+    this.#http = http;
+    this.#secret = secret;
+  }
+
+  get(path: string, query: Query = {}): Promise<Record<string, unknown>> {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) search.set(name, String(value));
+    return this.call('GET', search.size === 0 ? path : `${path}?${search.toString()}`);
+  }
+
+  /** @returns the answer; empty when it has no body */
+  async call(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
+    const session = this.#secret();
+    if (session === '') throw new CimError('failure', 'there is no session; connect() comes first');
+    const answer = await this.#http.ask(`/v1${path}`, { method, body, session });
+    const given = answer.body ?? {};
+    if (!isRecord(given)) throw this.#http.foreign();
+    if (answer.status < 300) return given;
+    const { code, detail } = given;
+    if (typeof code === 'string' && typeof detail === 'string')
+      throw refusal(code, detail, answer.retryAfterMs);
+    throw new CimError(
+      'failure',
+      `the route at ${this.#http.url} does not know this call (HTTP ${answer.status}); is it of an older version?`,
+    );
+  }
+
+  /** Each of them as `read` reads it. @throws {CimError} when one of them is none */
+  listOf<T>(answer: Record<string, unknown>, read: (item: unknown) => T | undefined): T[] {
+    const { items } = answer;
+    if (!Array.isArray(items)) throw this.#http.foreign();
+    return items.map((item) => this.oneOf(item, read));
+  }
+
+  /** @throws {CimError} when it is none */
+  oneOf<T>(answer: unknown, read: (item: unknown) => T | undefined): T {
+    const item = read(answer);
+    if (item === undefined) throw this.#http.foreign();
+    return item;
+  }
+}

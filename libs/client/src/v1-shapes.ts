@@ -1,0 +1,179 @@
+/** What `/v1` answers, as the SDK gives it to the application. Each reader answers undefined for what is none. */
+import { isUserId, type MessageId, type NamedUser, type UserId } from '@cim/protocol';
+import { isRecord } from './http-caller.ts';
+
+/** A message as a conversation keeps it: edits, recalls and reactions are folded in. */
+export interface StoredMessage {
+  /** The same for everybody. */
+  readonly id: MessageId;
+  readonly seq: number;
+  /** For `conversation.read`. */
+  readonly n: number;
+  readonly from: NamedUser;
+  readonly texts: readonly string[];
+  /** '' for plain text. */
+  readonly type: string;
+  /** Of a type that is not text. */
+  readonly body?: Uint8Array;
+  readonly ref?: MessageId;
+  /** ms since 1970, the store's clock. */
+  readonly storedAt: number;
+  readonly edited: boolean;
+  /** Its content is gone. */
+  readonly recalled: boolean;
+  readonly reactions: readonly { readonly reaction: string; readonly users: readonly UserId[] }[];
+}
+
+/** A conversation as this user has it. */
+export interface ConversationInfo {
+  /** `u<userId>` or `g<groupId>`; for `client.conversation`. */
+  readonly id: string;
+  /** Of the other user, or of the group. */
+  readonly name: string;
+  /** Newest message; absent when there is none. */
+  readonly last?: StoredMessage;
+  /** Messages of others that are not read. */
+  readonly unread: number;
+  /** Read mark. */
+  readonly read: number;
+  /** The read mark that reads everything. */
+  readonly n: number;
+  /** How far the other side has read: messages that were `stored` with an `n` up to this. */
+  readonly peerRead?: number;
+}
+
+export interface GroupInfo {
+  readonly id: string;
+  readonly name: string;
+  /** A label to list by; '' for none. */
+  readonly category: string;
+  /** `open`: anybody may join; `invite`: an owner or admin adds. */
+  readonly join: string;
+  readonly owner: UserId;
+  /** How many members. */
+  readonly members: number;
+}
+
+export interface MemberInfo extends NamedUser {
+  /** `owner`, `admin` or `member`. */
+  readonly role: string;
+  readonly muted: boolean;
+}
+
+/** One installation of a client that this user uses. */
+export interface DeviceInfo {
+  readonly device: string;
+  /** For people; '' for none. */
+  readonly label: string;
+  readonly online: boolean;
+  /** ms since 1970; absent when it is not known. */
+  readonly seenAt?: number;
+}
+
+export interface UserInfo extends NamedUser {
+  /** Whether one of its devices is connected. */
+  readonly online: boolean;
+}
+
+export function userOf(raw: unknown): NamedUser | undefined {
+  if (!isRecord(raw) || typeof raw['name'] !== 'string') return undefined;
+  const userId = userIdOf(raw['id']);
+  return userId === undefined ? undefined : { userId, userName: raw['name'] };
+}
+
+export function userInfoOf(raw: unknown): UserInfo | undefined {
+  const user = userOf(raw);
+  return user === undefined || !isRecord(raw) ? undefined : { ...user, online: raw['online'] === true };
+}
+
+export function messageOf(raw: unknown): StoredMessage | undefined {
+  if (!isRecord(raw)) return undefined;
+  const { id, seq, n, texts, type, body, ref, reactions } = raw;
+  const from = userOf(raw['from']);
+  const storedAt = timeOf(raw['storedAt']);
+  if (typeof id !== 'string' || from === undefined || storedAt === undefined) return undefined;
+  const typeName = typeof type === 'string' ? type : '';
+  return {
+    id: id as MessageId,
+    seq: numberOf(seq),
+    n: numberOf(n),
+    from,
+    texts: Array.isArray(texts) ? texts.filter((text) => typeof text === 'string') : [],
+    type: typeName,
+    ...(body !== undefined && { body: bodyOf(typeName, body) }),
+    ...(typeof ref === 'string' && { ref: ref as MessageId }),
+    storedAt,
+    edited: raw['edited'] === true,
+    recalled: raw['recalled'] === true,
+    reactions: Array.isArray(reactions) ? reactions.flatMap((one) => reactionOf(one) ?? []) : [],
+  };
+}
+
+export function conversationInfoOf(raw: unknown): ConversationInfo | undefined {
+  if (!isRecord(raw) || typeof raw['id'] !== 'string' || typeof raw['name'] !== 'string') return undefined;
+  const last = messageOf(raw['last']);
+  return {
+    id: raw['id'],
+    name: raw['name'],
+    ...(last !== undefined && { last }),
+    unread: numberOf(raw['unread']),
+    read: numberOf(raw['read']),
+    n: numberOf(raw['n']),
+    ...(typeof raw['peerRead'] === 'number' && { peerRead: raw['peerRead'] }),
+  };
+}
+
+export function groupInfoOf(raw: unknown): GroupInfo | undefined {
+  if (!isRecord(raw)) return undefined;
+  const { id, name, category, join, members } = raw;
+  const owner = userIdOf(raw['owner']);
+  if (typeof id !== 'string' || typeof name !== 'string' || owner === undefined) return undefined;
+  return {
+    id,
+    name,
+    category: typeof category === 'string' ? category : '',
+    join: typeof join === 'string' ? join : '',
+    owner,
+    members: numberOf(members),
+  };
+}
+
+export function memberInfoOf(raw: unknown): MemberInfo | undefined {
+  const user = userOf(raw);
+  if (user === undefined || !isRecord(raw) || typeof raw['role'] !== 'string') return undefined;
+  return { ...user, role: raw['role'], muted: raw['muted'] === true };
+}
+
+export function deviceInfoOf(raw: unknown): DeviceInfo | undefined {
+  if (!isRecord(raw) || typeof raw['device'] !== 'string') return undefined;
+  const { device, label } = raw;
+  const seenAt = timeOf(raw['seenAt']);
+  return {
+    device,
+    label: typeof label === 'string' ? label : '',
+    online: raw['online'] === true,
+    ...(seenAt !== undefined && { seenAt }),
+  };
+}
+
+function reactionOf(raw: unknown): StoredMessage['reactions'][number] | undefined {
+  if (!isRecord(raw) || typeof raw['reaction'] !== 'string' || !Array.isArray(raw['users'])) return undefined;
+  return { reaction: raw['reaction'], users: raw['users'].flatMap((id) => userIdOf(id) ?? []) };
+}
+
+/** `/v1` shows the body of JSON types as JSON, and every other body as base64. */
+function bodyOf(type: string, body: unknown): Uint8Array {
+  if (type === 'json' || type === 'member') return new TextEncoder().encode(JSON.stringify(body));
+  if (typeof body !== 'string') return new Uint8Array();
+  return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
+}
+
+const userIdOf = (raw: unknown): UserId | undefined => {
+  const id = typeof raw === 'string' ? Number(raw) : undefined;
+  return isUserId(id) ? id : undefined;
+};
+const numberOf = (raw: unknown): number => (typeof raw === 'number' ? raw : 0);
+const timeOf = (raw: unknown): number | undefined => {
+  const time = typeof raw === 'string' ? Date.parse(raw) : NaN;
+  return Number.isNaN(time) ? undefined : time;
+};
