@@ -3,8 +3,16 @@ import { after, before, describe, test } from 'node:test';
 import { type GroupId, groupStream, type NamedUser } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
-import { append, appendOk, newInstance, newUser, Sends } from '../../test/contract-fixture.ts';
+import {
+  append,
+  appendOk,
+  newInstance,
+  newUser,
+  type OpenStore,
+  Sends,
+} from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
+import { conversationRowsContract } from '../conversation-rows.contract.ts';
 import { changeOf, groupsContract } from '../groups.contract.ts';
 import { GROUP_LIMITS, type GroupOperation } from '../groups.ts';
 import type { Store } from '../store.ts';
@@ -28,7 +36,7 @@ after(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-groupsContract(async (times = {}) => {
+const openRedis: OpenStore = async (times = {}) => {
   const opened: Store[] = [];
   const open = async (): Promise<Store> => {
     const store = await openRedisStore({
@@ -47,7 +55,9 @@ groupsContract(async (times = {}) => {
       await Promise.all(opened.map((store) => store.stop()));
     },
   };
-});
+};
+groupsContract(openRedis);
+conversationRowsContract(openRedis);
 
 /** Something that a test waits for. */
 function newGate(): { readonly opened: Promise<void>; readonly open: () => void } {

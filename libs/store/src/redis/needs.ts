@@ -30,6 +30,7 @@ export const KEY_KINDS = [
   'fol',
   'mem',
   'marks',
+  'conv',
 ] as const;
 
 export interface Need {

@@ -125,7 +125,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
     groups: new RedisGroups(link, commit, sides),
-    conversations: new RedisConversationRows(),
+    conversations: new RedisConversationRows(link, commit),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,
     onSuccession: (listener) => succession.onSuccession(listener),

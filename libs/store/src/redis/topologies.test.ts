@@ -4,6 +4,7 @@ import { silentLogger } from '@cim/runtime';
 import { RedisProcess, until } from '@cim/testkit';
 import { append, appendOk, newPair } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
+import { conversationRowsContract } from '../conversation-rows.contract.ts';
 import { groupsContract } from '../groups.contract.ts';
 import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
@@ -36,6 +37,7 @@ describe('a Cluster of three masters', () => {
   };
   storeContract('keeps the contract', openCluster);
   groupsContract(openCluster);
+  conversationRowsContract(openCluster);
 
   test('answers as the model says', async (t) => {
     const store = await openRedisForTest(t, url, { limits: MODEL_LIMITS });
