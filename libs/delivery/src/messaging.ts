@@ -1,9 +1,11 @@
 import type { Membership } from '@cim/discovery';
 import type { RpcClient } from '@cim/rpc';
 import { type Logger, type Observer, RareWarning, silentObserver } from '@cim/runtime';
-import type { Store } from '@cim/store';
+import { Histories, type Store } from '@cim/store';
 import { Delivery } from './delivery.ts';
 import type { Doorbell } from './doorbell.ts';
+import { EventRules } from './event-rules.ts';
+import { GroupService } from './group-service.ts';
 import { Locations } from './locations.ts';
 import { SendService } from './send-service.ts';
 import { ServerCalls } from './server-calls.ts';
@@ -14,27 +16,34 @@ export interface MessagingParts {
   readonly membership: Membership;
   readonly rpc: RpcClient;
   readonly logger: Logger;
+  /** A user may have several devices at once (CIM_SESSION_POLICY=devices). */
+  readonly severalDevices?: boolean;
   /** Nobody counts when it is absent. */
-  readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung'>;
+  readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
 
 /** What a server process sends and asks by: one per process. */
 export interface Messaging {
   readonly sends: SendService;
   readonly calls: ServerCalls;
+  readonly groups: GroupService;
   /** The im-server of this process is open: it is reached without RPC. */
   serve(local: Doorbell): void;
 }
 
 export function createMessaging(parts: MessagingParts): Messaging {
-  const { store, membership, rpc, logger, observer = silentObserver } = parts;
+  const { store, membership, rpc, logger, severalDevices = false, observer = silentObserver } = parts;
   const servers = new Servers(membership, rpc);
   const locations = new Locations(store.sessions, logger);
   const delivery = new Delivery(store, servers, locations, observer, logger);
   const failed = new RareWarning(logger, 'append.failed');
+  const rules = new EventRules(new Histories(store), store.groups, Date.now);
+  const sends = new SendService({ store, delivery, observer, failed, severalDevices }, rules);
+  const calls = new ServerCalls(servers, locations, observer);
   return {
-    sends: new SendService({ store, delivery, observer, failed }),
-    calls: new ServerCalls(servers, locations),
+    sends,
+    calls,
+    groups: new GroupService({ store, sends, calls }),
     serve: (local) => servers.serve(local),
   };
 }

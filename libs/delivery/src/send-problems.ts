@@ -1,4 +1,4 @@
-import { type CodeName, CODES } from '@cim/protocol';
+import { CimError, type CodeName, CODES } from '@cim/protocol';
 import type { AppendAnswer, GroupProblem } from '@cim/store';
 import type { SendReceipt } from './send-request.ts';
 
@@ -39,7 +39,7 @@ export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplic
     case 'conflict':
       return refused('invalid', 'this message id was used before with another content');
     case 'refused':
-      return refused(...GROUP_PROBLEMS[answer.problem]);
+      return { ...refused(...GROUP_PROBLEMS[answer.problem]), problem: answer.problem };
     case 'full':
       return refused(
         'limited',
@@ -50,4 +50,12 @@ export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplic
     case 'retry':
       return retry('the message is not stored; send it again');
   }
+}
+
+/** A receipt of what was not stored, as an error. */
+export function errorOf(receipt: Exclude<SendReceipt, { outcome: 'stored' }>): CimError {
+  // Only sends that are counted have a gap or an unknown producer.
+  if (receipt.outcome === 'gap' || receipt.outcome === 'unknown-producer') return new CimError('failure');
+  const name = (Object.keys(CODES) as CodeName[]).find((key) => CODES[key].code === receipt.code);
+  return new CimError(name ?? 'failure', receipt.text);
 }

@@ -1,6 +1,6 @@
 import type { Code, NamedUser, ProducerId, Seq, StreamRef } from '@cim/protocol';
 import type { SendDoor } from '@cim/runtime';
-import type { Stored } from '@cim/store';
+import type { GroupOperation, GroupProblem, Stored } from '@cim/store';
 import type { Online } from './user-push.ts';
 
 export interface SendRequest {
@@ -19,6 +19,8 @@ export interface SendRequest {
   readonly origin?: object | undefined;
   /** While the store does not answer, try again for half a second: the caller cannot repeat it. */
   readonly insist?: boolean | undefined;
+  /** Of a content of type `member`, which servers alone write: what it changes. */
+  readonly operation?: GroupOperation | undefined;
 }
 
 export type SendReceipt =
@@ -36,7 +38,13 @@ export type SendReceipt =
       readonly copy?: Stored | undefined;
     }
   | { readonly outcome: 'retry'; readonly code: Code; readonly text: string }
-  | { readonly outcome: 'refused'; readonly code: Code; readonly text: string }
+  | {
+      readonly outcome: 'refused';
+      readonly code: Code;
+      readonly text: string;
+      /** What the group had against it. */
+      readonly problem?: GroupProblem;
+    }
   | { readonly outcome: 'gap'; readonly last: number }
   /** As `AppendAnswer` has it: whether it was stored before is not known. */
   | { readonly outcome: 'unknown-producer' };

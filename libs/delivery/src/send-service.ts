@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
 import {
   CimError,
+  type ContentFacts,
   contentFacts,
+  isGroupId,
+  isUserId,
   type MessageId,
   messageId,
   type NamedUser,
@@ -9,8 +12,11 @@ import {
   type StreamRef,
 } from '@cim/protocol';
 import { randomText, type SendDoor } from '@cim/runtime';
+import type { GroupOperation } from '@cim/store';
+import type { EventRules } from './event-rules.ts';
 import { Send, type SendParts } from './send.ts';
-import { refused } from './send-problems.ts';
+import { SendOrder } from './send-order.ts';
+import { refused, retry } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 
 /** How long an idempotency key is remembered [ms]. */
@@ -25,17 +31,21 @@ export interface KeyedSend {
   /** An encoded Content; not checked yet. */
   readonly content: Uint8Array;
   readonly key?: string | undefined;
+  readonly operation?: GroupOperation | undefined;
 }
 
 /**
- * Every send of the system, whichever door it came in by: checks it, stores it once, pushes it, and answers. Doors only
- * translate.
+ * Every send of the system, whichever door it came in by: it is checked, stored once, pushed, counted and answered here.
+ * Doors only translate.
  */
 export class SendService {
   readonly #parts: SendParts;
+  readonly #rules: EventRules;
+  readonly #order = new SendOrder();
 
-  constructor(parts: SendParts) {
+  constructor(parts: SendParts, rules: EventRules) {
     this.#parts = parts;
+    this.#rules = rules;
   }
 
   /**
@@ -43,10 +53,16 @@ export class SendService {
    * that a sender's server that dies after its receipt has left nothing undone.
    */
   send(request: SendRequest, done: (receipt: SendReceipt) => void): void {
-    const send = new Send(request, this.#parts, done);
-    const { problem } = contentFacts(request.content);
-    if (problem === undefined) send.append();
-    else send.answer(refused('invalid', problem));
+    const facts = contentFacts(request.content);
+    const send = new Send(request, facts, this.#parts, done);
+    const refusal = refusalOf(request, facts);
+    if (refusal !== undefined) send.answer(refusal);
+    else if (!facts.event && this.#order.isIdle) send.append();
+    else
+      this.#order.pass(request, () => {
+        if (facts.event) void this.#check(request, facts, send);
+        else send.append();
+      });
   }
 
   /**
@@ -58,9 +74,7 @@ export class SendService {
     key,
     ...given
   }: KeyedSend): Promise<{ readonly receipt: SendReceipt; readonly id: MessageId }> {
-    if (key !== undefined && (key.length === 0 || key.length > KEY_CHARACTERS))
-      throw new CimError('invalid', `Idempotency-Key must have 1 to ${KEY_CHARACTERS} characters`);
-    const producer = (key === undefined ? randomText(24) : hash('sha256', key, 'base64url')) as ProducerId;
+    const producer = key === undefined ? (randomText(24) as ProducerId) : producerOfKey(key);
     // Without a key only our own tries repeat a send.
     const rememberMs = key === undefined ? undefined : KEYED_MS;
     const id = messageId(given.actor.userId, producer, 0);
@@ -75,4 +89,40 @@ export class SendService {
   answered(door: SendDoor, receipt: SendReceipt): void {
     this.#parts.observer.sendAnswered(door, receipt.outcome, 0);
   }
+
+  async #check(request: SendRequest, { type, ref }: ContentFacts, send: Send): Promise<void> {
+    this.#order.begin(request);
+    let refusal: SendReceipt | undefined;
+    try {
+      refusal = await this.#rules.refusal(request, type, ref as MessageId);
+    } catch (error) {
+      this.#parts.failed.due({ err: error });
+      refusal = retry('the message that this one refers to could not be looked up; send it again');
+    }
+    try {
+      if (refusal === undefined) send.append();
+      else send.answer(refusal);
+    } finally {
+      this.#order.end(request);
+    }
+  }
+}
+
+/** What is wrong with a request by itself. */
+function refusalOf({ to, operation }: SendRequest, facts: ContentFacts): SendReceipt | undefined {
+  if (to.kind === 'inbox') {
+    if (!isUserId(to.user)) return refused('invalid', 'there is no such recipient');
+  } else if (!isGroupId(to.group)) return refused('unknownGroup');
+  if (facts.problem !== undefined)
+    return refused(facts.unknownType ? 'unknownType' : 'invalid', facts.problem);
+  if (facts.author === 'servers' && operation === undefined)
+    return refused('notAllowed', `only servers write contents of type ${facts.type}`);
+  return undefined;
+}
+
+/** @throws {CimError} 3000: the key is empty or too long */
+export function producerOfKey(key: string): ProducerId {
+  if (key.length === 0 || key.length > KEY_CHARACTERS)
+    throw new CimError('invalid', `Idempotency-Key must have 1 to ${KEY_CHARACTERS} characters`);
+  return hash('sha256', key, 'base64url') as ProducerId;
 }

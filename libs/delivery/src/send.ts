@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
+import { type ContentFacts, copyProducer, type MessageId, type ProducerId, type UserId } from '@cim/protocol';
 import type { Observer, RareWarning } from '@cim/runtime';
-import type { Append, AppendAnswer, Entry, Store } from '@cim/store';
+import type { Append, AppendAnswer, Entry, Store, Stored } from '@cim/store';
 import type { Delivery } from './delivery.ts';
 import { unstored } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
@@ -17,42 +18,57 @@ export interface SendParts {
   readonly observer: Pick<Observer, 'sendAnswered' | 'appended'>;
   /** Appends that failed. */
   readonly failed: RareWarning;
+  /** A user may have several devices at once. Else the session that sends is the only one, and knows of the copy. */
+  readonly severalDevices: boolean;
 }
 
 type StoredAnswer = Extract<AppendAnswer, { readonly outcome: 'ok' | 'duplicate' }>;
 
-/** One send, until it is answered: append, push, receipt. */
+/** One send that may be stored, until it is answered: append, push, receipt. */
 export class Send implements Pusher {
   readonly #request: SendRequest;
+  readonly #facts: ContentFacts;
   readonly #parts: SendParts;
   readonly #done: (receipt: SendReceipt) => void;
   readonly #begun = performance.now();
   #appendBegun = 0;
   #tries = 0;
   #stored: StoredAnswer | undefined;
+  /** Pushes that are not handed over yet: to the recipient, and of the copy. */
+  #toHand = 0;
+  #online: Online = true;
 
-  constructor(request: SendRequest, parts: SendParts, done: (receipt: SendReceipt) => void) {
+  constructor(
+    request: SendRequest,
+    facts: ContentFacts,
+    parts: SendParts,
+    done: (receipt: SendReceipt) => void,
+  ) {
     this.#request = request;
+    this.#facts = facts;
     this.#parts = parts;
     this.#done = done;
   }
 
   append(): void {
-    const { actor, to, producer, counter, again, rememberMs, content } = this.#request;
+    const { actor, to, producer, counter, again, rememberMs, content, operation } = this.#request;
+    const { unread, event, ref } = this.#facts;
     const { store, delivery } = this.#parts;
     if (to.kind === 'inbox') delivery.expect(to.user);
     sendStep('append', to);
     this.#appendBegun = performance.now();
     const item: Append = {
       ...{ stream: to, sender: actor, producer, counter, again, rememberMs, content },
+      ...{ silent: !unread, about: event ? (ref as MessageId) : undefined, operation },
       digest: hash('sha256', content, 'base64url').slice(0, 22),
     };
     store.streams.append(item, (answer) => this.#appended(answer));
   }
 
-  /** The push was handed over. */
-  handed({ online }: UserPush): void {
-    if (this.#stored !== undefined) this.#answerStored(this.#stored, online);
+  handed({ user, online }: UserPush): void {
+    const { to } = this.#request;
+    if (to.kind === 'inbox' && to.user === user) this.#online = online;
+    if (--this.#toHand === 0) this.#answerStored();
   }
 
   answer(receipt: SendReceipt): void {
@@ -62,15 +78,13 @@ export class Send implements Pusher {
   }
 
   #appended(answer: AppendAnswer): void {
-    const { actor: sender, to, producer, counter, content } = this.#request;
+    const { to, producer } = this.#request;
     const { observer } = this.#parts;
     observer.appended(to.kind, answer.outcome, (performance.now() - this.#appendBegun) / 1_000);
     switch (answer.outcome) {
-      case 'ok': {
+      case 'ok':
         sendStep('stored', to);
-        const { seq, prev, storedAt, n, wire } = answer;
-        return this.#push(answer, { seq, prev, storedAt, n, wire, sender, producer, counter, content });
-      }
+        return this.#push(answer, this.#entryOf(answer, producer));
       case 'duplicate':
         // Whoever stored it may have died before the push: the im-servers look into the log.
         return this.#push(answer, undefined);
@@ -85,20 +99,46 @@ export class Send implements Pusher {
 
   #push(answer: StoredAnswer, entry: Entry | undefined): void {
     const { to } = this.#request;
-    const { delivery } = this.#parts;
     this.#stored = answer;
-    if (to.kind === 'inbox') return delivery.toUser(to.user, entry, this);
-    sendStep('push', to);
-    delivery.toGroup(to.group, entry, answer.followers);
-    this.#answerStored(answer, true);
+    if (to.kind === 'group') {
+      sendStep('push', to);
+      this.#parts.delivery.toGroup(to.group, entry, answer.followers);
+      return this.#answerStored();
+    }
+    const hasCopy = this.#copyTravels(to.user, answer);
+    this.#toHand = hasCopy ? 2 : 1;
+    this.#parts.delivery.toUser(to.user, entry, this);
+    if (hasCopy) this.#pushCopy(to.user, answer);
   }
 
-  #answerStored(answer: StoredAnswer, online: Online): void {
+  /** Whether the sender may have a device that must be told of the copy: the receipt tells the one that sent it. */
+  #copyTravels(recipient: UserId, answer: StoredAnswer): boolean {
+    const { actor, origin } = this.#request;
+    if (recipient === actor.userId || (origin !== undefined && !this.#parts.severalDevices)) return false;
+    // Of a send that was stored before it is not known where the copy is, or whether it was ever pushed.
+    return answer.outcome === 'duplicate' || answer.copy !== undefined;
+  }
+
+  #pushCopy(recipient: UserId, answer: StoredAnswer): void {
+    const { actor, producer, origin } = this.#request;
+    const copy = answer.outcome === 'ok' ? answer.copy : undefined;
+    const entry = copy === undefined ? undefined : this.#entryOf(copy, copyProducer(producer, recipient));
+    this.#parts.delivery.toUser(actor.userId, entry, this, origin);
+  }
+
+  #entryOf({ seq, prev, storedAt, n, wire }: Stored, producer: ProducerId): Entry {
+    const { actor: sender, counter, content } = this.#request;
+    return { seq, prev, storedAt, n, wire, sender, producer, counter, content };
+  }
+
+  #answerStored(): void {
+    if (this.#stored === undefined) return;
     sendStep('receipt', this.#request.to);
-    const { seq } = answer;
-    if (answer.outcome === 'duplicate')
+    const { seq } = this.#stored;
+    const online = this.#online;
+    if (this.#stored.outcome === 'duplicate')
       return this.answer({ outcome: 'stored', seq, online, n: 0, storedAt: 0 });
-    const { n, storedAt, copy } = answer;
+    const { n, storedAt, copy } = this.#stored;
     this.answer({ outcome: 'stored', seq, online, n, storedAt, copy });
   }
 

@@ -1,6 +1,14 @@
 import type { Member } from '@cim/discovery';
-import type { CloseReason, DeviceId, GroupId, InstanceId, UserId } from '@cim/protocol';
+import {
+  type CloseReason,
+  type DeviceId,
+  type GroupId,
+  type InstanceId,
+  LOBBY,
+  type UserId,
+} from '@cim/protocol';
 import { RPC } from '@cim/rpc';
+import type { Observer } from '@cim/runtime';
 import type { SessionAt } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
@@ -16,6 +24,7 @@ import {
 import type { Locations } from './locations.ts';
 import type { Servers } from './servers.ts';
 import type { Signal } from './signal.ts';
+import { TypingLimit } from './typing-limit.ts';
 
 const KICK_TIMEOUT_MS = 2_000;
 const REACH_TIMEOUT_MS = 800;
@@ -27,10 +36,13 @@ export class ServerCalls {
   readonly #servers: Servers;
   readonly #locations: Locations;
   readonly #notices: DeliveredNotices;
+  readonly #observer: Pick<Observer, 'signalled'>;
+  readonly #typing = new TypingLimit();
 
-  constructor(servers: Servers, locations: Locations) {
+  constructor(servers: Servers, locations: Locations, observer: Pick<Observer, 'signalled'>) {
     this.#servers = servers;
     this.#locations = locations;
+    this.#observer = observer;
     this.#notices = new DeliveredNotices(locations, (at, notices) =>
       this.#hint(
         at,
@@ -97,8 +109,9 @@ export class ServerCalls {
     this.#notices.add(notice, at);
   }
 
-  /** Tells live sessions of these users something that is not stored. Best effort. */
+  /** Tells live sessions of these users something that is not stored. Best effort; typing at most once a second. */
   signal(users: readonly UserId[], signal: Signal): void {
+    if (!this.#mayTell(signal)) return;
     this.#tell(
       users,
       (bell, those) => bell.signal(those, signal),
@@ -107,8 +120,12 @@ export class ServerCalls {
     );
   }
 
-  /** Tells the live members of a group. Best effort. */
+  /**
+   * Tells the live members of a group. Best effort; typing at most once a second. The caller has checked that the sender is
+   * a member. The lobby is told nothing: its members are all users.
+   */
   signalGroup(group: GroupId, signal: Signal): void {
+    if (group === LOBBY || !this.#mayTell(signal)) return;
     for (const instance of this.#servers.everywhere())
       this.#hint(
         instance,
@@ -126,6 +143,12 @@ export class ServerCalls {
       RPC.groups,
       (those) => encodeGroupsChanged(those),
     );
+  }
+
+  #mayTell(signal: Signal): boolean {
+    const may = signal.kind !== 'typing' || this.#typing.allows(signal);
+    this.#observer.signalled(signal.kind, may ? 'told' : 'limited');
+    return may;
   }
 
   /** One call for each im-server that holds some of the users. */
@@ -150,8 +173,11 @@ export class ServerCalls {
     for (const user of users)
       this.#locations.find(user, {
         located: (found) => {
-          for (const instance of new Set(found === 'unknown' ? [] : found.map((place) => place.instance)))
-            at.set(instance, [...(at.get(instance) ?? []), user]);
+          for (const instance of new Set(found === 'unknown' ? [] : found.map((place) => place.instance))) {
+            const those = at.get(instance);
+            if (those === undefined) at.set(instance, [user]);
+            else those.push(user);
+          }
           located();
         },
       });

@@ -12,7 +12,7 @@ export type Online = boolean | 'unknown';
 /** What all pushes share. */
 export interface PushParts {
   readonly store: Store;
-  readonly locations: Locations;
+  readonly locations: Pick<Locations, 'find' | 'forget'>;
   readonly observer: Pick<Observer, 'pushed'>;
   /** Those that could not be noted. */
   readonly failed: Pick<FailedPushes, 'add'>;

@@ -31,6 +31,12 @@ export type PushResult = (typeof PUSH_OUTCOMES)[number];
 export const RING_OUTCOMES = ['taken', 'noted', 'missed'] as const;
 export type RingResult = (typeof RING_OUTCOMES)[number];
 
+export const SIGNAL_KINDS = ['typing', 'read', 'device'] as const;
+export type SignalName = (typeof SIGNAL_KINDS)[number];
+/** `limited`: the sender has signalled the same a moment ago, and nobody was told. */
+export const SIGNAL_OUTCOMES = ['told', 'limited'] as const;
+export type SignalResult = (typeof SIGNAL_OUTCOMES)[number];
+
 export const RESUME_ANSWERS = ['continue', 'reset', 'expired', 'skipped'] as const;
 export type ResumeResult = (typeof RESUME_ANSWERS)[number];
 
@@ -50,6 +56,8 @@ export interface Observer {
   pushed(outcome: PushResult, seconds: number): void;
   /** An im-server was rung for an entry of a group. */
   groupRung(outcome: RingResult): void;
+  /** Something that is not stored was to be told to live sessions. */
+  signalled(kind: SignalName, outcome: SignalResult): void;
   /** Entries were written to a client's connection. */
   delivered(wire: Wire, stream: StreamKind, entries: number): void;
   /** A pushed private message has reached the im-server of its recipient. @param seconds from when it was stored */
@@ -70,6 +78,7 @@ export const silentObserver: Observer = {
   appended: () => undefined,
   pushed: () => undefined,
   groupRung: () => undefined,
+  signalled: () => undefined,
   delivered: () => undefined,
   arrived: () => undefined,
   resumed: () => undefined,

@@ -16,6 +16,10 @@ import {
   SEND_OUTCOMES,
   type SendDoor,
   type SendResult,
+  SIGNAL_KINDS,
+  SIGNAL_OUTCOMES,
+  type SignalName,
+  type SignalResult,
   STREAM_KINDS,
   type StreamKind,
   type Wire,
@@ -43,6 +47,7 @@ export class PrometheusObserver implements Observer {
   readonly #pushes: CountRow<PushResult>;
   readonly #pushSeconds: DurationRow<PushResult>;
   readonly #rings: CountRow<RingResult>;
+  readonly #signals: CountTable<SignalName, SignalResult>;
   readonly #deliveries: CountTable<Wire, StreamKind>;
   readonly #arrivalSeconds: DurationRow<''>;
   readonly #resumes: CountRow<ResumeResult>;
@@ -100,6 +105,11 @@ export class PrometheusObserver implements Observer {
       { name: 'cim_group_rings_total', help: 'Rings at im-servers for messages to groups, by outcome' },
       'outcome',
       RING_OUTCOMES,
+    );
+    this.#signals = new CountTable(
+      metrics,
+      { name: 'cim_signals_total', help: 'Signals, which are not stored, by kind and outcome' },
+      ['kind', SIGNAL_KINDS, 'outcome', SIGNAL_OUTCOMES],
     );
     this.#deliveries = new CountTable(
       metrics,
@@ -168,6 +178,10 @@ export class PrometheusObserver implements Observer {
 
   groupRung(outcome: RingResult): void {
     this.#rings.add(outcome);
+  }
+
+  signalled(kind: SignalName, outcome: SignalResult): void {
+    this.#signals.add(kind, outcome);
   }
 
   delivered(wire: Wire, stream: StreamKind, entries: number): void {

@@ -1,0 +1,67 @@
+import { CimError, type MessageId, LOBBY } from '@cim/protocol';
+import type { ConversationRef, Groups, Histories } from '@cim/store';
+import { refused } from './send-problems.ts';
+import type { SendReceipt, SendRequest } from './send-request.ts';
+
+/** A message can be recalled by its sender for so long [ms]. */
+const RECALL_MS = 24 * 3_600_000;
+
+/**
+ * Who may write an event about a message:
+ *
+ * | event | its author |
+ * | --- | --- |
+ * | recall | the message's sender, within 24 h; the owner or an admin of the group at any time |
+ * | edit | the message's sender |
+ * | reaction, and events to come | whoever may write to the conversation |
+ *
+ * The message must be one of the conversation, and only a recall may be about a message that was recalled.
+ */
+export class EventRules {
+  readonly #histories: Pick<Histories, 'find'>;
+  readonly #groups: Pick<Groups, 'member'>;
+  /** ms, near the store's clock. */
+  readonly #now: () => number;
+
+  constructor(histories: Pick<Histories, 'find'>, groups: Pick<Groups, 'member'>, now: () => number) {
+    this.#histories = histories;
+    this.#groups = groups;
+    this.#now = now;
+  }
+
+  /** Undefined: the actor may. Rejects when the store does not answer. */
+  async refusal(
+    { actor, to }: SendRequest,
+    type: string,
+    about: MessageId,
+  ): Promise<SendReceipt | undefined> {
+    const of: ConversationRef =
+      to.kind === 'inbox' ? { kind: 'user', user: to.user } : { kind: 'group', group: to.group };
+    let message: Awaited<ReturnType<Histories['find']>>;
+    try {
+      message = await this.#histories.find(actor.userId, of, about);
+    } catch (error) {
+      if (error instanceof CimError && !error.retryable)
+        return { outcome: 'refused', code: error.code, text: error.message };
+      throw error;
+    }
+    if (message === undefined) return refused('unknownMessage');
+    const isOwn = message.sender === actor.userId;
+    if (type === 'recall') {
+      // The sender repeats what was done.
+      if (message.recalled) return undefined;
+      if (isOwn && this.#now() - message.storedAt <= RECALL_MS) return undefined;
+      if (await this.#administers(actor.userId, of)) return undefined;
+      return isOwn ? refused('tooLate') : refused('notYours');
+    }
+    if (message.recalled) return refused('unknownMessage', 'the message was recalled');
+    if (type === 'edit' && !isOwn) return refused('notYours');
+    return undefined;
+  }
+
+  async #administers(user: SendRequest['actor']['userId'], of: ConversationRef): Promise<boolean> {
+    if (of.kind === 'user' || of.group === LOBBY) return false;
+    const member = await this.#groups.member(of.group, user);
+    return member !== undefined && member.role !== 'member';
+  }
+}

@@ -1,0 +1,61 @@
+import { groupStream, inboxOf, LOBBY, type NamedUser } from '@cim/protocol';
+import type { ConversationRef, Groups } from '@cim/store';
+import type { ServerCalls } from './server-calls.ts';
+import type { Signal } from './signal.ts';
+
+/** In a larger group nobody is told who has read how far. */
+const GROUP_MEMBERS = 200;
+
+/** What moves a read mark in the store. */
+export interface StoredReadMarks {
+  /** `moved`: it was not there, or beyond, already. Throws `beyondEnd` above what exists. */
+  read(
+    user: NamedUser['userId'],
+    of: ConversationRef,
+    n: number,
+  ): Promise<{ readonly unread: number; readonly read: number; readonly moved: boolean }>;
+}
+
+/**
+ * Moves read marks, and tells those who see it: the user's own devices, the other side of a private conversation, and the
+ * members of a small group. The store has the truth; the signal is best effort.
+ */
+export class ReadMarks {
+  readonly #stored: StoredReadMarks;
+  readonly #groups: Pick<Groups, 'find'>;
+  readonly #calls: Pick<ServerCalls, 'signal' | 'signalGroup'>;
+
+  constructor(
+    stored: StoredReadMarks,
+    groups: Pick<Groups, 'find'>,
+    calls: Pick<ServerCalls, 'signal' | 'signalGroup'>,
+  ) {
+    this.#stored = stored;
+    this.#groups = groups;
+    this.#calls = calls;
+  }
+
+  /** @throws {CimError} 9405: the mark is beyond the end; 9200, 9201: no such group, or no member of it */
+  async read(
+    actor: NamedUser,
+    of: ConversationRef,
+    n: number,
+  ): Promise<{ readonly unread: number; readonly read: number }> {
+    const { unread, read, moved } = await this.#stored.read(actor.userId, of, n);
+    if (moved) await this.#tell(actor, of, read).catch(() => undefined);
+    return { unread, read };
+  }
+
+  async #tell({ userId, userName }: NamedUser, of: ConversationRef, n: number): Promise<void> {
+    const sender = { userId, userName };
+    if (of.kind === 'user') {
+      const signal: Signal = { kind: 'read', sender, to: inboxOf(of.user), n };
+      return this.#calls.signal([...new Set([userId, of.user])], signal);
+    }
+    const signal: Signal = { kind: 'read', sender, to: groupStream(of.group), n };
+    this.#calls.signal([userId], signal);
+    if (of.group === LOBBY) return;
+    const group = await this.#groups.find(of.group);
+    if (group !== undefined && group.members <= GROUP_MEMBERS) this.#calls.signalGroup(of.group, signal);
+  }
+}
