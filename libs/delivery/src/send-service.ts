@@ -116,7 +116,7 @@ function refusalOf({ to, operation }: SendRequest, facts: ContentFacts): SendRec
   if (facts.problem !== undefined)
     return refused(facts.unknownType ? 'unknownType' : 'invalid', facts.problem);
   if (facts.author === 'servers' && operation === undefined)
-    return refused('notAllowed', `only servers write contents of type ${facts.type}`);
+    return refused('unknownType', `only servers write contents of type ${facts.type}`);
   return undefined;
 }
 

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Membership, openEmbeddedMembership } from '@cim/discovery';
+import {
+  cim,
+  copyProducer,
+  type Epoch,
+  inboxOf,
+  type InstanceId,
+  type MessageId,
+  type ProducerId,
+  type Seq,
+  type UserId,
+} from '@cim/protocol';
+import type { RpcClient } from '@cim/rpc';
+import { silentLogger } from '@cim/runtime';
+import { type Append, type AppendAnswer, messageIdOf, type Store, type Stored } from '@cim/store';
+import { quietDoorbell } from '@cim/testkit';
+import { createMessaging } from './messaging.ts';
+import type { SendReceipt, SendRequest } from './send-request.ts';
+
+const [alice, bob] = [1_001 as UserId, 1_002 as UserId];
+const HERE = 'here' as InstanceId;
+const producer = 'P'.repeat(16) as ProducerId;
+const placed = (seq: number): Stored => ({ seq: seq as Seq, prev: '' as MessageId, storedAt: 17, n: 3 });
+const COPY = placed(9);
+const OK: AppendAnswer = { outcome: 'ok', ...placed(5), copy: COPY };
+
+/** A sender whose store answers as the test says; everybody is online at the im-server of this process. */
+function sending(answers: AppendAnswer[], severalDevices = false) {
+  /** `1002 5`: the entry at 5 was pushed to 1002; `1002 look`: without an entry. */
+  const rung: string[] = [];
+  const excepted: unknown[] = [];
+  const copies: string[] = [];
+  const store = {
+    streams: {
+      append: (_: Append, done: (answer: AppendAnswer) => void) => setImmediate(done, answers.shift() ?? OK),
+    },
+    sessions: { locate: () => Promise.resolve({ instance: HERE, epoch: 1 as Epoch }) },
+  } as unknown as Store;
+  const membership: Membership = openEmbeddedMembership();
+  const messaging = createMessaging({
+    ...{ store, membership, severalDevices },
+    rpc: {} as RpcClient,
+    logger: silentLogger(),
+  });
+  messaging.serve(
+    quietDoorbell(HERE, {
+      deliver: (user, entry, _from, except) => {
+        rung.push(`${user} ${entry?.seq ?? 'look'}`);
+        if (except !== undefined) excepted.push(except);
+        if (entry !== undefined && user === alice) copies.push(`${entry.producer} ${messageIdOf(entry)}`);
+        return 'taken';
+      },
+    }),
+  );
+  const send = (more: Partial<SendRequest> = {}): Promise<SendReceipt> =>
+    new Promise((resolve) =>
+      messaging.sends.send(
+        {
+          door: 'tcp',
+          actor: { userId: alice, userName: 'alice' },
+          to: inboxOf(bob),
+          ...{ producer, counter: 1 },
+          content: cim.Content.encode({ texts: ['x'] }).finish(),
+          ...more,
+        },
+        resolve,
+      ),
+    );
+  return { send, rung, excepted, copies };
+}
+
+test('the copy is pushed to the devices of its sender under its own producer, before the receipt', async () => {
+  const { send, rung, copies } = sending([OK]);
+  const receipt = await send();
+  assert.deepEqual(rung, ['1002 5', '1001 9']);
+  assert.deepEqual(copies, [`${copyProducer(producer, bob)} 1001:${producer}:1`]);
+  assert.deepEqual(receipt, { outcome: 'stored', seq: 5, online: true, n: 3, storedAt: 17, copy: COPY });
+});
+
+test('a session that is the only one of its user learns of the copy by its receipt: nothing is pushed', async () => {
+  const { send, rung } = sending([OK]);
+  const receipt = await send({ origin: {} });
+  assert.deepEqual(rung, ['1002 5']);
+  assert.ok(receipt.outcome === 'stored' && receipt.copy === COPY);
+});
+
+test('with several devices the copy is pushed to the others, and not to the session that sent', async () => {
+  const { send, rung, excepted } = sending([OK], true);
+  const origin = {};
+  await send({ origin });
+  assert.deepEqual(rung, ['1002 5', '1001 9']);
+  assert.ok(excepted.length === 1 && excepted[0] === origin);
+});
+
+test('a message to oneself, and one whose copy was left out, are pushed once', async () => {
+  const { send, rung } = sending([
+    { outcome: 'ok', ...placed(5) },
+    { outcome: 'ok', ...placed(6) },
+  ]);
+  await send({ to: inboxOf(alice) });
+  await send();
+  assert.deepEqual(rung, ['1001 5', '1002 6']);
+});
+
+test('a send that was stored before rings both sides: whoever stored it may have died before the push', async () => {
+  const { send, rung } = sending([{ outcome: 'duplicate', seq: 5 as Seq }]);
+  const receipt = await send();
+  assert.deepEqual(rung, ['1002 look', '1001 look']);
+  assert.deepEqual(receipt, { outcome: 'stored', seq: 5, online: true, n: 0, storedAt: 0 });
+});
+
+test('a caller that cannot repeat its send has it tried three times', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const away: AppendAnswer = { outcome: 'retry', cause: new Error('no answer') };
+  const answers = [away, away, OK];
+  const { send } = sending(answers);
+  const settled = async (): Promise<void> => {
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const stored = send({ insist: true });
+  await settled();
+  assert.equal(answers.length, 2);
+  t.mock.timers.tick(100);
+  await settled();
+  assert.equal(answers.length, 1);
+  t.mock.timers.tick(400);
+  assert.equal((await stored).outcome, 'stored');
+  answers.push(away);
+  assert.equal((await send()).outcome, 'retry');
+});
