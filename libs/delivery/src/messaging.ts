@@ -1,12 +1,13 @@
 import type { Membership } from '@cim/discovery';
 import type { RpcClient } from '@cim/rpc';
 import { type Logger, type Observer, RareWarning, silentObserver } from '@cim/runtime';
-import { Histories, type Store } from '@cim/store';
+import { Conversations, Histories, type Store } from '@cim/store';
 import { Delivery } from './delivery.ts';
 import type { Doorbell } from './doorbell.ts';
 import { EventRules } from './event-rules.ts';
 import { GroupService } from './group-service.ts';
 import { Locations } from './locations.ts';
+import { ReadMarks } from './read-marks.ts';
 import { SendService } from './send-service.ts';
 import { ServerCalls } from './server-calls.ts';
 import { Servers } from './servers.ts';
@@ -27,6 +28,7 @@ export interface Messaging {
   readonly sends: SendService;
   readonly calls: ServerCalls;
   readonly groups: GroupService;
+  readonly reads: ReadMarks;
   /** The im-server of this process is open: it is reached without RPC. */
   serve(local: Doorbell): void;
 }
@@ -44,6 +46,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     sends,
     calls,
     groups: new GroupService({ store, sends, calls }),
+    reads: new ReadMarks(new Conversations(store), store.groups, calls),
     serve: (local) => servers.serve(local),
   };
 }

@@ -1,36 +1,26 @@
 import { groupStream, inboxOf, LOBBY, type NamedUser } from '@cim/protocol';
-import type { ConversationRef, Groups } from '@cim/store';
+import type { ConversationRef, Conversations, Groups } from '@cim/store';
 import type { ServerCalls } from './server-calls.ts';
 import type { Signal } from './signal.ts';
 
 /** In a larger group nobody is told who has read how far. */
 const GROUP_MEMBERS = 200;
 
-/** What moves a read mark in the store. */
-export interface StoredReadMarks {
-  /** `moved`: it was not there, or beyond, already. Throws `beyondEnd` above what exists. */
-  read(
-    user: NamedUser['userId'],
-    of: ConversationRef,
-    n: number,
-  ): Promise<{ readonly unread: number; readonly read: number; readonly moved: boolean }>;
-}
-
 /**
  * Moves read marks, and tells those who see it: the user's own devices, the other side of a private conversation, and the
  * members of a small group. The store has the truth; the signal is best effort.
  */
 export class ReadMarks {
-  readonly #stored: StoredReadMarks;
+  readonly #conversations: Pick<Conversations, 'read'>;
   readonly #groups: Pick<Groups, 'find'>;
   readonly #calls: Pick<ServerCalls, 'signal' | 'signalGroup'>;
 
   constructor(
-    stored: StoredReadMarks,
+    conversations: Pick<Conversations, 'read'>,
     groups: Pick<Groups, 'find'>,
     calls: Pick<ServerCalls, 'signal' | 'signalGroup'>,
   ) {
-    this.#stored = stored;
+    this.#conversations = conversations;
     this.#groups = groups;
     this.#calls = calls;
   }
@@ -41,7 +31,7 @@ export class ReadMarks {
     of: ConversationRef,
     n: number,
   ): Promise<{ readonly unread: number; readonly read: number }> {
-    const { unread, read, moved } = await this.#stored.read(actor.userId, of, n);
+    const { unread, read, moved } = await this.#conversations.read(actor.userId, of, n);
     if (moved) await this.#tell(actor, of, read).catch(() => undefined);
     return { unread, read };
   }

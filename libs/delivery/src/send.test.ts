@@ -4,6 +4,7 @@ import { type Membership, openEmbeddedMembership } from '@cim/discovery';
 import {
   cim,
   copyProducer,
+  DEFAULT_DEVICE,
   type Epoch,
   inboxOf,
   type InstanceId,
@@ -36,7 +37,9 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
     streams: {
       append: (_: Append, done: (answer: AppendAnswer) => void) => setImmediate(done, answers.shift() ?? OK),
     },
-    sessions: { locate: () => Promise.resolve({ instance: HERE, epoch: 1 as Epoch }) },
+    sessions: {
+      locate: () => Promise.resolve([{ instance: HERE, device: DEFAULT_DEVICE, epoch: 1 as Epoch }]),
+    },
   } as unknown as Store;
   const membership: Membership = openEmbeddedMembership();
   const messaging = createMessaging({

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
-import { type Epoch, type InstanceId, type StreamRef, streamName, type UserId } from '@cim/protocol';
+import {
+  DEFAULT_DEVICE,
+  type Epoch,
+  type InstanceId,
+  type StreamRef,
+  streamName,
+  type UserId,
+} from '@cim/protocol';
 import type { SessionAt, Store } from '@cim/store';
 import type { Found } from './locations.ts';
 import type { Push, PushOutcome } from './push-batch.ts';
@@ -9,7 +16,7 @@ import { UserPush } from './user-push.ts';
 
 const USER = 7 as UserId;
 const at = (...names: string[]): SessionAt[] =>
-  names.map((name) => ({ instance: name as InstanceId, epoch: 1 as Epoch }));
+  names.map((name) => ({ instance: name as InstanceId, device: DEFAULT_DEVICE, epoch: 1 as Epoch }));
 
 /** A push whose im-servers and store answer as the test says. */
 function pushing(places: Found[], everywhere: string[] = []) {
