@@ -22,6 +22,28 @@ describe('a typed line', () => {
     [':info', { kind: 'info' }],
     [':history', { kind: 'history', count: 20 }],
     [':history 5', { kind: 'history', count: 5 }],
+    [':history bob', { kind: 'history', count: 20, of: { user: 'bob' } }],
+    [':history bob 5', { kind: 'history', count: 5, of: { user: 'bob' } }],
+    [':history #our team 50', { kind: 'history', count: 50, of: { group: 'our team' } }],
+    [':history ＃17', { kind: 'history', count: 20, of: { group: '17' } }],
+    [':groups', { kind: 'groups' }],
+    [':group new our team', { kind: 'new-group', name: 'our team', join: 'invite' }],
+    [':group NEW team', { kind: 'new-group', name: 'team', join: 'invite' }],
+    [':group open #everybody', { kind: 'new-group', name: 'everybody', join: 'open' }],
+    [':join 17', { kind: 'join', group: '17' }],
+    [':join #17', { kind: 'join', group: '17' }],
+    [':leave', { kind: 'leave' }],
+    [':leave #our team', { kind: 'leave', group: 'our team' }],
+    [':invite bob', { kind: 'invite', name: 'bob' }],
+    [':invite bob #our team', { kind: 'invite', name: 'bob', group: 'our team' }],
+    [':members', { kind: 'members' }],
+    [':members our team', { kind: 'members', group: 'our team' }],
+    [':devices', { kind: 'devices' }],
+    [':devices end abc', { kind: 'end-device', device: 'abc' }],
+    [':recall', { kind: 'recall' }],
+    ['#our team;;hi ;; there', { kind: 'members-only', group: 'our team', text: 'hi ;; there' }],
+    ['＃17；；hi', { kind: 'members-only', group: '17', text: 'hi' }],
+    ['#hashtag is a text', { kind: 'group', text: '#hashtag is a text' }],
     [':marks', { kind: 'marks' }],
     [':marks less', { kind: 'marks', mode: 'less' }],
     [':emoji', { kind: 'emoji', page: 1 }],
@@ -49,7 +71,7 @@ describe('a typed line', () => {
     it(`${JSON.stringify(line)} means ${command.kind}`, () => assert.deepEqual(parseLine(line), command));
 
   it('never goes to everybody when it was meant for one', () => {
-    const lines = ['bo b;;secret', ';;secret', 'bob;;', 'x'.repeat(40) + ';;secret', '\u001b[31m;;x'];
+    const lines = ['bo b;;secret', ';;secret', 'bob;;', '#;;secret', '#team;;', 'x'.repeat(40) + ';;secret', '\u001b[31m;;x'];
     lines.push('bob; secret', 'bob;secret', ' bob ; secret', '1001; secret', '鲍勃；秘密', 'Ｂｏｂ; secret');
     lines.push('@bob; secret', 'bob; secret;;more', 'bob\u061b secret', 'bob\u037e secret', 'bob; (secret)');
     lines.push('bob, Carol; secret', 'bob，Carol；secret');
@@ -125,6 +147,16 @@ describe('a typed line', () => {
       ':emoji x',
       ':marks loud',
       ':history 0',
+      ':history bob 0',
+      ':history b b',
+      ':group',
+      ':group new',
+      ':group old team',
+      ':join',
+      ':join team',
+      ':invite',
+      ':invite #team',
+      ':devices all',
       ':emoji 99',
       ':delay',
       ':delay 5',

@@ -8,7 +8,15 @@ export type Command =
   | { readonly kind: 'search'; readonly word: string }
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'emoji'; readonly page: number }
-  | { readonly kind: 'history'; readonly count: number }
+  /** Without `of`: of everybody and of all who wrote to us. */
+  | { readonly kind: 'history'; readonly count: number; readonly of?: Whom }
+  | { readonly kind: 'groups' | 'devices' | 'recall' }
+  | { readonly kind: 'end-device'; readonly device: string }
+  | { readonly kind: 'new-group'; readonly name: string; readonly join: 'open' | 'invite' }
+  | { readonly kind: 'join'; readonly group: string }
+  /** Without a group: the one that was named last. */
+  | { readonly kind: 'leave' | 'members'; readonly group?: string }
+  | { readonly kind: 'invite'; readonly name: string; readonly group?: string }
   /** Without a mode: which one is on? */
   | { readonly kind: 'marks'; readonly mode?: MarkMode }
   /** Later, as if it were typed then. */
@@ -16,8 +24,13 @@ export type Command =
   /** `to` is a user id in digits or a name. */
   | { readonly kind: 'private'; readonly to: string; readonly text: string }
   | { readonly kind: 'group'; readonly text: string }
+  /** To the members of a group: its name or id, without the `#`. */
+  | { readonly kind: 'members-only'; readonly group: string; readonly text: string }
   /** Not understood: what to do instead, in one line. */
   | { readonly kind: 'problem'; readonly text: string /** It was a message. */; readonly unsent?: true };
+
+/** A user by name or id, or a group by name or id. */
+export type Whom = { readonly user: string } | { readonly group: string };
 
 interface Entry {
   /** For `:all`: name and what it takes → what it does. */
@@ -37,8 +50,49 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   [':pu', { help: [[':pu PREFIX', 'who of them has a name that begins so']], parse: parsePrefix }],
   [
     ':history',
-    { help: [[':history [N]', 'the newest messages that the server keeps']], parse: parseHistory },
+    {
+      help: [
+        [':history [N]', 'the newest messages that the server keeps'],
+        [':history NAME [N]', 'what you and NAME said; ":history #GROUP" for a group'],
+      ],
+      parse: parseHistory,
+    },
   ],
+  [':groups', { help: [[':groups', 'your groups']], parse: () => ({ kind: 'groups' }) }],
+  [
+    ':group',
+    {
+      help: [
+        [':group new NAME', 'make a group: you add its members'],
+        [':group open NAME', 'make a group that anybody may join'],
+      ],
+      parse: parseGroup,
+    },
+  ],
+  [':join', { help: [[':join ID', 'join an open group']], parse: parseJoin }],
+  [
+    ':leave',
+    { help: [[':leave [#GROUP]', 'leave a group']], parse: (rest) => ({ kind: 'leave', ...ofGroup(rest) }) },
+  ],
+  [':invite', { help: [[':invite NAME [#GROUP]', 'add somebody to a group']], parse: parseInvite }],
+  [
+    ':members',
+    {
+      help: [[':members [#GROUP]', 'who is in a group']],
+      parse: (rest) => ({ kind: 'members', ...ofGroup(rest) }),
+    },
+  ],
+  [
+    ':devices',
+    {
+      help: [
+        [':devices', 'where you are logged in'],
+        [':devices end ID', 'log one of them out'],
+      ],
+      parse: parseDevices,
+    },
+  ],
+  [':recall', { help: [[':recall', 'take back what you said last']], parse: () => ({ kind: 'recall' }) }],
   [
     ':q',
     {
@@ -81,7 +135,7 @@ export const COMMAND_NAMES: readonly string[] = [...COMMANDS.keys()];
 
 /** For `:all`. */
 export const commandHelp = (): string[] => [
-  'what you type goes to everybody; NAME;;TEXT or ID;;TEXT to one; a first ":" is sent when you type "::"',
+  'what you type goes to everybody; NAME;;TEXT to one, #GROUP;;TEXT to a group; a first ":" is sent when you type "::"',
   ...[...COMMANDS.values()].flatMap(({ help }) =>
     help.map(([usage, does]) => `  ${usage.padEnd(22)}${does}`),
   ),
@@ -93,6 +147,7 @@ const LEADING_EMOJI = /^:[a-z_]+:/;
 const UNSEEN_START = /^[\s\p{Cc}\p{Cf}]+/u;
 /** As other keyboards write them: full-width, small, and the Greek, Arabic and reversed semicolon. */
 const COLONS = /^[:\uff1a\ufe55\ufe13]+/;
+const HASH = /^[#\uff03]/;
 const SLASH = /^[/\uff0f]/;
 const SEMICOLONS = /[\uff1b\ufe54\u037e\u061b\u204f]/g;
 
@@ -125,6 +180,12 @@ function parseText(line: string, isKnown: IsKnown): Command {
     return oneSemicolon(line, plain.indexOf(';'), isKnown) ?? { kind: 'group', text: withEmoji(line) };
   const to = line.slice(0, at).trim();
   const text = line.slice(at + 2).trim();
+  if (HASH.test(to)) {
+    const group = to.slice(1).trim();
+    if (group === '') return unsent('what stands before ";;" is no group', line);
+    if (text === '') return { kind: 'problem', unsent: true, text: `not sent: nothing stands after "${to};;"` };
+    return { kind: 'members-only', group, text: withEmoji(text) };
+  }
   const name = parseUserName(to);
   if (!name.ok) return unsent('what stands before ";;" is no name or id', line);
   if (text === '') return { kind: 'problem', unsent: true, text: `not sent: nothing stands after "${to};;"` };
@@ -170,10 +231,61 @@ function parsePrefix(rest: string): Command {
 }
 
 function parseHistory(rest: string): Command {
-  const count = rest === '' ? 20 : Number(rest);
-  return Number.isInteger(count) && count >= 1 && count <= 100
-    ? { kind: 'history', count }
-    : problem(':history takes a number from 1 to 100');
+  // A number alone is how many, of whatever: a user whose name is a number is found by its id, with the number behind it.
+  const [whom = '', last = ''] = /^\d+$/.test(rest) ? ['', rest] : splitCount(rest);
+  const count = last === '' ? 20 : Number(last);
+  if (!(Number.isInteger(count) && count >= 1 && count <= 100))
+    return problem(':history takes a number from 1 to 100, as in ":history bob 50"');
+  if (whom === '') return { kind: 'history', count };
+  if (HASH.test(whom)) return { kind: 'history', count, of: { group: whom.slice(1).trim() } };
+  const name = parseUserName(whom);
+  return name.ok
+    ? { kind: 'history', count, of: { user: name.name } }
+    : problem(':history takes a name, or a group as in ":history #team"');
+}
+
+/** What stands before a number at the end, and the number; '' without one. */
+function splitCount(rest: string): readonly [string, string] {
+  const at = rest.lastIndexOf(' ');
+  const last = rest.slice(at + 1);
+  return at >= 0 && /^-?\d+$/.test(last) ? [rest.slice(0, at).trim(), last] : [rest, ''];
+}
+
+/** A group's name is trimmed; it may hold blanks. */
+const ofGroup = (rest: string): { readonly group?: string } => {
+  const group = rest.replace(HASH, '').trim();
+  return group === '' ? {} : { group };
+};
+
+function parseGroup(rest: string): Command {
+  const [, verb = '', name = ''] = /^(\S+)\s+(.+)$/s.exec(rest) ?? [];
+  const join = ({ new: 'invite', open: 'open' } as const)[verb.toLowerCase() as 'new' | 'open'];
+  return join === undefined || name === ''
+    ? problem(':group makes a group, as in ":group new our team"; ":group open NAME" makes one that anybody may join')
+    : { kind: 'new-group', name: name.replace(HASH, '').trim(), join };
+}
+
+function parseJoin(rest: string): Command {
+  const { group } = ofGroup(rest);
+  return group !== undefined && /^\d+$/.test(group)
+    ? { kind: 'join', group }
+    : problem(':join takes the id of an open group, as in ":join 17"; its members see it with :groups');
+}
+
+function parseInvite(rest: string): Command {
+  const hash = rest.search(/[#\uff03]/);
+  const name = parseUserName((hash < 0 ? rest : rest.slice(0, hash)).trim());
+  return name.ok
+    ? { kind: 'invite', name: name.name, ...(hash < 0 ? {} : ofGroup(rest.slice(hash))) }
+    : problem(':invite takes a name, as in ":invite bob #team"');
+}
+
+function parseDevices(rest: string): Command {
+  if (rest === '') return { kind: 'devices' };
+  const [verb, device = ''] = rest.split(/\s+/, 2);
+  return verb === 'end' && device !== ''
+    ? { kind: 'end-device', device }
+    : problem(':devices lists your devices; ":devices end ID" logs one out');
 }
 
 function parseMarks(rest: string): Command {
