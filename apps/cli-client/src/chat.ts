@@ -1,8 +1,10 @@
-import type { CimClient, Recipient, SendOutcome } from '@cim/client';
+import type { CimClient, Recipient, SendOutcome, StreamEvent } from '@cim/client';
 import { CimError, type UserId } from '@cim/protocol';
 import { answerTo } from './answerer.ts';
 import { type Command, commandHelp, parseLine } from './commands.ts';
 import type { Contacts } from './contacts.ts';
+import { Conversing } from './conversing.ts';
+import { count } from './count.ts';
 import { emojiPage } from './emoji.ts';
 import { type History, sentId } from './history.ts';
 import { type MarkMode, Marks } from './marks.ts';
@@ -45,6 +47,7 @@ export class Chat {
   readonly #marks: Marks;
   readonly #received: Received;
   readonly #online: Online;
+  readonly #conversing: Conversing;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
@@ -71,8 +74,9 @@ export class Chat {
       nameOf: (to) => parts.contacts.nameOf(to as UserId),
       now: parts.now,
     });
-    this.#received = new Received(parts);
     this.#online = new Online(() => parts.client.onlineUsers(), parts.contacts);
+    this.#conversing = new Conversing({ ...parts, online: this.#online });
+    this.#received = new Received({ ...parts, names: this.#conversing });
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
   }
@@ -119,12 +123,24 @@ export class Chat {
     client.on('message', (message) => {
       contacts.meet(message.from);
       if (this.#received.show(message)) this.#count++;
+      this.#conversing.shown(message.conversation, message.n);
+    });
+    for (const event of ['recalled', 'edited', 'reaction', 'members'] as const)
+      client.on(event, (value) => {
+        contacts.meet(value.from);
+        this.#received.showEvent({ event, value } as Exclude<StreamEvent, { event: 'message' }>);
+      });
+    client.on('device', ({ device, label }) => {
+      this.#notice(`you have logged in with another device: ${label === '' ? device : label}`);
     });
     client.on('connected', ({ server, again }) => {
       this.#outage = '';
       const { userName, userId } = client.user ?? {};
       if (again) this.#notice(`connected again, to ${server}`);
-      else this.#notice(`connected to ${server} as ${userName} (id ${userId}); :all lists the commands`);
+      else {
+        this.#notice(`connected to ${server} as ${userName} (id ${userId}); :all lists the commands`);
+        if (this.#parts.screen.interactive) void this.#conversing.tellUnread().catch(() => undefined);
+      }
     });
     client.on('disconnected', ({ text }) => {
       if (text === this.#outage) return;
@@ -187,6 +203,7 @@ export class Chat {
     const { client } = this.#parts;
     const left = this.#pending.size;
     this.#marks.stop();
+    await this.#conversing.stop();
     await client.logout();
     if (left > 0)
       this.#finish({ code: 1, line: `${count(left, 'message')} not answered; sent again at the next start` });
@@ -207,6 +224,7 @@ export class Chat {
 
   async #run(command: Command, line: string): Promise<void> {
     const { screen, view, client, history } = this.#parts;
+    if (await this.#conversing.run(command)) return;
     switch (command.kind) {
       case 'nothing':
         return;
@@ -250,23 +268,30 @@ export class Chat {
         return this.#sayLater(command.line, command.seconds);
       case 'private':
       case 'group':
+      case 'members-only':
         if (this.#answering) this.#answer(line);
         else await this.#say(command);
     }
   }
 
-  async #say(command: Extract<Command, { kind: 'private' | 'group' }>): Promise<void> {
+  async #say(command: Extract<Command, { kind: 'private' | 'group' | 'members-only' }>): Promise<void> {
     const { client, contacts } = this.#parts;
     const { text } = command;
     const at = this.#parts.now();
     const from = client.user?.userName ?? '';
     if (command.kind === 'group') return this.#send({ group: 'lobby' }, { at, from, private: false, text });
-    const user = await this.#find(command.to);
-    if (user === undefined) {
+    try {
+      if (command.kind === 'members-only') {
+        const to = await this.#conversing.findGroup(command.group);
+        const group = 'group' in to ? this.#conversing.groupName(to.group) : '';
+        return this.#send(to, { at, from, private: false, group, text });
+      }
+      const user = await this.#conversing.findUser(command.to);
+      this.#send({ user }, { at, from, to: contacts.nameOf(user), private: true, text });
+    } catch (error) {
       this.#failures++;
-      return this.#problem(`not sent: nobody called "${command.to}" is online; an id reaches who is not`);
+      this.#problem(`not sent: ${error instanceof CimError ? error.message : String(error)}`);
     }
-    this.#send({ user }, { at, from, to: contacts.nameOf(user), private: true, text });
   }
 
   #send(to: Recipient, said: Said): void {
@@ -280,6 +305,7 @@ export class Chat {
       const shown = { ...said, at: now() };
       if (answer.outcome === 'stored') {
         this.#sent++;
+        this.#conversing.stored(to, answer.id);
         const plainly = this.#marks.mode === 'off' && this.#parts.screen.interactive;
         this.#show((on) => (plainly ? on.said(shown) : on.stored(shown)), sentId(to, answer.id));
         if (said.private) this.#marks.stored(answer.ref, said.text);
@@ -289,14 +315,6 @@ export class Chat {
       const why = answer.outcome === 'unknown' ? `${answer.text}; sent again at the next start` : answer.text;
       this.#show((on) => on.failed(shown, why));
     });
-  }
-
-  async #find(to: string): Promise<UserId | undefined> {
-    const { contacts } = this.#parts;
-    const known = contacts.idOf(to);
-    if (known !== undefined) return known;
-    await this.#online.meet(to);
-    return contacts.idOf(to);
   }
 
   #sayLater(line: string, seconds: number): void {
@@ -369,8 +387,6 @@ export class Chat {
     this.#parts.screen.print(this.#parts.view.problem(text));
   }
 }
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 interface End {
   readonly code: number;

@@ -10,17 +10,25 @@ import { withEmoji } from './emoji.ts';
 import { Marks } from './marks.ts';
 import { createPaint } from './paint.ts';
 import { cleanLine, cleanLines } from './sanitize.ts';
-import { saidOf, View } from './view.ts';
+import { eventLine, saidOf, View } from './view.ts';
 
 const view = new View(createPaint(true), true, Date.now);
 const messageOf = (text: string): Message =>
   ({ from: { userId: 1, userName: text }, texts: [text], storedAt: 0 }) as unknown as Message;
+const names = { userName: String, groupName: String };
 const contacts = new Contacts();
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   cleanLine,
   cleanLines,
-  'a message': (text) => saidOf(messageOf(text)).map((said) => view.said({ ...said, to: text })),
+  'a message': (text) => saidOf(messageOf(text), names).map((said) => view.said({ ...said, to: text, group: text })),
+  'an event': (text) => {
+    const from = { userId: 1 as UserId, userName: text };
+    const of = { ...messageOf(text), from, group: text, texts: [text], reaction: text, op: text, users: [from] };
+    return (['recalled', 'edited', 'reaction', 'members'] as const).map((event) =>
+      view.notice(eventLine({ event, value: of } as unknown as Parameters<typeof eventLine>[0], names)),
+    );
+  },
   'a refusal': (text) => view.failed({ at: 0, from: text, private: false, text }, text),
   'a notice, a mark and a problem': (text) => [view.notice(text), view.mark(text), view.problem(text)],
   'who is online': (text) => view.users(text, [{ userId: 1 as UserId, userName: text }], 1, undefined),

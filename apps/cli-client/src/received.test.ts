@@ -9,7 +9,7 @@ import { History } from './history.ts';
 import { createPaint } from './paint.ts';
 import { Received } from './received.ts';
 import type { Screen } from './screen.ts';
-import { type Said, View } from './view.ts';
+import { type Names, type Said, View } from './view.ts';
 
 let folder: string;
 let log: string;
@@ -40,9 +40,10 @@ function start(
     print: (lines: readonly string[]) => shown.push(...lines),
     flush: () => onFlush(shown),
   } as unknown as Screen;
-  return [new Received({ screen, view, plainView: view, history: new History(log) }), shown];
+  return [new Received({ screen, view, plainView: view, history: new History(log), names }), shown];
 }
 
+const names: Names = { userName: (id) => `user ${id}`, groupName: (id) => `group ${id}` };
 const plain = new View(createPaint(false), false, () => 0);
 const written = (): string[] => readFileSync(log, 'utf8').split('\n').slice(0, -1);
 
@@ -130,5 +131,45 @@ describe('guarded work', () => {
     // eslint-disable-next-line local/one-way-to-match -- it has to be slow
     const slow = /^(\r\n|[\r\n])*$/;
     assert.throws(() => within(50, () => slow.test(`${ends}x`)), /longer than 50 ms/);
+  });
+});
+
+describe('an event about a message', () => {
+  const from = { userId: 1001, userName: 'bob' };
+  const eventOf = (event: string, value: object): Parameters<Received['showEvent']>[0] =>
+    ({
+      event,
+      value: { stream: 'group:17', seq: 2, id: 'e1', from, group: '17', ref: 'm1', storedAt: 0, ...value },
+    }) as unknown as Parameters<Received['showEvent']>[0];
+  const lines: [string, object, RegExp][] = [
+    ['recalled', {}, /#group 17: bob took a message back$/],
+    ['edited', { texts: ['hello', 'again'] }, /#group 17: bob changed a message to: hello again$/],
+    ['reaction', { reaction: ':)' }, /bob reacts to a message: :\)$/],
+    ['reaction', { reaction: '' }, /bob took a reaction back$/],
+    ['members', { op: 'add', users: [{ userId: 1002, userName: 'carol' }] }, /#group 17: bob added carol$/],
+    ['members', { op: 'leave', users: [from] }, /#group 17: bob left$/],
+    ['members', { op: 'something-new', users: [] }, /bob changed the group$/],
+  ];
+  for (const [event, value, line] of lines)
+    it(`is one line: ${event} ${JSON.stringify(value)}`, () => {
+      const [received, shown] = start();
+      assert.equal(received.showEvent(eventOf(event, value)), true);
+      assert.match(shown.join(), line);
+    });
+
+  it('is shown and written once', () => {
+    const [received] = start();
+    received.showEvent(eventOf('recalled', {}));
+    const [again, shown] = start();
+    assert.equal(again.showEvent(eventOf('recalled', {})), false);
+    assert.deepEqual(shown, []);
+    assert.equal(written().length, 1);
+  });
+
+  it('of the lobby, or of a private conversation, names no group', () => {
+    const [received, shown] = start();
+    received.showEvent(eventOf('recalled', { group: 'lobby' }));
+    received.showEvent(eventOf('recalled', { group: undefined, id: 'e2' }));
+    for (const line of shown) assert.match(line, /\* bob took a message back$/);
   });
 });

@@ -1,8 +1,8 @@
-import type { Message } from '@cim/client';
+import type { Message, Offered, StreamEvent } from '@cim/client';
 import { within } from './guarded.ts';
 import { type History, receivedId } from './history.ts';
 import type { Screen } from './screen.ts';
-import { saidOf, type Shown, type View } from './view.ts';
+import { eventLine, type Names, saidOf, type Shown, type View } from './view.ts';
 
 /** A message that takes longer to be made into lines is not shown [ms]. */
 const RENDER_MS = 1_000;
@@ -12,6 +12,7 @@ export interface ReceivedParts {
   readonly view: View;
   readonly plainView: View;
   readonly history: History;
+  readonly names: Names;
 }
 
 /**
@@ -31,25 +32,39 @@ export class Received {
 
   /** Shows a message and writes it to the history. False when both were done before. Never throws. */
   show(message: Message): boolean {
-    const { screen, plainView, history } = this.#parts;
-    const id = receivedId(message);
-    if (history.knows(id)) return false;
-    screen.print(this.lines(message));
-    screen.flush();
     const whole = { ...message, texts: [message.texts.join('\n')] };
-    history.add(linesOf(whole, plainView).join(' '), id);
+    return this.#once(message, (view, isKept) => linesOf(isKept ? whole : message, view, this.#parts.names));
+  }
+
+  /** The same of an event about a message, or about the members of a group. */
+  showEvent(event: Exclude<StreamEvent, { event: 'message' }>): boolean {
+    return this.#once(event.value, (view) =>
+      guarded(event.value, view, () => view.notice(eventLine(event, this.#parts.names))),
+    );
+  }
+
+  #once(offered: Offered, linesFor: (view: View, isKept: boolean) => string[]): boolean {
+    const { screen, view, plainView, history } = this.#parts;
+    const id = receivedId(offered);
+    if (history.knows(id)) return false;
+    screen.print(linesFor(view, false));
+    screen.flush();
+    history.add(linesFor(plainView, true).join(' '), id);
     return true;
   }
 
   /** As they are shown. A message that cannot be shown becomes one line that says so, and blocks nothing. */
   lines(message: Shown): string[] {
-    return linesOf(message, this.#parts.view);
+    return linesOf(message, this.#parts.view, this.#parts.names);
   }
 }
 
-function linesOf(message: Shown, view: View): string[] {
+const linesOf = (message: Shown, view: View, names: Names): string[] =>
+  guarded(message, view, () => saidOf(message, names).flatMap((said) => view.said(said)));
+
+function guarded(message: Pick<Shown, 'from'>, view: View, lines: () => string[]): string[] {
   try {
-    return within(RENDER_MS, () => saidOf(message).flatMap((said) => view.said(said)));
+    return within(RENDER_MS, lines);
   } catch (error) {
     // Nothing of the message stands here but numbers: any of its texts may be the one that cannot be shown.
     const why = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,5 @@
-import type { Message } from '@cim/client';
-import type { NamedUser } from '@cim/protocol';
+import type { Message, StreamEvent } from '@cim/client';
+import { LOBBY, type NamedUser, type UserId } from '@cim/protocol';
 import type { Paint } from './paint.ts';
 import { cleanLine, cleanLines } from './sanitize.ts';
 
@@ -11,7 +11,15 @@ export interface Said {
   /** Of a private message of ours: whom it was for. */
   readonly to?: string;
   readonly private: boolean;
+  /** Name of the group; absent for the lobby and for private messages. */
+  readonly group?: string;
   readonly text: string;
+}
+
+/** What users and groups are called. */
+export interface Names {
+  userName(id: UserId): string;
+  groupName(id: string): string;
 }
 
 /** What is shown of a message. */
@@ -19,15 +27,52 @@ export type Shown = Pick<Message, 'from' | 'texts' | 'storedAt' | 'group'> &
   Partial<Pick<Message, 'own' | 'to' | 'type'>>;
 
 /** A message of a type that is not text is a line that names its type. */
-export function saidOf({ from, texts, storedAt, group, own, to, type }: Shown): Said[] {
+export function saidOf({ from, texts, storedAt, group, own, to, type }: Shown, names: Names): Said[] {
   const peer = own === true && group === undefined && to !== undefined && 'user' in to ? to.user : undefined;
+  const isLobby = group === undefined || group === LOBBY;
   return (texts.length > 0 ? texts : [`[${type}]`]).map((text) => ({
     at: storedAt,
     from: from.userName,
     private: group === undefined,
     text,
-    ...(peer !== undefined && { to: String(peer) }),
+    ...(!isLobby && { group: names.groupName(group) }),
+    ...(peer !== undefined && { to: names.userName(peer as UserId) }),
   }));
+}
+
+const MEMBERS_WORDS: Readonly<Record<string, string>> = {
+  create: 'made the group',
+  change: 'changed the group',
+  add: 'added',
+  join: 'joined',
+  leave: 'left',
+  remove: 'removed',
+  role: 'gave another role to',
+  mute: 'changed who may write:',
+  transfer: 'made owner:',
+  disband: 'disbanded the group',
+};
+
+/** What an event about a message, or about a group's members, says in one line. */
+export function eventLine(event: Exclude<StreamEvent, { event: 'message' }>, names: Names): string {
+  const { from, group } = event.value;
+  const where = group === undefined || group === LOBBY ? '' : `#${names.groupName(group)}: `;
+  const who = `${where}${from.userName}`;
+  switch (event.event) {
+    case 'recalled':
+      return `${who} took a message back`;
+    case 'edited':
+      return `${who} changed a message to: ${event.value.texts.join(' ')}`;
+    case 'reaction':
+      return event.value.reaction === ''
+        ? `${who} took a reaction back`
+        : `${who} reacts to a message: ${event.value.reaction}`;
+    case 'members': {
+      const { op, users } = event.value;
+      const others = users.filter((user) => user.userId !== from.userId).map((user) => user.userName);
+      return `${who} ${MEMBERS_WORDS[op] ?? 'changed the group'} ${others.join(', ')}`.trimEnd();
+    }
+  }
 }
 
 /** Lines ready to be printed; everything in them that is not ours has been cleaned. */
@@ -47,10 +92,11 @@ export class View {
   said(said: Said, mark = ''): string[] {
     const paint = this.#paint;
     const [first = '', ...more] = this.#below ? cleanLines(said.text) : [cleanLine(said.text)];
+    const where = said.group === undefined ? '' : ` ${paint.name(`#${cleanLine(said.group)}`)}`;
     const whom = said.private
       ? ` ${paint.private(said.to === undefined ? '(private)' : `-> ${cleanLine(said.to)}`)}`
       : '';
-    const head = `${paint.dim(this.#time(said.at))} ${paint.name(cleanLine(said.from))}${whom}: `;
+    const head = `${paint.dim(this.#time(said.at))} ${paint.name(cleanLine(said.from))}${where}${whom}: `;
     const lines = [head + first, ...more.map((line) => paint.dim('  \u{2502} ') + line)];
     if (mark !== '') lines.push(`${lines.pop() ?? ''} ${mark}`);
     return lines;

@@ -1,0 +1,301 @@
+import type { CimClient, GroupInfo, Recipient, SendOutcome, StoredMessage } from '@cim/client';
+import { CimError, CODES, LOBBY, type UserId } from '@cim/protocol';
+import type { Command } from './commands.ts';
+import type { Contacts } from './contacts.ts';
+import { count } from './count.ts';
+import { GroupNames } from './group-names.ts';
+import type { Online } from './online.ts';
+import type { Screen } from './screen.ts';
+import type { Names, View } from './view.ts';
+
+/** Pages of groups, members and conversations that a command asks for at most. */
+const PAGES = 10;
+const PAGE_ITEMS = 100;
+/** Members that `:members` names. */
+const NAMED_MEMBERS = 100;
+/** Own messages that `:recall` can take back, newest first. */
+const RECALLABLE = 100;
+/** What was shown is marked as read so long after [ms], with what is shown meanwhile. */
+const READ_AFTER_MS = 1_000;
+const UNREAD_NAMED = 10;
+
+export interface ConversingParts {
+  readonly client: CimClient;
+  readonly screen: Screen;
+  readonly view: View;
+  readonly contacts: Contacts;
+  readonly online: Online;
+}
+
+interface Sent {
+  readonly to: Recipient;
+  readonly id: string;
+}
+
+/** Groups, devices, history of both sides, recalls and read marks: what a person does beside saying something. */
+export class Conversing implements Names {
+  readonly #parts: ConversingParts;
+  readonly #groups: GroupNames;
+  /** Own messages that were stored, the newest last. */
+  readonly #sent: Sent[] = [];
+  /** Key: conversation. n of the newest message shown that is not marked as read yet. */
+  readonly #shown = new Map<string, number>();
+  #readTimer: NodeJS.Timeout | undefined;
+
+  constructor(parts: ConversingParts) {
+    this.#parts = parts;
+    this.#groups = new GroupNames(() => this.#ownGroups());
+  }
+
+  userName(id: UserId): string {
+    return this.#parts.contacts.nameOf(id);
+  }
+
+  groupName(id: string): string {
+    return this.#groups.nameOf(id);
+  }
+
+  /** The user of that name or id, online or not. @throws {CimError} there is none */
+  async findUser(to: string): Promise<UserId> {
+    const { client, contacts, online } = this.#parts;
+    const known = contacts.idOf(to);
+    if (known !== undefined) return known;
+    await online.meet(to);
+    const met = contacts.idOf(to);
+    if (met !== undefined) return met;
+    try {
+      const user = await client.users.byName(to);
+      contacts.meet(user);
+      return user.userId;
+    } catch (error) {
+      if (!(error instanceof CimError) || error.code !== CODES.unknownAccount.code) throw error;
+      throw new CimError('unknownAccount', `nobody is called "${to}"`);
+    }
+  }
+
+  /** The group of that name or id. @throws {CimError} */
+  async findGroup(group: string): Promise<Recipient> {
+    return { group: (await this.#groups.find(group)).id };
+  }
+
+  /** Own messages can be recalled. */
+  stored(to: Recipient, id: string): void {
+    this.#sent.push({ to, id });
+    if (this.#sent.length > RECALLABLE) this.#sent.shift();
+  }
+
+  /** A message stands on the screen: it counts as read, soon. Lines that go into a pipe were read by nobody. */
+  shown(conversation: string, n: number): void {
+    if (!this.#parts.screen.interactive || n === 0) return;
+    this.#shown.set(conversation, Math.max(n, this.#shown.get(conversation) ?? 0));
+    this.#readTimer ??= setTimeout(() => {
+      this.#readTimer = undefined;
+      void this.#markRead();
+    }, READ_AFTER_MS);
+  }
+
+  /** Says what waits to be read. Called once, after the first connect. */
+  async tellUnread(): Promise<void> {
+    const { client, view, screen } = this.#parts;
+    await this.#groups.refresh();
+    const { items } = await client.conversations({ limit: PAGE_ITEMS });
+    const unread = items.filter((one) => one.unread > 0);
+    if (unread.length === 0) return;
+    const named = unread
+      .slice(0, UNREAD_NAMED)
+      .map(({ id, name, unread: n }) => `${nameOfConversation(id, name)} ${n}`);
+    const more = unread.length > UNREAD_NAMED ? `, and ${unread.length - UNREAD_NAMED} more` : '';
+    screen.print(view.notice(`unread: ${named.join(', ')}${more}`));
+  }
+
+  /** Writes read marks that wait. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#readTimer);
+    await this.#markRead();
+  }
+
+  /** False: the command is none of these. @throws {CimError} one line that says why it was not done */
+  async run(command: Command): Promise<boolean> {
+    const { client } = this.#parts;
+    switch (command.kind) {
+      case 'groups':
+        await this.#listGroups();
+        return true;
+      case 'new-group': {
+        const group = await client.groups.create({ name: command.name, join: command.join });
+        this.#groups.meet(group);
+        this.#notice(
+          command.join === 'open'
+            ? `#${group.name} is made; anybody may join it with ":join ${group.id}"`
+            : `#${group.name} is made (id ${group.id}); ":invite NAME" adds somebody`,
+        );
+        return true;
+      }
+      case 'join': {
+        await client.groups.join(command.group);
+        const group = await client.groups.get(command.group);
+        this.#groups.meet(group);
+        this.#notice(`you are in #${group.name} now; "#${group.name};;hello" says hello there`);
+        return true;
+      }
+      case 'leave': {
+        const group = await this.#groups.find(command.group);
+        await client.groups.leave(group.id);
+        this.#notice(`you have left #${group.name}`);
+        return true;
+      }
+      case 'invite': {
+        const user = await this.findUser(command.name);
+        const group = await this.#groups.find(command.group);
+        await client.groups.add(group.id, [user]);
+        this.#notice(`${this.userName(user)} is in #${group.name} now`);
+        return true;
+      }
+      case 'members':
+        await this.#listMembers(command.group);
+        return true;
+      case 'devices':
+        await this.#listDevices();
+        return true;
+      case 'end-device':
+        await client.devices.end(command.device);
+        this.#notice(`the device ${command.device} is logged out`);
+        return true;
+      case 'recall':
+        await this.#recall();
+        return true;
+      case 'history':
+        if (command.of === undefined) return false;
+        await this.#showConversation(command.of, command.count);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  async #ownGroups(): Promise<GroupInfo[]> {
+    const { groups } = this.#parts.client;
+    return allPages((after) => groups.list({ limit: PAGE_ITEMS, ...after }));
+  }
+
+  async #listGroups(): Promise<void> {
+    const { client, screen, view } = this.#parts;
+    const [groups, conversations] = await Promise.all([
+      this.#ownGroups(),
+      allPages(({ after }) =>
+        client.conversations({ limit: PAGE_ITEMS, ...(after !== undefined && { before: after }) }),
+      ),
+    ]);
+    await this.#groups.refresh();
+    const unread = new Map(conversations.map((one) => [one.id, one.unread]));
+    screen.print([
+      ...view.notice(`you are in ${count(groups.length, 'group')}`),
+      ...groups.flatMap(({ id, name, members, join, category }) => {
+        const waiting = unread.get(`g${id}`) ?? 0;
+        const facts = [
+          count(members, 'member'),
+          ...(join === 'open' ? ['open'] : []),
+          ...(category === '' ? [] : [category]),
+          ...(waiting > 0 ? [`${waiting} unread`] : []),
+        ];
+        return view.mark(`#${name} (id ${id}): ${facts.join(', ')}`);
+      }),
+    ]);
+  }
+
+  async #listMembers(token: string | undefined): Promise<void> {
+    const { client, screen, view } = this.#parts;
+    const group = await this.#groups.find(token);
+    const [{ items }, { members }] = await Promise.all([
+      client.groups.members(group.id, { limit: NAMED_MEMBERS }),
+      client.groups.get(group.id),
+    ]);
+    const some = items.length < members ? `, ${items.length} of them` : '';
+    screen.print([
+      ...view.notice(`#${group.name} has ${count(members, 'member')}${some}`),
+      ...items.flatMap(({ userId, userName, role, muted }) =>
+        view.mark(
+          `${userId}  ${userName}${role === 'member' ? '' : `, ${role}`}${muted ? ', may not write' : ''}`,
+        ),
+      ),
+    ]);
+  }
+
+  async #listDevices(): Promise<void> {
+    const { client, screen, view } = this.#parts;
+    const devices = await client.devices.list();
+    screen.print([
+      ...view.notice(`you are logged in with ${count(devices.length, 'device')}`),
+      ...devices.flatMap(({ device, label, online }) =>
+        view.mark(`${device}  ${label === '' ? 'no label' : label}${online ? ', connected' : ''}`),
+      ),
+    ]);
+  }
+
+  async #recall(): Promise<void> {
+    const last = this.#sent.pop();
+    if (last === undefined) throw new CimError('invalid', 'there is nothing that you sent from here to take back');
+    const answer: SendOutcome = await this.#parts.client.conversation(last.to).recall(last.id);
+    if (answer.outcome === 'stored') return this.#notice('your last message is taken back');
+    this.#sent.push(last);
+    throw new CimError('invalid', `not taken back: ${answer.text}`);
+  }
+
+  async #showConversation(of: { user: string } | { group: string }, limit: number): Promise<void> {
+    const { client, screen, view, contacts } = this.#parts;
+    const to: Recipient =
+      'user' in of ? { user: await this.findUser(of.user) } : await this.findGroup(of.group);
+    const name = 'user' in to ? this.userName(to.user as UserId) : `#${this.groupName(to.group)}`;
+    const { items } = await client.conversation(to).messages({ limit });
+    for (const { from } of items) contacts.meet(from);
+    screen.print([
+      ...view.notice(`the newest ${count(items.length, 'message')} with ${name}`),
+      ...items.flatMap((message) => view.said(saidOfStored(message))),
+    ]);
+  }
+
+  async #markRead(): Promise<void> {
+    const shown = [...this.#shown];
+    this.#shown.clear();
+    for (const [conversation, n] of shown) {
+      // A mark that is not written is written with the next message.
+      await this.#parts.client.conversation(conversation).read(n).catch(() => undefined);
+    }
+  }
+
+  #notice(text: string): void {
+    this.#parts.screen.print(this.#parts.view.notice(text));
+  }
+}
+
+const nameOfConversation = (id: string, name: string): string =>
+  id === `g${LOBBY}` ? 'everybody' : id.startsWith('g') ? `#${name}` : name;
+
+/** A message that was taken back stays as a line that says so. */
+function saidOfStored({ from, texts, type, storedAt, edited, recalled, reactions }: StoredMessage) {
+  const said = recalled ? '(taken back)' : texts.length > 0 ? texts.join('\n') : `[${type}]`;
+  const marks = [
+    ...(edited ? ['(changed)'] : []),
+    ...reactions.map(({ reaction, users }) => `${reaction} ${users.length}`),
+  ];
+  return {
+    at: storedAt,
+    from: from.userName,
+    private: false,
+    text: marks.length === 0 ? said : `${said}  ${marks.join(' ')}`,
+  };
+}
+
+async function allPages<T>(
+  page: (of: { readonly after?: string }) => Promise<{ readonly items: readonly T[]; readonly next?: string }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let after: string | undefined;
+  for (let i = 0; i < PAGES; i++) {
+    const { items, next } = await page(after === undefined ? {} : { after });
+    all.push(...items);
+    if (next === undefined) break;
+    after = next;
+  }
+  return all;
+}
