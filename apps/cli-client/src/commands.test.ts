@@ -71,7 +71,15 @@ describe('a typed line', () => {
     it(`${JSON.stringify(line)} means ${command.kind}`, () => assert.deepEqual(parseLine(line), command));
 
   it('never goes to everybody when it was meant for one', () => {
-    const lines = ['bo b;;secret', ';;secret', 'bob;;', '#;;secret', '#team;;', 'x'.repeat(40) + ';;secret', '\u001b[31m;;x'];
+    const lines = [
+      'bo b;;secret',
+      ';;secret',
+      'bob;;',
+      '#;;secret',
+      '#team;;',
+      'x'.repeat(40) + ';;secret',
+      '\u001b[31m;;x',
+    ];
     lines.push('bob; secret', 'bob;secret', ' bob ; secret', '1001; secret', '鲍勃；秘密', 'Ｂｏｂ; secret');
     lines.push('@bob; secret', 'bob; secret;;more', 'bob\u061b secret', 'bob\u037e secret', 'bob; (secret)');
     lines.push('bob, Carol; secret', 'bob，Carol；secret');

@@ -183,7 +183,8 @@ function parseText(line: string, isKnown: IsKnown): Command {
   if (HASH.test(to)) {
     const group = to.slice(1).trim();
     if (group === '') return unsent('what stands before ";;" is no group', line);
-    if (text === '') return { kind: 'problem', unsent: true, text: `not sent: nothing stands after "${to};;"` };
+    if (text === '')
+      return { kind: 'problem', unsent: true, text: `not sent: nothing stands after "${to};;"` };
     return { kind: 'members-only', group, text: withEmoji(text) };
   }
   const name = parseUserName(to);
@@ -232,7 +233,7 @@ function parsePrefix(rest: string): Command {
 
 function parseHistory(rest: string): Command {
   // A number alone is how many, of whatever: a user whose name is a number is found by its id, with the number behind it.
-  const [whom = '', last = ''] = /^\d+$/.test(rest) ? ['', rest] : splitCount(rest);
+  const [whom, last] = /^\d+$/.test(rest) ? ['', rest] : splitCount(rest);
   const count = last === '' ? 20 : Number(last);
   if (!(Number.isInteger(count) && count >= 1 && count <= 100))
     return problem(':history takes a number from 1 to 100, as in ":history bob 50"');
@@ -258,11 +259,15 @@ const ofGroup = (rest: string): { readonly group?: string } => {
 };
 
 function parseGroup(rest: string): Command {
-  const [, verb = '', name = ''] = /^(\S+)\s+(.+)$/s.exec(rest) ?? [];
-  const join = ({ new: 'invite', open: 'open' } as const)[verb.toLowerCase() as 'new' | 'open'];
-  return join === undefined || name === ''
-    ? problem(':group makes a group, as in ":group new our team"; ":group open NAME" makes one that anybody may join')
-    : { kind: 'new-group', name: name.replace(HASH, '').trim(), join };
+  const space = rest.search(/\s/);
+  const verb = rest.slice(0, Math.max(space, 0)).toLowerCase();
+  const { group: name } = ofGroup(rest.slice(space + 1).trim());
+  const join = verb === 'new' ? 'invite' : verb === 'open' ? 'open' : undefined;
+  return join === undefined || name === undefined
+    ? problem(
+        ':group makes a group, as in ":group new our team"; ":group open NAME" makes one that anybody may join',
+      )
+    : { kind: 'new-group', name, join };
 }
 
 function parseJoin(rest: string): Command {

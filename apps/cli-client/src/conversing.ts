@@ -234,7 +234,8 @@ export class Conversing implements Names {
 
   async #recall(): Promise<void> {
     const last = this.#sent.pop();
-    if (last === undefined) throw new CimError('invalid', 'there is nothing that you sent from here to take back');
+    if (last === undefined)
+      throw new CimError('invalid', 'there is nothing that you sent from here to take back');
     const answer: SendOutcome = await this.#parts.client.conversation(last.to).recall(last.id);
     if (answer.outcome === 'stored') return this.#notice('your last message is taken back');
     this.#sent.push(last);
@@ -259,7 +260,10 @@ export class Conversing implements Names {
     this.#shown.clear();
     for (const [conversation, n] of shown) {
       // A mark that is not written is written with the next message.
-      await this.#parts.client.conversation(conversation).read(n).catch(() => undefined);
+      await this.#parts.client
+        .conversation(conversation)
+        .read(n)
+        .catch(() => undefined);
     }
   }
 
@@ -287,7 +291,9 @@ function saidOfStored({ from, texts, type, storedAt, edited, recalled, reactions
 }
 
 async function allPages<T>(
-  page: (of: { readonly after?: string }) => Promise<{ readonly items: readonly T[]; readonly next?: string }>,
+  page: (of: {
+    readonly after?: string;
+  }) => Promise<{ readonly items: readonly T[]; readonly next?: string }>,
 ): Promise<T[]> {
   const all: T[] = [];
   let after: string | undefined;

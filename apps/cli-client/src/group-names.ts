@@ -65,6 +65,8 @@ export class GroupNames {
     const byId = this.#known.get(token);
     if (byId !== undefined) return [{ id: token, name: byId }];
     const wanted = foldName(token);
-    return [...this.#known].filter(([, name]) => foldName(name) === wanted).map(([id, name]) => ({ id, name }));
+    return [...this.#known]
+      .filter(([, name]) => foldName(name) === wanted)
+      .map(([id, name]) => ({ id, name }));
   }
 }

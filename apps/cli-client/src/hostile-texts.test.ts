@@ -21,10 +21,19 @@ const contacts = new Contacts();
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   cleanLine,
   cleanLines,
-  'a message': (text) => saidOf(messageOf(text), names).map((said) => view.said({ ...said, to: text, group: text })),
+  'a message': (text) =>
+    saidOf(messageOf(text), names).map((said) => view.said({ ...said, to: text, group: text })),
   'an event': (text) => {
     const from = { userId: 1 as UserId, userName: text };
-    const of = { ...messageOf(text), from, group: text, texts: [text], reaction: text, op: text, users: [from] };
+    const of = {
+      ...messageOf(text),
+      from,
+      group: text,
+      texts: [text],
+      reaction: text,
+      op: text,
+      users: [from],
+    };
     return (['recalled', 'edited', 'reaction', 'members'] as const).map((event) =>
       view.notice(eventLine({ event, value: of } as unknown as Parameters<typeof eventLine>[0], names)),
     );

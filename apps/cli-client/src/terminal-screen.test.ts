@@ -187,8 +187,8 @@ describe('keys', () => {
     await terminal.type('half a line that is wrapped over the row');
     await terminal.until((screen) => screen.replaceAll('\n', '').endsWith('the row'));
     await terminal.press('C-z');
+    // For a tenth of a second the terminal itself may echo what is typed, so that the screen says nothing here.
     await terminal.type('s');
-    await terminal.until((screen) => screen.replaceAll('\n', '').endsWith('the rows'));
     await terminal.press('Enter');
     assert.deepEqual(await untilTyped(1), ['half a line that is wrapped over the rows']);
   });

@@ -15,6 +15,7 @@ export type {
   Recalled,
   Recipient,
   SendOutcome,
+  StreamEvent,
   StoredAt,
 } from './events.ts';
 export type { DeviceCalls, UserCalls } from './account-calls.ts';
