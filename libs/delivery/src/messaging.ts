@@ -19,6 +19,8 @@ export interface MessagingParts {
   readonly logger: Logger;
   /** A user may have several devices at once (CIM_SESSION_POLICY=devices). */
   readonly severalDevices?: boolean;
+  /** Near the store's clock [ms]; that of this machine when it is absent. */
+  readonly now?: () => number;
   /** Nobody counts when it is absent. */
   readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
@@ -34,12 +36,20 @@ export interface Messaging {
 }
 
 export function createMessaging(parts: MessagingParts): Messaging {
-  const { store, membership, rpc, logger, severalDevices = false, observer = silentObserver } = parts;
+  const {
+    store,
+    membership,
+    rpc,
+    logger,
+    severalDevices = false,
+    now = Date.now,
+    observer = silentObserver,
+  } = parts;
   const servers = new Servers(membership, rpc);
   const locations = new Locations(store.sessions, logger);
   const delivery = new Delivery(store, servers, locations, observer, logger);
   const failed = new RareWarning(logger, 'append.failed');
-  const rules = new EventRules(new Histories(store), store.groups, Date.now);
+  const rules = new EventRules(new Histories(store), store.groups, now);
   const sends = new SendService({ store, delivery, observer, failed, severalDevices }, rules);
   const calls = new ServerCalls(servers, locations, observer);
   return {
