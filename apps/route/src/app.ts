@@ -12,7 +12,7 @@ import fastify, {
   type preSerializationHookHandler,
 } from 'fastify';
 import { ChangePassword } from './change-password.ts';
-import { actingAccount, bearerOf } from './credentials.ts';
+import { actingAccount, bearerOf, secretHash } from './credentials.ts';
 import { type Answer, answerError, refusal, success, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
 import { Login } from './login.ts';
@@ -133,7 +133,8 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   );
   app.post('/offLine', { schema: { body: schemas.OfflineRequest, response } }, async (request) => {
     const account = await actingAccount(parts, request, request.body.userId);
-    await login.logOut(account, bearerOf(request));
+    const secret = bearerOf(request);
+    await login.logOut(account.userId, secret === '' ? undefined : { secretHash: secretHash(secret) });
     return success(request);
   });
   app.post(

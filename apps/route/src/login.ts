@@ -144,10 +144,12 @@ export class Login {
     return { ...place, ticket, session, epoch };
   }
 
-  /** With a session secret nothing newer than its session is ended; CIM's bare `/offLine` ends whichever is current. */
-  async logOut({ userId }: Account, secret: string): Promise<void> {
+  /**
+   * Ends sessions and closes their channels. With a session secret nothing newer than its session is ended; CIM's bare
+   * `/offLine` ends whatever is current, of all devices.
+   */
+  async logOut(userId: UserId, which: Parameters<Sessions['end']>[1]): Promise<void> {
     const { store, messaging } = this.#parts;
-    const which = secret === '' ? undefined : { secretHash: secretHash(secret) };
     for (const ended of await store.sessions.end(userId, which))
       messaging.calls.kick(userId, ended, 'logged-out');
   }

@@ -28,6 +28,8 @@ export interface Answer {
 
 export interface RouteOptions {
   readonly config?: Partial<RouteConfig>;
+  /** The store, on a Redis of its own, say; the embedded one in a folder of its own unless told otherwise. */
+  readonly openStore?: () => Promise<Store>;
   /** What the route is given in place of the store. */
   readonly storeFor?: (store: Store) => Store;
   /** Whether the im-server is listed from the beginning. */
@@ -65,7 +67,7 @@ export class RunningRoute {
     const { storeFor = (store) => store, listed = true, closeWithinMs } = options;
     const logger = silentLogger();
     const dir = await mkdtemp(join(tmpdir(), 'cim-route-'));
-    const store = await openEmbeddedStore({ dir, logger });
+    const store = await (options.openStore?.() ?? openEmbeddedStore({ dir, logger }));
     await store.sessions.openLease(INSTANCE);
     const membership = openEmbeddedMembership();
     await membership.start();

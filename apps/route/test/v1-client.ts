@@ -94,6 +94,31 @@ export class V1Client {
     return { id: String(account.body?.['id']), name, secret: String(session.body?.['secret']) };
   }
 
+  /** Every operation under these tags is described, and has answered in each way that is no problem. */
+  assertDriven(...tags: string[]): void {
+    const operations = Object.entries(this.document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({
+        path,
+        method: method.toUpperCase(),
+        operation,
+      })),
+    );
+    for (const tag of tags)
+      assert.ok(
+        operations.some(({ operation }) => operation.tags?.includes(tag)),
+        tag,
+      );
+    for (const { path, method, operation } of operations) {
+      if (!operation.tags?.some((tag) => tags.includes(tag))) continue;
+      assert.ok(operation.summary && operation.security, `${method} ${path} is not described`);
+      for (const status of Object.keys(operation.responses).filter((status) => status.startsWith('2')))
+        assert.ok(
+          this.driven.has(`${method} ${path} ${status}`),
+          `${method} ${path} never answered ${status}`,
+        );
+    }
+  }
+
   #compare(method: string, path: string, answer: { status: number; headers: Headers; text: string }): void {
     const { status, headers, text } = answer;
     const saying = `${method} ${path}: ${status} ${text}`;

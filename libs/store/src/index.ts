@@ -11,6 +11,7 @@ export {
 export * from './groups.ts';
 export { Histories, type HistoryAsk, type HistoryPage } from './history.ts';
 export type { HistoryItem } from './history-items.ts';
+export { pageCursor, positionInCursor } from './page-cursor.ts';
 export { looksOf } from './looks.ts';
 export * from './log-scans.ts';
 export * from './sessions.ts';

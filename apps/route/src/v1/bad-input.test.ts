@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { groupStream, inboxOf, LOBBY, type UserId } from '@cim/protocol';
+import { pageCursor } from '@cim/store';
 import { RunningRoute } from '../../test/running-route.ts';
 import { V1Client } from '../../test/v1-client.ts';
-import { pageCursor } from './cursors.ts';
 
 describe('bad input', { concurrency: false }, () => {
   let at: RunningRoute;
@@ -81,9 +81,9 @@ describe('bad input', { concurrency: false }, () => {
         undefined,
         400,
         '9404',
-        /^The page cursor belongs to another list$/,
+        /^The page cursor belongs to another list; /,
       ],
-      ['GET', '/online?after=rubbish', undefined, 400, '9404', /^this is no page cursor/],
+      ['GET', '/online?after=rubbish', undefined, 400, '9404', /^The page cursor belongs to another list; /],
     ]);
   });
 

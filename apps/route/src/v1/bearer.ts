@@ -1,11 +1,12 @@
 /** Who a request to `/v1` acts for: the holder of the session whose secret it shows. */
-import type { NamedUser } from '@cim/protocol';
+import type { DeviceId, NamedUser } from '@cim/protocol';
 import type { FastifyRequest } from 'fastify';
 import { bearerOf, secretHash, sessionOf, userOfSecret } from '../credentials.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { NotAuthorized } from './problems.ts';
 
 export interface Actor extends NamedUser {
+  readonly device: DeviceId;
   /** SHA-256 of the secret that it showed, base64url. */
   readonly secretHash: string;
 }
@@ -44,6 +45,7 @@ export class Bearer {
       if (account?.passwordHash === undefined)
         throw new NotAuthorized('accounts without a password may not act on this server');
     }
-    return { userId: session.userId, userName: session.userName, secretHash: secretHash(secret) };
+    const { userName, device } = session;
+    return { userId: session.userId, userName, device, secretHash: secretHash(secret) };
   }
 }

@@ -1,6 +1,8 @@
 /** The content of a message as `/v1` has it: texts, or a type with a body, which is JSON or base64. */
 import { CimError, cim } from '@cim/protocol';
-import { Type } from 'typebox';
+import type { HistoryItem } from '@cim/store';
+import { type Static, Type } from 'typebox';
+import { NamedUserShape, timeText } from './shapes.ts';
 
 /** Types whose body is JSON in UTF-8. Of every other type the body is base64. */
 const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'member']);
@@ -23,6 +25,65 @@ export const contentShape = {
     Type.String({ maxLength: 256, description: 'id of the message that an event is about' }),
   ),
 };
+
+/** A message as it is shown now. */
+export const MessageShape = Type.Object(
+  {
+    id: Type.String({ description: 'the same for everybody' }),
+    seq: Type.Integer({ description: "position in the user's timeline, or the group's log" }),
+    n: Type.Integer({ description: 'a read mark that is set to it counts the message as read' }),
+    from: NamedUserShape,
+    ...contentShape,
+    storedAt: timeText("the store's clock"),
+    edited: Type.Optional(Type.Boolean({ description: 'the texts are those of the newest edit' })),
+    editedAt: Type.Optional(timeText('when it was edited last')),
+    recalled: Type.Optional(Type.Boolean({ description: 'its content is gone' })),
+    reactions: Type.Optional(
+      Type.Array(
+        Type.Object({
+          reaction: Type.String(),
+          users: Type.Array(Type.String({ description: 'user id, decimal' })),
+        }),
+      ),
+    ),
+  },
+  {
+    examples: [
+      {
+        id: '1001:AAAAAAAAAAAAAAAAAAAAAAAA:7',
+        seq: 12,
+        n: 9,
+        from: { id: '1001', name: 'alice' },
+        texts: ['hello'],
+        storedAt: '2026-11-28T12:00:00.000Z',
+      },
+    ],
+  },
+);
+
+export function shownMessage(item: HistoryItem): Static<typeof MessageShape> {
+  const { id, seq, n, from, type, texts, body, ref, storedAt, editedAt, recalled, reactions } = item;
+  return {
+    id,
+    seq,
+    n,
+    from: { id: String(from.userId), name: from.userName },
+    ...(type === '' ? {} : { type }),
+    ...(texts.length === 0 ? {} : { texts: [...texts] }),
+    ...(body === undefined ? {} : { body: decodeBody(type, body) }),
+    ...(ref === undefined ? {} : { ref }),
+    storedAt: new Date(storedAt).toISOString(),
+    ...(editedAt === undefined ? {} : { edited: true, editedAt: new Date(editedAt).toISOString() }),
+    ...(recalled === true ? { recalled } : {}),
+    ...(reactions === undefined
+      ? {}
+      : { reactions: reactions.map(({ reaction, users }) => ({ reaction, users: users.map(String) })) }),
+  };
+}
+
+/** JSON that was stored does parse: a content of such a type is refused otherwise. */
+const decodeBody = (type: string, body: Uint8Array): unknown =>
+  JSON_TYPES.has(type) ? JSON.parse(Buffer.from(body).toString()) : Buffer.from(body).toString('base64');
 
 interface GivenContent {
   readonly type?: string | undefined;

@@ -1,6 +1,6 @@
+import { pageCursor, positionInCursor } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import type { Online } from '../online.ts';
-import { pageCursor, placeOf } from './cursors.ts';
 import { cursorText, documented, limitOf, NamedUserShape, pageOf } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
 
@@ -26,7 +26,10 @@ export function addOnline(v1: V1App, online: Online): void {
   );
   v1.get('/online', { schema }, async (request): Promise<Static<typeof Page>> => {
     const { limit = LIMIT, after } = request.query;
-    const { users, more } = await online.page(limit, after === undefined ? 0 : Number(placeOf(LIST, after)));
+    const { users, more } = await online.page(
+      limit,
+      after === undefined ? 0 : Number(positionInCursor(LIST, after)),
+    );
     const last = users.at(-1);
     return {
       items: users.map(({ userId, userName }) => ({ id: String(userId), name: userName })),

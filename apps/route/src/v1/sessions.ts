@@ -1,9 +1,10 @@
-import { CimError, type UserId } from '@cim/protocol';
+import { CimError, type DeviceId, type UserId } from '@cim/protocol';
 import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import type { Login } from '../login.ts';
 import { asCredentials, NotAuthorized } from './problems.ts';
-import { documented, userIdText } from './shapes.ts';
+import type { Bearer } from './bearer.ts';
+import { deviceText, documented, timeText, userIdText } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
 
 const NewSession = Type.Object(
@@ -24,6 +25,29 @@ const NewSession = Type.Object(
   },
   { examples: [{ name: 'alice', password: 'correct horse' }] },
 );
+const DeviceShape = Type.Object(
+  {
+    device: Type.String(),
+    label: Type.String({ description: "what its user calls it; '' for nothing" }),
+    online: Type.Boolean({ description: 'whether it is connected' }),
+    seenAt: timeText('when it logged in or left last'),
+    current: Type.Boolean({ description: 'the one whose secret this request shows' }),
+  },
+  {
+    examples: [
+      {
+        device: 'Zk3v0nT1bq8sYw2A',
+        label: 'phone',
+        online: true,
+        seenAt: '2026-11-28T12:00:00.000Z',
+        current: true,
+      },
+    ],
+  },
+);
+const DeviceList = Type.Object({ items: Type.Array(DeviceShape) });
+const tags = ['sessions'];
+
 const SessionShape = Type.Object({
   secret: Type.String({ description: 'show it as `Authorization: Bearer <secret>`; a logout ends it' }),
   ticket: Type.String({ description: 'the client connects with it to `address` within 20 s' }),
@@ -31,11 +55,17 @@ const SessionShape = Type.Object({
   address: Type.Object({ host: Type.String(), port: Type.Integer() }),
 });
 
-export function addSessions(v1: V1App, { accounts }: Pick<Store, 'accounts'>, login: Login): void {
+export function addSessions(
+  v1: V1App,
+  bearer: Bearer,
+  store: Pick<Store, 'accounts' | 'sessions'>,
+  login: Login,
+): void {
+  const { accounts, sessions } = store;
   const create = documented(
     { body: NewSession },
     {
-      tags: ['sessions'],
+      tags,
       summary: 'Log in',
       description: 'Under CIM_AUTH=open an account without a password logs in without one.',
       answers: { 201: SessionShape },
@@ -55,5 +85,50 @@ export function addSessions(v1: V1App, { accounts }: Pick<Store, 'accounts'>, lo
     const { ip, cimServerPort, ticket = '', session: secret = '', epoch = 0 } = placed;
     void reply.code(201);
     return { secret, ticket, epoch, address: { host: ip, port: cimServerPort } };
+  });
+
+  const list = documented(
+    {},
+    {
+      tags,
+      summary: 'List the own devices',
+      description: 'The newest login first.',
+      answers: { 200: DeviceList },
+    },
+  );
+  v1.get(
+    '/sessions',
+    { onRequest: bearer.check, schema: list },
+    async (request): Promise<Static<typeof DeviceList>> => {
+      const actor = bearer.actor(request);
+      const [own, live] = await Promise.all([sessions.find(actor.userId), sessions.locate(actor.userId)]);
+      return {
+        items: own.map(({ device, label, seenAt }) => ({
+          ...{ device, label, current: device === actor.device },
+          online: live.some((at) => at.device === device),
+          seenAt: new Date(seenAt).toISOString(),
+        })),
+      };
+    },
+  );
+
+  const end = documented(
+    { params: Type.Object({ device: deviceText('whose session ends') }) },
+    {
+      tags,
+      summary: 'End the session of a device',
+      description: 'Its secrets open nothing afterwards, and its channel closes. The own device: a logout.',
+      answers: { 204: null },
+      problems: [404],
+    },
+  );
+  v1.delete('/sessions/:device', { onRequest: bearer.check, schema: end }, async (request, reply) => {
+    const { userId, device: own, secretHash } = bearer.actor(request);
+    const device = request.params.device as DeviceId;
+    if (device === own) await login.logOut(userId, { secretHash });
+    else if ((await sessions.find(userId)).some((session) => session.device === device))
+      await login.logOut(userId, { device });
+    else throw new CimError('unknownDevice');
+    return reply.code(204).send();
   });
 }

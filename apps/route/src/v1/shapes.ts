@@ -5,6 +5,11 @@ import { type TObject, type TSchema, Type } from 'typebox';
 export const PATTERNS = {
   userId: ['^[1-9][0-9]{0,15}$', 'a user id in decimal digits, such as "1001"'],
   groupId: ['^(lobby|[1-9][0-9]{0,15})$', 'a group id in decimal digits, such as "17", or "lobby"'],
+  device: ['^(cim|default|[A-Za-z0-9_-]{16,64})$', 'a device id: 16 to 64 of A-Z, a-z, 0-9, "_" and "-"'],
+  conversation: [
+    '^(u[1-9][0-9]{0,15}|g(lobby|[1-9][0-9]{0,15}))$',
+    '"u" and a user id, "g" and a group id, or "globby"',
+  ],
 } as const satisfies Record<string, readonly [pattern: string, meaning: string]>;
 
 const textOf = (of: keyof typeof PATTERNS, description: string) =>
@@ -12,10 +17,16 @@ const textOf = (of: keyof typeof PATTERNS, description: string) =>
 export const userIdText = (description: string) => textOf('userId', description);
 export const groupIdText = (description: string) => textOf('groupId', description);
 
+export const deviceText = (description: string) => textOf('device', description);
+export const conversationText = (description: string) => textOf('conversation', description);
+
 export const NamedUserShape = Type.Object({
   id: Type.String({ description: 'user id, decimal' }),
   name: Type.String(),
 });
+/** One of some words. */
+export const oneOf = <const W extends string>(words: readonly W[], description: string) =>
+  Type.Unsafe<W>({ type: 'string', enum: words, description });
 export const timeText = (description: string) => Type.String({ format: 'date-time', description });
 
 /** A page of a list: `next` is there when there is more. */

@@ -7,6 +7,9 @@ import type { RouteParts } from '../route-parts.ts';
 import type { Tally } from '../tally.ts';
 import { addAccounts } from './accounts.ts';
 import { Bearer } from './bearer.ts';
+import { addConversations } from './conversations.ts';
+import { addGroups } from './groups.ts';
+import { addMembers } from './members.ts';
 import { addMessages } from './messages.ts';
 import { addOnline } from './online.ts';
 import { errorProblem, problem } from './problems.ts';
@@ -63,7 +66,10 @@ function addPaths(v1: V1App, { parts, login, online, answers }: V1Parts): void {
   addAccounts(v1, login);
   addUsers(v1, store);
   addOnline(v1, online);
-  addSessions(v1, store, login);
+  addSessions(v1, bearer, store, login);
+  addConversations(v1, bearer, store, parts.messaging.reads);
+  addGroups(v1, bearer, store.groups, parts.messaging.groups);
+  addMembers(v1, bearer, store.groups, parts.messaging.groups);
   addMessages(v1, bearer, store, parts.messaging.sends);
 
   for (const [url, known] of [...methods]) {
