@@ -49,12 +49,13 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   }
   const sweeper = new Sweeper(ledger, logger, now, limits);
   sweeper.start();
+  const groups = new EmbeddedGroups(ledger, now, monotonic);
   return {
     accounts: new EmbeddedAccounts(ledger),
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now, monotonic }),
-    streams: new EmbeddedStreams(ledger, logger, now, limits),
-    groups: new EmbeddedGroups(),
-    conversations: new EmbeddedConversationRows(),
+    streams: new EmbeddedStreams(ledger, logger, now, limits, groups),
+    groups,
+    conversations: new EmbeddedConversationRows(ledger),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.
     opened: Promise.resolve(),

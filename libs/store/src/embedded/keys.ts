@@ -8,11 +8,19 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
+import type { ConversationRow } from '../conversation-rows.ts';
 import type { Cursor } from '../streams.ts';
 import type {
   AccountRecord,
   BatchesRecord,
+  ClearingRecord,
+  FoldRecord,
   GapsRecord,
+  GroupRecord,
+  MarkRecord,
+  MemberRecord,
+  MembershipsRecord,
+  LastGroupRecord,
   FormatRecord,
   KeyedRecord,
   NameRecord,
@@ -39,6 +47,9 @@ const nameOf = (stream: StreamRef): string =>
 
 export const FORMAT = keyOf<FormatRecord>('m:format');
 export const NEXT_USER = keyOf<NextUserRecord>('m:next-user');
+
+/** The group id that was given last. */
+export const LAST_GROUP = keyOf<LastGroupRecord>('m:last-group');
 
 /** How many batches were written: in each of them. */
 export const BATCHES = keyOf<BatchesRecord>('m:batches');
@@ -120,3 +131,30 @@ export const expiriesBefore = (time: number): { gte: string; lt: string } => ({
   lt: `x:${padded(time)}`,
 });
 export const keyedOfExpiry = (expiry: string): Key<KeyedRecord> => keyOf(expiry.slice('x:'.length + 16 + 1));
+
+export const groupKey = (group: GroupId): Key<GroupRecord> => keyOf(`g:${part(group)}`);
+/** Members lie in the order of their user ids. */
+export const memberKey = (group: GroupId, user: UserId): Key<MemberRecord> =>
+  keyOf(`b:${part(group)}:${padded(user)}`);
+export const membersAfter = (group: GroupId, user: number): { gte: string; lt: string } => ({
+  gte: memberKey(group, (user + 1) as UserId),
+  lt: `b:${part(group)};`,
+});
+/** Of the key of a member: the group as it is in keys, and the user. */
+export function nameOfMember(key: string): { readonly group: string; readonly user: UserId } {
+  const [, group = '', user = ''] = key.split(':');
+  return { group, user: Number(user) as UserId };
+}
+export const membershipsKey = (user: UserId): Key<MembershipsRecord> => keyOf(`h:${user}`);
+export const markKey = (user: UserId, group: GroupId): Key<MarkRecord> => keyOf(`r:${user}:${part(group)}`);
+export const clearingKey = (group: GroupId): Key<ClearingRecord> => keyOf(`y:${part(group)}`);
+export const allClearing = { gte: 'y:', lt: 'y;' } as const;
+
+/** Rows of conversations, and before them how often they were saved. */
+export const foldKey = (user: UserId): Key<FoldRecord> => keyOf(`w:${user}`);
+export const rowKey = (user: UserId, peer: UserId): Key<ConversationRow> =>
+  keyOf(`w:${user}:${padded(peer)}`);
+export const rowsOf = (user: UserId): { gte: string; lt: string } => ({
+  gte: `w:${user}:`,
+  lt: `w:${user};`,
+});

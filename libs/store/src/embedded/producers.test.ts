@@ -16,11 +16,11 @@ import { silentLogger } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { appendRange, appendTo, PRODUCER, register } from '../../test/stored.ts';
+import { streamsOf } from '../../test/embedded-streams.ts';
 import { type AppendAnswer, RETENTION } from '../streams.ts';
 import { FORMAT, streamKey } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import type { StreamRecord } from './records.ts';
-import { EmbeddedStreams } from './streams.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const lobby = groupStream(LOBBY);
@@ -49,7 +49,7 @@ test('records of producers that are forgotten leave the disk, and the others sta
     await rm(dir, { recursive: true, force: true });
   });
   const limits = { ...RETENTION, producerEntries: 10 };
-  const streams = new EmbeddedStreams(ledger, silentLogger(), () => 1_800_000_000_000, limits);
+  const streams = streamsOf(ledger, () => 1_800_000_000_000, limits);
   const sender = { userId: 1_001 as UserId, userName: 'alice' };
   const content = Buffer.from('text');
   const digest = 'd'.repeat(22);

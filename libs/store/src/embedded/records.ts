@@ -1,6 +1,18 @@
 /** What the database holds under its keys, as JSON. Entries alone are binary (`entry-row.ts`). */
-import type { DeviceId, Epoch, InstanceId, MessageId, Seq, StreamRef, UserId, UserName } from '@cim/protocol';
+import type {
+  DeviceId,
+  Epoch,
+  GroupId,
+  InstanceId,
+  MessageId,
+  Seq,
+  StreamRef,
+  UserId,
+  UserName,
+} from '@cim/protocol';
+import type { JoinPolicy, Role } from '../groups.ts';
 import type { Session, SessionAt } from '../sessions.ts';
+import type { Cursor } from '../streams.ts';
 
 /** Written once, when the folder is made; a later product reads it before anything else. */
 export interface FormatRecord {
@@ -114,4 +126,52 @@ export interface KeyedRecord {
   readonly digest: string;
   /** When it is forgotten, in ms. */
   readonly until: number;
+}
+
+export interface LastGroupRecord {
+  readonly id: number;
+}
+
+export interface GroupRecord {
+  readonly name: string;
+  readonly category: string;
+  readonly join: JoinPolicy;
+  readonly owner: UserId;
+  readonly members: number;
+  readonly version: Seq;
+  readonly createdAt: number;
+  /** It is gone for everybody. The record stays, so that nobody gets its id. */
+  readonly disbanded?: true;
+}
+
+/** One member of a group: what counts. */
+export interface MemberRecord {
+  readonly userName: string;
+  readonly role: Role;
+  readonly muted: boolean;
+  readonly joined: Seq;
+  readonly joinedN: number;
+}
+
+/** Of one user: groups to ask. One that is gone, or has the user no longer, is passed over. */
+export interface MembershipsRecord {
+  readonly groups: readonly GroupId[];
+}
+
+/** Read mark of one user in one group. */
+export interface MarkRecord {
+  readonly n: number;
+}
+
+/** A group that was disbanded and whose members are still to be removed. */
+export interface ClearingRecord {
+  readonly group: GroupId;
+}
+
+/** Of the rows of a user's conversations. */
+export interface FoldRecord {
+  readonly revision: number;
+  readonly folded: Cursor;
+  /** How many rows there are. */
+  readonly peers: number;
 }

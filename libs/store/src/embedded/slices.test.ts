@@ -18,11 +18,11 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { HELD_MS, LoopWatch, silentLogger } from '@cim/runtime';
+import { streamsOf } from '../../test/embedded-streams.ts';
 import { RETENTION } from '../streams.ts';
 import { sessionKey, streamKey } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { emptyStream } from './retention.ts';
-import { EmbeddedStreams } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
 
 const sender: NamedUser = { userId: 1_001 as UserId, userName: 'alice' };
@@ -51,7 +51,7 @@ async function heldBy(work: () => Promise<unknown>): Promise<number> {
 test('a sweep of thirty streams with a thousand old entries each', async (t) => {
   const ledger = await openLedger(t);
   let now = 1_800_000_000_000;
-  const streams = new EmbeddedStreams(ledger, silentLogger(), () => now, RETENTION);
+  const streams = streamsOf(ledger, () => now, RETENTION);
   const groups = Array.from({ length: 30 }, (_, i) => groupStream(`group-${i}` as GroupId));
   for (const stream of groups)
     await Promise.all(
@@ -114,7 +114,7 @@ test('acks of 15,000 sessions at once', async (t) => {
     ledger.put(sessionKey(user), { userName: 'u', epoch: 1 as Epoch, ...live });
   }
   await ledger.commit();
-  const streams = new EmbeddedStreams(ledger, silentLogger(), Date.now, RETENTION);
+  const streams = streamsOf(ledger, Date.now, RETENTION);
   const cursor = { seq: 5 as Seq, id: 'id' as MessageId };
   const acks = users.map((user) => ({
     user,

@@ -38,6 +38,7 @@ import {
   sessionKey,
   streamKey,
 } from './keys.ts';
+import type { EmbeddedGroups } from './groups.ts';
 import type { Ledger } from './ledger.ts';
 import { Logs } from './logs.ts';
 import { promised } from './promised.ts';
@@ -61,6 +62,7 @@ export class EmbeddedStreams implements Streams {
   readonly #now: () => number;
   readonly #logger: Logger;
   readonly #logs: Logs;
+  readonly #groups: EmbeddedGroups;
   readonly #duplicates: Duplicates;
   /** Key: as `Duplicates` has it. It needs no disk: a new process has none of their connections. */
   readonly #refusedFirsts = new LRUCache<string, true>({ max: REFUSED_FIRSTS });
@@ -68,7 +70,14 @@ export class EmbeddedStreams implements Streams {
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   readonly #uncertain = new UncertainSends();
 
-  constructor(ledger: Ledger, logger: Logger, now: () => number, limits: StreamLimits) {
+  constructor(
+    ledger: Ledger,
+    logger: Logger,
+    now: () => number,
+    limits: StreamLimits,
+    groups: EmbeddedGroups,
+  ) {
+    this.#groups = groups;
     this.#ledger = ledger;
     this.#logger = logger;
     this.#now = now;
@@ -92,10 +101,15 @@ export class EmbeddedStreams implements Streams {
       if (error !== undefined) {
         if (isOwn(item)) this.#ownFailed(item, answer);
         done({ outcome: 'retry', cause: error });
-      } else if (answer.outcome === 'older') this.#duplicates.check(item, answer, done);
+        return;
+      }
+      const followers = this.#groups.followersOf(item.stream);
+      const answered =
+        followers === undefined ? done : (found: AppendAnswer) => done(withFollowers(found, followers));
+      if (answer.outcome === 'older') this.#duplicates.check(item, answer, answered);
       else {
         if (isOwn(item)) this.#ownStored(item);
-        done(answer);
+        answered(answer);
       }
     });
   }
@@ -257,14 +271,20 @@ export class EmbeddedStreams implements Streams {
   }
 
   #appendNew(item: Append): AppendAnswer {
+    const change = this.#groups.admit(item);
+    if (typeof change === 'string') return { outcome: 'refused', problem: change };
     const places = this.#logs.admit(item);
     if (typeof places === 'string') return { outcome: places };
     const storedAt = this.#now();
     const { seq, prev, n, wire } = this.#logs.write(item, places.log, storedAt);
     const copy = places.copy === undefined ? undefined : this.#logs.writeCopy(item, places.copy, storedAt);
+    if (change !== undefined) this.#groups.write(change, seq, n);
     return { outcome: 'ok', seq, prev, storedAt, n, wire, copy };
   }
 }
+
+const withFollowers = (answer: AppendAnswer, followers: readonly InstanceId[]): AppendAnswer =>
+  answer.outcome === 'ok' || answer.outcome === 'duplicate' ? { ...answer, followers } : answer;
 
 /** The producer was made for this send. */
 const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;

@@ -6,11 +6,11 @@ import { test } from 'node:test';
 import { groupStream, LOBBY, type NamedUser, type ProducerId, type Seq, type UserId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { ends } from '../../test/stored.ts';
+import { streamsOf } from '../../test/embedded-streams.ts';
 import type { Append, AppendAnswer } from '../streams.ts';
 import { RETENTION } from '../streams.ts';
 import { entriesFrom, expiriesBefore, keyedKey } from './keys.ts';
 import { Ledger } from './ledger.ts';
-import { EmbeddedStreams } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
 
 const lobby = groupStream(LOBBY);
@@ -26,7 +26,7 @@ test('what may be forgotten leaves the disk, also of streams that nobody writes 
   });
   let ms = 1_800_000_000_000;
   const now = (): number => ms;
-  const streams = new EmbeddedStreams(ledger, silentLogger(), now, RETENTION);
+  const streams = streamsOf(ledger, now, RETENTION);
   const sweeper = new Sweeper(ledger, silentLogger(), now, RETENTION);
   const count = async (range: { gte: string; lt: string }): Promise<number> =>
     (await ledger.rows(range, 4_000, 2 ** 24)).length;

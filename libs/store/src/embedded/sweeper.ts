@@ -1,5 +1,6 @@
 import { type Logger, Slice } from '@cim/runtime';
 import type { StreamLimits } from '../streams.ts';
+import { clearDisbanded } from './groups.ts';
 import { allStreams, expiriesBefore, type Key, keyedOfExpiry } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { StreamRecord } from './records.ts';
@@ -14,8 +15,8 @@ const TRIM_ENTRIES = 1_000;
 const TRIM_STEP = 50;
 
 /**
- * Forgets, in the background and in slices, what may be forgotten: keyed sends after their time, and old entries of
- * streams that nobody writes to (appends trim the others).
+ * Forgets, in the background and in slices, what may be forgotten: keyed sends after their time, members of groups that were
+ * disbanded, and old entries of streams that nobody writes to (appends trim the others).
  */
 export class Sweeper {
   readonly #ledger: Ledger;
@@ -60,6 +61,7 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     while (!this.#stopped && (await this.#forgetKeyed()));
+    await clearDisbanded(this.#ledger, () => this.#stopped);
     await this.#trimStreams();
   }
 
