@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { doorLimitsFor, PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
 import { doorbellHandlers, type Messaging } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
-import { type CloseReason, LOBBY } from '@cim/protocol';
+import type { CloseReason } from '@cim/protocol';
 import { RpcServer } from '@cim/rpc';
 import {
   advertisedHost,
@@ -27,7 +27,9 @@ import { AckBatch } from './subscriptions/ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
 import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './sessions/connection.ts';
 import { DirtyWatch } from './recovery/dirty-watch.ts';
-import { GroupLog } from './subscriptions/group-log.ts';
+import { GroupLogs } from './subscriptions/group-logs.ts';
+import { Interest } from './subscriptions/interest.ts';
+import { GroupWatch } from './recovery/group-watch.ts';
 import { Instance } from './recovery/instance.ts';
 import { createInternalHttp } from './internal/internal-http.ts';
 import { LocalDoorbell } from './internal/local-doorbell.ts';
@@ -75,7 +77,6 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const registry = new SessionRegistry();
   const acks = new AckBatch(store.streams, logger);
   const look = new Look(store, registry, logger);
-  const lobby = new GroupLog(LOBBY, store.streams);
   /** Sessions that have ended and that the store has not been told of yet. */
   const releases = new Set<Promise<void>>();
   /** Every open connection, with a session or without. */
@@ -93,16 +94,29 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     logger,
     // A refusal is in the log already, and in /readyz.
     onRenamed: () => void announce().catch(() => undefined),
-    onServing: () => look.now(),
+    onServing: () => {
+      look.now();
+      groupWatch.now();
+    },
   });
-  const dirty = new DirtyWatch({ streams: store.streams, registry, instance, lobby });
-  const doorbell = new LocalDoorbell(instance, registry, lobby, observer);
+  const interest = new Interest(store.groups, () => instance.id);
+  const groups = new GroupLogs(store.streams, interest);
+  const groupWatch = new GroupWatch({
+    logs: groups,
+    interest,
+    groups: store.groups,
+    changed: (users) => calls.groupsChanged(users),
+    failed: new RareWarning(logger, 'groups.failed'),
+  });
+  const dirty = new DirtyWatch({ streams: store.streams, registry, instance, groups });
+  const doorbell = new LocalDoorbell(instance, registry, groups, observer);
   store.onSuccession(() => {
     if (stopping !== undefined) return;
     // The lease may be lost too, and with it all who are here.
     void instance.renew();
     look.now();
-    void lobby.lookNow();
+    void groups.lobby.lookNow();
+    groupWatch.now();
     void inSlices([...registry.all()], (session) => session.recount());
   });
   const refusing = new RareWarning(logger, 'connection.refused');
@@ -132,7 +146,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     sends,
     calls,
     acks,
-    lobby,
+    groups,
     instance,
     budget: new SendBudget(),
     logger,
@@ -199,9 +213,11 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     opened.push(() => close(tcp));
     look.start();
     dirty.start();
+    groupWatch.start();
     opened.push(() => {
       look.stop();
       dirty.stop();
+      groupWatch.stop();
       return Promise.resolve();
     });
     self = { host, tcpPort, httpPort, version: VERSION, startedAt: Date.now() };
@@ -225,7 +241,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     await Promise.all([acks.flush(), ...releases]);
     look.stop();
     dirty.stop();
-    lobby.end();
+    groupWatch.stop();
+    groups.end();
     await rpc.stop();
     await close(http);
     await instance.stop();

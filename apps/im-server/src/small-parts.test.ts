@@ -84,7 +84,13 @@ test('of several acks of one stream the newest is written', async () => {
   assert.deepEqual(written, [5]);
 });
 
-test('a stream that was noted for this server is read by its session', async () => {
+test('a stream that was noted for this server is read by its session, and a group by its log', async () => {
+  const group = '17' as GroupId;
+  let looks = 0;
+  const lookNow = (): Promise<void> => {
+    looks++;
+    return Promise.resolve();
+  };
   const registry = new SessionRegistry();
   let woken = 0;
   const deliver = (entry: Entry | undefined): 'taken' => {
@@ -93,7 +99,12 @@ test('a stream that was noted for this server is read by its session', async () 
     return 'taken';
   };
   registry.add({ userId: user, epoch: 1 as Epoch, deliver } as unknown as Session);
-  const noted: StreamRef[] = [inboxOf(8 as UserId), inboxOf(user)];
+  const noted: StreamRef[] = [
+    inboxOf(8 as UserId),
+    inboxOf(user),
+    groupStream(group),
+    groupStream('18' as GroupId),
+  ];
   const watch = new DirtyWatch({
     streams: {
       takeDirty: (at: InstanceId) => {
@@ -103,10 +114,13 @@ test('a stream that was noted for this server is read by its session', async () 
     } as unknown as Streams,
     registry,
     instance: { id: 'here' } as unknown as Instance,
-    lobby: { lookNow: () => Promise.resolve() } as never,
+    groups: {
+      lobby: { lookNow: () => Promise.resolve() },
+      find: (of: GroupId) => (of === group ? { lookNow } : undefined),
+    } as never,
   });
   await watch.look();
-  assert.equal(woken, 1);
+  assert.deepEqual([woken, looks], [1, 1]);
   await watch.look();
   assert.equal(woken, 1);
 });

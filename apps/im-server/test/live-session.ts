@@ -25,6 +25,8 @@ export async function liveSession(
     delivered: () => undefined,
     inboxAt: undefined,
     recount: () => undefined,
+    signal: () => undefined,
+    groupsChanged: () => undefined,
     fetchOffline: () => {},
     look: () => {},
     onClosed: () => {},

@@ -13,8 +13,17 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
-import { type Append, type AppendAnswer, type Entry, openEmbeddedStore, type Store } from '@cim/store';
+import {
+  type Append,
+  type AppendAnswer,
+  type Entry,
+  type GroupOperation,
+  openEmbeddedStore,
+  policyOf,
+  type Store,
+} from '@cim/store';
 
+const CREATE: GroupOperation = { kind: 'create', name: 'a group', category: '', join: 'open', users: [] };
 const PRODUCER = 'test-producer-000' as ProducerId;
 
 /** An entry that no store has seen. */
@@ -69,6 +78,8 @@ export class Stored {
         counter,
         digest: `digest-${counter}`,
         content: cim.Content.encode({ texts: [text] }).finish(),
+        // A group begins with its first text: its writer is the owner then.
+        operation: counter === 1 && policyOf(stream).writers === 'members' ? CREATE : undefined,
       };
       const answer = await new Promise<AppendAnswer>((resolve) => this.store.streams.append(item, resolve));
       if (answer.outcome !== 'ok') throw new Error(`append answered ${answer.outcome}`);

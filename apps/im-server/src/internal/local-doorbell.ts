@@ -1,35 +1,39 @@
-import type { DeliveredNotice, Doorbell } from '@cim/delivery';
+import { type DeliveredNotice, type Doorbell, type Signal, signalToWire } from '@cim/delivery';
 import {
   type CloseReason,
+  cim,
   type DeviceId,
+  encodeFrame,
   type Epoch,
   type GroupId,
   type InstanceId,
-  LOBBY,
   type UserId,
 } from '@cim/protocol';
-import type { Observer } from '@cim/runtime';
+import { inSlices, type Observer } from '@cim/runtime';
 import { type Entry, isCopy } from '@cim/store';
 import type { Instance } from '../recovery/instance.ts';
-import type { GroupLog } from '../subscriptions/group-log.ts';
+import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
+
+/** Sessions of one group here that are signalled to; above that the group is too large for it. */
+const SIGNALLED = 200;
 
 /** What servers ring, in this process and from others. */
 export class LocalDoorbell implements Doorbell {
   readonly #instance: Instance;
   readonly #registry: SessionRegistry;
-  readonly #lobby: GroupLog;
+  readonly #groups: GroupLogs;
   readonly #observer: Pick<Observer, 'arrived'>;
 
   constructor(
     instance: Instance,
     registry: SessionRegistry,
-    lobby: GroupLog,
+    groups: GroupLogs,
     observer: Pick<Observer, 'arrived'>,
   ) {
     this.#instance = instance;
     this.#registry = registry;
-    this.#lobby = lobby;
+    this.#groups = groups;
     this.#observer = observer;
   }
 
@@ -51,16 +55,29 @@ export class LocalDoorbell implements Doorbell {
   }
 
   broadcast(group: GroupId, entry: Entry | undefined): void {
-    if (group !== LOBBY) return;
-    if (entry === undefined) this.#lobby.look();
-    else this.#lobby.offer(entry);
+    const log = this.#groups.find(group);
+    if (entry === undefined) log?.look();
+    else log?.offer(entry);
   }
 
-  signal(): void {}
+  signal(users: readonly UserId[], signal: Signal): void {
+    const frame = encodeFrame(cim.Frame, { signal: signalToWire(signal) });
+    for (const user of users) for (const session of this.#registry.of(user)) session.signal(signal, frame);
+  }
 
-  signalGroup(): void {}
+  signalGroup(group: GroupId, signal: Signal): void {
+    const log = this.#groups.find(group);
+    if (log === undefined || log.followers > SIGNALLED) return;
+    const frame = encodeFrame(cim.Frame, { signal: signalToWire(signal) });
+    const sender = signal.kind === 'device' ? undefined : signal.sender.userId;
+    for (const session of log.sinks()) if (session.userId !== sender) session.signal(signal, frame);
+  }
 
-  groupsChanged(): void {}
+  groupsChanged(users: readonly UserId[]): void {
+    void inSlices(users, (user) => {
+      for (const session of this.#registry.of(user)) session.groupsChanged();
+    });
+  }
 
   holds(user: UserId, device?: DeviceId): boolean {
     return this.#registry.holds(user, device);

@@ -1,7 +1,8 @@
-/** Every 2 s: streams whose push to this server failed are read, and groups whose push was missed. */
+/** Every 2 s the im-server reads the streams whose push to it failed, and the top of the lobby. */
+import { type GroupId, wireName } from '@cim/protocol';
 import { inSlices } from '@cim/runtime';
 import { ownerOf, type Streams } from '@cim/store';
-import type { GroupLog } from '../subscriptions/group-log.ts';
+import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Instance } from './instance.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 
@@ -11,7 +12,7 @@ export interface DirtyWatchParts {
   readonly streams: Streams;
   readonly registry: SessionRegistry;
   readonly instance: Instance;
-  readonly lobby: GroupLog;
+  readonly groups: Pick<GroupLogs, 'lobby' | 'find'>;
 }
 
 export class DirtyWatch {
@@ -35,18 +36,18 @@ export class DirtyWatch {
   async look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    const { streams, registry, instance, lobby } = this.#parts;
-    const group = lobby.lookNow();
+    const { streams, registry, instance, groups } = this.#parts;
+    const lobby = groups.lobby.lookNow();
     try {
       await inSlices(await streams.takeDirty(instance.id), (stream) => {
         const owner = ownerOf(stream);
-        if (owner === undefined) return;
-        for (const session of registry.of(owner)) session.deliver(undefined, undefined);
+        if (owner === undefined) void groups.find(wireName(stream) as GroupId)?.lookNow();
+        else for (const session of registry.of(owner)) session.deliver(undefined, undefined);
       });
     } catch {
       // The store does not answer: whoever renews the lease says so.
     }
-    await group;
+    await lobby;
     this.#looking = false;
   }
 }

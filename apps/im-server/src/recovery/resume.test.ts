@@ -9,6 +9,7 @@ import {
   type MessageId,
   type Seq,
   inboxOf,
+  LOBBY,
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
@@ -29,13 +30,28 @@ describe('resume', () => {
   });
   after(() => stored[Symbol.asyncDispose]());
 
-  test('an inbox without a cursor begins with its first entry, a group at its end', async () => {
-    const group = groupStream('ends' as GroupId);
+  test('an inbox without a cursor begins with its first entry, the lobby at its end, a group at the join', async () => {
+    const lobby = groupStream(LOBBY);
+    const group = groupStream('17' as GroupId);
     await stored.append(stored.inbox, ['a', 'b']);
-    await stored.append(group, ['a', 'b']);
+    await stored.append(lobby, ['a', 'b']);
+    const entries = await stored.append(group, ['a', 'b', 'c']);
     const { streams } = stored.store;
     assert.equal((await resumeAt(streams, reader, stored.inbox, undefined)).next, 1);
-    assert.equal((await resumeAt(streams, reader, group, undefined)).next, 3);
+    assert.equal((await resumeAt(streams, reader, lobby, undefined)).next, 3);
+    const joined = 2 as Seq;
+    const nothing = 0 as Seq;
+    const of = (at: Cursor | undefined) => resumeAt(streams, reader, group, at, nothing, joined);
+    const before = entries[1]?.prev ?? '';
+    for (const at of [undefined, cursor(0, '-')]) {
+      const found = await of(at);
+      assert.deepEqual([found.answer, found.next, found.to, found.id], [CONTINUE, 2, 1, before]);
+      assert.equal(found.last, before);
+    }
+    // Later ones count; one that the log does not confirm brings nothing from before the join.
+    assert.equal((await of(cursor(2, entries[2]?.prev ?? ''))).next, 3);
+    const lost = await of(cursor(3, '7:other:1'));
+    assert.deepEqual([lost.answer, lost.next, lost.from], [RESET, 2, 2]);
   });
 
   test('a cursor that the log confirms goes on after it, at the top and in the middle', async () => {
@@ -142,7 +158,10 @@ describe('resume', () => {
     const { streams } = stored.store;
     const ids = [...entries.map(({ prev }) => prev), (await streams.position(group)).topId];
     const last = async (of: Cursor | undefined) => (await resumeAt(streams, reader, group, of)).last;
-    assert.equal(await last(undefined), ids[3]);
+    const lobby = groupStream(LOBBY);
+    await stored.append(lobby, ['a']);
+    const atEnd = await resumeAt(streams, reader, lobby, undefined);
+    assert.equal(atEnd.last, (await streams.position(lobby)).topId);
     assert.equal(await last(cursor(2, ids[2] ?? '')), ids[2]);
     assert.equal(await last(cursor(9, '7:other:1')), '', 'nothing is before the first');
   });

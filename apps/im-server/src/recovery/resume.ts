@@ -33,6 +33,7 @@ export interface ResumeAnswer {
  * May throw when the store does not answer.
  * @param cursor undefined for a client without one
  * @param had the client has had all up to this once, if that is more
+ * @param joined of a group with members: entry that made the user one; nothing before it is sent
  */
 export async function resumeAt(
   streams: Streams,
@@ -40,10 +41,11 @@ export async function resumeAt(
   stream: StreamRef,
   cursor: Cursor | undefined,
   had: Seq = 0 as Seq,
+  joined: Seq = 1 as Seq,
 ): Promise<ResumeAnswer> {
-  const answer = await resumeBy(streams, streams, device, stream, cursor, had);
+  const answer = await resumeBy(streams, streams, device, stream, cursor, had, joined);
   if (answer.answer !== cim.ResumeAnswer.RESET || streams.kept === streams) return answer;
-  return resumeBy(streams.kept, streams, device, stream, cursor, had);
+  return resumeBy(streams.kept, streams, device, stream, cursor, had, joined);
 }
 
 async function resumeBy(
@@ -53,13 +55,14 @@ async function resumeBy(
   stream: StreamRef,
   cursor: Cursor | undefined,
   had: Seq,
+  joined: Seq,
 ): Promise<ResumeAnswer> {
   const policy = policyOf(stream);
-  const starts = cursor === undefined && policy.startsAt !== 'beginning';
+  const starts = cursor === undefined && policy.startsAt === 'end';
   const [position, own, highest] = await Promise.all([
     log.position(stream),
     starts ? undefined : cursors.cursor(userId, device, stream),
-    starts ? undefined : cursors.highestCursor(userId, stream),
+    starts || policy.startsAt === 'join' ? undefined : cursors.highestCursor(userId, stream),
   ]);
   // A device that was never here begins where the user's others are.
   const acked = own ?? highest;
@@ -100,13 +103,16 @@ async function resumeBy(
     return (newest?.storedAt ?? 0) - (missed?.storedAt ?? 0) > CATCH_UP_MS;
   };
   const newestOfAll = position.top - CATCH_UP_ENTRIES + 1;
-  const presented = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
-  if (!(await holds(presented))) {
+  const named = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
+  // A cursor from before the join is of an earlier membership: what was said in between is not for this user.
+  const joins = named.seq < joined - 1;
+  const presented = joins ? { seq: (joined - 1) as Seq, id: '' as Cursor['id'] } : named;
+  if (!joins && !(await holds(presented))) {
     const acknowledged = acked !== undefined && (await holds(acked)) ? acked.seq : 0;
     const last = Math.max(presented.seq, had);
     // The store loses entries near the end. The client has forgotten the ids of older ones, and would show them again.
     const known = (await awayTooLong(last)) ? newestOfAll : Math.min(last, position.top) - KNOWN_ENTRIES + 1;
-    const from = Math.max(acknowledged + 1, known, position.first);
+    const from = Math.max(acknowledged + 1, known, position.first, joined);
     const first = await log.peek(stream, from as Seq);
     const before = first === undefined ? position.topId : first.seq === from ? first.prev : '';
     return at(cim.ResumeAnswer.RESET, from, from, position.top, '', before);
@@ -115,12 +121,12 @@ async function resumeBy(
     return at(cim.ResumeAnswer.SKIPPED, newestOfAll, presented.seq + 1, newestOfAll - 1);
   if (presented.seq + 1 < position.first)
     return at(cim.ResumeAnswer.EXPIRED, position.first, presented.seq + 1, position.first - 1);
-  const going = at(
-    cim.ResumeAnswer.CONTINUE,
-    presented.seq + 1,
-    presented.seq + 1,
-    presented.seq,
-    presented.id || '-',
-  );
+  const { seq } = presented;
+  if (joins) {
+    const entry = await log.peek(stream, joined);
+    const id = entry?.seq === joined ? entry.prev : '';
+    return at(cim.ResumeAnswer.CONTINUE, seq + 1, seq + 1, seq, id);
+  }
+  const going = at(cim.ResumeAnswer.CONTINUE, seq + 1, seq + 1, seq, presented.id || '-');
   return presented.seq > (own?.seq ?? 0) ? { ...going, unacked: presented } : going;
 }

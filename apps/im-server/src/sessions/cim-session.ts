@@ -101,6 +101,11 @@ export class CimSession implements Session, FeedSink {
 
   recount(): void {}
 
+  signal(): void {}
+
+  /** It knows the lobby only. */
+  groupsChanged(): void {}
+
   fetchOffline(): void {
     this.#asked = true;
     if (this.#offline === 'waiting') this.#startOffline();
@@ -184,7 +189,10 @@ export class CimSession implements Session, FeedSink {
   }
 
   async #begin(): Promise<void> {
-    const { store, lobby } = this.#parts;
+    const {
+      store,
+      groups: { lobby },
+    } = this.#parts;
     const inbox = inboxOf(this.userId);
     const [own, group] = await Promise.all([
       resumeAt(store.streams, this, inbox, undefined),

@@ -186,7 +186,7 @@ export class Connection {
   #claimed(userId: UserId, at: InstanceId, answer: ClaimAnswer): void {
     const { instance, registry, calls, wheel, logger } = this.#parts;
     if (answer.outcome === 'refused') return this.close('unauthorized');
-    const { epoch, userName, device, previous } = answer;
+    const { epoch, userName, device, label, previous, others } = answer;
     const user = { userId, userName, device };
     // A session of a life of this server that is over would be found by nobody: the client comes again.
     if (at !== instance.id) this.close('unavailable');
@@ -207,6 +207,7 @@ export class Connection {
     this.#session = session;
     this.#state = 'live';
     this.#visit.loggedIn();
+    if (others.length > 0) calls.signal([userId], { kind: 'device', device, label });
     for (const before of previous) calls.kick(userId, before, 'superseded');
     logger.debug(
       { userId, device, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' },

@@ -18,7 +18,8 @@ import {
 import { silentLogger, silentObserver } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { Stored } from '../../test/stored.ts';
-import { GroupLog } from '../subscriptions/group-log.ts';
+import { GroupLogs } from '../subscriptions/group-logs.ts';
+import type { Interest } from '../subscriptions/interest.ts';
 import { OwnSession } from './own-session.ts';
 import { SendBudget } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -58,7 +59,7 @@ function open() {
     sends: { send: (_: unknown, done: (receipt: SendReceipt) => void) => sends.push(done) },
     calls: { delivered: () => undefined },
     acks: { add: (_: unknown, { kind }: StreamRef, { seq }: { seq: Seq }) => acked.push([kind, seq]) },
-    lobby: new GroupLog(LOBBY, stored.store.streams),
+    groups: new GroupLogs(stored.store.streams, {} as Interest),
     instance: { serving: true, id: 'here' },
     budget,
     wheel: new TimingWheel(),
@@ -138,10 +139,10 @@ test('the ack of a group is saved with the next look, and when the channel close
   assert.deepEqual(acked, [['group', second.seq]]);
   const [third] = await stored.append(lobby, ['3']);
   assert.ok(third);
-  parts.lobby.offer(third);
+  parts.groups.lobby.offer(third);
   await until('the third is delivered', () => delivered().length === 3);
   session.onFrame({ ack: { group: LOBBY, seq: third.seq, held: 0 } } as unknown as cim.Frame);
   session.onClosed();
   assert.deepEqual(acked.at(-1), ['group', third.seq]);
-  parts.lobby.end();
+  parts.groups.lobby.end();
 });

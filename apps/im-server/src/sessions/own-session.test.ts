@@ -104,7 +104,7 @@ test('what a client says that it holds is not sent again, of its inbox and of a 
   const lobby = new GroupLog(LOBBY, stored.store.streams);
   const parts = {
     store: stored.store,
-    lobby,
+    groups: { lobby, find: () => undefined },
     instance: { serving: true },
     budget: new SendBudget(),
     wheel,

@@ -1,6 +1,6 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
 import type { Channel, WheelEntry } from '@cim/channel';
-import { type DeliveredNotice, entryToBytes } from '@cim/delivery';
+import { type DeliveredNotice, entryToBytes, type Signal } from '@cim/delivery';
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -10,51 +10,42 @@ import {
   type Epoch,
   encodeFrame,
   type GroupId,
-  groupStream,
   type InstanceId,
-  inboxOf,
   isSeq,
-  LOBBY,
-  type MessageId,
   type NamedUser,
   type Seq,
+  type StreamRef,
   type UserId,
   wireName,
 } from '@cim/protocol';
 import { type Cursor, type Entry, policyOf, type Position, type UserDevice } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
-import { Feed } from '../subscriptions/feed.ts';
-import type { FeedSink, Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
+import type { Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
 import { forLevel0 } from '../subscriptions/level0.ts';
 import { Places } from '../subscriptions/places.ts';
 import { Questions } from './questions.ts';
-import { resumeAt } from '../recovery/resume.ts';
+import type { GroupAt } from '../recovery/group-follower.ts';
+import { type ResumingSession, SessionResume } from '../recovery/session-resume.ts';
 import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
 import { SessionSends } from './session-sends.ts';
+import { Typing } from './typing.ts';
 import type { SharedPiece } from '../subscriptions/shared-piece.ts';
-
-const RESUME_NAMES = {
-  [cim.ResumeAnswer.CONTINUE]: 'continue',
-  [cim.ResumeAnswer.RESET]: 'reset',
-  [cim.ResumeAnswer.EXPIRED]: 'expired',
-  [cim.ResumeAnswer.SKIPPED]: 'skipped',
-} as const;
 
 const PONG = encodeFrame(cim.Frame, { pong: {} });
 
-export class OwnSession implements Session, FeedSink, WheelEntry {
+export class OwnSession implements Session, ResumingSession, WheelEntry {
   readonly userId: UserId;
   readonly userName: string;
   readonly device: DeviceId;
   readonly epoch: Epoch;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
-  readonly #level: number;
-  readonly #places = new Places();
-  #resuming = false;
-  /** Something was pushed before the inbox had resumed. */
-  #missed = false;
+  readonly level: number;
+  readonly places = new Places();
+  /** Made by the client's resume. */
+  #resume: SessionResume | undefined;
+  missed = false;
   #blocked = false;
   /** Made for those who send. */
   #sends: SessionSends | undefined;
@@ -62,8 +53,10 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   #questions: Questions | undefined;
   /** Whether the wheel will look at the acks. */
   #watched = false;
-  /** Written to the store seldom: a group is acked by every member. */
-  #groupAck: Cursor | undefined;
+  /** Made for those who type. */
+  #typing: Typing | undefined;
+  /** Written to the store seldom: a group is acked by every member. Key: group. */
+  #groupAcks: Map<string, [StreamRef, Cursor]> | undefined;
 
   /** @param level what the client understands (docs/protocol.md, "Log in") */
   constructor(user: NamedUser & UserDevice, epoch: Epoch, channel: Channel, parts: SessionParts, level = 0) {
@@ -73,13 +66,13 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
     this.epoch = epoch;
     this.#channel = channel;
     this.#parts = parts;
-    this.#level = level;
+    this.level = level;
   }
 
   /** The login was claimed. */
   begin(): void {
     const { instance, idleTimeoutMs } = this.#parts;
-    this.#send({ welcome: { userId: this.userId, epoch: this.epoch, idleTimeoutMs, instance: instance.id } });
+    this.send({ welcome: { userId: this.userId, epoch: this.epoch, idleTimeoutMs, instance: instance.id } });
   }
 
   onFrame(frame: cim.Frame): void {
@@ -90,6 +83,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
     else if (frame.counters) this.#onCounters(frame.counters as cim.Counters);
     else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
     else if (frame.find) this.#onFind(frame.find as cim.Find);
+    else if (frame.signal) this.#onSignal(frame.signal as cim.Signal);
     // A body that this version does not know is a newer client's: it is ignored.
     else if (frame.body !== undefined) this.close('protocol-error');
   }
@@ -97,7 +91,7 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   onDrain(): void {
     this.#blocked = false;
     this.readOn();
-    this.#places.resume();
+    this.places.resume();
   }
 
   /** Reads on, unless something that the client must do first holds it up. */
@@ -110,55 +104,75 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   }
 
   takeCopy(copy: Entry): Seq | 0 {
-    const timeline = this.#places.timeline;
-    if (timeline === undefined) this.#missed = true;
+    const timeline = this.places.timeline;
+    if (timeline === undefined) this.missed = true;
     // A client of level 0 does not know that a receipt can deliver something.
-    else if (this.#level > 0 && timeline.pass(copy)) return copy.seq;
+    else if (this.level > 0 && timeline.pass(copy)) return copy.seq;
     else timeline.offer(copy);
     return 0;
   }
 
   lookForCopies(): void {
-    this.#places.timeline?.wake();
+    this.places.timeline?.wake();
   }
 
   onClosed(): void {
     this.#parts.wheel.cancel(this);
     this.#sends?.end();
-    this.#places.end(this);
-    this.#saveGroupAck();
+    this.places.end(this);
+    this.#saveGroupAcks();
   }
 
   deliver(entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone' {
     if (this.#channel.closed !== undefined) return 'gone';
-    const timeline = this.#places.timeline;
-    if (timeline === undefined) this.#missed = true;
+    const timeline = this.places.timeline;
+    if (timeline === undefined) this.missed = true;
     else if (entry === undefined) timeline.wake();
     else timeline.offer(entry, from);
     return 'taken';
   }
 
   delivered({ to, seq }: DeliveredNotice): void {
-    this.#send({ delivered: { to, seq } });
+    this.send({ delivered: { to, seq } });
   }
 
   fetchOffline(): void {
-    this.#places.timeline?.wake();
+    this.places.timeline?.wake();
   }
 
   get inboxAt(): Cursor | undefined {
-    return this.#places.timeline?.last;
+    return this.places.timeline?.last;
   }
 
   look(inboxAt: Cursor | undefined, position: Position): void {
-    if (inboxAt !== undefined) this.#places.timeline?.check(inboxAt, position);
-    this.#places.resume();
-    this.#places.rest();
-    this.#saveGroupAck();
+    if (inboxAt !== undefined) this.places.timeline?.check(inboxAt, position);
+    this.places.resume();
+    this.places.rest();
+    this.#saveGroupAcks();
+    this.#resume?.groupsChanged();
+  }
+
+  signal(signal: Signal, frame: Uint8Array): void {
+    const own = signal.kind === 'device' && signal.device === this.device;
+    // A client that does not read misses it: nothing waits for a signal.
+    if (this.level > 0 && !own && this.ready()) this.respond(frame);
+  }
+
+  groupsChanged(): void {
+    this.#resume?.groupsChanged();
+  }
+
+  resumed(groups: readonly GroupAt[]): void {
+    this.#resume?.tell(groups);
+  }
+
+  /** The channel has ended. */
+  get ended(): boolean {
+    return this.#channel.closed !== undefined;
   }
 
   recount(): void {
-    if (this.#places.size > 0) this.#send({ counters: {} });
+    if (this.places.size > 0) this.send({ counters: {} });
   }
 
   close(reason: CloseReason): void {
@@ -172,29 +186,34 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
 
   write(_feed: Followed, entry: Entry): void {
     this.#parts.observer.delivered('own', 'inbox', 1);
-    this.#deliver(deliverFrame('', entryToBytes(this.#level === 0 ? forLevel0(entry) : entry)));
+    this.#deliver(deliverFrame('', entryToBytes(this.level === 0 ? forLevel0(entry) : entry)));
   }
 
-  writeShared(_feed: Followed, piece: SharedPiece): void {
+  writeShared(feed: Followed, piece: SharedPiece): void {
     this.#parts.observer.delivered('own', 'group', piece.entries.length);
-    this.#deliver(this.#level === 0 ? piece.ownLevel0 : piece.own);
+    this.#deliver(this.level === 0 ? piece.ownLevel0 : piece.own);
+    const { leavers } = piece;
+    if (leavers === undefined || (leavers !== 'all' && !leavers.includes(this.userId))) return;
+    // Nothing more goes out. The user may be a member again by now.
+    this.places.leave(wireName(feed.stream), this);
+    this.#resume?.groupsChanged();
   }
 
   /** The wheel's: is something not acked for too long? */
   onTimeout(): void {
     this.#watched = false;
     const now = this.now();
-    const answer = this.#places.lookAtAcks(now);
+    const answer = this.places.lookAtAcks(now);
     if (answer === 'give-up') return this.close('ack-timeout');
     if (answer === 'stalled') return this.close('slow-consumer');
-    const dueIn = this.#places.acksDueIn(now);
+    const dueIn = this.places.acksDueIn(now);
     if (dueIn === Infinity) return;
     this.#watched = true;
     this.#parts.wheel.schedule(this, dueIn);
   }
 
   woken(group: GroupId, feed: RestingFollowed): boolean {
-    return this.#places.woken(group, feed);
+    return this.places.woken(group, feed);
   }
 
   now(): number {
@@ -207,36 +226,20 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
 
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {
     this.#parts.logger.warn({ userId: this.userId, stream: feed.stream, at: feed.last }, event);
-    this.#goOn(feed).catch((error: unknown) => {
-      this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
-      this.close('unavailable');
-    });
-  }
-
-  /** Where a stream goes on that cannot go on where it is. */
-  async #goOn(feed: Followed): Promise<void> {
-    const { streams } = this.#parts.store;
-    const at = await resumeAt(streams, this, feed.stream, feed.last, feed.had);
-    if (this.#channel.closed !== undefined) return;
-    const { answer, from, to, id, next, last } = at;
-    this.#parts.observer.resumed(RESUME_NAMES[answer]);
-    // Nothing is lost after all: a server that has been deposed had answered.
-    if (answer !== cim.ResumeAnswer.CONTINUE)
-      this.#send({ resumed: { streams: [{ group: wireName(feed.stream), answer, from, to, id }] } });
-    feed.moveTo(next, last);
+    this.#resume?.goOn(feed);
   }
 
   expired(feed: Followed, from: Seq, to: Seq): void {
     const answer = cim.ResumeAnswer.EXPIRED;
     this.#parts.observer.resumed('expired');
-    this.#send({ resumed: { streams: [{ group: wireName(feed.stream), answer, from, to }] } });
+    this.send({ resumed: { streams: [{ group: wireName(feed.stream), answer, from, to }] } });
   }
 
   lost(feed: Followed, from: Seq, top: Seq): void {
     const { stream } = feed;
     this.#parts.logger.warn({ userId: this.userId, stream, at: feed.last, from }, 'stream.lost-entries');
     const answer = cim.ResumeAnswer.RESET;
-    this.#send({ resumed: { streams: [{ group: wireName(stream), answer, from, to: top }] } });
+    this.send({ resumed: { streams: [{ group: wireName(stream), answer, from, to: top }] } });
   }
 
   #deliver(frames: Uint8Array): void {
@@ -249,17 +252,19 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
 
   #onAck(ack: cim.Ack): void {
     if (!isSeq(ack.seq) || !isSeq(ack.held)) return this.close('protocol-error');
-    const feed = this.#places.get(ack.group);
+    const feed = this.places.get(ack.group);
     if (feed === undefined) {
+      if (this.places.hasLeft(ack.group)) return;
       // What is acked already, once more.
-      if (ack.seq > (this.#places.restingIn(ack.group)?.top ?? -1)) this.close('protocol-error');
+      if (ack.seq > (this.places.restingIn(ack.group)?.top ?? -1)) this.close('protocol-error');
       return;
     }
     const cursor = feed.ack(ack.seq);
     if (ack.held > 0) feed.hold(ack.held);
     if (cursor === 'unsent') return this.close('protocol-error');
     if (cursor === undefined) return;
-    if (policyOf(feed.stream).acks === 'seldom') this.#groupAck = cursor;
+    if (policyOf(feed.stream).acks === 'seldom')
+      (this.#groupAcks ??= new Map()).set(ack.group, [feed.stream, cursor]);
     else this.#parts.acks.add(this, feed.stream, cursor);
   }
 
@@ -282,67 +287,33 @@ export class OwnSession implements Session, FeedSink, WheelEntry {
   #questionsOfMine(): Questions {
     const { store, scans } = this.#parts;
     return (this.#questions ??= new Questions(this.userId, store.streams, scans, (answer) =>
-      this.#send(answer),
+      this.send(answer),
     ));
   }
 
-  #saveGroupAck(): void {
-    if (this.#groupAck === undefined) return;
-    this.#parts.acks.add(this, groupStream(LOBBY), this.#groupAck);
-    this.#groupAck = undefined;
+  #saveGroupAcks(): void {
+    if (this.#groupAcks === undefined) return;
+    for (const [stream, cursor] of this.#groupAcks.values()) this.#parts.acks.add(this, stream, cursor);
+    this.#groupAcks = undefined;
   }
 
   #onResume(resume: cim.Resume): void {
-    if (this.#resuming) return this.close('protocol-error');
-    this.#resuming = true;
-    this.#resume(resume.cursors as cim.Cursor[]).catch((error: unknown) => {
-      this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
-      this.close('unavailable');
-    });
+    if (this.#resume !== undefined) return this.close('protocol-error');
+    this.#resume = new SessionResume(this, this.#parts);
+    this.#resume.begin(resume);
   }
 
-  async #resume(cursors: readonly cim.Cursor[]): Promise<void> {
-    const { streams } = this.#parts.store;
-    const wanted = new Map(
-      cursors.filter((c) => c.group === '' || c.group === LOBBY).map((c) => [c.group, c]),
+  #onSignal(signal: cim.Signal): void {
+    this.#typing ??= new Typing(
+      this,
+      (group) => this.places.has(group),
+      this.#parts.calls,
+      () => this.now(),
     );
-    const resumed = await Promise.all(
-      [...wanted.values()].map(async (wire) => {
-        const stream = wire.group === '' ? inboxOf(this.userId) : groupStream(LOBBY);
-        const cursor =
-          isSeq(wire.seq) && (wire.seq > 0 || wire.id !== '')
-            ? { seq: wire.seq, id: wire.id as MessageId }
-            : undefined;
-        return { stream, group: wire.group, at: await resumeAt(streams, this, stream, cursor) };
-      }),
-    );
-    if (this.#channel.closed !== undefined) return;
-    this.#send({
-      resumed: {
-        streams: resumed.map(({ group, at }) => ({
-          group,
-          answer: at.answer,
-          from: at.from,
-          to: at.to,
-          id: at.id,
-        })),
-      },
-    });
-    for (const { stream, at } of resumed) {
-      this.#parts.observer.resumed(RESUME_NAMES[at.answer]);
-      if (at.unacked !== undefined) this.#parts.acks.add(this, stream, at.unacked);
-      if (policyOf(stream).fanOut === 'devices') {
-        const timeline = new Feed(stream, at.next, streams, this, at.last);
-        this.#places.setTimeline(timeline);
-        // What was there, and what was pushed while it was looked at; nothing comes without a push since the claim.
-        if (at.top >= at.next || this.#missed) timeline.wake();
-      } else this.#places.follow(this.#parts.lobby, at.next, at.last, at.next > at.top, this);
-    }
-    // A group's entries are in memory already for those who were not away for long.
-    this.#places.resume();
+    if (!this.#typing.signal(signal)) this.close('protocol-error');
   }
 
-  #send(frame: cim.Frame.$Properties): void {
+  send(frame: cim.Frame.$Properties): void {
     this.respond(encodeFrame(cim.Frame, frame));
   }
 

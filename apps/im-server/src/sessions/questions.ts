@@ -4,10 +4,10 @@ import {
   type GroupId,
   groupStream,
   inboxOf,
+  isGroupId,
   isProducerId,
   isSeq,
   isUserId,
-  LOBBY,
   type ProducerId,
   type StreamRef,
   type UserId,
@@ -168,7 +168,7 @@ export class Questions {
 }
 
 const isAboutSends = ({ to, group, producer }: Asked): boolean =>
-  (isUserId(to) || group === LOBBY) && isProducerId(producer);
+  (isUserId(to) || isGroupId(group)) && isProducerId(producer);
 
 const streamOf = ({ to, group }: { readonly to: number; readonly group: string }): StreamRef =>
   isUserId(to) ? inboxOf(to) : groupStream(group as GroupId);

@@ -3,7 +3,7 @@ import type { SendService, ServerCalls } from '@cim/delivery';
 import type { Logger, Observer } from '@cim/runtime';
 import type { LogScans, Store } from '@cim/store';
 import type { AckBatch } from '../subscriptions/ack-batch.ts';
-import type { GroupLog } from '../subscriptions/group-log.ts';
+import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Instance } from '../recovery/instance.ts';
 import type { SendBudget } from './send-budget.ts';
 
@@ -14,8 +14,7 @@ export interface SessionParts {
   readonly sends: SendService;
   readonly calls: ServerCalls;
   readonly acks: AckBatch;
-  /** CIM's "group": everybody. */
-  readonly lobby: GroupLog;
+  readonly groups: GroupLogs;
   readonly instance: Instance;
   readonly budget: SendBudget;
   readonly wheel: TimingWheel;

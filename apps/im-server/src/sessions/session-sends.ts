@@ -5,12 +5,13 @@ import {
   cim,
   copyProducer,
   encodeFrame,
+  type GroupId,
   groupStream,
   inboxOf,
+  isGroupId,
   isProducerId,
   isSeq,
   isUserId,
-  LOBBY,
   type NamedUser,
   type ProducerId,
   type Seq,
@@ -77,7 +78,7 @@ export class SessionSends implements Waiter {
     const request: SendRequest = {
       door: 'tcp',
       actor: this.#sender,
-      to: isUserId(to) ? inboxOf(to) : groupStream(LOBBY),
+      to: isUserId(to) ? inboxOf(to) : groupStream(send.group as GroupId),
       producer: this.#producer as ProducerId,
       counter,
       again,
@@ -101,7 +102,7 @@ export class SessionSends implements Waiter {
   }
 
   #problem({ to, group, producer, counter }: cim.Send): string | undefined {
-    if (!isUserId(to) && (to !== 0 || group !== LOBBY)) return 'there is no such recipient';
+    if (!isUserId(to) && (to !== 0 || !isGroupId(group))) return 'there is no such recipient';
     if (producer !== this.#producer && isProducerId(producer)) this.#producer = producer;
     if (producer !== this.#producer || !isSeq(counter) || counter === 0)
       return 'a send needs a producer of 16 to 64 characters and a counter from 1';

@@ -1,4 +1,4 @@
-import type { DeliveredNotice } from '@cim/delivery';
+import type { DeliveredNotice, Signal } from '@cim/delivery';
 import type { CloseReason, Epoch, InstanceId, NamedUser } from '@cim/protocol';
 import type { Cursor, Entry, Position, UserDevice } from '@cim/store';
 
@@ -21,6 +21,10 @@ export interface Session extends NamedUser, UserDevice {
    * @param inboxAt what `inboxAt` was before the position was asked for
    */
   look(inboxAt: Cursor | undefined, position: Position): void;
+  /** Something that is not stored. @param frame it, encoded on our own wire */
+  signal(signal: Signal, frame: Uint8Array): void;
+  /** The user has come into a group, or has left one. */
+  groupsChanged(): void;
   /** The store may have lost something: the client is to compare what it had as stored. */
   recount(): void;
   /** The channel has ended. */

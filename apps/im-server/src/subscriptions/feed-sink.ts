@@ -1,5 +1,6 @@
+import type { Signal } from '@cim/delivery';
 import type { Cursor, Entry } from '@cim/store';
-import type { GroupId, InstanceId, MessageId, Seq, StreamRef } from '@cim/protocol';
+import type { GroupId, InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protocol';
 import type { AckLook } from './ack-clock.ts';
 import type { SharedPiece } from './shared-piece.ts';
 
@@ -44,6 +45,7 @@ export interface Resting {
 
 /** What a feed needs of its session. */
 export interface FeedSink {
+  readonly userId: UserId;
   /** Whether an entry may be written now: the server serves, the channel is open and drains. */
   ready(): boolean;
   /** Of an inbox. */
@@ -63,6 +65,8 @@ export interface FeedSink {
   passed(feed: Followed, sender: Entry['sender']['userId'], seq: Seq, from: InstanceId | undefined): void;
   /** The session rested in a group, and has a feed of it again. False: it follows the group no more. */
   woken(group: GroupId, feed: RestingFollowed): boolean;
+  /** Something that is not stored, for live sessions. @param frame it, encoded */
+  signal(signal: Signal, frame: Uint8Array): void;
   /** ms, monotonic, coarse. */
   now(): number;
 }

@@ -26,6 +26,8 @@ function follow(next: number, log: Streams = stored.store.streams) {
     lost: (_, from) => assert.fail(`nothing before ${from} is lost`),
     broken: () => broken.push(feed.last.seq),
     passed: (_, sender, seq) => passed.push([sender, seq]),
+    userId: 1 as UserId,
+    signal: () => undefined,
     woken: () => assert.fail('an inbox does not rest'),
     now: () => state.now,
   });

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type GroupId, groupStream, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
+import {
+  type GroupId,
+  groupStream,
+  type MessageId,
+  type Seq,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
 import { type Entry, entryId, type Streams } from '@cim/store';
 import { until as polled } from '@cim/testkit';
 import fc from 'fast-check';
@@ -46,6 +53,8 @@ function join(log: GroupLog, next: number, last = '') {
     lost: (_, from) => assert.fail(`nothing before ${from} is lost`),
     broken: (it) => broken.push(it.last.seq),
     passed: () => assert.fail('a group tells nobody'),
+    userId: 1 as UserId,
+    signal: () => undefined,
     woken: () => true,
     now: () => state.now,
   });

@@ -15,6 +15,9 @@ export class Places {
   /** Key: the stream as frames name it. Set when the session begins to follow the stream, removed when it ends. */
   readonly #places = new Map<string, Followed | Resting>();
 
+  /** Groups that the session has followed and follows no more; acks of them may be under way. Made for the first one. */
+  #left: Set<string> | undefined;
+
   get size(): number {
     return this.#places.size;
   }
@@ -65,8 +68,14 @@ export class Places {
   /** The session follows the group no more. */
   leave(group: string, sink: FeedSink): void {
     const place = this.#places.get(group);
+    if (place === undefined) return;
     this.#places.delete(group);
-    if (place !== undefined) endOf(place, sink);
+    (this.#left ??= new Set()).add(group);
+    endOf(place, sink);
+  }
+
+  hasLeft(group: string): boolean {
+    return this.#left?.has(group) === true;
   }
 
   /** The groups that the session follows. */

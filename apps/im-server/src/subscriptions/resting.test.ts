@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type GroupId, groupStream, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
+import {
+  type GroupId,
+  groupStream,
+  type MessageId,
+  type Seq,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
 import type { Entry, Position, Streams } from '@cim/store';
 import { until } from '@cim/testkit';
 import { FakeTimers } from '../../test/fake-timers.ts';
@@ -30,6 +37,8 @@ class Member {
     lost: () => assert.fail('nothing is lost'),
     broken: (it) => this.broken.push(it.last.seq),
     passed: () => assert.fail('a group tells nobody'),
+    userId: 1 as UserId,
+    signal: () => undefined,
     woken: (of, feed) => this.places.woken(of, feed),
     now: () => 1,
   };

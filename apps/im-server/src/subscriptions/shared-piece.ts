@@ -27,6 +27,7 @@ export class SharedPiece {
   readonly id: MessageId;
   readonly contentBytes: number;
   readonly #group: GroupId;
+  #leavers: Leavers | 'none' | undefined;
   #own: Uint8Array | undefined;
   #ownLevel0: Uint8Array | undefined;
   #texts: readonly (readonly string[])[] | undefined;
@@ -66,6 +67,11 @@ export class SharedPiece {
 
   /** Who is no member of the group any more after this piece; undefined: everybody who was. Such an entry is a piece by itself. */
   get leavers(): Leavers | undefined {
+    this.#leavers ??= this.#findLeavers() ?? 'none';
+    return this.#leavers === 'none' ? undefined : this.#leavers;
+  }
+
+  #findLeavers(): Leavers | undefined {
     if (policyOf(groupStream(this.#group)).readers !== 'members') return undefined;
     const [entry] = this.entries;
     return entry && this.entries.length === 1 ? leaversOf(entry) : undefined;

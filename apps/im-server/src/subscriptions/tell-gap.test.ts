@@ -41,6 +41,8 @@ function sink() {
   const seen: string[] = [];
   const of: FeedSink = {
     ready: () => true,
+    userId: 1 as UserId,
+    signal: () => undefined,
     woken: () => assert.fail('nothing rests here'),
     write: (_, { seq }) => seen.push(String(seq)),
     writeShared: (_, { entries }) => entries.forEach(({ seq }) => seen.push(String(seq))),
