@@ -196,7 +196,8 @@ type Copies = 'together' | 'apart' | 'none';
 
 /**
  * Holds an adapter to the model.
- * @param open a store with `MODEL_LIMITS`; what it holds already does not matter
+ * @param open a store with `MODEL_LIMITS`, or where copies are made apart with the usual ones: a producer that one inbox has
+ *   forgotten may begin there anew, and the other one still knows its copies. What the store holds already does not matter
  * @param reopen the same data as a new process finds it, when that is to be part of the runs
  */
 export async function checkAgainstModel(
@@ -241,7 +242,8 @@ class Trial {
   private constructor(store: Store, users: readonly NamedUser[], group: StreamRef, copies: Copies) {
     this.#store = store;
     this.#copies = copies;
-    this.#model = new ModelStreams(MODEL_LIMITS.producerEntries, copies !== 'none');
+    const { producerEntries } = copies === 'apart' ? RETENTION : MODEL_LIMITS;
+    this.#model = new ModelStreams(producerEntries, copies !== 'none');
     this.#users = users;
     const nobody = Number.MAX_SAFE_INTEGER as UserId;
     this.#streams = [...users.map((user) => inboxOf(user.userId)), group, inboxOf(nobody)];

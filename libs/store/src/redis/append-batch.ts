@@ -43,9 +43,18 @@ const OPEN_BYTES = 64 * 1024 * 1024;
 /** Of an item without its content, packed; about. */
 const ITEM_BYTES = 160;
 
+/**
+ * Of a copy that is an item by itself. `new`: of a message that was stored just now; `again`: of one that was stored before, perhaps
+ * with its copy; `behind`: those before it have gone first. Answers `gap` when some before it are missing, with a
+ * last of -1 when it is not on record which, and `full` when it was left out.
+ */
+export type CopyMode = 'new' | 'again' | 'behind';
+
 interface Waiting {
   readonly item: Append;
   readonly done: Done;
+  /** '': it is no copy. */
+  readonly copy: CopyMode | '';
 }
 
 /** Appends of a shard, or of all where one server holds them all. */
@@ -106,10 +115,19 @@ export class AppendBatch {
       setImmediate(tell, done, { outcome: 'retry', cause: 'the store is behind' }, this.#logger);
       return;
     }
+    this.#add({ item, done, copy: '' });
+  }
+
+  /** A copy as an item of its sender's inbox. It is never turned away: its message is stored. */
+  addCopy(item: Append, copy: CopyMode, done: Done): void {
+    this.#add({ item, done, copy });
+  }
+
+  #add(one: Waiting): void {
     this.#openItems++;
-    this.#openBytes += item.content.length;
-    const way = this.#wayOf(item);
-    way.waiting.push({ item, done });
+    this.#openBytes += one.item.content.length;
+    const way = this.#wayOf(one.item);
+    way.waiting.push(one);
     this.#look(way);
   }
 
@@ -229,7 +247,7 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     pack.text(streamShard(stream));
     pack.text(names[i] as string);
   }
-  for (const [i, { item }] of batch.entries()) {
+  for (const [i, { item, copy: mode }] of batch.entries()) {
     const { sender, producer, counter, again, content, digest, rememberMs = LATE_MS } = item;
     pack.number(of[2 * i] as number);
     pack.number(sender.userId);
@@ -240,14 +258,15 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     pack.text(counter === 0 ? `${digest} ${rememberMs}` : digest);
     pack.bytes(content);
     const copy = of[2 * i + 1] as number;
-    if (copy === 0) pack.text('');
+    if (copy === 0) pack.text(mode);
     else pack.number(copy);
     pack.text(moreOf(item));
   }
   return { key: streamKeys(streams[0] as StreamRef).log, packed: pack.packed() };
 }
 
-const hasCopy = ({ stream, sender }: Append): boolean =>
+/** It comes into its sender's own inbox too. */
+export const hasCopy = ({ stream, sender }: Append): boolean =>
   stream.kind === 'inbox' && stream.user !== sender.userId;
 
 /** What most items have not. */

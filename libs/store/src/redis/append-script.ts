@@ -19,15 +19,16 @@ const RESTORE_ENTRIES = 64;
  * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each its shard
  * and its name, which its keys are made of; then of each item: which stream, sender, sender's name, producer, counter
  * (0: a keyed send; -1: the first, which may have been sent before), digest, with what a keyed send is remembered for
- * after a space, content, which stream gets a copy ('': none), and more as JSON or '' (\`more\` in \`append-batch.ts\`).
+ * after a space, content, which stream gets a copy ('': none), and more as JSON or '' (`moreOf` in `append-batch.ts`).
+ * In place of the stream for a copy, an item that is itself a copy by itself has its mode (`CopyMode`).
  * Answers lines: the time, then of each item ok seq n copy's-seq copy's-n prev TAB copy's-prev | duplicate seq |
  * older seq last | gap last | conflict | refused problem | full | unknown | unknown-producer | failed reason | skipped. Without a
  * copy its seq is 0. Older: the counter is below the last one, which is at seq. The first three have the followers of a group
  * with members behind a TAB.
  * Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's meta is written, and its
- * log trimmed, once, after all items. With \`touches\` it is written too where the answer says that something is stored
+ * log trimmed, once, after all items. With `touches` it is written too where the answer says that something is stored
  * already: who waits for the replicas waits for a write of its own.
- * Every \`redis.call\` costs as much as all else about an item: metas are read by one and written by one, and an item
+ * Every `redis.call` costs as much as all else about an item: metas are read by one and written by one, and an item
  * that is of the producer of the top needs one of its own, and one for its copy, or one for the member of its group.
  */
 export const appendScript = (limits: StreamLimits, touches = false): Script =>
@@ -45,6 +46,7 @@ for s = 1, tonumber(all[1]) do
   metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
 end
 local metas = call('MGET', unpack(metaKeys))
+local COPY_MODES = {new = true, again = true, behind = true}
 ${GROUPS}
 
 -- The numbers that the version before has not written, or has dropped from the meta.
@@ -108,9 +110,10 @@ local lastOf = function(m, field)
   return tonumber(counter), seq, digest
 end
 
--- Adds item a to the end of a stream. Answers its seq, its n, and the id of the entry before it.
-local write = function(m, a, producer, counter, kind, about)
-  local sender, digest, content = all[a + 1], all[a + 5], all[a + 6]
+-- Adds item a to the end of a stream. Without a digest nothing is put on record of its producer. Answers its seq, its n, and the
+-- id of the entry before it.
+local write = function(m, a, producer, counter, kind, about, digest)
+  local sender, content = all[a + 1], all[a + 6]
   local field, seq = sender .. ':' .. producer, m.top + 1
   local prev, seqText = m.topField == '' and '' or m.topField .. ':' .. int(m.topCounter), int(seq)
   local bytes, own, shown = m.bytes, m.own, m.shown
@@ -138,7 +141,7 @@ local write = function(m, a, producer, counter, kind, about)
     if call('EXISTS', m.producers) == 1 then call('RENAME', m.producers, olderOf(m)) end
     if seq >= 2 * window then m.forgot = 1 end
   end
-  if counter == '0' then
+  if counter == '0' and digest ~= '' then
     local of, remember = match(digest, '^(%S+) (%d+)$')
     call('SET', keyOf(m, field), of .. ' ' .. seqText, 'PX', remember)
     digest = ''
@@ -150,18 +153,53 @@ local write = function(m, a, producer, counter, kind, about)
 end
 
 -- Adds the sender's copy to its own inbox. It is left out where that keeps too much.
-local copy = function(m, a, producer, counter, about)
+local copy = function(m, a, producer, counter, about, digest)
   age(m)
   -- What is acked since the last entry goes when the copy comes.
   local first = max(m.first, min(m.top - maxEntries + 2, m.settled + 1))
   if m.top - first + 1 >= 2 * maxEntries then return '0', '0', '' end
-  return write(m, a, producer, counter, 'copy', about)
+  return write(m, a, producer, counter, 'copy', about, digest)
+end
+
+-- Adds a copy whose message lies in another shard: each once, and in the order of their counters. Gap -1: which were made
+-- is not on record.
+local copyAlone = function(m, a, mode, about)
+  local producer, counter = all[a + 3], all[a + 4]
+  if counter == '-1' then counter = '1' end
+  local field, last = all[a + 1] .. ':' .. producer
+  if counter == '0' then
+    local seen = call('GET', keyOf(m, field))
+    if seen then
+      touch(m)
+      return 'duplicate ' .. match(seen, '%d+$')
+    end
+  else
+    last = lastOf(m, field)
+    if last and tonumber(counter) <= last then
+      touch(m)
+      return 'duplicate 0'
+    end
+  end
+  if mode ~= 'behind' then
+    if last and tonumber(counter) > last + 1 then return 'gap ' .. int(last) end
+    if not last and (mode == 'again' or tonumber(counter) > 1) then return 'gap -1' end
+  end
+  local seq, n, prev = copy(m, a, producer, counter, about, all[a + 5])
+  if seq ~= '0' then return 'ok ' .. seq .. ' ' .. n .. ' 0 0 ' .. prev .. '\\t' end
+  -- Left out, and so it stays: the next one does not miss it.
+  if counter ~= '0' then
+    call('HSET', m.producers, field, counter .. ' ' .. int(m.top) .. ' -')
+    if m.topField == field then m.digest = '' end
+    m.changed = true
+  end
+  return 'full'
 end
 
 local append = function(s, a)
   local m = streams[s] or streamAt(s)
   local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
   local more = all[a + 8] ~= '' and cjson.decode(all[a + 8]) or nil
+  if COPY_MODES[all[a + 7]] then return copyAlone(m, a, all[a + 7], more and more.about) end
   local field = sender .. ':' .. producer
 
   if counter == '0' then
@@ -206,12 +244,12 @@ local append = function(s, a)
     m.bytes + #content - m.settledBytes > maxBytes) then return 'full' end
 
   local about = more and more.about
-  local seq, n, prev = write(m, a, producer, counter, more and more.silent and 'silent' or 'shown', about)
+  local seq, n, prev = write(m, a, producer, counter, more and more.silent and 'silent' or 'shown', about, digest)
   if apply then applyTo(m, apply, seq, n) end
   local copySeq, copyN, copyPrev = '0', '0', ''
   if all[a + 7] ~= '' then
     local c = tonumber(all[a + 7])
-    copySeq, copyN, copyPrev = copy(streams[c] or streamAt(c), a, producer .. '>' .. m.user, counter, about)
+    copySeq, copyN, copyPrev = copy(streams[c] or streamAt(c), a, producer .. '>' .. m.user, counter, about, '')
   end
   return 'ok ' .. seq .. ' ' .. n .. ' ' .. copySeq .. ' ' .. copyN .. ' ' .. prev .. '\\t' .. copyPrev .. followersOf(m)
 end

@@ -6,9 +6,10 @@ import { PROMPT, RedisProcess, until } from '@cim/testkit';
 import { append, appendOk, newPair, newUser } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { ends } from '../../test/stored.ts';
-import { storeContract } from '../store.contract.ts';
+import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
-import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
+import { checkAgainstModel } from '../streams.model.ts';
+import { timelinesContract } from '../timelines.contract.ts';
 import { openRedisStore } from './redis-store.ts';
 
 describe('quorum, on one master with a replica', () => {
@@ -23,7 +24,7 @@ describe('quorum, on one master with a replica', () => {
   });
   after(() => Promise.all([master, replica].map((each) => each[Symbol.asyncDispose]())));
 
-  storeContract('keeps the contract', async (times = {}) => {
+  const openQuorum: OpenStore = async (times = {}) => {
     const opened: Store[] = [];
     const open = async (): Promise<Store> => {
       const store = await openRedisStore({
@@ -42,12 +43,14 @@ describe('quorum, on one master with a replica', () => {
         await Promise.all(opened.map((store) => store.stop()));
       },
     };
-  });
+  };
+  storeContract('keeps the contract', openQuorum);
+  timelinesContract(openQuorum);
 
   test('answers as the model says', async (t) => {
-    const store = await openRedisForTest(t, master.url, { durability: 'quorum', limits: MODEL_LIMITS });
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
     assert.match(store.description, /, durable on disk and on every replica/);
-    await checkAgainstModel(store, { runs: 10, copies: 'none' });
+    await checkAgainstModel(store, { runs: 10, copies: 'apart' });
   });
 
   test('a server that knows the script no more is given it anew', async (t) => {

@@ -25,7 +25,8 @@ import { tell } from '../done.ts';
 import { Duplicates } from '../duplicates.ts';
 import { LogScans } from '../log-scans.ts';
 import { LEASE_MS } from '../sessions.ts';
-import { AppendBatch } from './append-batch.ts';
+import { AppendBatch, hasCopy } from './append-batch.ts';
+import { Copies } from './copies.ts';
 import type { Commit } from './commit.ts';
 import type { Fault } from './fault.ts';
 import { GatheredGets } from './gathered-gets.ts';
@@ -51,6 +52,8 @@ export class RedisStreams implements Streams {
   readonly #gets: GatheredGets;
   readonly #duplicates: Duplicates;
   readonly #appends: AppendBatch;
+  /** Undefined where one call reaches all shards. */
+  readonly #copies: Copies | undefined;
   readonly #sides: MemberSides;
   readonly #logger: Logger;
   /** Changes of groups that wait for the users' sides; each removes itself. */
@@ -62,10 +65,12 @@ export class RedisStreams implements Streams {
     this.#logger = logger;
     this.#commit = commit;
     this.#gets = new GatheredGets(link);
-    this.#duplicates = new Duplicates(new LogScans(this), logger);
+    const scans = new LogScans(this);
+    this.#duplicates = new Duplicates(scans, logger);
     const script = appendScript(limits, commit.waits);
     const onFault = (fault: Fault): void => link.notice(fault);
     this.#appends = new AppendBatch(commit, script, this.#duplicates, onFault, logger);
+    this.#copies = commit.acrossShards ? undefined : new Copies(this.#appends, this, scans, logger);
     this.kept = commit.waits
       ? {
           peek: (stream, from) => firstOf(this.#rowsKept(streamKeys(stream), from, 1)),
@@ -75,8 +80,11 @@ export class RedisStreams implements Streams {
   }
 
   append(item: Append, done: (answer: AppendAnswer) => void): void {
-    if (item.operation === undefined) this.#appends.add(item, done);
-    else this.#appends.add(item, (answer) => this.#follow(item, answer, done));
+    const copies = this.#copies;
+    if (item.operation !== undefined) this.#appends.add(item, (answer) => this.#follow(item, answer, done));
+    else if (copies !== undefined && hasCopy(item))
+      this.#appends.add(item, (answer) => copies.make(item, answer, done));
+    else this.#appends.add(item, done);
   }
 
   /** The users' sides follow a change of a group before it is answered; also where an answer says that it was made before. */
@@ -94,6 +102,7 @@ export class RedisStreams implements Streams {
   async idle(): Promise<void> {
     await this.#appends.idle();
     await this.#duplicates.idle();
+    await this.#copies?.idle();
     await Promise.all(this.#following);
   }
 

@@ -8,7 +8,8 @@ import { conversationRowsContract } from '../conversation-rows.contract.ts';
 import { groupsContract } from '../groups.contract.ts';
 import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
-import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
+import { checkAgainstModel } from '../streams.model.ts';
+import { timelinesContract } from '../timelines.contract.ts';
 import { openRedisStore } from './redis-store.ts';
 
 describe('a Cluster of three masters', () => {
@@ -36,13 +37,14 @@ describe('a Cluster of three masters', () => {
     };
   };
   storeContract('keeps the contract', openCluster);
+  timelinesContract(openCluster);
   groupsContract(openCluster);
   conversationRowsContract(openCluster);
 
   test('answers as the model says', async (t) => {
-    const store = await openRedisForTest(t, url, { limits: MODEL_LIMITS });
+    const store = await openRedisForTest(t, url);
     assert.match(store.description, /^Redis Cluster at .*, durable on disk \(appendfsync always\)$/);
-    await checkAgainstModel(store, { runs: 10, copies: 'none' });
+    await checkAgainstModel(store, { runs: 10, copies: 'apart' });
   });
 
   test('is refused under redis://, which would reach a third of the shards', async () => {
