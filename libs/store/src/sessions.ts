@@ -31,7 +31,8 @@ export interface Session extends NamedUser {
 export interface CurrentSession {
   /** Of the live session, also while a newer login is only issued; else of the newest login or logout. 0: there is none. */
   readonly epoch: Epoch;
-  readonly state: Session['state'];
+  /** `replaced`: a login of another device has ended it, under a policy of one session per user. */
+  readonly state: Session['state'] | 'replaced';
 }
 
 /** A device of a user: the identity of a session. */

@@ -26,7 +26,7 @@ const DURABLE = [
 const CREATED_MS = 60_000;
 
 /** In the append-only file: when a key expires, and until when a login waits for its claim. */
-const LAPSES_AT = /(?<=\r\n(?:PXAT|until|PEXPIREAT\r\n\$\d+\r\n[^\r]+)\r\n\$13\r\n)\d{13}(?=\r\n)/gi;
+const LAPSES_AT = /(?<=\r\n(?:PXAT|PEXPIREAT\r\n\$\d+\r\n[^\r]+)\r\n\$13\r\n|"till":")\d{13}(?=\r\n|")/gi;
 
 /** A master does not wait for more replicas before it serves the first. */
 export const PROMPT = ['--repl-diskless-sync-delay', '0'];

@@ -7,6 +7,7 @@ import type { CurrentSession } from '@cim/store';
  * @param now of its user, read from the store after the session was claimed
  */
 export function standingOf(epoch: Epoch, now: CurrentSession): 'current' | CloseReason {
+  if (now.state === 'replaced' && now.epoch >= epoch) return 'superseded';
   // A logout takes an epoch of its own. A connection that was lost does not, and has no channel here.
   if (now.state === 'ended' && now.epoch >= epoch) return 'logged-out';
   if (now.epoch > epoch) return 'superseded';

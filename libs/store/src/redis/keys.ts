@@ -50,11 +50,12 @@ export const key = {
   /** A hash: look → user id. */
   looks: (look: string) => `${nameTag(look)}:looks`,
   looksEntered: `${tag('users')}:looks-entered`,
+  /** A hash: device → record (`session-scripts.ts`). */
   session: (user: UserId) => `${userTag(user)}:sess:${user}`,
-  /** A hash: stream name → "seq id". */
+  /** A hash of cursors, "seq id" (`ACK` in `stream-scripts.ts`). */
   cursors: (user: UserId) => `${userTag(user)}:cur:${user}`,
   lease: (instance: InstanceId) => `${tag(instance)}:lease:${instance}`,
-  /** A hash: user id → "epoch name". */
+  /** A hash: user id → "epoch:device,epoch:device name". */
   online: (instance: InstanceId) => `${tag(instance)}:online:${instance}`,
   /** A set of stream names. */
   dirty: (instance: InstanceId) => `${tag(instance)}:dirty:${instance}`,

@@ -1,152 +1,348 @@
-/** Lua of sessions. Each works on one user's session hash, or on one instance's online set. */
+/**
+ * Lua of sessions. Each works on one user's sessions, or on one instance's online set.
+ *
+ * A user's sessions are one hash with a field per device (its key: the device id). A record is
+ * `epoch state instance previous {JSON}`; `previous` is "-", or `device@epoch@instance` of the sessions before it, with
+ * commas: of an issued login the live one of its device, of a claimed one those that it has replaced. `replaced` is the
+ * state of a session that a login of another device has ended, under a policy of one session per user.
+ *
+ * The version before had one session per user, in plain fields of the same hash. The scripts read it as the record of
+ * `cim` or of `default`, and leave it as it is until a login comes through a route of this version: so servers of the
+ * version before go on with it during a rolling upgrade.
+ */
 import { Script } from './script.ts';
+
+/** A user has at most so many records. */
+const RECORDS = 64;
+/** How many secrets of logins of a device that nobody claimed count, with the one claimed last. */
+const SECRETS = 8;
 
 const NOW = `
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local int = function(n) return string.format('%d', n) end`;
 
-/** The epoch after this one. By the clock: a store that has lost its newest sessions gives none of their epochs again. */
-const NEXT_EPOCH = `
-local nextEpoch = function(epoch) return string.format('%d', math.max(tonumber(epoch) + 1, now)) end`;
-
-/** Where the open channel is, if there is one: of the live session, or of the one before an unclaimed login. */
-const OPEN_CHANNEL = `
-local open = function(epoch, state, instance, prevInstance, prevEpoch)
-  if state == 'live' then return instance, epoch end
-  if state == 'issued' and prevInstance and prevInstance ~= '' then return prevInstance, prevEpoch end
-  return '', '0'
+/** `load` answers all records; KEYS[1] is the hash. */
+const RECORDS_LUA = `
+local FLAT = {'epoch', 'state', 'instance', 'name', 'secret', 'older', 'until', 'attempt', 'claim', 'prevInstance', 'prevEpoch'}
+local parse = function(device, text)
+  local epoch, state, instance, previous, json = string.match(text, '^(%d+) (%a+) (%S+) (%S+) (.*)$')
+  local r = cjson.decode(json)
+  r.device, r.epoch, r.state, r.instance, r.previous = device, epoch, state, instance, {}
+  for d, e, i in string.gmatch(previous, '([^@,]+)@(%d+)@([^@,]+)') do
+    table.insert(r.previous, {device = d, epoch = e, instance = i})
+  end
+  return r
+end
+local joined = function(list)
+  local texts = {}
+  for i, p in ipairs(list) do texts[i] = p.device .. '@' .. p.epoch .. '@' .. p.instance end
+  return #texts == 0 and '-' or table.concat(texts, ',')
+end
+local write = function(r)
+  if r.flat then
+    local p = r.previous[1] or {instance = '', epoch = '0'}
+    redis.call('HSET', KEYS[1], 'epoch', r.epoch, 'state', r.state, 'instance', r.instance, 'name', r.name, 'secret', r.secret,
+      'older', r.older, 'until', r.till, 'attempt', r.attempt, 'claim', r.claim, 'prevInstance', p.instance, 'prevEpoch', p.epoch)
+    return
+  end
+  redis.call('HSET', KEYS[1], r.device, r.epoch .. ' ' .. r.state .. ' ' .. r.instance .. ' ' .. joined(r.previous) .. ' ' ..
+    cjson.encode({name = r.name, label = r.label, one = r.one, seen = r.seen, till = r.till, attempt = r.attempt,
+      claim = r.claim, secret = r.secret, older = r.older}))
+end
+-- Where the open channel is, if there is one: of the live session, or of the one before an unclaimed login.
+local open = function(r)
+  if r.state == 'live' then return r.instance, r.epoch end
+  if r.state == 'issued' and r.previous[1] then return r.previous[1].instance, r.previous[1].epoch end
+end
+local isOver = function(r) return r.state == 'ended' or r.state == 'replaced' end
+local hasSecret = function(r) return r.secret ~= '' or r.older ~= '' end
+local load = function(upgrade)
+  local fields, list, of = redis.call('HGETALL', KEYS[1]), {}, {}
+  for i = 1, #fields, 2 do
+    local field = fields[i]
+    of[field] = fields[i + 1]
+    if field == 'cim' or field == 'default' or #field >= 16 then table.insert(list, parse(field, fields[i + 1])) end
+  end
+  if not of.epoch then return list end
+  local r = {flat = true, one = 'user', label = '', seen = '0', previous = {}, till = of['until'] or '0'}
+  for _, field in ipairs({'epoch', 'state', 'instance', 'name', 'secret', 'older', 'attempt', 'claim'}) do r[field] = of[field] or '' end
+  r.device = hasSecret(r) and 'default' or 'cim'
+  if of.prevInstance and of.prevInstance ~= '' then
+    r.previous = {{device = r.device, epoch = of.prevEpoch, instance = of.prevInstance}}
+  end
+  if upgrade or #list > 0 then
+    -- A route of the version before has logged the user in, who had a session of this version.
+    for i = #list, 1, -1 do
+      if list[i].device == r.device then
+        local at, epoch = open(list[i])
+        if at and r.state == 'issued' then r.previous = {{device = r.device, epoch = epoch, instance = at}} end
+        table.remove(list, i)
+      end
+    end
+    r.flat = nil
+    redis.call('HDEL', KEYS[1], unpack(FLAT))
+    write(r)
+  end
+  table.insert(list, r)
+  return list
+end
+local recordOf = function(list, device)
+  for _, r in ipairs(list) do
+    if r.device == device or r.flat and (device == 'cim' or device == 'default') then return r end
+  end
+end
+local newest = function(list)
+  local top = 0
+  for _, r in ipairs(list) do top = math.max(top, tonumber(r.epoch)) end
+  return top
 end`;
 
 /**
- * Whether a login still waits for its claim, and stands in the way of another. Not when it would wait half as long again
- * as a login is issued for: the clock has gone back since, and nobody is locked out until it has caught up.
+ * Whether a login still waits for its claim, and stands in the way of another. Not when a later login ends all sessions
+ * of the user. Not when it would wait half as long again as a login is issued for: the clock has gone back since, and
+ * nobody is locked out until it has caught up.
  */
 const WAITS = `
-local waits = function(state, till, issuedMs)
-  local left = state == 'issued' and tonumber(till) - now or 0
-  return left > 0 and left <= tonumber(issuedMs) * 1.5
+local waits = function(list, r, issuedMs)
+  local left = r.state == 'issued' and tonumber(r.till) - now or 0
+  if left <= 0 or left > tonumber(issuedMs) * 1.5 then return false end
+  for _, other in ipairs(list) do
+    if other.one == 'user' and tonumber(other.epoch) > tonumber(r.epoch) then return false end
+  end
+  return true
 end`;
 
-/** How many secrets of logins that nobody claimed count, with the one claimed last. */
-const SECRETS = 8;
-
 /**
- * KEYS session, account. ARGV expected epoch, state, instance of the open channel or '', whether its lease lives (1, 0);
- * policy, instance, name, secret hash, how long issued (ms), attempt; the hash that the login was checked by: of the
- * shown secret under the policy `replace`, else of the account's password, '' for none; device, label.
- * Expected epoch '': nothing was looked at yet, which is enough when no channel is open.
- * Answers again | repeat | stale | the new epoch, the same one to the same attempt.
+ * KEYS sessions, account, cursors. ARGV policy, `user` or `device`: one session for each, device, label, instance, name,
+ * secret hash, how long issued (ms), attempt; the hash that the login was checked by: of the shown secret under the
+ * policy `replace`, else of the account's password, '' for none; how many devices, how long a record outlives its
+ * session (ms); then of each instance that was asked for: its id, whether its lease lives (1, 0).
+ * Answers {again, instances}: ask for their leases first; {stale}; {too-many}; {repeat, sessions as in a record};
+ * {issued, epoch}, the same one to the same attempt.
  */
-export const ISSUE = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}${WAITS}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'until', 'attempt',
-  'secret', 'older')
-local epoch, state = s[1] or '0', s[2] or ''
-if s[7] == ARGV[10] then return epoch end
-local secrets, shown = {}, false
-for secret in string.gmatch((s[8] or '') .. ' ' .. (s[9] or ''), '%S+') do
-  table.insert(secrets, secret)
-  shown = shown or secret == ARGV[11]
+export const ISSUE = new Script(`${NOW}${RECORDS_LUA}${WAITS}
+local policy, one, device = ARGV[1], ARGV[2], ARGV[3]
+local list = load(true)
+local mine = recordOf(list, device)
+if mine and mine.attempt == ARGV[9] then return {'issued', mine.epoch} end
+local secrets = {}
+if mine then for secret in string.gmatch(mine.secret .. ' ' .. mine.older, '%S+') do table.insert(secrets, secret) end end
+local counts = false
+if policy ~= 'replace' then counts = (redis.call('HGET', KEYS[2], 'password') or '') == ARGV[10]
+else
+  for _, r in ipairs(list) do
+    for secret in string.gmatch(r.secret .. ' ' .. r.older, '%S+') do
+      counts = counts or secret == ARGV[10] and (one == 'user' or r == mine)
+    end
+  end
 end
-if ARGV[5] ~= 'replace' then shown = (redis.call('HGET', KEYS[2], 'password') or '') == ARGV[11] end
-if not shown then return 'stale' end
-local at, atEpoch = open(epoch, state, s[3], s[4], s[5])
-if ARGV[1] == '' then
-  if at ~= '' then return 'again' end
-elseif epoch ~= ARGV[1] or state ~= ARGV[2] or at ~= ARGV[3] then return 'again' end
-if ARGV[4] ~= '1' then at, atEpoch = '', '0' end
-if (at ~= '' or waits(state, s[6], ARGV[9])) and ARGV[5] == 'reject' then return 'repeat' end
+if not counts then return {'stale'} end
+local leases, again = {}, {'again'}
+for i = 13, #ARGV, 2 do leases[ARGV[i]] = ARGV[i + 1] end
+for _, r in ipairs(list) do
+  local at = open(r)
+  if at and not leases[at] then table.insert(again, at) end
+end
+if #again > 1 then return again end
+local isOpen = function(r) local at = open(r) return at and leases[at] == '1' end
+local stands, live, others = false, {}, 0
+for _, r in ipairs(list) do
+  local isLive = isOpen(r)
+  local here = isLive or waits(list, r, ARGV[8])
+  if r ~= mine and (here or hasSecret(r)) then others = others + 1 end
+  if here and (r == mine or policy == 'reject') then
+    stands = true
+    local at, epoch = open(r)
+    if isLive then table.insert(live, {device = r.device, epoch = epoch, instance = at}) end
+  end
+end
+if stands and (policy == 'reject' or policy == 'devices' and (device == 'cim' or device == 'default')) then
+  return {'repeat', joined(live)}
+end
+if policy == 'devices' and others >= tonumber(ARGV[11]) then return {'too-many'} end
 -- The last is the oldest, and the one that was claimed.
 while #secrets >= ${SECRETS} do table.remove(secrets, #secrets - 1) end
-local next = nextEpoch(epoch)
-redis.call('HSET', KEYS[1], 'epoch', next, 'state', 'issued', 'instance', ARGV[6], 'name', ARGV[7], 'secret', ARGV[8],
-  'older', table.concat(secrets, ' '), 'until', string.format('%d', now + tonumber(ARGV[9])), 'attempt', ARGV[10],
-  'claim', '', 'prevInstance', at, 'prevEpoch', atEpoch, 'device', ARGV[12], 'label', ARGV[13], 'seenAt', now)
-return next`);
-
-/** A later session's entry stays. */
-const ENTERS = `
-local enter = function(online, user, epoch, name, lease)
-  local there = redis.call('HGET', online, user)
-  if there and tonumber(string.match(there, '^%d+')) > tonumber(epoch) then return end
-  redis.call('HSET', online, user, epoch .. ' ' .. name)
-  if redis.call('PTTL', online) < 0 then redis.call('PEXPIRE', online, lease) end
-end`;
-
-const LEAVES = `
-local leave = function(online, user, epoch)
-  local there = redis.call('HGET', online, user)
-  if there and tonumber(string.match(there, '^%d+')) <= tonumber(epoch) then redis.call('HDEL', online, user) end
-end`;
-
-/**
- * KEYS session; where one server holds both, the online set too, which is entered then. ARGV instance, epoch or '',
- * name or '', claim, user, lease (ms), how long issued (ms). Answers nothing, or {epoch, name, prevInstance, prevEpoch, device, label}.
- */
-export const CLAIM = new Script(`${NOW}${ENTERS}${WAITS}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'until', 'name', 'claim', 'prevInstance', 'prevEpoch',
-  'secret', 'device', 'label')
-if not s[1] or s[3] ~= ARGV[1] then return {} end
-if ARGV[2] ~= '' then
-  if s[1] ~= ARGV[2] then return {} end
--- A login that was issued with a secret is not redeemed by a name.
-elseif s[5] ~= ARGV[3] or s[9] ~= '' then return {} end
-local answer = {s[1], s[5], s[7] or '', s[8] or '0', s[10] or 'cim', s[11] or ''}
-if s[2] ~= 'live' or s[6] ~= ARGV[4] then
-  if not waits(s[2], s[4], ARGV[7]) then return {} end
-  redis.call('HSET', KEYS[1], 'state', 'live', 'claim', ARGV[4], 'older', '')
+local previous = {}
+if mine and isOpen(mine) then
+  local at, epoch = open(mine)
+  previous = {{device = device, epoch = epoch, instance = at}}
 end
-if KEYS[2] then enter(KEYS[2], ARGV[5], s[1], s[5], ARGV[6]) end
-return answer`);
+-- By the clock: a store that has lost its newest sessions gives none of their epochs again.
+local next = int(math.max(newest(list) + 1, now))
+write({device = device, epoch = next, state = 'issued', instance = ARGV[5], previous = previous, name = ARGV[6],
+  label = ARGV[4], one = one, seen = int(now), till = int(now + tonumber(ARGV[8])), attempt = ARGV[9], claim = '',
+  secret = ARGV[7], older = table.concat(secrets, ' ')})
 
-/** KEYS session. ARGV epoch, new instance. Answers 1 when it is the live one. */
-export const RECLAIM = new Script(`${OPEN_CHANNEL}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch')
-local at, epoch = open(s[1], s[2], s[3], s[4], s[5])
-if at == '' or epoch ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], s[2] == 'live' and 'instance' or 'prevInstance', ARGV[2])
-return 1`);
-
-/** KEYS session; where one server holds both, the online set too, which is left then. ARGV epoch, user. */
-export const RELEASE = new Script(`${LEAVES}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'prevEpoch')
-if s[1] == ARGV[1] then redis.call('HSET', KEYS[1], 'state', 'ended')
-elseif s[2] == 'issued' and s[3] == ARGV[1] then redis.call('HSET', KEYS[1], 'prevInstance', '', 'prevEpoch', '0') end
-if KEYS[2] then leave(KEYS[2], ARGV[2], ARGV[1]) end
-return 1`);
-
-/**
- * KEYS session. ARGV the hash of a secret, or '' for whatever is current; device, or '' for all. Answers {} or {instance, epoch} of the newest
- * login if it ended that one, else '', '0'; then the same of the open channel that it ended, or '', '0'.
- */
-export const END = new Script(`${NOW}${NEXT_EPOCH}${OPEN_CHANNEL}
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'secret', 'older', 'device')
-if not s[1] or ARGV[2] ~= '' and ARGV[2] ~= s[8] then return {} end
-local at, epoch = open(s[1], s[2], s[3], s[4], s[5])
-if ARGV[1] ~= '' and ARGV[1] ~= s[6] then
-  local newer, found = {}, false
-  for secret in string.gmatch(s[7] or '', '%S+') do
-    found = found or secret == ARGV[1]
-    if not found then table.insert(newer, secret) end
+local rest, gone = {}, {}
+for _, r in ipairs(list) do
+  if r ~= mine then
+    if one == 'user' and open(r) and not isOpen(r) then
+      if r.state == 'live' then r.state = 'replaced' end
+      r.previous = {}
+      write(r)
+    end
+    local done = isOver(r) and not hasSecret(r)
+    r.rank = done and 0 or isOpen(r) and 2 or 1
+    if done and tonumber(r.seen) + tonumber(ARGV[12]) <= now then gone[r.device] = true else table.insert(rest, r) end
   end
-  if not found then return {} end
-  redis.call('HSET', KEYS[1], 'older', table.concat(newer, ' '), 'prevInstance', '', 'prevEpoch', '0')
-  return at == '' and {} or {'', '0', at, epoch, s[8] or 'cim'}
 end
--- Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
-local named = s[6] == '' and (s[7] or '') == ''
-redis.call('HSET', KEYS[1], 'epoch', named and s[1] or nextEpoch(s[1]), 'state', 'ended', 'secret', '', 'older', '', 'attempt', '',
-  'claim', '', 'prevInstance', '', 'prevEpoch', '0')
-if s[2] == 'ended' then return {} end
-return {s[3], s[1], at, epoch, s[8] or 'cim'}`);
+table.sort(rest, function(a, b)
+  if a.rank ~= b.rank then return a.rank < b.rank end
+  return tonumber(a.epoch) < tonumber(b.epoch)
+end)
+for i = 1, #rest - ${RECORDS - 1} do gone[rest[i].device] = true end
+for removed in pairs(gone) do
+  redis.call('HDEL', KEYS[1], removed)
+  local fields = redis.call('HGETALL', KEYS[3])
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], -#removed - 1) == ' ' .. removed then redis.call('HDEL', KEYS[3], fields[i]) end
+  end
+end
+return {'issued', next}`);
 
-/** KEYS online set. ARGV user, epoch, name, lease (ms). */
-export const ENTER = new Script(`${ENTERS}
-enter(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
+/**
+ * An online set is a hash: user id → `epoch:device,epoch:device name`. A later session's entry stays.
+ * `others` are the entries that an act of that epoch of the device leaves there; its second answer is whether one of them
+ * is a later one of the device.
+ */
+const ONLINE = `
+local others = function(there, device, epoch)
+  local kept, later = {}, false
+  for e, d in string.gmatch(string.match(there or '', '^%S*'), '(%d+):([^,]+)') do
+    local isLater = d == device and tonumber(e) > tonumber(epoch)
+    later = later or isLater
+    if d ~= device or isLater then table.insert(kept, e .. ':' .. d) end
+  end
+  return kept, later
+end
+local enter = function(online, user, device, epoch, name, lease)
+  local kept, later = others(redis.call('HGET', online, user), device, epoch)
+  if later then return end
+  table.insert(kept, epoch .. ':' .. device)
+  redis.call('HSET', online, user, table.concat(kept, ',') .. ' ' .. name)
+  if redis.call('PTTL', online) < 0 then redis.call('PEXPIRE', online, lease) end
+end
+local leave = function(online, user, device, epoch)
+  local there = redis.call('HGET', online, user)
+  if not there then return end
+  local kept = others(there, device, epoch)
+  if #kept == 0 then redis.call('HDEL', online, user)
+  else redis.call('HSET', online, user, table.concat(kept, ',') .. string.match(there, ' .*$')) end
+end`;
+
+/**
+ * KEYS sessions; where one server holds both, the online set too, which is entered then. ARGV instance, epoch or '',
+ * name or '', claim, user, lease (ms), how long issued (ms). Answers nothing, or {epoch, name, device, label, the sessions
+ * that it replaces, the other devices that are live}, both as in a record.
+ */
+export const CLAIM = new Script(`${NOW}${RECORDS_LUA}${WAITS}${ONLINE}
+local list, r = load(false)
+for _, record in ipairs(list) do
+  if ARGV[2] == '' then
+    if record.device == 'cim' or record.flat then r = record end
+  elseif record.epoch == ARGV[2] and not isOver(record) then r = record end
+end
+if not r or r.instance ~= ARGV[1] then return {} end
+-- A login that was issued with a secret is not redeemed by a name.
+if ARGV[2] == '' and (r.name ~= ARGV[3] or r.secret ~= '') then return {} end
+local live = {}
+if r.state ~= 'live' or r.claim ~= ARGV[4] then
+  if not waits(list, r, ARGV[7]) then return {} end
+  r.state, r.claim, r.older, r.seen = 'live', ARGV[4], '', int(now)
+  for _, other in ipairs(list) do
+    local at, epoch = open(other)
+    if other ~= r and r.one == 'user' and (at or hasSecret(other)) then
+      if at then
+        table.insert(r.previous, {device = other.device, epoch = epoch, instance = at})
+        other.seen = int(now)
+      end
+      other.epoch, other.state, other.previous = r.epoch, 'replaced', {}
+      other.secret, other.older, other.attempt, other.claim = '', '', '', ''
+      write(other)
+    end
+  end
+  write(r)
+end
+for _, other in ipairs(list) do
+  local at, epoch = open(other)
+  if at and other ~= r then table.insert(live, {device = other.device, epoch = epoch, instance = at}) end
+end
+if KEYS[2] then enter(KEYS[2], ARGV[5], r.device, r.epoch, r.name, ARGV[6]) end
+return {r.epoch, r.name, r.device, r.label, joined(r.previous), joined(live)}`);
+
+/** KEYS sessions. ARGV device, epoch, new instance. Answers 1 when it is the live one. */
+export const RECLAIM = new Script(`${RECORDS_LUA}
+local r = recordOf(load(false), ARGV[1])
+local at, epoch
+if r then at, epoch = open(r) end
+if not at or epoch ~= ARGV[2] then return 0 end
+if r.state == 'live' then r.instance = ARGV[3] else r.previous[1].instance = ARGV[3] end
+write(r)
 return 1`);
 
-/** KEYS online set. ARGV user, epoch. */
-export const LEAVE = new Script(`${LEAVES}
-leave(KEYS[1], ARGV[1], ARGV[2])
+/** KEYS sessions; where one server holds both, the online set too, which is left then. ARGV device, epoch, user. */
+export const RELEASE = new Script(`${NOW}${RECORDS_LUA}${ONLINE}
+local r = recordOf(load(false), ARGV[1])
+if r and not isOver(r) then
+  if r.epoch == ARGV[2] then
+    r.state, r.previous, r.seen = 'ended', {}, int(now)
+    write(r)
+  elseif r.state == 'issued' and r.previous[1] and r.previous[1].epoch == ARGV[2] then
+    r.previous = {}
+    write(r)
+  end
+end
+if KEYS[2] then leave(KEYS[2], ARGV[3], ARGV[1], ARGV[2]) end
+return 1`);
+
+/**
+ * KEYS sessions. ARGV the hash of a secret, or ''; a device, or ''; both '': all devices. Answers for each device of which
+ * it ended something five texts: the device; instance and epoch of its newest login if it ended that one, else '', '0';
+ * then the same of the open channel that it ended, or '', '0'.
+ */
+export const END = new Script(`${NOW}${RECORDS_LUA}
+local list, ended = load(false), {}
+local top = newest(list)
+for _, r in ipairs(list) do
+  local at, epoch = open(r)
+  local isMeant = ARGV[2] == '' or recordOf({r}, ARGV[2])
+  if ARGV[1] == '' and isMeant or ARGV[1] ~= '' and r.secret == ARGV[1] then
+    if not isOver(r) then
+      r.seen = int(now)
+      for _, text in ipairs({r.device, r.instance, r.epoch, at or '', epoch or '0'}) do table.insert(ended, text) end
+    end
+    -- Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
+    if hasSecret(r) then
+      top = math.max(top + 1, now)
+      r.epoch = int(top)
+    end
+    r.state, r.secret, r.older, r.attempt, r.claim, r.previous = 'ended', '', '', '', '', {}
+    write(r)
+  elseif ARGV[1] ~= '' then
+    local newer, found = {}, false
+    for secret in string.gmatch(r.older, '%S+') do
+      found = found or secret == ARGV[1]
+      if not found then table.insert(newer, secret) end
+    end
+    if found then
+      r.older = table.concat(newer, ' ')
+      if r.state == 'issued' then r.previous = {} end
+      write(r)
+      if at then for _, text in ipairs({r.device, '', '0', at, epoch}) do table.insert(ended, text) end end
+    end
+  end
+end
+return ended`);
+
+/** KEYS online set. ARGV user, device, epoch, name, lease (ms). */
+export const ENTER = new Script(`${ONLINE}
+enter(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+return 1`);
+
+/** KEYS online set. ARGV user, device, epoch. */
+export const LEAVE = new Script(`${ONLINE}
+leave(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
 return 1`);
 
 /** KEYS lease, online set. ARGV lease (ms). Answers 0 when it has lapsed: it is never revived. */

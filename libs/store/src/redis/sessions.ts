@@ -1,5 +1,4 @@
 import {
-  CIM_DEVICE,
   CimError,
   type DeviceId,
   type Epoch,
@@ -8,18 +7,27 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import type {
-  ClaimAnswer,
-  CurrentSession,
-  IssueAnswer,
-  Session,
-  SessionAt,
-  Sessions,
-  UserDevice,
+import {
+  type ClaimAnswer,
+  type CurrentSession,
+  type IssueAnswer,
+  MAX_DEVICES,
+  type Session,
+  type SessionAt,
+  type Sessions,
+  type UserDevice,
 } from '../sessions.ts';
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import type { Script } from './script.ts';
+import {
+  allSessions,
+  FLAT_FIELDS,
+  flatStandingOf,
+  openOf,
+  sessionsOf,
+  standingOf,
+} from './session-records.ts';
 import {
   CLAIM,
   END,
@@ -33,8 +41,10 @@ import {
   SHORTEN,
 } from './session-scripts.ts';
 
-/** Logins of one user that meet: each sees the other's epoch at the next try. */
+/** Logins of one user that meet: each may find open channels of the other at an im-server that it has not asked for. */
 const ISSUE_TRIES = 32;
+/** The record of a device outlives its session so long [ms]: 90 days. */
+const KEPT_MS = 90 * 24 * 3_600_000;
 const SCAN_COUNT = 1_000;
 /** PTTL's answer for a key that is not there. */
 const NO_KEY = -2;
@@ -58,21 +68,22 @@ export class RedisSessions implements Sessions {
 
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { user, device, label, instance, policy, secretHash } = request;
-    const keys = [key.session(user.userId), key.account(user.userId)];
-    const checkedBy = request.policy === 'replace' ? request.shownHash : (request.passwordHash ?? '');
+    const { issuedMs } = this.#times;
+    const keys = [key.session(user.userId), key.account(user.userId), key.cursors(user.userId)];
+    const one = policy === 'replace' ? request.one : policy === 'devices' ? 'device' : 'user';
+    const checkedBy = policy === 'replace' ? request.shownHash : (request.passwordHash ?? '');
     // A connection that breaks is not told whether the login was made, and sends it again.
-    const attempt = newAttempt();
+    const made = [policy, one, device, label, instance, user.userName, secretHash, issuedMs, newAttempt()];
+    const args = [...made, checkedBy, request.maxDevices ?? MAX_DEVICES, KEPT_MS];
+    /** Key: instance. Leases lie in other shards, so they are asked for between two calls: one that has lapsed stays so. */
+    const leases = new Map<string, boolean>();
     for (let i = 0; i < ISSUE_TRIES; i++) {
-      // Most who log in have no open channel, and then there is nothing to look at before.
-      const { epoch, state, open } = i === 0 ? UNSEEN : await this.#look(user.userId);
-      // Another shard, so another call; the script sees to it that nothing has changed since.
-      const lease = open !== undefined && (await this.#lives(open.instance));
-      const seen = [epoch, state, open?.instance ?? '', lease ? 1 : 0] as const;
-      const made = [policy, instance, user.userName, secretHash, this.#times.issuedMs, attempt] as const;
-      const answer = String(await this.#run(ISSUE, keys, [...seen, ...made, checkedBy, device, label]));
-      if (answer === 'stale') return { outcome: 'stale' };
-      if (answer === 'repeat') return { outcome: 'repeat', live: lease ? [open] : [] };
-      if (answer !== 'again') return { outcome: 'issued', epoch: Number(answer) as Epoch };
+      const known = [...leases].flatMap(([at, lives]) => [at, lives ? 1 : 0]);
+      const [outcome, ...answer] = (await this.#run(ISSUE, keys, [...args, ...known])) as string[];
+      if (outcome === 'issued') return { outcome, epoch: Number(answer[0]) as Epoch };
+      if (outcome === 'repeat') return { outcome, live: sessionsOf(answer[0]) };
+      if (outcome !== 'again') return { outcome: outcome === 'too-many' ? outcome : 'stale' };
+      for (const at of answer) leases.set(at, await this.#lives(at as InstanceId));
     }
     throw new CimError('failure', 'too many logins of one user at once');
   }
@@ -84,18 +95,20 @@ export class RedisSessions implements Sessions {
     const { leaseMs, issuedMs } = this.#times;
     const args = [instance, epoch ?? '', userName ?? '', claim, userId, leaseMs, issuedMs];
     const answer = (await this.#run(CLAIM, this.#withOnline(userId, instance), args)) as string[];
-    const [claimed, name, prevInstance = '', prevEpoch, device = '', label = ''] = answer;
-    if (claimed === undefined || name === undefined) return { outcome: 'refused' };
-    const session = { userId, userName: name, epoch: Number(claimed) as Epoch };
-    if (!this.#together) await this.#enter(session, instance);
-    return {
-      outcome: 'claimed',
-      epoch: session.epoch,
+    const [claimed, name = '', device, label = '', previous, others] = answer;
+    if (claimed === undefined) return { outcome: 'refused' };
+    const session = {
       userName: name,
       device: device as DeviceId,
+      epoch: Number(claimed) as Epoch,
+    };
+    if (!this.#together) await this.#enter({ userId, ...session }, instance);
+    return {
+      outcome: 'claimed',
+      ...session,
       label,
-      previous: [sessionAt(prevInstance, prevEpoch, device) ?? []].flat(),
-      others: [],
+      previous: sessionsOf(previous),
+      others: sessionsOf(others),
     };
   }
 
@@ -105,75 +118,66 @@ export class RedisSessions implements Sessions {
   ): Promise<boolean[]> {
     return Promise.all(
       sessions.map(async (session) => {
-        const moved = await this.#run(RECLAIM, [key.session(session.userId)], [session.epoch, to]);
+        const { userId, device, epoch } = session;
+        const moved = await this.#run(RECLAIM, [key.session(userId)], [device, epoch, to]);
         if (moved === 1) await this.#enter(session, to);
         return moved === 1;
       }),
     );
   }
 
-  async release({ userId }: UserDevice, epoch: Epoch, instance: InstanceId): Promise<void> {
-    await this.#run(RELEASE, this.#withOnline(userId, instance), [epoch, userId]);
-    if (!this.#together) await this.#run(LEAVE, [key.online(instance)], [userId, epoch]);
+  async release({ userId, device }: UserDevice, epoch: Epoch, instance: InstanceId): Promise<void> {
+    await this.#run(RELEASE, this.#withOnline(userId, instance), [device, epoch, userId]);
+    if (!this.#together) await this.#run(LEAVE, [key.online(instance)], [userId, device, epoch]);
   }
 
   async end(userId: UserId, which?: Parameters<Sessions['end']>[1]): Promise<SessionAt[]> {
-    const [secret, device] =
+    const [secret, of] =
       which === undefined ? ['', ''] : 'device' in which ? ['', which.device] : [which.secretHash, ''];
-    const ended = (await this.#run(END, [key.session(userId)], [secret, device])) as string[];
-    const of = ended[4] ?? '';
-    const [newest, open] = [sessionAt(ended[0], ended[1], of), sessionAt(ended[2], ended[3], of)];
-    const last = newest ?? open;
-    if (last === undefined) return [];
-    for (const instance of new Set([last.instance, open?.instance ?? last.instance]))
-      await this.#run(LEAVE, [key.online(instance)], [userId, last.epoch]);
-    return [open ?? last];
+    const answer = (await this.#run(END, [key.session(userId)], [secret, of])) as string[];
+    const ended: SessionAt[] = [];
+    for (let i = 0; i + 4 < answer.length; i += 5) {
+      const device = answer[i] as DeviceId;
+      const [newest, open] = [1, 3].map((at) => ({
+        device,
+        instance: answer[i + at] as InstanceId,
+        epoch: Number(answer[i + at + 1]) as Epoch,
+      }));
+      const left = [newest, open].filter((at) => at !== undefined && at.instance !== '') as SessionAt[];
+      for (const instance of new Set(left.map((at) => at.instance)))
+        await this.#run(
+          LEAVE,
+          [key.online(instance)],
+          [userId, device, Math.max(...left.map((at) => at.epoch))],
+        );
+      ended.push(...left.slice(-1));
+    }
+    return ended;
   }
 
   async find(userId: UserId): Promise<Session[]> {
-    const names = [
-      'epoch',
-      'state',
-      'instance',
-      'name',
-      'secret',
-      'older',
-      'device',
-      'label',
-      'seenAt',
-    ] as const;
-    const [epoch, state, instance, userName, secret, older, device, label, seenAt] = await this.#fields(
-      userId,
-      ...names,
-    );
-    if (epoch === '') return [];
-    const session = {
-      userId,
-      userName,
-      device: (device || CIM_DEVICE) as DeviceId,
-      label,
-      seenAt: Number(seenAt),
-      epoch: Number(epoch) as Epoch,
-      state: stateOf(state),
-      instance: instance as InstanceId,
-      secretHashes: [secret, ...(older === '' ? [] : older.split(' '))],
-    };
-    return [session];
+    return allSessions(userId, await this.#link.ask((redis) => redis.hgetall(key.session(userId))));
   }
 
   async locate(userId: UserId): Promise<SessionAt[]> {
-    const { open } = await this.#look(userId);
-    return open !== undefined && (await this.#lives(open.instance)) ? [open] : [];
+    const open = openOf(await this.#link.ask((redis) => redis.hgetall(key.session(userId))));
+    const [first] = open;
+    // Nearly all have one.
+    if (open.length <= 1) return first !== undefined && (await this.#lives(first.instance)) ? open : [];
+    const servers = [...new Set(open.map(({ instance }) => instance))];
+    const lives = await Promise.all(servers.map((at) => this.#lives(at)));
+    return open.filter(({ instance }) => lives[servers.indexOf(instance)]);
   }
 
   async epochs(of: readonly UserDevice[]): Promise<CurrentSession[]> {
     if (of.length === 0) return [];
-    const looks = await this.#link.ask((redis) =>
-      Promise.all(of.map(({ userId }) => redis.hmget(key.session(userId), ...LOOK))),
+    const records = await this.#link.ask((redis) =>
+      Promise.all(of.map(({ userId, device }) => redis.hmget(key.session(userId), device, ...FLAT_FIELDS))),
     );
-    return looks.map((look) => {
-      const { epoch, state, open } = lookOf(look);
-      return open === undefined ? { epoch, state: stateOf(state) } : { epoch: open.epoch, state: 'live' };
+    return records.map(([record, ...flat], i) => {
+      const device = of[i]?.device ?? '';
+      const standing = typeof record === 'string' ? standingOf(device, record) : flatStandingOf(device, flat);
+      return { epoch: standing?.epoch ?? (0 as Epoch), state: standing?.state ?? 'ended' };
     });
   }
 
@@ -215,9 +219,13 @@ export class RedisSessions implements Sessions {
     return this.#together ? [key.session(user), key.online(instance)] : [key.session(user)];
   }
 
-  async #enter(session: NamedUser & { readonly epoch: Epoch }, instance: InstanceId): Promise<void> {
-    const { userId, epoch, userName } = session;
-    await this.#run(ENTER, [key.online(instance)], [userId, epoch, userName, this.#times.leaseMs]);
+  async #enter(
+    session: NamedUser & UserDevice & { readonly epoch: Epoch },
+    instance: InstanceId,
+  ): Promise<void> {
+    const { userId, device, epoch, userName } = session;
+    const args = [userId, device, epoch, userName, this.#times.leaseMs];
+    await this.#run(ENTER, [key.online(instance)], args);
   }
 
   #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
@@ -231,56 +239,7 @@ export class RedisSessions implements Sessions {
     if (leftMs > this.#times.leaseMs) await this.#run(SHORTEN, [lease], [this.#times.leaseMs]);
     return leftMs !== NO_KEY;
   }
-
-  async #look(userId: UserId): Promise<Look> {
-    return lookOf(await this.#link.ask((redis) => redis.hmget(key.session(userId), ...LOOK)));
-  }
-
-  /** '' for a field that is not there. */
-  async #fields<const F extends readonly string[]>(
-    userId: UserId,
-    ...fields: F
-  ): Promise<{ [K in keyof F]: string }> {
-    const values = await this.#link.ask((redis) => redis.hmget(key.session(userId), ...fields));
-    return values.map((value) => value ?? '') as { [K in keyof F]: string };
-  }
 }
-
-const LOOK = ['epoch', 'state', 'instance', 'prevInstance', 'prevEpoch', 'device'] as const;
-
-interface Look {
-  readonly epoch: Epoch;
-  readonly state: string;
-  /** The live session, or the one before an unclaimed login. */
-  readonly open: SessionAt | undefined;
-}
-
-const UNSEEN = { epoch: '', state: '', open: undefined } as const;
-
-function lookOf([epoch, state, instance, prevInstance, prevEpoch, device]: readonly (string | null)[]): Look {
-  const before = state === 'issued' ? sessionAt(prevInstance, prevEpoch, device) : undefined;
-  return {
-    epoch: Number(epoch) as Epoch,
-    state: state ?? '',
-    open: state === 'live' ? sessionAt(instance, epoch, device) : before,
-  };
-}
-
-const stateOf = (stored: string): Session['state'] =>
-  stored === 'issued' || stored === 'live' ? stored : 'ended';
-
-const sessionAt = (
-  instance: string | null | undefined,
-  epoch: string | null | undefined,
-  device: string | null | undefined,
-): SessionAt | undefined =>
-  instance === undefined || instance === null || instance === ''
-    ? undefined
-    : {
-        device: (device || CIM_DEVICE) as DeviceId,
-        instance: instance as InstanceId,
-        epoch: Number(epoch) as Epoch,
-      };
 
 /** What tells a call that is sent twice from two calls. */
 const newAttempt = (): string => randomText(12);

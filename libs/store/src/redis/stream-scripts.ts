@@ -87,11 +87,13 @@ export function readMeta(meta: Buffer | null): Meta {
 }
 
 export const ACK_KEYS = 4;
-export const ACK_ARGS = 5;
+export const ACK_ARGS = 6;
 
 /**
- * Cursors of users of one shard. KEYS an item: session, cursors, and for an inbox its log and meta (else the first
- * two again). ARGV an item: epoch, stream name, seq, id, whether an inbox (1, 0).
+ * Cursors of users of one shard. KEYS an item: sessions, cursors, and for an inbox its log and meta (else the first
+ * two again). ARGV an item: epoch, stream name, seq, id, whether an inbox (1, 0), device.
+ * The cursors of a stream are the field `stream`, the highest of any device; `stream @`, the device whose cursor that is;
+ * and `stream device`, the cursor of any other device. The version before has the first alone, and may move it on.
  */
 export const ACK = new Script(`${META}
 -- What is acked of an inbox waits for nobody. False: it is above the top.
@@ -109,17 +111,37 @@ local settle = function(log, key, seq)
   return true
 end
 
+-- Whether an epoch is the device's newest, or that of its live session before a login that is only issued.
+local counts = function(sessions, device, given)
+  local record, epoch, state, prevInstance, prevEpoch =
+    unpack(call('HMGET', sessions, device, 'epoch', 'state', 'prevInstance', 'prevEpoch'))
+  if record then
+    local previous
+    epoch, state, previous = match(record, '^(%d+) (%a+) %S+ (%S+)')
+    prevEpoch = match(previous, '@(%d+)@')
+  elseif device ~= 'cim' and device ~= 'default' then return false
+  elseif prevInstance == '' then prevEpoch = false end
+  return epoch == given or state == 'issued' and prevEpoch == given
+end
+local seqOf = function(cursor) return tonumber(match(cursor, '^%d+')) end
+
 for i = 0, #KEYS / ${ACK_KEYS} - 1 do
   local k, a = i * ${ACK_KEYS}, i * ${ACK_ARGS}
-  local cursors, name, seq = KEYS[k + 2], ARGV[a + 2], tonumber(ARGV[a + 3])
-  local epoch, state, prevInstance, prevEpoch =
-    unpack(redis.call('HMGET', KEYS[k + 1], 'epoch', 'state', 'prevInstance', 'prevEpoch'))
-  local before = state == 'issued' and prevInstance and prevInstance ~= ''
-  if epoch == ARGV[a + 1] or before and prevEpoch == ARGV[a + 1] then
-    local before = redis.call('HGET', cursors, name)
-    if not before or tonumber(string.match(before, '^%d+')) < seq then
+  local cursors, name, seq, device = KEYS[k + 2], ARGV[a + 2], tonumber(ARGV[a + 3]), ARGV[a + 6]
+  if counts(KEYS[k + 1], device, ARGV[a + 1]) then
+    local highest, owner, own = unpack(call('HMGET', cursors, name, name .. ' @', name .. ' ' .. device))
+    if owner == device then own = highest end
+    if not own or seqOf(own) < seq then
       if ARGV[a + 5] == '0' or settle(KEYS[k + 3], KEYS[k + 4], seq) then
-        redis.call('HSET', cursors, name, ARGV[a + 3] .. ' ' .. ARGV[a + 4])
+        local cursor = ARGV[a + 3] .. ' ' .. ARGV[a + 4]
+        if owner == device then call('HSET', cursors, name, cursor)
+        elseif highest and (seqOf(highest) > seq or owner and seqOf(highest) == seq) then
+          call('HSET', cursors, name .. ' ' .. device, cursor)
+        else
+          if owner then call('HSET', cursors, name .. ' ' .. owner, highest) end
+          call('HSET', cursors, name, cursor, name .. ' @', device)
+          if own then call('HDEL', cursors, name .. ' ' .. device) end
+        end
       end
     end
   end

@@ -196,21 +196,22 @@ export class RedisStreams implements Streams {
     }));
   }
 
-  cursor(user: UserId, _device: DeviceId, stream: StreamRef): Promise<Cursor | undefined> {
-    return this.highestCursor(user, stream);
+  async cursor(user: UserId, device: DeviceId, stream: StreamRef): Promise<Cursor | undefined> {
+    const name = streamName(stream);
+    const [highest, owner, own] = await this.#link.ask((redis) =>
+      redis.hmget(key.cursors(user), name, `${name} @`, `${name} ${device}`),
+    );
+    return cursorOf(owner === device ? highest : own);
   }
 
   async highestCursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
-    const stored = await this.#link.ask((redis) => redis.hget(key.cursors(user), streamName(stream)));
-    if (stored === null) return undefined;
-    const cut = stored.indexOf(' ');
-    return { seq: Number(stored.slice(0, cut)) as Seq, id: stored.slice(cut + 1) as MessageId };
+    return cursorOf(await this.#link.ask((redis) => redis.hget(key.cursors(user), streamName(stream))));
   }
 
   async ack(acks: Parameters<Streams['ack']>[0]): Promise<void> {
     /** Key: shard, or '' for all. */
     const shards = new Map<string, { keys: string[]; args: (string | number)[] }[]>();
-    for (const { user, epoch, stream, cursor } of acks) {
+    for (const { user, device, epoch, stream, cursor } of acks) {
       const shard = this.#commit.acrossShards ? '' : key.userShard(user);
       const calls = shards.get(shard) ?? [];
       shards.set(shard, calls);
@@ -223,7 +224,7 @@ export class RedisStreams implements Streams {
       const own = stream.kind === 'inbox' && stream.user === user;
       const { log, meta } = streamKeys(inboxOf(user));
       call.keys.push(key.session(user), key.cursors(user), log, meta);
-      call.args.push(epoch, streamName(stream), cursor.seq, cursor.id, own ? 1 : 0);
+      call.args.push(epoch, streamName(stream), cursor.seq, cursor.id, own ? 1 : 0, device);
     }
     const calls = [...shards.values()].flat();
     if (calls.length === 0) return;
@@ -239,6 +240,12 @@ export class RedisStreams implements Streams {
     const names = await this.#link.ask((redis) => TAKE_DIRTY.run(redis, [key.dirty(instance)], []));
     return (names as string[]).map(streamOfName);
   }
+}
+
+function cursorOf(stored: string | null | undefined): Cursor | undefined {
+  if (stored === null || stored === undefined) return undefined;
+  const cut = stored.indexOf(' ');
+  return { seq: Number(stored.slice(0, cut)) as Seq, id: stored.slice(cut + 1) as MessageId };
 }
 
 async function firstOf(rows: Promise<Row[]>): Promise<Entry | undefined> {
