@@ -9,11 +9,11 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { ConversationRow } from '../conversation-rows.ts';
-import type { Cursor } from '../streams.ts';
 import type {
   AccountRecord,
   BatchesRecord,
   ClearingRecord,
+  CursorRecord,
   FoldRecord,
   GapsRecord,
   GroupRecord,
@@ -26,7 +26,8 @@ import type {
   NameRecord,
   NextUserRecord,
   ProducerRecord,
-  SessionRecord,
+  SessionRecord1,
+  SessionsRecord,
   StreamRecord,
 } from './records.ts';
 
@@ -66,8 +67,8 @@ export const nameKey = (name: string): Key<NameRecord> =>
 export const allAccounts = { gte: 'a:', lt: 'a;' };
 /** Who has a look (`looks.ts`). */
 export const lookKey = (look: string): Key<NameRecord> => keyOf(`l:${hash('sha256', look, 'base64url')}`);
-export const sessionKey = (user: UserId): Key<SessionRecord> => keyOf(`s:${user}`);
-export const cursorKey = (user: UserId, stream: StreamRef): Key<Cursor> =>
+export const sessionKey = (user: UserId): Key<SessionsRecord | SessionRecord1> => keyOf(`s:${user}`);
+export const cursorKey = (user: UserId, stream: StreamRef): Key<CursorRecord> =>
   keyOf(`c:${user}:${nameOf(stream)}`);
 
 export const streamKey = (stream: StreamRef): Key<StreamRecord> => keyOf(`t:${nameOf(stream)}`);

@@ -41,23 +41,45 @@ export interface NameRecord {
   readonly userId: UserId;
 }
 
-export interface SessionRecord {
+/** The sessions of a user, one per device. */
+export interface SessionsRecord {
+  readonly devices: readonly DeviceRecord[];
+}
+
+export interface DeviceRecord {
   readonly userName: string;
-  readonly epoch: Epoch;
   readonly device: DeviceId;
   readonly label: string;
+  /** Whether its claim ends the sessions of all other devices, too. */
+  readonly one: 'user' | 'device';
+  /** When it logged in last, or left, in ms; 0: in a version that did not note it. */
   readonly seenAt: number;
-  readonly state: Session['state'];
+  readonly epoch: Epoch;
+  /** `replaced`: a login of another device has ended it. */
+  readonly state: Session['state'] | 'replaced';
   readonly instance: InstanceId;
   readonly secretHash: string;
   /** Of epochs before, as long as they count; newest first. */
-  readonly olderHashes?: readonly string[];
+  readonly olderHashes: readonly string[];
   /** While `issued`: until when, in ms. */
   readonly until: number;
   /** While `live`: the attempt that claimed it. */
   readonly claim: string;
-  /** The live session that this one replaces: once it is `live`, had replaced. */
-  readonly previous?: SessionAt | undefined;
+  /** Of an issued login the live session of its device before it; of a live session those that it has replaced. */
+  readonly previous: readonly SessionAt[];
+}
+
+/** As format 1 has it: a user had one session. It is replaced with the next change of the user's sessions. */
+export interface SessionRecord1
+  extends Pick<DeviceRecord, 'userName' | 'epoch' | 'instance' | 'secretHash' | 'until' | 'claim'> {
+  readonly state: Session['state'];
+  readonly olderHashes?: readonly string[];
+  readonly previous?: Omit<SessionAt, 'device'> | undefined;
+}
+
+/** The highest cursor of any device of a user in a stream, and that of each device. Format 1 has the first alone. */
+export interface CursorRecord extends Cursor {
+  readonly devices?: readonly (Cursor & { readonly device: DeviceId })[];
 }
 
 export interface StreamRecord {

@@ -1,26 +1,48 @@
-import type { Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
-import type {
-  ClaimAnswer,
-  CurrentSession,
-  IssueAnswer,
-  Session,
-  SessionAt,
-  Sessions,
-  UserDevice,
+import {
+  CIM_DEVICE,
+  DEFAULT_DEVICE,
+  type DeviceId,
+  type Epoch,
+  type InstanceId,
+  type NamedUser,
+  type UserId,
+} from '@cim/protocol';
+import {
+  type ClaimAnswer,
+  type CurrentSession,
+  type IssueAnswer,
+  MAX_DEVICES,
+  type Session,
+  type SessionAt,
+  type Sessions,
+  type UserDevice,
 } from '../sessions.ts';
+import {
+  devicesOf,
+  isOver,
+  newest,
+  olderThanNext,
+  openOf,
+  pruned,
+  secretsOf,
+  waits,
+  withRecords,
+} from './device-records.ts';
 import { accountKey, sessionKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
-import type { SessionRecord } from './records.ts';
+import type { DeviceRecord } from './records.ts';
 
-/** How many secrets of logins that nobody claimed count, with the one claimed last. */
-const SECRETS = 8;
+interface Online {
+  readonly userName: string;
+  readonly devices: Set<DeviceId>;
+}
 
 interface Lease {
   /** ms, of `SessionTimes.monotonic`. */
   until: number;
-  /** Key: user. Who is live here; removed by release, or with the lease. */
-  readonly online: Map<UserId, string>;
+  /** Key: user. Who is live here; removed with the last device, or with the lease. */
+  readonly online: Map<UserId, Online>;
 }
 
 export interface SessionTimes {
@@ -46,58 +68,104 @@ export class EmbeddedSessions implements Sessions {
 
   async issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { user, device, label, instance, policy, secretHash } = request;
-    const current = this.#get(user.userId);
+    const { userId, userName } = user;
+    const one = policy === 'replace' ? request.one : policy === 'devices' ? 'device' : 'user';
+    const records = this.#get(userId);
+    const mine = records.find((record) => record.device === device);
     const stillCounts =
-      request.policy === 'replace'
-        ? secretsOf(current).includes(request.shownHash)
-        : this.#ledger.get(accountKey(user.userId))?.passwordHash === request.passwordHash;
+      policy === 'replace'
+        ? (one === 'user' ? records : [mine]).some((of) => secretsOf(of).includes(request.shownHash))
+        : this.#ledger.get(accountKey(userId))?.passwordHash === request.passwordHash;
     if (!stillCounts) return { outcome: 'stale' };
-    const previous = this.#open(current);
-    if ((previous !== undefined || this.#waits(current)) && policy === 'reject')
-      return { outcome: 'repeat', live: [previous ?? []].flat() };
-    const epoch = ((current?.epoch ?? 0) + 1) as Epoch;
-    this.#put(user.userId, {
-      userName: user.userName,
-      device,
-      label,
-      seenAt: this.#times.now(),
-      epoch,
-      state: 'issued',
-      instance,
-      secretHash,
-      olderHashes: olderThanNext(current),
-      until: this.#times.now() + this.#times.issuedMs,
+
+    const stands = (of: DeviceRecord): boolean => this.#isOpen(of) || this.#waits(records, of);
+    const inTheWay = policy === 'reject' ? records : policy === 'devices' && isShared(device) ? [mine] : [];
+    if (inTheWay.some((of) => of !== undefined && stands(of)))
+      return { outcome: 'repeat', live: inTheWay.flatMap((of) => this.#open(of) ?? []) };
+    const others = records.filter((of) => of !== mine && (stands(of) || secretsOf(of).length > 0));
+    if (policy === 'devices' && others.length >= (request.maxDevices ?? MAX_DEVICES))
+      return { outcome: 'too-many' };
+
+    const now = this.#times.now();
+    const epoch = (newest(records) + 1) as Epoch;
+    const previous = this.#open(mine);
+    // A session whose server is gone ends here, where this login may be the only one of the user.
+    const rest = records
+      .filter((of) => of !== mine)
+      .map((of): DeviceRecord => {
+        if (one === 'device' || openOf(of) === undefined || this.#isOpen(of)) return of;
+        return { ...of, state: of.state === 'live' ? 'replaced' : of.state, previous: [] };
+      });
+    const made: DeviceRecord = {
+      ...{ userName, device, label, one, seenAt: now, epoch, state: 'issued', instance, secretHash },
+      olderHashes: olderThanNext(mine),
+      until: now + this.#times.issuedMs,
       claim: '',
-      ...(previous === undefined ? {} : { previous }),
-    });
+      previous: previous === undefined ? [] : [previous],
+    };
+    this.#put(
+      userId,
+      pruned(rest, now, (of) => this.#isOpen(of)),
+      made,
+    );
     await this.#ledger.commit();
     return { outcome: 'issued', epoch };
   }
 
   async claim(request: Parameters<Sessions['claim']>[0]): Promise<ClaimAnswer> {
     const { userId, instance, epoch, userName, claim } = request;
-    const current = this.#get(userId);
+    const records = this.#get(userId);
+    const current = records.find((of) =>
+      epoch === undefined ? of.device === CIM_DEVICE : of.epoch === epoch && !isOver(of),
+    );
     if (current === undefined || this.#lease(instance) === undefined) return { outcome: 'refused' };
     if (current.instance !== instance) return { outcome: 'refused' };
     // A login that was issued with a secret is not redeemed by a name.
     const named = current.userName === userName && current.secretHash === '';
-    if (epoch === undefined ? !named : current.epoch !== epoch) return { outcome: 'refused' };
-    const again = current.state === 'live' && current.claim === claim;
-    const fresh = this.#waits(current);
-    if (!again && !fresh) return { outcome: 'refused' };
-    if (fresh) this.#put(userId, { ...current, state: 'live', claim, olderHashes: [] });
+    if (epoch === undefined && !named) return { outcome: 'refused' };
+    const isFresh = this.#waits(records, current);
+    if (!isFresh && (current.state !== 'live' || current.claim !== claim)) return { outcome: 'refused' };
+    const claimed = isFresh ? this.#claimFresh(userId, records, current, claim) : current;
     await this.#ledger.commit();
-    this.#appear(userId, current.epoch, instance);
-    const { previous } = current;
+    const { device, label, previous } = claimed;
+    this.#appear({ userId, device }, claimed.epoch, instance);
+    const others = this.#get(userId).flatMap((of) => (of.device === device ? [] : (openOf(of) ?? [])));
     return {
-      outcome: 'claimed',
-      epoch: current.epoch,
-      userName: current.userName,
-      device: current.device,
-      label: current.label,
-      previous: [previous ?? []].flat(),
-      others: [],
+      ...{ outcome: 'claimed', epoch: claimed.epoch, userName: claimed.userName, device, label },
+      ...{ previous, others },
     };
+  }
+
+  /** A login that ends all sessions of its user does so now. */
+  #claimFresh(
+    userId: UserId,
+    records: readonly DeviceRecord[],
+    current: DeviceRecord,
+    claim: string,
+  ): DeviceRecord {
+    const seenAt = this.#times.now();
+    const ends =
+      current.one === 'device'
+        ? []
+        : records.filter((of) => of !== current && (openOf(of) !== undefined || secretsOf(of).length > 0));
+    const replaced = ends.map(
+      (of): DeviceRecord => ({
+        ...of,
+        ...{
+          epoch: current.epoch,
+          state: 'replaced',
+          previous: [],
+          secretHash: '',
+          olderHashes: [],
+          claim: '',
+        },
+        seenAt: openOf(of) === undefined ? of.seenAt : seenAt,
+      }),
+    );
+    const previous = [...current.previous, ...ends.flatMap((of) => openOf(of) ?? [])];
+    const live: DeviceRecord = { ...current, state: 'live', claim, olderHashes: [], seenAt, previous };
+    this.#put(userId, records, ...replaced, live);
+    return live;
   }
 
   async reclaim(
@@ -105,89 +173,98 @@ export class EmbeddedSessions implements Sessions {
     to: InstanceId,
   ): Promise<boolean[]> {
     const leased = this.#lease(to) !== undefined;
-    const kept = sessions.map(({ userId, epoch }) => {
-      const current = this.#get(userId);
+    const kept = sessions.map(({ userId, device, epoch }) => {
+      const records = this.#get(userId);
+      const current = records.find((of) => of.device === device);
       const open = openOf(current);
       if (!leased || current === undefined || open?.epoch !== epoch) return false;
       if (open.instance !== to)
         this.#put(
           userId,
+          records,
           current.state === 'live'
             ? { ...current, instance: to }
-            : { ...current, previous: { ...open, instance: to } },
+            : { ...current, previous: [{ ...open, instance: to }] },
         );
       return true;
     });
     await this.#ledger.commit();
-    for (const { userId, epoch } of sessions) this.#appear(userId, epoch, to);
+    for (const session of sessions) this.#appear(session, session.epoch, to);
     return kept;
   }
 
-  async release({ userId }: UserDevice, epoch: Epoch, instance: InstanceId): Promise<void> {
-    const current = this.#get(userId);
+  async release({ userId, device }: UserDevice, epoch: Epoch, instance: InstanceId): Promise<void> {
+    const records = this.#get(userId);
+    const current = records.find((of) => of.device === device);
     const open = openOf(current);
     const newerHere = open !== undefined && open.epoch > epoch && open.instance === instance;
-    if (!newerHere) this.#leases.get(instance)?.online.delete(userId);
-    if (current?.epoch === epoch && current.state !== 'ended')
-      this.#put(userId, { ...current, state: 'ended' });
-    if (current?.state === 'issued' && current.previous?.epoch === epoch)
-      this.#put(userId, { ...current, previous: undefined });
+    if (!newerHere) this.#leave(userId, device, instance);
+    if (current?.epoch === epoch && !isOver(current))
+      this.#put(userId, records, {
+        ...current,
+        ...{ state: 'ended', previous: [], seenAt: this.#times.now() },
+      });
+    else if (current?.state === 'issued' && current.previous[0]?.epoch === epoch)
+      this.#put(userId, records, { ...current, previous: [] });
     await this.#ledger.commit();
   }
 
   async end(userId: UserId, which?: Parameters<Sessions['end']>[1]): Promise<SessionAt[]> {
-    const current = this.#get(userId);
-    if (current === undefined) return [];
-    if (which !== undefined && 'device' in which && which.device !== current.device) return [];
-    const secretHash = which !== undefined && 'secretHash' in which ? which.secretHash : undefined;
-    const open = openOf(current);
-    const { epoch, instance, state } = current;
-    if (secretHash !== undefined && secretHash !== current.secretHash) {
-      const older = current.olderHashes ?? [];
-      const found = older.indexOf(secretHash);
-      if (found < 0) return [];
-      this.#put(userId, { ...current, olderHashes: older.slice(0, found), previous: undefined });
-      if (open !== undefined) this.#leases.get(open.instance)?.online.delete(userId);
-      await this.#ledger.commit();
-      return [open ?? []].flat();
+    const records = this.#get(userId);
+    const ended: SessionAt[] = [];
+    const changed: DeviceRecord[] = [];
+    let epoch = newest(records);
+    for (const record of records) {
+      const { device } = record;
+      const open = openOf(record);
+      const at = { device, instance: record.instance, epoch: record.epoch };
+      if (which !== undefined && 'secretHash' in which && which.secretHash !== record.secretHash) {
+        const found = record.olderHashes.indexOf(which.secretHash);
+        if (found < 0) continue;
+        const olderHashes = record.olderHashes.slice(0, found);
+        const previous = record.state === 'issued' ? [] : record.previous;
+        changed.push({ ...record, olderHashes, previous });
+        if (open !== undefined) ended.push(open);
+      } else if (which === undefined || !('device' in which) || which.device === device) {
+        if (!isOver(record)) {
+          ended.push(open ?? at);
+          this.#leave(userId, device, at.instance);
+        }
+        changed.push({
+          ...record,
+          ...{ state: 'ended', secretHash: '', olderHashes: [], claim: '', previous: [] },
+          // Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
+          epoch: secretsOf(record).length > 0 ? (++epoch as Epoch) : record.epoch,
+          seenAt: isOver(record) ? record.seenAt : this.#times.now(),
+        });
+      }
     }
-    const ended = { secretHash: '', olderHashes: [], claim: '', previous: undefined } as const;
-    // Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
-    const named = current.secretHash === '' && (current.olderHashes ?? []).length === 0;
-    this.#put(userId, { ...current, ...ended, epoch: (named ? epoch : epoch + 1) as Epoch, state: 'ended' });
-    for (const at of [instance, open?.instance ?? instance]) this.#leases.get(at)?.online.delete(userId);
+    if (changed.length > 0) this.#put(userId, records, ...changed);
+    for (const { device, instance } of ended) this.#leave(userId, device, instance);
     await this.#ledger.commit();
-    return state === 'ended' ? [] : [open ?? { device: current.device, instance, epoch }];
+    return ended;
   }
 
   find(userId: UserId): Promise<Session[]> {
-    return promised(() => {
-      const current = this.#committed(userId);
-      if (current === undefined) return [];
-      const { userName, device, label, seenAt, epoch, state, instance } = current;
-      const session = {
-        userId,
-        device,
-        label,
-        seenAt,
-        userName,
-        epoch,
-        state,
-        instance,
-        secretHashes: [current.secretHash, ...(current.olderHashes ?? [])],
-      };
-      return [session];
-    });
+    return promised(() =>
+      this.#committed(userId)
+        .map(({ userName, device, label, seenAt, epoch, state, instance, secretHash, olderHashes }) => ({
+          ...{ userId, userName, device, label, seenAt, epoch, instance },
+          state: state === 'replaced' ? 'ended' : state,
+          secretHashes: [secretHash, ...olderHashes],
+        }))
+        .sort((one, other) => other.epoch - one.epoch),
+    );
   }
 
   locate(userId: UserId): Promise<SessionAt[]> {
-    return promised(() => [this.#open(this.#committed(userId)) ?? []].flat());
+    return promised(() => this.#committed(userId).flatMap((of) => this.#open(of) ?? []));
   }
 
   epochs(of: readonly UserDevice[]): Promise<CurrentSession[]> {
     return promised(() =>
-      of.map(({ userId }) => {
-        const current = this.#committed(userId);
+      of.map(({ userId, device }) => {
+        const current = this.#committed(userId).find((record) => record.device === device);
         const open = openOf(current);
         if (open !== undefined) return { epoch: open.epoch, state: 'live' };
         return { epoch: current?.epoch ?? (0 as Epoch), state: current?.state ?? 'ended' };
@@ -214,31 +291,40 @@ export class EmbeddedSessions implements Sessions {
   }
 
   online(instance: InstanceId): Promise<NamedUser[]> {
-    const online = this.#lease(instance)?.online ?? new Map<UserId, string>();
-    return Promise.resolve([...online].map(([userId, userName]) => ({ userId, userName })));
+    const online = this.#lease(instance)?.online ?? new Map<UserId, Online>();
+    return Promise.resolve([...online].map(([userId, { userName }]) => ({ userId, userName })));
   }
 
   /** Into the online set, once the session is on disk and if nothing has ended or replaced it since. */
-  #appear(userId: UserId, epoch: Epoch, instance: InstanceId): void {
-    const current = this.#get(userId);
+  #appear({ userId, device }: UserDevice, epoch: Epoch, instance: InstanceId): void {
+    const current = this.#get(userId).find((of) => of.device === device);
     const open = openOf(current);
-    if (current !== undefined && open?.epoch === epoch && open.instance === instance)
-      this.#lease(instance)?.online.set(userId, current.userName);
+    if (current === undefined || open?.epoch !== epoch || open.instance !== instance) return;
+    const online = this.#lease(instance)?.online;
+    const { userName } = current;
+    const devices = online?.get(userId)?.devices ?? new Set<DeviceId>();
+    online?.set(userId, { userName, devices: devices.add(device) });
   }
 
-  /**
-   * Whether a login still waits for its claim, and stands in the way of another. Not when it would wait half as long again
-   * as a login is issued for: the clock has gone back since, and nobody is locked out until it has caught up.
-   */
-  #waits(record: SessionRecord | undefined): boolean {
-    const left = record?.state === 'issued' ? record.until - this.#times.now() : 0;
-    return left > 0 && left <= this.#times.issuedMs * 1.5;
+  #leave(userId: UserId, device: DeviceId, instance: InstanceId): void {
+    const online = this.#leases.get(instance)?.online;
+    const devices = online?.get(userId)?.devices;
+    devices?.delete(device);
+    if (devices?.size === 0) online?.delete(userId);
   }
 
-  /** Where the user is live, on an instance whose lease lives. */
-  #open(record: SessionRecord | undefined): SessionAt | undefined {
+  #waits(records: readonly DeviceRecord[], record: DeviceRecord): boolean {
+    return waits(records, record, this.#times.now(), this.#times.issuedMs);
+  }
+
+  /** Where the device is live, on an instance whose lease lives. */
+  #open(record: DeviceRecord | undefined): SessionAt | undefined {
     const open = openOf(record);
     return open !== undefined && this.#lease(open.instance) !== undefined ? open : undefined;
+  }
+
+  #isOpen(record: DeviceRecord): boolean {
+    return this.#open(record) !== undefined;
   }
 
   #lease(instance: InstanceId): Lease | undefined {
@@ -248,35 +334,18 @@ export class EmbeddedSessions implements Sessions {
     return undefined;
   }
 
-  #get(userId: UserId): SessionRecord | undefined {
-    return this.#ledger.get(sessionKey(userId));
+  #get(userId: UserId): readonly DeviceRecord[] {
+    return devicesOf(this.#ledger.get(sessionKey(userId)));
   }
 
-  #committed(userId: UserId): SessionRecord | undefined {
-    return this.#ledger.committed(sessionKey(userId));
+  #committed(userId: UserId): readonly DeviceRecord[] {
+    return devicesOf(this.#ledger.committed(sessionKey(userId)));
   }
 
-  #put(userId: UserId, record: SessionRecord): void {
-    this.#ledger.put(sessionKey(userId), record);
+  #put(userId: UserId, records: readonly DeviceRecord[], ...changed: readonly DeviceRecord[]): void {
+    this.#ledger.put(sessionKey(userId), withRecords(records, ...changed));
   }
 }
 
-/** Whose channel is open, leases not looked at: the live session, or the one before an unclaimed login. */
-export function openOf(record: SessionRecord | undefined): SessionAt | undefined {
-  if (record?.state === 'live')
-    return { device: record.device, instance: record.instance, epoch: record.epoch };
-  return record?.state === 'issued' ? record.previous : undefined;
-}
-
-/** The hashes of all secrets that count, newest first. */
-function secretsOf(record: SessionRecord | undefined): readonly string[] {
-  if (record === undefined) return [];
-  const older = record.olderHashes ?? [];
-  return record.secretHash === '' ? older : [record.secretHash, ...older];
-}
-
-/** The last is the oldest, and the one that was claimed. */
-function olderThanNext(current: SessionRecord | undefined): readonly string[] {
-  const secrets = secretsOf(current);
-  return secrets.length < SECRETS ? secrets : [...secrets.slice(0, SECRETS - 2), ...secrets.slice(-1)];
-}
+/** Devices that are no one installation: a second login of theirs is refused under `devices`, as all are under `reject`. */
+const isShared = (device: DeviceId): boolean => device === CIM_DEVICE || device === DEFAULT_DEVICE;

@@ -21,6 +21,7 @@ import { HELD_MS, LoopWatch, silentLogger } from '@cim/runtime';
 import { streamsOf } from '../../test/embedded-streams.ts';
 import { RETENTION } from '../streams.ts';
 import { sessionKey, streamKey } from './keys.ts';
+import type { DeviceRecord } from './records.ts';
 import { Ledger } from './ledger.ts';
 import { emptyStream } from './retention.ts';
 import { Sweeper } from './sweeper.ts';
@@ -101,17 +102,12 @@ test('acks of 15,000 sessions at once', async (t) => {
     const stream = inboxOf(user);
     const top = { top: 5 as Seq, topId: 'id' as MessageId, bytes: 50 };
     ledger.put(streamKey(stream), { ...emptyStream(stream), ...top });
-    const live = {
-      state: 'live',
-      instance: 'at' as InstanceId,
-      secretHash: '',
-      until: 0,
-      claim: '',
-      device: CIM_DEVICE,
-      label: '',
-      seenAt: 0,
-    } as const;
-    ledger.put(sessionKey(user), { userName: 'u', epoch: 1 as Epoch, ...live });
+    const live: DeviceRecord = {
+      ...{ userName: 'u', device: CIM_DEVICE, label: '', one: 'user', seenAt: 0, epoch: 1 as Epoch },
+      ...{ state: 'live', instance: 'at' as InstanceId, secretHash: '', olderHashes: [] },
+      ...{ until: 0, claim: '', previous: [] },
+    };
+    ledger.put(sessionKey(user), { devices: [live] });
   }
   await ledger.commit();
   const streams = streamsOf(ledger, Date.now, RETENTION);

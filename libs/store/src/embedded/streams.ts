@@ -43,8 +43,8 @@ import type { Ledger } from './ledger.ts';
 import { Logs } from './logs.ts';
 import { promised } from './promised.ts';
 import { decodeRecord } from './record-bytes.ts';
-import type { EventRecord, StreamRecord } from './records.ts';
-import { openOf } from './sessions.ts';
+import type { CursorRecord, EventRecord, StreamRecord } from './records.ts';
+import { devicesOf, openOf } from './device-records.ts';
 import { emptyStream } from './retention.ts';
 import { UncertainSends } from './uncertain-sends.ts';
 
@@ -163,28 +163,36 @@ export class EmbeddedStreams implements Streams {
     return events;
   }
 
-  cursor(user: UserId, _device: DeviceId, stream: StreamRef): Promise<Cursor | undefined> {
-    return this.highestCursor(user, stream);
+  cursor(user: UserId, device: DeviceId, stream: StreamRef): Promise<Cursor | undefined> {
+    return promised(() => ownCursor(this.#ledger.committed(cursorKey(user, stream)), device));
   }
 
   highestCursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined> {
-    return promised(() => this.#ledger.committed(cursorKey(user, stream)));
+    return promised(() => plainCursor(this.#ledger.committed(cursorKey(user, stream))));
   }
 
   async ack(acks: Parameters<Streams['ack']>[0]): Promise<void> {
     const slice = new Slice();
-    for (const { user, epoch, stream, cursor } of acks) {
+    for (const { user, device, epoch, stream, cursor } of acks) {
       if (slice.over) {
         await this.#ledger.commit();
         await slice.next();
       }
       const key = cursorKey(user, stream);
       const { top } = this.#logs.state(stream);
-      const session = this.#ledger.get(sessionKey(user));
+      const sessions = devicesOf(this.#ledger.get(sessionKey(user)));
+      const session = sessions.find((of) => of.device === device);
       if (session?.epoch !== epoch && openOf(session)?.epoch !== epoch) continue;
-      if (cursor.seq <= (this.#ledger.get(key)?.seq ?? 0) || cursor.seq > top) continue;
+      const before = this.#ledger.get(key);
+      if (cursor.seq <= (ownCursor(before, device)?.seq ?? 0) || cursor.seq > top) continue;
       if (stream.kind === 'inbox') this.#logs.settle(stream, cursor.seq);
-      this.#ledger.put(key, { seq: cursor.seq, id: cursor.id });
+      const highest = before === undefined || cursor.seq > before.seq ? cursor : before;
+      // The cursors of devices that have no record any more go with them.
+      const others = (before?.devices ?? []).filter(
+        (of) => of.device !== device && sessions.some((record) => record.device === of.device),
+      );
+      const devices = [...others, { device, seq: cursor.seq, id: cursor.id }];
+      this.#ledger.put(key, { seq: highest.seq, id: highest.id, devices });
     }
     await this.#ledger.commit();
   }
@@ -288,3 +296,9 @@ const withFollowers = (answer: AppendAnswer, followers: readonly InstanceId[]): 
 
 /** The producer was made for this send. */
 const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;
+
+const plainCursor = (cursor: Cursor | undefined): Cursor | undefined =>
+  cursor === undefined ? undefined : { seq: cursor.seq, id: cursor.id };
+
+const ownCursor = (record: CursorRecord | undefined, device: DeviceId): Cursor | undefined =>
+  plainCursor(record?.devices?.find((of) => of.device === device));

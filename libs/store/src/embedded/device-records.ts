@@ -1,0 +1,92 @@
+/** The sessions of one user as the embedded store has them: a record per device. */
+import { CIM_DEVICE, DEFAULT_DEVICE, type DeviceId } from '@cim/protocol';
+import type { SessionAt } from '../sessions.ts';
+import type { DeviceRecord, SessionRecord1, SessionsRecord } from './records.ts';
+
+/** A user has at most so many records. */
+const RECORDS = 64;
+/** The record of a device outlives its session so long [ms]: 90 days. */
+const KEPT_MS = 90 * 24 * 3_600_000;
+/** How many secrets of logins of a device that nobody claimed count, with the one claimed last. */
+const SECRETS = 8;
+
+const NONE: readonly DeviceRecord[] = [];
+
+/** All records of a user. The version before had one, which is that of `cim` or, when it has a secret, of `default`. */
+export function devicesOf(stored: SessionsRecord | SessionRecord1 | undefined): readonly DeviceRecord[] {
+  if (stored === undefined) return NONE;
+  if ('devices' in stored) return stored.devices;
+  const { secretHash, olderHashes = [], previous } = stored;
+  const device = secretHash === '' && olderHashes.length === 0 ? CIM_DEVICE : DEFAULT_DEVICE;
+  return [
+    {
+      ...stored,
+      ...{ device, label: '', one: 'user', seenAt: 0, olderHashes },
+      previous: previous === undefined ? [] : [{ ...previous, device }],
+    },
+  ];
+}
+
+/** Whose channel is open, leases not looked at: the live session, or the one before an unclaimed login. */
+export function openOf(record: DeviceRecord | undefined): SessionAt | undefined {
+  if (record?.state === 'live')
+    return { device: record.device, instance: record.instance, epoch: record.epoch };
+  return record?.state === 'issued' ? record.previous[0] : undefined;
+}
+
+export const isOver = ({ state }: DeviceRecord): boolean => state === 'ended' || state === 'replaced';
+
+/** The hashes of all secrets that count, newest first. */
+export function secretsOf(record: DeviceRecord | undefined): readonly string[] {
+  if (record === undefined) return [];
+  return record.secretHash === '' ? record.olderHashes : [record.secretHash, ...record.olderHashes];
+}
+
+/** The last is the oldest, and the one that was claimed. */
+export function olderThanNext(current: DeviceRecord | undefined): readonly string[] {
+  const secrets = secretsOf(current);
+  return secrets.length < SECRETS ? secrets : [...secrets.slice(0, SECRETS - 2), ...secrets.slice(-1)];
+}
+
+export const newest = (records: readonly DeviceRecord[]): number =>
+  records.reduce((epoch, record) => Math.max(epoch, record.epoch), 0);
+
+/**
+ * Whether a login still waits for its claim, and stands in the way of another. Not when a later login ends all sessions
+ * of the user. Not when it would wait half as long again as a login is issued for: the clock has gone back since, and
+ * nobody is locked out until it has caught up.
+ */
+export function waits(
+  records: readonly DeviceRecord[],
+  record: DeviceRecord,
+  now: number,
+  issuedMs: number,
+): boolean {
+  const left = record.state === 'issued' ? record.until - now : 0;
+  if (left <= 0 || left > issuedMs * 1.5) return false;
+  return !records.some(({ one, epoch }) => one === 'user' && epoch > record.epoch);
+}
+
+/** Without what has ended long ago, and without the oldest when there are too many: first those that have ended. */
+export function pruned(
+  records: readonly DeviceRecord[],
+  now: number,
+  isOpen: (record: DeviceRecord) => boolean,
+): readonly DeviceRecord[] {
+  const isDone = (record: DeviceRecord): boolean => isOver(record) && secretsOf(record).length === 0;
+  const rank = (record: DeviceRecord): number => (isDone(record) ? 0 : isOpen(record) ? 2 : 1);
+  const kept = records.filter((record) => !isDone(record) || record.seenAt + KEPT_MS > now);
+  if (kept.length < RECORDS) return kept;
+  return [...kept]
+    .sort((one, other) => rank(other) - rank(one) || other.epoch - one.epoch)
+    .slice(0, RECORDS - 1);
+}
+
+/** The records with some in place of what was there of their devices. */
+export const withRecords = (
+  records: readonly DeviceRecord[],
+  ...changed: readonly DeviceRecord[]
+): SessionsRecord => {
+  const devices = new Set<DeviceId>(changed.map(({ device }) => device));
+  return { devices: [...records.filter(({ device }) => !devices.has(device)), ...changed] };
+};
