@@ -23,6 +23,7 @@ export const imServerSettings = pick(
   'allowedHosts',
   'durability',
   'idleTimeoutMs',
+  'sessionPolicy',
   'allowedOrigins',
   'logLevel',
 );

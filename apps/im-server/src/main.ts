@@ -45,7 +45,10 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     wheel.stop();
   });
   forgetLeft(membership, rpc);
-  const messaging = createMessaging({ store, membership, rpc, logger, observer });
+  const messaging = createMessaging({
+    ...{ store, membership, rpc, logger, observer },
+    sessionPolicy: config.sessionPolicy,
+  });
   const starting = startImServer({
     config: { ...config, clusterSecret },
     store,

@@ -45,7 +45,10 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     wheel.stop();
   });
   forgetLeft(membership, rpc);
-  const messaging = createMessaging({ store, membership, rpc, logger, observer });
+  const messaging = createMessaging({
+    ...{ store, membership, rpc, logger, observer },
+    sessionPolicy: config.sessionPolicy,
+  });
   const placement = createPlacement(config.placement);
   const route = await startRoute({
     config,

@@ -52,7 +52,10 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     await rpc.stop();
     wheel.stop();
   });
-  const messaging = createMessaging({ store, membership, rpc, logger, observer });
+  const messaging = createMessaging({
+    ...{ store, membership, rpc, logger, observer },
+    sessionPolicy: config.sessionPolicy,
+  });
   const server = await startImServer({
     config,
     store,

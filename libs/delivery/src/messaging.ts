@@ -17,8 +17,8 @@ export interface MessagingParts {
   readonly membership: Membership;
   readonly rpc: RpcClient;
   readonly logger: Logger;
-  /** A user may have several devices at once (CIM_SESSION_POLICY=devices). */
-  readonly severalDevices?: boolean;
+  /** CIM_SESSION_POLICY. Under `devices` a copy is pushed to the other devices of its sender; else there are none. */
+  readonly sessionPolicy?: string;
   /** Near the store's clock [ms]; that of this machine when it is absent. */
   readonly now?: () => number;
   /** Nobody counts when it is absent. */
@@ -36,21 +36,16 @@ export interface Messaging {
 }
 
 export function createMessaging(parts: MessagingParts): Messaging {
-  const {
-    store,
-    membership,
-    rpc,
-    logger,
-    severalDevices = false,
-    now = Date.now,
-    observer = silentObserver,
-  } = parts;
+  const { store, membership, rpc, logger, sessionPolicy, now = Date.now, observer = silentObserver } = parts;
   const servers = new Servers(membership, rpc);
   const locations = new Locations(store.sessions, logger);
   const delivery = new Delivery(store, servers, locations, observer, logger);
   const failed = new RareWarning(logger, 'append.failed');
   const rules = new EventRules(new Histories(store), store.groups, now);
-  const sends = new SendService({ store, delivery, observer, failed, severalDevices }, rules);
+  const sends = new SendService(
+    { store, delivery, observer, failed, severalDevices: sessionPolicy === 'devices' },
+    rules,
+  );
   const calls = new ServerCalls(servers, locations, observer);
   return {
     sends,

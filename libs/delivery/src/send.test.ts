@@ -43,7 +43,7 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
   } as unknown as Store;
   const membership: Membership = openEmbeddedMembership();
   const messaging = createMessaging({
-    ...{ store, membership, severalDevices },
+    ...{ store, membership, sessionPolicy: severalDevices ? 'devices' : 'reject' },
     rpc: {} as RpcClient,
     logger: silentLogger(),
   });
