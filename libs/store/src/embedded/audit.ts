@@ -11,6 +11,8 @@ import {
 } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
 import { entryId } from '../streams.ts';
+import { AuditedGroups } from './audit-groups.ts';
+import { AuditedRows } from './audit-rows.ts';
 import { decodeRow, encodeRow, isEvent, type Totals, totalsOf } from './entry-row.ts';
 import {
   BATCHES,
@@ -91,6 +93,8 @@ export async function audit(ledger: Ledger): Promise<Audit> {
   let newestUser = 0;
   let nextUser = 0;
   const format = { found: false };
+  const groups = new AuditedGroups();
+  const conversations = new AuditedRows();
 
   const add = (key: string, row: Uint8Array): void => {
     if (key.startsWith('x:')) return;
@@ -99,6 +103,8 @@ export async function audit(ledger: Ledger): Promise<Audit> {
       return addRow(of(name), seq, row);
     }
     const record: unknown = decodeRecord(row);
+    groups.add(key, record);
+    conversations.add(key, record);
     if (key === FORMAT) format.found = true;
     if (key === NEXT_USER) nextUser = (record as NextUserRecord).id;
     if (key.startsWith('d:')) of(key.slice('d:'.length)).accepted = (record as GapsRecord).gaps;
@@ -133,12 +139,15 @@ export async function audit(ledger: Ledger): Promise<Audit> {
   if (records > 0 && !format.found) problems.push('the record m:format is missing');
   if (newestUser >= nextUser && newestUser > 0) problems.push('the record m:next-user is missing or old');
   for (const [name, found] of streams) problems.push(...problemsOf(name, found));
+  problems.push(...groups.problems(), ...conversations.problems());
 
   const mend = (): void => {
     for (const key of damaged) ledger.deleteRow(key);
     if (newestUser >= nextUser) ledger.put(NEXT_USER, { id: newestUser + 1 });
     for (const [name, found] of streams)
       if (problemsOf(name, found).length > 0) mendStream(ledger, name, found);
+    groups.mend(ledger);
+    conversations.mend(ledger);
   };
   return { problems, mend };
 }

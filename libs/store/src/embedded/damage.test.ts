@@ -8,9 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
+  cim,
+  type GroupId,
   groupStream,
   inboxOf,
   LOBBY,
+  messageId,
   type NamedUser,
   type ProducerId,
   type Seq,
@@ -18,10 +21,22 @@ import {
 } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { ClassicLevel } from 'classic-level';
+import { append, creationOf } from '../../test/contract-fixture.ts';
 import { appendRange, appendTo, PRODUCER, plain, register } from '../../test/stored.ts';
 import type { Store } from '../store.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
-import { entryKey, FORMAT, NEXT_USER, streamKey } from './keys.ts';
+import {
+  entryKey,
+  eventKey,
+  foldKey,
+  FORMAT,
+  groupKey,
+  memberKey,
+  membershipsKey,
+  NEXT_USER,
+  rowKey,
+  streamKey,
+} from './keys.ts';
 
 const lobby = groupStream(LOBBY);
 /** Several blocks of a table and of a log. */
@@ -29,6 +44,8 @@ const ENTRIES = 150;
 const content = Buffer.from('text '.repeat(60));
 let whole: string;
 let alice: NamedUser;
+let carol: NamedUser;
+let group: GroupId;
 let expected: object[];
 
 const open = (dir: string, acceptLoss = false): Promise<Store> =>
@@ -56,6 +73,12 @@ const contents = (store: Store): Promise<object[]> =>
       alice.userId,
       streams().map((stream) => ({ stream, producer: PRODUCER })),
     ),
+    store.groups.find(group),
+    store.groups.members(group, 10),
+    store.groups.memberships(carol.userId),
+    store.streams.events(groupStream(group), 1 as Seq),
+    readAll(store, groupStream(group)),
+    store.conversations.load(alice.userId),
   ] as Promise<object>[]);
 
 before(async () => {
@@ -69,6 +92,23 @@ before(async () => {
   for (let i = 1; i <= 20; i++)
     for (const stream of streams())
       await appendRange(store, stream, alice, ENTRIES + 5 * i - 4, ENTRIES + 5 * i, { content });
+  carol = await register(store, 'carol');
+  group = await store.groups.newId();
+  const creation = creationOf(group, alice, [carol]);
+  assert.equal((await append(store, creation)).outcome, 'ok');
+  const ref = messageId(alice.userId, creation.producer, 1);
+  const recall = { content: cim.Content.encode({ type: 'recall', ref }).finish(), about: ref };
+  assert.equal((await appendTo(store, groupStream(group), carol, { counter: 1, ...recall })).outcome, 'ok');
+  const row = {
+    peer: carol.userId,
+    peerName: 'carol',
+    lastSeq: 1 as Seq,
+    lastAt: 1,
+    lastN: 1,
+    unread: 1,
+    read: 0,
+  };
+  assert.equal(await store.conversations.save(alice.userId, 0, { seq: 1 as Seq, id: ref }, [row]), true);
   expected = await contents(store);
   await store.stop();
 });
@@ -185,6 +225,13 @@ test('each record that is gone is missed', async () => {
     streamKey(inbox),
     FORMAT,
     NEXT_USER,
+    groupKey(group),
+    memberKey(group, alice.userId),
+    memberKey(group, carol.userId),
+    membershipsKey(carol.userId),
+    eventKey(groupStream(group), 2 as Seq),
+    foldKey(alice.userId),
+    rowKey(alice.userId, carol.userId),
   ];
   for (const key of records) {
     const remove = async (dir: string): Promise<void> => {
@@ -193,5 +240,41 @@ test('each record that is gone is missed', async () => {
       await level.close();
     };
     assert.equal(await check(`no ${key}`, remove), 'refused', key);
+  }
+});
+
+test('what is lost of a group leaves it usable: with its other members, an owner, and its events', async () => {
+  const without = async (...keys: string[]): Promise<Store> => {
+    const dir = await damagedBy(async (damagedDir) => {
+      const level = new ClassicLevel(damagedDir);
+      for (const key of keys) await level.del(key);
+      await level.close();
+    });
+    return open(dir, true);
+  };
+  const stores = await Promise.all([
+    without(memberKey(group, alice.userId), membershipsKey(carol.userId)),
+    without(eventKey(groupStream(group), 2 as Seq)),
+    without(groupKey(group)),
+  ]);
+  const [orphaned, forgotten, lost] = stores;
+  try {
+    const found = await orphaned.groups.find(group);
+    assert.deepEqual([found?.owner, found?.members], [carol.userId, 1]);
+    assert.deepEqual(
+      (await orphaned.groups.memberships(carol.userId)).map(({ role }) => role),
+      ['owner'],
+    );
+    assert.deepEqual(await orphaned.groups.memberships(alice.userId), []);
+    assert.deepEqual(
+      (await forgotten.streams.events(groupStream(group), 1 as Seq)).map(({ seq }) => seq),
+      [2],
+    );
+    assert.equal(await lost.groups.find(group), undefined);
+    assert.deepEqual(await lost.groups.memberships(carol.userId), []);
+    const answer = await appendTo(lost, groupStream(group), carol, { counter: 2 });
+    assert.deepEqual(answer, { outcome: 'refused', problem: 'no-group' });
+  } finally {
+    await Promise.all(stores.map((store) => store.stop()));
   }
 });
