@@ -2,10 +2,13 @@ import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { accountsContract } from './accounts.contract.ts';
 import type { OpenStore } from '../test/contract-fixture.ts';
+import { conversationRowsContract } from './conversation-rows.contract.ts';
 import { dirtyContract } from './dirty.contract.ts';
+import { groupsContract } from './groups.contract.ts';
 import { producersContract } from './producers.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
+import { timelinesContract } from './timelines.contract.ts';
 import { unclaimedContract } from './unclaimed.contract.ts';
 
 export type { OpenedStore, OpenStore } from '../test/contract-fixture.ts';
@@ -19,6 +22,9 @@ export function storeContract(name: string, open: OpenStore): void {
     streamsContract(open);
     producersContract(open);
     dirtyContract(open);
+    timelinesContract(open);
+    groupsContract(open);
+    conversationRowsContract(open);
 
     test('answers a ping, describes itself in one line, and stops once however often it is told', async () => {
       const { store, close } = await open();

@@ -60,12 +60,10 @@ class ModelStreams {
   /** Key: user. */
   readonly epochs = new Map<UserId, Epoch>();
   readonly #window: number;
-  readonly #copies: boolean;
 
   /** @param window as `RETENTION.producerEntries` */
-  constructor(window: number, copies: boolean) {
+  constructor(window: number) {
     this.#window = window;
-    this.#copies = copies;
   }
 
   append(item: Append): ModelAnswer {
@@ -89,8 +87,7 @@ class ModelStreams {
         : { outcome: 'conflict' };
     const { seq, n } = this.#write(item);
     const { stream, sender, producer } = item;
-    if (!this.#copies || stream.kind !== 'inbox' || stream.user === sender.userId)
-      return { outcome: 'ok', seq, n };
+    if (stream.kind !== 'inbox' || stream.user === sender.userId) return { outcome: 'ok', seq, n };
     const its = { stream: inboxOf(sender.userId), producer: copyProducer(producer, stream.user) };
     const copy = this.#write({ ...item, ...its, silent: true });
     return { outcome: 'ok', seq, n, copy: { seq: copy.seq, n: copy.n } };
@@ -192,7 +189,7 @@ type Sent = (Step & { kind: 'send' })['sends'][number];
 /** Of the stores that are held to the model: streams that forget soon. */
 export const MODEL_LIMITS: StreamLimits = { ...RETENTION, producerEntries: 5 };
 
-type Copies = 'together' | 'apart' | 'none';
+type Copies = 'together' | 'apart';
 
 /**
  * Holds an adapter to the model.
@@ -243,7 +240,7 @@ class Trial {
     this.#store = store;
     this.#copies = copies;
     const { producerEntries } = copies === 'apart' ? RETENTION : MODEL_LIMITS;
-    this.#model = new ModelStreams(producerEntries, copies !== 'none');
+    this.#model = new ModelStreams(producerEntries);
     this.#users = users;
     const nobody = Number.MAX_SAFE_INTEGER as UserId;
     this.#streams = [...users.map((user) => inboxOf(user.userId)), group, inboxOf(nobody)];
@@ -315,8 +312,7 @@ class Trial {
         if (copy !== undefined) this.#hear(inboxOf(item.sender.userId), copy);
         assert.deepEqual(
           { outcome, seq, n, ...(copy === undefined ? {} : { copy: { seq: copy.seq, n: copy.n } }) },
-          // An adapter without copies counts nothing yet.
-          this.#copies === 'none' ? { ...expected, n } : expected,
+          expected,
         );
       } else {
         // Who follows a group is no part of the model.
@@ -446,10 +442,8 @@ class Trial {
         top: log.length,
         topId: last === undefined ? '' : messageId(last.sender.userId, last.producer, last.counter),
       });
-      if (this.#copies !== 'none') {
-        await this.#checkShown(stream);
-        await this.#checkEvents(stream);
-      }
+      await this.#checkShown(stream);
+      await this.#checkEvents(stream);
       assert.deepEqual((await this.#store.streams.read(stream, 1 as Seq, 10_000)).map(plain), log.map(plain));
       for (const { userId } of this.#users) {
         const key = `${userId} ${streamName(stream)}`;

@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type GroupId, groupStream, type NamedUser } from '@cim/protocol';
-import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
-import {
-  append,
-  appendOk,
-  newInstance,
-  newUser,
-  type OpenStore,
-  Sends,
-} from '../../test/contract-fixture.ts';
+import { append, appendOk, newInstance, newUser, Sends } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
-import { conversationRowsContract } from '../conversation-rows.contract.ts';
-import { changeOf, groupsContract } from '../groups.contract.ts';
+import { changeOf } from '../groups.contract.ts';
 import { GROUP_LIMITS, type GroupOperation } from '../groups.ts';
 import type { Store } from '../store.ts';
 import { withAccess } from './access.ts';
 import { directCommit } from './commit.ts';
 import { Redis } from './ioredis.ts';
-import { groupKeys, key } from './keys.ts';
+import { groupKeys, key, streamKeys } from './keys.ts';
 import { RedisLink } from './link.ts';
 import { MemberSides } from './member-sides.ts';
-import { openRedisStore } from './redis-store.ts';
 import { parseRedisUrl } from './url.ts';
 
 let redis: RedisProcess;
@@ -35,29 +25,6 @@ after(async () => {
   client.disconnect();
   await redis[Symbol.asyncDispose]();
 });
-
-const openRedis: OpenStore = async (times = {}) => {
-  const opened: Store[] = [];
-  const open = async (): Promise<Store> => {
-    const store = await openRedisStore({
-      url: redis.url,
-      durability: 'disk',
-      logger: silentLogger(),
-      ...times,
-    });
-    opened.push(store);
-    return store;
-  };
-  return {
-    store: await open(),
-    reopen: open,
-    close: async () => {
-      await Promise.all(opened.map((store) => store.stop()));
-    },
-  };
-};
-groupsContract(openRedis);
-conversationRowsContract(openRedis);
 
 /** Something that a test waits for. */
 function newGate(): { readonly opened: Promise<void>; readonly open: () => void } {
@@ -211,6 +178,9 @@ describe('groups in Redis', () => {
     assert.equal(count, GROUP_LIMITS.members);
     await appendOk(store, changeOf(group, owner, { kind: 'disband' }));
     assert.equal(await client.exists(members), 0);
+    // Its id stays taken; its log goes when nobody can want it any more.
     assert.ok((await client.pttl(groupKeys(group).record)) < 0);
+    for (const kept of ['log', 'meta'] as const)
+      assert.ok((await client.pttl(streamKeys(groupStream(group))[kept])) > 0, kept);
   });
 });

@@ -6,8 +6,6 @@ import { messageId } from '@cim/protocol';
 import { PROMPT, RedisProcess, until } from '@cim/testkit';
 import { append, newPair, Sends } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
-import { conversationRowsContract } from '../conversation-rows.contract.ts';
-import { groupsContract } from '../groups.contract.ts';
 import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
 import { RETENTION } from '../streams.ts';
@@ -87,8 +85,6 @@ describe('a user who may do what the table says and nothing else', () => {
     };
   };
   storeContract('keeps the contract', openCounted);
-  groupsContract(openCounted);
-  conversationRowsContract(openCounted);
 
   test('the store does all that is in the table, and nothing that is not', async (t) => {
     const store = await openRedisForTest(t, asUser(redis.url), {

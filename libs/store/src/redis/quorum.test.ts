@@ -9,7 +9,6 @@ import { ends } from '../../test/stored.ts';
 import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
 import { checkAgainstModel } from '../streams.model.ts';
-import { timelinesContract } from '../timelines.contract.ts';
 import { openRedisStore } from './redis-store.ts';
 
 describe('quorum, on one master with a replica', () => {
@@ -45,7 +44,6 @@ describe('quorum, on one master with a replica', () => {
     };
   };
   storeContract('keeps the contract', openQuorum);
-  timelinesContract(openQuorum);
 
   test('answers as the model says', async (t) => {
     const store = await openRedisForTest(t, master.url, { durability: 'quorum' });

@@ -7,7 +7,6 @@ import { append, newPair, type OpenStore } from '../../test/contract-fixture.ts'
 import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 import { storeContract } from '../store.contract.ts';
-import { timelinesContract } from '../timelines.contract.ts';
 import { openRedisStore } from './redis-store.ts';
 
 let redis: RedisProcess;
@@ -37,7 +36,6 @@ const openRedis: OpenStore = async (times = {}) => {
   };
 };
 storeContract('Redis', openRedis);
-timelinesContract(openRedis);
 
 test('appends to many inboxes that meet travel together, in order, whatever their length', async (t) => {
   const store = await openRedisForTest(t, redis.url);

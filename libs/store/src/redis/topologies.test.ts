@@ -4,12 +4,9 @@ import { silentLogger } from '@cim/runtime';
 import { RedisProcess, until } from '@cim/testkit';
 import { append, appendOk, newPair } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
-import { conversationRowsContract } from '../conversation-rows.contract.ts';
-import { groupsContract } from '../groups.contract.ts';
 import { type OpenStore, storeContract } from '../store.contract.ts';
 import type { Store } from '../store.ts';
 import { checkAgainstModel } from '../streams.model.ts';
-import { timelinesContract } from '../timelines.contract.ts';
 import { openRedisStore } from './redis-store.ts';
 
 describe('a Cluster of three masters', () => {
@@ -37,9 +34,6 @@ describe('a Cluster of three masters', () => {
     };
   };
   storeContract('keeps the contract', openCluster);
-  timelinesContract(openCluster);
-  groupsContract(openCluster);
-  conversationRowsContract(openCluster);
 
   test('answers as the model says', async (t) => {
     const store = await openRedisForTest(t, url);
