@@ -65,6 +65,7 @@ export class SmallWorld implements AsyncDisposable {
       ...{ tcpPort, httpPort: 0, routePort: 0, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
       loginRate: 1_000,
       sessionPolicy: 'reject',
+      maxDevices: 10,
       auth: 'open',
     } as const;
     const common = {

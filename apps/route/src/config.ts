@@ -20,6 +20,7 @@ export const routeSettings = pick(
   'allowedHosts',
   'auth',
   'sessionPolicy',
+  'maxDevices',
   'placement',
   'durability',
   'loginRate',
@@ -28,5 +29,5 @@ export const routeSettings = pick(
 
 export type RouteConfig = Pick<
   Values<typeof routeSettings>,
-  'host' | 'routePort' | 'clusterSecret' | 'allowedHosts' | 'sessionPolicy' | 'loginRate'
+  'host' | 'routePort' | 'clusterSecret' | 'allowedHosts' | 'sessionPolicy' | 'maxDevices' | 'loginRate'
 > & { readonly auth: 'open' | 'password' };

@@ -4,8 +4,10 @@ import {
   CimError,
   CODES,
   DEFAULT_DEVICE,
+  type DeviceId,
   foldName,
   type InstanceId,
+  isDeviceId,
   makeTicket,
   parseUserName,
   type UserId,
@@ -29,6 +31,9 @@ export interface Placed {
   readonly session?: string;
   readonly epoch?: number;
 }
+
+/** Of what a user calls a device. */
+const LABEL_CHARACTERS = 64;
 
 /** How often a login is checked that meets changes of its password or session. */
 const CHECKS = 3;
@@ -104,14 +109,13 @@ export class Login {
       throw new CimError('unknownAccount');
     if (account.passwordHash === undefined && config.auth === 'password')
       throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
-    const proof: LoginProof =
-      typeof body.session === 'string' &&
-      sessionOf(body.session, await store.sessions.find(account.userId)) !== undefined
-        ? { policy: 'replace', one: 'user', shownHash: secretHash(body.session) }
-        : {
-            policy: config.sessionPolicy,
-            passwordHash: await this.#checkPassword(account, body.password ?? undefined),
-          };
+    const place = body.wire === 2 ? deviceOf(body) : { device: CIM_DEVICE, label: '' };
+    const proof =
+      (await this.#shownSession(account.userId, place.device, body.session ?? '')) ??
+      ({
+        policy: config.sessionPolicy,
+        passwordHash: await this.#checkPassword(account, body.password ?? undefined),
+      } as const);
     // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
     if (account.passwordHash !== undefined && body.wire !== 2)
       throw new CimError(
@@ -124,8 +128,8 @@ export class Login {
     const session = body.wire === 2 ? newSecret(account.userId) : '';
     const answer = await this.#issue({
       user: { userId: account.userId, userName: account.userName },
-      device: body.wire === 2 ? DEFAULT_DEVICE : CIM_DEVICE,
-      label: '',
+      ...place,
+      maxDevices: config.maxDevices,
       instance: member.instance,
       ...proof,
       secretHash: session === '' ? '' : secretHash(session),
@@ -133,15 +137,25 @@ export class Login {
     if (answer.outcome === 'stale') return undefined;
     if (answer.outcome === 'repeat') throw new CimError('repeatLogin');
     if (answer.outcome === 'too-many') throw new CimError('tooManyDevices');
-    const place = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
-    if (body.wire !== 2) return place;
+    const at = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
+    if (body.wire !== 2) return at;
     const { epoch } = answer;
     const ticket = makeTicket(this.#ticketKey, {
       userId: account.userId,
       epoch,
       instance: member.instance,
     });
-    return { ...place, ticket, session, epoch };
+    return { ...at, ticket, session, epoch };
+  }
+
+  /** The secret of a session stands for the password; where each device has a session, only that of the same device. */
+  async #shownSession(user: UserId, device: DeviceId, secret: string): Promise<LoginProof | undefined> {
+    const { store, config } = this.#parts;
+    const shown = secret === '' ? undefined : sessionOf(secret, await store.sessions.find(user));
+    if (shown === undefined) return undefined;
+    const one = config.sessionPolicy === 'devices' ? 'device' : 'user';
+    if (one === 'device' && shown.device !== device) return undefined;
+    return { policy: 'replace', one, shownHash: secretHash(secret) };
   }
 
   /**
@@ -204,4 +218,15 @@ export class Login {
       if (await this.#reachability.of(member)) return member as Member & { readonly instance: InstanceId };
     throw new CimError('noServer', CODES.noServer.message);
   }
+}
+
+/** @throws {CimError} 3000: what names no device of our wire, or a label that nobody could read */
+function deviceOf(body: Pick<LoginBody, 'device' | 'label'>): { device: DeviceId; label: string } {
+  const device = body.device ?? DEFAULT_DEVICE;
+  if (!isDeviceId(device) || device === CIM_DEVICE)
+    throw new CimError('invalid', 'device must be 16 to 64 of A-Z, a-z, 0-9, "_" and "-"');
+  const label = body.label ?? '';
+  if ([...label].length > LABEL_CHARACTERS || /\p{C}/u.test(label))
+    throw new CimError('invalid', `label must be at most ${LABEL_CHARACTERS} characters that can be shown`);
+  return { device, label };
 }

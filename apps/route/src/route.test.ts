@@ -43,6 +43,7 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
       clusterSecret: 's',
       allowedHosts: [],
       sessionPolicy: 'reject',
+      maxDevices: 10,
       loginRate: 10_000,
       auth,
     },

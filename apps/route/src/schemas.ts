@@ -36,6 +36,15 @@ export const LoginRequest = Type.Object({
   session: optional(
     Type.String({ maxLength: 256, description: 'secret of the session that this login replaces' }),
   ),
+  device: optional(
+    Type.String({
+      description:
+        'with wire 2: the installation that logs in, 16 to 64 of A-Z, a-z, 0-9, _ and -; "default" when absent',
+    }),
+  ),
+  label: optional(
+    Type.String({ description: 'with wire 2: what its user calls the device, at most 64 characters' }),
+  ),
 });
 export const ChangePasswordRequest = Type.Object(
   {

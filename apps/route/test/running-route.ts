@@ -96,6 +96,7 @@ export class RunningRoute {
       clusterSecret: SECRET,
       allowedHosts: [],
       sessionPolicy: 'reject',
+      maxDevices: 10,
       loginRate: 10_000,
       auth: 'open',
       ...options.config,

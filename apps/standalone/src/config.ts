@@ -14,6 +14,15 @@ export const standaloneSettings = {
     'clusterSecret',
     'allowedHosts',
   ),
-  ...pick(settings, 'auth', 'sessionPolicy', 'placement', 'loginRate', 'idleTimeoutMs', 'allowedOrigins'),
+  ...pick(
+    settings,
+    'auth',
+    'sessionPolicy',
+    'maxDevices',
+    'placement',
+    'loginRate',
+    'idleTimeoutMs',
+    'allowedOrigins',
+  ),
   logLevel: { ...settings.logLevel, fallback: 'warn' },
 };

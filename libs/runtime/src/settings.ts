@@ -94,9 +94,15 @@ export const settings = {
   ),
   sessionPolicy: oneOf(
     'CIM_SESSION_POLICY',
-    ['reject', 'kick'],
+    ['reject', 'kick', 'devices'],
     'reject',
-    'A second login of a user is refused, or closes the first',
+    'A second login of a user is refused, or closes the first, or both stay: one for each device. The same on all servers',
+  ),
+  maxDevices: integer(
+    'CIM_MAX_DEVICES',
+    10,
+    [1, 100],
+    'Devices of a user that may be logged in at once when CIM_SESSION_POLICY is devices',
   ),
   placement: oneOf(
     'CIM_PLACEMENT',

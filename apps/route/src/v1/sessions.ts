@@ -1,4 +1,4 @@
-import { CimError, type DeviceId, type UserId } from '@cim/protocol';
+import { CimError, DEFAULT_DEVICE, type DeviceId, type UserId } from '@cim/protocol';
 import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import type { Login } from '../login.ts';
@@ -16,6 +16,10 @@ const NewSession = Type.Object(
     password: Type.Optional(
       Type.String({ minLength: 1, maxLength: 256, description: 'of an account that has one' }),
     ),
+    device: Type.Optional(deviceText('the installation that logs in; without it `default`')),
+    label: Type.Optional(
+      Type.String({ description: 'what its user calls the device, at most 64 characters' }),
+    ),
     session: Type.Optional(
       Type.String({
         maxLength: 256,
@@ -23,7 +27,12 @@ const NewSession = Type.Object(
       }),
     ),
   },
-  { examples: [{ name: 'alice', password: 'correct horse' }] },
+  {
+    examples: [
+      { name: 'alice', password: 'correct horse', device: 'Zk3v0nT1bq8sYw2A', label: 'phone' },
+      { id: '1001' },
+    ],
+  },
 );
 const DeviceShape = Type.Object(
   {
@@ -51,6 +60,7 @@ const tags = ['sessions'];
 const SessionShape = Type.Object({
   secret: Type.String({ description: 'show it as `Authorization: Bearer <secret>`; a logout ends it' }),
   ticket: Type.String({ description: 'the client connects with it to `address` within 20 s' }),
+  device: Type.String(),
   epoch: Type.Integer({ description: 'grows with each login of the user' }),
   address: Type.Object({ host: Type.String(), port: Type.Integer() }),
 });
@@ -74,17 +84,17 @@ export function addSessions(
     },
   );
   v1.post('/sessions', { schema: create }, async (request, reply): Promise<Static<typeof SessionShape>> => {
-    const { name, id, password, session } = request.body;
+    const { name, id, password, session, device = DEFAULT_DEVICE, label = '' } = request.body;
     if ((name === undefined) === (id === undefined))
       throw new CimError('invalid', 'give the name or the id of the account, one of them');
     const account = await (name === undefined ? accounts.byId(Number(id) as UserId) : accounts.byName(name));
     if (account === undefined) throw new NotAuthorized('there is no such account');
     const { userId, userName } = account;
     const proof = { password: password ?? null, session: session ?? null };
-    const placed = await asCredentials(login.login({ userId, userName, ...proof, wire: 2 }));
+    const placed = await asCredentials(login.login({ userId, userName, ...proof, device, label, wire: 2 }));
     const { ip, cimServerPort, ticket = '', session: secret = '', epoch = 0 } = placed;
     void reply.code(201);
-    return { secret, ticket, epoch, address: { host: ip, port: cimServerPort } };
+    return { secret, ticket, device, epoch, address: { host: ip, port: cimServerPort } };
   });
 
   const list = documented(
