@@ -112,6 +112,60 @@ describe('two people in two terminals', () => {
     await again.until(/mallory: the one after$/m);
   });
 
+  it('talk in a group that one of them makes, and see who is in it', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    await post('/registerAccount', { userName: 'claire' });
+    await alice.enter(':group new our team');
+    await alice.until(/#our team is made \(id \d+\)/);
+    await alice.enter(':invite bob');
+    await alice.until(/bob is in #our team now/);
+    await bob.until(/#our team: alice added bob|#\d+: alice added bob/);
+    await alice.enter(':invite claire #our team');
+    await alice.until(/claire is in #our team now/);
+    await alice.enter('#our team;;for us ;; only');
+    await alice.until(/alice #our team: for us ;; only \u2713/);
+    await bob.until(/alice #our team: for us ;; only$/m);
+    await bob.enter('#Our Team;;an answer');
+    await alice.until(/bob #our team: an answer$/m);
+    await alice.enter(':members');
+    await alice.until(/#our team has 3 members[^]*alice, owner[^]*claire/);
+    await bob.enter(':groups');
+    await bob.until(/you are in 1 group[^]*#our team \(id \d+\): 3 members/);
+    await bob.enter(':history #our team');
+    await bob.until(/the newest \d+ messages with #our team[^]*for us ;; only[^]*an answer/);
+    await bob.enter(':leave our team');
+    await bob.until(/you have left #our team/);
+    await alice.until(/#our team: bob left/);
+    await bob.enter('#our team;;am I heard?');
+    await bob.until(/not sent: you are in no group "our team"/);
+    await alice.enter('#nothing;;hi');
+    await alice.until(/not sent: you are in no group "nothing"; :groups lists yours/);
+  });
+
+  it('write to somebody who is offline, take it back, and see both sides of what was said', async () => {
+    const dave = await openChat('dave');
+    await dave.enter(':q');
+    await dave.until('[exit 0]');
+    const alice = await openChat('alice');
+    await alice.enter('dave;;first');
+    await alice.until(/alice -> dave: first \u2713/);
+    await alice.enter('dave;;a mistake');
+    await alice.until(/alice -> dave: a mistake \u2713/);
+    await alice.enter(':recall');
+    await alice.until(/your last message is taken back/);
+    await alice.enter('nobody-of-that-name;;hi');
+    await alice.until(/not sent: nobody is called "nobody-of-that-name"/);
+    const again = await openChat('dave');
+    await again.until(/alice took a message back/);
+    await again.enter('alice;;I saw that');
+    await alice.until(/dave \(private\): I saw that$/m);
+    await alice.enter(':history dave');
+    await alice.until(/with dave\n[^\n]*alice: first\n[^\n]*alice: \(taken back\)\n[^\n]*dave: I saw that/);
+    await alice.enter(':devices');
+    await alice.until(/you are logged in with 1 device\n[^\n]+connected/);
+  });
+
   it('never say to everybody what was meant as a command or for one', async () => {
     const alice = await openChat('alice');
     const bob = await openChat('bob');

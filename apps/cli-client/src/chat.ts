@@ -122,13 +122,16 @@ export class Chat {
     });
     client.on('message', (message) => {
       contacts.meet(message.from);
-      if (this.#received.show(message)) this.#count++;
-      this.#conversing.shown(message.conversation, message.n);
+      return this.#conversing.named(message.group, () => {
+        if (this.#received.show(message)) this.#count++;
+        this.#conversing.shown(message.conversation, message.n);
+      });
     });
     for (const event of ['recalled', 'edited', 'reaction', 'members'] as const)
       client.on(event, (value) => {
         contacts.meet(value.from);
-        this.#received.showEvent({ event, value } as Exclude<StreamEvent, { event: 'message' }>);
+        const shown = { event, value } as Exclude<StreamEvent, { event: 'message' }>;
+        return this.#conversing.named(value.group, () => this.#received.showEvent(shown));
       });
     client.on('device', ({ device, label }) => {
       this.#notice(`you have logged in with another device: ${label === '' ? device : label}`);

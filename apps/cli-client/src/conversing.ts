@@ -78,6 +78,18 @@ export class Conversing implements Names {
     return { group: (await this.#groups.find(group)).id };
   }
 
+  /**
+   * Shows something of a group once its name is known, or cannot be found out.
+   * @returns undefined when it was shown at once
+   */
+  named(group: string | undefined, show: () => void): Promise<void> | undefined {
+    if (group === undefined || group === LOBBY || this.#groups.knows(group)) {
+      show();
+      return undefined;
+    }
+    return this.#groups.refresh().then(show, show);
+  }
+
   /** Own messages can be recalled. */
   stored(to: Recipient, id: string): void {
     this.#sent.push({ to, id });
@@ -141,6 +153,7 @@ export class Conversing implements Names {
       case 'leave': {
         const group = await this.#groups.find(command.group);
         await client.groups.leave(group.id);
+        this.#groups.forget(group.id);
         this.#notice(`you have left #${group.name}`);
         return true;
       }

@@ -35,6 +35,16 @@ export class GroupNames {
     this.#last = group;
   }
 
+  /** The user is in it no more. */
+  forget(id: string): void {
+    this.#known.delete(id);
+    if (this.#last?.id === id) this.#last = undefined;
+  }
+
+  knows(id: string): boolean {
+    return this.#known.has(id);
+  }
+
   /** Its name, or its id while the name is not known. */
   nameOf(id: string): string {
     return this.#known.get(id) ?? id;

@@ -66,6 +66,8 @@ export class CimClient {
   readonly #offers: Offers;
   #phase: 'new' | 'connecting' | 'online' | 'away' | 'closed' = 'new';
   /** Since it is known as which user. */
+  /** Known before the installation is made: that tells of sends of the process before. */
+  #me: NamedUser | undefined;
   #installation: Installation | undefined;
   readonly #early = new EarlySends();
   /** The one that is ready, and the one that is under way. */
@@ -113,7 +115,7 @@ export class CimClient {
 
   /** Who we are, once connected. */
   get user(): NamedUser | undefined {
-    return this.#installation?.me;
+    return this.#me;
   }
 
   /** `host:port` of the im-server, '' before the first. */
@@ -260,6 +262,7 @@ export class CimClient {
       now: this.#now,
       time: this.#options.time ?? Date.now,
     };
+    this.#me = me;
     this.#installation = new Installation(parts, saved);
     this.#early.end(this.#installation.sending);
     return this.#installation;
