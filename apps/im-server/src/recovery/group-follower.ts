@@ -64,8 +64,11 @@ export class GroupFollower {
     const slice = new Slice();
     for (const { group, at } of found) {
       const log = logs.find(group);
-      if (log !== undefined && !this.#session.ended && !this.#session.places.has(group))
+      if (log !== undefined && !this.#session.ended && !this.#session.places.has(group)) {
         this.#session.places.follow(log, at.next, at.last, at.next > at.top, this.#session);
+        // What it has missed is in memory already, when it was not away for long.
+        this.#session.places.get(group)?.resume();
+      }
       logs.unreserve([group]);
       if (slice.over) await slice.next();
     }

@@ -106,7 +106,6 @@ export class SessionResume {
       session.places.resume();
     }
     await this.#follower?.start(groups);
-    session.places.resume();
   }
 
   #follow(group: string, at: ResumeAnswer): void {

@@ -80,6 +80,8 @@ export class Interest {
       throw error;
     }
     // Another life has begun meanwhile, which the store does not ring for these.
-    if (instance !== this.#instance()) await this.renew();
+    if (instance === this.#instance()) return;
+    this.#toFollow = new Set(this.#wanted);
+    await this.#tell();
   }
 }

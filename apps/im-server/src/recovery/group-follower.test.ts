@@ -1,0 +1,257 @@
+/** Which groups a session follows, on a real store: at its resume, when its user comes into a group or leaves one, and when a hint is lost. */
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import {
+  cim,
+  DEFAULT_DEVICE,
+  type GroupId,
+  groupStream,
+  type InstanceId,
+  type ProducerId,
+  parseUserName,
+  type Seq,
+  type UserId,
+} from '@cim/protocol';
+import type { Account, AppendAnswer, Cursor, GroupOperation } from '@cim/store';
+import { until } from '@cim/testkit';
+import { Stored } from '../../test/stored.ts';
+import { GroupLogs } from '../subscriptions/group-logs.ts';
+import { Interest } from '../subscriptions/interest.ts';
+import { Places } from '../subscriptions/places.ts';
+import { type Following, type GroupAt, GroupFollower } from './group-follower.ts';
+
+const HERE = 'an-instance-here' as InstanceId;
+const { CONTINUE } = cim.ResumeAnswer;
+
+let stored: Stored;
+let owner: Account;
+let user: Account;
+let group: GroupId;
+let logs: GroupLogs;
+let counter = 0;
+
+async function account(name: string): Promise<Account> {
+  const parsed = parseUserName(name);
+  assert.ok(parsed.ok);
+  return (await stored.store.accounts.register(parsed.name)).account;
+}
+
+/** Appends to a group as its owner; with an operation, an entry of type `member`. */
+async function append(to: GroupId, operation?: GroupOperation, body: object = {}): Promise<AppendAnswer> {
+  const answer = await new Promise<AppendAnswer>((done) =>
+    stored.store.streams.append(
+      {
+        stream: groupStream(to),
+        sender: owner,
+        producer: 'P'.repeat(16) as ProducerId,
+        counter: 0,
+        digest: `digest-${++counter}`,
+        content:
+          operation === undefined
+            ? cim.Content.encode({ texts: [String(counter)] }).finish()
+            : cim.Content.encode({
+                type: 'member',
+                body: Buffer.from(JSON.stringify({ op: operation.kind, ...body })),
+              }).finish(),
+        operation,
+      },
+      done,
+    ),
+  );
+  assert.equal(answer.outcome, 'ok');
+  return answer;
+}
+
+const create = (to: GroupId, users: readonly Account[]) =>
+  append(to, { kind: 'create', name: 'a group', category: '', join: 'open', users });
+const remove = (from: GroupId, { userId }: Account) =>
+  append(from, { kind: 'remove', user: userId }, { users: [{ id: String(userId) }] });
+
+/** A session that follows, and what it was told. */
+class Follower {
+  readonly places = new Places();
+  readonly told: string[] = [];
+  readonly written: string[] = [];
+  readonly session: Following;
+  readonly follower: GroupFollower;
+
+  constructor(of: UserId, all = true) {
+    this.session = {
+      userId: of,
+      device: DEFAULT_DEVICE,
+      places: this.places,
+      ended: false,
+      resumed: (groups) => this.tell(groups),
+      ready: () => true,
+      write: () => assert.fail('a group is shared'),
+      writeShared: (feed, { entries, leavers }) => {
+        for (const { seq } of entries) this.written.push(`${logName(feed.stream)} ${seq}`);
+        if (leavers === 'all' || leavers?.includes(of)) this.places.leave(logName(feed.stream), this.session);
+      },
+      expired: () => assert.fail('nothing expires'),
+      lost: () => assert.fail('nothing is lost'),
+      broken: () => assert.fail('nothing breaks'),
+      passed: () => assert.fail('nobody is told'),
+      woken: (name, feed) => this.places.woken(name, feed),
+      signal: () => undefined,
+      now: () => 1,
+    };
+    this.follower = new GroupFollower(this.session, { store: stored.store, groups: logs }, all);
+  }
+
+  async begin(cursors: ReadonlyMap<string, Cursor | undefined> = new Map()): Promise<this> {
+    const found = await this.follower.find(cursors);
+    this.tell(found);
+    await this.follower.start(found);
+    return this;
+  }
+
+  tell(groups: readonly GroupAt[]): void {
+    for (const { group: of, at } of groups)
+      this.told.push(`${of} ${at.answer === CONTINUE ? at.to : 'other'}`);
+  }
+}
+
+const logName = (stream: { kind: string; group?: GroupId }): GroupId => stream.group ?? ('' as GroupId);
+
+describe('a session that follows the groups of its user', () => {
+  before(async () => {
+    stored = await Stored.open();
+    [owner, user] = [await account('owner'), await account('user')];
+  });
+  after(() => stored[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    group = await stored.store.groups.newId();
+    logs = new GroupLogs(stored.store.streams, new Interest(stored.store.groups, () => HERE));
+    user = await account(`user${group}`);
+  });
+
+  test('begins at the join, or after the cursor that the client presents, and the store rings for it', async () => {
+    await create(group, []);
+    await append(group);
+    await append(group, { kind: 'add', users: [user] }, { users: [{ id: String(user.userId) }] });
+    const answer = await append(group);
+    assert.ok(answer.outcome === 'ok');
+    assert.deepEqual(answer.followers, []);
+    const first = await new Follower(user.userId).begin();
+    await until('it has all from its join on', () => first.written.length === 2);
+    assert.deepEqual([first.told, first.written], [[`${group} 2`], [`${group} 3`, `${group} 4`]]);
+    const named = new Map([[group, { seq: 3 as Seq, id: answer.prev }]]);
+    const second = await new Follower(user.userId).begin(named);
+    await until('it has the rest', () => second.written.length === 1);
+    assert.deepEqual([second.told, second.written], [[`${group} 3`], [`${group} 4`]]);
+    const ringing = await append(group);
+    assert.ok(ringing.outcome === 'ok');
+    assert.deepEqual(ringing.followers, [HERE]);
+    for (const { places, session } of [first, second]) places.end(session);
+    assert.equal(logs.size, 0);
+    logs.end();
+  });
+
+  test('follows a group that the user comes into, also when it is told while it begins', async () => {
+    const it = new Follower(user.userId);
+    it.follower.changed();
+    await create(group, [user]);
+    await it.begin();
+    await until('it follows', () => it.places.has(group));
+    const other = await stored.store.groups.newId();
+    await create(other, [user]);
+    it.follower.changed();
+    it.follower.changed();
+    await until('it has the entry that made it a member', () => it.written.includes(`${other} 1`));
+    assert.deepEqual(it.told, [`${group} 0`, `${other} 0`]);
+    it.places.end(it.session);
+    logs.end();
+  });
+
+  test('is sent nothing after the entry that removes its user, also when the user is in again', async () => {
+    await create(group, [user]);
+    const it = await new Follower(user.userId).begin();
+    await until('it is there', () => it.written.length === 1);
+    await remove(group, user);
+    await append(group);
+    await append(group, { kind: 'add', users: [user] }, { users: [{ id: String(user.userId) }] });
+    await append(group);
+    await logs.find(group)?.lookNow();
+    await until('it has left', () => !it.places.has(group));
+    it.follower.changed();
+    await until('it has what came after it was in again', () => it.written.length === 4);
+    assert.deepEqual(
+      it.written,
+      [1, 2, 4, 5].map((seq) => `${group} ${seq}`),
+    );
+    assert.deepEqual(it.told, [`${group} 0`, `${group} 3`]);
+    it.places.end(it.session);
+    logs.end();
+  });
+
+  test('who was removed before it begins follows nothing, whatever cursor it presents', async () => {
+    await create(group, [user]);
+    const removed = await remove(group, user);
+    assert.ok(removed.outcome === 'ok');
+    const at = { seq: removed.seq, id: removed.prev };
+    // The user's own side may still name the group: only the group's side counts.
+    const [membership] = await stored.store.groups.memberships(owner.userId);
+    assert.ok(membership);
+    const memberships = () => Promise.resolve([{ ...membership, group }]);
+    const groups = { memberships, member: stored.store.groups.member.bind(stored.store.groups) };
+    const it = new Follower(user.userId);
+    const follower = new GroupFollower(
+      it.session,
+      { store: { streams: stored.store.streams, groups }, groups: logs },
+      true,
+    );
+    assert.deepEqual(await follower.find(new Map([[group, at]])), []);
+    assert.equal(logs.size, 0, 'the log that was opened for it is closed');
+    logs.end();
+  });
+
+  test('stops following behind an entry that removed its user before it began', async () => {
+    await create(group, [user]);
+    const it = new Follower(user.userId);
+    const found = await it.follower.find(new Map());
+    await remove(group, user);
+    await append(group);
+    // It begins behind the removal, which it will never meet.
+    const [place] = found;
+    assert.ok(place);
+    const { top, topId } = await stored.store.streams.position(groupStream(group));
+    await it.follower.start([{ group, at: { ...place.at, next: (top + 1) as Seq, top, last: topId } }]);
+    assert.equal(it.places.has(group), true);
+    it.follower.changed();
+    await until('it follows no more', () => !it.places.has(group));
+    assert.deepEqual(it.written, []);
+    logs.end();
+  });
+
+  test('a store that does not ring for it yet lets no session begin', async () => {
+    await create(group, [user]);
+    let fails = true;
+    const interest = new Interest(
+      {
+        follow: (groups, at) =>
+          fails ? Promise.reject(new Error('away')) : stored.store.groups.follow(groups, at),
+        unfollow: (groups, at) => stored.store.groups.unfollow(groups, at),
+      },
+      () => HERE,
+    );
+    logs = new GroupLogs(stored.store.streams, interest);
+    await assert.rejects(new Follower(user.userId).begin(), /away/);
+    assert.equal(logs.size, 0);
+    fails = false;
+    const it = await new Follower(user.userId).begin();
+    assert.equal(it.places.has(group), true);
+    it.places.end(it.session);
+    logs.end();
+  });
+
+  test('follows only what it names when it does not ask for all', async () => {
+    await create(group, [user]);
+    const other = await stored.store.groups.newId();
+    await create(other, [user]);
+    const it = await new Follower(user.userId, false).begin(new Map([[other, undefined]]));
+    assert.deepEqual([it.places.has(group), it.places.has(other)], [false, true]);
+    it.places.end(it.session);
+    logs.end();
+  });
+});
