@@ -10,6 +10,12 @@ import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { type Membership, openEmbeddedMembership } from '@cim/discovery';
 import {
   CIM_DEVICE,
+  DEFAULT_DEVICE,
+  type Epoch,
+  type GroupId,
+  groupStream,
+  LOBBY,
+  type StreamRef,
   cim,
   inboxOf,
   type InstanceId,
@@ -26,6 +32,7 @@ import type { DeliveredNotice } from './doorbell.ts';
 import { doorbellHandlers } from './doorbell-rpc.ts';
 import { createMessaging, type Messaging } from './messaging.ts';
 import type { SendReceipt } from './send-request.ts';
+import type { Signal } from './signal.ts';
 
 const SECRET = 's';
 const logger = silentLogger();
@@ -75,6 +82,7 @@ describe('a message', () => {
           ...{ door: 'tcp', actor: alice, to: inboxOf(bob.userId), content },
           producer: 'P'.repeat(16) as ProducerId,
           counter: ++counter,
+          origin: {},
         },
         resolve,
       ),
@@ -180,6 +188,7 @@ describe('a message', () => {
     let server: RpcServer;
     let answers: ('taken' | 'gone')[];
     const heard: DeliveredNotice[] = [];
+    const told: unknown[] = [];
     let delivered = 0;
     let calls = 0;
 
@@ -194,6 +203,10 @@ describe('a message', () => {
             },
             holds: (user) => user === alice.userId,
             delivered: (notices) => void heard.push(...notices),
+            signal: (users, signal) => void told.push([users, signal]),
+            signalGroup: (group, signal) => void told.push([group, signal]),
+            groupsChanged: (users) => void told.push(['groups', users]),
+            kick: (user, upTo, reason, device) => void told.push([user, upTo, reason, device]),
           }),
         ),
       );
@@ -255,6 +268,50 @@ describe('a message', () => {
       assert.equal(await ask(alice, instance), 'yes');
       assert.equal(await ask(bob, instance), 'no');
       assert.equal(await ask(alice, 'nobody-16-chars.' as InstanceId), 'unknown');
+    });
+
+    test('is told of signals, of changed groups and of a kicked device, each with all that was said', async () => {
+      const { calls } = messaging;
+      told.length = 0;
+      const sender = { userId: alice.userId, userName: alice.userName };
+      const group = '17' as GroupId;
+      const signals: Signal[] = [
+        { kind: 'typing', sender, to: inboxOf(bob.userId) },
+        { kind: 'read', sender, to: inboxOf(bob.userId), n: 7 },
+        { kind: 'device', device: DEFAULT_DEVICE, label: 'phone' },
+      ];
+      for (const signal of signals) calls.signal([bob.userId, alice.userId], signal);
+      const inGroup: Signal = { kind: 'typing', sender, to: groupStream(group) };
+      calls.signalGroup(group, inGroup);
+      calls.groupsChanged([bob.userId]);
+      await until('all is told', () => told.length === 5);
+      calls.kick(bob.userId, { instance, device: DEFAULT_DEVICE, epoch: 9 as Epoch }, 'superseded');
+      await until('the kick is told', () => told.length === 6);
+      assert.deepEqual(
+        new Set(told.map((one) => JSON.stringify(one))),
+        new Set(
+          [
+            ...signals.map((signal) => [[bob.userId], signal]),
+            [group, inGroup],
+            ['groups', [bob.userId]],
+            [bob.userId, 9, 'superseded', DEFAULT_DEVICE],
+          ].map((one) => JSON.stringify(one)),
+        ),
+      );
+    });
+
+    test('a sender that types is told of once a second in each conversation, and never in the lobby', async () => {
+      const { calls } = messaging;
+      told.length = 0;
+      const sender = { userId: alice.userId, userName: alice.userName };
+      const types = (to: StreamRef): void => calls.signal([bob.userId], { kind: 'typing', sender, to });
+      for (let i = 0; i < 5; i++) types(inboxOf(bob.userId));
+      calls.signalGroup(LOBBY, { kind: 'typing', sender, to: groupStream(LOBBY) });
+      types(groupStream('17' as GroupId));
+      await until('both are told', () => told.length >= 2);
+      // Whatever else was told would have come before the answer to this.
+      await new Promise((resolve) => calls.holds(alice.userId, undefined, instance, resolve));
+      assert.equal(told.length, 2);
     });
 
     test('tells senders how far their messages came, the furthest of a turn, wherever they are', async () => {

@@ -14,6 +14,7 @@ import {
   groupStream,
   type InstanceId,
   LOBBY,
+  type MessageId,
   type NamedUser,
   parseUserName,
   type Seq,
@@ -173,11 +174,32 @@ test('a call that is repeated with its key changes nothing, and a group is made 
   const other = await groups.create(alice, given, 'another key');
   const others = await groups.create(bob, { ...given, users: [] }, 'a key');
   assert.equal(new Set([first.id, other.id, others.id]).size, 3);
-  await groups.add(alice, first.id, [eve.userId], 'add eve');
+  const dan = await register('dan');
+  await groups.add(alice, first.id, [eve.userId, dan.userId], 'add two');
   await groups.remove(alice, first.id, eve.userId, 'remove eve');
-  await groups.add(alice, first.id, [eve.userId], 'add eve');
+  await groups.add(alice, first.id, [eve.userId, dan.userId], 'add two');
   assert.equal(await store.groups.member(first.id, eve.userId), undefined, 'the first call is repeated');
   await refused(groups.create(alice, { ...given, name: 'twice' }, 'a key'), 'invalid', /another content/);
+});
+
+test('an id that another key has led to is passed over', async () => {
+  let tries = 0;
+  const service = new GroupService({
+    store,
+    sends: {
+      sendKeyed: (send) => {
+        if (tries++ > 0) return messaging.sends.sendKeyed(send);
+        const receipt = { outcome: 'refused', code: CODES.invalid.code, text: '', problem: 'taken' } as const;
+        return Promise.resolve({ receipt, id: '' as MessageId });
+      },
+    },
+    calls: { groupsChanged: () => undefined },
+  });
+  const given = { name: 'second choice', join: 'open' } as const;
+  const { id } = await service.create(alice, given, 'a key that meets another');
+  assert.equal(tries, 2);
+  const unmet = await groups.create(alice, given, 'a key that meets another');
+  assert.notEqual(unmet.id, id);
 });
 
 test('every refusal has its own code and says what was wrong', async () => {

@@ -33,13 +33,17 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
   const rung: string[] = [];
   const excepted: unknown[] = [];
   const copies: string[] = [];
+  const place = { instance: HERE, device: DEFAULT_DEVICE, epoch: 1 as Epoch };
+  const state = { found: Promise.resolve() };
+  const locate = async (user: UserId) => {
+    if (user === alice) await state.found;
+    return [place];
+  };
   const store = {
     streams: {
       append: (_: Append, done: (answer: AppendAnswer) => void) => setImmediate(done, answers.shift() ?? OK),
     },
-    sessions: {
-      locate: () => Promise.resolve([{ instance: HERE, device: DEFAULT_DEVICE, epoch: 1 as Epoch }]),
-    },
+    sessions: { locate },
   } as unknown as Store;
   const membership: Membership = openEmbeddedMembership();
   const messaging = createMessaging({
@@ -71,7 +75,7 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
         resolve,
       ),
     );
-  return { send, rung, excepted, copies };
+  return { send, rung, excepted, copies, state };
 }
 
 test('the copy is pushed to the devices of its sender under its own producer, before the receipt', async () => {
@@ -80,6 +84,19 @@ test('the copy is pushed to the devices of its sender under its own producer, be
   assert.deepEqual(rung, ['1002 5', '1001 9']);
   assert.deepEqual(copies, [`${copyProducer(producer, bob)} 1001:${producer}:1`]);
   assert.deepEqual(receipt, { outcome: 'stored', seq: 5, online: true, n: 3, storedAt: 17, copy: COPY });
+});
+
+test('the receipt waits until the copy is handed over, as it waits for the message', async () => {
+  const { send, rung, state } = sending([OK]);
+  let found = (): void => undefined;
+  state.found = new Promise((resolve) => (found = resolve));
+  let answered = false;
+  const receipt = send().then(() => (answered = true));
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([rung, answered], [['1002 5'], false]);
+  found();
+  await receipt;
+  assert.deepEqual(rung, ['1002 5', '1001 9']);
 });
 
 test('a session that is the only one of its user learns of the copy by its receipt: nothing is pushed', async () => {
