@@ -124,17 +124,17 @@ describe('quorum, on one master with a replica', () => {
     await appendOk(store, sends.item(1));
     await replica.kill();
     await until('appends answer retry', async () => (await append(store, sends.item(2))).outcome === 'retry');
-    await until('the store is not ready', () =>
+    // At first it may say that a write was not on all replicas.
+    await until('the store says that no replica is online', () =>
       store.ping().then(
         () => false,
-        () => true,
+        (error: unknown) => /CIM_DURABILITY=quorum: no replica of it is online/.test(String(error)),
       ),
     );
-    await assert.rejects(store.ping(), /CIM_DURABILITY=quorum: no replica of it is online/);
     const answer = await append(store, sends.item(2));
     assert.ok(answer.outcome === 'retry');
     assert.match(String(answer.cause), /no replica of it is online; start one/);
-    assert.deepEqual(said, ['store.promise-broken']);
+    assert.equal(said.at(-1), 'store.promise-broken');
 
     await replica.start();
     await online();
