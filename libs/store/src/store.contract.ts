@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { accountsContract } from './accounts.contract.ts';
 import type { OpenStore } from '../test/contract-fixture.ts';
 import { conversationRowsContract } from './conversation-rows.contract.ts';
+import { conversationsContract } from './conversations.contract.ts';
 import { dirtyContract } from './dirty.contract.ts';
 import { groupsContract } from './groups.contract.ts';
 import { producersContract } from './producers.contract.ts';
@@ -25,6 +26,7 @@ export function storeContract(name: string, open: OpenStore): void {
     timelinesContract(open);
     groupsContract(open);
     conversationRowsContract(open);
+    conversationsContract(open);
 
     test('answers a ping, describes itself in one line, and stops once however often it is told', async () => {
       const { store, close } = await open();
