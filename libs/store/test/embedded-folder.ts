@@ -11,8 +11,8 @@ export interface EmbeddedFolder {
   readonly dir: string;
   /** The one that is open. */
   readonly store: Store;
-  /** The same folder, as a new process finds it. */
-  reopen(): Promise<Store>;
+  /** The same folder, as a new process finds it. `meanwhile`: while it is closed. */
+  reopen(meanwhile?: () => Promise<void>): Promise<Store>;
   close(): Promise<void>;
 }
 
@@ -28,8 +28,9 @@ export async function openEmbeddedFolder(
     get store() {
       return store;
     },
-    reopen: async () => {
+    reopen: async (meanwhile) => {
       await store.stop();
+      await meanwhile?.();
       store = await open();
       return store;
     },
