@@ -1,6 +1,6 @@
 import type { NamedUser } from '@cim/protocol';
 import type { V1Api } from './v1-api.ts';
-import { groupInfoOf, type GroupInfo, memberInfoOf, type MemberInfo } from './v1-shapes.ts';
+import { groupInfoOf, type GroupInfo, memberInfoOf, type MemberInfo, userIdOf } from './v1-shapes.ts';
 
 export interface NewGroup {
   readonly name: string;
@@ -9,6 +9,9 @@ export interface NewGroup {
   /** `open`: anybody may join; `invite`, the default: an owner or admin adds. */
   readonly join?: 'open' | 'invite';
 }
+
+/** Ids of users. */
+type Users = readonly number[];
 
 /** A page of a list; `next` when there is more. */
 export interface Page<T> {
@@ -36,9 +39,10 @@ export class GroupCalls {
     this.#me = me;
   }
 
-  /** This user is the owner. */
-  async create(group: NewGroup): Promise<GroupInfo> {
-    return this.#v1.oneOf(await this.#v1.call('POST', '/groups', { join: 'invite', ...group }), groupInfoOf);
+  /** This user is the owner; `users` are members from the beginning, 100 at most. */
+  async create({ users = [], ...given }: NewGroup & { readonly users?: Users }): Promise<GroupInfo> {
+    const group = { join: 'invite', ...given, ...(users.length > 0 && { users: users.map(String) }) };
+    return this.#v1.oneOf(await this.#v1.call('POST', '/groups', group), groupInfoOf);
   }
 
   /** Those of this user, by category or all. */
@@ -65,9 +69,10 @@ export class GroupCalls {
     await this.remove(group, this.#me()?.userId ?? 0);
   }
 
-  /** As owner or admin; at most 100 at once. */
-  async add(group: string, users: readonly number[]): Promise<void> {
-    await this.#v1.call('POST', `${pathOf(group)}/members`, { users: users.map(String) });
+  /** As owner or admin; at most 100 at once. @returns those that were no members before */
+  async add(group: string, users: Users): Promise<Users> {
+    const { added } = await this.#v1.call('POST', `${pathOf(group)}/members`, { users: users.map(String) });
+    return Array.isArray(added) ? added.flatMap((id) => userIdOf(id) ?? []) : [];
   }
 
   /** As owner or admin. */

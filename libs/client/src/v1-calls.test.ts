@@ -29,7 +29,15 @@ const answer = (given: object, status = 200): void => {
   };
 };
 
-const group = { id: '17', name: 'cooks', category: '', join: 'invite', owner: '1000', members: 1 };
+const group = {
+  id: '17',
+  name: 'cooks',
+  category: '',
+  join: 'invite',
+  owner: '1000',
+  members: 1,
+  role: 'owner',
+};
 const message = {
   ...{ id: '7:p:1', seq: 4, n: 3, from: { id: '7', name: 'bob' }, texts: ['hi'] },
   storedAt: '2026-01-01T00:00:00.000Z',
@@ -43,7 +51,7 @@ describe('groups', () => {
   it('are made, listed, changed and left by one request each, with the secret of the session', async () => {
     answer(group);
     const made = { ...group, owner: 1000 };
-    assert.deepEqual(await client.groups.create({ name: 'cooks' }), made);
+    assert.deepEqual(await client.groups.create({ name: 'cooks', users: [7] }), made);
     assert.deepEqual(await client.groups.get('17'), made);
     assert.deepEqual(await client.groups.change('17', { category: 'food' }), made);
     answer({ items: [group], next: 'more' });
@@ -53,7 +61,7 @@ describe('groups', () => {
     });
     answer({ added: ['8'] });
     await client.groups.join('17');
-    await client.groups.add('17', [8]);
+    assert.deepEqual(await client.groups.add('17', [8]), [8]);
     server.v1 = (call, body) => {
       calls.push(`${call} ${JSON.stringify(body)}`);
       return { status: 204 };
@@ -70,7 +78,7 @@ describe('groups', () => {
       items: [{ userId: 7, userName: 'bob', role: 'member', muted: true }],
     });
     assert.deepEqual(calls, [
-      'POST /groups {"join":"invite","name":"cooks"}',
+      'POST /groups {"join":"invite","name":"cooks","users":["7"]}',
       'GET /groups/17',
       'PATCH /groups/17 {"category":"food"}',
       'GET /groups?category=food&limit=1',
@@ -196,9 +204,13 @@ describe('a conversation', () => {
 
 describe('devices and users', () => {
   it('are asked for, and a device is ended', async () => {
-    answer({ items: [{ device: 'd'.repeat(22), label: 'phone', online: true, seenAt: message.storedAt }] });
+    answer({
+      items: [
+        { device: 'd'.repeat(22), label: 'phone', state: 'live', current: true, seenAt: message.storedAt },
+      ],
+    });
     assert.deepEqual(await client.devices.list(), [
-      { device: 'd'.repeat(22), label: 'phone', online: true, seenAt: messageRead.storedAt },
+      { device: 'd'.repeat(22), label: 'phone', online: true, current: true, seenAt: messageRead.storedAt },
     ]);
     await client.devices.end('cim');
     answer({ id: '7', name: 'bob', online: true });

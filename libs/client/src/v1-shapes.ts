@@ -18,6 +18,7 @@ export interface StoredMessage {
   readonly ref?: MessageId;
   /** ms since 1970, the store's clock. */
   readonly storedAt: number;
+  /** The texts are those of the newest edit. */
   readonly edited: boolean;
   /** Its content is gone. */
   readonly recalled: boolean;
@@ -52,6 +53,8 @@ export interface GroupInfo {
   readonly owner: UserId;
   /** How many members. */
   readonly members: number;
+  /** This user's own: `owner`, `admin` or `member`; absent when it is no member. */
+  readonly role?: string;
 }
 
 export interface MemberInfo extends NamedUser {
@@ -65,9 +68,12 @@ export interface DeviceInfo {
   readonly device: string;
   /** For people; '' for none. */
   readonly label: string;
+  /** It is connected. */
   readonly online: boolean;
-  /** ms since 1970; absent when it is not known. */
-  readonly seenAt?: number;
+  /** It is the one that this client runs on. */
+  readonly current: boolean;
+  /** When it logged in or left last, ms since 1970; 0 when it is not known. */
+  readonly seenAt: number;
 }
 
 export interface UserInfo extends NamedUser {
@@ -125,7 +131,7 @@ export function conversationInfoOf(raw: unknown): ConversationInfo | undefined {
 
 export function groupInfoOf(raw: unknown): GroupInfo | undefined {
   if (!isRecord(raw)) return undefined;
-  const { id, name, category, join, members } = raw;
+  const { id, name, category, join, members, role } = raw;
   const owner = userIdOf(raw['owner']);
   if (typeof id !== 'string' || typeof name !== 'string' || owner === undefined) return undefined;
   return {
@@ -135,6 +141,7 @@ export function groupInfoOf(raw: unknown): GroupInfo | undefined {
     join: typeof join === 'string' ? join : '',
     owner,
     members: numberOf(members),
+    ...(typeof role === 'string' && { role }),
   };
 }
 
@@ -146,13 +153,13 @@ export function memberInfoOf(raw: unknown): MemberInfo | undefined {
 
 export function deviceInfoOf(raw: unknown): DeviceInfo | undefined {
   if (!isRecord(raw) || typeof raw['device'] !== 'string') return undefined;
-  const { device, label } = raw;
-  const seenAt = timeOf(raw['seenAt']);
+  const { device, label, state, current, seenAt } = raw;
   return {
     device,
     label: typeof label === 'string' ? label : '',
-    online: raw['online'] === true,
-    ...(seenAt !== undefined && { seenAt }),
+    online: state === 'live',
+    current: current === true,
+    seenAt: timeOf(seenAt) ?? 0,
   };
 }
 
@@ -168,7 +175,7 @@ function bodyOf(type: string, body: unknown): Uint8Array {
   return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
 }
 
-const userIdOf = (raw: unknown): UserId | undefined => {
+export const userIdOf = (raw: unknown): UserId | undefined => {
   const id = typeof raw === 'string' ? Number(raw) : undefined;
   return isUserId(id) ? id : undefined;
 };
