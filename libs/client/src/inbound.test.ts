@@ -111,6 +111,16 @@ describe('acks', () => {
     ]);
   });
 
+  it('go out after 64 entries, also in the middle of a frame', () => {
+    const { acks, resumed, deliver } = createInbound();
+    resumed([{ group: 'lobby', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('lobby', ...Array.from({ length: 130 }, (_, i) => entry(i + 1)));
+    assert.deepEqual(acks, [
+      ['lobby', 64],
+      ['lobby', 128],
+    ]);
+  });
+
   it('never go beyond a log that went back', () => {
     const { acks, resumed, deliver } = createInbound();
     resumed([{ group: '', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
