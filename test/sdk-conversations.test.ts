@@ -91,7 +91,7 @@ test('conversations', async (t) => {
       await phone.client.close();
       await stored(laptop.client.send(toHana, 'phone is away'));
       await stored(hana.client.send({ user: phone.id }, 'still there?'));
-      await Promise.all(cluster.imServers.map((server) => server.ended ? null : server.end()));
+      await Promise.all(cluster.imServers.filter((server) => !server.ended).map((server) => server.end()));
       await cluster.startImServer();
       const again = await join('gus', phones);
       await until('what the phone has missed', () => again.seen.length === 2);

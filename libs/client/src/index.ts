@@ -1,4 +1,5 @@
 /** The client SDK: a user of a CIM cluster, for programs. docs/sdk.md shows how to use it. */
+export { CimError } from '@cim/protocol';
 export { CimClient } from './client.ts';
 export type { CimClientOptions } from './client-options.ts';
 export type {
