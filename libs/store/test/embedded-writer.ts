@@ -24,6 +24,8 @@ const store = await openEmbeddedStore({ dir, logger: silentLogger() });
 const say = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
 const { account } = await store.accounts.register('writer' as UserName);
+const { account: reader } = await store.accounts.register('reader' as UserName);
+const streams = [groupStream(LOBBY), inboxOf(account.userId), inboxOf(reader.userId)] as const;
 
 function append(stream: StreamRef, producer: ProducerId, counter: number): void {
   const content = Buffer.from(`${producer} ${String(counter)}`);
@@ -31,17 +33,13 @@ function append(stream: StreamRef, producer: ProducerId, counter: number): void 
     { stream, sender: account, producer, counter, digest: 'd'.repeat(22), content },
     (answer) => {
       if (answer.outcome !== 'ok') process.exit(1);
-      say({ stream, producer, counter, seq: answer.seq });
+      say({ stream, producer, counter, seq: answer.seq, copy: answer.copy?.seq });
       append(stream, producer, counter + 1);
     },
   );
 }
 for (let i = 0; i < IN_FLIGHT; i++)
-  append(
-    i % 2 === 0 ? groupStream(LOBBY) : inboxOf(account.userId),
-    `${life}-producer-of-a-test-${String(i)}` as ProducerId,
-    1,
-  );
+  append(streams[i % 3] ?? streams[0], `${life}-producer-of-a-test-${String(i)}` as ProducerId, 1);
 
 for (let i = 0; ; i++) {
   const { account: made } = await store.accounts.register(`${life}-${String(i)}` as UserName);

@@ -7,6 +7,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   type Epoch,
+  inboxOf,
+  type MessageId,
   messageId,
   type ProducerId,
   type Seq,
@@ -19,13 +21,19 @@ import { silentLogger } from '@cim/runtime';
 import { endWithUs, until } from '@cim/testkit';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import type { Store } from '../store.ts';
-import type { Entry } from '../streams.ts';
+import { type Entry, isCopy, messageIdOf } from '../streams.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
 
 const WRITER = fileURLToPath(new URL('../../test/embedded-writer.ts', import.meta.url));
 
 type Said =
-  | { readonly stream: StreamRef; readonly producer: ProducerId; readonly counter: number; readonly seq: Seq }
+  | {
+      readonly stream: StreamRef;
+      readonly producer: ProducerId;
+      readonly counter: number;
+      readonly seq: Seq;
+      readonly copy?: Seq;
+    }
   | { readonly registered: UserId; readonly name: UserName }
   | { readonly epoch: Epoch };
 
@@ -73,6 +81,8 @@ test('a process that is killed while it writes loses nothing that was answered, 
     said.push(...(await killedAfter(1_500, folder.dir, life)));
     const store = await folder.reopen();
     const logs = new Map<string, Entry[]>();
+    /** Key: seq in the writer's inbox. */
+    const copies = new Map<Seq, MessageId | undefined>();
     let epoch = 0;
     for (const one of said) {
       if ('epoch' in one) epoch = Math.max(epoch, one.epoch);
@@ -83,10 +93,18 @@ test('a process that is killed while it writes loses nothing that was answered, 
         logs.set(streamName(one.stream), log);
         const entry = log[one.seq - 1];
         assert.deepEqual([entry?.producer, entry?.counter, entry?.seq], [one.producer, one.counter, one.seq]);
+        if (one.copy !== undefined) copies.set(one.copy, entry && messageIdOf(entry));
       }
     }
     const writer = await store.accounts.byName('writer');
-    assert.ok(writer);
+    const reader = await store.accounts.byName('reader');
+    assert.ok(writer && reader);
+    const own = await readAll(store, inboxOf(writer.userId));
+    for (const [seq, id] of copies) assert.equal(own[seq - 1] && messageIdOf(own[seq - 1] as Entry), id);
+    // Both sides of a message are on disk, or none.
+    const received = await readAll(store, inboxOf(reader.userId));
+    assert.deepEqual(own.filter(isCopy).map(messageIdOf), received.map(messageIdOf));
+    assert.ok(received.length > 0);
     assert.ok(
       ((await store.sessions.find(writer.userId))[0]?.epoch ?? 0) >= epoch,
       'an epoch that was answered is taken',
@@ -99,7 +117,7 @@ test('a process that is killed while it writes loses nothing that was answered, 
         prev = messageId(entry.sender.userId, entry.producer, entry.counter);
       }
     }
-    assert.equal(logs.size, 2);
+    assert.equal(logs.size, 3);
   }
 });
 

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
+  CIM_DEVICE,
   type GroupId,
   groupStream,
   type InstanceId,
@@ -13,7 +14,7 @@ import {
   type UserName,
 } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
-import { CIM, cimOf } from '../../test/contract-fixture.ts';
+import { CIM, cimOf, logIn } from '../../test/contract-fixture.ts';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { appendRange, appendTo, PRODUCER, register } from '../../test/stored.ts';
 import { RETENTION } from '../streams.ts';
@@ -182,6 +183,25 @@ test('unacked entries that are trimmed for their age make room in a full inbox',
   assert.equal((await appendTo(store, inbox, user, { counter: 5, content })).outcome, 'full');
   clock.ms += RETENTION.unackedMs + DAY_MS;
   assert.equal((await appendTo(store, inbox, user, { counter: 0, content })).outcome, 'ok');
+});
+
+test('copies that lie behind what a user has acked are settled when the next one comes', async (t) => {
+  const maxEntries = 4;
+  const { store } = await openEmbeddedForTest(t, { limits: { ...RETENTION, maxEntries } });
+  const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')];
+  const [sent, inbox] = [inboxOf(alice.userId), inboxOf(bob.userId)];
+  await store.sessions.openLease(INSTANCE);
+  const epoch = await logIn(store, bob, INSTANCE);
+  assert.equal((await appendTo(store, inbox, alice, { counter: 1 })).outcome, 'ok');
+  await appendRange(store, sent, bob, 1, 3);
+  const cursor = { seq: 1 as Seq, id: messageId(alice.userId, PRODUCER, 1) };
+  await store.streams.ack([{ user: bob.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor }]);
+  assert.equal((await appendTo(store, sent, bob, { counter: 4 })).outcome, 'ok');
+  const { first, top } = await store.streams.position(inbox);
+  assert.deepEqual([first, top], [2, 5]);
+  await appendTo(store, inbox, alice, { counter: 2 });
+  const next = await store.streams.position(inbox);
+  assert.deepEqual([next.first, next.top], [3, 6]);
 });
 
 test('a store that was stopped answers retry to appends and throws one line at the rest', async (t) => {

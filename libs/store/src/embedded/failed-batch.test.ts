@@ -4,11 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, type TestContext, test } from 'node:test';
-import { groupStream, LOBBY, type ProducerId, type Seq } from '@cim/protocol';
+import { groupStream, inboxOf, LOBBY, type ProducerId, type Seq, type StreamRef } from '@cim/protocol';
 import { until } from '@cim/testkit';
 import { ClassicLevel } from 'classic-level';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { appendRange, appendTo, register } from '../../test/stored.ts';
+import { messageIdOf } from '../streams.ts';
 
 /** The largest file that this process may write, in bytes: what a full disk does to it, at will. */
 const limitFiles = (bytes: number | 'unlimited'): void => {
@@ -101,6 +102,44 @@ test('a send under a name of its own that was on disk although its batch failed 
     entries.map(({ producer }) => producer),
     [1, 2, 3, 4].map((n) => own(n).producer),
   );
+});
+
+test('a private message whose batch has failed is on both sides or on none, and on both once when it is repeated', async (t) => {
+  const { store } = await openEmbeddedForTest(t);
+  const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')];
+  const [sent, inbox] = [inboxOf(alice.userId), inboxOf(bob.userId)];
+  const sends = [
+    { counter: 1 },
+    { counter: 0, producer: 'a-name-of-its-own' as ProducerId },
+    { counter: 0, producer: 'a-key-of-the-tests' as ProducerId, rememberMs: 60_000 },
+  ];
+  const sendAll = async (): Promise<string[]> =>
+    (await Promise.all(sends.map((item) => appendTo(store, inbox, alice, item)))).map(
+      ({ outcome }) => outcome,
+    );
+  const ids = async (stream: StreamRef): Promise<string[]> =>
+    (await store.streams.read(stream, 1 as Seq, 100)).map(messageIdOf);
+
+  limitFiles(16_384);
+  const lost = { counter: 1, producer: 'a-producer-of-tests' as ProducerId, content: big };
+  assert.equal((await appendTo(store, inbox, alice, lost)).outcome, 'retry');
+  limitFiles('unlimited');
+  await until('the store writes again', () =>
+    store.ping().then(
+      () => true,
+      () => false,
+    ),
+  );
+  assert.deepEqual([await ids(sent), await ids(inbox)], [[], []]);
+
+  const write = await failAfterWriting(t);
+  assert.deepEqual(await sendAll(), ['retry', 'retry', 'retry']);
+  write.mock.restore();
+  await until('the store writes again', async () => (await ids(inbox).catch(() => [])).length > 0);
+  assert.deepEqual(await sendAll(), ['duplicate', 'duplicate', 'duplicate']);
+  const received = await ids(inbox);
+  assert.equal(new Set(received).size, 3);
+  assert.deepEqual(await ids(sent), received);
 });
 
 test('a send under a name of its own that is not on disk is stored when it is repeated', async (t) => {

@@ -136,6 +136,7 @@ export class Logs {
     const copies = after.copies + 1;
     const { bytes, shown } = after;
     const seq = (after.top + 1) as Seq;
+    // Copies that came while something waited are settled with it.
     const isSettled = waitingOf(after) <= 0;
     const stored = this.#writeEntry(item, producer, before, after, { storedAt, bytes, copies, shown });
     this.#ledger.put(streamKey(after.stream), {
@@ -189,9 +190,12 @@ export class Logs {
     // An entry that is lost: how much lies up to it is not known, and an ack of a later one settles it.
     if (upTo < state.top && row === undefined) return;
     const { bytes, copies } = row === undefined ? state : totalsOf(row);
-    const settled = { ...state, settled: upTo, settledBytes: bytes, settledCopies: copies };
-    // When only copies lie behind it, they are settled too.
-    this.#ledger.put(streamKey(stream), waitingOf(settled) > 0 ? settled : allSettled(state));
+    this.#ledger.put(streamKey(stream), {
+      ...state,
+      settled: upTo,
+      settledBytes: bytes,
+      settledCopies: copies,
+    });
   }
 
   /** Records of producers lie in windows of so many entries; this one and the one before are remembered. */
@@ -207,13 +211,6 @@ export class Logs {
     return true;
   }
 }
-
-const allSettled = (state: StreamRecord): StreamRecord => ({
-  ...state,
-  settled: state.top,
-  settledBytes: state.bytes,
-  settledCopies: state.copies,
-});
 
 /** The record that a stream holds of the producer of its newest entry; undefined when that was not counted. */
 function producerOfTop({ top, topId, topDigest }: StreamRecord) {
