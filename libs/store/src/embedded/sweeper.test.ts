@@ -3,7 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { groupStream, LOBBY, type NamedUser, type ProducerId, type Seq, type UserId } from '@cim/protocol';
+import {
+  groupStream,
+  LOBBY,
+  type MessageId,
+  type NamedUser,
+  type ProducerId,
+  type Seq,
+  type UserId,
+} from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { ends } from '../../test/stored.ts';
 import { streamsOf } from '../../test/embedded-streams.ts';
@@ -40,7 +48,7 @@ test('what may be forgotten leaves the disk, also of streams that nobody writes 
   const keyed = (n: number): ProducerId => `the-key-of-a-send-${String(n)}` as ProducerId;
   const producer = 'the-producer-of-tests' as ProducerId;
 
-  await append({ counter: 1, producer });
+  await append({ counter: 1, producer, about: 'a:message:1' as MessageId });
   await Promise.all(
     Array.from({ length: 2_500 }, (_, n) => append({ counter: 0, producer: keyed(n), rememberMs: 1_000 })),
   );
@@ -64,6 +72,7 @@ test('what may be forgotten leaves the disk, also of streams that nobody writes 
     top: 2_503,
     topId: `1001:${keyed(7)}:0`,
   });
+  assert.deepEqual(await ledger.rows({ gte: 'v:', lt: 'v;' }, 1, 1_000), []);
   assert.ok(ledger.committed(keyedKey(lobby, sender.userId, keyed(9_999))));
   const answer = await append({ counter: 2, producer });
   assert.deepEqual(answer.outcome === 'ok' && [answer.seq, answer.prev], [2_504, `1001:${keyed(7)}:0`]);
