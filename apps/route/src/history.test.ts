@@ -74,7 +74,15 @@ describe('/history', { concurrency: false }, () => {
       entries.map(({ seq, from, texts }) => [seq, from.userName, texts]),
       [[1, 'ann', ['to all']]],
     );
-    assert.deepEqual(pageOf(await at.get(`/history?userId=${ann}&stream=inbox`)).entries, []);
+  });
+
+  test('the inbox of the sender holds the same messages, under the same ids', async () => {
+    const read = async (userId: UserId) =>
+      pageOf(await at.get(`/history?userId=${userId}&stream=inbox&after=0&limit=3`)).entries.map(
+        ({ id, from, texts }) => ({ id, from, texts }),
+      );
+    assert.deepEqual(await read(ann), await read(bob));
+    assert.equal((await read(ann)).length, 3);
   });
 
   test('a page holds 128 KiB of texts and says that there is more, from either end', async () => {

@@ -1,6 +1,7 @@
 import {
   CimError,
-  cim,
+  contentType,
+  decodeContent,
   groupStream,
   inboxOf,
   LOBBY,
@@ -8,7 +9,7 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
-import { type Entry, entryId, type Streams } from '@cim/store';
+import { type Entry, messageIdOf, type Streams } from '@cim/store';
 import type { HistoryEntry, HistoryPage, HistoryQuestion } from './schemas.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -70,17 +71,14 @@ async function readRange(streams: Streams, stream: StreamRef, from: number, to: 
 
 const toHistory = (entry: Entry): HistoryEntry => ({
   seq: entry.seq,
-  id: entryId(entry),
+  id: messageIdOf(entry),
   from: { userId: entry.sender.userId, userName: entry.sender.userName },
   texts: textsOf(entry.content),
   storedAt: entry.storedAt,
 });
 
-/** One that cannot be read hides no other: it has no texts. */
+/** As a CIM client is shown it. A content that cannot be read hides no other: it has no texts. */
 function textsOf(content: Uint8Array): string[] {
-  try {
-    return cim.Content.decode(content).texts;
-  } catch {
-    return [];
-  }
+  const decoded = decodeContent(content);
+  return decoded === undefined ? [] : [...contentType(decoded.type).cimTexts(decoded)];
 }

@@ -84,6 +84,7 @@ export function addGroups(v1: V1App, bearer: Bearer, groups: Groups, service: Me
         '`Idempotency-Key` within an hour creates it once.',
       answers: { 201: GroupShape },
       problems: [404, 409],
+      keyed: true,
     },
   );
   v1.post(

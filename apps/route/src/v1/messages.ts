@@ -61,6 +61,7 @@ export function addMessages(
         'and is answered like the first.',
       answers: { 201: StoredShape },
       problems: [404, 409, 429],
+      keyed: true,
     },
   );
   /** Of an entry that a repeated request has met: undefined when it is kept no longer. */

@@ -97,12 +97,23 @@ export interface Operation {
   readonly problems?: readonly number[];
   /** Nobody has to show a session. */
   readonly open?: boolean;
+  /** It takes `Idempotency-Key`. */
+  readonly keyed?: boolean;
 }
+
+const KeyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      description:
+        '1 to 255 characters of your choice: a request that is repeated with them is carried out once',
+    }),
+  ),
+});
 
 /** A route's schema: the shapes of its request, and what `/documentation` says of it. */
 export function documented<R extends { body?: TObject; querystring?: TObject; params?: TObject }>(
   request: R,
-  { answers, problems = [], open = false, ...texts }: Operation,
+  { answers, problems = [], open = false, keyed = false, ...texts }: Operation,
 ): R & { readonly response: Record<string, unknown> } {
   const statuses = [
     ...ALWAYS,
@@ -113,6 +124,7 @@ export function documented<R extends { body?: TObject; querystring?: TObject; pa
   return {
     ...request,
     ...texts,
+    ...(keyed ? { headers: KeyHeader } : {}),
     security: open ? [] : BEARER,
     response: {
       ...Object.fromEntries(statuses.map((status) => [status, problemAnswer(status)])),
