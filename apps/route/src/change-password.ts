@@ -1,4 +1,5 @@
 import { CimError, type UserId } from '@cim/protocol';
+import type { Session } from '@cim/store';
 import { sessionOf } from './credentials.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { RouteParts } from './route-parts.ts';
@@ -41,9 +42,18 @@ export class ChangePassword {
   async #endOthers(userId: UserId, secret: string): Promise<void> {
     const { store, messaging } = this.#parts;
     const sessions = await store.sessions.find(userId);
-    // A login that is not claimed yet stands beside the live session that it will replace: then there are two.
-    const isOnlyOne = sessions.length === 1 && sessionOf(secret, sessions)?.secretHashes.length === 1;
-    if (isOnlyOne) return;
-    for (const ended of await store.sessions.end(userId)) messaging.calls.kick(userId, ended, 'logged-out');
+    const own = sessionOf(secret, sessions);
+    // A login that is not claimed yet stands beside the live session that it will replace: which of them is shown is open.
+    const goesOn = own?.secretHashes.length === 1;
+    const ends = goesOn
+      ? sessions.filter((session) => session !== own && opensSomething(session))
+      : [undefined];
+    for (const which of ends)
+      for (const ended of await store.sessions.end(userId, which && { device: which.device }))
+        messaging.calls.kick(userId, ended, 'logged-out');
   }
 }
+
+/** A lost connection ends a session, but its secret opens a new one. */
+const opensSomething = ({ state, secretHashes }: Session): boolean =>
+  state !== 'ended' || secretHashes.some((hash) => hash !== '');

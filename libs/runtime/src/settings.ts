@@ -101,7 +101,7 @@ export const settings = {
   maxDevices: integer(
     'CIM_MAX_DEVICES',
     10,
-    [1, 100],
+    [1, 50],
     'Devices of a user that may be logged in at once when CIM_SESSION_POLICY is devices',
   ),
   placement: oneOf(

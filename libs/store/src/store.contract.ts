@@ -4,6 +4,7 @@ import { accountsContract } from './accounts.contract.ts';
 import type { OpenStore } from '../test/contract-fixture.ts';
 import { conversationRowsContract } from './conversation-rows.contract.ts';
 import { conversationsContract } from './conversations.contract.ts';
+import { devicesContract } from './devices.contract.ts';
 import { dirtyContract } from './dirty.contract.ts';
 import { groupsContract } from './groups.contract.ts';
 import { producersContract } from './producers.contract.ts';
@@ -20,6 +21,7 @@ export function storeContract(name: string, open: OpenStore): void {
     accountsContract(open);
     sessionsContract(open);
     unclaimedContract(open);
+    devicesContract(open);
     streamsContract(open);
     producersContract(open);
     dirtyContract(open);
