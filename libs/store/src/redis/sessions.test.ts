@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_DEVICE } from '@cim/protocol';
 import { RedisProcess } from '@cim/testkit';
 import { cimAt, logIn, newServer, newUser } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
@@ -27,4 +28,41 @@ test('a login that has seen a session whose server died does not replace the one
   const answer = await link.ask((connection) => ISSUE.run(connection, keys, [...made, dead, 0]));
   assert.deepEqual(answer, ['again', alive]);
   assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(alive, current)]);
+});
+
+test('a session of the version before goes on, and becomes that of a device with the next login', async (t) => {
+  const redis = await RedisProcess.start();
+  t.after(() => redis[Symbol.asyncDispose]());
+  const store = await openRedisForTest(t, redis.url);
+  const link = new RedisLink(withAccess(parseRedisUrl(redis.url), {}));
+  t.after(() => link.stop());
+  const user = await newUser(store);
+  const { userId } = user;
+  const [old, instance] = [await newServer(store), await newServer(store)];
+  const before = {
+    epoch: '7',
+    state: 'live',
+    instance: old,
+    name: user.userName,
+    secret: 'mine',
+    older: '',
+    until: '0',
+  };
+  const rest = { attempt: 'a', claim: 'c', prevInstance: '', prevEpoch: '0' };
+  await link.ask((connection) => connection.hset(key.session(userId), { ...before, ...rest }));
+  const at = { device: DEFAULT_DEVICE, instance: old, epoch: 7 };
+  assert.deepEqual(await store.sessions.locate(userId), [at]);
+  const of = { userId, device: DEFAULT_DEVICE };
+  assert.deepEqual(await store.sessions.epochs([of]), [{ epoch: 7, state: 'live' }]);
+  assert.deepEqual((await store.sessions.find(userId))[0]?.secretHashes, ['mine']);
+  const issued = await store.sessions.issue({
+    ...{ user, device: DEFAULT_DEVICE, label: '', instance, secretHash: 'new' },
+    ...{ policy: 'replace', one: 'device', shownHash: 'mine' },
+  });
+  assert.ok(issued.outcome === 'issued' && issued.epoch > 7);
+  const claimed = await store.sessions.claim({ userId, instance, epoch: issued.epoch, claim: 'd' });
+  assert.ok(claimed.outcome === 'claimed');
+  assert.deepEqual(claimed.previous, [at]);
+  const fields = await link.ask((connection) => connection.hkeys(key.session(userId)));
+  assert.deepEqual(fields, [DEFAULT_DEVICE]);
 });
