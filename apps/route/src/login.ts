@@ -6,7 +6,9 @@ import {
   DEFAULT_DEVICE,
   type DeviceId,
   foldName,
+  groupStream,
   type InstanceId,
+  LOBBY,
   isDeviceId,
   makeTicket,
   parseUserName,
@@ -88,8 +90,19 @@ export class Login {
           `the account ${account.userName} exists and has no password; use it without one, or take another name`,
         );
       await this.#checkPassword(account, password);
-    }
+    } else await this.#beginLobby(account.userId);
     return { account, created };
+  }
+
+  /** What was said to everybody before a user came is not unread. A mark that cannot be written only shows more as unread. */
+  async #beginLobby(user: UserId): Promise<void> {
+    const { store, logger } = this.#parts;
+    try {
+      const { shown } = await store.streams.position(groupStream(LOBBY));
+      if (shown > 0) await store.groups.mark(user, LOBBY, shown);
+    } catch (error) {
+      logger.warn({ err: error, userId: user }, 'account.lobby-not-marked');
+    }
   }
 
   async login(body: LoginBody): Promise<Placed> {

@@ -95,6 +95,7 @@ test('a sender recalls and edits its own message; the other side may only react'
   await refused(bob, inboxOf(alice.userId), event('reaction', id, '\u{1f44d}'), 'unknownMessage');
   // The sender does not know that it is done.
   await stored(alice, inboxOf(bob.userId), event('recall', id));
+  await refused(bob, inboxOf(alice.userId), event('recall', id), 'notYours');
 });
 
 test('an event counts for nobody as unread, and the store finds it by its message', async () => {

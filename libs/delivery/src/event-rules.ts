@@ -49,7 +49,7 @@ export class EventRules {
     const isOwn = message.sender === actor.userId;
     if (type === 'recall') {
       // The sender repeats what was done.
-      if (message.recalled) return undefined;
+      if (message.recalled && isOwn) return undefined;
       if (isOwn && this.#now() - message.storedAt <= RECALL_MS) return undefined;
       if (await this.#administers(actor.userId, of)) return undefined;
       return isOwn ? refused('tooLate') : refused('notYours');

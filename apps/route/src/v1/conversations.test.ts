@@ -140,6 +140,16 @@ for (const engine of ENGINES)
       assert.deepEqual((await mark(4)).body, { unread: 0, read: 4 });
     });
 
+    test('what was said to everybody before a user came is not unread', async () => {
+      const hal = await join('hal');
+      await say(hal, { group: 'lobby' }, { texts: ['before'] });
+      const joe = await join('joe');
+      const unread = async () => (await v1.get('/conversations/globby', joe.secret)).body?.['unread'];
+      assert.equal(await unread(), 0);
+      await say(hal, { group: 'lobby' }, { texts: ['after'] });
+      assert.equal(await unread(), 1);
+    });
+
     test('bad input has its own code and sentence', async () => {
       const ida = await join('ida');
       const ask = (method: string, path: string, body?: unknown) =>
