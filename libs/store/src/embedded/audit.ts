@@ -33,6 +33,9 @@ import { emptyStream } from './retention.ts';
 const PAGE = 1_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
+/** Stands in a key for bytes that are no UTF-8. Keys of ours are ASCII. */
+const NO_UTF8 = '\uFFFD';
+
 type Gap = GapsRecord['gaps'][number];
 
 /** One stream as its rows show it. `name`: as it is in keys. */
@@ -97,6 +100,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
   const conversations = new AuditedRows();
 
   const add = (key: string, row: Uint8Array): void => {
+    if (key.includes(NO_UTF8)) throw new Error('no key of ours');
     if (key.startsWith('x:')) return;
     if (key.startsWith('e:')) {
       const { name, seq } = nameOfRow(key);
@@ -142,7 +146,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
   problems.push(...groups.problems(), ...conversations.problems());
 
   const mend = (): void => {
-    for (const key of damaged) ledger.deleteRow(key);
+    for (const key of damaged) removeDamaged(ledger, key);
     if (newestUser >= nextUser) ledger.put(NEXT_USER, { id: newestUser + 1 });
     for (const [name, found] of streams)
       if (problemsOf(name, found).length > 0) mendStream(ledger, name, found);
@@ -150,6 +154,14 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     conversations.mend(ledger);
   };
   return { problems, mend };
+}
+
+/** A key whose bytes are no UTF-8 cannot be named: what lies behind its readable part and is no ASCII goes. */
+function removeDamaged(ledger: Ledger, key: string): void {
+  const cut = key.indexOf(NO_UTF8);
+  if (cut <= 0) return ledger.deleteRow(key);
+  const last = String.fromCharCode(key.charCodeAt(cut - 1) + 1);
+  ledger.clearLater({ gte: `${key.slice(0, cut)}\x7f`, lt: `${key.slice(0, cut - 1)}${last}` });
 }
 
 function addRow(found: Found, seq: number, row: Uint8Array): void {

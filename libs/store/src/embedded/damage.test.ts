@@ -43,6 +43,8 @@ const lobby = groupStream(LOBBY);
 const ENTRIES = 150;
 const content = Buffer.from('text '.repeat(60));
 let whole: string;
+/** `whole`, with a group, an event and a conversation. */
+let grouped: string;
 let alice: NamedUser;
 let carol: NamedUser;
 let group: GroupId;
@@ -73,12 +75,6 @@ const contents = (store: Store): Promise<object[]> =>
       alice.userId,
       streams().map((stream) => ({ stream, producer: PRODUCER })),
     ),
-    store.groups.find(group),
-    store.groups.members(group, 10),
-    store.groups.memberships(carol.userId),
-    store.streams.events(groupStream(group), 1 as Seq),
-    readAll(store, groupStream(group)),
-    store.conversations.load(alice.userId),
   ] as Promise<object>[]);
 
 before(async () => {
@@ -92,6 +88,12 @@ before(async () => {
   for (let i = 1; i <= 20; i++)
     for (const stream of streams())
       await appendRange(store, stream, alice, ENTRIES + 5 * i - 4, ENTRIES + 5 * i, { content });
+  expected = await contents(store);
+  await store.stop();
+
+  grouped = await mkdtemp(join(tmpdir(), 'cim-grouped-'));
+  await cp(whole, grouped, { recursive: true });
+  store = await open(grouped);
   carol = await register(store, 'carol');
   group = await store.groups.newId();
   const creation = creationOf(group, alice, [carol]);
@@ -109,14 +111,13 @@ before(async () => {
     read: 0,
   };
   assert.equal(await store.conversations.save(alice.userId, 0, { seq: 1 as Seq, id: ref }, [row]), true);
-  expected = await contents(store);
   await store.stop();
 });
-after(() => rm(whole, { recursive: true, force: true }));
+after(() => Promise.all([whole, grouped].map((dir) => rm(dir, { recursive: true, force: true }))));
 
-async function damagedBy(damage: (dir: string) => Promise<unknown>): Promise<string> {
+async function damagedBy(damage: (dir: string) => Promise<unknown>, from = whole): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'cim-damaged-'));
-  await cp(whole, dir, { recursive: true });
+  await cp(from, dir, { recursive: true });
   await damage(dir);
   return dir;
 }
@@ -225,13 +226,6 @@ test('each record that is gone is missed', async () => {
     streamKey(inbox),
     FORMAT,
     NEXT_USER,
-    groupKey(group),
-    memberKey(group, alice.userId),
-    memberKey(group, carol.userId),
-    membershipsKey(carol.userId),
-    eventKey(groupStream(group), 2 as Seq),
-    foldKey(alice.userId),
-    rowKey(alice.userId, carol.userId),
   ];
   for (const key of records) {
     const remove = async (dir: string): Promise<void> => {
@@ -243,19 +237,40 @@ test('each record that is gone is missed', async () => {
   }
 });
 
+async function without(...keys: string[]): Promise<string> {
+  return damagedBy(async (dir) => {
+    const level = new ClassicLevel(dir);
+    for (const key of keys) await level.del(key);
+    await level.close();
+  }, grouped);
+}
+
+test('each record of a group, of its members, of an event and of a conversation that is gone is missed', async () => {
+  await (await open(grouped)).stop();
+  const records = [
+    groupKey(group),
+    memberKey(group, alice.userId),
+    memberKey(group, carol.userId),
+    membershipsKey(carol.userId),
+    eventKey(groupStream(group), 2 as Seq),
+    foldKey(alice.userId),
+    rowKey(alice.userId, carol.userId),
+  ];
+  for (const key of records) {
+    const dir = await without(key);
+    await assert.rejects(open(dir), /^Error: the data folder \S+ is damaged /, key);
+    await (await open(dir, true)).stop();
+    // It is whole again.
+    await (await open(dir)).stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
 test('what is lost of a group leaves it usable: with its other members, an owner, and its events', async () => {
-  const without = async (...keys: string[]): Promise<Store> => {
-    const dir = await damagedBy(async (damagedDir) => {
-      const level = new ClassicLevel(damagedDir);
-      for (const key of keys) await level.del(key);
-      await level.close();
-    });
-    return open(dir, true);
-  };
   const stores = await Promise.all([
-    without(memberKey(group, alice.userId), membershipsKey(carol.userId)),
-    without(eventKey(groupStream(group), 2 as Seq)),
-    without(groupKey(group)),
+    without(memberKey(group, alice.userId), membershipsKey(carol.userId)).then((dir) => open(dir, true)),
+    without(eventKey(groupStream(group), 2 as Seq)).then((dir) => open(dir, true)),
+    without(groupKey(group)).then((dir) => open(dir, true)),
   ]);
   const [orphaned, forgotten, lost] = stores;
   try {
