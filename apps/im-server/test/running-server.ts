@@ -8,6 +8,7 @@ import {
   CLOSE_REASONS,
   type CloseReason,
   cim,
+  type DeviceId,
   type Epoch,
   encodeFrame,
   FrameDecoder,
@@ -152,14 +153,15 @@ export class RunningServer {
     user: NamedUser,
     secretHash = '',
     passwordHash?: string,
+    device?: DeviceId,
   ): Promise<{ ticket: string; epoch: Epoch }> {
     const { instance } = this;
     const answer = await this.store.sessions.issue({
       user: { userId: user.userId, userName: user.userName },
       instance,
-      device: CIM_DEVICE,
+      device: device ?? CIM_DEVICE,
       label: '',
-      policy: 'kick',
+      policy: device === undefined ? 'kick' : 'devices',
       passwordHash,
       secretHash,
     });

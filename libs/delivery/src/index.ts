@@ -4,6 +4,7 @@ export * from './doorbell.ts';
 export { doorbellHandlers } from './doorbell-rpc.ts';
 export { entryToBytes } from './entry-codec.ts';
 export { forgetLeft } from './forget-left.ts';
+export { BELIEVED_MS } from './locations.ts';
 export * from './messaging.ts';
 export * from './send-request.ts';
 export type { KeyedSend, SendService } from './send-service.ts';

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { serveEach } from './serve-each.ts';
 
 /** Locations are believed for at most this long, in ms. */
-const BELIEVED_MS = 3_000;
+export const BELIEVED_MS = 3_000;
 
 /** Where the devices of a user are; empty: the user is offline. `unknown`: the store did not answer. */
 export type Found = readonly SessionAt[] | 'unknown';

@@ -6,7 +6,9 @@ import {
   type TimingWheel,
   type TurnFlusher,
   type Visit,
+  type WheelEntry,
 } from '@cim/channel';
+import { BELIEVED_MS } from '@cim/delivery';
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -35,6 +37,8 @@ const EARLY_FRAMES = 16;
 /** A claim whose answer was lost is repeated so often, so far apart in ms: longer than a login stays issued. */
 const CLAIM_TRIES = 25;
 const CLAIM_AGAIN_MS = 1_000;
+/** Over the time for which servers believe where a user is, in ms: the question may have been under way. */
+const KNOWN_MARGIN_MS = 1_000;
 
 export interface ConnectionParts extends SessionParts {
   readonly registry: SessionRegistry;
@@ -59,6 +63,8 @@ export class Connection {
   /** Of a login on our own wire: what the client understands. */
   #level = 0;
   #early: cim.Frame[] = [];
+  /** For the wheel, when the user has other devices: every server has heard of this one by now. */
+  #known: WheelEntry | undefined;
   /** For the wheel: no login in time. */
   readonly #loginTimeout = { onTimeout: () => this.close('login-timeout') };
 
@@ -100,6 +106,7 @@ export class Connection {
   onClose(reason: CloseReason, detail?: string): void {
     const { registry, instance, logger, wheel, onClosed } = this.#parts;
     wheel.cancel(this.#loginTimeout);
+    if (this.#known !== undefined) wheel.cancel(this.#known);
     this.#heartbeat.stop();
     this.#visit.end();
     const session = this.#session;
@@ -207,7 +214,12 @@ export class Connection {
     this.#session = session;
     this.#state = 'live';
     this.#visit.loggedIn();
-    if (others.length > 0) calls.signal([userId], { kind: 'device', device, label });
+    if (others.length > 0) {
+      calls.signal([userId], { kind: 'device', device, label });
+      // Until then a sender's server may know the other devices only, and what it stores is pushed to them alone.
+      this.#known = { onTimeout: () => session.deliver(undefined, undefined) };
+      wheel.schedule(this.#known, BELIEVED_MS + KNOWN_MARGIN_MS);
+    }
     for (const before of previous) calls.kick(userId, before, 'superseded');
     logger.debug(
       { userId, device, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' },

@@ -1,7 +1,7 @@
 /** Logins at a whole im-server: who gets a session, and how it ends. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { cim, type Epoch, type InstanceId, makeTicket } from '@cim/protocol';
+import { cim, type DeviceId, type Epoch, inboxOf, type InstanceId, makeTicket } from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { RunningServer, RUNNING_SECRET } from '../../test/running-server.ts';
@@ -50,6 +50,25 @@ describe('a login at an im-server', () => {
     await first.raw.ends('superseded');
     second.raw.say({ ping: {} });
     await second.raw.hear('pong');
+  });
+
+  test('another device is told to the first, and finds what was pushed to the first alone', async () => {
+    const user = await running.account('dora');
+    const [first, second] = [await running.connect(), await running.connect()];
+    for (const [raw, device] of [
+      [first, 'first-device-of-dora'],
+      [second, 'second-device-of-dora'],
+    ] as const) {
+      const { ticket } = await running.issue(user, device, undefined, device as DeviceId);
+      raw.say({ login: { userId: user.userId, ticket, level: 1 } });
+      raw.say({ resume: { cursors: [{ group: '', seq: 0, id: '' }] } });
+      await raw.hear('resumed');
+    }
+    assert.equal((await first.hear('signal')).device, 'second-device-of-dora');
+    // As a server does that knows the first device only: nothing rings here.
+    const [entry] = await running.stored.append(inboxOf(user.userId), ['for both']);
+    const delivered = await second.hear('deliver');
+    assert.deepEqual(delivered.entries?.[0]?.seq, entry?.seq);
   });
 
   test('a login whose epoch is below one that the store has lost is told to come again, and locks nobody out', async (t) => {
