@@ -22,13 +22,14 @@ import {
   type Running,
   VERSION,
 } from '@cim/runtime';
-import { LogScans, type Store } from '@cim/store';
+import { Conversations, LogScans, type Store } from '@cim/store';
 import { AckBatch } from './subscriptions/ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
 import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './sessions/connection.ts';
 import { DirtyWatch } from './recovery/dirty-watch.ts';
 import { GroupLogs } from './subscriptions/group-logs.ts';
 import { Interest } from './subscriptions/interest.ts';
+import { FoldWatch } from './recovery/fold-watch.ts';
 import { GroupWatch } from './recovery/group-watch.ts';
 import { Instance } from './recovery/instance.ts';
 import { createInternalHttp } from './internal/internal-http.ts';
@@ -76,7 +77,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
   const acks = new AckBatch(store.streams, logger);
-  const look = new Look(store, registry, logger);
+  const folds = new FoldWatch(new Conversations(store));
+  const look = new Look(store, registry, logger, undefined, (user, top) => folds.moved(user, top));
   /** Sessions that have ended and that the store has not been told of yet. */
   const releases = new Set<Promise<void>>();
   /** Every open connection, with a session or without. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Epoch, InstanceId } from '@cim/protocol';
+import type { Epoch, InstanceId, UserId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { liveSession } from '../../test/live-session.ts';
@@ -29,9 +29,11 @@ test('a look ends what a newer login has replaced, sends away whom the store has
   const forgotten = { ...known, epoch: (known.epoch + 1) as Epoch };
   forgotten.close = (reason) => (forgotten.ended = reason);
   for (const session of [current, replaced, forgotten]) registry.add(session);
-  new Look(store, registry, silentLogger()).now();
+  const tops: UserId[] = [];
+  new Look(store, registry, silentLogger(), undefined, (user) => tops.push(user)).now();
   await until('the sessions are looked at', () => replaced.ended !== '' && forgotten.ended !== '');
   assert.deepEqual([current.ended, replaced.ended, forgotten.ended], ['', 'superseded', 'unavailable']);
+  assert.deepEqual(tops, [current.userId]);
 });
 
 test('closes a session that was logged out and whose kick was lost, and one whose claim the store has lost', async () => {
@@ -47,8 +49,10 @@ test('closes a session that was logged out and whose kick was lost, and one whos
     (await store.sessions.epochs(users)).map((now, i) =>
       users[i]?.userId === unclaimed.userId ? { ...now, state: 'issued' } : now,
     );
-  new Look({ ...store, sessions }, registry, silentLogger()).now();
+  const tops: UserId[] = [];
+  new Look({ ...store, sessions }, registry, silentLogger(), undefined, (user) => tops.push(user)).now();
   await until('both are closed', () => loggedOut.ended !== '' && unclaimed.ended !== '');
+  assert.deepEqual(tops, [], 'of a session that is not current nothing is told');
   assert.deepEqual([loggedOut.ended, unclaimed.ended], ['logged-out', 'unavailable']);
 });
 

@@ -3,7 +3,7 @@
  * its inbox something that did not go out? It closes a session that a newer login has replaced, that was logged out, or
  * that the store has lost; so a lost kick costs at most 30 s.
  */
-import { inboxOf } from '@cim/protocol';
+import { inboxOf, type Seq, type UserId } from '@cim/protocol';
 import { type Logger, Slice } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { Session } from '../sessions/session.ts';
@@ -21,6 +21,7 @@ export class Look {
   readonly #registry: SessionRegistry;
   readonly #logger: Logger;
   readonly #lookMs: number;
+  readonly #onTop: (user: UserId, top: Seq) => void;
   #timer: NodeJS.Timeout | undefined;
   readonly #rounds: Iterator<Session, never>;
   /** So many sessions are to be looked at by now. */
@@ -30,7 +31,15 @@ export class Look {
   #failing = false;
   #again = false;
 
-  constructor(store: Store, registry: SessionRegistry, logger: Logger, lookMs = LOOK_MS) {
+  /** @param onTop told of each session that is current: where its user's timeline ends */
+  constructor(
+    store: Store,
+    registry: SessionRegistry,
+    logger: Logger,
+    lookMs = LOOK_MS,
+    onTop: (user: UserId, top: Seq) => void = () => undefined,
+  ) {
+    this.#onTop = onTop;
     this.#store = store;
     this.#registry = registry;
     this.#logger = logger;
@@ -99,8 +108,11 @@ export class Look {
         const [now, position] = [current[k], positions[k]];
         if (now === undefined || position === undefined) continue;
         const standing = standingOf(session.epoch, now);
-        if (standing === 'current') session.look(before[k], position);
-        else session.close(standing);
+        if (standing !== 'current') session.close(standing);
+        else {
+          session.look(before[k], position);
+          this.#onTop(session.userId, position.top);
+        }
       }
     }
   }
