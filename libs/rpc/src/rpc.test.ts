@@ -338,5 +338,7 @@ test('the methods are numbered as the other versions of this program number them
     fetchOffline: 4,
     delivered: 5,
     holds: 6,
+    signal: 7,
+    groups: 8,
   });
 });

@@ -257,7 +257,7 @@ test('a turn that takes longer than an answer may costs no answer', async (t) =>
     const until = performance.now() + 1_600;
     while (performance.now() < until);
     const [at, account] = await Promise.all(asked);
-    assert.deepEqual([at, account?.userId], [undefined, userId]);
+    assert.deepEqual([at, account?.userId], [[], userId]);
   }
 });
 
