@@ -1,4 +1,4 @@
-import { cim, decodeFrame, encodeFrame, LOBBY } from '@cim/protocol';
+import { cim, copyOf, decodeFrame, encodeFrame, LOBBY, type ProducerId } from '@cim/protocol';
 import { type Address, Link, type LinkOwner } from './link.ts';
 
 const ACK_EVERY = 64;
@@ -11,6 +11,8 @@ export class OwnLink extends Link {
   readonly #groups: readonly string[];
   #inboxSeq = 0;
   #inboxUnacked = 0;
+  /** Copies of own messages that are not acked: nobody waits for that. */
+  #copies = 0;
   #lobbySeq = 0;
   #lobbyUnacked = 0;
   #lobbyUnackedBytes = 0;
@@ -28,34 +30,45 @@ export class OwnLink extends Link {
   }
 
   override ping(): void {
-    if (this.#inboxUnacked + this.#lobbyUnacked === 0) return this.send(PING);
+    if (this.#inboxUnacked + this.#copies + this.#lobbyUnacked === 0) return this.send(PING);
     this.ack();
     this.ackGroup();
   }
 
   override ack(): void {
-    if (this.#inboxUnacked === 0) return;
+    if (this.#inboxUnacked + this.#copies === 0) return;
     this.#inboxUnacked = 0;
+    this.#copies = 0;
     this.sendFrame({ ack: { seq: this.#inboxSeq } });
   }
 
   protected override onConnect(): void {
-    this.sendFrame({ login: { userId: this.#userId, ticket: this.#ticket, agent: 'bench' } });
+    this.sendFrame({ login: { userId: this.#userId, ticket: this.#ticket, agent: 'bench', level: 1 } });
   }
 
   protected override onBody(body: Uint8Array): void {
     const frame = decodeFrame(body);
     if (frame.deliver) this.#onDeliver(frame.deliver as cim.Deliver);
-    else if (frame.receipt) this.owner.onReceipt(this, frame.receipt as cim.Receipt);
+    else if (frame.receipt) this.#onReceipt(frame.receipt as cim.Receipt);
     else if (frame.welcome)
       this.sendFrame({ resume: { cursors: this.#groups.map((group) => ({ group, seq: 0, id: '' })) } });
     else if (frame.resumed) this.owner.onReady(this);
     else if (frame.goaway) this.why = frame.goaway.text ?? '';
   }
 
+  /** A receipt may deliver the copy of the own message. Copies are acked with what comes from others, or every 64. */
+  #onReceipt(receipt: cim.Receipt): void {
+    if (receipt.copy > 0) {
+      this.#inboxSeq = receipt.copy;
+      if (++this.#copies >= ACK_EVERY) this.ack();
+    }
+    this.owner.onReceipt(this, receipt);
+  }
+
   #onDeliver({ group, entries }: cim.Deliver): void {
     let bytes = 0;
-    for (const { content } of entries as cim.Entry[]) {
+    for (const { content, producer } of entries as cim.Entry[]) {
+      if (copyOf(producer as ProducerId).to !== undefined) continue;
       this.owner.onText(this, content, textAt(content));
       bytes += content.length;
     }

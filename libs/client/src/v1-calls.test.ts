@@ -206,7 +206,7 @@ describe('devices and users', () => {
   it('are asked for, and a device is ended', async () => {
     answer({
       items: [
-        { device: 'd'.repeat(22), label: 'phone', state: 'live', current: true, seenAt: message.storedAt },
+        { device: 'd'.repeat(22), label: 'phone', online: true, current: true, seenAt: message.storedAt },
       ],
     });
     assert.deepEqual(await client.devices.list(), [

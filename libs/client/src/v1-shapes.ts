@@ -153,11 +153,11 @@ export function memberInfoOf(raw: unknown): MemberInfo | undefined {
 
 export function deviceInfoOf(raw: unknown): DeviceInfo | undefined {
   if (!isRecord(raw) || typeof raw['device'] !== 'string') return undefined;
-  const { device, label, state, current, seenAt } = raw;
+  const { device, label, online, current, seenAt } = raw;
   return {
     device,
     label: typeof label === 'string' ? label : '',
-    online: state === 'live',
+    online: online === true,
     current: current === true,
     seenAt: timeOf(seenAt) ?? 0,
   };

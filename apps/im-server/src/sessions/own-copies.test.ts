@@ -129,8 +129,33 @@ async function open(level: number, log: Entry[] = []) {
   const ack = (seq: number) => session.onFrame({ ack: { group: '', seq, held: 0 } } as unknown as cim.Frame);
   const copies = () => frames.flatMap(({ receipt }) => (receipt ? [receipt.copy] : []));
   const delivered = () => frames.flatMap(({ deliver }) => (deliver?.entries ?? []) as cim.Entry[]);
-  return { session, channel, send, stored, ack, copies, delivered, told, acked, log, reads: () => reads };
+  return {
+    session,
+    channel,
+    frames,
+    send,
+    stored,
+    ack,
+    copies,
+    delivered,
+    told,
+    acked,
+    log,
+    reads: () => reads,
+  };
 }
+
+test('an entry that came too early goes out behind the receipt that delivers the copy before it', async () => {
+  const it = await open(1);
+  const own = entryOf(1, '', ME, COPY, 1);
+  it.send(1);
+  it.session.deliver(entryOf(2, idOf(own), PEER, PRODUCER, 1), undefined);
+  it.stored(own);
+  const order = it.frames.flatMap(({ receipt, deliver }) =>
+    receipt ? [`copy ${receipt.copy}`] : deliver ? [`entry ${deliver.entries?.[0]?.seq}`] : [],
+  );
+  assert.deepEqual(order, ['copy 1', 'entry 2']);
+});
 
 test('a receipt delivers the copy to a session that stands right before it, and nothing is written or read', async () => {
   const it = await open(1);

@@ -112,6 +112,10 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     return 0;
   }
 
+  copyTold(): void {
+    this.places.timeline?.passed();
+  }
+
   lookForCopies(): void {
     this.places.timeline?.wake();
   }

@@ -36,6 +36,8 @@ interface Sender extends NamedUser {
    * @returns its seq when the receipt delivers it; 0 when it comes as an entry
    */
   takeCopy(copy: Entry): Seq | 0;
+  /** The receipt that delivers a copy was written. */
+  copyTold(): void;
   /** There may be a copy in the own timeline that nobody tells of. */
   lookForCopies(): void;
   /** Reads on, unless something else holds the session up. */
@@ -117,7 +119,7 @@ export class SessionSends implements Waiter {
   #answer(send: cim.Send, receipt: SendReceipt): void {
     switch (receipt.outcome) {
       case 'stored':
-        return this.#sender.respond(storedFrame(send, receipt.seq, this.#takeCopy(send, receipt), receipt.n));
+        return this.#answerStored(send, receipt);
       case 'gap':
         return this.#receipt(send, { outcome: cim.Outcome.GAP, last: receipt.last });
       case 'unknown-producer':
@@ -127,6 +129,13 @@ export class SessionSends implements Waiter {
       case 'retry':
         return this.#receipt(send, { ...receipt, outcome: cim.Outcome.RETRY });
     }
+  }
+
+  #answerStored(send: cim.Send, receipt: SendReceipt & { outcome: 'stored' }): void {
+    const copy = this.#takeCopy(send, receipt);
+    this.#sender.respond(storedFrame(send, receipt.seq, copy, receipt.n));
+    // The client would miss the copy before an entry that came ahead of the receipt.
+    if (copy !== 0) this.#sender.copyTold();
   }
 
   #takeCopy(send: cim.Send, { copy, storedAt }: SendReceipt & { outcome: 'stored' }): Seq | 0 {

@@ -98,7 +98,8 @@ export class Feed implements Followed {
   }
 
   /**
-   * The receipt of the session's own send delivers this copy: nothing is written. False: the feed does not stand right
+   * The receipt of the session's own send delivers this copy: nothing is written, and nothing behind it may be written
+   * before that receipt (`passed`). False: the feed does not stand right
    * before it, so that the copy has to come as an entry.
    */
   pass(copy: Entry): boolean {
@@ -110,8 +111,12 @@ export class Feed implements Followed {
     // The newest says it for all of them.
     if (this.#sent.at(-1)?.bytes === 0) this.#sent.pop();
     this.#sent.push(sent);
-    this.#writeEarly();
     return true;
+  }
+
+  /** The receipt that delivers a copy has been written: what came too early and waits behind the copy may go out. */
+  passed(): void {
+    this.#writeEarly();
   }
 
   /** There may be something in the log. */
