@@ -141,6 +141,10 @@ describe('the store is not ready, and says why, while Redis refuses writes', () 
       t,
       redis,
       async () => {
+        // One that is behind would take what was stored with it.
+        const offsetOf = async (of: RedisProcess) =>
+          /master_repl_offset:(\d+)/.exec(await of.cli('INFO', 'replication'))?.[1];
+        await until('the replica has all', async () => (await offsetOf(redis)) === (await offsetOf(replica)));
         await replica.cli('REPLICAOF', 'NO', 'ONE');
         await redis.cli('REPLICAOF', '127.0.0.1', String(replica.port));
       },
