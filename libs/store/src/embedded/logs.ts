@@ -99,86 +99,52 @@ export class Logs {
     return { before, after };
   }
 
-  /** Writes the entry of an append. @param storedAt ms */
-  write(item: Append, { before, after }: Place, storedAt: number): Stored {
-    const { counter, producer, digest, content, silent } = item;
-    const bytes = after.bytes + content.length;
-    const shows = silent !== true;
-    const shown = shows ? after.shown + 1 : after.shown;
+  /**
+   * Writes the entry of an append, or its copy, which nobody waits for and which does not count as unread.
+   * @param storedAt ms
+   * @param copyTo the recipient, of a copy
+   */
+  write(item: Append, { before, after }: Place, storedAt: number, copyTo?: UserId): Stored {
+    const { sender, counter, digest, content, silent, about } = item;
+    const { stream, topId: prev } = after;
+    const isCopy = copyTo !== undefined;
+    const producer = isCopy ? copyProducer(item.producer, copyTo) : item.producer;
     const seq = (after.top + 1) as Seq;
-    const { copies } = after;
-    const stored = this.#writeEntry(item, producer, before, after, { storedAt, bytes, copies, shown });
-    // Each field by name: a spread with others over it costs V8 (Node 20) 1 µs, here once a text.
-    this.#ledger.put(streamKey(after.stream), {
-      stream: after.stream,
-      first: after.first,
-      firstAt: after.first === seq ? storedAt : after.firstAt,
-      top: seq,
-      topId: messageId(item.sender.userId, producer, counter),
-      topDigest: counter > 0 ? digest : undefined,
-      bytes,
-      copies,
-      settled: after.settled,
-      settledBytes: after.settledBytes,
-      settledCopies: after.settledCopies,
-      shown,
-      shownSeq: shows ? seq : after.shownSeq,
-      shownAt: shows ? storedAt : after.shownAt,
-      lastEvent: item.about === undefined ? after.lastEvent : seq,
-      forgot: this.#forget(after.stream, seq) || after.forgot,
-    });
-    return stored;
-  }
-
-  /** Writes the copy of an append: nobody waits for it, and it does not count as unread. */
-  writeCopy(item: Append, { before, after, to }: NonNullable<Places['copy']>, storedAt: number): Stored {
-    const producer = copyProducer(item.producer, to);
-    const copies = after.copies + 1;
-    const { bytes, shown } = after;
-    const seq = (after.top + 1) as Seq;
+    const bytes = isCopy ? after.bytes : after.bytes + content.length;
+    const copies = isCopy ? after.copies + 1 : after.copies;
+    const shows = !isCopy && silent !== true;
+    const n = shows ? after.shown + 1 : after.shown;
     // Copies that came while something waited are settled with it.
-    const isSettled = waitingOf(after) <= 0;
-    const stored = this.#writeEntry(item, producer, before, after, { storedAt, bytes, copies, shown });
-    this.#ledger.put(streamKey(after.stream), {
-      stream: after.stream,
+    const isSettled = isCopy && waitingOf(after) <= 0;
+    const isEvent = about !== undefined;
+    const last = producerOfTop(after);
+    if (last !== undefined && (isCopy || !isOfProducer(last, item)))
+      this.#ledger.put(producerKey(stream, this.#window(after.top), last.sender, last.producer), last.record);
+    writeTrim(this.#ledger, before, after);
+    const entry = { seq, prev, storedAt, sender, producer, counter, content, n };
+    const row = encodeRow(entry, { bytes, copies }, isEvent);
+    this.#ledger.putRow(entryKey(stream, seq), row);
+    if (isEvent) this.#ledger.putRow(eventKey(stream, seq), encodeRecord({ about } satisfies EventRecord));
+    // Each field by name: a spread with others over it costs V8 (Node 20) 1 µs, here once a text.
+    this.#ledger.put(streamKey(stream), {
+      stream,
       first: after.first,
       firstAt: after.first === seq ? storedAt : after.firstAt,
       top: seq,
-      topId: messageId(item.sender.userId, producer, item.counter),
-      // Whether a send was stored before is known from the recipient's log: the copy needs no record of its producer.
-      topDigest: undefined,
+      topId: messageId(sender.userId, producer, counter),
+      // Whether a send was stored before is known from the recipient's log: a copy needs no record of its producer.
+      topDigest: !isCopy && counter > 0 ? digest : undefined,
       bytes,
       copies,
       settled: isSettled ? seq : after.settled,
       settledBytes: isSettled ? bytes : after.settledBytes,
       settledCopies: isSettled ? copies : after.settledCopies,
-      shown,
-      shownSeq: after.shownSeq,
-      shownAt: after.shownAt,
-      lastEvent: item.about === undefined ? after.lastEvent : seq,
-      forgot: this.#forget(after.stream, seq) || after.forgot,
+      shown: n,
+      shownSeq: shows ? seq : after.shownSeq,
+      shownAt: shows ? storedAt : after.shownAt,
+      lastEvent: isEvent ? seq : after.lastEvent,
+      forgot: this.#forget(stream, seq) || after.forgot,
     });
-    return stored;
-  }
-
-  #writeEntry(
-    { sender, counter, content, about }: Append,
-    producer: ProducerId,
-    before: StreamRecord,
-    after: StreamRecord,
-    counts: { storedAt: number; bytes: number; copies: number; shown: number },
-  ): Stored {
-    const { stream, topId: prev } = after;
-    const { storedAt, shown: n } = counts;
-    const seq = (after.top + 1) as Seq;
-    const last = producerOfTop(after);
-    if (last !== undefined && !(counter > 0 && last.sender === sender.userId && last.producer === producer))
-      this.#ledger.put(producerKey(stream, this.#window(after.top), last.sender, last.producer), last.record);
-    writeTrim(this.#ledger, before, after);
-    const isEvent = about !== undefined;
-    const row = encodeRow({ seq, prev, storedAt, sender, producer, counter, content, n }, counts, isEvent);
-    this.#ledger.putRow(entryKey(stream, seq), row);
-    if (isEvent) this.#ledger.putRow(eventKey(stream, seq), encodeRecord({ about } satisfies EventRecord));
     return { seq, prev, storedAt, n, wire: wireOf(row) };
   }
 
@@ -211,6 +177,12 @@ export class Logs {
     return true;
   }
 }
+
+/** Whether a counted send goes on where that producer has ended: the record stays with the newest entry. */
+const isOfProducer = (
+  last: { readonly sender: UserId; readonly producer: ProducerId },
+  { sender, producer, counter }: Append,
+): boolean => counter > 0 && last.sender === sender.userId && last.producer === producer;
 
 /** The record that a stream holds of the producer of its newest entry; undefined when that was not counted. */
 function producerOfTop({ top, topId, topDigest }: StreamRecord) {

@@ -285,7 +285,8 @@ export class EmbeddedStreams implements Streams {
     if (typeof places === 'string') return { outcome: places };
     const storedAt = this.#now();
     const { seq, prev, n, wire } = this.#logs.write(item, places.log, storedAt);
-    const copy = places.copy === undefined ? undefined : this.#logs.writeCopy(item, places.copy, storedAt);
+    const { copy: place } = places;
+    const copy = place && this.#logs.write(item, place, storedAt, place.to);
     if (change !== undefined) this.#groups.write(change, seq, n);
     return { outcome: 'ok', seq, prev, storedAt, n, wire, copy };
   }
