@@ -23,35 +23,24 @@ export class GroupRings {
    * @param followers im-servers that have members of the group; undefined for the lobby, whose members are everywhere
    */
   ring(group: GroupId, entry: Entry | undefined, followers: readonly InstanceId[] | undefined): void {
-    if (followers === undefined) this.#ringAll(group, entry);
-    else this.#ringFollowers(group, entry, followers);
-  }
-
-  /** An im-server that misses it twice reads the top of the lobby within 2 s. */
-  #ringAll(group: GroupId, entry: Entry | undefined): void {
     let payload: Uint8Array | undefined;
-    for (const instance of this.#servers.everywhere()) {
+    for (const instance of followers ?? this.#servers.everywhere()) {
       if (this.#ringHere(instance, group, entry)) continue;
       const call = (payload ??= encodeBroadcast(group, entry));
       this.#call(instance, call, ({ ok }) => {
         if (ok) this.#observer.groupRung('taken');
-        else this.#call(instance, call, (again) => this.#observer.groupRung(again.ok ? 'taken' : 'missed'));
+        else if (followers === undefined) this.#callAgain(instance, call);
+        else {
+          this.#observer.groupRung('noted');
+          this.#notes.add(instance, groupStream(group));
+        }
       });
     }
   }
 
-  /** For an im-server that does not answer the stream is noted. */
-  #ringFollowers(group: GroupId, entry: Entry | undefined, followers: readonly InstanceId[]): void {
-    let payload: Uint8Array | undefined;
-    for (const instance of followers) {
-      if (this.#ringHere(instance, group, entry)) continue;
-      payload ??= encodeBroadcast(group, entry);
-      this.#call(instance, payload, ({ ok }) => {
-        if (ok) return this.#observer.groupRung('taken');
-        this.#observer.groupRung('noted');
-        this.#notes.add(instance, groupStream(group));
-      });
-    }
+  /** An im-server that misses it twice reads the top of the lobby within 2 s. */
+  #callAgain(instance: InstanceId, call: Uint8Array): void {
+    this.#call(instance, call, ({ ok }) => this.#observer.groupRung(ok ? 'taken' : 'missed'));
   }
 
   #ringHere(instance: InstanceId, group: GroupId, entry: Entry | undefined): boolean {
