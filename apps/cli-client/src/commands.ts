@@ -245,14 +245,14 @@ function parseHistory(rest: string): Command {
     : problem(':history takes a name, or a group as in ":history #team"');
 }
 
-/** What stands before a number at the end, and the number; '' without one. */
+/** Splits a text into what stands before a number at its end, and that number. The number is '' when the text ends with none. */
 function splitCount(rest: string): readonly [string, string] {
   const at = rest.lastIndexOf(' ');
   const last = rest.slice(at + 1);
   return at >= 0 && /^-?\d+$/.test(last) ? [rest.slice(0, at).trim(), last] : [rest, ''];
 }
 
-/** A group's name is trimmed; it may hold blanks. */
+/** Reads a group's name, which may hold blanks; none when the text is empty. */
 const ofGroup = (rest: string): { readonly group?: string } => {
   const group = rest.replace(HASH, '').trim();
   return group === '' ? {} : { group };

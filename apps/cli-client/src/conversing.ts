@@ -15,7 +15,7 @@ const PAGE_ITEMS = 100;
 const NAMED_MEMBERS = 100;
 /** Own messages that `:recall` can take back, newest first. */
 const RECALLABLE = 100;
-/** What was shown is marked as read so long after [ms], with what is shown meanwhile. */
+/** The client moves read marks this long after it has shown a message [ms]. Messages that it shows meanwhile share the call. */
 const READ_AFTER_MS = 1_000;
 const UNREAD_NAMED = 10;
 
@@ -32,7 +32,7 @@ interface Sent {
   readonly id: string;
 }
 
-/** Groups, devices, history of both sides, recalls and read marks: what a person does beside saying something. */
+/** Carries out the commands about groups, devices, histories and recalls, and moves read marks. */
 export class Conversing implements Names {
   readonly #parts: ConversingParts;
   readonly #groups: GroupNames;
@@ -55,7 +55,7 @@ export class Conversing implements Names {
     return this.#groups.nameOf(id);
   }
 
-  /** The user of that name or id, online or not. @throws {CimError} there is none */
+  /** Finds a user by name or id, online or not. @throws {CimError} nobody has that name */
   async findUser(to: string): Promise<UserId> {
     const { client, contacts, online } = this.#parts;
     const known = contacts.idOf(to);
@@ -73,7 +73,7 @@ export class Conversing implements Names {
     }
   }
 
-  /** The group of that name or id. @throws {CimError} */
+  /** Finds one of the user's groups by name or id. @throws {CimError} the user has no such group, or several */
   async findGroup(group: string): Promise<Recipient> {
     return { group: (await this.#groups.find(group)).id };
   }
@@ -90,13 +90,13 @@ export class Conversing implements Names {
     return this.#groups.refresh().then(show, show);
   }
 
-  /** Own messages can be recalled. */
+  /** Remembers an own message that was stored, for `:recall`. */
   stored(to: Recipient, id: string): void {
     this.#sent.push({ to, id });
     if (this.#sent.length > RECALLABLE) this.#sent.shift();
   }
 
-  /** A message stands on the screen: it counts as read, soon. Lines that go into a pipe were read by nobody. */
+  /** Tells that a message is on the screen, so that the read mark moves. A pipe shows nothing to anybody, and moves none. */
   shown(conversation: string, n: number): void {
     if (!this.#parts.screen.interactive || n === 0) return;
     this.#shown.set(conversation, Math.max(n, this.#shown.get(conversation) ?? 0));
@@ -106,7 +106,7 @@ export class Conversing implements Names {
     }, READ_AFTER_MS);
   }
 
-  /** Says what waits to be read. Called once, after the first connect. */
+  /** Prints which conversations have unread messages. Called once, after the first connect. */
   async tellUnread(): Promise<void> {
     const { client, view, screen } = this.#parts;
     await this.#groups.refresh();
@@ -126,7 +126,7 @@ export class Conversing implements Names {
     await this.#markRead();
   }
 
-  /** False: the command is none of these. @throws {CimError} one line that says why it was not done */
+  /** @returns false for a command that is not carried out here. @throws {CimError} why the command failed, in one line */
   async run(command: Command): Promise<boolean> {
     const { client } = this.#parts;
     switch (command.kind) {
@@ -199,7 +199,7 @@ export class Conversing implements Names {
         client.conversations({ limit: PAGE_ITEMS, ...(after !== undefined && { before: after }) }),
       ),
     ]);
-    await this.#groups.refresh();
+    this.#groups.learn(groups);
     const unread = new Map(conversations.map((one) => [one.id, one.unread]));
     screen.print([
       ...view.notice(`you are in ${count(groups.length, 'group')}`),

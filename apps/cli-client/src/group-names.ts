@@ -7,12 +7,12 @@ export interface NamedGroup {
 }
 
 /**
- * Whom `#team` means. Names of groups are not unique, and only the user's own groups count; an id is always one group.
- * Without a name the group is meant that was named last.
+ * Finds the group that `#team` or `#17` names, among the user's own groups. Two groups may have the same name; an id names one
+ * group. Without a name it finds the group that was named last.
  */
 export class GroupNames {
   readonly #list: () => Promise<readonly NamedGroup[]>;
-  /** Key: id. What was listed last. */
+  /** Names of the user's groups, as the server listed them last. Key: id. */
   readonly #known = new Map<string, string>();
   #last: NamedGroup | undefined;
 
@@ -50,9 +50,13 @@ export class GroupNames {
     return this.#known.get(id) ?? id;
   }
 
-  /** Lists the user's groups anew. @throws {CimError} */
+  /** Asks the server for the user's groups again. @throws {CimError} */
   async refresh(): Promise<void> {
-    const groups = await this.#list();
+    this.learn(await this.#list());
+  }
+
+  /** The server has listed these as all groups of the user. */
+  learn(groups: readonly NamedGroup[]): void {
     this.#known.clear();
     for (const { id, name } of groups) this.#known.set(id, name);
   }

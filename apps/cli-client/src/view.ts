@@ -16,13 +16,13 @@ export interface Said {
   readonly text: string;
 }
 
-/** What users and groups are called. */
+/** Answers the names of users and groups. */
 export interface Names {
   userName(id: UserId): string;
   groupName(id: string): string;
 }
 
-/** What is shown of a message. */
+/** The fields of a message that the terminal shows. */
 export type Shown = Pick<Message, 'from' | 'texts' | 'storedAt' | 'group'> &
   Partial<Pick<Message, 'own' | 'to' | 'type'>>;
 
@@ -53,7 +53,7 @@ const MEMBERS_WORDS: Readonly<Record<string, string>> = {
   disband: 'disbanded the group',
 };
 
-/** What an event about a message, or about a group's members, says in one line. */
+/** Makes one line of an event about a message, or about the members of a group. */
 export function eventLine(event: Exclude<StreamEvent, { event: 'message' }>, names: Names): string {
   const { from, group } = event.value;
   const where = group === undefined || group === LOBBY ? '' : `#${names.groupName(group)}: `;
