@@ -22,7 +22,7 @@ import {
   type Running,
   VERSION,
 } from '@cim/runtime';
-import { Conversations, LogScans, type Store } from '@cim/store';
+import { LogScans, type Store } from '@cim/store';
 import { AckBatch } from './subscriptions/ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
 import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './sessions/connection.ts';
@@ -77,8 +77,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
   const acks = new AckBatch(store.streams, logger);
-  const folds = new FoldWatch(new Conversations(store));
-  const look = new Look(store, registry, logger, undefined, (user, top) => folds.moved(user, top));
+  const folds = new FoldWatch(messaging.conversations);
+  const look = new Look(store, registry, logger, (user, top) => folds.moved(user, top));
   /** Sessions that have ended and that the store has not been told of yet. */
   const releases = new Set<Promise<void>>();
   /** Every open connection, with a session or without. */

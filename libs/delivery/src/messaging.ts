@@ -31,6 +31,9 @@ export interface Messaging {
   readonly calls: ServerCalls;
   readonly groups: GroupService;
   readonly reads: ReadMarks;
+  readonly histories: Histories;
+  /** One for the process: what it has read of a group's log serves all users. */
+  readonly conversations: Conversations;
   /** The im-server of this process is open: it is reached without RPC. */
   serve(local: Doorbell): void;
 }
@@ -41,7 +44,9 @@ export function createMessaging(parts: MessagingParts): Messaging {
   const locations = new Locations(store.sessions, logger);
   const delivery = new Delivery(store, servers, locations, observer, logger);
   const failed = new RareWarning(logger, 'append.failed');
-  const rules = new EventRules(new Histories(store), store.groups, now);
+  const histories = new Histories(store);
+  const conversations = new Conversations(store);
+  const rules = new EventRules(histories, store.groups, now);
   const sends = new SendService(
     { store, delivery, observer, failed, severalDevices: sessionPolicy === 'devices' },
     rules,
@@ -51,7 +56,9 @@ export function createMessaging(parts: MessagingParts): Messaging {
     sends,
     calls,
     groups: new GroupService({ store, sends, calls }),
-    reads: new ReadMarks(new Conversations(store), store.groups, calls),
+    reads: new ReadMarks(conversations, store.groups, calls),
+    histories,
+    conversations,
     serve: (local) => servers.serve(local),
   };
 }

@@ -30,7 +30,7 @@ test('a look ends what a newer login has replaced, sends away whom the store has
   forgotten.close = (reason) => (forgotten.ended = reason);
   for (const session of [current, replaced, forgotten]) registry.add(session);
   const tops: UserId[] = [];
-  new Look(store, registry, silentLogger(), undefined, (user) => tops.push(user)).now();
+  new Look(store, registry, silentLogger(), (user) => tops.push(user)).now();
   await until('the sessions are looked at', () => replaced.ended !== '' && forgotten.ended !== '');
   assert.deepEqual([current.ended, replaced.ended, forgotten.ended], ['', 'superseded', 'unavailable']);
   assert.deepEqual(tops, [current.userId]);
@@ -50,7 +50,7 @@ test('closes a session that was logged out and whose kick was lost, and one whos
       users[i]?.userId === unclaimed.userId ? { ...now, state: 'issued' } : now,
     );
   const tops: UserId[] = [];
-  new Look({ ...store, sessions }, registry, silentLogger(), undefined, (user) => tops.push(user)).now();
+  new Look({ ...store, sessions }, registry, silentLogger(), (user) => tops.push(user)).now();
   await until('both are closed', () => loggedOut.ended !== '' && unclaimed.ended !== '');
   assert.deepEqual(tops, [], 'of a session that is not current nothing is told');
   assert.deepEqual([loggedOut.ended, unclaimed.ended], ['logged-out', 'unavailable']);
@@ -64,7 +64,7 @@ test('looks at one session after the other, at each once in its time, also at wh
     Object.assign(await liveSession(store, name, HERE), { look: () => looks.push(name) });
   for (const name of ['first', 'second', 'third', 'fourth']) registry.add(await sessionOf(name));
   const late = await sessionOf('late');
-  const look = new Look(store, registry, silentLogger(), 1_200);
+  const look = new Look(store, registry, silentLogger(), () => undefined, 1_200);
   look.start();
   await until('two are looked at', () => looks.length === 2);
   registry.add(late);
@@ -87,7 +87,7 @@ test('meets those who stay, however often others come and go', async () => {
     registry.add(comesAgain);
   });
   registry.add(comesAgain);
-  const look = new Look(store, registry, silentLogger(), 240);
+  const look = new Look(store, registry, silentLogger(), () => undefined, 240);
   look.start();
   await until('who stays is looked at again', () => looks.filter((who) => who === 'stays').length === 2);
   look.stop();
@@ -112,7 +112,7 @@ test('a store that does not answer is asked on, and complained of once', async (
   }
   const warnings: unknown[] = [];
   const logger = Object.assign(silentLogger(), { warn: (...said: unknown[]) => warnings.push(said[1]) });
-  const look = new Look(failing, registry, logger, 480);
+  const look = new Look(failing, registry, logger, () => undefined, 480);
   look.start();
   await until('all are looked at', () => looks.length >= 3);
   look.stop();

@@ -36,8 +36,8 @@ export class Look {
     store: Store,
     registry: SessionRegistry,
     logger: Logger,
+    onTop: (user: UserId, top: Seq) => void,
     lookMs = LOOK_MS,
-    onTop: (user: UserId, top: Seq) => void = () => undefined,
   ) {
     this.#onTop = onTop;
     this.#store = store;

@@ -4,8 +4,6 @@ import {
   type Conversation,
   conversationName,
   type ConversationRef,
-  Conversations,
-  Histories,
   parseConversation,
   type Store,
 } from '@cim/store';
@@ -82,11 +80,12 @@ const MessagePage = Type.Object({
   ),
 });
 
-export function addConversations(v1: V1App, bearer: Bearer, store: Store, reads: Messaging['reads']): void {
-  const histories = new Histories(store);
-  const conversations = new Conversations(store);
-  const { accounts } = store;
-
+export function addConversations(
+  v1: V1App,
+  bearer: Bearer,
+  { accounts }: Pick<Store, 'accounts'>,
+  { histories, conversations, reads }: Pick<Messaging, 'histories' | 'conversations' | 'reads'>,
+): void {
   const list = documented(
     {
       querystring: Type.Object({

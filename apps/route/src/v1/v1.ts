@@ -67,7 +67,7 @@ function addPaths(v1: V1App, { parts, login, online, answers }: V1Parts): void {
   addUsers(v1, store);
   addOnline(v1, online);
   addSessions(v1, bearer, store, login);
-  addConversations(v1, bearer, store, parts.messaging.reads);
+  addConversations(v1, bearer, store, parts.messaging);
   addGroups(v1, bearer, store.groups, parts.messaging.groups);
   addMembers(v1, bearer, store.groups, parts.messaging.groups);
   addMessages(v1, bearer, store, parts.messaging.sends);
