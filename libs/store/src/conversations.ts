@@ -34,7 +34,7 @@ export interface ConversationPage {
 export interface ConversationStore {
   readonly accounts: Pick<Accounts, 'byId'>;
   readonly streams: Pick<Streams, 'read' | 'peek' | 'position' | 'positions' | 'events'>;
-  readonly groups: Pick<Groups, 'find' | 'memberships' | 'mark' | 'markOf'>;
+  readonly groups: Pick<Groups, 'find' | 'member' | 'memberships' | 'mark' | 'markOf'>;
   readonly conversations: ConversationRows;
 }
 

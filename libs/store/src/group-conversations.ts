@@ -20,12 +20,12 @@ export interface ReadState {
 /** What a user reads in groups and in the lobby. The counts cost the same however many members and messages there are. */
 export class GroupConversations {
   readonly #streams: Pick<Streams, 'peek' | 'position' | 'positions'>;
-  readonly #groups: Pick<Groups, 'find' | 'memberships' | 'mark' | 'markOf'>;
+  readonly #groups: Pick<Groups, 'find' | 'member' | 'memberships' | 'mark' | 'markOf'>;
   readonly #own: OwnMessages;
 
   constructor(
     streams: Pick<Streams, 'peek' | 'position' | 'positions'>,
-    groups: Pick<Groups, 'find' | 'memberships' | 'mark' | 'markOf'>,
+    groups: Pick<Groups, 'find' | 'member' | 'memberships' | 'mark' | 'markOf'>,
     scans: LogScans,
   ) {
     this.#streams = streams;
@@ -95,8 +95,13 @@ export class GroupConversations {
   }
 
   async #membership(user: UserId, group: GroupId): Promise<GroupEnd['of']> {
-    const of = (await this.#groups.memberships(user)).find((one) => one.group === group);
-    if (of !== undefined) return of;
-    throw new CimError((await this.#groups.find(group)) === undefined ? 'unknownGroup' : 'notMember');
+    const [member, found, read] = await Promise.all([
+      this.#groups.member(group, user),
+      this.#groups.find(group),
+      this.#groups.markOf(user, group),
+    ]);
+    if (found === undefined) throw new CimError('unknownGroup');
+    if (member === undefined) throw new CimError('notMember');
+    return { group, name: found.name, joined: member.joined, joinedN: member.joinedN, read };
   }
 }

@@ -99,7 +99,7 @@ export function groupsContract(open: OpenStore): void {
           ...{ members: 2, version: 1, createdAt: 0 },
         },
       );
-      const member = { muted: false, joined: 1 };
+      const member = { muted: false, joined: 1, joinedN: 0 };
       assert.deepEqual(await store.groups.member(group, owner.userId), {
         ...owner,
         role: 'owner',
@@ -113,6 +113,8 @@ export function groupsContract(open: OpenStore): void {
       assert.equal(await store.groups.member(group, stranger.userId), undefined);
       const asked = [stranger, owner, other].map(({ userId }) => userId);
       assert.deepEqual(await store.groups.areMembers(group, asked), [false, true, true]);
+      assert.deepEqual(await store.groups.groupsOf(other.userId), [group]);
+      assert.deepEqual(await store.groups.groupsOf(stranger.userId), []);
       assert.deepEqual(await store.groups.memberships(other.userId), [
         { group, name: 'Crew', category: 'work', role: 'member', joined: 1, joinedN: 0, read: 0 },
       ]);

@@ -34,6 +34,8 @@ export interface Member extends NamedUser {
   readonly muted: boolean;
   /** Entry of the group's log that made it a member: it reads from there on. */
   readonly joined: Seq;
+  /** `shown` of the group's stream at the join. */
+  readonly joinedN: number;
 }
 
 /** A group as one of its members has it. */
@@ -120,7 +122,12 @@ export interface Groups {
     limit: number,
     after?: string,
   ): Promise<{ readonly items: readonly Member[]; readonly next?: string }>;
-  /** At most 1,000, the lobby not among them. */
+  /**
+   * The groups that the user's own side names, the lobby not among them. It may be behind: whether the user is a member, the
+   * group says (`member`). One question, however many groups.
+   */
+  groupsOf(user: UserId): Promise<GroupId[]>;
+  /** At most 1,000, the lobby not among them. Every one of the groups is asked. */
   memberships(user: UserId): Promise<Membership[]>;
   /** Which of these users are members. One round trip. */
   areMembers(group: GroupId, users: readonly UserId[]): Promise<boolean[]>;

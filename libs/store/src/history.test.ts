@@ -13,7 +13,13 @@ const group: ConversationRef = { kind: 'group', group: '17' as GroupId };
 
 /** Histories of alice over one stream. `joined`: she is a member of group 17 from there on. */
 function historiesOf(timeline: Timeline, joined?: number) {
-  const member = { ...alice, role: 'member', muted: false, joined: joined as Seq } as const satisfies Member;
+  const member = {
+    ...alice,
+    role: 'member',
+    muted: false,
+    joined: joined as Seq,
+    joinedN: 0,
+  } as const satisfies Member;
   const histories = new Histories({
     streams: timeline,
     groups: {

@@ -12,7 +12,7 @@ import {
 } from '@cim/protocol';
 import type { ConversationRow, SavedConversations } from '../src/conversation-rows.ts';
 import type { ConversationStore } from '../src/conversations.ts';
-import type { Group, Membership } from '../src/groups.ts';
+import type { Group, Member, Membership } from '../src/groups.ts';
 import { Timeline } from './timeline.ts';
 
 export class MemoryStore implements ConversationStore {
@@ -59,8 +59,14 @@ export class MemoryStore implements ConversationStore {
   };
 
   readonly groups: ConversationStore['groups'] = {
-    find: (id) =>
-      Promise.resolve(this.members.some(({ group }) => group === id) ? ({ id } as Group) : undefined),
+    find: (id) => {
+      const member = this.members.find(({ group }) => group === id);
+      return Promise.resolve(member && ({ id, name: member.name } as Group));
+    },
+    member: (id, user) =>
+      Promise.resolve(
+        this.members.find((one) => one.user === user && one.group === id) as Member | undefined,
+      ),
     memberships: (user) =>
       Promise.resolve(
         this.members

@@ -191,10 +191,10 @@ describe('a session that follows the groups of its user', () => {
     assert.ok(removed.outcome === 'ok');
     const at = { seq: removed.seq, id: removed.prev };
     // The user's own side may still name the group: only the group's side counts.
-    const [membership] = await stored.store.groups.memberships(owner.userId);
-    assert.ok(membership);
-    const memberships = () => Promise.resolve([{ ...membership, group }]);
-    const groups = { memberships, member: stored.store.groups.member.bind(stored.store.groups) };
+    const groups = {
+      groupsOf: () => Promise.resolve([group]),
+      member: stored.store.groups.member.bind(stored.store.groups),
+    };
     const it = new Follower(user.userId);
     const follower = new GroupFollower(
       it.session,

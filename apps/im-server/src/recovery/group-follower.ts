@@ -31,7 +31,7 @@ export interface Following extends FeedSink, UserDevice {
 export interface FollowerParts {
   readonly store: {
     readonly streams: Store['streams'];
-    readonly groups: Pick<Groups, 'memberships' | 'member'>;
+    readonly groups: Pick<Groups, 'groupsOf' | 'member'>;
   };
   readonly groups: Pick<GroupLogs, 'find' | 'reserve' | 'unreserve'>;
 }
@@ -53,8 +53,7 @@ export class GroupFollower {
 
   /** Where the session goes on in its groups. `start` is to be called in any case when this has answered. */
   async find(cursors: ReadonlyMap<string, Cursor | undefined>): Promise<GroupAt[]> {
-    const memberships = await this.#parts.store.groups.memberships(this.#session.userId);
-    const groups = memberships.map(({ group }) => group);
+    const groups = await this.#parts.store.groups.groupsOf(this.#session.userId);
     return this.#find(this.#all ? groups : groups.filter((group) => cursors.has(group)), cursors);
   }
 
@@ -92,12 +91,12 @@ export class GroupFollower {
 
   async #look(): Promise<void> {
     const { places, userId } = this.#session;
-    const memberships = await this.#parts.store.groups.memberships(userId);
-    const groups = new Set<string>(memberships.map(({ group }) => group));
+    const named = await this.#parts.store.groups.groupsOf(userId);
+    const groups = new Set<string>(named);
     for (const group of [...places.groups()])
       if (group !== LOBBY && !groups.has(group)) await this.#leave(group as GroupId);
     if (!this.#all) return;
-    const joined = memberships.map(({ group }) => group).filter((group) => !places.has(group));
+    const joined = named.filter((group) => !places.has(group));
     if (joined.length === 0) return;
     const found = await this.#find(joined, new Map());
     if (!this.#session.ended && found.length > 0) this.#session.resumed(found);
@@ -118,40 +117,40 @@ export class GroupFollower {
   }
 
   async #find(
-    groups: readonly GroupId[],
+    named: readonly GroupId[],
     cursors: ReadonlyMap<string, Cursor | undefined>,
   ): Promise<GroupAt[]> {
+    const { store, groups: logs } = this.#parts;
+    const { userId } = this.#session;
+    const joined = new Map<GroupId, Seq>();
+    await inPortions(named, async (group) => {
+      const member = await store.groups.member(group, userId);
+      if (member !== undefined) joined.set(group, member.joined);
+    });
+    const groups = [...joined.keys()];
     if (groups.length === 0) return [];
-    const { groups: logs } = this.#parts;
     const found: GroupAt[] = [];
-    // In portions: a store that answers at once would not let anybody else in between.
-    const slice = new Slice();
-    const pending = new Set(groups);
     try {
       await logs.reserve(groups);
-      for (let i = 0; i < groups.length; i += AT_ONCE) {
-        const portion = groups.slice(i, i + AT_ONCE);
-        const places = await Promise.all(portion.map((group) => this.#findOne(group, cursors.get(group))));
-        for (const at of places) {
-          if (at === undefined) continue;
-          found.push(at);
-          pending.delete(at.group);
-        }
-        if (slice.over) await slice.next();
-      }
+      await inPortions(groups, async (group) => {
+        const [cursor, from] = [cursors.get(group), joined.get(group)];
+        const stream = groupStream(group);
+        const at = await resumeAt(store.streams, this.#session, stream, cursor, 0 as Seq, from);
+        found.push({ group, at });
+      });
     } catch (error) {
       logs.unreserve(groups);
       throw error;
     }
-    logs.unreserve([...pending]);
     return found;
   }
+}
 
-  async #findOne(group: GroupId, cursor: Cursor | undefined): Promise<GroupAt | undefined> {
-    const { streams, groups } = this.#parts.store;
-    const member = await groups.member(group, this.#session.userId);
-    if (member === undefined) return undefined;
-    const at = await resumeAt(streams, this.#session, groupStream(group), cursor, 0 as Seq, member.joined);
-    return { group, at };
+/** In portions: a store that answers at once would not let anybody else in between. */
+async function inPortions(groups: readonly GroupId[], act: (group: GroupId) => Promise<void>): Promise<void> {
+  const slice = new Slice();
+  for (let i = 0; i < groups.length; i += AT_ONCE) {
+    await Promise.all(groups.slice(i, i + AT_ONCE).map(act));
+    if (slice.over) await slice.next();
   }
 }

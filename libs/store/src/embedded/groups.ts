@@ -91,10 +91,14 @@ export class EmbeddedGroups implements Groups {
     return rows.length <= most || newest === undefined ? { items } : { items, next: String(newest.userId) };
   }
 
+  groupsOf(user: UserId): Promise<GroupId[]> {
+    return promised(() => [...(this.#ledger.committed(membershipsKey(user))?.groups ?? [])]);
+  }
+
   async memberships(user: UserId): Promise<Membership[]> {
     const slice = new Slice();
     const found: Membership[] = [];
-    for (const group of this.#ledger.committed(membershipsKey(user))?.groups ?? []) {
+    for (const group of await this.groupsOf(user)) {
       const record = this.#find(group);
       const member = this.#member(group, user);
       if (record !== undefined && member !== undefined) {
@@ -236,8 +240,8 @@ function removeMember(ledger: Ledger, group: GroupId, user: UserId): void {
   ledger.put(markKey(user, group), undefined);
 }
 
-const memberOf = (userId: UserId, { userName, role, muted, joined }: MemberRecord): Member => ({
-  ...{ userId, userName, role, muted, joined },
+const memberOf = (userId: UserId, { userName, role, muted, joined, joinedN }: MemberRecord): Member => ({
+  ...{ userId, userName, role, muted, joined, joinedN },
 });
 
 /** Whether it is the log of a group other than the lobby. */

@@ -179,8 +179,8 @@ export const MEMBER_OF = `local call, match = redis.call, string.match${MEMBERS}
 
 const ROLES: { readonly [letter: string]: Role } = { o: 'owner', a: 'admin', m: 'member' };
 
-/** A member as its group has it, with what only its own side needs. */
-export function parseMember(text: string): Member & { readonly joinedN: number } {
+/** A member as its group has it. */
+export function parseMember(text: string): Member {
   const [userId, role = '', muted, joined, joinedN] = text.split(' ', 5);
   let name = 0;
   for (let i = 0; i < 5; i++) name = text.indexOf(' ', name) + 1;

@@ -122,6 +122,18 @@ describe('groups in Redis', () => {
     const group = await newGroup(store, owner);
     await client.hset(key.memberships(user.userId), group, '1');
     assert.deepEqual(await store.groups.memberships(user.userId), []);
+    assert.deepEqual(await store.groups.groupsOf(user.userId), [], 'whoever lists them mends the side');
+  });
+
+  test('a disbanded group leaves the sides of its members when they list their groups', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const [owner, user] = [await newUser(store), await newUser(store)];
+    const group = await newGroup(store, owner, [user]);
+    await appendOk(store, changeOf(group, owner, { kind: 'disband' }));
+    for (const { userId } of [owner, user]) {
+      assert.deepEqual(await store.groups.memberships(userId), []);
+      assert.deepEqual(await store.groups.groupsOf(userId), []);
+    }
   });
 
   test('a counter of groups that went back makes no two groups one', async (t) => {

@@ -19,7 +19,7 @@ const BEFORE_FIRST_GROUP = 1_000;
 /** Groups of one call: a script keeps Redis from everybody else. */
 const CALL_GROUPS = 256;
 
-/** KEYS record and members of each group. ARGV user. Answers of each: version, name, category, whether it is gone, member or ''. */
+/** KEYS record and members of each group. ARGV user. Answers of each: version, name, category, member or ''. */
 const MEMBERSHIPS = new Script(`${MEMBER_OF}
 local rows = {}
 for i = 1, #KEYS, 2 do
@@ -101,7 +101,7 @@ export class RedisGroups implements Groups {
   async member(group: GroupId, user: UserId): Promise<Member | undefined> {
     const { members } = groupKeys(group);
     const [text] = await this.#link.ask((redis) => redis.zrangebyscore(members, user, user));
-    return text === undefined ? undefined : memberOf(text);
+    return text === undefined ? undefined : parseMember(text);
   }
 
   async members(
@@ -113,23 +113,31 @@ export class RedisGroups implements Groups {
     const texts = await this.#link.ask((redis) =>
       redis.zrangebyscore(members, `(${Number(after)}`, '+inf', 'LIMIT', 0, limit + 1),
     );
-    const items = texts.slice(0, limit).map(memberOf);
+    const items = texts.slice(0, limit).map(parseMember);
     const last = items.at(-1);
     return texts.length <= limit || last === undefined ? { items } : { items, next: String(last.userId) };
   }
 
+  async groupsOf(user: UserId): Promise<GroupId[]> {
+    return (await this.#link.ask((redis) => redis.hkeys(key.memberships(user)))) as GroupId[];
+  }
+
   async memberships(user: UserId): Promise<Membership[]> {
-    const [groups, marks] = await this.#link.ask((redis) =>
-      Promise.all([redis.hkeys(key.memberships(user)), redis.hgetall(key.marks(user))]),
-    );
+    const [groups, marks] = await Promise.all([
+      this.groupsOf(user),
+      this.#link.ask((redis) => redis.hgetall(key.marks(user))),
+    ]);
     const found: Membership[] = [];
-    await this.#perShard(groups as GroupId[], async (some) => {
+    await this.#perShard(groups, async (some) => {
       const keys = some.flatMap((group) => [groupKeys(group).record, groupKeys(group).members]);
       const rows = (await this.#link.ask((redis) => MEMBERSHIPS.run(redis, keys, [user]))) as string[];
       for (const [i, group] of some.entries()) {
-        const [, name = '', category = '', text = ''] = rows.slice(i * MEMBERSHIP_VALUES);
-        // Its own side is behind: the group's side counts.
-        if (text === '') continue;
+        const [version = '', name = '', category = '', text = ''] = rows.slice(i * MEMBERSHIP_VALUES);
+        // Its own side is behind, as after a group was disbanded: the group's side counts.
+        if (text === '') {
+          await this.#sides.drop(user, group, Number(version));
+          continue;
+        }
         const { role, joined, joinedN } = parseMember(text);
         found.push({ group, name, category, role, joined, joinedN, read: Number(marks[group] ?? 0) });
       }
@@ -189,9 +197,4 @@ export class RedisGroups implements Groups {
       }),
     );
   }
-}
-
-function memberOf(text: string): Member {
-  const { userId, userName, role, muted, joined } = parseMember(text);
-  return { userId, userName, role, muted, joined };
 }

@@ -65,6 +65,11 @@ export class MemberSides {
     return [...settled];
   }
 
+  /** The user is no member of the group, as the group had it at that version. */
+  async drop(user: UserId, group: GroupId, version: number): Promise<void> {
+    await this.#commit.run(FOLLOW_GROUP, [key.memberships(user)], [group, version, 0]);
+  }
+
   async areMembers(group: GroupId, users: readonly UserId[]): Promise<boolean[]> {
     return (await this.#ask(group, users)).are;
   }
