@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contentFacts } from './content-types.ts';
+import fc from 'fast-check';
+import { contentFacts, contentType, TEXT_LIMITS } from './content-types.ts';
 import { cim } from './generated/cim.js';
 
 test('every event that arrives encoded is checked: it needs a message, and has only the texts of its type', () => {
@@ -25,4 +26,49 @@ test('every event that arrives encoded is checked: it needs a message, and has o
     { type: 'edit', ref, texts: ['better'], body: new Uint8Array(1) },
   ])
     assert.notEqual(problem(bad), undefined, JSON.stringify(bad));
+});
+
+const contentProblem = (content: Uint8Array): string | undefined => contentFacts(content).problem;
+
+const generated = (bytes: Uint8Array): string | undefined => {
+  try {
+    const content = cim.Content.decode(bytes);
+    // What is wrong with a type's name is tested by itself.
+    return contentFacts(bytes).unknownType
+      ? contentProblem(bytes)
+      : contentType(content.type).problem(content);
+  } catch {
+    return 'the content is not an encoded Content';
+  }
+};
+
+const text = fc.oneof(
+  { weight: 8, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 }) },
+  fc.constantFrom('', 'x'.repeat(TEXT_LIMITS.textBytes), 'ü'.repeat(TEXT_LIMITS.textBytes)),
+);
+const contents = fc
+  .array(text, { maxLength: 6 })
+  .map((texts) => Buffer.from(cim.Content.encode({ texts }).finish()));
+
+test('what is wrong with a content is what is wrong with its texts', () => {
+  const many = (texts: string[]) => Buffer.from(cim.Content.encode({ texts }).finish());
+  for (const content of [
+    many(Array.from({ length: TEXT_LIMITS.batchTexts }, () => 'x')),
+    many(Array.from({ length: TEXT_LIMITS.batchTexts + 1 }, () => 'x')),
+    many(Array.from({ length: 4 }, () => 'x'.repeat(TEXT_LIMITS.textBytes))),
+    many(Array.from({ length: 5 }, () => 'x'.repeat(TEXT_LIMITS.textBytes))),
+  ])
+    assert.equal(contentProblem(content), generated(content));
+  fc.assert(fc.property(contents, (content) => assert.equal(contentProblem(content), generated(content))));
+});
+
+test('with any of its bytes changed, or cut short, too', () => {
+  fc.assert(
+    fc.property(contents, fc.nat(), fc.nat(255), fc.nat(600), (content, at, byte, length) => {
+      if (content.length > 0) content[at % content.length] = byte;
+      for (const some of [content, content.subarray(0, length)])
+        assert.equal(contentProblem(some), generated(some));
+    }),
+    { numRuns: 3_000 },
+  );
 });

@@ -1,7 +1,7 @@
 /** `Entry` of cim.proto by hand: each text is encoded and decoded at least once, and generated code costs four times this. */
 import { cim } from './generated/cim.js';
 import { WireReader } from './wire-reader.ts';
-import { FIELD_BYTES, writeBytes, writeId, writeNumber } from './wire-bytes.ts';
+import { FIELD_BYTES, writeBytes, writeId, writeNumber } from './wire-writer.ts';
 
 /** An entry as its users know it. */
 export interface EncodableEntry {

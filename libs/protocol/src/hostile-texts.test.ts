@@ -1,12 +1,11 @@
 /** Each function of the protocol that sees a stranger's text, with texts made to hold a server up. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
-import { contentFacts } from './content-types.ts';
+import { contentFacts, textsProblem } from './content-types.ts';
 import { decodeFrame } from './decode-frame.ts';
 import { cim } from './generated/cim.js';
 import { isProducerId } from './ids.ts';
 import { foldName, parseUserName } from './names.ts';
-import { textsProblem } from './texts.ts';
 import { openTicket } from './ticket.ts';
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {

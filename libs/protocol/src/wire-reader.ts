@@ -1,13 +1,18 @@
 /** Messages read by hand where the generated decoders are too dear (docs/architecture.md). */
 import { isUtf8 } from 'node:buffer';
-import { KnownTexts } from './known-texts.ts';
-import { NUMBER_BYTES } from './wire-bytes.ts';
+import { NUMBER_BYTES } from './wire-writer.ts';
 
+/** Slots for known texts: a power of two. */
+const KNOWN_TEXTS = 4_096;
+/** Longest text that is remembered [B]. */
+const KNOWN_BYTES = 64;
 /** Longer texts are left to the platform, whose call costs as much as looking at so many bytes. */
 const SHORT = 128;
 const NOTHING = Buffer.alloc(0);
-const KNOWN = new KnownTexts();
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Short ASCII texts that came before. By hash; a newer text takes the place of an older one. */
+const KNOWN: string[] = new Array<string>(KNOWN_TEXTS).fill('');
 
 /**
  * Reads the fields of a message as our encoders write them. Whatever else a message may be makes it `odd`: then the
@@ -17,22 +22,19 @@ export class WireReader {
   #bytes: Buffer = NOTHING;
   #at = 0;
   #end = 0;
-  #odd = false;
+  /** The message is not as our encoders write it. Only the reader sets it. */
+  odd = false;
 
   open(bytes: Uint8Array, from = 0): void {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#at = from;
     this.#end = bytes.length;
-    this.#odd = false;
+    this.odd = false;
   }
 
   /** A length that says how much is left. */
   wants(bytes: number): void {
     if (bytes !== this.#end - this.#at) this.giveUp();
-  }
-
-  get odd(): boolean {
-    return this.#odd;
   }
 
   /** The tag of the next field, in one byte; 0 when there is none. */
@@ -45,7 +47,7 @@ export class WireReader {
 
   /** Not as expected: there is no next field. */
   giveUp(): void {
-    this.#odd = true;
+    this.odd = true;
     this.#at = this.#end;
   }
 
@@ -74,7 +76,7 @@ export class WireReader {
   /** One that is likely to have come before. */
   knownText(): string {
     const from = this.#take();
-    return KNOWN.read(this.#bytes, from, this.#at) ?? this.#text(from);
+    return knownText(this.#bytes, from, this.#at) ?? this.#text(from);
   }
 
   text(): string {
@@ -115,6 +117,26 @@ export class WireReader {
     const from = this.#at;
     if (length <= this.#end - from) this.#at += length;
     else this.giveUp();
-    return this.#odd ? this.#at : from;
+    return this.odd ? this.#at : from;
   }
+}
+
+/**
+ * The same string again instead of a new one; undefined for a text that is too long, or not ASCII. A producer's name comes
+ * with each of its messages; made anew each time, character by character, it is what the garbage of a busy server mostly is.
+ */
+function knownText(bytes: Buffer, from: number, to: number): string | undefined {
+  const length = to - from;
+  if (length > KNOWN_BYTES) return undefined;
+  let hash = 0;
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i] as number;
+    if (byte > 0x7f) return undefined;
+    hash = (Math.imul(hash, 31) + byte) | 0;
+  }
+  const slot = (hash ^ (hash >>> 12)) & (KNOWN_TEXTS - 1);
+  const known = KNOWN[slot] as string;
+  let same = known.length === length;
+  for (let i = 0; same && i < length; i++) same = known.charCodeAt(i) === bytes[from + i];
+  return same ? known : (KNOWN[slot] = bytes.toString('latin1', from, to));
 }

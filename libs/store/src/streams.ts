@@ -112,7 +112,7 @@ export interface Entry extends Stored {
 }
 
 /** Whether it is the sender's copy, which has the id of the message and `>` with the recipient in its own id. */
-export const isCopy = ({ producer }: Entry): boolean => copyOf(producer).to !== undefined;
+export const isCopy = ({ producer }: Entry): boolean => producer.includes('>');
 /** The same for everybody, of a copy too. */
 export const messageIdOf = ({ sender, producer, counter }: Entry): MessageId =>
   messageId(sender.userId, copyOf(producer).producer, counter);
