@@ -31,7 +31,7 @@ const FLAGS = {
   'warmup-rate': ['R', '', 'p2p: at which; code that has hardly run yet is slow at any rate [--rate]'],
   bytes: ['B', '64', 'length of a text, from 32'],
   burst: ['K', '1', 'texts at a time'],
-  backlog: ['N', '1000', 'offline: texts that wait for each user'],
+  backlog: ['N', '500', 'offline: texts that wait for each user, of one sender, who may have 500 wait'],
   'find-rate': ['', false, 'p2p, group: search the highest rate whose p99 stays under --p99'],
   p99: ['MS', '50', 'that bound'],
   'http-connections': ['N', '64', 'to the route, of all load processes'],

@@ -8,7 +8,7 @@ import type { Entry, Store } from '@cim/store';
 import { FailedPushes } from './failed-pushes.ts';
 import { GroupNotes } from './group-notes.ts';
 import { GroupRings } from './group-rings.ts';
-import type { Locations } from './locations.ts';
+import type { Locating, Locations } from './locations.ts';
 import { type Push, PushBatch } from './push-batch.ts';
 import type { Servers } from './servers.ts';
 import { type Pusher, type PushParts, UserPush } from './user-push.ts';
@@ -46,6 +46,11 @@ export class Delivery {
   /** A push to the user will come soon. */
   expect(user: UserId): void {
     this.#locations.expect(user);
+  }
+
+  /** Where the user is, as pushes find it. */
+  find(user: UserId, asker: Locating): void {
+    this.#locations.find(user, asker);
   }
 
   /**

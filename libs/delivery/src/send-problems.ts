@@ -12,9 +12,12 @@ export const refused = (
   text: text ?? CODES[name].message,
 });
 
-export const retry = (text: string): Extract<SendReceipt, { readonly outcome: 'retry' }> => ({
+export const retry = (
+  text: string,
+  name: CodeName = 'failure',
+): Extract<SendReceipt, { readonly outcome: 'retry' }> => ({
   outcome: 'retry',
-  code: CODES.failure.code,
+  code: CODES[name].code,
   text,
 });
 
@@ -45,12 +48,20 @@ export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplic
         'limited',
         'the recipient has too many messages waiting; try again when they have been read',
       );
+    case 'blocked':
+      return refused('blocked');
+    case 'share':
+      return refused('inboxShare');
     case 'unknown':
       return refused('unknownAccount', 'there is no user with this id');
     case 'retry':
       return retry('the message is not stored; send it again');
   }
 }
+
+/** The recipient has a share of the sender to read, and is there to read it. */
+export const shareIsRead = (): SendReceipt =>
+  retry('the recipient has 500 of your messages to read first; send it again', 'inboxShare');
 
 /** A receipt of what was not stored, as an error. */
 export function errorOf(receipt: Exclude<SendReceipt, { outcome: 'stored' }>): CimError {

@@ -34,10 +34,10 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
   const excepted: unknown[] = [];
   const copies: string[] = [];
   const place = { instance: HERE, device: DEFAULT_DEVICE, epoch: 1 as Epoch };
-  const state = { found: Promise.resolve() };
+  const state = { found: Promise.resolve(), away: false };
   const locate = async (user: UserId) => {
     if (user === alice) await state.found;
-    return [place];
+    return state.away ? [] : [place];
   };
   const store = {
     streams: {
@@ -122,6 +122,18 @@ test('a message to oneself, and one whose copy was left out, are pushed once', a
   await send({ to: inboxOf(alice) });
   await send();
   assert.deepEqual(rung, ['1001 5', '1002 6']);
+});
+
+test('a sender whose share waits is refused when the recipient is away, and asked to try again when it is there', async () => {
+  const { send, state, rung } = sending([{ outcome: 'share' }, { outcome: 'share' }, { outcome: 'blocked' }]);
+  const there = await send();
+  assert.ok(there.outcome === 'retry' && there.code === '9502');
+  state.away = true;
+  const away = await send({ to: inboxOf(1_003 as UserId) });
+  assert.ok(away.outcome === 'refused' && away.code === '9502');
+  const blocked = await send();
+  assert.ok(blocked.outcome === 'refused' && blocked.code === '9501');
+  assert.deepEqual(rung, []);
 });
 
 test('a send that was stored before rings both sides: whoever stored it may have died before the push', async () => {

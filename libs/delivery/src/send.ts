@@ -3,7 +3,7 @@ import { type ContentFacts, copyProducer, type MessageId, type ProducerId, type 
 import type { Observer, RareWarning } from '@cim/runtime';
 import type { Append, AppendAnswer, Entry, Store, Stored } from '@cim/store';
 import type { Delivery } from './delivery.ts';
-import { unstored } from './send-problems.ts';
+import { shareIsRead, unstored } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 import { sendStep } from './send-steps.ts';
 import type { Online, Pusher, UserPush } from './user-push.ts';
@@ -92,6 +92,12 @@ export class Send implements Pusher {
         this.#parts.failed.due({ err: answer.cause });
         if (this.#triesAgain()) return;
         return this.answer(unstored(answer));
+      case 'share':
+        if (to.kind === 'group') return this.answer(unstored(answer));
+        // A recipient who reads makes room soon.
+        return this.#parts.delivery.find(to.user, {
+          located: (found) => this.answer(found.length === 0 ? unstored(answer) : shareIsRead()),
+        });
       default:
         return this.answer(unstored(answer));
     }

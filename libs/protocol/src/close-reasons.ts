@@ -10,6 +10,7 @@ export const CLOSE_REASONS = {
   'slow-consumer': { number: 4, text: 'what was sent was not read in time', reconnect: true },
   unavailable: { number: 5, text: 'the store did not answer', reconnect: true },
   'ack-timeout': { number: 6, text: 'entries were not acknowledged', reconnect: true },
+  limited: { number: 7, text: 'too much at once; come back later', reconnect: true },
   'login-timeout': { number: 100, text: 'no login within 5 s', reconnect: false },
   'bad-frame': { number: 101, text: 'the bytes are not a frame of this protocol', reconnect: false },
   'frame-too-large': { number: 102, text: 'a frame is longer than allowed', reconnect: false },
@@ -21,6 +22,7 @@ export const CLOSE_REASONS = {
   superseded: { number: 104, text: 'a later login has replaced this session', reconnect: false },
   'logged-out': { number: 105, text: 'the session was logged out', reconnect: false },
   'protocol-error': { number: 106, text: 'a frame came that is not allowed here', reconnect: false },
+  suspended: { number: 107, text: 'this user or address is suspended for a while', reconnect: false },
 } as const satisfies Record<string, { number: number; text: string; reconnect: boolean }>;
 
 export type CloseReason = keyof typeof CLOSE_REASONS;

@@ -22,6 +22,9 @@ export const CODES = {
   tooLate: { code: '9403', message: 'A message can be recalled for 24 hours' },
   foreignCursor: { code: '9404', message: 'The page cursor belongs to another list' },
   beyondEnd: { code: '9405', message: 'The read mark is beyond the end of the conversation' },
+  suspended: { code: '9500', message: 'This user or address is suspended for a while' },
+  blocked: { code: '9501', message: 'The recipient has blocked you' },
+  inboxShare: { code: '9502', message: 'The recipient has 500 of your messages to read first' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

@@ -1,5 +1,6 @@
 /** Accounts, sessions and streams: the ports, and their adapters for Redis and for one machine (LevelDB). */
 export type { Account, Accounts } from './accounts.ts';
+export type { Blocks } from './blocks.ts';
 export * from './conversation-rows.ts';
 export { type ConversationRef, conversationName, parseConversation } from './conversation-ref.ts';
 export {

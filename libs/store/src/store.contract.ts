@@ -8,6 +8,8 @@ import { devicesContract } from './devices.contract.ts';
 import { dirtyContract } from './dirty.contract.ts';
 import { groupsContract } from './groups.contract.ts';
 import { producersContract } from './producers.contract.ts';
+import { blocksContract } from './blocks.contract.ts';
+import { sharesContract } from './shares.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
 import { timelinesContract } from './timelines.contract.ts';
@@ -26,6 +28,8 @@ export function storeContract(name: string, open: OpenStore): void {
     producersContract(open);
     dirtyContract(open);
     timelinesContract(open);
+    sharesContract(open);
+    blocksContract(open);
     groupsContract(open);
     conversationRowsContract(open);
     conversationsContract(open);

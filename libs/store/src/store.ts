@@ -1,4 +1,5 @@
 import type { Accounts } from './accounts.ts';
+import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
 import type { Groups } from './groups.ts';
 import type { Sessions } from './sessions.ts';
@@ -11,6 +12,7 @@ export interface Store {
   readonly streams: Streams;
   readonly groups: Groups;
   readonly conversations: ConversationRows;
+  readonly blocks: Blocks;
   /** For people, at start: `embedded, durable on disk` */
   readonly description: string;
   /**

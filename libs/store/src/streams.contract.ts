@@ -459,6 +459,16 @@ export function streamsContract(open: OpenStore): void {
     });
 
     describe('retention', () => {
+      // One sender fills an inbox alone.
+      const limits = { ...RETENTION, inboxShare: RETENTION.maxEntries };
+      let filled: OpenedStore;
+      let store: Store;
+      before(async () => {
+        filled = await open({ limits });
+        store = filled.store;
+      });
+      after(() => filled.close());
+
       /** Many small appends, in order, a thousand in flight. */
       const fill = async (sends: Sends, from: number, to: number): Promise<void> => {
         for (let start = from; start <= to; start += 1_000) {

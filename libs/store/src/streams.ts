@@ -16,6 +16,8 @@ import type { GroupOperation, GroupProblem } from './groups.ts';
 /** What a stream keeps (design: retention). */
 export const RETENTION = {
   maxEntries: 10_000,
+  /** Entries of one sender that may wait in an inbox for its user. Nobody can fill an inbox alone. */
+  inboxShare: 500,
   /**
    * A stream remembers a producer at least while the producer's last entry is among this many newest ones, and forgets
    * it before twice as many have followed (docs/adr/0005-producers-are-forgotten-by-position.md).
@@ -99,6 +101,10 @@ export type AppendAnswer =
   | { readonly outcome: 'unknown-producer' }
   /** The recipient has too much that is not acked. */
   | { readonly outcome: 'full' }
+  /** The recipient has blocked the sender. */
+  | { readonly outcome: 'blocked' }
+  /** As much of the sender waits for the recipient as one sender may have wait. */
+  | { readonly outcome: 'share' }
   /** The recipient has no account. */
   | { readonly outcome: 'unknown' }
   /** Not known to be stored; the same call again is safe. */

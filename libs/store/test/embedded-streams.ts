@@ -7,4 +7,6 @@ import type { StreamLimits } from '../src/streams.ts';
 
 /** @param now ms since 1970 */
 export const streamsOf = (ledger: Ledger, now: () => number, limits: StreamLimits): EmbeddedStreams =>
-  new EmbeddedStreams(ledger, silentLogger(), now, limits, new EmbeddedGroups(ledger, now, now));
+  new EmbeddedStreams(ledger, silentLogger(), now, limits, new EmbeddedGroups(ledger, now, now), {
+    has: () => false,
+  });

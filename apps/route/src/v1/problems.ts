@@ -29,6 +29,9 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9403': 409,
   '9404': 400,
   '9405': 400,
+  '9500': 403,
+  '9501': 403,
+  '9502': 429,
 };
 
 const TITLES = new Map<string, string>(Object.values(CODES).map(({ code, message }) => [code, message]));

@@ -4,6 +4,7 @@ import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { EmbeddedAccounts } from './accounts.ts';
 import { audit } from './audit.ts';
+import { EmbeddedBlocks } from './blocks.ts';
 import { EmbeddedConversationRows } from './conversation-rows.ts';
 import { damaged, reasonOf, repairDatabase } from './database.ts';
 import { EmbeddedGroups } from './groups.ts';
@@ -50,11 +51,13 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const sweeper = new Sweeper(ledger, logger, now, limits);
   sweeper.start();
   const groups = new EmbeddedGroups(ledger, now, monotonic);
+  const blocks = new EmbeddedBlocks(ledger);
   return {
     accounts: new EmbeddedAccounts(ledger),
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now, monotonic }),
-    streams: new EmbeddedStreams(ledger, logger, now, limits, groups),
+    streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks),
     groups,
+    blocks,
     conversations: new EmbeddedConversationRows(ledger),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.

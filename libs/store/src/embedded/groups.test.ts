@@ -49,7 +49,8 @@ test('a group of 100,000: made, paged, full, and cleared after it was disbanded,
     await rm(dir, { recursive: true, force: true });
   });
   const groups = new EmbeddedGroups(ledger, Date.now, () => performance.now());
-  const streams = new EmbeddedStreams(ledger, silentLogger(), Date.now, RETENTION, groups);
+  const blocks = { has: () => false };
+  const streams = new EmbeddedStreams(ledger, silentLogger(), Date.now, RETENTION, groups, blocks);
   const sweeper = new Sweeper(ledger, silentLogger(), Date.now, RETENTION);
   const owner = named(1);
   const group = '17' as GroupId;

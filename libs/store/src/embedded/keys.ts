@@ -11,6 +11,7 @@ import {
 import type { ConversationRow } from '../conversation-rows.ts';
 import type {
   AccountRecord,
+  BlocksRecord,
   BatchesRecord,
   ClearingRecord,
   CursorRecord,
@@ -67,6 +68,7 @@ export const nameKey = (name: string): Key<NameRecord> =>
 export const allAccounts = { gte: 'a:', lt: 'a;' };
 /** Who has a look (`looks.ts`). */
 export const lookKey = (look: string): Key<NameRecord> => keyOf(`l:${hash('sha256', look, 'base64url')}`);
+export const blocksKey = (user: UserId): Key<BlocksRecord> => keyOf(`q:${user}`);
 export const sessionKey = (user: UserId): Key<SessionsRecord | SessionRecord1> => keyOf(`s:${user}`);
 export const cursorKey = (user: UserId, stream: StreamRef): Key<CursorRecord> =>
   keyOf(`c:${user}:${nameOf(stream)}`);

@@ -10,10 +10,12 @@ import {
 import type { Append, Stored, StreamLimits } from '../streams.ts';
 import { encodeRow, totalsOf, wireOf } from './entry-row.ts';
 import { accountKey, entryKey, eventKey, type Key, producerKey, producersBefore, streamKey } from './keys.ts';
+import type { EmbeddedBlocks } from './blocks.ts';
 import type { Ledger } from './ledger.ts';
 import { encodeRecord } from './record-bytes.ts';
 import type { EventRecord, ProducerRecord, StreamRecord } from './records.ts';
 import { emptyStream, trimmed, waitingOf, writeTrim } from './retention.ts';
+import { Shares } from './shares.ts';
 
 /** An append removes at most this many old entries, so that no append takes long. */
 const TRIM_STEPS = 16;
@@ -40,11 +42,15 @@ export class Logs {
   readonly #limits: StreamLimits;
   /** Old entries that appends have removed since the last batch ended. */
   #trims = 0;
+  readonly #blocks: Pick<EmbeddedBlocks, 'has'>;
+  readonly #shares: Shares;
 
-  constructor(ledger: Ledger, now: () => number, limits: StreamLimits) {
+  constructor(ledger: Ledger, now: () => number, limits: StreamLimits, blocks: Pick<EmbeddedBlocks, 'has'>) {
     this.#ledger = ledger;
     this.#now = now;
     this.#limits = limits;
+    this.#blocks = blocks;
+    this.#shares = new Shares(ledger, limits.inboxShare);
   }
 
   batchEnded(): void {
@@ -73,10 +79,11 @@ export class Logs {
   }
 
   /** All reading of an append, so that one that fails has written nothing. */
-  admit({ stream, sender, content }: Append): Places | 'unknown' | 'full' {
+  admit({ stream, sender, content }: Append): Places | 'unknown' | 'blocked' | 'full' | 'share' {
     const log = this.#place(stream);
     if (stream.kind === 'group') return { log, copy: undefined };
     if (this.#ledger.get(accountKey(stream.user)) === undefined) return 'unknown';
+    if (this.#blocks.has(stream.user, sender.userId)) return 'blocked';
     const { after } = log;
     const waitingBytes = after.bytes - after.settledBytes;
     if (
@@ -84,6 +91,7 @@ export class Logs {
       waitingBytes + content.length > this.#limits.inboxUnackedBytes
     )
       return 'full';
+    if (!this.#shares.admits(stream.user, sender.userId, after)) return 'share';
     if (stream.user === sender.userId) return { log, copy: undefined };
     const copy = this.#place(inboxOf(sender.userId));
     const { first, top } = copy.after;
@@ -121,6 +129,7 @@ export class Logs {
     if (last !== undefined && (isCopy || !isOfProducer(last, item)))
       this.#ledger.put(producerKey(stream, this.#window(after.top), last.sender, last.producer), last.record);
     writeTrim(this.#ledger, before, after);
+    if (!isCopy && stream.kind === 'inbox') this.#shares.wrote(stream.user, sender.userId, after);
     const entry = { seq, prev, storedAt, sender, producer, counter, content, n };
     const row = encodeRow(entry, { bytes, copies }, isEvent);
     this.#ledger.putRow(entryKey(stream, seq), row);

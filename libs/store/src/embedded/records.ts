@@ -37,6 +37,11 @@ export interface AccountRecord {
   readonly passwordHash?: string;
 }
 
+/** Of one user: whose private messages it does not take; ascending. */
+export interface BlocksRecord {
+  readonly users: readonly UserId[];
+}
+
 export interface NameRecord {
   readonly userId: UserId;
 }

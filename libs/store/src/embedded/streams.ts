@@ -38,6 +38,7 @@ import {
   sessionKey,
   streamKey,
 } from './keys.ts';
+import type { EmbeddedBlocks } from './blocks.ts';
 import type { EmbeddedGroups } from './groups.ts';
 import type { Ledger } from './ledger.ts';
 import { Logs } from './logs.ts';
@@ -76,12 +77,13 @@ export class EmbeddedStreams implements Streams {
     now: () => number,
     limits: StreamLimits,
     groups: EmbeddedGroups,
+    blocks: Pick<EmbeddedBlocks, 'has'>,
   ) {
     this.#groups = groups;
     this.#ledger = ledger;
     this.#logger = logger;
     this.#now = now;
-    this.#logs = new Logs(ledger, now, limits);
+    this.#logs = new Logs(ledger, now, limits, blocks);
     this.#duplicates = new Duplicates(new LogScans(this), logger);
   }
 

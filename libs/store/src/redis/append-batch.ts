@@ -339,7 +339,9 @@ function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer 
       return { outcome, last: Number(first) };
     case 'unknown-producer':
     case 'conflict':
+    case 'blocked':
     case 'full':
+    case 'share':
     case 'unknown':
       return { outcome };
     default:

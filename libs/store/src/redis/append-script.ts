@@ -22,7 +22,7 @@ const RESTORE_ENTRIES = 64;
  * after a space, content, which stream gets a copy ('': none), and more as JSON or '' (`moreOf` in `append-batch.ts`).
  * In place of the stream for a copy, an item that is itself a copy by itself has its mode (`CopyMode`).
  * Answers lines: the time, then of each item ok seq n copy's-seq copy's-n prev TAB copy's-prev | duplicate seq |
- * older seq last | gap last | conflict | refused problem | full | unknown | unknown-producer | failed reason | skipped. Without a
+ * older seq last | gap last | conflict | refused problem | blocked | full | share | unknown | unknown-producer | failed reason | skipped. Without a
  * copy its seq is 0. Older: the counter is below the last one, which is at seq. The first three have the followers of a group
  * with members behind a TAB.
  * Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's meta is written, and its
@@ -30,6 +30,7 @@ const RESTORE_ENTRIES = 64;
  * already: who waits for the replicas waits for a write of its own.
  * Every `redis.call` costs as much as all else about an item: metas are read by one and written by one, and an item
  * that is of the producer of the top needs one of its own, and one for its copy, or one for the member of its group.
+ * One to an inbox where much waits needs two more: see `mayHold`.
  */
 export const appendScript = (limits: StreamLimits, touches = false): Script =>
   new Script(`${META}
@@ -40,10 +41,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nowText = int(now)
 local maxEntries, maxBytes, window = ${limits.maxEntries}, ${limits.inboxUnackedBytes}, ${limits.producerEntries}
 local kept, unackedKept, step = ${limits.keptMs}, ${limits.unackedMs}, 16
-local streams, metaKeys = {}, {}
-for s = 1, tonumber(all[1]) do
+local share = ${limits.inboxShare}
+local streams, metaKeys, streamCount = {}, {}, tonumber(all[1])
+for s = 1, streamCount do
   local at = s * ${STREAM_FIELDS}
   metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
+  metaKeys[streamCount + s] = all[at] .. ':blocks:' .. all[at + 1]
 end
 local metas = call('MGET', unpack(metaKeys))
 local COPY_MODES = {new = true, again = true, behind = true}
@@ -73,6 +76,7 @@ local streamAt = function(s)
   local m = metaOf(metaKeys[s], metas[s])
   m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
   m.events = tag .. ':evt:' .. name
+  m.blocks = metas[streamCount + s]
   m.user, m.group = match(name, '^inbox:(.*)$'), match(name, '^group:(%d+)$')
   if m.group then openGroup(m) end
   if not m.shown then restore(m) end
@@ -195,6 +199,48 @@ local copyAlone = function(m, a, mode, about)
   return 'full'
 end
 
+-- What each sender holds of an inbox where much waits: a hash, sender → seqs of its newest entries (float64 each, as many
+-- as it may hold), and upto, how many entries were received when it was written last. An inbox where less than half of one
+-- share waits is not looked at. The hash is begun when a whole share waits, and goes on until half of one waits.
+local heldOf = function(m) return m.tag .. ':held:' .. m.name end
+local beginHeld = function(m, received)
+  local key, bySender = heldOf(m), {}
+  -- All of them, or of very many the newest.
+  local copies = min(m.own - m.settledOwn, 2 * share)
+  local from = max(m.first, m.settled + 1, m.top - 2 * share - copies + 1)
+  for _, entry in ipairs(call('XRANGE', m.log, int(from) .. '-0', '+')) do
+    local of = match(headOf(entry), '^%d+')
+    -- The user's own: copies, and what it says to itself.
+    if of ~= m.user then
+      bySender[of] = bySender[of] or {}
+      table.insert(bySender[of], struct.pack('>d', tonumber(match(entry[1], '^%d+'))))
+    end
+  end
+  call('UNLINK', key)
+  local fields = {'upto', received}
+  for of, seqs in pairs(bySender) do
+    fields[#fields + 1] = of
+    fields[#fields + 1] = table.concat(seqs, '', max(1, #seqs - share + 1))
+  end
+  call('HSET', key, unpack(fields))
+  call('PEXPIRE', key, unackedKept)
+end
+-- Whether one more entry of a sender may wait. Then also what is to be written to the hash once it does.
+local mayHold = function(m, sender, waiting)
+  if waiting * 2 < share then return true end
+  local received = int(m.top - m.own)
+  local upto, seqs = unpack(call('HMGET', heldOf(m), 'upto', sender))
+  if upto ~= received then
+    if waiting < share then return true end
+    beginHeld(m, received)
+    seqs = call('HGET', heldOf(m), sender)
+  end
+  seqs = seqs or ''
+  if sender == m.user then return true, '' end
+  if #seqs >= share * 8 and struct.unpack('>d', seqs) > m.settled then return false end
+  return true, string.sub(seqs, max(1, #seqs - (share - 1) * 8 + 1))
+end
+
 local append = function(s, a)
   local m = streams[s] or streamAt(s)
   local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
@@ -239,12 +285,24 @@ local append = function(s, a)
   end
   -- Accounts stay: one that has had a message needs no second look.
   if m.user and m.top == 0 and call('EXISTS', m.tag .. ':acct:' .. m.user) == 0 then return 'unknown' end
+  if m.blocks and string.find(m.blocks, ' ' .. sender .. ' ', 1, true) then return 'blocked' end
   age(m)
-  if m.user and (m.top + 1 - m.settled - (m.own - m.settledOwn) > maxEntries or
-    m.bytes + #content - m.settledBytes > maxBytes) then return 'full' end
+  local held
+  if m.user then
+    local waiting = m.top - m.settled - (m.own - m.settledOwn)
+    if waiting >= maxEntries or m.bytes + #content - m.settledBytes > maxBytes then return 'full' end
+    local may
+    may, held = mayHold(m, sender, waiting)
+    if not may then return 'share' end
+  end
 
   local about = more and more.about
   local seq, n, prev = write(m, a, producer, counter, more and more.silent and 'silent' or 'shown', about, digest)
+  if held then
+    local upto = int(m.top - m.own)
+    if sender == m.user then call('HSET', heldOf(m), 'upto', upto)
+    else call('HSET', heldOf(m), 'upto', upto, sender, held .. struct.pack('>d', m.top)) end
+  end
   if apply then applyTo(m, apply, seq, n) end
   local copySeq, copyN, copyPrev = '0', '0', ''
   if all[a + 7] ~= '' then

@@ -1,6 +1,6 @@
 /**
  * Redis keys. Everything of one owner lies in one of 256 shards, so that a script finds it in one slot of a Cluster:
- * a user's account, session, inbox, producers, cursors, conversations, groups and read marks; a group's record, members, log and producers; an instance's lease and
+ * a user's account, session, inbox, producers, cursors, conversations, groups, read marks and blocks; a group's record, members, log and producers; an instance's lease and
  * online set. Keys are made of ids that we made; a name is only ever a field or a value.
  */
 import { hash } from 'node:crypto';
@@ -8,6 +8,7 @@ import {
   foldName,
   type GroupId,
   type InstanceId,
+  inboxOf,
   type StreamRef,
   streamName,
   type UserId,
@@ -64,6 +65,8 @@ export const key = {
   memberships: (user: UserId) => `${userTag(user)}:mem:${user}`,
   /** A hash: group → n up to which the user has read it. */
   marks: (user: UserId) => `${userTag(user)}:marks:${user}`,
+  /** A text: a space, then ids of users with a space behind each (`blocks.ts`). The append script makes the same. */
+  blocks: (user: UserId) => `${userTag(user)}:blocks:${streamName(inboxOf(user))}`,
   conversations: (user: UserId) => `${userTag(user)}:conv:${user}`,
   /** As `group-lua.ts` says. */
   pending: (shard: string) => `${shard}:pending`,

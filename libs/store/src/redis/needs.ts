@@ -31,6 +31,8 @@ export const KEY_KINDS = [
   'mem',
   'marks',
   'conv',
+  'blocks',
+  'held',
 ] as const;
 
 export interface Need {
@@ -66,7 +68,7 @@ export function shardNeeds(shard: string, id: string): Need[] {
     need(['meta'], 'set', ''),
     need(['meta'], 'get'),
     need(['meta'], 'mset', ''),
-    need(['meta'], 'mget'),
+    need(['meta', 'blocks'], 'mget'),
     need(['prod'], 'hset', 'f', ''),
     need(['prod'], 'hsetnx', 'f', ''),
     need(['prod'], 'hget', 'f'),

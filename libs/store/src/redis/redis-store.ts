@@ -5,6 +5,7 @@ import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { type RedisAccess, withAccess } from './access.ts';
 import { RedisAccounts } from './accounts.ts';
+import { RedisBlocks } from './blocks.ts';
 import { type Commit, directCommit } from './commit.ts';
 import { RedisConversationRows } from './conversation-rows.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
@@ -126,6 +127,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     streams,
     groups: new RedisGroups(link, commit, sides),
     conversations: new RedisConversationRows(link, commit),
+    blocks: new RedisBlocks(link, commit),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,
     onSuccession: (listener) => succession.onSuccession(listener),
