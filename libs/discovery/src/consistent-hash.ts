@@ -5,7 +5,7 @@ import { type Member, memberName } from './membership.ts';
 import { eligible, type Placement } from './placement.ts';
 
 /**
- * A user has the same server for as long as that server is listed. Each pair of server and user has a weight, a digest of
+ * Gives a user the same server for as long as that server is listed. Each pair of server and user has a weight, a digest of
  * both, and a user's servers are ordered by weight, highest first (rendezvous hashing). A server that leaves hands its
  * users to all the others and moves nobody else's. Servers count by address, so a restart changes nothing.
  */

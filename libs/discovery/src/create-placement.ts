@@ -4,7 +4,7 @@ import { eligible, type Placement, type PlacementName } from './placement.ts';
 import { RoundRobinPlacement } from './rotation.ts';
 
 /**
- * One per process: a rotation remembers where it is.
+ * Makes the placement that the settings name. Make one per process: a rotation remembers its position.
  * @param random from 0 to below 1
  */
 export function createPlacement(name: PlacementName, random: () => number = Math.random): Placement {
@@ -18,7 +18,7 @@ export function createPlacement(name: PlacementName, random: () => number = Math
   }
 }
 
-/** Fisher and Yates, in place. */
+/** Shuffles in place (Fisher and Yates). */
 function shuffle(members: Member[], random: () => number): Member[] {
   for (let i = members.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

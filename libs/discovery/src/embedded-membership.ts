@@ -2,12 +2,12 @@ import { byName, sameMembers } from './member-list.ts';
 import { parseNodeName, unannounceable } from './member-node.ts';
 import { type Member, type Membership, memberName } from './membership.ts';
 
-/** Membership for a process that is a whole cluster: no network, nothing to install. */
+/** Membership inside one process that is a whole cluster. It needs no network and no installation. */
 export const openEmbeddedMembership = (): Membership => new EmbeddedRegistry().open();
 
-/** What the embedded memberships of one process share; tests run several servers on one. */
+/** The list that all embedded memberships of one process share. Tests run several servers on one registry. */
 export class EmbeddedRegistry {
-  /** By name; one entry for each view that announced, removed when it withdraws or stops. */
+  /** Key: member name. A membership adds its entry when it announces, and removes it when it withdraws or stops. */
   readonly #announced = new Map<string, { readonly member: Member; readonly by: Membership }>();
   readonly #views = new Set<EmbeddedMembership>();
 
@@ -99,7 +99,7 @@ class EmbeddedMembership implements Membership {
     return Promise.resolve();
   }
 
-  /** For the registry: something changed. */
+  /** Called by the registry after each change of the list. */
   refresh(): void {
     const members = this.#registry.list();
     if (sameMembers(this.#members, members)) return;

@@ -1,4 +1,4 @@
-/** What is read of ZooKeeper, where others write too, with texts made to hold a server up. */
+/** Other programs can write to ZooKeeper too. These tests read texts there that were made to hold a server up. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
 import { decodeNodeData, parseNodeName } from './member-node.ts';

@@ -1,4 +1,4 @@
-/** Which im-servers live (membership, a fact) and which one a login gets (placement, a decision). */
+/** Membership tells which im-servers are alive. Placement chooses the im-server of a login. */
 export { createPlacement } from './create-placement.ts';
 export { EmbeddedRegistry, openEmbeddedMembership } from './embedded-membership.ts';
 export { type Member, type Membership, memberName } from './membership.ts';

@@ -1,12 +1,12 @@
 import { type Member, memberName } from './membership.ts';
 
-/** The order of every list of members: by name, byte by byte, the same on every machine. */
+/** Orders a list of members by name, byte by byte, so that every machine has the same order. */
 export function byName(a: Member, b: Member): number {
   const [left, right] = [memberName(a), memberName(b)];
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** Whether two ordered lists say the same. */
+/** Tells whether two ordered lists hold the same members. */
 export const sameMembers = (a: readonly Member[], b: readonly Member[]): boolean =>
   a.length === b.length &&
   a.every((one, i) => {

@@ -2,11 +2,11 @@ import { isIP } from 'node:net';
 import type { InstanceId } from '@cim/protocol';
 import { type Member, memberName } from './membership.ts';
 
-/** What a member's node says beside its name; absent fields for a server of CIM's own. */
+/** The data of a member's node. A server of CIM's own writes none, so its fields are absent. */
 export type MemberDetails = Pick<Member, 'instance' | 'version' | 'startedAt'>;
 export type MemberAddress = Pick<Member, 'host' | 'tcpPort' | 'httpPort'>;
 
-/** More than ten times what we write. */
+/** Longest data that is parsed [bytes]. An im-server writes less than a tenth of it. */
 const DATA_LIMIT_BYTES = 4096;
 
 /**
@@ -18,21 +18,21 @@ export function parseNodeName(name: string): MemberAddress | undefined {
   if (written === undefined) return undefined;
   const host = written.startsWith('[') && written.endsWith(']') ? written.slice(1, -1) : written;
   const isAddress = host === written ? isIP(host) !== 0 : isIP(host) === 6;
-  // Underscores are no part of a host name, but Docker's service names have them.
+  // A host name has no underscore, but service names of Docker have them.
   const isName = host === written && /^[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(host);
   if (!isAddress && !isName) return undefined;
   const [tcpPort, httpPort] = [Number(tcp), Number(http)];
   return tcpPort <= 65_535 && httpPort <= 65_535 ? { host, tcpPort, httpPort } : undefined;
 }
 
-/** One line for whoever configured it. */
+/** Says in one line, for the operator, why an address cannot be announced. */
 export const unannounceable = (self: Member): Error =>
   new Error(`"${memberName(self)}" cannot be announced: it is no host with two ports`);
 
 export const encodeNodeData = ({ instance, version, startedAt }: Member): Buffer =>
   Buffer.from(JSON.stringify({ instance, version, startedAt }));
 
-/** Reads a member's data; {} when there is none or it is not ours: a server of CIM's own. */
+/** Reads a member's data. A server of CIM's own has none, or other data: the answer is {} then. */
 export function decodeNodeData(data: Buffer | undefined): MemberDetails {
   if (data === undefined || data.length === 0 || data.length > DATA_LIMIT_BYTES) return {};
   const { instance, version, startedAt } = parseObject(data.toString());

@@ -17,8 +17,8 @@ export const member = (host: string, instance: string, more: Partial<Member> = {
 export const namesOf = (membership: Membership): string[] => membership.members().map(memberName);
 
 /**
- * What every membership does.
- * @param open another view of the same registry, not started; called only while the suite's tests run
+ * Tests that every implementation of `Membership` has to pass.
+ * @param open makes another membership of the same registry, not started; called only while the suite's tests run
  */
 export function membershipContract(adapter: string, open: () => Membership): void {
   describe(`membership contract: ${adapter}`, () => {

@@ -2,11 +2,11 @@ import type { InstanceId } from '@cim/protocol';
 
 /** A live im-server. */
 export interface Member {
-  /** What clients and servers connect to. */
+  /** Address that clients and other servers connect to. */
   readonly host: string;
   readonly tcpPort: number;
   readonly httpPort: number;
-  /** Absent for a server of CIM's own: listed, never chosen, never called. */
+  /** Absent for a server of CIM's own. Such a server is listed, but never chosen for a login and never called. */
   readonly instance?: InstanceId;
   readonly version?: string;
   /** ms since 1970. */
@@ -17,31 +17,31 @@ export interface Member {
 export const memberName = (m: Pick<Member, 'host' | 'tcpPort' | 'httpPort'>): string =>
   `${m.host}:${m.tcpPort}:${m.httpPort}`;
 
-/** Which im-servers live. One per process; a route only watches, an im-server also announces itself. */
+/** The list of live im-servers. Each process has one membership: a route only watches, an im-server also announces itself. */
 export interface Membership {
-  /** Resolves when the first list is there, or after 5 s without one: then it goes on trying by itself. */
+  /** Resolves when the first list is there, or after 5 s. Without a list the membership goes on trying by itself. */
   start(): Promise<void>;
-  /** The last list known, ordered by name. Stays as it is while the registry is out of reach. */
+  /** The newest list that was read, ordered by name. It stays as it is while the registry is out of reach. */
   members(): readonly Member[];
-  /** Called after each change of the list. Answers how to stop. */
+  /** Calls the listener after each change of the list. Returns a function that ends this. */
   onChange(listener: () => void): () => void;
   /**
-   * From now until `withdraw` keeps this member listed: after a lost session, a hung or restarted registry too.
-   * Announcing again replaces what was announced (a new instance id). Resolves when listed, or after 5 s without.
-   * Rejects with one line while it must not be listed, because the registry is that of another product's cluster; it is
-   * listed when that has changed, unless it withdraws.
+   * Keeps this member listed until `withdraw`, also after a lost session and after a registry that hung or restarted.
+   * Another call replaces the announced member (a new instance id). Resolves when the member is listed, or after 5 s.
+   * Rejects with one line when the registry belongs to the cluster of another product. The member is listed as soon as
+   * that has changed, unless it withdraws.
    */
   announce(self: Member): Promise<void>;
-  /** Takes it off the list at once. Idempotent, never throws. */
+  /** Takes this member off the list at once. Idempotent, never throws. */
   withdraw(): Promise<void>;
-  /** Whether the registry answers now; what `/readyz` and `/metrics` tell. */
+  /** Tells whether the registry answers now. `/readyz` and `/metrics` show it. */
   readonly connected: boolean;
   /**
-   * One line about what keeps this process from reading the list or from being listed, although the registry answers;
-   * undefined when there is nothing.
+   * Says in one line why this process cannot read the list or be listed although the registry answers. Undefined when
+   * it can do both.
    */
   readonly problem: string | undefined;
-  /** For people, at start. */
+  /** Describes the registry for people, at the start of a program. */
   readonly description: string;
   stop(): Promise<void>;
 }

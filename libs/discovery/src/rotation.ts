@@ -3,7 +3,7 @@ import { memberName } from './membership.ts';
 import { eligible, type Placement } from './placement.ts';
 import { byName } from './member-list.ts';
 
-/** Strict rotation: each login begins at the server after the one before, by name, however the list changes between. */
+/** Strict rotation: a login begins at the server that follows, by name, the server of the login before. The list may change between the two. */
 export class RoundRobinPlacement implements Placement {
   #last = '';
 

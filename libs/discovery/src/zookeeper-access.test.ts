@@ -10,7 +10,7 @@ import { type Membership, memberName } from './membership.ts';
 import { zooKeeperAccess } from './zookeeper-access.ts';
 import { openZooKeeperMembership, type ZooKeeperMembershipOptions } from './zookeeper-membership.ts';
 
-/** What the types leave out. */
+/** Methods that the library has and its types leave out. */
 const shown = (acl: readonly ACL[]): unknown[] =>
   (acl as unknown as { permission: number; id: { scheme: string; id: string } }[]).map(
     ({ permission, id }) => [permission, id.scheme, id.id],
@@ -30,7 +30,7 @@ before(async () => {
 afterEach(() => Promise.all(ended.splice(0).map((end) => end())));
 after(() => server[Symbol.asyncDispose]());
 
-/** A path that no other test has. */
+/** Makes a path that no other test uses. */
 const newPath = (): string => `test-${++paths}`;
 
 async function started(
@@ -49,7 +49,7 @@ async function started(
   return membership;
 }
 
-/** Somebody without a credential. */
+/** A ZooKeeper client without a credential. */
 async function stranger(): Promise<RawClient> {
   const raw = await RawClient.connect(server.port, SESSION_TIMEOUT_MS, new Backoff(50, 500));
   ended.push(() => raw[Symbol.dispose]());

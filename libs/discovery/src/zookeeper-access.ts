@@ -1,6 +1,6 @@
 import { ACL, Id, Permission } from 'node-zookeeper-client';
 
-/** How a process shows itself to ZooKeeper, and who may do what with the nodes that it makes. */
+/** The credential that a process shows to ZooKeeper, and the ACL of the nodes that it makes. */
 export interface ZooKeeperAccess {
   /** `user:password`, for the scheme `digest`. */
   readonly credential?: Buffer;
@@ -14,9 +14,9 @@ export interface ZooKeeperAccessSettings {
   readonly zkAcl: string;
 }
 
-/** Everybody may do everything: ZooKeeper's own default. */
+/** Lets everybody do everything, as ZooKeeper does by default. */
 export const OPEN_ACCESS: ZooKeeperAccess = { acl: [new ACL(Permission.ALL, new Id('world', 'anyone'))] };
-/** What ZooKeeper calls CREATOR_ALL. */
+/** Lets the holder of the credential do everything, and nobody else. ZooKeeper calls it CREATOR_ALL. */
 const CREATOR_ALL: readonly ACL[] = [new ACL(Permission.ALL, new Id('auth', ''))];
 
 const PERMISSIONS: Readonly<Record<string, number>> = {
@@ -28,7 +28,8 @@ const PERMISSIONS: Readonly<Record<string, number>> = {
 };
 
 /**
- * With a credential, nodes belong to its holders alone unless `zkAcl` says otherwise; without one, to everybody.
+ * Reads both settings. With a credential, nodes belong to its holders alone unless `zkAcl` says otherwise. Without a
+ * credential they belong to everybody.
  * @throws {Error} one line, without the credential
  */
 export function zooKeeperAccess({ zkAuth, zkAcl }: ZooKeeperAccessSettings): ZooKeeperAccess {
@@ -42,7 +43,7 @@ export function zooKeeperAccess({ zkAuth, zkAcl }: ZooKeeperAccessSettings): Zoo
   return { credential: Buffer.from(zkAuth), acl: acl ?? CREATOR_ALL };
 }
 
-/** An id may hold colons, as that of `digest` and an IPv6 address do. */
+/** Splits at the first and the last colon: an id may hold colons, as that of `digest` and an IPv6 address do. */
 function parseAcl(text: string): ACL {
   const [, scheme, id, letters] = /^\s*(world|auth|digest|ip|x509):(.*):([cdrwa]{1,5})\s*$/.exec(text) ?? [];
   if (scheme === undefined || id === undefined || letters === undefined)

@@ -10,7 +10,7 @@ describe('a ZooKeeper session with a server that is none', () => {
   const ended: (() => Promise<unknown>)[] = [];
   afterEach(() => Promise.all(ended.splice(0).map((end) => end())));
 
-  /** Answers how often the session connected to it, and what was logged. */
+  /** Returns how often the session connected to the server, and the log lines. */
   async function against(answer: (socket: Socket) => void, sessionTimeoutMs: number) {
     let connections = 0;
     const sockets = new Set<Socket>();

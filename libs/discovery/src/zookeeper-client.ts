@@ -3,7 +3,7 @@ import type { Backoff } from '@cim/runtime';
 import { type Client, createClient } from 'node-zookeeper-client';
 import type { ZooKeeperServer } from './zookeeper-servers.ts';
 
-/** What the types of node-zookeeper-client 1.1.3 leave out and we have to reach; its version is pinned for that. */
+/** Inner fields of node-zookeeper-client 1.1.3 that this file uses and the types leave out. The version is pinned because of them. */
 interface ConnectionInternals {
   servers: readonly ZooKeeperServer[];
   readonly socket?: Socket;
@@ -20,13 +20,13 @@ export interface MendedClientEvents {
   connected(): void;
   disconnected(): void;
   expired(): void;
-  /** ZooKeeper does not take the credential; nothing more comes of this client. */
+  /** Called when ZooKeeper refuses the credential. The client does nothing more afterwards. */
   authFailed(): void;
-  /** A server could not be reached, or did not speak the protocol. */
+  /** Called when a server cannot be reached or does not speak the protocol. */
   attemptFailed(server: ZooKeeperServer, reason: string): void;
 }
 
-/** A session's list of children is the longest answer there is; ZooKeeper's own limit is 1 MiB. */
+/** Longest answer that is read [bytes]. The longest one is the list of children; ZooKeeper's own limit is 1 MiB. */
 const FRAME_LIMIT_BYTES = 4 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
@@ -45,7 +45,7 @@ export class MendedClient {
   readonly #events: MendedClientEvents;
   #server: ZooKeeperServer | undefined;
   #nextServer = 0;
-  /** Since the last connection. */
+  /** Attempts to connect since the last connection. */
   #attempts = 0;
   #attemptSince: number | undefined;
   #waiting: NodeJS.Timeout | undefined;
@@ -70,7 +70,7 @@ export class MendedClient {
     this.#internals = (
       this.client as unknown as { connectionManager: ConnectionInternals }
     ).connectionManager;
-    // The library would split an IPv6 address at its first colon.
+    // The library would split an IPv6 address at its first colon, so the address is given as an object.
     this.#internals.servers = servers;
     this.#internals.findNextServer = (use) => this.#chooseServer(use);
     this.#internals.onSocketData = this.#frameReader();
@@ -85,17 +85,17 @@ export class MendedClient {
     if (credential !== undefined) this.client.addAuthInfo('digest', credential);
   }
 
-  /** What ZooKeeper granted; before the first connection what was asked for. */
+  /** Session timeout that ZooKeeper granted [ms]. Before the first connection it is the timeout that was asked for. */
   get sessionTimeoutMs(): number {
     return this.#internals.sessionTimeout;
   }
 
-  /** Hexadecimal, to compare with a node's `ephemeralOwner`. */
+  /** Session id in hexadecimal, to compare with the `ephemeralOwner` of a node. */
   get sessionId(): string {
     return this.#internals.sessionId.toString('hex');
   }
 
-  /** For how long the present attempt to connect has been without an answer; 0 between two. */
+  /** Age of the present attempt to connect [ms]; 0 between two attempts. */
   get connectingForMs(): number {
     return this.#attemptSince === undefined ? 0 : performance.now() - this.#attemptSince;
   }
@@ -108,14 +108,14 @@ export class MendedClient {
     this.client.connect();
   }
 
-  /** Ends the connection, not the session: the library goes on with the next server. */
+  /** Ends the connection but not the session. The library goes on with the next server. */
   cut(): void {
-    // Left running, it would destroy the next attempt's socket.
+    // If this timer ran on, it would destroy the socket of the next attempt.
     clearTimeout(this.#internals.connectTimeoutHandler ?? undefined);
     this.#internals.socket?.destroy();
   }
 
-  /** Nothing of this client happens any more. Its session ends by its timeout, unless `client.close()` ended it. */
+  /** Stops this client for good. Its session ends by its timeout, unless `client.close()` ended it. */
   dispose(): void {
     this.#disposed = true;
     clearTimeout(this.#waiting);
@@ -123,7 +123,7 @@ export class MendedClient {
     this.cut();
   }
 
-  /** Called at the start and after the end of each connection; the library says nothing of an attempt that failed. */
+  /** Chooses the next server. The library calls it at the start and after the end of each connection, and reports no failed attempt. */
   #chooseServer(use: (server: ZooKeeperServer) => void): void {
     if (this.#disposed) return;
     this.#internals.packetQueue.queue.length = 0;
@@ -144,7 +144,7 @@ export class MendedClient {
     if (this.#server !== undefined) this.#events.attemptFailed(this.#server, reason);
   }
 
-  /** Hands the library one whole frame at a time; it would recurse once for each that a chunk holds. */
+  /** Hands the library one whole frame at a time. Given a chunk of many frames, it would recurse once for each. */
   #frameReader(): (chunk: Buffer) => void {
     const internals = this.#internals;
     const readFrame = internals.onSocketData.bind(internals);

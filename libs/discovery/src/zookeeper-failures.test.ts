@@ -35,7 +35,7 @@ const elapsed = async (ms: number): Promise<void> => {
   const since = performance.now();
   await until(`${ms} ms have passed`, () => performance.now() - since >= ms);
 };
-/** Collects every list that a membership shows from now on. */
+/** Collects every list that a membership shows after this call. */
 const recordLists = (membership: Membership): string[] => {
   const lists: string[] = [];
   membership.onChange(() => lists.push(namesOf(membership).join()));
@@ -313,7 +313,7 @@ describe('membership on an ensemble of three', () => {
   after(() => Promise.all(servers.map((server) => server[Symbol.asyncDispose]())));
 
   const everywhere = (): string => servers.map((server) => server.address).join();
-  /** The server that holds the only session. */
+  /** Finds the ZooKeeper server that holds the only session. */
   const holder = async (): Promise<ZooKeeperProcess> => {
     for (const server of servers)
       if ((await server.ask('cons').catch(() => '')).includes('sid=')) return server;

@@ -14,9 +14,9 @@ export interface ZooKeeperMembershipOptions {
   readonly logger: Logger;
   /** Open to everybody by default. */
   readonly access?: ZooKeeperAccess;
-  /** Join although servers of CIM's own are listed under the same path; false by default. */
+  /** Whether to join although servers of CIM's own are listed under the same path; false by default. */
   readonly shareWithCim?: boolean;
-  /** How long a server that died stays listed, 10 s by default; ZooKeeper grants what lies within its own limits. */
+  /** Time that a dead server stays listed, 10 s by default [ms]. ZooKeeper grants it only within its own limits. */
   readonly sessionTimeoutMs?: number;
 }
 
@@ -25,18 +25,18 @@ export const openZooKeeperMembership = (options: ZooKeeperMembershipOptions): Me
   new ZooKeeperMembership(options);
 
 const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
-/** The port's: how long start and announce wait for what may come later. */
+/** Longest wait of `start` and `announce` [ms], as `Membership` says. */
 const WAIT_MS = 5000;
 const WITHDRAW_WITHIN_MS = 2000;
-/** The safety net under the watches. */
+/** The list is read this often even when no watch fires [ms], since a watch can be lost. */
 const RELIST_EVERY_MS = 10_000;
-/** What comes in bursts (a cluster that restarts) is read once per so many ms. */
+/** Shortest time between two reads of the list [ms]. A cluster that restarts causes bursts of changes. */
 const ROUND_SPACING_MS = 50;
 const RETRY_MS = [200, 1000] as const;
 
 const DONE = { kind: 'ok', value: undefined } as const;
 
-/** Routes of CIM choose among all that is listed; a client that such a route sends to a server of ours is turned away. */
+/** A route of CIM chooses among all listed servers. A client that it sends to one of our servers is turned away there. */
 const unwelcome = (root: string, names: readonly string[]): string =>
   `${root} in ZooKeeper lists servers that are not of this product, or that CIM_ZK_AUTH may not read ` +
   `(${names.slice(0, 3).join(', ')}${names.length > 3 ? `, ${names.length - 3} more` : ''}). ` +
@@ -49,9 +49,9 @@ interface Waiter {
 }
 
 /**
- * Membership in ZooKeeper, as CIM has it: ephemeral children of `/cim`. One round makes our own node what it should be
- * and reads the list; whatever happens (a watch, a connection, an announcement, a timer) only asks for a round, so that
- * no order of events needs a case of its own. Rounds never overlap.
+ * Membership in ZooKeeper, as CIM has it: ephemeral children of `/cim`. A round brings our own node into its wanted state
+ * and reads the list. Every event (a watch, a connection, an announcement, a timer) only asks for a round, so no order of
+ * events needs a case of its own. Rounds never overlap.
  */
 class ZooKeeperMembership implements Membership {
   readonly description: string;
@@ -60,7 +60,7 @@ class ZooKeeperMembership implements Membership {
   readonly #nodes: MemberNodes;
   readonly #own: OwnNode;
   readonly #listeners = new Set<() => void>();
-  /** Callers of start, announce and withdraw; each leaves when satisfied or out of time. */
+  /** Callers of `start`, `announce` and `withdraw` that wait. Each is removed when its condition holds or its time is over. */
   readonly #waiters = new Set<Waiter>();
   readonly #retry = new Backoff(...RETRY_MS);
   #members: readonly Member[] = [];
@@ -69,11 +69,11 @@ class ZooKeeperMembership implements Membership {
   #saidRefused = '';
   readonly #root: string;
   /**
-   * Whether this process may be listed: it was told to share the path, or it was listed before. A server that is listed
-   * stays when others join; those others have to ask.
+   * Whether this process may be listed: the settings allow it to share the path, or it was listed before. A listed server
+   * stays when foreign servers join later.
    */
   #mayJoin: boolean;
-  /** Why it may not, as of the last round. */
+  /** Why this process may not be listed, as of the last round. */
   #unwelcome: string | undefined;
   #running = false;
   #again = false;
@@ -127,7 +127,7 @@ class ZooKeeperMembership implements Membership {
   }
 
   onChange(listener: () => void): () => void {
-    // A function of its own, so that the same listener given twice is two.
+    // A new function per call, so that a listener that is given twice is called twice.
     const entry = (): void => listener();
     this.#listeners.add(entry);
     return () => this.#listeners.delete(entry);
@@ -152,7 +152,7 @@ class ZooKeeperMembership implements Membership {
   async withdraw(): Promise<void> {
     const self = this.#own.wanted;
     this.#own.withdraw();
-    // Without a connection there is nothing to wait for: the node goes when we are back, or with the session.
+    // Without a connection this does not wait: the node is removed after the next connection, or ends with the session.
     if (!this.connected) return;
     this.#wakeNow();
     await this.#until(
@@ -177,8 +177,8 @@ class ZooKeeperMembership implements Membership {
   #onConnected(renewed: boolean): void {
     this.#own.sessionBegan();
     if (renewed) {
-      // What made our session expire (a ZooKeeper that hung) mostly ended everyone's. Whoever lives is back at once;
-      // until then a list without them would refuse logins that their servers can take.
+      // A ZooKeeper that hung has mostly ended the sessions of all servers. Live servers are back at once. Until then a
+      // list without them would refuse logins that they can take.
       const graceMs = this.#session.timeoutMs;
       this.#keepAbsentUntil = performance.now() + graceMs;
       clearTimeout(this.#afterGrace);
@@ -223,7 +223,7 @@ class ZooKeeperMembership implements Membership {
     }
   }
 
-  /** Answers false when it has to be done again soon. */
+  /** Returns false when the round must be repeated soon. */
   async #round(): Promise<boolean> {
     const session = this.#session.id;
     let settled = this.#mayJoin ? await this.#own.settle() : DONE;
@@ -256,15 +256,15 @@ class ZooKeeperMembership implements Membership {
     );
   }
 
-  /** Asked again after waiting. */
+  /** Whether the caller's condition holds, asked again after each wait. */
   #whyUnwelcome(): string | undefined {
     return this.#unwelcome;
   }
 
-  /** Judges whether this process may be listed among these. Answers true when it may now and could not before. */
+  /** Decides whether this process may be listed among the given members. Returns true when it may now and could not before. */
   #admit(nodes: readonly MemberNode[]): boolean {
     if (this.#mayJoin) return false;
-    // A server at our own address has gone: we listen there.
+    // A node of CIM's at our own address is left over from a server that has ended, since we listen there.
     const foreign = nodes
       .filter(({ member }) => member.instance === undefined && memberName(member) !== this.#own.name)
       .map(({ member }) => memberName(member));
@@ -273,7 +273,7 @@ class ZooKeeperMembership implements Membership {
     return this.#mayJoin;
   }
 
-  /** Says once what ZooKeeper refuses; a lost answer is the session's to report. */
+  /** Logs once what ZooKeeper refuses. The session reports lost answers. */
   #answered(outcome: Outcome<unknown>): boolean {
     const reason =
       outcome.kind === 'failed'

@@ -5,26 +5,26 @@ import { decodeNodeData, type MemberAddress, parseNodeName } from './member-node
 import type { Member } from './membership.ts';
 import { type Outcome, ownerOf, type ZooKeeperSession } from './zookeeper-session.ts';
 
-/** A member's node as it was read last. */
+/** A member's node as it was last read. */
 export interface MemberNode {
   readonly path: string;
   readonly czxid: string;
   readonly mzxid: string;
-  /** The session that it belongs to. */
+  /** Session that the ephemeral node belongs to. */
   readonly owner: string;
   readonly member: Member;
 }
 
 const CACHED = 4096;
 
-/** Reads the members' nodes under one path; what has not changed is asked for but not read and parsed again. */
+/** Reads the members' nodes under one path. A node that has not changed is not read and parsed again. */
 export class MemberNodes {
   readonly #session: ZooKeeperSession;
   readonly #root: string;
   readonly #logger: Logger;
-  /** By node name. One that was made or written anew has another czxid or mzxid and is read again. */
+  /** Key: node name. A node that was made or written anew has another czxid or mzxid, and is read again. */
   readonly #known = new LRUCache<string, MemberNode>({ max: CACHED });
-  /** Nodes that are no member's or cannot be read, to warn of each once. */
+  /** Names of nodes that are no member or cannot be read, so that each is warned of once. */
   readonly #foreign = new LRUCache<string, true>({ max: CACHED });
 
   constructor(session: ZooKeeperSession, root: string, logger: Logger) {
@@ -33,13 +33,13 @@ export class MemberNodes {
     this.#logger = logger;
   }
 
-  /** All or nothing: half a list would be mistaken for servers that went. `watch` must be the same function each time. */
+  /** Reads the whole list or fails: half a list would look like servers that have left. `watch` must be the same function each time. */
   async list(watch: () => void): Promise<Outcome<readonly MemberNode[]>> {
     const children = await this.#session.children(this.#root, watch);
     if (children.kind !== 'ok') return children;
     const nodes: MemberNode[] = [];
     for (const read of await Promise.all(children.value.map((name) => this.#read(name)))) {
-      // Went between the two looks.
+      // The node was removed between the two reads.
       if (read.kind === 'no-node') continue;
       if (read.kind !== 'ok') return read;
       if (read.value !== undefined) nodes.push(read.value);
@@ -47,7 +47,7 @@ export class MemberNodes {
     return { kind: 'ok', value: nodes };
   }
 
-  /** Creates the path, with what it lies in. */
+  /** Creates the path and its parents. */
   async createRoot(): Promise<Outcome<undefined>> {
     let path = '';
     for (const part of this.#root.split('/').slice(1)) {
@@ -59,7 +59,7 @@ export class MemberNodes {
     return { kind: 'ok', value: undefined };
   }
 
-  /** ok(undefined) for what is no member. */
+  /** Reads one node; ok(undefined) when it is no member. */
   async #read(name: string): Promise<Outcome<MemberNode | undefined>> {
     const address = parseNodeName(name);
     if (address === undefined) {
@@ -87,8 +87,8 @@ export class MemberNodes {
   }
 
   /**
-   * Its holder keeps it from us. It is listed as a server that is not ours: one node that somebody has locked must not
-   * hide all the others. Never remembered, since a change of its ACL changes neither czxid nor mzxid.
+   * The node's ACL does not let us read it. It is listed as a server that is not ours: one locked node must not hide all
+   * the others. It is never cached, since a change of its ACL changes neither czxid nor mzxid.
    */
   async #unreadable(path: string, address: MemberAddress): Promise<Outcome<MemberNode>> {
     if (!this.#foreign.has(path))

@@ -13,23 +13,23 @@ interface Announcement {
 interface Held {
   readonly path: string;
   readonly session: string;
-  /** Whose data is known to be there; absent while a creation has not been answered. */
+  /** Member whose data the node is known to hold; absent while a creation has not been answered. */
   readonly confirmed?: Announcement;
 }
 
 const REMEMBERED = 100;
 
-/** The ephemeral node of this process: says what it should be, and `settle` makes it so. */
+/** The ephemeral node of this process. `announce` and `withdraw` set the wanted state; `settle` brings the node into it. */
 export class OwnNode {
   readonly #session: ZooKeeperSession;
   readonly #root: string;
   readonly #logger: Logger;
-  /** The sessions that this process had: a node of theirs is ours. */
+  /** Sessions that this process has had. A node of one of them is ours. */
   readonly #sessions = new LRUCache<string, true>({ max: REMEMBERED });
-  /** Holders of our name that were warned of. */
+  /** Sessions that hold our name and were already warned of. */
   readonly #warned = new LRUCache<string, true>({ max: REMEMBERED });
   #wanted: Announcement | undefined;
-  /** What may be there, whatever became of the answer. */
+  /** Nodes that may exist, since the answer to their creation may have been lost. */
   #held: Held | undefined;
   #name: string | undefined;
 
@@ -39,7 +39,7 @@ export class OwnNode {
     this.#logger = logger;
   }
 
-  /** The name that was announced last, withdrawn or not. */
+  /** Name of the newest announcement, withdrawn or not. */
   get name(): string | undefined {
     return this.#name;
   }
@@ -48,7 +48,7 @@ export class OwnNode {
     return this.#wanted?.self;
   }
 
-  /** Whether the node is what it should be, as far as this session knows. */
+  /** Whether the node is in its wanted state, as far as this session knows. */
   get settled(): boolean {
     const held = this.#held?.session === this.#session.id ? this.#held : undefined;
     return held?.confirmed === this.#wanted && (this.#wanted !== undefined || held === undefined);
@@ -69,8 +69,8 @@ export class OwnNode {
   }
 
   /**
-   * Whether a node is ours and not wanted: it came after its withdraw, over a connection that was given up, or it is of
-   * an earlier session that could not be told.
+   * Whether a node is ours but not wanted: it was created after its withdraw over a connection that was given up, or it
+   * belongs to an earlier session of ours that could not remove it.
    */
   isLeftOver(path: string, owner: string): boolean {
     return this.#sessions.has(owner) && path !== this.#wanted?.path;
@@ -79,7 +79,7 @@ export class OwnNode {
   async settle(): Promise<Outcome<undefined>> {
     const session = this.#session.id;
     const wanted = this.#wanted;
-    // An earlier session takes its nodes with it; what is still there is left over or taken over.
+    // An earlier session takes its nodes with it. A node that still exists is a leftover, or another process took it over.
     if (this.#held !== undefined && this.#held.session !== session) this.#held = undefined;
     if (this.#held !== undefined && this.#held.path !== wanted?.path) {
       const removed = await this.remove(this.#held.path);
@@ -89,7 +89,7 @@ export class OwnNode {
     return wanted === undefined ? DONE : this.#place(wanted, session);
   }
 
-  /** Removes a node if it is of a session of ours. */
+  /** Removes a node if it belongs to a session of ours. */
   async remove(path: string): Promise<Outcome<undefined>> {
     const stat = await this.#session.stat(path);
     if (stat.kind !== 'ok') return stat;
@@ -112,7 +112,7 @@ export class OwnNode {
         return judged.kind === 'ok' ? DONE : judged;
       }
     }
-    // Announced or withdrawn anew meanwhile: a round for that is due already.
+    // The wanted state changed meanwhile. The round for that change is already due.
     if (this.#wanted !== wanted || this.#session.id !== session) return DONE;
     this.#held = { path: wanted.path, session };
     const created =
@@ -126,8 +126,8 @@ export class OwnNode {
   }
 
   /**
-   * Our name, held by another session: that of our own past, or of a process that had our ports before us; then the
-   * later start wins. Both sides judge alike, so that two processes that were given one address do not fight for ever.
+   * Another session holds our name: an earlier session of ours, or a process that had our ports before us. The later start
+   * wins. Both processes decide by the same rule, so two processes with one address do not replace each other for ever.
    */
   async #mayTakeOver(wanted: Announcement, owner: string): Promise<Outcome<boolean>> {
     if (this.#sessions.has(owner)) return { kind: 'ok', value: true };
@@ -145,7 +145,7 @@ export class OwnNode {
 
 const DONE = { kind: 'ok', value: undefined } as const;
 
-/** A server of CIM's own cannot be at an address that we listen on. */
+/** Tells whether a node at our address is ours. A node of CIM's own counts as ours: no other server can run at an address that we listen on. */
 const isOurs = (self: Member, other: MemberDetails): boolean =>
   other.instance === undefined || other.instance === self.instance;
 

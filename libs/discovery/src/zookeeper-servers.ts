@@ -7,12 +7,12 @@ export interface ZooKeeperServer {
 
 export interface ZooKeeperAddress {
   readonly servers: readonly ZooKeeperServer[];
-  /** What goes before every path: '' or `/some/path`. */
+  /** Prefix of every path: '' or `/some/path`. */
   readonly chroot: string;
 }
 
 /**
- * Reads `host[:port],host[:port],…[/chroot]`, as ZooKeeper's own tools write it; IPv6 in brackets.
+ * Reads `host[:port],host[:port],…[/chroot]`, as ZooKeeper's own tools write it. IPv6 addresses stand in brackets.
  * @throws an Error with one line for a person
  */
 export function parseZooKeeperServers(text: string): ZooKeeperAddress {

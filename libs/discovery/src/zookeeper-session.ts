@@ -4,14 +4,14 @@ import type { ZooKeeperAccess } from './zookeeper-access.ts';
 import { MendedClient, type MendedClientEvents } from './zookeeper-client.ts';
 import type { ZooKeeperServer } from './zookeeper-servers.ts';
 
-/** What became of an operation. */
+/** Outcome of an operation. */
 export type Outcome<T> =
   | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'no-node' }
   | { readonly kind: 'node-exists' }
-  /** ZooKeeper does not let this process do it. */
+  /** The ACL does not allow the operation. */
   | { readonly kind: 'denied' }
-  /** No answer, or no connection: whether it was done is not known. */
+  /** No answer or no connection. The operation may have been carried out. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -20,7 +20,7 @@ export interface ZooKeeperSessionOptions {
   readonly sessionTimeoutMs: number;
   readonly access: ZooKeeperAccess;
   readonly logger: Logger;
-  /** After each connection. `renewed` when an earlier session has expired, and with it its ephemeral nodes and watches. */
+  /** Called after each connection. `renewed` is true when the earlier session has expired, with its ephemeral nodes and watches. */
   readonly onConnected: (renewed: boolean) => void;
 }
 
@@ -28,14 +28,14 @@ type Callback<T> = (error: Error | Exception | null | undefined, value: T) => vo
 
 const LOST = { kind: 'lost' } as const;
 const PROBES_PER_TIMEOUT = 6;
-/** Leaves over a third of the session timeout to reach another server within the same session. */
+/** Fraction of the session timeout after which a silent server is given up. More than a third is left to reach another server within the session. */
 const PATIENCE = 0.45;
 const CLOSE_WITHIN_MS = 1000;
 
 /**
- * Keeps a ZooKeeper session for as long as the process lives: notices a server that hangs and goes to another one with
- * the same session, begins a new session when one has expired, connects whenever the first server comes up, and answers
- * every operation within its deadline.
+ * Keeps a ZooKeeper session while the process lives. It leaves a server that hangs and takes the session to another
+ * one, begins a new session when one has expired, waits for the first server to come up, and answers every operation
+ * within its deadline.
  */
 export class ZooKeeperSession {
   readonly #options: ZooKeeperSessionOptions;
@@ -43,7 +43,7 @@ export class ZooKeeperSession {
   readonly #backoff: Backoff;
   #current: MendedClient | undefined;
   #connected = false;
-  /** When the connection of a session went; undefined while there is one, and before the first. */
+  /** Time at which the connection was lost; undefined while connected, and before the first connection. */
   #lostAt: number | undefined;
   #sessionId = '';
   #saidUnreachable = false;
@@ -54,12 +54,12 @@ export class ZooKeeperSession {
 
   constructor(options: ZooKeeperSessionOptions, random: () => number = Math.random) {
     this.#options = options;
-    // Shuffled, so that not every process of a cluster sits on the first one.
+    // Shuffled, so that the processes of a cluster spread over the servers.
     this.#servers = options.servers
       .map((server) => ({ server, rank: random() }))
       .sort((a, b) => a.rank - b.rank)
       .map(({ server }) => server);
-    // The longest wait is short beside the session timeout: a server that comes back is found before the session ends.
+    // The longest wait is short compared with the session timeout, so a server that returns is found before the session ends.
     this.#backoff = new Backoff(50, Math.min(1000, options.sessionTimeoutMs / PROBES_PER_TIMEOUT), random);
   }
 
@@ -67,12 +67,12 @@ export class ZooKeeperSession {
     return this.#connected;
   }
 
-  /** '' before the first connection. Hexadecimal, as `ownerOf` answers. */
+  /** Session id in hexadecimal, as `ownerOf` returns it; '' before the first connection. */
   get id(): string {
     return this.#sessionId;
   }
 
-  /** What ZooKeeper granted. */
+  /** Session timeout that ZooKeeper granted [ms]. */
   get timeoutMs(): number {
     return this.#current?.sessionTimeoutMs ?? this.#options.sessionTimeoutMs;
   }
@@ -81,7 +81,7 @@ export class ZooKeeperSession {
     if (this.#current === undefined && !this.#stopped) this.#open();
   }
 
-  /** Ends the session, so that its ephemeral nodes go at once. Idempotent. */
+  /** Ends the session, which removes its ephemeral nodes at once. Idempotent. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -107,7 +107,7 @@ export class ZooKeeperSession {
     return this.#ask((client, done) => client.getChildren(path, watch, done));
   }
 
-  /** ok(undefined) when there is no such node. */
+  /** Reads a node; ok(undefined) when it does not exist. */
   stat(path: string): Promise<Outcome<Stat | undefined>> {
     return this.#ask((client, done) =>
       client.exists(path, (error, stat: Stat | null) => done(error, stat ?? undefined)),
@@ -130,7 +130,7 @@ export class ZooKeeperSession {
     );
   }
 
-  /** Deletes and creates anew in one transaction: nobody sees the path without a node. */
+  /** Deletes and creates the node in one transaction, so that no reader finds the path without a node. */
   replaceEphemeral(path: string, data: Buffer): Promise<Outcome<undefined>> {
     return this.#ask((client, done) =>
       client
@@ -201,7 +201,7 @@ export class ZooKeeperSession {
     this.#options.logger.warn({ server: this.#current?.server }, 'zookeeper.disconnected');
   }
 
-  /** Begins a new session. Not in this turn: the library is in the midst of its own handling. */
+  /** Begins a new session in a later turn of the event loop, because the library is still handling its own event. */
   #onExpired(opened: MendedClient): void {
     this.#connected = false;
     this.#lostAt = undefined;
@@ -209,14 +209,14 @@ export class ZooKeeperSession {
     clearTimeout(this.#renewal);
     if (this.#stopped) return;
     this.#options.logger.warn({ session: this.#sessionId }, 'zookeeper.expired');
-    // The wait is for a server that expires all.
+    // The delay protects against a server that expires every session.
     this.#renewal = setTimeout(() => {
       opened.dispose();
       if (!this.#stopped) this.#open();
     }, this.#backoff.next());
   }
 
-  /** Starts the probing anew, since the granted timeout may be another one. */
+  /** Restarts the probing, since the granted timeout may have changed. */
   #tick(): void {
     clearInterval(this.#ticker);
     this.#forgetProbe();
@@ -228,16 +228,16 @@ export class ZooKeeperSession {
     if (current === undefined || this.#probeDeadline !== undefined) return;
     const patienceMs = this.timeoutMs * PATIENCE;
     if (!this.#connected) {
-      // A ZooKeeper that lost its data turns away, without a word of expiry, whoever has seen a later state than its
-      // own; only a client that has seen none gets in. By now the session is over anyway, or its node soon replaced.
+      // A ZooKeeper that lost its data closes, without reporting expiry, the connections of clients that have seen a later
+      // state than its own. Only a new client gets in. The session has ended by now, or its node will soon be replaced.
       if (this.#lostAt !== undefined && performance.now() - this.#lostAt > this.timeoutMs)
         this.#onExpired(current);
-      // Accepted by the kernel of a process that hangs.
+      // The kernel accepted this connection for a process that hangs.
       else if (current.connectingForMs > patienceMs) current.cut();
       return;
     }
     const deadline = setTimeout(() => {
-      // If it was we who stood still, the answer is waiting to be read; give it this turn.
+      // If this process stood still, the answer is waiting in the socket. One turn of the event loop reads it.
       setImmediate(() => {
         if (this.#probeDeadline !== deadline) return;
         this.#options.logger.warn({ server: current.server, patienceMs }, 'zookeeper.hung');
@@ -258,7 +258,7 @@ export class ZooKeeperSession {
 
   #ask<T>(run: (client: Client, done: Callback<T>) => void): Promise<Outcome<T>> {
     const current = this.#current;
-    // Without a connection the library would queue it, and do it at a time when it may not be wanted any more.
+    // Without a connection the library would queue the operation, and carry it out when it may no longer be wanted.
     if (current === undefined || !this.#connected) return Promise.resolve(LOST);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(LOST), this.timeoutMs * PATIENCE);
@@ -276,7 +276,7 @@ export class ZooKeeperSession {
   }
 }
 
-/** The session that an ephemeral node belongs to, hexadecimal. */
+/** Session that an ephemeral node belongs to, in hexadecimal. */
 export const ownerOf = (stat: Stat): string => stat.ephemeralOwner.toString('hex');
 
 function outcomeOf(error: Error | Exception): Exclude<Outcome<never>, { kind: 'ok' }> {

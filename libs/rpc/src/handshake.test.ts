@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => here.stop());
 
-/** A caller in the test's hand: what it read so far, and whether the server ended it. */
+/** A caller that the test controls: the bytes it has read, and whether the server ended the connection. */
 class RawCaller {
   readonly socket: Socket;
   read = Buffer.alloc(0);
@@ -30,7 +30,7 @@ class RawCaller {
     this.socket.on('close', () => (this.ended = true));
   }
 
-  /** Answers the server's nonce. */
+  /** Asks for the upgrade with this nonce, and returns the server's answer. */
   async upgrade(nonce: string): Promise<string> {
     this.socket.write(upgradeRequest(nonce, '/rpc', UPGRADE_PROTOCOL, this.#called));
     await until('the answer', () => this.read.includes('\r\n\r\n'));
@@ -50,7 +50,7 @@ const upgradeRequest = (
   `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n` +
   `X-Cim-Nonce: ${nonce}\r\nX-Cim-Called: ${called}\r\n\r\n`;
 
-/** What a server that plays its part answers to an upgrade. */
+/** Answers an upgrade request as a correct server does. */
 function acceptUpgrade(
   socket: Socket,
   nonce: string,
@@ -252,7 +252,7 @@ describe('the handshake', () => {
 });
 
 describe('after the handshake', () => {
-  /** A caller that has proven itself. */
+  /** Opens a caller that has sent a valid proof. */
   async function friend(address: RpcAddress): Promise<RawCaller> {
     const caller = new RawCaller(address);
     const ours = newNonce();

@@ -19,7 +19,7 @@ export const UPGRADE_PROTOCOL = 'cim-rpc-2';
 /** The address that the caller dialled, to explain a refusal; only the proof is trusted. */
 export const CALLED_HEADER = 'x-cim-called';
 export const NONCE_HEADER = 'x-cim-nonce';
-/** No frame is longer before both proofs, in bytes. */
+/** Longest frame before both proofs [bytes]. */
 export const HANDSHAKE_FRAME_BYTES = 64;
 /** The server's answer to a wrong proof: a frame without a body. */
 export const REFUSAL = Buffer.from([0]);
@@ -29,7 +29,7 @@ export const newNonce = (): string => randomBytes(24).toString('base64url');
 export const isNonce = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9_-]{32}$/.test(value);
 
-/** The same text for every way to write an address. */
+/** Writes an address in one form, however it was spelled. */
 export const calledName = ({ host, httpPort }: RpcAddress): string =>
   `${host.replace(/^\[(.*)\]$/, '$1').toLowerCase()}:${httpPort}`;
 
@@ -45,7 +45,7 @@ export const prove = (
     .update(`${UPGRADE_PROTOCOL} ${side} ${called} ${callerNonce} ${serverNonce}`)
     .digest();
 
-/** In constant time. */
+/** Compares in constant time. */
 export const sameProof = (given: Uint8Array, expected: Uint8Array): boolean =>
   given.length === expected.length && timingSafeEqual(given, expected);
 

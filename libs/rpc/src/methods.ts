@@ -11,5 +11,5 @@ export const RPC = {
   groups: 8,
 } as const;
 
-/** By number. */
+/** Names of the methods; the index is the number. */
 export const RPC_METHODS: readonly string[] = Object.keys(RPC);

@@ -1,25 +1,25 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
 import type { Logger, Observer } from '@cim/runtime';
 
-/** Where a server takes calls: its internal HTTP port. */
+/** Address at which a server takes calls: its internal HTTP port. */
 export interface RpcAddress {
   readonly host: string;
   readonly httpPort: number;
 }
 
-/** Figures of the calling side, ms; tests shorten them. The wheel rounds them up. */
+/** Times of the calling side [ms]. Tests shorten them. The timing wheel rounds them up. */
 export interface RpcTimes {
-  /** From the first packet to the server's proof. */
+  /** Longest time from the first packet to the server's proof. */
   readonly handshakeMs: number;
-  /** A server that says nothing for so long after it was asked is frozen or gone. */
+  /** A server that is silent for this long after a call or ping is frozen or gone. */
   readonly silenceMs: number;
-  /** A server that has said nothing for so long without being asked is asked. */
+  /** A server that is silent for this long is pinged. */
   readonly pingAfterMs: number;
-  /** A connection that carried no call for so long is given up. */
+  /** A connection without calls for this long is closed. */
   readonly unusedMs: number;
-  /** After a failure: how long calls wait for a connection under way before they fail at once. */
+  /** After a failure, calls wait this long for a connection that is being made. Then they fail at once. */
   readonly reconnectWaitMs: number;
-  /** Before the next attempt: random below a ceiling that doubles from the first to the second. */
+  /** Delay before the next attempt: random, below a ceiling that doubles from the first value to the second. */
   readonly backoffMs: readonly [number, number];
 }
 
@@ -33,16 +33,16 @@ export const RPC_TIMES: RpcTimes = {
 };
 
 export interface RpcClientParts {
-  /** The cluster's; it is never sent. */
+  /** The cluster secret. It is never sent. */
   readonly secret: string;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
-  /** Nobody counts when it is absent. */
+  /** Receives what can be counted. Absent: nothing is counted. */
   readonly observer?: Pick<Observer, 'rpcCalled'>;
   readonly random?: () => number;
   readonly times?: Partial<RpcTimes>;
 }
 
-/** Bytes that may wait for one peer, either way; a call or an answer that finds more waiting is not taken. */
+/** Bytes that may wait for one peer in each direction. A call or an answer that would exceed this is refused. */
 export const OUTBOX_BYTES = 16 * 1024 * 1024;

@@ -7,10 +7,10 @@ export type Done = (outcome: RpcOutcome) => void;
 export class PendingCall implements WheelEntry {
   readonly id: number;
   readonly method: number;
-  /** By performance.now(), ms. */
+  /** Deadline by performance.now() [ms]. */
   readonly begun = performance.now();
   readonly done: Done;
-  /** Encoded, until it is sent. */
+  /** Encoded call, until it is sent. */
   unsent: Uint8Array | undefined;
   readonly #owner: PendingCalls;
 
@@ -21,7 +21,7 @@ export class PendingCall implements WheelEntry {
     this.#owner = owner;
   }
 
-  /** Its deadline. */
+  /** Called at the deadline of the call. */
   onTimeout(): void {
     if (this.unsent === undefined)
       this.#owner.end(this.id, { ok: false, kind: 'timeout', message: 'no answer in time' });
@@ -29,7 +29,7 @@ export class PendingCall implements WheelEntry {
   }
 }
 
-/** Calls that wait for their reply: each ends exactly once, by its reply, its deadline or the connection's end. */
+/** Calls that wait for their reply. Each ends exactly once: by its reply, by its deadline, or with the connection. */
 export class PendingCalls {
   /** Key: call id, ascending. Removed by `end`. */
   readonly #calls = new Map<number, PendingCall>();
@@ -37,7 +37,7 @@ export class PendingCalls {
   readonly #onEnded: (call: PendingCall, outcome: RpcOutcome) => void;
   #next = 1;
 
-  /** @param onEnded after each end; it calls the call's `done` */
+  /** @param onEnded called after each call has ended; it calls the call's `done` */
   constructor(wheel: TimingWheel, onEnded: (call: PendingCall, outcome: RpcOutcome) => void) {
     this.#wheel = wheel;
     this.#onEnded = onEnded;
@@ -54,12 +54,12 @@ export class PendingCalls {
     return call;
   }
 
-  /** In the order of the calls. */
+  /** Calls that wait, in the order in which they were made. */
   all(): Iterable<PendingCall> {
     return this.#calls.values();
   }
 
-  /** A reply to a call that its deadline has ended finds nothing. */
+  /** Ends a call by its reply. A reply that comes after the deadline is ignored. */
   end(id: number, outcome: RpcOutcome): void {
     const call = this.#calls.get(id);
     if (call === undefined) return;
@@ -68,7 +68,7 @@ export class PendingCalls {
     this.#onEnded(call, outcome);
   }
 
-  /** The connection has ended. A call made meanwhile, by somebody's `done`, stays. */
+  /** Ends all calls of a connection that has ended. A call that a `done` makes meanwhile is not ended. */
   endAll(message: string): void {
     for (const { id, unsent } of [...this.#calls.values()])
       this.end(id, { ok: false, kind: unsent === undefined ? 'closed' : 'down', message });

@@ -5,9 +5,9 @@ import { RpcLink } from './rpc-link.ts';
 /** Calls to other servers, over one lasting connection each. One per process. */
 export class RpcClient {
   readonly #parts: RpcClientParts;
-  /** Key: `host port`. Made by the first call; replaced when it has stopped by itself, long unused. */
+  /** Key: `host port`. The first call makes a link. A link that stopped because it was unused is replaced. */
   readonly #links = new Map<string, RpcLink>();
-  /** All whose connections are not closed, the forgotten too; each leaves when its is. */
+  /** All links with an open connection, also those of servers that have left. A link is removed when its connection is closed. */
   readonly #open = new Set<RpcLink>();
   #stopped: Promise<void> | undefined;
 
@@ -16,8 +16,8 @@ export class RpcClient {
   }
 
   /**
-   * `done` is called exactly once and never within this call. The first calls to a server wait for its connection;
-   * while it is known to be down, calls fail at once. True: it was written to an open connection.
+   * Calls `done` exactly once and never within this call. The first calls to a server wait for its connection. While the
+   * server is known to be down, calls fail at once. Returns true when the call was written to an open connection.
    * @param timeoutMs rounded up to the wheel's tick
    */
   call(peer: RpcAddress, method: number, payload: Uint8Array, timeoutMs: number, done: Done): boolean {
@@ -31,7 +31,7 @@ export class RpcClient {
     return link.call(method, payload, timeoutMs, done);
   }
 
-  /** The server has left the cluster: its connection ends when the calls under way have. */
+  /** Closes the connection to a server that has left the cluster, after its running calls have ended. */
   forget(peer: RpcAddress): void {
     const key = keyOf(peer);
     const link = this.#links.get(key);
@@ -39,7 +39,7 @@ export class RpcClient {
     link?.retire();
   }
 
-  /** Calls under way end as `closed`. Resolves when all connections are closed. Idempotent. */
+  /** Ends running calls as `closed`. Resolves when all connections are closed. Idempotent. */
   stop(): Promise<void> {
     return (this.#stopped ??= this.#stop());
   }

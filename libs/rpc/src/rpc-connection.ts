@@ -17,16 +17,16 @@ import {
 } from './handshake.ts';
 import { OUTBOX_BYTES, type RpcAddress, type RpcClientParts } from './peer.ts';
 
-/** What a connection tells its link, never within a method of the connection. After `onEnd`, nothing. */
+/** Events that a connection reports to its link, never within a method of the connection. None follows `onEnd`. */
 export interface RpcConnectionEvents {
-  /** Both sides have proven that they know the secret: calls may go. */
+  /** Both sides have proven that they know the secret. Calls may be sent now. */
   onOpen(): void;
   onReply(reply: cim.RpcFrame): void;
-  /** Not after `end`. @param secretsDiffer somebody must mend the configuration */
+  /** The connection ended by itself, not by `end`. @param secretsDiffer the operator must correct the configuration */
   onEnd(why: string, secretsDiffer: boolean): void;
 }
 
-/** The calling side of one connection: dial, upgrade, proofs, then frames both ways, until it ends. Never comes back. */
+/** The calling side of one connection: dial, upgrade, proofs, then frames both ways. An ended connection is not used again. */
 export class RpcConnection implements ChannelEvents, WheelEntry {
   readonly #parts: RpcClientParts;
   readonly #events: RpcConnectionEvents;
@@ -37,10 +37,10 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   #channel: Channel | undefined;
   #serverNonce = '';
   #gone = false;
-  /** Those who wait for the socket's end. */
+  /** Callbacks of callers that wait until the socket is closed. */
   #waiting: (() => void)[] = [];
 
-  /** @throws when the address cannot be one */
+  /** @throws {Error} the text is no valid address */
   constructor(address: RpcAddress, handshakeMs: number, parts: RpcClientParts, events: RpcConnectionEvents) {
     this.#parts = parts;
     this.#events = events;
@@ -72,17 +72,17 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
     parts.wheel.schedule(this, handshakeMs);
   }
 
-  /** Bytes that the kernel has not taken. */
+  /** Bytes that the kernel has not accepted yet. */
   get queuedBytes(): number {
     return this.#channel?.queuedBytes ?? 0;
   }
 
-  /** ms, of performance.now(). */
+  /** Time at which the server was last heard, by performance.now() [ms]. */
   get lastHeard(): number {
     return this.#channel?.lastHeard ?? 0;
   }
 
-  /** Only when open. */
+  /** Sends a frame. Call it only on an open connection. */
   send(frame: Uint8Array): void {
     this.#channel?.send(frame);
   }
@@ -125,7 +125,7 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
     this.#parts.logger.error({ err: error }, 'rpc.unexpected');
   }
 
-  /** The handshake's deadline. */
+  /** Called at the deadline of the handshake. */
   onTimeout(): void {
     this.#fail('no answer to the handshake');
   }
@@ -146,7 +146,7 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
       flusher: this.#parts.flusher,
       events: this,
       outboxSoftBytes: OUTBOX_BYTES,
-      // Above what the link lets wait: it is the one that refuses.
+      // This limit is higher than the link's own, so that the link is the one that refuses.
       outboxHardBytes: 2 * OUTBOX_BYTES,
     });
     this.#channel.send(proofFrame(prove(this.#parts.secret, 'caller', this.#called, this.#nonce, nonce)));

@@ -8,10 +8,10 @@ import { type Done, type PendingCall, PendingCalls } from './pending-calls.ts';
 import { RpcConnection, type RpcConnectionEvents } from './rpc-connection.ts';
 
 const PENDING_CALLS = 65_536;
-/** What a frame may need beside its payload, in bytes. */
+/** Bytes that a frame may need beside its payload. */
 const FRAME_EXTRA_BYTES = 64;
 const WATCH_MS = 1_000;
-/** Call 0: its answer ends no call, being heard is all. */
+/** Call 0 is the ping. Its answer ends no call; it only shows that the server is alive. */
 const PING = rpcFrame(0, cim.RpcStatus.REQUEST, RPC.ping);
 
 type State =
@@ -21,7 +21,7 @@ type State =
   | { readonly name: 'down'; readonly until: number; readonly why: string }
   | { readonly name: 'stopped' };
 
-/** All calls to one server: a connection made on demand, kept, watched, and made again after it failed. */
+/** All calls to one server. The link opens a connection on demand, keeps it, watches it, and opens it again after a failure. */
 export class RpcLink implements RpcConnectionEvents, WheelEntry {
   readonly #address: RpcAddress;
   readonly #parts: RpcClientParts;
@@ -31,19 +31,19 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
   readonly #backoff: Backoff;
   #state: State = { name: 'idle' };
   #unsentBytes = 0;
-  /** The last attempt failed. */
+  /** Whether the newest attempt failed. */
   #failing = false;
-  /** The secrets differ, and the log says so. */
+  /** Whether the secrets differ and the log already says so. */
   #saidSecretsDiffer = false;
   #retired = false;
   #lastCall = 0;
-  /** When the server was first asked something after it was last heard. */
+  /** Time of the first call or ping since the server was last heard. */
   #asked = 0;
   #pinged = 0;
-  /** Resolves when a stopped link's connection is closed. */
+  /** Resolves when the connection of a stopped link is closed. */
   #gone = Promise.resolve();
 
-  /** @param onGone it has stopped, perhaps by itself because nobody has called for long, and its connection is closed */
+  /** @param onGone called when the link has stopped and its connection is closed; an unused link stops by itself */
   constructor(address: RpcAddress, parts: RpcClientParts, onGone: () => void) {
     this.#address = address;
     this.#parts = parts;
@@ -54,13 +54,13 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     parts.wheel.schedule(this, WATCH_MS);
   }
 
-  /** True: it was written to an open connection. */
+  /** Returns true when the call was written to an open connection. */
   call(method: number, payload: Uint8Array, timeoutMs: number, done: Done): boolean {
     const now = performance.now();
     const refusal = this.#refusal(payload.length, now);
     if (refusal !== undefined) {
       this.#observe(method, refusal, 0);
-      // Later, as all other outcomes: nobody's `done` runs within their `call`.
+      // In a later turn, like all other outcomes: `done` never runs within `call`.
       queueMicrotask(() => this.#tell(done, refusal));
       return false;
     }
@@ -77,18 +77,18 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     return false;
   }
 
-  /** It has been stopped, perhaps by itself: calls need another link. */
+  /** Whether the link has stopped, by a call or because it was unused. Further calls need another link. */
   get stopped(): boolean {
     return this.#state.name === 'stopped';
   }
 
-  /** No more calls will come: ends when those under way have. */
+  /** Takes no more calls, and stops when the running calls have ended. */
   retire(): void {
     this.#retired = true;
     if (this.#pending.size === 0) void this.stop();
   }
 
-  /** Ends what is under way as `closed`. Resolves when the connection is closed. Idempotent. */
+  /** Ends running calls as `closed`. Resolves when the connection is closed. Idempotent. */
   stop(): Promise<void> {
     const before = this.#state;
     if (before.name === 'stopped') return this.#gone;
@@ -127,7 +127,7 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     this.#down(why, secretsDiffer);
   }
 
-  /** The watch. */
+  /** Runs at each tick of the watch: pings a silent server, and gives up one that does not answer. */
   onTimeout(): void {
     const now = this.#parts.wheel.time;
     if (this.#pending.size === 0 && now - this.#lastCall >= this.#times.unusedMs) {
@@ -143,7 +143,7 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
       this.#down(`nothing was heard for ${this.#times.silenceMs} ms`, false);
       return;
     }
-    // A handler may take its time; a ping is answered at once by a server that lives.
+    // A handler may be slow, but a live server answers a ping at once.
     const quiet = waiting
       ? now - this.#asked >= this.#times.silenceMs / 3
       : now - connection.lastHeard >= this.#times.pingAfterMs;

@@ -16,16 +16,16 @@ import { RPC } from './methods.ts';
 import type { RpcServerParts } from './server-parts.ts';
 import { type Handshake, ServedConnection, type ServedConnectionEvents } from './served-connection.ts';
 
-/** What a frame may need beside its payload, in bytes. */
+/** Bytes that a frame may need beside its payload. */
 const FRAME_EXTRA_BYTES = 64;
 
 export class RpcServer implements ServedConnectionEvents {
   readonly #parts: RpcServerParts;
-  /** Open ones, proven or not; each leaves when it is gone. */
+  /** Open connections, with or without a proof. A connection is removed when it is closed. */
   readonly #connections = new Set<ServedConnection>();
   #stopped = false;
   #waiting: (() => void)[] = [];
-  /** Anybody may connect. */
+  /** Warns of refused callers, rarely: anybody may connect. */
   readonly #refused: RareWarning;
 
   constructor(parts: RpcServerParts) {
@@ -33,7 +33,7 @@ export class RpcServer implements ServedConnectionEvents {
     this.#refused = new RareWarning(parts.logger, 'rpc.refused');
   }
 
-  /** Takes over the upgrades of `GET /rpc`; refuses all others. */
+  /** Takes over the upgrade of `GET /rpc` and refuses every other upgrade. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       const caller = request.headers[NONCE_HEADER];
@@ -57,7 +57,7 @@ export class RpcServer implements ServedConnectionEvents {
     });
   }
 
-  /** Closes all connections, answers that are queued go out; resolves when they are gone, in about 1 s. Idempotent. */
+  /** Sends the queued answers and closes all connections. Resolves when they are closed, after about 1 s at most. Idempotent. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const connection of this.#connections) connection.close('draining');
@@ -143,6 +143,6 @@ const encodeError = ({ code, message }: CimError): Uint8Array =>
 function refuse(socket: Duplex, status: string, why: string): void {
   socket.on('error', () => {});
   const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${why.length + 1}\r\n\r\n`;
-  // Not held open for a peer that does not close its side.
+  // The server does not wait for a peer that leaves its side open.
   socket.end(`${head}${why}\n`, () => socket.destroy());
 }

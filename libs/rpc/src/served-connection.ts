@@ -6,17 +6,17 @@ import { OUTBOX_BYTES } from './peer.ts';
 import type { RpcServerParts } from './server-parts.ts';
 
 const HANDSHAKE_MS = 3_000;
-/** A caller pings an idle connection every 5 s. */
+/** A connection that is silent for this long is closed [ms]. A caller pings an idle connection every 5 s. */
 const IDLE_TIMEOUT_MS = 20_000;
 
-/** What the connection tells its server. */
+/** Events that a connection reports to its server. */
 export interface ServedConnectionEvents {
   onRefused(remote: string): void;
   onCall(call: cim.RpcFrame, connection: ServedConnection): void;
   onGone(connection: ServedConnection): void;
 }
 
-/** What both proofs cover beside the secret. */
+/** Values that both proofs cover beside the secret. */
 export interface Handshake {
   /** The address of this server, as `calledName` answers. */
   readonly called: string;
@@ -79,7 +79,7 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
     this.#parts.logger.error({ err: error }, 'rpc.unexpected');
   }
 
-  /** The handshake's deadline. */
+  /** Called at the deadline of the handshake. */
   onTimeout(): void {
     this.#channel.close('login-timeout');
   }

@@ -4,8 +4,8 @@ import type { Logger } from '@cim/runtime';
 import type { RpcAddress } from './peer.ts';
 
 /**
- * Carries out one call: calls `reply` or `fail`, once, at once or later; what comes after the first is ignored.
- * `payload` is a view of what was read: keep a copy of what must live long. A handler that throws has failed.
+ * Carries out one call. It calls `reply` or `fail` once, now or later; further calls of either are ignored. `payload` is a
+ * view of the read buffer: copy what must outlive the handler. A handler that throws has failed.
  */
 export type RpcHandler = (
   payload: Uint8Array,
@@ -14,9 +14,9 @@ export type RpcHandler = (
 ) => void;
 
 export interface RpcServerParts {
-  /** The cluster's; it is never sent. */
+  /** The cluster secret. It is never sent. */
   readonly secret: string;
-  /** Where other servers are told to call this one; undefined until that is known. */
+  /** Address at which other servers call this one; undefined until it is known. */
   readonly address: () => RpcAddress | undefined;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
