@@ -62,6 +62,7 @@ describe('SIGHUP', () => {
       CIM_ROUTE_PORT: '0',
       CIM_TCP_PORT: '0',
       CIM_HTTP_PORT: '0',
+      CIM_ROUTE_INTERNAL_PORT: '0',
       CIM_LOG_LEVEL: 'info',
     };
     const { terminal, closes } = await inTerminal('dist/standalone.js', env);

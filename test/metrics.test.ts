@@ -11,7 +11,7 @@ import { ServerProcess, until } from '@cim/testkit';
 test('a server counts what happens, docs/metrics.md names each metric, and promtool finds no fault', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'cim-metrics-'));
   const server = await ServerProcess.start('standalone', { CIM_DATA_DIR: dir });
-  const scrape = async (): Promise<string> => (await fetch(`${server.routeUrl}/metrics`)).text();
+  const scrape = async (): Promise<string> => (await fetch(`${server.routeInternalUrl}/metrics`)).text();
   /** Sum of a metric's samples that have all these labels. */
   const count = (page: string, name: string, ...labels: string[]): number =>
     page

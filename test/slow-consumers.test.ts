@@ -151,7 +151,7 @@ test('clients that stop reading cost little, are closed after 30 s, and lose not
     await until(
       'the server has closed them',
       async () => {
-        const metrics = await fetch(`${server.routeUrl}/metrics`).then((answer) => answer.text());
+        const metrics = await fetch(`${server.routeInternalUrl}/metrics`).then((answer) => answer.text());
         return (
           Number(/^cim_channels_closed_total\{[^}]*slow-consumer[^}]*\} (\d+)$/m.exec(metrics)?.[1]) === SLOW
         );

@@ -92,6 +92,7 @@ export class Links implements AsyncDisposable {
     return {
       ...this.#imServerEnv,
       CIM_HOST: real,
+      CIM_INTERNAL_HOST: real,
       CIM_ADVERTISE_HOST: said,
       CIM_TCP_PORT: String(tcp),
       CIM_HTTP_PORT: String(http),

@@ -131,7 +131,7 @@ export class World implements AsyncDisposable {
     await until(
       'all im-servers are listed',
       async () => {
-        const listed = await Promise.all(this.routes.map((route) => listedBy(route.routeUrl)));
+        const listed = await Promise.all(this.routes.map((route) => listedBy(route.routeInternalUrl)));
         return listed.every((count) => count === this.imServers.length);
       },
       30_000,
@@ -283,9 +283,9 @@ const failEnv = (failAt?: { readonly step: SendStep; readonly nth: number }): Re
     ? {}
     : { NODE_OPTIONS: `--import=${FAIL_POINT}`, CHAOS_KILL_AT: `${failAt.step}:${failAt.nth}` };
 
-async function listedBy(routeUrl: string): Promise<number> {
+async function listedBy(internalUrl: string): Promise<number> {
   try {
-    const metrics = await fetch(`${routeUrl}/metrics`).then((answer) => answer.text());
+    const metrics = await fetch(`${internalUrl}/metrics`).then((answer) => answer.text());
     return Number(/^cim_im_servers\b.* (\d+)$/m.exec(metrics)?.[1]);
   } catch {
     return -1;

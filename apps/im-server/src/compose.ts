@@ -184,7 +184,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     logger,
     metrics,
     sendKey: clusterKey(config.clusterSecret, 'send-msg'),
-    hostProblem,
+    hostProblem: knownHosts(config.internalHost, config.allowedHosts),
     missing: () => [
       ...(instance.serving ? [] : ['lease: the store has not renewed it']),
       ...(membership.connected ? [] : ['registry: not connected']),
@@ -204,7 +204,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   // A failed start leaves nothing behind that would keep the process alive.
   const opened: (() => Promise<void>)[] = [];
   try {
-    const httpPort = await listen(http, config.host, config.httpPort, logger);
+    const httpPort = await listen(http, config.internalHost, config.httpPort, logger);
     opened.push(() => close(http));
     // The store may be away for long: until it is there the internal port answers that this server is not ready.
     await unlessAborted(store.opened, parts.stopping);

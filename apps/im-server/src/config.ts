@@ -6,6 +6,7 @@ export const imServerSettings = pick(
   'host',
   'advertiseHost',
   'tcpPort',
+  'internalHost',
   'httpPort',
   'redisUrl',
   'redisPassword',
@@ -33,6 +34,7 @@ export type ImServerConfig = Pick<
   | 'host'
   | 'advertiseHost'
   | 'tcpPort'
+  | 'internalHost'
   | 'httpPort'
   | 'clusterSecret'
   | 'allowedHosts'

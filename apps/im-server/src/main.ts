@@ -8,6 +8,7 @@ import {
   createLogger,
   createMetrics,
   limitConnections,
+  requireReachable,
   runProgram,
   trustOf,
   VERSION,
@@ -23,6 +24,7 @@ const config = configureProcess('im-server', imServerSettings);
 const logger = createLogger(config.logLevel, { program: 'im-server' });
 limitConnections(logger);
 await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
+  requireReachable(config);
   const { clusterSecret } = trustOf(config);
   const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
   onStop(() => store.stop());

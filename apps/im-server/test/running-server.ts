@@ -110,7 +110,7 @@ export class RunningServer {
     await membership.start();
     const server = await startImServer({
       config: {
-        ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, httpPort: 0 },
+        ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, internalHost: '127.0.0.1', httpPort: 0 },
         ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
       },
       store: stored.store,

@@ -1,4 +1,4 @@
-/** The HTTP interface: CIM's paths in CIM's envelope, `/v1`, and what operators ask. */
+/** The HTTP interface for clients: CIM's paths in CIM's envelope, and `/v1`. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -17,7 +17,7 @@ import { type Answer, answerError, refusal, success, unknownPath } from './envel
 import { historyPage } from './history.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
-import { addOperatorPaths } from './operate.ts';
+import { addHealth, addMetrics, type Readiness } from './operate.ts';
 import { Passwords } from './passwords.ts';
 import { Reachability } from './reachable.ts';
 import { requestCheck } from './request-check.ts';
@@ -36,7 +36,8 @@ const KEEP_ALIVE_MS = 330_000;
 /** A request that has not come in whole by then is given up. */
 const REQUEST_MS = 30_000;
 
-export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
+/** What clients ask: all of it is described by `swagger()` of the answer, once it is ready. */
+export async function createApp(parts: RouteParts, readiness: Readiness): Promise<FastifyInstance> {
   const { store, messaging, metrics } = parts;
   const app = fastify({
     loggerInstance: parts.logger,
@@ -104,7 +105,8 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
       },
     },
   });
-  await app.register(swaggerUi, { routePrefix: '/documentation' });
+  const { publicPages } = parts.config;
+  if (publicPages.includes('documentation')) await app.register(swaggerUi, { routePrefix: '/documentation' });
 
   const passwords = new Passwords();
   const login = new Login(parts, passwords, new Reachability(messaging.calls));
@@ -194,7 +196,8 @@ export async function createApp(parts: RouteParts): Promise<FastifyInstance> {
   );
 
   await addV1(app as unknown as FastifyInstance, { parts, login, online, answers });
-  addOperatorPaths(app as unknown as FastifyInstance, parts);
+  addHealth(app as unknown as FastifyInstance, readiness);
+  if (publicPages.includes('metrics')) addMetrics(app as unknown as FastifyInstance, metrics);
   return app as unknown as FastifyInstance;
 }
 

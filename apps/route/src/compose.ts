@@ -1,49 +1,83 @@
 /** The route, put together. */
 import type { AddressInfo } from 'node:net';
-import { RareWarning, type Running } from '@cim/runtime';
+import { type Logger, RareWarning, type Running } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from './app.ts';
+import { createInternalApp } from './internal-app.ts';
+import { Readiness } from './operate.ts';
 import type { RouteParts } from './route-parts.ts';
 
-export interface Route extends Running {
+/** Where a port listens. */
+export interface Listening {
   readonly host: string;
   readonly port: number;
-  /** Where it listens. */
   readonly url: string;
+}
+
+/** Where it listens for clients. */
+export interface Route extends Listening, Running {
+  /** Where it listens for operators: `/metrics`, `/documentation`, `/admin`. */
+  readonly internal: Listening;
 }
 
 /** A client that does not finish its request, or does not read its answer, holds up no stop for longer. */
 const CLOSE_WITHIN_MS = 5_000;
 
-/** Listens. Throws one line when the port is taken. */
+/** Listens on both ports. Throws one line when one of them is taken. */
 export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN_MS): Promise<Route> {
   const { config, logger } = parts;
-  const app = await createApp(parts);
+  const readiness = new Readiness(parts);
+  const app = await createApp(parts, readiness);
+  await app.ready();
+  const internal = await createInternalApp(parts, readiness, app.swagger());
+  const stop = async (): Promise<void> => {
+    // Until nobody is served any more, operators see how it goes.
+    await close(app, closeWithinMs);
+    await close(internal, closeWithinMs);
+    readiness.stop();
+  };
   try {
-    await app.listen({ host: config.host, port: config.routePort, backlog: 4_096 });
+    const operators = await listen(
+      internal,
+      config.internalHost,
+      config.routeInternalPort,
+      'CIM_ROUTE_INTERNAL_PORT',
+      logger,
+    );
+    const clients = await listen(app, config.host, config.routePort, 'CIM_ROUTE_PORT', logger);
+    logger.info(
+      { host: clients.host, port: clients.port, internalHost: operators.host, internalPort: operators.port },
+      'route.ready',
+    );
+    let stopping: Promise<void> | undefined;
+    return { ...clients, internal: operators, stop: () => (stopping ??= stop()) };
   } catch (error) {
-    await app.close();
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
-      throw new Error(
-        `port ${config.routePort} on ${config.host} is in use; stop what listens there or choose another port`,
-        {
-          cause: error,
-        },
-      );
+    await stop();
     throw error;
+  }
+}
+
+async function listen(
+  app: FastifyInstance,
+  host: string,
+  wanted: number,
+  setting: string,
+  logger: Logger,
+): Promise<Listening> {
+  try {
+    await app.listen({ host, port: wanted, backlog: 4_096 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new Error(
+      `port ${wanted} on ${host} is in use; stop what listens there or choose another port (${setting})`,
+      { cause: error },
+    );
   }
   const { address, port } = app.server.address() as AddressInfo;
   // One connection could not be taken, for want of file descriptors for instance: the others can.
   const failed = new RareWarning(logger, 'accept.failed');
   app.server.on('error', (error) => failed.due({ err: error, port }));
-  logger.info({ host: address, port }, 'route.ready');
-  let stopping: Promise<void> | undefined;
-  return {
-    host: address,
-    port,
-    url: `http://${address.includes(':') ? `[${address}]` : address}:${port}`,
-    stop: () => (stopping ??= close(app, closeWithinMs)),
-  };
+  return { host: address, port, url: `http://${address.includes(':') ? `[${address}]` : address}:${port}` };
 }
 
 /** Answers what is under way. A kept-alive connection that falls idle only now would keep the server open. */

@@ -5,6 +5,10 @@ export const routeSettings = pick(
   settings,
   'host',
   'routePort',
+  'internalHost',
+  'routeInternalPort',
+  'publicPages',
+  'adminToken',
   'redisUrl',
   'redisPassword',
   'redisSentinelUsername',
@@ -29,5 +33,15 @@ export const routeSettings = pick(
 
 export type RouteConfig = Pick<
   Values<typeof routeSettings>,
-  'host' | 'routePort' | 'clusterSecret' | 'allowedHosts' | 'sessionPolicy' | 'maxDevices' | 'loginRate'
+  | 'host'
+  | 'routePort'
+  | 'internalHost'
+  | 'routeInternalPort'
+  | 'publicPages'
+  | 'adminToken'
+  | 'clusterSecret'
+  | 'allowedHosts'
+  | 'sessionPolicy'
+  | 'maxDevices'
+  | 'loginRate'
 > & { readonly auth: 'open' | 'password' };

@@ -120,7 +120,7 @@ test('a message that is not stored is never answered with HTTP 200, which CIM ta
     assert.ok(Number(answer.headers.get('retry-after')) >= 1);
   }
   assert.deepEqual(await at.entries(inboxOf(to)), []);
-  const metrics = await (await fetch(`${at.route.url}/metrics`)).text();
+  const metrics = await (await fetch(`${at.route.internal.url}/metrics`)).text();
   for (const outcome of ['retry', 'refused'])
     assert.match(metrics, new RegExp(`cim_sends_total\\{door="p2pRoute",outcome="${outcome}",[^}]*\\} 1`));
 });

@@ -135,7 +135,7 @@ describe('/history', { concurrency: false }, () => {
   });
 
   test('is in the OpenAPI document, with the shape of its answer', async () => {
-    const document = (await (await fetch(`${at.route.url}/documentation/json`)).json()) as {
+    const document = (await (await fetch(`${at.route.internal.url}/documentation/json`)).json()) as {
       paths: Record<string, { get?: { parameters: { name: string }[]; responses: object } }>;
     };
     const { parameters, responses } = document.paths['/history']?.get ?? { parameters: [], responses: {} };

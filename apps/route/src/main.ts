@@ -64,5 +64,6 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   // A Redis that was away at the start may turn out to be a wrong one.
   store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);
+  console.log(`route has its metrics, documentation and admin API on ${route.internal.url}`);
   console.log(`route stores in ${store.description}, finds im-servers through ${membership.description}`);
 });

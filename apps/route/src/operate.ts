@@ -1,6 +1,6 @@
 /** What operators and their programs ask: is it alive, can it serve, what has it done. */
 import type { Member } from '@cim/discovery';
-import { gauge } from '@cim/runtime';
+import { gauge, type Metrics } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
 
@@ -8,23 +8,30 @@ import type { RouteParts } from './route-parts.ts';
 const placeable = (members: readonly Member[]): number =>
   members.filter((member) => member.instance !== undefined).length;
 
-/** `/healthz`, `/readyz`, `/metrics`: not in the envelope, not in the documentation. */
-export function addOperatorPaths(app: FastifyInstance, { store, membership, metrics }: RouteParts): void {
-  gauge(metrics, 'cim_im_servers', 'Listed im-servers that a login can be placed on', () =>
-    placeable(membership.members()),
-  );
-  gauge(metrics, 'cim_registry_connected', 'Whether the registry of im-servers answers', () =>
-    Number(membership.connected),
-  );
-  // Sends need the store alone: a route that has once seen its cluster goes on when all im-servers are away.
-  let seen = placeable(membership.members()) > 0;
-  const forget = membership.onChange(() => {
-    seen ||= placeable(membership.members()) > 0;
-  });
-  app.addHook('onClose', () => forget());
+/** Whether the route can serve. It remembers that im-servers were listed, so there is one for each route. */
+export class Readiness {
+  readonly #parts: Pick<RouteParts, 'store' | 'membership'>;
+  readonly #forget: () => void;
+  /** Sends need the store alone: a route that has once seen its cluster goes on when all im-servers are away. */
+  #seen: boolean;
 
-  app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
-  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+  constructor(parts: Pick<RouteParts, 'store' | 'membership' | 'metrics'>) {
+    const { membership, metrics } = parts;
+    this.#parts = parts;
+    gauge(metrics, 'cim_im_servers', 'Listed im-servers that a login can be placed on', () =>
+      placeable(membership.members()),
+    );
+    gauge(metrics, 'cim_registry_connected', 'Whether the registry of im-servers answers', () =>
+      Number(membership.connected),
+    );
+    this.#seen = placeable(membership.members()) > 0;
+    this.#forget = membership.onChange(() => {
+      this.#seen ||= placeable(membership.members()) > 0;
+    });
+  }
+
+  async report(): Promise<{ readonly ready: boolean; readonly missing: readonly string[] }> {
+    const { store, membership } = this.#parts;
     const missing: string[] = [];
     await store
       .ping()
@@ -35,7 +42,7 @@ export function addOperatorPaths(app: FastifyInstance, { store, membership, metr
     const imServers = placeable(members);
     const foreign = members.length - imServers;
     const { description, connected, problem } = membership;
-    if (!seen) {
+    if (!this.#seen) {
       missing.push(
         foreign === 0
           ? `im-server: ${description} has listed none yet`
@@ -43,9 +50,30 @@ export function addOperatorPaths(app: FastifyInstance, { store, membership, metr
       );
       if (problem !== undefined) missing.push(`registry: ${problem}`);
     }
-    if (missing.length > 0) void reply.code(503);
-    return { ready: missing.length === 0, missing, imServers, foreign, membershipConnected: connected };
+    return {
+      ready: missing.length === 0,
+      missing,
+      ...{ imServers, foreign, membershipConnected: connected },
+    };
+  }
+
+  stop(): void {
+    this.#forget();
+  }
+}
+
+/** `/healthz`, `/readyz`: not in the envelope, not in the documentation. */
+export function addHealth(app: FastifyInstance, readiness: Readiness): void {
+  app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
+  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+    const report = await readiness.report();
+    if (!report.ready) void reply.code(503);
+    return report;
   });
+}
+
+/** `/metrics`, in Prometheus' format. */
+export function addMetrics(app: FastifyInstance, metrics: Metrics): void {
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     void reply.type(metrics.contentType);
     return metrics.metrics();

@@ -39,7 +39,7 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
   return startRoute({
     config: {
       host: '127.0.0.1',
-      routePort: 0,
+      ...{ routePort: 0, internalHost: '127.0.0.1', routeInternalPort: 0, publicPages: [], adminToken: '' },
       clusterSecret: 's',
       allowedHosts: [],
       sessionPolicy: 'reject',
@@ -302,7 +302,7 @@ describe('a route', { concurrency: false }, () => {
   });
 
   test('its documentation lists every path, and its metrics count answers by code', async () => {
-    const url = `http://${open.host}:${open.port}`;
+    const { url } = open.internal;
     const { paths } = (await (await fetch(`${url}/documentation/json`)).json()) as {
       paths: Record<string, unknown>;
     };

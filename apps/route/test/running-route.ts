@@ -93,6 +93,10 @@ export class RunningRoute {
     const config: RouteConfig = {
       host: '127.0.0.1',
       routePort: 0,
+      internalHost: '127.0.0.1',
+      routeInternalPort: 0,
+      publicPages: [],
+      adminToken: '',
       clusterSecret: SECRET,
       allowedHosts: [],
       sessionPolicy: 'reject',

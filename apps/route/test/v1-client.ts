@@ -1,6 +1,7 @@
 /** Asks `/v1` of a running route, and holds each answer against the OpenAPI document. */
 import assert from 'node:assert/strict';
 import { Compile } from 'typebox/schema';
+import type { Route } from '../src/compose.ts';
 
 export interface V1Answer {
   readonly status: number;
@@ -34,8 +35,8 @@ export class V1Client {
     this.document = document;
   }
 
-  static async of(url: string): Promise<V1Client> {
-    return new V1Client(url, (await (await fetch(`${url}/documentation/json`)).json()) as OpenApi);
+  static async of({ url, internal }: Route): Promise<V1Client> {
+    return new V1Client(url, (await (await fetch(`${internal.url}/documentation/json`)).json()) as OpenApi);
   }
 
   get(path: string, secret?: string): Promise<V1Answer> {

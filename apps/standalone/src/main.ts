@@ -84,6 +84,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   watchLoop(logger, metrics);
   const { url } = route;
   console.log(`route listening on ${url}`);
+  console.log(`route has its metrics, documentation and admin API on ${route.internal.url}`);
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );

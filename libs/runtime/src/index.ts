@@ -14,6 +14,7 @@ export * from './process.ts';
 export * from './random-text.ts';
 export * from './rare-warning.ts';
 export * from './redaction.ts';
+export * from './same-secret.ts';
 export * from './settings.ts';
 export * from './slice.ts';
 export * from './version.ts';

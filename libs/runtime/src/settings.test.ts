@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { advertisedHost, pick, readConfig, settingNames, settings, trustOf } from './index.ts';
+import {
+  advertisedHost,
+  pick,
+  readConfig,
+  requireReachable,
+  settingNames,
+  settings,
+  trustOf,
+} from './index.ts';
 
 /** As long as a secret must be. */
 const SECRET = 'a-secret-of-thirty-two-characters'.slice(0, 32);
@@ -62,13 +70,14 @@ describe('the settings', () => {
 });
 
 describe('who is trusted', () => {
+  const internalHost = '127.0.0.1';
   test('on loopback everybody, with a secret that need not be set', () => {
     for (const host of ['127.0.0.1', '127.8.9.10', 'localhost', '::1'])
-      assert.deepEqual(trustOf({ host, clusterSecret: '', auth: '' }), {
+      assert.deepEqual(trustOf({ host, internalHost, clusterSecret: '', auth: '' }), {
         clusterSecret: 'cim-on-loopback',
         auth: 'open',
       });
-    assert.deepEqual(trustOf({ host: '127.0.0.1', clusterSecret: 's', auth: 'password' }), {
+    assert.deepEqual(trustOf({ host: '127.0.0.1', internalHost, clusterSecret: 's', auth: 'password' }), {
       clusterSecret: 's',
       auth: 'password',
     });
@@ -83,26 +92,42 @@ describe('who is trusted', () => {
       '127.0.0.1.example',
       'localhost.example',
     ]) {
-      const said = (): unknown => trustOf({ host, clusterSecret: '', auth: '' });
+      const said = (): unknown => trustOf({ host, internalHost, clusterSecret: '', auth: '' });
       assert.throws(said, /CIM_CLUSTER_SECRET.*CIM_AUTH/);
       assert.throws(
-        () => trustOf({ host, clusterSecret: SECRET, auth: '' }),
+        () => trustOf({ host, internalHost, clusterSecret: SECRET, auth: '' }),
         /^Error: CIM_AUTH[^\n]*password/,
       );
-      assert.throws(() => trustOf({ host, clusterSecret: '', auth: 'open' }), /^Error: CIM_CLUSTER_SECRET/);
       assert.throws(
-        () => trustOf({ host, clusterSecret: SECRET.slice(1), auth: 'open' }),
+        () => trustOf({ host, internalHost, clusterSecret: '', auth: 'open' }),
+        /^Error: CIM_CLUSTER_SECRET/,
+      );
+      assert.throws(
+        () => trustOf({ host, internalHost, clusterSecret: SECRET.slice(1), auth: 'open' }),
         /^Error: CIM_CLUSTER_SECRET has 31 characters; at least 32 are needed[^\n]*$/,
       );
-      assert.deepEqual(trustOf({ host, clusterSecret: SECRET, auth: 'open' }), {
+      assert.deepEqual(trustOf({ host, internalHost, clusterSecret: SECRET, auth: 'open' }), {
         clusterSecret: SECRET,
         auth: 'open',
       });
     }
   });
 
+  test('an internal port that others can reach needs the secret, though clients connect on loopback', () => {
+    const host = '127.0.0.1';
+    for (const clusterSecret of ['', SECRET.slice(1)])
+      assert.throws(
+        () => trustOf({ host, internalHost: '10.1.2.3', clusterSecret, auth: '' }),
+        /^Error: CIM_CLUSTER_SECRET [^\n]*when CIM_INTERNAL_HOST is 10\.1\.2\.3[^\n]*$/,
+      );
+    assert.deepEqual(trustOf({ host, internalHost: '10.1.2.3', clusterSecret: SECRET, auth: '' }), {
+      clusterSecret: SECRET,
+      auth: 'open',
+    });
+  });
+
   test('an im-server, which has no CIM_AUTH, needs the secret only', () => {
-    assert.equal(trustOf({ host: '10.1.2.3', clusterSecret: SECRET }).clusterSecret, SECRET);
+    assert.equal(trustOf({ host: '10.1.2.3', internalHost, clusterSecret: SECRET }).clusterSecret, SECRET);
   });
 });
 
@@ -111,4 +136,44 @@ test('listening on all addresses does not say which to tell clients', () => {
   assert.equal(advertisedHost({ host: '0.0.0.0', advertiseHost: 'chat.example' }), 'chat.example');
   for (const host of ['0.0.0.0', '::'])
     assert.throws(() => advertisedHost({ host, advertiseHost: '' }), /CIM_ADVERTISE_HOST/);
+});
+
+test('an im-server that others look for at an address where its internal port does not listen does not start', () => {
+  const internalHost = '127.0.0.1';
+  const line =
+    /^Error: CIM_INTERNAL_HOST must be set, to ([^\n:]*): the other servers call this one at ([^\n]*), and[^\n]*127\.0\.0\.1 only$/;
+  const refused = (host: string, advertiseHost: string): (string | undefined)[] | undefined => {
+    try {
+      requireReachable({ host, advertiseHost, internalHost });
+    } catch (error) {
+      return line.exec(String(error))?.slice(1);
+    }
+    return undefined;
+  };
+  assert.deepEqual(refused('10.1.2.3', ''), ['10.1.2.3', '10.1.2.3']);
+  assert.deepEqual(refused('0.0.0.0', 'im1.example'), ['0.0.0.0', 'im1.example']);
+  assert.deepEqual(refused('127.0.0.1', '10.1.2.3'), [
+    'the address of this machine that they reach',
+    '10.1.2.3',
+  ]);
+  for (const [host, internal] of [
+    ['127.0.0.1', '127.0.0.1'],
+    ['127.0.0.1', '10.1.2.3'],
+    ['10.1.2.3', '10.1.2.3'],
+    ['10.1.2.3', '0.0.0.0'],
+  ] as const)
+    requireReachable({ host, advertiseHost: '', internalHost: internal });
+});
+
+test('the admin token is long enough, or the start says so and does not show it', () => {
+  const read = (token: string) =>
+    readConfig('x', pick(settings, 'adminToken'), [], { CIM_ADMIN_TOKEN: token });
+  const short = read('letmein');
+  assert.ok(short.kind === 'problems');
+  assert.match(
+    short.problems.join('\n'),
+    /^CIM_ADMIN_TOKEN [^\n]*\*\*\*: must have at least 32 characters[^\n]*$/,
+  );
+  const good = read(SECRET);
+  assert.ok(good.kind === 'values' && good.values.adminToken === SECRET);
 });

@@ -2,6 +2,9 @@
 import { integer, list, oneOf, type Option, port, type Schema, text, namesOf } from './config.ts';
 import { LOG_LEVELS } from './logger.ts';
 
+/** Of a secret that other machines may try to guess. */
+const MIN_SECRET_CHARACTERS = 32;
+
 export const settings = {
   host: text('CIM_HOST', '127.0.0.1', 'Address to listen on'),
   advertiseHost: text(
@@ -11,7 +14,45 @@ export const settings = {
   ),
   routePort: port('CIM_ROUTE_PORT', 8083, 'Port of the route, HTTP'),
   tcpPort: port('CIM_TCP_PORT', 11211, 'Port of the im-server for clients, TCP'),
-  httpPort: port('CIM_HTTP_PORT', 8081, 'Internal port of the im-server, HTTP'),
+  internalHost: text(
+    'CIM_INTERNAL_HOST',
+    '127.0.0.1',
+    'Address that the internal ports listen on. Im-servers on several machines: one that the others reach',
+  ),
+  httpPort: port(
+    'CIM_HTTP_PORT',
+    8081,
+    'Internal port of the im-server, HTTP: calls of other servers, metrics, health',
+  ),
+  routeInternalPort: port(
+    'CIM_ROUTE_INTERNAL_PORT',
+    8082,
+    'Internal port of the route, HTTP: metrics, documentation, health, admin',
+  ),
+  publicPages: list(
+    'CIM_PUBLIC_PAGES',
+    'Pages of the internal port that the route shows on its port for clients too: documentation,metrics',
+    (page) => {
+      if (page !== 'documentation' && page !== 'metrics')
+        throw new Error('must name pages: documentation, metrics, or both with a comma between');
+      return page;
+    },
+  ),
+  adminToken: {
+    ...text(
+      'CIM_ADMIN_TOKEN',
+      '',
+      'Opens /admin on the internal port of the route, 32 characters or more',
+      true,
+    ),
+    parse: (token: string): string => {
+      if (token.length < MIN_SECRET_CHARACTERS)
+        throw new Error(
+          `must have at least ${MIN_SECRET_CHARACTERS} characters (openssl rand -base64 32 makes one)`,
+        );
+      return token;
+    },
+  },
   allowedOrigins: list(
     'CIM_ALLOWED_ORIGINS',
     'Origins of web pages that may open a WebSocket, beside those of the same host: https://chat.example.com,https://b.example',
@@ -74,7 +115,7 @@ export const settings = {
   clusterSecret: text(
     'CIM_CLUSTER_SECRET',
     '',
-    'Shared by all servers, 32 characters or more; needed unless CIM_HOST is loopback. Standalone makes one in its data folder',
+    'Shared by all servers, 32 characters or more; needed unless CIM_HOST and CIM_INTERNAL_HOST are loopback. Standalone makes one in its data folder',
     true,
   ),
   allowedHosts: list(
@@ -151,9 +192,6 @@ const LOOPBACK = /^(localhost|::1|\[::1\]|127(\.\d{1,3}){3})$/;
 /** Whether only this machine can connect there. */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
-/** Of a secret that other machines may try to guess. */
-const MIN_SECRET_CHARACTERS = 32;
-
 /** Known to everybody, which does no harm where only this machine can connect. */
 const LOOPBACK_SECRET = 'cim-on-loopback';
 
@@ -163,20 +201,25 @@ const LOOPBACK_SECRET = 'cim-on-loopback';
  */
 export function trustOf(config: {
   readonly host: string;
+  readonly internalHost: string;
   readonly clusterSecret: string;
   readonly auth?: 'open' | 'password' | '';
 }): { readonly clusterSecret: string; readonly auth: 'open' | 'password' } {
-  const loopback = isLoopback(config.host);
+  const open = [
+    ['CIM_HOST', config.host],
+    ['CIM_INTERNAL_HOST', config.internalHost],
+  ].find(([, host = '']) => !isLoopback(host));
+  const because = open?.join(' is ') ?? '';
   const missing: string[] = [];
-  if (!loopback && config.clusterSecret === '') missing.push('CIM_CLUSTER_SECRET (the same on all servers)');
-  if (!loopback && config.auth === '')
+  if (open !== undefined && config.clusterSecret === '')
+    missing.push('CIM_CLUSTER_SECRET (the same on all servers)');
+  if (!isLoopback(config.host) && config.auth === '')
     missing.push('CIM_AUTH ("password", or "open" to trust whoever can connect)');
-  if (missing.length > 0)
-    throw new Error(`${missing.join(' and ')} must be set when CIM_HOST is ${config.host}`);
+  if (missing.length > 0) throw new Error(`${missing.join(' and ')} must be set when ${because}`);
   const { length } = config.clusterSecret;
-  if (!loopback && length < MIN_SECRET_CHARACTERS)
+  if (open !== undefined && length < MIN_SECRET_CHARACTERS)
     throw new Error(
-      `CIM_CLUSTER_SECRET has ${length} characters; at least ${MIN_SECRET_CHARACTERS} are needed when CIM_HOST is ${config.host} (openssl rand -base64 32 makes one)`,
+      `CIM_CLUSTER_SECRET has ${length} characters; at least ${MIN_SECRET_CHARACTERS} are needed when ${because} (openssl rand -base64 32 makes one)`,
     );
   return {
     clusterSecret: config.clusterSecret === '' ? LOOPBACK_SECRET : config.clusterSecret,
@@ -195,4 +238,21 @@ export function advertisedHost(config: { readonly host: string; readonly adverti
       `CIM_ADVERTISE_HOST must be set when CIM_HOST is ${config.host}: the address clients connect to`,
     );
   return config.host;
+}
+
+/**
+ * Checks that the other servers can call this one where the registry says that it is.
+ * @throws {Error} one line, when the internal port listens for this machine alone and the registry names another address
+ */
+export function requireReachable(config: {
+  readonly host: string;
+  readonly advertiseHost: string;
+  readonly internalHost: string;
+}): void {
+  const told = advertisedHost(config);
+  if (isLoopback(told) || !isLoopback(config.internalHost)) return;
+  const where = isLoopback(config.host) ? 'the address of this machine that they reach' : config.host;
+  throw new Error(
+    `CIM_INTERNAL_HOST must be set, to ${where}: the other servers call this one at ${told}, and its internal port listens on ${config.internalHost} only`,
+  );
 }

@@ -74,7 +74,7 @@ export class Cluster {
     await until(`${count} im-servers are listed`, async () => {
       const states = await Promise.all(
         this.routes.map(async (route) => {
-          const metrics = await fetch(`${route.routeUrl}/metrics`).then((answer) => answer.text());
+          const metrics = await fetch(`${route.routeInternalUrl}/metrics`).then((answer) => answer.text());
           return Number(/^cim_im_servers\b.* (\d+)$/m.exec(metrics)?.[1]);
         }),
       );

@@ -55,7 +55,10 @@ export class ServerProcess {
     heldAtMostMs = HELD_AT_MOST_MS,
   ): ServerProcess {
     const file = fileURLToPath(new URL(`../../../dist/${program}.js`, import.meta.url));
-    const ports = { CIM_ROUTE_PORT: '0', CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' };
+    const ports = {
+      ...{ CIM_ROUTE_PORT: '0', CIM_ROUTE_INTERNAL_PORT: '0' },
+      ...{ CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' },
+    };
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CIM_')));
     const child = spawn(process.execPath, [file], {
       env: { ...own, CIM_LOG_LEVEL: 'info', ...ports, ...env },
@@ -91,6 +94,11 @@ export class ServerProcess {
   /** `http://host:port` of the route in it. */
   get routeUrl(): string {
     return /route listening on (\S+)/.exec(this.#out)?.[1] ?? '';
+  }
+
+  /** `http://host:port` of the internal port of the route in it. */
+  get routeInternalUrl(): string {
+    return /route has its metrics.* on (\S+)/.exec(this.#out)?.[1] ?? '';
   }
 
   get tcpPort(): number {

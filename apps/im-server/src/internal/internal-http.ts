@@ -1,10 +1,9 @@
 /** The internal port: health, metrics, CIM's `/sendMsg`, and by Upgrade the calls of other servers. */
 import { isUtf8 } from 'node:buffer';
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { SendService } from '@cim/delivery';
 import { CODES, cim, inboxOf, isUserId } from '@cim/protocol';
-import { clusterKey, type HostProblem, type Logger, type Metrics } from '@cim/runtime';
+import { clusterKey, type HostProblem, type Logger, type Metrics, sameSecret } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import fastify, { type FastifyError, type FastifyReply, LogController } from 'fastify';
 
@@ -156,11 +155,6 @@ function jsonObject(text: string): Record<string, unknown> | undefined {
 /** The key alone is enough, so that a caller need not hold the secret that everything else depends on. */
 const maySend = (given: string, key: string): boolean =>
   sameSecret(given, key) || sameSecret(clusterKey(given, 'send-msg'), key);
-
-function sameSecret(given: string, secret: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(secret));
-}
 
 const answerOf = (code: string, message: string): Answer => ({ code, message, reqNo: null, dataBody: null });
 

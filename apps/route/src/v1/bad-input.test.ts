@@ -12,7 +12,7 @@ describe('bad input', { concurrency: false }, () => {
   let ada: { id: string; secret: string };
   before(async () => {
     at = await RunningRoute.start();
-    v1 = await V1Client.of(at.route.url);
+    v1 = await V1Client.of(at.route);
     ada = await v1.join('ada');
   });
   after(() => at.stop());

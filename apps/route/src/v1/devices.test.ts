@@ -17,7 +17,7 @@ for (const engine of ENGINES)
     before(async () => {
       store = await startStore(engine);
       at = await RunningRoute.start({ ...store, config: { sessionPolicy: 'devices', maxDevices: 3 } });
-      v1 = await V1Client.of(at.route.url);
+      v1 = await V1Client.of(at.route);
     });
     after(async () => {
       await at.stop();

@@ -16,7 +16,7 @@ for (const engine of ENGINES)
     before(async () => {
       store = await startStore(engine);
       at = await RunningRoute.start(store);
-      v1 = await V1Client.of(at.route.url);
+      v1 = await V1Client.of(at.route);
       [ann, ben, cleo, dan] = [
         await v1.join('ann'),
         await v1.join('ben'),

@@ -33,7 +33,7 @@ test('a user who is in 1,000 groups makes, joins and is added to no other: 9205'
     }),
   });
   t.after(() => at.stop());
-  const v1 = await V1Client.of(at.route.url);
+  const v1 = await V1Client.of(at.route);
   const [ann, ben] = [await v1.join('ann'), await v1.join('ben')];
   const { body: group } = await v1.post('/groups', { name: 'x', join: 'open' }, ann.secret);
   const path = `/groups/${String(group?.['id'])}/members`;
@@ -64,7 +64,7 @@ test('a group that has 100,000 members takes no other: 9204', async (t) => {
     }),
   });
   t.after(() => at.stop());
-  const v1 = await V1Client.of(at.route.url);
+  const v1 = await V1Client.of(at.route);
   const [ann, ben] = [await v1.join('ann'), await v1.join('ben')];
   const { body: group } = await v1.post('/groups', { name: 'x', join: 'open' }, ann.secret);
   full = true;

@@ -14,7 +14,7 @@ describe('/v1', { concurrency: false }, () => {
   let v1: V1Client;
   before(async () => {
     at = await RunningRoute.start();
-    v1 = await V1Client.of(at.route.url);
+    v1 = await V1Client.of(at.route);
   });
   after(() => at.stop());
 
@@ -43,7 +43,7 @@ describe('/v1', { concurrency: false }, () => {
     const items: object[] = [];
     for (const name of ['zora', 'mia', 'cora'])
       items.push({ id: String((await own.join(name)).userId), name });
-    const here = await V1Client.of(own.route.url);
+    const here = await V1Client.of(own.route);
     assert.deepEqual((await here.get('/online')).body, { items });
     const first = await here.get('/online?limit=2');
     const { items: shown, next } = first.body ?? {};
@@ -145,7 +145,7 @@ describe('/v1', { concurrency: false }, () => {
   test('an account without a password may not act under CIM_AUTH=password, whatever secret it has', async (t) => {
     const strict = await RunningRoute.start({ config: { auth: 'password' }, storeFor: () => at.store });
     t.after(() => strict.stop());
-    const there = await V1Client.of(strict.route.url);
+    const there = await V1Client.of(strict.route);
     const ines = await v1.join('ines');
     const sent = await there.post('/messages', { to: { group: 'lobby' }, texts: ['x'] }, ines.secret);
     assert.deepEqual([sent.status, sent.body?.['code']], [401, '9100']);
@@ -161,7 +161,7 @@ describe('/v1', { concurrency: false }, () => {
   test('logins over the rate are 429, and no server to log in at is 503', async (t) => {
     const slow = await RunningRoute.start({ config: { loginRate: 1 }, listed: false });
     t.after(() => slow.stop());
-    const there = await V1Client.of(slow.route.url);
+    const there = await V1Client.of(slow.route);
     await there.post('/accounts', { name: 'lena' });
     assert.equal((await there.post('/accounts', { name: 'lena' })).status, 429);
     const nowhere = await there.post('/sessions', { name: 'lena' });
@@ -180,7 +180,7 @@ describe('/v1', { concurrency: false }, () => {
       }),
     });
     t.after(() => broken.stop());
-    const there = await V1Client.of(broken.route.url);
+    const there = await V1Client.of(broken.route);
     const mia = await there.join('mia');
     const sent = await there.post('/messages', { to: { group: 'lobby' }, texts: ['x'] }, mia.secret);
     assert.deepEqual([sent.status, sent.body?.['code']], [503, '4000']);
@@ -192,7 +192,7 @@ describe('/v1', { concurrency: false }, () => {
   });
 
   test('answers are counted by path and code', async () => {
-    const page = await (await fetch(`${at.route.url}/metrics`)).text();
+    const page = await (await fetch(`${at.route.internal.url}/metrics`)).text();
     const count = (path: string, code: string): number =>
       Number(
         new RegExp(`^cim_route_answers_total\\{path="${path}",code="${code}".* (\\d+)$`, 'm').exec(page)?.[1],
@@ -206,7 +206,7 @@ describe('/v1', { concurrency: false }, () => {
     await v1.get('/users/1001');
     await v1.get('/nothing');
     await v1.ask('DELETE', '/users/1001');
-    const after = await (await fetch(`${at.route.url}/metrics`)).text();
+    const after = await (await fetch(`${at.route.internal.url}/metrics`)).text();
     assert.ok(after.includes(`path="/v1/users/:id",code="9000",program="test"} ${users + 1}`));
     assert.ok(after.includes(`path="unknown",code="3000",program="test"} ${unknown + 1}`));
     assert.ok(after.includes(`path="/v1/users/:id",code="3000",program="test"} ${notAllowed + 1}`));

@@ -1,0 +1,60 @@
+/** The internal port of the route: metrics, documentation, health, and the operators' door under `/admin`. */
+import swagger, { type StaticDocumentSpec } from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { type CimError, CODES } from '@cim/protocol';
+import { knownHosts } from '@cim/runtime';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
+import { addAdmin } from './admin/admin-app.ts';
+import { addHealth, addMetrics, type Readiness } from './operate.ts';
+import type { RouteParts } from './route-parts.ts';
+import { errorProblem, problem } from './v1/problems.ts';
+
+const BODY_BYTES = 64 * 1024;
+/** A request that has not come in whole by then is given up. */
+const REQUEST_MS = 30_000;
+
+/** @param document describes what the route answers to clients (OpenAPI 3.1, which the types of the plugin do not know) */
+export async function createInternalApp(
+  parts: RouteParts,
+  readiness: Readiness,
+  document: object,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: parts.logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_BYTES,
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: (_error, socket) => socket.destroy(),
+    frameworkErrors: (error, _request, reply) => {
+      const answer = problem(reply, CODES.invalid.code, error.message, { status: 404 });
+      void (reply as FastifyReply).send(answer);
+    },
+  }) as unknown as FastifyInstance;
+  app.decorateReply('v1Code', CODES.success.code);
+  const hostProblem = knownHosts(parts.config.internalHost, parts.config.allowedHosts);
+  app.addHook('onRequest', (request, reply, done) => {
+    const wrong = hostProblem(request.headers.host);
+    if (wrong === undefined) done();
+    else void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
+  });
+  app.setErrorHandler((error: FastifyError | CimError, request, reply) =>
+    errorProblem(error, request, reply),
+  );
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const detail = `there is no ${request.method} ${path} here`;
+    void reply.send(problem(reply, CODES.invalid.code, detail, { status: 404 }));
+  });
+  const specification = { document } as StaticDocumentSpec;
+  await app.register(swagger, { mode: 'static', specification });
+  // The paths that the page describes are on another port, which its "try it out" would not reach.
+  await app.register(swaggerUi, {
+    routePrefix: '/documentation',
+    uiConfig: { supportedSubmitMethods: [] },
+  });
+  addHealth(app, readiness);
+  addMetrics(app, parts.metrics);
+  await addAdmin(app, parts);
+  return app;
+}
