@@ -120,7 +120,11 @@ export class ModelConversations {
   mark(user: UserId, of: ConversationRef, n: number): boolean {
     if (of.kind === 'user') this.count(user);
     const before = this.#state(user, of);
-    if (before === undefined || n <= before.read) return false;
+    if (before === undefined || n <= before.read) {
+      if (of.kind === 'group' && before !== undefined)
+        this.#marks.set(`${user} ${conversationName(of)}`, before.read);
+      return false;
+    }
     this.#marks.set(`${user} ${conversationName(of)}`, n);
     const first = this.#first.get(streamName(streamOf(user, of))) ?? 1;
     const received = this.#countedOf(user, of).filter(({ sender }) => sender.userId !== user);

@@ -253,6 +253,18 @@ describe('groups', () => {
     assert.deepEqual(await list(), ['globby lobby: hello all (0 unread, read to 1)']);
   });
 
+  test('a read mark below the user’s own message keeps what that message marked, also after the log has lost it', async () => {
+    const { store, conversations } = start();
+    const log = store.group(LOBBY);
+    log.say(bob, 'one');
+    log.say(alice, 'two');
+    log.say(bob, 'three');
+    assert.deepEqual(await conversations.read(alice.userId, lobby, 1), { unread: 1, read: 2, moved: false });
+    log.trimTo(3);
+    const { unread, read } = await new Conversations(store).one(alice.userId, lobby);
+    assert.deepEqual({ unread, read }, { unread: 1, read: 2 });
+  });
+
   test('are read once for all their members, who look for their own newest message', async () => {
     const { store, conversations } = start();
     const group = store.group(LOBBY);
