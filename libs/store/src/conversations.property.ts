@@ -122,7 +122,7 @@ export async function checkConversations(
       numRuns: options.runs,
       endOnFailure: true,
       includeErrorInReport: true,
-      interruptAfterTimeLimit: 60_000,
+      interruptAfterTimeLimit: 150_000,
       markInterruptAsFailure: true,
     },
   );
