@@ -1,77 +1,221 @@
+import { channel } from 'node:diagnostics_channel';
+import { inboxOf, type InstanceId, type StreamRef, type UserId } from '@cim/protocol';
+import type { Observer, PushResult } from '@cim/runtime';
+import type { Entry, Streams } from '@cim/store';
+import type { FailedPushes } from './failed-pushes.ts';
+import { guess } from './guess.ts';
+import type { Found, Locating, Locations } from './locations.ts';
+import type { Push, PushOutcome, Servers } from './servers.ts';
+
+/** Whether the recipient has a live session; `unknown`: the store did not answer, and no im-server said yes. */
+export type Online = boolean | 'unknown';
+
+/** What all deliveries share. */
+export interface DeliveryParts {
+  readonly streams: Pick<Streams, 'markDirty'>;
+  readonly locations: Pick<Locations, 'find' | 'forget'>;
+  readonly servers: Pick<Servers, 'push' | 'everywhere'>;
+  readonly observer: Pick<Observer, 'pushed'>;
+  /** Those that could not be noted. */
+  readonly failed: Pick<FailedPushes, 'add'>;
+}
+
+export interface Pusher {
+  /**
+   * Called once: the push was written to the connection of each im-server that holds the user, or has failed there for
+   * good and is noted, or there is nobody to push to.
+   */
+  handed(delivery: Delivery): void;
+}
+
 /**
- * From a stored entry to the im-servers that show it. Only the append counts: a push is a doorbell with the entry
- * attached (docs/architecture.md).
+ * One stored entry on its way to the devices of one user: each im-server that holds one is rung once, which is a leg. Only the
+ * append counts: a push is a doorbell with the entry attached (docs/architecture.md).
+ *
+ * | leg | event | next |
+ * | --- | --- | --- |
+ * | first try | taken | ended |
+ * | first try | gone, or no answer | the user is located again. Still there: second try. Elsewhere too: a leg with its last try |
+ * | last try | gone, or no answer | the stream is noted for the im-server, which reads it soon |
+ *
+ * When the store cannot tell where the user is, every im-server is rung once (`guess.ts`).
  */
-import type { GroupId, InstanceId, UserId } from '@cim/protocol';
-import { type Logger, type Observer, RareWarning } from '@cim/runtime';
-import type { Entry, Store } from '@cim/store';
-import { FailedPushes } from './failed-pushes.ts';
-import { GroupNotes } from './group-notes.ts';
-import { GroupRings } from './group-rings.ts';
-import type { Locating, Locations } from './locations.ts';
-import { type Push, PushBatch } from './push-batch.ts';
-import type { Servers } from './servers.ts';
-import { type Pusher, type PushParts, UserPush } from './user-push.ts';
-
-export class Delivery {
-  readonly #servers: Servers;
-  readonly #locations: Locations;
-  readonly #batch: PushBatch;
-  readonly #parts: PushParts;
-  readonly #rings: GroupRings;
-
-  constructor(
-    store: Store,
-    servers: Servers,
-    locations: Locations,
-    observer: Pick<Observer, 'pushed' | 'groupRung'>,
-    logger: Logger,
-  ) {
-    const { streams } = store;
-    this.#servers = servers;
-    this.#locations = locations;
-    this.#batch = new PushBatch(servers.rpc, () => servers.local?.instance, logger);
-    this.#parts = {
-      store,
-      locations,
-      observer,
-      failed: new FailedPushes(store, new RareWarning(logger, 'push.not-noted')),
-      everywhere: () => servers.everywhere(),
-      ring: (instance, push) => this.#ring(instance, push),
-    };
-    const notes = new GroupNotes(streams, new RareWarning(logger, 'ring.not-noted'));
-    this.#rings = new GroupRings(servers, notes, observer);
-  }
-
-  /** A push to the user will come soon. */
-  expect(user: UserId): void {
-    this.#locations.expect(user);
-  }
-
-  /** Where the user is, as pushes find it. */
-  find(user: UserId, asker: Locating): void {
-    this.#locations.find(user, asker);
-  }
+export class Delivery implements Locating {
+  readonly user: UserId;
+  readonly entry: Entry | undefined;
+  readonly except: object | undefined;
+  readonly parts: DeliveryParts;
+  /** Set here and by `guess.ts`. */
+  online: Online = 'unknown';
+  readonly #pusher: Pusher;
+  readonly #begun = performance.now();
+  readonly #legs: Leg[] = [];
+  /** Legs that are not handed over yet; the look-up is the first. */
+  #toHand = 1;
+  #isHanded = false;
 
   /**
-   * Pushes an entry of the user's inbox to all devices of the user.
    * @param entry undefined: the im-servers look into the log
    * @param except a session of this process that is given nothing
    */
-  toUser(user: UserId, entry: Entry | undefined, pusher: Pusher, except?: object): void {
-    new UserPush(user, entry, except, this.#parts, pusher).begin();
+  constructor(
+    user: UserId,
+    entry: Entry | undefined,
+    except: object | undefined,
+    parts: DeliveryParts,
+    pusher: Pusher,
+  ) {
+    this.user = user;
+    this.entry = entry;
+    this.except = except;
+    this.parts = parts;
+    this.#pusher = pusher;
   }
 
-  /** Rings for an entry of a group. `followers` as in `AppendAnswer`. */
-  toGroup(group: GroupId, entry: Entry | undefined, followers: readonly InstanceId[] | undefined): void {
-    this.#rings.ring(group, entry, followers);
+  begin(): void {
+    this.parts.locations.find(this.user, this);
   }
 
-  #ring(instance: InstanceId, push: Push): void {
-    const local = this.#servers.localAt(instance);
-    if (local !== undefined) return push.ended(local.deliver(push.user, push.entry, instance, push.except));
-    const member = this.#servers.memberOf(instance);
-    if (member === undefined) push.ended('failed');
-    else this.#batch.add(instance, member, push);
+  located(found: Found): void {
+    if (found.length === 0) this.#isNowhere();
+    else {
+      sendStep('push', inboxOf(this.user));
+      if (found === 'unknown') this.#guess(this.parts.servers.everywhere());
+      else {
+        this.online = true;
+        for (const { instance } of found) this.#ring(instance, true);
+      }
+    }
+    this.handOne();
   }
+
+  /** The user was located again, because a leg has failed at its first try. */
+  relocated(leg: Leg, found: Found): void {
+    let isThere = false;
+    if (found === 'unknown') {
+      const others = this.parts.servers.everywhere().filter((instance) => !this.#isRung(instance));
+      this.#guess([leg.at, ...others]);
+    } else {
+      for (const { instance } of found)
+        if (instance === leg.at) isThere = true;
+        else this.#ring(instance, false);
+      if (isThere) return leg.ringAgain();
+      this.#legs.splice(this.#legs.indexOf(leg), 1);
+      if (this.#legs.length === 0) this.#isNowhere();
+    }
+    leg.hand();
+  }
+
+  handOne(): void {
+    if (--this.#toHand > 0 || this.#isHanded) return;
+    this.#isHanded = true;
+    this.#pusher.handed(this);
+  }
+
+  observe(outcome: PushResult): void {
+    this.parts.observer.pushed(outcome, (performance.now() - this.#begun) / 1_000);
+  }
+
+  notNoted(cause?: unknown): void {
+    this.observe('not-noted');
+    this.parts.failed.add(this.user, cause);
+  }
+
+  #isNowhere(): void {
+    this.online = false;
+    this.observe('nowhere');
+  }
+
+  #isRung(instance: InstanceId): boolean {
+    return this.#legs.some(({ at }) => at === instance);
+  }
+
+  #ring(instance: InstanceId, mayFail: boolean): void {
+    if (this.#legs.length > 0 && this.#isRung(instance)) return;
+    const leg = new Leg(this, instance, mayFail);
+    this.#legs.push(leg);
+    this.#toHand++;
+    this.parts.servers.push(instance, leg);
+  }
+
+  #guess(instances: readonly InstanceId[]): void {
+    this.#toHand += instances.length;
+    guess(this, instances);
+  }
+}
+
+/** The push to an im-server at which the user is. */
+class Leg implements Push, Locating {
+  readonly user: UserId;
+  readonly entry: Entry | undefined;
+  readonly except: object | undefined;
+  readonly at: InstanceId;
+  readonly #delivery: Delivery;
+  #mayFail: boolean;
+  #isHanded = false;
+
+  /** @param mayFail it is the first try */
+  constructor(delivery: Delivery, at: InstanceId, mayFail: boolean) {
+    this.user = delivery.user;
+    this.entry = delivery.entry;
+    this.except = delivery.except;
+    this.at = at;
+    this.#delivery = delivery;
+    this.#mayFail = mayFail;
+  }
+
+  ringAgain(): void {
+    this.#mayFail = false;
+    this.#delivery.parts.servers.push(this.at, this);
+  }
+
+  written(): void {
+    // Only the answer to the last try tells whether a note is needed.
+    if (this.#mayFail) this.hand();
+  }
+
+  ended(outcome: PushOutcome): void {
+    if (outcome === 'taken') {
+      this.#delivery.observe('taken');
+      return this.hand();
+    }
+    const { locations } = this.#delivery.parts;
+    locations.forget(this.user);
+    if (this.#mayFail) locations.find(this.user, this);
+    else this.#note();
+  }
+
+  located(found: Found): void {
+    this.#delivery.relocated(this, found);
+  }
+
+  hand(): void {
+    if (this.#isHanded) return;
+    this.#isHanded = true;
+    this.#delivery.handOne();
+  }
+
+  #note(): void {
+    this.#delivery.parts.streams.markDirty(this.at, inboxOf(this.user)).then(
+      () => {
+        this.#delivery.observe('noted');
+        this.hand();
+      },
+      (error: unknown) => {
+        this.#delivery.notNoted(error);
+        this.hand();
+      },
+    );
+  }
+}
+
+/**
+ * `{step, stream}` of each send: `append` before it goes to the store, `stored` when it is on disk, `push` before an
+ * im-server is rung, `receipt` before the sender is answered.
+ */
+const SEND_STEPS = channel('cim:send');
+
+/** Nothing in the product listens; the fault harness does. */
+export function sendStep(step: 'append' | 'stored' | 'push' | 'receipt', stream: StreamRef): void {
+  if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step, stream });
 }

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cim, type InstanceId, type MessageId, type ProducerId, type Seq, type UserId } from '@cim/protocol';
+import {
+  cim,
+  entryBytes,
+  type InstanceId,
+  type MessageId,
+  type ProducerId,
+  type Seq,
+  type UserId,
+} from '@cim/protocol';
 import type { Entry } from '@cim/store';
 import fc from 'fast-check';
 import { decodeDeliver, encodeDeliver } from './doorbell-rpc.ts';
-import { entryToBytes } from './entry-codec.ts';
 
 const entry = (seq: number, content: Uint8Array): Entry => ({
   seq: seq as Seq,
@@ -35,7 +42,7 @@ test('a call with pushes is what generated code makes of it, both ways', () => {
         from: sendersAt ?? '',
         deliveries: calls.map((push) => ({
           user: push.user,
-          entry: push.entry === undefined ? new Uint8Array() : entryToBytes(push.entry),
+          entry: push.entry === undefined ? new Uint8Array() : entryBytes(push.entry),
         })),
       }).finish();
       const byHand = encodeDeliver(calls, sendersAt as InstanceId | undefined);

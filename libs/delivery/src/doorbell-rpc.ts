@@ -1,10 +1,11 @@
 import {
-  CimError,
   cim,
   CLOSE_REASONS,
   type CloseReason,
   closeReasonOf,
+  decodeEntry,
   type DeviceId,
+  entryBytes,
   type Epoch,
   FIELD_BYTES,
   type GroupId,
@@ -19,35 +20,40 @@ import {
 import { RPC, type RpcHandler } from '@cim/rpc';
 import type { Entry } from '@cim/store';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
-import { entryFromBytes, entryToBytes } from './entry-codec.ts';
-import { type Signal, signalOfWire, signalToWire } from './signal.ts';
+import { groupOfSignal, type Signal, signalOfWire, signalToWire } from './signal.ts';
 
 const NOTHING = new Uint8Array();
 /** Tags, lengths and the user of a `Delivery`, at most. */
 const DELIVERY_BYTES = 3 * FIELD_BYTES;
-const bytesOf = (entry: Entry | undefined) => (entry === undefined ? NOTHING : entryToBytes(entry));
-const entryOf = (bytes: Uint8Array) => (bytes.length === 0 ? undefined : entryFromBytes(bytes));
+/** From one of our servers, over an authenticated connection: trusted. The content stays a view of the bytes. */
+const entryOf = (bytes: Uint8Array) => (bytes.length === 0 ? undefined : (decodeEntry(bytes) as Entry));
 
 /** By hand: each text that is pushed is encoded here, and the generated encoder would be a sixth of it all. */
-export const encodeDeliver = (
+export function encodeDeliver(
   pushes: readonly { readonly user: UserId; readonly entry: Entry | undefined }[],
   from: InstanceId | undefined,
-): Uint8Array => {
+): Uint8Array {
   const sendersAt = Buffer.from(from ?? '');
-  const entries = pushes.map(({ entry }) => bytesOf(entry));
-  const most = entries.reduce((bytes, entry) => bytes + entry.length, 0) + pushes.length * DELIVERY_BYTES;
-  const call = Buffer.allocUnsafe(most + DELIVERY_BYTES + sendersAt.length);
+  const entries: Uint8Array[] = [];
+  let most = DELIVERY_BYTES + sendersAt.length;
+  for (const { entry } of pushes) {
+    const bytes = entry === undefined ? NOTHING : entryBytes(entry);
+    entries.push(bytes);
+    most += DELIVERY_BYTES + bytes.length;
+  }
+  const call = Buffer.allocUnsafe(most);
   let at = 0;
-  for (const [i, { user }] of pushes.entries()) {
-    const entry = entries[i] ?? NOTHING;
-    const entryBytes = entry.length === 0 ? 0 : 1 + varintBytes(entry.length) + entry.length;
-    at = writeNumber(call, at, 0x0a, 1 + varintBytes(user) + entryBytes);
+  for (let i = 0; i < pushes.length; i++) {
+    const { user } = pushes[i] as { readonly user: UserId };
+    const entry = entries[i] as Uint8Array;
+    const lengthOfEntry = entry.length === 0 ? 0 : 1 + varintBytes(entry.length) + entry.length;
+    at = writeNumber(call, at, 0x0a, 1 + varintBytes(user) + lengthOfEntry);
     at = writeNumber(call, at, 0x08, user);
-    if (entryBytes > 0) at = writeBytes(call, at, 0x12, entry);
+    if (lengthOfEntry > 0) at = writeBytes(call, at, 0x12, entry);
   }
   if (sendersAt.length > 0) at = writeBytes(call, at, 0x12, sendersAt);
   return call.subarray(0, at);
-};
+}
 
 const CALL = new WireReader();
 const DELIVERY = new WireReader();
@@ -90,7 +96,10 @@ function deliveryOf(bytes: Uint8Array): Delivery {
 export const goneOf = (reply: Uint8Array): readonly number[] =>
   reply.length === 0 ? [] : cim.DeliverReply.decode(reply).gone;
 export const encodeBroadcast = (group: GroupId, entry: Entry | undefined): Uint8Array =>
-  cim.BroadcastCall.encode({ group, entry: bytesOf(entry) }).finish();
+  cim.BroadcastCall.encode({
+    group,
+    entry: entry === undefined ? NOTHING : entryBytes(entry),
+  }).finish();
 export const encodeKick = (
   user: UserId,
   upTo: Epoch,
@@ -120,47 +129,29 @@ const deviceOf = (wire: string): DeviceId | undefined => (wire === '' ? undefine
 
 /** The other end: what an im-server gives to its RpcServer. */
 export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler> {
-  const answering =
-    (act: (payload: Uint8Array) => Uint8Array): RpcHandler =>
-    (payload, reply, fail) => {
-      let answer: Uint8Array;
-      try {
-        answer = act(payload);
-      } catch (cause) {
-        fail(
-          new CimError(
-            'failure',
-            `the call failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-            { cause },
-          ),
-        );
-        return;
-      }
-      reply(answer);
-    };
   return new Map<number, RpcHandler>([
     [
       RPC.deliver,
-      answering((payload) => {
+      (payload) => {
         const { from, deliveries } = decodeDeliver(payload);
         const sendersAt = from === '' ? undefined : (from as InstanceId);
         const gone: number[] = [];
         for (const [i, { user, entry }] of deliveries.entries())
           if (bell.deliver(user as UserId, entryOf(entry), sendersAt) === 'gone') gone.push(i);
         return gone.length === 0 ? NOTHING : cim.DeliverReply.encode({ gone }).finish();
-      }),
+      },
     ],
     [
       RPC.broadcast,
-      answering((payload) => {
+      (payload) => {
         const call = cim.BroadcastCall.decode(payload);
         bell.broadcast(call.group as GroupId, entryOf(call.entry));
         return NOTHING;
-      }),
+      },
     ],
     [
       RPC.kick,
-      answering((payload) => {
+      (payload) => {
         const call = cim.KickCall.decode(payload);
         bell.kick(
           call.user as UserId,
@@ -169,44 +160,46 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
           deviceOf(call.device),
         );
         return NOTHING;
-      }),
+      },
     ],
     [
       RPC.fetchOffline,
-      answering((payload) => {
+      (payload) => {
         bell.fetchOffline(cim.FetchOfflineCall.decode(payload).user as UserId);
         return NOTHING;
-      }),
+      },
     ],
     [
       RPC.holds,
-      answering((payload) => {
+      (payload) => {
         const { user, device } = cim.HoldsCall.decode(payload);
         return cim.HoldsReply.encode({ holds: bell.holds(user as UserId, deviceOf(device)) }).finish();
-      }),
+      },
     ],
     [
       RPC.signal,
-      answering((payload) => {
+      (payload) => {
         const call = cim.SignalCall.decode(payload);
         const signal = call.signal ? signalOfWire(call.signal) : undefined;
         if (signal === undefined) return NOTHING;
         if (call.users.length > 0) bell.signal(call.users as UserId[], signal);
-        else if (signal.kind !== 'device' && signal.to.kind === 'group')
-          bell.signalGroup(signal.to.group, signal);
+        else {
+          const group = groupOfSignal(signal);
+          if (group !== undefined) bell.signalGroup(group, signal);
+        }
         return NOTHING;
-      }),
+      },
     ],
     [
       RPC.groups,
-      answering((payload) => {
+      (payload) => {
         bell.groupsChanged(cim.GroupsCall.decode(payload).users as UserId[]);
         return NOTHING;
-      }),
+      },
     ],
     [
       RPC.delivered,
-      answering((payload) => {
+      (payload) => {
         const { notices } = cim.DeliveredCall.decode(payload);
         bell.delivered(
           notices.map(({ sender, to, seq }) => ({
@@ -216,7 +209,7 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
           })),
         );
         return NOTHING;
-      }),
+      },
     ],
   ]);
 }

@@ -1,5 +1,5 @@
-import { CimError, type MessageId, LOBBY } from '@cim/protocol';
-import type { ConversationRef, Groups, Histories } from '@cim/store';
+import { CimError, type MessageId } from '@cim/protocol';
+import { conversationOf, groupOf, type Groups, type Histories, policyOf } from '@cim/store';
 import { refused } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 
@@ -35,11 +35,9 @@ export class EventRules {
     type: string,
     about: MessageId,
   ): Promise<SendReceipt | undefined> {
-    const of: ConversationRef =
-      to.kind === 'inbox' ? { kind: 'user', user: to.user } : { kind: 'group', group: to.group };
     let message: Awaited<ReturnType<Histories['find']>>;
     try {
-      message = await this.#histories.find(actor.userId, of, about);
+      message = await this.#histories.find(actor.userId, conversationOf(to), about);
     } catch (error) {
       if (error instanceof CimError && !error.retryable)
         return { outcome: 'refused', code: error.code, text: error.message };
@@ -51,7 +49,7 @@ export class EventRules {
       // The sender repeats what was done.
       if (message.recalled && isOwn) return undefined;
       if (isOwn && this.#now() - message.storedAt <= RECALL_MS) return undefined;
-      if (await this.#administers(actor.userId, of)) return undefined;
+      if (await this.#administers(actor.userId, to)) return undefined;
       return isOwn ? refused('tooLate') : refused('notYours');
     }
     if (message.recalled) return refused('unknownMessage', 'the message was recalled');
@@ -59,9 +57,10 @@ export class EventRules {
     return undefined;
   }
 
-  async #administers(user: SendRequest['actor']['userId'], of: ConversationRef): Promise<boolean> {
-    if (of.kind === 'user' || of.group === LOBBY) return false;
-    const member = await this.#groups.member(of.group, user);
+  async #administers(user: SendRequest['actor']['userId'], to: SendRequest['to']): Promise<boolean> {
+    const group = groupOf(to);
+    if (group === undefined || policyOf(to).writers !== 'members') return false;
+    const member = await this.#groups.member(group, user);
     return member !== undefined && member.role !== 'member';
   }
 }

@@ -33,6 +33,7 @@ function ringing(answers: boolean[]) {
   const servers = new Servers(
     { members: () => members } as unknown as Membership,
     { call } as unknown as RpcClient,
+    silentLogger(),
   );
   servers.serve(quietDoorbell(instance('here'), { broadcast: (group) => void rung.push(`here ${group}`) }));
   const notes = {
@@ -48,14 +49,14 @@ const settled = async (): Promise<void> => {
 
 test('only im-servers with followers are rung for a group', async () => {
   const { rings, rung, noted, observed } = ringing([]);
-  rings.ring(GROUP, undefined, [instance('here'), instance('c')]);
+  rings.ring(groupStream(GROUP), undefined, [instance('here'), instance('c')]);
   await settled();
   assert.deepEqual([rung, noted, observed], [['here 17', 'c'], [], ['taken', 'taken']]);
 });
 
 test('the stream is noted for a follower that does not answer, and for one that is not listed', async () => {
   const { rings, rung, noted, observed } = ringing([false]);
-  rings.ring(GROUP, undefined, [instance('b'), instance('gone')]);
+  rings.ring(groupStream(GROUP), undefined, [instance('b'), instance('gone')]);
   await settled();
   assert.deepEqual(
     [rung, noted.sort(), observed],
@@ -65,7 +66,7 @@ test('the stream is noted for a follower that does not answer, and for one that 
 
 test('every im-server is rung for the lobby, twice if it does not answer, and nothing is noted', async () => {
   const { rings, rung, noted, observed } = ringing([false, true, false]);
-  rings.ring(LOBBY, undefined, undefined);
+  rings.ring(groupStream(LOBBY), undefined, undefined);
   await settled();
   assert.deepEqual(
     [rung.sort(), noted, observed.sort()],

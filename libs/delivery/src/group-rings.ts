@@ -1,11 +1,10 @@
-import { type GroupId, groupStream, type InstanceId } from '@cim/protocol';
+import type { GroupId, InstanceId, StreamRef } from '@cim/protocol';
 import { RPC, type RpcOutcome } from '@cim/rpc';
 import type { Observer } from '@cim/runtime';
-import type { Entry } from '@cim/store';
+import { type Entry, groupOf } from '@cim/store';
 import { encodeBroadcast } from './doorbell-rpc.ts';
 import type { GroupNotes } from './group-notes.ts';
-import { PUSH_TIMEOUT_MS } from './push-batch.ts';
-import type { Servers } from './servers.ts';
+import { PUSH_TIMEOUT_MS, type Servers } from './servers.ts';
 
 /** Rings im-servers for an entry of a group: one call for each im-server, never one for a member. */
 export class GroupRings {
@@ -20,9 +19,12 @@ export class GroupRings {
   }
 
   /**
+   * @param stream the log of the group
    * @param followers im-servers that have members of the group; undefined for the lobby, whose members are everywhere
    */
-  ring(group: GroupId, entry: Entry | undefined, followers: readonly InstanceId[] | undefined): void {
+  ring(stream: StreamRef, entry: Entry | undefined, followers: readonly InstanceId[] | undefined): void {
+    const group = groupOf(stream);
+    if (group === undefined) return;
     let payload: Uint8Array | undefined;
     for (const instance of followers ?? this.#servers.everywhere()) {
       if (this.#ringHere(instance, group, entry)) continue;
@@ -32,7 +34,7 @@ export class GroupRings {
         else if (followers === undefined) this.#callAgain(instance, call);
         else {
           this.#observer.groupRung('noted');
-          this.#notes.add(instance, groupStream(group));
+          this.#notes.add(instance, stream);
         }
       });
     }

@@ -2,7 +2,6 @@
 export * from './counting.ts';
 export * from './doorbell.ts';
 export { doorbellHandlers } from './doorbell-rpc.ts';
-export { entryToBytes } from './entry-codec.ts';
 export { forgetLeft } from './forget-left.ts';
 export { BELIEVED_MS } from './locations.ts';
 export * from './messaging.ts';

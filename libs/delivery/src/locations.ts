@@ -2,7 +2,6 @@ import type { UserId } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { SessionAt, Sessions } from '@cim/store';
 import { LRUCache } from 'lru-cache';
-import { serveEach } from './serve-each.ts';
 
 /** Locations are believed for at most this long, in ms. */
 export const BELIEVED_MS = 3_000;
@@ -79,6 +78,13 @@ export class Locations {
       this.#known.set(user, { at: found, believedUntil: performance.now() + BELIEVED_MS });
     const askAgain = isOffline && later.length > 0;
     if (askAgain) this.#ask(user, later);
-    serveEach(askAgain ? first : [...first, ...later], (asker) => asker.located(found), this.#logger);
+    for (const asker of askAgain ? first : [...first, ...later]) {
+      try {
+        asker.located(found);
+      } catch (error) {
+        // One that throws keeps no other waiting.
+        this.#logger.error({ err: error }, 'delivery.callback-failed');
+      }
+    }
   }
 }

@@ -2,9 +2,11 @@ import type { Membership } from '@cim/discovery';
 import type { RpcClient } from '@cim/rpc';
 import { type Logger, type Observer, RareWarning, silentObserver } from '@cim/runtime';
 import { Conversations, Histories, type Store } from '@cim/store';
-import { Delivery } from './delivery.ts';
 import type { Doorbell } from './doorbell.ts';
 import { EventRules } from './event-rules.ts';
+import { FailedPushes } from './failed-pushes.ts';
+import { GroupNotes } from './group-notes.ts';
+import { GroupRings } from './group-rings.ts';
 import { GroupService } from './group-service.ts';
 import { Locations } from './locations.ts';
 import { ReadMarks } from './read-marks.ts';
@@ -40,15 +42,24 @@ export interface Messaging {
 
 export function createMessaging(parts: MessagingParts): Messaging {
   const { store, membership, rpc, logger, sessionPolicy, now = Date.now, observer = silentObserver } = parts;
-  const servers = new Servers(membership, rpc);
+  const { streams } = store;
+  const servers = new Servers(membership, rpc, logger);
   const locations = new Locations(store.sessions, logger);
-  const delivery = new Delivery(store, servers, locations, observer, logger);
-  const failed = new RareWarning(logger, 'append.failed');
+  const failedPushes = new FailedPushes(store, new RareWarning(logger, 'push.not-noted'));
+  const notes = new GroupNotes(streams, new RareWarning(logger, 'ring.not-noted'));
   const histories = new Histories(store);
   const conversations = new Conversations(store);
   const rules = new EventRules(histories, store.groups, now);
   const sends = new SendService(
-    { store, delivery, observer, failed, severalDevices: sessionPolicy === 'devices' },
+    {
+      streams,
+      locations,
+      delivery: { streams, locations, servers, observer, failed: failedPushes },
+      rings: new GroupRings(servers, notes, observer),
+      observer,
+      failed: new RareWarning(logger, 'append.failed'),
+      severalDevices: sessionPolicy === 'devices',
+    },
     rules,
   );
   const calls = new ServerCalls(servers, locations, observer);

@@ -1,5 +1,13 @@
-import { groupStream, inboxOf, LOBBY, type NamedUser } from '@cim/protocol';
-import type { ConversationRef, Conversations, Groups } from '@cim/store';
+import type { NamedUser } from '@cim/protocol';
+import {
+  type ConversationRef,
+  type Conversations,
+  groupOf,
+  type Groups,
+  ownerOf,
+  policyOf,
+  streamToAppend,
+} from '@cim/store';
 import type { ServerCalls } from './server-calls.ts';
 import type { Signal } from './signal.ts';
 
@@ -38,14 +46,13 @@ export class ReadMarks {
 
   async #tell({ userId, userName }: NamedUser, of: ConversationRef, n: number): Promise<void> {
     const sender = { userId, userName };
-    if (of.kind === 'user') {
-      const signal: Signal = { kind: 'read', sender, to: inboxOf(of.user), n };
-      return this.#calls.signal([...new Set([userId, of.user])], signal);
-    }
-    const signal: Signal = { kind: 'read', sender, to: groupStream(of.group), n };
-    this.#calls.signal([userId], signal);
-    if (of.group === LOBBY) return;
-    const group = await this.#groups.find(of.group);
-    if (group !== undefined && group.members <= GROUP_MEMBERS) this.#calls.signalGroup(of.group, signal);
+    const to = streamToAppend(of);
+    const signal: Signal = { kind: 'read', sender, to, n };
+    const peer = ownerOf(to);
+    this.#calls.signal([...new Set([userId, peer ?? userId])], signal);
+    const group = groupOf(to);
+    if (group === undefined || policyOf(to).writers !== 'members') return;
+    const found = await this.#groups.find(group);
+    if (found !== undefined && found.members <= GROUP_MEMBERS) this.#calls.signalGroup(group, signal);
   }
 }

@@ -15,9 +15,9 @@ test('sends wait for the check of one before them, and for no other stream', () 
   const order = new SendOrder();
   const done: string[] = [];
   const [bob, carol] = [request(2), request(3)];
-  assert.ok(order.isIdle);
+  assert.equal(order.checks, 0);
   order.begin(bob);
-  assert.ok(!order.isIdle);
+  assert.equal(order.checks, 1);
   order.pass(bob, () => done.push('second'));
   order.pass(bob, () => {
     done.push('third is checked');
@@ -31,5 +31,5 @@ test('sends wait for the check of one before them, and for no other stream', () 
   order.pass(bob, () => done.push('fifth'));
   order.end(bob);
   assert.deepEqual(done, ['to carol', 'second', 'third is checked', 'fourth', 'fifth']);
-  assert.ok(order.isIdle);
+  assert.equal(order.checks, 0);
 });

@@ -8,6 +8,8 @@ import type { SendRequest } from './send-request.ts';
 export class SendOrder {
   /** Key: stream, sender and producer. There while one of its sends is checked; removed by the last one's `end`. */
   readonly #waiting = new Map<string, (() => void)[]>();
+  /** Sends that are being checked: nearly always none, and then nothing has to wait. Set here alone. */
+  checks = 0;
 
   /** Runs `act` now, or once the sends before it have ended their check. */
   pass(request: SendRequest, act: () => void): void {
@@ -16,15 +18,11 @@ export class SendOrder {
     else waiting.push(act);
   }
 
-  /** Whether any send is being checked: nearly always none, and then nothing has to wait. */
-  get isIdle(): boolean {
-    return this.#waiting.size === 0;
-  }
-
   /** A send is checked from now on: those behind it wait until its `end`. */
   begin(request: SendRequest): void {
     const key = keyOf(request);
     if (!this.#waiting.has(key)) this.#waiting.set(key, []);
+    this.checks = this.#waiting.size;
   }
 
   /** The check has ended, and the send went on or was answered. */
@@ -32,6 +30,7 @@ export class SendOrder {
     const key = keyOf(request);
     const waiting = this.#waiting.get(key) ?? [];
     this.#waiting.delete(key);
+    this.checks = this.#waiting.size;
     while (waiting.length > 0) {
       waiting.shift()?.();
       // It is being checked itself: the rest waits for it.

@@ -1,7 +1,7 @@
 import type { Code, NamedUser, ProducerId, Seq, StreamRef } from '@cim/protocol';
 import type { SendDoor } from '@cim/runtime';
 import type { GroupOperation, GroupProblem, Stored } from '@cim/store';
-import type { Online } from './user-push.ts';
+import type { Online } from './delivery.ts';
 
 export interface SendRequest {
   /** How it came in. */

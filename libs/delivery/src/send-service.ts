@@ -12,7 +12,7 @@ import {
   type StreamRef,
 } from '@cim/protocol';
 import { randomText, type SendDoor } from '@cim/runtime';
-import type { GroupOperation } from '@cim/store';
+import { type GroupOperation, groupOf, ownerOf } from '@cim/store';
 import type { EventRules } from './event-rules.ts';
 import { Send, type SendParts } from './send.ts';
 import { SendOrder } from './send-order.ts';
@@ -57,7 +57,7 @@ export class SendService {
     const send = new Send(request, facts, this.#parts, done);
     const refusal = refusalOf(request, facts);
     if (refusal !== undefined) send.answer(refusal);
-    else if (!facts.event && this.#order.isIdle) send.append();
+    else if (!facts.event && this.#order.checks === 0) send.append();
     else
       this.#order.pass(request, () => {
         if (facts.event) void this.#check(request, facts, send);
@@ -110,9 +110,10 @@ export class SendService {
 
 /** What is wrong with a request by itself. */
 function refusalOf({ to, operation }: SendRequest, facts: ContentFacts): SendReceipt | undefined {
-  if (to.kind === 'inbox') {
-    if (!isUserId(to.user)) return refused('invalid', 'there is no such recipient');
-  } else if (!isGroupId(to.group)) return refused('unknownGroup');
+  const recipient = ownerOf(to);
+  if (recipient === undefined) {
+    if (!isGroupId(groupOf(to))) return refused('unknownGroup');
+  } else if (!isUserId(recipient)) return refused('invalid', 'there is no such recipient');
   if (facts.problem !== undefined)
     return refused(facts.unknownType ? 'unknownType' : 'invalid', facts.problem);
   if (facts.author === 'servers' && operation === undefined)

@@ -1,20 +1,22 @@
 import { hash } from 'node:crypto';
 import { type ContentFacts, copyProducer, type MessageId, type ProducerId, type UserId } from '@cim/protocol';
 import type { Observer, RareWarning } from '@cim/runtime';
-import type { Append, AppendAnswer, Entry, Store, Stored } from '@cim/store';
-import type { Delivery } from './delivery.ts';
+import { type AppendAnswer, type Entry, ownerOf, type Stored, type Streams } from '@cim/store';
+import { Delivery, type DeliveryParts, type Online, type Pusher, sendStep } from './delivery.ts';
+import type { GroupRings } from './group-rings.ts';
+import type { Locations } from './locations.ts';
 import { shareIsRead, unstored } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
-import { sendStep } from './send-steps.ts';
-import type { Online, Pusher, UserPush } from './user-push.ts';
 
 /** When a send that the store did not answer is tried again, if its caller cannot repeat it [ms]. */
 const AGAIN_AFTER_MS = [100, 400] as const;
 
 /** What all sends share. */
 export interface SendParts {
-  readonly store: Store;
-  readonly delivery: Delivery;
+  readonly streams: Pick<Streams, 'append'>;
+  readonly locations: Pick<Locations, 'expect' | 'find'>;
+  readonly delivery: DeliveryParts;
+  readonly rings: Pick<GroupRings, 'ring'>;
   readonly observer: Pick<Observer, 'sendAnswered' | 'appended'>;
   /** Appends that failed. */
   readonly failed: RareWarning;
@@ -22,19 +24,19 @@ export interface SendParts {
   readonly severalDevices: boolean;
 }
 
-type StoredAnswer = Extract<AppendAnswer, { readonly outcome: 'ok' | 'duplicate' }>;
-
 /** One send that may be stored, until it is answered: append, push, receipt. */
 export class Send implements Pusher {
   readonly #request: SendRequest;
   readonly #facts: ContentFacts;
   readonly #parts: SendParts;
   readonly #done: (receipt: SendReceipt) => void;
+  /** Undefined: it goes to a group. */
+  readonly #recipient: UserId | undefined;
   readonly #begun = performance.now();
   #appendBegun = 0;
   #tries = 0;
-  #stored: StoredAnswer | undefined;
-  /** Pushes that are not handed over yet: to the recipient, and of the copy. */
+  #stored: Extract<AppendAnswer, { readonly outcome: 'ok' | 'duplicate' }> | undefined;
+  /** Deliveries that are not handed over yet: to the recipient, and of the copy. */
   #toHand = 0;
   #online: Online = true;
 
@@ -48,26 +50,36 @@ export class Send implements Pusher {
     this.#facts = facts;
     this.#parts = parts;
     this.#done = done;
+    this.#recipient = ownerOf(request.to);
   }
 
   append(): void {
     const { actor, to, producer, counter, again, rememberMs, content, operation } = this.#request;
     const { unread, event, ref } = this.#facts;
-    const { store, delivery } = this.#parts;
-    if (to.kind === 'inbox') delivery.expect(to.user);
+    // The recipient is looked up while the store stores.
+    if (this.#recipient !== undefined) this.#parts.locations.expect(this.#recipient);
     sendStep('append', to);
     this.#appendBegun = performance.now();
-    const item: Append = {
-      ...{ stream: to, sender: actor, producer, counter, again, rememberMs, content },
-      ...{ silent: !unread, about: event ? (ref as MessageId) : undefined, operation },
-      digest: hash('sha256', content, 'base64url').slice(0, 22),
-    };
-    store.streams.append(item, (answer) => this.#appended(answer));
+    this.#parts.streams.append(
+      {
+        stream: to,
+        sender: actor,
+        producer,
+        counter,
+        again,
+        rememberMs,
+        digest: hash('sha256', content, 'base64url').slice(0, 22),
+        content,
+        silent: !unread,
+        about: event ? (ref as MessageId) : undefined,
+        operation,
+      },
+      (answer) => this.#appended(answer),
+    );
   }
 
-  handed({ user, online }: UserPush): void {
-    const { to } = this.#request;
-    if (to.kind === 'inbox' && to.user === user) this.#online = online;
+  handed({ user, online }: Delivery): void {
+    if (user === this.#recipient) this.#online = online;
     if (--this.#toHand === 0) this.#answerStored();
   }
 
@@ -78,58 +90,50 @@ export class Send implements Pusher {
   }
 
   #appended(answer: AppendAnswer): void {
-    const { to, producer } = this.#request;
-    const { observer } = this.#parts;
+    const { to } = this.#request;
+    const { observer, failed } = this.#parts;
     observer.appended(to.kind, answer.outcome, (performance.now() - this.#appendBegun) / 1_000);
-    switch (answer.outcome) {
-      case 'ok':
-        sendStep('stored', to);
-        return this.#push(answer, this.#entryOf(answer, producer));
-      case 'duplicate':
-        // Whoever stored it may have died before the push: the im-servers look into the log.
-        return this.#push(answer, undefined);
-      case 'retry':
-        this.#parts.failed.due({ err: answer.cause });
-        if (this.#triesAgain()) return;
-        return this.answer(unstored(answer));
-      case 'share':
-        if (to.kind === 'group') return this.answer(unstored(answer));
-        // A recipient who reads makes room soon.
-        return this.#parts.delivery.find(to.user, {
-          located: (found) => this.answer(found.length === 0 ? unstored(answer) : shareIsRead()),
-        });
-      default:
-        return this.answer(unstored(answer));
+    if (answer.outcome === 'ok' || answer.outcome === 'duplicate') {
+      this.#stored = answer;
+      return this.#push();
     }
+    if (answer.outcome === 'retry') {
+      failed.due({ err: answer.cause });
+      if (this.#triesAgain()) return;
+    }
+    const recipient = this.#recipient;
+    if (answer.outcome !== 'share' || recipient === undefined) return this.answer(unstored(answer));
+    // A recipient who reads makes room soon.
+    this.#parts.locations.find(recipient, {
+      located: (found) => this.answer(found.length === 0 ? unstored(answer) : shareIsRead()),
+    });
   }
 
-  #push(answer: StoredAnswer, entry: Entry | undefined): void {
-    const { to } = this.#request;
-    this.#stored = answer;
-    if (to.kind === 'group') {
+  #push(): void {
+    const { actor, to, producer, origin } = this.#request;
+    const { delivery, rings, severalDevices } = this.#parts;
+    const stored = this.#stored;
+    if (stored === undefined) return;
+    // Whoever stored it before may have died before the push: without an entry the im-servers look into the log.
+    const isNew = stored.outcome === 'ok';
+    if (isNew) sendStep('stored', to);
+    const entry = isNew ? this.#entryOf(stored, producer) : undefined;
+    const recipient = this.#recipient;
+    if (recipient === undefined) {
       sendStep('push', to);
-      this.#parts.delivery.toGroup(to.group, entry, answer.followers);
+      rings.ring(to, entry, stored.followers);
       return this.#answerStored();
     }
-    const hasCopy = this.#copyTravels(to.user, answer);
-    this.#toHand = hasCopy ? 2 : 1;
-    this.#parts.delivery.toUser(to.user, entry, this);
-    if (hasCopy) this.#pushCopy(to.user, answer);
-  }
-
-  /** Whether the sender may have a device that must be told of the copy: the receipt tells the one that sent it. */
-  #copyTravels(recipient: UserId, answer: StoredAnswer): boolean {
-    const { actor, origin } = this.#request;
-    if (recipient === actor.userId || (origin !== undefined && !this.#parts.severalDevices)) return false;
-    // Of a send that was stored before it is not known where the copy is, or whether it was ever pushed.
-    return answer.outcome === 'duplicate' || answer.copy !== undefined;
-  }
-
-  #pushCopy(recipient: UserId, answer: StoredAnswer): void {
-    const { actor, producer, origin } = this.#request;
-    const copy = answer.outcome === 'ok' ? answer.copy : undefined;
-    const entry = copy === undefined ? undefined : this.#entryOf(copy, copyProducer(producer, recipient));
-    this.#parts.delivery.toUser(actor.userId, entry, this, origin);
+    // The receipt tells the session that sent it of the copy; the sender's other devices are told by a push. Of a send that was
+    // stored before it is not known where the copy is, or whether it was ever pushed.
+    const copy = isNew ? stored.copy : undefined;
+    const hasOtherDevices = origin === undefined || severalDevices;
+    const copyTravels = hasOtherDevices && recipient !== actor.userId && !(isNew && copy === undefined);
+    this.#toHand = copyTravels ? 2 : 1;
+    new Delivery(recipient, entry, undefined, delivery, this).begin();
+    if (!copyTravels) return;
+    const copied = copy && this.#entryOf(copy, copyProducer(producer, recipient));
+    new Delivery(actor.userId, copied, origin, delivery, this).begin();
   }
 
   #entryOf({ seq, prev, storedAt, n, wire }: Stored, producer: ProducerId): Entry {
@@ -138,13 +142,14 @@ export class Send implements Pusher {
   }
 
   #answerStored(): void {
-    if (this.#stored === undefined) return;
+    const stored = this.#stored;
+    if (stored === undefined) return;
     sendStep('receipt', this.#request.to);
-    const { seq } = this.#stored;
+    const { seq } = stored;
     const online = this.#online;
-    if (this.#stored.outcome === 'duplicate')
+    if (stored.outcome === 'duplicate')
       return this.answer({ outcome: 'stored', seq, online, n: 0, storedAt: 0 });
-    const { n, storedAt, copy } = this.#stored;
+    const { n, storedAt, copy } = stored;
     this.answer({ outcome: 'stored', seq, online, n, storedAt, copy });
   }
 

@@ -8,6 +8,7 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
+import { groupOf, ownerOf } from '@cim/store';
 
 /** Something that is told to live sessions, best effort, and not stored. */
 export type Signal =
@@ -18,25 +19,28 @@ export type Signal =
   /** A device of the receiver's own user has logged in. */
   | { readonly kind: 'device'; readonly device: DeviceId; readonly label: string };
 
-const KINDS = {
-  typing: cim.SignalKind.TYPING,
-  read: cim.SignalKind.READ,
-  device: cim.SignalKind.DEVICE,
-} as const;
-
 /** As the wire has it, between servers and to clients alike. */
 export function signalToWire(signal: Signal): cim.Signal.$Properties {
-  const kind = KINDS[signal.kind];
-  if (signal.kind === 'device') return { kind, device: signal.device, label: signal.label };
-  const { sender, to } = signal;
-  return {
-    kind,
-    ...(to.kind === 'inbox' ? { to: to.user } : { group: to.group }),
-    sender: sender.userId,
-    senderName: sender.userName,
-    n: signal.kind === 'read' ? signal.n : 0,
-  };
+  switch (signal.kind) {
+    case 'typing':
+      return { kind: cim.SignalKind.TYPING, ...saidTo(signal) };
+    case 'read':
+      return { kind: cim.SignalKind.READ, ...saidTo(signal), n: signal.n };
+    case 'device':
+      return { kind: cim.SignalKind.DEVICE, device: signal.device, label: signal.label };
+  }
 }
+
+const saidTo = ({ sender, to }: Exclude<Signal, { readonly kind: 'device' }>): cim.Signal.$Properties => ({
+  to: ownerOf(to) ?? 0,
+  group: groupOf(to) ?? '',
+  sender: sender.userId,
+  senderName: sender.userName,
+});
+
+/** The group whose sessions a signal is for; undefined for one that is for users. */
+export const groupOfSignal = (signal: Signal): GroupId | undefined =>
+  'to' in signal ? groupOf(signal.to) : undefined;
 
 /** From one of our servers. Undefined: a newer server's, of a kind that this version does not know. */
 export function signalOfWire(wire: cim.Signal.$Properties): Signal | undefined {

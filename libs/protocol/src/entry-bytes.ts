@@ -45,6 +45,10 @@ export function encodeEntry(entry: EncodableEntry, headroom = 0): Buffer {
   return bytes.subarray(0, at);
 }
 
+/** An entry as the wire has it, between servers and to clients alike: the bytes it came as, if it came from another server. */
+export const entryBytes = (entry: EncodableEntry & { readonly wire?: Uint8Array | undefined }): Uint8Array =>
+  entry.wire ?? encodeEntry(entry);
+
 /** @throws when the bytes are no entry */
 export function decodeEntry(wire: Uint8Array): DecodedEntry {
   READER.open(wire);

@@ -154,7 +154,6 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
 
   #refusal(bytes: number, now: number): RpcOutcome | undefined {
     const state = this.#state;
-    const down = (message: string): RpcOutcome => ({ ok: false, kind: 'down', message });
     if (state.name === 'stopped') return down('this side has stopped');
     if (state.name === 'down' && now < state.until) return down(state.why);
     if (state.name === 'connecting' && this.#failing && now - state.since > this.#times.reconnectWaitMs)
@@ -214,6 +213,8 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     }
   }
 }
+
+const down = (message: string): RpcOutcome => ({ ok: false, kind: 'down', message });
 
 function failureText(payload: Uint8Array): string {
   try {

@@ -80,45 +80,35 @@ export class RpcServer implements ServedConnectionEvents {
 
   onCall({ call, method, payload }: cim.RpcFrame, connection: ServedConnection): void {
     if (method === RPC.ping) return connection.answer(call, cim.RpcStatus.OK, payload);
-    const { handlers, logger } = this.#parts;
-    const handler = handlers.get(method);
-    if (this.#stopped) {
-      connection.answer(
-        call,
-        cim.RpcStatus.FAILED,
-        encodeError(new CimError('noServer', 'this server is going away')),
-      );
-      return;
-    }
-    if (handler === undefined) {
-      connection.answer(
-        call,
-        cim.RpcStatus.FAILED,
-        encodeError(new CimError('invalid', `there is no method ${method} here`)),
-      );
-      return;
-    }
-    let answered = false;
-    const answer = (status: cim.RpcStatus, reply: Uint8Array): void => {
-      if (answered) return;
-      answered = true;
-      connection.answer(call, status, reply);
-    };
-    const fail = (error: CimError): void => answer(cim.RpcStatus.FAILED, encodeError(error));
     try {
-      handler(
-        payload,
-        (reply) => {
-          if (reply.length + FRAME_EXTRA_BYTES <= FRAME_LIMITS.betweenServers)
-            answer(cim.RpcStatus.OK, reply);
-          else fail(new CimError('failure', `an answer of ${reply.length} bytes is too long`));
-        },
-        fail,
+      const handler = this.#parts.handlers.get(method);
+      if (this.#stopped) throw new CimError('noServer', 'this server is going away');
+      if (handler === undefined) throw new CimError('invalid', `there is no method ${method} here`);
+      const reply = handler(payload);
+      if (!(reply instanceof Promise)) return this.#reply(call, reply, connection);
+      reply.then(
+        (later) => this.#reply(call, later, connection),
+        (error: unknown) => this.#fail(call, method, error, connection),
       );
     } catch (error) {
-      logger.error({ err: error, method }, 'rpc.unexpected');
-      fail(new CimError('failure'));
+      this.#fail(call, method, error, connection);
     }
+  }
+
+  #reply(call: number, reply: Uint8Array, connection: ServedConnection): void {
+    if (reply.length + FRAME_EXTRA_BYTES <= FRAME_LIMITS.betweenServers)
+      connection.answer(call, cim.RpcStatus.OK, reply);
+    else connection.answer(call, cim.RpcStatus.FAILED, encodeError(tooLong(reply.length)));
+  }
+
+  #fail(call: number, method: number, error: unknown, connection: ServedConnection): void {
+    const isRefusal = error instanceof CimError;
+    if (!isRefusal) this.#parts.logger.error({ err: error, method }, 'rpc.unexpected');
+    connection.answer(
+      call,
+      cim.RpcStatus.FAILED,
+      encodeError(isRefusal ? error : new CimError('failure', undefined, { cause: error })),
+    );
   }
 
   #accept(socket: Duplex, head: Buffer, handshake: Handshake): void {
@@ -137,6 +127,8 @@ export class RpcServer implements ServedConnectionEvents {
   }
 }
 
+const tooLong = (bytes: number): CimError =>
+  new CimError('failure', `an answer of ${bytes} bytes is too long`);
 const encodeError = ({ code, message }: CimError): Uint8Array =>
   cim.Error.encode({ code, text: message }).finish();
 

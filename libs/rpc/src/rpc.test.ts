@@ -9,12 +9,12 @@ import {
   NEVER,
   Process,
   REFUSE,
+  REJECT,
   rawServer,
   relayTo,
   said,
   stopServer,
   THROW,
-  TWICE,
 } from '../test/servers.ts';
 import { RPC, type RpcOutcome } from './index.ts';
 
@@ -48,7 +48,8 @@ describe('a call', () => {
     assert.equal(said(await call(client, server.address, 99)), 'failed: there is no method 99 here');
     assert.equal(said(await call(client, server.address, THROW)), 'failed: Failure');
     assert.ok(here.lines.some((line) => line.msg === 'rpc.unexpected' && line['method'] === THROW));
-    assert.equal(said(await call(client, server.address, TWICE, 'once')), 'ok: once');
+    assert.equal(said(await call(client, server.address, REJECT)), 'failed: Failure');
+    assert.ok(here.lines.some((line) => line.msg === 'rpc.unexpected' && line['method'] === REJECT));
     assert.equal(said(await call(client, server.address, ECHO, 'still there')), 'ok: still there');
     assert.equal(await connectionsOf(server), 1);
   });

@@ -1,17 +1,12 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
-import type { CimError } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { RpcAddress } from './peer.ts';
 
 /**
- * Carries out one call. It calls `reply` or `fail` once, now or later; further calls of either are ignored. `payload` is a
- * view of the read buffer: copy what must outlive the handler. A handler that throws has failed.
+ * Carries out one call. It returns the answer, now or later. `payload` is a view of the read buffer: copy what must outlive the
+ * handler. A `CimError` that it throws refuses the call; any other error is logged, and the call has failed.
  */
-export type RpcHandler = (
-  payload: Uint8Array,
-  reply: (payload: Uint8Array) => void,
-  fail: (error: CimError) => void,
-) => void;
+export type RpcHandler = (payload: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 export interface RpcServerParts {
   /** The cluster secret. It is never sent. */

@@ -34,7 +34,7 @@ export const ECHO = 1;
 export const REFUSE = 2;
 export const THROW = 3;
 export const NEVER = 4;
-export const TWICE = 5;
+export const REJECT = 5;
 export const HUGE = 6;
 /** Answers when the test calls `release`. */
 export const LATER = 7;
@@ -70,29 +70,27 @@ export class Process {
     const { wheel, flusher, logger } = this;
     const released: (() => void)[] = [];
     const handlers = new Map<number, RpcHandler>([
-      [ECHO, (payload, reply) => reply(payload)],
-      [REFUSE, (_payload, _reply, fail) => fail(new CimError('invalid', 'not this one'))],
+      [ECHO, (payload) => payload],
+      [
+        REFUSE,
+        () => {
+          throw new CimError('invalid', 'not this one');
+        },
+      ],
       [
         THROW,
         () => {
           throw new Error('a fault of ours');
         },
       ],
-      [NEVER, () => {}],
-      [
-        TWICE,
-        (payload, reply, fail) => {
-          reply(payload);
-          reply(Buffer.from('again'));
-          fail(new CimError('failure'));
-        },
-      ],
-      [HUGE, (_payload, reply) => reply(Buffer.alloc(1024 * 1024))],
+      [REJECT, () => Promise.reject(new Error('a later fault of ours'))],
+      [NEVER, () => new Promise(() => {})],
+      [HUGE, () => Buffer.alloc(1024 * 1024)],
       [
         LATER,
-        (payload, reply) => {
+        (payload) => {
           const kept = Buffer.from(payload);
-          released.push(() => reply(kept));
+          return new Promise((resolve) => released.push(() => resolve(kept)));
         },
       ],
     ]);

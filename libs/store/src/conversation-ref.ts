@@ -33,6 +33,14 @@ export function parseConversation(text: string): ConversationRef | undefined {
 export const streamOfConversation = (user: UserId, of: ConversationRef): StreamRef =>
   of.kind === 'user' ? inboxOf(user) : groupStream(of.group);
 
+/** The conversation that a message to this stream belongs to, as its sender names it. */
+export const conversationOf = (to: StreamRef): ConversationRef =>
+  to.kind === 'inbox' ? { kind: 'user', user: to.user } : to;
+
+/** The stream that a message to the conversation is appended to. */
+export const streamToAppend = (of: ConversationRef): StreamRef =>
+  of.kind === 'user' ? inboxOf(of.user) : of;
+
 /** The other user of the private conversation that an entry of `user`'s timeline belongs to. */
 export const peerOf = (user: UserId, { sender, producer }: Entry): UserId =>
   sender.userId === user ? (copyOf(producer).to ?? user) : sender.userId;

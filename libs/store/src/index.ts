@@ -2,7 +2,13 @@
 export type { Account, Accounts } from './accounts.ts';
 export type { Blocks } from './blocks.ts';
 export * from './conversation-rows.ts';
-export { type ConversationRef, conversationName, parseConversation } from './conversation-ref.ts';
+export {
+  type ConversationRef,
+  conversationName,
+  conversationOf,
+  parseConversation,
+  streamToAppend,
+} from './conversation-ref.ts';
 export {
   type Conversation,
   type ConversationPage,

@@ -2,7 +2,7 @@
  * What holds for a stream. This table is the only place that tells a user's timeline, the lobby and another group apart:
  * a server asks for the policy of a stream and acts by it (docs/architecture.md, "Streams").
  */
-import { LOBBY, type StreamRef, type UserId } from '@cim/protocol';
+import { type GroupId, LOBBY, type StreamRef, type UserId } from '@cim/protocol';
 
 export interface StreamPolicy {
   /**
@@ -63,3 +63,7 @@ export function policyOf(stream: StreamRef): StreamPolicy {
 /** The user whose timeline the stream is; undefined for a group's. */
 export const ownerOf = (stream: StreamRef): UserId | undefined =>
   stream.kind === 'inbox' ? stream.user : undefined;
+
+/** The group whose log the stream is; undefined for a user's timeline. */
+export const groupOf = (stream: StreamRef): GroupId | undefined =>
+  stream.kind === 'group' ? stream.group : undefined;

@@ -1,12 +1,13 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
 import type { Channel, WheelEntry } from '@cim/channel';
-import { type DeliveredNotice, entryToBytes, type Signal } from '@cim/delivery';
+import type { DeliveredNotice, Signal } from '@cim/delivery';
 import {
   CLOSE_REASONS,
   type CloseReason,
   cim,
   type DeviceId,
   deliverFrame,
+  entryBytes,
   type Epoch,
   encodeFrame,
   type GroupId,
@@ -190,7 +191,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   write(_feed: Followed, entry: Entry): void {
     this.#parts.observer.delivered('own', 'inbox', 1);
-    this.#deliver(deliverFrame('', entryToBytes(this.level === 0 ? forLevel0(entry) : entry)));
+    this.#deliver(deliverFrame('', entryBytes(this.level === 0 ? forLevel0(entry) : entry)));
   }
 
   writeShared(feed: Followed, piece: SharedPiece): void {

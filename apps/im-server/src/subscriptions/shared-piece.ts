@@ -1,8 +1,8 @@
-import { entryToBytes } from '@cim/delivery';
 import {
   cim,
   contentType,
   deliverFrame,
+  entryBytes,
   type GroupId,
   groupStream,
   type MessageId,
@@ -45,7 +45,7 @@ export class SharedPiece {
 
   /** A frame for each entry. */
   get own(): Uint8Array {
-    this.#own ??= joined(this.entries.map((entry) => deliverFrame(this.#group, entryToBytes(entry))));
+    this.#own ??= joined(this.entries.map((entry) => deliverFrame(this.#group, entryBytes(entry))));
     return this.#own;
   }
 
@@ -55,7 +55,7 @@ export class SharedPiece {
     const entries = this.entries.map(forLevel0);
     this.#ownLevel0 = entries.every((entry, i) => entry === this.entries[i])
       ? this.own
-      : joined(entries.map((entry) => deliverFrame(this.#group, entryToBytes(entry))));
+      : joined(entries.map((entry) => deliverFrame(this.#group, entryBytes(entry))));
     return this.#ownLevel0;
   }
 

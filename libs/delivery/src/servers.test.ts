@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Member } from '@cim/discovery';
+import type { Member, Membership } from '@cim/discovery';
 import { cim, type InstanceId, type UserId } from '@cim/protocol';
 import type { RpcClient, RpcOutcome } from '@cim/rpc';
 import { silentLogger } from '@cim/runtime';
-import { PushBatch, type PushOutcome } from './push-batch.ts';
+import { type PushOutcome, Servers } from './servers.ts';
 
 const here = 'here' as InstanceId;
 const member: Member = {
@@ -25,7 +25,8 @@ function batch() {
       return true;
     },
   } as unknown as RpcClient;
-  return { calls, pushes: new PushBatch(rpc, () => here, silentLogger()) };
+  const membership = { members: () => [member] } as unknown as Membership;
+  return { calls, servers: new Servers(membership, rpc, silentLogger()) };
 }
 
 for (const [name, outcome, expected] of [
@@ -34,7 +35,7 @@ for (const [name, outcome, expected] of [
   ['failed', { ok: false, kind: 'down', message: 'away' }, ['failed', 'failed']],
 ] as const satisfies readonly (readonly [PushOutcome, RpcOutcome, readonly PushOutcome[]])[])
   test(`a push that throws when it is written and when it ends keeps no other of its call waiting: ${name}`, async () => {
-    const { calls, pushes } = batch();
+    const { calls, servers } = batch();
     const fault = (): never => {
       throw new Error('a fault of one caller');
     };
@@ -46,7 +47,7 @@ for (const [name, outcome, expected] of [
       good,
       good,
     ].entries())
-      pushes.add(here, member, {
+      servers.push(here, {
         user: i as UserId,
         entry: undefined,
         written: () => void onWritten(),
