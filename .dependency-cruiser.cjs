@@ -7,7 +7,7 @@ const may = {
   'libs/discovery': ['protocol', 'runtime'],
   'libs/store': ['protocol', 'runtime'],
   'libs/delivery': ['store', 'discovery', 'rpc', 'protocol', 'runtime'],
-  'libs/client': ['channel', 'protocol', 'runtime'],
+  'libs/client': ['protocol', 'runtime'],
   'libs/testkit': ['protocol', 'runtime', 'channel', 'rpc', 'discovery', 'store', 'delivery', 'client'],
   'apps/route': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
@@ -17,6 +17,10 @@ const may = {
 };
 /** Standalone is both servers in one process. */
 const mayApps = { 'apps/standalone': ['^apps/(route|im-server)/src/index\\.ts$'] };
+/** Doors beside the first: the client for each host, and what of the runtime is for any host. */
+const DOORS = ['^libs/client/src/(node|browser)/index\\.ts$', '^libs/runtime/src/backoff\\.ts$'];
+/** Runs on any host: nothing of Node, and of the runtime the one file that needs nothing. */
+const ANYWHERE = '^libs/(protocol|client)/src/(?!node/)';
 const TESTS = '\\.(test|contract|model)\\.ts$|^test/|/test/';
 
 module.exports = {
@@ -34,7 +38,7 @@ module.exports = {
       name: 'a lib has one door, an app too',
       severity: 'error',
       from: { path: '^((?:libs|apps)/[^/]+|test|bench|scripts)/' },
-      to: { path: '^(libs|apps)/[^/]+/', pathNot: ['^(libs|apps)/[^/]+/src/index\\.ts$', '^$1/'] },
+      to: { path: '^(libs|apps)/[^/]+/', pathNot: ['^(libs|apps)/[^/]+/src/index\\.ts$', ...DOORS, '^$1/'] },
     },
     {
       name: 'only tests import the testkit',
@@ -47,6 +51,18 @@ module.exports = {
       severity: 'error',
       from: { pathNot: '^(libs/store/src/redis/ioredis\\.ts|bench/floor/server\\.mjs)$' },
       to: { path: '^node_modules/ioredis/' },
+    },
+    {
+      name: 'the protocol and the core of the client run anywhere',
+      severity: 'error',
+      from: { path: [ANYWHERE, '^libs/runtime/src/backoff\\.ts$'], pathNot: TESTS },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'what runs anywhere imports nothing that does not',
+      severity: 'error',
+      from: { path: ANYWHERE, pathNot: TESTS },
+      to: { path: '^(libs|apps)/', pathNot: [ANYWHERE, '^libs/runtime/src/backoff\\.ts$'] },
     },
     { name: 'no circles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'everything resolves', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -1,7 +1,7 @@
 /** Two routes, three im-servers, Redis and ZooKeeper, each a process; they are ended on purpose. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CimClient, type Message, memoryState } from '@cim/client';
+import { CimClient, type Message, memoryState } from '@cim/client/node';
 import { Cluster, until } from '@cim/testkit';
 
 interface Body {

@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { CimClient, fileState, memoryState } from '@cim/client';
+import { CimClient, fileState, memoryState } from '@cim/client/node';
 import { ServerProcess, until } from '@cim/testkit';
 
 const STATE = 'alice.json';

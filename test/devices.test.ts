@@ -1,7 +1,7 @@
 /** One user on three devices, in a cluster of real processes under the policy `devices`: each shows each message once, of both sides. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { CimClient, memoryState } from '@cim/client';
+import { CimClient, memoryState } from '@cim/client/node';
 import { Cluster, until } from '@cim/testkit';
 
 interface Device {

@@ -1,7 +1,7 @@
 /** Groups in a cluster of real processes: members come and go, and an im-server is killed, while messages flow. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CimClient, memoryState } from '@cim/client';
+import { CimClient, memoryState } from '@cim/client/node';
 import { Cluster, until } from '@cim/testkit';
 
 interface Member {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CimClient, memoryState, type Recipient, type SendOutcome } from '@cim/client';
+import { CimClient, memoryState, type Recipient, type SendOutcome } from '@cim/client/node';
 import { freePorts, ServerProcess, until } from '@cim/testkit';
 
 const KILLS = 4;

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CimClient, memoryState } from '@cim/client';
+import { CimClient, memoryState } from '@cim/client/node';
 import { ServerProcess, until } from '@cim/testkit';
 
 test('a server counts what happens, docs/metrics.md names each metric, and promtool finds no fault', async () => {

@@ -1,8 +1,7 @@
 /** An im-server dies with a third of the clients on it: all of them are back soon, and what was sent meanwhile arrives once. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { CimClient, memoryState } from '@cim/client';
+import { CimClient, memoryState } from '@cim/client/node';
 import { Cluster, until } from '@cim/testkit';
 
 /** More of them on a machine that is free: `CIM_TEST_CLIENTS=5000`. */
@@ -28,16 +27,12 @@ test('all clients of an im-server that was killed are online again within 60 s, 
   timeout: 240_000,
 }, async (t) => {
   await using cluster = await Cluster.start({ routes: 2, imServers: 3 });
-  const wheel = new TimingWheel();
-  wheel.start();
-  const shared = { wheel, flusher: new TurnFlusher() };
   let killedAt: number | undefined;
   const join = async (i: number): Promise<Guest> => {
     const client = new CimClient({
       routeUrl: cluster.routes[i % 2]?.routeUrl ?? '',
       userName: `guest-${i}`,
       state: memoryState(),
-      shared,
     });
     const guest: Guest = { client, shown: [] };
     client.on('message', ({ texts }) => guest.shown.push(...texts));
@@ -95,6 +90,5 @@ test('all clients of an im-server that was killed are online again within 60 s, 
     assert.ok(guests.every(({ client }) => client.online));
   } finally {
     await Promise.all(guests.map(({ client }) => client.close()));
-    wheel.stop();
   }
 });

@@ -1,7 +1,7 @@
 /** Every server is restarted, one after another, while people talk: nobody notices more than a pause. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CimClient, memoryState, type Recipient } from '@cim/client';
+import { CimClient, memoryState, type Recipient } from '@cim/client/node';
 import { freePorts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
 
 /** Between two sends of one sender, ms: 4 senders, 100 sends a second together. */

@@ -1,7 +1,7 @@
 /** Groups and devices of a user as the SDK has them, in a cluster of real processes whose im-server is killed meanwhile. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ClientState, CimClient, memoryState } from '@cim/client';
+import { type Storage, CimClient, memoryState } from '@cim/client/node';
 import { Cluster, until } from '@cim/testkit';
 
 const said = (seen: readonly string[]): string => seen.join('\n');
@@ -29,7 +29,7 @@ test('conversations', async (t) => {
     env: { CIM_SESSION_POLICY: 'devices' },
   });
   const routeUrl = cluster.routes[0]?.routeUrl ?? '';
-  const join = async (userName: string, state: ClientState = memoryState()) => {
+  const join = async (userName: string, state: Storage = memoryState()) => {
     const client = new CimClient({ routeUrl, userName, state });
     const seen = follow(client);
     await client.connect();

@@ -1,7 +1,7 @@
 /** One session per user under the policy `kick`, and placement past a server that does not answer. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CimClient, memoryState } from '@cim/client';
+import { CimClient, memoryState } from '@cim/client/node';
 import { Cluster, until } from '@cim/testkit';
 
 let cluster: Cluster;

@@ -6,8 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { CimClient, memoryState } from '@cim/client';
+import { CimClient, memoryState } from '@cim/client/node';
 import { CLOSE_REASONS, cim, encodeFrame, FrameDecoder } from '@cim/protocol';
 import { ServerProcess, until } from '@cim/testkit';
 
@@ -116,12 +115,9 @@ test('clients that stop reading cost little, are closed after 30 s, and lose not
 }, async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'cim-slow-'));
   const server = await ServerProcess.start('standalone', { CIM_DATA_DIR: dataDir });
-  const wheel = new TimingWheel();
-  wheel.start();
-  const shared = { wheel, flusher: new TurnFlusher() };
   const clients: CimClient[] = [];
   const join_ = async (userName: string): Promise<CimClient> => {
-    const client = new CimClient({ routeUrl: server.routeUrl, userName, state: memoryState(), shared });
+    const client = new CimClient({ routeUrl: server.routeUrl, userName, state: memoryState() });
     clients.push(client);
     await client.connect();
     return client;
@@ -164,7 +160,7 @@ test('clients that stop reading cost little, are closed after 30 s, and lose not
     assert.ok(sleepers.every((it) => it.reason === reason || it.reason === undefined));
 
     for (const { userName } of sleepers.slice(0, 20)) {
-      const client = new CimClient({ routeUrl: server.routeUrl, userName, state: memoryState(), shared });
+      const client = new CimClient({ routeUrl: server.routeUrl, userName, state: memoryState() });
       clients.push(client);
       const shown: number[] = [];
       client.on('message', ({ texts }) => shown.push(Number.parseInt(texts[0] ?? '', 10)));
@@ -177,7 +173,6 @@ test('clients that stop reading cost little, are closed after 30 s, and lose not
     }
   } finally {
     await Promise.all(clients.map((client) => client.close()));
-    wheel.stop();
     await server.end();
     await rm(dataDir, { recursive: true, force: true });
   }

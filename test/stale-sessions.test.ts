@@ -1,7 +1,7 @@
 /** Sessions that are over while somebody still believes in them: a logout whose kick is lost, a lease that a clock prolongs. */
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { CimClient, memoryState } from '@cim/client';
+import { CimClient, memoryState } from '@cim/client/node';
 import { CimConnection, Cluster, ServerProcess, UnmodifiedCimClient, until } from '@cim/testkit';
 
 const HOUR = 3_600_000;

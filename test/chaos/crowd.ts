@@ -1,17 +1,11 @@
 /** People on the real SDK who talk to one another and to everybody, and keep a journal of all that happens to them. */
-import { CimClient, memoryState, type Recipient } from '@cim/client';
-import type { TimingWheel, TurnFlusher } from '@cim/channel';
+import { CimClient, memoryState, type Recipient } from '@cim/client/node';
 import type { Journal, JournalEntry, Payload } from './journal.ts';
 import { textOf } from './journal.ts';
 
 /** Sends of one person that wait for their answer at any time. */
 const UNDER_WAY = 32;
 const LATE_MS = 100;
-
-export interface Shared {
-  readonly wheel: TimingWheel;
-  readonly flusher: TurnFlusher;
-}
 
 export class Person {
   readonly name: string;
@@ -29,14 +23,9 @@ export class Person {
   #turn = 0;
 
   /** @param late whether this program shows it only a moment later: a fault of its own */
-  constructor(
-    name: string,
-    routeUrl: string,
-    shared: Shared,
-    late: (stream: string) => boolean = () => false,
-  ) {
+  constructor(name: string, routeUrl: string, late: (stream: string) => boolean = () => false) {
     this.name = name;
-    this.client = new CimClient({ routeUrl, userName: name, state: memoryState(), shared });
+    this.client = new CimClient({ routeUrl, userName: name, state: memoryState() });
     this.client.on('message', ({ group, from, texts }) => {
       const stream = group === undefined ? 'inbox' : 'lobby';
       const show = (): void => {

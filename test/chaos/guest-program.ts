@@ -1,6 +1,6 @@
 /** A program with the SDK that writes what it is shown, a line each, before the SDK counts it as shown. Ended by kill -9. */
 import { writeSync } from 'node:fs';
-import { CimClient, fileState } from '@cim/client';
+import { CimClient, fileState } from '@cim/client/node';
 
 const [userName = '', routeUrl = '', path = ''] = process.argv.slice(2);
 const write = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);

@@ -25,14 +25,12 @@ export class SmallWorld implements AsyncDisposable {
   readonly link: LinkProxy;
   readonly #routeUrl: string;
   readonly #store: Store;
-  readonly #wheel: TimingWheel;
   readonly #parts: Parts;
 
-  private constructor(link: LinkProxy, routeUrl: string, store: Store, wheel: TimingWheel, parts: Parts) {
+  private constructor(link: LinkProxy, routeUrl: string, store: Store, parts: Parts) {
     this.link = link;
     this.#routeUrl = routeUrl;
     this.#store = store;
-    this.#wheel = wheel;
     this.#parts = parts;
   }
 
@@ -91,14 +89,13 @@ export class SmallWorld implements AsyncDisposable {
     const link = await parts.add(() =>
       LinkProxy.start({ host: PROXY_HOST, port: tcpPort }, { host: '127.0.0.1', port: tcpPort }),
     );
-    return new SmallWorld(link, route.url, store, wheel, parts);
+    return new SmallWorld(link, route.url, store, parts);
   }
 
   /** @param late see `Person`, for the first of them */
   async invite(count: number, late?: (stream: string) => boolean): Promise<Person[]> {
-    const shared = { wheel: this.#wheel, flusher: new TurnFlusher() };
     for (let i = 0; i < count; i++)
-      this.people.push(new Person(`p${i}`, this.#routeUrl, shared, i === 0 ? late : undefined));
+      this.people.push(new Person(`p${i}`, this.#routeUrl, i === 0 ? late : undefined));
     for (const person of this.people) await person.client.connect();
     for (const person of this.people) person.meet(this.people);
     return this.people;

@@ -3,13 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { freePorts, Parts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
 import { openRedisStore } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
 import type { Seq } from '@cim/protocol';
 import type { CheckOptions } from './checker.ts';
-import { Person, type Shared } from './crowd.ts';
+import { Person } from './crowd.ts';
 import { Links } from './links.ts';
 import { joined, judge, textsIn, type Verdict, type Witness } from './verdict.ts';
 import { Writer } from './writer.ts';
@@ -42,7 +41,6 @@ export class World implements AsyncDisposable {
   readonly people: Person[] = [];
   /** Those who only send, over HTTP. */
   readonly writers: Writer[] = [];
-  readonly shared: Shared;
   readonly links: Links | undefined;
   readonly #parts: Parts;
   readonly #env: Readonly<Record<string, string>>;
@@ -74,7 +72,6 @@ export class World implements AsyncDisposable {
     this.imServers = imServers;
     this.#env = env;
     this.#routePorts = routePorts;
-    this.shared = { wheel: new TimingWheel(), flusher: new TurnFlusher() };
   }
 
   static start(options: WorldOptions = {}): Promise<World> {
@@ -114,7 +111,6 @@ export class World implements AsyncDisposable {
     );
     const world = new World(parts, redis, zooKeeper, routes, imServers, env, routePorts, links);
     await world.untilListed();
-    world.shared.wheel.start();
     return world;
   }
 
@@ -178,7 +174,7 @@ export class World implements AsyncDisposable {
   async invite(count: number, prefix = 'p'): Promise<Person[]> {
     const invited = Array.from(
       { length: count },
-      (_, i) => new Person(`${prefix}${this.people.length + i}`, this.routeUrl(i), this.shared),
+      (_, i) => new Person(`${prefix}${this.people.length + i}`, this.routeUrl(i)),
     );
     this.people.push(...invited);
     for (const person of invited) await person.client.connect();
@@ -267,7 +263,6 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const writer of this.writers) writer.giveUp();
     await Promise.all(this.people.map(({ client }) => client.close()));
-    this.shared.wheel.stop();
     await this.#parts[Symbol.asyncDispose]();
   }
 }

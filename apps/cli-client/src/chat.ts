@@ -1,4 +1,4 @@
-import type { CimClient, Recipient, SendOutcome, StreamEvent } from '@cim/client';
+import type { CimClient, Recipient, SendOutcome, StreamEvent } from '@cim/client/node';
 import { CimError, type UserId } from '@cim/protocol';
 import { answerTo } from './answerer.ts';
 import { type Command, commandHelp, parseLine } from './commands.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { CimClient, fileState } from '@cim/client';
+import { CimClient, fileState } from '@cim/client/node';
 import { CimError, CODES, foldName, parseUserName, type UserName } from '@cim/protocol';
 import { createLogger, makePrivate, silentLogger } from '@cim/runtime';
 import { askPassword } from './ask-password.ts';

@@ -1,4 +1,4 @@
-import type { CimClient, GroupInfo, Recipient, SendOutcome, StoredMessage } from '@cim/client';
+import type { CimClient, GroupInfo, Recipient, SendOutcome, StoredMessage } from '@cim/client/node';
 import { CimError, CODES, LOBBY, type UserId } from '@cim/protocol';
 import type { Command } from './commands.ts';
 import type { Contacts } from './contacts.ts';

@@ -1,6 +1,6 @@
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, renameSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Message, Recipient } from '@cim/client';
+import type { Message, Recipient } from '@cim/client/node';
 import { LRUCache } from 'lru-cache';
 
 const MAX_BYTES = 4 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** Each function of the terminal client that sees what others wrote, with texts made to freeze it. */
 import { describe, it } from 'node:test';
-import type { Message } from '@cim/client';
+import type { Message } from '@cim/client/node';
 import type { UserId } from '@cim/protocol';
 import { assertQuick } from '@cim/testkit';
 import { answerTo } from './answerer.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { Message } from '@cim/client';
+import type { Message } from '@cim/client/node';
 import { within } from './guarded.ts';
 import { History } from './history.ts';
 import { createPaint } from './paint.ts';

@@ -1,4 +1,4 @@
-import type { Message, Offered, StreamEvent } from '@cim/client';
+import type { Message, Offered, StreamEvent } from '@cim/client/node';
 import { within } from './guarded.ts';
 import { type History, receivedId } from './history.ts';
 import type { Screen } from './screen.ts';

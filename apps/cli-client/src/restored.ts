@@ -1,4 +1,4 @@
-import type { CimClient, Recipient } from '@cim/client';
+import type { CimClient, Recipient } from '@cim/client/node';
 import type { UserId } from '@cim/protocol';
 import type { Contacts } from './contacts.ts';
 import { sentId } from './history.ts';

@@ -1,4 +1,4 @@
-import type { Message, StreamEvent } from '@cim/client';
+import type { Message, StreamEvent } from '@cim/client/node';
 import { LOBBY, type NamedUser, type UserId } from '@cim/protocol';
 import type { Paint } from './paint.ts';
 import { cleanLine, cleanLines } from './sanitize.ts';

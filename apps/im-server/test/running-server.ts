@@ -13,13 +13,12 @@ import {
   encodeFrame,
   FrameDecoder,
   type InstanceId,
-  makeTicket,
   type NamedUser,
   parseUserName,
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
 import { clusterKey, createMetrics, type Observer, silentLogger, silentObserver } from '@cim/runtime';
-import type { Store } from '@cim/store';
+import { makeTicket, type Store } from '@cim/store';
 import { until } from '@cim/testkit';
 import { type ImServer, startImServer } from '../src/compose.ts';
 import { Stored } from './stored.ts';

@@ -8,10 +8,10 @@ import {
   groupStream,
   inboxOf,
   LOBBY,
-  openTicket,
   type UserId,
 } from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
+import { openTicket } from '@cim/store';
 import { type Answer, INSTANCE, RunningRoute, SECRET } from '../test/running-route.ts';
 import { Passwords } from './passwords.ts';
 

@@ -10,12 +10,11 @@ import {
   type InstanceId,
   LOBBY,
   isDeviceId,
-  makeTicket,
   parseUserName,
   type UserId,
 } from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
-import type { Account, IssueAnswer, LoginProof, Sessions } from '@cim/store';
+import { type Account, type IssueAnswer, type LoginProof, makeTicket, type Sessions } from '@cim/store';
 import { newSecret, secretHash, sessionOf } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
 import { newNameProblem } from './new-name.ts';

@@ -1,7 +1,8 @@
-import type { TimingWheel, TurnFlusher } from '@cim/channel';
-import type { Logger } from '@cim/runtime';
 import type { LinkTimes } from './link.ts';
-import type { ClientState } from './state.ts';
+import type { Logger } from './logger.ts';
+import type { Storage } from './state.ts';
+import type { Timers } from './timers.ts';
+import type { Transport } from './transport.ts';
 
 /** How a client is made. */
 export interface CimClientOptions {
@@ -12,7 +13,7 @@ export interface CimClientOptions {
   /** Needed when the account has one; sets it when the account is new. */
   readonly password?: string;
   /** What outlives the process; default: nothing does. */
-  readonly state?: ClientState;
+  readonly state?: Storage;
   /** Name and version of the program, for the server's people. */
   readonly agent?: string;
   /** Names this device to its user, in the list of devices; default: the agent. */
@@ -20,13 +21,14 @@ export interface CimClientOptions {
   /** Sends that may be unanswered at a time; default 10,000. */
   readonly outboxCapacity?: number;
   readonly logger?: Logger;
-  /** For programs with many clients: one wheel, started by the program, and one flusher for all. */
-  readonly shared?: { readonly wheel: TimingWheel; readonly flusher: TurnFlusher };
   /** 0 to 1; for jitter. */
   readonly random?: () => number;
-  /** ms, monotonic. */
-  readonly now?: () => number;
-  /** ms since 1970. */
-  readonly time?: () => number;
+  /** Clocks and timers; default: those of the host. */
+  readonly timers?: Timers;
   readonly times?: Partial<LinkTimes>;
+}
+
+/** How a client of the core is made: the entries for Node and for browsers bring a transport of their own. */
+export interface ClientCoreOptions extends CimClientOptions {
+  readonly transport: Transport;
 }

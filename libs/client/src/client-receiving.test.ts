@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { cim } from '@cim/protocol';
 import { collect, makeClient, server, textsOf } from '../test/scripted-clients.ts';
 import { until } from '../test/scripted-server.ts';
-import { type ClientState, memoryState, type SavedState } from './state.ts';
+import { type Storage, memoryState, type SavedState } from './state.ts';
 
 describe('receiving', () => {
   it('shows private and group messages with their sender, in order', async () => {
@@ -241,7 +241,7 @@ describe('receiving', () => {
       const memory = memoryState();
       let onDisk: SavedState | undefined;
       const copy = async (): Promise<void> => void (onDisk = structuredClone(await memory.load()));
-      const state = (): ClientState => ({
+      const state = (): Storage => ({
         load: () => structuredClone(onDisk),
         save: (saved) => {
           memory.save(saved);

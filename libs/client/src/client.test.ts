@@ -8,7 +8,7 @@ import { CimError, CLOSE_REASONS } from '@cim/protocol';
 import { collect, makeClient, server } from '../test/scripted-clients.ts';
 import { until } from '../test/scripted-server.ts';
 import { memoryState } from './state.ts';
-import { fileState } from './state-file.ts';
+import { fileState } from './node/state-file.ts';
 
 describe('connecting', () => {
   it('registers, logs in over HTTP and TCP, resumes both streams, and says so', async () => {

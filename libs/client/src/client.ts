@@ -1,8 +1,7 @@
-import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { type cim, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
+import { type wire, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
 import type { CloseReason, NamedUser, UserId } from '@cim/protocol';
-import { Backoff, type Logger, silentLogger } from '@cim/runtime';
-import type { CimClientOptions } from './client-options.ts';
+import { Backoff } from '@cim/runtime/backoff';
+import type { ClientCoreOptions } from './client-options.ts';
 import { DeviceCalls, UserCalls } from './account-calls.ts';
 import { Comeback } from './comeback.ts';
 import { EarlySends } from './early-sends.ts';
@@ -14,11 +13,13 @@ import { GroupCalls } from './group-calls.ts';
 import { HttpCaller } from './http-caller.ts';
 import { Installation } from './installation.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
+import { type Logger, SILENT } from './logger.ts';
 import { Offers } from './offers.ts';
 import { type Place, RouteApi } from './route-api.ts';
 import { refused } from './sending.ts';
 import { SignIn } from './sign-in.ts';
-import { type ClientState, memoryState, type SavedState } from './state.ts';
+import { memoryState, type SavedState, type Storage } from './state.ts';
+import { type Cancel, hostTimers, type Timers } from './timers.ts';
 import { V1Api } from './v1-api.ts';
 
 type Attempt =
@@ -43,23 +44,21 @@ const LOGIN_ATTEMPTS = 3;
  * const answer = await client.send({ group: 'lobby' }, ['hello']);
  * ```
  */
-export class CimClient {
+export class ClientCore {
   /** Groups: make, list, change, join, leave, and their members. */
   readonly groups: GroupCalls;
   /** This user's devices. */
   readonly devices: DeviceCalls;
   /** Other users, by name or id. */
   readonly users: UserCalls;
-  readonly #options: CimClientOptions;
+  readonly #options: ClientCoreOptions;
   readonly #v1: V1Api;
   readonly #route: RouteApi;
   readonly #signIn: SignIn;
-  readonly #state: ClientState;
+  readonly #state: Storage;
   readonly #logger: Logger;
   readonly #random: () => number;
-  readonly #now: () => number;
-  readonly #wheel: TimingWheel;
-  readonly #flusher: TurnFlusher;
+  readonly #timers: Timers;
   readonly #backoff: Backoff;
   readonly #comeback: Comeback;
   readonly #events: Emitter<ClientEvents>;
@@ -74,11 +73,11 @@ export class CimClient {
   #link: Link | undefined;
   #opening: Link | undefined;
   #server = '';
-  #retry: NodeJS.Timeout | undefined;
+  #retry: Cancel | undefined;
   #wasOnline = false;
 
   /** @throws {CimError} when `routeUrl` is none */
-  constructor(options: CimClientOptions) {
+  constructor(options: ClientCoreOptions) {
     this.#options = options;
     const http = new HttpCaller(options.routeUrl);
     this.#route = new RouteApi(http);
@@ -87,17 +86,16 @@ export class CimClient {
     this.devices = new DeviceCalls(this.#v1);
     this.users = new UserCalls(this.#v1);
     this.#state = options.state ?? memoryState();
-    this.#logger = options.logger ?? silentLogger();
+    this.#logger = options.logger ?? SILENT;
     const { userName, password, agent = AGENT, label = agent } = options;
     this.#signIn = new SignIn(this.#route, { userName, password, label }, this.#logger);
     this.#random = options.random ?? Math.random;
-    this.#now = options.now ?? (() => performance.now());
-    this.#wheel = options.shared?.wheel ?? new TimingWheel();
-    this.#flusher = options.shared?.flusher ?? new TurnFlusher();
+    this.#timers = options.timers ?? hostTimers;
     this.#backoff = new Backoff(200, 10_000, this.#random);
-    this.#comeback = new Comeback(this.#now);
+    this.#comeback = new Comeback(() => this.#timers.now());
     this.#events = new Emitter<ClientEvents>(EVENT_NAMES, (error, event) => this.#onThrow(error, event));
     this.#offers = new Offers({
+      ...this.#timers,
       events: this.#events,
       random: this.#random,
       failed: (error, event) => this.#onThrow(error, event),
@@ -141,16 +139,12 @@ export class CimClient {
     if (this.#phase !== 'new')
       throw new CimError('invalid', `connect() was called before: the client is ${this.#phase}`);
     this.#phase = 'connecting';
-    if (this.#options.shared === undefined) this.#wheel.start();
     let answer = await this.#attempt();
     for (let again = 1; again < LOGIN_ATTEMPTS && !answer.ok && answer.end?.reconnect === true; again++)
       answer = await this.#attempt();
     if (answer.ok) return;
     this.#early.end(undefined, `not sent: ${answer.error.message}`);
-    if (!this.#isClosed()) {
-      if (this.#options.shared === undefined) this.#wheel.stop();
-      this.#phase = 'new';
-    }
+    if (!this.#isClosed()) this.#phase = 'new';
     throw answer.error;
   }
 
@@ -175,7 +169,7 @@ export class CimClient {
     return new ConversationCalls(of, {
       v1: this.#v1,
       send: (to, what) => this.send(to, what),
-      signal: (signal) => this.#link?.ask({ signal }),
+      signal: (signal) => this.#link?.ask('signal', signal),
     });
   }
 
@@ -259,11 +253,12 @@ export class CimClient {
       secret: () => this.#signIn.secret,
       link: () => this.#link,
       random: this.#random,
-      now: this.#now,
-      time: this.#options.time ?? Date.now,
+      ...this.#timers,
     };
+    const left = (await this.#state.sends?.open(me.userId)) ?? [];
+    this.#assertOpen();
     this.#me = me;
-    this.#installation = new Installation(parts, saved);
+    this.#installation = new Installation(parts, saved, left);
     this.#early.end(this.#installation.sending);
     return this.#installation;
   }
@@ -284,9 +279,8 @@ export class CimClient {
         place,
         { userId: installation.me.userId, agent: this.#options.agent ?? AGENT },
         {
-          wheel: this.#wheel,
-          flusher: this.#flusher,
-          now: this.#now,
+          ...this.#timers,
+          transport: this.#options.transport,
           ...installation.linkParts(),
           onReady: (resumed) => {
             this.#onReady(link, place, resumed);
@@ -311,7 +305,7 @@ export class CimClient {
     });
   }
 
-  #onReady(link: Link, place: Place, resumed: cim.Resumed): void {
+  #onReady(link: Link, place: Place, resumed: wire.Resumed): void {
     if (this.#isClosed()) {
       link.close('closed');
       return;
@@ -352,9 +346,9 @@ export class CimClient {
     this.#phase = 'away';
     // At random above what was asked for: all who were told the same do not come at once.
     const retryInMs = Math.min(Math.max(end.afterMs, 0), 60_000) + this.#backoff.next();
-    this.#retry = setTimeout(() => {
+    this.#retry = this.#timers.after(retryInMs, () => {
       void this.#tryAgain();
-    }, retryInMs);
+    });
     this.#events.emit('disconnected', { reason: end.reason, text: end.text, retryInMs });
   }
 
@@ -369,14 +363,13 @@ export class CimClient {
 
   #close(reason: CloseReason, text: string): void {
     if (this.#isClosed()) return;
-    clearTimeout(this.#retry);
+    this.#retry?.();
     this.#phase = 'closed';
     this.#installation?.end(text);
     const link = this.#link;
     this.#link = undefined;
     link?.close('closed');
     this.#opening?.close('closed');
-    if (this.#options.shared === undefined) this.#wheel.stop();
     if (this.#offers.busy) void this.#offers.stop(LAST_LISTENERS_MS).then(() => this.#state.close());
     else this.#state.close();
     this.#events.emit('closed', { reason, text });

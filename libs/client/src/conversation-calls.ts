@@ -1,4 +1,4 @@
-import { cim, CimError, type MessageId } from '@cim/protocol';
+import { wire, CimError, type MessageId } from '@cim/protocol';
 import type { Outgoing, Recipient, SendOutcome } from './events.ts';
 import { conversationOf, recipientOfConversation, recipientProblem, wireRecipient } from './recipient.ts';
 import type { V1Api } from './v1-api.ts';
@@ -36,7 +36,7 @@ export interface ConversationPage {
 export interface ConversationParts {
   readonly v1: V1Api;
   send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome>;
-  signal(signal: cim.Signal.$Properties): void;
+  signal(signal: Partial<wire.Signal>): void;
 }
 
 /**
@@ -109,7 +109,7 @@ export class ConversationCalls {
   /** Tells the other side, if it is connected, that this user is typing. At most one a second gets through. */
   typing(): void {
     const { to, group } = wireRecipient(this.to);
-    this.#parts.signal({ kind: cim.SignalKind.TYPING, to, group });
+    this.#parts.signal({ kind: wire.SIGNAL_KINDS.typing, to, group });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Seq, UserId } from '@cim/protocol';
-import type { cim } from '@cim/protocol';
+import type { wire } from '@cim/protocol';
 import type { ClientEvents } from './events.ts';
 
 interface Open {
@@ -71,7 +71,7 @@ export class Deliveries {
   }
 
   /** What to ask on a new connection: the notice of a delivery is sent once. */
-  questions(): cim.Delivered.$Properties[] {
+  questions(): Partial<wire.Delivered>[] {
     // What was heard before may be of a log that has gone back since.
     this.#ahead.clear();
     return [...this.#open].slice(-ASKED).map(([to, open]) => ({ to, seq: open.at(-1)?.seq ?? 0 }));

@@ -1,18 +1,21 @@
-import type { cim, ProducerId } from '@cim/protocol';
+import type { wire, ProducerId } from '@cim/protocol';
 import type { WireRecipient } from './recipient.ts';
+import type { Cancel, Timers } from './timers.ts';
 
 /** A server that could not answer is asked again. */
 const AGAIN_MS = 15_000;
 
 /** Asks what streams hold of producers that the store has forgotten: one question at a time, as servers want it. */
 export class Finding {
-  readonly #ask: (find: cim.Find.$Properties) => void;
+  readonly #ask: (find: wire.Find) => void;
+  readonly #timers: Timers;
   /** In the order wanted; the first one is asked. Removed when it is answered. */
-  readonly #wanted = new Map<string, cim.Find.$Properties>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #wanted = new Map<string, wire.Find>();
+  #timer: Cancel | undefined;
 
-  constructor(ask: (find: cim.Find.$Properties) => void) {
+  constructor(ask: (find: wire.Find) => void, timers: Timers) {
     this.#ask = ask;
+    this.#timers = timers;
   }
 
   want({ to, group, stream }: WireRecipient, producer: ProducerId): void {
@@ -23,24 +26,24 @@ export class Finding {
   }
 
   /** A server's answer. */
-  answered({ to, group, producer }: cim.Found): void {
+  answered({ to, group, producer }: wire.Found): void {
     this.#wanted.delete(`${to === 0 ? `group:${group}` : `inbox:${to}`} ${producer}`);
     this.#next();
   }
 
   /** The connection is gone, and the questions with it. */
   clear(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = undefined;
     this.#wanted.clear();
   }
 
   #next(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = undefined;
     const [find] = this.#wanted.values();
     if (find === undefined) return;
     this.#ask(find);
-    this.#timer = setTimeout(() => this.#next(), AGAIN_MS);
+    this.#timer = this.#timers.after(AGAIN_MS, () => this.#next());
   }
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { cim, messageId } from '@cim/protocol';
-import type { ProducerId, UserId } from '@cim/protocol';
+import type { ProducerId, UserId, wire } from '@cim/protocol';
 import type { ClientEvents, StreamEvent } from './events.ts';
 import { Inbound, type SavedInbound } from './inbound.ts';
 import type { ProcessedRecord } from './state.ts';
+import { hostTimers } from './timers.ts';
 
 beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
 afterEach(() => mock.timers.reset());
@@ -39,6 +40,7 @@ function createInbound(
   const acks: [string, number][] = [];
   const skipped: ClientEvents['skipped'][] = [];
   const inbound = new Inbound(5 as UserId, saved, {
+    ...hostTimers,
     show: (offered) => {
       const { event, value } = offered;
       events.push(offered);
@@ -49,7 +51,10 @@ function createInbound(
     skipped: (event) => skipped.push(event),
     isOwn,
     processed: ({ id, seq }: ProcessedRecord) => kept.push(`${seq} ${id.split(':')[2]}`),
-    keep: () => kept.push('all'),
+    keep: () => {
+      kept.push('all');
+      return undefined;
+    },
     moved: () => undefined,
     ack: ({ group, seq, held: upTo }) => {
       if (upTo == null) acks.push([group ?? '', seq ?? 0]);
@@ -58,9 +63,9 @@ function createInbound(
     unreadable: () => undefined,
   });
   const resumed = (streams: cim.ResumedStream.$Properties[]): void =>
-    inbound.onResumed(cim.Resumed.decode(cim.Resumed.encode({ streams }).finish()));
+    inbound.onResumed(cim.Resumed.decode(cim.Resumed.encode({ streams }).finish()) as wire.Resumed);
   const deliver = (group: string, ...entries: cim.Entry[]): boolean =>
-    inbound.onDeliver(new cim.Deliver({ group, entries }));
+    inbound.onDeliver(new cim.Deliver({ group, entries }) as wire.Deliver);
   const cursorOf = (group: string) => inbound.resume().cursors?.find((cursor) => cursor.group === group);
   const finish = async (processed = true): Promise<void> => {
     working.shift()?.(processed);
@@ -414,7 +419,7 @@ describe('the copy of an own message', () => {
 
   it('that another device sent is offered as an own message, with the id that everybody knows', () => {
     const { inbound, events } = begin();
-    inbound.onDeliver(new cim.Deliver({ entries: [copy(1, 4, '', 'otherProducerId0')] }));
+    inbound.onDeliver({ group: '', entries: [copy(1, 4, '', 'otherProducerId0')] });
     const { id, own, to, conversation } = events[0]?.value ?? {};
     assert.deepEqual(
       { id, own, to, conversation },

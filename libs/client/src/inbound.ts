@@ -1,5 +1,5 @@
 import {
-  cim,
+  wire,
   copyProducer,
   groupStream,
   inboxOf,
@@ -62,7 +62,7 @@ export class Inbound {
   }
 
   /** For a `Resume`. A cursor without an id cannot be checked and counts as none. */
-  resume(): cim.Resume.$Properties {
+  resume(): wire.Resume {
     const [always, groups] = [[] as StreamIn[], [] as StreamIn[]];
     for (const stream of this.#streams.values())
       if (isAlways(stream.group)) always.push(stream);
@@ -79,17 +79,17 @@ export class Inbound {
   }
 
   /** Answers to `resume`; at any time again, see `StreamIn`, also for a group that the user has joined. */
-  onResumed(answer: cim.Resumed): void {
-    for (const wire of answer.streams as cim.ResumedStream[])
+  onResumed(answer: wire.Resumed): void {
+    for (const wire of answer.streams)
       (this.#streams.get(wire.group) ?? this.#make(wire.group))?.onResumed(wire);
     this.#parts.moved();
   }
 
   /** False when entries are missing before one of these: see `StreamIn.take`. */
-  onDeliver(deliver: cim.Deliver): boolean {
+  onDeliver(deliver: wire.Deliver): boolean {
     const stream = this.#streams.get(deliver.group);
     if (stream === undefined) return true;
-    for (const entry of deliver.entries as cim.Entry[]) {
+    for (const entry of deliver.entries) {
       if (!stream.take(entry)) return false;
       stream.settleAcks();
     }
@@ -98,8 +98,8 @@ export class Inbound {
   }
 
   /** The answer to a send may deliver the copy in the own inbox. */
-  onReceipt({ outcome, to, producer, counter, copy }: cim.Receipt): void {
-    if (outcome !== cim.Outcome.STORED || to === 0 || copy === 0) return;
+  onReceipt({ outcome, to, producer, counter, copy }: wire.Receipt): void {
+    if (outcome !== wire.OUTCOMES.stored || to === 0 || copy === 0) return;
     const copied = copyProducer(producer as ProducerId, to as UserId);
     this.#streams.get('')?.passCopy(copy as Seq, messageId(this.#me, copied, counter));
   }

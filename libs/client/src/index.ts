@@ -1,7 +1,7 @@
-/** The client SDK: a user of a CIM cluster, for programs. docs/sdk.md shows how to use it. */
+/** The core of the client SDK: runs wherever there are `fetch`, timers and a transport. docs/sdk.md shows how to use it. */
 export { CimError } from '@cim/protocol';
-export { CimClient } from './client.ts';
-export type { CimClientOptions } from './client-options.ts';
+export { ClientCore } from './client.ts';
+export type { CimClientOptions, ClientCoreOptions } from './client-options.ts';
 export type {
   ClientEvents,
   Edited,
@@ -36,12 +36,8 @@ export type {
   UserInfo,
 } from './v1-shapes.ts';
 export type { LinkTimes } from './link.ts';
+export type { Logger } from './logger.ts';
 export type { SavedSend, SendJournal, SendRecord } from './send-journal.ts';
-export {
-  type ClientState,
-  type Cursor,
-  memoryState,
-  type ProcessedRecord,
-  type SavedState,
-} from './state.ts';
-export { fileState } from './state-file.ts';
+export { type Cursor, memoryState, type ProcessedRecord, type SavedState, type Storage } from './state.ts';
+export { type Cancel, hostTimers, type Timers } from './timers.ts';
+export type { Address, Connection, ConnectionEvents, Transport } from './transport.ts';

@@ -1,19 +1,21 @@
-import type { cim, NamedUser } from '@cim/protocol';
-import type { Logger } from '@cim/runtime';
+import type { wire, NamedUser } from '@cim/protocol';
+import type { Logger } from './logger.ts';
 import type { Emitter } from './emitter.ts';
-import type { ClientEvents } from './events.ts';
+import type { ClientEvents, StreamEvent } from './events.ts';
 import { Inbound } from './inbound.ts';
 import type { Link, LinkParts } from './link.ts';
 import type { Offers } from './offers.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Sending } from './sending.ts';
 import { tellSignal } from './signals.ts';
-import type { ClientState, ProcessedRecord, SavedState } from './state.ts';
+import type { SavedSend } from './send-journal.ts';
+import type { ProcessedRecord, SavedState, Storage } from './state.ts';
+import type { Cancel, Timers } from './timers.ts';
 
 /** What an installation needs from the client around it. */
-export interface InstallationParts {
+export interface InstallationParts extends Timers {
   readonly me: NamedUser;
-  readonly state: ClientState;
+  readonly state: Storage;
   readonly events: Emitter<ClientEvents>;
   readonly offers: Offers;
   readonly logger: Logger;
@@ -25,10 +27,6 @@ export interface InstallationParts {
   link(): Link | undefined;
   /** 0 to 1; for jitter. */
   random(): number;
-  /** Monotonic, ms. */
-  now(): number;
-  /** ms since 1970. */
-  time(): number;
 }
 
 /** What is stored is saved so long after, ms: with what comes meanwhile. */
@@ -46,19 +44,23 @@ export class Installation {
   readonly sending: Sending;
   readonly #producers: ProducerIds;
   readonly #parts: InstallationParts;
-  #saving: NodeJS.Timeout | undefined;
+  #saving: Cancel | undefined;
+  /** The newest write to the state that has not ended: those before it end before it. */
+  #writing: Promise<void> | undefined;
   #saveFailed = false;
   /** Messages were processed since the last save, by a state that cannot note them one by one. */
   #unsaved = false;
   #ended = false;
 
-  /** @param saved by the process before, if anything */
-  constructor(parts: InstallationParts, saved: SavedState | undefined) {
+  /**
+   * @param saved by the process before, if anything
+   * @param left sends that it has left unanswered
+   */
+  constructor(parts: InstallationParts, saved: SavedState | undefined, left: readonly SavedSend[]) {
     const { me, state, events, logger } = parts;
     this.#parts = parts;
     this.me = me;
     this.inbound = this.#createInbound(saved);
-    const left = state.sends?.open(me.userId) ?? [];
     const others = left.flatMap(({ producer }) => (producer === '' ? [] : [producer]));
     const producers = new ProducerIds(saved?.device ?? '', [...(saved?.producers ?? []), ...others]);
     this.#producers = producers;
@@ -70,8 +72,7 @@ export class Installation {
       newProducer: () => producers.fresh(),
       producerAfter: producers.after.bind(producers),
       random: () => parts.random(),
-      now: () => parts.now(),
-      time: () => parts.time(),
+      ...timersOf(parts),
       storeTime: () => this.inbound.newestStoredAt,
       emit: <K extends keyof ClientEvents>(event: K, value: ClientEvents[K]) => events.emit(event, value),
       changed: () => this.#saveSoon(),
@@ -91,17 +92,17 @@ export class Installation {
       resume: () => inbound.resume(),
       ackNow: () => inbound.flush(),
       waitingSince: () => sending.oldestWritten(),
-      onResumed: (resumed: cim.Resumed) => inbound.onResumed(resumed),
-      onDeliver: (deliver: cim.Deliver) => inbound.onDeliver(deliver),
-      onReceipt: (receipt: cim.Receipt) => {
+      onResumed: (resumed: wire.Resumed) => inbound.onResumed(resumed),
+      onDeliver: (deliver: wire.Deliver) => inbound.onDeliver(deliver),
+      onReceipt: (receipt: wire.Receipt) => {
         // First: whoever is told of the receipt may close the client, and the state has its cursor.
         inbound.onReceipt(receipt);
         sending.onReceipt(receipt);
       },
-      onDelivered: (delivered: cim.Delivered) => sending.onDelivered(delivered),
-      onCounters: (counters: cim.Counters) => sending.onCounters(counters),
-      onFound: (found: cim.Found) => sending.onFound(found),
-      onSignal: (signal: cim.Signal) => tellSignal(this.#parts.events, this.me.userId, signal),
+      onDelivered: (delivered: wire.Delivered) => sending.onDelivered(delivered),
+      onCounters: (counters: wire.Counters) => sending.onCounters(counters),
+      onFound: (found: wire.Found) => sending.onFound(found),
+      onSignal: (signal: wire.Signal) => tellSignal(this.#parts.events, this.me.userId, signal),
       onDrain: () => sending.onDrain(),
     } satisfies Partial<LinkParts>;
   }
@@ -118,12 +119,14 @@ export class Installation {
     const parts = this.#parts;
     const { me, events, offers, logger } = parts;
     return new Inbound(me.userId, saved ?? {}, {
+      ...timersOf(parts),
       show: (event) => offers.offer(event),
       skipped: (event) => events.emit('skipped', event),
       isOwn: (producer) => this.#producers.isOwn(producer),
-      processed: (record) => this.#onProcessed(record),
+      processed: (record, event) => this.#onProcessed(record, event),
       keep: () => {
         if (this.#unsaved) this.#save();
+        return this.#writing;
       },
       moved: () => this.#save(),
       ack: (ack) => parts.link()?.ack(ack),
@@ -131,9 +134,9 @@ export class Installation {
     });
   }
 
-  #onProcessed(record: ProcessedRecord): void {
+  #onProcessed(record: ProcessedRecord, event: StreamEvent | undefined): void {
     const { state } = this.#parts;
-    if (state.processed !== undefined) this.#try(() => state.processed?.(record));
+    if (state.processed !== undefined) this.#try(() => state.processed?.(record, event));
     else if (!this.#unsaved) {
       this.#unsaved = true;
       queueMicrotask(() => {
@@ -144,17 +147,17 @@ export class Installation {
 
   #saveSoon(): void {
     if (this.#ended) return;
-    this.#saving ??= setTimeout(() => this.#save(), SAVE_DELAY_MS);
+    this.#saving ??= this.#parts.after(SAVE_DELAY_MS, () => this.#save());
   }
 
   #save(): void {
-    clearTimeout(this.#saving);
+    this.#saving?.();
     this.#saving = undefined;
     this.#unsaved = false;
     const { me, state } = this.#parts;
     this.#try(() =>
       state.save({
-        userId: me.userId,
+        ...me,
         session: this.#parts.secret(),
         device: this.device,
         producers: this.#producers.others(OTHER_PRODUCERS),
@@ -165,13 +168,38 @@ export class Installation {
   }
 
   /** Writes to the state. Tells a failure once until it works again: it is tried several times a second. */
-  #try(write: () => void): void {
+  #try(write: () => Promise<void> | undefined): void {
     try {
-      write();
-      this.#saveFailed = false;
+      const writing = write();
+      if (writing === undefined) this.#saveFailed = false;
+      else this.#watch(writing);
     } catch (error) {
-      if (!this.#saveFailed) this.#parts.events.emit('error', { error, where: 'state' });
-      this.#saveFailed = true;
+      this.#tellFailure(error);
     }
   }
+
+  #watch(writing: Promise<void>): void {
+    const watched = writing.then(
+      () => {
+        this.#saveFailed = false;
+        if (this.#writing === watched) this.#writing = undefined;
+      },
+      (error: unknown) => {
+        this.#tellFailure(error);
+        if (this.#writing === watched) this.#writing = undefined;
+      },
+    );
+    this.#writing = watched;
+  }
+
+  #tellFailure(error: unknown): void {
+    if (!this.#saveFailed) this.#parts.events.emit('error', { error, where: 'state' });
+    this.#saveFailed = true;
+  }
 }
+
+const timersOf = (timers: Timers): Timers => ({
+  after: (ms, callback) => timers.after(ms, callback),
+  now: () => timers.now(),
+  time: () => timers.time(),
+});

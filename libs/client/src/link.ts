@@ -1,9 +1,14 @@
-import { connect, type Socket } from 'node:net';
-import { Channel, type TimingWheel, type TurnFlusher, type WheelEntry } from '@cim/channel';
-import { CLOSE_REASONS, cim, closeReasonOf, decodeFrame, encodeFrame, FRAME_LIMITS } from '@cim/protocol';
-import type { CloseReason, UserId } from '@cim/protocol';
-import { failureText } from './http-caller.ts';
+import {
+  CLOSE_REASONS,
+  closeReasonOf,
+  decodeServerFrame,
+  encodeClientFrame,
+  FRAME_LIMITS,
+} from '@cim/protocol';
+import { type CloseReason, FrameDecoder, FrameError, type UserId, type wire } from '@cim/protocol';
 import type { Place } from './route-api.ts';
+import type { Cancel, Timers } from './timers.ts';
+import type { Connection, Transport } from './transport.ts';
 
 /** Why a link ended. */
 export interface LinkEnd {
@@ -16,29 +21,26 @@ export interface LinkEnd {
 }
 
 /** What a link tells its client. After `onEnd`, called once, nothing. */
-export interface LinkParts {
-  readonly wheel: TimingWheel;
-  readonly flusher: TurnFlusher;
-  /** Monotonic, ms. */
-  now(): number;
+export interface LinkParts extends Timers {
+  readonly transport: Transport;
   /** Asked after the welcome. */
-  resume(): cim.Resume.$Properties;
+  resume(): wire.Resume;
   /** Acks what is not acked yet. */
   ackNow(): void;
   /** Since when the oldest send is unanswered. */
   waitingSince(): number | undefined;
-  onReady(resumed: cim.Resumed): void;
+  onReady(resumed: wire.Resumed): void;
   /** Again, while ready: entries were trimmed before they could be sent. */
-  onResumed(resumed: cim.Resumed): void;
+  onResumed(resumed: wire.Resumed): void;
   /** False: entries are missing, start again. */
-  onDeliver(deliver: cim.Deliver): boolean;
-  onReceipt(receipt: cim.Receipt): void;
-  onDelivered(delivered: cim.Delivered): void;
-  onCounters(counters: cim.Counters): void;
-  onFound(found: cim.Found): void;
-  onSignal(signal: cim.Signal): void;
+  onDeliver(deliver: wire.Deliver): boolean;
+  onReceipt(receipt: wire.Receipt): void;
+  onDelivered(delivered: wire.Delivered): void;
+  onCounters(counters: wire.Counters): void;
+  onFound(found: wire.Found): void;
+  onSignal(signal: wire.Signal): void;
   /** The server has refused a frame; the link lives. */
-  onRefusal(error: cim.Error): void;
+  onRefusal(error: wire.Refusal): void;
   onDrain(): void;
   onEnd(end: LinkEnd): void;
 }
@@ -65,22 +67,23 @@ export const LINK_TIMES: LinkTimes = {
 /** What this client understands: docs/protocol.md, "Login". */
 const LEVEL = 1;
 
-/** One connection to an im-server: TCP, login, resume, then frames both ways, until it ends. Never comes back. */
-export class Link implements WheelEntry {
+/** One connection to an im-server: login, resume, then frames both ways, until it ends. Never comes back. */
+export class Link {
   readonly #parts: LinkParts;
   readonly #times: LinkTimes;
   readonly #place: Place;
-  readonly #login: cim.Login.$Properties;
-  readonly #socket: Socket;
+  readonly #login: wire.Login;
+  readonly #connection: Connection;
+  readonly #decoder = new FrameDecoder(FRAME_LIMITS.toClient);
   readonly #startedAt: number;
-  /** Resolves when the socket is closed: all that was written is out, or lost. */
+  /** Resolves when the connection is closed: all that was written is out, or lost. */
   readonly whenClosed: Promise<void>;
-  #channel: Channel | undefined;
   #state: 'connecting' | 'login' | 'resuming' | 'ready' | 'ended' = 'connecting';
   #heardAt = 0;
   #writtenAt = 0;
   #pingAfterMs: number;
-  #goaway: cim.Goaway | undefined;
+  #goaway: wire.Goaway | undefined;
+  #timer: Cancel | undefined;
 
   constructor(place: Place, user: { userId: UserId; agent: string }, parts: LinkParts, times: LinkTimes) {
     this.#parts = parts;
@@ -89,21 +92,26 @@ export class Link implements WheelEntry {
     this.#login = { userId: user.userId, ticket: place.ticket, agent: user.agent, level: LEVEL };
     this.#pingAfterMs = times.pingAfterMs;
     this.#startedAt = parts.now();
-    this.#socket = connect({ host: place.host, port: place.tcpPort, noDelay: true });
-    this.whenClosed = new Promise((resolve) => {
-      this.#socket.once('close', () => resolve());
+    let closed: () => void = () => undefined;
+    this.whenClosed = new Promise((resolve) => (closed = resolve));
+    this.#connection = parts.transport(place.address, {
+      onOpen: () => this.#onOpen(),
+      onBytes: (bytes) => this.#onBytes(bytes),
+      onDrain: () => {
+        if (this.#state === 'ready') this.#parts.onDrain();
+      },
+      onClose: (problem) => {
+        closed();
+        this.#onClose(problem);
+      },
     });
-    this.#socket.once('connect', () => this.#onConnected());
-    this.#socket.on('error', (error) => {
-      if (this.#channel === undefined)
-        this.#end('error', `cannot reach ${this.server}: ${failureText(error, 0)}`);
-    });
-    parts.wheel.schedule(this, times.connectMs);
+    this.#wakeAfter(times.connectMs);
   }
 
   /** `host:port` of the im-server. */
   get server(): string {
-    return `${this.#place.host}:${this.#place.tcpPort}`;
+    const { host, port } = this.#place.address;
+    return `${host}:${port}`;
   }
 
   get ready(): boolean {
@@ -111,17 +119,20 @@ export class Link implements WheelEntry {
   }
 
   /** Only when ready. False: wait for `onDrain`. */
-  send(send: cim.Send.$Properties): boolean {
-    return this.#write({ send });
+  send(send: Partial<wire.Send>): boolean {
+    return this.#write('send', send);
   }
 
-  ack(ack: cim.Ack.$Properties): void {
-    if (this.#state === 'ready') this.#write({ ack });
+  ack(ack: Partial<wire.Ack>): void {
+    if (this.#state === 'ready') this.#write('ack', ack);
   }
 
   /** How far a recipient is, what the store has, what a stream holds; answered, perhaps. A signal has no answer. */
-  ask(question: Pick<cim.Frame.$Properties, 'counters' | 'delivered' | 'find' | 'signal'>): void {
-    if (this.#state === 'ready') this.#write(question);
+  ask<K extends 'counters' | 'delivered' | 'find' | 'signal'>(
+    kind: K,
+    question: Partial<wire.ClientFrames[K]>,
+  ): void {
+    if (this.#state === 'ready') this.#write(kind, question);
   }
 
   /** Writes what is queued and closes; `onEnd` follows, perhaps at once. */
@@ -129,8 +140,7 @@ export class Link implements WheelEntry {
     this.#end(reason, CLOSE_REASONS[reason].text);
   }
 
-  /** The wheel's. */
-  onTimeout(): void {
+  #onTimeout(): void {
     const { times, now } = { times: this.#times, now: this.#parts.now() };
     if (this.#state === 'ended') return;
     if (this.#state === 'connecting') {
@@ -140,7 +150,7 @@ export class Link implements WheelEntry {
     if (this.#state !== 'ready') {
       const left = this.#startedAt + times.handshakeMs - now;
       if (left <= 0) this.#end('idle', `${this.server} did not answer the login`);
-      else this.#parts.wheel.schedule(this, left);
+      else this.#wakeAfter(left);
       return;
     }
     const waiting = this.#parts.waitingSince();
@@ -151,7 +161,7 @@ export class Link implements WheelEntry {
     if (now - this.#writtenAt >= this.#pingAfterMs) this.#showLife(now);
     const idleLeft = this.#heardAt + times.idleMs - now;
     const pingLeft = this.#writtenAt + this.#pingAfterMs - now;
-    this.#parts.wheel.schedule(this, Math.max(1, Math.min(idleLeft, pingLeft, times.answerMs)));
+    this.#wakeAfter(Math.max(1, Math.min(idleLeft, pingLeft, times.answerMs)));
   }
 
   /**
@@ -160,108 +170,124 @@ export class Link implements WheelEntry {
    */
   #showLife(now: number): void {
     this.#parts.ackNow();
-    if (this.#writtenAt < now || now - this.#heardAt >= this.#pingAfterMs / 2) this.#write({ ping: {} });
+    if (this.#writtenAt < now || now - this.#heardAt >= this.#pingAfterMs / 2) this.#write('ping', {});
   }
 
-  #onConnected(): void {
+  #wakeAfter(ms: number): void {
+    this.#timer?.();
+    this.#timer = this.#parts.after(ms, () => this.#onTimeout());
+  }
+
+  #onOpen(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'login';
-    this.#channel = new Channel(this.#socket, {
-      limit: FRAME_LIMITS.toClient,
-      flusher: this.#parts.flusher,
-      events: {
-        onFrame: (body) => this.#onFrame(body),
-        onClose: (reason, detail) => this.#onChannelClose(reason, detail),
-        onDrain: () => {
-          if (this.#state === 'ready') this.#parts.onDrain();
-        },
-      },
-    });
-    this.#write({ login: this.#login });
-    this.#parts.wheel.schedule(this, this.#times.handshakeMs);
+    this.#write('login', this.#login);
+    this.#wakeAfter(this.#times.handshakeMs);
   }
 
-  #onFrame(body: Uint8Array): void {
+  #onBytes(bytes: Uint8Array): void {
     if (this.#state === 'ended') return;
     this.#heardAt = this.#parts.now();
-    let frame: cim.Frame;
     try {
-      frame = decodeFrame(body);
-    } catch {
-      this.#end('bad-frame', `${this.server} sent bytes that are no frame of this protocol`);
-      return;
-    }
-    switch (frame.body) {
-      case 'welcome':
-        this.#onWelcome(frame.welcome as cim.Welcome);
-        return;
-      case 'resumed':
-        if (this.#state === 'ready') this.#parts.onResumed(frame.resumed as cim.Resumed);
-        if (this.#state !== 'resuming') return;
-        this.#state = 'ready';
-        this.#parts.wheel.schedule(this, Math.min(this.#pingAfterMs, this.#times.idleMs));
-        this.#parts.onReady(frame.resumed as cim.Resumed);
-        return;
-      case 'deliver':
-        if (this.#state === 'ready' && !this.#parts.onDeliver(frame.deliver as cim.Deliver))
-          this.#end('error', 'entries of a stream are missing');
-        return;
-      case 'receipt':
-        this.#parts.onReceipt(frame.receipt as cim.Receipt);
-        return;
-      case 'delivered':
-        this.#parts.onDelivered(frame.delivered as cim.Delivered);
-        return;
-      case 'counters':
-        if (this.#state === 'ready') this.#parts.onCounters(frame.counters as cim.Counters);
-        return;
-      case 'found':
-        if (this.#state === 'ready') this.#parts.onFound(frame.found as cim.Found);
-        return;
-      case 'signal':
-        if (this.#state === 'ready') this.#parts.onSignal(frame.signal as cim.Signal);
-        return;
-      case 'ping':
-        this.#write({ pong: {} });
-        return;
-      case 'goaway':
-        this.#onGoaway(frame.goaway as cim.Goaway);
-        return;
-      case 'error':
-        this.#parts.onRefusal(frame.error as cim.Error);
-        return;
-      default: // pong, or of a newer server: it lives, which is noted
+      this.#decoder.push(bytes, (body) => this.#onFrame(body));
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#end(error.reason, error.message);
     }
   }
 
-  #onWelcome(welcome: cim.Welcome): void {
+  /** False: the link has ended. */
+  #onFrame(body: Uint8Array): boolean {
+    let frame: wire.ServerFrame | undefined;
+    try {
+      frame = decodeServerFrame(body);
+    } catch {
+      this.#end('bad-frame', `${this.server} sent bytes that are no frame of this protocol`);
+    }
+    // One of a newer server: it lives, which is noted.
+    if (frame !== undefined) this.#take(frame);
+    return this.#isOpen();
+  }
+
+  #take({ kind, body }: wire.ServerFrame): void {
+    const ready = this.#state === 'ready';
+    switch (kind) {
+      case 'welcome':
+        this.#onWelcome(body);
+        return;
+      case 'resumed':
+        if (ready) this.#parts.onResumed(body);
+        if (this.#state !== 'resuming') return;
+        this.#state = 'ready';
+        this.#wakeAfter(Math.min(this.#pingAfterMs, this.#times.idleMs));
+        this.#parts.onReady(body);
+        return;
+      case 'deliver':
+        if (ready && !this.#parts.onDeliver(body)) this.#end('error', 'entries of a stream are missing');
+        return;
+      case 'receipt':
+        this.#parts.onReceipt(body);
+        return;
+      case 'delivered':
+        this.#parts.onDelivered(body);
+        return;
+      case 'counters':
+        if (ready) this.#parts.onCounters(body);
+        return;
+      case 'found':
+        if (ready) this.#parts.onFound(body);
+        return;
+      case 'signal':
+        if (ready) this.#parts.onSignal(body);
+        return;
+      case 'ping':
+        this.#write('pong', {});
+        return;
+      case 'pong':
+        return;
+      case 'goaway':
+        this.#onGoaway(body);
+        return;
+      case 'error':
+        this.#parts.onRefusal(body);
+    }
+  }
+
+  #onWelcome(welcome: wire.Welcome): void {
     if (this.#state !== 'login') return;
     this.#state = 'resuming';
     if (welcome.idleTimeoutMs > 0) this.#pingAfterMs = Math.min(this.#pingAfterMs, welcome.idleTimeoutMs / 2);
-    this.#write({ resume: this.#parts.resume() });
+    this.#write('resume', this.#parts.resume());
   }
 
-  #onGoaway(goaway: cim.Goaway): void {
+  #onGoaway(goaway: wire.Goaway): void {
     this.#goaway = goaway;
     const reason = closeReasonOf(goaway.reason);
     this.#end(reason, goaway.text.split(/[\r\n]/, 1)[0]?.slice(0, 300) || CLOSE_REASONS[reason].text);
   }
 
-  #onChannelClose(reason: CloseReason, detail: string | undefined): void {
-    this.#end(reason, detail ?? CLOSE_REASONS[reason].text);
+  #onClose(problem: string | undefined): void {
+    if (this.#state === 'connecting')
+      this.#end('error', `cannot reach ${this.server}: ${problem ?? 'no answer'}`);
+    else if (problem === undefined) this.#end('closed', CLOSE_REASONS.closed.text);
+    else this.#end('error', problem);
   }
 
-  #write(frame: cim.Frame.$Properties): boolean {
+  #write<K extends keyof wire.ClientFrames>(kind: K, body: Partial<wire.ClientFrames[K]>): boolean {
     this.#writtenAt = this.#parts.now();
-    return this.#channel?.send(encodeFrame(cim.Frame, frame)) ?? false;
+    return this.#connection.send(encodeClientFrame(kind, body));
+  }
+
+  /** A function, because the state changes while a frame is taken. */
+  #isOpen(): boolean {
+    return this.#state !== 'ended';
   }
 
   #end(reason: CloseReason, text: string): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#parts.wheel.cancel(this);
-    if (this.#channel === undefined) this.#socket.destroy();
-    else if (this.#channel.closed === undefined) this.#channel.close(reason);
+    this.#timer?.();
+    this.#connection.close();
     this.#parts.onEnd({
       reason,
       text,

@@ -4,6 +4,7 @@ import type { MessageId, NamedUser, Seq } from '@cim/protocol';
 import { Emitter } from './emitter.ts';
 import { type ClientEvents, EVENT_NAMES, type Message, type StreamEvent } from './events.ts';
 import { Offers } from './offers.ts';
+import { hostTimers } from './timers.ts';
 
 beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
 afterEach(() => mock.timers.reset());
@@ -28,7 +29,12 @@ function createOffers() {
   const stuck: ClientEvents['stuck'][] = [];
   const events = new Emitter<ClientEvents>(EVENT_NAMES, () => undefined);
   events.on('stuck', (event) => stuck.push(event));
-  const offers = new Offers({ events, random: () => 1, failed: (error) => failures.push(error) });
+  const offers = new Offers({
+    ...hostTimers,
+    events,
+    random: () => 1,
+    failed: (error) => failures.push(error),
+  });
   const settle = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) await Promise.resolve();
   };

@@ -1,8 +1,9 @@
-import { Backoff } from '@cim/runtime';
+import { Backoff } from '@cim/runtime/backoff';
 import type { Emitter, Failed } from './emitter.ts';
 import type { ClientEvents, StreamEvent } from './events.ts';
+import type { Cancel, Timers } from './timers.ts';
 
-export interface OffersParts {
+export interface OffersParts extends Timers {
   readonly events: Emitter<ClientEvents>;
   /** 0 to 1; for jitter. */
   random(): number;
@@ -21,7 +22,7 @@ export class Offers {
   /** Messages that a listener still works on, or that wait to be offered again; removed when they end. */
   readonly #open = new Set<Promise<boolean>>();
   /** Of waits between two offers; each removes itself. */
-  readonly #timers = new Map<NodeJS.Timeout, () => void>();
+  readonly #timers = new Map<Cancel, () => void>();
   #stopped = false;
 
   constructor(parts: OffersParts) {
@@ -45,14 +46,14 @@ export class Offers {
   async stop(withinMs: number): Promise<void> {
     this.#stopped = true;
     for (const [timer, end] of this.#timers) {
-      clearTimeout(timer);
+      timer();
       end();
     }
     if (this.#open.size === 0) return;
-    let limit: NodeJS.Timeout | undefined;
-    const tooLong = new Promise((resolve) => (limit = setTimeout(resolve, withinMs).unref()));
+    let limit: Cancel | undefined;
+    const tooLong = new Promise<void>((resolve) => (limit = this.#parts.after(withinMs, resolve)));
     await Promise.race([Promise.all(this.#open), tooLong]);
-    clearTimeout(limit);
+    limit?.();
   }
 
   /** Whether a listener is at work. */
@@ -78,10 +79,10 @@ export class Offers {
   #wait(ms: number): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const timer = this.#parts.after(ms, () => {
         this.#timers.delete(timer);
         resolve();
-      }, ms);
+      });
       this.#timers.set(timer, resolve);
     });
   }

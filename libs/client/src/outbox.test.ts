@@ -7,6 +7,7 @@ import { Outbox } from './outbox.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { SendLedger, type SendRecord } from './send-journal.ts';
 import type { Settled } from './stream-out.ts';
+import { hostTimers } from './timers.ts';
 
 beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
 afterEach(() => mock.timers.reset());
@@ -84,10 +85,14 @@ function createOutbox({ capacity = 10_000, time = 0, storeTime = 0 } = {}) {
     me: 1 as UserId,
     capacity,
     capacityBytes: 1_000_000,
-    note: (record) => records.push(record),
+    note: (record) => {
+      records.push(record);
+      return undefined;
+    },
     newProducer: () => ids.fresh(),
     producerAfter: (producer, counter) => ids.after(producer, counter),
     random: () => 0.5,
+    ...hostTimers,
     now: () => 0,
     time: () => time,
     storeTime: () => storeTime,

@@ -1,25 +1,22 @@
-import { cim, messageId } from '@cim/protocol';
+import { wire, messageId } from '@cim/protocol';
 import type { ProducerId, Seq, UserId } from '@cim/protocol';
 import type { WireRecipient } from './recipient.ts';
 import type { SavedSend, SendRecord } from './send-journal.ts';
 import { mayBeTrimmed, type SendItem, type Settled, StreamOut, type StreamOutParts } from './stream-out.ts';
+import type { Timers } from './timers.ts';
 
-export interface OutboxParts {
+export interface OutboxParts extends Timers {
   readonly me: UserId;
   /** Sends of one process that may be unanswered. */
   readonly capacity: number;
   /** Bytes of their contents. */
   readonly capacityBytes: number;
-  /** What must outlive a crash; kept, or given up, when it returns. */
-  note(record: SendRecord): void;
+  /** What must outlive a crash; kept, or given up, when it returns, or when the promise ends. Nothing is written before. */
+  note(record: SendRecord): Promise<void> | undefined;
   newProducer(): ProducerId;
   /** For what follows a counter that will never be stored; the same for the same two. */
   producerAfter(producer: ProducerId, counter: number): ProducerId;
   random(): number;
-  /** Monotonic, ms. */
-  now(): number;
-  /** ms since 1970. */
-  time(): number;
   /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was. */
   storeTime(): number;
   /** The store has `last` of the producer's counters at most, and more had been answered, or given back. */
@@ -29,7 +26,7 @@ export interface OutboxParts {
 }
 
 /** Writes one send. False: it was taken, but wait for `onDrain` before the next. */
-export type Transmit = (send: cim.Send.$Properties) => boolean;
+export type Transmit = (send: Partial<wire.Send>) => boolean;
 
 /** Written and unanswered at most, so that a server that answers slowly is not buried. */
 const WINDOW = 512;
@@ -59,7 +56,7 @@ export class Outbox {
     this.#producer = parts.newProducer();
     this.#ofStreams = {
       producerAfter: (producer, counter) => parts.producerAfter(producer, counter),
-      note: (record) => parts.note(record),
+      note: (item, record) => this.#note(item, record),
       unwrite: (item) => this.#unwrite(item),
       random: () => parts.random(),
     };
@@ -87,17 +84,19 @@ export class Outbox {
     const { producer, counter } = this.#streamOf(recipient).nextNumber();
     const [offeredTime, after] = [this.#parts.time(), this.#parts.storeTime()];
     const about = { ref, content, producer, counter, after };
-    this.#parts.note({ kind: 'offered', to, group, offeredAt: offeredTime, ...about });
-    this.#add(recipient, {
+    const item = {
       ...about,
       settle,
       restored: false,
       again: false,
       once: false,
+      unsaved: 0,
       writtenAt: undefined,
       offeredAt: this.#parts.now(),
       offeredTime,
-    });
+    };
+    this.#note(item, { kind: 'offered', to, group, offeredAt: offeredTime, ...about });
+    this.#add(recipient, item);
   }
 
   /** Takes over what a process before has left; before the first `offer`, in order. */
@@ -105,18 +104,19 @@ export class Outbox {
     const { ref, content, after, offeredAt: offeredTime } = send;
     const age = Math.max(0, this.#parts.time() - offeredTime);
     let { counter, producer } = send;
-    if (producer === '' || counter === 0) {
-      ({ producer, counter } = this.#streamOf(recipient).nextNumber());
-      this.#parts.note({ kind: 'numbered', ref, producer, counter });
-    }
-    this.#add(recipient, {
+    const numbered = producer !== '' && counter !== 0;
+    if (producer === '' || !numbered) ({ producer, counter } = this.#streamOf(recipient).nextNumber());
+    const item = {
       ...{ ref, content, settle, producer, counter, after, offeredTime },
       restored: true,
       again: true,
       once: false,
+      unsaved: 0,
       writtenAt: undefined,
       offeredAt: this.#parts.now() - age,
-    });
+    };
+    if (!numbered) this.#note(item, { kind: 'numbered', ref, producer, counter });
+    this.#add(recipient, item);
   }
 
   /** A connection is there: everything unanswered goes again. */
@@ -144,7 +144,7 @@ export class Outbox {
     for (const stream of this.#waiting) if (!this.#pumpStream(stream)) return;
   }
 
-  onReceipt(receipt: cim.Receipt): void {
+  onReceipt(receipt: wire.Receipt): void {
     const stream = this.#streams.get(receipt.to === 0 ? `group:${receipt.group}` : `inbox:${receipt.to}`);
     if (stream === undefined) return;
     const at = stream.items.findIndex(
@@ -154,20 +154,20 @@ export class Outbox {
     if (item === undefined) return; // answered before, on an earlier connection
     this.#unwrite(item);
     switch (receipt.outcome) {
-      case cim.Outcome.STORED:
+      case wire.OUTCOMES.stored:
         stream.backoff.reset();
         this.#stored(stream, at, item, receipt.seq, receipt.n);
         break;
-      case cim.Outcome.REFUSED:
+      case wire.OUTCOMES.refused:
         // Before the caller is told: it may send again at once.
         this.#renumber(stream, item.producer, item.counter);
         this.#settle(stream, at, item, { outcome: 'refused', code: receipt.code, text: receipt.text });
         break;
-      case cim.Outcome.GAP:
+      case wire.OUTCOMES.gap:
         this.#onGap(stream, receipt.last);
         this.#repeatLater(stream);
         break;
-      case cim.Outcome.UNKNOWN_PRODUCER:
+      case wire.OUTCOMES.unknownProducer:
         this.#onUnknownProducer(stream, at, item);
         break;
       default: // RETRY, and what a newer server may say: the same again is safe
@@ -177,7 +177,7 @@ export class Outbox {
   }
 
   /** The answer to `find`. What the stream does not hold for sure goes under a new number. */
-  onFound({ to, group, producer, last, oldestAt }: cim.Found): void {
+  onFound({ to, group, producer, last, oldestAt }: wire.Found): void {
     const stream = this.#streams.get(to === 0 ? `group:${group}` : `inbox:${to}`);
     if (stream === undefined || stream.doubt !== producer) return;
     stream.doubt = undefined;
@@ -245,6 +245,17 @@ export class Outbox {
       }
   }
 
+  /** Notes what the item is now. It is written when that is kept. */
+  #note(item: SendItem, record: SendRecord): void {
+    const kept = this.#parts.note(record);
+    if (kept === undefined) return;
+    item.unsaved++;
+    void kept.then(() => {
+      item.unsaved--;
+      this.pump();
+    });
+  }
+
   #add(recipient: WireRecipient, item: SendItem): void {
     const stream = this.#streamOf(recipient);
     this.#size++;
@@ -268,6 +279,7 @@ export class Outbox {
     if (stream.pause !== undefined || stream.doubt !== undefined) return true;
     for (const item of stream.items) {
       if (item.writtenAt !== undefined) continue;
+      if (item.unsaved > 0) return true;
       if (this.#written >= WINDOW) return false;
       // Answers to those before it, of another producer, come first: else it could overtake them.
       if (item.producer !== stream.items[0]?.producer) return true;
@@ -310,11 +322,11 @@ export class Outbox {
   }
 
   #repeatLater(stream: StreamOut): void {
-    stream.pause ??= setTimeout(() => {
+    stream.pause ??= this.#parts.after(stream.backoff.next(), () => {
       stream.pause = undefined;
       this.#repeat(stream);
       this.pump();
-    }, stream.backoff.next());
+    });
   }
 
   #repeat(stream: StreamOut): void {
@@ -338,7 +350,7 @@ export class Outbox {
     stream.items.splice(at, 1);
     this.#size--;
     this.#bytes -= item.content.length;
-    this.#parts.note({ kind: 'settled', ref: item.ref });
+    void this.#parts.note({ kind: 'settled', ref: item.ref });
     item.settle(settled);
   }
 }

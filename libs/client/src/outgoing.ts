@@ -1,4 +1,4 @@
-import { cim, CODES, contentFacts, textsProblem } from '@cim/protocol';
+import { CODES, encodeContent, factsOf, textsProblem } from '@cim/protocol';
 import type { Outgoing } from './events.ts';
 import { wellFormed } from './recipient.ts';
 
@@ -29,17 +29,17 @@ export function encodeOutgoing(
   // Before they are encoded: there may be any number of them.
   const problem = texts.length > 0 || type === '' ? textsProblem(texts) : undefined;
   if (problem !== undefined) return invalid(problem);
-  const content = cim.Content.encode({
+  const said = {
     texts: texts.map(wellFormed),
     type,
     body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
     ref,
-  }).finish();
-  const facts = contentFacts(content);
+  };
+  const facts = factsOf(said);
   if (facts.problem !== undefined)
     return { code: facts.unknownType ? CODES.unknownType.code : CODES.invalid.code, problem: facts.problem };
   if (facts.author !== 'users') return invalid(`a content of type ${type} is written by servers only`);
-  return { texts, type, content };
+  return { texts, type, content: encodeContent(said) };
 }
 
 const isList = (value: unknown): value is readonly string[] => Array.isArray(value);

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
 import type { ProducerId } from '@cim/protocol';
+import { sha256 } from './sha256.ts';
 
 /** Characters of a device id: 16 random bytes. */
 export const DEVICE_CHARACTERS = 22;
@@ -19,13 +19,13 @@ export class ProducerIds {
 
   /** @param device of the installation, '' to make one */
   constructor(device: string, others: Iterable<ProducerId>) {
-    this.device = device === '' ? randomBytes(DEVICE_BYTES).toString('base64url') : device;
+    this.device = device === '' ? randomId(DEVICE_BYTES) : device;
     this.#others = new Set(others);
   }
 
   /** For a process. */
   fresh(): ProducerId {
-    return `${this.device}${randomBytes(PROCESS_BYTES).toString('base64url')}` as ProducerId;
+    return `${this.device}${randomId(PROCESS_BYTES)}` as ProducerId;
   }
 
   /**
@@ -33,7 +33,7 @@ export class ProducerIds {
    * producer id. The same for the same two: a process that has forgotten that it renumbered them comes to the same numbers.
    */
   after(producer: ProducerId, counter: number): ProducerId {
-    const hash = createHash('sha256').update(`${producer}:${counter}`).digest('base64url');
+    const hash = base64Url(sha256(new TextEncoder().encode(`${producer}:${counter}`)));
     const device = this.#others.has(producer) ? producer.slice(0, DEVICE_CHARACTERS) : this.device;
     const after =
       `${device.padEnd(DEVICE_CHARACTERS, '-')}${hash.slice(0, PROCESS_CHARACTERS)}` as ProducerId;
@@ -50,3 +50,11 @@ export class ProducerIds {
     return [...this.#others].filter((producer) => !producer.startsWith(this.device)).slice(-atMost);
   }
 }
+
+const randomId = (bytes: number): string => base64Url(crypto.getRandomValues(new Uint8Array(bytes)));
+
+const base64Url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');

@@ -13,12 +13,12 @@ import {
 } from '@cim/protocol';
 import type { HistoryPage, HistoryQuery, KeptMessage } from './events.ts';
 import { type HttpCaller, type HttpRequest, isRecord, refusal } from './http-caller.ts';
+import type { Address } from './transport.ts';
 
 /** What a login answers: which im-server to go to, and what opens it. */
 export interface Place {
-  readonly host: string;
-  readonly tcpPort: number;
-  /** For the TCP login; single use, 20 s. */
+  readonly address: Address;
+  /** For the login at the im-server; single use, 20 s. */
   readonly ticket: string;
   /** Lets the next login replace this session. */
   readonly session: string;
@@ -129,11 +129,12 @@ export class RouteApi {
 
 function placeOf(body: unknown): Place | undefined {
   if (!isRecord(body)) return undefined;
-  const { ip, cimServerPort, ticket, session, epoch } = body;
+  const { ip, cimServerPort, ticket, session, epoch, url } = body;
   if (typeof ip !== 'string' || typeof cimServerPort !== 'number' || typeof ticket !== 'string')
     return undefined;
   if (typeof session !== 'string' || typeof epoch !== 'number') return undefined;
-  return { host: ip, tcpPort: cimServerPort, ticket, session, epoch: epoch as Epoch };
+  const at = { host: ip, port: cimServerPort, ...(typeof url === 'string' && { url }) };
+  return { address: at, ticket, session, epoch: epoch as Epoch };
 }
 
 function isEntry(value: unknown): value is HistoryEntry {

@@ -15,6 +15,7 @@ export function parseState(raw: unknown): SavedState | undefined {
   }
   return {
     userId,
+    ...(typeof raw['userName'] === 'string' && { userName: raw['userName'] }),
     device: isDevice(device) ? device : '',
     session,
     producers,

@@ -32,9 +32,12 @@ export type SendRecord =
 /** Where unanswered sends outlive a crash of the process. */
 export interface SendJournal {
   /** What the user's processes before have left, in the order offered. Asked once, after `load`. */
-  open(user: UserId): readonly SavedSend[];
-  /** When it returns from `offered` or `numbered`, all before it is kept. Never throws. */
-  note(record: SendRecord): void;
+  open(user: UserId): readonly SavedSend[] | Promise<readonly SavedSend[]>;
+  /**
+   * When it returns from `offered` or `numbered`, or when its promise ends, all before it is kept; until then the send is not
+   * written to a connection. Never throws.
+   */
+  note(record: SendRecord): Promise<void> | undefined;
 }
 
 /** What the records of a journal amount to. */

@@ -8,11 +8,12 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cim } from '@cim/protocol';
 import { ScriptedServer, until } from '../test/scripted-server.ts';
-import { CimClient } from './client.ts';
+import { CimClient } from './node/client.ts';
 import type { CimClientOptions } from './client-options.ts';
 import type { ClientEvents } from './events.ts';
 import { memoryState } from './state.ts';
-import { fileState } from './state-file.ts';
+import { hostTimers } from './timers.ts';
+import { fileState } from './node/state-file.ts';
 
 let server: ScriptedServer;
 let clients: CimClient[] = [];
@@ -118,7 +119,7 @@ describe('sends that the store has lost', () => {
   it('are told by the next process, which asks for those of the last 24 hours only', async () => {
     const state = memoryState();
     let time = 1_700_000_000_000;
-    const first = makeClient({ state, time: () => time });
+    const first = makeClient({ state, timers: { ...hostTimers, time: () => time } });
     await first.connect();
     await first.send({ user: 8 }, ['long ago']);
     time += 24 * 3_600_000;
@@ -126,7 +127,7 @@ describe('sends that the store has lost', () => {
     await first.close();
     time += 1;
     server.has = () => 0;
-    const second = makeClient({ state, time: () => time });
+    const second = makeClient({ state, timers: { ...hostTimers, time: () => time } });
     const lost = collect(second, 'lost');
     await second.connect();
     await until(() => lost.length > 0, 'the loss');
@@ -243,13 +244,13 @@ describe('sends that were not answered', () => {
   it('are given back after 7 days', async () => {
     const state = memoryState();
     let time = 1_700_000_000_000;
-    const first = makeClient({ state, time: () => time });
+    const first = makeClient({ state, timers: { ...hostTimers, time: () => time } });
     await first.connect();
     server.onSend = () => undefined;
     void first.send({ user: 7 }, ['old']);
     await first.close();
     time += 7 * 24 * 3_600_000 + 1;
-    const second = makeClient({ state, time: () => time });
+    const second = makeClient({ state, timers: { ...hostTimers, time: () => time } });
     const unknown = collect(second, 'unknown');
     await second.connect();
     assert.deepEqual(unknown, [{ ref: 1, text: 'the server did not answer for 7 days' }]);

@@ -1,5 +1,5 @@
-import { CODES, cim, type ProducerId, type Seq, type UserId } from '@cim/protocol';
-import type { Logger } from '@cim/runtime';
+import { CODES, decodeContent, type wire, type ProducerId, type Seq, type UserId } from '@cim/protocol';
+import type { Logger } from './logger.ts';
 import { Deliveries } from './deliveries.ts';
 import type { ClientEvents, Outgoing, Recipient, SendOutcome } from './events.ts';
 import { Finding } from './finding.ts';
@@ -12,9 +12,10 @@ import type { SavedSend, SendJournal } from './send-journal.ts';
 import type { SavedState } from './state.ts';
 import { type Loss, StoredCounters } from './stored-counters.ts';
 import type { Settled } from './stream-out.ts';
+import type { Cancel, Timers } from './timers.ts';
 
 /** What `Sending` needs from the client around it. */
-export interface SendingParts {
+export interface SendingParts extends Timers {
   readonly me: UserId;
   readonly capacity: number;
   readonly logger: Logger;
@@ -23,10 +24,6 @@ export interface SendingParts {
   newProducer(): ProducerId;
   producerAfter(producer: ProducerId, counter: number): ProducerId;
   random(): number;
-  /** Monotonic, ms. */
-  now(): number;
-  /** ms since 1970. */
-  time(): number;
   /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was. */
   storeTime(): number;
   emit<K extends keyof ClientEvents>(event: K, value: ClientEvents[K]): void;
@@ -61,7 +58,7 @@ export class Sending {
   readonly #early = new Set<Early>();
   #earlyBytes = 0;
   #link: Link | undefined;
-  #asking: NodeJS.Timeout | undefined;
+  #asking: Cancel | undefined;
   #refs = 0;
 
   /** @param left what the journal has of the processes before */
@@ -69,7 +66,7 @@ export class Sending {
     this.#parts = parts;
     this.#counters = new StoredCounters(stored, () => parts.time());
     this.#deliveries = new Deliveries((event) => parts.emit('delivered', event));
-    this.#finding = new Finding((find) => this.#link?.ask({ find }));
+    this.#finding = new Finding((find) => this.#link?.ask('find', find), parts);
     this.#outbox = new Outbox({
       me: parts.me,
       capacity: parts.capacity,
@@ -78,6 +75,7 @@ export class Sending {
       newProducer: () => parts.newProducer(),
       producerAfter: (producer, counter) => parts.producerAfter(producer, counter),
       random: () => parts.random(),
+      after: (ms, callback) => parts.after(ms, callback),
       now: () => parts.now(),
       time: () => parts.time(),
       storeTime: () => parts.storeTime(),
@@ -123,14 +121,14 @@ export class Sending {
   open(link: Link): void {
     this.#link = link;
     this.#askCounters();
-    for (const delivered of this.#deliveries.questions()) link.ask({ delivered });
+    for (const delivered of this.#deliveries.questions()) link.ask('delivered', delivered);
     this.#outbox.open((send) => link.send(send));
   }
 
   /** The connection is gone. */
   shut(): void {
     this.#link = undefined;
-    clearTimeout(this.#asking);
+    this.#asking?.();
     this.#finding.clear();
     this.#outbox.shut();
   }
@@ -144,18 +142,18 @@ export class Sending {
     return this.#outbox.oldestWritten();
   }
 
-  onReceipt(receipt: cim.Receipt): void {
+  onReceipt(receipt: wire.Receipt): void {
     this.#outbox.onReceipt(receipt);
     this.#admit();
   }
 
-  onFound(found: cim.Found): void {
+  onFound(found: wire.Found): void {
     this.#outbox.onFound(found);
     this.#finding.answered(found);
     this.#admit();
   }
 
-  onDelivered({ to, seq }: cim.Delivered): void {
+  onDelivered({ to, seq }: wire.Delivered): void {
     this.#deliveries.passed(
       to as UserId,
       seq as Seq,
@@ -164,7 +162,7 @@ export class Sending {
   }
 
   /** What the store has, or with an empty list: it may have lost something. */
-  onCounters(counters: cim.Counters): void {
+  onCounters(counters: wire.Counters): void {
     if (counters.counters.length === 0) {
       this.#askCounters();
       return;
@@ -220,7 +218,7 @@ export class Sending {
       const { ref } = send;
       this.#refs = Math.max(this.#refs, ref);
       this.#outbox.restore(recipient, send, (settled) => this.#settled(ref, recipient, settled));
-      const { texts, type } = cim.Content.decode(send.content);
+      const { texts = [], type = '' } = decodeContent(send.content) ?? {};
       this.#parts.emit('queued', { ref, to: recipientOf(recipient), texts, type, restored: true });
     }
     this.expire();
@@ -244,13 +242,13 @@ export class Sending {
   }
 
   #askCounters(): void {
-    clearTimeout(this.#asking);
+    this.#asking?.();
     const counters = this.#counters.question();
     if (counters === undefined || this.#link === undefined) return;
-    this.#link.ask({ counters });
-    this.#asking = setTimeout(() => {
+    this.#link.ask('counters', counters);
+    this.#asking = this.#parts.after(ASK_AGAIN_MS, () => {
       if (this.#counters.asking) this.#askCounters();
-    }, ASK_AGAIN_MS);
+    });
   }
 
   #tellLost({ recipient, from, upTo }: Loss): void {

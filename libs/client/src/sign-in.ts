@@ -1,5 +1,5 @@
 import { CimError, CODES, type NamedUser } from '@cim/protocol';
-import type { Logger } from '@cim/runtime';
+import type { Logger } from './logger.ts';
 import type { Place, RouteApi } from './route-api.ts';
 
 /** Who logs in, and how this device is called. */

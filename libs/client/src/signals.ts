@@ -1,19 +1,19 @@
-import { cim } from '@cim/protocol';
+import { wire } from '@cim/protocol';
 import type { NamedUser, UserId } from '@cim/protocol';
 import type { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
 import { conversationOf } from './recipient.ts';
 
 /** Tells the application of a signal: `typing`, `read` or `device`. One of a newer server that is not known is left out. */
-export function tellSignal(events: Emitter<ClientEvents>, me: UserId, signal: cim.Signal): void {
+export function tellSignal(events: Emitter<ClientEvents>, me: UserId, signal: wire.Signal): void {
   const { kind, to, group, n, device, label } = signal;
   const from: NamedUser = { userId: signal.sender as UserId, userName: signal.senderName };
   const own = from.userId === me;
   const conversation = conversationOf(group === '' ? { user: own ? to : from.userId } : { group });
   const kinds: Readonly<Record<number, () => void>> = {
-    [cim.SignalKind.TYPING]: () => events.emit('typing', { from, conversation }),
-    [cim.SignalKind.READ]: () => events.emit('read', { from, conversation, n, own }),
-    [cim.SignalKind.DEVICE]: () => events.emit('device', { device, label }),
+    [wire.SIGNAL_KINDS.typing]: () => events.emit('typing', { from, conversation }),
+    [wire.SIGNAL_KINDS.read]: () => events.emit('read', { from, conversation, n, own }),
+    [wire.SIGNAL_KINDS.device]: () => events.emit('device', { device, label }),
   };
   kinds[kind]?.();
 }

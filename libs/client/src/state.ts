@@ -1,5 +1,6 @@
-import { type SendJournal, SendLedger } from './send-journal.ts';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
+import type { StreamEvent } from './events.ts';
+import { type SendJournal, SendLedger } from './send-journal.ts';
 
 /** The newest entry of a stream that was processed. */
 export interface Cursor {
@@ -19,6 +20,8 @@ export interface StoredCounter {
 /** What outlives a process, so that each message is shown once per installation. Plain JSON. */
 export interface SavedState {
   readonly userId: UserId;
+  /** As the route has it. Absent in a state of an older version. */
+  readonly userName?: string;
   /** Names this installation: the first characters of its producer ids. '' in a state of an older version. */
   readonly device: string;
   /** Lets this installation replace its own session; a credential. */
@@ -41,17 +44,22 @@ export interface ProcessedRecord {
   readonly seq: Seq | 0;
 }
 
-/** Where a client keeps its state. One client at a time. */
-export interface ClientState {
+/** Where a client keeps its state: a port. One client at a time. */
+export interface Storage {
   /** What was saved last, if anything; asked once, before the first connect. */
   load(): SavedState | undefined | Promise<SavedState | undefined>;
-  /** Replaces all, also what was noted as processed. May throw: the client says so and goes on. */
-  save(state: SavedState): void;
   /**
-   * Adds to the state that was saved last; called for each message, and kept when it returns. Without it the client calls
-   * `save`, before each ack and at the end of each turn of the event loop in which a message was processed.
+   * Replaces all, also what was noted as processed; kept when it returns, or when its promise ends. May fail: the client says
+   * so and goes on.
    */
-  processed?(record: ProcessedRecord): void;
+  save(state: SavedState): Promise<void> | undefined;
+  /**
+   * Adds to the state that was saved last; called for each entry, and kept when it returns, or when its promise ends. What is
+   * not kept is not acknowledged. Without it the client calls `save`, before each ack and at the end of each turn of the event
+   * loop in which a message was processed.
+   * @param event what the entry was offered as; undefined for one that is not offered
+   */
+  processed?(record: ProcessedRecord, event?: StreamEvent): Promise<void> | undefined;
   /** Where unanswered sends outlive a crash; without it they end with the process. */
   readonly sends?: SendJournal;
   /** After the last save, or in the middle of `load`. Idempotent. */
@@ -78,7 +86,7 @@ export function withProcessed(state: SavedState, records: readonly ProcessedReco
 }
 
 /** Forgotten with the process. Hand the same object to the next client to go on where the last one stopped. */
-export function memoryState(): ClientState {
+export function memoryState(): Storage {
   let saved: SavedState | undefined;
   let records: ProcessedRecord[] = [];
   let of: UserId | undefined;
@@ -96,16 +104,21 @@ export function memoryState(): ClientState {
         ledger = new SendLedger();
         return [];
       },
-      note: (record) => ledger.apply(record),
+      note(record) {
+        ledger.apply(record);
+        return undefined;
+      },
     },
     load: fold,
-    save: (state) => {
+    save(state) {
       saved = state;
       records = [];
+      return undefined;
     },
-    processed: (record) => {
+    processed(record) {
       records.push(record);
       if (records.length >= RECORDS_AT_MOST) fold();
+      return undefined;
     },
     close: () => undefined,
   };

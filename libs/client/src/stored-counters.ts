@@ -1,4 +1,4 @@
-import { type cim, isGroupId, isUserId, type ProducerId, streamOfName } from '@cim/protocol';
+import { type wire, isGroupId, isUserId, type ProducerId, streamOfName } from '@cim/protocol';
 import { type WireRecipient, wireRecipientOf } from './recipient.ts';
 import type { SavedState } from './state.ts';
 
@@ -58,7 +58,7 @@ export class StoredCounters {
   }
 
   /** What is to be asked, newest first; undefined for nothing. */
-  question(): cim.Counters.$Properties | undefined {
+  question(): wire.Counters | undefined {
     this.#asked.clear();
     const since = this.#time() - ASKED_MS;
     const lately = [...this.#newest].filter(([, { at }]) => at >= since).reverse();
@@ -71,6 +71,7 @@ export class StoredCounters {
         producer,
         counter,
         seq,
+        unknown: false,
       })),
     };
   }
@@ -81,9 +82,9 @@ export class StoredCounters {
   }
 
   /** What the store has. Each loss is answered once. */
-  answer({ counters }: cim.Counters): Loss[] {
+  answer({ counters }: wire.Counters): Loss[] {
     const losses: Loss[] = [];
-    for (const has of counters as cim.Counter[]) {
+    for (const has of counters) {
       const stream = has.to === 0 ? `group:${has.group}` : `inbox:${has.to}`;
       const [asked, newest] = [this.#asked.get(stream), this.#newest.get(stream)];
       if (asked?.producer !== has.producer || newest?.producer !== has.producer) continue;

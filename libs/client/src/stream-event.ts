@@ -1,5 +1,5 @@
-import { cim, copyOf, isUserId, messageId } from '@cim/protocol';
-import type { MessageId, NamedUser, ProducerId, Seq, UserId } from '@cim/protocol';
+import { copyOf, decodeContent, isUserId, messageId } from '@cim/protocol';
+import type { MessageId, NamedUser, ProducerId, Seq, UserId, wire } from '@cim/protocol';
 import type { MembersChange, Offered, StreamEvent } from './events.ts';
 import { conversationOf } from './recipient.ts';
 
@@ -18,17 +18,13 @@ export interface Reader {
  * An entry as the application is offered it.
  * @returns `'own'`: this installation sent it, and it is not offered; `'unreadable'`: its content is none that is known here
  */
-export function readEntry(entry: cim.Entry, reader: Reader): StreamEvent | 'own' | 'unreadable' {
+export function readEntry(entry: wire.Entry, reader: Reader): StreamEvent | 'own' | 'unreadable' {
   const { me, stream, group } = reader;
   const sender = entry.sender as UserId;
   const { producer, to } = copyOf(entry.producer as ProducerId);
   const own = sender === me;
-  let content: cim.Content;
-  try {
-    content = cim.Content.decode(entry.content);
-  } catch {
-    return 'unreadable';
-  }
+  const content = decodeContent(entry.content);
+  if (content === undefined) return 'unreadable';
   const { texts, type } = content;
   // A message to oneself has no copy and is offered. Servers write what changes a group, under any producer.
   if (own && (group !== '' || to !== undefined) && type !== 'member' && reader.isOwn(producer)) return 'own';

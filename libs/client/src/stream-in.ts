@@ -1,12 +1,13 @@
-import { cim, LOBBY, messageId } from '@cim/protocol';
+import { wire, LOBBY, messageId } from '@cim/protocol';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 import type { ClientEvents, StreamEvent } from './events.ts';
 import { Seen } from './seen.ts';
 import type { Cursor, ProcessedRecord } from './state.ts';
 import { isOut, readEntry, type Reader } from './stream-event.ts';
+import type { Cancel, Timers } from './timers.ts';
 
 /** What a stream needs from the client around it. */
-export interface InboundParts {
+export interface InboundParts extends Timers {
   /**
    * Offers a message, or an event about one, to the application.
    * @returns undefined when it is processed; else a promise, true when it is, false when it never will be
@@ -16,12 +17,12 @@ export interface InboundParts {
   /** Whether this installation sent it. */
   isOwn(producer: ProducerId): boolean;
   /** An entry is processed: to be kept before the next one is shown. */
-  processed(record: ProcessedRecord): void;
-  /** Before an ack goes out: all that was given to `processed` must be kept when it returns. */
-  keep(): void;
+  processed(record: ProcessedRecord, event: StreamEvent | undefined): void;
+  /** Before an ack goes out: all that was given to `processed` must be kept when it returns, or when its promise ends. */
+  keep(): Promise<void> | undefined;
   /** Cursors have moved by an answer to a resume. */
   moved(): void;
-  ack(ack: cim.Ack.$Properties): void;
+  ack(ack: Partial<wire.Ack>): void;
   /** This user is no member of the stream's group any more, and its last entry is processed. */
   left(stream: StreamIn): void;
   /** An entry whose content is none. */
@@ -95,6 +96,8 @@ export class StreamIn {
   #out = false;
   /** Whether the server of this connection delivers the stream. */
   attached = false;
+  /** Grows with each answer to a resume, and with the end of a connection. */
+  #round = 0;
   /** Entries processed and not acked. */
   #unacked = 0;
   #unackedBytes = 0;
@@ -106,10 +109,10 @@ export class StreamIn {
   #holeAt = 0;
   /** The last report of the gap that `#known` stands before. */
   #told: ClientEvents['skipped'] | undefined;
-  #ackTimer: NodeJS.Timeout | undefined;
+  #ackTimer: Cancel | undefined;
   /** Of the timer that runs. */
   #ackDelayMs = 0;
-  #holdTimer: NodeJS.Timeout | undefined;
+  #holdTimer: Cancel | undefined;
 
   constructor(
     me: UserId,
@@ -141,12 +144,13 @@ export class StreamIn {
   }
 
   /** The answer to a resume; at any time again, when the server finds that the log went back or was trimmed. */
-  onResumed({ answer, from, to, id }: cim.ResumedStream): void {
+  onResumed({ answer, from, to, id }: wire.ResumedStream): void {
     this.attached = true;
+    this.#round++;
     // Out and in again: what comes now is of the new membership.
     this.#out = false;
     switch (answer) {
-      case cim.ResumeAnswer.CONTINUE:
+      case wire.RESUME_ANSWERS.continue:
         this.#received = { seq: to as Seq, id: id as MessageId };
         // An entry may have been processed since the cursor was presented.
         if (id !== '' && (this.#known.id === '' || this.#known.seq <= to)) {
@@ -155,7 +159,7 @@ export class StreamIn {
         }
         this.#processed = Math.max(to, this.#known.seq);
         break;
-      case cim.ResumeAnswer.RESET:
+      case wire.RESUME_ANSWERS.reset:
         // What was processed and not acked is not in the log; an ack beyond its end would be an error.
         this.#unacked = 0;
         this.#unackedBytes = 0;
@@ -165,10 +169,10 @@ export class StreamIn {
         this.#goOn(Math.max(0, from - 1), from <= 1 ? BEFORE_THE_FIRST : '');
         this.#tell('reset', from, to);
         break;
-      case cim.ResumeAnswer.EXPIRED:
-      case cim.ResumeAnswer.SKIPPED:
+      case wire.RESUME_ANSWERS.expired:
+      case wire.RESUME_ANSWERS.skipped:
         this.#goOn(to, id);
-        this.#tell(answer === cim.ResumeAnswer.EXPIRED ? 'expired' : 'skipped', from, to);
+        this.#tell(answer === wire.RESUME_ANSWERS.expired ? 'expired' : 'skipped', from, to);
         break;
       default: // of a newer server: its entries tell where it goes on
     }
@@ -181,7 +185,7 @@ export class StreamIn {
    * False when entries are missing before this one: the connection is to be made anew, which resumes. If they are missing
    * again after that they are gone, and reported as such.
    */
-  take(entry: cim.Entry): boolean {
+  take(entry: wire.Entry): boolean {
     const next = this.#received.seq + 1;
     const id = messageId(entry.sender as UserId, entry.producer as ProducerId, entry.counter);
     const advances = entry.seq >= next;
@@ -245,11 +249,12 @@ export class StreamIn {
 
   /** The connection is gone. The application goes on with the queue; the rest waits for the next connection. */
   detach(): void {
-    clearTimeout(this.#ackTimer);
-    clearTimeout(this.#holdTimer);
+    this.#ackTimer?.();
+    this.#holdTimer?.();
     this.#ackTimer = undefined;
     this.#holdTimer = undefined;
     this.attached = false;
+    this.#round++;
   }
 
   /** Nothing more is shown. An entry at work is still kept as processed when it ends. */
@@ -282,7 +287,7 @@ export class StreamIn {
       this.#parts.skipped({ stream: this.name, kind, from: told.to + 1, to });
   }
 
-  #add(entry: cim.Entry, id: MessageId, moves: boolean): void {
+  #add(entry: wire.Entry, id: MessageId, moves: boolean): void {
     const bytes = entry.content.length;
     const event = this.#eventOf(entry);
     if (event !== undefined && moves) this.#out = isOut(event, this.#reader.me);
@@ -296,7 +301,7 @@ export class StreamIn {
     this.#work();
   }
 
-  #eventOf(entry: cim.Entry): StreamEvent | undefined {
+  #eventOf(entry: wire.Entry): StreamEvent | undefined {
     const event = readEntry(entry, this.#reader);
     if (event === 'unreadable') this.#parts.unreadable(this.name, entry.seq);
     return typeof event === 'string' ? undefined : event;
@@ -339,46 +344,57 @@ export class StreamIn {
     if (event === undefined) return;
     const moved = this.#known.id === id;
     if (moved) this.#kept = this.#known;
-    this.#parts.processed({ stream: this.name, id, seq: moved ? seq : 0 });
+    this.#parts.processed({ stream: this.name, id, seq: moved ? seq : 0 }, event);
   }
 
   #armAck(delayMs = this.group === '' ? ACK_DELAY_MS : LATE_ACK_DELAY_MS): void {
     if (this.#ended || (this.#ackTimer !== undefined && this.#ackDelayMs <= delayMs)) return;
-    clearTimeout(this.#ackTimer);
+    this.#ackTimer?.();
     this.#ackDelayMs = delayMs;
-    this.#ackTimer = setTimeout(() => {
+    this.#ackTimer = this.#parts.after(delayMs, () => {
       this.#ackTimer = undefined;
       this.flush();
-    }, delayMs);
+    });
   }
 
   #ack(): void {
-    clearTimeout(this.#ackTimer);
+    this.#ackTimer?.();
     this.#ackTimer = undefined;
     this.#unacked = 0;
     this.#unackedBytes = 0;
     // Entries that are not shown were not kept one by one.
     if (this.#known !== this.#kept && this.#known.id !== '') {
       this.#kept = this.#known;
-      this.#parts.processed({ stream: this.name, id: this.#known.id, seq: this.#known.seq });
+      this.#parts.processed({ stream: this.name, id: this.#known.id, seq: this.#known.seq }, undefined);
     }
-    this.#parts.keep();
     // Never what this connection has not sent: it may have been processed on the one before.
-    this.#parts.ack({ group: this.group, seq: Math.min(this.#processed, this.#received.seq) });
+    const ack = { group: this.group, seq: Math.min(this.#processed, this.#received.seq) };
+    const kept = this.#parts.keep();
+    if (kept === undefined) this.#parts.ack(ack);
+    else this.#ackWhen(kept, ack);
+  }
+
+  /** Not on another connection, and not behind an answer that the log went back: the server would have none of it. */
+  #ackWhen(kept: Promise<void>, ack: Partial<wire.Ack>): void {
+    const round = this.#round;
+    void kept.then(() => {
+      if (this.#round === round) this.#parts.ack(ack);
+      else if (this.#unacked === 0) this.#unacked = 1;
+    });
   }
 
   #armHold(): void {
     if (this.#ended) return;
-    this.#holdTimer ??= setTimeout(() => {
+    this.#holdTimer ??= this.#parts.after(HOLD_AFTER_MS, () => {
       this.#holdTimer = undefined;
       const { seq } = this.#received;
       if (!this.#busy || seq <= this.#held) return;
       this.#held = seq;
       this.#parts.ack({ group: this.group, seq: 0, held: seq });
-    }, HOLD_AFTER_MS);
+    });
   }
 }
 
 /** Whether the entry names the cursor's as the one before it; true while that is not known. */
-const follows = (entry: cim.Entry, { id }: Cursor): boolean =>
+const follows = (entry: wire.Entry, { id }: Cursor): boolean =>
   id === '' || entry.prev === (id === BEFORE_THE_FIRST ? '' : id);

@@ -1,7 +1,8 @@
-import { Backoff } from '@cim/runtime';
+import { Backoff } from '@cim/runtime/backoff';
 import type { MessageId, ProducerId, Seq } from '@cim/protocol';
 import type { WireRecipient } from './recipient.ts';
 import type { SendRecord } from './send-journal.ts';
+import type { Cancel } from './timers.ts';
 
 /** How a send ended. */
 export type Settled =
@@ -32,6 +33,8 @@ export interface SendItem {
   again: boolean;
   /** It was written under its number once, and never before: an answer that it is not stored is certain. */
   once: boolean;
+  /** Notes of it that are not kept yet: until then it is not written. */
+  unsaved: number;
   /** Written and not answered; when, by the outbox's `now`. */
   writtenAt: number | undefined;
   /** By the outbox's `now`. */
@@ -46,7 +49,7 @@ export interface SendItem {
 export interface StreamOutParts {
   /** For what follows a counter that will never be stored; the same for the same two. */
   producerAfter(producer: ProducerId, counter: number): ProducerId;
-  note(record: SendRecord): void;
+  note(item: SendItem, record: SendRecord): void;
   /** The item is to be written again. */
   unwrite(item: SendItem): void;
   /** 0 to 1; for jitter. */
@@ -64,7 +67,7 @@ export class StreamOut {
   /** In order; those of one producer stand together, with counters that ascend by one. */
   readonly items: SendItem[] = [];
   /** Set while a repetition waits; nothing of the stream is written meanwhile. */
-  pause: NodeJS.Timeout | undefined;
+  pause: Cancel | undefined;
   /** Set while it is asked what the stream holds of this producer; nothing of the stream is written meanwhile. */
   doubt: ProducerId | undefined;
   readonly backoff: Backoff;
@@ -105,7 +108,7 @@ export class StreamOut {
       item.counter -= counter;
       item.again = item.restored && mayBeThere;
       item.once = false;
-      this.#parts.note({ kind: 'numbered', ref: item.ref, producer: after, counter: item.counter });
+      this.#parts.note(item, { kind: 'numbered', ref: item.ref, producer: after, counter: item.counter });
     }
     if (this.#producer === producer) {
       this.#producer = after;
@@ -115,7 +118,7 @@ export class StreamOut {
 
   /** The connection is gone. */
   shut(): void {
-    clearTimeout(this.pause);
+    this.pause?.();
     this.pause = undefined;
     // Its sends go again, and are answered again.
     this.doubt = undefined;

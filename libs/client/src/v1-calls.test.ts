@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cim } from '@cim/protocol';
 import { ScriptedServer, until } from '../test/scripted-server.ts';
-import { CimClient } from './client.ts';
+import { CimClient } from './node/client.ts';
 
 let server: ScriptedServer;
 let client: CimClient;

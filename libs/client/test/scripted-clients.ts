@@ -1,6 +1,6 @@
 /** Importing this starts a scripted server for each test of the file, and closes its clients afterwards. */
 import { afterEach, beforeEach } from 'node:test';
-import { CimClient } from '../src/client.ts';
+import { CimClient } from '../src/node/client.ts';
 import type { CimClientOptions } from '../src/client-options.ts';
 import type { ClientEvents, Message } from '../src/events.ts';
 import { ScriptedServer } from './scripted-server.ts';

@@ -1,5 +1,5 @@
 /** Sends 20 messages, says so and waits to be killed. Arguments: route, state file, what the texts begin with. */
-import { CimClient, fileState } from '../src/index.ts';
+import { CimClient, fileState } from '../src/node/index.ts';
 
 const [routeUrl = '', path = '', begin = ''] = process.argv.slice(2);
 const client = new CimClient({ routeUrl, userName: 'alice', state: fileState(path) });

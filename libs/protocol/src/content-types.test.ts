@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { contentFacts, contentType, TEXT_LIMITS } from './content-types.ts';
-import { cim } from './generated/cim.js';
+import { cim } from './generated.ts';
 
 test('every event that arrives encoded is checked: it needs a message, and has only the texts of its type', () => {
   const problem = (content: cim.Content.$Properties): string | undefined =>

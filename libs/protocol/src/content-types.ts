@@ -2,8 +2,9 @@
  * What a message may say. This table is the only place that tells one content type from another: servers check a content
  * by it and forward its bytes.
  */
-import { cim } from './generated/cim.js';
+import { type Content, decodeContent } from './client-frames.ts';
 import { JSON_LEVELS, jsonLevels } from './json-depth.ts';
+import { utf8Bytes } from './utf8.ts';
 import { WireReader } from './wire-reader.ts';
 
 /** Types of ours; the empty one is plain text. Every other valid name is an integrator's, and opaque. */
@@ -17,16 +18,16 @@ const REACTION_BYTES = 64;
 /** Longest line that stands for a message in a list [UTF-16 units]. */
 const PREVIEW_UNITS = 120;
 const TYPE_NAME = /^[a-z][a-z0-9._-]{0,63}$/;
-const READER = new WireReader();
+const READER = /* @__PURE__ */ new WireReader();
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 interface ContentType {
   /** What is wrong with a content of this type, in words for a person; undefined: nothing. */
-  readonly problem: (content: cim.Content) => string | undefined;
+  readonly problem: (content: Content) => string | undefined;
   /** What a CIM client is shown of it; empty: nothing. */
-  readonly cimTexts: (content: cim.Content) => readonly string[];
+  readonly cimTexts: (content: Content) => readonly string[];
   /** One line that stands for it in a list; '': it is not listed. */
-  readonly preview: (content: cim.Content) => string;
+  readonly preview: (content: Content) => string;
   /** Whether it makes a conversation unread. */
   readonly unread: boolean;
   /** `users`: anybody who may write to the stream; `servers`: nobody from outside. */
@@ -39,14 +40,11 @@ const nothing = (): readonly string[] => [];
 const cutTo = (text: string): string =>
   text.length <= PREVIEW_UNITS ? text : `${text.slice(0, PREVIEW_UNITS - 1).toWellFormed()}…`;
 
-const bodyProblem = ({ body }: cim.Content): string | undefined =>
+const bodyProblem = ({ body }: Content): string | undefined =>
   body.length > TEXT_LIMITS.batchBytes
     ? `the body has ${body.length} bytes; at most ${TEXT_LIMITS.batchBytes} are allowed`
     : undefined;
-const eventProblem = (
-  content: cim.Content,
-  texts: 'no texts' | 'texts' | 'any texts',
-): string | undefined => {
+const eventProblem = (content: Content, texts: 'no texts' | 'texts' | 'any texts'): string | undefined => {
   if (content.ref === '') return `a content of type ${content.type} needs the id of the message in ref`;
   if (content.body.length > 0) return `a content of type ${content.type} has no body`;
   if (texts === 'texts') return textsProblem(content.texts);
@@ -144,12 +142,12 @@ const PLAIN: ContentFacts = {
 /** Of an encoded `Content`. Nearly all are plain texts, which takes no strings to see. */
 export function contentFacts(bytes: Uint8Array): ContentFacts {
   if (isPlainTexts(bytes)) return PLAIN;
-  let content: cim.Content;
-  try {
-    content = cim.Content.decode(bytes);
-  } catch {
-    return { ...PLAIN, problem: 'the content is not an encoded Content' };
-  }
+  const content = decodeContent(bytes);
+  if (content === undefined) return { ...PLAIN, problem: 'the content is not an encoded Content' };
+  return factsOf(content);
+}
+
+export function factsOf(content: Content): ContentFacts {
   const { type, ref } = content;
   if (type !== '' && !TYPE_NAME.test(type))
     return {
@@ -161,16 +159,7 @@ export function contentFacts(bytes: Uint8Array): ContentFacts {
   return { type, ref, unread, event, author, problem: problem(content), unknownType: false };
 }
 
-/** A content, or undefined when the bytes are none. */
-export function decodeContent(bytes: Uint8Array): cim.Content | undefined {
-  try {
-    return cim.Content.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function jsonProblem({ body }: cim.Content): string | undefined {
+function jsonProblem({ body }: Content): string | undefined {
   try {
     JSON.parse(UTF8.decode(body));
   } catch {
@@ -197,7 +186,7 @@ export function textsProblem(texts: readonly string[]): string | undefined {
     return `${texts.length} texts in one message; at most ${TEXT_LIMITS.batchTexts} are allowed`;
   let total = 0;
   for (const text of texts) {
-    const bytes = Buffer.byteLength(text);
+    const bytes = utf8Bytes(text);
     if (bytes === 0) return 'a text is empty';
     if (bytes > TEXT_LIMITS.textBytes)
       return `a text has ${bytes} bytes; at most ${TEXT_LIMITS.textBytes} are allowed`;

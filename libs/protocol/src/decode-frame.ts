@@ -1,6 +1,6 @@
 /** `Frame` of cim.proto as it comes: one of ours has nothing but its body, which is all that is looked for here. */
 import protobuf from 'protobufjs/minimal.js';
-import { cim } from './generated/cim.js';
+import { cim } from './generated.ts';
 import { WireReader } from './wire-reader.ts';
 
 /** The tag of `Frame.send`, and how many bytes it has. */

@@ -1,5 +1,5 @@
 /** `Entry` of cim.proto by hand: each text is encoded and decoded at least once, and generated code costs four times this. */
-import { cim } from './generated/cim.js';
+import { cim } from './generated.ts';
 import { WireReader } from './wire-reader.ts';
 import { FIELD_BYTES, writeBytes, writeId, writeNumber } from './wire-writer.ts';
 

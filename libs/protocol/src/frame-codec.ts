@@ -41,7 +41,7 @@ export class FrameDecoder {
   #length = NO_BODY;
   #filled = 0;
   /** The first `#filled` bytes of the body under way; grows up to `#length`. */
-  #body: Buffer | undefined;
+  #body: Uint8Array | undefined;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -110,13 +110,12 @@ export class FrameDecoder {
   }
 
   /** Copies what has come of the body under way; its full length when that is complete. */
-  #collect(chunk: Uint8Array, from: number, to: number): Buffer {
+  #collect(chunk: Uint8Array, from: number, to: number): Uint8Array {
     const need = this.#filled + to - from;
     let body = this.#body;
     if (body === undefined || body.length < need) {
       const size = Math.min(this.#length, Math.max(need, FIRST_BODY_BYTES, 2 * (body?.length ?? 0)));
-      // Not from Buffer's pool: half a frame would keep 8 KiB of it.
-      const grown = Buffer.allocUnsafeSlow(size);
+      const grown = new Uint8Array(size);
       if (body !== undefined) grown.set(body.subarray(0, this.#filled));
       this.#body = body = grown;
     }

@@ -3,10 +3,9 @@ import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
 import { contentFacts, textsProblem } from './content-types.ts';
 import { decodeFrame } from './decode-frame.ts';
-import { cim } from './generated/cim.js';
+import { cim } from './generated.ts';
 import { isProducerId } from './ids.ts';
 import { foldName, parseUserName } from './names.ts';
-import { openTicket } from './ticket.ts';
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseUserName,
@@ -21,7 +20,6 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
     contentFacts(cim.Content.encode({ type: 'reaction', ref: text, texts: [text] }).finish()),
   ],
   decodeFrame: (text) => decodeFrame(Buffer.from(text)),
-  openTicket: (text) => openTicket('a secret', text),
 };
 
 describe('a text of 8 KiB made to hold a server up', () => {

@@ -1,5 +1,5 @@
 /** Messages read by hand where the generated decoders are too dear (docs/architecture.md). */
-import { isUtf8 } from 'node:buffer';
+import { isUtf8 } from './utf8.ts';
 import { NUMBER_BYTES } from './wire-writer.ts';
 
 /** Slots for known texts: a power of two. */
@@ -86,7 +86,7 @@ export class WireReader {
   /** Passes a text; answers its length in bytes. */
   skipText(): number {
     const from = this.#take();
-    const isText = this.#isShortAscii(from) || isUtf8(this.#bytes.subarray(from, this.#at));
+    const isText = this.#isShortAscii(from) || isUtf8(this.#bytes, from, this.#at);
     if (!isText) this.giveUp();
     return this.#at - from;
   }

@@ -25,5 +25,6 @@ export * from './sessions.ts';
 export * from './store.ts';
 export * from './stream-policy.ts';
 export * from './streams.ts';
+export * from './ticket.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';

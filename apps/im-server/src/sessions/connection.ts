@@ -20,11 +20,10 @@ import {
   FRAME_LIMITS,
   type InstanceId,
   isUserId,
-  openTicket,
   type UserId,
 } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import type { ClaimAnswer, UserDevice } from '@cim/store';
+import { type ClaimAnswer, openTicket, type UserDevice } from '@cim/store';
 import { CimSession } from './cim-session.ts';
 import { OwnSession } from './own-session.ts';
 import type { SessionParts } from './session-parts.ts';

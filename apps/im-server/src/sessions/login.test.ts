@@ -1,8 +1,9 @@
 /** Logins at a whole im-server: who gets a session, and how it ends. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { cim, type DeviceId, type Epoch, inboxOf, type InstanceId, makeTicket } from '@cim/protocol';
+import { cim, type DeviceId, type Epoch, inboxOf, type InstanceId } from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
+import { makeTicket } from '@cim/store';
 import { until } from '@cim/testkit';
 import { RunningServer, RUNNING_SECRET } from '../../test/running-server.ts';
 

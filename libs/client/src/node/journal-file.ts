@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import type { UserId } from '@cim/protocol';
 import { fieldsOfLine, lineOf, recordOf, VERSION, VERSION_1, VERSION_2 } from './journal-lines.ts';
-import { type SavedSend, type SendJournal, SendLedger, type SendRecord } from './send-journal.ts';
+import { type SavedSend, type SendJournal, SendLedger, type SendRecord } from '../send-journal.ts';
 
 /** Journals that are read. */
 const VERSIONS: readonly unknown[] = [VERSION, VERSION_2, VERSION_1];
@@ -39,7 +39,7 @@ export class JournalFile implements SendJournal {
     return this.#ledger.saved();
   }
 
-  note(record: SendRecord): void {
+  note(record: SendRecord): undefined {
     if (this.#fd === undefined) return;
     this.#ledger.apply(record);
     this.#buffer += lineOf(record);

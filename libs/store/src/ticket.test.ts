@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Epoch, type InstanceId, makeTicket, openTicket, type UserId } from './index.ts';
+import type { Epoch, InstanceId, UserId } from '@cim/protocol';
+import { makeTicket, openTicket } from './ticket.ts';
 
 const given = {
   userId: 1001 as UserId,

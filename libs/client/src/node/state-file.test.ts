@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
-import { until } from '../test/scripted-server.ts';
-import type { ClientState, SavedState } from './state.ts';
+import { until } from '../../test/scripted-server.ts';
+import type { Storage, SavedState } from '../state.ts';
 import { fileState } from './state-file.ts';
 
 let folder: string;
@@ -27,14 +27,14 @@ afterEach(() => {
   for (const one of [folder, ...copies]) rmSync(one, { recursive: true });
 });
 
-let opened: ClientState[];
-const open = (at = path): ClientState => {
+let opened: Storage[];
+const open = (at = path): Storage => {
   const made = fileState(at, (line) => notes.push(line));
   opened.push(made);
   return made;
 };
 /** The files as the death of the process would leave them now. */
-const dead = (): ClientState => {
+const dead = (): Storage => {
   const copy = `${folder}-copy`;
   cpSync(folder, copy, { recursive: true });
   copies.push(copy);
@@ -193,7 +193,7 @@ describe('state in a file', () => {
     await first.load();
     first.save(state);
     first.close();
-    const program = fileURLToPath(new URL('../test/holding-program.ts', import.meta.url));
+    const program = fileURLToPath(new URL('../../test/holding-program.ts', import.meta.url));
     const holder = spawn(process.execPath, ['--import', 'tsx', program, path]);
     try {
       let printed = '';

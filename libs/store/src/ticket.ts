@@ -1,6 +1,6 @@
 /** The proof of a login that the route gives and the im-server checks: signed with the cluster's key for tickets. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { type Epoch, type InstanceId, isUserId, type UserId } from './ids.ts';
+import { type Epoch, type InstanceId, isUserId, type UserId } from '@cim/protocol';
 
 export interface Ticket {
   readonly userId: UserId;

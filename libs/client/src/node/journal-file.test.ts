@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { ProducerId, UserId } from '@cim/protocol';
 import { JournalFile } from './journal-file.ts';
-import type { SavedSend, SendRecord } from './send-journal.ts';
+import type { SavedSend, SendRecord } from '../send-journal.ts';
 
 let folder: string;
 let path: string;

@@ -5,8 +5,8 @@ import { makeFilesPrivate } from '@cim/runtime';
 import { JournalFile } from './journal-file.ts';
 import { LockFile } from './lock-file.ts';
 import { ProcessedFile } from './processed-file.ts';
-import { parseState } from './saved-state.ts';
-import { type ClientState, RECORDS_AT_MOST, type SavedState, withProcessed } from './state.ts';
+import { parseState } from '../saved-state.ts';
+import { type Storage, RECORDS_AT_MOST, type SavedState, withProcessed } from '../state.ts';
 
 /** 2: cursors of any group, and of own copies. A file without a version is of the first one, and is read. */
 const VERSION = 2;
@@ -21,7 +21,7 @@ const VERSION = 2;
  * A file that cannot be read is set aside.
  * @param note told in one line what a person should know: a damaged file, one that is in use
  */
-export function fileState(path: string, note: (line: string) => void = () => undefined): ClientState {
+export function fileState(path: string, note: (line: string) => void = () => undefined): Storage {
   const lock = new LockFile(`${path}.lock`);
   const journal = new JournalFile(`${path}.sends`, note);
   const processed = new ProcessedFile(`${path}.processed`);
@@ -76,12 +76,14 @@ export function fileState(path: string, note: (line: string) => void = () => und
     },
     save(state) {
       if (held) save(state);
+      return undefined;
     },
     processed(record) {
-      if (!held) return;
+      if (!held) return undefined;
       processed.add(record);
       if (processed.records.length >= RECORDS_AT_MOST && saved !== undefined)
         save(withProcessed(saved, processed.records));
+      return undefined;
     },
     close() {
       held = false;

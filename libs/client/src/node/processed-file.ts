@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { isSeq, type MessageId } from '@cim/protocol';
 import { fieldsOfLine } from './journal-lines.ts';
-import type { ProcessedRecord } from './state.ts';
+import type { ProcessedRecord } from '../state.ts';
 
 const VERSION = 'cim-processed-1';
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
 import { ServerProcess } from '@cim/testkit';
-import { ScriptedServer, until } from '../test/scripted-server.ts';
+import { ScriptedServer, until } from '../../test/scripted-server.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const PAGE = readFileSync(join(ROOT, 'docs/sdk.md'), 'utf8');
 
 /** Runs a program of the page; answers what it has printed by now, and how it ended. */

@@ -1,5 +1,5 @@
 import { isProducerId, isSeq } from '@cim/protocol';
-import type { SendRecord } from './send-journal.ts';
+import type { SendRecord } from '../send-journal.ts';
 
 /** A send goes to any group, and its content has any type. */
 export const VERSION = 'cim-sends-3';

@@ -1,0 +1,217 @@
+/**
+ * Protobuf messages by a table of their fields. A client has few messages and small ones: this is a fraction of the
+ * size of generated code and its library, which would be half of what a browser loads.
+ */
+
+/** Of the longest number: below 2^53, seven bits a byte. */
+const NUMBER_BYTES = 8;
+/** Of the longest varint there is; in a field that is not known here. */
+const VARINT_BYTES = 10;
+const [VARINT, FIXED_64, DELIMITED, FIXED_32] = [0, 1, 2, 5];
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const NOTHING = new Uint8Array();
+
+/** Bytes that grow as they are written. */
+export class ByteWriter {
+  #bytes = new Uint8Array(64);
+  #length = 0;
+
+  varint(value: number): void {
+    this.#reserve(VARINT_BYTES);
+    let rest = value;
+    // Beyond 31 bits there are no shifts.
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#bytes[this.#length++] = (rest % 128) | 0x80;
+    this.#bytes[this.#length++] = rest;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** The tag of a field with a length, the length, and the bytes. */
+  delimited(field: number, bytes: Uint8Array): void {
+    this.varint(field * 8 + DELIMITED);
+    this.varint(bytes.length);
+    this.bytes(bytes);
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + bytes));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}
+
+/** Reads what a writer, or any encoder of protobuf, has written. Throws a `RangeError` when the bytes end too early or are none. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get done(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < NUMBER_BYTES; i++) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80 && value <= Number.MAX_SAFE_INTEGER) return value;
+      scale *= 128;
+    }
+    throw new RangeError('a number is not below 2^53');
+  }
+
+  /** A view. */
+  delimited(): Uint8Array {
+    const length = this.varint();
+    if (length > this.#bytes.length - this.#at) throw new RangeError('the bytes of a field are missing');
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** Passes the value of a field that is not known here. */
+  skip(wire: number): void {
+    if (wire === VARINT) {
+      for (let i = 0; i < VARINT_BYTES; i++) if (this.#byte() < 0x80) return;
+      throw new RangeError('a number is longer than 10 bytes');
+    }
+    if (wire === DELIMITED) this.delimited();
+    else if (wire === FIXED_64 || wire === FIXED_32)
+      for (let i = wire === FIXED_64 ? 8 : 4; i > 0; i--) this.#byte();
+    else throw new RangeError(`there is no wire type ${wire}`);
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new RangeError('the bytes of a field are missing');
+    return byte;
+  }
+}
+
+/** A field of a message: its number in cim.proto, and how its value is written and read. */
+export interface Field<T> {
+  readonly number: number;
+  readonly wire: number;
+  /** What an absent field is read as; it is not written. */
+  readonly none: T;
+  write(into: ByteWriter, value: T): void;
+  /** @param before what was read of the field before: of a list, the items */
+  read(from: ByteReader, before: T): T;
+}
+
+export const numberField = (number: number): Field<number> => ({
+  number,
+  wire: VARINT,
+  none: 0,
+  write(into, value) {
+    into.varint(number * 8 + VARINT);
+    into.varint(value);
+  },
+  read: (from) => from.varint(),
+});
+
+export const flagField = (number: number): Field<boolean> => ({
+  number,
+  wire: VARINT,
+  none: false,
+  write(into) {
+    into.varint(number * 8 + VARINT);
+    into.varint(1);
+  },
+  read: (from) => from.varint() !== 0,
+});
+
+export const textField = (number: number): Field<string> => ({
+  number,
+  wire: DELIMITED,
+  none: '',
+  write: (into, value) => into.delimited(number, new TextEncoder().encode(value)),
+  read: (from) => UTF8.decode(from.delimited()),
+});
+
+export const bytesField = (number: number): Field<Uint8Array> => ({
+  number,
+  wire: DELIMITED,
+  none: NOTHING,
+  write: (into, value) => {
+    if (value.length > 0) into.delimited(number, value);
+  },
+  read: (from) => from.delimited(),
+});
+
+const EMPTY: readonly never[] = [];
+
+/** The list that is being read, with one more: a new one only for the first. */
+function append<T>(list: readonly T[], item: T): readonly T[] {
+  if (list === EMPTY) return [item];
+  (list as T[]).push(item);
+  return list;
+}
+
+export const textsField = (number: number): Field<readonly string[]> => ({
+  number,
+  wire: DELIMITED,
+  none: EMPTY,
+  write(into, values) {
+    for (const value of values) into.delimited(number, new TextEncoder().encode(value));
+  },
+  read: (from, before) => append(before, UTF8.decode(from.delimited())),
+});
+
+export const listField = <M extends object>(number: number, message: Message<M>): Field<readonly M[]> => ({
+  number,
+  wire: DELIMITED,
+  none: EMPTY,
+  write(into, values) {
+    for (const value of values) into.delimited(number, message.encode(value));
+  },
+  read: (from, before) => append(before, message.decode(from.delimited())),
+});
+
+/** A kind of message. Fields that it does not know are passed over, as a newer server may send them. */
+export class Message<M extends object> {
+  readonly #fields: readonly (readonly [string, Field<unknown>])[];
+  readonly #byNumber: ReadonlyMap<number, readonly [string, Field<unknown>]>;
+
+  constructor(fields: { readonly [K in keyof M]: Field<M[K]> }) {
+    this.#fields = Object.entries(fields);
+    this.#byNumber = new Map(this.#fields.map((entry) => [entry[1].number, entry]));
+  }
+
+  encode(message: Partial<M>): Uint8Array {
+    const into = new ByteWriter();
+    const values = message as Readonly<Record<string, unknown>>;
+    for (const [name, field] of this.#fields) {
+      const value = values[name];
+      if (value !== undefined && value !== field.none) field.write(into, value);
+    }
+    return into.finish();
+  }
+
+  /** @throws {RangeError} the bytes are no such message */
+  decode(bytes: Uint8Array): M {
+    const message: Record<string, unknown> = {};
+    for (const [name, { none }] of this.#fields) message[name] = none;
+    const from = new ByteReader(bytes);
+    while (!from.done) {
+      const tag = from.varint();
+      const [name, field] = this.#byNumber.get(Math.floor(tag / 8)) ?? [];
+      if (name === undefined || field?.wire !== tag % 8) from.skip(tag % 8);
+      else message[name] = field.read(from, message[name]);
+    }
+    return message as M;
+  }
+}
