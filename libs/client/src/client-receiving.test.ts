@@ -244,13 +244,13 @@ describe('receiving', () => {
       const state = (): Storage => ({
         load: () => structuredClone(onDisk),
         save: (saved) => {
-          memory.save(saved);
-          void copy();
+          void memory.save(saved);
+          return copy();
         },
         ...(kind === 'with records' && {
           processed: (record) => {
-            memory.processed?.(record);
-            void copy();
+            void memory.processed?.(record);
+            return copy();
           },
         }),
         close: () => undefined,

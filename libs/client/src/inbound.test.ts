@@ -66,7 +66,7 @@ function createInbound(
     inbound.onResumed(cim.Resumed.decode(cim.Resumed.encode({ streams }).finish()) as wire.Resumed);
   const deliver = (group: string, ...entries: cim.Entry[]): boolean =>
     inbound.onDeliver(new cim.Deliver({ group, entries }) as wire.Deliver);
-  const cursorOf = (group: string) => inbound.resume().cursors?.find((cursor) => cursor.group === group);
+  const cursorOf = (group: string) => inbound.resume().cursors.find((cursor) => cursor.group === group);
   const finish = async (processed = true): Promise<void> => {
     working.shift()?.(processed);
     await Promise.resolve();
@@ -510,7 +510,7 @@ describe('a group', () => {
     resumed([named(2_000)]);
     const { cursors } = inbound.saved();
     assert.deepEqual([cursors['group:1'], cursors['group:2000']?.seq], [undefined, 0]);
-    assert.equal(inbound.resume().cursors?.length, 2 + 500);
+    assert.equal(inbound.resume().cursors.length, 2 + 500);
   });
 });
 

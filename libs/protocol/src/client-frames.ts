@@ -361,9 +361,9 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame | undefined {
   const from = new ByteReader(bytes);
   let frame: ServerFrame | undefined;
   while (!from.done) {
-    const tag = from.varint();
-    const [kind, message] = tag % 8 === 2 ? (SERVER_FRAMES.get(Math.floor(tag / 8)) ?? []) : [];
-    if (kind === undefined || message === undefined) from.skip(tag % 8);
+    const [number, wire] = from.tag();
+    const [kind, message] = wire === 2 ? (SERVER_FRAMES.get(number) ?? []) : [];
+    if (kind === undefined || message === undefined) from.skip(number, wire);
     else frame = { kind, body: message.decode(from.delimited()) } as ServerFrame;
   }
   return frame;

@@ -7,8 +7,12 @@
 const NUMBER_BYTES = 8;
 /** Of the longest varint there is; in a field that is not known here. */
 const VARINT_BYTES = 10;
-const [VARINT, FIXED_64, DELIMITED, FIXED_32] = [0, 1, 2, 5];
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
+/** Of a tag or a length: below 2^32. */
+const SHORT_BYTES = 5;
+/** How deep groups of fields that are not known here may be nested. */
+const GROUPS = 100;
+const [VARINT, FIXED_64, DELIMITED, GROUP, GROUP_END, FIXED_32] = [0, 1, 2, 3, 4, 5];
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NOTHING = new Uint8Array();
 
 /** Bytes that grow as they are written. */
@@ -62,36 +66,77 @@ export class ByteReader {
     return this.#at === this.#bytes.length;
   }
 
-  varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < NUMBER_BYTES; i++) {
-      const byte = this.#byte();
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80 && value <= Number.MAX_SAFE_INTEGER) return value;
-      scale *= 128;
-    }
-    throw new RangeError('a number is not below 2^53');
+  /** Below 2^53. */
+  number(): number {
+    const value = this.#varint(NUMBER_BYTES);
+    if (value > Number.MAX_SAFE_INTEGER) throw new RangeError('a number is not below 2^53');
+    return value;
+  }
+
+  /** @returns the number of a field, and its wire type */
+  tag(): readonly [field: number, wire: number] {
+    const tag = this.#short();
+    const field = Math.floor(tag / 8);
+    if (field === 0) throw new RangeError('there is no field 0');
+    return [field, tag % 8];
   }
 
   /** A view. */
   delimited(): Uint8Array {
-    const length = this.varint();
+    const length = this.#short();
     if (length > this.#bytes.length - this.#at) throw new RangeError('the bytes of a field are missing');
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
+  text(): string {
+    const bytes = this.delimited();
+    try {
+      return UTF8.decode(bytes);
+    } catch {
+      throw new RangeError('a text is not UTF-8');
+    }
+  }
+
   /** Passes the value of a field that is not known here. */
-  skip(wire: number): void {
+  skip(field: number, wire: number, depth = 0): void {
     if (wire === VARINT) {
       for (let i = 0; i < VARINT_BYTES; i++) if (this.#byte() < 0x80) return;
       throw new RangeError('a number is longer than 10 bytes');
     }
     if (wire === DELIMITED) this.delimited();
+    else if (wire === GROUP) this.#skipGroup(field, depth + 1);
     else if (wire === FIXED_64 || wire === FIXED_32)
       for (let i = wire === FIXED_64 ? 8 : 4; i > 0; i--) this.#byte();
-    else throw new RangeError(`there is no wire type ${wire}`);
+    else throw new RangeError(`there is no wire type ${wire} here`);
+  }
+
+  #skipGroup(field: number, depth: number): void {
+    if (depth > GROUPS) throw new RangeError('groups are nested too deep');
+    for (;;) {
+      const [inner, wire] = this.tag();
+      if (wire !== GROUP_END) this.skip(inner, wire, depth);
+      else if (inner === field) return;
+      else throw new RangeError('the end of a group is that of another');
+    }
+  }
+
+  #short(): number {
+    const value = this.#varint(SHORT_BYTES);
+    if (value >= 2 ** 32) throw new RangeError('a tag or a length is not below 2^32');
+    return value;
+  }
+
+  #varint(most: number): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < most; i++) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 128;
+    }
+    throw new RangeError(`a number is longer than ${most} bytes`);
   }
 
   #byte(): number {
@@ -120,7 +165,7 @@ export const numberField = (number: number): Field<number> => ({
     into.varint(number * 8 + VARINT);
     into.varint(value);
   },
-  read: (from) => from.varint(),
+  read: (from) => from.number(),
 });
 
 export const flagField = (number: number): Field<boolean> => ({
@@ -131,7 +176,7 @@ export const flagField = (number: number): Field<boolean> => ({
     into.varint(number * 8 + VARINT);
     into.varint(1);
   },
-  read: (from) => from.varint() !== 0,
+  read: (from) => from.number() !== 0,
 });
 
 export const textField = (number: number): Field<string> => ({
@@ -139,7 +184,7 @@ export const textField = (number: number): Field<string> => ({
   wire: DELIMITED,
   none: '',
   write: (into, value) => into.delimited(number, new TextEncoder().encode(value)),
-  read: (from) => UTF8.decode(from.delimited()),
+  read: (from) => from.text(),
 });
 
 export const bytesField = (number: number): Field<Uint8Array> => ({
@@ -168,7 +213,7 @@ export const textsField = (number: number): Field<readonly string[]> => ({
   write(into, values) {
     for (const value of values) into.delimited(number, new TextEncoder().encode(value));
   },
-  read: (from, before) => append(before, UTF8.decode(from.delimited())),
+  read: (from, before) => append(before, from.text()),
 });
 
 export const listField = <M extends object>(number: number, message: Message<M>): Field<readonly M[]> => ({
@@ -207,9 +252,9 @@ export class Message<M extends object> {
     for (const [name, { none }] of this.#fields) message[name] = none;
     const from = new ByteReader(bytes);
     while (!from.done) {
-      const tag = from.varint();
-      const [name, field] = this.#byNumber.get(Math.floor(tag / 8)) ?? [];
-      if (name === undefined || field?.wire !== tag % 8) from.skip(tag % 8);
+      const [number, wire] = from.tag();
+      const [name, field] = this.#byNumber.get(number) ?? [];
+      if (name === undefined || field?.wire !== wire) from.skip(number, wire);
       else message[name] = field.read(from, message[name]);
     }
     return message as M;

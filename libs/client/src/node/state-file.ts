@@ -6,7 +6,19 @@ import { JournalFile } from './journal-file.ts';
 import { LockFile } from './lock-file.ts';
 import { ProcessedFile } from './processed-file.ts';
 import { parseState } from '../saved-state.ts';
-import { type Storage, RECORDS_AT_MOST, type SavedState, withProcessed } from '../state.ts';
+import {
+  type Storage,
+  type ProcessedRecord,
+  RECORDS_AT_MOST,
+  type SavedState,
+  withProcessed,
+} from '../state.ts';
+
+/** What `fileState` answers: all that it is given is kept when its methods return. */
+export interface FileState extends Storage {
+  save(state: SavedState): undefined;
+  processed(record: ProcessedRecord): undefined;
+}
 
 /** 2: cursors of any group, and of own copies. A file without a version is of the first one, and is read. */
 const VERSION = 2;
@@ -21,7 +33,7 @@ const VERSION = 2;
  * A file that cannot be read is set aside.
  * @param note told in one line what a person should know: a damaged file, one that is in use
  */
-export function fileState(path: string, note: (line: string) => void = () => undefined): Storage {
+export function fileState(path: string, note: (line: string) => void = () => undefined): FileState {
   const lock = new LockFile(`${path}.lock`);
   const journal = new JournalFile(`${path}.sends`, note);
   const processed = new ProcessedFile(`${path}.processed`);
