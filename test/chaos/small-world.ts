@@ -65,6 +65,7 @@ export class SmallWorld implements AsyncDisposable {
       loginRate: 1_000,
       sessionPolicy: 'reject',
       maxDevices: 10,
+      sessionDays: 30,
       auth: 'open',
     } as const;
     const common = {

@@ -158,6 +158,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     flusher,
     wheel,
     idleTimeoutMs: config.idleTimeoutMs,
+    sessionMs: config.sessionDays * 24 * 3_600_000,
     ticketKey: clusterKey(config.clusterSecret, 'ticket'),
     onOpened: (connection) => connections.add(connection),
     onClosed: (connection: Connection, reason: CloseReason) => {

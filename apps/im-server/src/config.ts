@@ -25,6 +25,7 @@ export const imServerSettings = pick(
   'durability',
   'idleTimeoutMs',
   'sessionPolicy',
+  'sessionDays',
   'allowedOrigins',
   'logLevel',
 );
@@ -39,5 +40,6 @@ export type ImServerConfig = Pick<
   | 'clusterSecret'
   | 'allowedHosts'
   | 'idleTimeoutMs'
+  | 'sessionDays'
   | 'allowedOrigins'
 >;

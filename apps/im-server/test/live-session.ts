@@ -8,7 +8,7 @@ export async function liveSession(
   { accounts, sessions }: Store,
   userName: string,
   instance: InstanceId,
-): Promise<Session & { ended: string }> {
+): Promise<Session & { ended: string; endsAt: number }> {
   const name = parseUserName(userName);
   assert.ok(name.ok);
   const { account } = await accounts.register(name.name);
@@ -20,6 +20,7 @@ export async function liveSession(
     ...user,
     device: CIM_DEVICE,
     epoch: answer.epoch,
+    endsAt: Infinity,
     ended: '',
     deliver: () => 'taken' as const,
     delivered: () => undefined,

@@ -93,8 +93,9 @@ export class RunningServer {
     this.#stop = stop;
   }
 
-  static async start(): Promise<RunningServer> {
-    const stored = await Stored.open();
+  /** @param now clock of the store [ms since 1970] */
+  static async start(now?: () => number): Promise<RunningServer> {
+    const stored = await Stored.open(now);
     const logger = silentLogger();
     const wheel = new TimingWheel();
     const membership = openEmbeddedMembership();
@@ -110,7 +111,8 @@ export class RunningServer {
     const server = await startImServer({
       config: {
         ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, internalHost: '127.0.0.1', httpPort: 0 },
-        ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
+        ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, sessionDays: 30 },
+        ...{ allowedOrigins: [], allowedHosts: [] },
       },
       store: stored.store,
       membership,

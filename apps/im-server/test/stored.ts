@@ -52,9 +52,10 @@ export class Stored {
     this.#dir = dir;
   }
 
-  static async open(): Promise<Stored> {
+  /** @param now clock of the store [ms since 1970] */
+  static async open(now: () => number = Date.now): Promise<Stored> {
     const dir = await mkdtemp(join(tmpdir(), 'cim-im-server-'));
-    const store = await openEmbeddedStore({ dir, logger: silentLogger() });
+    const store = await openEmbeddedStore({ dir, logger: silentLogger(), now });
     const name = parseUserName('reader');
     if (!name.ok) throw new Error(name.problem);
     const { account } = await store.accounts.register(name.name);

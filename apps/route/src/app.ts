@@ -15,6 +15,7 @@ import { ChangePassword } from './change-password.ts';
 import { actingAccount, bearerOf, secretHash } from './credentials.ts';
 import { type Answer, answerError, refusal, success, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
+import { Identify } from './identity/identify.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
 import { addHealth, addMetrics, type Readiness } from './operate.ts';
@@ -108,11 +109,12 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   const { publicPages } = parts.config;
   if (publicPages.includes('documentation')) await app.register(swaggerUi, { routePrefix: '/documentation' });
 
-  const passwords = new Passwords();
+  const passwords = parts.passwords ?? new Passwords();
   const login = new Login(parts, passwords, new Reachability(messaging.calls));
   const passwordChange = new ChangePassword(parts, passwords);
   const sending = new Sending(parts);
   const online = new Online(parts);
+  const identify = new Identify(parts);
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };
   const sendResponse = { ...response, 400: schemas.Envelope };
 
@@ -167,7 +169,10 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   );
   app.get(
     '/onlineUser',
-    { schema: { querystring: schemas.OnlineQuery, response } },
+    {
+      onRequest: (request) => identify.assertKnown(request),
+      schema: { querystring: schemas.OnlineQuery, response },
+    },
     async (request, reply) => {
       const { limit = schemas.ONLINE_AT_MOST, after = 0 } = request.query;
       const { users, more } = await online.page(limit, after);
@@ -195,9 +200,9 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     },
   );
 
-  await addV1(app as unknown as FastifyInstance, { parts, login, online, answers });
   addHealth(app as unknown as FastifyInstance, readiness);
   if (publicPages.includes('metrics')) addMetrics(app as unknown as FastifyInstance, metrics);
+  await addV1(app as unknown as FastifyInstance, { parts, login, online, answers, identify });
   return app as unknown as FastifyInstance;
 }
 

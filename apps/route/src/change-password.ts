@@ -1,15 +1,15 @@
 import { CimError, type UserId } from '@cim/protocol';
 import type { Session } from '@cim/store';
-import { sessionOf } from './credentials.ts';
+import { sessionOf, sessionsCountFrom } from './credentials.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { RouteParts } from './route-parts.ts';
 
 /** Changes the password of an account and ends its other sessions: whoever had the old password is out. */
 export class ChangePassword {
-  readonly #parts: Pick<RouteParts, 'store' | 'messaging'>;
+  readonly #parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>;
   readonly #passwords: Passwords;
 
-  constructor(parts: Pick<RouteParts, 'store' | 'messaging'>, passwords: Passwords) {
+  constructor(parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>, passwords: Passwords) {
     this.#parts = parts;
     this.#passwords = passwords;
   }
@@ -23,7 +23,10 @@ export class ChangePassword {
     const problem = passwordProblem(newPassword);
     if (problem !== undefined) throw new CimError('invalid', `newPassword: ${problem}`);
     const account = await store.accounts.byId(userId);
-    if (account === undefined) throw new CimError('unknownAccount');
+    if (account === undefined) {
+      await this.#passwords.matchNobody(password);
+      throw new CimError('unknownAccount');
+    }
     const { passwordHash } = account;
     if (passwordHash === undefined)
       throw new CimError('unknownAccount', `the account ${account.userName} has no password to change`);
@@ -40,11 +43,11 @@ export class ChangePassword {
   }
 
   async #endOthers(userId: UserId, secret: string): Promise<void> {
-    const { store, messaging } = this.#parts;
+    const { config, store, messaging } = this.#parts;
     const sessions = await store.sessions.find(userId);
-    const own = sessionOf(secret, sessions);
+    const own = sessionOf(secret, sessions, sessionsCountFrom(config));
     // A login that is not claimed yet stands beside the live session that it will replace: which of them is shown is open.
-    const goesOn = own?.secretHashes.length === 1;
+    const goesOn = own !== undefined && own !== 'expired' && own.secretHashes.length === 1;
     const ends = goesOn
       ? sessions.filter((session) => session !== own && opensSomething(session))
       : [undefined];

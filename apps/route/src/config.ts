@@ -25,6 +25,7 @@ export const routeSettings = pick(
   'auth',
   'sessionPolicy',
   'maxDevices',
+  'sessionDays',
   'placement',
   'durability',
   'loginRate',
@@ -43,5 +44,6 @@ export type RouteConfig = Pick<
   | 'allowedHosts'
   | 'sessionPolicy'
   | 'maxDevices'
+  | 'sessionDays'
   | 'loginRate'
 > & { readonly auth: 'open' | 'password' };

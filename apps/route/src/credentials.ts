@@ -4,6 +4,7 @@ import { CimError, isUserId, type UserId } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
 import type { Account, Session } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
+import type { RouteConfig } from './config.ts';
 import type { RouteParts } from './route-parts.ts';
 
 /** Of a session secret: the user id, and random bytes behind it. */
@@ -27,17 +28,35 @@ export function userOfSecret(secret: string): UserId | undefined {
 
 export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
 
-/** The session that a secret belongs to: that of a login that counts, the live one or a newer one. */
-export function sessionOf(secret: string, sessions: readonly Session[]): Session | undefined {
+const DAY_MS = 24 * 3_600_000;
+
+/** A session secret whose life began before this time [ms since 1970] opens nothing. */
+export const sessionsCountFrom = ({ sessionDays }: Pick<RouteConfig, 'sessionDays'>): number =>
+  Date.now() - sessionDays * DAY_MS;
+
+/**
+ * The session that a secret belongs to: that of a login that counts, the live one or a newer one. `expired`: its life is
+ * over.
+ * @param countsFrom of `sessionsCountFrom`
+ */
+export function sessionOf(
+  secret: string,
+  sessions: readonly Session[],
+  countsFrom: number,
+): Session | 'expired' | undefined {
   if (secret === '') return undefined;
   const given = Buffer.from(secretHash(secret));
-  return sessions.find(({ secretHashes }) =>
-    secretHashes.some((hash) => {
+  for (const session of sessions) {
+    const at = session.secretHashes.findIndex((hash) => {
       // '' never matches: its length is another.
       const expected = Buffer.from(hash);
       return given.length === expected.length && timingSafeEqual(given, expected);
-    }),
-  );
+    });
+    if (at < 0) continue;
+    const began = at === 0 ? session.createdAt : session.olderCreatedAt;
+    return began < countsFrom ? 'expired' : session;
+  }
+  return undefined;
 }
 
 /** The session secret that a request shows, '' for none. */
@@ -46,7 +65,7 @@ export const bearerOf = (request: FastifyRequest): string =>
 
 /**
  * The account that a request acts for.
- * @throws {CimError} 9100: there is none, or the request may not act for it
+ * @throws {CimError} 9100: there is none, or the request may not act for it; 9504: its session is over
  */
 export async function actingAccount(
   { config, store }: RouteParts,
@@ -59,7 +78,10 @@ export async function actingAccount(
     if (config.auth === 'open') return account;
     throw new CimError('unknownAccount', 'accounts without a password may not act on this server');
   }
-  if (sessionOf(bearerOf(request), await store.sessions.find(account.userId)) !== undefined) return account;
+  const secret = bearerOf(request);
+  const session = sessionOf(secret, await store.sessions.find(account.userId), sessionsCountFrom(config));
+  if (session === 'expired') throw new CimError('expired');
+  if (session !== undefined) return account;
   throw new CimError(
     'unknownAccount',
     'this account has a password: send "Authorization: Bearer <session>" with the session of its login',

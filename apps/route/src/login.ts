@@ -15,7 +15,7 @@ import {
 } from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
 import { type Account, type IssueAnswer, type LoginProof, makeTicket, type Sessions } from '@cim/store';
-import { newSecret, secretHash, sessionOf } from './credentials.ts';
+import { newSecret, secretHash, sessionOf, sessionsCountFrom } from './credentials.ts';
 import { LoginRate } from './login-rate.ts';
 import { newNameProblem } from './new-name.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
@@ -32,6 +32,8 @@ export interface Placed {
   readonly session?: string;
   readonly epoch?: number;
 }
+
+const GIVE_A_PASSWORD = 'give the password of the account';
 
 /** Of what a user calls a device. */
 const LABEL_CHARACTERS = 64;
@@ -113,21 +115,36 @@ export class Login {
     throw new CimError('failure', 'the password or the session was changed just now; try again');
   }
 
+  /**
+   * There is no such account. The answer, and the time that it takes, are those of a wrong password.
+   * @throws {CimError} 9100
+   */
+  async refuseUnknown(password: string | undefined): Promise<never> {
+    if (password !== undefined) await this.#passwords.matchNobody(password);
+    else if (this.#parts.config.auth === 'password') throw new CimError('unknownAccount', GIVE_A_PASSWORD);
+    throw new CimError('unknownAccount');
+  }
+
   /** Undefined when the password was changed, or the session ended, after it was checked: check again. */
   async #checkAndPlace(body: LoginBody): Promise<Placed | undefined> {
     const { store, config } = this.#parts;
+    const password = body.password ?? undefined;
     const account = await store.accounts.byId(body.userId as UserId);
     if (account === undefined || foldName(account.userName) !== foldName(body.userName))
-      throw new CimError('unknownAccount');
+      return this.refuseUnknown(password);
     if (account.passwordHash === undefined && config.auth === 'password')
       throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
     const place = body.wire === 2 ? deviceOf(body) : { device: CIM_DEVICE, label: '' };
+    const shown = await this.#shownSession(account.userId, place.device, body.session ?? '');
+    if (shown === 'expired' && account.passwordHash !== undefined && password === undefined)
+      throw new CimError('expired');
     const proof =
-      (await this.#shownSession(account.userId, place.device, body.session ?? '')) ??
-      ({
-        policy: config.sessionPolicy,
-        passwordHash: await this.#checkPassword(account, body.password ?? undefined),
-      } as const);
+      shown !== undefined && shown !== 'expired'
+        ? shown
+        : ({
+            policy: config.sessionPolicy,
+            passwordHash: await this.#checkPassword(account, password),
+          } as const);
     // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
     if (account.passwordHash !== undefined && body.wire !== 2)
       throw new CimError(
@@ -161,10 +178,15 @@ export class Login {
   }
 
   /** The secret of a session stands for the password; where each device has a session, only that of the same device. */
-  async #shownSession(user: UserId, device: DeviceId, secret: string): Promise<LoginProof | undefined> {
+  async #shownSession(
+    user: UserId,
+    device: DeviceId,
+    secret: string,
+  ): Promise<LoginProof | 'expired' | undefined> {
     const { store, config } = this.#parts;
-    const shown = secret === '' ? undefined : sessionOf(secret, await store.sessions.find(user));
-    if (shown === undefined) return undefined;
+    if (secret === '') return undefined;
+    const shown = sessionOf(secret, await store.sessions.find(user), sessionsCountFrom(config));
+    if (shown === undefined || shown === 'expired') return shown;
     const one = config.sessionPolicy === 'devices' ? 'device' : 'user';
     if (one === 'device' && shown.device !== device) return undefined;
     return { policy: 'replace', one, shownHash: secretHash(secret) };
@@ -201,7 +223,13 @@ export class Login {
   async #checkPassword(account: Account, password: string | undefined): Promise<string | undefined> {
     if (account.passwordHash === undefined) return undefined;
     if (password === undefined)
-      throw new CimError('unknownAccount', `the account ${account.userName} has a password; give it`);
+      throw new CimError(
+        'unknownAccount',
+        // Where names are no public matter, the answer does not tell whether this one exists.
+        this.#parts.config.auth === 'open'
+          ? `the account ${account.userName} has a password; give it`
+          : GIVE_A_PASSWORD,
+      );
     if (!(await this.#passwords.matches(password, account.passwordHash)))
       throw new CimError('unknownAccount');
     return this.#passwords.isCurrent(account.passwordHash)

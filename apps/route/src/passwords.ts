@@ -31,22 +31,45 @@ export function passwordProblem(password: string): string | undefined {
     : undefined;
 }
 
+/** Of today's strength; its password was random, and is forgotten. */
+const NOBODYS = `${CURRENT}wlJjppF4iN2KIuVaaWJhag$TvsrC8Qlb5UhTyz39xTQE30VQWR/tz/63VZZhBWrEeA`;
+
+/** What computes hashes; tests count its calls. */
+export interface Argon2 {
+  readonly hash: typeof hash;
+  readonly verify: typeof verify;
+}
+
 export class Passwords {
+  readonly #argon2: Argon2;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
+  constructor(argon2: Argon2 = { hash, verify }) {
+    this.#argon2 = argon2;
+  }
+
   /** @throws {CimError} 6000: too many at once */
   hash(password: string): Promise<string> {
-    return this.#inTurn(() => hash(composed(password), ARGON2));
+    return this.#inTurn(() => this.#argon2.hash(composed(password), ARGON2));
   }
 
   /** @throws {CimError} 6000: too many at once */
   matches(password: string, stored: string): Promise<boolean> {
     return this.#inTurn(() =>
       stored.startsWith('$argon2id$')
-        ? verify(stored, composed(password)).catch(() => false)
+        ? this.#argon2.verify(stored, composed(password)).catch(() => false)
         : matchesScrypt(composed(password), stored),
     );
+  }
+
+  /**
+   * Costs what `matches` costs, where there is no account to check the password of: the time that a login takes tells
+   * nobody whether its name exists.
+   * @throws {CimError} 6000: too many at once
+   */
+  async matchNobody(password: string): Promise<void> {
+    await this.matches(password, NOBODYS);
   }
 
   /** Whether the hash is of today's strength. */

@@ -3,6 +3,7 @@ import type { Membership, Placement } from '@cim/discovery';
 import type { Logger, Metrics } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
+import type { Passwords } from './passwords.ts';
 
 export interface RouteParts {
   readonly config: RouteConfig;
@@ -12,4 +13,6 @@ export interface RouteParts {
   readonly messaging: Messaging;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Tests count its hashes. */
+  readonly passwords?: Passwords;
 }

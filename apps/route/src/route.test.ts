@@ -44,6 +44,7 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
       allowedHosts: [],
       sessionPolicy: 'reject',
       maxDevices: 10,
+      sessionDays: 30,
       loginRate: 10_000,
       auth,
     },

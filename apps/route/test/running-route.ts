@@ -13,6 +13,7 @@ import { openEmbeddedStore, type Store } from '@cim/store';
 import { quietDoorbell } from '@cim/testkit';
 import { type Route, startRoute } from '../src/compose.ts';
 import type { RouteConfig } from '../src/config.ts';
+import type { Passwords } from '../src/passwords.ts';
 
 export const INSTANCE = 'a-test-instance0' as InstanceId;
 export const SECRET = 'a test secret';
@@ -35,6 +36,7 @@ export interface RouteOptions {
   /** Whether the im-server is listed from the beginning. */
   readonly listed?: boolean;
   readonly closeWithinMs?: number;
+  readonly passwords?: Passwords;
   /** Whether the im-server has a session of that user; yes unless told otherwise. */
   readonly holds?: (user: UserId) => boolean;
   /** What the im-server answers to a push; `taken` unless told otherwise. */
@@ -101,6 +103,7 @@ export class RunningRoute {
       allowedHosts: [],
       sessionPolicy: 'reject',
       maxDevices: 10,
+      sessionDays: 30,
       loginRate: 10_000,
       auth: 'open',
       ...options.config,
@@ -114,6 +117,7 @@ export class RunningRoute {
       messaging,
       logger,
       metrics,
+      ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
     };
     const stopParts = async (): Promise<void> => {
       await rpc.stop();

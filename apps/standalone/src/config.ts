@@ -23,6 +23,7 @@ export const standaloneSettings = {
     'auth',
     'sessionPolicy',
     'maxDevices',
+    'sessionDays',
     'placement',
     'loginRate',
     'idleTimeoutMs',

@@ -182,7 +182,7 @@ export class ClientCore {
 
   /** Who is online now. @throws {CimError} */
   onlineUsers(): Promise<NamedUser[]> {
-    return this.#route.online();
+    return this.#route.online(this.#signIn.secret);
   }
 
   /**

@@ -48,7 +48,7 @@ test('thousands who ask a route at once do so over few connections, and all are 
   await once(server, 'listening');
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const answers = await Promise.all(Array.from({ length: 2_000 }, () => routeApi(url).online()));
+  const answers = await Promise.all(Array.from({ length: 2_000 }, () => routeApi(url).online('')));
   assert.equal(answers.length, 2_000);
   // One is free a moment later than its answer is there.
   assert.ok(connections <= 4 * 64, `${connections} connections`);
@@ -65,7 +65,7 @@ test('a route that does not answer keeps nobody waiting for longer than twice, a
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const begun = performance.now();
   const failing = Array.from({ length: 500 }, () =>
-    assert.rejects(routeApi(url, 500).online(), /no answer in 0.5 s/),
+    assert.rejects(routeApi(url, 500).online(''), /no answer in 0.5 s/),
   );
   await assert.rejects(routeApi(url).offLine(1_001 as UserId, ''), /no answer in 3 s/);
   await Promise.all(failing);

@@ -80,11 +80,12 @@ export class RouteApi {
   }
 
   /** Everybody, however many answers that takes. */
-  async online(): Promise<NamedUser[]> {
+  async online(session: string): Promise<NamedUser[]> {
     const users: NamedUser[] = [];
     for (let more = true; more; ) {
       const after = users.at(-1)?.userId ?? 0;
-      const answer = await this.#ask(`/onlineUser?limit=${ONLINE_PAGE}&after=${after}`);
+      const path = `/onlineUser?limit=${ONLINE_PAGE}&after=${after}`;
+      const answer = await this.#ask(path, session === '' ? {} : { session });
       if (!Array.isArray(answer.body)) throw this.#http.foreign();
       for (const user of answer.body as unknown[])
         if (isRecord(user) && isUserId(user['userId']) && typeof user['userName'] === 'string')

@@ -11,6 +11,7 @@ export const CLOSE_REASONS = {
   unavailable: { number: 5, text: 'the store did not answer', reconnect: true },
   'ack-timeout': { number: 6, text: 'entries were not acknowledged', reconnect: true },
   limited: { number: 7, text: 'too much at once; come back later', reconnect: true },
+  expired: { number: 8, text: 'the session has reached the end of its life; log in anew', reconnect: true },
   'login-timeout': { number: 100, text: 'no login within 5 s', reconnect: false },
   'bad-frame': { number: 101, text: 'the bytes are not a frame of this protocol', reconnect: false },
   'frame-too-large': { number: 102, text: 'a frame is longer than allowed', reconnect: false },

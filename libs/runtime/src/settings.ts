@@ -145,6 +145,12 @@ export const settings = {
     [1, 50],
     'Devices of a user that may be logged in at once when CIM_SESSION_POLICY is devices',
   ),
+  sessionDays: integer(
+    'CIM_SESSION_DAYS',
+    30,
+    [1, 3_650],
+    'Days after which a session ends and its secret opens nothing, counted from the login that showed a password or a token. The same on all servers',
+  ),
   placement: oneOf(
     'CIM_PLACEMENT',
     ['round-robin', 'random', 'consistent-hash'],

@@ -29,7 +29,13 @@ const epochOf = (answer: IssueAnswer): Epoch => {
 };
 
 /** All of a session but the time. */
-function lasting({ seenAt, ...session }: Session): Omit<Session, 'seenAt'> {
+function lasting({
+  seenAt,
+  createdAt,
+  olderCreatedAt,
+  ...session
+}: Session): Omit<Session, 'seenAt' | 'createdAt' | 'olderCreatedAt'> {
+  for (const time of [createdAt, olderCreatedAt]) assert.ok(time <= seenAt, `${time}`);
   assert.ok(Math.abs(seenAt - Date.now()) < 60_000, `${seenAt}`);
   return session;
 }
@@ -173,7 +179,8 @@ export function sessionsContract(open: OpenStore): void {
           epoch,
           claim: newClaim(),
         });
-        assert.deepEqual(answer, claimedBy(user, epoch));
+        assert.ok(answer.outcome === 'claimed' && answer.createdAt > 0);
+        assert.deepEqual({ ...answer, createdAt: 0 }, claimedBy(user, epoch));
         assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(instance, epoch)]);
         assert.deepEqual(await store.sessions.online(instance), [user]);
         const found = await store.sessions.find(user.userId);

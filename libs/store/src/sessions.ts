@@ -25,6 +25,13 @@ export interface Session extends NamedUser {
    * name only (CIM's) and after a logout. Those of the logins before it follow, the newest few of them.
    */
   readonly secretHashes: readonly string[];
+  /**
+   * When the life of the first secret began [ms, the store's clock]: when its login showed a password or a token. A login
+   * that showed the secret of a session inherits the time of that secret, so that no secret renews itself for ever.
+   */
+  readonly createdAt: number;
+  /** The same of all other secrets: the earliest. */
+  readonly olderCreatedAt: number;
 }
 
 /** What holds for a device of a user now, as a server that has a channel of it needs to know it. */
@@ -95,6 +102,8 @@ export type ClaimAnswer =
       readonly userName: string;
       readonly device: DeviceId;
       readonly label: string;
+      /** When the life of its secret began [ms, the store's clock]; 0: it has no secret. */
+      readonly createdAt: number;
       readonly previous: readonly SessionAt[];
       readonly others: readonly SessionAt[];
     }

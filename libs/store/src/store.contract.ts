@@ -7,6 +7,7 @@ import { conversationsContract } from './conversations.contract.ts';
 import { devicesContract } from './devices.contract.ts';
 import { dirtyContract } from './dirty.contract.ts';
 import { groupsContract } from './groups.contract.ts';
+import { livesContract } from './lives.contract.ts';
 import { producersContract } from './producers.contract.ts';
 import { blocksContract } from './blocks.contract.ts';
 import { sharesContract } from './shares.contract.ts';
@@ -23,6 +24,7 @@ export function storeContract(name: string, open: OpenStore): void {
     accountsContract(open);
     sessionsContract(open);
     unclaimedContract(open);
+    livesContract(open);
     devicesContract(open);
     streamsContract(open);
     producersContract(open);

@@ -58,7 +58,7 @@ export const claimedBy = (
   { userName }: Pick<NamedUser, 'userName'>,
   epoch: Epoch,
   ...previous: SessionAt[]
-): ClaimAnswer => ({ outcome: 'claimed', epoch, userName, ...CIM, previous, others: [] });
+): ClaimAnswer => ({ outcome: 'claimed', epoch, userName, ...CIM, createdAt: 0, previous, others: [] });
 
 /** An instance with an open lease. */
 export async function newServer(store: Store): Promise<InstanceId> {

@@ -36,6 +36,19 @@ test('a look ends what a newer login has replaced, sends away whom the store has
   assert.deepEqual(tops, [current.userId]);
 });
 
+test('closes a session whose life is over, and none before that', async () => {
+  const { store } = stored;
+  const registry = new SessionRegistry();
+  const [over, young] = [await liveSession(store, 'over', HERE), await liveSession(store, 'young', HERE)];
+  over.endsAt = Date.now();
+  young.endsAt = Date.now() + 60_000;
+  for (const session of [over, young]) registry.add(session);
+  const tops: UserId[] = [];
+  new Look(store, registry, silentLogger(), (user) => tops.push(user)).now();
+  await until('the young one is looked at', () => tops.length > 0);
+  assert.deepEqual([over.ended, young.ended, tops], ['expired', '', [young.userId]]);
+});
+
 test('closes a session that was logged out and whose kick was lost, and one whose claim the store has lost', async () => {
   const { store } = stored;
   const registry = new SessionRegistry();

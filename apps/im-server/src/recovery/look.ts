@@ -1,7 +1,7 @@
 /**
  * The im-server asks the store about each of its sessions once in 30 s: is it still the user's current one, and has
- * its inbox something that did not go out? It closes a session that a newer login has replaced, that was logged out, or
- * that the store has lost; so a lost kick costs at most 30 s.
+ * its inbox something that did not go out? It closes a session that a newer login has replaced, that was logged out,
+ * whose life is over, or that the store has lost; so a lost kick costs at most 30 s.
  */
 import { inboxOf, type Seq, type UserId } from '@cim/protocol';
 import { type Logger, Slice } from '@cim/runtime';
@@ -107,7 +107,7 @@ export class Look {
         if (slice.over) await slice.next();
         const [now, position] = [current[k], positions[k]];
         if (now === undefined || position === undefined) continue;
-        const standing = standingOf(session.epoch, now);
+        const standing = session.endsAt <= Date.now() ? 'expired' : standingOf(session.epoch, now);
         if (standing !== 'current') session.close(standing);
         else {
           session.look(before[k], position);

@@ -44,6 +44,7 @@ export class CimSession implements Session, FeedSink {
   readonly userName: string;
   readonly device: DeviceId;
   readonly epoch: Epoch;
+  readonly endsAt = Infinity;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
   readonly #places = new Places();

@@ -45,6 +45,8 @@ export interface ConnectionParts extends SessionParts {
   readonly wheel: TimingWheel;
   /** Key of the tickets that routes sign. */
   readonly ticketKey: string;
+  /** Life of a session that has a secret, in ms. */
+  readonly sessionMs: number;
   /** Told to the store and not answered yet; each leaves when it is. */
   readonly releases: Set<Promise<void>>;
   readonly onOpened: (connection: Connection) => void;
@@ -192,7 +194,7 @@ export class Connection {
   #claimed(userId: UserId, at: InstanceId, answer: ClaimAnswer): void {
     const { instance, registry, calls, wheel, logger } = this.#parts;
     if (answer.outcome === 'refused') return this.close('unauthorized');
-    const { epoch, userName, device, label, previous, others } = answer;
+    const { epoch, userName, device, label, createdAt, previous, others } = answer;
     const user = { userId, userName, device };
     // A session of a life of this server that is over would be found by nobody: the client comes again.
     if (at !== instance.id) this.close('unavailable');
@@ -203,7 +205,8 @@ export class Connection {
     wheel.cancel(this.#loginTimeout);
     this.#channel.setLimit(FRAME_LIMITS.fromClient);
     const Wire = this.#ownWire ? OwnSession : CimSession;
-    const session = new Wire(user, epoch, this.#channel, this.#parts, this.#level);
+    const endsAt = createdAt === 0 ? Infinity : createdAt + this.#parts.sessionMs;
+    const session = new Wire(user, epoch, this.#channel, this.#parts, this.#level, endsAt);
     if (!registry.add(session)) {
       // Claims are answered in their order: the later login here is one that the store has lost, and closes soon.
       this.close('unavailable');
@@ -225,6 +228,8 @@ export class Connection {
       'session.live',
     );
     session.begin();
+    // Where the routes and this server differ in the setting: the look would find it later.
+    if (endsAt <= Date.now()) session.close('expired');
     for (const frame of this.#early) if (!this.#isClosing()) session.onFrame(frame);
     this.#early = [];
   }

@@ -45,6 +45,21 @@ describe('a login at an im-server', () => {
     assert.equal(first.closed, false);
   });
 
+  test('ends at the end of the life of its secret; a session by name has no such end', async (t) => {
+    // The store's clock is that of the logins, 31 days ago.
+    const old = await RunningServer.start(() => Date.now() - 31 * 24 * 3_600_000);
+    t.after(() => old[Symbol.asyncDispose]());
+    const user = await old.account('otto');
+    const { ticket } = await old.issue(user, 'the-hash-of-a-secret');
+    const raw = await old.connect();
+    raw.say({ login: { userId: user.userId, ticket } });
+    await raw.ends('expired');
+    assert.equal((await raw.hear('goaway')).reconnect, true);
+    const { raw: named } = await old.logIn('olga');
+    named.say({ ping: {} });
+    await named.hear('pong');
+  });
+
   test('closes a session that a later login has replaced, and only that one', async () => {
     const first = await running.logIn('gert');
     const second = await running.logIn('gert');

@@ -40,6 +40,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   readonly userName: string;
   readonly device: DeviceId;
   readonly epoch: Epoch;
+  readonly endsAt: number;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
   readonly level: number;
@@ -60,7 +61,14 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   #groupAcks: Map<string, [StreamRef, Cursor]> | undefined;
 
   /** @param level what the client understands (docs/protocol.md, "Log in") */
-  constructor(user: NamedUser & UserDevice, epoch: Epoch, channel: Channel, parts: SessionParts, level = 0) {
+  constructor(
+    user: NamedUser & UserDevice,
+    epoch: Epoch,
+    channel: Channel,
+    parts: SessionParts,
+    level = 0,
+    endsAt = Infinity,
+  ) {
     this.userId = user.userId;
     this.userName = user.userName;
     this.device = user.device;
@@ -68,6 +76,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     this.#channel = channel;
     this.#parts = parts;
     this.level = level;
+    this.endsAt = endsAt;
   }
 
   /** The login was claimed. */

@@ -5,6 +5,8 @@ import type { Cursor, Entry, Position, UserDevice } from '@cim/store';
 /** An authenticated channel, whichever wire it speaks. */
 export interface Session extends NamedUser, UserDevice {
   readonly epoch: Epoch;
+  /** When its life ends [ms since 1970]; Infinity: a session by name alone, which has no secret. */
+  readonly endsAt: number;
   /**
    * An entry of the inbox was pushed; undefined: look into the log. `gone`: it is ending, the user may be elsewhere.
    * @param from instance at which the sender is, to be told when this is delivered

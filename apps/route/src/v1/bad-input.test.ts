@@ -71,7 +71,7 @@ describe('bad input', { concurrency: false }, () => {
       ['POST', '/sessions', {}, 400, '3000', /^give the name or the id of the account, one of them$/],
       ['POST', '/sessions', { name: 'ada', id: '1001' }, 400, '3000', /one of them$/],
       ['POST', '/sessions', { id: 'ada' }, 400, '3000', /^id must be a user id in decimal digits/],
-      ['POST', '/sessions', { id: '9' }, 401, '9100', /^there is no such account$/],
+      ['POST', '/sessions', { id: '9' }, 401, '9100', /^The User information you have used is incorrect!$/],
       ['POST', '/sessions', { name: 'ada' }, 409, '5000', /^Repeat login/],
       ['GET', '/online?limit=0', undefined, 400, '3000', /^limit must be >= 1$/],
       ['GET', '/online?limit=1001', undefined, 400, '3000', /^limit must be <= 1000$/],

@@ -3,7 +3,8 @@ import { CimError, type GroupId, LOBBY, type UserId } from '@cim/protocol';
 import { type Group, GROUP_LIMITS, type Groups, pageCursor, positionInCursor, type Role } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import { idempotencyKey } from '../sending.ts';
-import type { Actor, Bearer } from './bearer.ts';
+import type { Actor } from '../identity/identify.ts';
+import type { Bearer } from './bearer.ts';
 import {
   cursorText,
   documented,

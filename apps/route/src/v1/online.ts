@@ -1,6 +1,7 @@
 import { pageCursor, positionInCursor } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import type { Online } from '../online.ts';
+import type { Bearer } from './bearer.ts';
 import { cursorText, documented, limitOf, NamedUserShape, pageOf } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
 
@@ -8,7 +9,7 @@ const LIST = 'online';
 const LIMIT = 100;
 const Page = pageOf(NamedUserShape, 'after');
 
-export function addOnline(v1: V1App, online: Online): void {
+export function addOnline(v1: V1App, bearer: Bearer, online: Online): void {
   const schema = documented(
     {
       querystring: Type.Object({
@@ -21,10 +22,10 @@ export function addOnline(v1: V1App, online: Online): void {
       summary: 'Who is online',
       description: 'Ascending by id. The answer is at most a second old.',
       answers: { 200: Page },
-      open: true,
+      known: true,
     },
   );
-  v1.get('/online', { schema }, async (request): Promise<Static<typeof Page>> => {
+  v1.get('/online', { onRequest: bearer.known, schema }, async (request): Promise<Static<typeof Page>> => {
     const { limit = LIMIT, after } = request.query;
     const { users, more } = await online.page(
       limit,

@@ -32,6 +32,8 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9500': 403,
   '9501': 403,
   '9502': 429,
+  '9503': 403,
+  '9504': 401,
 };
 
 const TITLES = new Map<string, string>(Object.values(CODES).map(({ code, message }) => [code, message]));
@@ -55,6 +57,13 @@ declare module 'fastify' {
 export class NotAuthorized extends CimError {
   constructor(detail: string) {
     super('unknownAccount', detail);
+  }
+}
+
+/** The credential is too old: 401. */
+export class Expired extends CimError {
+  constructor(detail = 'the session has reached the end of its life; log in again') {
+    super('expired', detail);
   }
 }
 

@@ -1,8 +1,8 @@
 import { CimError, DEFAULT_DEVICE, type DeviceId, type UserId } from '@cim/protocol';
-import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import type { Login } from '../login.ts';
-import { asCredentials, NotAuthorized } from './problems.ts';
+import type { RouteParts } from '../route-parts.ts';
+import { asCredentials } from './problems.ts';
 import type { Bearer } from './bearer.ts';
 import { deviceText, documented, timeText, userIdText } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
@@ -40,6 +40,10 @@ const DeviceShape = Type.Object(
     label: Type.String({ description: "what its user calls it; '' for nothing" }),
     online: Type.Boolean({ description: 'whether it is connected' }),
     seenAt: timeText('when it logged in or left last'),
+    createdAt: timeText(
+      'when its login showed a password or a token; logins that showed a secret do not count',
+    ),
+    expiresAt: timeText('when it ends, whatever it does'),
     current: Type.Boolean({ description: 'the one whose secret this request shows' }),
   },
   {
@@ -49,6 +53,8 @@ const DeviceShape = Type.Object(
         label: 'phone',
         online: true,
         seenAt: '2026-11-28T12:00:00.000Z',
+        createdAt: '2026-11-27T08:00:00.000Z',
+        expiresAt: '2026-12-27T08:00:00.000Z',
         current: true,
       },
     ],
@@ -65,10 +71,13 @@ const SessionShape = Type.Object({
   address: Type.Object({ host: Type.String(), port: Type.Integer() }),
 });
 
+const DAY_MS = 24 * 3_600_000;
+const isoTime = (ms: number): string => new Date(ms).toISOString();
+
 export function addSessions(
   v1: V1App,
   bearer: Bearer,
-  store: Pick<Store, 'accounts' | 'sessions'>,
+  { config, store }: Pick<RouteParts, 'config' | 'store'>,
   login: Login,
 ): void {
   const { accounts, sessions } = store;
@@ -88,7 +97,7 @@ export function addSessions(
     if ((name === undefined) === (id === undefined))
       throw new CimError('invalid', 'give the name or the id of the account, one of them');
     const account = await (name === undefined ? accounts.byId(Number(id) as UserId) : accounts.byName(name));
-    if (account === undefined) throw new NotAuthorized('there is no such account');
+    if (account === undefined) return asCredentials(login.refuseUnknown(password));
     const { userId, userName } = account;
     const proof = { password: password ?? null, session: session ?? null };
     const placed = await asCredentials(login.login({ userId, userName, ...proof, device, label, wire: 2 }));
@@ -113,10 +122,11 @@ export function addSessions(
       const actor = bearer.actor(request);
       const [own, live] = await Promise.all([sessions.find(actor.userId), sessions.locate(actor.userId)]);
       return {
-        items: own.map(({ device, label, seenAt }) => ({
-          ...{ device, label, current: device === actor.device },
+        items: own.map(({ device, label, seenAt, createdAt }) => ({
+          ...{ device, label, current: device === actor.session.device },
           online: live.some((at) => at.device === device),
-          seenAt: new Date(seenAt).toISOString(),
+          ...{ seenAt: isoTime(seenAt), createdAt: isoTime(createdAt) },
+          expiresAt: isoTime(createdAt + config.sessionDays * DAY_MS),
         })),
       };
     },
@@ -133,9 +143,9 @@ export function addSessions(
     },
   );
   v1.delete('/sessions/:device', { onRequest: bearer.check, schema: end }, async (request, reply) => {
-    const { userId, device: own, secretHash } = bearer.actor(request);
+    const { userId, session } = bearer.actor(request);
     const device = request.params.device as DeviceId;
-    if (device === own) await login.logOut(userId, { secretHash });
+    if (device === session.device) await login.logOut(userId, { secretHash: session.secretHash });
     else if ((await sessions.find(userId)).some((session) => session.device === device))
       await login.logOut(userId, { device });
     else throw new CimError('unknownDevice');

@@ -83,7 +83,7 @@ const ALWAYS = [400, 403, 503] as const;
 /** One that has a body, too. */
 const WITH_BODY = [413, 415] as const;
 
-/** Security of an operation whose caller shows a session secret. */
+/** Security of an operation whose caller shows a credential. */
 const BEARER = [{ session: [] as string[] }];
 
 /** What an operation does and answers: documented, and serialized by its shape. */
@@ -97,6 +97,8 @@ export interface Operation {
   readonly problems?: readonly number[];
   /** Nobody has to show a session. */
   readonly open?: boolean;
+  /** Under CIM_AUTH=open nobody has to show a credential. */
+  readonly known?: boolean;
   /** It takes `Idempotency-Key`. */
   readonly keyed?: boolean;
 }
@@ -113,7 +115,7 @@ const KeyHeader = Type.Object({
 /** A route's schema: the shapes of its request, and what `/documentation` says of it. */
 export function documented<R extends { body?: TObject; querystring?: TObject; params?: TObject }>(
   request: R,
-  { answers, problems = [], open = false, keyed = false, ...texts }: Operation,
+  { answers, problems = [], open = false, known = false, keyed = false, ...texts }: Operation,
 ): R & { readonly response: Record<string, unknown> } {
   const statuses = [
     ...ALWAYS,
@@ -125,7 +127,8 @@ export function documented<R extends { body?: TObject; querystring?: TObject; pa
     ...request,
     ...texts,
     ...(keyed ? { headers: KeyHeader } : {}),
-    security: open ? [] : BEARER,
+    // The empty one: it may be left out.
+    security: open ? [] : known ? [...BEARER, {}] : BEARER,
     response: {
       ...Object.fromEntries(statuses.map((status) => [status, problemAnswer(status)])),
       ...Object.fromEntries(

@@ -1,6 +1,7 @@
 import { CimError, type NamedUser, type UserId } from '@cim/protocol';
 import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
+import type { Bearer } from './bearer.ts';
 import { documented, NamedUserShape, userIdText } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
 
@@ -13,7 +14,11 @@ const UserShape = Type.Object(
 );
 const answers = { 200: UserShape };
 
-export function addUsers(v1: V1App, { accounts, sessions }: Pick<Store, 'accounts' | 'sessions'>): void {
+export function addUsers(
+  v1: V1App,
+  bearer: Bearer,
+  { accounts, sessions }: Pick<Store, 'accounts' | 'sessions'>,
+): void {
   const shown = async (user: NamedUser | undefined): Promise<Static<typeof UserShape>> => {
     if (user === undefined) throw new CimError('unknownAccount', 'there is no such user');
     const { userId, userName } = user;
@@ -26,15 +31,17 @@ export function addUsers(v1: V1App, { accounts, sessions }: Pick<Store, 'account
         name: Type.String({ minLength: 1, maxLength: 256, description: 'exact; case is ignored' }),
       }),
     },
-    { tags: ['users'], summary: 'Look up a user by name', answers, problems: [404], open: true },
+    { tags: ['users'], summary: 'Look up a user by name', answers, problems: [404], known: true },
   );
-  v1.get('/users', { schema: byName }, async (request) => shown(await accounts.byName(request.query.name)));
+  v1.get('/users', { onRequest: bearer.known, schema: byName }, async (request) =>
+    shown(await accounts.byName(request.query.name)),
+  );
 
   const byId = documented(
     { params: Type.Object({ id: userIdText('of the user') }) },
-    { tags: ['users'], summary: 'Look up a user by id', answers, problems: [404], open: true },
+    { tags: ['users'], summary: 'Look up a user by id', answers, problems: [404], known: true },
   );
-  v1.get('/users/:id', { schema: byId }, async (request) =>
+  v1.get('/users/:id', { onRequest: bearer.known, schema: byId }, async (request) =>
     shown(await accounts.byId(Number(request.params.id) as UserId)),
   );
 }

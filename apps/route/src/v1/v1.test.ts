@@ -227,8 +227,8 @@ describe('/v1', { concurrency: false }, () => {
     const listed = await v1.get('/sessions', max.secret);
     const [item, ...others] = listed.body?.['items'] as Record<string, unknown>[];
     assert.deepEqual(
-      { ...item, seenAt: '' },
-      { device: 'default', label: '', online: true, seenAt: '', current: true },
+      { ...item, seenAt: '', createdAt: '', expiresAt: '' },
+      { device: 'default', label: '', online: true, seenAt: '', createdAt: '', expiresAt: '', current: true },
     );
     assert.match(String(item?.['seenAt']), ISO);
     assert.deepEqual(others, []);

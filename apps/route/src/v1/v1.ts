@@ -1,6 +1,7 @@
 /** `/v1`: HTTP for everybody but CIM's clients. A file for each resource; this one puts them together. */
 import { CODES } from '@cim/protocol';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
+import type { Identify } from '../identity/identify.ts';
 import type { Login } from '../login.ts';
 import type { Online } from '../online.ts';
 import type { RouteParts } from '../route-parts.ts';
@@ -22,6 +23,7 @@ export interface V1Parts {
   readonly login: Login;
   readonly online: Online;
   readonly answers: Tally;
+  readonly identify: Identify;
 }
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -37,7 +39,7 @@ export async function addV1(app: FastifyInstance, given: V1Parts): Promise<void>
   );
 }
 
-function addPaths(v1: V1App, { parts, login, online, answers }: V1Parts): void {
+function addPaths(v1: V1App, { parts, login, online, answers, identify }: V1Parts): void {
   /** Key: a path with its parameters' names. */
   const methods = new Map<string, Set<string>>();
   v1.addHook('onRoute', (route) => {
@@ -62,11 +64,11 @@ function addPaths(v1: V1App, { parts, login, online, answers }: V1Parts): void {
   });
 
   const { store } = parts;
-  const bearer = new Bearer(parts);
+  const bearer = new Bearer(identify);
   addAccounts(v1, login);
-  addUsers(v1, store);
-  addOnline(v1, online);
-  addSessions(v1, bearer, store, login);
+  addUsers(v1, bearer, store);
+  addOnline(v1, bearer, online);
+  addSessions(v1, bearer, parts, login);
   addConversations(v1, bearer, store, parts.messaging);
   addGroups(v1, bearer, store.groups, parts.messaging.groups);
   addMembers(v1, bearer, store.groups, parts.messaging.groups);

@@ -42,6 +42,15 @@ export function secretsOf(record: DeviceRecord | undefined): readonly string[] {
   return record.secretHash === '' ? record.olderHashes : [record.secretHash, ...record.olderHashes];
 }
 
+/**
+ * When the lives of the newest secret and of the older ones began, in ms. A record of format 1 does not say it: these lives
+ * begin with the next change of the record.
+ */
+export function livesOf(record: DeviceRecord, now: number): { createdAt: number; olderCreatedAt: number } {
+  const createdAt = record.createdAt ?? (record.seenAt === 0 ? now : record.seenAt);
+  return { createdAt, olderCreatedAt: record.olderCreatedAt ?? createdAt };
+}
+
 /** The last is the oldest, and the one that was claimed. */
 export function olderThanNext(current: DeviceRecord | undefined): readonly string[] {
   const secrets = secretsOf(current);

@@ -66,6 +66,9 @@ export interface DeviceRecord {
   readonly secretHash: string;
   /** Of epochs before, as long as they count; newest first. */
   readonly olderHashes: readonly string[];
+  /** When the lives of `secretHash` and of `olderHashes` began, in ms; absent: the version before did not note it. */
+  readonly createdAt?: number | undefined;
+  readonly olderCreatedAt?: number | undefined;
   /** While `issued`: until when, in ms. */
   readonly until: number;
   /** While `live`: the attempt that claimed it. */

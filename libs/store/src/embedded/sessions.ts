@@ -20,6 +20,7 @@ import {
 import {
   devicesOf,
   isOver,
+  livesOf,
   newest,
   olderThanNext,
   openOf,
@@ -72,9 +73,13 @@ export class EmbeddedSessions implements Sessions {
     const one = policy === 'replace' ? request.one : policy === 'devices' ? 'device' : 'user';
     const records = this.#get(userId);
     const mine = records.find((record) => record.device === device);
+    const shown =
+      policy === 'replace'
+        ? (one === 'user' ? records : [mine]).find((of) => secretsOf(of).includes(request.shownHash))
+        : undefined;
     const stillCounts =
       policy === 'replace'
-        ? (one === 'user' ? records : [mine]).some((of) => secretsOf(of).includes(request.shownHash))
+        ? shown !== undefined
         : this.#ledger.get(accountKey(userId))?.passwordHash === request.passwordHash;
     if (!stillCounts) return { outcome: 'stale' };
 
@@ -99,6 +104,8 @@ export class EmbeddedSessions implements Sessions {
     const made: DeviceRecord = {
       ...{ userName, device, label, one, seenAt: now, epoch, state: 'issued', instance, secretHash },
       olderHashes: olderThanNext(mine),
+      createdAt: policy === 'replace' && shown !== undefined ? lifeOf(shown, request.shownHash, now) : now,
+      olderCreatedAt: mine === undefined ? undefined : Math.min(...Object.values(livesOf(mine, now))),
       until: now + this.#times.issuedMs,
       claim: '',
       previous: previous === undefined ? [] : [previous],
@@ -128,11 +135,12 @@ export class EmbeddedSessions implements Sessions {
     const claimed = isFresh ? this.#claimFresh(userId, records, current, claim) : current;
     await this.#ledger.commit();
     const { device, label, previous } = claimed;
+    const createdAt = claimed.secretHash === '' ? 0 : livesOf(claimed, this.#times.now()).createdAt;
     this.#appear({ userId, device }, claimed.epoch, instance);
     const others = this.#get(userId).flatMap((of) => (of.device === device ? [] : (openOf(of) ?? [])));
     return {
       ...{ outcome: 'claimed', epoch: claimed.epoch, userName: claimed.userName, device, label },
-      ...{ previous, others },
+      ...{ createdAt, previous, others },
     };
   }
 
@@ -163,7 +171,10 @@ export class EmbeddedSessions implements Sessions {
       }),
     );
     const previous = [...current.previous, ...ends.flatMap((of) => openOf(of) ?? [])];
-    const live: DeviceRecord = { ...current, state: 'live', claim, olderHashes: [], seenAt, previous };
+    const live: DeviceRecord = {
+      ...current,
+      ...{ state: 'live', claim, olderHashes: [], olderCreatedAt: undefined, seenAt, previous },
+    };
     this.#put(userId, records, ...replaced, live);
     return live;
   }
@@ -248,11 +259,15 @@ export class EmbeddedSessions implements Sessions {
   find(userId: UserId): Promise<Session[]> {
     return promised(() =>
       this.#committed(userId)
-        .map(({ userName, device, label, seenAt, epoch, state, instance, secretHash, olderHashes }) => ({
-          ...{ userId, userName, device, label, seenAt, epoch, instance },
-          state: state === 'replaced' ? 'ended' : state,
-          secretHashes: [secretHash, ...olderHashes],
-        }))
+        .map((record): Session => {
+          const { userName, device, label, seenAt, epoch, state, instance, secretHash, olderHashes } = record;
+          return {
+            ...{ userId, userName, device, label, seenAt, epoch, instance },
+            state: state === 'replaced' ? 'ended' : state,
+            secretHashes: [secretHash, ...olderHashes],
+            ...livesOf(record, this.#times.now()),
+          };
+        })
         .sort((one, other) => other.epoch - one.epoch),
     );
   }
@@ -345,6 +360,12 @@ export class EmbeddedSessions implements Sessions {
   #put(userId: UserId, records: readonly DeviceRecord[], ...changed: readonly DeviceRecord[]): void {
     this.#ledger.put(sessionKey(userId), withRecords(records, ...changed));
   }
+}
+
+/** When the life of one of its secrets began, in ms. */
+function lifeOf(record: DeviceRecord, secretHash: string, now: number): number {
+  const { createdAt, olderCreatedAt } = livesOf(record, now);
+  return record.secretHash === secretHash ? createdAt : olderCreatedAt;
 }
 
 /** Devices that are no one installation: a second login of theirs is refused under `devices`, as all are under `reject`. */

@@ -86,6 +86,9 @@ interface Rest {
   readonly seen: string;
   readonly secret: string;
   readonly older: string;
+  /** The version before wrote neither. */
+  readonly born?: string;
+  readonly olderBorn?: string;
 }
 
 /** All sessions of the hash, the newest login first. */
@@ -122,8 +125,9 @@ function session(
   epoch: string | undefined,
   state: string,
   instance: string,
-  { name, label, seen, secret, older }: Rest,
+  { name, label, seen, secret, older, born, olderBorn }: Rest,
 ): Session {
+  const createdAt = Number(born ?? (seen === '0' ? epoch : seen));
   return {
     userId,
     userName: name,
@@ -134,5 +138,7 @@ function session(
     state: state === 'issued' || state === 'live' ? state : 'ended',
     instance: instance as InstanceId,
     secretHashes: [secret, ...(older === '' ? [] : older.split(' '))],
+    createdAt,
+    olderCreatedAt: olderBorn === undefined ? createdAt : Number(olderBorn),
   };
 }

@@ -4,7 +4,8 @@
  * A user's sessions are one hash with a field per device (its key: the device id). A record is
  * `epoch state instance previous {JSON}`; `previous` is "-", or `device@epoch@instance` of the sessions before it, with
  * commas: of an issued login the live one of its device, of a claimed one those that it has replaced. `replaced` is the
- * state of a session that a login of another device has ended, under a policy of one session per user.
+ * state of a session that a login of another device has ended, under a policy of one session per user. `born` and
+ * `olderBorn` say when the lives of `secret` and of those in `older` began (ms).
  *
  * The version before had one session per user, in plain fields of the same hash. The scripts read it as the record of
  * `cim` or of `default`, and leave it as it is until a login comes through a route of this version: so servers of the
@@ -29,6 +30,8 @@ local parse = function(device, text)
   local epoch, state, instance, previous, json = string.match(text, '^(%d+) (%a+) (%S+) (%S+) (.*)$')
   local r = cjson.decode(json)
   r.device, r.epoch, r.state, r.instance, r.previous = device, epoch, state, instance, {}
+  -- The version before did not note it.
+  if not r.born then r.born = r.seen ~= '0' and r.seen or r.epoch end
   for d, e, i in string.gmatch(previous, '([^@,]+)@(%d+)@([^@,]+)') do
     table.insert(r.previous, {device = d, epoch = e, instance = i})
   end
@@ -48,7 +51,7 @@ local write = function(r)
   end
   redis.call('HSET', KEYS[1], r.device, r.epoch .. ' ' .. r.state .. ' ' .. r.instance .. ' ' .. joined(r.previous) .. ' ' ..
     cjson.encode({name = r.name, label = r.label, one = r.one, seen = r.seen, till = r.till, attempt = r.attempt,
-      claim = r.claim, secret = r.secret, older = r.older}))
+      claim = r.claim, secret = r.secret, older = r.older, born = r.born, olderBorn = r.olderBorn}))
 end
 -- Where the open channel is, if there is one: of the live session, or of the one before an unclaimed login.
 local open = function(r)
@@ -67,7 +70,7 @@ local load = function(upgrade)
   if not of.epoch then return list end
   local r = {flat = true, one = 'user', label = '', seen = '0', previous = {}, till = of['until'] or '0'}
   for _, field in ipairs({'epoch', 'state', 'instance', 'name', 'secret', 'older', 'attempt', 'claim'}) do r[field] = of[field] or '' end
-  r.device = hasSecret(r) and 'default' or 'cim'
+  r.device, r.born = hasSecret(r) and 'default' or 'cim', r.epoch
   if of.prevInstance and of.prevInstance ~= '' then
     r.previous = {{device = r.device, epoch = of.prevEpoch, instance = of.prevInstance}}
   end
@@ -128,12 +131,14 @@ local mine = recordOf(list, device)
 if mine and mine.attempt == ARGV[9] then return {'issued', mine.epoch} end
 local secrets = {}
 if mine then for secret in string.gmatch(mine.secret .. ' ' .. mine.older, '%S+') do table.insert(secrets, secret) end end
-local counts = false
+local counts, born = false, int(now)
 if policy ~= 'replace' then counts = (redis.call('HGET', KEYS[2], 'password') or '') == ARGV[10]
 else
   for _, r in ipairs(list) do
     for secret in string.gmatch(r.secret .. ' ' .. r.older, '%S+') do
-      counts = counts or secret == ARGV[10] and (one == 'user' or r == mine)
+      if secret == ARGV[10] and (one == 'user' or r == mine) then
+        counts, born = true, secret ~= r.secret and r.olderBorn or r.born
+      end
     end
   end
 end
@@ -163,6 +168,8 @@ end
 if policy == 'devices' and others >= tonumber(ARGV[11]) then return {'too-many'} end
 -- The last is the oldest, and the one that was claimed.
 while #secrets >= ${SECRETS} do table.remove(secrets, #secrets - 1) end
+local olderBorn
+if mine and hasSecret(mine) then olderBorn = int(math.min(tonumber(mine.born), tonumber(mine.olderBorn or mine.born))) end
 local previous = {}
 if mine and isOpen(mine) then
   local at, epoch = open(mine)
@@ -172,7 +179,7 @@ end
 local next = int(math.max(newest(list) + 1, now))
 write({device = device, epoch = next, state = 'issued', instance = ARGV[5], previous = previous, name = ARGV[6],
   label = ARGV[4], one = one, seen = int(now), till = int(now + tonumber(ARGV[8])), attempt = ARGV[9], claim = '',
-  secret = ARGV[7], older = table.concat(secrets, ' ')})
+  secret = ARGV[7], older = table.concat(secrets, ' '), born = born, olderBorn = olderBorn})
 
 local rest, gone = {}, {}
 for _, r in ipairs(list) do
@@ -234,7 +241,7 @@ end`;
 /**
  * KEYS sessions; where one server holds both, the online set too, which is entered then. ARGV instance, epoch or '',
  * name or '', claim, user, lease (ms), how long issued (ms). Answers nothing, or {epoch, name, device, label, the sessions
- * that it replaces, the other devices that are live}, both as in a record.
+ * that it replaces, the other devices that are live (both as in a record), when its secret's life began}.
  */
 export const CLAIM = new Script(`${NOW}${RECORDS_LUA}${WAITS}${ONLINE}
 local list, r = load(false)
@@ -249,7 +256,7 @@ if ARGV[2] == '' and (r.name ~= ARGV[3] or r.secret ~= '') then return {} end
 local live = {}
 if r.state ~= 'live' or r.claim ~= ARGV[4] then
   if not waits(list, r, ARGV[7]) then return {} end
-  r.state, r.claim, r.older, r.seen = 'live', ARGV[4], '', int(now)
+  r.state, r.claim, r.older, r.olderBorn, r.seen = 'live', ARGV[4], '', nil, int(now)
   for _, other in ipairs(list) do
     local at, epoch = open(other)
     if other ~= r and r.one == 'user' and (at or hasSecret(other)) then
@@ -269,7 +276,7 @@ for _, other in ipairs(list) do
   if at and other ~= r then table.insert(live, {device = other.device, epoch = epoch, instance = at}) end
 end
 if KEYS[2] then enter(KEYS[2], ARGV[5], r.device, r.epoch, r.name, ARGV[6]) end
-return {r.epoch, r.name, r.device, r.label, joined(r.previous), joined(live)}`);
+return {r.epoch, r.name, r.device, r.label, joined(r.previous), joined(live), r.secret == '' and '0' or r.born}`);
 
 /** KEYS sessions. ARGV device, epoch, new instance. Answers 1 when it is the live one. */
 export const RECLAIM = new Script(`${RECORDS_LUA}

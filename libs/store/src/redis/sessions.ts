@@ -95,7 +95,7 @@ export class RedisSessions implements Sessions {
     const { leaseMs, issuedMs } = this.#times;
     const args = [instance, epoch ?? '', userName ?? '', claim, userId, leaseMs, issuedMs];
     const answer = (await this.#run(CLAIM, this.#withOnline(userId, instance), args)) as string[];
-    const [claimed, name = '', device, label = '', previous, others] = answer;
+    const [claimed, name = '', device, label = '', previous, others, createdAt] = answer;
     if (claimed === undefined) return { outcome: 'refused' };
     const session = {
       userName: name,
@@ -107,6 +107,7 @@ export class RedisSessions implements Sessions {
       outcome: 'claimed',
       ...session,
       label,
+      createdAt: Number(createdAt),
       previous: sessionsOf(previous),
       others: sessionsOf(others),
     };
