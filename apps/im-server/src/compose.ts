@@ -12,7 +12,6 @@ import { RpcServer } from '@cim/rpc';
 import {
   advertisedHost,
   clusterKey,
-  gauge,
   inSlices,
   knownHosts,
   type Logger,
@@ -32,6 +31,7 @@ import { Interest } from './subscriptions/interest.ts';
 import { FoldWatch } from './recovery/fold-watch.ts';
 import { GroupWatch } from './recovery/group-watch.ts';
 import { Instance } from './recovery/instance.ts';
+import { addGauges } from './internal/gauges.ts';
 import { createInternalHttp } from './internal/internal-http.ts';
 import { LocalDoorbell } from './internal/local-doorbell.ts';
 import { Look } from './recovery/look.ts';
@@ -100,6 +100,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       look.now();
       groupWatch.now();
     },
+    onRenewal: (outcome) => observer.leaseRenewed(outcome),
   });
   const interest = new Interest(store.groups, () => instance.id);
   const groups = new GroupLogs(store.streams, interest);
@@ -122,25 +123,13 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     void inSlices([...registry.all()], (session) => session.recount());
   });
   const refusing = new RareWarning(logger, 'connection.refused');
-  gauge(metrics, 'cim_sessions', 'Live sessions', () => registry.size);
-  gauge(
-    metrics,
-    'cim_connections',
-    'Connections of clients, logged in or not',
-    () => door.visits.connections,
-  );
-  gauge(
-    metrics,
-    'cim_connections_strangers',
-    'Connections of clients that have not logged in',
-    () => door.visits.strangers,
-  );
-  gauge(metrics, 'cim_lease_held', 'Whether the lease of this im-server holds, so that it delivers', () =>
-    Number(instance.serving),
-  );
-  gauge(metrics, 'cim_registry_connected', 'Whether the registry of im-servers answers', () =>
-    Number(membership.connected),
-  );
+  const budget = new SendBudget();
+  addGauges(metrics, {
+    visits: () => door.visits,
+    maxConnections: parts.maxConnections,
+    rpc: () => rpc,
+    ...{ connections, groups, instance, budget },
+  });
 
   const connectionParts: ConnectionParts = {
     store,
@@ -150,7 +139,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     acks,
     groups,
     instance,
-    budget: new SendBudget(),
+    budget,
     logger,
     observer,
     registry,

@@ -1,5 +1,5 @@
 import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
-import { createMessaging, forgetLeft, observe } from '@cim/delivery';
+import { addSurroundings, createMessaging, forgetLeft, observe } from '@cim/delivery';
 import { openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -26,7 +26,9 @@ limitConnections(logger);
 await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   requireReachable(config);
   const { clusterSecret } = trustOf(config);
-  const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
+  const metrics = createMetrics({ program: 'im-server' });
+  const observer = observe(metrics, VERSION, DOOR_LIMITS);
+  const store = await openRedisStore({ ...config, url: config.redisUrl, logger, observer });
   onStop(() => store.stop());
   const membership = openZooKeeperMembership({
     servers: config.zk,
@@ -37,8 +39,6 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   onStop(() => membership.stop());
   await membership.start();
   const flusher = new TurnFlusher();
-  const metrics = createMetrics({ program: 'im-server' });
-  const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const wheel = new TimingWheel();
   wheel.start();
   const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger, observer });
@@ -47,6 +47,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     wheel.stop();
   });
   forgetLeft(membership, rpc);
+  addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,
@@ -72,7 +73,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     ),
   );
   const server = await starting;
-  watchLoop(logger, metrics);
+  watchLoop(logger, metrics, observer);
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );

@@ -154,6 +154,7 @@ test('a member of a group is sent no more than 256 KiB that it has not acked', (
   const sink = {
     ready: () => true,
     now: () => 1,
+    acknowledged: () => undefined,
     writeShared: (_: unknown, piece: SharedPiece) => written.push(piece.to),
   } as never;
   const feed = new GroupFeed(log, 1 as Seq, '' as MessageId, sink, {} as Streams, new FakeTimers());

@@ -25,6 +25,8 @@ export async function liveSession(
     deliver: () => 'taken' as const,
     delivered: () => undefined,
     inboxAt: undefined,
+    wire: 'own' as const,
+    timeline: undefined,
     recount: () => undefined,
     signal: () => undefined,
     groupsChanged: () => undefined,

@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type CimError, CODES, type UserId } from '@cim/protocol';
-import { knownHosts, VERSION } from '@cim/runtime';
+import { knownHosts, UNKNOWN_PATH, VERSION } from '@cim/runtime';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -25,7 +25,6 @@ import { requestCheck } from './request-check.ts';
 import type { RouteParts } from './route-parts.ts';
 import * as schemas from './schemas.ts';
 import { Sending } from './sending.ts';
-import { Tally } from './tally.ts';
 import { acceptUtf8Json } from './utf8-json.ts';
 import { problem } from './v1/problems.ts';
 import { isV1 } from './v1/v1-app.ts';
@@ -39,7 +38,7 @@ const REQUEST_MS = 30_000;
 
 /** What clients ask: all of it is described by `swagger()` of the answer, once it is ready. */
 export async function createApp(parts: RouteParts, readiness: Readiness): Promise<FastifyInstance> {
-  const { store, messaging, metrics } = parts;
+  const { store, messaging, metrics, observer } = parts;
   const app = fastify({
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -59,12 +58,6 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(requestCheck);
-  const answers = new Tally({
-    name: 'cim_route_answers_total',
-    help: 'Answers, by path and code',
-    labelNames: ['path', 'code'],
-    registers: metrics,
-  });
   const hostProblem = knownHosts(parts.config.host, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
     const wrong = hostProblem(request.headers.host);
@@ -74,9 +67,10 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   });
   // A hook for each path, which knows it: fastify gathers all there is to know about a route when a request is asked for it.
   app.addHook('onRoute', (route) => {
-    if (isV1(route.url)) return;
-    const count: preSerializationHookHandler = (_request, _reply, payload, done) => {
-      if (isAnswer(payload)) answers.add(route.url, payload.code);
+    if (isV1(route.url) || route.schema?.hide === true) return;
+    observer.pathServed(route.url);
+    const count: preSerializationHookHandler = (_request, reply, payload, done) => {
+      if (isAnswer(payload)) observer.requestAnswered(route.url, payload.code, reply.elapsedTime / 1_000);
       done(null, payload);
     };
     route.preSerialization = [route.preSerialization ?? [], count].flat();
@@ -85,7 +79,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   acceptUtf8Json(app as unknown as FastifyInstance);
   app.setErrorHandler((error: FastifyError | CimError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
-    answers.add('unknown', CODES.invalid.code);
+    observer.requestAnswered(UNKNOWN_PATH, CODES.invalid.code, reply.elapsedTime / 1_000);
     void reply.send(unknownPath(request, reply, `there is no ${request.method} ${pathOf(request.url)} here`));
   });
   await app.register(swagger, {
@@ -202,7 +196,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
 
   addHealth(app as unknown as FastifyInstance, readiness);
   if (publicPages.includes('metrics')) addMetrics(app as unknown as FastifyInstance, metrics);
-  await addV1(app as unknown as FastifyInstance, { parts, login, online, answers, identify });
+  await addV1(app as unknown as FastifyInstance, { parts, login, online, identify });
   return app as unknown as FastifyInstance;
 }
 

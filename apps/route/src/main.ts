@@ -1,5 +1,5 @@
-import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { createMessaging, forgetLeft, observe } from '@cim/delivery';
+import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
+import { addSurroundings, createMessaging, forgetLeft, observe } from '@cim/delivery';
 import { createPlacement, openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -24,13 +24,13 @@ const logger = createLogger(given.logLevel, { program: 'route' });
 limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   const config = { ...given, ...trustOf(given) };
-  const store = await openRedisStore({ ...config, url: config.redisUrl, logger });
+  const metrics = createMetrics({ program: 'route' });
+  const observer = observe(metrics, VERSION, DOOR_LIMITS);
+  const store = await openRedisStore({ ...config, url: config.redisUrl, logger, observer });
   onStop(() => store.stop());
   const membership = openZooKeeperMembership({ servers: config.zk, access: zooKeeperAccess(config), logger });
   onStop(() => membership.stop());
   await membership.start();
-  const metrics = createMetrics({ program: 'route' });
-  const observer = observe(metrics, VERSION);
   const wheel = new TimingWheel();
   wheel.start();
   const rpc = new RpcClient({
@@ -45,6 +45,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     wheel.stop();
   });
   forgetLeft(membership, rpc);
+  addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,
@@ -58,9 +59,10 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     messaging,
     logger,
     metrics,
+    observer,
   });
   onStop(() => route.stop());
-  watchLoop(logger, metrics);
+  watchLoop(logger, metrics, observer);
   // A Redis that was away at the start may turn out to be a wrong one.
   store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);

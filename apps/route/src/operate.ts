@@ -1,6 +1,6 @@
 /** What operators and their programs ask: is it alive, can it serve, what has it done. */
 import type { Member } from '@cim/discovery';
-import { gauge, type Metrics } from '@cim/runtime';
+import type { Metrics } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
 
@@ -15,15 +15,9 @@ export class Readiness {
   /** Sends need the store alone: a route that has once seen its cluster goes on when all im-servers are away. */
   #seen: boolean;
 
-  constructor(parts: Pick<RouteParts, 'store' | 'membership' | 'metrics'>) {
-    const { membership, metrics } = parts;
+  constructor(parts: Pick<RouteParts, 'store' | 'membership'>) {
+    const { membership } = parts;
     this.#parts = parts;
-    gauge(metrics, 'cim_im_servers', 'Listed im-servers that a login can be placed on', () =>
-      placeable(membership.members()),
-    );
-    gauge(metrics, 'cim_registry_connected', 'Whether the registry of im-servers answers', () =>
-      Number(membership.connected),
-    );
     this.#seen = placeable(membership.members()) > 0;
     this.#forget = membership.onChange(() => {
       this.#seen ||= placeable(membership.members()) > 0;

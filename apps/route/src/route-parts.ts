@@ -1,6 +1,6 @@
 import type { Messaging } from '@cim/delivery';
 import type { Membership, Placement } from '@cim/discovery';
-import type { Logger, Metrics } from '@cim/runtime';
+import type { Logger, Metrics, Observer } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
 import type { Passwords } from './passwords.ts';
@@ -13,6 +13,7 @@ export interface RouteParts {
   readonly messaging: Messaging;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observer: Observer;
   /** Tests count its hashes. */
   readonly passwords?: Passwords;
 }

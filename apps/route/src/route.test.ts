@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { createMessaging } from '@cim/delivery';
+import { createMessaging, observe } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { type Epoch, groupStream, inboxOf, type InstanceId, LOBBY, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
@@ -35,6 +35,7 @@ interface Body {
 
 async function start(auth: 'open' | 'password'): Promise<Route> {
   const messaging = createMessaging({ store, membership, rpc, logger });
+  const metrics = createMetrics({ program: 'test' });
   messaging.serve(doorbell);
   return startRoute({
     config: {
@@ -53,7 +54,8 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
     placement: createPlacement('round-robin'),
     messaging,
     logger,
-    metrics: createMetrics({ program: 'test' }),
+    metrics,
+    observer: observe(metrics, 'test'),
   });
 }
 

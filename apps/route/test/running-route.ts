@@ -117,6 +117,7 @@ export class RunningRoute {
       messaging,
       logger,
       metrics,
+      observer,
       ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
     };
     const stopParts = async (): Promise<void> => {

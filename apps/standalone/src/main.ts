@@ -1,7 +1,7 @@
 /** Route and im-server in one process, on embedded storage and embedded discovery: nothing to install. */
 import { join } from 'node:path';
 import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
-import { createMessaging, observe } from '@cim/delivery';
+import { addSurroundings, createMessaging, observe } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
@@ -30,9 +30,12 @@ limitConnections(logger, 0.2);
 await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   // Nothing that this process writes is for others: the store, its logs, the secret.
   process.umask(0o077);
+  const metrics = createMetrics({ program: 'standalone' });
+  const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openEmbeddedStore({
     dir: given.dataDir,
     logger,
+    observer,
     acceptLoss: given.acceptLoss === 'yes',
   });
   onStop(() => store.stop());
@@ -43,8 +46,6 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   onStop(() => membership.stop());
   await membership.start();
   const flusher = new TurnFlusher();
-  const metrics = createMetrics({ program: 'standalone' });
-  const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const wheel = new TimingWheel();
   wheel.start();
   const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger, observer });
@@ -52,6 +53,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     await rpc.stop();
     wheel.stop();
   });
+  addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,
@@ -79,9 +81,10 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     messaging,
     logger,
     metrics,
+    observer,
   });
   onStop(() => route.stop());
-  watchLoop(logger, metrics);
+  watchLoop(logger, metrics, observer);
   const { url } = route;
   console.log(`route listening on ${url}`);
   console.log(`route has its metrics, documentation and admin API on ${route.internal.url}`);

@@ -7,6 +7,10 @@ export interface RpcAddress {
   readonly httpPort: number;
 }
 
+/** States of the way to one server. `down`: calls fail at once, until the next attempt. `stopped`: its last bytes go out. */
+export const RPC_LINK_STATES = ['idle', 'connecting', 'open', 'down', 'stopped'] as const;
+export type RpcLinkState = (typeof RPC_LINK_STATES)[number];
+
 /** Times of the calling side [ms]. Tests shorten them. The timing wheel rounds them up. */
 export interface RpcTimes {
   /** Longest time from the first packet to the server's proof. */

@@ -1,4 +1,4 @@
-import type { RpcAddress, RpcClientParts } from './peer.ts';
+import { RPC_LINK_STATES, type RpcAddress, type RpcClientParts, type RpcLinkState } from './peer.ts';
 import type { Done } from './pending-calls.ts';
 import { RpcLink } from './rpc-link.ts';
 
@@ -29,6 +29,23 @@ export class RpcClient {
     let link = this.#links.get(key);
     if (link === undefined || link.stopped) this.#links.set(key, (link = this.#newLink(key, peer)));
     return link.call(method, payload, timeoutMs, done);
+  }
+
+  /** How many ways to other servers are in each state. */
+  links(): Record<RpcLinkState, number> {
+    const links = Object.fromEntries(RPC_LINK_STATES.map((state) => [state, 0])) as Record<
+      RpcLinkState,
+      number
+    >;
+    for (const link of this.#open) links[link.state]++;
+    return links;
+  }
+
+  /** Calls that are not answered yet. */
+  get pending(): number {
+    let pending = 0;
+    for (const link of this.#open) pending += link.pending;
+    return pending;
   }
 
   /** Closes the connection to a server that has left the cluster, after its running calls have ended. */

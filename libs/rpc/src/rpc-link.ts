@@ -3,7 +3,14 @@ import { cim, FRAME_LIMITS, rpcFrame } from '@cim/protocol';
 import { Backoff } from '@cim/runtime';
 import { RPC, RPC_METHODS } from './methods.ts';
 import type { RpcOutcome } from './outcome.ts';
-import { OUTBOX_BYTES, RPC_TIMES, type RpcAddress, type RpcClientParts, type RpcTimes } from './peer.ts';
+import {
+  OUTBOX_BYTES,
+  RPC_TIMES,
+  type RpcAddress,
+  type RpcClientParts,
+  type RpcLinkState,
+  type RpcTimes,
+} from './peer.ts';
 import { type Done, type PendingCall, PendingCalls } from './pending-calls.ts';
 import { RpcConnection, type RpcConnectionEvents } from './rpc-connection.ts';
 
@@ -80,6 +87,15 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
   /** Whether the link has stopped, by a call or because it was unused. Further calls need another link. */
   get stopped(): boolean {
     return this.#state.name === 'stopped';
+  }
+
+  get state(): RpcLinkState {
+    return this.#state.name;
+  }
+
+  /** Calls that are not answered yet. */
+  get pending(): number {
+    return this.#pending.size;
   }
 
   /** Takes no more calls, and stops when the running calls have ended. */

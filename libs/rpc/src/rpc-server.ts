@@ -57,6 +57,11 @@ export class RpcServer implements ServedConnectionEvents {
     });
   }
 
+  /** Connections of other servers. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** Sends the queued answers and closes all connections. Resolves when they are closed, after about 1 s at most. Idempotent. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -39,6 +39,7 @@ describe('a call', () => {
     );
     assert.deepEqual(all.map(said), ['ok: a', 'ok: ', 'ok: c']);
     assert.equal(await connectionsOf(server), 1);
+    assert.deepEqual([client.links().open, client.pending], [1, 0]);
   });
 
   test('says what the other side said when it is refused, unknown, or its handler throws', async () => {

@@ -103,6 +103,11 @@ export class DurationRow<A extends string> {
     });
   }
 
+  /** The value is there with 0 from now on. */
+  begin(value: A): void {
+    if (!this.#rows.has(value)) this.#row(value);
+  }
+
   /** A negative duration, which a clock that was set back makes, counts as 0. */
   observe(value: A, seconds: number): void {
     const row = this.#rows.get(value) ?? this.#row(value);

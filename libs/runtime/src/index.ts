@@ -2,6 +2,7 @@
 export * from './backoff.ts';
 export * from './cluster-key.ts';
 export * from './config.ts';
+export * from './gauges.ts';
 export * from './known-host.ts';
 export * from './logger.ts';
 export * from './loop-watch.ts';

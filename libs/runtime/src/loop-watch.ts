@@ -4,8 +4,10 @@
  * meanwhile: `held` is the lesser of the two.
  */
 import { openSync, readSync } from 'node:fs';
+import { gauge } from './gauges.ts';
 import type { Logger } from './logger.ts';
-import { Gauge, type Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
+import type { Observer } from './observer.ts';
 
 const EVERY_MS = 20;
 /** Nothing may hold the event loop for longer [ms]. */
@@ -16,6 +18,8 @@ export const LOOP_HELD = 'loop.held';
 export interface LoopWatchParts {
   /** Called for each time that the event loop was held for more than `HELD_MS`. */
   readonly onHeld?: (heldMs: number, lateMs: number) => void;
+  /** Called each time that the watch looks, with how late it came. */
+  readonly onDelay?: (lateMs: number) => void;
   /** ms, monotonic. */
   readonly now?: () => number;
   /** CPU time of the thread that runs the event loop [ms]. */
@@ -24,14 +28,16 @@ export interface LoopWatchParts {
 
 export class LoopWatch {
   readonly #onHeld: (heldMs: number, lateMs: number) => void;
+  readonly #onDelay: (lateMs: number) => void;
   readonly #now: () => number;
   readonly #cpu: () => number;
   #timer: NodeJS.Timeout | undefined;
   #last = { now: 0, cpu: 0 };
   #worstMs = 0;
 
-  constructor({ onHeld, now, cpu }: LoopWatchParts = {}) {
+  constructor({ onHeld, onDelay, now, cpu }: LoopWatchParts = {}) {
     this.#onHeld = onHeld ?? (() => undefined);
+    this.#onDelay = onDelay ?? (() => undefined);
     this.#now = now ?? (() => performance.now());
     this.#cpu = cpu ?? mainThreadCpu();
   }
@@ -57,26 +63,26 @@ export class LoopWatch {
     const { now, cpu } = this.#last;
     this.#last = { now: this.#now(), cpu: this.#cpu() };
     const lateMs = this.#last.now - now - EVERY_MS;
+    this.#onDelay(Math.max(0, lateMs));
     const heldMs = Math.min(lateMs, this.#last.cpu - cpu);
     this.#worstMs = Math.max(this.#worstMs, heldMs);
     if (heldMs > HELD_MS) this.#onHeld(Math.round(heldMs), Math.round(lateMs));
   }
 }
 
-/** A server's watch: a warning in the log for each time that its event loop was held, and the worst in its metrics. */
-export function watchLoop(logger: Logger, metrics: Metrics): void {
+/** A server's watch: a warning in the log for each time that its event loop was held, every delay and the worst in its metrics. */
+export function watchLoop(logger: Logger, metrics: Metrics, observer: Pick<Observer, 'loopDelayed'>): void {
   const watch = new LoopWatch({
     onHeld: (heldMs, lateMs) => logger.warn({ heldMs, lateMs }, LOOP_HELD),
+    onDelay: (lateMs) => observer.loopDelayed(lateMs / 1_000),
   });
   watch.start();
-  new Gauge({
-    name: 'cim_event_loop_held_seconds_max',
-    help: 'Longest time that work of this process held its event loop, since the start; CPU time',
-    registers: [metrics],
-    collect() {
-      this.set(watch.worstMs / 1_000);
-    },
-  });
+  gauge(
+    metrics,
+    'cim_event_loop_held_seconds_max',
+    'Longest time that work of this process held its event loop, since the start; CPU time',
+    () => watch.worstMs / 1_000,
+  );
 }
 
 /** Linux tells it of each thread. Elsewhere the process' own is taken, which is more: other threads work too. */

@@ -48,6 +48,17 @@ export type Wire = (typeof WIRES)[number];
 export const RPC_OUTCOMES = ['ok', 'failed', 'timeout', 'closed', 'down'] as const;
 export type RpcResult = (typeof RPC_OUTCOMES)[number];
 
+/** What went wrong with a request to the store. The Redis adapter says what each kind means (`fault.ts`). */
+export const STORE_ERRORS = ['away', 'elsewhere', 'refusing', 'settings', 'passing', 'request'] as const;
+export type StoreError = (typeof STORE_ERRORS)[number];
+
+/** `anew`: the store did not know the lease any more, and the im-server took another one. */
+export const LEASE_RENEWALS = ['renewed', 'anew', 'failed'] as const;
+export type LeaseRenewal = (typeof LEASE_RENEWALS)[number];
+
+/** The path of all requests for which the route has none. */
+export const UNKNOWN_PATH = 'unknown';
+
 /** Durations are in seconds. No method throws, and none keeps what it is given. */
 export interface Observer {
   /** A send was answered to its sender. @param seconds from its arrival at the door */
@@ -64,6 +75,8 @@ export interface Observer {
   delivered(wire: Wire, stream: StreamKind, entries: number): void;
   /** A pushed private message has reached the im-server of its recipient. @param seconds from when it was stored */
   arrived(seconds: number): void;
+  /** A client has acknowledged an entry that was stored while it followed the stream. @param seconds from when it was stored */
+  acknowledged(stream: StreamKind, seconds: number): void;
   /** A stream of a session goes on from where the client left it. */
   resumed(answer: ResumeResult): void;
   /** A client's channel has ended. @param reason a close reason's name */
@@ -72,6 +85,16 @@ export interface Observer {
   connectionRefused(limit: string): void;
   /** A call to another server has ended. @param method the name of the call */
   rpcCalled(method: string, outcome: RpcResult, seconds: number): void;
+  /** The route serves this path: what is counted of it begins with 0. */
+  pathServed(path: string): void;
+  /** The route has answered a request. @param path with the names of its parameters @param code one of CIM's codes */
+  requestAnswered(path: string, code: string, seconds: number): void;
+  /** The store did not carry out a request. */
+  storeFailed(kind: StoreError): void;
+  /** The im-server has asked the store to renew its lease. */
+  leaseRenewed(outcome: LeaseRenewal): void;
+  /** A timer of the process came so much later than it was due. */
+  loopDelayed(seconds: number): void;
 }
 
 /** Counts nothing: for tests and tools. */
@@ -87,4 +110,10 @@ export const silentObserver: Observer = {
   channelClosed: () => undefined,
   connectionRefused: () => undefined,
   rpcCalled: () => undefined,
+  acknowledged: () => undefined,
+  pathServed: () => undefined,
+  requestAnswered: () => undefined,
+  storeFailed: () => undefined,
+  leaseRenewed: () => undefined,
+  loopDelayed: () => undefined,
 };

@@ -2,9 +2,15 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createMetrics } from './metrics.ts';
-import { gauge, PrometheusObserver } from './prometheus-observer.ts';
+import { gauge } from './gauges.ts';
+import { PrometheusObserver } from './prometheus-observer.ts';
 
-const KNOWN = { closeReasons: ['idle'], doorLimits: ['strangers'], rpcMethods: ['deliver'] };
+const KNOWN = {
+  closeReasons: ['idle'],
+  doorLimits: ['strangers'],
+  rpcMethods: ['deliver'],
+  unknownPathCode: '9400',
+};
 
 async function scrape(use: (observer: PrometheusObserver) => void): Promise<string> {
   const metrics = createMetrics({ program: 'test' });

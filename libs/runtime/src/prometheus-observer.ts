@@ -1,8 +1,10 @@
 import { CountRow, CountTable, DurationRow } from './count-table.ts';
-import { Gauge, type Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import {
   APPEND_OUTCOMES,
   type AppendOutcome,
+  LEASE_RENEWALS,
+  type LeaseRenewal,
   type Observer,
   PUSH_OUTCOMES,
   type PushResult,
@@ -20,8 +22,11 @@ import {
   SIGNAL_OUTCOMES,
   type SignalName,
   type SignalResult,
+  STORE_ERRORS,
+  type StoreError,
   STREAM_KINDS,
   type StreamKind,
+  UNKNOWN_PATH,
   type Wire,
   WIRES,
 } from './observer.ts';
@@ -31,11 +36,18 @@ const SHORT = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 /** From what two servers on one machine take to the longest time in which a lost push is made good [s]. */
 const ARRIVAL = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 35, 120];
 
+/** From a timer's own inaccuracy to a process that hangs [s]. */
+const DELAYS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+/** CIM's code of a success: every path of the route has it from the start. */
+const SUCCESS = '9000';
+
 /** Names that only the composer knows, so that their counters begin with 0. */
 export interface KnownNames {
   readonly closeReasons: readonly string[];
   readonly doorLimits: readonly string[];
   readonly rpcMethods: readonly string[];
+  /** The code with which the route answers a path that it does not have. */
+  readonly unknownPathCode: string;
 }
 
 /** Counts for Prometheus. docs/metrics.md describes each metric. */
@@ -55,6 +67,12 @@ export class PrometheusObserver implements Observer {
   readonly #refusals: CountRow<string>;
   readonly #calls: CountTable<string, RpcResult>;
   readonly #callSeconds: DurationRow<string>;
+  readonly #deliverySeconds: DurationRow<StreamKind>;
+  readonly #answers: CountTable<string, string>;
+  readonly #answerSeconds: DurationRow<string>;
+  readonly #storeErrors: CountRow<StoreError>;
+  readonly #renewals: CountRow<LeaseRenewal>;
+  readonly #loopDelays: DurationRow<''>;
 
   constructor(metrics: Metrics, known: KnownNames) {
     this.#sends = new CountTable(
@@ -159,6 +177,50 @@ export class PrometheusObserver implements Observer {
       known.rpcMethods,
       SHORT,
     );
+    this.#deliverySeconds = new DurationRow(
+      metrics,
+      {
+        name: 'cim_delivery_duration_seconds',
+        help: 'Time from storing a message to its acknowledgement by a client that was connected, by the clocks of both servers',
+      },
+      'stream',
+      STREAM_KINDS,
+      ARRIVAL,
+    );
+    this.#answers = new CountTable(
+      metrics,
+      { name: 'cim_route_answers_total', help: 'Answers of the route, by path and code' },
+      ['path', [UNKNOWN_PATH], 'code', [known.unknownPathCode]],
+    );
+    this.#answerSeconds = new DurationRow(
+      metrics,
+      { name: 'cim_route_answer_duration_seconds', help: 'Time from a request to its answer, by path' },
+      'path',
+      [UNKNOWN_PATH],
+      SHORT,
+    );
+    this.#storeErrors = new CountRow(
+      metrics,
+      { name: 'cim_store_errors_total', help: 'Requests that the store did not carry out, by kind of error' },
+      'kind',
+      STORE_ERRORS,
+    );
+    this.#renewals = new CountRow(
+      metrics,
+      { name: 'cim_lease_renewals_total', help: 'Renewals of the lease of this im-server, by outcome' },
+      'outcome',
+      LEASE_RENEWALS,
+    );
+    this.#loopDelays = new DurationRow(
+      metrics,
+      {
+        name: 'cim_event_loop_delay_seconds',
+        help: 'How late a timer of 20 ms comes: the time for which the event loop was busy or the process was not run',
+      },
+      '',
+      [''],
+      DELAYS,
+    );
   }
 
   sendAnswered(door: SendDoor, outcome: SendResult, seconds: number): void {
@@ -208,24 +270,30 @@ export class PrometheusObserver implements Observer {
     this.#calls.add(method, outcome);
     this.#callSeconds.observe(method, seconds);
   }
-}
 
-/** A gauge that is read when Prometheus asks. Of two parts of one process that make the same gauge, the first does. */
-export function gauge(
-  metrics: Metrics,
-  name: string,
-  help: string,
-  read: () => number,
-  labels: Readonly<Record<string, string>> = {},
-): void {
-  if (metrics.getSingleMetric(name) !== undefined) return;
-  new Gauge({
-    name,
-    help,
-    labelNames: Object.keys(labels),
-    registers: [metrics],
-    collect() {
-      this.set(labels, read());
-    },
-  });
+  acknowledged(stream: StreamKind, seconds: number): void {
+    this.#deliverySeconds.observe(stream, seconds);
+  }
+
+  pathServed(path: string): void {
+    this.#answers.add(path, SUCCESS, 0);
+    this.#answerSeconds.begin(path);
+  }
+
+  requestAnswered(path: string, code: string, seconds: number): void {
+    this.#answers.add(path, code);
+    this.#answerSeconds.observe(path, seconds);
+  }
+
+  storeFailed(kind: StoreError): void {
+    this.#storeErrors.add(kind);
+  }
+
+  leaseRenewed(outcome: LeaseRenewal): void {
+    this.#renewals.add(outcome);
+  }
+
+  loopDelayed(seconds: number): void {
+    this.#loopDelays.observe('', seconds);
+  }
 }

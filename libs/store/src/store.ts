@@ -5,6 +5,25 @@ import type { Groups } from './groups.ts';
 import type { Sessions } from './sessions.ts';
 import type { Streams } from './streams.ts';
 
+/**
+ * What keeps a store from doing its work.
+ * - `promise` it would take a send and not keep what it promises.
+ * - `settings` a password, a permission or an address is wrong.
+ * - `refusing` it takes no writes until somebody mends it.
+ * - `waiting` it is away, or busy with itself.
+ */
+export const STORE_PROBLEMS = ['promise', 'settings', 'refusing', 'waiting'] as const;
+export type StoreProblem = (typeof STORE_PROBLEMS)[number];
+
+/** For metrics. */
+export interface StoreState {
+  readonly engine: 'redis' | 'embedded';
+  /** What a stored message survives. */
+  readonly durability: 'disk' | 'quorum' | 'fast';
+  /** Undefined while the store keeps its promise and takes writes. */
+  readonly problem: StoreProblem | undefined;
+}
+
 /** Accounts, sessions, streams and groups on one engine. */
 export interface Store {
   readonly accounts: Accounts;
@@ -25,6 +44,8 @@ export interface Store {
    * started anew. Never called by an engine that cannot lose anything.
    */
   onSuccession(listener: () => void): void;
+  /** As it was found last; asks nobody. */
+  state(): StoreState;
   /** Throws, with one line that says why, when the engine does not answer, takes no writes or cannot keep its promise. */
   ping(): Promise<void>;
   /** Finishes what was begun, then closes. Idempotent. */

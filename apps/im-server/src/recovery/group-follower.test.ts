@@ -82,6 +82,7 @@ class Follower {
       places: this.places,
       ended: false,
       resumed: (groups) => this.tell(groups),
+      acknowledged: () => undefined,
       ready: () => true,
       write: () => assert.fail('a group is shared'),
       writeShared: (feed, { entries, leavers }) => {

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CloseReason, InstanceId } from '@cim/protocol';
-import { inSlices, type Logger } from '@cim/runtime';
+import { inSlices, type LeaseRenewal, type Logger } from '@cim/runtime';
 import { LEASE_MS, type Sessions } from '@cim/store';
 import type { Session } from '../sessions/session.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -28,6 +28,8 @@ export interface InstanceParts {
   readonly onRenamed: (instance: InstanceId) => void;
   /** Serving again after a time without: look at the logs. */
   readonly onServing: () => void;
+  /** The store was asked to renew the lease. */
+  readonly onRenewal?: (outcome: LeaseRenewal) => void;
   /** ms, monotonic. */
   readonly now?: () => number;
   readonly leaseMs?: number;
@@ -63,6 +65,11 @@ export class Instance {
   /** Whether sends may be taken and entries delivered. */
   get serving(): boolean {
     return !this.#stopped && this.#now() < this.#certainUntil;
+  }
+
+  /** For how long the lease is certain from now on [ms]. */
+  get certainForMs(): number {
+    return this.#stopped ? 0 : Math.max(0, this.#certainUntil - this.#now());
   }
 
   /**
@@ -113,11 +120,14 @@ export class Instance {
       if (await this.#parts.sessions.renewLease(this.#id)) {
         const suspended = !this.serving;
         this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
+        this.#parts.onRenewal?.('renewed');
         if (suspended) this.#parts.onServing();
       } else {
         await this.#beginAnew();
+        this.#parts.onRenewal?.('anew');
       }
     } catch (error) {
+      this.#parts.onRenewal?.('failed');
       this.#parts.logger.warn({ err: error, serving: this.serving }, 'lease.renewal-failed');
       // Sooner than the next regular turn: each second without a lease is one without service.
       if (!this.serving) setTimeout(() => void this.renew(), 1_000).unref();

@@ -47,6 +47,9 @@ export class CimSession implements Session, FeedSink {
   readonly endsAt = Infinity;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
+  /** When the session began [s since 1970]: only what was stored later tells how long a delivery takes. */
+  readonly #since = Math.floor(Date.now() / 1_000);
+  readonly wire = 'cim';
   readonly #places = new Places();
   /** `#offlineNext` to `#offlineTo`: what was stored before the login and is not sent yet. */
   #offlineNext = 1 as Seq;
@@ -112,6 +115,10 @@ export class CimSession implements Session, FeedSink {
     if (this.#offline === 'waiting') this.#startOffline();
   }
 
+  get timeline(): Followed | undefined {
+    return this.#places.timeline;
+  }
+
   get inboxAt(): Cursor | undefined {
     return this.#places.timeline?.last;
   }
@@ -170,6 +177,11 @@ export class CimSession implements Session, FeedSink {
   /** A sender is told: what the kernel took is delivered. */
   passed(_feed: Followed, sender: UserId, seq: Seq, from: InstanceId | undefined): void {
     this.#parts.calls.delivered({ sender, to: this.userId, seq }, from);
+  }
+
+  acknowledged({ stream }: Followed, storedAt: number): void {
+    if (storedAt >= this.#since * 1_000)
+      this.#parts.observer.acknowledged(stream.kind, (Date.now() - storedAt) / 1_000);
   }
 
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {

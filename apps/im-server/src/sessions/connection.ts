@@ -27,6 +27,7 @@ import { type ClaimAnswer, openTicket, type UserDevice } from '@cim/store';
 import { CimSession } from './cim-session.ts';
 import { OwnSession } from './own-session.ts';
 import type { SessionParts } from './session-parts.ts';
+import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
 /** From a connection's first bytes to its login, in ms. */
@@ -80,6 +81,20 @@ export class Connection {
     this.#heartbeat = new Heartbeat(this.#channel, parts.wheel, { idleTimeoutMs: parts.idleTimeoutMs });
     parts.wheel.schedule(this.#loginTimeout, LOGIN_TIMEOUT_MS);
     parts.onOpened(this);
+  }
+
+  /** `login` until the login was answered. */
+  get stage(): 'login' | Session['wire'] {
+    return this.#session?.wire ?? 'login';
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get queuedBytes(): number {
+    return this.#channel.queuedBytes;
   }
 
   onFrame(body: Uint8Array): void {

@@ -44,6 +44,9 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   readonly #channel: Channel;
   readonly #parts: SessionParts;
   readonly level: number;
+  /** When the session began [s since 1970]: only what was stored later tells how long a delivery takes. */
+  readonly #since = Math.floor(Date.now() / 1_000);
+  readonly wire = 'own';
   readonly places = new Places();
   /** Made by the client's resume. */
   #resume: SessionResume | undefined;
@@ -154,6 +157,10 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     this.places.timeline?.wake();
   }
 
+  get timeline(): Followed | undefined {
+    return this.places.timeline;
+  }
+
   get inboxAt(): Cursor | undefined {
     return this.places.timeline?.last;
   }
@@ -236,6 +243,11 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   passed(_feed: Followed, sender: UserId, seq: Seq, from: InstanceId | undefined): void {
     this.#parts.calls.delivered({ sender, to: this.userId, seq }, from);
+  }
+
+  acknowledged({ stream }: Followed, storedAt: number): void {
+    if (storedAt >= this.#since * 1_000)
+      this.#parts.observer.acknowledged(stream.kind, (Date.now() - storedAt) / 1_000);
   }
 
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {

@@ -32,6 +32,21 @@ export class SendBudget {
     }
   }
 
+  /** Sends that wait for the store. */
+  get sends(): number {
+    return this.#sends;
+  }
+
+  /** Of their contents. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Sessions that are not read until there is room. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   get spent(): boolean {
     return this.#sends >= SENDS_UNDER_WAY || this.#bytes >= BYTES_UNDER_WAY;
   }

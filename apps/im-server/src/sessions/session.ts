@@ -1,6 +1,8 @@
 import type { DeliveredNotice, Signal } from '@cim/delivery';
 import type { CloseReason, Epoch, InstanceId, NamedUser } from '@cim/protocol';
+import type { Wire } from '@cim/runtime';
 import type { Cursor, Entry, Position, UserDevice } from '@cim/store';
+import type { Followed } from '../subscriptions/feed-sink.ts';
 
 /** An authenticated channel, whichever wire it speaks. */
 export interface Session extends NamedUser, UserDevice {
@@ -16,6 +18,9 @@ export interface Session extends NamedUser, UserDevice {
   delivered(notice: DeliveredNotice): void;
   /** A CIM client asks for what was stored before its login. */
   fetchOffline(): void;
+  readonly wire: Wire;
+  /** Its place in the user's timeline; undefined before it follows it. */
+  readonly timeline: Pick<Followed, 'unacked' | 'behind'> | undefined;
   /** The last entry of the inbox that went out; undefined before the login's answer to that. */
   readonly inboxAt: Cursor | undefined;
   /**

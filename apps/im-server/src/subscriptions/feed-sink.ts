@@ -9,6 +9,10 @@ export interface Followed {
   readonly stream: StreamRef;
   /** The entry that goes out next. */
   readonly next: Seq;
+  /** Entries that went out and are not acked. */
+  readonly unacked: number;
+  /** There may be entries that are to go out and have not. */
+  readonly behind: boolean;
   /** The last that went out; seq 0 or id '' when that is not known. */
   readonly last: Cursor;
   /** All up to this went out once, before the log went back too. */
@@ -63,6 +67,8 @@ export interface FeedSink {
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void;
   /** An ack has passed entries of this sender, up to `seq`. */
   passed(feed: Followed, sender: Entry['sender']['userId'], seq: Seq, from: InstanceId | undefined): void;
+  /** The client has acknowledged an entry that somebody else sent. @param storedAt when it was stored [ms since 1970] */
+  acknowledged(feed: Followed, storedAt: number): void;
   /** The session rested in a group, and has a feed of it again. False: it follows the group no more. */
   woken(group: GroupId, feed: RestingFollowed): boolean;
   /** Something that is not stored, for live sessions. @param frame it, encoded */

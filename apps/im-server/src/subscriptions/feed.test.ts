@@ -19,6 +19,7 @@ function follow(next: number, log: Streams = stored.store.streams) {
   const passed: [number, number][] = [];
   const state = { ready: true, now: 1 };
   const feed = new Feed(stream, next as Seq, log, {
+    acknowledged: () => undefined,
     ready: () => state.ready,
     write: (_, entry) => written.push(entry.seq),
     writeShared: () => assert.fail('an inbox is shared with nobody'),

@@ -32,6 +32,8 @@ interface Sent extends Cursor {
   /** Who is told when it is acked; undefined for a copy of what the session's own user has sent. */
   readonly sender: UserId | undefined;
   readonly from: InstanceId | undefined;
+  /** ms since 1970. */
+  readonly storedAt: number;
 }
 
 export class Feed implements Followed {
@@ -75,6 +77,14 @@ export class Feed implements Followed {
     return this.#next;
   }
 
+  get unacked(): number {
+    return this.#sent.length;
+  }
+
+  get behind(): boolean {
+    return this.#behind;
+  }
+
   get last(): Cursor {
     return { seq: (this.#next - 1) as Seq, id: this.#lastId };
   }
@@ -105,7 +115,10 @@ export class Feed implements Followed {
   pass(copy: Entry): boolean {
     const follows = copy.seq === this.#next && (this.#lastId === '' || copy.prev === this.#lastId);
     if (!follows || this.#ended || this.#broken || this.#reading) return false;
-    const sent = { seq: copy.seq, id: entryId(copy), bytes: 0, sender: undefined, from: undefined };
+    const sent = {
+      ...{ seq: copy.seq, id: entryId(copy), bytes: 0, sender: undefined, from: undefined },
+      storedAt: copy.storedAt,
+    };
     this.#next = (copy.seq + 1) as Seq;
     this.#lastId = sent.id;
     // The newest says it for all of them.
@@ -147,6 +160,7 @@ export class Feed implements Followed {
       this.#sentBytes -= sent.bytes;
       cursor = sent;
       if (sent.sender === undefined) continue;
+      this.#sink.acknowledged(this, sent.storedAt);
       if (received?.sender !== sent.sender) this.#tell(received);
       received = sent;
     }
@@ -211,7 +225,7 @@ export class Feed implements Followed {
     this.#next = (entry.seq + 1) as Seq;
     this.#lastId = id;
     const sender = isCopy(entry) ? undefined : entry.sender.userId;
-    this.#sent.push({ seq: entry.seq, id, bytes, sender, from });
+    this.#sent.push({ seq: entry.seq, id, bytes, sender, from, storedAt: entry.storedAt });
     this.#sentBytes += bytes;
     this.#clock.wrote(this.#sink.now());
     this.#sink.write(this, entry);

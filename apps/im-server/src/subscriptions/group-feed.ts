@@ -77,6 +77,14 @@ export class GroupFeed implements RestingFollowed {
     return this.#next;
   }
 
+  get unacked(): number {
+    return this.#next - 1 - this.#acked;
+  }
+
+  get behind(): boolean {
+    return this.#next <= this.#log.top;
+  }
+
   get last(): Cursor {
     return { seq: (this.#next - 1) as Seq, id: this.#lastId };
   }
@@ -134,7 +142,11 @@ export class GroupFeed implements RestingFollowed {
     const unacked = this.#next - 1 - this.#acked;
     this.#unackedBytes *= Math.max(1 - (seq - this.#acked) / unacked, 0);
     this.#acked = seq;
-    const id = seq === this.#next - 1 ? this.#lastId : this.#log.piece(seq)?.id;
+    const piece = this.#log.piece(seq);
+    const id = seq === this.#next - 1 ? this.#lastId : piece?.id;
+    // Once for an ack, whatever it covers: a group has many members.
+    const storedAt = piece?.entries[0]?.storedAt;
+    if (storedAt !== undefined) this.#sink.acknowledged(this, storedAt);
     // Acked while it was on its way once more.
     if (seq >= this.#next) {
       this.#next = (seq + 1) as Seq;

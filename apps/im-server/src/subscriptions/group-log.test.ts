@@ -43,6 +43,7 @@ function join(log: GroupLog, next: number, last = '') {
   const broken: number[] = [];
   const state = { ready: true, now: 1 };
   const feed = log.follow(next as Seq, last as MessageId, {
+    acknowledged: () => undefined,
     ready: () => state.ready,
     write: () => assert.fail('what a group gets is shared'),
     writeShared: (_, piece) => {

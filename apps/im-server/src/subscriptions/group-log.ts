@@ -135,6 +135,11 @@ export class GroupLog implements FollowedLog {
     for (const feed of this.#feeds) yield feed.sink;
   }
 
+  /** The sessions that do not rest. */
+  feeds(): IterableIterator<GroupFeed> {
+    return this.#feeds.values();
+  }
+
   /** How many sessions follow. */
   get followers(): number {
     return this.#feeds.size + this.#resting.size;

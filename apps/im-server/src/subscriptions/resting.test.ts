@@ -30,6 +30,7 @@ class Member {
   readonly written: number[] = [];
   readonly broken: number[] = [];
   readonly sink: FeedSink = {
+    acknowledged: () => undefined,
     ready: () => true,
     write: () => assert.fail('what a group gets is shared'),
     writeShared: (_, piece) => this.written.push(...piece.entries.map(({ seq }) => seq)),

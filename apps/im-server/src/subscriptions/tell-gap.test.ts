@@ -40,6 +40,7 @@ const gapped = (first: number): Streams => {
 function sink() {
   const seen: string[] = [];
   const of: FeedSink = {
+    acknowledged: () => undefined,
     ready: () => true,
     userId: 1 as UserId,
     signal: () => undefined,

@@ -1,11 +1,11 @@
 /** `/v1`: HTTP for everybody but CIM's clients. A file for each resource; this one puts them together. */
 import { CODES } from '@cim/protocol';
+import { UNKNOWN_PATH } from '@cim/runtime';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import type { Identify } from '../identity/identify.ts';
 import type { Login } from '../login.ts';
 import type { Online } from '../online.ts';
 import type { RouteParts } from '../route-parts.ts';
-import type { Tally } from '../tally.ts';
 import { addAccounts } from './accounts.ts';
 import { Bearer } from './bearer.ts';
 import { addConversations } from './conversations.ts';
@@ -22,7 +22,6 @@ export interface V1Parts {
   readonly parts: RouteParts;
   readonly login: Login;
   readonly online: Online;
-  readonly answers: Tally;
   readonly identify: Identify;
 }
 
@@ -39,15 +38,17 @@ export async function addV1(app: FastifyInstance, given: V1Parts): Promise<void>
   );
 }
 
-function addPaths(v1: V1App, { parts, login, online, answers, identify }: V1Parts): void {
+function addPaths(v1: V1App, { parts, login, online, identify }: V1Parts): void {
+  const { store, observer } = parts;
   /** Key: a path with its parameters' names. */
   const methods = new Map<string, Set<string>>();
   v1.addHook('onRoute', (route) => {
     const known = methods.get(route.url) ?? new Set();
     methods.set(route.url, known);
     for (const method of [route.method].flat()) known.add(method);
+    observer.pathServed(route.url);
     route.onSend = (_request, reply, payload, done) => {
-      answers.add(route.url, reply.v1Code);
+      observer.requestAnswered(route.url, reply.v1Code, reply.elapsedTime / 1_000);
       done(null, payload);
     };
   });
@@ -55,7 +56,7 @@ function addPaths(v1: V1App, { parts, login, online, answers, identify }: V1Part
     errorProblem(error, request, reply),
   );
   v1.setNotFoundHandler((request, reply) => {
-    answers.add('unknown', CODES.invalid.code);
+    observer.requestAnswered(UNKNOWN_PATH, CODES.invalid.code, reply.elapsedTime / 1_000);
     void reply.send(
       problem(reply, CODES.invalid.code, `there is no ${request.method} ${pathOf(request.url)} here`, {
         status: 404,
@@ -63,7 +64,6 @@ function addPaths(v1: V1App, { parts, login, online, answers, identify }: V1Part
     );
   });
 
-  const { store } = parts;
   const bearer = new Bearer(identify);
   addAccounts(v1, login);
   addUsers(v1, bearer, store);

@@ -1,4 +1,4 @@
-import type { Logger } from '@cim/runtime';
+import type { Logger, Observer } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
@@ -20,6 +20,8 @@ export interface EmbeddedStoreOptions {
   /** Made when it is not there. One process owns it. */
   readonly dir: string;
   readonly logger: Logger;
+  /** Nobody counts when it is absent. */
+  readonly observer?: Pick<Observer, 'storeFailed'>;
   readonly leaseMs?: number;
   readonly issuedMs?: number;
   /** ms since 1970. */
@@ -48,6 +50,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     await ledger.close();
     throw error;
   }
+  ledger.onFailure(() => options.observer?.storeFailed('refusing'));
   const sweeper = new Sweeper(ledger, logger, now, limits);
   sweeper.start();
   const groups = new EmbeddedGroups(ledger, now, monotonic);
@@ -63,6 +66,11 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     // The folder is this process's alone: nothing goes back under it.
     opened: Promise.resolve(),
     onSuccession: () => undefined,
+    state: () => ({
+      engine: 'embedded',
+      durability: 'disk',
+      problem: ledger.broken ? 'refusing' : undefined,
+    }),
     ping: () => ledger.ping(NEXT_USER),
     stop: async () => {
       await sweeper.stop();

@@ -21,7 +21,10 @@ const lobby = groupStream(LOBBY);
 const big = Buffer.alloc(20_000, 'x');
 
 test('a batch that fails fails all that waited for it; nothing of it counts, and the store goes on when it can write again', async (t) => {
-  const { store } = await openEmbeddedForTest(t);
+  const errors: string[] = [];
+  const { store } = await openEmbeddedForTest(t, {
+    observer: { storeFailed: (kind) => errors.push(kind) },
+  });
   const alice = await register(store, 'alice');
   assert.equal((await appendTo(store, lobby, alice, { counter: 1 })).outcome, 'ok');
 
@@ -35,6 +38,8 @@ test('a batch that fails fails all that waited for it; nothing of it counts, and
   for (const { outcome } of failing.flat()) assert.equal(outcome, 'retry');
   await assert.rejects(store.ping(), /^Error: the data folder \S+ cannot be written: .*File too large$/);
   await assert.rejects(store.accounts.register('bob' as never));
+  assert.equal(store.state().problem, 'refusing');
+  assert.ok(errors.length > 0 && errors.every((kind) => kind === 'refusing'), errors.join());
 
   limitFiles('unlimited');
   await until('the store writes again', () =>
@@ -43,6 +48,7 @@ test('a batch that fails fails all that waited for it; nothing of it counts, and
       () => false,
     ),
   );
+  assert.equal(store.state().problem, undefined);
   // What failed may have reached the disk all the same: that is what repeating is for.
   const again = await appendRange(store, lobby, alice, 2, 9);
   for (const { outcome } of again) assert.match(outcome, /^(ok|duplicate)$/);

@@ -43,6 +43,7 @@ export class Ledger {
   #database: Database;
   /** Why nothing can be read or written at the moment. */
   #broken: Error | undefined;
+  #onFailure: () => void = () => undefined;
   #closing: Promise<void> | undefined;
   #reopening: Promise<void> | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
@@ -98,6 +99,16 @@ export class Ledger {
       await database.close();
       throw error;
     }
+  }
+
+  /** Nothing can be read or written at the moment. */
+  get broken(): boolean {
+    return this.#broken !== undefined;
+  }
+
+  /** Calls `listener` for each batch that was not written. */
+  onFailure(listener: () => void): void {
+    this.#onFailure = listener;
   }
 
   get closing(): boolean {
@@ -265,6 +276,7 @@ export class Ledger {
     this.#writing = new Map();
     this.#recent.clear();
     this.#phase = 'idle';
+    this.#onFailure();
     if (this.#broken === undefined) {
       this.#broken = unwritable(this.#dir, cause);
       this.#logger.error({ err: cause, dir: this.#dir }, 'store.write-failed');

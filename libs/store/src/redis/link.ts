@@ -1,5 +1,6 @@
 /** The way to Redis: one connection (one per node of a Cluster) that comes back by itself. */
 import { CimError } from '@cim/protocol';
+import type { Observer } from '@cim/runtime';
 import type { RedisTarget } from './access.ts';
 import { type Fault, faultOf } from './fault.ts';
 import { Cluster, Redis } from './ioredis.ts';
@@ -44,9 +45,12 @@ export class RedisLink {
   #held: (() => void)[] = [];
   readonly #flush = (): void => this.flush();
 
+  readonly #observer: Pick<Observer, 'storeFailed'> | undefined;
+
   /** Connects in the background, again and again until stopped. */
-  constructor(url: RedisTarget) {
+  constructor(url: RedisTarget, observer?: Pick<Observer, 'storeFailed'>) {
     this.url = url;
+    this.#observer = observer;
     this.#redis = connect(url, (error) => this.#onReply(error));
     const onError = (error: Error): void => this.#onError(error);
     this.#redis.on('error', onError);
@@ -76,6 +80,11 @@ export class RedisLink {
   /** Calls `listener` at each failure of the connection, and of each attempt to make it. */
   onTrouble(listener: (fault: Fault) => void): void {
     this.#onTrouble.push(listener);
+  }
+
+  /** A request has failed, and was not asked by way of `ask`. An unknown script is sent again and is no failure. */
+  count({ kind }: Fault): void {
+    if (kind !== 'script') this.#observer?.storeFailed(kind);
   }
 
   /**
@@ -111,7 +120,7 @@ export class RedisLink {
       };
       const fail = (cause: unknown): void => {
         end();
-        reject(failure(faultOf(cause), cause));
+        reject(this.#failure(faultOf(cause), cause));
       };
       // After a turn that took long the timer comes before the answer that has been there all the while.
       const late = (): unknown => setImmediate(fail, new Error(`no answer within ${ANSWER_MS} ms`));
@@ -143,9 +152,9 @@ export class RedisLink {
 
   /** @throws {CimError} 4000: it is closed, or has been away for 1.5 s */
   assertUp(): void {
-    if (this.#stopping !== undefined) throw failure(faultOf('it is closed'));
+    if (this.#stopping !== undefined) throw this.#failure(faultOf('it is closed'));
     if (this.#downSince !== undefined && performance.now() - this.#downSince > ANSWER_MS)
-      throw failure(this.trouble);
+      throw this.#failure(this.trouble);
   }
 
   /** What is wrong with the connection, while it is down. */
@@ -171,7 +180,7 @@ export class RedisLink {
       this.#redis instanceof Cluster
         ? this.#redis.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === master)
         : this.#redis;
-    if (node === undefined) throw failure(faultOf(`${master} is no master`));
+    if (node === undefined) throw this.#failure(faultOf(`${master} is no master`));
     return node.duplicate({
       lazyConnect: true,
       retryStrategy: () => null,
@@ -253,6 +262,12 @@ export class RedisLink {
     return this.#left?.resends === true ? 2 : 1;
   }
 
+  #failure(fault: Fault, cause?: unknown): CimError {
+    this.count(fault);
+    const verb = fault.kind === 'away' ? 'does not answer' : 'refuses';
+    return new CimError('failure', `the store ${verb}: ${fault.text}`, { cause });
+  }
+
   /** Makes the connection anew. Answers whether this one is being left. @param trouble why, until it is back */
   #leave(redis: Redis, trouble: Fault | undefined): boolean {
     const { stream } = redis;
@@ -266,9 +281,6 @@ export class RedisLink {
     return true;
   }
 }
-
-const failure = ({ kind, text }: Fault, cause?: unknown): CimError =>
-  new CimError('failure', `the store ${kind === 'away' ? 'does not answer' : 'refuses'}: ${text}`, { cause });
 
 const nameOf = (url: RedisUrl): string =>
   url.kind === 'standalone' ? shown(url) : describeUrl(url).slice('Redis '.length);

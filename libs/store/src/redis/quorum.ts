@@ -1,5 +1,6 @@
 /** Calls that count only when every replica that could be promoted has them too. */
 import { CimError } from '@cim/protocol';
+import { faultOf } from './fault.ts';
 import type { RedisLink } from './link.ts';
 import { QuorumLane } from './quorum-lane.ts';
 import type { Script, ScriptArgs } from './script.ts';
@@ -28,7 +29,12 @@ export class Quorum {
     const slot = slotOf(keys[0] ?? '');
     const master = this.#link.masterOf(slot);
     if (master === undefined) throw new CimError('failure', `no server holds slot ${slot} of the Cluster`);
-    return this.#lane(master, slot % LANES).run(script, keys, args);
+    try {
+      return await this.#lane(master, slot % LANES).run(script, keys, args);
+    } catch (error) {
+      this.#link.count(faultOf(error));
+      throw error;
+    }
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Logger, randomText } from '@cim/runtime';
+import { type Logger, type Observer, randomText } from '@cim/runtime';
 import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
@@ -28,6 +28,8 @@ export interface RedisStoreOptions extends RedisAccess {
   readonly url: string;
   readonly durability: Durability;
   readonly logger: Logger;
+  /** Nobody counts when it is absent. */
+  readonly observer?: Pick<Observer, 'storeFailed'>;
   readonly leaseMs?: number;
   readonly issuedMs?: number;
   /** Time between two checks of whether the promise can be kept and writes are taken [ms]. */
@@ -52,7 +54,7 @@ const START_MS = 5_000;
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { durability, logger, leaseMs = LEASE_MS, issuedMs = ISSUED_MS } = options;
   const { checkMs = CHECK_MS, startMs = START_MS } = options;
-  const link = new RedisLink(withAccess(parseRedisUrl(options.url), options));
+  const link = new RedisLink(withAccess(parseRedisUrl(options.url), options), options.observer);
   const succession = new Succession({ link, logger, everyMs: options.checkMs ?? SUCCESSION_MS });
   const quorum = durability === 'quorum' ? new Quorum(link) : undefined;
   const direct = directCommit(link);
@@ -130,6 +132,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     blocks: new RedisBlocks(link, commit),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,
+    state: () => ({ engine: 'redis', durability, problem: watch.problem }),
     onSuccession: (listener) => succession.onSuccession(listener),
     ping: async () => {
       watch.assertReady();

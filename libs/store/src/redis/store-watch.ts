@@ -1,17 +1,12 @@
 /** Asks every few seconds whether Redis keeps the promise and takes our writes. Logs one line for each change. */
 import { CimError } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
+import type { StoreProblem } from '../store.ts';
 import type { Fault } from './fault.ts';
 
-/**
- * What is in the way.
- * - `promise` Redis would take a send and not keep what the durability mode promises.
- * - `settings` a password, a permission or an address is wrong.
- * - `refusing` Redis takes no writes until somebody mends it.
- * - `waiting` Redis is away, or busy with itself.
- */
+/** What is in the way. */
 export interface Problem {
-  readonly kind: 'promise' | 'settings' | 'refusing' | 'waiting';
+  readonly kind: StoreProblem;
   /** The same for the same problem, however its text varies. */
   readonly key: string;
   /** One line that says what is wrong and, where it is known, what mends it. */
@@ -86,6 +81,11 @@ export class StoreWatch {
   assertReady(): void {
     this.assertKept();
     if (this.#problem !== undefined) throw unusable(this.#problem.text);
+  }
+
+  /** What is wrong, as it was found last. */
+  get problem(): StoreProblem | undefined {
+    return this.#problem?.kind ?? (this.#opening ? 'waiting' : undefined);
   }
 
   stop(): void {

@@ -68,7 +68,10 @@ export class RedisStreams implements Streams {
     const scans = new LogScans(this);
     this.#duplicates = new Duplicates(scans, logger);
     const script = appendScript(limits, commit.waits);
-    const onFault = (fault: Fault): void => link.notice(fault);
+    const onFault = (fault: Fault): void => {
+      link.count(fault);
+      link.notice(fault);
+    };
     this.#appends = new AppendBatch(commit, script, this.#duplicates, onFault, logger);
     this.#copies = commit.acrossShards ? undefined : new Copies(this.#appends, this, scans, logger);
     this.kept = commit.waits
