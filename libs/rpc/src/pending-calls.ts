@@ -29,18 +29,23 @@ export class PendingCall implements WheelEntry {
   }
 }
 
+/** What pending calls tell their link. */
+export interface PendingCallEvents {
+  /** After each call has ended; it calls the call's `done`. */
+  onCallEnded(call: PendingCall, outcome: RpcOutcome): void;
+}
+
 /** Calls that wait for their reply. Each ends exactly once: by its reply, by its deadline, or with the connection. */
 export class PendingCalls {
   /** Key: call id, ascending. Removed by `end`. */
   readonly #calls = new Map<number, PendingCall>();
   readonly #wheel: TimingWheel;
-  readonly #onEnded: (call: PendingCall, outcome: RpcOutcome) => void;
+  readonly #events: PendingCallEvents;
   #next = 1;
 
-  /** @param onEnded called after each call has ended; it calls the call's `done` */
-  constructor(wheel: TimingWheel, onEnded: (call: PendingCall, outcome: RpcOutcome) => void) {
+  constructor(wheel: TimingWheel, events: PendingCallEvents) {
     this.#wheel = wheel;
-    this.#onEnded = onEnded;
+    this.#events = events;
   }
 
   get size(): number {
@@ -65,7 +70,7 @@ export class PendingCalls {
     if (call === undefined) return;
     this.#calls.delete(id);
     this.#wheel.cancel(call);
-    this.#onEnded(call, outcome);
+    this.#events.onCallEnded(call, outcome);
   }
 
   /** Ends all calls of a connection that has ended. A call that a `done` makes meanwhile is not ended. */

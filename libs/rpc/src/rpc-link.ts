@@ -11,7 +11,7 @@ import {
   type RpcLinkState,
   type RpcTimes,
 } from './peer.ts';
-import { type Done, type PendingCall, PendingCalls } from './pending-calls.ts';
+import { type Done, type PendingCall, type PendingCallEvents, PendingCalls } from './pending-calls.ts';
 import { RpcConnection, type RpcConnectionEvents } from './rpc-connection.ts';
 
 const PENDING_CALLS = 65_536;
@@ -29,7 +29,7 @@ type State =
   | { readonly name: 'stopped' };
 
 /** All calls to one server. The link opens a connection on demand, keeps it, watches it, and opens it again after a failure. */
-export class RpcLink implements RpcConnectionEvents, WheelEntry {
+export class RpcLink implements RpcConnectionEvents, PendingCallEvents, WheelEntry {
   readonly #address: RpcAddress;
   readonly #parts: RpcClientParts;
   readonly #times: RpcTimes;
@@ -56,7 +56,7 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     this.#parts = parts;
     this.#times = { ...RPC_TIMES, ...parts.times };
     this.#onGone = onGone;
-    this.#pending = new PendingCalls(parts.wheel, (call, outcome) => this.#onEnded(call, outcome));
+    this.#pending = new PendingCalls(parts.wheel, this);
     this.#backoff = new Backoff(...this.#times.backoffMs, parts.random);
     parts.wheel.schedule(this, WATCH_MS);
   }
@@ -66,9 +66,8 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     const now = performance.now();
     const refusal = this.#refusal(payload.length, now);
     if (refusal !== undefined) {
-      this.#observe(method, refusal, 0);
       // In a later turn, like all other outcomes: `done` never runs within `call`.
-      queueMicrotask(() => this.#tell(done, refusal));
+      queueMicrotask(() => this.#end(done, refusal, method, 0));
       return false;
     }
     this.#lastCall = now;
@@ -137,6 +136,12 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     if (reply.status === cim.RpcStatus.OK)
       this.#pending.end(reply.call, { ok: true, payload: reply.payload });
     else this.#pending.end(reply.call, { ok: false, kind: 'failed', message: failureText(reply.payload) });
+  }
+
+  onCallEnded(call: PendingCall, outcome: RpcOutcome): void {
+    if (call.unsent !== undefined) this.#unsentBytes -= call.unsent.length;
+    this.#end(call.done, outcome, call.method, performance.now() - call.begun);
+    if (this.#retired && this.#pending.size === 0) void this.stop();
   }
 
   onEnd(why: string, secretsDiffer: boolean): void {
@@ -209,19 +214,9 @@ export class RpcLink implements RpcConnectionEvents, WheelEntry {
     this.#pending.endAll(why);
   }
 
-  #onEnded(call: PendingCall, outcome: RpcOutcome): void {
-    if (call.unsent !== undefined) this.#unsentBytes -= call.unsent.length;
-    this.#observe(call.method, outcome, performance.now() - call.begun);
-    this.#tell(call.done, outcome);
-    if (this.#retired && this.#pending.size === 0) void this.stop();
-  }
-
-  #observe(method: number, outcome: RpcOutcome, ms: number): void {
+  #end(done: Done, outcome: RpcOutcome, method: number, ms: number): void {
     const name = RPC_METHODS[method] ?? 'other';
     this.#parts.observer?.rpcCalled(name, outcome.ok ? 'ok' : outcome.kind, ms / 1_000);
-  }
-
-  #tell(done: Done, outcome: RpcOutcome): void {
     try {
       done(outcome);
     } catch (error) {

@@ -1,8 +1,7 @@
 import { type InstanceId, type ProducerId, type Seq, streamName } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
-import { type Done, tell } from './done.ts';
 import type { LogScans } from './log-scans.ts';
-import type { Append, AppendAnswer, Entry } from './streams.ts';
+import { type Append, type AppendAnswer, type Done, type Entry, tell } from './streams.ts';
 
 /** What an adapter finds of a send whose counter is below the last one of its producer. */
 export interface Older {

@@ -11,6 +11,7 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
 import type { GroupOperation, GroupProblem } from './groups.ts';
 
 /** What a stream keeps (design: retention). */
@@ -109,6 +110,17 @@ export type AppendAnswer =
   | { readonly outcome: 'unknown' }
   /** Not known to be stored; the same call again is safe. */
   | { readonly outcome: 'retry'; readonly cause: unknown };
+
+export type Done = (answer: AppendAnswer) => void;
+
+/** Answers an append. A caller that throws keeps nobody else waiting and does not end the process. */
+export function tell(done: Done, answer: AppendAnswer, logger: Logger): void {
+  try {
+    done(answer);
+  } catch (thrown) {
+    logger.error({ err: thrown }, 'store.callback-failed');
+  }
+}
 
 export interface Entry extends Stored {
   readonly sender: NamedUser;

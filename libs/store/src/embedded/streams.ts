@@ -10,19 +10,20 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { LRUCache } from 'lru-cache';
-import { type Done, tell } from '../done.ts';
 import { Duplicates, type Older } from '../duplicates.ts';
 import { LogScans } from '../log-scans.ts';
 import {
   type Append,
   type AppendAnswer,
   type Cursor,
+  type Done,
   type Entry,
   entryId,
   type EventAt,
   type Position,
   type StreamLimits,
   type Streams,
+  tell,
 } from '../streams.ts';
 import { Slice } from '@cim/runtime';
 import { decodeRow } from './entry-row.ts';

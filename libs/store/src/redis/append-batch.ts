@@ -12,10 +12,9 @@ import {
   streamName,
 } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
-import { type Done, tell } from '../done.ts';
 import type { Duplicates, Older } from '../duplicates.ts';
 import type { GroupProblem } from '../groups.ts';
-import type { Append, AppendAnswer } from '../streams.ts';
+import { type Append, type AppendAnswer, type Done, tell } from '../streams.ts';
 import type { Commit } from './commit.ts';
 import { type Fault, faultOf } from './fault.ts';
 import { streamKeys, streamShard } from './keys.ts';
@@ -110,24 +109,20 @@ export class AppendBatch {
     this.#logger = logger;
   }
 
-  add(item: Append, done: Done): void {
-    if (this.#openItems >= OPEN_ITEMS || this.#openBytes + item.content.length > OPEN_BYTES) {
+  /** @param copy the item is a copy by itself. It is never turned away: its message is stored */
+  add(item: Append, done: Done, copy: CopyMode | '' = ''): void {
+    const { length } = item.content;
+    if (copy === '' && (this.#openItems >= OPEN_ITEMS || this.#openBytes + length > OPEN_BYTES)) {
       setImmediate(tell, done, { outcome: 'retry', cause: 'the store is behind' }, this.#logger);
       return;
     }
-    this.#add({ item, done, copy: '' });
-  }
-
-  /** A copy as an item of its sender's inbox. It is never turned away: its message is stored. */
-  addCopy(item: Append, copy: CopyMode, done: Done): void {
-    this.#add({ item, done, copy });
-  }
-
-  #add(one: Waiting): void {
     this.#openItems++;
-    this.#openBytes += one.item.content.length;
-    const way = this.#wayOf(one.item);
-    way.waiting.push(one);
+    this.#openBytes += length;
+    const shard = this.#commit.acrossShards ? '' : streamShard(item.stream);
+    let way = this.#ways.get(shard);
+    if (way === undefined)
+      this.#ways.set(shard, (way = { waiting: [], callsUnderWay: 0, due: false, nextAtMs: 0, timed: false }));
+    way.waiting.push({ item, done, copy });
     this.#look(way);
   }
 
@@ -135,14 +130,6 @@ export class AppendBatch {
   idle(): Promise<void> {
     if (this.#openItems === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
-  }
-
-  #wayOf({ stream }: Append): Way {
-    const name = this.#commit.acrossShards ? '' : streamShard(stream);
-    let way = this.#ways.get(name);
-    if (way === undefined)
-      this.#ways.set(name, (way = { waiting: [], callsUnderWay: 0, due: false, nextAtMs: 0, timed: false }));
-    return way;
   }
 
   #look(way: Way): void {
@@ -170,7 +157,9 @@ export class AppendBatch {
    */
   async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
     way.callsUnderWay++;
-    way.nextAtMs = performance.now() + gapMs(batch.length);
+    const gapMs =
+      batch.length === 1 ? 0 : Math.min(LEAST_MS + Math.floor(batch.length / TEXTS_A_MS), MOST_MS);
+    way.nextAtMs = performance.now() + gapMs;
     let answers = '';
     let failure: { readonly cause: unknown } | undefined;
     try {
@@ -189,24 +178,19 @@ export class AppendBatch {
 
   /** @param answers lines: the time, then one for each item */
   #answer(batch: readonly Waiting[], answers: string, cause: unknown): void {
-    let end = lineEnd(answers, 0);
-    const storedAt = Number(answers.slice(0, end));
-    for (const { item, done } of batch) {
-      const begin = end + 1;
-      end = lineEnd(answers, begin);
+    const lines = answers.split('\n');
+    const storedAt = Number(lines[0]);
+    for (let i = 0; i < batch.length; i++) {
+      const { item, done } = batch[i] as Waiting;
+      const line = lines[i + 1] ?? '';
       this.#openItems--;
       this.#openBytes -= item.content.length;
-      const line = answers.slice(begin, end);
       if (line.startsWith(FAILED)) this.#onFault(faultOf(line.slice(FAILED.length)));
       const answer = answerOf(line, storedAt, cause);
       if (answer.outcome === 'older') this.#duplicates.check(item, answer, done);
       else tell(done, answer, this.#logger);
     }
   }
-}
-
-function gapMs(texts: number): number {
-  return texts === 1 ? 0 : Math.min(LEAST_MS + Math.floor(texts / TEXTS_A_MS), MOST_MS);
 }
 
 /** Takes what makes one call. */
@@ -226,28 +210,23 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
   /** Key: stream name. Which stream of the call, from 1. */
   const numbers = new Map<string, number>();
   const streams: StreamRef[] = [];
-  const names: string[] = [];
-  const numberOf = (stream: StreamRef): number => {
-    const name = streamName(stream);
-    const known = numbers.get(name);
-    if (known !== undefined) return known;
-    numbers.set(name, names.push(name));
-    return streams.push(stream);
-  };
   let bytes = 0;
   // Of each item, its stream and that of its copy (0: none).
   const of: number[] = [];
   for (const { item } of batch) {
     bytes += ITEM_BYTES + item.content.length;
-    of.push(numberOf(item.stream), together && hasCopy(item) ? numberOf(inboxOf(item.sender.userId)) : 0);
+    of.push(numberIn(numbers, streams, item.stream));
+    of.push(together && hasCopy(item) ? numberIn(numbers, streams, inboxOf(item.sender.userId)) : 0);
   }
   const pack = new PackedTexts(bytes);
   pack.number(streams.length);
-  for (const [i, stream] of streams.entries()) {
-    pack.text(streamShard(stream));
-    pack.text(names[i] as string);
+  let number = 0;
+  for (const name of numbers.keys()) {
+    pack.text(streamShard(streams[number++] as StreamRef));
+    pack.text(name);
   }
-  for (const [i, { item, copy: mode }] of batch.entries()) {
+  for (let i = 0; i < batch.length; i++) {
+    const { item, copy: mode } = batch[i] as Waiting;
     const { sender, producer, counter, again, content, digest, rememberMs = LATE_MS } = item;
     pack.number(of[2 * i] as number);
     pack.number(sender.userId);
@@ -260,26 +239,25 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     const copy = of[2 * i + 1] as number;
     if (copy === 0) pack.text(mode);
     else pack.number(copy);
-    pack.text(moreOf(item));
+    // What most items have not.
+    const { silent, about, operation } = item;
+    const hasMore = silent === true || about !== undefined || operation !== undefined;
+    pack.text(hasMore ? JSON.stringify({ silent, about, operation }) : '');
   }
   return { key: streamKeys(streams[0] as StreamRef).log, packed: pack.packed() };
+}
+
+/** The number of a stream in a call, from 1. */
+function numberIn(numbers: Map<string, number>, streams: StreamRef[], stream: StreamRef): number {
+  const name = streamName(stream);
+  let number = numbers.get(name);
+  if (number === undefined) numbers.set(name, (number = streams.push(stream)));
+  return number;
 }
 
 /** It comes into its sender's own inbox too. */
 export const hasCopy = ({ stream, sender }: Append): boolean =>
   stream.kind === 'inbox' && stream.user !== sender.userId;
-
-/** What most items have not. */
-function moreOf({ silent, about, operation }: Append): string {
-  return silent === true || about !== undefined || operation !== undefined
-    ? JSON.stringify({ silent, about, operation })
-    : '';
-}
-
-function lineEnd(text: string, from: number): number {
-  const end = text.indexOf('\n', from);
-  return end === -1 ? text.length : end;
-}
 
 /** The counter of a first send that may have been sent before. */
 const FIRST_AGAIN = '-1';

@@ -1,8 +1,7 @@
 import { contentFacts, copyProducer, inboxOf, type MessageId, type Seq } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
-import { type Done, tell } from '../done.ts';
 import type { LogScans } from '../log-scans.ts';
-import type { Append, AppendAnswer, Entry, Streams } from '../streams.ts';
+import { type Append, type AppendAnswer, type Done, type Entry, type Streams, tell } from '../streams.ts';
 import type { AppendBatch } from './append-batch.ts';
 
 type Stored = Extract<AppendAnswer, { outcome: 'ok' | 'duplicate' }>;
@@ -32,10 +31,11 @@ export class Copies {
   make(item: Append, answer: AppendAnswer, done: Done): void {
     if (answer.outcome !== 'ok' && answer.outcome !== 'duplicate') return tell(done, answer, this.#logger);
     this.#open++;
-    this.#appends.addCopy(copyOf(item), answer.outcome === 'ok' ? 'new' : 'again', (copied) => {
+    const onCopied = (copied: AppendAnswer): void => {
       if (copied.outcome === 'gap') void this.#makeGood(item, answer, copied.last, done);
       else this.#end(answer, copied, done);
-    });
+    };
+    this.#appends.add(copyOf(item), onCopied, answer.outcome === 'ok' ? 'new' : 'again');
   }
 
   /** Resolves when every copy is made. */
@@ -64,7 +64,7 @@ export class Copies {
     }
     // One behind the other in one shard: they are carried out in this order.
     const made = [...missing, item].map(
-      (one) => new Promise<AppendAnswer>((resolve) => this.#appends.addCopy(copyOf(one), 'behind', resolve)),
+      (one) => new Promise<AppendAnswer>((resolve) => this.#appends.add(copyOf(one), resolve, 'behind')),
     );
     const copies = await Promise.all(made);
     const failed = copies.find(({ outcome }) => outcome === 'retry');

@@ -19,9 +19,9 @@ import {
   type Position,
   type StreamLimits,
   type Streams,
+  tell,
 } from '../streams.ts';
 import type { Logger } from '@cim/runtime';
-import { tell } from '../done.ts';
 import { Duplicates } from '../duplicates.ts';
 import { LogScans } from '../log-scans.ts';
 import { LEASE_MS } from '../sessions.ts';
