@@ -1,9 +1,11 @@
 /** What every process needs and no other lib should write again: config, log, metrics, backoff, signals. */
+export * from './addresses.ts';
 export * from './backoff.ts';
 export * from './cluster-key.ts';
 export * from './config.ts';
 export * from './gauges.ts';
 export * from './known-host.ts';
+export * from './limits.ts';
 export * from './logger.ts';
 export * from './loop-watch.ts';
 export * from './metrics.ts';
@@ -18,4 +20,5 @@ export * from './redaction.ts';
 export * from './same-secret.ts';
 export * from './settings.ts';
 export * from './slice.ts';
+export * from './token-bucket.ts';
 export * from './version.ts';

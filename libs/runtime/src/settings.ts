@@ -1,5 +1,7 @@
 /** Every setting of the product. Each program picks what it reads; docs/config.md is generated from here. */
 import { integer, list, oneOf, type Option, port, type Schema, text, namesOf } from './config.ts';
+import { networksOption } from './addresses.ts';
+import { limitSettings } from './limits.ts';
 import { LOG_LEVELS } from './logger.ts';
 
 /** Of a secret that other machines may try to guess. */
@@ -175,6 +177,12 @@ export const settings = {
     [12_000, 3_600_000],
     'A client that is not heard for this long is closed, ms; CIM clients ping every 10 s',
   ),
+  allowList: networksOption(
+    'CIM_ALLOW_LIST',
+    '127.0.0.0/8,::1/128',
+    'Networks whose addresses have no limit by address and are never suspended: 192.0.2.0/24,2001:db8::/32; none for no network. Loopback stands for the own machine: leave it out when a proxy on this machine is not in CIM_TRUSTED_PROXIES',
+  ),
+  ...limitSettings,
   logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
   name: text('CIM_NAME', '', 'User name of the terminal client'),
   route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),

@@ -20,6 +20,7 @@ export { Histories, type HistoryAsk, type HistoryPage } from './history.ts';
 export type { HistoryItem } from './history-items.ts';
 export { pageCursor, positionInCursor } from './page-cursor.ts';
 export { looksOf } from './looks.ts';
+export type { Limited, Limits, Take } from './limits.ts';
 export * from './log-scans.ts';
 export * from './sessions.ts';
 export * from './store.ts';

@@ -10,6 +10,7 @@ import { groupsContract } from './groups.contract.ts';
 import { livesContract } from './lives.contract.ts';
 import { producersContract } from './producers.contract.ts';
 import { blocksContract } from './blocks.contract.ts';
+import { limitsContract } from './limits.contract.ts';
 import { sharesContract } from './shares.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
@@ -32,6 +33,7 @@ export function storeContract(name: string, open: OpenStore): void {
     timelinesContract(open);
     sharesContract(open);
     blocksContract(open);
+    limitsContract(open);
     groupsContract(open);
     conversationRowsContract(open);
     conversationsContract(open);

@@ -2,6 +2,7 @@ import type { Accounts } from './accounts.ts';
 import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
 import type { Groups } from './groups.ts';
+import type { Limits } from './limits.ts';
 import type { Sessions } from './sessions.ts';
 import type { Streams } from './streams.ts';
 
@@ -32,6 +33,7 @@ export interface Store {
   readonly groups: Groups;
   readonly conversations: ConversationRows;
   readonly blocks: Blocks;
+  readonly limits: Limits;
   /** For people, at start: `embedded, durable on disk` */
   readonly description: string;
   /**

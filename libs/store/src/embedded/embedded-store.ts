@@ -10,6 +10,7 @@ import { damaged, reasonOf, repairDatabase } from './database.ts';
 import { EmbeddedGroups } from './groups.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
+import { EmbeddedLimits } from './limits.ts';
 import { promised } from './promised.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
@@ -61,6 +62,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks),
     groups,
     blocks,
+    limits: new EmbeddedLimits(monotonic),
     conversations: new EmbeddedConversationRows(ledger),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.

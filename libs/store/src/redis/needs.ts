@@ -33,6 +33,7 @@ export const KEY_KINDS = [
   'conv',
   'blocks',
   'held',
+  'limit',
 ] as const;
 
 export interface Need {
@@ -69,6 +70,7 @@ export function shardNeeds(shard: string, id: string): Need[] {
     need(['meta'], 'get'),
     need(['meta'], 'mset', ''),
     need(['meta', 'blocks'], 'mget'),
+    need(['limit'], 'set', '1', 'PX', '1'),
     need(['prod'], 'hset', 'f', ''),
     need(['prod'], 'hsetnx', 'f', ''),
     need(['prod'], 'hget', 'f'),

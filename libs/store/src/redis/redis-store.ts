@@ -11,6 +11,7 @@ import { RedisConversationRows } from './conversation-rows.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
 import { faultOf } from './fault.ts';
 import { RedisGroups } from './groups.ts';
+import { RedisLimits } from './limits.ts';
 import { RedisLink } from './link.ts';
 import { MemberSides } from './member-sides.ts';
 import { missingPermissions } from './needs.ts';
@@ -130,6 +131,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     groups: new RedisGroups(link, commit, sides),
     conversations: new RedisConversationRows(link, commit),
     blocks: new RedisBlocks(link, commit),
+    limits: new RedisLimits(link, direct.acrossShards),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,
     state: () => ({ engine: 'redis', durability, problem: watch.problem }),
