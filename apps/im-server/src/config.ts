@@ -1,4 +1,4 @@
-import { pick, settings, type Values } from '@cim/runtime';
+import { type InNetworks, limitKeys, type LimitValues, pick, settings, type Values } from '@cim/runtime';
 
 /** What an im-server reads from flags and environment. */
 export const imServerSettings = pick(
@@ -27,7 +27,9 @@ export const imServerSettings = pick(
   'sessionPolicy',
   'sessionDays',
   'allowedOrigins',
+  'allowList',
   'logLevel',
+  ...limitKeys,
 );
 
 export type ImServerConfig = Pick<
@@ -42,4 +44,9 @@ export type ImServerConfig = Pick<
   | 'idleTimeoutMs'
   | 'sessionDays'
   | 'allowedOrigins'
->;
+> & {
+  /** Addresses without a limit; those of loopback when it is absent. */
+  readonly allowList?: InNetworks;
+  /** The defaults when it is absent. */
+  readonly limits?: LimitValues;
+};

@@ -8,13 +8,14 @@ import {
   createLogger,
   createMetrics,
   limitConnections,
+  limitsOf,
   requireReachable,
   runProgram,
   trustOf,
   VERSION,
   watchLoop,
 } from '@cim/runtime';
-import { openRedisStore } from '@cim/store';
+import { openRedisStore, streamLimits } from '@cim/store';
 import { startImServer } from './compose.ts';
 import { imServerSettings } from './config.ts';
 
@@ -26,9 +27,15 @@ limitConnections(logger);
 await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   requireReachable(config);
   const { clusterSecret } = trustOf(config);
+  const limits = limitsOf(config);
   const metrics = createMetrics({ program: 'im-server' });
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
-  const store = await openRedisStore({ ...config, url: config.redisUrl, logger, observer });
+  const store = await openRedisStore({
+    ...config,
+    url: config.redisUrl,
+    limits: streamLimits(limits.inboxShare),
+    ...{ logger, observer },
+  });
   onStop(() => store.stop());
   const membership = openZooKeeperMembership({
     servers: config.zk,
@@ -53,7 +60,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     sessionPolicy: config.sessionPolicy,
   });
   const starting = startImServer({
-    config: { ...config, clusterSecret },
+    config: { ...config, clusterSecret, limits },
     store,
     membership,
     messaging,

@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type CimError, CODES, type UserId } from '@cim/protocol';
-import { knownHosts, UNKNOWN_PATH, VERSION } from '@cim/runtime';
+import { defaultLimits, knownHosts, loopbackOnly, UNKNOWN_PATH, VERSION } from '@cim/runtime';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -13,9 +13,10 @@ import fastify, {
 } from 'fastify';
 import { ChangePassword } from './change-password.ts';
 import { actingAccount, bearerOf, secretHash } from './credentials.ts';
-import { type Answer, answerError, refusal, success, unknownPath } from './envelope.ts';
+import { type Answer, answerError, refusal, success, unavailable, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
 import { Identify } from './identity/identify.ts';
+import { RequestLimits } from './limits/request-limits.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
 import { addHealth, addMetrics, type Readiness } from './operate.ts';
@@ -65,12 +66,32 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     else if (isV1(request.url)) void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
     else void reply.code(403).send(refusal(request, CODES.invalid.code, wrong));
   });
+  const { limits: limitValues = defaultLimits, allowList: allowed = loopbackOnly } = parts.config;
+  const limits = new RequestLimits({
+    limits: store.limits,
+    values: limitValues,
+    allowed,
+    logger: parts.logger,
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const refused = limits.refusal(request.ip);
+    if (refused === undefined) done();
+    else if (isV1(request.url)) void reply.send(problem(reply, refused.code, refused.message, refused));
+    else void reply.send(unavailable(request, reply, refused.code, refused.message, refused.retryAfterMs));
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (reply.v1Code === CODES.unknownAccount.code) limits.namedNobody(request.ip);
+    done(null, payload);
+  });
   // A hook for each path, which knows it: fastify gathers all there is to know about a route when a request is asked for it.
   app.addHook('onRoute', (route) => {
     if (isV1(route.url) || route.schema?.hide === true) return;
     observer.pathServed(route.url);
-    const count: preSerializationHookHandler = (_request, reply, payload, done) => {
-      if (isAnswer(payload)) observer.requestAnswered(route.url, payload.code, reply.elapsedTime / 1_000);
+    const count: preSerializationHookHandler = (request, reply, payload, done) => {
+      if (isAnswer(payload)) {
+        observer.requestAnswered(route.url, payload.code, reply.elapsedTime / 1_000);
+        if (payload.code === CODES.unknownAccount.code) limits.namedNobody(request.ip);
+      }
       done(null, payload);
     };
     route.preSerialization = [route.preSerialization ?? [], count].flat();
@@ -103,10 +124,10 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   const { publicPages } = parts.config;
   if (publicPages.includes('documentation')) await app.register(swaggerUi, { routePrefix: '/documentation' });
 
-  const passwords = parts.passwords ?? new Passwords();
-  const login = new Login(parts, passwords, new Reachability(messaging.calls));
-  const passwordChange = new ChangePassword(parts, passwords);
-  const sending = new Sending(parts);
+  const passwords = parts.passwords ?? new Passwords(undefined, limitValues.hashes);
+  const login = new Login(parts, passwords, new Reachability(messaging.calls), limits);
+  const passwordChange = new ChangePassword(parts, passwords, limits);
+  const sending = new Sending(parts, limits);
   const online = new Online(parts);
   const identify = new Identify(parts);
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };
@@ -114,18 +135,18 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
 
   app.post('/registerAccount', { schema: { body: schemas.RegisterRequest, response } }, async (request) => {
     const { userName, password } = request.body;
-    const { account } = await login.register(userName, password ?? undefined);
+    const { account } = await login.register(userName, password ?? undefined, request.ip);
     return success(request, { userId: account.userId, userName: account.userName });
   });
   app.post('/login', { schema: { body: schemas.LoginRequest, response } }, async (request) =>
-    success(request, await login.login(request.body)),
+    success(request, await login.login(request.body, request.ip)),
   );
   app.post(
     '/changePassword',
     { schema: { body: schemas.ChangePasswordRequest, response } },
     async (request) => {
       const { userId, password, newPassword } = request.body;
-      await passwordChange.change(userId as UserId, password, newPassword, bearerOf(request));
+      await passwordChange.change(userId as UserId, password, newPassword, bearerOf(request), request.ip);
       return success(request);
     },
   );
@@ -196,7 +217,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
 
   addHealth(app as unknown as FastifyInstance, readiness);
   if (publicPages.includes('metrics')) addMetrics(app as unknown as FastifyInstance, metrics);
-  await addV1(app as unknown as FastifyInstance, { parts, login, online, identify });
+  await addV1(app as unknown as FastifyInstance, { parts, login, online, identify, limits });
   return app as unknown as FastifyInstance;
 }
 

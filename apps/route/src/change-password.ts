@@ -1,6 +1,7 @@
 import { CimError, type UserId } from '@cim/protocol';
 import type { Session } from '@cim/store';
 import { sessionOf, sessionsCountFrom } from './credentials.ts';
+import type { RequestLimits } from './limits/request-limits.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { RouteParts } from './route-parts.ts';
 
@@ -8,17 +9,29 @@ import type { RouteParts } from './route-parts.ts';
 export class ChangePassword {
   readonly #parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>;
   readonly #passwords: Passwords;
+  readonly #limits: RequestLimits;
 
-  constructor(parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>, passwords: Passwords) {
+  constructor(
+    parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>,
+    passwords: Passwords,
+    limits: RequestLimits,
+  ) {
     this.#parts = parts;
     this.#passwords = passwords;
+    this.#limits = limits;
   }
 
   /**
    * @param secret of the caller's session, '' for none; that session goes on, every other one ends
    * @throws {CimError} 9100: no such account, no password to change, or not this password; 3000: a weak new one
    */
-  async change(userId: UserId, password: string, newPassword: string, secret: string): Promise<void> {
+  async change(
+    userId: UserId,
+    password: string,
+    newPassword: string,
+    secret: string,
+    ip: string,
+  ): Promise<void> {
     const { store } = this.#parts;
     const problem = passwordProblem(newPassword);
     if (problem !== undefined) throw new CimError('invalid', `newPassword: ${problem}`);
@@ -30,11 +43,16 @@ export class ChangePassword {
     const { passwordHash } = account;
     if (passwordHash === undefined)
       throw new CimError('unknownAccount', `the account ${account.userName} has no password to change`);
-    if (!(await this.#passwords.matches(password, passwordHash))) throw new CimError('unknownAccount');
+    await this.#limits.login(ip, userId);
+    const address = this.#limits.addressOf(ip);
+    if (!(await this.#passwords.matches(password, passwordHash, address))) {
+      void this.#limits.loginFailed(ip, userId);
+      throw new CimError('unknownAccount');
+    }
     const changed = await store.accounts.replacePassword(
       userId,
       passwordHash,
-      await this.#passwords.hash(newPassword),
+      await this.#passwords.hash(newPassword, address),
     );
     // Another change, or a login that made the hash anew, came between: the old password may be wrong now.
     if (!changed)

@@ -1,4 +1,4 @@
-import { pick, settings, type Values } from '@cim/runtime';
+import { type InNetworks, limitKeys, type LimitValues, pick, settings, type Values } from '@cim/runtime';
 
 /** What a route reads from flags and environment. */
 export const routeSettings = pick(
@@ -29,7 +29,9 @@ export const routeSettings = pick(
   'placement',
   'durability',
   'loginRate',
+  'allowList',
   'logLevel',
+  ...limitKeys,
 );
 
 export type RouteConfig = Pick<
@@ -46,4 +48,10 @@ export type RouteConfig = Pick<
   | 'maxDevices'
   | 'sessionDays'
   | 'loginRate'
-> & { readonly auth: 'open' | 'password' };
+> & {
+  readonly auth: 'open' | 'password';
+  /** Addresses without a limit; those of loopback when it is absent. */
+  readonly allowList?: InNetworks;
+  /** The defaults when it is absent. */
+  readonly limits?: LimitValues;
+};

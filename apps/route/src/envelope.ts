@@ -57,8 +57,9 @@ export function unavailable(
   reply: FastifyReply,
   code: string,
   message: string,
+  retryAfterMs = 0,
 ): Answer {
-  void reply.code(503).header('retry-after', '1');
+  void reply.code(503).header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
   return refusal(request, code, message);
 }
 
@@ -105,7 +106,7 @@ export function answerError(
     if (!error.retryable) return refuse(request, reply, error.code, error.message);
     if (error.code === CODES.noServer.code) return refuse(request, reply, error.code, error.message);
     if (error.code === CODES.failure.code) request.log.warn({ err: error }, 'request.failed');
-    return unavailable(request, reply, error.code, error.message);
+    return unavailable(request, reply, error.code, error.message, error.retryAfterMs);
   }
   const problem = problemOf(error);
   if (problem !== undefined) return refuse(request, reply, CODES.invalid.code, problem);

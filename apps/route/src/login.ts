@@ -13,10 +13,10 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
-import { clusterKey } from '@cim/runtime';
+import { clusterKey, TokenBucket } from '@cim/runtime';
 import { type Account, type IssueAnswer, type LoginProof, makeTicket, type Sessions } from '@cim/store';
 import { newSecret, secretHash, sessionOf, sessionsCountFrom } from './credentials.ts';
-import { LoginRate } from './login-rate.ts';
+import type { RequestLimits } from './limits/request-limits.ts';
 import { newNameProblem } from './new-name.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { Reachability } from './reachable.ts';
@@ -45,16 +45,20 @@ export class Login {
   readonly #parts: RouteParts;
   readonly #passwords: Passwords;
   readonly #reachability: Reachability;
-  readonly #registerRate: LoginRate;
-  readonly #loginRate: LoginRate;
+  readonly #limits: RequestLimits;
+  readonly #registerRate: TokenBucket;
+  readonly #loginRate: TokenBucket;
   readonly #ticketKey: string;
 
-  constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability) {
+  constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability, limits: RequestLimits) {
     this.#parts = parts;
     this.#passwords = passwords;
     this.#reachability = reachability;
-    this.#registerRate = new LoginRate(parts.config.loginRate);
-    this.#loginRate = new LoginRate(parts.config.loginRate);
+    this.#limits = limits;
+    const { loginRate } = parts.config;
+    const rate = { tokens: loginRate, intervalMs: 1_000, burst: loginRate };
+    this.#registerRate = new TokenBucket(rate);
+    this.#loginRate = new TokenBucket(rate);
     this.#ticketKey = clusterKey(parts.config.clusterSecret, 'ticket');
   }
 
@@ -62,10 +66,11 @@ export class Login {
   async register(
     userName: unknown,
     password: string | undefined,
+    ip: string,
   ): Promise<{ readonly account: Account; readonly created: boolean }> {
     const { config, store } = this.#parts;
-    if (!this.#registerRate.take())
-      throw new CimError('limited', 'too many registrations at once, try again in 1 s');
+    requireToken(this.#registerRate, 'registrations');
+    await this.#limits.register(ip);
     const parsed = parseUserName(userName);
     if (!parsed.ok) throw new CimError('invalid', parsed.problem);
     const existing = await store.accounts.byName(parsed.name);
@@ -80,7 +85,9 @@ export class Login {
       existing === undefined
         ? await store.accounts.register(
             parsed.name,
-            password === undefined ? undefined : await this.#passwords.hash(password),
+            password === undefined
+              ? undefined
+              : await this.#passwords.hash(password, this.#limits.addressOf(ip)),
           )
         : { account: existing, created: false };
     if (!created) {
@@ -90,7 +97,7 @@ export class Login {
           'unknownAccount',
           `the account ${account.userName} exists and has no password; use it without one, or take another name`,
         );
-      await this.#checkPassword(account, password);
+      await this.#checkPassword(account, password, ip);
     } else await this.#beginLobby(account.userId);
     return { account, created };
   }
@@ -106,10 +113,11 @@ export class Login {
     }
   }
 
-  async login(body: LoginBody): Promise<Placed> {
-    if (!this.#loginRate.take()) throw new CimError('limited', 'too many logins at once, try again in 1 s');
+  async login(body: LoginBody, ip: string): Promise<Placed> {
+    requireToken(this.#loginRate, 'logins');
+    await this.#limits.login(ip, body.userId as UserId);
     for (let i = 0; i < CHECKS; i++) {
-      const placed = await this.#checkAndPlace(body);
+      const placed = await this.#checkAndPlace(body, ip);
       if (placed !== undefined) return placed;
     }
     throw new CimError('failure', 'the password or the session was changed just now; try again');
@@ -119,19 +127,20 @@ export class Login {
    * There is no such account. The answer, and the time that it takes, are those of a wrong password.
    * @throws {CimError} 9100
    */
-  async refuseUnknown(password: string | undefined): Promise<never> {
-    if (password !== undefined) await this.#passwords.matchNobody(password);
+  async refuseUnknown(password: string | undefined, ip: string): Promise<never> {
+    void this.#limits.loginFailed(ip, undefined);
+    if (password !== undefined) await this.#passwords.matchNobody(password, this.#limits.addressOf(ip));
     else if (this.#parts.config.auth === 'password') throw new CimError('unknownAccount', GIVE_A_PASSWORD);
     throw new CimError('unknownAccount');
   }
 
   /** Undefined when the password was changed, or the session ended, after it was checked: check again. */
-  async #checkAndPlace(body: LoginBody): Promise<Placed | undefined> {
+  async #checkAndPlace(body: LoginBody, ip: string): Promise<Placed | undefined> {
     const { store, config } = this.#parts;
     const password = body.password ?? undefined;
     const account = await store.accounts.byId(body.userId as UserId);
     if (account === undefined || foldName(account.userName) !== foldName(body.userName))
-      return this.refuseUnknown(password);
+      return this.refuseUnknown(password, ip);
     if (account.passwordHash === undefined && config.auth === 'password')
       throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
     const place = body.wire === 2 ? deviceOf(body) : { device: CIM_DEVICE, label: '' };
@@ -143,7 +152,7 @@ export class Login {
         ? shown
         : ({
             policy: config.sessionPolicy,
-            passwordHash: await this.#checkPassword(account, password),
+            passwordHash: await this.#checkPassword(account, password, ip),
           } as const);
     // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
     if (account.passwordHash !== undefined && body.wire !== 2)
@@ -220,7 +229,11 @@ export class Login {
   }
 
   /** Answers the hash that the account has now, as far as is known; undefined when it has no password. */
-  async #checkPassword(account: Account, password: string | undefined): Promise<string | undefined> {
+  async #checkPassword(
+    account: Account,
+    password: string | undefined,
+    ip: string,
+  ): Promise<string | undefined> {
     if (account.passwordHash === undefined) return undefined;
     if (password === undefined)
       throw new CimError(
@@ -230,8 +243,11 @@ export class Login {
           ? `the account ${account.userName} has a password; give it`
           : GIVE_A_PASSWORD,
       );
-    if (!(await this.#passwords.matches(password, account.passwordHash)))
+    const address = this.#limits.addressOf(ip);
+    if (!(await this.#passwords.matches(password, account.passwordHash, address))) {
+      void this.#limits.loginFailed(ip, account.userId);
       throw new CimError('unknownAccount');
+    }
     return this.#passwords.isCurrent(account.passwordHash)
       ? account.passwordHash
       : this.#renewHash(account.userId, account.passwordHash, password);
@@ -258,6 +274,13 @@ export class Login {
       if (await this.#reachability.of(member)) return member as Member & { readonly instance: InstanceId };
     throw new CimError('noServer', CODES.noServer.message);
   }
+}
+
+/** The rate of this route in all, whoever asks. @throws {CimError} 6000 */
+function requireToken(bucket: TokenBucket, what: string): void {
+  const afterMs = bucket.take(1, performance.now());
+  if (afterMs === 0) return;
+  throw new CimError('limited', `too many ${what} at once, try again in 1 s`, { retryAfterMs: afterMs });
 }
 
 /** @throws {CimError} 3000: what names no device of our wire, or a label that nobody could read */

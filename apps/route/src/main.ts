@@ -8,12 +8,13 @@ import {
   createMetrics,
   failStart,
   limitConnections,
+  limitsOf,
   runProgram,
   trustOf,
   VERSION,
   watchLoop,
 } from '@cim/runtime';
-import { openRedisStore } from '@cim/store';
+import { openRedisStore, streamLimits } from '@cim/store';
 import { startRoute } from './compose.ts';
 import { routeSettings } from './config.ts';
 
@@ -23,10 +24,15 @@ const given = configureProcess('route', routeSettings);
 const logger = createLogger(given.logLevel, { program: 'route' });
 limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
-  const config = { ...given, ...trustOf(given) };
+  const config = { ...given, ...trustOf(given), limits: limitsOf(given) };
   const metrics = createMetrics({ program: 'route' });
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
-  const store = await openRedisStore({ ...config, url: config.redisUrl, logger, observer });
+  const store = await openRedisStore({
+    ...config,
+    url: config.redisUrl,
+    limits: streamLimits(config.limits.inboxShare),
+    ...{ logger, observer },
+  });
   onStop(() => store.stop());
   const membership = openZooKeeperMembership({ servers: config.zk, access: zooKeeperAccess(config), logger });
   onStop(() => membership.stop());

@@ -3,20 +3,20 @@
  * scrypt are still checked; `isCurrent` tells which ones to make anew.
  */
 import { scrypt, timingSafeEqual } from 'node:crypto';
-import { CimError } from '@cim/protocol';
 import { hash, verify } from '@node-rs/argon2';
+import { FairQueue } from './limits/fair-queue.ts';
+import { limitedError } from './limits/request-limits.ts';
 
 /** 19 MiB, 2 passes, 1 lane (OWASP). The package makes argon2id unless told otherwise; a test reads it from the hash. */
 const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const CURRENT = `$argon2id$v=19$m=${ARGON2.memoryCost},t=${ARGON2.timeCost},p=${ARGON2.parallelism}$`;
 /** In code points, after NFKC. */
 const MIN_CHARACTERS = 8;
-/**
- * Hashes at once, each on a thread of libuv's pool (4 threads): the embedded store needs the others. More wait their
- * turn; above that many the caller is told to come back.
- */
+/** Hashes at once, each on a thread of libuv's pool (4 threads): the embedded store needs the others. More wait their turn. */
 const AT_ONCE = 2;
-const WAITING = 64;
+/** That wait; above that many the caller is told to come back. At 20 ms each the last one waits for some seconds. */
+const WAITING = 256;
+const BUSY_MS = 1_000;
 
 const SCRYPT = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
@@ -42,21 +42,25 @@ export interface Argon2 {
 
 export class Passwords {
   readonly #argon2: Argon2;
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #queue: FairQueue;
 
-  constructor(argon2: Argon2 = { hash, verify }) {
+  /** @param mostOfAddress how many of one address may wait */
+  constructor(argon2: Argon2 = { hash, verify }, mostOfAddress = WAITING) {
+    this.#queue = new FairQueue(AT_ONCE, WAITING, mostOfAddress);
     this.#argon2 = argon2;
   }
 
-  /** @throws {CimError} 6000: too many at once */
-  hash(password: string): Promise<string> {
-    return this.#inTurn(() => this.#argon2.hash(composed(password), ARGON2));
+  /**
+   * @param address whose turn it is; undefined: one without a limit
+   * @throws {CimError} 6000: too many at once
+   */
+  hash(password: string, address?: string): Promise<string> {
+    return this.#inTurn(address, () => this.#argon2.hash(composed(password), ARGON2));
   }
 
-  /** @throws {CimError} 6000: too many at once */
-  matches(password: string, stored: string): Promise<boolean> {
-    return this.#inTurn(() =>
+  /** The parameters are those of `hash`. @throws {CimError} 6000: too many at once */
+  matches(password: string, stored: string, address?: string): Promise<boolean> {
+    return this.#inTurn(address, () =>
       stored.startsWith('$argon2id$')
         ? this.#argon2.verify(stored, composed(password)).catch(() => false)
         : matchesScrypt(composed(password), stored),
@@ -68,8 +72,8 @@ export class Passwords {
    * nobody whether its name exists.
    * @throws {CimError} 6000: too many at once
    */
-  async matchNobody(password: string): Promise<void> {
-    await this.matches(password, NOBODYS);
+  async matchNobody(password: string, address?: string): Promise<void> {
+    await this.matches(password, NOBODYS, address);
   }
 
   /** Whether the hash is of today's strength. */
@@ -77,19 +81,10 @@ export class Passwords {
     return stored.startsWith(CURRENT);
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running < AT_ONCE) this.#running++;
-    else if (this.#waiting.length < WAITING)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else throw new CimError('limited', 'too many logins at once, try again in 1 s');
-    try {
-      return await work();
-    } finally {
-      // The place is handed over: given up first, a newcomer could take it before the one who waits for it runs.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
+  async #inTurn<T>(address: string | undefined, work: () => Promise<T>): Promise<T> {
+    const answer = await this.#queue.run(address, work);
+    if (answer === undefined) throw limitedError('hashes', BUSY_MS);
+    return answer.done;
   }
 }
 

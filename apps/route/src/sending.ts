@@ -12,15 +12,18 @@ import {
 import type { Account } from '@cim/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Answer, refusal, refuse, success, unavailable } from './envelope.ts';
+import type { RequestLimits } from './limits/request-limits.ts';
 import type { RouteParts } from './route-parts.ts';
 import type { Texts } from './schemas.ts';
 
 /** CIM's paths for sends: `/p2pRoute` and `/groupRoute`. */
 export class Sending {
   readonly #parts: RouteParts;
+  readonly #limits: RequestLimits;
 
-  constructor(parts: RouteParts) {
+  constructor(parts: RouteParts, limits: RequestLimits) {
     this.#parts = parts;
+    this.#limits = limits;
   }
 
   async toUser(
@@ -51,8 +54,8 @@ export class Sending {
       case 'stored':
         return success(request);
       case 'refused':
-        // The recipient's inbox is full. CIM's client takes a 200 for sent, and it is not.
-        if (receipt.code === CODES.limited.code)
+        // The recipient has too much to read. CIM's client takes a 200 for sent, and it is not.
+        if (receipt.code === CODES.limited.code || receipt.code === CODES.inboxShare.code)
           return unavailable(request, reply, receipt.code, receipt.text);
         return refuse(request, reply, receipt.code, receipt.text);
       case 'retry':
@@ -69,11 +72,13 @@ export class Sending {
       ...(given.msg === undefined || given.msg === null ? [] : [given.msg]),
       ...(given.batchMsg ?? []),
     ].map(wellFormed);
+    const content = cim.Content.encode({ texts }).finish();
+    const key = idempotencyKey(request);
+    await this.#limits.send(sender.userId, to, content.length, key !== undefined);
     const { receipt } = await this.#parts.messaging.sends.sendKeyed({
       door: to.kind === 'inbox' ? 'p2pRoute' : 'groupRoute',
       actor: { userId: sender.userId, userName: sender.userName },
-      ...{ to, key: idempotencyKey(request) },
-      content: cim.Content.encode({ texts }).finish(),
+      ...{ to, key, content },
     });
     return receipt;
   }

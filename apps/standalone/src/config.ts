@@ -1,4 +1,4 @@
-import { pick, settings } from '@cim/runtime';
+import { limitKeys, pick, settings } from '@cim/runtime';
 
 /** What standalone reads: all that its route and its im-server read, but for the engines it does not use. */
 export const standaloneSettings = {
@@ -26,6 +26,8 @@ export const standaloneSettings = {
     'sessionDays',
     'placement',
     'loginRate',
+    'allowList',
+    ...limitKeys,
     'idleTimeoutMs',
     'allowedOrigins',
   ),

@@ -12,13 +12,14 @@ import {
   createLogger,
   createMetrics,
   limitConnections,
+  limitsOf,
   runProgram,
   secretInFile,
   trustOf,
   VERSION,
   watchLoop,
 } from '@cim/runtime';
-import { openEmbeddedStore } from '@cim/store';
+import { openEmbeddedStore, streamLimits } from '@cim/store';
 import { standaloneSettings } from './config.ts';
 
 const STOP_WITHIN_MS = 15_000;
@@ -37,11 +38,12 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     logger,
     observer,
     acceptLoss: given.acceptLoss === 'yes',
+    limits: streamLimits(given.limitInboxShare),
   });
   onStop(() => store.stop());
   const clusterSecret =
     given.clusterSecret === '' ? secretInFile(join(given.dataDir, 'cluster-secret')) : given.clusterSecret;
-  const config = { ...given, ...trustOf({ ...given, clusterSecret }) };
+  const config = { ...given, ...trustOf({ ...given, clusterSecret }), limits: limitsOf(given) };
   const membership = openEmbeddedMembership();
   onStop(() => membership.stop());
   await membership.start();

@@ -61,7 +61,7 @@ export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplic
 
 /** The recipient has a share of the sender to read, and is there to read it. */
 export const shareIsRead = (): SendReceipt =>
-  retry('the recipient has 500 of your messages to read first; send it again', 'inboxShare');
+  retry('the recipient has many of your messages to read first; send it again', 'inboxShare');
 
 /** A receipt of what was not stored, as an error. */
 export function errorOf(receipt: Exclude<SendReceipt, { outcome: 'stored' }>): CimError {

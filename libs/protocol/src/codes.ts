@@ -24,7 +24,7 @@ export const CODES = {
   beyondEnd: { code: '9405', message: 'The read mark is beyond the end of the conversation' },
   suspended: { code: '9500', message: 'This user or address is suspended for a while' },
   blocked: { code: '9501', message: 'The recipient has blocked you' },
-  inboxShare: { code: '9502', message: 'The recipient has 500 of your messages to read first' },
+  inboxShare: { code: '9502', message: 'The recipient has too many of your messages to read first' },
   forbidden: { code: '9503', message: 'This credential does not allow this' },
   expired: { code: '9504', message: 'This credential is too old; log in again' },
 } as const;

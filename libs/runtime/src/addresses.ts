@@ -54,6 +54,10 @@ export function networks(text: string): InNetworks {
   };
 }
 
+/** The own machine. */
+export const LOOPBACK_NETWORKS = '127.0.0.0/8,::1/128';
+export const loopbackOnly: InNetworks = networks(LOOPBACK_NETWORKS);
+
 /** A setting that names networks. */
 export const networksOption = (
   env: Option<InNetworks>['env'],

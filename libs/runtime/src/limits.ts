@@ -108,6 +108,13 @@ export const LIMITS = {
     what: 'messages to groups',
     where: 'each session, and all routes',
   },
+  keyed: {
+    kind: 'rate',
+    fallback: '10/1s,10000',
+    by: 'user',
+    what: 'messages with an Idempotency-Key',
+    where: 'all routes',
+  },
   join: {
     kind: 'rate',
     fallback: '60/1m,600',
@@ -190,6 +197,9 @@ export const limitSettings = Object.fromEntries(
     },
   ]),
 ) as unknown as LimitSettings;
+
+/** Of `settings`. */
+export const limitKeys = Object.keys(limitSettings) as (keyof LimitSettings)[];
 
 /** The limits among the values of settings. */
 export const limitsOf = (

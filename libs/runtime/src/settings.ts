@@ -1,6 +1,6 @@
 /** Every setting of the product. Each program picks what it reads; docs/config.md is generated from here. */
 import { integer, list, oneOf, type Option, port, type Schema, text, namesOf } from './config.ts';
-import { networksOption } from './addresses.ts';
+import { LOOPBACK_NETWORKS, networksOption } from './addresses.ts';
 import { limitSettings } from './limits.ts';
 import { LOG_LEVELS } from './logger.ts';
 
@@ -179,7 +179,7 @@ export const settings = {
   ),
   allowList: networksOption(
     'CIM_ALLOW_LIST',
-    '127.0.0.0/8,::1/128',
+    LOOPBACK_NETWORKS,
     'Networks whose addresses have no limit by address and are never suspended: 192.0.2.0/24,2001:db8::/32; none for no network. Loopback stands for the own machine: leave it out when a proxy on this machine is not in CIM_TRUSTED_PROXIES',
   ),
   ...limitSettings,

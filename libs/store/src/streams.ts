@@ -29,6 +29,12 @@ export const RETENTION = {
   keptMs: 30 * 24 * 3_600_000,
   unackedMs: 90 * 24 * 3_600_000,
 } as const;
+/** @param inboxShare as configured; Infinity: one sender may fill an inbox */
+export const streamLimits = (inboxShare: number): StreamLimits => ({
+  ...RETENTION,
+  inboxShare: Math.min(inboxShare, RETENTION.maxEntries),
+});
+
 /** `RETENTION`, or what a test has in its place. */
 export type StreamLimits = { readonly [Limit in keyof typeof RETENTION]: number };
 

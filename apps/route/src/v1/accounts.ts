@@ -32,7 +32,7 @@ export function addAccounts(v1: V1App, login: Login): void {
   );
   v1.post('/accounts', { schema }, async (request, reply): Promise<Static<typeof NamedUserShape>> => {
     const { name, password } = request.body;
-    const { account, created } = await asCredentials(login.register(name, password));
+    const { account, created } = await asCredentials(login.register(name, password, request.ip));
     void reply.code(created ? 201 : 200);
     return { id: String(account.userId), name: account.userName };
   });

@@ -1,6 +1,7 @@
 import type { Messaging } from '@cim/delivery';
 import { CimError, type GroupId, LOBBY, type UserId } from '@cim/protocol';
 import { type Group, GROUP_LIMITS, type Groups, pageCursor, positionInCursor, type Role } from '@cim/store';
+import type { RequestLimits } from '../limits/request-limits.ts';
 import { type Static, Type } from 'typebox';
 import { idempotencyKey } from '../sending.ts';
 import type { Actor } from '../identity/identify.ts';
@@ -70,7 +71,13 @@ type ShownGroup = Static<typeof GroupShape>;
 const tags = ['groups'];
 const answers = { 200: GroupShape };
 
-export function addGroups(v1: V1App, bearer: Bearer, groups: Groups, service: Messaging['groups']): void {
+export function addGroups(
+  v1: V1App,
+  bearer: Bearer,
+  groups: Groups,
+  service: Messaging['groups'],
+  limits: RequestLimits,
+): void {
   /** A group after a change, as its member sees it. */
   const seenBy = async (actor: Actor, group: Group): Promise<ShownGroup> =>
     shownGroup(group, (await groups.member(group.id, actor.userId))?.role);
@@ -84,7 +91,7 @@ export function addGroups(v1: V1App, bearer: Bearer, groups: Groups, service: Me
         'The caller owns it; `users` are members from the beginning. A request that is repeated with the same ' +
         '`Idempotency-Key` within an hour creates it once.',
       answers: { 201: GroupShape },
-      problems: [404, 409],
+      problems: [404, 409, 429],
       keyed: true,
     },
   );
@@ -93,8 +100,10 @@ export function addGroups(v1: V1App, bearer: Bearer, groups: Groups, service: Me
     { onRequest: bearer.check, schema: create },
     async (request, reply): Promise<ShownGroup> => {
       const { users = [], ...given } = request.body;
+      const actor = bearer.actor(request);
+      await limits.join(actor.userId, 1 + users.length);
       const group = await service.create(
-        bearer.actor(request),
+        actor,
         { ...given, users: users.map(userOf) },
         idempotencyKey(request),
       );

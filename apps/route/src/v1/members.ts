@@ -1,6 +1,7 @@
 import type { Messaging } from '@cim/delivery';
 import { CimError, type GroupId, type UserId } from '@cim/protocol';
 import { type Groups, type Member, pageCursor, positionInCursor } from '@cim/store';
+import type { RequestLimits } from '../limits/request-limits.ts';
 import { type Static, Type } from 'typebox';
 import type { Bearer } from './bearer.ts';
 import { groupOf, groupParams, userOf, usersShape } from './groups.ts';
@@ -45,7 +46,13 @@ const memberParams = Type.Object({ id: groupIdText('of the group'), user: userId
 
 const tags = ['groups'];
 
-export function addMembers(v1: V1App, bearer: Bearer, groups: Groups, service: Messaging['groups']): void {
+export function addMembers(
+  v1: V1App,
+  bearer: Bearer,
+  groups: Groups,
+  service: Messaging['groups'],
+  limits: RequestLimits,
+): void {
   /** @throws {CimError} 9200, 9201 */
   const requireMember = async (group: GroupId, user: UserId): Promise<void> => {
     if ((await groups.member(group, user)) !== undefined) return;
@@ -93,7 +100,7 @@ export function addMembers(v1: V1App, bearer: Bearer, groups: Groups, service: M
       summary: 'Add members, or join',
       description: 'With `users` its owner and admins add them. With `{}` the caller joins an open group.',
       answers: { 200: Added },
-      problems: [404, 409],
+      problems: [404, 409, 429],
     },
   );
   v1.post(
@@ -103,6 +110,7 @@ export function addMembers(v1: V1App, bearer: Bearer, groups: Groups, service: M
       const actor = bearer.actor(request);
       const id = groupOf(request.params.id);
       const { users } = request.body;
+      await limits.join(actor.userId, users?.length);
       if (users !== undefined)
         return { added: (await service.add(actor, id, users.map(userOf))).map(String) };
       return { added: (await service.join(actor, id)) ? [String(actor.userId)] : [] };

@@ -12,6 +12,7 @@ import type { SendService } from '@cim/delivery';
 import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import { idempotencyKey } from '../sending.ts';
+import type { RequestLimits } from '../limits/request-limits.ts';
 import type { Bearer } from './bearer.ts';
 import { contentShape, encodeContent } from './contents.ts';
 import { problem, type Problem } from './problems.ts';
@@ -50,6 +51,7 @@ export function addMessages(
   bearer: Bearer,
   { streams }: Pick<Store, 'streams'>,
   sends: SendService,
+  limits: RequestLimits,
 ): void {
   const schema = documented(
     { body: NewMessage },
@@ -77,10 +79,12 @@ export function addMessages(
       const stream = streamOf(to);
       const content = encodeContent(given);
       const { userId, userName } = bearer.actor(request);
+      const key = idempotencyKey(request);
+      await limits.send(userId, stream, content.length, key !== undefined);
       const { receipt, id } = await sends.sendKeyed({
         door: 'v1',
         actor: { userId, userName },
-        ...{ to: stream, content, key: idempotencyKey(request) },
+        ...{ to: stream, content, key },
       });
       switch (receipt.outcome) {
         case 'stored': {

@@ -97,10 +97,12 @@ export function addSessions(
     if ((name === undefined) === (id === undefined))
       throw new CimError('invalid', 'give the name or the id of the account, one of them');
     const account = await (name === undefined ? accounts.byId(Number(id) as UserId) : accounts.byName(name));
-    if (account === undefined) return asCredentials(login.refuseUnknown(password));
+    if (account === undefined) return asCredentials(login.refuseUnknown(password, request.ip));
     const { userId, userName } = account;
     const proof = { password: password ?? null, session: session ?? null };
-    const placed = await asCredentials(login.login({ userId, userName, ...proof, device, label, wire: 2 }));
+    const placed = await asCredentials(
+      login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.ip),
+    );
     const { ip, cimServerPort, ticket = '', session: secret = '', epoch = 0 } = placed;
     void reply.code(201);
     return { secret, ticket, device, epoch, address: { host: ip, port: cimServerPort } };

@@ -3,6 +3,7 @@ import { CODES } from '@cim/protocol';
 import { UNKNOWN_PATH } from '@cim/runtime';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 import type { Identify } from '../identity/identify.ts';
+import type { RequestLimits } from '../limits/request-limits.ts';
 import type { Login } from '../login.ts';
 import type { Online } from '../online.ts';
 import type { RouteParts } from '../route-parts.ts';
@@ -23,6 +24,7 @@ export interface V1Parts {
   readonly login: Login;
   readonly online: Online;
   readonly identify: Identify;
+  readonly limits: RequestLimits;
 }
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -38,7 +40,7 @@ export async function addV1(app: FastifyInstance, given: V1Parts): Promise<void>
   );
 }
 
-function addPaths(v1: V1App, { parts, login, online, identify }: V1Parts): void {
+function addPaths(v1: V1App, { parts, login, online, identify, limits }: V1Parts): void {
   const { store, observer } = parts;
   /** Key: a path with its parameters' names. */
   const methods = new Map<string, Set<string>>();
@@ -70,9 +72,9 @@ function addPaths(v1: V1App, { parts, login, online, identify }: V1Parts): void 
   addOnline(v1, bearer, online);
   addSessions(v1, bearer, parts, login);
   addConversations(v1, bearer, store, parts.messaging);
-  addGroups(v1, bearer, store.groups, parts.messaging.groups);
-  addMembers(v1, bearer, store.groups, parts.messaging.groups);
-  addMessages(v1, bearer, store, parts.messaging.sends);
+  addGroups(v1, bearer, store.groups, parts.messaging.groups, limits);
+  addMembers(v1, bearer, store.groups, parts.messaging.groups, limits);
+  addMessages(v1, bearer, store, parts.messaging.sends, limits);
 
   for (const [url, known] of [...methods]) {
     const allowed = METHODS.filter((method) => known.has(method)).join(', ');

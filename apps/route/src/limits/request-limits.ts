@@ -1,0 +1,146 @@
+/** Limits of the clients' port: by address and by user. */
+import { CimError, type StreamRef, type UserId } from '@cim/protocol';
+import {
+  addressGroup,
+  type InNetworks,
+  type LimitName,
+  type LimitValues,
+  LIMITS,
+  type Logger,
+  type RateName,
+  RareWarning,
+  TokenBuckets,
+} from '@cim/runtime';
+import type { Limits, Take } from '@cim/store';
+
+/** The store is asked so long [ms]. What it does not answer limits nobody. */
+const ASK_MS = 500;
+/** `limit` names it, `of` whose budget it is. */
+export type Charge = readonly [limit: RateName, of: string, cost?: number];
+
+/** Who a limit refuses, in words that name it and its setting's row in docs/operations.md. */
+export const limitedError = (limit: LimitName, afterMs: number): CimError =>
+  new CimError(
+    'limited',
+    `too many ${LIMITS[limit].what} (limit ${limit}); try again in ${Math.max(1, Math.ceil(afterMs / 1_000))} s`,
+    { retryAfterMs: afterMs },
+  );
+
+export interface RequestLimitsParts {
+  readonly limits: Limits;
+  readonly values: LimitValues;
+  /** Addresses that have no limit. */
+  readonly allowed: InNetworks;
+  readonly logger: Logger;
+  readonly askMs?: number;
+}
+
+/**
+ * Each request that costs something is charged once: all its buckets in one call of the store, so that all routes share them.
+ * Nobody is refused because the store does not answer: a warning says that limits are not kept meanwhile.
+ */
+export class RequestLimits {
+  readonly #parts: RequestLimitsParts;
+  readonly #requests: TokenBuckets;
+  readonly #unknown: TokenBuckets;
+  readonly #failed: RareWarning;
+
+  constructor(parts: RequestLimitsParts) {
+    this.#parts = parts;
+    this.#requests = new TokenBuckets(parts.values.request);
+    this.#unknown = new TokenBuckets(parts.values.unknown);
+    this.#failed = new RareWarning(parts.logger, 'limits.not-kept');
+  }
+
+  /** What limits count as one address; undefined: it has no limit. */
+  addressOf(ip: string): string | undefined {
+    return this.#parts.allowed(ip) ? undefined : addressGroup(ip);
+  }
+
+  /** Of every request, before it is read. Undefined: it may go on. */
+  refusal(ip: string): CimError | undefined {
+    const address = this.addressOf(ip);
+    if (address === undefined) return undefined;
+    const requestMs = this.#requests.take(address);
+    if (requestMs > 0) return limitedError('request', requestMs);
+    const unknownMs = this.#unknown.take(address, 0);
+    return unknownMs > 0 ? limitedError('unknown', unknownMs) : undefined;
+  }
+
+  /** The request named somebody who is not there. */
+  namedNobody(ip: string): void {
+    const address = this.addressOf(ip);
+    if (address !== undefined) this.#unknown.take(address);
+  }
+
+  /** Before a password is checked. @throws {CimError} 6000 */
+  login(ip: string, user: UserId): Promise<void> {
+    const address = this.addressOf(ip);
+    if (address === undefined) return Promise.resolve();
+    return this.take(
+      ['login', address],
+      ['failedLogin', address, 0],
+      ['failedLoginOfUser', `${address}/${user}`, 0],
+    );
+  }
+
+  /** The password was wrong, or there is no such user. Never throws. */
+  async loginFailed(ip: string, user: UserId | undefined): Promise<void> {
+    const address = this.addressOf(ip);
+    if (address === undefined) return;
+    const ofUser: Charge[] = user === undefined ? [] : [['failedLoginOfUser', `${address}/${user}`]];
+    await this.take(['failedLogin', address], ...ofUser).catch(() => undefined);
+  }
+
+  /** @throws {CimError} 6000 */
+  register(ip: string): Promise<void> {
+    const address = this.addressOf(ip);
+    return address === undefined ? Promise.resolve() : this.take(['register', address]);
+  }
+
+  /** @param keyed it has an idempotency key, which the store remembers. @throws {CimError} 6000 */
+  send(user: UserId, to: StreamRef, bytes: number, keyed: boolean): Promise<void> {
+    const charges: Charge[] = [
+      ['send', String(user)],
+      ['bytes', String(user), bytes],
+      to.kind === 'inbox' ? ['sendTo', `${user}/${to.user}`] : ['groupSend', String(user)],
+    ];
+    if (keyed) charges.push(['keyed', String(user)]);
+    return this.take(...charges);
+  }
+
+  /** Groups that are made and joined, and users that are added. @throws {CimError} 6000 */
+  join(user: UserId, users = 1): Promise<void> {
+    return this.take(['join', String(user), users]);
+  }
+
+  /** @throws {CimError} 6000: one of the budgets is spent, and none is charged */
+  async take(...charges: readonly Charge[]): Promise<void> {
+    const { limits, values, askMs = ASK_MS } = this.#parts;
+    const takes: Take[] = [];
+    const names: LimitName[] = [];
+    for (const [limit, of, cost = 1] of charges) {
+      const rate = values[limit];
+      if (rate === undefined) continue;
+      names.push(limit);
+      takes.push({ limit, of, rate, cost });
+    }
+    if (takes.length === 0) return;
+    const limited = await within(askMs, limits.take(takes)).catch((error: unknown) => {
+      this.#failed.due({
+        err: error,
+        why: 'the store did not answer; limits are not kept, and nobody is refused',
+      });
+      return undefined;
+    });
+    if (limited !== undefined) throw limitedError(names[limited.index] ?? 'request', limited.afterMs);
+  }
+}
+
+function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
