@@ -89,7 +89,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   }
 
   onFrame(frame: cim.Frame): void {
-    if (frame.send) this.#sendsOfMine().send(frame.send as cim.Send);
+    if (frame.send) (this.#sends ??= new SessionSends(this, this.#parts)).send(frame.send as cim.Send);
     else if (frame.ack) this.#onAck(frame.ack as cim.Ack);
     else if (frame.ping) this.respond(PONG);
     else if (frame.resume) this.#onResume(frame.resume as cim.Resume);
@@ -114,23 +114,6 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   pause(): void {
     this.#channel.pause();
-  }
-
-  takeCopy(copy: Entry): Seq | 0 {
-    const timeline = this.places.timeline;
-    if (timeline === undefined) this.missed = true;
-    // A client of level 0 does not know that a receipt can deliver something.
-    else if (this.level > 0 && timeline.pass(copy)) return copy.seq;
-    else timeline.offer(copy);
-    return 0;
-  }
-
-  copyTold(): void {
-    this.places.timeline?.passed();
-  }
-
-  lookForCopies(): void {
-    this.places.timeline?.wake();
   }
 
   onClosed(): void {
@@ -304,10 +287,6 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   #onFind(find: cim.Find): void {
     if (!this.#questionsOfMine().find(find)) this.close('protocol-error');
-  }
-
-  #sendsOfMine(): SessionSends {
-    return (this.#sends ??= new SessionSends(this, this.#parts));
   }
 
   #questionsOfMine(): Questions {

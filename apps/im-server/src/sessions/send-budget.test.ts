@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SendBudget, type Waiter } from './send-budget.ts';
 
 const MIB = 1024 * 1024;
+const NOBODY: Waiter = { onRelief: () => undefined };
 
 test('a budget that is spent relieves all who wait when half of it is free, each once', () => {
   const budget = new SendBudget();
@@ -12,14 +13,11 @@ test('a budget that is spent relieves all who wait when half of it is free, each
       relieved++;
     },
   }));
-  for (let mib = 0; mib < 16; mib++) {
-    assert.ok(!budget.spent);
-    budget.begin(MIB);
-  }
-  assert.ok(budget.spent);
-  for (const waiter of waiters) budget.wait(waiter);
-  const [left] = waiters;
-  assert.ok(left !== undefined && budget.awaitedBy(left));
+  const [left, ...others] = waiters as [Waiter, ...Waiter[]];
+  for (let mib = 0; mib < 15; mib++) assert.ok(!budget.begin(MIB, left));
+  assert.ok(budget.begin(MIB, left));
+  for (const waiter of others) assert.ok(budget.begin(0, waiter));
+  assert.equal(budget.waiting, 3);
   budget.leave(left);
   for (let mib = 0; mib < 7; mib++) budget.end(MIB);
   assert.equal(relieved, 0);
@@ -31,11 +29,8 @@ test('a budget that is spent relieves all who wait when half of it is free, each
 
 test('many small sends spend it as a few long ones do', () => {
   const budget = new SendBudget();
-  let sends = 0;
-  while (!budget.spent) {
-    budget.begin(10);
-    sends++;
-  }
+  let sends = 1;
+  while (!budget.begin(10, NOBODY)) sends++;
   assert.equal(sends, 8_192);
 });
 
@@ -45,12 +40,10 @@ test('one that is relieved and spends it again waits again', () => {
   const greedy: Waiter = {
     onRelief: () => {
       if (++rounds === 3) return;
-      budget.begin(16 * MIB);
-      budget.wait(greedy);
+      budget.begin(16 * MIB, greedy);
     },
   };
-  budget.begin(16 * MIB);
-  budget.wait(greedy);
+  budget.begin(16 * MIB, greedy);
   for (let end = 1; end <= 3; end++) {
     budget.end(16 * MIB);
     assert.equal(rounds, end);

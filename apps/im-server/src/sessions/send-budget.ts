@@ -17,9 +17,13 @@ export class SendBudget {
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiter>();
 
-  begin(bytes: number): void {
+  /** True: it is spent. `onRelief` of `waiter` is called once, when half of it is free again. */
+  begin(bytes: number, waiter: Waiter): boolean {
     this.#sends++;
     this.#bytes += bytes;
+    if (!this.spent) return false;
+    this.#waiting.add(waiter);
+    return true;
   }
 
   end(bytes: number): void {
@@ -49,15 +53,6 @@ export class SendBudget {
 
   get spent(): boolean {
     return this.#sends >= SENDS_UNDER_WAY || this.#bytes >= BYTES_UNDER_WAY;
-  }
-
-  /** `onRelief` is called once, when half of it is free again. */
-  wait(waiter: Waiter): void {
-    this.#waiting.add(waiter);
-  }
-
-  awaitedBy(waiter: Waiter): boolean {
-    return this.#waiting.has(waiter);
   }
 
   leave(waiter: Waiter): void {

@@ -14,13 +14,12 @@ import {
   isUserId,
   type NamedUser,
   type ProducerId,
-  type Seq,
   storedFrame,
   type UserId,
 } from '@cim/protocol';
-import type { Entry } from '@cim/store';
 import type { Waiter } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';
+import type { Places } from '../subscriptions/places.ts';
 
 /** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
 const SENDS_UNDER_WAY = 1_024;
@@ -28,27 +27,29 @@ const SEND_BYTES_UNDER_WAY = 256 * 1024;
 
 /** The session, as its sends see it. */
 interface Sender extends NamedUser {
+  /** What the client understands. */
+  readonly level: number;
+  readonly places: Pick<Places, 'timeline'>;
+  /** An entry came before the session followed its timeline. */
+  missed: boolean;
   /** Writes frames that answer the client. */
   respond(frames: Uint8Array): void;
   pause(): void;
-  /**
-   * The copy of an own send, which the receipt tells of.
-   * @returns its seq when the receipt delivers it; 0 when it comes as an entry
-   */
-  takeCopy(copy: Entry): Seq | 0;
-  /** The receipt that delivers a copy was written. */
-  copyTold(): void;
-  /** There may be a copy in the own timeline that nobody tells of. */
-  lookForCopies(): void;
   /** Reads on, unless something else holds the session up. */
   readOn(): void;
 }
+
+type StoredReceipt = Extract<SendReceipt, { readonly outcome: 'stored' }>;
 
 export class SessionSends implements Waiter {
   readonly #sender: Sender;
   readonly #parts: SessionParts;
   #underWay = 0;
   #bytesUnderWay = 0;
+  /** The session is not read until it takes more. */
+  #holdsUp = false;
+  /** The server takes no more from this session until there is room. */
+  #awaitsRelief = false;
   /** Of the newest send that named a good one: nearly always that of the next, too. */
   #producer: ProducerId | undefined;
 
@@ -60,7 +61,7 @@ export class SessionSends implements Waiter {
   /** False while so many are under way that the session must not be read. */
   get takesMore(): boolean {
     if (this.#underWay > SENDS_UNDER_WAY / 2 || this.#bytesUnderWay > SEND_BYTES_UNDER_WAY / 2) return false;
-    return !this.#parts.budget.awaitedBy(this);
+    return !this.#awaitsRelief;
   }
 
   send(send: cim.Send): void {
@@ -75,7 +76,7 @@ export class SessionSends implements Waiter {
         text: 'the server cannot store messages just now',
       });
 
-    this.#begins(content.length);
+    this.#begin(content.length);
     // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
     const request: SendRequest = {
       door: 'tcp',
@@ -88,14 +89,17 @@ export class SessionSends implements Waiter {
       origin: this.#sender,
     };
     this.#parts.sends.send(request, (receipt) => {
-      this.#ends(content.length);
+      this.#underWay--;
+      this.#bytesUnderWay -= content.length;
+      if (this.#holdsUp) this.#goOn();
+      this.#parts.budget.end(content.length);
       this.#answer(send, receipt);
     });
   }
 
-  /** The server takes sends again. */
   onRelief(): void {
-    this.#sender.readOn();
+    this.#awaitsRelief = false;
+    this.#goOn();
   }
 
   /** The channel has ended. */
@@ -131,21 +135,33 @@ export class SessionSends implements Waiter {
     }
   }
 
-  #answerStored(send: cim.Send, receipt: SendReceipt & { outcome: 'stored' }): void {
-    const copy = this.#takeCopy(send, receipt);
-    this.#sender.respond(storedFrame(send, receipt.seq, copy, receipt.n));
-    // The client would miss the copy before an entry that came ahead of the receipt.
-    if (copy !== 0) this.#sender.copyTold();
-  }
-
-  #takeCopy(send: cim.Send, { copy, storedAt }: SendReceipt & { outcome: 'stored' }): Seq | 0 {
+  #answerStored(send: cim.Send, { seq, n, copy, storedAt }: StoredReceipt): void {
+    const sender = this.#sender;
+    const { timeline } = sender.places;
+    let told = 0;
     if (copy !== undefined) {
       const producer = copyProducer(send.producer as ProducerId, send.to as UserId);
       const { counter, content } = send;
-      return this.#sender.takeCopy({ ...copy, sender: this.#sender, producer, counter, content });
-    }
-    if (send.to !== 0 && storedAt === 0) this.#sender.lookForCopies();
-    return 0;
+      const { prev, wire } = copy;
+      const entry = {
+        seq: copy.seq,
+        prev,
+        storedAt: copy.storedAt,
+        n: copy.n,
+        wire,
+        sender,
+        producer,
+        counter,
+        content,
+      };
+      if (timeline === undefined) sender.missed = true;
+      // A client of level 0 does not know that a receipt can deliver something.
+      else if (sender.level > 0 && timeline.pass(entry)) told = copy.seq;
+      else timeline.offer(entry);
+    } else if (send.to !== 0 && storedAt === 0) timeline?.wake(); // It was stored before: nobody tells where its copy is.
+    sender.respond(storedFrame(send, seq, told, n));
+    // The client would miss the copy before an entry that came ahead of the receipt.
+    if (told !== 0) timeline?.passed();
   }
 
   #receipt({ to, group, producer, counter }: cim.Send, answer: cim.Receipt.$Properties): void {
@@ -153,20 +169,18 @@ export class SessionSends implements Waiter {
     this.#sender.respond(encodeFrame(cim.Frame, { receipt }));
   }
 
-  #begins(bytes: number): void {
-    const { budget } = this.#parts;
-    budget.begin(bytes);
+  #begin(bytes: number): void {
     this.#underWay++;
     this.#bytesUnderWay += bytes;
-    if (budget.spent) budget.wait(this);
+    if (this.#parts.budget.begin(bytes, this)) this.#awaitsRelief = true;
     else if (this.#underWay < SENDS_UNDER_WAY && this.#bytesUnderWay < SEND_BYTES_UNDER_WAY) return;
+    this.#holdsUp = true;
     this.#sender.pause();
   }
 
-  #ends(bytes: number): void {
-    this.#underWay--;
-    this.#bytesUnderWay -= bytes;
+  #goOn(): void {
+    if (!this.takesMore) return;
+    this.#holdsUp = false;
     this.#sender.readOn();
-    this.#parts.budget.end(bytes);
   }
 }

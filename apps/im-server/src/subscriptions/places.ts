@@ -1,6 +1,6 @@
 import type { MessageId, Seq } from '@cim/protocol';
 import type { AckLook } from './ack-clock.ts';
-import { Feed } from './feed.ts';
+import type { Feed } from './feed.ts';
 import type { FeedSink, Followed, Resting, RestingFollowed } from './feed-sink.ts';
 import type { GroupLog } from './group-log.ts';
 
@@ -14,6 +14,9 @@ const TIMELINE = '';
 export class Places {
   /** Key: the stream as frames name it. Set when the session begins to follow the stream, removed when it ends. */
   readonly #places = new Map<string, Followed | Resting>();
+
+  /** The session's own timeline, once it follows it. Set by `setTimeline` and `end` alone. */
+  timeline: Feed | undefined;
 
   /** Groups that the session has followed and follows no more; acks of them may be under way. Made for the first one. */
   #left: Set<string> | undefined;
@@ -39,13 +42,9 @@ export class Places {
     return place === undefined || isFeed(place) ? undefined : place;
   }
 
-  get timeline(): Feed | undefined {
-    const place = this.#places.get(TIMELINE);
-    return place instanceof Feed ? place : undefined;
-  }
-
   /** The session follows its own timeline. */
   setTimeline(feed: Feed): void {
+    this.timeline = feed;
     this.#places.set(TIMELINE, feed);
   }
 
@@ -116,6 +115,7 @@ export class Places {
   end(sink: FeedSink): void {
     for (const place of this.#places.values()) endOf(place, sink);
     this.#places.clear();
+    this.timeline = undefined;
   }
 }
 
