@@ -62,6 +62,7 @@ export class SmallWorld implements AsyncDisposable {
       ...{ host: '127.0.0.1', advertiseHost: PROXY_HOST, clusterSecret: CLUSTER_SECRET },
       ...{ tcpPort, httpPort: 0, routePort: 0, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
       ...{ internalHost: '127.0.0.1', routeInternalPort: 0, publicPages: [], adminToken: '' },
+      ...{ trustedProxies: () => false, advertiseUrl: '' },
       loginRate: 1_000,
       sessionPolicy: 'reject',
       maxDevices: 10,

@@ -161,10 +161,11 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     allowedOrigins: config.allowedOrigins,
     limits: doorLimitsFor(parts.maxConnections),
     onStream: (stream, visit) => new Connection(stream, visit, connectionParts),
-    onRefused: (limit) => {
+    onRefused: (limit, why) => {
       observer.connectionRefused(limit);
-      refusing.due({ limit });
+      refusing.due({ limit, why });
     },
+    isTrustedProxy: config.trustedProxies,
     hostProblem,
   });
   const tcp = door.server;

@@ -28,6 +28,7 @@ export const imServerSettings = pick(
   'sessionDays',
   'allowedOrigins',
   'allowList',
+  'trustedProxies',
   'logLevel',
   ...limitKeys,
 );
@@ -44,6 +45,7 @@ export type ImServerConfig = Pick<
   | 'idleTimeoutMs'
   | 'sessionDays'
   | 'allowedOrigins'
+  | 'trustedProxies'
 > & {
   /** Addresses without a limit; those of loopback when it is absent. */
   readonly allowList?: InNetworks;

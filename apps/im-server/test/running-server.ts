@@ -113,6 +113,7 @@ export class RunningServer {
         ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, internalHost: '127.0.0.1', httpPort: 0 },
         ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, sessionDays: 30 },
         ...{ allowedOrigins: [], allowedHosts: [] },
+        trustedProxies: () => false,
       },
       store: stored.store,
       membership,
@@ -155,8 +156,8 @@ export class RunningServer {
     secretHash = '',
     passwordHash?: string,
     device?: DeviceId,
+    instance = this.instance,
   ): Promise<{ ticket: string; epoch: Epoch }> {
-    const { instance } = this;
     const answer = await this.store.sessions.issue({
       user: { userId: user.userId, userName: user.userName },
       instance,

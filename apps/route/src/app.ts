@@ -44,6 +44,8 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES,
+    // `request.ip` is the client then, as far as the proxies that are trusted say.
+    trustProxy: (address) => parts.config.trustedProxies(address),
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: 'idle',

@@ -30,6 +30,8 @@ export const routeSettings = pick(
   'durability',
   'loginRate',
   'allowList',
+  'trustedProxies',
+  'advertiseUrl',
   'logLevel',
   ...limitKeys,
 );
@@ -48,6 +50,8 @@ export type RouteConfig = Pick<
   | 'maxDevices'
   | 'sessionDays'
   | 'loginRate'
+  | 'trustedProxies'
+  | 'advertiseUrl'
 > & {
   readonly auth: 'open' | 'password';
   /** Addresses without a limit; those of loopback when it is absent. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test, after } from 'node:test';
 import {
+  ANY_INSTANCE,
   CIM_DEVICE,
   DEFAULT_DEVICE,
   type Epoch,
@@ -82,6 +83,32 @@ describe('the paths of the contract', { concurrency: false }, () => {
       !JSON.stringify(await at.store.sessions.find(userId)).includes(session),
       'only its hash is kept',
     );
+  });
+
+  test('one address of all im-servers is told to our own wire, with a ticket for any of them, and not to CIM', async (t) => {
+    for (const [advertiseUrl, ip, port] of [
+      ['wss://chat.example/cim', '127.0.0.1', 11211],
+      ['tcp://[2001:db8::1]:4433', '2001:db8::1', 4433],
+      ['tls://chat.example:4433', 'chat.example', 4433],
+    ] as const) {
+      const own = await RunningRoute.start({ config: { advertiseUrl } });
+      t.after(() => own.stop());
+      const userId = await own.register('carla');
+      const cims = ok({ ip: '127.0.0.1', cimServerPort: 11211, httpPort: 8081 });
+      const other = await own.register('berta');
+      assert.deepEqual(shape(await own.post('/login', { userId: other, userName: 'berta' })), cims);
+      const { dataBody } = await own.post('/login', { userId, userName: 'carla', wire: 2 });
+      const placed = dataBody as {
+        ip: string;
+        cimServerPort: number;
+        url: string;
+        ticket: string;
+        epoch: number;
+      };
+      assert.deepEqual([placed.ip, placed.cimServerPort, placed.url], [ip, port, advertiseUrl]);
+      const opened = openTicket(clusterKey(SECRET, 'ticket'), placed.ticket);
+      assert.deepEqual(opened, { userId, epoch: placed.epoch, instance: ANY_INSTANCE });
+    }
   });
 
   test('/onlineUser answers who is online, ascending by id, and by pages', async (t) => {

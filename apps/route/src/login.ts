@@ -1,5 +1,6 @@
 import type { Member } from '@cim/discovery';
 import {
+  ANY_INSTANCE,
   CIM_DEVICE,
   CimError,
   CODES,
@@ -31,6 +32,18 @@ export interface Placed {
   readonly ticket?: string;
   readonly session?: string;
   readonly epoch?: number;
+  /** The one address of all im-servers, where there is one. */
+  readonly url?: string;
+}
+
+/** What a login answers of the one address of all im-servers. */
+type SharedAddress = { readonly url: string } & Partial<Pick<Placed, 'ip' | 'cimServerPort'>>;
+
+/** Where the address speaks frames, it is also the host and the port that a client connects to who reads no URL. */
+function sharedAddressOf(url: string): SharedAddress {
+  const { protocol, hostname, port } = new URL(url);
+  if (protocol !== 'tcp:' && protocol !== 'tls:') return { url };
+  return { url, ip: hostname.replace(/^\[(.*)\]$/, '$1'), cimServerPort: Number(port) };
 }
 
 const GIVE_A_PASSWORD = 'give the password of the account';
@@ -49,6 +62,8 @@ export class Login {
   readonly #registerRate: TokenBucket;
   readonly #loginRate: TokenBucket;
   readonly #ticketKey: string;
+  /** Of CIM_ADVERTISE_URL. For our own wire only: CIM's clients know no URLs, and its TCP login names no ticket. */
+  readonly #shared: SharedAddress | undefined;
 
   constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability, limits: RequestLimits) {
     this.#parts = parts;
@@ -60,6 +75,8 @@ export class Login {
     this.#registerRate = new TokenBucket(rate);
     this.#loginRate = new TokenBucket(rate);
     this.#ticketKey = clusterKey(parts.config.clusterSecret, 'ticket');
+    const { advertiseUrl } = parts.config;
+    this.#shared = advertiseUrl === '' ? undefined : sharedAddressOf(advertiseUrl);
   }
 
   /** A name that exists answers its own account, to whoever knows its password. */
@@ -163,12 +180,15 @@ export class Login {
 
     // Placement comes first: a login that cannot be placed leaves no trace.
     const member = await this.#place(account.userId);
+    const shared = body.wire === 2 ? this.#shared : undefined;
+    // Behind one address nobody knows yet which im-server the client will reach: that one claims the session.
+    const instance = shared === undefined ? member.instance : ANY_INSTANCE;
     const session = body.wire === 2 ? newSecret(account.userId) : '';
     const answer = await this.#issue({
       user: { userId: account.userId, userName: account.userName },
       ...place,
       maxDevices: config.maxDevices,
-      instance: member.instance,
+      instance,
       ...proof,
       secretHash: session === '' ? '' : secretHash(session),
     });
@@ -178,12 +198,8 @@ export class Login {
     const at = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
     if (body.wire !== 2) return at;
     const { epoch } = answer;
-    const ticket = makeTicket(this.#ticketKey, {
-      userId: account.userId,
-      epoch,
-      instance: member.instance,
-    });
-    return { ...at, ticket, session, epoch };
+    const ticket = makeTicket(this.#ticketKey, { userId: account.userId, epoch, instance });
+    return { ...at, ...shared, ticket, session, epoch };
   }
 
   /** The secret of a session stands for the password; where each device has a session, only that of the same device. */

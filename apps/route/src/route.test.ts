@@ -41,6 +41,7 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
     config: {
       host: '127.0.0.1',
       ...{ routePort: 0, internalHost: '127.0.0.1', routeInternalPort: 0, publicPages: [], adminToken: '' },
+      ...{ trustedProxies: () => false, advertiseUrl: '' },
       clusterSecret: 's',
       allowedHosts: [],
       sessionPolicy: 'reject',

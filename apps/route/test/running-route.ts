@@ -99,6 +99,8 @@ export class RunningRoute {
       routeInternalPort: 0,
       publicPages: [],
       adminToken: '',
+      trustedProxies: () => false,
+      advertiseUrl: '',
       clusterSecret: SECRET,
       allowedHosts: [],
       sessionPolicy: 'reject',

@@ -30,6 +30,8 @@ export const standaloneSettings = {
     ...limitKeys,
     'idleTimeoutMs',
     'allowedOrigins',
+    'trustedProxies',
+    'advertiseUrl',
   ),
   logLevel: { ...settings.logLevel, fallback: 'warn' },
 };

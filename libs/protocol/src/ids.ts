@@ -16,6 +16,8 @@ export type GroupId = Branded<string, 'GroupId'>;
 export type DeviceId = Branded<string, 'DeviceId'>;
 /** One life of an im-server process; a lease that lapsed ends it. 16 of [A-Za-z0-9_-]. */
 export type InstanceId = Branded<string, 'InstanceId'>;
+/** In place of an im-server, where a login names none: whichever the client reaches claims the session. No instance is called so. */
+export const ANY_INSTANCE = 'any' as InstanceId;
 /**
  * Who numbers sends: 16 to 64 of [A-Za-z0-9_-]. Of the copy of a private message in its sender's own stream:
  * `<producer>><recipient>`, so that no two entries of a stream have one id.

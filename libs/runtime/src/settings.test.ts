@@ -177,3 +177,48 @@ test('the admin token is long enough, or the start says so and does not show it'
   const good = read(SECRET);
   assert.ok(good.kind === 'values' && good.values.adminToken === SECRET);
 });
+
+test('the one address of all im-servers is a WebSocket, or TCP with a port; anything else is refused', () => {
+  const parse = (text: string) =>
+    readConfig('x', pick(settings, 'advertiseUrl'), [], { CIM_ADVERTISE_URL: text });
+  for (const good of [
+    'wss://chat.example/cim',
+    'ws://127.0.0.1:80/cim',
+    'tcp://[::1]:11211',
+    'tls://a.example:443',
+  ]) {
+    const answer = parse(good);
+    assert.ok(answer.kind === 'values', good);
+    assert.equal(answer.values.advertiseUrl, good);
+  }
+  for (const wrong of [
+    'chat.example',
+    'https://chat.example',
+    'tcp://chat.example',
+    'tls://a:1/cim',
+    'wss://u:p@a/cim',
+    'wss://a/cim?x=1',
+  ]) {
+    const answer = parse(wrong);
+    assert.ok(answer.kind === 'problems', wrong);
+    assert.match(answer.problems.join('\n'), /^CIM_ADVERTISE_URL [^\n]*must be such as wss:[^\n]*$/);
+  }
+});
+
+test('trusted proxies are networks of IPv4 and IPv6; nobody is trusted by default', () => {
+  const parse = (text: string) =>
+    readConfig('x', pick(settings, 'trustedProxies'), [], { CIM_TRUSTED_PROXIES: text });
+  const trusts = (text: string, address: string): boolean => {
+    const answer = parse(text);
+    assert.ok(answer.kind === 'values', text);
+    return answer.values.trustedProxies(address);
+  };
+  assert.equal(trusts('', '127.0.0.1'), false);
+  const some = '10.0.0.0/8, 2001:db8::/32,192.0.2.7';
+  for (const address of ['10.1.2.3', '::ffff:10.1.2.3', '2001:db8:1::1', '192.0.2.7'])
+    assert.ok(trusts(some, address));
+  for (const address of ['11.0.0.1', '2001:db9::1', '192.0.2.8', 'unknown', ''])
+    assert.ok(!trusts(some, address));
+  for (const wrong of ['10.0.0.0/33', 'proxy.example', '10.0.0.0/x', '10.0.0.1,'])
+    assert.equal(parse(wrong).kind, 'problems', wrong);
+});

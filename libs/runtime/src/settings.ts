@@ -7,6 +7,28 @@ import { LOG_LEVELS } from './logger.ts';
 /** Of a secret that other machines may try to guess. */
 const MIN_SECRET_CHARACTERS = 32;
 
+/** Of each kind of shared address, the port when it names none; 0: it must name one. */
+const SHARED_PORTS: Readonly<Record<string, number>> = { 'ws:': 80, 'wss:': 443, 'tcp:': 0, 'tls:': 0 };
+
+/** @throws {Error} what it must be */
+function sharedAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const port = SHARED_PORTS[url?.protocol ?? ''];
+  const isBare = url?.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  const isFrames = port === 0;
+  if (
+    url === undefined ||
+    port === undefined ||
+    !isBare ||
+    url.hostname === '' ||
+    (isFrames && (url.port === '' || url.pathname.length > 1))
+  )
+    throw new Error(
+      'must be such as wss://chat.example.com/cim, tls://chat.example.com:11211 or tcp://chat.example.com:11211',
+    );
+  return text;
+}
+
 export const settings = {
   host: text('CIM_HOST', '127.0.0.1', 'Address to listen on'),
   advertiseHost: text(
@@ -64,6 +86,19 @@ export const settings = {
       return origin;
     },
   ),
+  trustedProxies: networksOption(
+    'CIM_TRUSTED_PROXIES',
+    'none',
+    'Proxies whose word on the address of a client counts (X-Forwarded-For, PROXY protocol version 2), as networks: 10.0.0.0/8,2001:db8::/32, or none',
+  ),
+  advertiseUrl: {
+    ...text(
+      'CIM_ADVERTISE_URL',
+      '',
+      'One address of all im-servers, behind a proxy, that the route tells clients: wss://chat.example.com/cim, or tls://chat.example.com:11211, tcp://chat.example.com:11211',
+    ),
+    parse: sharedAddress,
+  },
   dataDir: text('CIM_DATA_DIR', '.cim', 'Folder of the embedded store'),
   acceptLoss: oneOf(
     'CIM_ACCEPT_LOSS',

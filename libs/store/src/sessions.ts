@@ -17,7 +17,7 @@ export interface Session extends NamedUser {
   readonly seenAt: number;
   readonly epoch: Epoch;
   readonly state: 'ended' | 'issued' | 'live';
-  /** Where it is, or was to be. */
+  /** Where it is, or was to be; ANY_INSTANCE while a login that names no im-server waits for its claim. */
   readonly instance: InstanceId;
   /**
    * SHA-256, base64url, of the session secrets that count now. A secret counts until a newer login is claimed or until
@@ -128,6 +128,7 @@ export interface Sessions {
       readonly label: string;
       /** Under `devices`: how many devices a user may have, with this one. */
       readonly maxDevices?: number;
+      /** Where it may be claimed; ANY_INSTANCE: at whichever im-server claims it first, which is where it is from then on. */
       readonly instance: InstanceId;
       /** Of the new session; '' for a login without a secret. */
       readonly secretHash: string;

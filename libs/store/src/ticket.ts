@@ -5,7 +5,7 @@ import { type Epoch, type InstanceId, isUserId, type UserId } from '@cim/protoco
 export interface Ticket {
   readonly userId: UserId;
   readonly epoch: Epoch;
-  /** The only server that takes it. */
+  /** The only server that takes it; ANY_INSTANCE: whichever the client reaches. */
   readonly instance: InstanceId;
 }
 

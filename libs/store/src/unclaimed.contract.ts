@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
+  ANY_INSTANCE,
   CIM_DEVICE,
   type Epoch,
   type InstanceId,
@@ -83,6 +84,53 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await secrets(user), ['', 'mine']);
       await claim(user, instance, bare);
       assert.deepEqual(await secrets(user), ['']);
+    });
+
+    test('that names no server is claimed once, by the server that claims it first, and is there from then on', async () => {
+      const user = await newUser(store);
+      const [first, second] = [await newServer(store), await newServer(store)];
+      const old = await logIn(store, user, second);
+      const epoch = await issue(user, ANY_INSTANCE, 'mine');
+      assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(second, old)]);
+      const attempt = { userId: user.userId, instance: first, epoch, claim: newClaim() };
+      const claimed = await store.sessions.claim(attempt);
+      assert.ok(claimed.outcome === 'claimed');
+      assert.deepEqual(claimed.previous, [cimAt(second, old)]);
+      assert.deepEqual(
+        await store.sessions.claim(attempt),
+        claimed,
+        'a repeated call is answered as the first',
+      );
+      for (const instance of [first, second])
+        assert.equal(
+          (await store.sessions.claim({ ...attempt, instance, claim: newClaim() })).outcome,
+          'refused',
+        );
+      assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(first, epoch)]);
+      assert.deepEqual(await store.sessions.online(first), [user]);
+      // A late end of the session that it replaced.
+      await store.sessions.release(cimOf(user), old, second);
+      assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(first, epoch)]);
+    });
+
+    test('that names no server opens nothing after a logout, which has no channel to close', async () => {
+      const user = await newUser(store);
+      const server = await newServer(store);
+      const epoch = await issue(user, ANY_INSTANCE, 'mine');
+      assert.deepEqual(await store.sessions.end(user.userId, { secretHash: 'mine' }), []);
+      const attempt = { userId: user.userId, instance: server, epoch, claim: newClaim() };
+      assert.equal((await store.sessions.claim(attempt)).outcome, 'refused');
+    });
+
+    test('that names no server is not claimed by a name', async () => {
+      const user = await newUser(store);
+      const instance = await newServer(store);
+      await issue(user, ANY_INSTANCE, 'mine');
+      const { userId, userName } = user;
+      assert.equal(
+        (await store.sessions.claim({ userId, userName, instance, claim: newClaim() })).outcome,
+        'refused',
+      );
     });
 
     test('many of them cost bounded room: the claimed secret and the newest are kept', async () => {

@@ -10,6 +10,7 @@ import {
 } from '@cim/channel';
 import { BELIEVED_MS } from '@cim/delivery';
 import {
+  ANY_INSTANCE,
   CLOSE_REASONS,
   type CloseReason,
   cim,
@@ -154,7 +155,8 @@ export class Connection {
       this.#level = frame.login.level ?? 0;
       // Whether it is still good the store knows: the clocks of two servers may differ.
       const ticket = openTicket(ticketKey, frame.login.ticket ?? '');
-      if (ticket === undefined || ticket.userId !== frame.login.userId || ticket.instance !== instance.id)
+      const isHere = ticket?.instance === instance.id || ticket?.instance === ANY_INSTANCE;
+      if (ticket === undefined || ticket.userId !== frame.login.userId || !isHere)
         return this.close('unauthorized');
       this.#claim(ticket.userId, { epoch: ticket.epoch });
     } else if (frame.cmd === cim.BaseCommand.LOGIN_REQUEST && isUserId(frame.id)) {

@@ -1,7 +1,7 @@
 /** Logins at a whole im-server: who gets a session, and how it ends. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { cim, type DeviceId, type Epoch, inboxOf, type InstanceId } from '@cim/protocol';
+import { ANY_INSTANCE, cim, type DeviceId, type Epoch, inboxOf, type InstanceId } from '@cim/protocol';
 import { clusterKey } from '@cim/runtime';
 import { makeTicket } from '@cim/store';
 import { until } from '@cim/testkit';
@@ -58,6 +58,20 @@ describe('a login at an im-server', () => {
     const { raw: named } = await old.logIn('olga');
     named.say({ ping: {} });
     await named.hear('pong');
+  });
+
+  test('takes a ticket that names no server, once, and kicks the session before it', async () => {
+    const before = await running.logIn('alma');
+    const { user } = before;
+    const { ticket } = await running.issue(user, 'a-secret', undefined, undefined, ANY_INSTANCE);
+    const first = await running.connect();
+    first.say({ login: { userId: user.userId, ticket } });
+    await first.hear('welcome');
+    await before.raw.ends('superseded');
+    const second = await running.connect();
+    second.say({ login: { userId: user.userId, ticket } });
+    await second.ends('unauthorized');
+    assert.equal(first.closed, false);
   });
 
   test('closes a session that a later login has replaced, and only that one', async () => {

@@ -68,7 +68,16 @@ const SessionShape = Type.Object({
   ticket: Type.String({ description: 'the client connects with it to `address` within 20 s' }),
   device: Type.String(),
   epoch: Type.Integer({ description: 'grows with each login of the user' }),
-  address: Type.Object({ host: Type.String(), port: Type.Integer() }),
+  address: Type.Object({
+    host: Type.String(),
+    port: Type.Integer(),
+    url: Type.Optional(
+      Type.String({
+        description:
+          'one address of all im-servers, such as wss://chat.example.com/cim; use it in place of host and port',
+      }),
+    ),
+  }),
 });
 
 const DAY_MS = 24 * 3_600_000;
@@ -103,9 +112,15 @@ export function addSessions(
     const placed = await asCredentials(
       login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.ip),
     );
-    const { ip, cimServerPort, ticket = '', session: secret = '', epoch = 0 } = placed;
+    const { ip, cimServerPort, url, ticket = '', session: secret = '', epoch = 0 } = placed;
     void reply.code(201);
-    return { secret, ticket, device, epoch, address: { host: ip, port: cimServerPort } };
+    return {
+      secret,
+      ticket,
+      device,
+      epoch,
+      address: { host: ip, port: cimServerPort, ...(url !== undefined && { url }) },
+    };
   });
 
   const list = documented(

@@ -30,6 +30,7 @@ beforeEach(async () => {
     hostProblem: (host) => (host?.startsWith('rebound.example') === true ? 'unknown name' : undefined),
     limits: { connections: 8, strangers: 4, strangersOfAddress: 3 },
     onRefused: (limit) => refused.push(limit),
+    isTrustedProxy: () => false,
     onStream: (stream, visit) => {
       const told = new Told(() => visit.end());
       const channel = new Channel(stream, { limit: 1_000, flusher, events: told });

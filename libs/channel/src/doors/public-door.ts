@@ -6,7 +6,9 @@ import { WebSocketServer } from 'ws';
 import type { ByteStream } from '../byte-stream.ts';
 import { sharedRead } from '../shared-read.ts';
 import type { TimingWheel, WheelEntry } from '../timing-wheel.ts';
+import { forwardedFor, tellRemote } from './client-address.ts';
 import { originAllowed } from './origins.ts';
+import { readProxyHeader, type Remote } from './proxy-header.ts';
 import { type DoorLimit, type DoorLimits, type Visit, Visits } from './visits.ts';
 import { WebSocketStream } from './web-socket-stream.ts';
 
@@ -29,21 +31,29 @@ export interface DoorParts {
   readonly limits: DoorLimits;
   /** Takes a connection over, in this turn. It tells the visit when the client has logged in, and when it is gone. */
   readonly onStream: (stream: ByteStream, visit: Visit) => void;
-  /** A connection was closed at once. */
-  readonly onRefused: (limit: DoorLimit) => void;
+  /** A connection was closed at once. @param why more of it, in words */
+  readonly onRefused: (limit: DoorLimit, why?: string) => void;
+  /** Whether an address is that of a proxy whose word counts: its PROXY header, and its `X-Forwarded-For`. */
+  readonly isTrustedProxy: (address: string) => boolean;
 }
 
 /** A connection whose kind is not known yet. */
 class Arrival implements WheelEntry {
   readonly socket: Socket;
   readonly visit: Visit;
+  /** The client, as far as is known: the proxy that it came through has named it, or is named here itself. */
+  remote: Remote;
   readonly #door: PublicDoor;
   #read: Buffer | undefined;
+  /** It comes from a trusted proxy, whose header may come first. */
+  #mayHaveHeader: boolean;
 
-  constructor(socket: Socket, visit: Visit, door: PublicDoor) {
+  constructor(socket: Socket, visit: Visit, door: PublicDoor, remote: Remote, throughProxy: boolean) {
     this.socket = socket;
     this.visit = visit;
+    this.remote = remote;
     this.#door = door;
+    this.#mayHaveHeader = throughProxy;
     socket.on('data', this.#onData);
     socket.on('error', this.#onEnd);
     socket.on('end', this.#onEnd);
@@ -63,7 +73,22 @@ class Arrival implements WheelEntry {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    const read = this.#read === undefined ? chunk : Buffer.concat([this.#read, chunk]);
+    let read = this.#read === undefined ? chunk : Buffer.concat([this.#read, chunk]);
+    if (this.#mayHaveHeader) {
+      const header = readProxyHeader(read);
+      if (header.kind === 'bad') return this.#door.refuse(this, 'proxy-header', header.why);
+      if (header.kind === 'more') {
+        this.#read = read;
+        return;
+      }
+      this.#mayHaveHeader = false;
+      if (header.kind === 'header') {
+        this.remote = header.remote ?? this.remote;
+        read = read.subarray(header.length);
+        this.#read = undefined;
+        if (read.length === 0) return;
+      }
+    }
     const begins = read.subarray(0, GET.length);
     if (!begins.equals(GET.subarray(0, begins.length))) this.#door.tcp(this, read);
     else if (begins.length < GET.length) this.#read = read;
@@ -114,8 +139,14 @@ export class PublicDoor {
     for (const { socket } of this.#arrivals.values()) socket.destroy();
   }
 
+  refuse(arrival: Arrival, limit: DoorLimit, why?: string): void {
+    arrival.socket.destroy();
+    this.#parts.onRefused(limit, why);
+  }
+
   /** The arrival speaks frames. */
   tcp(arrival: Arrival, first: Buffer): void {
+    if (!this.#locate(arrival, arrival.remote)) return;
     this.forget(arrival);
     arrival.release();
     this.#parts.onStream(arrival.socket, arrival.visit);
@@ -138,13 +169,25 @@ export class PublicDoor {
     this.#arrivals.delete(arrival.socket);
   }
 
+  /** Its address is final; false when it was refused for it. */
+  #locate(arrival: Arrival, remote: Remote): boolean {
+    if (!arrival.visit.cameFrom(remote.address)) {
+      this.refuse(arrival, 'strangers-of-address');
+      return false;
+    }
+    if (remote.address !== arrival.socket.remoteAddress) tellRemote(arrival.socket, remote);
+    return true;
+  }
+
   #accept(accepted: Socket): void {
-    const visit = this.visits.enter(accepted.remoteAddress ?? '');
+    const { remoteAddress: address = '', remotePort: port = 0 } = accepted;
+    const throughProxy = this.#parts.isTrustedProxy(address);
+    const visit = this.visits.enter(throughProxy ? undefined : address);
     if (typeof visit === 'string') {
       accepted.destroy();
       return this.#parts.onRefused(visit);
     }
-    const arrival = new Arrival(sharedRead(accepted), visit, this);
+    const arrival = new Arrival(sharedRead(accepted), visit, this, { address, port }, throughProxy);
     this.#arrivals.set(arrival.socket, arrival);
     this.#parts.wheel.schedule(arrival, this.#parts.handshakeMs);
     arrival.socket.resume();
@@ -158,6 +201,19 @@ export class PublicDoor {
     if (wrongHost !== undefined) return refuse(socket, '403 Forbidden', wrongHost);
     if (!originAllowed(request.headers.origin, request.headers.host, this.#parts.allowedOrigins))
       return refuse(socket, '403 Forbidden', 'pages of this origin may not connect; see CIM_ALLOWED_ORIGINS');
+    const came = this.#arrivals.get(socket);
+    // It ended within the handshake.
+    if (came === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { address, port } = came.remote;
+    const client = forwardedFor(
+      address,
+      request.headers['x-forwarded-for']?.toString(),
+      this.#parts.isTrustedProxy,
+    );
+    if (!this.#locate(came, { address: client, port: client === address ? port : 0 })) return;
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const arrival = this.#arrivals.get(socket);
       // It ended within the handshake.

@@ -5,8 +5,8 @@ export interface DoorLimits {
   readonly strangersOfAddress: number;
 }
 
-/** The limit that a connection would have passed. */
-export const DOOR_LIMITS = ['connections', 'strangers', 'strangers-of-address'] as const;
+/** The limit that a connection would have passed; `proxy-header`: a trusted proxy has written a header that nobody can read. */
+export const DOOR_LIMITS = ['connections', 'strangers', 'strangers-of-address', 'proxy-header'] as const;
 export type DoorLimit = (typeof DOOR_LIMITS)[number];
 
 /** Enough for a few clients on a machine that allows very few files. */
@@ -41,21 +41,31 @@ export class Visits {
     return this.#strangers;
   }
 
-  /** The visit of one more stranger, or the limit that refuses it. */
-  enter(address: string): Visit | DoorLimit {
-    const { connections, strangers, strangersOfAddress } = this.#limits;
-    const ofAddress = this.#byAddress.get(address) ?? 0;
+  /**
+   * The visit of one more stranger, or the limit that refuses it.
+   * @param address undefined while only the proxy is known that it came through: `Visit.cameFrom` tells it later
+   */
+  enter(address: string | undefined): Visit | DoorLimit {
+    const { connections, strangers } = this.#limits;
     if (this.#connections >= connections) return 'connections';
     if (this.#strangers >= strangers) return 'strangers';
-    if (ofAddress >= strangersOfAddress) return 'strangers-of-address';
+    if (address !== undefined && !this.countAt(address)) return 'strangers-of-address';
     this.#connections++;
     this.#strangers++;
-    this.#byAddress.set(address, ofAddress + 1);
     return new Visit(this, address);
   }
 
-  known(address: string): void {
+  /** Counts a stranger at its address; false when there are too many of them. */
+  countAt(address: string): boolean {
+    const there = this.#byAddress.get(address) ?? 0;
+    if (there >= this.#limits.strangersOfAddress) return false;
+    this.#byAddress.set(address, there + 1);
+    return true;
+  }
+
+  known(address: string | undefined): void {
     this.#strangers--;
+    if (address === undefined) return;
     const left = (this.#byAddress.get(address) ?? 1) - 1;
     if (left === 0) this.#byAddress.delete(address);
     else this.#byAddress.set(address, left);
@@ -69,20 +79,29 @@ export class Visits {
 /** One connection, from the door's point of view. */
 export class Visit {
   readonly #visits: Visits;
-  /** Undefined once it has logged in or ended. */
+  /** Where it is counted; undefined while that is not known. */
   #address: string | undefined;
+  #isStranger = true;
   #ended = false;
 
-  constructor(visits: Visits, address: string) {
+  constructor(visits: Visits, address: string | undefined) {
     this.#visits = visits;
     this.#address = address;
   }
 
+  /** The address is known now; false when it has too many strangers already. Only the first call counts. */
+  cameFrom(address: string): boolean {
+    if (!this.#isStranger || this.#address !== undefined) return true;
+    if (!this.#visits.countAt(address)) return false;
+    this.#address = address;
+    return true;
+  }
+
   /** The connection has logged in: it is no stranger any more. Idempotent. */
   loggedIn(): void {
-    if (this.#address === undefined) return;
+    if (!this.#isStranger) return;
+    this.#isStranger = false;
     this.#visits.known(this.#address);
-    this.#address = undefined;
   }
 
   /** The connection is gone. Idempotent. */

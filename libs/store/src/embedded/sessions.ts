@@ -1,4 +1,5 @@
 import {
+  ANY_INSTANCE,
   CIM_DEVICE,
   DEFAULT_DEVICE,
   type DeviceId,
@@ -126,13 +127,13 @@ export class EmbeddedSessions implements Sessions {
       epoch === undefined ? of.device === CIM_DEVICE : of.epoch === epoch && !isOver(of),
     );
     if (current === undefined || this.#lease(instance) === undefined) return { outcome: 'refused' };
-    if (current.instance !== instance) return { outcome: 'refused' };
+    if (current.instance !== instance && current.instance !== ANY_INSTANCE) return { outcome: 'refused' };
     // A login that was issued with a secret is not redeemed by a name.
     const named = current.userName === userName && current.secretHash === '';
     if (epoch === undefined && !named) return { outcome: 'refused' };
     const isFresh = this.#waits(records, current);
     if (!isFresh && (current.state !== 'live' || current.claim !== claim)) return { outcome: 'refused' };
-    const claimed = isFresh ? this.#claimFresh(userId, records, current, claim) : current;
+    const claimed = isFresh ? this.#claimFresh(userId, records, current, { instance, claim }) : current;
     await this.#ledger.commit();
     const { device, label, previous } = claimed;
     const createdAt = claimed.secretHash === '' ? 0 : livesOf(claimed, this.#times.now()).createdAt;
@@ -149,7 +150,7 @@ export class EmbeddedSessions implements Sessions {
     userId: UserId,
     records: readonly DeviceRecord[],
     current: DeviceRecord,
-    claim: string,
+    by: Pick<DeviceRecord, 'instance' | 'claim'>,
   ): DeviceRecord {
     const seenAt = this.#times.now();
     const ends =
@@ -173,7 +174,8 @@ export class EmbeddedSessions implements Sessions {
     const previous = [...current.previous, ...ends.flatMap((of) => openOf(of) ?? [])];
     const live: DeviceRecord = {
       ...current,
-      ...{ state: 'live', claim, olderHashes: [], olderCreatedAt: undefined, seenAt, previous },
+      ...by,
+      ...{ state: 'live', olderHashes: [], olderCreatedAt: undefined, seenAt, previous },
     };
     this.#put(userId, records, ...replaced, live);
     return live;
@@ -238,7 +240,8 @@ export class EmbeddedSessions implements Sessions {
         if (open !== undefined) ended.push(open);
       } else if (which === undefined || !('device' in which) || which.device === device) {
         if (!isOver(record)) {
-          ended.push(open ?? at);
+          const left = open ?? at;
+          if (left.instance !== ANY_INSTANCE) ended.push(left);
           this.#leave(userId, device, at.instance);
         }
         changed.push({

@@ -11,6 +11,7 @@
  * `cim` or of `default`, and leave it as it is until a login comes through a route of this version: so servers of the
  * version before go on with it during a rolling upgrade.
  */
+import { ANY_INSTANCE } from '@cim/protocol';
 import { Script } from './script.ts';
 
 /** A user has at most so many records. */
@@ -250,13 +251,13 @@ for _, record in ipairs(list) do
     if record.device == 'cim' or record.flat then r = record end
   elseif record.epoch == ARGV[2] and not isOver(record) then r = record end
 end
-if not r or r.instance ~= ARGV[1] then return {} end
+if not r or r.instance ~= ARGV[1] and r.instance ~= '${ANY_INSTANCE}' then return {} end
 -- A login that was issued with a secret is not redeemed by a name.
 if ARGV[2] == '' and (r.name ~= ARGV[3] or r.secret ~= '') then return {} end
 local live = {}
 if r.state ~= 'live' or r.claim ~= ARGV[4] then
   if not waits(list, r, ARGV[7]) then return {} end
-  r.state, r.claim, r.older, r.olderBorn, r.seen = 'live', ARGV[4], '', nil, int(now)
+  r.state, r.instance, r.claim, r.older, r.olderBorn, r.seen = 'live', ARGV[1], ARGV[4], '', nil, int(now)
   for _, other in ipairs(list) do
     local at, epoch = open(other)
     if other ~= r and r.one == 'user' and (at or hasSecret(other)) then

@@ -1,4 +1,5 @@
 import {
+  ANY_INSTANCE,
   CimError,
   type DeviceId,
   type Epoch,
@@ -144,7 +145,9 @@ export class RedisSessions implements Sessions {
         instance: answer[i + at] as InstanceId,
         epoch: Number(answer[i + at + 1]) as Epoch,
       }));
-      const left = [newest, open].filter((at) => at !== undefined && at.instance !== '') as SessionAt[];
+      const left = [newest, open].filter(
+        (at) => at !== undefined && at.instance !== '' && at.instance !== ANY_INSTANCE,
+      ) as SessionAt[];
       for (const instance of new Set(left.map((at) => at.instance)))
         await this.#run(
           LEAVE,
