@@ -1,30 +1,22 @@
 /**
  * A group's stream as this server follows it, once for all its sessions: where it stands, and the newest entries,
- * encoded for all and not for each. Pushes move it on; what is missing is read from the log, by it alone.
- * A session that has acked everything rests: it has no feed of its own until the next entry comes.
+ * encoded for all and not for each. Pushes move it on; what is missing is read from the log, by it alone. Its sessions are
+ * given what is new by `group-sessions.ts`.
  */
 import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import { groupStream } from '@cim/protocol';
 import { type Cursor, type Entry, entryId, type Position, type Streams } from '@cim/store';
-import { inSlices, Slice } from '@cim/runtime';
 import type { FeedSink } from './feed-sink.ts';
-import { type FollowedLog, GroupFeed } from './group-feed.ts';
+import { type FollowedLog, type GroupFeed } from './group-feed.ts';
+import { GROUP_LOG_KEEPS, GroupSessions } from './group-sessions.ts';
 import { SharedPiece } from './shared-piece.ts';
 import { realTimers, type Timer, type Timers } from './timers.ts';
 import { wentBack } from './went-back.ts';
 
-/** Newest entries kept in memory; those of a session whose window is full are among them. */
-const KEPT = 256;
 const REORDER_MS = 20;
 const REORDER_ENTRIES = 256;
 const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
-/** New ones that wait for the end of the turn; as many are spread at once, so that all are in memory for all. */
-const GATHERED = KEPT / 2;
-/** Of several entries that go out as one, in bytes: less than what a channel still takes when it is nearly full. */
-const PIECE_BYTES = 64 * 1024;
-/** Of an entry beside its content, at most: names, ids and headers. */
-const AROUND_BYTES = 328;
 /** Told that there may be something new, it looks at most this often, in ms. */
 const LOOK_MS = 100;
 
@@ -34,13 +26,10 @@ export class GroupLog implements FollowedLog {
   readonly #streams: Streams;
   readonly #timers: Timers;
   readonly #onUnused: (log: GroupLog) => void;
-  /** Sessions that follow and do not rest; each leaves when it ends. */
-  readonly #feeds = new Set<GroupFeed>();
-  /** Sessions that rest: each stands at `#spreadTo`. Removed when the session ends, or the next entry wakes it. */
-  readonly #resting = new Set<FeedSink>();
+  readonly #sessions: GroupSessions;
   /** Sessions that are about to follow. */
   #reserved = 0;
-  /** The newest, by seq modulo `KEPT`; those above `#top - KEPT` and from `#first` on are what they seem. Made for the first entry. */
+  /** The newest, by seq modulo `GROUP_LOG_KEEPS`; those above `#top - GROUP_LOG_KEEPS` and from `#first` on are what they seem. Made for the first entry. */
   #ring: (SharedPiece | undefined)[] | undefined;
   /** Oldest seq in the ring. */
   #first = 1 as Seq;
@@ -49,17 +38,6 @@ export class GroupLog implements FollowedLog {
   #topId = '' as MessageId;
   /** Something was rung for before a session followed. */
   #missed = false;
-  /** The pass over the sessions that is under way, or the last one, gives them everything up to this. */
-  #spreadTo = -1 as Seq;
-  #spreadToId = '' as MessageId;
-  /** Where the sessions stand that rested when the pass began. */
-  #rested: Cursor = { seq: 0 as Seq, id: '' as MessageId };
-  /** What it gives them; undefined: each session finds out by itself. */
-  #spreadPiece: SharedPiece | undefined;
-  /** The sessions that it has not come to yet; undefined: none is under way. */
-  #unspread: Iterator<GroupFeed, undefined> | undefined;
-  #spreads = false;
-  readonly #spreadOn = (): void => this.#spreadSlice();
   #early: Map<Seq, SharedPiece> | undefined;
   #reading = false;
   #behind = false;
@@ -81,11 +59,12 @@ export class GroupLog implements FollowedLog {
     this.#streams = streams;
     this.#timers = timers;
     this.#onUnused = onUnused;
+    this.#sessions = new GroupSessions(this, streams, timers);
   }
 
   /** A session follows this log from now on, beginning at `next`, after the entry `last`; '' when that is not known. */
   follow(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
-    const feed = this.#feed(next, last, sink);
+    const feed = this.#sessions.follow(next, last, sink);
     // The first one begins where it stands: nobody here needs what was before.
     if (this.#top < 0) this.#begin((next - 1) as Seq, last);
     this.look();
@@ -98,8 +77,7 @@ export class GroupLog implements FollowedLog {
    */
   restAt(next: Seq, last: MessageId, sink: FeedSink): boolean {
     if (this.#top < 0) this.#begin((next - 1) as Seq, last);
-    if (!this.#restsAt((next - 1) as Seq, last)) return false;
-    this.#resting.add(sink);
+    if (!this.#sessions.restAt((next - 1) as Seq, last, sink)) return false;
     if (this.#missed) this.look();
     return true;
   }
@@ -115,39 +93,33 @@ export class GroupLog implements FollowedLog {
   }
 
   leave(of: GroupFeed | FeedSink): void {
-    if (of instanceof GroupFeed) this.#feeds.delete(of);
-    else this.#resting.delete(of);
+    this.#sessions.leave(of);
     this.#leaveIfUnused();
   }
 
   /** Whether the session of this feed rests now: it is caught up and has acked everything. */
   rest(feed: GroupFeed, sink: FeedSink): boolean {
-    const { seq, id } = feed.last;
-    if (!this.#restsAt(seq, id)) return false;
-    this.#feeds.delete(feed);
-    this.#resting.add(sink);
-    return true;
+    return this.#sessions.rest(feed, sink);
   }
 
   /** Everybody who follows. */
-  *sinks(): Generator<FeedSink, void> {
-    yield* this.#resting;
-    for (const feed of this.#feeds) yield feed.sink;
+  sinks(): Iterable<FeedSink> {
+    return this.#sessions.sinks();
   }
 
   /** The sessions that do not rest. */
   feeds(): IterableIterator<GroupFeed> {
-    return this.#feeds.values();
+    return this.#sessions.feeds();
   }
 
   /** How many sessions follow. */
   get followers(): number {
-    return this.#feeds.size + this.#resting.size;
+    return this.#sessions.size;
   }
 
   /** Gives up the entries in memory when every session has them. */
   forget(): void {
-    if (this.#feeds.size > 0 || this.#top !== this.#spreadTo) return;
+    if (!this.#sessions.allHave(this.#top)) return;
     this.#ring = undefined;
     this.#first = (this.#top + 1) as Seq;
   }
@@ -161,7 +133,7 @@ export class GroupLog implements FollowedLog {
   }
 
   piece(seq: number): SharedPiece | undefined {
-    return seq >= this.#first && seq <= this.#top ? this.#ring?.[seq % KEPT] : undefined;
+    return seq >= this.#first && seq <= this.#top ? this.#ring?.[seq % GROUP_LOG_KEEPS] : undefined;
   }
 
   /** A push. */
@@ -206,6 +178,7 @@ export class GroupLog implements FollowedLog {
 
   end(): void {
     this.#ended = true;
+    this.#sessions.end();
     this.#timers.clear(this.#timer);
     this.#timers.clear(this.#lookTimer);
     this.#early = undefined;
@@ -234,45 +207,16 @@ export class GroupLog implements FollowedLog {
   #begin(top: Seq, topId: MessageId): void {
     this.#top = top;
     this.#topId = topId;
-    this.#spreadTo = top;
-    this.#spreadToId = topId;
-    this.#unspread = undefined;
+    this.#sessions.standAt(top, topId);
     this.#first = (top + 1) as Seq;
     this.#early = undefined;
   }
 
   /** The store has lost entries that went out: each session finds out where it goes on. */
   #break(position: Position): void {
-    const resting = [...this.#resting];
-    this.#resting.clear();
-    const at: Cursor = { seq: this.#spreadTo, id: this.#spreadToId };
-    // A pass that is under way has not come to these yet.
-    const before = this.#unspread === undefined ? at : this.#rested;
+    const before = this.#sessions.restingAt();
     this.#begin(position.top, position.topId);
-    void inSlices([...this.#feeds], (feed) => feed.break()).then(() =>
-      inSlices(resting, (sink) => this.#wake(sink, before)?.break()),
-    );
-  }
-
-  #feed(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
-    const feed = new GroupFeed(this, next, last, sink, this.#streams, this.#timers);
-    this.#feeds.add(feed);
-    return feed;
-  }
-
-  /** A session that rested at `at` has a feed again; undefined when it has ended meanwhile. */
-  #wake(sink: FeedSink, { seq, id }: Cursor): GroupFeed | undefined {
-    const feed = this.#feed((seq + 1) as Seq, id, sink);
-    if (sink.woken(this.group, feed)) return feed;
-    this.#feeds.delete(feed);
-    return undefined;
-  }
-
-  /** Whether a session with this newest entry is where all stand that rest. */
-  #restsAt(seq: Seq, id: MessageId): boolean {
-    const { seq: spreadTo, id: spreadToId } = { seq: this.#spreadTo, id: this.#spreadToId };
-    if (this.#top !== spreadTo || this.#unspread !== undefined || seq !== spreadTo) return false;
-    return id === spreadToId && (id !== '' || seq === 0);
+    this.#sessions.break(before);
   }
 
   #leaveIfUnused(): void {
@@ -296,80 +240,13 @@ export class GroupLog implements FollowedLog {
     }
     // After what was trimmed before it was read nothing older counts.
     if (seq > this.#top + 1) this.#first = seq;
-    this.#ring ??= new Array<SharedPiece | undefined>(KEPT);
-    this.#ring[seq % KEPT] = piece;
+    this.#ring ??= new Array<SharedPiece | undefined>(GROUP_LOG_KEEPS);
+    this.#ring[seq % GROUP_LOG_KEEPS] = piece;
     this.#top = seq;
     this.#topId = piece.id;
-    if (seq - this.#first >= KEPT) this.#first = (seq - KEPT + 1) as Seq;
-    this.#spread();
+    if (seq - this.#first >= GROUP_LOG_KEEPS) this.#first = (seq - GROUP_LOG_KEEPS + 1) as Seq;
+    this.#sessions.spread();
     return true;
-  }
-
-  /**
-   * A pass over the sessions gives all new entries to one after the other: what each of them takes is fetched from memory
-   * once. It is done in slices; what comes meanwhile is for the next pass. When too much comes, the pass is finished at
-   * once, so that no session falls behind the memory of this log.
-   */
-  #spread(): void {
-    if (this.#top - this.#spreadTo >= GATHERED) {
-      while (this.#giveNext());
-      this.#beginPass();
-    }
-    if (this.#spreads) return;
-    this.#spreads = true;
-    setImmediate(this.#spreadOn);
-  }
-
-  #beginPass(): void {
-    this.#spreadPiece = this.#pieceAfter(this.#spreadTo);
-    this.#rested = { seq: this.#spreadTo, id: this.#spreadToId };
-    this.#spreadTo = this.#top;
-    this.#spreadToId = this.#topId;
-    this.#unspread = this.#feeds.values();
-  }
-
-  #spreadSlice(): void {
-    const slice = new Slice();
-    do {
-      if (this.#unspread === undefined && (this.#top === this.#spreadTo || this.#ended)) {
-        this.#spreads = false;
-        return;
-      }
-      if (this.#unspread === undefined) this.#beginPass();
-      this.#giveNext();
-    } while (!slice.over);
-    setImmediate(this.#spreadOn);
-  }
-
-  /** Wakes the next session that rests, then gives the next session of the pass its piece; false at the end of the pass. */
-  #giveNext(): boolean {
-    if (this.#resting.size > 0 && this.#unspread !== undefined) {
-      for (const resting of this.#resting) {
-        this.#resting.delete(resting);
-        this.#wake(resting, this.#rested);
-        return true;
-      }
-    }
-    const feed = this.#unspread?.next().value;
-    if (feed === undefined) this.#unspread = undefined;
-    else if (this.#spreadPiece === undefined) feed.resume();
-    else feed.offer(this.#spreadPiece);
-    return feed !== undefined;
-  }
-
-  /** All after `seq` in one; undefined when there is nothing, or too much, or somebody leaves the group with one of them. */
-  #pieceAfter(seq: Seq): SharedPiece | undefined {
-    if (seq + 1 === this.#top) return this.piece(this.#top);
-    const entries: Entry[] = [];
-    let bytes = 0;
-    for (let next = seq + 1; next <= this.#top; next++) {
-      const piece = this.piece(next);
-      bytes += AROUND_BYTES + (piece?.contentBytes ?? Infinity);
-      if (piece === undefined || bytes > PIECE_BYTES || piece.leavers !== undefined) return undefined;
-      entries.push(...piece.entries);
-    }
-    const [first, ...more] = entries;
-    return first && new SharedPiece(this.group, first, ...more);
   }
 
   #keep(piece: SharedPiece): void {
