@@ -1,4 +1,4 @@
-import type { CimClient, Recipient, SendOutcome, StreamEvent } from '@cim/client/node';
+import type { CimClient, StreamEvent } from '@cim/client/node';
 import { CimError, type UserId } from '@cim/protocol';
 import { answerTo } from './answerer.ts';
 import { type Command, commandHelp, parseLine } from './commands.ts';
@@ -6,14 +6,15 @@ import type { Contacts } from './contacts.ts';
 import { Conversing } from './conversing.ts';
 import { count } from './count.ts';
 import { emojiPage } from './emoji.ts';
-import { type History, sentId } from './history.ts';
+import type { History } from './history.ts';
 import { type MarkMode, Marks } from './marks.ts';
 import { Online } from './online.ts';
 import { Received } from './received.ts';
 import { followRestored } from './restored.ts';
+import { Saying } from './saying.ts';
 import type { Screen } from './screen.ts';
 import { cleanLine } from './sanitize.ts';
-import type { Said, View } from './view.ts';
+import type { View } from './view.ts';
 
 export interface ChatParts {
   readonly client: CimClient;
@@ -33,29 +34,22 @@ export interface ChatParts {
 const QUIT_MS = 3_000;
 /** A pipe ends as failed when for so long nothing was answered, ms. */
 const PIPE_MS = 30_000;
-const PIPE_UNANSWERED = 1_000;
 const FOUND_LINES = 20;
 
 /** What somebody does in a chat and sees of it, from the first line to `:q`. */
 export class Chat {
   readonly #parts: ChatParts;
-  /** Sends that are not answered. */
-  readonly #pending = new Set<Promise<SendOutcome>>();
-  /** Texts to be said later: when each was said. */
-  readonly #delayed = new Set<Promise<void>>();
-  readonly #delays = new Set<NodeJS.Timeout>();
   readonly #marks: Marks;
   readonly #received: Received;
   readonly #online: Online;
   readonly #conversing: Conversing;
+  readonly #saying: Saying;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
   #outage = '';
-  #sent = 0;
   /** Messages received. */
   #count = 0;
-  #failures = 0;
   #ended = false;
   readonly #finish: (end: { readonly code: number; readonly line?: string }) => void;
   /** How it ended: an exit code and, when it failed, a line that says why. */
@@ -76,6 +70,7 @@ export class Chat {
     });
     this.#online = new Online(() => parts.client.onlineUsers(), parts.contacts);
     this.#conversing = new Conversing({ ...parts, online: this.#online });
+    this.#saying = new Saying({ ...parts, marks: this.#marks, conversing: this.#conversing, print: this });
     this.#received = new Received({ ...parts, names: this.#conversing });
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
@@ -101,9 +96,9 @@ export class Chat {
   async quit(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    for (const delay of this.#delays) clearTimeout(delay);
-    if (this.#delays.size > 0) this.#notice(`${count(this.#delays.size, 'delayed message')} not sent`);
-    await this.#answered(QUIT_MS);
+    const unsaid = this.#saying.giveUpLater();
+    if (unsaid > 0) this.notice(`${count(unsaid, 'delayed message')} not sent`);
+    await this.#saying.answered(QUIT_MS);
     await this.#leave();
   }
 
@@ -111,13 +106,13 @@ export class Chat {
     const { client, contacts } = this.#parts;
     followRestored(this.#parts, {
       begun: (sends) =>
-        this.#notice(`${count(sends, 'message')} of last time not answered then: sent again now`),
+        this.notice(`${count(sends, 'message')} of last time not answered then: sent again now`),
       stored: (ref, said, id) => {
-        this.#show((view) => view.stored(said), id);
+        this.show((view) => view.stored(said), id);
         if (said.private) this.#marks.stored(ref, said.text);
       },
       failed: (said, why) => {
-        if (!this.#ended) this.#show((view) => view.failed(said, why));
+        if (!this.#ended) this.show((view) => view.failed(said, why));
       },
     });
     client.on('message', (message) => {
@@ -134,34 +129,34 @@ export class Chat {
         return this.#conversing.named(value.group, () => this.#received.showEvent(shown));
       });
     client.on('device', ({ device, label }) => {
-      this.#notice(`you have logged in with another device: ${label === '' ? device : label}`);
+      this.notice(`you have logged in with another device: ${label === '' ? device : label}`);
     });
     client.on('connected', ({ server, again }) => {
       this.#outage = '';
       const { userName, userId } = client.user ?? {};
-      if (again) this.#notice(`connected again, to ${server}`);
+      if (again) this.notice(`connected again, to ${server}`);
       else {
-        this.#notice(`connected to ${server} as ${userName} (id ${userId}); :all lists the commands`);
+        this.notice(`connected to ${server} as ${userName} (id ${userId}); :all lists the commands`);
         if (this.#parts.screen.interactive) void this.#conversing.tellUnread().catch(() => undefined);
       }
     });
     client.on('disconnected', ({ text }) => {
       if (text === this.#outage) return;
       this.#outage = text;
-      this.#notice(`not connected: ${text}; trying again`);
+      this.notice(`not connected: ${text}; trying again`);
     });
     client.on('skipped', ({ kind, from, to, stream }) => {
       const what = stream.startsWith('group:') ? 'group message' : 'private message';
-      if (kind === 'reset') this.#problem(`the server has lost data: ${what}s may be missing or come again`);
-      else if (kind === 'expired') this.#problem(`${count(to - from + 1, what)} gone: kept no longer`);
-      else this.#notice(`${count(to - from + 1, `older ${what}`)} left out`);
+      if (kind === 'reset') this.problem(`the server has lost data: ${what}s may be missing or come again`);
+      else if (kind === 'expired') this.problem(`${count(to - from + 1, what)} gone: kept no longer`);
+      else this.notice(`${count(to - from + 1, `older ${what}`)} left out`);
     });
     client.on('delivered', ({ ref, to }) => this.#marks.delivered(ref, to));
     client.on('lost', ({ from, upTo }) => {
-      this.#problem(`the server has lost ${count(upTo - from + 1, 'message')} of yours that it had stored`);
+      this.problem(`the server has lost ${count(upTo - from + 1, 'message')} of yours that it had stored`);
     });
     client.on('error', ({ error, where }) => {
-      this.#problem(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+      this.problem(`${where}: ${error instanceof Error ? error.message : String(error)}`);
     });
     client.on('closed', ({ text }) => {
       if (!this.#ended) this.#finish({ code: 1, line: text });
@@ -177,13 +172,9 @@ export class Chat {
           line,
         );
       } catch (error) {
-        this.#problem(error instanceof CimError ? error.message : `that failed: ${String(error)}`);
+        this.problem(error instanceof CimError ? error.message : `that failed: ${String(error)}`);
       }
-      if (this.#parts.screen.interactive) return;
-      for (const oldest of this.#pending) {
-        if (this.#pending.size <= PIPE_UNANSWERED) break;
-        await oldest;
-      }
+      if (!this.#parts.screen.interactive) await this.#saying.room();
     });
     return this.#tail;
   }
@@ -196,33 +187,26 @@ export class Chat {
     }
     await this.#tail;
     if (this.#ended) return;
-    await Promise.all(this.#delayed);
-    await this.#answered(PIPE_MS);
+    await this.#saying.later();
+    await this.#saying.answered(PIPE_MS);
     this.#ended = true;
     await this.#leave();
   }
 
   async #leave(): Promise<void> {
     const { client } = this.#parts;
-    const left = this.#pending.size;
+    const { unanswered, failures } = this.#saying;
     this.#marks.stop();
     await this.#conversing.stop();
     await client.logout();
-    if (left > 0)
-      this.#finish({ code: 1, line: `${count(left, 'message')} not answered; sent again at the next start` });
-    else if (this.#failures > 0 && !this.#parts.screen.interactive)
-      this.#finish({ code: 1, line: `${count(this.#failures, 'message')} not sent` });
+    if (unanswered > 0)
+      this.#finish({
+        code: 1,
+        line: `${count(unanswered, 'message')} not answered; sent again at the next start`,
+      });
+    else if (failures > 0 && !this.#parts.screen.interactive)
+      this.#finish({ code: 1, line: `${count(failures, 'message')} not sent` });
     else this.#finish({ code: 0 });
-  }
-
-  /** Resolves when every send is answered, or none was for `patienceMs`. */
-  async #answered(patienceMs: number): Promise<void> {
-    for (const oldest of this.#pending) {
-      const { promise, timer } = after(patienceMs);
-      const answer = await Promise.race([oldest, promise]);
-      clearTimeout(timer);
-      if (answer === undefined) return;
-    }
   }
 
   async #run(command: Command, line: string): Promise<void> {
@@ -232,8 +216,8 @@ export class Chat {
       case 'nothing':
         return;
       case 'problem':
-        if (command.unsent === true) this.#failures++;
-        return this.#problem(command.text);
+        if (command.unsent === true) this.#saying.failures++;
+        return this.problem(command.text);
       case 'quit':
         void this.quit();
         return;
@@ -263,74 +247,18 @@ export class Chat {
       }
       case 'answerer-on':
         this.#answering = true;
-        return this.#notice('the answerer listens: what you type goes to it and to nobody else, until :qai');
+        return this.notice('the answerer listens: what you type goes to it and to nobody else, until :qai');
       case 'answerer-off':
         this.#answering = false;
-        return this.#notice('the answerer has left: what you type is sent again');
+        return this.notice('the answerer has left: what you type is sent again');
       case 'delay':
-        return this.#sayLater(command.line, command.seconds);
+        return this.#saying.inSeconds(command.seconds, command.line, () => this.#onLine(command.line));
       case 'private':
       case 'group':
       case 'members-only':
         if (this.#answering) this.#answer(line);
-        else await this.#say(command);
+        else await this.#saying.say(command);
     }
-  }
-
-  async #say(command: Extract<Command, { kind: 'private' | 'group' | 'members-only' }>): Promise<void> {
-    const { client, contacts } = this.#parts;
-    const { text } = command;
-    const at = this.#parts.now();
-    const from = client.user?.userName ?? '';
-    if (command.kind === 'group') return this.#send({ group: 'lobby' }, { at, from, private: false, text });
-    try {
-      if (command.kind === 'members-only') {
-        const to = await this.#conversing.findGroup(command.group);
-        const group = 'group' in to ? this.#conversing.groupName(to.group) : '';
-        return this.#send(to, { at, from, private: false, group, text });
-      }
-      const user = await this.#conversing.findUser(command.to);
-      this.#send({ user }, { at, from, to: contacts.nameOf(user), private: true, text });
-    } catch (error) {
-      this.#failures++;
-      this.#problem(`not sent: ${error instanceof CimError ? error.message : String(error)}`);
-    }
-  }
-
-  #send(to: Recipient, said: Said): void {
-    const { client, now } = this.#parts;
-    const sending = client.send(to, [said.text]);
-    this.#pending.add(sending);
-    const answered = this.#marks.sent(said.text);
-    void sending.then((answer) => {
-      answered();
-      this.#pending.delete(sending);
-      const shown = { ...said, at: now() };
-      if (answer.outcome === 'stored') {
-        this.#sent++;
-        this.#conversing.stored(to, answer.id);
-        const plainly = this.#marks.mode === 'off' && this.#parts.screen.interactive;
-        this.#show((on) => (plainly ? on.said(shown) : on.stored(shown)), sentId(to, answer.id));
-        if (said.private) this.#marks.stored(answer.ref, said.text);
-        return;
-      }
-      this.#failures++;
-      const why = answer.outcome === 'unknown' ? `${answer.text}; sent again at the next start` : answer.text;
-      this.#show((on) => on.failed(shown, why));
-    });
-  }
-
-  #sayLater(line: string, seconds: number): void {
-    this.#notice(`in ${seconds} s: ${line}`);
-    const said = new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        this.#delays.delete(timer);
-        void this.#onLine(line).then(resolve);
-      }, seconds * 1_000);
-      this.#delays.add(timer);
-    });
-    this.#delayed.add(said);
-    void said.then(() => this.#delayed.delete(said));
   }
 
   #answer(line: string): void {
@@ -360,7 +288,7 @@ export class Chat {
       off: 'only what is refused',
     };
     if (mode !== undefined) this.#marks.mode = mode;
-    this.#notice(`marks are ${this.#marks.mode}: ${does[this.#marks.mode]}`);
+    this.notice(`marks are ${this.#marks.mode}: ${does[this.#marks.mode]}`);
   }
 
   #info(): string[] {
@@ -370,23 +298,23 @@ export class Chat {
       ...about,
       `  you        ${userName} (id ${userId})`,
       `  server     ${client.server}, ${client.online ? 'connected' : 'not connected'}`,
-      `  messages   ${this.#sent} sent, ${this.#count} received, ${client.unanswered} not answered yet`,
+      `  messages   ${this.#saying.sent} sent, ${this.#count} received, ${client.unanswered} not answered yet`,
       `  answerer   ${this.#answering ? 'on' : 'off'}`,
     ];
   }
 
   /** Shows this user's own message and writes it to the history. @param id of a stored message, see `sentId` */
-  #show(lines: (view: View) => string[], id = ''): void {
+  show(lines: (view: View) => string[], id = ''): void {
     const { screen, view, plainView, history } = this.#parts;
     screen.print(lines(view));
     history.add(lines(plainView).join(' '), id);
   }
 
-  #notice(text: string): void {
+  notice(text: string): void {
     this.#parts.screen.print(this.#parts.view.notice(text));
   }
 
-  #problem(text: string): void {
+  problem(text: string): void {
     this.#parts.screen.print(this.#parts.view.problem(text));
   }
 }
@@ -402,12 +330,4 @@ function ending(): { promise: Promise<End>; finish: (end: End) => void } {
     finish = resolve;
   });
   return { promise, finish };
-}
-
-function after(ms: number): { promise: Promise<undefined>; timer: NodeJS.Timeout | undefined } {
-  let timer: NodeJS.Timeout | undefined;
-  const promise = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  return { promise, timer };
 }
