@@ -32,7 +32,12 @@ export default tseslint.config(
   { files: ['**/*.ts'], extends: tseslint.configs.strictTypeChecked },
   {
     files: ['**/*.ts'],
-    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        project: ['./tsconfig.json', './tsconfig.browser.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       'no-restricted-syntax': ['error', ...banned],
       // `return this.close('idle')` ends a branch; what it returns is nothing.

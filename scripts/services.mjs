@@ -17,6 +17,7 @@ const NEEDED = [
     packages: ['zookeeper', 'default-jre-headless'],
   },
   { what: 'tmux', found: () => has('tmux'), packages: ['tmux'] },
+  { what: 'Chromium', found: () => has('chromium'), packages: ['chromium'] },
   { what: 'promtool', found: () => has('promtool'), packages: ['prometheus'] },
 ];
 

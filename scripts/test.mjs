@@ -106,7 +106,11 @@ const test = (name, files, concurrency) =>
       );
 
 if (only === undefined) {
-  await Promise.all([step('format', bin('biome'), ['format', '.']), step('types', bin('tsc'), ['--noEmit'])]);
+  await Promise.all([
+    step('format', bin('biome'), ['format', '.']),
+    step('types', bin('tsc'), ['--noEmit']),
+    step('types of pages', bin('tsc'), ['--noEmit', '-p', 'tsconfig.browser.json']),
+  ]);
   await Promise.all([
     step('lint', bin('eslint'), ['--max-warnings=0', '.']),
     step('boundaries', process.execPath, ['scripts/check-boundaries.mjs']),

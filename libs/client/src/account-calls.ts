@@ -1,3 +1,4 @@
+import { CimError, CODES } from '@cim/protocol';
 import type { V1Api } from './v1-api.ts';
 import { deviceInfoOf, type DeviceInfo, userInfoOf, type UserInfo } from './v1-shapes.ts';
 
@@ -9,6 +10,7 @@ export class DeviceCalls {
     this.#v1 = v1;
   }
 
+  /** All of them, this one too. */
   async list(): Promise<readonly DeviceInfo[]> {
     return this.#v1.listOf(await this.#v1.get('/sessions'), deviceInfoOf);
   }
@@ -32,6 +34,17 @@ export class UserCalls {
     return this.#v1.oneOf(await this.#v1.get('/users', { name }), userInfoOf);
   }
 
+  /** By the exact name; undefined when there is no such user. */
+  async find(name: string): Promise<UserInfo | undefined> {
+    try {
+      return await this.byName(name);
+    } catch (error) {
+      if (error instanceof CimError && error.code === CODES.unknownAccount.code) return undefined;
+      throw error;
+    }
+  }
+
+  /** By the id. */
   async byId(id: number): Promise<UserInfo> {
     return this.#v1.oneOf(await this.#v1.get(`/users/${id}`), userInfoOf);
   }

@@ -31,4 +31,9 @@ export interface CimClientOptions {
 /** How a client of the core is made: the entries for Node and for browsers bring a transport of their own. */
 export interface ClientCoreOptions extends CimClientOptions {
   readonly transport: Transport;
+  /**
+   * A client whose state knows the user begins without a connection when the route cannot be reached: `connect` resolves, sends
+   * wait, and it goes on trying. Default: `connect` rejects.
+   */
+  readonly startsOffline?: boolean;
 }

@@ -1,26 +1,20 @@
-import { type wire, CimError, CLOSE_REASONS, CODES } from '@cim/protocol';
-import type { CloseReason, NamedUser, UserId } from '@cim/protocol';
+import { CimError, CLOSE_REASONS, CODES, foldName, wire } from '@cim/protocol';
+import type { CloseReason, NamedUser } from '@cim/protocol';
 import { Backoff } from '@cim/runtime/backoff';
+import { ClientBase } from './client-base.ts';
 import type { ClientCoreOptions } from './client-options.ts';
-import { DeviceCalls, UserCalls } from './account-calls.ts';
 import { Comeback } from './comeback.ts';
 import { EarlySends } from './early-sends.ts';
-import { ConversationCalls, type ConversationPage, listConversations } from './conversation-calls.ts';
-import { Emitter } from './emitter.ts';
-import { EVENT_NAMES } from './events.ts';
-import type { ClientEvents, HistoryPage, HistoryQuery, Outgoing, Recipient, SendOutcome } from './events.ts';
-import { GroupCalls } from './group-calls.ts';
-import { HttpCaller } from './http-caller.ts';
+import type { Outgoing, Recipient, SendOutcome } from './events.ts';
 import { Installation } from './installation.ts';
 import { Link, LINK_TIMES, type LinkEnd } from './link.ts';
-import { type Logger, SILENT } from './logger.ts';
-import { Offers } from './offers.ts';
-import { type Place, RouteApi } from './route-api.ts';
+import type { Encoded } from './outgoing.ts';
+import { wireRecipient } from './recipient.ts';
+import type { Place } from './route-api.ts';
 import { refused } from './sending.ts';
 import { SignIn } from './sign-in.ts';
 import { memoryState, type SavedState, type Storage } from './state.ts';
-import { type Cancel, hostTimers, type Timers } from './timers.ts';
-import { V1Api } from './v1-api.ts';
+import type { Cancel } from './timers.ts';
 
 type Attempt =
   | { readonly ok: true }
@@ -44,25 +38,12 @@ const LOGIN_ATTEMPTS = 3;
  * const answer = await client.send({ group: 'lobby' }, ['hello']);
  * ```
  */
-export class ClientCore {
-  /** Groups: make, list, change, join, leave, and their members. */
-  readonly groups: GroupCalls;
-  /** This user's devices. */
-  readonly devices: DeviceCalls;
-  /** Other users, by name or id. */
-  readonly users: UserCalls;
+export class ClientCore extends ClientBase {
   readonly #options: ClientCoreOptions;
-  readonly #v1: V1Api;
-  readonly #route: RouteApi;
   readonly #signIn: SignIn;
   readonly #state: Storage;
-  readonly #logger: Logger;
-  readonly #random: () => number;
-  readonly #timers: Timers;
   readonly #backoff: Backoff;
   readonly #comeback: Comeback;
-  readonly #events: Emitter<ClientEvents>;
-  readonly #offers: Offers;
   #phase: 'new' | 'connecting' | 'online' | 'away' | 'closed' = 'new';
   /** Since it is known as which user. */
   /** Known before the installation is made: that tells of sends of the process before. */
@@ -76,52 +57,32 @@ export class ClientCore {
   #retry: Cancel | undefined;
   #wasOnline = false;
 
+  /** What the state has, once it was asked. */
+  #loaded: { readonly saved: SavedState | undefined } | undefined;
+
   /** @throws {CimError} when `routeUrl` is none */
   constructor(options: ClientCoreOptions) {
+    super(options);
     this.#options = options;
-    const http = new HttpCaller(options.routeUrl);
-    this.#route = new RouteApi(http);
-    this.#v1 = new V1Api(http, () => this.#signIn.secret);
-    this.groups = new GroupCalls(this.#v1, () => this.user);
-    this.devices = new DeviceCalls(this.#v1);
-    this.users = new UserCalls(this.#v1);
     this.#state = options.state ?? memoryState();
-    this.#logger = options.logger ?? SILENT;
     const { userName, password, agent = AGENT, label = agent } = options;
-    this.#signIn = new SignIn(this.#route, { userName, password, label }, this.#logger);
-    this.#random = options.random ?? Math.random;
-    this.#timers = options.timers ?? hostTimers;
-    this.#backoff = new Backoff(200, 10_000, this.#random);
-    this.#comeback = new Comeback(() => this.#timers.now());
-    this.#events = new Emitter<ClientEvents>(EVENT_NAMES, (error, event) => this.#onThrow(error, event));
-    this.#offers = new Offers({
-      ...this.#timers,
-      events: this.#events,
-      random: this.#random,
-      failed: (error, event) => this.#onThrow(error, event),
-    });
-  }
-
-  /**
-   * Calls `listener` at each such event from now on; promises of `message` listeners are awaited, see `ClientEvents`.
-   * Answers how to stop.
-   * @throws {TypeError} an event of this name does not exist
-   */
-  on<K extends keyof ClientEvents>(event: K, listener: (value: ClientEvents[K]) => unknown): () => void {
-    return this.#events.on(event, listener);
+    const { route, logger, timers } = this.parts;
+    this.#signIn = new SignIn(route, { userName, password, label }, logger);
+    this.#backoff = new Backoff(200, 10_000, () => this.parts.random());
+    this.#comeback = new Comeback(() => timers.now());
   }
 
   /** Who we are, once connected. */
-  get user(): NamedUser | undefined {
+  override get user(): NamedUser | undefined {
     return this.#me;
   }
 
   /** `host:port` of the im-server, '' before the first. */
-  get server(): string {
+  override get server(): string {
     return this.#server;
   }
 
-  get online(): boolean {
+  override get online(): boolean {
     return this.#phase === 'online';
   }
 
@@ -133,9 +94,24 @@ export class ClientCore {
   /**
    * Registers, logs in, connects; resolves when messages flow.
    * @throws {CimError} one line that says why not: no route there, logged in already (5000), wrong name or password
-   *   (9100), no server (7100). It may be called again.
+   *   (9100), no server (7100). It may be called again. What `signal` is aborted with, which closes the client.
    */
-  async connect(): Promise<void> {
+  async connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const abort = (): void => this.#close('closed', 'connect() was aborted');
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await this.#connect();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #connect(): Promise<void> {
     if (this.#phase !== 'new')
       throw new CimError('invalid', `connect() was called before: the client is ${this.#phase}`);
     this.#phase = 'connecting';
@@ -143,6 +119,14 @@ export class ClientCore {
     for (let again = 1; again < LOGIN_ATTEMPTS && !answer.ok && answer.end?.reconnect === true; again++)
       answer = await this.#attempt();
     if (answer.ok) return;
+    if (this.#options.startsOffline === true && this.#installation !== undefined && answer.error.retryable) {
+      this.#comeBack({
+        reason: 'unavailable',
+        text: answer.error.message,
+        afterMs: answer.error.retryAfterMs,
+      });
+      return;
+    }
     this.#early.end(undefined, `not sent: ${answer.error.message}`);
     if (!this.#isClosed()) this.#phase = 'new';
     throw answer.error;
@@ -153,7 +137,7 @@ export class ClientCore {
    * of calls and is repeated until the server has answered, over reconnects; the promise never rejects. While not connected
    * sends wait; so do those that find no room in the outbox.
    */
-  send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
+  override send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
     const sending = this.#installation?.sending;
     if (this.#isClosed()) return refused(sending?.nextRef() ?? 0, CODES.failure.code, 'the client is closed');
     if (sending !== undefined) return sending.send(to, what);
@@ -162,41 +146,14 @@ export class ClientCore {
   }
 
   /**
-   * A conversation, by its id (`u<userId>`, `g<groupId>`) or by whom it is with.
-   * @throws {CimError} 3000: that names none
+   * @internal A send that the state keeps and this process has not numbered, under the number of the state.
+   * Undefined before it is known as which user.
    */
-  conversation(of: string | Recipient): ConversationCalls {
-    return new ConversationCalls(of, {
-      v1: this.#v1,
-      send: (to, what) => this.send(to, what),
-      signal: (signal) => this.#link?.ask('signal', signal),
-    });
+  sendSaved(ref: number, to: Recipient, encoded: Encoded): Promise<SendOutcome> | undefined {
+    return this.#installation?.sending.sendEncoded(ref, to, encoded);
   }
 
-  /** This user's conversations, newest first: last message, unread count, read mark. @throws {CimError} */
-  conversations(
-    query: { readonly limit?: number; readonly before?: string } = {},
-  ): Promise<ConversationPage> {
-    return listConversations(this.#v1, query);
-  }
-
-  /** Who is online now. @throws {CimError} */
-  onlineUsers(): Promise<NamedUser[]> {
-    return this.#route.online(this.#signIn.secret);
-  }
-
-  /**
-   * What the store keeps of the own inbox or of a group, our own group messages too. It moves no cursor.
-   * @throws {CimError}
-   */
-  async history(query: HistoryQuery = {}): Promise<HistoryPage> {
-    const { user } = this;
-    if (user === undefined) throw new CimError('failure', 'connect() comes first');
-    return this.#route.history(user.userId, this.#signIn.secret, query);
-  }
-
-  /** Ends the session, so that the name is free at once, and closes. Never rejects. */
-  async logout(): Promise<void> {
+  override async logout(): Promise<void> {
     if (this.#isClosed()) return;
     this.#installation?.inbound.flush();
     const link = this.#link;
@@ -207,15 +164,20 @@ export class ClientCore {
   }
 
   /** Ends the connection and the client. Unanswered sends end as `unknown`; a state with a journal keeps them. Idempotent. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#installation?.inbound.flush();
     const link = this.#link;
     this.#close('closed', 'closed by this program');
     await link?.whenClosed;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  protected override get secret(): string {
+    return this.#signIn.secret;
+  }
+
+  protected override typing(to: Recipient): void {
+    const { to: user, group } = wireRecipient(to);
+    this.#link?.ask('signal', { kind: wire.SIGNAL_KINDS.typing, to: user, group });
   }
 
   async #attempt(): Promise<Attempt> {
@@ -227,50 +189,58 @@ export class ClientCore {
       return await this.#open(installation, place);
     } catch (error) {
       if (error instanceof CimError) return { ok: false, error };
-      this.#logger.error({ err: error }, 'client.unexpected');
+      this.parts.logger.error({ err: error }, 'client.unexpected');
       return { ok: false, error: new CimError('failure', String(error), { cause: error }) };
     }
   }
 
   async #identify(): Promise<Installation> {
     if (this.#installation !== undefined) return this.#installation;
-    const me = await this.#signIn.register();
+    const known = this.#options.startsOffline === true ? this.#knownUser(await this.#load()) : undefined;
+    const me = known ?? (await this.#signIn.register());
     this.#assertOpen();
-    const saved = await this.#load(me.userId);
+    const loaded = await this.#load();
+    const saved = loaded?.userId === me.userId ? loaded : undefined;
+    const left = this.#isClosed() ? [] : ((await this.#state.sends?.open(me.userId)) ?? []);
     if (this.#isClosed()) {
       // It may have been opened after it was closed.
       this.#state.close();
       this.#assertOpen();
     }
     this.#signIn.secret = saved?.session ?? '';
+    const { events, offers, logger, timers } = this.parts;
     const parts = {
-      me,
+      ...{ me, events, offers, logger, ...timers },
       state: this.#state,
-      events: this.#events,
-      offers: this.#offers,
-      logger: this.#logger,
       capacity: this.#options.outboxCapacity ?? OUTBOX_CAPACITY,
       secret: () => this.#signIn.secret,
       link: () => this.#link,
-      random: this.#random,
-      ...this.#timers,
+      random: () => this.parts.random(),
     };
-    const left = (await this.#state.sends?.open(me.userId)) ?? [];
-    this.#assertOpen();
     this.#me = me;
     this.#installation = new Installation(parts, saved, left);
     this.#early.end(this.#installation.sending);
     return this.#installation;
   }
 
-  async #load(userId: UserId): Promise<SavedState | undefined> {
+  /** Who the state says we are; undefined when that is nobody, or somebody else. */
+  #knownUser(saved: SavedState | undefined): NamedUser | undefined {
+    if (saved?.userName === undefined || saved.session === '') return undefined;
+    const { userId, userName } = saved;
+    return foldName(userName) === foldName(this.#options.userName) ? { userId, userName } : undefined;
+  }
+
+  /** Once. */
+  async #load(): Promise<SavedState | undefined> {
+    if (this.#loaded !== undefined) return this.#loaded.saved;
+    let saved: SavedState | undefined;
     try {
-      const saved = await this.#state.load();
-      return saved?.userId === userId ? saved : undefined;
+      saved = await this.#state.load();
     } catch (error) {
-      this.#events.emit('error', { error, where: 'state' });
-      return undefined;
+      this.parts.events.emit('error', { error, where: 'state' });
     }
+    this.#loaded = { saved };
+    return saved;
   }
 
   #open(installation: Installation, place: Place): Promise<Attempt> {
@@ -279,14 +249,14 @@ export class ClientCore {
         place,
         { userId: installation.me.userId, agent: this.#options.agent ?? AGENT },
         {
-          ...this.#timers,
+          ...this.parts.timers,
           transport: this.#options.transport,
           ...installation.linkParts(),
           onReady: (resumed) => {
             this.#onReady(link, place, resumed);
             resolve({ ok: true });
           },
-          onRefusal: ({ code, text }) => this.#logger.warn({ code, text }, 'client.frame-refused'),
+          onRefusal: ({ code, text }) => this.parts.logger.warn({ code, text }, 'client.frame-refused'),
           onEnd: (end) => {
             if (this.#link === link) this.#onLinkEnd(end);
             else {
@@ -319,10 +289,10 @@ export class ClientCore {
     this.#signIn.secret = place.session;
     this.#comeback.reset();
     this.#backoff.reset();
-    this.#logger.info({ server: link.server, epoch: place.epoch, again }, 'client.connected');
+    this.parts.logger.info({ server: link.server, epoch: place.epoch, again }, 'client.connected');
     this.#installation?.inbound.onResumed(resumed);
     this.#installation?.sending.open(link);
-    this.#events.emit('connected', { server: link.server, epoch: place.epoch, again });
+    this.parts.events.emit('connected', { server: link.server, epoch: place.epoch, again });
   }
 
   #onLinkEnd(end: LinkEnd): void {
@@ -330,7 +300,7 @@ export class ClientCore {
     this.#installation?.inbound.detach();
     this.#installation?.sending.shut();
     if (this.#isClosed()) return;
-    this.#logger.info(
+    this.parts.logger.info(
       { reason: end.reason, detail: end.text, reconnect: end.reconnect },
       'client.disconnected',
     );
@@ -346,10 +316,10 @@ export class ClientCore {
     this.#phase = 'away';
     // At random above what was asked for: all who were told the same do not come at once.
     const retryInMs = Math.min(Math.max(end.afterMs, 0), 60_000) + this.#backoff.next();
-    this.#retry = this.#timers.after(retryInMs, () => {
+    this.#retry = this.parts.timers.after(retryInMs, () => {
       void this.#tryAgain();
     });
-    this.#events.emit('disconnected', { reason: end.reason, text: end.text, retryInMs });
+    this.parts.events.emit('disconnected', { reason: end.reason, text: end.text, retryInMs });
   }
 
   async #tryAgain(): Promise<void> {
@@ -370,9 +340,10 @@ export class ClientCore {
     this.#link = undefined;
     link?.close('closed');
     this.#opening?.close('closed');
-    if (this.#offers.busy) void this.#offers.stop(LAST_LISTENERS_MS).then(() => this.#state.close());
+    if (this.parts.offers.busy)
+      void this.parts.offers.stop(LAST_LISTENERS_MS).then(() => this.#state.close());
     else this.#state.close();
-    this.#events.emit('closed', { reason, text });
+    this.parts.events.emit('closed', { reason, text });
   }
 
   #assertOpen(): void {
@@ -382,10 +353,5 @@ export class ClientCore {
   /** A function, because the phase changes while other code awaits. */
   #isClosed(): boolean {
     return this.#phase === 'closed';
-  }
-
-  #onThrow(error: unknown, event: keyof ClientEvents): void {
-    this.#logger.warn({ err: error, event }, 'client.listener-threw');
-    if (event !== 'error') this.#events.emit('error', { error, where: `listener of ${event}` });
   }
 }

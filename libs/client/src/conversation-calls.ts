@@ -1,6 +1,6 @@
-import { wire, CimError, type MessageId } from '@cim/protocol';
+import { CimError, type MessageId } from '@cim/protocol';
 import type { Outgoing, Recipient, SendOutcome } from './events.ts';
-import { conversationOf, recipientOfConversation, recipientProblem, wireRecipient } from './recipient.ts';
+import { conversationOf, recipientOfConversation, recipientProblem } from './recipient.ts';
 import type { V1Api } from './v1-api.ts';
 import { conversationInfoOf, type ConversationInfo, messageOf, type StoredMessage } from './v1-shapes.ts';
 
@@ -36,7 +36,7 @@ export interface ConversationPage {
 export interface ConversationParts {
   readonly v1: V1Api;
   send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome>;
-  signal(signal: Partial<wire.Signal>): void;
+  typing(to: Recipient): void;
 }
 
 /**
@@ -46,6 +46,7 @@ export interface ConversationParts {
 export class ConversationCalls {
   /** `u<userId>` or `g<groupId>` */
   readonly id: string;
+  /** Whom it is with. */
   readonly to: Recipient;
   readonly #parts: ConversationParts;
 
@@ -87,6 +88,7 @@ export class ConversationCalls {
     return { unread: Number(answer['unread']), read: Number(answer['read']) };
   }
 
+  /** As `client.send`. */
   send(what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
     return this.#parts.send(this.to, what);
   }
@@ -108,8 +110,7 @@ export class ConversationCalls {
 
   /** Tells the other side, if it is connected, that this user is typing. At most one a second gets through. */
   typing(): void {
-    const { to, group } = wireRecipient(this.to);
-    this.#parts.signal({ kind: wire.SIGNAL_KINDS.typing, to, group });
+    this.#parts.typing(this.to);
   }
 }
 

@@ -10,6 +10,8 @@ export interface Failed {
 export class Emitter<E extends object> {
   /** Event → its listeners in the order they came; `on`'s answer removes one. Holds every event from the start. */
   readonly #listeners: ReadonlyMap<PropertyKey, Set<Listener>>;
+  /** What `on` was given, by what it has added. */
+  readonly #added = new WeakMap<Listener, Listener>();
   readonly #onThrow: (error: unknown, event: keyof E) => void;
 
   /** @param events all that there are */
@@ -30,10 +32,34 @@ export class Emitter<E extends object> {
     }
     // A function of its own, so that the same listener can be added twice and removed once.
     const added: Listener = (value) => listener(value);
+    this.#added.set(added, listener);
     listeners.add(added);
     return () => {
       listeners.delete(added);
     };
+  }
+
+  /** Calls `listener` until it has succeeded with one event. */
+  once<K extends keyof E>(event: K, listener: (value: E[K]) => unknown): () => void {
+    let atWork = false;
+    const off = this.on(event, async (value) => {
+      if (atWork) return;
+      atWork = true;
+      try {
+        await listener(value);
+        off();
+      } finally {
+        atWork = false;
+      }
+    });
+    return off;
+  }
+
+  /** Removes a listener that `on` has added: the one that was added last. */
+  off<K extends keyof E>(event: K, listener: (value: E[K]) => unknown): void {
+    const listeners = this.#listeners.get(event) ?? new Set<Listener>();
+    const added = [...listeners].findLast((one) => this.#added.get(one) === listener);
+    if (added !== undefined) listeners.delete(added);
   }
 
   /** Calls the listeners and waits for none: `onThrow` is told of a failure, now or later. */

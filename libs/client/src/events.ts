@@ -224,5 +224,14 @@ export const EVENT_NAMES = Object.keys({
   error: 0,
 } satisfies Record<keyof ClientEvents, 0>) as (keyof ClientEvents)[];
 
+/** Of events that are entries of a stream. */
+export const STREAM_EVENT_NAMES: ReadonlySet<keyof ClientEvents> = new Set<StreamEvent['event']>([
+  'message',
+  'recalled',
+  'edited',
+  'reaction',
+  'members',
+]);
+
 /** What `connect` and the other calls reject with. */
 export type { CimError };

@@ -350,7 +350,7 @@ export class Outbox {
     stream.items.splice(at, 1);
     this.#size--;
     this.#bytes -= item.content.length;
-    void this.#parts.note({ kind: 'settled', ref: item.ref });
+    void this.#parts.note({ kind: 'settled', ref: item.ref, outcome: { ref: item.ref, ...settled } });
     item.settle(settled);
   }
 }

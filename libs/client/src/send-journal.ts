@@ -1,4 +1,5 @@
 import type { ProducerId, UserId } from '@cim/protocol';
+import type { SendOutcome } from './events.ts';
 
 /** A send that was not answered when its process ended. */
 export interface SavedSend {
@@ -27,7 +28,7 @@ export type SendRecord =
       readonly counter: number;
     }
   /** It was answered, or given back. */
-  | { readonly kind: 'settled'; readonly ref: number };
+  | { readonly kind: 'settled'; readonly ref: number; readonly outcome?: SendOutcome };
 
 /** Where unanswered sends outlive a crash of the process. */
 export interface SendJournal {

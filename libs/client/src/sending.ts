@@ -99,6 +99,11 @@ export class Sending {
     if (problem !== undefined) return refused(ref, CODES.invalid.code, problem);
     const encoded = encodeOutgoing(what);
     if ('problem' in encoded) return refused(ref, encoded.code, encoded.problem);
+    return this.sendEncoded(ref, to, encoded);
+  }
+
+  /** @param ref of a send that this process has not numbered: no other has it */
+  sendEncoded(ref: number, to: Recipient, encoded: Encoded): Promise<SendOutcome> {
     const { content } = encoded;
     if (this.#early.size >= EARLY || this.#earlyBytes + content.length > EARLY_BYTES)
       return refused(

@@ -56,7 +56,7 @@ describe('state in a file', () => {
   it('comes back as it was saved, readable by nobody else', async () => {
     const first = open();
     assert.equal(await first.load(), undefined);
-    first.save(state);
+    void first.save(state);
     first.close();
     assert.deepEqual(await open().load(), state);
     assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -122,7 +122,7 @@ describe('state in a file', () => {
     writeFileSync(path, JSON.stringify(state));
     const third = open();
     assert.deepEqual(await third.load(), state);
-    third.save(state);
+    void third.save(state);
     assert.equal((JSON.parse(readFileSync(path, 'utf8')) as { version: number }).version, 2);
     third.close();
   });
@@ -130,10 +130,10 @@ describe('state in a file', () => {
   it('has what was processed since it was saved, when the process dies', async () => {
     const first = open();
     await first.load();
-    first.save(state);
-    first.processed?.({ stream: 'inbox:5', id: '7:y:1' as MessageId, seq: 1 as Seq });
-    first.processed?.({ stream: 'group:lobby', id: '7:x:2' as MessageId, seq: 10 as Seq });
-    first.processed?.({ stream: 'group:lobby', id: '7:x:9' as MessageId, seq: 0 });
+    void first.save(state);
+    void first.processed?.({ stream: 'inbox:5', id: '7:y:1' as MessageId, seq: 1 as Seq });
+    void first.processed?.({ stream: 'group:lobby', id: '7:x:2' as MessageId, seq: 10 as Seq });
+    void first.processed?.({ stream: 'group:lobby', id: '7:x:9' as MessageId, seq: 0 });
     const now = await dead().load();
     assert.deepEqual(now?.cursors, {
       'inbox:5': { seq: 1, id: '7:y:1' },
@@ -149,10 +149,10 @@ describe('state in a file', () => {
   it('does not go on with what was processed before an older or a newer save', async () => {
     const first = open();
     await first.load();
-    first.save(state);
-    first.processed?.({ stream: 'group:lobby', id: '7:x:2' as MessageId, seq: 10 as Seq });
+    void first.save(state);
+    void first.processed?.({ stream: 'group:lobby', id: '7:x:2' as MessageId, seq: 10 as Seq });
     const old = readFileSync(`${path}.processed`);
-    first.save({ ...state, cursors: { 'group:lobby': { seq: 20 as Seq, id: '7:x:12' as MessageId } } });
+    void first.save({ ...state, cursors: { 'group:lobby': { seq: 20 as Seq, id: '7:x:12' as MessageId } } });
     first.close();
     writeFileSync(`${path}.processed`, old);
     assert.deepEqual((await open().load())?.cursors, { 'group:lobby': { seq: 20, id: '7:x:12' } });
@@ -161,9 +161,9 @@ describe('state in a file', () => {
   it('does not mind a record that was under way, and stays small', async () => {
     const first = open();
     await first.load();
-    first.save(state);
+    void first.save(state);
     for (let i = 1; i <= 10_000; i++)
-      first.processed?.({ stream: 'inbox:5', id: `7:y:${i}` as MessageId, seq: i as Seq });
+      void first.processed?.({ stream: 'inbox:5', id: `7:y:${i}` as MessageId, seq: i as Seq });
     appendFileSync(`${path}.processed`, '["inbox:5","7:y:10');
     assert.ok(statSync(`${path}.processed`).size < 300_000);
     const now = await dead().load();
@@ -175,12 +175,12 @@ describe('state in a file', () => {
   it('is left alone while another client has it', async () => {
     const holder = open();
     await holder.load();
-    holder.save(state);
+    void holder.save(state);
     const second = open();
     assert.equal(await second.load(), undefined);
     assert.match(notes[0] ?? '', new RegExp(`in use by process ${process.pid} on `));
-    second.save({ ...state, session: 'other' });
-    second.processed?.({ stream: 'inbox:5', id: '7:y:1' as MessageId, seq: 1 as Seq });
+    void second.save({ ...state, session: 'other' });
+    void second.processed?.({ stream: 'inbox:5', id: '7:y:1' as MessageId, seq: 1 as Seq });
     second.close();
     assert.equal((JSON.parse(readFileSync(path, 'utf8')) as SavedState).session, 'secret');
     assert.equal(await open().load(), undefined, "the lock is still the holder's");
@@ -191,7 +191,7 @@ describe('state in a file', () => {
   it('is free at once when the process that had it is killed, and not before', async () => {
     const first = open();
     await first.load();
-    first.save(state);
+    void first.save(state);
     first.close();
     const program = fileURLToPath(new URL('../../test/holding-program.ts', import.meta.url));
     const holder = spawn(process.execPath, ['--import', 'tsx', program, path]);
@@ -215,7 +215,7 @@ describe('state in a file', () => {
   it('is free whatever process ids lock files of before have in them: in a container it is 1 each time', async () => {
     const first = open();
     await first.load();
-    first.save(state);
+    void first.save(state);
     first.close();
     for (const left of [String(process.pid), String(process.ppid), '1', '', 'process 1 on elsewhere\n']) {
       writeFileSync(`${path}.lock`, left);
@@ -235,7 +235,7 @@ describe('state in a file', () => {
     assert.equal(await waiting, undefined);
     const third = open();
     await third.load();
-    third.save(state);
+    void third.save(state);
     assert.deepEqual(notes, []);
     assert.equal((JSON.parse(readFileSync(path, 'utf8')) as SavedState).session, 'secret');
     third.close();
