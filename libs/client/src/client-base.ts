@@ -22,7 +22,7 @@ import { RouteApi } from './route-api.ts';
 import { hostTimers, type Timers } from './timers.ts';
 import { V1Api } from './v1-api.ts';
 
-/** What the kinds of clients share. */
+/** @internal What the kinds of clients share. */
 export interface ClientParts {
   readonly route: RouteApi;
   readonly events: Emitter<ClientEvents>;

@@ -1,8 +1,18 @@
-import type { LinkTimes } from './link.ts';
 import type { Logger } from './logger.ts';
 import type { Storage } from './state.ts';
 import type { Timers } from './timers.ts';
 import type { Transport } from './transport.ts';
+
+/** Figures of a link, ms; tests shorten them. */
+export interface LinkTimes {
+  readonly connectMs: number;
+  /** From the connection to the answer of the resume. */
+  readonly handshakeMs: number;
+  readonly pingAfterMs: number;
+  readonly idleMs: number;
+  /** A send unanswered for so long on a live link: start again. */
+  readonly answerMs: number;
+}
 
 /** How a client is made. */
 export interface CimClientOptions {

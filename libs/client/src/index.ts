@@ -1,7 +1,7 @@
 /** The core of the client SDK: runs wherever there are `fetch`, timers and a transport. docs/sdk.md shows how to use it. */
 export { CimError } from '@cim/protocol';
 export { ClientCore } from './client.ts';
-export type { CimClientOptions, ClientCoreOptions } from './client-options.ts';
+export type { CimClientOptions, ClientCoreOptions, LinkTimes } from './client-options.ts';
 export type {
   ClientEvents,
   Edited,
@@ -35,7 +35,6 @@ export type {
   StoredMessage,
   UserInfo,
 } from './v1-shapes.ts';
-export type { LinkTimes } from './link.ts';
 export type { Logger } from './logger.ts';
 export type { SavedSend, SendJournal, SendRecord } from './send-journal.ts';
 export { type Cursor, memoryState, type ProcessedRecord, type SavedState, type Storage } from './state.ts';

@@ -6,6 +6,7 @@ import {
   FRAME_LIMITS,
 } from '@cim/protocol';
 import { type CloseReason, FrameDecoder, FrameError, type UserId, type wire } from '@cim/protocol';
+import type { LinkTimes } from './client-options.ts';
 import type { Place } from './route-api.ts';
 import type { Cancel, Timers } from './timers.ts';
 import type { Connection, Transport } from './transport.ts';
@@ -43,17 +44,6 @@ export interface LinkParts extends Timers {
   onRefusal(error: wire.Refusal): void;
   onDrain(): void;
   onEnd(end: LinkEnd): void;
-}
-
-/** Figures of a link, ms; tests shorten them. */
-export interface LinkTimes {
-  readonly connectMs: number;
-  /** From the connection to the answer of the resume. */
-  readonly handshakeMs: number;
-  readonly pingAfterMs: number;
-  readonly idleMs: number;
-  /** A send unanswered for so long on a live link: start again. */
-  readonly answerMs: number;
 }
 
 export const LINK_TIMES: LinkTimes = {
