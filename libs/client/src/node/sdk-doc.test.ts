@@ -69,6 +69,12 @@ describe('docs/sdk.md', { concurrency: false }, () => {
   });
 
   const examples = [...PAGE.matchAll(/^### ([^\n]+)\n\n```ts\n(.*?)```\n\n```text\n(.*?)```/gms)];
+  it('begins with ten lines that work', async () => {
+    const program = run(/```js\n(.*?)```/s.exec(PAGE)?.[1] ?? '', server.routeUrl);
+    assert.equal(await program.ended, 0, program.printed());
+    assert.equal(program.printed(), 'hello: hello, me\n');
+  });
+
   it('has an example of each of these', () => {
     assert.deepEqual(
       examples.map(([, title]) => title),
