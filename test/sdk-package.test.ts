@@ -16,6 +16,7 @@ import { build } from 'esbuild';
 const run = promisify(execFile);
 const ROOT = process.cwd();
 const TOOLS = [
+  'typedoc@0.28.20',
   'vite@8.4',
   'publint@0.3.25',
   '@arethetypeswrong/cli@0.18.5',
@@ -146,6 +147,25 @@ describe('the package @cim/client', { timeout: 300_000 }, () => {
     assert.doesNotMatch(script.text, /\bBuffer\b|\bprocess\.|protobufjs|require\(/);
     await run(bin('vite'), ['build', '--logLevel', 'error'], { cwd: folder });
     assert.match(await readFile(join(folder, 'dist/index.html'), 'utf8'), /assets\/index-/);
+  });
+
+  it('documents each public member, in pages that typedoc makes, and has the API that libs/client/api.txt shows', async () => {
+    await run(process.execPath, ['scripts/client-api.mjs', '--check'], { cwd: ROOT });
+    const base = 'node_modules/@cim/client/esm/types/client/src';
+    const entries = ['index', 'node/index', 'browser/index'].map((entry) => join(base, `${entry}.d.ts`));
+    const compilerOptions = {
+      module: 'nodenext',
+      types: ['node'],
+      lib: ['es2023', 'dom'],
+      skipLibCheck: true,
+    };
+    await write('tsconfig.json', JSON.stringify({ compilerOptions, files: entries }));
+    await run(
+      bin('typedoc'),
+      ['--out', 'pages', '--logLevel', 'Error', '--excludeExternals', 'false', ...entries],
+      { cwd: folder },
+    );
+    assert.match(await readFile(join(folder, 'pages/modules.html'), 'utf8'), /browser/);
   });
 
   it('is clean for publint and for attw, and needs nothing of ours from the registry', async () => {

@@ -5,10 +5,13 @@ import type { Transport } from './transport.ts';
 
 /** Figures of a link, ms; tests shorten them. */
 export interface LinkTimes {
+  /** For the connection itself. */
   readonly connectMs: number;
   /** From the connection to the answer of the resume. */
   readonly handshakeMs: number;
+  /** Silence after which the client shows that it lives. */
   readonly pingAfterMs: number;
+  /** Silence after which the connection counts as dead. */
   readonly idleMs: number;
   /** A send unanswered for so long on a live link: start again. */
   readonly answerMs: number;
@@ -30,16 +33,19 @@ export interface CimClientOptions {
   readonly label?: string;
   /** Sends that may be unanswered at a time; default 10,000. */
   readonly outboxCapacity?: number;
+  /** Where the client logs; default: nowhere. */
   readonly logger?: Logger;
   /** 0 to 1; for jitter. */
   readonly random?: () => number;
   /** Clocks and timers; default: those of the host. */
   readonly timers?: Timers;
+  /** Figures of connections; tests shorten them. */
   readonly times?: Partial<LinkTimes>;
 }
 
 /** How a client of the core is made: the entries for Node and for browsers bring a transport of their own. */
 export interface ClientCoreOptions extends CimClientOptions {
+  /** Opens connections to im-servers. */
   readonly transport: Transport;
   /**
    * A client whose state knows the user begins without a connection when the route cannot be reached: `connect` resolves, sends

@@ -171,10 +171,12 @@ export class ClientCore extends ClientBase {
     await link?.whenClosed;
   }
 
+  /** @internal */
   protected override get secret(): string {
     return this.#signIn.secret;
   }
 
+  /** @internal */
   protected override typing(to: Recipient): void {
     const { to: user, group } = wireRecipient(to);
     this.#link?.ask('signal', { kind: wire.SIGNAL_KINDS.typing, to: user, group });

@@ -16,6 +16,7 @@ export interface MessagesQuery {
 
 /** Oldest first. */
 export interface MessagePage {
+  /** The messages. */
   readonly items: readonly StoredMessage[];
   /** Cursor of older messages; absent when there are none. */
   readonly before?: string;
@@ -27,6 +28,7 @@ export interface MessagePage {
 
 /** Newest first. */
 export interface ConversationPage {
+  /** The conversations. */
   readonly items: readonly ConversationInfo[];
   /** There are more: pass it on as `before`. */
   readonly next?: string;

@@ -5,6 +5,7 @@ export type Recipient = { readonly user: number } | { readonly group: string };
 
 /** What a message says: texts, or a type with a body, or a reply with `ref`. docs/protocol.md, "Contents", has the types. */
 export interface Outgoing {
+  /** One text, or several as one message. */
   readonly texts?: string | readonly string[];
   /** Absent or '' for plain texts. */
   readonly type?: string;
@@ -21,11 +22,13 @@ export interface Outgoing {
 export interface Offered {
   /** `inbox:<userId>` or `group:<groupId>` */
   readonly stream: string;
+  /** Position in the stream. */
   readonly seq: Seq;
   /** The same for everybody. */
   readonly id: MessageId;
   /** The name is what the server knows; it may hold any letters, the texts anything at all. */
   readonly from: NamedUser;
+  /** Whom it is for: this user, the other side of an own one, or the group. */
   readonly to: Recipient;
   /** This user wrote it, on another device or to itself. */
   readonly own: boolean;
@@ -53,17 +56,21 @@ export interface Message extends Offered {
 
 /** The message `ref` was taken back, by its sender or an admin of the group. */
 export interface Recalled extends Offered {
+  /** Id of the message. */
   readonly ref: MessageId;
 }
 
 /** The message `ref` says this now. */
 export interface Edited extends Offered {
+  /** Id of the message. */
   readonly ref: MessageId;
+  /** What it says now. */
   readonly texts: readonly string[];
 }
 
 /** `from` reacts to the message `ref`. */
 export interface Reaction extends Offered {
+  /** Id of the message. */
   readonly ref: MessageId;
   /** Such as an emoji; '' takes the reaction of `from` away. */
   readonly reaction: string;
@@ -78,10 +85,13 @@ export interface MembersChange extends Offered {
   readonly users: readonly NamedUser[];
   /** What `create` and `change` have set. */
   readonly name?: string;
+  /** A label to list groups by. */
   readonly category?: string;
+  /** `open` or `invite`. */
   readonly join?: string;
   /** What `role` and `mute` have set. */
   readonly role?: string;
+  /** Whether the users may write. */
   readonly muted?: boolean;
 }
 
@@ -89,7 +99,9 @@ export interface MembersChange extends Offered {
 export interface HistoryQuery {
   /** Absent for the own inbox. */
   readonly group?: 'lobby';
+  /** Messages before this seq. */
   readonly before?: number;
+  /** Messages behind this seq. */
   readonly after?: number;
   /** Messages at most; default 50. */
   readonly limit?: number;
@@ -100,12 +112,15 @@ export type KeptMessage = Pick<Message, 'stream' | 'seq' | 'id' | 'from' | 'text
 
 /** Ascending; `more` when there are others on that side. */
 export interface HistoryPage {
+  /** Oldest first. */
   readonly messages: readonly KeptMessage[];
+  /** There are others on that side. */
   readonly more: boolean;
 }
 
 /** Where a send was stored. */
 export interface StoredAt {
+  /** The same for everybody. */
   readonly id: MessageId;
   /** In the recipient's stream; 0 when it is known to be stored, but not where. */
   readonly seq: Seq;
@@ -140,9 +155,13 @@ export interface ClientEvents {
    * all of this holds for them too.
    */
   message: Message;
+  /** Somebody has taken a message back. */
   recalled: Recalled;
+  /** Somebody has given a message other texts. */
   edited: Edited;
+  /** Somebody reacts to a message. */
   reaction: Reaction;
+  /** A group or its members have changed. */
   members: MembersChange;
   /** A message, or an event about one, has failed 5 times. Told once for each; it goes on being offered, and its stream waits. */
   stuck: { readonly stream: string; readonly id: MessageId; readonly error: unknown };
@@ -171,6 +190,7 @@ export interface ClientEvents {
   };
   /** The server's answer to a send. */
   stored: { readonly ref: number } & StoredAt;
+  /** The server will never store a send: an error code, and why in words. */
   refused: { readonly ref: number; readonly code: string; readonly text: string };
   /** The end of a send that was not answered, see `SendOutcome`. */
   unknown: { readonly ref: number; readonly text: string };

@@ -2,7 +2,9 @@ import type { NamedUser } from '@cim/protocol';
 import type { V1Api } from './v1-api.ts';
 import { groupInfoOf, type GroupInfo, memberInfoOf, type MemberInfo, userIdOf } from './v1-shapes.ts';
 
+/** A group to be made. */
 export interface NewGroup {
+  /** For people. */
   readonly name: string;
   /** A label to list by. */
   readonly category?: string;
@@ -15,6 +17,7 @@ type Users = readonly number[];
 
 /** A page of a list; `next` when there is more. */
 export interface Page<T> {
+  /** What the page has. */
   readonly items: readonly T[];
   /** Pass it on as `after`. */
   readonly next?: string;
@@ -50,6 +53,7 @@ export class GroupCalls {
     return this.#page(await this.#v1.get('/groups', { ...query }), groupInfoOf);
   }
 
+  /** A group, as this user sees it. */
   async get(group: string): Promise<GroupInfo> {
     return this.#v1.oneOf(await this.#v1.get(pathOf(group)), groupInfoOf);
   }
@@ -100,6 +104,7 @@ export class GroupCalls {
     await this.#v1.call('DELETE', pathOf(group));
   }
 
+  /** The members of a group, page by page. */
   async members(group: string, query: PageQuery = {}): Promise<Page<MemberInfo>> {
     return this.#page(await this.#v1.get(`${pathOf(group)}/members`, { ...query }), memberInfoOf);
   }

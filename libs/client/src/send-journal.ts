@@ -3,20 +3,25 @@ import type { SendOutcome } from './events.ts';
 
 /** A send that was not answered when its process ended. */
 export interface SavedSend {
+  /** Its number in this installation. */
   readonly ref: number;
   /** A user, or 0 and a group. */
   readonly to: number;
+  /** A group, or ''. */
   readonly group: string;
   /** ms since 1970. */
   readonly offeredAt: number;
   /** When the newest entry that the client had received was stored [ms, the store's clock]; 0: none was received. */
   readonly after: number;
+  /** Encoded, as it goes to the server. */
   readonly content: Uint8Array;
   /** Its number, for ever: no other content has it. '' and 0 in a journal of an older version, for a send that was never written. */
   readonly producer: ProducerId | '';
+  /** Counts the sends of the producer to one stream, from 1. */
   readonly counter: number;
 }
 
+/** What becomes of a send. */
 export type SendRecord =
   /** Before it is written: content and number are one record. */
   | ({ readonly kind: 'offered' } & SavedSend)

@@ -4,7 +4,9 @@ import { type SendJournal, SendLedger } from './send-journal.ts';
 
 /** The newest entry of a stream that was processed. */
 export interface Cursor {
+  /** Position in the stream. */
   readonly seq: Seq;
+  /** Id of the entry there. */
   readonly id: MessageId;
 }
 
@@ -19,6 +21,7 @@ export interface StoredCounter {
 
 /** What outlives a process, so that each message is shown once per installation. Plain JSON. */
 export interface SavedState {
+  /** Whose state it is. */
   readonly userId: UserId;
   /** As the route has it. Absent in a state of an older version. */
   readonly userName?: string;
@@ -38,7 +41,9 @@ export interface SavedState {
 
 /** An entry was processed: it was shown and its listeners have succeeded, or it is not one to be shown. */
 export interface ProcessedRecord {
+  /** Name of the stream. */
   readonly stream: string;
+  /** Of the entry. */
   readonly id: MessageId;
   /** The stream's cursor is (seq, id) now; 0: its cursor has not moved. */
   readonly seq: Seq | 0;

@@ -1,5 +1,6 @@
 /** Where the route has sent the client: an im-server. */
 export interface Address {
+  /** Name or address. */
   readonly host: string;
   /** Of its clients' port, which takes TCP and WebSockets. */
   readonly port: number;
@@ -9,6 +10,7 @@ export interface Address {
 
 /** What a connection tells its owner: `onOpen` or `onClose` first, nothing after `onClose`, nothing within one of its own methods. */
 export interface ConnectionEvents {
+  /** Bytes may go. */
   onOpen(): void;
   /** The bytes are the owner's; where they are cut means nothing. */
   onBytes(bytes: Uint8Array): void;

@@ -6,15 +6,19 @@ import { isRecord } from './http-caller.ts';
 export interface StoredMessage {
   /** The same for everybody. */
   readonly id: MessageId;
+  /** Position in the stream. */
   readonly seq: number;
   /** For `conversation.read`. */
   readonly n: number;
+  /** Who has sent it. */
   readonly from: NamedUser;
+  /** What it says; none when it was recalled. */
   readonly texts: readonly string[];
   /** '' for plain text. */
   readonly type: string;
   /** Of a type that is not text. */
   readonly body?: Uint8Array;
+  /** Id of the message that it refers to. */
   readonly ref?: MessageId;
   /** ms since 1970, the store's clock. */
   readonly storedAt: number;
@@ -22,6 +26,7 @@ export interface StoredMessage {
   readonly edited: boolean;
   /** Its content is gone. */
   readonly recalled: boolean;
+  /** Each reaction, and who has it. */
   readonly reactions: readonly { readonly reaction: string; readonly users: readonly UserId[] }[];
 }
 
@@ -43,13 +48,17 @@ export interface ConversationInfo {
   readonly peerRead?: number;
 }
 
+/** A group as this user sees it. */
 export interface GroupInfo {
+  /** Id of the group, for `client.groups`. */
   readonly id: string;
+  /** For people. */
   readonly name: string;
   /** A label to list by; '' for none. */
   readonly category: string;
   /** `open`: anybody may join; `invite`: an owner or admin adds. */
   readonly join: string;
+  /** Who owns it. */
   readonly owner: UserId;
   /** How many members. */
   readonly members: number;
@@ -57,14 +66,17 @@ export interface GroupInfo {
   readonly role?: string;
 }
 
+/** A member of a group. */
 export interface MemberInfo extends NamedUser {
   /** `owner`, `admin` or `member`. */
   readonly role: string;
+  /** May not write. */
   readonly muted: boolean;
 }
 
 /** One installation of a client that this user uses. */
 export interface DeviceInfo {
+  /** Id of the device. */
   readonly device: string;
   /** For people; '' for none. */
   readonly label: string;
@@ -76,6 +88,7 @@ export interface DeviceInfo {
   readonly seenAt: number;
 }
 
+/** A user as everybody sees it. */
 export interface UserInfo extends NamedUser {
   /** Whether one of its devices is connected. */
   readonly online: boolean;

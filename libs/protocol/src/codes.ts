@@ -34,6 +34,7 @@ export type Code = (typeof CODES)[CodeName]['code'];
 
 /** A request that cannot be served: one line for a person, a code for a program. */
 export class CimError extends Error {
+  /** One of docs/errors.md; stable, for programs. */
   readonly code: Code;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;

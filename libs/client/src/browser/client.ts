@@ -164,10 +164,12 @@ export class CimClient extends ClientBase {
     await this.#end({ reason: 'closed', text: 'closed by this program' });
   }
 
+  /** @internal */
   protected override get secret(): string {
     return this.#status?.secret ?? '';
   }
 
+  /** @internal */
   protected override typing(to: Recipient): void {
     this.#bus?.post({ kind: 'typing', to });
   }
