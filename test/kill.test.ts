@@ -105,6 +105,8 @@ test('whatever was answered as stored is shown once and in order, though the ser
   const start = () =>
     ServerProcess.start('standalone', {
       CIM_DATA_DIR: dataDir,
+      // One sender writes to one recipient, which is away while the server is.
+      CIM_LIMIT_INBOX_SHARE: '10000',
       CIM_ROUTE_PORT: String(route),
       CIM_TCP_PORT: String(tcp),
       CIM_HTTP_PORT: String(http),
