@@ -216,6 +216,40 @@ describe('a page in Chromium', { timeout: 120_000 }, () => {
     await Promise.all([one.close(), two.close()]);
   });
 
+  it('takes over what the owning tab has kept and could not tell before it crashed', async () => {
+    const [one, two] = [await open('gina'), await open('gina')];
+    await using hugo = new CimClient({ routeUrl: server.routeUrl, userName: 'hugo' });
+    const heard: string[] = [];
+    hugo.on('message', ({ texts: [text = ''] }) => heard.push(text));
+    // The entry is acknowledged: no server sends it again.
+    let delivered = false;
+    hugo.on('delivered', () => (delivered = true));
+    await hugo.connect();
+    // From now on it is not heard: it hears, receives, sends, and keeps.
+    await one.evaluate(() => {
+      BroadcastChannel.prototype.postMessage = () => undefined;
+    });
+    await two.evaluate(
+      (user) => {
+        const tab = globalThis as unknown as Tab;
+        void tab.client.send(user, 'from two').then(({ outcome }) => tab.outcomes.push(outcome));
+      },
+      { user: hugo.user?.userId ?? 0 },
+    );
+    const gina = await hugo.users.find('gina');
+    await hugo.send({ user: gina?.userId ?? 0 }, 'for both');
+    await until('both are on their way', () => heard.length === 1 && delivered);
+    assert.deepEqual(await shownIn(two), []);
+    await one.goto('chrome://crash').catch(() => undefined);
+    await until('the message', async () => (await shownIn(two)).length === 1);
+    await until(
+      'the outcome',
+      async () => (await two.evaluate(() => (globalThis as unknown as Tab).outcomes)).length === 1,
+    );
+    assert.deepEqual([await shownIn(two), heard], [['for both'], ['from two']]);
+    await Promise.all([one.close(), two.close()]);
+  });
+
   it('says that it keeps nothing where the browser has no database, and works', async () => {
     const bare = await browser.newContext();
     await bare.addInitScript(() => {

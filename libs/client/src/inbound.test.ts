@@ -39,6 +39,8 @@ function createInbound(
   const kept: string[] = [];
   const acks: [string, number][] = [];
   const skipped: ClientEvents['skipped'][] = [];
+  /** Set for a state that is written later. */
+  const keeping: { promise?: Promise<void> } = {};
   const inbound = new Inbound(5 as UserId, saved, {
     ...hostTimers,
     show: (offered) => {
@@ -53,7 +55,7 @@ function createInbound(
     processed: ({ id, seq }: ProcessedRecord) => kept.push(`${seq} ${id.split(':')[2]}`),
     keep: () => {
       kept.push('all');
-      return undefined;
+      return keeping.promise;
     },
     moved: () => undefined,
     ack: ({ group, seq, held: upTo }) => {
@@ -72,10 +74,35 @@ function createInbound(
     await Promise.resolve();
     await Promise.resolve();
   };
-  return { inbound, shown, events, acks, held, kept, skipped, resumed, deliver, cursorOf, finish };
+  return { inbound, shown, events, acks, held, kept, keeping, skipped, resumed, deliver, cursorOf, finish };
 }
 
 describe('acks', () => {
+  it('wait until the state has kept what they say, and do not go to another connection', async () => {
+    const { inbound, acks, keeping, resumed, deliver } = createInbound();
+    const resume = () => resumed([{ group: '', answer: CONTINUE, to: 0, id: '-' }]);
+    resume();
+    let done: () => void = () => undefined;
+    keeping.promise = new Promise((resolve) => (done = resolve));
+    deliver('', entry(1));
+    mock.timers.tick(200);
+    assert.deepEqual(acks, []);
+    done();
+    await keeping.promise;
+    assert.deepEqual(acks, [['', 1]]);
+    keeping.promise = new Promise((resolve) => (done = resolve));
+    deliver('', entry(2));
+    mock.timers.tick(200);
+    inbound.detach();
+    done();
+    await keeping.promise;
+    assert.deepEqual(acks, [['', 1]]);
+    resumed([{ group: '', answer: CONTINUE, to: 2, id: idOf(2) }]);
+    delete keeping.promise;
+    inbound.flush();
+    assert.deepEqual(acks.slice(1), [['', 2]]);
+  });
+
   for (const group of ['', 'lobby'])
     it(`go out again when the server sends what was acked, ${group || 'inbox'}`, () => {
       const { inbound, shown, acks, resumed, deliver } = createInbound();

@@ -80,6 +80,8 @@ function createOutbox({ capacity = 10_000, time = 0, storeTime = 0 } = {}) {
   const gaps: [string, number][] = [];
   const finds: { to: number; producer: string }[] = [];
   const records: SendRecord[] = [];
+  /** Set for a journal that is written later. */
+  const keeping: { promise?: Promise<void> } = {};
   const ids = new ProducerIds(DEVICE, []);
   const outbox = new Outbox({
     me: 1 as UserId,
@@ -87,7 +89,7 @@ function createOutbox({ capacity = 10_000, time = 0, storeTime = 0 } = {}) {
     capacityBytes: 1_000_000,
     note: (record) => {
       records.push(record);
-      return undefined;
+      return keeping.promise;
     },
     newProducer: () => ids.fresh(),
     producerAfter: (producer, counter) => ids.after(producer, counter),
@@ -103,7 +105,7 @@ function createOutbox({ capacity = 10_000, time = 0, storeTime = 0 } = {}) {
     outbox.offer(ref, to(user), Buffer.from(text), settle);
     outbox.pump();
   };
-  return { outbox, gaps, finds, records, offer };
+  return { outbox, gaps, finds, records, keeping, offer };
 }
 
 const to = (user: number) => ({ to: user, group: '', stream: `inbox:${user}` });
@@ -382,4 +384,22 @@ describe('a send whose producer the store has forgotten', () => {
     found(store.find(finds[1] as { to: number; producer: string }));
     assert.equal(settled()?.outcome, 'stored');
   });
+});
+
+it('a send is written when the journal has kept it, and not before', async () => {
+  const { outbox, keeping, offer } = createOutbox();
+  const written: number[] = [];
+  outbox.open(({ counter = 0 }) => {
+    written.push(counter);
+    return true;
+  });
+  let done: () => void = () => undefined;
+  keeping.promise = new Promise((resolve) => (done = resolve));
+  offer(1, 1, 'one', () => undefined);
+  offer(2, 1, 'two', () => undefined);
+  assert.deepEqual(written, []);
+  done();
+  await keeping.promise;
+  await Promise.resolve();
+  assert.deepEqual(written, [1, 2]);
 });
