@@ -107,7 +107,7 @@ describe('a page in Chromium', { timeout: 120_000 }, () => {
   const texts = (from: number, to: number): string[] =>
     Array.from({ length: to - from + 1 }, (_, i) => `m${from + i}`);
 
-  it('shows each message once in each of three tabs, over the death of the owning tab and of the server', async () => {
+  it('shows each message once in each of three tabs, over the death of the owning tab and of the server', async (t) => {
     const tabs = [await open('alice'), await open('alice'), await open('alice')];
     await using bob = new CimClient({ routeUrl: server.routeUrl, userName: 'bob' });
     await bob.connect();
@@ -157,7 +157,8 @@ describe('a page in Chromium', { timeout: 120_000 }, () => {
       }),
     ]);
     const took = performance.now() - begun;
-    assert.ok(took < 3_000, `handed over in ${Math.round(took)} ms`);
+    t.diagnostic(`handed over in ${Math.round(took)} ms`);
+    assert.ok(took < 1_000, `handed over in ${Math.round(took)} ms`);
     await send(251, 251);
     await allShow([other], texts(1, 251));
     assert.deepEqual(await shownIn(other), texts(1, 251));

@@ -209,6 +209,8 @@ export class CimClient extends ClientBase {
       ...{ database, bus, timers },
     });
     this.#owner = owner;
+    // The one before is gone, and its connection with it.
+    if (this.#status !== undefined) bus.post({ kind: 'status', status: { ...this.#status, online: false } });
     try {
       await owner.start();
       await left;

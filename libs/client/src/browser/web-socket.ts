@@ -1,5 +1,5 @@
 import { CLOSE_REASONS, closeReasonOf } from '@cim/protocol';
-import type { Connection, ConnectionEvents, Transport } from '../transport.ts';
+import type { Address, Connection, ConnectionEvents, Transport } from '../transport.ts';
 import type { Cancel, Timers } from '../timers.ts';
 
 const SUBPROTOCOL = 'cim.v2';
@@ -11,18 +11,21 @@ const SOFT_BYTES = 256 * 1024;
 /** A browser does not say when it has sent something [ms]. */
 const LOOK_MS = 50;
 
-/** Connections to im-servers over WebSockets: `wss` when the page came over HTTPS, or to the URL that the server has told. */
+/** Connections to im-servers over WebSockets. */
 export const webSocket =
   (timers: Timers): Transport =>
-  ({ host, port, url }, events) => {
-    const secure = globalThis.location.protocol === 'https:';
-    const named = host.includes(':') ? `[${host}]` : host;
-    return new WebSocketConnection(
-      url ?? `${secure ? 'wss' : 'ws'}://${named}:${port}${PATH}`,
-      timers,
-      events,
-    );
-  };
+  (address, events) =>
+    new WebSocketConnection(webSocketUrl(address, location.protocol), timers, events);
+
+/**
+ * The URL that the server has told, when it is one of WebSockets; else its port, which takes them too: with TLS when the page came
+ * with it, since a browser allows nothing else, or when the server says that its port speaks it.
+ */
+export function webSocketUrl({ host, port, url = '' }: Address, pageProtocol: string): string {
+  if (/^wss?:/.test(url)) return url;
+  const secure = pageProtocol === 'https:' || url.startsWith('tls:');
+  return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}${PATH}`;
+}
 
 class WebSocketConnection implements Connection {
   readonly #socket: WebSocket;
