@@ -37,7 +37,13 @@ export type SendReceipt =
       /** The copy in the sender's own inbox; undefined: there is none, or the send was stored before. */
       readonly copy?: Stored | undefined;
     }
-  | { readonly outcome: 'retry'; readonly code: Code; readonly text: string }
+  | {
+      readonly outcome: 'retry';
+      readonly code: Code;
+      readonly text: string;
+      /** Not before that. */
+      readonly afterMs?: number;
+    }
   | {
       readonly outcome: 'refused';
       readonly code: Code;

@@ -30,20 +30,24 @@ export function takeFrom(
 
 /** A bucket in memory, of one connection for instance. */
 export class TokenBucket {
-  readonly #rate: Rate | undefined;
+  readonly #everyMs: number;
+  readonly #burst: number;
   #fullAt = 0;
 
   /** @param rate undefined: no limit */
   constructor(rate: Rate | undefined) {
-    this.#rate = rate;
+    this.#everyMs = rate === undefined ? 0 : rate.intervalMs / rate.tokens;
+    this.#burst = rate?.burst ?? 0;
   }
 
   /** @returns 0: taken; else after how many ms there will be so much. @param now ms, of any clock that never goes back */
   take(cost: number, now: number): number {
-    if (this.#rate === undefined) return 0;
-    const { fullAt, afterMs } = takeFrom(this.#fullAt, this.#rate, cost, now);
+    // As `takeFrom`, which makes an object: this is asked for each message.
+    const fullAt = Math.max(this.#fullAt, now) + Math.min(cost, this.#burst) * this.#everyMs;
+    const afterMs = fullAt - now - this.#burst * this.#everyMs;
+    if (afterMs > 0.001) return Math.ceil(afterMs);
     this.#fullAt = fullAt;
-    return afterMs;
+    return 0;
   }
 }
 

@@ -1,6 +1,7 @@
 /** A session on our own wire: sends with receipts, streams with cursors and acks (docs/protocol.md). */
 import type { Channel, WheelEntry } from '@cim/channel';
 import type { DeliveredNotice, Signal } from '@cim/delivery';
+import { TokenBucket } from '@cim/runtime';
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -58,6 +59,8 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   #questions: Questions | undefined;
   /** Whether the wheel will look at the acks. */
   #watched = false;
+  /** Made for those who signal. */
+  #signals: TokenBucket | undefined;
   /** Made for those who type. */
   #typing: Typing | undefined;
   /** Written to the store seldom: a group is acked by every member. Key: group. */
@@ -179,9 +182,12 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     if (this.places.size > 0) this.send({ counters: {} });
   }
 
-  close(reason: CloseReason): void {
+  close(reason: CloseReason, afterMs = 0): void {
     const { number, text, reconnect } = CLOSE_REASONS[reason];
-    this.#channel.close(reason, encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect } }));
+    this.#channel.close(
+      reason,
+      encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }),
+    );
   }
 
   ready(): boolean {
@@ -309,6 +315,9 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   }
 
   #onSignal(signal: cim.Signal): void {
+    this.#signals ??= new TokenBucket(this.#parts.limits.signal);
+    // Nothing waits for a signal: one above the limit is dropped.
+    if (this.#signals.take(1, this.now()) > 0) return;
     this.#typing ??= new Typing(
       this,
       (group) => this.places.has(group),

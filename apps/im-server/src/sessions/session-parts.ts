@@ -1,6 +1,6 @@
 import type { TimingWheel } from '@cim/channel';
 import type { SendService, ServerCalls } from '@cim/delivery';
-import type { Logger, Observer } from '@cim/runtime';
+import type { LimitValues, Logger, Observer } from '@cim/runtime';
 import type { LogScans, Store } from '@cim/store';
 import type { AckBatch } from '../subscriptions/ack-batch.ts';
 import type { GroupLogs } from '../subscriptions/group-logs.ts';
@@ -17,6 +17,7 @@ export interface SessionParts {
   readonly groups: GroupLogs;
   readonly instance: Instance;
   readonly budget: SendBudget;
+  readonly limits: LimitValues;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
   readonly observer: Observer;

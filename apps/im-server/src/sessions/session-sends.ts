@@ -3,6 +3,7 @@ import type { SendReceipt, SendRequest } from '@cim/delivery';
 import {
   CODES,
   cim,
+  type CloseReason,
   copyProducer,
   encodeFrame,
   type GroupId,
@@ -18,11 +19,14 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { Waiter } from './send-budget.ts';
+import { LIMITED_SENDS, SendLimits } from './send-limits.ts';
 import type { SessionParts } from './session-parts.ts';
 import type { Places } from '../subscriptions/places.ts';
 
 /** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
 const SENDS_UNDER_WAY = 1_024;
+/** A client that goes on although it is limited comes again after this time at the earliest [ms]. */
+const CLOSED_MS = 10_000;
 const SEND_BYTES_UNDER_WAY = 256 * 1024;
 
 /** The session, as its sends see it. */
@@ -37,6 +41,8 @@ interface Sender extends NamedUser {
   pause(): void;
   /** Reads on, unless something else holds the session up. */
   readOn(): void;
+  /** Says goodbye, and after how many ms the client may come again. */
+  close(reason: CloseReason, afterMs?: number): void;
 }
 
 type StoredReceipt = Extract<SendReceipt, { readonly outcome: 'stored' }>;
@@ -44,6 +50,7 @@ type StoredReceipt = Extract<SendReceipt, { readonly outcome: 'stored' }>;
 export class SessionSends implements Waiter {
   readonly #sender: Sender;
   readonly #parts: SessionParts;
+  readonly #limits: SendLimits;
   #underWay = 0;
   #bytesUnderWay = 0;
   /** The session is not read until it takes more. */
@@ -56,6 +63,7 @@ export class SessionSends implements Waiter {
   constructor(sender: Sender, parts: SessionParts) {
     this.#sender = sender;
     this.#parts = parts;
+    this.#limits = new SendLimits(parts.limits);
   }
 
   /** False while so many are under way that the session must not be read. */
@@ -75,6 +83,13 @@ export class SessionSends implements Waiter {
         code: CODES.failure.code,
         text: 'the server cannot store messages just now',
       });
+
+    const afterMs = this.#limits.take(
+      to === 0 ? undefined : (to as UserId),
+      content.length,
+      this.#parts.wheel.time,
+    );
+    if (afterMs > 0) return this.#answerLimited(send, afterMs);
 
     this.#begin(content.length);
     // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
@@ -113,6 +128,13 @@ export class SessionSends implements Waiter {
     if (producer !== this.#producer || !isSeq(counter) || counter === 0)
       return 'a send needs a producer of 16 to 64 characters and a counter from 1';
     return undefined;
+  }
+
+  /** One that goes on as if nobody had said so is sent away. */
+  #answerLimited(send: cim.Send, afterMs: number): void {
+    const text = this.#limits.text(afterMs);
+    this.#answerAtDoor(send, { outcome: 'retry', code: CODES.limited.code, text, afterMs });
+    if (this.#limits.limited >= LIMITED_SENDS) this.#sender.close('limited', Math.max(afterMs, CLOSED_MS));
   }
 
   #answerAtDoor(send: cim.Send, receipt: SendReceipt): void {

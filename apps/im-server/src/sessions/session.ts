@@ -36,6 +36,6 @@ export interface Session extends NamedUser, UserDevice {
   recount(): void;
   /** The channel has ended. */
   onClosed(): void;
-  /** Says goodbye in the wire's own way, then closes. */
-  close(reason: CloseReason): void;
+  /** Says goodbye in the wire's own way, then closes. @param afterMs not to come again before that */
+  close(reason: CloseReason, afterMs?: number): void;
 }

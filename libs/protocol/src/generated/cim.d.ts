@@ -618,6 +618,9 @@ export namespace cim {
         /** Receipt n. */
         n: number;
 
+        /** Receipt afterMs. */
+        afterMs: number;
+
         /**
          * Encodes the specified Receipt message. Does not implicitly {@link cim.Receipt.verify|verify} messages.
          * @param message Receipt message or plain object to encode
@@ -674,6 +677,9 @@ export namespace cim {
 
             /** Receipt n */
             n?: (number|null);
+
+            /** Receipt afterMs */
+            afterMs?: (number|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];

@@ -883,6 +883,7 @@ export const cim = $root.cim = (() => {
         Receipt.prototype.text = "";
         Receipt.prototype.copy = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         Receipt.prototype.n = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Receipt.prototype.afterMs = 0;
 
         Receipt.encode = function (message, writer, _depth) {
             if (!writer)
@@ -913,6 +914,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(80).int64(message.copy);
             if (message.n != null && $Object.hasOwnProperty.call(message, "n") && (typeof message.n === "object" ? message.n.low || message.n.high : message.n !== 0))
                 writer.uint32(88).int64(message.n);
+            if (message.afterMs != null && $Object.hasOwnProperty.call(message, "afterMs") && message.afterMs !== 0)
+                writer.uint32(96).int32(message.afterMs);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -1043,6 +1046,15 @@ export const cim = $root.cim = (() => {
                             message.n = value;
                         else
                             delete message.n;
+                        continue;
+                    }
+                case 12: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.afterMs = value;
+                        else
+                            delete message.afterMs;
                         continue;
                     }
                 }
