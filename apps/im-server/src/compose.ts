@@ -10,15 +10,19 @@ import type { Member, Membership } from '@cim/discovery';
 import type { CloseReason } from '@cim/protocol';
 import { RpcServer } from '@cim/rpc';
 import {
+  addressGroup,
   advertisedHost,
   clusterKey,
   inSlices,
+  defaultLimits,
   knownHosts,
+  loopbackOnly,
   type Logger,
   type Metrics,
   type Observer,
   RareWarning,
   type Running,
+  TokenBuckets,
   VERSION,
 } from '@cim/runtime';
 import { LogScans, type Store } from '@cim/store';
@@ -123,6 +127,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     void inSlices([...registry.all()], (session) => session.recount());
   });
   const refusing = new RareWarning(logger, 'connection.refused');
+  const { limits = defaultLimits, allowList: allowed = loopbackOnly } = config;
+  const arrivals = new TokenBuckets(limits.connect);
   const budget = new SendBudget();
   addGauges(metrics, {
     visits: () => door.visits,
@@ -139,6 +145,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     acks,
     groups,
     instance,
+    limits,
     budget,
     logger,
     observer,
@@ -161,7 +168,12 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     allowedOrigins: config.allowedOrigins,
     limits: doorLimitsFor(parts.maxConnections),
     onStream: (stream, visit) => new Connection(stream, visit, connectionParts),
-    onRefused: (limit, why) => {
+    address: {
+      connections: limits.connections,
+      arrive: (address) => arrivals.take(address),
+      groupOf: (ip) => (allowed(ip) ? undefined : addressGroup(ip)),
+    },
+    onRefused: (limit, _ip, why) => {
       observer.connectionRefused(limit);
       refusing.due({ limit, why });
     },

@@ -56,6 +56,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   forgetLeft(membership, rpc);
   addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
+    limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,
   });

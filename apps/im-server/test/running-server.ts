@@ -21,6 +21,7 @@ import { clusterKey, createMetrics, type Observer, silentLogger, silentObserver 
 import { makeTicket, type Store } from '@cim/store';
 import { until } from '@cim/testkit';
 import { type ImServer, startImServer } from '../src/compose.ts';
+import type { ImServerConfig } from '../src/config.ts';
 import { Stored } from './stored.ts';
 
 export const RUNNING_SECRET = 'test-secret';
@@ -93,8 +94,11 @@ export class RunningServer {
     this.#stop = stop;
   }
 
-  /** @param now clock of the store [ms since 1970] */
-  static async start(now?: () => number): Promise<RunningServer> {
+  /**
+   * @param now clock of the store [ms since 1970]
+   * @param config more of it
+   */
+  static async start(now?: () => number, config: Partial<ImServerConfig> = {}): Promise<RunningServer> {
     const stored = await Stored.open(now);
     const logger = silentLogger();
     const wheel = new TimingWheel();
@@ -114,6 +118,7 @@ export class RunningServer {
         ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, sessionDays: 30 },
         ...{ allowedOrigins: [], allowedHosts: [] },
         trustedProxies: () => false,
+        ...config,
       },
       store: stored.store,
       membership,

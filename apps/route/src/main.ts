@@ -53,6 +53,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   forgetLeft(membership, rpc);
   addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
+    limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,
   });

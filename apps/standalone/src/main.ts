@@ -57,6 +57,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   });
   addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
+    limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,
   });

@@ -1,6 +1,13 @@
 import type { Membership } from '@cim/discovery';
 import type { RpcClient } from '@cim/rpc';
-import { type Logger, type Observer, RareWarning, silentObserver } from '@cim/runtime';
+import {
+  defaultLimits,
+  type LimitValues,
+  type Logger,
+  type Observer,
+  RareWarning,
+  silentObserver,
+} from '@cim/runtime';
 import { Conversations, Histories, type Store } from '@cim/store';
 import type { Doorbell } from './doorbell.ts';
 import { EventRules } from './event-rules.ts';
@@ -23,6 +30,8 @@ export interface MessagingParts {
   readonly sessionPolicy?: string;
   /** Near the store's clock [ms]; that of this machine when it is absent. */
   readonly now?: () => number;
+  /** The defaults when they are absent. */
+  readonly limits?: Pick<LimitValues, 'typing'>;
   /** Nobody counts when it is absent. */
   readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
@@ -42,6 +51,7 @@ export interface Messaging {
 
 export function createMessaging(parts: MessagingParts): Messaging {
   const { store, membership, rpc, logger, sessionPolicy, now = Date.now, observer = silentObserver } = parts;
+  const { limits = defaultLimits } = parts;
   const { streams } = store;
   const servers = new Servers(membership, rpc, logger);
   const locations = new Locations(store.sessions, logger);
@@ -62,7 +72,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     },
     rules,
   );
-  const calls = new ServerCalls(servers, locations, observer);
+  const calls = new ServerCalls(servers, locations, observer, limits.typing);
   return {
     sends,
     calls,

@@ -5,10 +5,11 @@ import {
   type GroupId,
   type InstanceId,
   LOBBY,
+  streamName,
   type UserId,
 } from '@cim/protocol';
 import { RPC } from '@cim/rpc';
-import type { Observer } from '@cim/runtime';
+import { type Observer, type Rate, TokenBuckets } from '@cim/runtime';
 import type { SessionAt } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
@@ -24,7 +25,6 @@ import {
 import type { Locations } from './locations.ts';
 import type { Servers } from './servers.ts';
 import type { Signal } from './signal.ts';
-import { TypingLimit } from './typing-limit.ts';
 
 const KICK_TIMEOUT_MS = 2_000;
 const REACH_TIMEOUT_MS = 800;
@@ -37,9 +37,17 @@ export class ServerCalls {
   readonly #locations: Locations;
   readonly #notices: DeliveredNotices;
   readonly #observer: Pick<Observer, 'signalled'>;
-  readonly #typing = new TypingLimit();
+  /** Key: sender and stream. */
+  readonly #typing: TokenBuckets;
 
-  constructor(servers: Servers, locations: Locations, observer: Pick<Observer, 'signalled'>) {
+  /** @param typing how often one sender's typing is told in one conversation */
+  constructor(
+    servers: Servers,
+    locations: Locations,
+    observer: Pick<Observer, 'signalled'>,
+    typing: Rate | undefined,
+  ) {
+    this.#typing = new TokenBuckets(typing);
     this.#servers = servers;
     this.#locations = locations;
     this.#observer = observer;
@@ -146,7 +154,8 @@ export class ServerCalls {
   }
 
   #mayTell(signal: Signal): boolean {
-    const may = signal.kind !== 'typing' || this.#typing.allows(signal);
+    const may =
+      signal.kind !== 'typing' || this.#typing.take(`${signal.sender.userId} ${streamName(signal.to)}`) === 0;
     this.#observer.signalled(signal.kind, may ? 'told' : 'limited');
     return may;
   }

@@ -15,7 +15,7 @@ import {
   type Seq,
   type UserId,
 } from '@cim/protocol';
-import { silentLogger, silentObserver } from '@cim/runtime';
+import { defaultLimits, silentLogger, silentObserver } from '@cim/runtime';
 import type { Entry, Position, Streams } from '@cim/store';
 import { until } from '@cim/testkit';
 import { OwnSession } from './own-session.ts';
@@ -97,6 +97,7 @@ async function open(level: number, log: Entry[] = []) {
     acks: { add: (_: unknown, __: unknown, { seq }: { seq: Seq }) => acked.push(seq) },
     instance: { serving: true, id: 'here' },
     budget: new SendBudget(),
+    limits: defaultLimits,
     wheel: new TimingWheel(),
     logger: silentLogger(),
     observer: silentObserver,

@@ -15,7 +15,7 @@ import {
   type Seq,
   type StreamRef,
 } from '@cim/protocol';
-import { silentLogger, silentObserver } from '@cim/runtime';
+import { defaultLimits, silentLogger, silentObserver } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { Stored } from '../../test/stored.ts';
 import { GroupLogs } from '../subscriptions/group-logs.ts';
@@ -62,6 +62,7 @@ function open() {
     groups: new GroupLogs(stored.store.streams, {} as Interest),
     instance: { serving: true, id: 'here' },
     budget,
+    limits: defaultLimits,
     wheel: new TimingWheel(),
     logger: silentLogger(),
     observer: silentObserver,

@@ -14,7 +14,7 @@ import {
   LOBBY,
   type UserId,
 } from '@cim/protocol';
-import { silentLogger, silentObserver } from '@cim/runtime';
+import { defaultLimits, silentLogger, silentObserver } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { Stored } from '../../test/stored.ts';
 import { GroupLog } from '../subscriptions/group-log.ts';
@@ -40,6 +40,7 @@ test('a client that sends and does not read its receipts is not read either, unt
     },
     instance: { serving: true },
     budget: new SendBudget(),
+    limits: defaultLimits,
     wheel: new TimingWheel(),
     observer: silentObserver,
   } as unknown as SessionParts;
@@ -107,6 +108,7 @@ test('what a client says that it holds is not sent again, of its inbox and of a 
     groups: { lobby, find: () => undefined },
     instance: { serving: true },
     budget: new SendBudget(),
+    limits: defaultLimits,
     wheel,
     logger: silentLogger(),
     observer: silentObserver,

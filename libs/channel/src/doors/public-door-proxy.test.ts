@@ -38,7 +38,8 @@ beforeEach(async () => {
     allowedOrigins: [],
     hostProblem: () => undefined,
     limits: { connections: 8, strangers: 6, strangersOfAddress: 2 },
-    onRefused: (limit, why) => refused.push(why === undefined ? limit : `${limit}: ${why}`),
+    address: { connections: Infinity, arrive: () => 0, groupOf: (ip) => ip },
+    onRefused: (limit, _ip, why) => refused.push(why === undefined ? limit : `${limit}: ${why}`),
     isTrustedProxy: (address) => address === PROXY,
     onStream: (stream, visit) => {
       const events = new Told(() => visit.end());

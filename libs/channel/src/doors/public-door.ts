@@ -2,6 +2,7 @@
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { CLOSE_REASONS, cim, encodeFrame } from '@cim/protocol';
 import { WebSocketServer } from 'ws';
 import type { ByteStream } from '../byte-stream.ts';
 import { sharedRead } from '../shared-read.ts';
@@ -9,7 +10,14 @@ import type { TimingWheel, WheelEntry } from '../timing-wheel.ts';
 import { forwardedFor, tellRemote } from './client-address.ts';
 import { originAllowed } from './origins.ts';
 import { readProxyHeader, type Remote } from './proxy-header.ts';
-import { type DoorLimit, type DoorLimits, type Visit, Visits } from './visits.ts';
+import {
+  type AddressLimits,
+  type DoorLimit,
+  type DoorLimits,
+  type Refusal,
+  type Visit,
+  Visits,
+} from './visits.ts';
 import { WebSocketStream } from './web-socket-stream.ts';
 
 const PATH = '/cim';
@@ -29,10 +37,11 @@ export interface DoorParts {
   /** Why no WebSocket is opened for a request with that `Host`; undefined when it may be. */
   readonly hostProblem: (host: string | undefined) => string | undefined;
   readonly limits: DoorLimits;
+  readonly address: AddressLimits;
   /** Takes a connection over, in this turn. It tells the visit when the client has logged in, and when it is gone. */
   readonly onStream: (stream: ByteStream, visit: Visit) => void;
-  /** A connection was closed at once. @param why more of it, in words */
-  readonly onRefused: (limit: DoorLimit, why?: string) => void;
+  /** A connection was closed at once. @param ip of the client, where that is known. @param why more of it, in words */
+  readonly onRefused: (limit: DoorLimit, ip?: string, why?: string) => void;
   /** Whether an address is that of a proxy whose word counts: its PROXY header, and its `X-Forwarded-For`. */
   readonly isTrustedProxy: (address: string) => boolean;
 }
@@ -76,7 +85,8 @@ class Arrival implements WheelEntry {
     let read = this.#read === undefined ? chunk : Buffer.concat([this.#read, chunk]);
     if (this.#mayHaveHeader) {
       const header = readProxyHeader(read);
-      if (header.kind === 'bad') return this.#door.refuse(this, 'proxy-header', header.why);
+      if (header.kind === 'bad')
+        return this.#door.refuse(this, { limit: 'proxy-header', afterMs: 0 }, header.why);
       if (header.kind === 'more') {
         this.#read = read;
         return;
@@ -126,7 +136,7 @@ export class PublicDoor {
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
-    this.visits = new Visits(parts.limits);
+    this.visits = new Visits(parts.limits, parts.address);
     this.server = createTcpServer({ pauseOnConnect: true }, (accepted) => this.#accept(accepted));
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
@@ -139,9 +149,20 @@ export class PublicDoor {
     for (const { socket } of this.#arrivals.values()) socket.destroy();
   }
 
-  refuse(arrival: Arrival, limit: DoorLimit, why?: string): void {
-    arrival.socket.destroy();
-    this.#parts.onRefused(limit, why);
+  /** Its wire is not known: what ours says of it is written, and others drop it. Nothing of it stays here. */
+  refuse(
+    { socket, remote }: Pick<Arrival, 'socket' | 'remote'>,
+    { limit, afterMs }: Refusal,
+    why?: string,
+  ): void {
+    if (afterMs === 0) socket.destroy();
+    else {
+      const { number, text, reconnect } = CLOSE_REASONS[limit === 'suspended' ? 'suspended' : 'limited'];
+      socket.on('error', () => socket.destroy());
+      socket.write(encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect, afterMs } }));
+      socket.destroySoon();
+    }
+    this.#parts.onRefused(limit, remote.address, why);
   }
 
   /** The arrival speaks frames. */
@@ -171,8 +192,9 @@ export class PublicDoor {
 
   /** Its address is final; false when it was refused for it. */
   #locate(arrival: Arrival, remote: Remote): boolean {
-    if (!arrival.visit.cameFrom(remote.address)) {
-      this.refuse(arrival, 'strangers-of-address');
+    const refused = arrival.visit.cameFrom(remote.address);
+    if (refused !== undefined) {
+      this.refuse({ socket: arrival.socket, remote }, refused);
       return false;
     }
     if (remote.address !== arrival.socket.remoteAddress) tellRemote(arrival.socket, remote);
@@ -183,10 +205,7 @@ export class PublicDoor {
     const { remoteAddress: address = '', remotePort: port = 0 } = accepted;
     const throughProxy = this.#parts.isTrustedProxy(address);
     const visit = this.visits.enter(throughProxy ? undefined : address);
-    if (typeof visit === 'string') {
-      accepted.destroy();
-      return this.#parts.onRefused(visit);
-    }
+    if ('limit' in visit) return this.refuse({ socket: accepted, remote: { address, port } }, visit);
     const arrival = new Arrival(sharedRead(accepted), visit, this, { address, port }, throughProxy);
     this.#arrivals.set(arrival.socket, arrival);
     this.#parts.wheel.schedule(arrival, this.#parts.handshakeMs);

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { doorLimitsFor, type Visit, Visits } from './visits.ts';
+import { type AddressLimits, doorLimitsFor, type Visit, Visits } from './visits.ts';
+
+const EACH: AddressLimits = { connections: 9, arrive: () => 0, groupOf: (ip) => ip };
+const refusedBy = (answer: ReturnType<Visits['enter']>): string =>
+  'limit' in answer ? answer.limit : 'nothing';
 
 const visit = (answer: ReturnType<Visits['enter']>): Visit => {
-  if (typeof answer === 'string') assert.fail(`refused by ${answer}`);
+  if ('limit' in answer) assert.fail(`refused by ${answer.limit}`);
   return answer;
 };
 
@@ -18,15 +22,15 @@ test('a tenth of the connections may be strangers, and half of these of one addr
 });
 
 test('each limit refuses by its own name, and is free again when a visit ends or logs in', () => {
-  const visits = new Visits({ connections: 4, strangers: 3, strangersOfAddress: 2 });
+  const visits = new Visits({ connections: 4, strangers: 3, strangersOfAddress: 2 }, EACH);
   const first = visit(visits.enter('a'));
   const second = visit(visits.enter('a'));
-  assert.equal(visits.enter('a'), 'strangers-of-address');
+  assert.equal(refusedBy(visits.enter('a')), 'strangers-of-address');
   visit(visits.enter('b'));
-  assert.equal(visits.enter('c'), 'strangers');
+  assert.equal(refusedBy(visits.enter('c')), 'strangers');
   first.loggedIn();
   const fourth = visit(visits.enter('a'));
-  assert.equal(visits.enter('c'), 'connections');
+  assert.equal(refusedBy(visits.enter('c')), 'connections');
   second.end();
   fourth.loggedIn();
   visit(visits.enter('c'));
@@ -34,7 +38,7 @@ test('each limit refuses by its own name, and is free again when a visit ends or
 });
 
 test('a visit counts once, however often it logs in and ends', () => {
-  const visits = new Visits({ connections: 2, strangers: 2, strangersOfAddress: 2 });
+  const visits = new Visits({ connections: 2, strangers: 2, strangersOfAddress: 2 }, EACH);
   const one = visit(visits.enter('a'));
   one.loggedIn();
   one.loggedIn();
@@ -44,4 +48,25 @@ test('a visit counts once, however often it logs in and ends', () => {
   const other = visit(visits.enter('a'));
   other.end();
   assert.deepEqual([visits.connections, visits.strangers], [0, 0]);
+});
+
+test('connections of one address are bounded, logged in or not, and how fast they come; an address without limits has none', () => {
+  let token = true;
+  const address: AddressLimits = {
+    connections: 2,
+    arrive: () => (token ? 0 : 700),
+    groupOf: (ip) => (ip === 'own' ? undefined : ip),
+  };
+  const visits = new Visits({ connections: 9, strangers: 9, strangersOfAddress: 9 }, address);
+  const first = visit(visits.enter('a'));
+  first.loggedIn();
+  visit(visits.enter('a'));
+  assert.equal(refusedBy(visits.enter('a')), 'connections-of-address');
+  assert.equal(visits.connections, 2);
+  first.end();
+  visit(visits.enter('a'));
+  token = false;
+  assert.deepEqual(visits.enter('b'), { limit: 'connect-rate', afterMs: 700 });
+  for (let i = 0; i < 5; i++) visit(visits.enter('own'));
+  assert.deepEqual([visits.connections, visits.strangers], [7, 7]);
 });

@@ -5,8 +5,26 @@ export interface DoorLimits {
   readonly strangersOfAddress: number;
 }
 
+/** What the address of a connection may do. */
+export interface AddressLimits {
+  /** Connections of one address at once. */
+  readonly connections: number;
+  /** Answers 0, or after how many ms one more connection of the address may come. */
+  readonly arrive: (address: string) => number;
+  /** What counts as one address; undefined: one without limits. */
+  readonly groupOf: (ip: string) => string | undefined;
+}
+
 /** The limit that a connection would have passed; `proxy-header`: a trusted proxy has written a header that nobody can read. */
-export const DOOR_LIMITS = ['connections', 'strangers', 'strangers-of-address', 'proxy-header'] as const;
+export const DOOR_LIMITS = [
+  'connections',
+  'strangers',
+  'strangers-of-address',
+  'connections-of-address',
+  'connect-rate',
+  'suspended',
+  'proxy-header',
+] as const;
 export type DoorLimit = (typeof DOOR_LIMITS)[number];
 
 /** Enough for a few clients on a machine that allows very few files. */
@@ -21,16 +39,26 @@ export function doorLimitsFor(connections: number): DoorLimits {
   return { connections, strangers, strangersOfAddress: Math.ceil(strangers / 2) };
 }
 
+/** What the door refuses a connection for, and after how many ms it may come again; 0: nobody can say. */
+export interface Refusal {
+  readonly limit: DoorLimit;
+  readonly afterMs: number;
+}
+
+const refusal = (limit: DoorLimit, afterMs = 0): Refusal => ({ limit, afterMs });
+
 /** Counts the connections of a door. */
 export class Visits {
   readonly #limits: DoorLimits;
-  /** Strangers by address. An address leaves with its last stranger. */
-  readonly #byAddress = new Map<string, number>();
+  readonly #address: AddressLimits;
+  /** Connections, and the strangers among them, by address. An address leaves with its last connection. */
+  readonly #byAddress = new Map<string, { connections: number; strangers: number }>();
   #connections = 0;
   #strangers = 0;
 
-  constructor(limits: DoorLimits) {
+  constructor(limits: DoorLimits, address: AddressLimits) {
     this.#limits = limits;
+    this.#address = address;
   }
 
   get connections(): number {
@@ -42,59 +70,73 @@ export class Visits {
   }
 
   /**
-   * The visit of one more stranger, or the limit that refuses it.
-   * @param address undefined while only the proxy is known that it came through: `Visit.cameFrom` tells it later
+   * The visit of one more stranger, or what it is refused for.
+   * @param ip undefined while only the proxy is known that it came through: `Visit.cameFrom` tells it later
    */
-  enter(address: string | undefined): Visit | DoorLimit {
+  enter(ip: string | undefined): Visit | Refusal {
     const { connections, strangers } = this.#limits;
-    if (this.#connections >= connections) return 'connections';
-    if (this.#strangers >= strangers) return 'strangers';
-    if (address !== undefined && !this.countAt(address)) return 'strangers-of-address';
+    if (this.#connections >= connections) return refusal('connections');
+    if (this.#strangers >= strangers) return refusal('strangers');
+    const visit = new Visit(this);
+    const refused = ip === undefined ? undefined : visit.cameFrom(ip);
+    if (refused !== undefined) return refused;
     this.#connections++;
     this.#strangers++;
-    return new Visit(this, address);
+    return visit;
   }
 
-  /** Counts a stranger at its address; false when there are too many of them. */
-  countAt(address: string): boolean {
-    const there = this.#byAddress.get(address) ?? 0;
-    if (there >= this.#limits.strangersOfAddress) return false;
-    this.#byAddress.set(address, there + 1);
-    return true;
+  /** Counts a stranger at its address. Answers the address that it is counted at, or what it is refused for. */
+  countAt(ip: string): string | Refusal | undefined {
+    const address = this.#address.groupOf(ip);
+    if (address === undefined) return undefined;
+    const afterMs = this.#address.arrive(address);
+    if (afterMs > 0) return refusal('connect-rate', afterMs);
+    const there = this.#byAddress.get(address);
+    if (there === undefined) this.#byAddress.set(address, { connections: 1, strangers: 1 });
+    else {
+      if (there.strangers >= this.#limits.strangersOfAddress) return refusal('strangers-of-address');
+      if (there.connections >= this.#address.connections) return refusal('connections-of-address');
+      there.connections++;
+      there.strangers++;
+    }
+    return address;
   }
 
   known(address: string | undefined): void {
     this.#strangers--;
-    if (address === undefined) return;
-    const left = (this.#byAddress.get(address) ?? 1) - 1;
-    if (left === 0) this.#byAddress.delete(address);
-    else this.#byAddress.set(address, left);
+    const there = address === undefined ? undefined : this.#byAddress.get(address);
+    if (there !== undefined) there.strangers--;
   }
 
-  left(): void {
+  left(address: string | undefined): void {
     this.#connections--;
+    if (address === undefined) return;
+    const there = this.#byAddress.get(address);
+    if (there !== undefined && --there.connections === 0) this.#byAddress.delete(address);
   }
 }
 
 /** One connection, from the door's point of view. */
 export class Visit {
   readonly #visits: Visits;
-  /** Where it is counted; undefined while that is not known. */
+  /** Where it is counted; undefined while that is not known, and for an address without limits. */
   #address: string | undefined;
+  #isLocated = false;
   #isStranger = true;
   #ended = false;
 
-  constructor(visits: Visits, address: string | undefined) {
+  constructor(visits: Visits) {
     this.#visits = visits;
-    this.#address = address;
   }
 
-  /** The address is known now; false when it has too many strangers already. Only the first call counts. */
-  cameFrom(address: string): boolean {
-    if (!this.#isStranger || this.#address !== undefined) return true;
-    if (!this.#visits.countAt(address)) return false;
-    this.#address = address;
-    return true;
+  /** The address is known now. Answers what it is refused for. Only the first call counts. */
+  cameFrom(ip: string): Refusal | undefined {
+    if (!this.#isStranger || this.#isLocated) return undefined;
+    const counted = this.#visits.countAt(ip);
+    if (typeof counted === 'object') return counted;
+    this.#isLocated = true;
+    this.#address = counted;
+    return undefined;
   }
 
   /** The connection has logged in: it is no stranger any more. Idempotent. */
@@ -109,6 +151,6 @@ export class Visit {
     if (this.#ended) return;
     this.#ended = true;
     this.loggedIn();
-    this.#visits.left();
+    this.#visits.left(this.#address);
   }
 }
