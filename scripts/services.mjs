@@ -18,6 +18,9 @@ const NEEDED = [
   },
   { what: 'tmux', found: () => has('tmux'), packages: ['tmux'] },
   { what: 'Chromium', found: () => has('chromium'), packages: ['chromium'] },
+  { what: 'nginx', found: () => has('nginx'), packages: ['nginx-light'] },
+  { what: 'HAProxy', found: () => has('haproxy'), packages: ['haproxy'] },
+  { what: 'OpenSSL', found: () => has('openssl'), packages: ['openssl'] },
   { what: 'promtool', found: () => has('promtool'), packages: ['prometheus'] },
 ];
 

@@ -6,6 +6,7 @@ export * from './free-ports.ts';
 export * from './hostile-texts.ts';
 export * from './longest-turn.ts';
 export * from './parts.ts';
+export * from './proxy-process.ts';
 export * from './quiet-doorbell.ts';
 export * from './redis-process.ts';
 export * from './redis-sentinel.ts';
