@@ -12,10 +12,12 @@ import fastify, {
   type preSerializationHookHandler,
 } from 'fastify';
 import { ChangePassword } from './change-password.ts';
-import { actingAccount, bearerOf, secretHash } from './credentials.ts';
+import { bearerOf, secretHash } from './credentials.ts';
 import { type Answer, answerError, refusal, success, unavailable, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
 import { Identify } from './identity/identify.ts';
+import { tokenAccounts } from './identity/token-accounts.ts';
+import { looksLikeToken } from './identity/tokens.ts';
 import { RequestLimits } from './limits/request-limits.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
@@ -119,6 +121,20 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
       components: {
         securitySchemes: {
           session: { type: 'http', scheme: 'bearer', description: 'the `secret` of POST /v1/sessions' },
+          token: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'under CIM_AUTH=jwt: of a user, signed by the business system',
+          },
+          apiKey: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'cim_<id>_<secret>',
+            description:
+              'of a system, made by POST /admin/api-keys; it must have one of the scopes that the operation names, and says by ' +
+              '`X-CIM-From` for which user it acts',
+          },
         },
       },
     },
@@ -126,18 +142,19 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   const { publicPages } = parts.config;
   if (publicPages.includes('documentation')) await app.register(swaggerUi, { routePrefix: '/documentation' });
 
+  const tokens = tokenAccounts(parts);
   const passwords = parts.passwords ?? new Passwords(undefined, limitValues.hashes);
-  const login = new Login(parts, passwords, new Reachability(messaging.calls), limits);
+  const login = new Login(parts, passwords, new Reachability(messaging.calls), limits, tokens);
   const passwordChange = new ChangePassword(parts, passwords, limits);
   const sending = new Sending(parts, limits);
   const online = new Online(parts);
-  const identify = new Identify(parts);
+  const identify = new Identify(parts, tokens);
   const response = { 200: schemas.Envelope, 503: schemas.Envelope };
   const sendResponse = { ...response, 400: schemas.Envelope };
 
   app.post('/registerAccount', { schema: { body: schemas.RegisterRequest, response } }, async (request) => {
-    const { userName, password } = request.body;
-    const { account } = await login.register(userName, password ?? undefined, request.ip);
+    const { userName, password, token } = request.body;
+    const { account } = await login.register(userName, password ?? undefined, request.ip, token ?? undefined);
     return success(request, { userId: account.userId, userName: account.userName });
   });
   app.post('/login', { schema: { body: schemas.LoginRequest, response } }, async (request) =>
@@ -153,16 +170,19 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     },
   );
   app.post('/offLine', { schema: { body: schemas.OfflineRequest, response } }, async (request) => {
-    const account = await actingAccount(parts, request, request.body.userId);
+    const account = await identify.account(request, request.body.userId, []);
     const secret = bearerOf(request);
-    await login.logOut(account.userId, secret === '' ? undefined : { secretHash: secretHash(secret) });
+    await login.logOut(
+      account.userId,
+      secret === '' || looksLikeToken(secret) ? undefined : { secretHash: secretHash(secret) },
+    );
     return success(request);
   });
   app.post(
     '/p2pRoute',
     { schema: { body: schemas.PrivateRequest, response: sendResponse } },
     async (request, reply) => {
-      const account = await actingAccount(parts, request, request.body.userId);
+      const account = await identify.account(request, request.body.userId, ['send']);
       return sending.toUser(request, reply, account, request.body.receiveUserId, request.body);
     },
   );
@@ -170,7 +190,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     '/groupRoute',
     { schema: { body: schemas.GroupRequest, response: sendResponse } },
     async (request, reply) => {
-      const account = await actingAccount(parts, request, request.body.userId);
+      const account = await identify.account(request, request.body.userId, ['send']);
       return sending.toGroup(request, reply, account, request.body);
     },
   );
@@ -178,7 +198,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     '/fetchOfflineMsgs',
     { schema: { body: schemas.FetchOfflineRequest, response } },
     async (request) => {
-      const account = await actingAccount(parts, request, request.body.receiveUserId);
+      const account = await identify.account(request, request.body.receiveUserId, ['read']);
       for (const at of await store.sessions.locate(account.userId))
         messaging.calls.fetchOffline(account.userId, at);
       return success(request);
@@ -212,7 +232,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
       },
     },
     async (request) => {
-      const account = await actingAccount(parts, request, request.query.userId);
+      const account = await identify.account(request, request.query.userId, ['read']);
       return success(request, await historyPage(store.streams, account.userId, request.query));
     },
   );

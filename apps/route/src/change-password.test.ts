@@ -152,6 +152,8 @@ test('a store that takes no new hash keeps nobody from logging in', async (t) =>
         register: (...of) => store.accounts.register(...of),
         byId: (...of) => store.accounts.byId(...of),
         byName: (...of) => store.accounts.byName(...of),
+        bySubject: (...of) => store.accounts.bySubject(...of),
+        rename: (...of) => store.accounts.rename(...of),
         replacePassword: () => Promise.reject(new Error('away')),
       },
     }),

@@ -1,4 +1,12 @@
-import { type InNetworks, limitKeys, type LimitValues, pick, settings, type Values } from '@cim/runtime';
+import {
+  type Auth,
+  type InNetworks,
+  limitKeys,
+  type LimitValues,
+  pick,
+  settings,
+  type Values,
+} from '@cim/runtime';
 
 /** What a route reads from flags and environment. */
 export const routeSettings = pick(
@@ -23,6 +31,12 @@ export const routeSettings = pick(
   'clusterSecret',
   'allowedHosts',
   'auth',
+  'jwtKey',
+  'jwtJwksUrl',
+  'jwtAlgorithms',
+  'jwtIssuer',
+  'jwtAudience',
+  'jwtGroups',
   'sessionPolicy',
   'maxDevices',
   'sessionDays',
@@ -35,6 +49,12 @@ export const routeSettings = pick(
   'logLevel',
   ...limitKeys,
 );
+
+/** Settings of tokens. */
+export type TokenConfig = Pick<
+  Values<typeof routeSettings>,
+  'jwtKey' | 'jwtJwksUrl' | 'jwtAlgorithms' | 'jwtIssuer' | 'jwtAudience' | 'jwtGroups'
+>;
 
 export type RouteConfig = Pick<
   Values<typeof routeSettings>,
@@ -53,7 +73,9 @@ export type RouteConfig = Pick<
   | 'trustedProxies'
   | 'advertiseUrl'
 > & {
-  readonly auth: 'open' | 'password';
+  readonly auth: Auth;
+  /** Of CIM_AUTH=jwt. */
+  readonly jwt?: TokenConfig;
   /** Addresses without a limit; those of loopback when it is absent. */
   readonly allowList?: InNetworks;
   /** The defaults when it is absent. */

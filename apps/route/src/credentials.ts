@@ -1,11 +1,10 @@
-/** Who may act for an account: anybody for one without a password (CIM's trust), its session for one with. */
+/** Session secrets, and who may act for an account. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { CimError, isUserId, type UserId } from '@cim/protocol';
-import { randomText } from '@cim/runtime';
+import { isUserId, type UserId } from '@cim/protocol';
+import { type Auth, randomText } from '@cim/runtime';
 import type { Account, Session } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
 import type { RouteConfig } from './config.ts';
-import type { RouteParts } from './route-parts.ts';
 
 /** Of a session secret: the user id, and random bytes behind it. */
 const ID_BYTES = 8;
@@ -59,31 +58,19 @@ export function sessionOf(
   return undefined;
 }
 
-/** The session secret that a request shows, '' for none. */
+/** The credential that a request shows, '' for none: a session secret, a token, an API key or the admin token. */
 export const bearerOf = (request: FastifyRequest): string =>
-  /^Bearer (.{1,256})$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  /^Bearer (.{1,8192})$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
 
-/**
- * The account that a request acts for.
- * @throws {CimError} 9100: there is none, or the request may not act for it; 9504: its session is over
- */
-export async function actingAccount(
-  { config, store }: RouteParts,
-  request: FastifyRequest,
-  userId: number,
-): Promise<Account> {
-  const account = await store.accounts.byId(userId as UserId);
-  if (account === undefined) throw new CimError('unknownAccount');
-  if (account.passwordHash === undefined) {
-    if (config.auth === 'open') return account;
-    throw new CimError('unknownAccount', 'accounts without a password may not act on this server');
-  }
-  const secret = bearerOf(request);
-  const session = sessionOf(secret, await store.sessions.find(account.userId), sessionsCountFrom(config));
-  if (session === 'expired') throw new CimError('expired');
-  if (session !== undefined) return account;
-  throw new CimError(
-    'unknownAccount',
-    'this account has a password: send "Authorization: Bearer <session>" with the session of its login',
-  );
+/** CIM's trust: anybody may act for an account that nothing protects, where the operator has said so. */
+export const isFree = (auth: Auth, { passwordHash, subject }: Account): boolean =>
+  auth === 'open' && passwordHash === undefined && subject === undefined;
+
+/** Why an account may not log in or act on this server, in one line; undefined when it may. */
+export function actProblem(auth: Auth, account: Account | undefined): string | undefined {
+  if (auth === 'password' && account?.passwordHash === undefined)
+    return 'accounts without a password may not act on this server';
+  if (auth === 'jwt' && account?.subject === undefined)
+    return 'this server takes users who log in with a token only (CIM_AUTH=jwt)';
+  return undefined;
 }

@@ -216,6 +216,8 @@ test('a stop answers what is under way, and does not wait for connections that a
         register: (...of) => store.accounts.register(...of),
         replacePassword: (...of) => store.accounts.replacePassword(...of),
         byName: (...of) => store.accounts.byName(...of),
+        bySubject: (...of) => store.accounts.bySubject(...of),
+        rename: (...of) => store.accounts.rename(...of),
         byId: async (id) => {
           asked();
           await gate;

@@ -7,17 +7,17 @@ import {
   DEFAULT_DEVICE,
   type DeviceId,
   foldName,
-  groupStream,
   type InstanceId,
-  LOBBY,
   isDeviceId,
   parseUserName,
   type UserId,
 } from '@cim/protocol';
 import { clusterKey, TokenBucket } from '@cim/runtime';
 import { type Account, type IssueAnswer, type LoginProof, makeTicket, type Sessions } from '@cim/store';
-import { newSecret, secretHash, sessionOf, sessionsCountFrom } from './credentials.ts';
+import { actProblem, isFree, newSecret, secretHash, sessionOf, sessionsCountFrom } from './credentials.ts';
+import type { TokenAccounts } from './identity/token-accounts.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
+import { beginLobby } from './lobby-begin.ts';
 import { newNameProblem } from './new-name.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { Reachability } from './reachable.ts';
@@ -59,13 +59,22 @@ export class Login {
   readonly #passwords: Passwords;
   readonly #reachability: Reachability;
   readonly #limits: RequestLimits;
+  readonly #tokens: TokenAccounts | undefined;
   readonly #registerRate: TokenBucket;
   readonly #loginRate: TokenBucket;
   readonly #ticketKey: string;
   /** Of CIM_ADVERTISE_URL. For our own wire only: CIM's clients know no URLs, and its TCP login names no ticket. */
   readonly #shared: SharedAddress | undefined;
 
-  constructor(parts: RouteParts, passwords: Passwords, reachability: Reachability, limits: RequestLimits) {
+  /** @param tokens undefined: this server takes none */
+  constructor(
+    parts: RouteParts,
+    passwords: Passwords,
+    reachability: Reachability,
+    limits: RequestLimits,
+    tokens: TokenAccounts | undefined,
+  ) {
+    this.#tokens = tokens;
     this.#parts = parts;
     this.#passwords = passwords;
     this.#reachability = reachability;
@@ -79,15 +88,22 @@ export class Login {
     this.#shared = advertiseUrl === '' ? undefined : sharedAddressOf(advertiseUrl);
   }
 
-  /** A name that exists answers its own account, to whoever knows its password. */
+  /** A name that exists answers its own account, to whoever knows its password. A token answers the account of its user. */
   async register(
     userName: unknown,
     password: string | undefined,
     ip: string,
+    token?: string,
   ): Promise<{ readonly account: Account; readonly created: boolean }> {
-    const { config, store } = this.#parts;
+    const { config, store, logger } = this.#parts;
     requireToken(this.#registerRate, 'registrations');
     await this.#limits.register(ip);
+    if (token !== undefined) return this.#withToken(ip, (tokens) => tokens.account(token));
+    if (config.auth === 'jwt')
+      throw new CimError(
+        'forbidden',
+        'an account appears with the first token of its user here (CIM_AUTH=jwt)',
+      );
     const parsed = parseUserName(userName);
     if (!parsed.ok) throw new CimError('invalid', parsed.problem);
     const existing = await store.accounts.byName(parsed.name);
@@ -115,19 +131,8 @@ export class Login {
           `the account ${account.userName} exists and has no password; use it without one, or take another name`,
         );
       await this.#checkPassword(account, password, ip);
-    } else await this.#beginLobby(account.userId);
+    } else await beginLobby(store, account.userId, logger);
     return { account, created };
-  }
-
-  /** What was said to everybody before a user came is not unread. A mark that cannot be written only shows more as unread. */
-  async #beginLobby(user: UserId): Promise<void> {
-    const { store, logger } = this.#parts;
-    try {
-      const { shown } = await store.streams.position(groupStream(LOBBY));
-      if (shown > 0) await store.groups.mark(user, LOBBY, shown);
-    } catch (error) {
-      logger.warn({ err: error, userId: user }, 'account.lobby-not-marked');
-    }
   }
 
   async login(body: LoginBody, ip: string): Promise<Placed> {
@@ -151,31 +156,61 @@ export class Login {
     throw new CimError('unknownAccount');
   }
 
+  /** The account of a token, for `POST /v1/sessions`, which names nobody beside it. */
+  async accountOf(token: string, ip: string): Promise<Account> {
+    return (await this.#withToken(ip, (tokens) => tokens.account(token))).account;
+  }
+
+  /** @throws {CimError} 3000: this server takes no tokens */
+  async #withToken<T>(ip: string, work: (tokens: TokenAccounts) => Promise<T>): Promise<T> {
+    if (this.#tokens === undefined)
+      throw new CimError('invalid', 'this server takes no tokens (CIM_AUTH is not jwt)');
+    try {
+      return await work(this.#tokens);
+    } catch (error) {
+      if (error instanceof CimError && error.code === CODES.unknownAccount.code)
+        void this.#limits.loginFailed(ip, undefined);
+      throw error;
+    }
+  }
+
   /** Undefined when the password was changed, or the session ended, after it was checked: check again. */
   async #checkAndPlace(body: LoginBody, ip: string): Promise<Placed | undefined> {
     const { store, config } = this.#parts;
     const password = body.password ?? undefined;
-    const account = await store.accounts.byId(body.userId as UserId);
-    if (account === undefined || foldName(account.userName) !== foldName(body.userName))
+    const token = body.token ?? undefined;
+    const account =
+      token === undefined
+        ? await store.accounts.byId(body.userId as UserId)
+        : await this.#withToken(ip, (tokens) => tokens.logIn(token));
+    if (token !== undefined && account?.userId !== body.userId)
+      throw new CimError('unknownAccount', 'the token is that of another user');
+    if (
+      account === undefined ||
+      (token === undefined && foldName(account.userName) !== foldName(body.userName))
+    )
       return this.refuseUnknown(password, ip);
-    if (account.passwordHash === undefined && config.auth === 'password')
-      throw new CimError('unknownAccount', 'accounts without a password may not log in on this server');
+    const problem = actProblem(config.auth, account);
+    if (problem !== undefined) throw new CimError('unknownAccount', problem);
     const place = body.wire === 2 ? deviceOf(body) : { device: CIM_DEVICE, label: '' };
     const shown = await this.#shownSession(account.userId, place.device, body.session ?? '');
-    if (shown === 'expired' && account.passwordHash !== undefined && password === undefined)
+    const isProtected = !isFree(config.auth, account);
+    if (shown === 'expired' && isProtected && token === undefined && password === undefined)
       throw new CimError('expired');
-    const proof =
-      shown !== undefined && shown !== 'expired'
-        ? shown
-        : ({
-            policy: config.sessionPolicy,
-            passwordHash: await this.#checkPassword(account, password, ip),
-          } as const);
+    const hasShown = shown !== undefined && shown !== 'expired';
+    if (!hasShown && token === undefined && account.subject !== undefined)
+      throw new CimError('unknownAccount', `the account ${account.userName} logs in with a token`);
+    const proof = hasShown
+      ? shown
+      : ({
+          policy: config.sessionPolicy,
+          passwordHash: await this.#checkPassword(account, password, ip),
+        } as const);
     // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
-    if (account.passwordHash !== undefined && body.wire !== 2)
+    if (isProtected && body.wire !== 2)
       throw new CimError(
         'unknownAccount',
-        `the account ${account.userName} has a password, which CIM's TCP login cannot show; log in with "wire": 2`,
+        `the account ${account.userName} has a password or a token, which CIM's TCP login cannot show; log in with "wire": 2`,
       );
 
     // Placement comes first: a login that cannot be placed leaves no trace.

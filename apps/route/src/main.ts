@@ -24,7 +24,7 @@ const given = configureProcess('route', routeSettings);
 const logger = createLogger(given.logLevel, { program: 'route' });
 limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
-  const config = { ...given, ...trustOf(given), limits: limitsOf(given) };
+  const config = { ...given, ...trustOf(given), jwt: given, limits: limitsOf(given) };
   const metrics = createMetrics({ program: 'route' });
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openRedisStore({

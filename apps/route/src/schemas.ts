@@ -1,5 +1,6 @@
 /** The shapes of requests. CIM's clients send every field of their classes, so null means absent and more is ignored. */
 import { type Static, Type } from 'typebox';
+import { TOKEN_CHARACTERS } from './identity/tokens.ts';
 
 const optional = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Optional(Type.Union([type, Type.Null()]));
@@ -17,19 +18,28 @@ const envelopeFields = {
 const aPassword = (description: string) => Type.String({ minLength: 1, maxLength: 256, description });
 const password = optional(aPassword('of an account that has one; a new account takes 8 characters or more'));
 
+const token = optional(
+  Type.String({
+    maxLength: TOKEN_CHARACTERS,
+    description: 'under CIM_AUTH=jwt: of the user, signed by the business system',
+  }),
+);
+
 export const RegisterRequest = Type.Object({
   ...envelopeFields,
   userName: Type.String({
     description:
-      '1 to 32 characters: letters of any script, digits, _ - . A new name must not look like another one.',
+      '1 to 32 characters: letters of any script, digits, _ - . A new name must not look like another one. With a token: ignored.',
   }),
   password,
+  token,
 });
 export const LoginRequest = Type.Object({
   ...envelopeFields,
   userId: userId('from /registerAccount'),
   userName: Type.String({ minLength: 1, maxLength: 256 }),
   password,
+  token,
   wire: optional(
     Type.Integer({ minimum: 2, maximum: 2, description: '2: our own wire; the answer then has a ticket' }),
   ),

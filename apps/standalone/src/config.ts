@@ -21,6 +21,12 @@ export const standaloneSettings = {
   ...pick(
     settings,
     'auth',
+    'jwtKey',
+    'jwtJwksUrl',
+    'jwtAlgorithms',
+    'jwtIssuer',
+    'jwtAudience',
+    'jwtGroups',
     'sessionPolicy',
     'maxDevices',
     'sessionDays',

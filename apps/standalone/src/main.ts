@@ -43,7 +43,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   onStop(() => store.stop());
   const clusterSecret =
     given.clusterSecret === '' ? secretInFile(join(given.dataDir, 'cluster-secret')) : given.clusterSecret;
-  const config = { ...given, ...trustOf({ ...given, clusterSecret }), limits: limitsOf(given) };
+  const config = { ...given, ...trustOf({ ...given, clusterSecret }), jwt: given, limits: limitsOf(given) };
   const membership = openEmbeddedMembership();
   onStop(() => membership.stop());
   await membership.start();

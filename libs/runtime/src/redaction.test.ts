@@ -77,6 +77,8 @@ test('the login of a URL is hidden, and so are arguments that Redis repeats', ()
     [`redis://app:${SECRET}@host:1/0`, 'redis://***@host:1/0'],
     [`rediss://:${SECRET}@a`, 'rediss://***@a'],
     ['http://u:p@q@h/x and https://h/y', 'http://***@h/x and https://h/y'],
+    [`with cim_AbCdEf-_1234_${'x'.repeat(43)} and more`, 'with cim_AbCdEf-_1234_*** and more'],
+    [`of eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl, sub`, 'of ***, sub'],
     ['mail a@b, redis://h:1/0', 'mail a@b, redis://h:1/0'],
     [
       `ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'app' '${SECRET}'`,

@@ -25,13 +25,19 @@ const URL_LOGIN = /([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'`]*@/gi;
 /** Redis repeats what it was sent: "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'user' 'password'". */
 const REPEATED_ARGS = /with args beginning with:[^\n]*/gi;
 const BEARER = /\bBearer [A-Za-z0-9._~+/=-]+/g;
+/** API keys of CIM: what comes before the secret may be shown. */
+const API_KEY = /\b(cim_[A-Za-z0-9_-]{12}_)[A-Za-z0-9_-]{43}/g;
+/** Tokens (JWT): their header is always a JSON object. */
+const TOKEN = /\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*/g;
 
-/** The text without the login of a URL, the arguments that Redis repeats, and bearer tokens. */
+/** The text without the login of a URL, the arguments that Redis repeats, and bearer tokens, API keys and tokens. */
 export const redactText = (text: string): string =>
   text
     .replace(URL_LOGIN, `$1${HIDDEN}@`)
     .replace(REPEATED_ARGS, `with args ${HIDDEN}`)
-    .replace(BEARER, `Bearer ${HIDDEN}`);
+    .replace(BEARER, `Bearer ${HIDDEN}`)
+    .replace(API_KEY, `$1${HIDDEN}`)
+    .replace(TOKEN, HIDDEN);
 
 /** Type, message, code, stack and causes of an error; no other property, whatever library made it. */
 export function loggedError(error: Error, depth = 0): LoggedError {

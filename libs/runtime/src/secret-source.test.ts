@@ -33,6 +33,12 @@ describe('a secret setting', () => {
     assert.equal(secretOf([], { CIM_CLUSTER_SECRET: 'env', CIM_PASSWORD_FILE: '/of/the/chat' }), 'env');
   });
 
+  test('that is a PEM is all of its file', () => {
+    const pem = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n';
+    writeFileSync(join(dir, 'pem'), pem);
+    assert.equal(secretOf([], { CIM_CLUSTER_SECRET_FILE: join(dir, 'pem') }), pem);
+  });
+
   test('that is given twice, or in a file that cannot be used, is refused in one line, which does not show it', () => {
     writeFileSync(join(dir, 'empty'), '\nsecret in the second line');
     const cases: [string[], Record<string, string>, RegExp][] = [

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 export const fileEnvOf = (env: string): string => `${env}_FILE`;
 
 /**
- * The first line of a file.
+ * The first line of a file; all of one that begins with a PEM.
  * @throws {Error} one line: the file cannot be read, or its first line is empty
  */
 export function readSecretFile(path: string): string {
@@ -17,6 +17,7 @@ export function readSecretFile(path: string): string {
       cause: error,
     });
   }
+  if (text.startsWith('-----BEGIN ')) return text;
   const [line = ''] = text.split(/\r?\n/, 1);
   if (line === '') throw new Error('is empty; its first line is the secret');
   return line;

@@ -166,9 +166,45 @@ export const settings = {
   ),
   auth: oneOf(
     'CIM_AUTH',
-    ['open', 'password'],
+    ['open', 'password', 'jwt'],
     '',
-    'Whether accounts without a password may act; open by default on loopback, to be said elsewhere',
+    'Who may act: everybody for an account without a password, or accounts with a password, or users with a token that a business system signs; open by default on loopback, to be said elsewhere',
+  ),
+  jwtKey: text(
+    'CIM_JWT_KEY',
+    '',
+    'With CIM_AUTH=jwt: what tokens are checked by, a secret of 32 bytes or more (HS256) or a PEM with a public key',
+    true,
+  ),
+  jwtJwksUrl: text(
+    'CIM_JWT_JWKS_URL',
+    '',
+    'In place of CIM_JWT_KEY: where the issuer of tokens publishes its keys (JWKS), https',
+  ),
+  jwtAlgorithms: list(
+    'CIM_JWT_ALGORITHMS',
+    'Algorithms that tokens may be signed with, of HS256, RS256, ES256, EdDSA; when empty: those that fit the key',
+    (algorithm) => {
+      if (!['HS256', 'RS256', 'ES256', 'EdDSA'].includes(algorithm))
+        throw new Error('must be of HS256, RS256, ES256, EdDSA');
+      return algorithm;
+    },
+  ),
+  jwtIssuer: text('CIM_JWT_ISSUER', '', 'What tokens must have as "iss"; not checked when empty'),
+  jwtAudience: text(
+    'CIM_JWT_AUDIENCE',
+    '',
+    'What tokens must have as "aud" or among it; not checked when empty. Needed with CIM_JWT_JWKS_URL',
+  ),
+  jwtGroups: list(
+    'CIM_JWT_GROUPS',
+    'Groups that the claim "groups" of a token may open though they are by invitation: what the token calls one, and its id: engineering=17,ops=42',
+    (pair) => {
+      const [, name, id = ''] = /^(.+)=([^=]*)$/.exec(pair) ?? [];
+      if (name === undefined || !/^[1-9]\d{0,15}$/.test(id))
+        throw new Error('must be names and ids of groups, such as engineering=17,ops=42');
+      return [name, id] as const;
+    },
   ),
   sessionPolicy: oneOf(
     'CIM_SESSION_POLICY',
@@ -244,6 +280,9 @@ export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 /** Known to everybody, which does no harm where only this machine can connect. */
 const LOOPBACK_SECRET = 'cim-on-loopback';
 
+/** Values of CIM_AUTH. */
+export type Auth = 'open' | 'password' | 'jwt';
+
 /**
  * What depends on whether other machines can connect: the secret and who may act.
  * @throws {Error} one line that names all settings to give
@@ -252,8 +291,8 @@ export function trustOf(config: {
   readonly host: string;
   readonly internalHost: string;
   readonly clusterSecret: string;
-  readonly auth?: 'open' | 'password' | '';
-}): { readonly clusterSecret: string; readonly auth: 'open' | 'password' } {
+  readonly auth?: Auth | '';
+}): { readonly clusterSecret: string; readonly auth: Auth } {
   const open = [
     ['CIM_HOST', config.host],
     ['CIM_INTERNAL_HOST', config.internalHost],
@@ -263,7 +302,7 @@ export function trustOf(config: {
   if (open !== undefined && config.clusterSecret === '')
     missing.push('CIM_CLUSTER_SECRET (the same on all servers)');
   if (!isLoopback(config.host) && config.auth === '')
-    missing.push('CIM_AUTH ("password", or "open" to trust whoever can connect)');
+    missing.push('CIM_AUTH ("password", "jwt", or "open" to trust whoever can connect)');
   if (missing.length > 0) throw new Error(`${missing.join(' and ')} must be set when ${because}`);
   const { length } = config.clusterSecret;
   if (open !== undefined && length < MIN_SECRET_CHARACTERS)

@@ -1,5 +1,6 @@
 /** Accounts, sessions and streams: the ports, and their adapters for Redis and for one machine (LevelDB). */
 export type { Account, Accounts } from './accounts.ts';
+export { type ApiKey, type ApiKeys, type Scope, SCOPES } from './api-keys.ts';
 export type { Blocks } from './blocks.ts';
 export * from './conversation-rows.ts';
 export {

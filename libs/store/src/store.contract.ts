@@ -1,6 +1,7 @@
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { accountsContract } from './accounts.contract.ts';
+import { apiKeysContract } from './api-keys.contract.ts';
 import type { OpenStore } from '../test/contract-fixture.ts';
 import { conversationRowsContract } from './conversation-rows.contract.ts';
 import { conversationsContract } from './conversations.contract.ts';
@@ -14,6 +15,7 @@ import { limitsContract } from './limits.contract.ts';
 import { sharesContract } from './shares.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
+import { subjectsContract } from './subjects.contract.ts';
 import { timelinesContract } from './timelines.contract.ts';
 import { unclaimedContract } from './unclaimed.contract.ts';
 
@@ -23,6 +25,8 @@ export type { OpenedStore, OpenStore } from '../test/contract-fixture.ts';
 export function storeContract(name: string, open: OpenStore): void {
   describe(name, () => {
     accountsContract(open);
+    subjectsContract(open);
+    apiKeysContract(open);
     sessionsContract(open);
     unclaimedContract(open);
     livesContract(open);

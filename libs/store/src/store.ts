@@ -1,4 +1,5 @@
 import type { Accounts } from './accounts.ts';
+import type { ApiKeys } from './api-keys.ts';
 import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
 import type { Groups } from './groups.ts';
@@ -28,6 +29,7 @@ export interface StoreState {
 /** Accounts, sessions, streams and groups on one engine. */
 export interface Store {
   readonly accounts: Accounts;
+  readonly apiKeys: ApiKeys;
   readonly sessions: Sessions;
   readonly streams: Streams;
   readonly groups: Groups;

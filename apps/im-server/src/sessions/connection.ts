@@ -174,7 +174,8 @@ export class Connection {
     store.accounts.byId(userId).then(
       (account) => {
         const named = account !== undefined && foldName(account.userName) === foldName(userName);
-        if (named && account.passwordHash === undefined) this.#claim(userId, { userName: account.userName });
+        if (named && account.passwordHash === undefined && account.subject === undefined)
+          this.#claim(userId, { userName: account.userName });
         else this.close('unauthorized');
       },
       (error: unknown) => {

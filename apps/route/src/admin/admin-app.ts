@@ -1,20 +1,16 @@
 /** The operators' door: `/admin` on the internal port. A file for each resource; this one guards it and puts them together. */
-import { CODES } from '@cim/protocol';
+import { CimError, CODES } from '@cim/protocol';
 import { RareWarning, sameSecret } from '@cim/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bearerOf } from '../credentials.ts';
+import { ApiKeyCheck, looksLikeApiKey, prefixOf } from '../identity/api-keys.ts';
 import type { RouteParts } from '../route-parts.ts';
-import { NotAuthorized, problem } from '../v1/problems.ts';
-import { type Audit, auditTo } from './audit.ts';
+import { NotAuthorized } from '../identity/not-authorized.ts';
+import { problem } from '../v1/problems.ts';
+import type { AdminParts } from './admin-parts.ts';
+import { auditTo } from './audit.ts';
+import { addApiKeys } from './api-keys.ts';
 import { addServers } from './servers.ts';
-
-/** What each resource under `/admin` is given. */
-export interface AdminParts {
-  readonly parts: RouteParts;
-  readonly audit: Audit;
-  /** The credential that a request showed, by its name. */
-  readonly actorOf: (request: FastifyRequest) => string;
-}
 
 const ADMIN = '/admin';
 
@@ -22,25 +18,52 @@ const ADMIN = '/admin';
 export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise<void> {
   const { adminToken } = parts.config;
   const refused = new RareWarning(parts.logger, 'admin.refused');
+  const unnoted = new RareWarning(parts.logger, 'api-key.use-not-noted');
+  const keys = new ApiKeyCheck(parts.store.apiKeys, (error) => unnoted.due({ err: error }));
+  /** Key: a request under way. The name of the credential that it showed. */
+  const names = new WeakMap<FastifyRequest, string>();
+  /** The admin token, or an API key with the scope `admin`. */
+  const credentialOf = async (credential: string): Promise<string> => {
+    if (looksLikeApiKey(credential)) {
+      const key = await keys.check(credential);
+      if (key.scopes.includes('admin')) return prefixOf(key);
+      throw new CimError('forbidden', 'this API key has not the scope "admin"');
+    }
+    if (sameSecret(credential, adminToken)) return 'admin-token';
+    throw new NotAuthorized(
+      'send "Authorization: Bearer <token>" with the token of CIM_ADMIN_TOKEN or an API key of the scope "admin"',
+    );
+  };
   await app.register(
     (scope, _options, done) => {
       scope.addHook('onRequest', (request, reply, next) => {
         if (adminToken === '') {
           const detail = 'the admin API is off: set CIM_ADMIN_TOKEN on this route';
           void reply.send(problem(reply, CODES.invalid.code, detail, { status: 404 }));
-        } else if (sameSecret(bearerOf(request), adminToken)) next();
-        else {
-          refused.due({ from: request.ip });
-          next(new NotAuthorized('send "Authorization: Bearer <token>" with the token of CIM_ADMIN_TOKEN'));
-        }
+        } else
+          credentialOf(bearerOf(request)).then(
+            (name) => {
+              names.set(request, name);
+              next();
+            },
+            (error: unknown) => {
+              refused.due({ from: request.ip });
+              next(error as Error);
+            },
+          );
       });
       // One of its own, so that an unknown path too asks for the token first.
       scope.setNotFoundHandler((request, reply) => {
         const detail = `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`;
         void reply.send(problem(reply, CODES.invalid.code, detail, { status: 404 }));
       });
-      const given: AdminParts = { parts, audit: auditTo(parts.logger), actorOf: () => 'admin-token' };
+      const given: AdminParts = {
+        parts,
+        audit: auditTo(parts.logger),
+        actorOf: (request) => names.get(request) ?? '',
+      };
       addServers(scope, given);
+      addApiKeys(scope, given);
       done();
     },
     { prefix: ADMIN },

@@ -1,6 +1,6 @@
 /** `GET /admin/servers`: the im-servers that the registry lists. */
 import type { FastifyInstance } from 'fastify';
-import type { AdminParts } from './admin-app.ts';
+import type { AdminParts } from './admin-parts.ts';
 
 export function addServers(app: FastifyInstance, { parts }: AdminParts): void {
   app.get('/servers', () => ({

@@ -1,34 +1,130 @@
 /**
- * Who a request acts for, by the credential that it shows as `Authorization: Bearer`. Every path that asks who somebody is
- * asks here.
+ * Who a request acts for, by the credential that it shows as `Authorization: Bearer`: the secret of a session, a token, or an
+ * API key. Every path that asks who somebody is asks here.
  */
-import type { DeviceId, NamedUser } from '@cim/protocol';
+import { CimError, type DeviceId, isUserId, type NamedUser, type UserId } from '@cim/protocol';
+import { RareWarning } from '@cim/runtime';
+import type { Account, ApiKey, Scope } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
-import { bearerOf, secretHash, sessionOf, sessionsCountFrom, userOfSecret } from '../credentials.ts';
+import {
+  actProblem,
+  bearerOf,
+  isFree,
+  secretHash,
+  sessionOf,
+  sessionsCountFrom,
+  userOfSecret,
+} from '../credentials.ts';
 import type { RouteParts } from '../route-parts.ts';
-import { Expired, NotAuthorized } from '../v1/problems.ts';
+import { Expired, NotAuthorized } from './not-authorized.ts';
+import { ApiKeyCheck, looksLikeApiKey } from './api-keys.ts';
+import type { TokenAccounts } from './token-accounts.ts';
+import { looksLikeToken } from './tokens.ts';
 
 export interface Actor extends NamedUser {
-  /** The session whose secret was shown. */
-  readonly session: {
+  /** The session whose secret was shown; a token and an API key have none. */
+  readonly session?: {
     readonly device: DeviceId;
     /** SHA-256 of that secret, base64url. */
     readonly secretHash: string;
   };
 }
 
+/** The header by which an API key says for whom it acts. */
+export const FROM_HEADER = 'x-cim-from';
+
 export class Identify {
   readonly #parts: Pick<RouteParts, 'config' | 'store'>;
+  readonly #tokens: TokenAccounts | undefined;
+  readonly #keys: ApiKeyCheck;
 
-  constructor(parts: Pick<RouteParts, 'config' | 'store'>) {
+  /** @param tokens undefined: this server takes none */
+  constructor(parts: Pick<RouteParts, 'config' | 'store' | 'logger'>, tokens: TokenAccounts | undefined) {
     this.#parts = parts;
+    this.#tokens = tokens;
+    const unnoted = new RareWarning(parts.logger, 'api-key.use-not-noted');
+    this.#keys = new ApiKeyCheck(parts.store.apiKeys, (error) => unnoted.due({ err: error }));
   }
 
-  /** @throws {CimError} 9100 or 9504, both 401: it shows no credential that counts */
-  async actor(request: FastifyRequest): Promise<Actor> {
-    const secret = bearerOf(request);
-    if (secret === '')
+  /**
+   * @param scopes what an API key must allow, one of them; [] for what no API key may do
+   * @throws {CimError} 9100 or 9504, both 401: it shows no credential that counts; 9503: the credential does not allow this
+   */
+  async actor(request: FastifyRequest, scopes: readonly Scope[]): Promise<Actor> {
+    const credential = bearerOf(request);
+    if (credential === '')
       throw new NotAuthorized('send "Authorization: Bearer <secret>" with the secret of your session');
+    if (looksLikeApiKey(credential))
+      return this.#actorOfKey(await this.#allowed(credential, scopes), request);
+    if (this.#tokens !== undefined && looksLikeToken(credential)) {
+      const { userId, userName } = (await this.#tokens.account(credential)).account;
+      return { userId, userName };
+    }
+    return this.#actorOfSession(credential);
+  }
+
+  /**
+   * For what everybody with a credential may ask: names, ids, who is online. Under `open` nobody has to show one.
+   * @throws {CimError} 9100 or 9504, both 401
+   */
+  async assertKnown(request: FastifyRequest): Promise<void> {
+    if (this.#parts.config.auth === 'open') return;
+    const credential = bearerOf(request);
+    if (looksLikeApiKey(credential)) await this.#keys.check(credential);
+    else await this.actor(request, []);
+  }
+
+  /**
+   * On CIM's paths a request names the user that it acts for; under `open` anybody may for an account without a password.
+   * @throws {CimError} 9100: there is no such user, or the request may not act for it; 9503, 9504 as above
+   */
+  async account(request: FastifyRequest, userId: number, scopes: readonly Scope[]): Promise<Account> {
+    const { config, store } = this.#parts;
+    const account = await store.accounts.byId(userId as UserId);
+    if (account === undefined) throw new CimError('unknownAccount');
+    if (isFree(config.auth, account)) return account;
+    const credential = bearerOf(request);
+    if (looksLikeApiKey(credential)) {
+      assertActsAs(await this.#allowed(credential, scopes), account.userId);
+      return account;
+    }
+    const problem = actProblem(config.auth, account);
+    if (problem !== undefined) throw new CimError('unknownAccount', problem);
+    if (credential !== '' && (await this.actor(request, scopes)).userId === account.userId) return account;
+    throw new CimError(
+      'unknownAccount',
+      'this account is protected: send "Authorization: Bearer <session>" with the session of its login',
+    );
+  }
+
+  /** An API key that allows one of the scopes. @throws {CimError} */
+  async #allowed(credential: string, scopes: readonly Scope[]): Promise<ApiKey> {
+    const key = await this.#keys.check(credential);
+    if (scopes.some((scope) => key.scopes.includes(scope))) return key;
+    throw new CimError(
+      'forbidden',
+      scopes.length === 0
+        ? 'no API key may do this'
+        : `this API key has not the scope "${scopes.join('" or "')}"`,
+    );
+  }
+
+  async #actorOfKey(key: ApiKey, request: FastifyRequest): Promise<Actor> {
+    const named = request.headers[FROM_HEADER];
+    const userId = named === undefined ? key.user : Number(named);
+    if (userId === undefined)
+      throw new CimError(
+        'invalid',
+        `this API key acts for any user: name one by "${FROM_HEADER}: <user id>"`,
+      );
+    if (!isUserId(userId)) throw new CimError('invalid', `${FROM_HEADER} must be a user id`);
+    assertActsAs(key, userId);
+    const account = await this.#parts.store.accounts.byId(userId);
+    if (account === undefined) throw new CimError('unknownAccount', `${FROM_HEADER}: there is no such user`);
+    return { userId, userName: account.userName };
+  }
+
+  async #actorOfSession(secret: string): Promise<Actor> {
     const userId = userOfSecret(secret);
     const { store, config } = this.#parts;
     const session =
@@ -38,20 +134,17 @@ export class Identify {
     if (session === undefined)
       throw new NotAuthorized('this session secret opens nothing, or no longer; log in again');
     if (session === 'expired') throw new Expired();
-    if (config.auth === 'password') {
-      const account = await store.accounts.byId(session.userId);
-      if (account?.passwordHash === undefined)
-        throw new NotAuthorized('accounts without a password may not act on this server');
+    if (config.auth !== 'open') {
+      const problem = actProblem(config.auth, await store.accounts.byId(session.userId));
+      if (problem !== undefined) throw new NotAuthorized(problem);
     }
     const { userName, device } = session;
     return { userId: session.userId, userName, session: { device, secretHash: secretHash(secret) } };
   }
+}
 
-  /**
-   * For what everybody with a credential may ask: names, ids, who is online. Under `open` nobody has to show one.
-   * @throws {CimError} 9100 or 9504, both 401
-   */
-  async assertKnown(request: FastifyRequest): Promise<void> {
-    if (this.#parts.config.auth !== 'open') await this.actor(request);
-  }
+/** @throws {CimError} 9503 */
+function assertActsAs({ user }: ApiKey, userId: UserId): void {
+  if (user !== undefined && user !== userId)
+    throw new CimError('forbidden', `this API key acts for the user ${user} alone`);
 }

@@ -102,7 +102,7 @@ export function addConversations(
   );
   v1.get(
     '/conversations',
-    { onRequest: bearer.check, schema: list },
+    { onRequest: bearer.acts('read'), schema: list },
     async (request): Promise<Static<typeof ConversationPage>> => {
       const { limit = LIMIT, before } = request.query;
       const { items, next } = await conversations.list(bearer.actor(request).userId, { limit, before });
@@ -114,7 +114,7 @@ export function addConversations(
     { params },
     { tags, summary: 'Read a conversation', answers: { 200: ConversationShape }, problems: [404] },
   );
-  v1.get('/conversations/:id', { onRequest: bearer.check, schema: one }, async (request) =>
+  v1.get('/conversations/:id', { onRequest: bearer.acts('read'), schema: one }, async (request) =>
     shownConversation(await conversations.one(bearer.actor(request).userId, refOf(request.params.id))),
   );
 
@@ -129,7 +129,7 @@ export function addConversations(
       problems: [404],
     },
   );
-  v1.put('/conversations/:id/read', { onRequest: bearer.check, schema: read }, async (request) => {
+  v1.put('/conversations/:id/read', { onRequest: bearer.acts('read'), schema: read }, async (request) => {
     const { userId, userName } = bearer.actor(request);
     const { unread, read } = await reads.read({ userId, userName }, refOf(request.params.id), request.body.n);
     return { unread, read };
@@ -157,7 +157,7 @@ export function addConversations(
   );
   v1.get(
     '/conversations/:id/messages',
-    { onRequest: bearer.check, schema: messages },
+    { onRequest: bearer.acts('read'), schema: messages },
     async (request): Promise<Static<typeof MessagePage>> => {
       const { limit = LIMIT, before, after } = request.query;
       const of = refOf(request.params.id);

@@ -97,7 +97,7 @@ export function addGroups(
   );
   v1.post(
     '/groups',
-    { onRequest: bearer.check, schema: create },
+    { onRequest: bearer.acts('groups'), schema: create },
     async (request, reply): Promise<ShownGroup> => {
       const { users = [], ...given } = request.body;
       const actor = bearer.actor(request);
@@ -130,7 +130,7 @@ export function addGroups(
   );
   v1.get(
     '/groups',
-    { onRequest: bearer.check, schema: list },
+    { onRequest: bearer.acts('read', 'groups'), schema: list },
     async (request): Promise<Static<typeof Page>> => {
       const { userId } = bearer.actor(request);
       const { category: only, limit = LIMIT, after } = request.query;
@@ -160,16 +160,20 @@ export function addGroups(
       problems: [404],
     },
   );
-  v1.get('/groups/:id', { onRequest: bearer.check, schema: read }, async (request): Promise<ShownGroup> => {
-    const id = groupOf(request.params.id);
-    const [group, member] = await Promise.all([
-      groups.find(id),
-      groups.member(id, bearer.actor(request).userId),
-    ]);
-    if (group === undefined) throw new CimError('unknownGroup');
-    if (member === undefined && group.join !== 'open') throw new CimError('notMember');
-    return shownGroup(group, member?.role);
-  });
+  v1.get(
+    '/groups/:id',
+    { onRequest: bearer.acts('read', 'groups'), schema: read },
+    async (request): Promise<ShownGroup> => {
+      const id = groupOf(request.params.id);
+      const [group, member] = await Promise.all([
+        groups.find(id),
+        groups.member(id, bearer.actor(request).userId),
+      ]);
+      if (group === undefined) throw new CimError('unknownGroup');
+      if (member === undefined && group.join !== 'open') throw new CimError('notMember');
+      return shownGroup(group, member?.role);
+    },
+  );
 
   const change = documented(
     { params: groupParams, body: GroupChange },
@@ -177,7 +181,7 @@ export function addGroups(
   );
   v1.patch(
     '/groups/:id',
-    { onRequest: bearer.check, schema: change },
+    { onRequest: bearer.acts('groups'), schema: change },
     async (request): Promise<ShownGroup> => {
       const actor = bearer.actor(request);
       return seenBy(actor, await service.change(actor, groupOf(request.params.id), request.body));
@@ -194,7 +198,7 @@ export function addGroups(
       problems: [404],
     },
   );
-  v1.delete('/groups/:id', { onRequest: bearer.check, schema: disband }, async (request, reply) => {
+  v1.delete('/groups/:id', { onRequest: bearer.acts('groups'), schema: disband }, async (request, reply) => {
     const id = groupOf(request.params.id);
     await service.disband(bearer.actor(request), id);
     return reply.code(204).send();
@@ -212,7 +216,7 @@ export function addGroups(
   );
   v1.post(
     '/groups/:id/transfer',
-    { onRequest: bearer.check, schema: transfer },
+    { onRequest: bearer.acts('groups'), schema: transfer },
     async (request): Promise<ShownGroup> => {
       const actor = bearer.actor(request);
       const id = groupOf(request.params.id);

@@ -78,7 +78,7 @@ export function addMembers(
   );
   v1.get(
     '/groups/:id/members',
-    { onRequest: bearer.check, schema: list },
+    { onRequest: bearer.acts('read', 'groups'), schema: list },
     async (request): Promise<Static<typeof Page>> => {
       const id = groupOf(request.params.id);
       await requireMember(id, bearer.actor(request).userId);
@@ -105,7 +105,7 @@ export function addMembers(
   );
   v1.post(
     '/groups/:id/members',
-    { onRequest: bearer.check, schema: add },
+    { onRequest: bearer.acts('groups'), schema: add },
     async (request): Promise<Static<typeof Added>> => {
       const actor = bearer.actor(request);
       const id = groupOf(request.params.id);
@@ -129,7 +129,7 @@ export function addMembers(
   );
   v1.patch(
     '/groups/:id/members/:user',
-    { onRequest: bearer.check, schema: change },
+    { onRequest: bearer.acts('groups'), schema: change },
     async (request): Promise<ShownMember> => {
       const actor = bearer.actor(request);
       const [id, user] = [groupOf(request.params.id), userOf(request.params.user)];
@@ -157,7 +157,7 @@ export function addMembers(
   );
   v1.delete(
     '/groups/:id/members/:user',
-    { onRequest: bearer.check, schema: remove },
+    { onRequest: bearer.acts('groups'), schema: remove },
     async (request, reply) => {
       const actor = bearer.actor(request);
       const [id, user] = [groupOf(request.params.id), userOf(request.params.user)];

@@ -73,7 +73,7 @@ export function addMessages(
   };
   v1.post(
     '/messages',
-    { onRequest: bearer.check, schema },
+    { onRequest: bearer.acts('send'), schema },
     async (request, reply): Promise<Static<typeof StoredShape> | Problem> => {
       const { to, ...given } = request.body;
       const stream = streamOf(to);

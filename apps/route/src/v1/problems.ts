@@ -2,6 +2,7 @@
 import { CimError, CODES, type Code } from '@cim/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from '../envelope.ts';
+import { NotAuthorized } from '../identity/not-authorized.ts';
 import { PATTERNS } from './shapes.ts';
 
 /** HTTP status of each code. docs/http.md has the same table; a test compares them. */
@@ -50,20 +51,6 @@ declare module 'fastify' {
   interface FastifyReply {
     /** Code that an answer of `/v1` is counted under: 9000, or that of its problem. */
     v1Code: Code;
-  }
-}
-
-/** The caller has not shown who it is, or not truly: 401. */
-export class NotAuthorized extends CimError {
-  constructor(detail: string) {
-    super('unknownAccount', detail);
-  }
-}
-
-/** The credential is too old: 401. */
-export class Expired extends CimError {
-  constructor(detail = 'the session has reached the end of its life; log in again') {
-    super('expired', detail);
   }
 }
 

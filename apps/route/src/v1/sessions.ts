@@ -4,7 +4,7 @@ import type { Login } from '../login.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { asCredentials } from './problems.ts';
 import type { Bearer } from './bearer.ts';
-import { deviceText, documented, timeText, userIdText } from './shapes.ts';
+import { deviceText, documented, NamedUserShape, timeText, tokenText, userIdText } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
 
 const NewSession = Type.Object(
@@ -16,6 +16,7 @@ const NewSession = Type.Object(
     password: Type.Optional(
       Type.String({ minLength: 1, maxLength: 256, description: 'of an account that has one' }),
     ),
+    token: Type.Optional(tokenText),
     device: Type.Optional(deviceText('the installation that logs in; without it `default`')),
     label: Type.Optional(
       Type.String({ description: 'what its user calls the device, at most 64 characters' }),
@@ -31,6 +32,7 @@ const NewSession = Type.Object(
     examples: [
       { name: 'alice', password: 'correct horse', device: 'Zk3v0nT1bq8sYw2A', label: 'phone' },
       { id: '1001' },
+      { token: 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl', device: 'Zk3v0nT1bq8sYw2A' },
     ],
   },
 );
@@ -66,6 +68,7 @@ const tags = ['sessions'];
 const SessionShape = Type.Object({
   secret: Type.String({ description: 'show it as `Authorization: Bearer <secret>`; a logout ends it' }),
   ticket: Type.String({ description: 'the client connects with it to `address` within 20 s' }),
+  user: NamedUserShape,
   device: Type.String(),
   epoch: Type.Integer({ description: 'grows with each login of the user' }),
   address: Type.Object({
@@ -102,13 +105,17 @@ export function addSessions(
     },
   );
   v1.post('/sessions', { schema: create }, async (request, reply): Promise<Static<typeof SessionShape>> => {
-    const { name, id, password, session, device = DEFAULT_DEVICE, label = '' } = request.body;
-    if ((name === undefined) === (id === undefined))
-      throw new CimError('invalid', 'give the name or the id of the account, one of them');
-    const account = await (name === undefined ? accounts.byId(Number(id) as UserId) : accounts.byName(name));
+    const { name, id, password, token, session, device = DEFAULT_DEVICE, label = '' } = request.body;
+    if ([name, id, token].filter((given) => given !== undefined).length !== 1)
+      throw new CimError('invalid', 'give the name or the id of the account, or a token, one of them');
+    const account = await (token !== undefined
+      ? asCredentials(login.accountOf(token, request.ip))
+      : name === undefined
+        ? accounts.byId(Number(id) as UserId)
+        : accounts.byName(name));
     if (account === undefined) return asCredentials(login.refuseUnknown(password, request.ip));
     const { userId, userName } = account;
-    const proof = { password: password ?? null, session: session ?? null };
+    const proof = { password: password ?? null, token: token ?? null, session: session ?? null };
     const placed = await asCredentials(
       login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.ip),
     );
@@ -117,6 +124,7 @@ export function addSessions(
     return {
       secret,
       ticket,
+      user: { id: String(userId), name: (token && (await accounts.byId(userId))?.userName) ?? userName },
       device,
       epoch,
       address: { host: ip, port: cimServerPort, ...(url !== undefined && { url }) },
@@ -134,13 +142,13 @@ export function addSessions(
   );
   v1.get(
     '/sessions',
-    { onRequest: bearer.check, schema: list },
+    { onRequest: bearer.acts(), schema: list },
     async (request): Promise<Static<typeof DeviceList>> => {
       const actor = bearer.actor(request);
       const [own, live] = await Promise.all([sessions.find(actor.userId), sessions.locate(actor.userId)]);
       return {
         items: own.map(({ device, label, seenAt, createdAt }) => ({
-          ...{ device, label, current: device === actor.session.device },
+          ...{ device, label, current: device === actor.session?.device },
           online: live.some((at) => at.device === device),
           ...{ seenAt: isoTime(seenAt), createdAt: isoTime(createdAt) },
           expiresAt: isoTime(createdAt + config.sessionDays * DAY_MS),
@@ -159,10 +167,11 @@ export function addSessions(
       problems: [404],
     },
   );
-  v1.delete('/sessions/:device', { onRequest: bearer.check, schema: end }, async (request, reply) => {
+  v1.delete('/sessions/:device', { onRequest: bearer.acts(), schema: end }, async (request, reply) => {
     const { userId, session } = bearer.actor(request);
     const device = request.params.device as DeviceId;
-    if (device === session.device) await login.logOut(userId, { secretHash: session.secretHash });
+    if (session !== undefined && device === session.device)
+      await login.logOut(userId, { secretHash: session.secretHash });
     else if ((await sessions.find(userId)).some((session) => session.device === device))
       await login.logOut(userId, { device });
     else throw new CimError('unknownDevice');

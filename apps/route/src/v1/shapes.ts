@@ -1,4 +1,5 @@
 /** Shapes that several resources of `/v1` share, and how they are documented. */
+import { TOKEN_CHARACTERS } from '../identity/tokens.ts';
 import { type TObject, type TSchema, Type } from 'typebox';
 
 /** What each pattern of a request means, in words that complete `<field> must be ...`. */
@@ -16,6 +17,12 @@ const textOf = (of: keyof typeof PATTERNS, description: string) =>
   Type.String({ pattern: PATTERNS[of][0], description });
 export const userIdText = (description: string) => textOf('userId', description);
 export const groupIdText = (description: string) => textOf('groupId', description);
+
+export const tokenText = Type.String({
+  minLength: 1,
+  maxLength: TOKEN_CHARACTERS,
+  description: 'under CIM_AUTH=jwt: of the user, signed by the business system',
+});
 
 export const deviceText = (description: string) => textOf('device', description);
 export const conversationText = (description: string) => textOf('conversation', description);
@@ -64,8 +71,8 @@ const ProblemShape = Type.Object(
 );
 const MEANINGS: Readonly<Record<number, string>> = {
   400: 'The request is wrong (3000), or names an unknown type, another list or a mark beyond the end',
-  401: 'No session secret that counts, or a wrong name or password (9100)',
-  403: 'Not a member, or not allowed to (9201, 9202, 9203, 9402); a Host that is not known (3000)',
+  401: 'No credential that counts, or a wrong name or password (9100); one that is too old (9504)',
+  403: 'Not a member, or not allowed to (9201, 9202, 9203, 9402); a credential that does not allow this (9503); a Host that is not known (3000)',
   404: 'What the request names is not there',
   409: 'It does not go together with what is there',
   413: 'The body is longer than 256 KiB (3000)',
@@ -83,8 +90,17 @@ const ALWAYS = [400, 403, 503] as const;
 /** One that has a body, too. */
 const WITH_BODY = [413, 415] as const;
 
-/** Security of an operation whose caller shows a credential. */
-const BEARER = [{ session: [] as string[] }];
+type Security = Readonly<Record<string, string[]>>;
+
+/** Of an operation whose caller shows a credential. @param scopes what an API key must have, one of them; [] for none may */
+export const securityOf = (scopes: readonly string[]): readonly Security[] => [
+  { session: [] },
+  { token: [] },
+  ...(scopes.length === 0 ? [] : [{ apiKey: [...scopes] }]),
+];
+
+/** For what everybody with a credential may ask; under CIM_AUTH=open the empty one, too. */
+const KNOWN: readonly Security[] = [{ session: [] }, { token: [] }, { apiKey: [] }, {}];
 
 /** What an operation does and answers: documented, and serialized by its shape. */
 export interface Operation {
@@ -127,8 +143,8 @@ export function documented<R extends { body?: TObject; querystring?: TObject; pa
     ...request,
     ...texts,
     ...(keyed ? { headers: KeyHeader } : {}),
-    // The empty one: it may be left out.
-    security: open ? [] : known ? [...BEARER, {}] : BEARER,
+    // Of a path with `Bearer.acts` v1.ts writes it.
+    security: known ? [...KNOWN] : ([] as Security[]),
     response: {
       ...Object.fromEntries(statuses.map((status) => [status, problemAnswer(status)])),
       ...Object.fromEntries(

@@ -8,7 +8,7 @@ import type { Login } from '../login.ts';
 import type { Online } from '../online.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { addAccounts } from './accounts.ts';
-import { Bearer } from './bearer.ts';
+import { Bearer, scopesOf } from './bearer.ts';
 import { addConversations } from './conversations.ts';
 import { addGroups } from './groups.ts';
 import { addMembers } from './members.ts';
@@ -16,6 +16,7 @@ import { addMessages } from './messages.ts';
 import { addOnline } from './online.ts';
 import { errorProblem, problem } from './problems.ts';
 import { addSessions } from './sessions.ts';
+import { securityOf } from './shapes.ts';
 import { addUsers } from './users.ts';
 import { V1, type V1App } from './v1-app.ts';
 
@@ -49,6 +50,8 @@ function addPaths(v1: V1App, { parts, login, online, identify, limits }: V1Parts
     methods.set(route.url, known);
     for (const method of [route.method].flat()) known.add(method);
     observer.pathServed(route.url);
+    const scopes = scopesOf(route.onRequest);
+    if (route.schema !== undefined && scopes !== undefined) route.schema.security = [...securityOf(scopes)];
     route.onSend = (_request, reply, payload, done) => {
       observer.requestAnswered(route.url, reply.v1Code, reply.elapsedTime / 1_000);
       done(null, payload);

@@ -1,7 +1,7 @@
-import type { UserId, UserName } from '@cim/protocol';
-import { type Account, type Accounts, looksLike } from '../accounts.ts';
+import { CimError, type UserId, type UserName } from '@cim/protocol';
+import { type Account, type Accounts, looksLike, nameTaken } from '../accounts.ts';
 import { looksOf } from '../looks.ts';
-import { accountKey, lookKey, NEXT_USER, nameKey } from './keys.ts';
+import { accountKey, lookKey, NEXT_USER, nameKey, subjectKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import type { AccountRecord } from './records.ts';
@@ -15,8 +15,12 @@ export class EmbeddedAccounts implements Accounts {
     this.#ledger = ledger;
   }
 
-  async register(name: UserName, passwordHash?: string): Promise<{ account: Account; created: boolean }> {
-    const { account, created } = this.#findOrMake(name, passwordHash);
+  async register(
+    name: UserName,
+    passwordHash?: string,
+    subject?: string,
+  ): Promise<{ account: Account; created: boolean }> {
+    const { account, created } = this.#findOrMake(name, passwordHash, subject);
     // Also for one that was found: it may be on its way to the disk.
     await this.#ledger.commit();
     return { account, created };
@@ -28,6 +32,33 @@ export class EmbeddedAccounts implements Accounts {
     this.#ledger.put(accountKey(userId), { ...record, passwordHash });
     await this.#ledger.commit();
     return true;
+  }
+
+  bySubject(subject: string): Promise<Account | undefined> {
+    return promised(() => {
+      const found = this.#ledger.committed(subjectKey(subject));
+      return found === undefined ? undefined : this.#byId(found.userId);
+    });
+  }
+
+  async rename(userId: UserId, name: UserName): Promise<Account> {
+    const record = this.#ledger.get(accountKey(userId));
+    if (record === undefined) throw new CimError('unknownAccount');
+    const holder = this.#ledger.get(nameKey(name));
+    if (holder !== undefined && holder.userId !== userId && this.#ledger.get(accountKey(holder.userId)))
+      throw nameTaken(name);
+    const looks = looksOf(name);
+    const other = this.#lookAlike(looks, userId);
+    if (other !== undefined) throw looksLike(name, other);
+    const renamed: AccountRecord = { ...record, userName: name };
+    this.#ledger.put(nameKey(record.userName), undefined);
+    for (const look of looksOf(record.userName))
+      if (this.#ledger.get(lookKey(look))?.userId === userId) this.#ledger.put(lookKey(look), undefined);
+    this.#ledger.put(accountKey(userId), renamed);
+    this.#ledger.put(nameKey(name), { userId });
+    for (const look of looks) this.#ledger.put(lookKey(look), { userId });
+    await this.#ledger.commit();
+    return { userId, ...renamed };
   }
 
   byId(userId: UserId): Promise<Account | undefined> {
@@ -46,20 +77,37 @@ export class EmbeddedAccounts implements Accounts {
     return record === undefined ? undefined : { userId, ...record };
   }
 
-  #findOrMake(name: UserName, passwordHash: string | undefined): { account: Account; created: boolean } {
-    const found = this.#ledger.get(nameKey(name));
-    const taken = found === undefined ? undefined : this.#ledger.get(accountKey(found.userId));
-    if (found !== undefined && taken !== undefined)
-      return { account: { userId: found.userId, ...taken }, created: false };
-    const looks = looksOf(name);
+  /** The name of another account that has one of these looks. */
+  #lookAlike(looks: readonly string[], userId?: UserId): string | undefined {
     for (const look of looks) {
       const holder = this.#ledger.get(lookKey(look));
       // Without an account: the store has lost it, and the look is free again.
       const other = holder === undefined ? undefined : this.#ledger.get(accountKey(holder.userId));
-      if (other !== undefined) throw looksLike(name, other.userName);
+      if (other !== undefined && holder?.userId !== userId) return other.userName;
     }
+    return undefined;
+  }
+
+  #findOrMake(
+    name: UserName,
+    passwordHash: string | undefined,
+    subject: string | undefined,
+  ): { account: Account; created: boolean } {
+    const own = subject === undefined ? undefined : this.#ledger.get(subjectKey(subject));
+    const found = own ?? this.#ledger.get(nameKey(name));
+    const taken = found === undefined ? undefined : this.#ledger.get(accountKey(found.userId));
+    if (found !== undefined && taken !== undefined)
+      return { account: { userId: found.userId, ...taken }, created: false };
+    const looks = looksOf(name);
+    const other = this.#lookAlike(looks);
+    if (other !== undefined) throw looksLike(name, other);
     const userId = (this.#ledger.get(NEXT_USER)?.id ?? FIRST_USER) as UserId;
-    const record: AccountRecord = { userName: name, ...(passwordHash === undefined ? {} : { passwordHash }) };
+    const record: AccountRecord = {
+      userName: name,
+      ...(passwordHash === undefined ? {} : { passwordHash }),
+      ...(subject === undefined ? {} : { subject }),
+    };
+    if (subject !== undefined) this.#ledger.put(subjectKey(subject), { userId });
     this.#ledger.put(NEXT_USER, { id: userId + 1 });
     this.#ledger.put(accountKey(userId), record);
     this.#ledger.put(nameKey(name), { userId });

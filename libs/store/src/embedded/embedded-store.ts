@@ -3,6 +3,7 @@ import { ISSUED_MS, LEASE_MS } from '../sessions.ts';
 import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { EmbeddedAccounts } from './accounts.ts';
+import { EmbeddedApiKeys } from './api-keys.ts';
 import { audit } from './audit.ts';
 import { EmbeddedBlocks } from './blocks.ts';
 import { EmbeddedConversationRows } from './conversation-rows.ts';
@@ -58,6 +59,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const blocks = new EmbeddedBlocks(ledger);
   return {
     accounts: new EmbeddedAccounts(ledger),
+    apiKeys: new EmbeddedApiKeys(ledger),
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now, monotonic }),
     streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks),
     groups,

@@ -11,6 +11,7 @@ import {
 import type { ConversationRow } from '../conversation-rows.ts';
 import type {
   AccountRecord,
+  ApiKeysRecord,
   BlocksRecord,
   BatchesRecord,
   ClearingRecord,
@@ -49,6 +50,12 @@ const nameOf = (stream: StreamRef): string =>
 
 export const FORMAT = keyOf<FormatRecord>('m:format');
 export const NEXT_USER = keyOf<NextUserRecord>('m:next-user');
+
+/** All API keys. */
+export const API_KEYS = keyOf<ApiKeysRecord>('m:api-keys');
+/** Who is the subject of tokens. */
+export const subjectKey = (subject: string): Key<NameRecord> =>
+  keyOf(`j:${hash('sha256', subject, 'base64url')}`);
 
 /** The group id that was given last. */
 export const LAST_GROUP = keyOf<LastGroupRecord>('m:last-group');

@@ -10,6 +10,7 @@ import type {
   UserId,
   UserName,
 } from '@cim/protocol';
+import type { ApiKey } from '../api-keys.ts';
 import type { JoinPolicy, Role } from '../groups.ts';
 import type { Session, SessionAt } from '../sessions.ts';
 import type { Cursor } from '../streams.ts';
@@ -35,11 +36,16 @@ export interface NextUserRecord {
 export interface AccountRecord {
   readonly userName: UserName;
   readonly passwordHash?: string;
+  readonly subject?: string;
 }
 
 /** Of one user: whose private messages it does not take; ascending. */
 export interface BlocksRecord {
   readonly users: readonly UserId[];
+}
+
+export interface ApiKeysRecord {
+  readonly keys: readonly ApiKey[];
 }
 
 export interface NameRecord {

@@ -1,6 +1,6 @@
 import { CimError, foldName, type UserId, type UserName } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import { type Account, type Accounts, looksLike } from '../accounts.ts';
+import { type Account, type Accounts, looksLike, nameTaken } from '../accounts.ts';
 import { looksOf } from '../looks.ts';
 import type { Commit } from './commit.ts';
 import { key } from './keys.ts';
@@ -12,13 +12,15 @@ const BEFORE_FIRST_USER = 1_000;
 
 /**
  * Exclusive: a counter that went back, with a store that lost data, makes no two users one.
- * KEYS account. ARGV name, password hash or '', attempt. Answers 1 when the account is of this attempt.
+ * KEYS account. ARGV name, password hash or '', attempt, subject of tokens or ''. Answers 1 when the account is of this
+ * attempt.
  */
 const CREATE = new Script(`
 local attempt = redis.call('HGET', KEYS[1], 'attempt')
 if attempt == ARGV[3] then return 1 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], 'name', ARGV[1], 'password', ARGV[2], 'attempt', ARGV[3])
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'subject', ARGV[4]) end
 return 1`);
 
 /**
@@ -43,6 +45,12 @@ if held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'password', ARGV[2])
 return 1`);
 
+/** KEYS account. ARGV name. Answers 1 when the account is there. */
+const RENAME = new Script(`
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'name', ARGV[1])
+return 1`);
+
 /** KEYS account. */
 const TOUCH = new Script(`
 local attempt = redis.call('HGET', KEYS[1], 'attempt')
@@ -58,7 +66,35 @@ export class RedisAccounts implements Accounts {
     this.#commit = commit;
   }
 
-  async register(name: UserName, passwordHash = ''): Promise<{ account: Account; created: boolean }> {
+  async register(
+    name: UserName,
+    passwordHash = '',
+    subject = '',
+  ): Promise<{ account: Account; created: boolean }> {
+    if (subject === '') return this.#register(name, passwordHash, subject);
+    const holder = await this.#idOfSubject(subject);
+    const own = holder === undefined ? undefined : await this.byId(holder);
+    if (own !== undefined) return { account: own, created: false };
+    const made = await this.#register(name, passwordHash, subject);
+    const { userId } = made.account;
+    if (made.account.subject !== subject) return made;
+    // After a crash right here the next registration finds the account by its name, and goes on.
+    const winner = Number(
+      await this.#commit.run(TAKE, [key.subjects(subject)], [subject, userId, holder ?? '']),
+    ) as UserId;
+    if (winner === userId) return made;
+    // Two first logins of one subject at once, under two names.
+    if (made.created) await this.#takeBack(userId, looksOf(name), name);
+    const account = await this.byId(winner);
+    if (account === undefined) throw new CimError('failure', 'the account of this subject is not there');
+    return { account, created: false };
+  }
+
+  async #register(
+    name: UserName,
+    passwordHash: string,
+    subject: string,
+  ): Promise<{ account: Account; created: boolean }> {
     const holder = await this.#idOf(name);
     const taken = holder === undefined ? undefined : await this.byId(holder);
     if (holder !== undefined && taken !== undefined) {
@@ -71,7 +107,7 @@ export class RedisAccounts implements Accounts {
       const other = await this.#holderOf(look);
       if (other !== undefined && !isSameName(other.userName, name)) throw looksLike(name, other.userName);
     }
-    const userId = await this.#create(name, passwordHash);
+    const userId = await this.#create(name, passwordHash, subject);
     const other = await this.#takeLooks(looks, userId);
     if (other !== undefined) {
       await this.#takeBack(userId, looks);
@@ -85,7 +121,7 @@ export class RedisAccounts implements Accounts {
     const winner = Number(
       await this.#commit.run(TAKE, [key.names(name)], [foldName(name), userId, holder ?? '']),
     ) as UserId;
-    if (winner === userId) return { account: accountOf(userId, name, passwordHash), created: true };
+    if (winner === userId) return { account: accountOf(userId, name, passwordHash, subject), created: true };
     await this.#takeBack(userId, looks);
     const account = await this.byId(winner);
     if (account === undefined) throw new CimError('failure', 'the account that has this name is not there');
@@ -126,9 +162,51 @@ export class RedisAccounts implements Accounts {
   }
 
   /** An account that has lost its name or a look to another one was never answered to anybody. */
-  async #takeBack(userId: UserId, looks: readonly string[]): Promise<void> {
-    for (const look of looks) await this.#commit.run(GIVE_UP, [key.looks(look)], [look, userId]);
+  async #takeBack(userId: UserId, looks: readonly string[], name?: UserName): Promise<void> {
+    await this.#giveUp(userId, looks, name);
     await this.#link.ask((redis) => redis.del(key.account(userId)));
+  }
+
+  async #giveUp(userId: UserId, looks: readonly string[], name?: UserName): Promise<void> {
+    for (const look of looks) await this.#commit.run(GIVE_UP, [key.looks(look)], [look, userId]);
+    if (name !== undefined) await this.#commit.run(GIVE_UP, [key.names(name)], [foldName(name), userId]);
+  }
+
+  /** A crash on the way leaves the account with one of both names, and may leave the other one taken by it. */
+  async rename(userId: UserId, name: UserName): Promise<Account> {
+    const before = await this.byId(userId);
+    if (before === undefined) throw new CimError('unknownAccount');
+    const holder = await this.#idOf(name);
+    if (holder !== undefined && holder !== userId && (await this.byId(holder)) !== undefined)
+      throw nameTaken(name);
+    const [looks, old] = [looksOf(name), looksOf(before.userName)];
+    const added = looks.filter((look) => !old.includes(look));
+    const other = await this.#takeLooks(added, userId);
+    const winner =
+      other ??
+      (await this.byId(
+        Number(
+          await this.#commit.run(TAKE, [key.names(name)], [foldName(name), userId, holder ?? '']),
+        ) as UserId,
+      ));
+    if (winner?.userId !== userId) {
+      await this.#giveUp(userId, added);
+      throw other === undefined ? nameTaken(name) : looksLike(name, other.userName);
+    }
+    await this.#commit.run(RENAME, [key.account(userId)], [name]);
+    const gone = old.filter((look) => !looks.includes(look));
+    await this.#giveUp(userId, gone, isSameName(before.userName, name) ? undefined : before.userName);
+    return { ...before, userName: name };
+  }
+
+  async bySubject(subject: string): Promise<Account | undefined> {
+    const id = await this.#idOfSubject(subject);
+    return id === undefined ? undefined : this.byId(id);
+  }
+
+  async #idOfSubject(subject: string): Promise<UserId | undefined> {
+    const id = await this.#link.ask((redis) => redis.hget(key.subjects(subject), subject));
+    return id === null ? undefined : (Number(id) as UserId);
   }
 
   async replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean> {
@@ -137,10 +215,12 @@ export class RedisAccounts implements Accounts {
   }
 
   async byId(userId: UserId): Promise<Account | undefined> {
-    const [name, passwordHash] = await this.#link.ask((redis) =>
-      redis.hmget(key.account(userId), 'name', 'password'),
+    const [name, passwordHash, subject] = await this.#link.ask((redis) =>
+      redis.hmget(key.account(userId), 'name', 'password', 'subject'),
     );
-    return typeof name === 'string' ? accountOf(userId, name as UserName, passwordHash ?? '') : undefined;
+    return typeof name === 'string'
+      ? accountOf(userId, name as UserName, passwordHash ?? '', subject ?? '')
+      : undefined;
   }
 
   async byName(name: string): Promise<Account | undefined> {
@@ -153,22 +233,23 @@ export class RedisAccounts implements Accounts {
     return id === null ? undefined : (Number(id) as UserId);
   }
 
-  async #create(name: UserName, passwordHash: string): Promise<UserId> {
+  async #create(name: UserName, passwordHash: string, subject: string): Promise<UserId> {
     const attempt = randomText(12);
     for (;;) {
       const userId = (BEFORE_FIRST_USER +
         (await this.#link.ask((redis) => redis.incr(key.nextUser)))) as UserId;
       const account = key.account(userId);
-      const created = await this.#commit.run(CREATE, [account], [name, passwordHash, attempt]);
+      const created = await this.#commit.run(CREATE, [account], [name, passwordHash, attempt, subject]);
       if (created === 1) return userId;
     }
   }
 }
 
-const accountOf = (userId: UserId, userName: UserName, passwordHash: string): Account => ({
+const accountOf = (userId: UserId, userName: UserName, passwordHash: string, subject: string): Account => ({
   userId,
   userName,
   ...(passwordHash === '' ? {} : { passwordHash }),
+  ...(subject === '' ? {} : { subject }),
 });
 
 const isSameName = (one: string, other: string): boolean => foldName(one) === foldName(other);

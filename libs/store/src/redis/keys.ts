@@ -50,6 +50,10 @@ export const key = {
   names: (name: string) => `${nameTag(foldName(name))}:names`,
   /** A hash: look → user id. */
   looks: (look: string) => `${nameTag(look)}:looks`,
+  /** A hash: subject of tokens → user id. */
+  subjects: (subject: string) => `${nameTag(subject)}:subjects`,
+  /** A hash (`api-keys.ts`). */
+  apiKeys: `${tag('users')}:api-keys`,
   looksEntered: `${tag('users')}:looks-entered`,
   /** A hash: device → record (`session-scripts.ts`). */
   session: (user: UserId) => `${userTag(user)}:sess:${user}`,

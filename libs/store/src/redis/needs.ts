@@ -47,9 +47,9 @@ export interface Need {
 
 const patternOf = (kind: string): string => `{s*}:${kind}:*`;
 /** One each in a database; notes of groups (`pending`) one in each shard. */
-const SINGLE_KINDS = ['next-user', 'looks-entered', 'next-group', 'pending'] as const;
+const SINGLE_KINDS = ['next-user', 'looks-entered', 'next-group', 'pending', 'api-keys'] as const;
 /** Of the names of users: hashes. */
-const NAME_KINDS = ['names', 'looks'] as const;
+const NAME_KINDS = ['names', 'looks', 'subjects'] as const;
 
 /**
  * What is needed on the keys of one shard. First a write that needs memory: behind another one in a script Redis lets it pass.

@@ -5,6 +5,7 @@ import type { Store } from '../store.ts';
 import { RETENTION, type StreamLimits } from '../streams.ts';
 import { type RedisAccess, withAccess } from './access.ts';
 import { RedisAccounts } from './accounts.ts';
+import { RedisApiKeys } from './api-keys.ts';
 import { RedisBlocks } from './blocks.ts';
 import { type Commit, directCommit } from './commit.ts';
 import { RedisConversationRows } from './conversation-rows.ts';
@@ -126,6 +127,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   }
   return {
     accounts: new RedisAccounts(link, commit),
+    apiKeys: new RedisApiKeys(link, commit),
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
     groups: new RedisGroups(link, commit, sides),

@@ -1,0 +1,161 @@
+/** `/admin/api-keys`: the keys of systems are made, listed, replaced and revoked here. */
+import { CimError, isUserId, parseUserName, type UserId } from '@cim/protocol';
+import { type ApiKey, type Scope, SCOPES } from '@cim/store';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { newApiKey, prefixOf } from '../identity/api-keys.ts';
+import type { AdminParts } from './admin-parts.ts';
+import type { AdminAct } from './audit.ts';
+
+const LABEL_CHARACTERS = 64;
+const DAY_MS = 24 * 3_600_000;
+const MOST_DAYS = 3_650;
+const HOUR_MS = 3_600_000;
+/** How long a key goes on beside the one that replaces it [hours], unless the request says otherwise. */
+const OVERLAP_HOURS = 24;
+const MOST_OVERLAP_HOURS = 720;
+
+export function addApiKeys(app: FastifyInstance, { parts, audit, actorOf }: AdminParts): void {
+  const { accounts, apiKeys } = parts.store;
+
+  /** Carries out an act, and notes it however it ends. */
+  const audited = async <T>(
+    request: FastifyRequest,
+    act: string,
+    target: string,
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    const noted = { actor: actorOf(request), act, target, from: request.ip };
+    const end = (outcome: AdminAct['outcome']): void => audit({ ...noted, outcome });
+    try {
+      const answer = await work();
+      end('done');
+      return answer;
+    } catch (error) {
+      end(error instanceof CimError && !error.retryable ? 'refused' : 'failed');
+      throw error;
+    }
+  };
+  const nameOf = async (user: UserId | undefined): Promise<string | undefined> =>
+    user === undefined ? undefined : (await accounts.byId(user))?.userName;
+  const shown = async (key: ApiKey) => ({
+    id: key.id,
+    prefix: prefixOf(key),
+    label: key.label,
+    scopes: key.scopes,
+    ...(key.user === undefined
+      ? {}
+      : { user: { id: String(key.user), name: (await nameOf(key.user)) ?? '' } }),
+    createdAt: isoTime(key.createdAt),
+    ...(key.expiresAt === undefined ? {} : { expiresAt: isoTime(key.expiresAt) }),
+    ...(key.usedAt === undefined ? {} : { usedAt: isoTime(key.usedAt) }),
+  });
+  const store = async (made: Pick<ApiKey, 'label' | 'scopes' | 'user' | 'expiresAt'>) => {
+    const { key, id, hash } = newApiKey();
+    const kept: ApiKey = { ...made, id, hash, createdAt: Date.now() };
+    await apiKeys.add(kept);
+    return { ...(await shown(kept)), key };
+  };
+  const find = async (id: string): Promise<ApiKey> => {
+    const key = await apiKeys.find(id);
+    if (key === undefined) throw unknownKey();
+    return key;
+  };
+
+  app.get('/api-keys', async () => ({ items: await Promise.all((await apiKeys.list()).map(shown)) }));
+
+  app.post('/api-keys', async (request, reply) => {
+    const { label, scopes, days, user, name } = asked(request.body);
+    const made = await audited(request, 'api-key.create', `"${label}"`, async () => {
+      const actsAs = name === undefined ? user : await systemAccount(name);
+      if (actsAs !== undefined && (await accounts.byId(actsAs)) === undefined)
+        throw new CimError('unknownAccount', 'there is no such user');
+      const expiresAt = days === undefined ? undefined : Date.now() + days * DAY_MS;
+      return store({
+        ...{ label, scopes },
+        ...(actsAs === undefined ? {} : { user: actsAs }),
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+      });
+    });
+    return reply.code(201).send(made);
+  });
+
+  /** Of a bot: an account that nobody logs in to. */
+  const systemAccount = async (name: string): Promise<UserId> => {
+    const parsed = parseUserName(name);
+    if (!parsed.ok) throw new CimError('invalid', parsed.problem);
+    return (await accounts.register(parsed.name)).account.userId;
+  };
+
+  app.post<{ Params: { id: string } }>('/api-keys/:id/rotate', async (request, reply) => {
+    const hours = wholeNumber(fieldsOf(request.body), 'overlapHours', 0, MOST_OVERLAP_HOURS) ?? OVERLAP_HOURS;
+    const { id } = request.params;
+    const made = await audited(request, 'api-key.rotate', id, async () => {
+      const { label, scopes, user, createdAt, expiresAt } = await find(id);
+      // The new one lives as long as the old one was to live.
+      const next = expiresAt === undefined ? {} : { expiresAt: Date.now() + expiresAt - createdAt };
+      const successor = await store({ label, scopes, ...(user === undefined ? {} : { user }), ...next });
+      if (!(await apiKeys.expire(id, Date.now() + hours * HOUR_MS))) throw unknownKey();
+      return successor;
+    });
+    return reply.code(201).send(made);
+  });
+
+  app.delete<{ Params: { id: string } }>('/api-keys/:id', async (request, reply) => {
+    await audited(request, 'api-key.revoke', request.params.id, async () => {
+      if (!(await apiKeys.remove(request.params.id))) throw unknownKey();
+    });
+    return reply.code(204).send();
+  });
+}
+
+const isoTime = (ms: number): string => new Date(ms).toISOString();
+const unknownKey = (): CimError => new CimError('unknownAccount', 'there is no such API key');
+const invalid = (problem: string): CimError => new CimError('invalid', problem);
+
+function fieldsOf(body: unknown): Readonly<Record<string, unknown>> {
+  if (body === undefined || body === null) return {};
+  if (typeof body !== 'object' || Array.isArray(body)) throw invalid('the body must be a JSON object');
+  return body as Readonly<Record<string, unknown>>;
+}
+
+function wholeNumber(
+  fields: Readonly<Record<string, unknown>>,
+  name: string,
+  from: number,
+  to: number,
+): number | undefined {
+  const value = fields[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= from && value <= to) return value;
+  throw invalid(`${name} must be a whole number from ${from} to ${to}`);
+}
+
+interface Asked {
+  readonly label: string;
+  readonly scopes: readonly Scope[];
+  readonly days: number | undefined;
+  readonly user: UserId | undefined;
+  readonly name: string | undefined;
+}
+
+/** @throws {CimError} 3000 */
+function asked(body: unknown): Asked {
+  const fields = fieldsOf(body);
+  const { label, scopes, user, name } = fields;
+  if (
+    typeof label !== 'string' ||
+    label === '' ||
+    [...label].length > LABEL_CHARACTERS ||
+    /\p{C}/u.test(label)
+  )
+    throw invalid(`label must be 1 to ${LABEL_CHARACTERS} characters that can be shown`);
+  const known: readonly unknown[] = SCOPES;
+  if (!Array.isArray(scopes) || scopes.length === 0 || !scopes.every((scope) => known.includes(scope)))
+    throw invalid(`scopes must be a list of ${SCOPES.join(', ')}`);
+  const days = wholeNumber(fields, 'days', 1, MOST_DAYS);
+  if (user !== undefined && name !== undefined) throw invalid('give user or name, one of them');
+  if (name !== undefined && typeof name !== 'string') throw invalid('name must be a text');
+  const id = user === undefined ? undefined : Number(user);
+  if (id !== undefined && !isUserId(id)) throw invalid('user must be a user id');
+  return { label, scopes: [...new Set(scopes as Scope[])], days, user: id, name };
+}

@@ -1,0 +1,17 @@
+import { groupStream, LOBBY, type UserId } from '@cim/protocol';
+import type { Logger } from '@cim/runtime';
+import type { Store } from '@cim/store';
+
+/** What was said to everybody before a user came is not unread. A mark that cannot be written only shows more as unread. */
+export async function beginLobby(
+  { streams, groups }: Pick<Store, 'streams' | 'groups'>,
+  user: UserId,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const { shown } = await streams.position(groupStream(LOBBY));
+    if (shown > 0) await groups.mark(user, LOBBY, shown);
+  } catch (error) {
+    logger.warn({ err: error, userId: user }, 'account.lobby-not-marked');
+  }
+}
