@@ -23,7 +23,8 @@ import {
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
 import { silentLogger } from '@cim/runtime';
-import { openEmbeddedStore, type Store } from '@cim/store';
+import { openEmbeddedStore, RETENTION, type Store } from '@cim/store';
+import { until } from '@cim/testkit';
 import { createMessaging, type Messaging } from './messaging.ts';
 import type { SendReceipt } from './send-request.ts';
 
@@ -171,4 +172,72 @@ test('sends behind an event keep their places, and get no gap while it is checke
     seqs.map((_, i) => (seqs[0] ?? 0) + i),
     JSON.stringify(receipts),
   );
+});
+
+/** Sends under a key of the caller's own. */
+const sayKeyed = async (content: Uint8Array, key: string): Promise<SendReceipt> =>
+  (await messaging.sends.sendKeyed({ door: 'v1', actor: alice, to: inboxOf(bob.userId), content, key }))
+    .receipt;
+
+/** A counted send of alice to bob. */
+const sayCounted = (
+  content: Uint8Array,
+  producer: string,
+  counter: number,
+  again: boolean,
+): Promise<SendReceipt> =>
+  new Promise((resolve) =>
+    messaging.sends.send(
+      {
+        ...{ door: 'tcp', actor: alice, to: inboxOf(bob.userId), counter, again, content },
+        producer: producer as ProducerId,
+      },
+      resolve,
+    ),
+  );
+
+test('an event whose message is recalled since is answered as stored when it is repeated, and refused as a new one', async () => {
+  const id = await stored(alice, inboxOf(bob.userId));
+  const edit = event('edit', id, 'better');
+  assert.equal((await sayKeyed(edit, 'an edit')).outcome, 'stored');
+  assert.equal((await sayCounted(edit, 'a-producer-that-edits', 1, false)).outcome, 'stored');
+  await stored(alice, inboxOf(bob.userId), event('recall', id));
+  const { top } = await store.streams.position(inboxOf(bob.userId));
+
+  assert.equal((await sayKeyed(edit, 'an edit')).outcome, 'stored');
+  assert.equal((await sayCounted(edit, 'a-producer-that-edits', 1, true)).outcome, 'stored');
+  assert.equal((await sayKeyed(edit, 'another edit')).outcome, 'refused');
+  assert.equal((await sayCounted(edit, 'a-producer-that-edits', 2, true)).outcome, 'refused');
+  assert.equal((await sayCounted(edit, 'another-producer-that-edits', 1, true)).outcome, 'refused');
+  assert.equal((await store.streams.position(inboxOf(bob.userId))).top, top, 'nothing more is stored');
+});
+
+test('a recall that is repeated after its message was trimmed is answered as stored', async () => {
+  const other = await mkdtemp(join(tmpdir(), 'cim-events-'));
+  const small = await openEmbeddedStore({ dir: other, logger, limits: { ...RETENTION, maxEntries: 4 } });
+  const usual = messaging;
+  messaging = createMessaging({ store: small, membership, rpc, logger });
+  try {
+    for (const name of ['alice', 'bob']) {
+      const parsed = parseUserName(name);
+      assert.ok(parsed.ok);
+      await small.accounts.register(parsed.name);
+    }
+    const to = groupStream(LOBBY);
+    const id = await stored(alice, to);
+    const recall = event('recall', id);
+    const say = async (): Promise<string> =>
+      (await messaging.sends.sendKeyed({ door: 'v1', actor: alice, to, content: recall, key: 'a recall' }))
+        .receipt.outcome;
+    assert.equal(await say(), 'stored');
+    for (let more = 0; more < 3; more++) await stored(alice, to);
+    await until('the message is trimmed', async () => (await small.streams.position(to)).first > 1);
+    const { top } = await small.streams.position(to);
+    assert.equal(await say(), 'stored');
+    assert.equal((await small.streams.position(to)).top, top, 'nothing more is stored');
+  } finally {
+    messaging = usual;
+    await small.stop();
+    await rm(other, { recursive: true, force: true });
+  }
 });

@@ -1,5 +1,14 @@
-import { CimError, type MessageId } from '@cim/protocol';
-import { conversationOf, groupOf, type Groups, type Histories, policyOf } from '@cim/store';
+import { CimError, type MessageId, messageId } from '@cim/protocol';
+import {
+  conversationOf,
+  entryId,
+  groupOf,
+  type Groups,
+  type Histories,
+  LogScans,
+  policyOf,
+  type Streams,
+} from '@cim/store';
 import { refused } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 
@@ -20,12 +29,21 @@ const RECALL_MS = 24 * 3_600_000;
 export class EventRules {
   readonly #histories: Pick<Histories, 'find'>;
   readonly #groups: Pick<Groups, 'member'>;
+  readonly #streams: Streams;
+  readonly #scans: LogScans;
   /** ms, near the store's clock. */
   readonly #now: () => number;
 
-  constructor(histories: Pick<Histories, 'find'>, groups: Pick<Groups, 'member'>, now: () => number) {
+  constructor(
+    histories: Pick<Histories, 'find'>,
+    groups: Pick<Groups, 'member'>,
+    streams: Streams,
+    now: () => number,
+  ) {
     this.#histories = histories;
     this.#groups = groups;
+    this.#streams = streams;
+    this.#scans = new LogScans(streams);
     this.#now = now;
   }
 
@@ -55,6 +73,23 @@ export class EventRules {
     if (message.recalled) return refused('unknownMessage', 'the message was recalled');
     if (type === 'edit' && !isOwn) return refused('notYours');
     return undefined;
+  }
+
+  /**
+   * Whether the store has this very event already, although the rules refuse it by now: its message was trimmed, or recalled
+   * since. Only for sends that may be repeats. The append says the last word, since it compares the contents.
+   */
+  async wasStored({ actor, to, producer, counter, again, rememberMs }: SendRequest): Promise<boolean> {
+    if (counter > 0) {
+      if (again !== true) return false;
+      const [last] = await this.#streams.counters(actor.userId, [{ stream: to, producer }]);
+      return (last ?? 0) >= counter;
+    }
+    if (rememberMs === undefined) return false;
+    const id = messageId(actor.userId, producer, 0);
+    const { top } = await this.#streams.position(to);
+    const entry = await this.#scans.newest(to, top, (one) => entryId(one) === id, top);
+    return entry !== undefined && this.#now() - entry.storedAt < rememberMs;
   }
 
   async #administers(user: SendRequest['actor']['userId'], to: SendRequest['to']): Promise<boolean> {

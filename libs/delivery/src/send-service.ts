@@ -95,6 +95,7 @@ export class SendService {
     let refusal: SendReceipt | undefined;
     try {
       refusal = await this.#rules.refusal(request, type, ref as MessageId);
+      if (refusal !== undefined && (await this.#rules.wasStored(request))) refusal = undefined;
     } catch (error) {
       this.#parts.failed.due({ err: error });
       refusal = retry('the message that this one refers to could not be looked up; send it again');
