@@ -3,7 +3,15 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type CimError, CODES, type UserId } from '@cim/protocol';
-import { defaultLimits, knownHosts, loopbackOnly, UNKNOWN_PATH, VERSION } from '@cim/runtime';
+import {
+  defaultLimits,
+  DOCUMENTATION_CSP,
+  knownHosts,
+  loopbackOnly,
+  SECURITY_HEADERS,
+  UNKNOWN_PATH,
+  VERSION,
+} from '@cim/runtime';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -55,6 +63,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     return503OnClosing: false,
     // A path that cannot be decoded is an unknown path. Fastify's own answer has no envelope.
     frameworkErrors: (error, request, reply) => {
+      void (reply as FastifyReply).headers(SECURITY_HEADERS);
       const answer = isV1(request.url)
         ? problem(reply, CODES.invalid.code, error.message, { status: 404 })
         : unknownPath(request, reply, error.message);
@@ -65,6 +74,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     .setValidatorCompiler(requestCheck);
   const hostProblem = knownHosts(parts.config.host, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(SECURITY_HEADERS);
     const wrong = hostProblem(request.headers.host);
     if (wrong === undefined) done();
     else if (isV1(request.url)) void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
@@ -140,7 +150,8 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     },
   });
   const { publicPages } = parts.config;
-  if (publicPages.includes('documentation')) await app.register(swaggerUi, { routePrefix: '/documentation' });
+  if (publicPages.includes('documentation'))
+    await app.register(swaggerUi, { routePrefix: '/documentation', staticCSP: DOCUMENTATION_CSP });
 
   const tokens = tokenAccounts(parts);
   const passwords = parts.passwords ?? new Passwords(undefined, limitValues.hashes);

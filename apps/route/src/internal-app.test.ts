@@ -57,6 +57,35 @@ describe('the internal port of a route', () => {
     assert.equal(refused.resume().statusCode, 403);
   });
 
+  test('tells browsers on both ports, whatever the answer, what they may do with it, and no version of anything', async (t) => {
+    const { clients, internal, stop } = await start({ publicPages: ['documentation', 'metrics'] });
+    t.after(stop);
+    const paths = [
+      '/healthz',
+      '/metrics',
+      '/documentation/',
+      '/documentation/json',
+      '/onlineUser',
+      '/v1/online',
+      '/nowhere',
+      '/%zz',
+      '/v1/%zz',
+      '/admin/servers',
+    ];
+    for (const url of [clients, internal])
+      for (const path of paths) {
+        const { headers } = await fetch(url + path);
+        const csp = headers.get('content-security-policy') ?? '';
+        assert.match(csp, /^default-src 'none';.* frame-ancestors 'none'$/, url + path);
+        assert.equal(/script-src/.test(csp), path.startsWith('/documentation'), url + path);
+        assert.equal(headers.get('x-content-type-options'), 'nosniff', url + path);
+        assert.equal(headers.get('x-frame-options'), 'DENY');
+        assert.equal(headers.get('referrer-policy'), 'no-referrer');
+        assert.equal(headers.get('cross-origin-resource-policy'), 'same-origin');
+        for (const banner of ['server', 'x-powered-by', 'via']) assert.equal(headers.get(banner), null);
+      }
+  });
+
   test('answers an unknown path and a path that cannot be decoded with problem details', async (t) => {
     const { internal, stop } = await start();
     t.after(stop);

@@ -2,7 +2,7 @@
 import swagger, { type StaticDocumentSpec } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type CimError, CODES } from '@cim/protocol';
-import { knownHosts } from '@cim/runtime';
+import { DOCUMENTATION_CSP, knownHosts, SECURITY_HEADERS } from '@cim/runtime';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { addAdmin } from './admin/admin-app.ts';
 import { addHealth, addMetrics, type Readiness } from './operate.ts';
@@ -27,6 +27,7 @@ export async function createInternalApp(
     forceCloseConnections: 'idle',
     clientErrorHandler: (_error, socket) => socket.destroy(),
     frameworkErrors: (error, _request, reply) => {
+      void (reply as FastifyReply).headers(SECURITY_HEADERS);
       const answer = problem(reply, CODES.invalid.code, error.message, { status: 404 });
       void (reply as FastifyReply).send(answer);
     },
@@ -34,6 +35,7 @@ export async function createInternalApp(
   app.decorateReply('v1Code', CODES.success.code);
   const hostProblem = knownHosts(parts.config.internalHost, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(SECURITY_HEADERS);
     const wrong = hostProblem(request.headers.host);
     if (wrong === undefined) done();
     else void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
@@ -52,6 +54,7 @@ export async function createInternalApp(
   await app.register(swaggerUi, {
     routePrefix: '/documentation',
     uiConfig: { supportedSubmitMethods: [] },
+    staticCSP: DOCUMENTATION_CSP,
   });
   addHealth(app, readiness);
   addMetrics(app, parts.metrics);

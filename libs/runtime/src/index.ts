@@ -18,6 +18,7 @@ export * from './random-text.ts';
 export * from './rare-warning.ts';
 export * from './redaction.ts';
 export * from './same-secret.ts';
+export * from './security-headers.ts';
 export * from './settings.ts';
 export * from './slice.ts';
 export * from './token-bucket.ts';

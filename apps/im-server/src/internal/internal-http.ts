@@ -3,7 +3,14 @@ import { isUtf8 } from 'node:buffer';
 import type { Server } from 'node:http';
 import type { SendService } from '@cim/delivery';
 import { CODES, cim, inboxOf, isUserId } from '@cim/protocol';
-import { clusterKey, type HostProblem, type Logger, type Metrics, sameSecret } from '@cim/runtime';
+import {
+  clusterKey,
+  type HostProblem,
+  type Logger,
+  type Metrics,
+  sameSecret,
+  SECURITY_HEADERS,
+} from '@cim/runtime';
 import type { Store } from '@cim/store';
 import fastify, { type FastifyError, type FastifyReply, LogController } from 'fastify';
 
@@ -43,10 +50,14 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
     clientErrorHandler: (_error, socket) => socket.destroy(),
     // A path that cannot be decoded is an unknown path. Fastify's own answer has no envelope.
     frameworkErrors: (error, _request, reply) => {
-      void (reply as FastifyReply).code(404).send(answerOf(CODES.invalid.code, error.message));
+      void (reply as FastifyReply)
+        .headers(SECURITY_HEADERS)
+        .code(404)
+        .send(answerOf(CODES.invalid.code, error.message));
     },
   });
   app.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(SECURITY_HEADERS);
     const problem = parts.hostProblem(request.headers.host);
     if (problem === undefined) done();
     else void reply.code(403).send(answerOf(CODES.invalid.code, problem));

@@ -101,6 +101,8 @@ describe('an im-server', () => {
     for (const [path, init] of asked) {
       const answer = await fetch(`${url}${path}`, init);
       assert.equal(answer.status, 404, path);
+      assert.match(answer.headers.get('content-security-policy') ?? '', /^default-src 'none'/, path);
+      assert.equal(answer.headers.get('x-content-type-options'), 'nosniff', path);
       const { code, reqNo, dataBody } = (await answer.json()) as Record<string, unknown>;
       assert.deepEqual([code, reqNo, dataBody], ['3000', null, null], path);
     }

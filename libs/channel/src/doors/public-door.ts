@@ -119,7 +119,12 @@ export class PublicDoor {
   readonly #parts: DoorParts;
   readonly #http = createHttpServer({ maxHeaderSize: HANDSHAKE_BYTES }, (_request, response) => {
     response
-      .writeHead(426, { connection: 'close', 'content-type': 'text/plain', upgrade: 'websocket' })
+      .writeHead(426, {
+        connection: 'close',
+        'content-type': 'text/plain',
+        'x-content-type-options': 'nosniff',
+        upgrade: 'websocket',
+      })
       .end(`this port takes CIM clients: TCP, or a WebSocket at ${PATH}\n`);
   });
   readonly #webSockets = new WebSocketServer({
@@ -246,6 +251,6 @@ export class PublicDoor {
 function refuse(socket: Duplex, status: string, why: string): void {
   const body = `${why}\n`;
   socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
 }
