@@ -58,6 +58,7 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
       routeUrl: config.route,
       userName: name,
       ...(password !== '' && { password }),
+      ...(config.token !== '' && { token: config.token }),
       state: fileState(join(config.stateDir, `${about}.json`), (line) => screen.print(view.notice(line))),
       agent: AGENT,
       // Log lines would go over what is typed: they need a place of their own, as with `2>chat.log`.
@@ -88,8 +89,9 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
   try {
     chat = await open(config.password);
   } catch (error) {
-    const asks = interactive && isTty(input) && isTty(output) && config.password === '' && isRefused(error);
-    if (!asks) throw withAdvice(error, config.password);
+    const noProof = config.password === '' && config.token === '';
+    const asks = interactive && isTty(input) && isTty(output) && noProof && isRefused(error);
+    if (!asks) throw config.token === '' ? withAdvice(error, config.password) : error;
     const password = await askPassword(`password of ${name}: `, input, output);
     chat = await open(password).catch((again: unknown) => {
       throw withAdvice(again, password);

@@ -4,7 +4,7 @@ import { configureProcess, type LogLevel, pick, settings } from '@cim/runtime';
 
 /** What the terminal client reads. */
 export const chatSettings = {
-  ...pick(settings, 'name', 'route', 'password', 'stateDir'),
+  ...pick(settings, 'name', 'route', 'password', 'token', 'stateDir'),
   logLevel: { ...settings.logLevel, fallback: 'silent' },
 };
 
@@ -14,6 +14,8 @@ export interface ChatConfig {
   readonly route: string;
   /** '' for none. */
   readonly password: string;
+  /** '' for none. */
+  readonly token: string;
   readonly stateDir: string;
   readonly logLevel: LogLevel;
   /** Whether a terminal may be coloured, and drawn on at all. */

@@ -25,6 +25,12 @@ export interface CimClientOptions {
   readonly userName: string;
   /** Needed when the account has one; sets it when the account is new. */
   readonly password?: string;
+  /**
+   * For a server whose users log in with tokens (CIM_AUTH=jwt), in place of a password: the token, or a function that gets a fresh
+   * one from the business system. The function is called for a login that no session secret opens: at the first one, and when the
+   * session has ended. The user name of the account is the one of the token.
+   */
+  readonly token?: string | (() => string | Promise<string>);
   /** What outlives the process; default: nothing does. */
   readonly state?: Storage;
   /** Name and version of the program, for the server's people. */

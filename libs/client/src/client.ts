@@ -65,9 +65,9 @@ export class ClientCore extends ClientBase {
     super(options);
     this.#options = options;
     this.#state = options.state ?? memoryState();
-    const { userName, password, agent = AGENT, label = agent } = options;
+    const { userName, password, token, agent = AGENT, label = agent } = options;
     const { route, logger, timers } = this.parts;
-    this.#signIn = new SignIn(route, { userName, password, label }, logger);
+    this.#signIn = new SignIn(route, { userName, password, token, label }, logger);
     this.#backoff = new Backoff(200, 10_000, () => this.parts.random());
     this.#comeback = new Comeback(() => timers.now());
   }

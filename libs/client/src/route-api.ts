@@ -25,10 +25,15 @@ export interface Place {
   readonly epoch: Epoch;
 }
 
-export interface Login {
+/** What shows who logs in, beside the secret of a session. */
+export interface Proof {
+  readonly password?: string;
+  readonly token?: string;
+}
+
+export interface Login extends Proof {
   readonly userId: UserId;
   readonly userName: string;
-  readonly password?: string;
   /** The secret of the session to be replaced. */
   readonly session?: string;
   /** The installation, and its name for people. A route of before there were devices leaves both alone. */
@@ -53,11 +58,9 @@ export class RouteApi {
     this.#http = http;
   }
 
-  async register(userName: string, password?: string): Promise<NamedUser> {
-    const body = await this.#call('/registerAccount', {
-      userName,
-      ...(password !== undefined && { password }),
-    });
+  /** @param proof of who it is: a password, or a token, whose account has a name of its own */
+  async register(userName: string, proof: Proof): Promise<NamedUser> {
+    const body = await this.#call('/registerAccount', { userName, ...proof });
     if (!isRecord(body) || !isUserId(body['userId']) || typeof body['userName'] !== 'string')
       throw this.#http.foreign();
     return { userId: body['userId'], userName: body['userName'] };

@@ -1,18 +1,20 @@
 import { CimError, CODES, type NamedUser } from '@cim/protocol';
 import type { Logger } from './logger.ts';
-import type { Place, RouteApi } from './route-api.ts';
+import type { CimClientOptions } from './client-options.ts';
+import type { Place, Proof, RouteApi } from './route-api.ts';
 
 /** Who logs in, and how this device is called. */
 export interface Account {
   readonly userName: string;
   readonly password: string | undefined;
+  readonly token: CimClientOptions['token'];
   readonly label: string;
 }
 
 /** As many as a route takes. */
 const LABEL_CHARACTERS = 64;
 
-/** The user's account and session at the route: name, password, and the secrets that let it come back. */
+/** The user's account and session at the route: name, password or token, and the secrets that let it come back. */
 export class SignIn {
   readonly #route: RouteApi;
   readonly #account: Account;
@@ -39,7 +41,7 @@ export class SignIn {
   /** @throws {CimError} */
   async register(): Promise<NamedUser> {
     try {
-      return await this.#route.register(this.#account.userName, this.#account.password);
+      return await this.#route.register(this.#account.userName, await this.#proof());
     } catch (error) {
       throw this.#explain(error);
     }
@@ -50,13 +52,7 @@ export class SignIn {
    * @throws {CimError}
    */
   async logIn(me: NamedUser, device: string): Promise<Place> {
-    const { password, label } = this.#account;
-    const login = {
-      ...me,
-      ...(password !== undefined && { password }),
-      device,
-      label: label.slice(0, LABEL_CHARACTERS),
-    };
+    const login = { ...me, device, label: this.#account.label.slice(0, LABEL_CHARACTERS) };
     for (const session of this.#secrets) {
       try {
         return this.#placed(await this.#route.login({ ...login, session }));
@@ -66,7 +62,7 @@ export class SignIn {
       }
     }
     try {
-      return this.#placed(await this.#route.login(login));
+      return this.#placed(await this.#route.login({ ...login, ...(await this.#proof()) }));
     } catch (error) {
       throw this.#explain(error);
     }
@@ -79,6 +75,21 @@ export class SignIn {
       this.#secrets = [];
     } catch (error) {
       this.#logger.info({ err: error }, 'client.logout-failed');
+    }
+  }
+
+  /** @throws {CimError} 4000: no token can be had now */
+  async #proof(): Promise<Proof> {
+    const { password, token } = this.#account;
+    if (token === undefined) return password === undefined ? {} : { password };
+    if (typeof token === 'string') return { token };
+    try {
+      return { token: await token() };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new CimError('failure', `no token could be had: ${why.split('\n', 1)[0] ?? ''}`, {
+        cause: error,
+      });
     }
   }
 
@@ -95,7 +106,7 @@ export class SignIn {
         'repeatLogin',
         `"${name}" is logged in already; log out there first, or try again in 30 s`,
       );
-    if (error.code === CODES.unknownAccount.code)
+    if (error.code === CODES.unknownAccount.code && this.#account.token === undefined)
       return new CimError(
         'unknownAccount',
         `the name "${name}" is taken by an account with another password`,

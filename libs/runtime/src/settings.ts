@@ -258,6 +258,12 @@ export const settings = {
   name: text('CIM_NAME', '', 'User name of the terminal client'),
   route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),
   password: text('CIM_PASSWORD', '', 'Password of the account, if it has one', true),
+  token: text(
+    'CIM_TOKEN',
+    '',
+    'Token of the user, in place of a password, where the server takes tokens (CIM_AUTH=jwt)',
+    true,
+  ),
   stateDir: text(
     'CIM_STATE_DIR',
     '',
