@@ -52,9 +52,7 @@ for (const file of files) {
 
 if (!process.argv.includes('--check')) writeFileSync(report, text);
 else if (readFileSync(report, 'utf8') !== text) {
-  console.error(
-    `${report} is not the API: run node scripts/client-api.mjs, and say in CHANGELOG.md what breaks`,
-  );
+  console.error(`${report} is not the API: run npm run client:api, and say in CHANGELOG.md what breaks`);
   process.exitCode = 1;
 }
 if (undocumented.length > 0) {

@@ -1,22 +1,36 @@
 import type { InstanceId, UserId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
-import type { Delivery } from './delivery.ts';
 import type { Push, PushOutcome } from './servers.ts';
 
+/** What a guess needs of the delivery that it belongs to. */
+interface Guessing {
+  readonly user: UserId;
+  readonly entry: Entry | undefined;
+  readonly except: object | undefined;
+  readonly parts: { readonly servers: { push(instance: InstanceId, push: Push): void } };
+  online: boolean | 'unknown';
+  /** Called once for each im-server, when the push was written to it or cannot be. */
+  handOne(): void;
+  /** Called when an im-server has taken the push. */
+  observe(outcome: 'taken'): void;
+  /** Called when no im-server has taken it for sure. */
+  notNoted(): void;
+}
+
 /** Rings im-servers any of which may hold the user: each that holds a session takes the entry. */
-export function guess(delivery: Delivery, instances: readonly InstanceId[]): void {
+export function guess(delivery: Guessing, instances: readonly InstanceId[]): void {
   if (instances.length === 0) return delivery.notNoted();
   const all = new Guess(delivery, instances.length);
   for (const instance of instances) delivery.parts.servers.push(instance, new GuessedLeg(delivery, all));
 }
 
 class Guess {
-  readonly #delivery: Delivery;
+  readonly #delivery: Guessing;
   #open: number;
   #isTaken = false;
   #isUnsure = false;
 
-  constructor(delivery: Delivery, open: number) {
+  constructor(delivery: Guessing, open: number) {
     this.#delivery = delivery;
     this.#open = open;
   }
@@ -37,11 +51,11 @@ class GuessedLeg implements Push {
   readonly user: UserId;
   readonly entry: Entry | undefined;
   readonly except: object | undefined;
-  readonly #delivery: Delivery;
+  readonly #delivery: Guessing;
   readonly #guess: Guess;
   #isHanded = false;
 
-  constructor(delivery: Delivery, all: Guess) {
+  constructor(delivery: Guessing, all: Guess) {
     this.user = delivery.user;
     this.entry = delivery.entry;
     this.except = delivery.except;
