@@ -15,11 +15,14 @@ import {
 } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { openEmbeddedStore } from '../src/embedded/embedded-store.ts';
+import { RETENTION } from '../src/streams.ts';
 
 const IN_FLIGHT = 32;
 const [dir = '', life = ''] = process.argv.slice(2);
 
-const store = await openEmbeddedStore({ dir, logger: silentLogger() });
+// One sender writes until it is killed: it may fill the inbox alone.
+const limits = { ...RETENTION, inboxShare: RETENTION.maxEntries };
+const store = await openEmbeddedStore({ dir, logger: silentLogger(), limits });
 // Standard output is a file: a line that is written outlives this process, and a pipe would refuse when it is full.
 const say = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 

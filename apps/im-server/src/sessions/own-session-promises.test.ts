@@ -62,7 +62,7 @@ function open() {
     groups: new GroupLogs(stored.store.streams, {} as Interest),
     instance: { serving: true, id: 'here' },
     budget,
-    limits: defaultLimits,
+    limits: { ...defaultLimits, send: undefined, sendTo: undefined, bytes: undefined },
     wheel: new TimingWheel(),
     logger: silentLogger(),
     observer: silentObserver,
