@@ -71,7 +71,7 @@ export class ServerProcess {
   /** Resolves when it has said that it listens. */
   listens(): Promise<void> {
     return until(`${this.#program} listens`, () => {
-      const said = this.#program === 'im-server' ? /im-server stores/ : /route listening/;
+      const said = this.#program === 'im-server' ? /im-server stores/ : /route has its metrics.*\n/;
       if (said.test(this.#out)) return true;
       if (this.ended) throw new Error(`${this.#program} ended: ${this.#log}`);
       return false;
