@@ -16,6 +16,7 @@ const outer = Object.values(networkInterfaces())
 test('a server that is open to others says where it listens, and has its internal ports on loopback alone', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'cim-ports-'));
   const server = await ServerProcess.start('standalone', {
+    CIM_INSECURE: 'true',
     ...{ CIM_DATA_DIR: dir, CIM_HOST: '0.0.0.0', CIM_ADVERTISE_HOST: outer ?? '127.0.0.1' },
     ...{ CIM_AUTH: 'open', CIM_CLUSTER_SECRET: SECRET },
   });
@@ -46,6 +47,7 @@ test('a server that is open to others says where it listens, and has its interna
 test('an im-server whose internal port the others could not reach does not start, and says what to set', async () => {
   await assert.rejects(
     ServerProcess.start('im-server', {
+      CIM_INSECURE: 'true',
       ...{ CIM_HOST: '0.0.0.0', CIM_ADVERTISE_HOST: '10.1.2.3', CIM_CLUSTER_SECRET: SECRET },
     }),
     /ended: im-server: CIM_INTERNAL_HOST must be set, to 0\.0\.0\.0: the other servers call this one at 10\.1\.2\.3[^\n]*\n$/,

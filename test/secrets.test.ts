@@ -71,7 +71,12 @@ test('standalone has a random secret of its own, which opens /sendMsg and is in 
 });
 
 test('a secret that is too short for others to be kept out is refused in one line, off loopback only', async (t) => {
-  const env = { CIM_DATA_DIR: folder(t), CIM_AUTH: 'open', CIM_ADVERTISE_HOST: '127.0.0.1' };
+  const env = {
+    CIM_DATA_DIR: folder(t),
+    CIM_AUTH: 'open',
+    CIM_INSECURE: 'true',
+    CIM_ADVERTISE_HOST: '127.0.0.1',
+  };
   await assert.rejects(
     ServerProcess.start('standalone', { ...env, CIM_HOST: '0.0.0.0', CIM_CLUSTER_SECRET: 'short' }),
     /standalone: CIM_CLUSTER_SECRET has 5 characters; at least 32 are needed[^\n]*\n$/,

@@ -22,6 +22,8 @@ import {
   type Observer,
   RareWarning,
   type Running,
+  secureHttp,
+  type TlsFiles,
   TokenBuckets,
   VERSION,
 } from '@cim/runtime';
@@ -59,6 +61,8 @@ export interface ImServerParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly observer: Observer;
+  /** Both ports speak TLS when it is there. */
+  readonly tls?: TlsFiles | undefined;
   /** Connections of clients at once. */
   readonly maxConnections: number;
   /** Ends a start that waits for the store. */
@@ -75,7 +79,7 @@ export interface ImServer extends Running {
  * @throws {Error} one line: a port is taken, the store's settings are wrong, or the program is stopping
  */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
-  const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer } = parts;
+  const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
   const { sends, calls } = messaging;
   const host = advertisedHost(config);
   const hostProblem = knownHosts(config.host, config.allowedHosts);
@@ -179,6 +183,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     },
     isTrustedProxy: config.trustedProxies,
     hostProblem,
+    tls,
   });
   const tcp = door.server;
   const http = await createInternalHttp({
@@ -201,14 +206,21 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     wheel,
     logger,
     handlers: doorbellHandlers(doorbell),
+    tls,
   });
   rpc.attach(http);
+  const front = tls === undefined ? undefined : secureHttp(http, tls, { logger, asksForCertificate: true });
+  const closeHttp = async (): Promise<void> => {
+    const closed = close(http);
+    front?.closeArrivals();
+    await closed;
+  };
 
   // A failed start leaves nothing behind that would keep the process alive.
   const opened: (() => Promise<void>)[] = [];
   try {
     const httpPort = await listen(http, config.internalHost, config.httpPort, logger);
-    opened.push(() => close(http));
+    opened.push(closeHttp);
     // The store may be away for long: until it is there the internal port answers that this server is not ready.
     await unlessAborted(store.opened, parts.stopping);
     await instance.start(parts.stopping);
@@ -225,7 +237,10 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       groupWatch.stop();
       return Promise.resolve();
     });
-    self = { host, tcpPort, httpPort, version: VERSION, startedAt: Date.now() };
+    self = {
+      ...{ host, tcpPort, httpPort, version: VERSION, startedAt: Date.now() },
+      ...(tls !== undefined && { tls: tls.alsoPlain ? 'also' : 'only' }),
+    };
     opened.push(() => membership.withdraw());
     await announce();
     logger.info({ instance: instance.id, host, tcpPort, httpPort }, 'im-server.ready');
@@ -249,7 +264,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     groupWatch.stop();
     groups.end();
     await rpc.stop();
-    await close(http);
+    await closeHttp();
     await instance.stop();
     logger.info({ instance: instance.id }, 'im-server.stopped');
   };

@@ -9,6 +9,7 @@ import {
   createMetrics,
   limitConnections,
   limitsOf,
+  openTls,
   requireReachable,
   runProgram,
   trustOf,
@@ -29,6 +30,9 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   const { clusterSecret } = trustOf(config);
   const limits = limitsOf(config);
   const metrics = createMetrics({ program: 'im-server' });
+  // Before anything is waited for: a pair of files that cannot be used ends the start.
+  const tls = openTls(config, { logger, metrics });
+  onStop(() => tls?.stop());
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openRedisStore({
     ...config,
@@ -48,7 +52,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   const flusher = new TurnFlusher();
   const wheel = new TimingWheel();
   wheel.start();
-  const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger, observer });
+  const rpc = new RpcClient({ secret: clusterSecret, flusher, wheel, logger, observer, tls });
   onStop(async () => {
     await rpc.stop();
     wheel.stop();
@@ -69,6 +73,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     wheel,
     logger,
     metrics,
+    tls,
     observer,
     maxConnections: connectionsAllowed(),
     stopping,

@@ -1,6 +1,7 @@
 /** The route, put together. */
+import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
-import { type Logger, RareWarning, type Running } from '@cim/runtime';
+import { RareWarning, type Running, type SecureHttp, secureHttp } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from './app.ts';
 import { createInternalApp } from './internal-app.ts';
@@ -25,15 +26,18 @@ const CLOSE_WITHIN_MS = 5_000;
 
 /** Listens on both ports. Throws one line when one of them is taken. */
 export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN_MS): Promise<Route> {
-  const { config, logger } = parts;
+  const { config, logger, tls } = parts;
   const readiness = new Readiness(parts);
   const app = await createApp(parts, readiness);
   await app.ready();
   const internal = await createInternalApp(parts, readiness, app.swagger());
+  const front = (server: FastifyInstance['server']): SecureHttp | undefined =>
+    tls === undefined ? undefined : secureHttp(server, tls, { logger });
+  const [appFront, internalFront] = [front(app.server), front(internal.server)];
   const stop = async (): Promise<void> => {
     // Until nobody is served any more, operators see how it goes.
-    await close(app, closeWithinMs);
-    await close(internal, closeWithinMs);
+    await close(app, appFront, closeWithinMs);
+    await close(internal, internalFront, closeWithinMs);
     readiness.stop();
   };
   try {
@@ -42,9 +46,9 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
       config.internalHost,
       config.routeInternalPort,
       'CIM_ROUTE_INTERNAL_PORT',
-      logger,
+      parts,
     );
-    const clients = await listen(app, config.host, config.routePort, 'CIM_ROUTE_PORT', logger);
+    const clients = await listen(app, config.host, config.routePort, 'CIM_ROUTE_PORT', parts);
     logger.info(
       { host: clients.host, port: clients.port, internalHost: operators.host, internalPort: operators.port },
       'route.ready',
@@ -62,10 +66,12 @@ async function listen(
   host: string,
   wanted: number,
   setting: string,
-  logger: Logger,
+  { logger, tls }: Pick<RouteParts, 'logger' | 'tls'>,
 ): Promise<Listening> {
+  // By the name, fastify would open a further server for each other address, which knows nothing of TLS.
+  const one = host === 'localhost' && tls !== undefined ? (await lookup(host)).address : host;
   try {
-    await app.listen({ host, port: wanted, backlog: 4_096 });
+    await app.listen({ host: one, port: wanted, backlog: 4_096 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new Error(
@@ -77,12 +83,20 @@ async function listen(
   // One connection could not be taken, for want of file descriptors for instance: the others can.
   const failed = new RareWarning(logger, 'accept.failed');
   app.server.on('error', (error) => failed.due({ err: error, port }));
-  return { host: address, port, url: `http://${address.includes(':') ? `[${address}]` : address}:${port}` };
+  const scheme = tls === undefined ? 'http' : 'https';
+  return {
+    host: address,
+    port,
+    url: `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`,
+  };
 }
 
 /** Answers what is under way. A kept-alive connection that falls idle only now would keep the server open. */
-async function close(app: FastifyInstance, withinMs: number): Promise<void> {
-  const idle = setInterval(() => app.server.closeIdleConnections(), 50);
+async function close(app: FastifyInstance, front: SecureHttp | undefined, withinMs: number): Promise<void> {
+  const idle = setInterval(() => {
+    app.server.closeIdleConnections();
+    front?.closeArrivals();
+  }, 50);
   const late = setTimeout(() => app.server.closeAllConnections(), withinMs);
   try {
     await app.close();

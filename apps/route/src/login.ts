@@ -34,16 +34,19 @@ export interface Placed {
   readonly epoch?: number;
   /** The one address of all im-servers, where there is one. */
   readonly url?: string;
+  /** The im-server takes TLS, so the client speaks it. */
+  readonly tls?: true;
 }
 
 /** What a login answers of the one address of all im-servers. */
-type SharedAddress = { readonly url: string } & Partial<Pick<Placed, 'ip' | 'cimServerPort'>>;
+type SharedAddress = { readonly url: string } & Partial<Pick<Placed, 'ip' | 'cimServerPort' | 'tls'>>;
 
 /** Where the address speaks frames, it is also the host and the port that a client connects to who reads no URL. */
 function sharedAddressOf(url: string): SharedAddress {
   const { protocol, hostname, port } = new URL(url);
   if (protocol !== 'tcp:' && protocol !== 'tls:') return { url };
-  return { url, ip: hostname.replace(/^\[(.*)\]$/, '$1'), cimServerPort: Number(port) };
+  const at = { ip: hostname.replace(/^\[(.*)\]$/, '$1'), cimServerPort: Number(port) };
+  return { url, ...at, ...(protocol === 'tls:' && { tls: true }) };
 }
 
 const GIVE_A_PASSWORD = 'give the password of the account';
@@ -214,7 +217,7 @@ export class Login {
       );
 
     // Placement comes first: a login that cannot be placed leaves no trace.
-    const member = await this.#place(account.userId);
+    const member = await this.#place(account.userId, body.wire === 2);
     const shared = body.wire === 2 ? this.#shared : undefined;
     // Behind one address nobody knows yet which im-server the client will reach: that one claims the session.
     const instance = shared === undefined ? member.instance : ANY_INSTANCE;
@@ -234,7 +237,9 @@ export class Login {
     if (body.wire !== 2) return at;
     const { epoch } = answer;
     const ticket = makeTicket(this.#ticketKey, { userId: account.userId, epoch, instance });
-    return { ...at, ...shared, ticket, session, epoch };
+    // What a client finds behind one address is up to that address.
+    const tls = shared === undefined && member.tls !== undefined;
+    return { ...at, ...shared, ticket, session, epoch, ...(tls && { tls }) };
   }
 
   /** The secret of a session stands for the password; where each device has a session, only that of the same device. */
@@ -316,11 +321,18 @@ export class Login {
     return stored;
   }
 
-  async #place(user: UserId): Promise<Member & { readonly instance: InstanceId }> {
+  /** @param speaksTls a client of CIM's does not */
+  async #place(user: UserId, speaksTls: boolean): Promise<Member & { readonly instance: InstanceId }> {
     const { membership, placement } = this.#parts;
-    const choosable = membership
+    const all = membership
       .members()
       .filter((m): m is Member & { instance: InstanceId } => m.instance !== undefined);
+    const choosable = speaksTls ? all : all.filter(({ tls }) => tls !== 'only');
+    if (choosable.length < all.length && choosable.length === 0)
+      throw new CimError(
+        'noServer',
+        "CIM's clients speak plain text, which no im-server here takes; use a client that speaks TLS, or set CIM_INSECURE=true on an im-server",
+      );
     for (const member of placement.order(choosable, user))
       if (await this.#reachability.of(member)) return member as Member & { readonly instance: InstanceId };
     throw new CimError('noServer', CODES.noServer.message);

@@ -9,6 +9,7 @@ import {
   failStart,
   limitConnections,
   limitsOf,
+  openTls,
   runProgram,
   trustOf,
   VERSION,
@@ -26,6 +27,9 @@ limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   const config = { ...given, ...trustOf(given), jwt: given, limits: limitsOf(given) };
   const metrics = createMetrics({ program: 'route' });
+  // Before anything is waited for: a pair of files that cannot be used ends the start.
+  const tls = openTls(given, { logger, metrics });
+  onStop(() => tls?.stop());
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openRedisStore({
     ...config,
@@ -45,6 +49,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     wheel,
     logger,
     observer,
+    tls,
   });
   onStop(async () => {
     await rpc.stop();
@@ -67,6 +72,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     logger,
     metrics,
     observer,
+    tls,
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics, observer);

@@ -1,6 +1,6 @@
 import type { Messaging } from '@cim/delivery';
 import type { Membership, Placement } from '@cim/discovery';
-import type { Logger, Metrics, Observer } from '@cim/runtime';
+import type { Logger, Metrics, Observer, TlsFiles } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
 import type { Passwords } from './passwords.ts';
@@ -16,4 +16,6 @@ export interface RouteParts {
   readonly observer: Observer;
   /** Tests count its hashes. */
   readonly passwords?: Passwords;
+  /** Both ports speak TLS when it is there. */
+  readonly tls?: TlsFiles | undefined;
 }

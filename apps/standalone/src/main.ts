@@ -13,6 +13,7 @@ import {
   createMetrics,
   limitConnections,
   limitsOf,
+  openTls,
   runProgram,
   secretInFile,
   trustOf,
@@ -33,6 +34,9 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   process.umask(0o077);
   const metrics = createMetrics({ program: 'standalone' });
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
+  // Before anything is waited for: a pair of files that cannot be used ends the start.
+  const tls = openTls(given, { logger, metrics });
+  onStop(() => tls?.stop());
   const store = await openEmbeddedStore({
     dir: given.dataDir,
     logger,
@@ -50,7 +54,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   const flusher = new TurnFlusher();
   const wheel = new TimingWheel();
   wheel.start();
-  const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger, observer });
+  const rpc = new RpcClient({ secret: config.clusterSecret, flusher, wheel, logger, observer, tls });
   onStop(async () => {
     await rpc.stop();
     wheel.stop();
@@ -70,6 +74,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     wheel,
     logger,
     metrics,
+    tls,
     observer,
     maxConnections: connectionsAllowed(0.2),
     stopping,
@@ -85,6 +90,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     logger,
     metrics,
     observer,
+    tls,
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics, observer);
@@ -95,6 +101,6 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );
   console.log(`mode: ${store.description} (${config.dataDir})`);
-  const other = route.port === 8083 ? '' : ` --route ${url}`;
+  const other = route.port === 8083 && tls === undefined ? '' : ` --route ${url}`;
   console.log(`open a chat in another terminal:  npm run chat -- --name alice${other}`);
 });

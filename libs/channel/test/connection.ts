@@ -86,3 +86,7 @@ export async function readAll(peer: Socket): Promise<Buffer> {
   if (!peer.readableEnded && !peer.closed) await Promise.race([once(peer, 'end'), once(peer, 'close')]);
   return Buffer.concat(chunks);
 }
+
+/** Resolves with the end of a connection, whatever ended it. */
+export const closed = (peer: Socket): Promise<void> =>
+  peer.closed ? Promise.resolve() : new Promise((resolve) => void peer.once('close', () => resolve()));

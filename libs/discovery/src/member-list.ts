@@ -16,6 +16,7 @@ export const sameMembers = (a: readonly Member[], b: readonly Member[]): boolean
       memberName(one) === memberName(other) &&
       one.instance === other.instance &&
       one.version === other.version &&
-      one.startedAt === other.startedAt
+      one.startedAt === other.startedAt &&
+      one.tls === other.tls
     );
   });

@@ -11,6 +11,8 @@ export interface Member {
   readonly version?: string;
   /** ms since 1970. */
   readonly startedAt?: number;
+  /** Whether its ports speak TLS, only that or beside plain text. Absent: plain text only. */
+  readonly tls?: 'only' | 'also';
 }
 
 /** CIM's node name, `<ip>:<tcpPort>:<httpPort>`: the key of a member. */

@@ -7,9 +7,14 @@
  * A proof covers four things. The nonces of both sides make it useless for another connection. The side makes the
  * proof of a caller useless as that of a server. The address that the caller dialled makes it useless for a relay: a
  * stranger who takes calls at one address, and forwards the handshake to a server at another, gets no proof that fits.
- * The frames that follow are neither encrypted nor signed, so the network between the servers must be one's own.
+ *
+ * With TLS a proof covers the keys of the TLS connection too (RFC 9266). A stranger in between has two connections with
+ * two sets of keys, so that no proof of one side fits the other: the certificates of the servers need not be checked
+ * for that. Without TLS the frames that follow are neither encrypted nor signed, so the network between the servers must be one's own.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { clusterKey } from '@cim/runtime';
 import type { RpcAddress } from './peer.ts';
 
@@ -33,16 +38,26 @@ export const isNonce = (value: unknown): value is string =>
 export const calledName = ({ host, httpPort }: RpcAddress): string =>
   `${host.replace(/^\[(.*)\]$/, '$1').toLowerCase()}:${httpPort}`;
 
-/** @param called as `calledName` answers: dialled by the caller, announced by the server */
+/** Of the connection that the handshake goes over: '' without TLS, otherwise what only its two ends know. */
+export const channelBinding = (socket: Duplex): string =>
+  socket instanceof TLSSocket
+    ? ` ${socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)).toString('hex')}`
+    : '';
+
+/**
+ * @param binding as `channelBinding` answers
+ * @param called as `calledName` answers: dialled by the caller, announced by the server
+ */
 export const prove = (
   secret: string,
   side: 'caller' | 'server',
   called: string,
   callerNonce: string,
   serverNonce: string,
+  binding = '',
 ): Buffer =>
   createHmac('sha256', clusterKey(secret, 'rpc'))
-    .update(`${UPGRADE_PROTOCOL} ${side} ${called} ${callerNonce} ${serverNonce}`)
+    .update(`${UPGRADE_PROTOCOL} ${side} ${called} ${callerNonce} ${serverNonce}${binding}`)
     .digest();
 
 /** Compares in constant time. */

@@ -1,10 +1,12 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
-import type { Logger, Observer } from '@cim/runtime';
+import type { Logger, Observer, TlsFiles } from '@cim/runtime';
 
 /** Address at which a server takes calls: its internal HTTP port. */
 export interface RpcAddress {
   readonly host: string;
   readonly httpPort: number;
+  /** What its registration says: it speaks TLS, only that or beside plain text. */
+  readonly tls?: 'only' | 'also';
 }
 
 /** States of the way to one server. `down`: calls fail at once, until the next attempt. `stopped`: its last bytes go out. */
@@ -42,6 +44,8 @@ export interface RpcClientParts {
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
+  /** With a certificate of its own a process calls with TLS. */
+  readonly tls?: TlsFiles | undefined;
   /** Receives what can be counted. Absent: nothing is counted. */
   readonly observer?: Pick<Observer, 'rpcCalled'>;
   readonly random?: () => number;

@@ -5,7 +5,7 @@ import { RpcLink } from './rpc-link.ts';
 /** Calls to other servers, over one lasting connection each. One per process. */
 export class RpcClient {
   readonly #parts: RpcClientParts;
-  /** Key: `host port`. The first call makes a link. A link that stopped because it was unused is replaced. */
+  /** Key: `host port tls`. The first call makes a link. A link that stopped because it was unused is replaced. */
   readonly #links = new Map<string, RpcLink>();
   /** All links with an open connection, also those of servers that have left. A link is removed when its connection is closed. */
   readonly #open = new Set<RpcLink>();
@@ -65,8 +65,8 @@ export class RpcClient {
     return this.stop();
   }
 
-  #newLink(key: string, { host, httpPort }: RpcAddress): RpcLink {
-    const link = new RpcLink({ host, httpPort }, this.#parts, () => {
+  #newLink(key: string, { host, httpPort, tls }: RpcAddress): RpcLink {
+    const link = new RpcLink({ host, httpPort, ...(tls !== undefined && { tls }) }, this.#parts, () => {
       this.#open.delete(link);
       if (this.#links.get(key) === link) this.#links.delete(key);
     });
@@ -79,4 +79,5 @@ export class RpcClient {
   }
 }
 
-const keyOf = ({ host, httpPort }: RpcAddress): string => `${host} ${httpPort}`;
+/** A server that comes back with TLS at its old address needs a new connection. */
+const keyOf = ({ host, httpPort, tls }: RpcAddress): string => `${host} ${httpPort} ${tls ?? 'plain'}`;

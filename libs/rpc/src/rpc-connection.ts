@@ -1,10 +1,13 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { Channel, type ChannelEvents, type WheelEntry } from '@cim/channel';
 import { CLOSE_REASONS, type CloseReason, cim, FRAME_LIMITS } from '@cim/protocol';
+import type { TlsFiles } from '@cim/runtime';
 import {
   CALLED_HEADER,
   calledName,
+  channelBinding,
   HANDSHAKE_FRAME_BYTES,
   isNonce,
   NONCE_HEADER,
@@ -33,9 +36,11 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   readonly #request: ClientRequest;
   readonly #nonce = newNonce();
   readonly #called: string;
+  readonly #tls: TlsFiles | undefined;
   #state: 'dialing' | 'proving' | 'open' | 'ended' = 'dialing';
   #channel: Channel | undefined;
   #serverNonce = '';
+  #binding = '';
   #gone = false;
   /** Callbacks of callers that wait until the socket is closed. */
   #waiting: (() => void)[] = [];
@@ -45,7 +50,9 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
     this.#parts = parts;
     this.#events = events;
     this.#called = calledName(address);
-    this.#request = request({
+    this.#tls = speaksTls(address, parts.tls) ? parts.tls : undefined;
+    this.#request = (this.#tls === undefined ? request : secureRequest)({
+      ...tlsOptions(this.#tls),
       host: address.host,
       port: address.httpPort,
       path: RPC_PATH,
@@ -57,13 +64,13 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
         [CALLED_HEADER]: this.#called,
       },
     });
-    this.#request.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? error.message));
-    this.#request.on('response', (response: IncomingMessage) => {
-      this.#fail(
-        response.statusCode === 421
-          ? 'a server answers there that is announced at another address'
-          : `it answered HTTP ${response.statusCode ?? '?'} instead of taking calls`,
-      );
+    this.#request.on('error', (error: NodeJS.ErrnoException) => this.#fail(whyOf(error, this.#tls)));
+    this.#request.on('response', ({ statusCode }: IncomingMessage) => {
+      if (statusCode === 421) this.#fail('a server answers there that is announced at another address');
+      else if (statusCode === 403) this.#fail('it takes no certificate but those of its CIM_TLS_CA');
+      else if (address.tls === 'only' && this.#tls === undefined)
+        this.#fail('it takes TLS only; set CIM_TLS_CERT and CIM_TLS_KEY on this server too');
+      else this.#fail(`it answered HTTP ${statusCode ?? '?'} instead of taking calls`);
     });
     this.#request.on('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#onUpgrade(response, socket, head),
@@ -140,6 +147,7 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
     }
     this.#state = 'proving';
     this.#serverNonce = nonce;
+    this.#binding = channelBinding(socket);
     if (head.length > 0) socket.unshift(head);
     this.#channel = new Channel(socket, {
       limit: HANDSHAKE_FRAME_BYTES,
@@ -149,12 +157,13 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
       // This limit is higher than the link's own, so that the link is the one that refuses.
       outboxHardBytes: 2 * OUTBOX_BYTES,
     });
-    this.#channel.send(proofFrame(prove(this.#parts.secret, 'caller', this.#called, this.#nonce, nonce)));
+    this.#channel.send(proofFrame(this.#prove('caller')));
   }
 
   #onProof(body: Uint8Array): void {
-    if (!sameProof(body, prove(this.#parts.secret, 'server', this.#called, this.#nonce, this.#serverNonce))) {
-      this.#fail('the cluster secrets differ', 'unauthorized', true);
+    if (!sameProof(body, this.#prove('server'))) {
+      const between = this.#tls === undefined ? '' : ', or somebody is in between who reads along';
+      this.#fail(`the cluster secrets differ${between}`, 'unauthorized', true);
       return;
     }
     this.#state = 'open';
@@ -163,9 +172,35 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
     this.#events.onOpen();
   }
 
+  #prove(side: 'caller' | 'server'): Buffer {
+    return prove(this.#parts.secret, side, this.#called, this.#nonce, this.#serverNonce, this.#binding);
+  }
+
   #fail(why: string, reason: CloseReason = 'closed', secretsDiffer = false): void {
     if (this.#state === 'ended') return;
     void this.end(reason);
     this.#events.onEnd(why, secretsDiffer);
   }
+}
+
+/** Plain text is for a server without TLS, while this one has a certificate and is told to take plain text beside it. */
+const speaksTls = (address: RpcAddress, own: TlsFiles | undefined): boolean =>
+  own !== undefined && (address.tls !== undefined || !own.alsoPlain);
+
+/**
+ * Without CIM_TLS_CA any certificate will do: the proofs cover the keys of the connection. With it the authority is
+ * checked. The name is not: the proofs cover the address that was dialled.
+ */
+const tlsOptions = (own: TlsFiles | undefined) =>
+  own === undefined
+    ? {}
+    : { ...own.options, rejectUnauthorized: own.checksPeers, checkServerIdentity: () => undefined };
+
+function whyOf(error: NodeJS.ErrnoException, own: TlsFiles | undefined): string {
+  const why = error.code ?? error.message;
+  if (own === undefined) return why;
+  if (/WRONG_VERSION_NUMBER|wrong version number/.test(`${why} ${error.message}`))
+    return 'it speaks plain text; set CIM_TLS_CERT and CIM_TLS_KEY there too';
+  const isCertificate = /CERT|SIGNATURE/.test(why);
+  return isCertificate ? `its certificate is not valid for the authorities in CIM_TLS_CA (${why})` : why;
 }

@@ -1,11 +1,13 @@
 /** The answering side: takes over upgraded connections of the internal port and hands calls to their handlers. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { CimError, cim, FRAME_LIMITS } from '@cim/protocol';
 import { RareWarning } from '@cim/runtime';
 import {
   CALLED_HEADER,
   calledName,
+  channelBinding,
   isNonce,
   NONCE_HEADER,
   newNonce,
@@ -49,11 +51,16 @@ export class RpcServer implements ServedConnectionEvents {
         refuse(socket, '400 Bad Request', `${NONCE_HEADER} must be 32 of [A-Za-z0-9_-]`);
       else if (this.#stopped || called === undefined)
         refuse(socket, '503 Service Unavailable', 'this server is not there yet, or going away');
-      else if (request.headers[CALLED_HEADER] !== called) {
+      else if (this.#parts.tls?.checksPeers === true && !showsCertificate(socket)) {
+        const why = 'its certificate is not of an authority in CIM_TLS_CA';
+        this.#refused.due({ remote: request.socket.remoteAddress, why });
+        refuse(socket, '403 Forbidden', 'show a certificate of an authority in CIM_TLS_CA');
+      } else if (request.headers[CALLED_HEADER] !== called) {
         const why = `this server is ${called}; a relay is between, or an address is wrong`;
         this.#refused.due({ called: String(request.headers[CALLED_HEADER]).slice(0, 100), why });
         refuse(socket, '421 Misdirected Request', why);
-      } else this.#accept(socket, head, { called, caller, server: newNonce() });
+      } else
+        this.#accept(socket, head, { called, caller, server: newNonce(), binding: channelBinding(socket) });
     });
   }
 
@@ -136,6 +143,10 @@ const tooLong = (bytes: number): CimError =>
   new CimError('failure', `an answer of ${bytes} bytes is too long`);
 const encodeError = ({ code, message }: CimError): Uint8Array =>
   cim.Error.encode({ code, text: message }).finish();
+
+/** A plain connection comes here only where `CIM_INSECURE` says so. A resumed session would show nothing, and be called authorized. */
+const showsCertificate = (socket: Duplex): boolean =>
+  !(socket instanceof TLSSocket) || (socket.authorized && !socket.isSessionReused());
 
 function refuse(socket: Duplex, status: string, why: string): void {
   socket.on('error', () => {});

@@ -22,6 +22,8 @@ export interface Handshake {
   readonly called: string;
   readonly caller: string;
   readonly server: string;
+  /** As `channelBinding` answers. */
+  readonly binding: string;
 }
 
 /** The answering side of one connection. */
@@ -86,8 +88,8 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
 
   #onProof(body: Uint8Array): void {
     const { secret, wheel } = this.#parts;
-    const { called, caller, server } = this.#handshake;
-    if (!sameProof(body, prove(secret, 'caller', called, caller, server))) {
+    const { called, caller, server, binding } = this.#handshake;
+    if (!sameProof(body, prove(secret, 'caller', called, caller, server, binding))) {
       this.#events.onRefused(this.#channel.remote);
       this.#channel.close('unauthorized', REFUSAL);
       return;
@@ -96,6 +98,6 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
     wheel.cancel(this);
     this.#heartbeat = new Heartbeat(this.#channel, wheel, { idleTimeoutMs: IDLE_TIMEOUT_MS });
     this.#channel.setLimit(FRAME_LIMITS.betweenServers);
-    this.#channel.send(proofFrame(prove(secret, 'server', called, caller, server)));
+    this.#channel.send(proofFrame(prove(secret, 'server', called, caller, server, binding)));
   }
 }

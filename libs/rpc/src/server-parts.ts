@@ -1,5 +1,5 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
-import type { Logger } from '@cim/runtime';
+import type { Logger, TlsFiles } from '@cim/runtime';
 import type { RpcAddress } from './peer.ts';
 
 /**
@@ -16,6 +16,8 @@ export interface RpcServerParts {
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
+  /** Of the port that it is attached to. */
+  readonly tls?: TlsFiles | undefined;
   /** Key: method number, from 1. */
   readonly handlers: ReadonlyMap<number, RpcHandler>;
 }

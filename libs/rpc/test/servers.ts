@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { CimError } from '@cim/protocol';
-import { type Logger, silentLogger } from '@cim/runtime';
+import { type Logger, secureHttp, silentLogger, type TlsFiles } from '@cim/runtime';
 import {
   type RpcAddress,
   RpcClient,
@@ -52,7 +52,7 @@ export class Process {
     this.wheel.start();
   }
 
-  client(secret = 'a secret', times: Partial<RpcTimes> = {}): RpcClient {
+  client(secret = 'a secret', times: Partial<RpcTimes> = {}, tls?: TlsFiles): RpcClient {
     const { wheel, flusher, logger } = this;
     const client = new RpcClient({
       secret,
@@ -61,12 +61,13 @@ export class Process {
       logger,
       random: () => 0.9,
       times: { backoffMs: [20, 50], ...times },
+      tls,
     });
     this.#stops.push(() => client.stop());
     return client;
   }
 
-  async server(secret = 'a secret', port = 0): Promise<TestServer> {
+  async server(secret = 'a secret', port = 0, tls?: TlsFiles): Promise<TestServer> {
     const { wheel, flusher, logger } = this;
     const released: (() => void)[] = [];
     const handlers = new Map<number, RpcHandler>([
@@ -96,12 +97,13 @@ export class Process {
     ]);
     let announced: RpcAddress | undefined;
     const address = () => announced;
-    const rpc = new RpcServer({ secret, address, wheel, flusher, logger, handlers });
+    const rpc = new RpcServer({ secret, address, wheel, flusher, logger, handlers, tls });
     const http = createServer((_request, response) => response.end('internal'));
     rpc.attach(http);
+    if (tls !== undefined) secureHttp(http, tls, { logger, asksForCertificate: true });
     http.listen(port, '127.0.0.1');
     await once(http, 'listening');
-    announced = addressOf(http);
+    announced = { ...addressOf(http), ...(tls !== undefined && { tls: tls.alsoPlain ? 'also' : 'only' }) };
     const announce = (as: RpcAddress) => void (announced = as);
     const server = { rpc, http, address: announced, announce, released };
     this.#stops.push(() => stopServer(server));

@@ -13,6 +13,8 @@ export interface Option<T> {
   /** As it would be written in the environment; '' for none. */
   readonly fallback: string;
   readonly secret?: boolean;
+  /** The flag may stand without a value, which means `true`. */
+  readonly bare?: boolean;
   /** The value when nothing is given and there is no fallback; '' if it is not said. */
   readonly empty?: T;
   /** Answers the value, or throws an Error whose message says what would be right. */
@@ -91,6 +93,18 @@ export const oneOf = <const T extends string>(
   },
 });
 
+/** `true` or `false`; the flag alone means `true`. */
+export const yesOrNo = (env: Option<boolean>['env'], fallback: boolean, doc: string): Option<boolean> => ({
+  env,
+  doc: `${doc} (true, false)`,
+  fallback: String(fallback),
+  bare: true,
+  parse: (value) => {
+    if (value !== 'true' && value !== 'false') throw new Error('must be true or false');
+    return value === 'true';
+  },
+});
+
 export const flagOf = (env: string): string => env.replace(/^CIM_/, '').toLowerCase().replaceAll('_', '-');
 
 export type ConfigResult<S extends Schema> =
@@ -119,7 +133,7 @@ export function readConfig<S extends Schema>(
   let flags: Record<string, string | boolean | undefined> = {};
   try {
     flags = parseArgs({
-      args: [...argv],
+      args: argv.flatMap((word, at) => (isBare(schema, word, argv[at + 1]) ? [word, 'true'] : [word])),
       options: { ...options, help: { type: 'boolean' } },
       allowPositionals: false,
     }).values;
@@ -178,6 +192,12 @@ export function readConfig<S extends Schema>(
   if (problems.length > 0) return { kind: 'problems', problems };
   return { kind: 'values', values: Object.freeze(values) as Values<S>, warnings };
 }
+
+/** A flag that stands alone, as `--insecure` does. */
+const isBare = (schema: Schema, word: string, next: string | undefined): boolean =>
+  Object.values(schema).some(({ env, bare }) => bare === true && word === `--${flagOf(env)}`) &&
+  next !== 'true' &&
+  next !== 'false';
 
 /** The environment names of an option: its own and, of a secret, that of a file with it. */
 export const namesOf = ({ env, secret }: Option<unknown>): string[] =>

@@ -23,3 +23,7 @@ export * from './settings.ts';
 export * from './slice.ts';
 export * from './token-bucket.ts';
 export * from './version.ts';
+export * from './tls/client-hello.ts';
+export * from './tls/open-tls.ts';
+export * from './tls/secure-http.ts';
+export * from './tls/tls-files.ts';

@@ -69,18 +69,41 @@ describe('the settings', () => {
   });
 });
 
+const PLAIN = { tlsCert: '', insecure: false } as const;
+const PLAIN_BY_NAME = { tlsCert: '', insecure: true } as const;
+
+test('a flag of yes or no may stand alone', () => {
+  const schema = pick(settings, 'insecure', 'host');
+  const insecure = (...argv: string[]): unknown => {
+    const answer = readConfig('test', schema, argv, {});
+    return answer.kind === 'values' ? answer.values.insecure : answer;
+  };
+  assert.equal(insecure(), false);
+  assert.equal(insecure('--insecure'), true);
+  assert.equal(insecure('--insecure', '--host', '::1'), true);
+  assert.equal(insecure('--insecure', 'false'), false);
+  assert.equal(insecure('--insecure=true'), true);
+  const answer = readConfig('test', schema, [], { CIM_INSECURE: 'yes' });
+  assert.ok(
+    answer.kind === 'problems' && /CIM_INSECURE.*must be true or false/.test(String(answer.problems)),
+  );
+});
+
 describe('who is trusted', () => {
   const internalHost = '127.0.0.1';
   test('on loopback everybody, with a secret that need not be set', () => {
     for (const host of ['127.0.0.1', '127.8.9.10', 'localhost', '::1'])
-      assert.deepEqual(trustOf({ host, internalHost, clusterSecret: '', auth: '' }), {
+      assert.deepEqual(trustOf({ host, internalHost, clusterSecret: '', auth: '', ...PLAIN }), {
         clusterSecret: 'cim-on-loopback',
         auth: 'open',
       });
-    assert.deepEqual(trustOf({ host: '127.0.0.1', internalHost, clusterSecret: 's', auth: 'password' }), {
-      clusterSecret: 's',
-      auth: 'password',
-    });
+    assert.deepEqual(
+      trustOf({ host: '127.0.0.1', internalHost, clusterSecret: 's', auth: 'password', ...PLAIN }),
+      {
+        clusterSecret: 's',
+        auth: 'password',
+      },
+    );
   });
 
   test('elsewhere nobody by default: what must be said is named, all of it', () => {
@@ -92,24 +115,30 @@ describe('who is trusted', () => {
       '127.0.0.1.example',
       'localhost.example',
     ]) {
-      const said = (): unknown => trustOf({ host, internalHost, clusterSecret: '', auth: '' });
-      assert.throws(said, /CIM_CLUSTER_SECRET.*CIM_AUTH/);
+      const said = (): unknown => trustOf({ host, internalHost, clusterSecret: '', auth: '', ...PLAIN });
       assert.throws(
-        () => trustOf({ host, internalHost, clusterSecret: SECRET, auth: '' }),
+        said,
+        /CIM_CLUSTER_SECRET.*CIM_AUTH.*CIM_TLS_CERT and CIM_TLS_KEY \(or CIM_INSECURE=true/,
+      );
+      assert.throws(
+        () => trustOf({ host, internalHost, clusterSecret: SECRET, auth: '', ...PLAIN_BY_NAME }),
         /^Error: CIM_AUTH[^\n]*password/,
       );
       assert.throws(
-        () => trustOf({ host, internalHost, clusterSecret: '', auth: 'open' }),
+        () => trustOf({ host, internalHost, clusterSecret: '', auth: 'open', ...PLAIN_BY_NAME }),
         /^Error: CIM_CLUSTER_SECRET/,
       );
       assert.throws(
-        () => trustOf({ host, internalHost, clusterSecret: SECRET.slice(1), auth: 'open' }),
+        () => trustOf({ host, internalHost, clusterSecret: SECRET.slice(1), auth: 'open', ...PLAIN_BY_NAME }),
         /^Error: CIM_CLUSTER_SECRET has 31 characters; at least 32 are needed[^\n]*$/,
       );
-      assert.deepEqual(trustOf({ host, internalHost, clusterSecret: SECRET, auth: 'open' }), {
-        clusterSecret: SECRET,
-        auth: 'open',
-      });
+      assert.deepEqual(
+        trustOf({ host, internalHost, clusterSecret: SECRET, auth: 'open', ...PLAIN_BY_NAME }),
+        {
+          clusterSecret: SECRET,
+          auth: 'open',
+        },
+      );
     }
   });
 
@@ -117,17 +146,42 @@ describe('who is trusted', () => {
     const host = '127.0.0.1';
     for (const clusterSecret of ['', SECRET.slice(1)])
       assert.throws(
-        () => trustOf({ host, internalHost: '10.1.2.3', clusterSecret, auth: '' }),
+        () => trustOf({ host, internalHost: '10.1.2.3', clusterSecret, auth: '', ...PLAIN_BY_NAME }),
         /^Error: CIM_CLUSTER_SECRET [^\n]*when CIM_INTERNAL_HOST is 10\.1\.2\.3[^\n]*$/,
       );
-    assert.deepEqual(trustOf({ host, internalHost: '10.1.2.3', clusterSecret: SECRET, auth: '' }), {
-      clusterSecret: SECRET,
-      auth: 'open',
-    });
+    assert.deepEqual(
+      trustOf({ host, internalHost: '10.1.2.3', clusterSecret: SECRET, auth: '', ...PLAIN_BY_NAME }),
+      {
+        clusterSecret: SECRET,
+        auth: 'open',
+      },
+    );
+  });
+
+  test('an internal port that others can reach needs a certificate too, or plain text by name', () => {
+    const config = { host: '127.0.0.1', internalHost: '10.1.2.3', clusterSecret: SECRET };
+    assert.throws(
+      () => trustOf({ ...config, ...PLAIN }),
+      /^Error: CIM_TLS_CERT [^\n]*when CIM_INTERNAL_HOST is/,
+    );
+    assert.equal(trustOf({ ...config, ...PLAIN_BY_NAME }).clusterSecret, SECRET);
+  });
+
+  test('elsewhere a certificate, or plain text by name', () => {
+    const config = { host: '10.1.2.3', internalHost, clusterSecret: SECRET };
+    assert.throws(
+      () => trustOf({ ...config, ...PLAIN }),
+      /^Error: CIM_TLS_CERT and CIM_TLS_KEY \(or CIM_INSECURE=true[^\n]*when CIM_HOST is 10\.1\.2\.3$/,
+    );
+    for (const said of [PLAIN_BY_NAME, { tlsCert: 'a.pem', insecure: false }])
+      assert.equal(trustOf({ ...config, ...said }).clusterSecret, SECRET);
   });
 
   test('an im-server, which has no CIM_AUTH, needs the secret only', () => {
-    assert.equal(trustOf({ host: '10.1.2.3', internalHost, clusterSecret: SECRET }).clusterSecret, SECRET);
+    assert.equal(
+      trustOf({ host: '10.1.2.3', internalHost, clusterSecret: SECRET, ...PLAIN_BY_NAME }).clusterSecret,
+      SECRET,
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 /** Every setting of the product. Each program picks what it reads; docs/config.md is generated from here. */
-import { integer, list, oneOf, type Option, port, type Schema, text, namesOf } from './config.ts';
+import { integer, list, oneOf, type Option, port, type Schema, text, namesOf, yesOrNo } from './config.ts';
 import { LOOPBACK_NETWORKS, networksOption } from './addresses.ts';
 import { limitSettings } from './limits.ts';
 import { LOG_LEVELS } from './logger.ts';
@@ -99,6 +99,22 @@ export const settings = {
     ),
     parse: sharedAddress,
   },
+  tlsCert: text(
+    'CIM_TLS_CERT',
+    '',
+    'PEM file of the certificate, those between it and its authority behind it: all ports then speak TLS. Read again when it changes',
+  ),
+  tlsKey: text('CIM_TLS_KEY', '', 'PEM file of its key, without a passphrase'),
+  tlsCa: text(
+    'CIM_TLS_CA',
+    '',
+    'PEM file of authorities. Servers: other servers must show a certificate of these. Terminal client: the servers must, in place of the authorities that Node knows',
+  ),
+  insecure: yesOrNo(
+    'CIM_INSECURE',
+    false,
+    'Takes plain connections: beside TLS where a certificate is set, and without TLS on an address that is not loopback',
+  ),
   dataDir: text('CIM_DATA_DIR', '.cim', 'Folder of the embedded store'),
   acceptLoss: oneOf(
     'CIM_ACCEPT_LOSS',
@@ -290,13 +306,15 @@ const LOOPBACK_SECRET = 'cim-on-loopback';
 export type Auth = 'open' | 'password' | 'jwt';
 
 /**
- * What depends on whether other machines can connect: the secret and who may act.
+ * What depends on whether other machines can connect: the secret, who may act, and that nobody listens in.
  * @throws {Error} one line that names all settings to give
  */
 export function trustOf(config: {
   readonly host: string;
   readonly internalHost: string;
   readonly clusterSecret: string;
+  readonly tlsCert: string;
+  readonly insecure: boolean;
   readonly auth?: Auth | '';
 }): { readonly clusterSecret: string; readonly auth: Auth } {
   const open = [
@@ -309,6 +327,8 @@ export function trustOf(config: {
     missing.push('CIM_CLUSTER_SECRET (the same on all servers)');
   if (!isLoopback(config.host) && config.auth === '')
     missing.push('CIM_AUTH ("password", "jwt", or "open" to trust whoever can connect)');
+  if (open !== undefined && config.tlsCert === '' && !config.insecure)
+    missing.push('CIM_TLS_CERT and CIM_TLS_KEY (or CIM_INSECURE=true, which lets the network read along)');
   if (missing.length > 0) throw new Error(`${missing.join(' and ')} must be set when ${because}`);
   const { length } = config.clusterSecret;
   if (open !== undefined && length < MIN_SECRET_CHARACTERS)

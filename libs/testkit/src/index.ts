@@ -1,4 +1,5 @@
 /** What only tests use: real services, clusters of real processes, a real terminal. */
+export * from './certificates.ts';
 export * from './chromium.ts';
 export * from './cim-client.ts';
 export * from './cluster.ts';

@@ -80,6 +80,7 @@ const SessionShape = Type.Object({
           'one address of all im-servers, such as wss://chat.example.com/cim; use it in place of host and port',
       }),
     ),
+    tls: Type.Optional(Type.Boolean({ description: 'connect with TLS; the certificate must be for `host`' })),
   }),
 });
 
@@ -119,7 +120,7 @@ export function addSessions(
     const placed = await asCredentials(
       login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.ip),
     );
-    const { ip, cimServerPort, url, ticket = '', session: secret = '', epoch = 0 } = placed;
+    const { ip, cimServerPort, url, ticket = '', session: secret = '', epoch = 0, tls } = placed;
     void reply.code(201);
     return {
       secret,
@@ -127,7 +128,7 @@ export function addSessions(
       user: { id: String(userId), name: (token && (await accounts.byId(userId))?.userName) ?? userName },
       device,
       epoch,
-      address: { host: ip, port: cimServerPort, ...(url !== undefined && { url }) },
+      address: { host: ip, port: cimServerPort, ...(url !== undefined && { url }), ...(tls && { tls }) },
     };
   });
 

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { until } from '@cim/testkit';
 import { WebSocket } from 'ws';
-import { frameOf, Told } from '../../test/connection.ts';
+import { closed, frameOf, Told } from '../../test/connection.ts';
 import { Channel, Heartbeat, PublicDoor, TimingWheel, TurnFlusher, type Visit } from '../index.ts';
 
-const HANDSHAKE_MS = 150;
+/** Undefined for plain connections; `public-door-tls.test.ts` runs all of this over TLS too. */
+const secured = process.env['CIM_TEST_TLS'] === 'true' ? await import('../../test/secured.ts') : undefined;
+const HANDSHAKE_MS = secured === undefined ? 150 : 1_000;
 
 let wheel: TimingWheel;
 let door: PublicDoor;
@@ -32,6 +37,7 @@ beforeEach(async () => {
     address: { connections: Infinity, arrive: () => 0, groupOf: (ip) => ip },
     onRefused: (limit) => refused.push(limit),
     isTrustedProxy: () => false,
+    tls: secured?.tlsFiles(),
     onStream: (stream, visit) => {
       const told = new Told(() => visit.end());
       const channel = new Channel(stream, { limit: 1_000, flusher, events: told });
@@ -51,14 +57,20 @@ afterEach(() => {
 });
 
 async function openTcp(): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
+  const at = { port, host: '127.0.0.1' };
+  const socket = secured === undefined ? connect(at) : connectTls({ ...at, ...secured.trust });
   socket.on('error', () => undefined);
-  await once(socket, 'connect');
+  const opens = secured === undefined ? 'connect' : 'secureConnect';
+  await Promise.race([new Promise((resolve) => socket.once(opens, resolve)), closed(socket)]);
   return socket;
 }
 
-const webSocket = (path = '/cim', headers: Record<string, string> = {}): WebSocket =>
-  new WebSocket(`ws://127.0.0.1:${port}${path}`, 'cim.v2', { headers });
+const webSocket = (path = '/cim', headers: Record<string, string> = {}, more = {}): WebSocket =>
+  new WebSocket(`${secured === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}${path}`, 'cim.v2', {
+    headers,
+    ...secured?.trust,
+    ...more,
+  });
 
 async function openWebSocket(headers?: Record<string, string>): Promise<WebSocket> {
   const client = webSocket('/cim', headers);
@@ -116,7 +128,7 @@ describe('the public door, TCP', () => {
 
   test('a connection that says nothing is closed when its time is up', async () => {
     const client = await openTcp();
-    await once(client.resume(), 'close');
+    await closed(client.resume());
     assert.equal(taken.length, 0);
   });
 });
@@ -130,7 +142,7 @@ describe('the public door, limits', () => {
   test('strangers above the limit of their address are closed at once; a login makes room', async () => {
     for (let i = 0; i < 3; i++) (await openTcp()).write(frameOf('hello'));
     await until('three are taken', () => taken.length === 3);
-    await once((await openTcp()).resume(), 'close');
+    await closed((await openTcp()).resume());
     assert.deepEqual(await refusedSoFar(1), ['strangers-of-address']);
     taken[0]?.visit.loggedIn();
     (await openTcp()).write(frameOf('hello'));
@@ -285,7 +297,7 @@ describe('the public door, WebSocket', () => {
 
   test('a client that answers no ping is closed as idle', async () => {
     idleTimeoutMs = 100;
-    const client = new WebSocket(`ws://127.0.0.1:${port}/cim`, 'cim.v2', { autoPong: false });
+    const client = webSocket('/cim', {}, { autoPong: false });
     await once(client, 'open');
     client.send(frameOf('hello'));
     const { channel } = await theOne();
@@ -300,8 +312,11 @@ describe('the public door, WebSocket', () => {
     // A page of that name, which has it point here: same host, but no name of this server.
     const rebound = { host: 'rebound.example:11211', origin: 'http://rebound.example' };
     assert.equal(await refusal(webSocket('/cim', rebound)), 403);
-    const answer = await fetch(`http://127.0.0.1:${port}/cim`);
-    assert.equal(answer.status, 426);
+    const ask = secured === undefined ? httpRequest : httpsRequest;
+    const request = ask({ host: '127.0.0.1', port, path: '/cim', ...secured?.trust }).end();
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    answer.resume();
+    assert.equal(answer.statusCode, 426);
     assert.equal(taken.length, 0);
   });
 
@@ -315,14 +330,14 @@ describe('the public door, WebSocket', () => {
   test('a handshake that is not finished in time is cut off', async () => {
     const client = await openTcp();
     client.write('GET /cim HTTP/1.1\r\nHost: x\r\n');
-    await once(client.resume(), 'close');
+    await closed(client.resume());
     assert.equal(taken.length, 0);
   });
 
   test('headers of more than 8 KiB are refused', async () => {
     const client = await openTcp();
     client.write(`GET /cim HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(9_000)}\r\n\r\n`);
-    await once(client.resume(), 'close');
+    await closed(client.resume());
     assert.equal(taken.length, 0);
   });
 });

@@ -1,7 +1,9 @@
-/** The public port of an im-server: TCP and WebSocket, told apart by the first bytes. */
+/** The public port of an im-server: TCP and WebSocket, in TLS or plain, told apart by the first bytes. */
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from 'node:tls';
+import { beginsTls, socketUnder, type TlsFiles } from '@cim/runtime';
 import { CLOSE_REASONS, cim, encodeFrame } from '@cim/protocol';
 import { WebSocketServer } from 'ws';
 import type { ByteStream } from '../byte-stream.ts';
@@ -28,9 +30,12 @@ const HANDSHAKE_BYTES = 8 * 1024;
 /** A frame of ours cannot begin so: it would be 71 bytes long, and its first field of a type that nobody uses. */
 const GET = Buffer.from('GET ');
 
+/** What a client may ask for in its handshake; one that asks for something else has not meant this port. */
+const ALPN = [SUBPROTOCOL, 'http/1.1'];
+
 export interface DoorParts {
   readonly wheel: TimingWheel;
-  /** How long a connection may take for its first bytes, or for its whole WebSocket handshake [ms]. */
+  /** How long a connection may take for its TLS handshake and its first bytes, or its whole WebSocket handshake [ms]. */
   readonly handshakeMs: number;
   /** Origins of pages that may connect beside those of the same host, such as `https://chat.example.com`. */
   readonly allowedOrigins: readonly string[];
@@ -44,15 +49,19 @@ export interface DoorParts {
   readonly onRefused: (limit: DoorLimit, ip?: string, why?: string) => void;
   /** Whether an address is that of a proxy whose word counts: its PROXY header, and its `X-Forwarded-For`. */
   readonly isTrustedProxy: (address: string) => boolean;
+  /** Connections must speak TLS, or may. Without it all are plain. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 /** A connection whose kind is not known yet. */
 class Arrival implements WheelEntry {
-  readonly socket: Socket;
+  /** Reads and writes what the client means: with TLS that is not the accepted one, once the handshake is done. */
+  socket: Socket;
   readonly visit: Visit;
   /** The client, as far as is known: the proxy that it came through has named it, or is named here itself. */
   remote: Remote;
   readonly #door: PublicDoor;
+  #secure = false;
   #read: Buffer | undefined;
   /** It comes from a trusted proxy, whose header may come first. */
   #mayHaveHeader: boolean;
@@ -63,10 +72,7 @@ class Arrival implements WheelEntry {
     this.remote = remote;
     this.#door = door;
     this.#mayHaveHeader = throughProxy;
-    socket.on('data', this.#onData);
-    socket.on('error', this.#onEnd);
-    socket.on('end', this.#onEnd);
-    socket.on('close', this.#onEnd);
+    this.#listen();
   }
 
   onTimeout(): void {
@@ -81,16 +87,38 @@ class Arrival implements WheelEntry {
     this.socket.off('close', this.#onEnd);
   }
 
+  /** Reads no more. The end of the socket stays the end of this arrival. */
+  leave(): Socket {
+    this.release();
+    this.#read = undefined;
+    this.socket.pause();
+    this.socket.on('error', this.#onEnd);
+    this.socket.on('close', this.#onEnd);
+    return this.socket;
+  }
+
+  /** The handshake is done: from here on as before it. */
+  secured(secure: TLSSocket): void {
+    this.release();
+    this.socket = secure;
+    this.#secure = true;
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.socket.on('data', this.#onData);
+    this.socket.on('error', this.#onEnd);
+    this.socket.on('end', this.#onEnd);
+    this.socket.on('close', this.#onEnd);
+  }
+
   readonly #onData = (chunk: Buffer): void => {
     let read = this.#read === undefined ? chunk : Buffer.concat([this.#read, chunk]);
     if (this.#mayHaveHeader) {
       const header = readProxyHeader(read);
       if (header.kind === 'bad')
         return this.#door.refuse(this, { limit: 'proxy-header', afterMs: 0 }, header.why);
-      if (header.kind === 'more') {
-        this.#read = read;
-        return;
-      }
+      if (header.kind === 'more') return this.#keep(read);
       this.#mayHaveHeader = false;
       if (header.kind === 'header') {
         this.remote = header.remote ?? this.remote;
@@ -99,11 +127,21 @@ class Arrival implements WheelEntry {
         if (read.length === 0) return;
       }
     }
+    if (this.#door.tls !== undefined && !this.#secure) {
+      const tls = beginsTls(read);
+      if (tls === undefined) return this.#keep(read);
+      if (tls) return this.#door.secure(this, read);
+      if (!this.#door.tls.alsoPlain) return this.#door.refusePlain(this, read);
+    }
     const begins = read.subarray(0, GET.length);
     if (!begins.equals(GET.subarray(0, begins.length))) this.#door.tcp(this, read);
-    else if (begins.length < GET.length) this.#read = read;
+    else if (begins.length < GET.length) this.#keep(read);
     else this.#door.http(this, read);
   };
+
+  #keep(read: Buffer): void {
+    this.#read = read;
+  }
 
   readonly #onEnd = (): void => {
     this.#door.forget(this);
@@ -116,7 +154,10 @@ export class PublicDoor {
   /** Listens once `listen` of it was called. */
   readonly server: Server;
   readonly visits: Visits;
+  readonly tls: TlsFiles | undefined;
   readonly #parts: DoorParts;
+  /** Never listens: it is given connections that begin with a TLS handshake. */
+  readonly #secureServer: TlsServer | undefined;
   readonly #http = createHttpServer({ maxHeaderSize: HANDSHAKE_BYTES }, (_request, response) => {
     response
       .writeHead(426, {
@@ -147,6 +188,8 @@ export class PublicDoor {
       this.#upgrade(request, socket, head),
     );
     this.#http.on('clientError', (_error, socket) => socket.destroy());
+    this.tls = parts.tls;
+    if (parts.tls !== undefined) this.#secureServer = this.#createSecureServer(parts.tls);
   }
 
   /** Closes the connections whose kind is not known yet. The others belong to their owners. */
@@ -154,13 +197,13 @@ export class PublicDoor {
     for (const { socket } of this.#arrivals.values()) socket.destroy();
   }
 
-  /** Its wire is not known: what ours says of it is written, and others drop it. Nothing of it stays here. */
+  /** Its wire is not known: what ours says of it is written, and others drop it. Nothing of it stays here. Before a TLS handshake nothing can be said. */
   refuse(
     { socket, remote }: Pick<Arrival, 'socket' | 'remote'>,
     { limit, afterMs }: Refusal,
     why?: string,
   ): void {
-    if (afterMs === 0) socket.destroy();
+    if (afterMs === 0 || (this.tls !== undefined && !(socket instanceof TLSSocket))) socket.destroy();
     else {
       const { number, text, reconnect } = CLOSE_REASONS[limit === 'suspended' ? 'suspended' : 'limited'];
       socket.on('error', () => socket.destroy());
@@ -190,6 +233,26 @@ export class PublicDoor {
     this.#http.emit('connection', arrival.socket);
   }
 
+  /** The arrival begins with a TLS handshake. It stays an arrival, and its time goes on. */
+  secure(arrival: Arrival, first: Buffer): void {
+    const accepted = arrival.leave();
+    // TLS takes it over, and sees again what was read.
+    accepted.unshift(first);
+    this.#secureServer?.emit('connection', accepted);
+  }
+
+  /** The arrival is plain where only TLS is taken. */
+  refusePlain(arrival: Arrival, first: Buffer): void {
+    this.#parts.onRefused('plain', arrival.remote.address);
+    if (first[0] !== GET[0]) {
+      arrival.socket.destroy();
+      return;
+    }
+    refuse(arrival.leave(), '400 Bad Request', 'this port speaks TLS: use wss://');
+    // Whatever else it says is read and dropped: cutting it off now could take the answer with it.
+    arrival.socket.resume();
+  }
+
   forget(arrival: Arrival): void {
     this.#parts.wheel.cancel(arrival);
     this.#arrivals.delete(arrival.socket);
@@ -215,6 +278,32 @@ export class PublicDoor {
     this.#arrivals.set(arrival.socket, arrival);
     this.#parts.wheel.schedule(arrival, this.#parts.handshakeMs);
     arrival.socket.resume();
+  }
+
+  #createSecureServer(files: TlsFiles): TlsServer {
+    // The wheel ends handshakes that stall, so that Node needs no timer for each.
+    const server = createTlsServer({ ...files.options, ALPNProtocols: ALPN, handshakeTimeout: 0 });
+    files.onReload((pair) => server.setSecureContext(pair));
+    server.on('secureConnection', (secure) => {
+      const accepted = socketUnder(secure);
+      const arrival = this.#arrivals.get(accepted);
+      // It ended within the handshake.
+      if (arrival === undefined) {
+        secure.destroy();
+        return;
+      }
+      this.#arrivals.delete(accepted);
+      this.#arrivals.set(secure, arrival);
+      arrival.secured(secure);
+    });
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, secure) => {
+      const ip = this.#arrivals.get(socketUnder(secure))?.remote.address;
+      secure.destroy();
+      // A client that has left, or whose time was up.
+      if (error.code !== 'ECONNRESET')
+        this.#parts.onRefused('tls-handshake', ip, error.code ?? error.message);
+    });
+    return server;
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

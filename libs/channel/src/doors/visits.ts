@@ -15,7 +15,10 @@ export interface AddressLimits {
   readonly groupOf: (ip: string) => string | undefined;
 }
 
-/** The limit that a connection would have passed; `proxy-header`: a trusted proxy has written a header that nobody can read. */
+/**
+ * Why a connection was closed at once: the limit that it would have passed, or what it speaks. `proxy-header`: a trusted proxy has written a header that
+ * nobody can read. `plain`: it is plain where only TLS is taken.
+ */
 export const DOOR_LIMITS = [
   'connections',
   'strangers',
@@ -24,6 +27,8 @@ export const DOOR_LIMITS = [
   'connect-rate',
   'suspended',
   'proxy-header',
+  'plain',
+  'tls-handshake',
 ] as const;
 export type DoorLimit = (typeof DOOR_LIMITS)[number];
 
