@@ -51,7 +51,7 @@ export abstract class ClientBase {
     const random = options.random ?? Math.random;
     const timers = options.timers ?? hostTimers;
     const events = new Emitter<ClientEvents>(EVENT_NAMES, (error, event) => this.#onThrow(error, event));
-    this.#v1 = new V1Api(http, () => this.secret);
+    this.#v1 = new V1Api(http, () => this.secret, timers);
     this.groups = new GroupCalls(this.#v1, () => this.user);
     this.devices = new DeviceCalls(this.#v1);
     this.users = new UserCalls(this.#v1);

@@ -42,10 +42,17 @@ export class GroupCalls {
     this.#me = me;
   }
 
-  /** This user is the owner; `users` are members from the beginning, 100 at most. */
-  async create({ users = [], ...given }: NewGroup & { readonly users?: Users }): Promise<GroupInfo> {
+  /**
+   * This user is the owner; `users` are members from the beginning, 100 at most. One call makes one group, also when an
+   * answer is lost: the request is repeated under one `Idempotency-Key`.
+   * @param key calls with the same key within an hour make one group: for a caller that may have to repeat the call
+   */
+  async create(
+    { users = [], ...given }: NewGroup & { readonly users?: Users },
+    key?: string,
+  ): Promise<GroupInfo> {
     const group = { join: 'invite', ...given, ...(users.length > 0 && { users: users.map(String) }) };
-    return this.#v1.oneOf(await this.#v1.call('POST', '/groups', group), groupInfoOf);
+    return this.#v1.oneOf(await this.#v1.create('/groups', group, key), groupInfoOf);
   }
 
   /** Those of this user, by category or all. */

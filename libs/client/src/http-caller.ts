@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly body?: object | undefined;
   /** Secret of a session, to be shown; '' is shown too. */
   readonly session?: string;
+  /** Requests with the same key create one thing. */
+  readonly key?: string | undefined;
   readonly timeoutMs?: number;
   /** Not for a goodbye: it does not wait its turn. */
   readonly waits?: boolean;
@@ -56,7 +58,7 @@ export class HttpCaller {
 
   /** @throws {CimError} 4000: there is no answer, or it is not JSON. What an answer means is the caller's. */
   async ask(path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
-    const { body, method = body === undefined ? 'GET' : 'POST', session } = request;
+    const { body, method = body === undefined ? 'GET' : 'POST', session, key } = request;
     const { timeoutMs = this.#timeoutMs, waits = true } = request;
     const ask = async () => {
       const response = await fetch(this.url + path, {
@@ -64,6 +66,7 @@ export class HttpCaller {
         headers: {
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...(session !== undefined && { authorization: `Bearer ${session}` }),
+          ...(key !== undefined && { 'idempotency-key': key }),
         },
         body: body === undefined ? null : JSON.stringify(body),
         redirect: 'error',

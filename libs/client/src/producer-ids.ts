@@ -51,7 +51,8 @@ export class ProducerIds {
   }
 }
 
-const randomId = (bytes: number): string => base64Url(crypto.getRandomValues(new Uint8Array(bytes)));
+/** Random, of so many bytes, as text. */
+export const randomId = (bytes: number): string => base64Url(crypto.getRandomValues(new Uint8Array(bytes)));
 
 const base64Url = (bytes: Uint8Array): string =>
   btoa(String.fromCharCode(...bytes))

@@ -1,5 +1,11 @@
-import { CimError } from '@cim/protocol';
+import { CimError, CODES } from '@cim/protocol';
 import { HttpCaller, isRecord, refusal } from './http-caller.ts';
+import { randomId } from './producer-ids.ts';
+import type { Timers } from './timers.ts';
+
+/** A request that creates something is made so often, so far apart [ms], while no answer comes. */
+const CREATE_TRIES = 3;
+const CREATE_AGAIN_MS = 500;
 
 /** What a query of a path has; undefined values are left out. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -8,10 +14,12 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 export class V1Api {
   readonly #http: HttpCaller;
   readonly #secret: () => string;
+  readonly #timers: Pick<Timers, 'after'>;
 
   /** @param secret of the session; '' when there is none */
-  constructor(http: HttpCaller, secret: () => string) {
+  constructor(http: HttpCaller, secret: () => string, timers: Pick<Timers, 'after'>) {
     this.#http = http;
+    this.#timers = timers;
     this.#secret = secret;
   }
 
@@ -23,10 +31,10 @@ export class V1Api {
   }
 
   /** @returns the answer; empty when it has no body */
-  async call(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
+  async call(method: string, path: string, body?: object, key?: string): Promise<Record<string, unknown>> {
     const session = this.#secret();
     if (session === '') throw new CimError('failure', 'there is no session; connect() comes first');
-    const answer = await this.#http.ask(`/v1${path}`, { method, body, session });
+    const answer = await this.#http.ask(`/v1${path}`, { method, body, session, key });
     const given = answer.body ?? {};
     if (!isRecord(given)) throw this.#http.foreign();
     if (answer.status < 300) return given;
@@ -37,6 +45,23 @@ export class V1Api {
       'failure',
       `the route at ${this.#http.url} does not know this call (HTTP ${answer.status}); is it of an older version?`,
     );
+  }
+
+  /**
+   * Creates something, once: a request whose answer was lost is repeated under the same key.
+   * @param key of the caller, who may repeat the call with it; default: one for this call
+   */
+  async create(path: string, body: object, key = randomId(18)): Promise<Record<string, unknown>> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.call('POST', path, body, key);
+      } catch (error) {
+        const mayBeDone = error instanceof CimError && error.code === CODES.failure.code;
+        if (!mayBeDone || tries === CREATE_TRIES || this.#secret() === '') throw error;
+        const afterMs = Math.max(error.retryAfterMs, CREATE_AGAIN_MS);
+        await new Promise<void>((resolve) => this.#timers.after(afterMs, resolve));
+      }
+    }
   }
 
   /** Each of them as `read` reads it. @throws {CimError} when one of them is none */

@@ -48,6 +48,24 @@ const messageRead = {
 };
 
 describe('groups', () => {
+  it('are made once when an answer is lost: the request goes again under the same key, and another call has another one', async () => {
+    const lost = [0, 0];
+    server.v1 = () => ({ status: lost.shift() ?? 200, answer: group });
+    const from = server.requests.length;
+    await client.groups.create({ name: 'cooks' });
+    await client.groups.create({ name: 'cooks' }, 'my own key');
+    const keys = server.requests.slice(from).map(({ key }) => String(key));
+    assert.equal(keys.length, 4);
+    assert.match(keys[0] ?? '', /^[\w-]{24}$/);
+    assert.deepEqual(keys, [keys[0], keys[0], keys[0], 'my own key']);
+  });
+
+  it('that are refused are not asked for again', async () => {
+    answer({ code: '3000', detail: 'name must be a text' }, 400);
+    await assert.rejects(client.groups.create({ name: '' }), { code: '3000' });
+    assert.equal(calls.length, 1);
+  });
+
   it('are made, listed, changed and left by one request each, with the secret of the session', async () => {
     answer(group);
     const made = { ...group, owner: 1000 };

@@ -23,7 +23,7 @@ type HttpAnswer = {
 };
 
 interface V1Answer {
-  /** Default: 200. */
+  /** Default: 200. 0: the request was carried out, and its answer is lost. */
   readonly status?: number;
   readonly answer?: object;
 }
@@ -40,6 +40,7 @@ export class ScriptedServer {
     path: string;
     body: Record<string, unknown>;
     authorization: string | undefined;
+    key: string | string[] | undefined;
   }[] = [];
   readonly logs = new Map<string, cim.Entry[]>();
   readonly acks: { group: string; seq: number }[] = [];
@@ -176,9 +177,14 @@ export class ScriptedServer {
       const text = Buffer.concat(chunks).toString();
       const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
       const { method = '' } = request;
-      this.requests.push({ method, path, body, authorization: request.headers.authorization });
+      const { authorization, 'idempotency-key': key } = request.headers;
+      this.requests.push({ method, path, body, authorization, key });
       if (path.startsWith('/v1/')) {
         const { status = 200, answer } = this.v1(`${method} ${path.slice('/v1'.length)}`, body);
+        if (status === 0) {
+          request.socket.destroy();
+          return;
+        }
         response.writeHead(status);
         response.end(answer === undefined ? '' : JSON.stringify(answer));
         return;
