@@ -401,7 +401,9 @@ describe('in a pipe', () => {
     assert.equal(end.output.match(/pia: piped \d+ ✓/g)?.length, 200);
 
     assert.doesNotMatch(end.output, /\u001b/);
-    const seen = await bob.until(/pia \(private\): the end$/m);
+    // Two streams: neither waits for the other.
+    await bob.until(/pia \(private\): the end$/m);
+    const seen = await bob.until(/pia: piped 199$/m);
     assert.deepEqual(
       [...seen.matchAll(/pia: (piped \d+)$/gm)].map((match) => match[1]),
       lines,
