@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check, type CheckOptions } from './checker.ts';
-import { type Journal, type JournalEntry, payloadOf, textOf } from './journal.ts';
+import { type Journal, type JournalEntry, type LogItem, payloadOf, personOf, textOf } from './journal.ts';
 
 const p = (text: string) => {
   const payload = payloadOf(text);
@@ -10,16 +10,18 @@ const p = (text: string) => {
 };
 const stored = (...texts: string[]): JournalEntry[] =>
   texts.flatMap((text) => [
-    { did: 'sent', payload: p(text) },
-    { did: 'answered', payload: p(text), outcome: 'stored' },
+    { did: 'sent', payload: p(text), at: 0 },
+    { did: 'answered', payload: p(text), outcome: 'stored', at: 0 },
   ]);
-const shown = (stream: 'inbox' | 'lobby', ...texts: string[]): JournalEntry[] =>
-  texts.map((text) => ({ did: 'shown', text, from: payloadOf(text)?.sender ?? '', stream }));
-const journal = (person: string, entries: JournalEntry[], stayed = true): Journal => ({
-  person,
-  stayed,
-  entries,
-});
+const shown = (stream: string, ...texts: string[]): JournalEntry[] =>
+  texts.map((text) => ({ did: 'shown', text, from: personOf(payloadOf(text)?.sender ?? ''), stream }));
+/** `voice`: of a person, or of one of several devices. */
+const journal = (voice: string, entries: JournalEntry[], stayed = true): Journal => {
+  const [person = '', device = ''] = voice.split('/');
+  return { person, device, stayed, entries };
+};
+const logs = (texts: Record<string, readonly string[]>): Map<string, LogItem[]> =>
+  new Map(Object.entries(texts).map(([lane, list]) => [lane, list.map((text) => ({ text }))]));
 const faults = (journals: Journal[], options?: CheckOptions): string[] =>
   check(journals, options).map(({ fault, person, text }) => `${fault}: ${person} ${text}`);
 
@@ -63,7 +65,7 @@ test('finds what was shown twice, out of order, to the wrong person, from the wr
   assert.deepEqual(b(...B.slice(0, 1), wrong), ['misdelivered: b a>b#2']);
   assert.deepEqual(
     faults([journal('a', [...A, ...shown('lobby', 'a>lobby#1')]), journal('b', [...B, ...L])]),
-    ['misdelivered: a a>lobby#1'],
+    ['shown to its sending device: a a>lobby#1'],
   );
   assert.deepEqual(faults([journal('a', A), journal('b', [...B, ...L]), journal('c', [...L, ...B])]).sort(), [
     'misdelivered: c a>b#1',
@@ -86,19 +88,14 @@ test('finds members who saw a group in different orders', () => {
 test('compares with the store: what is missing there, and what is there twice', () => {
   const journals = [journal('a', A), journal('b', [...B, ...L])];
   const lobby = ['a>lobby#1', 'a>lobby#2'];
-  const inStore = (b: string[]) => ({
-    stored: new Map([
-      ['b', b],
-      ['lobby', lobby],
-    ]),
-  });
+  const inStore = (b: string[]) => ({ stored: logs({ b, lobby }) });
   assert.deepEqual(faults(journals, inStore(['a>b#1', 'a>b#2'])), []);
   assert.deepEqual(faults(journals, inStore(['a>b#1'])), ['answered stored, not stored: a a>b#2']);
   assert.deepEqual(faults(journals, inStore(['a>b#1', 'a>b#2', 'a>b#2'])), ['stored twice: b a>b#2']);
 });
 
 test('finds sends that nobody answered', () => {
-  const sent: JournalEntry = { did: 'sent', payload: p('a>b#3') };
+  const sent: JournalEntry = { did: 'sent', payload: p('a>b#3'), at: 0 };
   assert.deepEqual(faults([journal('a', [...A, sent]), journal('b', [...B, ...L])]), [
     'not answered: a a>b#3',
   ]);
@@ -108,9 +105,9 @@ test('knows what was judged before: it comes neither to a screen nor into the st
   const before = new Map([['a b', 2]]);
   const late = stored('a>b#3');
   const page = (...texts: string[]) => [journal('a', late), journal('b', shown('inbox', ...texts))];
-  assert.deepEqual(faults(page('a>b#3'), { before, stored: new Map([['b', ['a>b#3']]]) }), []);
+  assert.deepEqual(faults(page('a>b#3'), { before, stored: logs({ b: ['a>b#3'] }) }), []);
   assert.deepEqual(faults(page('a>b#2', 'a>b#3'), { before }), ['shown twice: b a>b#2']);
-  assert.deepEqual(faults(page('a>b#3'), { before, stored: new Map([['b', ['a>b#3', 'a>b#1']]]) }), [
+  assert.deepEqual(faults(page('a>b#3'), { before, stored: logs({ b: ['a>b#3', 'a>b#1'] }) }), [
     'stored twice: b a>b#1',
   ]);
 });

@@ -1,78 +1,119 @@
 /** Reads journals and finds every promise that was broken. Pure: it knows nothing of servers. */
-import { type Journal, type Payload, payloadOf, textOf } from './journal.ts';
+import {
+  isGroupLane,
+  isPrivate,
+  type Journal,
+  type LogItem,
+  type Members,
+  type Payload,
+  payloadOf,
+  personOf,
+  textOf,
+  voiceOf,
+} from './journal.ts';
+import { checkLogs, checkMembers, Standings } from './membership.ts';
 
 export type Fault =
   | 'lost'
   | 'shown twice'
   | 'out of order'
   | 'groups differ'
+  | 'devices differ'
   | 'misdelivered'
+  | 'shown to its sending device'
+  | 'shown to no member'
+  | 'taken from no member'
+  | 'refused to a member'
+  | 'members differ'
   | 'answered stored, not stored'
+  | 'copy not stored'
   | 'stored twice'
   | 'never sent'
-  | 'not answered';
+  | 'not answered'
+  // Found by `rest.ts`.
+  | 'history differs'
+  | 'read by no member'
+  | 'unread differs';
 
 export interface Finding {
   readonly fault: Fault;
+  /** A device of a person, or a lane. */
   readonly person: string;
   readonly text: string;
 }
 
 export interface CheckOptions {
-  /** All texts in the store, in the order of their streams; key: lane. */
-  readonly stored?: ReadonlyMap<string, readonly string[]>;
+  /** All entries in the store, in the order of their streams; key: lane. A person's stream has the person's copies too. */
+  readonly stored?: ReadonlyMap<string, readonly LogItem[]>;
   /** A loss counts only if neither the sender nor the recipient was told of it: for stores that may lose. */
   readonly toldIsEnough?: boolean;
   /** What was judged before, and is in no journal any more: how far each lane had come. Key: "sender lane". */
   readonly before?: ReadonlyMap<string, number>;
+  /** Who was in which group when the journals begin. */
+  readonly members?: Members;
+}
+
+/** A send with the time from its first try to its answer [ms]. */
+export interface Sending {
+  readonly payload: Payload;
+  readonly from: number;
+  readonly to: number;
 }
 
 export function check(journals: readonly Journal[], options: CheckOptions = {}): Finding[] {
   const sent = new Set<string>();
-  /** Key: lane. In the order of the answers of each sender. */
-  const stored = new Map<string, Payload[]>();
+  const answers: { readonly outcome: 'stored' | 'refused' | 'unknown'; readonly sending: Sending }[] = [];
   const findings: Finding[] = [];
-  for (const { person, entries } of journals) {
-    const open = new Set<string>();
+  for (const { person, device, entries } of journals) {
+    const open = new Map<string, number>();
     for (const entry of entries) {
       if (entry.did === 'sent') {
         sent.add(textOf(entry.payload));
-        open.add(textOf(entry.payload));
+        open.set(textOf(entry.payload), entry.at);
       }
       if (entry.did !== 'answered') continue;
-      open.delete(textOf(entry.payload));
-      if (entry.outcome !== 'stored') continue;
-      const lane = stored.get(entry.payload.lane);
-      if (lane === undefined) stored.set(entry.payload.lane, [entry.payload]);
-      else lane.push(entry.payload);
+      const { payload, outcome, at } = entry;
+      answers.push({ outcome, sending: { payload, from: open.get(textOf(payload)) ?? at, to: at } });
+      open.delete(textOf(payload));
     }
-    for (const text of open) findings.push({ fault: 'not answered', person, text });
+    for (const text of open.keys())
+      findings.push({ fault: 'not answered', person: voiceOf(person, device), text });
   }
+  const stored = answers.flatMap(({ outcome, sending }) => (outcome === 'stored' ? [sending] : []));
   const told = new Set(
     journals.flatMap(({ person, entries }) =>
       entries.flatMap((entry) => (entry.did === 'was-told' ? [`${person} ${entry.of}`] : [])),
     ),
   );
+  const standings = new Standings(journals, options.members);
+  const due = new Due(stored, standings);
   for (const journal of journals)
-    findings.push(...checkShown(journal, sent, options.before), ...checkLost(journal, stored, told, options));
-  findings.push(...checkGroup(journals), ...checkStored(stored, options.stored, options.before));
+    findings.push(...checkShown(journal, sent, options.before), ...checkLost(journal, due, told, options));
+  findings.push(
+    ...checkOrders(journals),
+    ...checkStored(stored, options.stored, options.before),
+    ...checkMembers(journals, answers, standings),
+    ...checkLogs(journals, options.stored, standings, options.members),
+  );
   return findings;
 }
 
-/** What one person saw: each text once, in the order sent, from whom it says, meant for them. */
+/** What one device showed: each text once, in the order sent, from whom it says, meant for its person. */
 function checkShown(
-  { person, entries }: Journal,
+  { person, device, entries }: Journal,
   sent: ReadonlySet<string>,
   before: CheckOptions['before'],
 ): Finding[] {
   const findings: Finding[] = [];
+  const voice = voiceOf(person, device);
   const seen = new Set<string>();
   /** Key: sender and lane. */
   const last = new Map<string, number>();
   for (const entry of entries) {
     if (entry.did !== 'shown') continue;
     const payload = payloadOf(entry.text);
-    const find = (fault: Fault): void => void findings.push({ fault, person, text: entry.text });
+    const find = (fault: Fault): void =>
+      void findings.push({ fault, person: voice, text: nameIn(entry.text) });
     if (payload !== undefined && isOfBefore(payload, before)) {
       find('shown twice');
       continue;
@@ -81,9 +122,8 @@ function checkShown(
       find('never sent');
       continue;
     }
-    const mine = entry.stream === 'lobby' ? payload.lane === 'lobby' : payload.lane === person;
-    if (!mine || payload.sender !== entry.from || (entry.stream === 'lobby' && payload.sender === person))
-      find('misdelivered');
+    if (payload.sender === voice) find('shown to its sending device');
+    else if (!isMeant(payload, person, entry)) find('misdelivered');
     const text = textOf(payload);
     if (seen.has(text)) {
       find('shown twice');
@@ -97,70 +137,147 @@ function checkShown(
   return findings;
 }
 
+/** Whether a text came in the stream that it was sent to, in the sender's name, and in the right conversation. */
+function isMeant(
+  { sender, lane }: Payload,
+  person: string,
+  shown: { readonly from: string; readonly stream: string; readonly conversation?: string },
+): boolean {
+  const from = personOf(sender);
+  if (shown.from !== from) return false;
+  const { stream, conversation } = shown;
+  if (stream !== 'inbox') return lane === stream && (conversation ?? lane) === lane;
+  if (!isPrivate(lane) || (lane !== person && from !== person)) return false;
+  const peer = lane === person ? from : lane;
+  return (conversation ?? peer) === peer;
+}
+
+/** Who must be shown what was answered as stored. */
+class Due {
+  /** Key: lane of a person or the lobby. */
+  readonly #to = new Map<string, Payload[]>();
+  /** Private ones, for the sender's other devices. Key: person. */
+  readonly #by = new Map<string, Payload[]>();
+  /** Key: lane. */
+  readonly #groups = new Map<string, Sending[]>();
+  /** What is due to all devices of a person; made when the first one is asked about. */
+  readonly #found = new Map<string, readonly Payload[]>();
+  readonly #standings: Standings;
+
+  constructor(stored: readonly Sending[], standings: Standings) {
+    this.#standings = standings;
+    const add = <T>(map: Map<string, T[]>, key: string, item: T): void => {
+      const list = map.get(key);
+      if (list === undefined) map.set(key, [item]);
+      else list.push(item);
+    };
+    for (const sending of stored) {
+      const { payload } = sending;
+      if (isGroupLane(payload.lane)) add(this.#groups, payload.lane, sending);
+      else add(this.#to, payload.lane, payload);
+      if (isPrivate(payload.lane)) add(this.#by, personOf(payload.sender), payload);
+    }
+  }
+
+  /** Of a group: what was sent while the person was certainly in it. */
+  of(person: string, voice: string): readonly Payload[] {
+    let due = this.#found.get(person);
+    if (due === undefined) {
+      const inGroups = [...this.#groups].flatMap(([group, sendings]) =>
+        sendings.filter(({ from, to }) => this.#standings.during(group, person, from, to).is === 'in'),
+      );
+      const others = [this.#to.get(person), this.#to.get('lobby'), this.#by.get(person)];
+      due = [...others.flatMap((some) => some ?? []), ...inGroups.map(({ payload }) => payload)];
+      this.#found.set(person, due);
+    }
+    return due.filter(({ sender }) => sender !== voice);
+  }
+}
+
 function checkLost(
-  { person, stayed, entries }: Journal,
-  stored: ReadonlyMap<string, readonly Payload[]>,
+  { person, device, stayed, entries }: Journal,
+  due: Due,
   told: ReadonlySet<string>,
   { toldIsEnough = false }: CheckOptions,
 ): Finding[] {
   if (!stayed) return [];
   const shown = new Set(entries.flatMap((entry) => (entry.did === 'shown' ? [nameIn(entry.text)] : [])));
-  const due = [...(stored.get(person) ?? []), ...(stored.get('lobby') ?? [])].filter(
-    (p) => p.sender !== person,
-  );
+  const voice = voiceOf(person, device);
   const isTold = ({ sender, lane }: Payload): boolean =>
-    told.has(`${sender} ${lane}`) || told.has(`${person} ${lane === 'lobby' ? 'lobby' : 'inbox'}`);
+    told.has(`${personOf(sender)} ${lane}`) || told.has(`${person} ${isPrivate(lane) ? 'inbox' : lane}`);
   return due
+    .of(person, voice)
     .filter((payload) => !shown.has(textOf(payload)) && !(toldIsEnough && isTold(payload)))
-    .map((payload) => ({ fault: 'lost', person, text: textOf(payload) }));
+    .map((payload) => ({ fault: 'lost', person: voice, text: textOf(payload) }));
 }
 
-/** All members see the group in one order; nobody sees their own. */
-function checkGroup(journals: readonly Journal[]): Finding[] {
+/** All devices show a group in one order; and all devices of a person show the person's private messages in one order. */
+function checkOrders(journals: readonly Journal[]): Finding[] {
+  /** Key: stream. */
+  const orders = new Map<string, { readonly voice: string; readonly texts: string[] }[]>();
+  for (const { person, device, entries } of journals) {
+    const own = new Map<string, string[]>();
+    for (const entry of entries) {
+      if (entry.did !== 'shown') continue;
+      const stream = entry.stream === 'inbox' ? `inbox ${person}` : entry.stream;
+      const texts = own.get(stream);
+      if (texts === undefined) own.set(stream, [entry.text]);
+      else texts.push(entry.text);
+    }
+    for (const [stream, texts] of own)
+      orders.set(stream, [...(orders.get(stream) ?? []), { voice: voiceOf(person, device), texts }]);
+  }
   const findings: Finding[] = [];
-  const orders = journals.map(({ person, entries }) => ({
-    person,
-    texts: entries.flatMap((entry) =>
-      entry.did === 'shown' && entry.stream === 'lobby' ? [entry.text] : [],
-    ),
-  }));
-  for (const [i, one] of orders.entries()) {
-    const other = orders[(i + 1) % orders.length];
-    if (other === undefined || other === one) continue;
-    const place = new Map(other.texts.map((text, at) => [text, at]));
-    let last = -1;
-    for (const text of one.texts) {
-      const at = place.get(text);
-      if (at === undefined) continue;
-      if (at < last) findings.push({ fault: 'groups differ', person: one.person, text });
-      last = Math.max(last, at);
+  for (const [stream, all] of orders) {
+    const fault = stream.startsWith('inbox ') ? 'devices differ' : 'groups differ';
+    for (const [i, one] of all.entries()) {
+      const other = all[(i + 1) % all.length];
+      if (other === undefined || other === one) continue;
+      for (const text of movedIn(one.texts, other.texts)) findings.push({ fault, person: one.voice, text });
     }
   }
   return findings;
 }
 
+/** Texts of one order that come before one that they follow in the other. */
+function movedIn(one: readonly string[], other: readonly string[]): string[] {
+  const place = new Map(other.map((text, at) => [text, at]));
+  let last = -1;
+  return one.filter((text) => {
+    const at = place.get(text) ?? last;
+    const moved = at < last;
+    last = Math.max(last, at);
+    return moved;
+  });
+}
+
 function checkStored(
-  answered: ReadonlyMap<string, readonly Payload[]>,
-  stored: ReadonlyMap<string, readonly string[]> | undefined,
+  answered: readonly Sending[],
+  stored: CheckOptions['stored'],
   before: CheckOptions['before'],
 ): Finding[] {
   if (stored === undefined) return [];
   const findings: Finding[] = [];
-  for (const [lane, texts] of stored) {
+  /** Key: lane. */
+  const seenIn = new Map<string, ReadonlySet<string>>();
+  for (const [lane, items] of stored) {
     const seen = new Set<string>();
-    for (const text of texts.map(nameIn)) {
+    for (const item of items) {
+      if (!('text' in item)) continue;
+      const text = nameIn(item.text);
       const payload = payloadOf(text);
       if (seen.has(text) || (payload !== undefined && isOfBefore(payload, before)))
         findings.push({ fault: 'stored twice', person: lane, text });
       seen.add(text);
     }
-    for (const payload of answered.get(lane) ?? [])
-      if (!seen.has(textOf(payload)))
-        findings.push({
-          fault: 'answered stored, not stored',
-          person: payload.sender,
-          text: textOf(payload),
-        });
+    seenIn.set(lane, seen);
+  }
+  for (const { payload } of answered) {
+    const text = textOf(payload);
+    if (seenIn.get(payload.lane)?.has(text) === false)
+      findings.push({ fault: 'answered stored, not stored', person: payload.sender, text });
+    const own = isPrivate(payload.lane) ? seenIn.get(personOf(payload.sender)) : undefined;
+    if (own?.has(text) === false) findings.push({ fault: 'copy not stored', person: payload.sender, text });
   }
   return findings;
 }
@@ -169,7 +286,7 @@ const isOfBefore = ({ sender, lane, n }: Payload, before: CheckOptions['before']
   n <= (before?.get(`${sender} ${lane}`) ?? 0);
 
 /** A text without what may follow its payload. */
-const nameIn = (text: string): string => {
+export const nameIn = (text: string): string => {
   const payload = payloadOf(text);
   return payload === undefined ? text : textOf(payload);
 };

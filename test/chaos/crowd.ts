@@ -1,58 +1,135 @@
 /** People on the real SDK who talk to one another and to everybody, and keep a journal of all that happens to them. */
-import { CimClient, memoryState, type Recipient } from '@cim/client/node';
-import type { Journal, JournalEntry, Payload } from './journal.ts';
-import { textOf } from './journal.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CimClient, memoryState, type Storage, type Recipient } from '@cim/client/node';
+import { Again } from './again.ts';
+import { type Journal, type JournalEntry, type Payload, textOf, voiceOf } from './journal.ts';
+import type { Turnover } from './turnover.ts';
 
-/** Sends of one person that wait for their answer at any time. */
+/** Sends of one device that wait for their answer at any time. */
 const UNDER_WAY = 32;
 const LATE_MS = 100;
 
+/** Key: conversation as the SDK names it. Added when somebody comes, and with each group. */
+export type Lanes = Map<string, string>;
+
+/** A group as one who writes to it knows it. */
+interface KnownGroup {
+  readonly id: string;
+  /** The person is out: it finds out with its next send. */
+  out: boolean;
+}
+
+/** A person at one device. */
 export class Person {
   readonly name: string;
-  readonly client: CimClient;
+  /** '' for the only one. */
+  readonly device: string;
+  readonly voice: string;
   readonly entries: JournalEntry[] = [];
   /** ms from the loss of a connection to the next login. */
   readonly logins: number[] = [];
+  /** Key: lane. */
+  readonly groups = new Map<string, KnownGroup>();
+  readonly again = new Again();
   stayed = true;
   unanswered = 0;
   ended: string | undefined;
+  client: CimClient;
+  readonly #state = memoryState();
+  readonly #lanes: Lanes;
+  readonly #routeUrl: string;
+  readonly #late: (stream: string) => boolean;
   #awaySince: number | undefined;
   /** Key: lane. */
   readonly #counters = new Map<string, number>();
   readonly #others: { readonly name: string; readonly id: number }[] = [];
   #turn = 0;
+  /** Its program is about to start anew. */
+  #away = false;
 
   /** @param late whether this program shows it only a moment later: a fault of its own */
-  constructor(name: string, routeUrl: string, late: (stream: string) => boolean = () => false) {
+  constructor(
+    name: string,
+    routeUrl: string,
+    lanes: Lanes,
+    { device = '', late = () => false }: { device?: string; late?: (stream: string) => boolean } = {},
+  ) {
     this.name = name;
-    this.client = new CimClient({ routeUrl, userName: name, state: memoryState() });
-    this.client.on('message', ({ group, from, texts }) => {
-      const stream = group === undefined ? 'inbox' : 'lobby';
+    this.device = device;
+    this.voice = voiceOf(name, device);
+    this.#routeUrl = routeUrl;
+    this.#lanes = lanes;
+    this.#late = late;
+    this.client = this.#begin(this.#state);
+  }
+
+  #begin(state: Storage): CimClient {
+    const { name: userName, device: label } = this;
+    const client = new CimClient({ routeUrl: this.#routeUrl, userName, label, state });
+    client.on('message', ({ stream, id, group, from, texts, conversation }) => {
+      if (this.again.isAgain(stream, id)) return;
+      const lane = group === undefined ? 'inbox' : this.#laneOf(`g${group}`);
       const show = (): void => {
-        for (const text of texts) this.entries.push({ did: 'shown', text, from: from.userName, stream });
+        for (const text of texts)
+          this.entries.push({
+            ...{ did: 'shown', text, from: from.userName, stream: lane },
+            conversation: this.#laneOf(conversation),
+          });
       };
-      if (late(stream)) setTimeout(show, LATE_MS);
+      if (this.#late(lane)) setTimeout(show, LATE_MS);
       else show();
     });
-    this.client.on('disconnected', () => (this.#awaySince ??= performance.now()));
-    this.client.on('connected', () => {
+    client.on('disconnected', () => (this.#awaySince ??= performance.now()));
+    client.on('connected', () => {
       if (this.#awaySince !== undefined) this.logins.push(performance.now() - this.#awaySince);
       this.#awaySince = undefined;
     });
-    this.client.on('lost', ({ to }) => {
-      const of = 'group' in to ? 'lobby' : (this.#others.find(({ id }) => id === to.user)?.name ?? '?');
+    client.on('lost', ({ to }) => {
+      const of = this.#laneOf('group' in to ? `g${to.group}` : `u${to.user}`);
       this.entries.push({ did: 'was-told', of, what: 'lost' });
     });
-    this.client.on('skipped', ({ stream, kind }) => {
-      this.entries.push({ did: 'was-told', of: stream.startsWith('group:') ? 'lobby' : 'inbox', what: kind });
+    client.on('skipped', ({ stream, kind }) => {
+      const of = stream.startsWith('group:') ? this.#laneOf(stream.replace('group:', 'g')) : 'inbox';
+      this.entries.push({ did: 'was-told', of, what: kind });
     });
-    this.client.on('closed', ({ text }) => {
-      this.ended = text;
+    client.on('closed', ({ text, reason }) => {
+      if (this.client === client && reason !== 'closed') this.ended = text;
     });
+    return client;
+  }
+
+  #laneOf(conversation: string): string {
+    return this.#lanes.get(conversation) ?? conversation;
+  }
+
+  /** Its program starts anew on a state from which the places in inbox and groups are lost: the server knows them. */
+  async restart(awayMs = 0): Promise<void> {
+    this.#away = true;
+    // What is not answered would be another fault: the next program repeats it.
+    while (this.unanswered > 0) await sleep(10);
+    await this.client.close();
+    await sleep(awayMs);
+    this.again.restarted();
+    const state = this.#state;
+    this.client = this.#begin({
+      ...state,
+      load: async () => {
+        const saved = await state.load();
+        if (saved === undefined) return undefined;
+        const lobby = Object.entries(saved.cursors).filter(([stream]) => stream === 'group:lobby');
+        return { ...saved, cursors: Object.fromEntries(lobby), seen: {} };
+      },
+    });
+    await this.client.connect();
+    this.#away = false;
+  }
+
+  get id(): number {
+    return this.client.user?.userId ?? 0;
   }
 
   get journal(): Journal {
-    return { person: this.name, stayed: this.stayed, entries: this.entries };
+    return { person: this.name, device: this.device, stayed: this.stayed, entries: this.entries };
   }
 
   forget(): void {
@@ -60,38 +137,41 @@ export class Person {
     this.logins.length = 0;
   }
 
-  meet(others: readonly Person[]): void {
-    for (const other of others)
-      if (other !== this) this.#others.push({ name: other.name, id: other.client.user?.userId ?? 0 });
-  }
-
-  /** From now on talks to this one too. */
-  know({ name, id }: { readonly name: string; readonly id: number }): void {
-    this.#others.push({ name, id });
+  /** From now on talks to these people too. */
+  meet(others: readonly { readonly name: string; readonly id: number }[]): void {
+    const known = new Set([this.name, ...this.#others.map(({ name }) => name)]);
+    for (const { name, id } of others) {
+      if (!known.has(name)) this.#others.push({ name, id });
+      known.add(name);
+    }
   }
 
   get busy(): boolean {
-    return this.unanswered >= UNDER_WAY;
+    return this.#away || this.unanswered >= UNDER_WAY;
   }
 
-  /** One message, to the next of the others or, every fourth time, to everybody. */
+  /** One message, to the next of the others or, every fourth time, to everybody, and as often to a group. */
   say(filler = ''): void {
     const turn = this.#turn++;
     const other = this.#others[turn % Math.max(this.#others.length, 1)];
-    if (turn % 4 === 3 || other === undefined) this.sendTo('lobby', { group: 'lobby' }, filler);
+    const [lane, group] = [...this.groups][(turn >> 2) % Math.max(this.groups.size, 1)] ?? [];
+    if (turn % 4 === 1 && lane !== undefined && group !== undefined) {
+      if (group.out) this.groups.delete(lane);
+      this.sendTo(lane, { group: group.id }, filler);
+    } else if (turn % 4 === 3 || other === undefined) this.sendTo('lobby', { group: 'lobby' }, filler);
     else this.sendTo(other.name, { user: other.id }, filler);
   }
 
   sendTo(lane: string, to: Recipient, filler = ''): Payload {
     const n = (this.#counters.get(lane) ?? 0) + 1;
     this.#counters.set(lane, n);
-    const payload: Payload = { sender: this.name, lane, n };
-    this.entries.push({ did: 'sent', payload });
+    const payload: Payload = { sender: this.voice, lane, n };
+    this.entries.push({ did: 'sent', payload, at: performance.now() });
     this.unanswered++;
     const text = filler === '' ? textOf(payload) : `${textOf(payload)} ${filler}`;
     void this.client.send(to, [text]).then(({ outcome }) => {
       this.unanswered--;
-      this.entries.push({ did: 'answered', payload, outcome });
+      this.entries.push({ did: 'answered', payload, outcome, at: performance.now() });
     });
     return payload;
   }
@@ -101,17 +181,23 @@ export class Person {
 export class Talk implements Disposable {
   readonly #people: readonly Person[];
   readonly #filler: string;
+  readonly #turnover: Turnover | undefined;
   #said = 0;
   #allowed: number;
   readonly #perTick: number;
   #timer: NodeJS.Timeout | undefined;
   #next = 0;
 
-  constructor(people: readonly Person[], options: { perSecond: number; upTo?: number; filler?: string }) {
+  /** @param options.turnover people come into groups and leave them meanwhile */
+  constructor(
+    people: readonly Person[],
+    options: { perSecond: number; upTo?: number; filler?: string; turnover?: Turnover | undefined },
+  ) {
     this.#people = people;
     this.#allowed = options.upTo ?? Number.POSITIVE_INFINITY;
     this.#perTick = options.perSecond / 50;
     this.#filler = options.filler ?? '';
+    this.#turnover = options.turnover;
   }
 
   get said(): number {
@@ -123,6 +209,7 @@ export class Talk implements Disposable {
   }
 
   start(): void {
+    this.#turnover?.start();
     let due = 0;
     this.#timer = setInterval(() => {
       due = Math.min(due + this.#perTick, this.#people.length * UNDER_WAY);
@@ -140,6 +227,7 @@ export class Talk implements Disposable {
   }
 
   stop(): void {
+    this.#turnover?.stop();
     clearInterval(this.#timer);
   }
 

@@ -12,6 +12,7 @@ const DIES_WITHIN_MS = 60_000;
 const AT_ONCE = 3;
 /** One dies at one of its first so many sends. */
 const SENDS = 60;
+const CROWD = { people: 3, devices: 3, groups: [2, 3] };
 /** Deaths from one judgement to the next: fewer messages than a group's log keeps. */
 const PAGE = 40;
 
@@ -44,8 +45,8 @@ export async function serverFailPoints(options: RunOptions): Promise<Row> {
   const times = (options.long ? 500 : 10) * STEPS.length;
   const random = seeded(options.seed);
   await using world = await World.start({ imServers: 1 });
-  const people = await world.invite(8);
-  using talk = new Talk(people, { perSecond: 400 });
+  const people = await world.inviteGroups(CROWD, options.seed);
+  using talk = new Talk(people, { perSecond: 250, turnover: world.turnover });
   const turns = new Turns(times, options, () => world.tally);
   const steps = { append: 0, stored: 0, push: 0, receipt: 0 };
   const start: Deaths['start'] = async (_, step, nth) => {
@@ -74,7 +75,7 @@ export async function serverFailPoints(options: RunOptions): Promise<Row> {
     did: told(steps),
     faults: turns.made,
     found: figuresOf(verdict),
-    broken: brokenIn(verdict),
+    broken: brokenIn(verdict, world.turnover),
   };
 }
 

@@ -6,8 +6,8 @@ const [userName = '', routeUrl = '', path = ''] = process.argv.slice(2);
 const write = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 const note = (text: string): void => console.error(text);
 const client = new CimClient({ routeUrl, userName, state: fileState(path, note) });
-client.on('message', ({ group, from, texts, id }) =>
-  write({ texts, id, from: from.userName, stream: group === undefined ? 'inbox' : 'lobby' }),
+client.on('message', ({ group, from, texts, id, conversation }) =>
+  write({ texts, id, from: from.userName, group, conversation }),
 );
 client.on('closed', ({ text }) => write({ closed: text }));
 for (;;) {

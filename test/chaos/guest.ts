@@ -1,9 +1,10 @@
-/** Somebody whose program is a process of its own, killed and started again on the same state. */
+/** A device whose program is a process of its own, killed and started again on the same state. It only listens. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { endWithUs, until } from '@cim/testkit';
+import { Again } from './again.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 
 const PROGRAM = fileURLToPath(new URL('guest-program.ts', import.meta.url));
@@ -13,35 +14,49 @@ type Line =
       readonly texts: readonly string[];
       readonly id: string;
       readonly from: string;
-      readonly stream: 'inbox' | 'lobby';
+      /** Absent in a private one. */
+      readonly group?: string;
+      readonly conversation: string;
     }
   | { readonly userId: number }
   | { readonly closed: string };
 
 export class Guest implements AsyncDisposable {
   readonly name: string;
+  readonly device: string;
   readonly entries: JournalEntry[] = [];
   readonly unanswered = 0;
-  /** Shown when the program died, and shown to the next one, which knows them by their ids. */
-  again = 0;
+  readonly again = new Again();
   ended: string | undefined;
   id = 0;
   readonly #routeUrl: string;
   readonly #path: string;
-  readonly #of = { earlier: new Set<string>(), now: new Set<string>() };
+  readonly #lanes: ReadonlyMap<string, string>;
   #child: ChildProcess | undefined;
   /** Of the child: it has ended, and its last line is read. */
   #closed: Promise<unknown> | undefined;
   #ready = false;
 
-  constructor(name: string, routeUrl: string, path: string) {
-    this.name = name;
+  /**
+   * @param whose name of the person, and of this device
+   * @param lanes as `Lanes` has them
+   * @param path of its state
+   */
+  constructor(
+    whose: { readonly name: string; readonly device: string },
+    routeUrl: string,
+    lanes: ReadonlyMap<string, string>,
+    path: string,
+  ) {
+    this.name = whose.name;
+    this.device = whose.device;
     this.#routeUrl = routeUrl;
+    this.#lanes = lanes;
     this.#path = path;
   }
 
   get journal(): Journal {
-    return { person: this.name, stayed: true, entries: this.entries };
+    return { person: this.name, device: this.device, stayed: true, entries: this.entries };
   }
 
   forget(): void {
@@ -73,8 +88,7 @@ export class Guest implements AsyncDisposable {
     // Its last lines are read before the next program's first.
     child.kill('SIGKILL');
     await this.#closed;
-    for (const id of this.#of.now) this.#of.earlier.add(id);
-    this.#of.now.clear();
+    this.again.restarted();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,14 +104,15 @@ export class Guest implements AsyncDisposable {
       this.id = line.userId;
       this.#ready = true;
     } else if ('closed' in line) this.ended = line.closed;
-    else {
-      const id = `${line.stream} ${JSON.stringify(line.id)}`;
-      const wasShown = this.#of.earlier.delete(id);
-      this.#of.now.add(id);
-      if (wasShown) this.again++;
-      else
-        for (const text of line.texts)
-          this.entries.push({ did: 'shown', text, from: line.from, stream: line.stream });
+    else if (!this.again.isAgain(line.group ?? '', line.id)) {
+      const stream = line.group === undefined ? 'inbox' : this.#laneOf(`g${line.group}`);
+      const conversation = this.#laneOf(line.conversation);
+      for (const text of line.texts)
+        this.entries.push({ did: 'shown', text, from: line.from, stream, conversation });
     }
+  }
+
+  #laneOf(conversation: string): string {
+    return this.#lanes.get(conversation) ?? conversation;
   }
 }

@@ -25,6 +25,7 @@ const FAULTS: Readonly<Record<string, (proxy: LinkProxy, some: number) => void>>
   slow: (proxy) => proxy.delay(300),
 };
 
+const CROWD = { people: 3, devices: 3, groups: [2, 3] };
 /** Worlds at once in a long run: most of its time is waited. */
 const LANES = 3;
 /** Faults from one judgement to the next: fewer messages than a group's log keeps. */
@@ -40,12 +41,13 @@ export async function linksCut(options: RunOptions): Promise<Row> {
     ),
   );
   const worlds: World[] = [];
+  const broken: string[] = [];
   const turns = new Turns(schedule.length * (long ? 10 : 1), options, () => tallyOf(worlds));
   const verdicts = await sideBySide(long ? LANES : 1, async () => {
     await using world = await World.start({ linked: true });
     worlds.push(world);
-    const people = await world.invite(8);
-    using talk = new Talk(people, { perSecond: 200 });
+    const people = await world.inviteGroups(CROWD, seed + worlds.length);
+    using talk = new Talk(people, { perSecond: 200, turnover: world.turnover });
     talk.start();
     let since = 0;
     for (let turn = turns.take(); turn !== undefined; turn = turns.take()) {
@@ -64,7 +66,9 @@ export async function linksCut(options: RunOptions): Promise<Row> {
       talk.start();
     }
     talk.stop();
-    return await world.verdict();
+    const verdict = await world.verdict();
+    broken.push(...brokenIn(verdict, world.turnover));
+    return verdict;
   });
   const verdict = joined(verdicts);
   return {
@@ -74,7 +78,7 @@ export async function linksCut(options: RunOptions): Promise<Row> {
       : schedule.map(([link, kind]) => `${link} ${kind}`).join(', '),
     faults: turns.made,
     found: figuresOf(verdict),
-    broken: brokenIn(verdict),
+    broken,
   };
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Talk } from './crowd.ts';
 import { Guest } from './guest.ts';
+import { LINKS } from './links.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
 import { Turns } from './turns.ts';
@@ -17,17 +18,44 @@ const PAUSE_MS = 500;
 const PAGE = 5;
 const SKEW_MS = 3_600_000;
 
-export async function mixed(options: RunOptions): Promise<Row> {
+interface Crowd {
+  readonly people: number;
+  readonly devices: number;
+  readonly groups: readonly number[];
+  /** Messages, and changes of groups. */
+  readonly perSecond: number;
+  readonly changes: number;
+}
+
+const SMALL: Crowd = { people: 3, devices: 3, groups: [2, 3], perSecond: 150, changes: 4 };
+/** 20 groups of 2 to 50 members. */
+const LARGE: Crowd = {
+  ...{ people: 50, devices: 3, perSecond: 40, changes: 8 },
+  groups: Array.from({ length: 20 }, (_, i) => 2 + Math.round((i * 48) / 19)),
+};
+
+export const mixed = (options: RunOptions): Promise<Row> =>
+  mixedFor(SMALL, 'all kinds mixed, clocks an hour off', options);
+
+/** The same for many people with several devices, and with Redis killed and links cut as well. */
+export const conversations = (options: RunOptions): Promise<Row> =>
+  mixedFor(LARGE, 'devices and groups, all kinds mixed', options);
+
+async function mixedFor(crowd: Crowd, name: string, options: RunOptions): Promise<Row> {
   const { seed, long } = options;
   const rounds = long ? 100 : 2;
   const random = seeded(seed);
-  await using world = await World.start({ skewMs: SKEW_MS });
-  const people = await world.invite(8);
+  const linked = crowd === LARGE;
+  await using world = await World.start({ skewMs: SKEW_MS, linked });
+  const people = await world.inviteGroups(crowd, seed, crowd.changes);
   const path = join(tmpdir(), `cim-guest-${process.pid}-${seed}.json`);
-  await using guest = new Guest('guest', world.routeUrl(0), path);
+  const [first] = people;
+  if (first === undefined) throw new Error('nobody was invited');
+  // One more device of somebody who talks too.
+  const whose = { name: first.name, device: 'guest' };
+  await using guest = new Guest(whose, world.routeUrl(0), world.lanes, path);
   await guest.start();
-  for (const person of people) person.know(guest);
-  using talk = new Talk(people, { perSecond: 150 });
+  using talk = new Talk(people, { perSecond: crowd.perSecond, turnover: world.turnover });
   talk.start();
   const anyServer = (): number => below(random, world.imServers.length);
   const faults: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -57,6 +85,20 @@ export async function mixed(options: RunOptions): Promise<Row> {
       await sleep(below(random, AWAY_MS));
       await guest.start();
     },
+    'device started anew': () => people[below(random, people.length)]?.restart() ?? Promise.resolve(),
+    ...(linked && {
+      'Redis killed': async () => {
+        await world.redis?.kill();
+        await sleep(below(random, AWAY_MS));
+        await world.redis?.start();
+      },
+      'link cut': async () => {
+        const proxies = world.links?.of(LINKS[below(random, LINKS.length)] ?? 'client to im-server') ?? [];
+        for (const proxy of proxies) proxy.swallow();
+        await sleep(below(random, FROZEN_MS));
+        for (const proxy of proxies) proxy.heal();
+      },
+    }),
   };
   const names = Object.keys(faults);
   const turns = new Turns(rounds, options, () => world.tally);
@@ -78,13 +120,14 @@ export async function mixed(options: RunOptions): Promise<Row> {
   }
   talk.stop();
   const verdict = await world.verdict({}, [guest]);
+  const again = people.reduce((sum, person) => sum + person.again.count, guest.again.count);
   return {
-    name: 'all kinds mixed, clocks an hour off',
+    name,
     did: `${turns.made} times each: ${names.join(', ')}`,
     faults: made,
-    found: `${figuresOf(verdict)}; ${guest.again} came again to a killed client, with the same id`,
+    found: `${figuresOf(verdict)}; ${again} came again to a program that was started anew, with the same id`,
     broken: [
-      ...brokenIn(verdict),
+      ...brokenIn(verdict, world.turnover),
       ...(guest.ended === undefined ? [] : [`the client gave up: ${guest.ended}`]),
     ],
   };

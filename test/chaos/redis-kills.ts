@@ -20,6 +20,7 @@ const FILLER = 'x'.repeat(4_000);
 const BEHIND_BYTES = 256 * 1024;
 const BEHIND_WITHIN_MS = 5_000;
 const FLOWS_MS = 60_000;
+const CROWD = { people: 3, devices: 3, groups: [2, 3] };
 /** Kills from one judgement to the next: fewer messages than a group's log keeps. */
 const PAGE = 5;
 
@@ -61,12 +62,12 @@ async function killed(
   options: WorldOptions,
   judge: (world: World) => Promise<Verdict>,
   whenBehind = false,
-): Promise<{ readonly verdict: Verdict; readonly made: number }> {
+): Promise<{ readonly verdict: Verdict; readonly made: number; readonly broken: string[] }> {
   const random = seeded(run.seed);
   await using world = await World.start(options);
   await using load = await DiskLoad.start();
-  const people = await world.invite(8);
-  using talk = new Talk(people, { perSecond: 1_500, filler: FILLER });
+  const people = await (whenBehind ? world.invite(8) : world.inviteGroups(CROWD, run.seed));
+  using talk = new Talk(people, { perSecond: 1_000, filler: FILLER, turnover: world.turnover });
   talk.start();
   const turns = new Turns(kills, run, () => world.tally);
   for (let kill = turns.take(); kill !== undefined; kill = turns.take()) {
@@ -86,18 +87,19 @@ async function killed(
     talk.start();
   }
   talk.stop();
-  return { verdict: await judge(world), made: turns.made };
+  const verdict = await judge(world);
+  return { verdict, made: turns.made, broken: brokenIn(verdict, world.turnover) };
 }
 
 export async function redisKills(options: RunOptions): Promise<Row> {
   const kills = options.long ? 100 : 5;
-  const { verdict, made } = await killed(kills, options, {}, (world) => world.verdict());
+  const { verdict, made, broken } = await killed(kills, options, {}, (world) => world.verdict());
   return {
     name: 'Redis kill -9 under disk load, `disk`',
     did: `${made} kills`,
     faults: made,
     found: figuresOf(verdict),
-    broken: brokenIn(verdict),
+    broken,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Turnover } from './turnover.ts';
 import type { Verdict } from './verdict.ts';
 
 /** How far a run has come. */
@@ -35,8 +36,8 @@ export interface Row {
   readonly broken: readonly string[];
 }
 
-/** What every run must hold. */
-export function brokenIn(verdict: Verdict): string[] {
+/** What every run must hold. @param turnover of its groups, if it has some */
+export function brokenIn(verdict: Verdict, turnover?: Turnover): string[] {
   const faults = [...new Set(verdict.findings.map(({ fault }) => fault))];
   return [
     ...faults.map((fault) => {
@@ -45,12 +46,18 @@ export function brokenIn(verdict: Verdict): string[] {
       return `${all.length} ${fault}: ${examples.join(', ')}`;
     }),
     ...(verdict.refused > 0 ? [`${verdict.refused} sends were not answered with stored`] : []),
+    ...(turnover?.problems ?? []).map((problem) => `a change was refused: ${problem}`),
+    ...(turnover?.made === 0 ? ['no group has changed: nothing is shown of groups'] : []),
     ...(verdict.ended.length > 0 ? [`clients gave up: ${verdict.ended.join('; ')}`] : []),
   ];
 }
 
-export const figuresOf = (verdict: Verdict): string =>
-  `${verdict.sent} sent, ${verdict.shown} shown, ${verdict.findings.length} faults, settled in ${(verdict.settledMs / 1000).toFixed(1)} s`;
+export function figuresOf({ sent, shown, changes, asked, findings, settledMs }: Verdict): string {
+  const groups =
+    changes === 0 ? '' : `${changes} changes of groups, ${asked} counts and histories compared, `;
+  const settled = `settled in ${(settledMs / 1000).toFixed(1)} s`;
+  return `${sent} sent, ${shown} shown, ${groups}${findings.length} faults, ${settled}`;
+}
 
 export const at = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0;

@@ -3,7 +3,7 @@ import { redisKills, redisLossControl } from './redis-kills.ts';
 import { clusterFailovers, sentinelFailovers } from './failovers.ts';
 import { routeFailPoints, serverFailPoints } from './fail-points.ts';
 import { linksCut, pushesLost, senderGone } from './link-faults.ts';
-import { mixed } from './mixed.ts';
+import { conversations, mixed } from './mixed.ts';
 import { checkerMutants } from './mutants.ts';
 import { serverKills } from './server-kills.ts';
 import { zooKeeperFaults } from './zookeeper-faults.ts';
@@ -29,5 +29,6 @@ export const runs: readonly Run[] = [
   { name: 'pushes-lost', run: pushesLost },
   { name: 'sender-gone', run: senderGone },
   { name: 'mixed', run: mixed, apart: true },
+  { name: 'conversations', run: conversations, apart: true },
   { name: 'mutants', run: checkerMutants },
 ];

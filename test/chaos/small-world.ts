@@ -9,18 +9,27 @@ import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
 import { createMetrics, silentLogger, silentObserver } from '@cim/runtime';
-import { openEmbeddedStore, type Store, type Streams } from '@cim/store';
+import { openEmbeddedStore, type Store } from '@cim/store';
 import { freePorts, Parts } from '@cim/testkit';
 import { Person } from './crowd.ts';
 import { LinkProxy } from './link-proxy.ts';
-import { judge, textsIn, type Verdict } from './verdict.ts';
+import { askAll } from './asking.ts';
+import { seeded } from './random.ts';
+import { Turnover } from './turnover.ts';
+import { Carried, judge, logsIn, type Verdict } from './verdict.ts';
 
 /** What clients are told: the proxy listens there. */
 const PROXY_HOST = '127.0.3.1';
 const CLUSTER_SECRET = 'small-world';
+/** Changes of groups a second. */
+const CHANGES = 20;
+/** Of each person: all that there are. */
+const HISTORIES = 20;
 
 export class SmallWorld implements AsyncDisposable {
   readonly people: Person[] = [];
+  turnover: Turnover | undefined;
+  #lanes: ReadonlyMap<string, string> = new Map();
   /** Between all clients and the im-server. */
   readonly link: LinkProxy;
   readonly #routeUrl: string;
@@ -34,19 +43,19 @@ export class SmallWorld implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** `spoil` gives the servers other streams than the store's. */
-  static start(spoil: (streams: Streams) => Streams): Promise<SmallWorld> {
+  /** `spoil` gives the servers another store than the one that is judged by. */
+  static start(spoil: (store: Store) => Store): Promise<SmallWorld> {
     return Parts.start((parts) => SmallWorld.#start(spoil, parts));
   }
 
-  static async #start(spoil: (streams: Streams) => Streams, parts: Parts): Promise<SmallWorld> {
+  static async #start(spoil: (store: Store) => Store, parts: Parts): Promise<SmallWorld> {
     const logger = silentLogger();
     const [tcpPort = 0] = await freePorts(1);
     const dir = await mkdtemp(join(tmpdir(), 'cim-small-world-'));
     parts.onDown(() => rm(dir, { recursive: true, force: true }));
     const store = await openEmbeddedStore({ dir, logger });
     parts.onDown(() => store.stop());
-    const spoiled: Store = { ...store, streams: spoil(store.streams) };
+    const spoiled = spoil(store);
     const membership = openEmbeddedMembership();
     await membership.start();
     parts.onDown(() => membership.stop());
@@ -64,7 +73,7 @@ export class SmallWorld implements AsyncDisposable {
       ...{ internalHost: '127.0.0.1', routeInternalPort: 0, publicPages: [], adminToken: '' },
       ...{ trustedProxies: () => false, advertiseUrl: '' },
       loginRate: 1_000,
-      sessionPolicy: 'reject',
+      sessionPolicy: 'devices',
       maxDevices: 10,
       sessionDays: 30,
       auth: 'open',
@@ -94,20 +103,46 @@ export class SmallWorld implements AsyncDisposable {
     return new SmallWorld(link, route.url, store, parts);
   }
 
-  /** @param late see `Person`, for the first of them */
-  async invite(count: number, late?: (stream: string) => boolean): Promise<Person[]> {
-    for (let i = 0; i < count; i++)
-      this.people.push(new Person(`p${i}`, this.#routeUrl, i === 0 ? late : undefined));
-    for (const person of this.people) await person.client.connect();
+  /**
+   * People with several devices each and groups among them; see `World.inviteGroups`.
+   * @param late see `Person`, for the first device of the first of them
+   */
+  async invite(
+    { people, devices, groups }: { people: number; devices: number; groups: readonly number[] },
+    late: (stream: string) => boolean = () => false,
+  ): Promise<Person[]> {
+    const lanes = new Map([['globby', 'lobby']]);
+    for (let i = 0; i < people; i++)
+      for (let device = 1; device <= devices; device++) {
+        const of = { device: String(device), ...(i + device === 1 && { late }) };
+        this.people.push(new Person(`p${i}`, this.#routeUrl, lanes, of));
+      }
+    for (const person of this.people) {
+      await person.client.connect();
+      lanes.set(`u${person.id}`, person.name);
+    }
     for (const person of this.people) person.meet(this.people);
+    const options = { lanes, sizes: groups, random: seeded(1), perSecond: CHANGES };
+    this.turnover = await Turnover.begin(this.people, options);
+    this.#lanes = lanes;
     return this.people;
   }
 
   verdict(settleMs: number): Promise<Verdict> {
-    return judge(this.people, () => textsIn(this.#store, this.people), settleMs);
+    const carried = new Carried();
+    const asking = { lanes: this.#lanes, before: carried.before, random: seeded(2), histories: HISTORIES };
+    const one = this.people.filter(({ device }) => device === '1');
+    const everybody = [...this.people, ...(this.turnover === undefined ? [] : [this.turnover])];
+    return judge(everybody, {
+      carried,
+      settleMs,
+      stored: () => logsIn(this.#store, this.people, this.#lanes),
+      ask: () => askAll(one, asking),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.turnover?.giveUp();
     await Promise.all(this.people.map(({ client }) => client.close()));
     await this.#parts[Symbol.asyncDispose]();
   }

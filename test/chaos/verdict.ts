@@ -1,17 +1,31 @@
 /** What became of a run: figures, and what the checker found. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cim, groupStream, inboxOf, LOBBY, type Seq, type StreamRef, type UserId } from '@cim/protocol';
-import type { Store } from '@cim/store';
+import {
+  cim,
+  type GroupId,
+  groupStream,
+  inboxOf,
+  type Seq,
+  type StreamRef,
+  type UserId,
+} from '@cim/protocol';
+import type { Entry, Store } from '@cim/store';
 import { check, type CheckOptions, type Finding } from './checker.ts';
 import { Person } from './crowd.ts';
-import type { Journal, JournalEntry } from './journal.ts';
+import { isGroupLane, type Journal, type JournalEntry, type LogItem, type Members } from './journal.ts';
+import { Standings } from './membership.ts';
+import { checkRest, type Rest, type Unread } from './rest.ts';
 
 export interface Verdict {
   readonly findings: readonly Finding[];
   readonly settledMs: number;
+  /** Histories that were read, and unread counts that were compared. */
+  readonly asked: number;
+  /** Changes of groups. */
+  readonly changes: number;
   readonly sent: number;
   readonly shown: number;
-  /** Answered otherwise than `stored`. */
+  /** Answered otherwise than `stored`; what a group refuses the checker judges. */
   readonly refused: number;
   /** Clients that gave up, with why. */
   readonly ended: readonly string[];
@@ -33,6 +47,8 @@ export interface Witness {
 export const joined = (verdicts: readonly Verdict[]): Verdict => ({
   findings: verdicts.flatMap(({ findings }) => findings),
   settledMs: Math.max(0, ...verdicts.map(({ settledMs }) => settledMs)),
+  asked: verdicts.reduce((sum, { asked }) => sum + asked, 0),
+  changes: verdicts.reduce((sum, { changes }) => sum + changes, 0),
   sent: verdicts.reduce((sum, { sent }) => sum + sent, 0),
   shown: verdicts.reduce((sum, { shown }) => sum + shown, 0),
   refused: verdicts.reduce((sum, { refused }) => sum + refused, 0),
@@ -40,65 +56,125 @@ export const joined = (verdicts: readonly Verdict[]): Verdict => ({
   logins: verdicts.flatMap(({ logins }) => logins).sort((a, b) => a - b),
 });
 
+/** What is carried from one page of the journals to the next. */
+export class Carried {
+  /** How far each lane had come when the last page was closed; key: "sender lane". */
+  readonly before = new Map<string, number>();
+  members: Members = new Map();
+  /** Key: "person conversation". */
+  unread = new Map<string, number>();
+
+  /** The page is judged: `unread` as it is at its end. */
+  turn(everybody: readonly Witness[], unread: Unread): void {
+    this.members = new Standings(
+      everybody.map(({ journal }) => journal),
+      this.members,
+    ).members;
+    this.unread = new Map([...this.unread, ...unread]);
+    for (const witness of everybody) {
+      for (const entry of witness.entries)
+        if (entry.did === 'sent')
+          this.before.set(`${entry.payload.sender} ${entry.payload.lane}`, entry.payload.n);
+      witness.forget();
+    }
+  }
+}
+
+/** How a page is judged. */
+export interface Judging extends Pick<CheckOptions, 'toldIsEnough'> {
+  readonly carried: Carried;
+  readonly settleMs: number;
+  /** What the store holds since the page began; key: lane. */
+  readonly stored: () => Promise<ReadonlyMap<string, readonly LogItem[]>>;
+  /** Asks people what they are told when all is still; absent where a store may lose. */
+  readonly ask?: (() => Promise<readonly Rest[]>) | undefined;
+}
+
 /** Waits until nothing is unanswered and everything stored has been shown, for so long at most; then checks all. */
 export async function judge(
   everybody: readonly Witness[],
-  stored: () => Promise<Map<string, string[]>>,
-  settleMs: number,
-  options: CheckOptions = {},
-): Promise<Verdict> {
+  { carried, settleMs, stored, ask, toldIsEnough = false }: Judging,
+): Promise<Verdict & { readonly unread: Unread }> {
   const begun = performance.now();
+  const { before, members } = carried;
+  const options = { before, members, toldIsEnough };
   const journals = (): Journal[] => everybody.map(({ journal }) => journal);
+  const shown = (): number => everybody.reduce((sum, { entries }) => sum + entries.length, 0);
   const calm = (): boolean =>
     everybody.every(({ unanswered }) => unanswered === 0) &&
     !check(journals(), options).some(({ fault }) => fault === 'lost' || fault === 'not answered');
-  while (!calm() && performance.now() - begun < settleMs) await sleep(200);
+  while (performance.now() - begun < settleMs) {
+    const was = shown();
+    await sleep(200);
+    // While something still comes a check would be in vain.
+    if (was === shown() && calm()) break;
+  }
   const settledMs = performance.now() - begun;
-  const findings = check(journals(), { ...options, stored: await stored() });
+  const logs = await stored();
+  const rests = (await ask?.()) ?? [];
+  const rest = checkRest(rests, { logs, before, members, unread: carried.unread });
+  const findings = [...check(journals(), { ...options, stored: logs }), ...rest.findings];
   const entries = everybody.flatMap((one) => one.entries);
   const people = everybody.filter((one): one is Person => one instanceof Person);
+  const isRefused = (entry: JournalEntry): boolean =>
+    entry.did === 'answered' &&
+    entry.outcome !== 'stored' &&
+    !(entry.outcome === 'refused' && isGroupLane(entry.payload.lane));
   return {
     findings,
     settledMs,
+    asked: rests.reduce((sum, { unread, histories }) => sum + unread.size + histories.size, 0),
+    changes: entries.filter(({ did }) => did === 'changed').length,
+    unread: rest.unread,
     sent: entries.filter(({ did }) => did === 'sent').length,
     shown: entries.filter(({ did }) => did === 'shown').length,
-    refused: entries.filter((entry) => entry.did === 'answered' && entry.outcome !== 'stored').length,
-    ended: people.flatMap(({ stayed, ended, name }) =>
-      stayed && ended !== undefined ? [`${name}: ${ended}`] : [],
+    refused: entries.filter(isRefused).length,
+    ended: people.flatMap(({ stayed, ended, voice }) =>
+      stayed && ended !== undefined ? [`${voice}: ${ended}`] : [],
     ),
     logins: people.flatMap(({ logins }) => logins).sort((a, b) => a - b),
   };
 }
 
 /**
- * Of each person's inbox and of the lobby, in order.
+ * What the store holds of each person's timeline, of the lobby and of the groups, in order.
  *
+ * @param lanes as `Lanes` has them
  * @param begin where to begin on each lane; what comes next of each is left in it
  */
-export async function textsIn(
+export async function logsIn(
   store: Store,
   people: readonly Person[],
+  lanes: ReadonlyMap<string, string>,
   begin = new Map<string, Seq>(),
-): Promise<Map<string, string[]>> {
-  const lanes: [string, StreamRef][] = [
-    ...people.map(({ name, client }): [string, StreamRef] => [
-      name,
-      inboxOf((client.user?.userId ?? 0) as UserId),
-    ]),
-    ['lobby', groupStream(LOBBY)],
-  ];
-  const texts = new Map<string, string[]>();
-  for (const [lane, stream] of lanes) {
-    const found: string[] = [];
+): Promise<Map<string, LogItem[]>> {
+  const streams = new Map<string, StreamRef>(people.map(({ name, id }) => [name, inboxOf(id as UserId)]));
+  for (const [conversation, lane] of lanes)
+    if (conversation.startsWith('g')) streams.set(lane, groupStream(conversation.slice(1) as GroupId));
+  const logs = new Map<string, LogItem[]>();
+  for (const [lane, stream] of streams) {
+    const found: LogItem[] = [];
     for (let next = begin.get(lane) ?? (1 as Seq); ; ) {
       const entries = await store.streams.read(stream, next, 1_000);
       const last = entries.at(-1);
       if (last === undefined) break;
-      for (const { content } of entries) found.push(...cim.Content.decode(content).texts);
+      for (const entry of entries) found.push(...itemsOf(entry));
       next = (last.seq + 1) as Seq;
       begin.set(lane, next);
     }
-    texts.set(lane, found);
+    logs.set(lane, found);
   }
-  return texts;
+  return logs;
+}
+
+function itemsOf({ content, sender }: Entry): LogItem[] {
+  const { type, texts, body } = cim.Content.decode(content);
+  if (type !== 'member') return texts.map((text) => ({ text }));
+  const { op, users, muted } = JSON.parse(Buffer.from(body).toString()) as {
+    readonly op: string;
+    readonly users?: readonly { readonly name: string }[];
+    readonly muted?: boolean;
+  };
+  const people = (users ?? []).map(({ name }) => name);
+  return [{ op, by: sender.userName, people, ...(muted !== undefined && { muted }) }];
 }

@@ -7,14 +7,24 @@ import { freePorts, Parts, RedisProcess, ServerProcess, until, ZooKeeperProcess 
 import { openRedisStore } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
 import type { Seq } from '@cim/protocol';
+import { askAll, type AskOptions, readSome } from './asking.ts';
 import type { CheckOptions } from './checker.ts';
-import { Person } from './crowd.ts';
+import { type Lanes, Person } from './crowd.ts';
+import type { LogItem } from './journal.ts';
 import { Links } from './links.ts';
-import { joined, judge, textsIn, type Verdict, type Witness } from './verdict.ts';
+import { seeded } from './random.ts';
+import { Turnover } from './turnover.ts';
+import { Carried, joined, judge, logsIn, type Verdict, type Witness } from './verdict.ts';
+import type { Unread } from './rest.ts';
 import { Writer } from './writer.ts';
 
 /** After the faults end everything must have arrived within this time, in ms. */
 const SETTLE_MS = 40_000;
+/** Of each person, each time that is judged. */
+const HISTORIES = 3;
+const READ = 2;
+/** Changes of groups a second. */
+const CHANGES = 4;
 const FAIL_POINT = fileURLToPath(new URL('fail-point.mjs', import.meta.url));
 const CLOCK_SKEW = fileURLToPath(new URL('clock-skew.mjs', import.meta.url));
 
@@ -42,13 +52,16 @@ export class World implements AsyncDisposable {
   /** Those who only send, over HTTP. */
   readonly writers: Writer[] = [];
   readonly links: Links | undefined;
+  readonly lanes: Lanes = new Map([['globby', 'lobby']]);
   readonly #parts: Parts;
   readonly #env: Readonly<Record<string, string>>;
   readonly #routePorts: readonly number[];
   /** Of the pages that are closed. */
   #closed: Verdict | undefined;
-  /** How far each lane had come when the last page was closed; key: "sender lane". */
-  readonly #before = new Map<string, number>();
+  readonly #carried = new Carried();
+  /** The people's groups, if they have some. */
+  turnover: Turnover | undefined;
+  #random = seeded(1);
   /** Where the present page begins in the store; key: lane. */
   #begin = new Map<string, Seq>();
   /** Where it ended when it was read last. */
@@ -88,6 +101,7 @@ export class World implements AsyncDisposable {
       CIM_REDIS_URL: options.redisUrl ?? redis?.url ?? '',
       CIM_ZK: zooKeeper.address,
       CIM_LOG_LEVEL: 'warn',
+      CIM_SESSION_POLICY: 'devices',
       ...(options.skewMs === undefined
         ? {}
         : { NODE_OPTIONS: `--import=${CLOCK_SKEW}`, CHAOS_SKEW_MS: String(options.skewMs) }),
@@ -136,8 +150,11 @@ export class World implements AsyncDisposable {
 
   /** `failAt`: kills itself at the nth time of a step of a send. */
   async addImServer(failAt?: { readonly step: SendStep; readonly nth: number }): Promise<ServerProcess> {
-    const server = await this.#parts.add(() =>
-      ServerProcess.start('im-server', { ...this.#env, ...failEnv(failAt) }),
+    const server = await this.#parts.add(async () =>
+      ServerProcess.start('im-server', {
+        ...{ ...this.#env, ...(await this.links?.placeImServer()) },
+        ...failEnv(failAt),
+      }),
     );
     this.imServers.push(server);
     return server;
@@ -160,7 +177,7 @@ export class World implements AsyncDisposable {
     this.#parts.drop(this.routes[at]);
     this.routes[at] = await this.#parts.add(() =>
       ServerProcess.start('route', {
-        ...this.#env,
+        ...{ ...this.#env, ...this.links?.routeEnv },
         ...failEnv(failAt),
         CIM_ROUTE_PORT: String(this.#routePorts[at]),
       }),
@@ -171,21 +188,46 @@ export class World implements AsyncDisposable {
     return `http://${this.links?.routeHost ?? '127.0.0.1'}:${this.#routePorts[at % this.#routePorts.length]}`;
   }
 
-  async invite(count: number, prefix = 'p'): Promise<Person[]> {
-    const invited = Array.from(
-      { length: count },
-      (_, i) => new Person(`${prefix}${this.people.length + i}`, this.routeUrl(i)),
-    );
+  /** @param devices of each of them */
+  async invite(count: number, prefix = 'p', devices = 1): Promise<Person[]> {
+    const known = this.people.length;
+    const invited = Array.from({ length: count }, (_, i) =>
+      Array.from({ length: devices }, (_, j) => {
+        const device = devices === 1 ? {} : { device: String(j + 1) };
+        return new Person(`${prefix}${known + i}`, this.routeUrl(i + j), this.lanes, device);
+      }),
+    ).flat();
     this.people.push(...invited);
-    for (const person of invited) await person.client.connect();
+    for (const person of invited) {
+      await person.client.connect();
+      this.lanes.set(`u${person.id}`, person.name);
+    }
     for (const person of invited) person.meet(invited);
+    return invited;
+  }
+
+  /**
+   * People with several devices each, and groups among them whose members change while a `Talk` with `turnover` goes on.
+   *
+   * @param groups size of each
+   */
+  async inviteGroups(
+    { people, devices, groups }: { people: number; devices: number; groups: readonly number[] },
+    seed: number,
+    changes = CHANGES,
+  ): Promise<Person[]> {
+    this.#random = seeded(seed);
+    const invited = await this.invite(people, 'p', devices);
+    const { lanes } = this;
+    const options = { lanes, sizes: groups, random: seeded(seed + 1), perSecond: changes };
+    this.turnover = await Turnover.begin(invited, options);
     return invited;
   }
 
   /** Each keeps to what the people are called; a route is chosen anew for each try. */
   async inviteWriters(count: number): Promise<Writer[]> {
     const invited = Array.from({ length: count }, (_, i) => new Writer(`w${i}`, this.#routePorts));
-    for (const writer of invited) await writer.register(this.people);
+    for (const writer of invited) this.lanes.set(`u${await writer.register(this.people)}`, writer.name);
     this.writers.push(...invited);
     return invited;
   }
@@ -197,11 +239,15 @@ export class World implements AsyncDisposable {
    * @param others were there too, to the end
    */
   async verdict(
-    options: CheckOptions = {},
+    options: Pick<CheckOptions, 'toldIsEnough'> = {},
     others: readonly Witness[] = [],
     settleMs = SETTLE_MS,
   ): Promise<Verdict> {
-    this.turnPage(await this.judgePage(options, others, settleMs), others);
+    const page = await this.judgePage(options, others, settleMs);
+    this.turnPage(page, others);
+    if (this.turnover !== undefined)
+      for (const person of this.#oneDeviceEach())
+        for (const key of await readSome(person, this.#asking(), READ)) this.#carried.unread.set(key, 0);
     return this.total;
   }
 
@@ -210,29 +256,38 @@ export class World implements AsyncDisposable {
     return this.#closed ?? joined([]);
   }
 
-  /** What has happened since the last page. */
+  /** What has happened since the last page. With groups, the routes are asked too what people are told. */
   judgePage(
-    options: CheckOptions = {},
+    { toldIsEnough = false }: Pick<CheckOptions, 'toldIsEnough'> = {},
     others: readonly Witness[] = [],
     settleMs = SETTLE_MS,
-  ): Promise<Verdict> {
-    const before = this.#before;
-    return judge(this.#everybody(others), () => this.stored(), settleMs, { before, ...options });
+  ): Promise<Verdict & { readonly unread: Unread }> {
+    const asks = this.turnover !== undefined && !toldIsEnough;
+    const ask = asks ? () => askAll(this.#oneDeviceEach(), this.#asking()) : undefined;
+    const stored = () => this.stored();
+    return judge(this.#everybody(others), { carried: this.#carried, settleMs, stored, ask, toldIsEnough });
   }
 
-  turnPage(verdict: Verdict, others: readonly Witness[] = []): void {
-    this.#closed = joined([...(this.#closed === undefined ? [] : [this.#closed]), verdict]);
-    for (const witness of this.#everybody(others)) {
-      for (const entry of witness.entries)
-        if (entry.did === 'sent')
-          this.#before.set(`${entry.payload.sender} ${entry.payload.lane}`, entry.payload.n);
-      witness.forget();
-    }
+  turnPage(page: Verdict & { readonly unread: Unread }, others: readonly Witness[] = []): void {
+    this.#closed = joined([...(this.#closed === undefined ? [] : [this.#closed]), page]);
+    this.#carried.turn(this.#everybody(others), page.unread);
     this.#begin = new Map(this.#next);
   }
 
   #everybody(others: readonly Witness[]): Witness[] {
-    return [...this.people, ...this.writers, ...others];
+    const turnover = this.turnover === undefined ? [] : [this.turnover];
+    return [...this.people, ...this.writers, ...turnover, ...others];
+  }
+
+  #oneDeviceEach(): Person[] {
+    return this.people.filter(
+      ({ name, stayed }, i) => stayed && this.people.findIndex((one) => one.name === name) === i,
+    );
+  }
+
+  #asking(): AskOptions {
+    const { lanes } = this;
+    return { lanes, before: this.#carried.before, random: this.#random, histories: HISTORIES };
   }
 
   /** Messages so far, for who watches. */
@@ -249,12 +304,12 @@ export class World implements AsyncDisposable {
   }
 
   /** What the store holds of each lane since the last page, read from it and not through a server. */
-  async stored(): Promise<Map<string, string[]>> {
+  async stored(): Promise<Map<string, LogItem[]>> {
     const url = this.#env['CIM_REDIS_URL'] ?? '';
     const store = await openRedisStore({ url, durability: 'fast', logger: silentLogger() });
     try {
       this.#next = new Map(this.#begin);
-      return await textsIn(store, this.people, this.#next);
+      return await logsIn(store, this.people, this.lanes, this.#next);
     } finally {
       await store.stop();
     }
@@ -262,6 +317,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const writer of this.writers) writer.giveUp();
+    this.turnover?.giveUp();
     await Promise.all(this.people.map(({ client }) => client.close()));
     await this.#parts[Symbol.asyncDispose]();
   }

@@ -29,17 +29,20 @@ export class Writer {
   }
 
   get journal(): Journal {
-    return { person: this.name, stayed: false, entries: this.entries };
+    return { person: this.name, device: '', stayed: false, entries: this.entries };
   }
 
   forget(): void {
     this.entries.length = 0;
   }
 
-  async register(readers: readonly Person[]): Promise<void> {
-    for (const { name, client } of readers) this.#readers.push({ name, id: client.user?.userId ?? 0 });
+  /** Answers its id. */
+  async register(readers: readonly Person[]): Promise<number> {
+    for (const { name, id } of readers)
+      if (!this.#readers.some((one) => one.name === name)) this.#readers.push({ name, id });
     const answer = await this.#post('/registerAccount', { userName: this.name });
     this.#id = (answer.dataBody as { userId: number }).userId;
+    return this.#id;
   }
 
   start(): void {
@@ -74,7 +77,7 @@ export class Writer {
   }
 
   async #send(payload: Payload, receiveUserId: number): Promise<void> {
-    this.entries.push({ did: 'sent', payload });
+    this.entries.push({ did: 'sent', payload, at: performance.now() });
     this.unanswered++;
     const text = textOf(payload);
     const [path, body] =
@@ -93,7 +96,7 @@ export class Writer {
       if (outcome === undefined) await sleep(AGAIN_MS);
     }
     this.unanswered--;
-    this.entries.push({ did: 'answered', payload, outcome });
+    this.entries.push({ did: 'answered', payload, outcome, at: performance.now() });
   }
 
   /** At the routes in turn. Throws when the answer does not come. */

@@ -494,21 +494,23 @@ describe('a group', () => {
     ['was removed', { op: 'remove', users: [{ id: '5', name: 'alice' }] }],
     ['was disbanded', { op: 'disband' }],
   ] as const)
-    it(`from which its user ${how} is forgotten once that is processed`, async () => {
-      const { inbound, events, deliver, finish } = join(true);
+    it(`from which its user ${how} is acked at once when that is processed, and keeps its place`, async () => {
+      const { inbound, acks, events, deliver, finish } = join(true);
       deliver('17', memberEntry(1, body));
       assert.equal(events[0]?.event, 'members');
-      assert.notEqual(inbound.saved().seen['group:17'], undefined);
+      assert.deepEqual(acks, []);
       await finish();
-      assert.equal(inbound.saved().seen['group:17'], undefined);
-      assert.equal(deliver('17', entry(2)), true);
-      assert.equal(events.length, 1);
+      assert.deepEqual(acks, [['17', 1]]);
+      assert.deepEqual(inbound.saved().cursors['group:17'], { seq: 1, id: idOf(1) });
     });
 
-  it('that its user has left is forgotten, also when nobody listens', () => {
-    const { inbound, deliver } = join();
+  it('that its user has left is named from then on, and shows nothing twice', () => {
+    const { shown, resumed, deliver, cursorOf } = join();
     deliver('17', memberEntry(1, { op: 'leave' }, 5));
-    assert.equal(inbound.saved().cursors['group:17'], undefined);
+    assert.equal(cursorOf('17')?.seq, 1);
+    resumed([{ group: '17', answer: CONTINUE, from: 1, to: 0, id: '-' }]);
+    deliver('17', memberEntry(1, { op: 'leave' }, 5));
+    assert.deepEqual(shown, ['members']);
   });
 
   it('from which somebody else was removed goes on', () => {

@@ -29,14 +29,14 @@ export class Inbound {
   readonly #me: UserId;
   readonly #parts: InboundParts;
   /**
-   * By the group of the wire: '' the inbox, 'lobby', and groups. A group comes with the server's `resumed`, and goes when
-   * the user has left it, or when 1,000 others are there.
+   * By the group of the wire: '' the inbox, 'lobby', and groups. A group comes with the server's `resumed`, and goes when it is
+   * delivered no more and 1,000 others are there.
    */
   readonly #streams = new Map<string, StreamIn>();
 
   constructor(me: UserId, saved: Partial<SavedInbound>, parts: Omit<InboundParts, 'left'>) {
     this.#me = me;
-    this.#parts = { ...parts, left: (stream) => this.#forget(stream) };
+    this.#parts = { ...parts, left: (stream) => this.#leave(stream) };
     const named = Object.keys(saved.cursors ?? {}).map(streamOfName);
     const groups = named.flatMap((stream) => (stream.kind === 'group' ? [stream.group] : []));
     for (const group of ['', LOBBY, ...groups.filter(isGroupId)]) this.#make(group, saved);
@@ -93,7 +93,7 @@ export class Inbound {
       if (!stream.take(entry)) return false;
       stream.settleAcks();
     }
-    if (stream.left) this.#forget(stream);
+    if (stream.left) this.#leave(stream);
     return true;
   }
 
@@ -129,7 +129,7 @@ export class Inbound {
     return stream;
   }
 
-  /** The user has left groups while this client was away: nobody tells it which. */
+  /** A group that the user has left is delivered no more. */
   #makeRoom(): boolean {
     if (this.#streams.size < GROUPS + 2) return true;
     for (const [group, stream] of this.#streams)
@@ -141,9 +141,13 @@ export class Inbound {
     return false;
   }
 
-  #forget(stream: StreamIn): void {
-    stream.end();
-    this.#streams.delete(stream.group);
+  /**
+   * The user is no member of the group any more, and this client has shown all that there was. It keeps its place, and tells the
+   * server, which otherwise gives it the end of the membership once more.
+   */
+  #leave(stream: StreamIn): void {
+    stream.flush();
+    stream.detach();
     this.#parts.moved();
   }
 }

@@ -21,7 +21,7 @@ import {
   readAll,
   Sends,
 } from '../test/contract-fixture.ts';
-import type { GroupOperation } from './groups.ts';
+import { type GroupOperation, STAYS } from './groups.ts';
 import type { Store } from './store.ts';
 import type { Append, AppendAnswer } from './streams.ts';
 
@@ -210,6 +210,34 @@ export function groupsContract(open: OpenStore): void {
       assert.deepEqual(await groupsOf(other), [group]);
       await changeOk(group, owner, { kind: 'change', join: 'invite' });
       await refusedAs('not-allowed', group, await newUser(store), { kind: 'join' });
+    });
+
+    test('memberships that ended are known to their user, each with the entry that began it and the one that ended it', async () => {
+      const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
+      const group = await newGroup(owner, [other], { join: 'open' });
+      assert.deepEqual(await store.groups.stays(other.userId), []);
+      await changeOk(group, owner, { kind: 'mute', user: other.userId, muted: true });
+      await changeOk(group, other, { kind: 'leave' });
+      const second = await newGroup(owner, [other]);
+      await changeOk(group, other, { kind: 'join' });
+      await changeOk(group, owner, { kind: 'remove', user: other.userId });
+      const stays = await store.groups.stays(other.userId);
+      assert.deepEqual(
+        stays.sort((a, b) => a.joined - b.joined),
+        [
+          { group, joined: 1, left: 3 },
+          { group, joined: 4, left: 5 },
+        ],
+      );
+      assert.deepEqual(await groupsOf(other), [second], 'they are no memberships');
+      assert.deepEqual(await store.groups.stays(owner.userId), []);
+      for (let seq = 6, i = 0; i <= STAYS.most; i++, seq += 2) {
+        await changeOk(group, other, { kind: 'join' });
+        await changeOk(group, other, { kind: 'leave' });
+      }
+      const newest = await store.groups.stays(other.userId);
+      assert.equal(newest.length, STAYS.most, 'of the older ones');
+      assert.ok(newest.some(({ left }) => left === 5 + 2 * (STAYS.most + 1)));
     });
 
     test('the owner stays until it has transferred the group', async () => {

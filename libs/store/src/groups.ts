@@ -1,4 +1,5 @@
 import type { GroupId, InstanceId, NamedUser, Seq, UserId } from '@cim/protocol';
+import { RETENTION } from './streams.ts';
 
 /** Of the lobby there is none: its members are all users. */
 export const GROUP_LIMITS = {
@@ -50,6 +51,18 @@ export interface Membership {
   /** Read mark: n up to which it has read. */
   readonly read: number;
 }
+
+/** A membership that has ended. What was said in it is for the user's devices that were away. */
+export interface Stay {
+  readonly group: GroupId;
+  /** Entry of the group's log that made the user a member. */
+  readonly joined: Seq;
+  /** The entry that ended it. */
+  readonly left: Seq;
+}
+
+/** Of one user. Of a stay that is forgotten a device that was away all the time gets nothing more. */
+export const STAYS = { most: 256, keptMs: RETENTION.keptMs } as const;
 
 /**
  * What changes a group. It is appended to the group's log with an entry of type `member`, and takes effect in the same
@@ -129,6 +142,8 @@ export interface Groups {
   groupsOf(user: UserId): Promise<GroupId[]>;
   /** At most 1,000, the lobby not among them. Every one of the groups is asked. */
   memberships(user: UserId): Promise<Membership[]>;
+  /** Memberships of the user that ended by a leave or a removal, of the last `STAYS.keptMs`; ascending by `left` in each group. */
+  stays(user: UserId): Promise<Stay[]>;
   /** Which of these users are members. One round trip. */
   areMembers(group: GroupId, users: readonly UserId[]): Promise<boolean[]>;
   /** Moves a read mark forward, never back; answers where it is. For the lobby too. */

@@ -4,12 +4,14 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import {
   cim,
   DEFAULT_DEVICE,
+  type Epoch,
   type GroupId,
   groupStream,
   type InstanceId,
   type ProducerId,
   parseUserName,
   type Seq,
+  type StreamRef,
   type UserId,
 } from '@cim/protocol';
 import type { Account, AppendAnswer, Cursor, GroupOperation } from '@cim/store';
@@ -75,10 +77,13 @@ class Follower {
   readonly session: Following;
   readonly follower: GroupFollower;
 
+  readonly acked: [GroupId, Seq][] = [];
+
   constructor(of: UserId, all = true) {
     this.session = {
       userId: of,
       device: DEFAULT_DEVICE,
+      epoch: 1 as Epoch,
       places: this.places,
       ended: false,
       resumed: (groups) => this.tell(groups),
@@ -87,7 +92,9 @@ class Follower {
       write: () => assert.fail('a group is shared'),
       writeShared: (feed, { entries, leavers }) => {
         for (const { seq } of entries) this.written.push(`${logName(feed.stream)} ${seq}`);
-        if (leavers === 'all' || leavers?.includes(of)) this.places.leave(logName(feed.stream), this.session);
+        if (leavers !== 'all' && leavers?.includes(of) !== true) return;
+        this.places.leave(logName(feed.stream), this.session);
+        this.follower.left(logName(feed.stream), entries[0]?.seq ?? (0 as Seq));
       },
       expired: () => assert.fail('nothing expires'),
       lost: () => assert.fail('nothing is lost'),
@@ -97,7 +104,10 @@ class Follower {
       signal: () => undefined,
       now: () => 1,
     };
-    this.follower = new GroupFollower(this.session, { store: stored.store, groups: logs }, all);
+    const acks = {
+      add: (_: unknown, stream: StreamRef, { seq }: Cursor) => void this.acked.push([logName(stream), seq]),
+    };
+    this.follower = new GroupFollower(this.session, { store: stored.store, groups: logs, acks }, all);
   }
 
   async begin(cursors: ReadonlyMap<string, Cursor | undefined> = new Map()): Promise<this> {
@@ -174,8 +184,6 @@ describe('a session that follows the groups of its user', () => {
     await append(group, { kind: 'add', users: [user] }, { users: [{ id: String(user.userId) }] });
     await append(group);
     await logs.find(group)?.lookNow();
-    await until('it has left', () => !it.places.has(group));
-    it.follower.changed();
     await until('it has what came after it was in again', () => it.written.length === 4);
     assert.deepEqual(
       it.written,
@@ -195,15 +203,81 @@ describe('a session that follows the groups of its user', () => {
     const groups = {
       groupsOf: () => Promise.resolve([group]),
       member: stored.store.groups.member.bind(stored.store.groups),
+      stays: stored.store.groups.stays.bind(stored.store.groups),
     };
+    const acks = { add: () => assert.fail('nothing is acked') };
     const it = new Follower(user.userId);
     const follower = new GroupFollower(
       it.session,
-      { store: { streams: stored.store.streams, groups }, groups: logs },
+      { store: { streams: stored.store.streams, groups }, groups: logs, acks },
       true,
     );
     assert.deepEqual(await follower.find(new Map([[group, at]])), []);
     assert.equal(logs.size, 0, 'the log that was opened for it is closed');
+    logs.end();
+  });
+
+  /** Entries 1 to 3 are the user's; 4 removes it, 5 comes behind. */
+  async function memberWas(): Promise<void> {
+    await create(group, [user]);
+    await append(group);
+    await append(group);
+    await remove(group, user);
+    await append(group);
+  }
+  const written = (...seqs: number[]): string[] => seqs.map((seq) => `${group} ${seq}`);
+  /** A device that was here before, and knows nothing of the group. */
+  const known = (...more: [GroupId, Cursor][]): Map<string, Cursor | undefined> =>
+    new Map<string, Cursor | undefined>([['', { seq: 0 as Seq, id: '-' as Cursor['id'] }], ...more]);
+
+  test('gives a device that was away all up to the removal of its user, and nothing behind it', async () => {
+    await memberWas();
+    const second = await stored.store.streams.peek(groupStream(group), 3 as Seq);
+    assert.ok(second);
+    const named = await new Follower(user.userId).begin(known([group, { seq: 2 as Seq, id: second.prev }]));
+    const unnamed = await new Follower(user.userId).begin(known());
+    await until('both have left', () => ![named, unnamed].some(({ places }) => places.has(group)));
+    assert.deepEqual([named.told, named.written], [[`${group} 2`], written(3, 4)]);
+    assert.deepEqual([unnamed.told, unnamed.written], [[`${group} 0`], written(1, 2, 3, 4)]);
+    unnamed.follower.changed();
+    const at = (await stored.store.streams.peek(groupStream(group), 5 as Seq))?.prev;
+    assert.ok(at !== undefined);
+    const again = await new Follower(user.userId).begin(known([group, { seq: 4 as Seq, id: at }]));
+    assert.deepEqual([again.told, unnamed.written.length], [[], 4]);
+    assert.equal(logs.size, 0);
+    logs.end();
+  });
+
+  test('gives it the rest of what ended first, and then the membership that its user is in again', async () => {
+    await memberWas();
+    await append(group, { kind: 'add', users: [user] }, { users: [{ id: String(user.userId) }] });
+    await append(group);
+    const it = await new Follower(user.userId).begin(known());
+    await until('it has both', () => it.written.length === 6);
+    assert.deepEqual([it.told, it.written], [[`${group} 0`, `${group} 5`], written(1, 2, 3, 4, 6, 7)]);
+    it.places.end(it.session);
+    logs.end();
+  });
+
+  test('gives it a membership that began and ended while nobody told it', async () => {
+    const it = await new Follower(user.userId).begin(known());
+    await memberWas();
+    it.follower.changed();
+    await until('it has all of it', () => it.written.length === 4);
+    it.follower.changed();
+    const other = await stored.store.groups.newId();
+    await create(other, [user]);
+    it.follower.changed();
+    await until('it has looked again', () => it.places.has(other));
+    assert.equal(it.told.length, 2);
+    it.places.end(it.session);
+    logs.end();
+  });
+
+  test('gives a new device nothing of it, and notes that', async () => {
+    await memberWas();
+    const fresh = await new Follower(user.userId).begin(new Map([['', undefined]]));
+    assert.deepEqual([fresh.told, fresh.acked], [[], [[group, 4]]]);
     logs.end();
   });
 
@@ -220,8 +294,8 @@ describe('a session that follows the groups of its user', () => {
     await it.follower.start([{ group, at: { ...place.at, next: (top + 1) as Seq, top, last: topId } }]);
     assert.equal(it.places.has(group), true);
     it.follower.changed();
-    await until('it follows no more', () => !it.places.has(group));
-    assert.deepEqual(it.written, []);
+    await until('it follows no more, and has what came before the removal', () => it.written.length === 2);
+    assert.deepEqual([it.places.has(group), it.written], [false, written(1, 2)]);
     logs.end();
   });
 

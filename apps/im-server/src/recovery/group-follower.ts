@@ -2,9 +2,10 @@
  * Which groups one session follows: those of its user, now and later. The group's side of a membership decides; the user's
  * side only names the groups.
  */
-import { groupStream, type GroupId, LOBBY, type Seq } from '@cim/protocol';
+import { type Epoch, groupStream, type GroupId, LOBBY, type Seq } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
-import type { Cursor, Groups, Store, UserDevice } from '@cim/store';
+import { type Cursor, entryId, type Groups, type Stay, type Store, type UserDevice } from '@cim/store';
+import type { AckBatch } from '../subscriptions/ack-batch.ts';
 import type { FeedSink } from '../subscriptions/feed-sink.ts';
 import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Places } from '../subscriptions/places.ts';
@@ -21,6 +22,7 @@ export interface GroupAt {
 
 /** The session, as its follower sees it. */
 export interface Following extends FeedSink, UserDevice {
+  readonly epoch: Epoch;
   readonly places: Places;
   /** The channel has ended. */
   readonly ended: boolean;
@@ -31,8 +33,9 @@ export interface Following extends FeedSink, UserDevice {
 export interface FollowerParts {
   readonly store: {
     readonly streams: Store['streams'];
-    readonly groups: Pick<Groups, 'groupsOf' | 'member'>;
+    readonly groups: Pick<Groups, 'groupsOf' | 'member' | 'stays'>;
   };
+  readonly acks: Pick<AckBatch, 'add'>;
   readonly groups: Pick<GroupLogs, 'find' | 'reserve' | 'unreserve'>;
 }
 
@@ -41,6 +44,11 @@ export class GroupFollower {
   readonly #parts: FollowerParts;
   /** Whether it follows all groups of its user; false: those that the client has named. */
   readonly #all: boolean;
+  /**
+   * Memberships up to this entry have been followed to their end, or are not for this device. Key: group; never removed. Made for
+   * the first one.
+   */
+  #done: Map<GroupId, Seq> | undefined;
   #looking = false;
   #again = false;
   #begun = false;
@@ -53,8 +61,24 @@ export class GroupFollower {
 
   /** Where the session goes on in its groups. `start` is to be called in any case when this has answered. */
   async find(cursors: ReadonlyMap<string, Cursor | undefined>): Promise<GroupAt[]> {
-    const groups = await this.#parts.store.groups.groupsOf(this.#session.userId);
-    return this.#find(this.#all ? groups : groups.filter((group) => cursors.has(group)), cursors);
+    const isNew = [...cursors.values()].every((cursor) => cursor === undefined);
+    const [groups, stays] = await Promise.all([
+      this.#parts.store.groups.groupsOf(this.#session.userId),
+      isNew ? this.#passStays() : this.#staysDue(cursors),
+    ]);
+    return this.#find(this.#all ? groups : groups.filter((group) => cursors.has(group)), cursors, stays);
+  }
+
+  /** The entry that ended the user's membership went out. */
+  left(group: GroupId, seq: Seq): void {
+    this.#pass({ group, left: seq });
+    this.changed();
+  }
+
+  /** The membership that has ended and that holds this entry. May throw when the store does not answer. */
+  async stayAt(group: GroupId, seq: Seq): Promise<Stay | undefined> {
+    const stays = await this.#stays();
+    return stays.find((stay) => stay.group === group && stay.joined <= seq && stay.left >= seq);
   }
 
   /** The client has been told: the session follows. */
@@ -91,14 +115,19 @@ export class GroupFollower {
 
   async #look(): Promise<void> {
     const { places, userId } = this.#session;
-    const named = await this.#parts.store.groups.groupsOf(userId);
+    const [named, due] = await Promise.all([
+      this.#parts.store.groups.groupsOf(userId),
+      this.#staysDue(new Map()),
+    ]);
     const groups = new Set<string>(named);
     for (const group of [...places.groups()])
       if (group !== LOBBY && !groups.has(group)) await this.#leave(group as GroupId);
     if (!this.#all) return;
     const joined = named.filter((group) => !places.has(group));
-    if (joined.length === 0) return;
-    const found = await this.#find(joined, new Map());
+    // One of them may have been followed to its end meanwhile.
+    const stays = due.filter(({ group, left }) => !places.has(group) && left > this.#doneTo(group));
+    if (joined.length === 0 && stays.length === 0) return;
+    const found = await this.#find(joined, new Map(), stays);
     if (!this.#session.ended && found.length > 0) this.#session.resumed(found);
     await this.start(found);
   }
@@ -110,15 +139,59 @@ export class GroupFollower {
   async #leave(group: GroupId): Promise<void> {
     const { places, userId } = this.#session;
     if ((await this.#parts.store.groups.member(group, userId)) !== undefined) return;
+    const before = places.get(group)?.next;
+    if (before !== undefined && (await this.stayAt(group, before)) !== undefined) return;
     const log = this.#parts.groups.find(group);
     await log?.lookNow();
     const next = places.get(group)?.next;
     if (log === undefined || next === undefined || next > log.top) places.leave(group, this.#session);
   }
 
+  /** Memberships that have ended, for devices that can be given the rest of them. */
+  async #stays(): Promise<readonly Stay[]> {
+    return this.#all ? this.#parts.store.groups.stays(this.#session.userId) : [];
+  }
+
+  /** A device that was never here before: what its user was in is not for it, now or later. */
+  async #passStays(): Promise<readonly Stay[]> {
+    for (const stay of await this.#stays()) {
+      this.#pass(stay);
+      const stream = groupStream(stay.group);
+      const last = await this.#parts.store.streams.peek(stream, stay.left);
+      if (last?.seq === stay.left)
+        this.#parts.acks.add(this.#session, stream, { seq: stay.left, id: entryId(last) });
+    }
+    return [];
+  }
+
+  #pass({ group, left }: Pick<Stay, 'group' | 'left'>): void {
+    (this.#done ??= new Map()).set(group, Math.max(this.#doneTo(group), left));
+  }
+
+  #doneTo(group: GroupId): number {
+    return this.#done?.get(group) ?? 0;
+  }
+
+  /** Of each group the first membership that has ended and that the device does not have to its end. */
+  async #staysDue(cursors: ReadonlyMap<string, Cursor | undefined>): Promise<readonly Stay[]> {
+    const { streams } = this.#parts.store;
+    const due = new Map<GroupId, Stay>();
+    for (const stay of await this.#stays()) {
+      const { group, left } = stay;
+      if (due.has(group) || left <= this.#doneTo(group)) continue;
+      const { userId, device } = this.#session;
+      const had = cursors.get(group) ?? (await streams.cursor(userId, device, groupStream(group)));
+      if ((had?.seq ?? 0) >= left) this.#pass(stay);
+      else due.set(group, stay);
+    }
+    return [...due.values()];
+  }
+
+  /** @param stays in these groups the session goes on in a membership that has ended, up to its end */
   async #find(
     named: readonly GroupId[],
     cursors: ReadonlyMap<string, Cursor | undefined>,
+    stays: readonly Stay[],
   ): Promise<GroupAt[]> {
     const { store, groups: logs } = this.#parts;
     const { userId } = this.#session;
@@ -127,6 +200,11 @@ export class GroupFollower {
       const member = await store.groups.member(group, userId);
       if (member !== undefined) joined.set(group, member.joined);
     });
+    const until = new Map<GroupId, Seq>();
+    for (const { group, joined: since, left } of stays) {
+      joined.set(group, since);
+      until.set(group, left);
+    }
     const groups = [...joined.keys()];
     if (groups.length === 0) return [];
     const found: GroupAt[] = [];
@@ -136,7 +214,11 @@ export class GroupFollower {
         const [cursor, from] = [cursors.get(group), joined.get(group)];
         const stream = groupStream(group);
         const at = await resumeAt(store.streams, this.#session, stream, cursor, 0 as Seq, from);
-        found.push({ group, at });
+        if (at.next <= (until.get(group) ?? Infinity)) return void found.push({ group, at });
+        // Too long ago: the device gets nothing more of it. If the user is in again, that is followed next.
+        this.#pass({ group, left: until.get(group) ?? at.next });
+        this.#again = true;
+        logs.unreserve([group]);
       });
     } catch (error) {
       logs.unreserve(groups);

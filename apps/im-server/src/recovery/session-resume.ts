@@ -71,6 +71,11 @@ export class SessionResume {
     this.#follower?.changed();
   }
 
+  /** The entry that ended the user's membership went out. */
+  left(group: GroupId, seq: Seq): void {
+    this.#follower?.left(group, seq);
+  }
+
   /** A stream goes on that cannot go on where it is. */
   goOn(feed: Followed): void {
     this.#goOn(feed).catch((error: unknown) => this.#failed(error));
@@ -126,12 +131,18 @@ export class SessionResume {
     const { stream } = feed;
     const group = wireName(stream);
     let joined: Seq | undefined;
+    let left = Infinity;
     if (policyOf(stream).readers === 'members') {
-      joined = (await groups.member(group as GroupId, this.#session.userId))?.joined;
+      const member = await groups.member(group as GroupId, this.#session.userId);
+      const stay = await this.#follower?.stayAt(group as GroupId, feed.next);
+      joined = stay?.joined ?? member?.joined;
+      left = stay?.left ?? Infinity;
       // A member no more: the entry that said so may be lost.
       if (joined === undefined) return this.#session.places.leave(group, this.#session);
     }
     const at = await resumeAt(streams, this.#session, stream, feed.last, feed.had, joined);
+    // What is left of it is not for this user.
+    if (at.next > left) return this.#session.places.leave(group, this.#session);
     if (this.#session.ended) return;
     // Nothing is lost after all: a server that has been deposed had answered.
     if (at.answer !== cim.ResumeAnswer.CONTINUE) this.tell([{ group, at }]);

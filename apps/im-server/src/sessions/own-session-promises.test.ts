@@ -12,14 +12,16 @@ import {
   groupStream,
   LOBBY,
   type MessageId,
+  parseUserName,
+  type ProducerId,
   type Seq,
   type StreamRef,
 } from '@cim/protocol';
 import { defaultLimits, silentLogger, silentObserver } from '@cim/runtime';
+import type { GroupOperation } from '@cim/store';
 import { until } from '@cim/testkit';
 import { Stored } from '../../test/stored.ts';
 import { GroupLogs } from '../subscriptions/group-logs.ts';
-import type { Interest } from '../subscriptions/interest.ts';
 import { OwnSession } from './own-session.ts';
 import { SendBudget } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -30,7 +32,8 @@ before(async () => {
 });
 after(() => stored[Symbol.asyncDispose]());
 
-function open() {
+/** @param level what the client understands */
+function open(level = 0) {
   const frames: cim.Frame[] = [];
   const channel = {
     closed: undefined as string | undefined,
@@ -56,10 +59,16 @@ function open() {
   const sends: ((receipt: SendReceipt) => void)[] = [];
   const parts = {
     store: stored.store,
-    sends: { send: (_: unknown, done: (receipt: SendReceipt) => void) => sends.push(done) },
+    sends: {
+      send: (_: unknown, done: (receipt: SendReceipt) => void) => sends.push(done),
+      answered: () => undefined,
+    },
     calls: { delivered: () => undefined },
     acks: { add: (_: unknown, { kind }: StreamRef, { seq }: { seq: Seq }) => acked.push([kind, seq]) },
-    groups: new GroupLogs(stored.store.streams, {} as Interest),
+    groups: new GroupLogs(stored.store.streams, {
+      want: () => Promise.resolve(),
+      drop: () => undefined,
+    }),
     instance: { serving: true, id: 'here' },
     budget,
     limits: { ...defaultLimits, send: undefined, sendTo: undefined, bytes: undefined },
@@ -74,6 +83,7 @@ function open() {
     1 as Epoch,
     channel as unknown as Channel,
     parts as unknown as SessionParts,
+    level,
   );
   const resume = (...cursors: cim.Cursor.$Properties[]): void =>
     session.onFrame({ resume: { cursors } } as unknown as cim.Frame);
@@ -146,4 +156,40 @@ test('the ack of a group is saved with the next look, and when the channel close
   session.onClosed();
   assert.deepEqual(acked.at(-1), ['group', third.seq]);
   parts.groups.lobby.end();
+});
+
+test('the ack of the entry that ended a membership is saved: the device is not given it again', async () => {
+  const { session, acked, frames, parts } = open(1);
+  const name = parseUserName('owner');
+  assert.ok(name.ok);
+  const { userId } = (await stored.store.accounts.register(name.name)).account;
+  const sender = { userId, userName: 'owner' };
+  const user = { userId: stored.user, userName: 'reader' };
+  const group = await stored.store.groups.newId();
+  const change = (operation: GroupOperation, body: object): Promise<unknown> =>
+    new Promise((done) =>
+      stored.store.streams.append(
+        {
+          ...{ stream: groupStream(group), sender, operation, counter: 0, digest: operation.kind },
+          producer: 'P'.repeat(16) as ProducerId,
+          content: cim.Content.encode({ type: 'member', body: Buffer.from(JSON.stringify(body)) }).finish(),
+        },
+        done,
+      ),
+    );
+  await change({ kind: 'create', name: 'x', category: '', join: 'open', users: [user] }, { op: 'create' });
+  await change({ kind: 'remove', user: stored.user }, { op: 'remove', users: [{ id: String(stored.user) }] });
+  const cursors = [{ group: '', seq: 0, id: '-' }];
+  session.onFrame({ resume: { cursors, groups: true } } as unknown as cim.Frame);
+  const isLast = ({ deliver }: cim.Frame): boolean =>
+    deliver?.group === group && deliver.entries?.at(-1)?.seq === 2;
+  await until('the membership is delivered to its end', () => frames.some(isLast));
+  const ack = (seq: number): void =>
+    session.onFrame({ ack: { group, seq, held: 0 } } as unknown as cim.Frame);
+  ack(1);
+  assert.deepEqual(acked, []);
+  ack(2);
+  assert.deepEqual(acked, [['group', 2]]);
+  session.onClosed();
+  parts.groups.end();
 });

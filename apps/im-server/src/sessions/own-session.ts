@@ -12,6 +12,7 @@ import {
   type Epoch,
   encodeFrame,
   type GroupId,
+  groupStream,
   type InstanceId,
   isSeq,
   type NamedUser,
@@ -205,8 +206,9 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     const { leavers } = piece;
     if (leavers === undefined || (leavers !== 'all' && !leavers.includes(this.userId))) return;
     // Nothing more goes out. The user may be a member again by now.
-    this.places.leave(wireName(feed.stream), this);
-    this.#resume?.groupsChanged();
+    const group = wireName(feed.stream);
+    this.places.leave(group, this, { seq: piece.to, id: piece.id });
+    this.#resume?.left(group as GroupId, piece.to);
   }
 
   /** The wheel's: is something not acked for too long? */
@@ -269,7 +271,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     if (!isSeq(ack.seq) || !isSeq(ack.held)) return this.close('protocol-error');
     const feed = this.places.get(ack.group);
     if (feed === undefined) {
-      if (this.places.hasLeft(ack.group)) return;
+      if (this.places.hasLeft(ack.group)) return this.#onLastAck(ack);
       // What is acked already, once more.
       if (ack.seq > (this.places.restingIn(ack.group)?.top ?? -1)) this.close('protocol-error');
       return;
@@ -281,6 +283,13 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     if (policyOf(feed.stream).acks === 'seldom')
       (this.#groupAcks ??= new Map()).set(ack.group, [feed.stream, cursor]);
     else this.#parts.acks.add(this, feed.stream, cursor);
+  }
+
+  /** Of a group that the user has left: the device has all of it, and is not sent it again. */
+  #onLastAck({ group, seq }: cim.Ack): void {
+    const last = this.places.leftAt(group);
+    if (last !== undefined && seq >= last.seq)
+      this.#parts.acks.add(this, groupStream(group as GroupId), last);
   }
 
   #onCounters(counters: cim.Counters): void {

@@ -1,4 +1,5 @@
 import type { MessageId, Seq } from '@cim/protocol';
+import type { Cursor } from '@cim/store';
 import type { AckLook } from './ack-clock.ts';
 import type { Feed } from './feed.ts';
 import type { FeedSink, Followed, Resting, RestingFollowed } from './feed-sink.ts';
@@ -18,8 +19,11 @@ export class Places {
   /** The session's own timeline, once it follows it. Set by `setTimeline` and `end` alone. */
   timeline: Feed | undefined;
 
-  /** Groups that the session has followed and follows no more; acks of them may be under way. Made for the first one. */
-  #left: Set<string> | undefined;
+  /**
+   * Groups that the session has followed and follows no more, with the last entry that went out when it ended the
+   * membership: acks of them may be under way. Made for the first one.
+   */
+  #left: Map<string, Cursor | undefined> | undefined;
 
   get size(): number {
     return this.#places.size;
@@ -64,17 +68,22 @@ export class Places {
     return true;
   }
 
-  /** The session follows the group no more. */
-  leave(group: string, sink: FeedSink): void {
+  /** The session follows the group no more. @param last the entry that has ended the membership went out */
+  leave(group: string, sink: FeedSink, last?: Cursor): void {
     const place = this.#places.get(group);
     if (place === undefined) return;
     this.#places.delete(group);
-    (this.#left ??= new Set()).add(group);
+    (this.#left ??= new Map()).set(group, last);
     endOf(place, sink);
   }
 
   hasLeft(group: string): boolean {
     return this.#left?.has(group) === true;
+  }
+
+  /** The entry that ended the membership of a group that was left, when it went out here. */
+  leftAt(group: string): Cursor | undefined {
+    return this.#left?.get(group);
   }
 
   /** The groups that the session follows. */

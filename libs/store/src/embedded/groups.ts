@@ -9,7 +9,15 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
-import { FOLLOW_MS, type Group, type Groups, type Member, type Membership } from '../groups.ts';
+import {
+  FOLLOW_MS,
+  type Group,
+  type Groups,
+  type Member,
+  type Membership,
+  STAYS,
+  type Stay,
+} from '../groups.ts';
 import type { Append } from '../streams.ts';
 import { type GroupChange, type Judgement, judge } from './group-changes.ts';
 import {
@@ -93,6 +101,13 @@ export class EmbeddedGroups implements Groups {
 
   groupsOf(user: UserId): Promise<GroupId[]> {
     return promised(() => [...(this.#ledger.committed(membershipsKey(user))?.groups ?? [])]);
+  }
+
+  stays(user: UserId): Promise<Stay[]> {
+    return promised(() => {
+      const stays = this.#ledger.committed(membershipsKey(user))?.stays ?? [];
+      return stays.map(({ group, joined, left }) => ({ group, joined, left }));
+    });
   }
 
   async memberships(user: UserId): Promise<Membership[]> {
@@ -184,15 +199,28 @@ export class EmbeddedGroups implements Groups {
     this.#ledger.put(groupKey(group), { ...record, version: seq });
     if (record.disbanded === true) this.#ledger.put(clearingKey(group), { group });
     for (const [user, member] of members) {
-      if (member === undefined) removeMember(this.#ledger, group, user);
-      else {
+      if (member === undefined) {
+        const joined = this.#ledger.get(memberKey(group, user))?.joined;
+        removeMember(this.#ledger, group, user);
+        if (joined !== undefined) this.#addStay(user, { group, joined, left: seq });
+      } else {
         const { userName, role, muted, joined = seq, joinedN = n } = member;
         this.#ledger.put(memberKey(group, user), { userName, role, muted, joined, joinedN });
         const groups = this.#ledger.get(membershipsKey(user))?.groups ?? [];
         if (member.joined === undefined && !groups.includes(group))
-          this.#ledger.put(membershipsKey(user), { groups: [...groups, group] });
+          this.#ledger.put(membershipsKey(user), {
+            ...this.#ledger.get(membershipsKey(user)),
+            groups: [...groups, group],
+          });
       }
     }
+  }
+
+  #addStay(user: UserId, stay: Stay): void {
+    const { groups, stays = [] } = this.#ledger.get(membershipsKey(user)) ?? { groups: [] };
+    const now = this.#now();
+    const others = stays.filter(({ at }) => at > now - STAYS.keptMs).slice(1 - STAYS.most);
+    this.#ledger.put(membershipsKey(user), { groups, stays: [...others, { ...stay, at: now }] });
   }
 
   #find(group: GroupId): Group | undefined {
@@ -234,9 +262,11 @@ async function pause(ledger: Ledger, slice: Slice): Promise<void> {
 }
 
 function removeMember(ledger: Ledger, group: GroupId, user: UserId): void {
-  const groups = (ledger.get(membershipsKey(user))?.groups ?? []).filter((other) => other !== group);
+  const { groups: all, stays } = ledger.get(membershipsKey(user)) ?? { groups: [] };
+  const groups = all.filter((other) => other !== group);
+  const kept = groups.length === 0 && stays === undefined ? undefined : { groups, ...(stays && { stays }) };
   ledger.put(memberKey(group, user), undefined);
-  ledger.put(membershipsKey(user), groups.length === 0 ? undefined : { groups });
+  ledger.put(membershipsKey(user), kept);
   ledger.put(markKey(user, group), undefined);
 }
 

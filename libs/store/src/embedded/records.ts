@@ -11,7 +11,7 @@ import type {
   UserName,
 } from '@cim/protocol';
 import type { ApiKey } from '../api-keys.ts';
-import type { JoinPolicy, Role } from '../groups.ts';
+import type { JoinPolicy, Role, Stay } from '../groups.ts';
 import type { Session, SessionAt } from '../sessions.ts';
 import type { Cursor } from '../streams.ts';
 
@@ -192,6 +192,13 @@ export interface MemberRecord {
 /** Of one user: groups to ask. One that is gone, or has the user no longer, is passed over. */
 export interface MembershipsRecord {
   readonly groups: readonly GroupId[];
+  /** Memberships that have ended, oldest first. A version before this one has none. */
+  readonly stays?: readonly StayRecord[];
+}
+
+export interface StayRecord extends Stay {
+  /** When it ended [ms since 1970]. */
+  readonly at: number;
 }
 
 /** Read mark of one user in one group. */

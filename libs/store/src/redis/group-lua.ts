@@ -8,6 +8,7 @@
  * | `members:<group>` | sorted set by user id | "user role muted joined joinedN name"; role is o, a or m |
  * | `fol:<group>` | hash | instance → until when it follows [ms] |
  * | `pending` of each shard | hash | "group seq" → users whose own side does not follow that change yet |
+ * | `ended` of each shard | hash | "group seq" of a leave or a removal → entry that had made the user a member; removed with the note in `pending` |
  */
 import { GROUP_LIMITS, type Member, type Role } from '../groups.ts';
 import type { NamedUser, Seq, UserId } from '@cim/protocol';
@@ -63,9 +64,15 @@ local changeMember = function(m, user, member, role, muted)
   setMember(m, user, role, muted, match(member.text, '^%d+ %a %d (.*)$'))
 end
 local changesNothing = function() end
+-- Answers the user, and the entry of its join.
+local removeMember = function(m, user, member)
+  call('ZREMRANGEBYSCORE', m.members, user, user)
+  return {user}, match(member.text, '^%d+ %a %d (%d+)')
+end
 
 -- Answers why the sender may not do it; or nothing, and a function that does it with the seq and the n of its entry.
--- That function answers the users whose own side is to follow, or nothing when nothing has changed.
+-- That function answers the users whose own side is to follow, or nothing when nothing has changed; and, when a membership
+-- has ended, the entry of the join.
 local operate = function(m, sender, name, op)
   local kind = op.kind
   local join, gone = unpack(call('HMGET', m.grp, 'join', 'gone'))
@@ -107,10 +114,7 @@ local operate = function(m, sender, name, op)
   local owner = actor.role == 'o'
   if kind == 'leave' then
     if owner then return 'owner-stays' end
-    return nil, function()
-      call('ZREMRANGEBYSCORE', m.members, sender, sender)
-      return {sender}
-    end
+    return nil, function() return removeMember(m, sender, actor) end
   end
   if actor.role == 'm' then return 'not-allowed' end
   if kind == 'change' then
@@ -156,9 +160,7 @@ local operate = function(m, sender, name, op)
   -- An admin has no say over the owner and the other admins.
   if not owner and member.role ~= 'm' then return 'not-allowed' end
   return nil, function()
-    if kind == 'remove' then
-      call('ZREMRANGEBYSCORE', m.members, user, user)
-      return {user}
+    if kind == 'remove' then return removeMember(m, user, member)
     elseif kind == 'role' then changeMember(m, user, member, op.role == 'admin' and 'a' or 'm', member.muted)
     else changeMember(m, user, member, member.role, op.muted) end
     return {}
@@ -167,10 +169,11 @@ end
 
 -- Does what \`operate\` has answered. The users' own sides lie in other shards: a note says whose are to follow.
 local applyTo = function(m, apply, seq, n)
-  local users = apply(seq, n)
+  local users, joined = apply(seq, n)
   if not users then return end
   m.asked = nil
   call('HSET', m.grp, 'version', seq)
+  if joined then call('HSET', m.tag .. ':ended', m.group .. ' ' .. seq, joined) end
   if #users > 0 then call('HSET', m.pending, m.group .. ' ' .. seq, table.concat(users, ' ')) end
 end`;
 

@@ -77,6 +77,28 @@ describe('groups in Redis', () => {
     assert.deepEqual(await store.groups.settle(), []);
   });
 
+  test('settling writes of a membership that ended when it was, and leaves no note of it', async (t) => {
+    const store = await openRedisForTest(t, redis.url);
+    const [owner, goes] = [await newUser(store), await newUser(store)];
+    const group = await newGroup(store, owner, [goes]);
+    const { ended } = groupKeys(group);
+    const removed = await appendOk(store, changeOf(group, owner, { kind: 'remove', user: goes.userId }));
+    const stays = [{ group, joined: 1, left: removed }];
+    assert.deepEqual(await store.groups.stays(goes.userId), stays);
+    assert.equal(await client.exists(ended), 0);
+    await undoUserSide(group, removed, goes, 1);
+    await client.del(key.stays(goes.userId));
+    await client.hset(ended, `${group} ${removed}`, '1');
+    await store.groups.settle();
+    assert.deepEqual(await store.groups.stays(goes.userId), stays);
+    assert.equal(await client.exists(ended), 0);
+    // A version before this one leaves no such note.
+    await undoUserSide(group, removed, goes, 1);
+    await client.del(key.stays(goes.userId));
+    await store.groups.settle();
+    assert.deepEqual(await store.groups.stays(goes.userId), []);
+  });
+
   test('the same send again writes the users’ side that a crash has left before it is answered', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const [owner, comes] = [await newUser(store), await newUser(store)];

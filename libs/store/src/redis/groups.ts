@@ -6,6 +6,7 @@ import {
   type JoinPolicy,
   type Member,
   type Membership,
+  type Stay,
 } from '../groups.ts';
 import type { Commit } from './commit.ts';
 import { MEMBER_OF, parseMember } from './group-lua.ts';
@@ -143,6 +144,10 @@ export class RedisGroups implements Groups {
       }
     });
     return found.sort((a, b) => Number(a.group) - Number(b.group));
+  }
+
+  stays(user: UserId): Promise<Stay[]> {
+    return this.#sides.stays(user);
   }
 
   areMembers(group: GroupId, users: readonly UserId[]): Promise<boolean[]> {

@@ -67,6 +67,8 @@ export const key = {
   nextGroup: `${tag('groups')}:next-group`,
   /** A hash: group → its version when the user was known to be a member. */
   memberships: (user: UserId) => `${userTag(user)}:mem:${user}`,
+  /** A hash: "group left" → "joined ms": memberships that have ended, and when this was written. */
+  stays: (user: UserId) => `${userTag(user)}:stays:${user}`,
   /** A hash: group → n up to which the user has read it. */
   marks: (user: UserId) => `${userTag(user)}:marks:${user}`,
   /** A text: a space, then ids of users with a space behind each (`blocks.ts`). The append script makes the same. */
@@ -77,6 +79,7 @@ export const key = {
   conversations: (user: UserId) => `${userTag(user)}:conv:${user}`,
   /** As `group-lua.ts` says. */
   pending: (shard: string) => `${shard}:pending`,
+  ended: (shard: string) => `${shard}:ended`,
   userShard: userTag,
 } as const;
 
@@ -86,6 +89,7 @@ export function groupKeys(group: GroupId): {
   readonly members: string;
   readonly followers: string;
   readonly pending: string;
+  readonly ended: string;
 } {
   const shard = tag(`g${group}`);
   return {
@@ -93,6 +97,7 @@ export function groupKeys(group: GroupId): {
     members: `${shard}:members:${group}`,
     followers: `${shard}:fol:${group}`,
     pending: key.pending(shard),
+    ended: key.ended(shard),
   };
 }
 

@@ -1,6 +1,7 @@
-import type { GroupId, UserId } from '@cim/protocol';
+import type { GroupId, Seq, UserId } from '@cim/protocol';
 import type { Commit } from './commit.ts';
 import { MEMBER_OF } from './group-lua.ts';
+import { STAYS, type Stay } from '../groups.ts';
 import { groupKeys, key, SHARD_TAGS } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
@@ -27,10 +28,33 @@ if not before or tonumber(before) > version then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 return 1`);
 
-/** KEYS notes of a shard. ARGV "group seq". */
+/** KEYS notes of a shard, and what they say of memberships that have ended. ARGV "group seq". */
 const FORGET = new Script(`
 redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
 return 1`);
+
+/** KEYS a user's stays. ARGV "group left", joined. The oldest ones above `STAYS.most` go. Answers 1. */
+const ADD_STAY = new Script(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. string.format(' %d', now))
+local rows, times = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #rows, 2 do
+  local at = tonumber(string.match(rows[i + 1], ' (%d+)$'))
+  if at < now - ${STAYS.keptMs} then redis.call('HDEL', KEYS[1], rows[i]) else times[#times + 1] = {at, rows[i]} end
+end
+table.sort(times, function(a, b) return a[1] < b[1] end)
+for i = 1, #times - ${STAYS.most} do redis.call('HDEL', KEYS[1], times[i][2]) end
+return 1`);
+
+/** Keys of what a shard's groups have left to do. */
+interface Notes {
+  readonly pending: string;
+  readonly ended: string;
+}
+
+const notesOf = (shard: string): Notes => ({ pending: key.pending(shard), ended: key.ended(shard) });
 
 /**
  * The users' side of groups: which groups a user may be a member of. The append script changes the group's side and notes whose
@@ -48,10 +72,10 @@ export class MemberSides {
 
   /** Of the change at `seq` of the group's log, unless that is done. @throws {CimError} it is not known to be done */
   async follow(group: GroupId, seq: number): Promise<void> {
-    const { pending } = groupKeys(group);
+    const { pending, ended } = groupKeys(group);
     const note = `${group} ${seq}`;
     const users = await this.#link.ask((redis) => redis.hget(pending, note));
-    if (users !== null) await this.#followNote(pending, note, users);
+    if (users !== null) await this.#followNote({ pending, ended }, note, users);
   }
 
   /** Whatever a crash has left. Answers the users whose side has changed. */
@@ -61,8 +85,22 @@ export class MemberSides {
     const notes = await this.#link.ask((redis) => Promise.all(shards.map((of) => redis.hgetall(of))));
     for (const [i, of] of notes.entries())
       for (const [note, users] of Object.entries(of))
-        for (const user of await this.#followNote(shards[i] ?? '', note, users)) settled.add(user);
+        for (const user of await this.#followNote(notesOf(SHARD_TAGS[i] ?? ''), note, users))
+          settled.add(user);
     return [...settled];
+  }
+
+  async stays(user: UserId): Promise<Stay[]> {
+    const rows = await this.#link.ask((redis) => redis.hgetall(key.stays(user)));
+    const stays = Object.entries(rows).map(([of, row]) => {
+      const [group = '', left] = of.split(' ');
+      return {
+        group: group as GroupId,
+        joined: Number(row.split(' ', 1)[0]) as Seq,
+        left: Number(left) as Seq,
+      };
+    });
+    return stays.sort((a, b) => a.left - b.left);
   }
 
   /** The user is no member of the group, as the group had it at that version. */
@@ -74,7 +112,7 @@ export class MemberSides {
     return (await this.#ask(group, users)).are;
   }
 
-  async #followNote(pending: string, note: string, userList: string): Promise<UserId[]> {
+  async #followNote({ pending, ended }: Notes, note: string, userList: string): Promise<UserId[]> {
     const group = note.slice(0, note.indexOf(' ')) as GroupId;
     const users = userList.split(' ').map(Number) as UserId[];
     const { version, are } = await this.#ask(group, users);
@@ -83,7 +121,11 @@ export class MemberSides {
         this.#commit.run(FOLLOW_GROUP, [key.memberships(user)], [group, version, are[i] === true ? 1 : 0]),
       ),
     );
-    await this.#commit.run(FORGET, [pending], [note]);
+    // A version before this one makes notes without it.
+    const joined = await this.#link.ask((redis) => redis.hget(ended, note));
+    if (joined !== null)
+      for (const user of users) await this.#commit.run(ADD_STAY, [key.stays(user)], [note, joined]);
+    await this.#commit.run(FORGET, [pending, ended], [note]);
     return users.filter((_, i) => changed[i] === 1);
   }
 

@@ -29,6 +29,7 @@ export const KEY_KINDS = [
   'members',
   'fol',
   'mem',
+  'stays',
   'marks',
   'conv',
   'blocks',
@@ -46,8 +47,8 @@ export interface Need {
 }
 
 const patternOf = (kind: string): string => `{s*}:${kind}:*`;
-/** One each in a database; notes of groups (`pending`) one in each shard. */
-const SINGLE_KINDS = ['next-user', 'looks-entered', 'next-group', 'pending', 'api-keys'] as const;
+/** One each in a database; notes of groups (`pending`, `ended`) one in each shard. */
+const SINGLE_KINDS = ['next-user', 'looks-entered', 'next-group', 'pending', 'ended', 'api-keys'] as const;
 /** Of the names of users: hashes. */
 const NAME_KINDS = ['names', 'looks', 'subjects'] as const;
 

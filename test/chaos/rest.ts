@@ -1,0 +1,119 @@
+/** Judges what the routes say when nobody talks: histories and unread counts, against the logs as the store has them. */
+import { type CheckOptions, type Finding, nameIn } from './checker.ts';
+import { isGroupLane, type LogItem, type Members, payloadOf, personOf } from './journal.ts';
+import { applyTo } from './membership.ts';
+
+/** What a person is told. Conversations are named by the other side: a person, or the lane of the lobby or a group. */
+export interface Rest {
+  readonly person: string;
+  /** Of every conversation in the person's list. */
+  readonly unread: ReadonlyMap<string, number>;
+  /** Of some conversations: the texts, oldest first, back to the first one that was judged before. 'refused': it is none of hers. */
+  readonly histories: ReadonlyMap<string, readonly string[] | 'refused'>;
+}
+
+/** Key: "person conversation". */
+export type Unread = ReadonlyMap<string, number>;
+
+export interface RestOptions {
+  /** What came since the last time. Key: lane; a person's log has what both sides said. */
+  readonly logs: ReadonlyMap<string, readonly LogItem[]>;
+  readonly before: NonNullable<CheckOptions['before']>;
+  /** When the logs begin. */
+  readonly members: Members;
+  /** When the logs begin; 0 for what is not in it. */
+  readonly unread: Unread;
+}
+
+/** Answers what is wrong, and how many messages each of these people has not read. */
+export function checkRest(
+  rests: readonly Rest[],
+  options: RestOptions,
+): { readonly findings: readonly Finding[]; readonly unread: Unread } {
+  const findings: Finding[] = [];
+  const unread = new Map<string, number>();
+  for (const { person, unread: said, histories } of rests) {
+    const conversations = conversationsOf(person, options);
+    for (const [other, conversation] of conversations) unread.set(`${person} ${other}`, conversation.unread);
+    for (const other of new Set([...conversations.keys(), ...said.keys()])) {
+      const [is, should] = [said.get(other) ?? 0, conversations.get(other)?.unread ?? 0];
+      if (is !== should)
+        findings.push({ fault: 'unread differs', person, text: `${other}: ${is} for ${should}` });
+    }
+    for (const [other, history] of histories) {
+      const texts = conversations.get(other)?.texts ?? (isGroupLane(other) ? undefined : []);
+      if (texts === undefined) {
+        if (history !== 'refused') findings.push({ fault: 'read by no member', person, text: other });
+        continue;
+      }
+      const found = history === 'refused' ? [history] : newestOf(history, options.before);
+      if (found.join() !== texts.join())
+        findings.push({ fault: 'history differs', person, text: `${other}: ${difference(found, texts)}` });
+    }
+  }
+  return { findings, unread };
+}
+
+interface Conversation {
+  readonly texts: readonly string[];
+  readonly unread: number;
+}
+
+/** What there is of each conversation since the logs begin, and how much of it is unread; groups that the person is in. */
+function conversationsOf(
+  person: string,
+  { logs, members, unread }: RestOptions,
+): ReadonlyMap<string, Conversation> {
+  const found = new Map<string, { texts: string[]; unread: number }>();
+  const at = (other: string): { texts: string[]; unread: number } => {
+    const known = found.get(other) ?? { texts: [], unread: unread.get(`${person} ${other}`) ?? 0 };
+    found.set(other, known);
+    return known;
+  };
+  for (const key of unread.keys()) {
+    const [of, other = ''] = key.split(' ');
+    if (of === person && !isGroupLane(other)) at(other);
+  }
+  const add = (other: string, text: string, from: string): void => {
+    const conversation = at(other);
+    conversation.texts.push(nameIn(text));
+    conversation.unread = from === person ? 0 : conversation.unread + 1;
+  };
+  for (const item of logs.get(person) ?? []) {
+    const payload = 'text' in item ? payloadOf(item.text) : undefined;
+    if (payload === undefined || !('text' in item)) continue;
+    const from = personOf(payload.sender);
+    add(from === person ? payload.lane : from, item.text, from);
+  }
+  for (const [lane, items] of logs) {
+    if (lane !== 'lobby' && !isGroupLane(lane)) continue;
+    const people = new Map(members.get(lane));
+    const isIn = (): boolean => lane === 'lobby' || people.has(person);
+    if (isIn()) at(lane);
+    for (const item of items) {
+      const wasIn = isIn();
+      if ('text' in item) {
+        if (wasIn) add(lane, item.text, personOf(payloadOf(item.text)?.sender ?? ''));
+        continue;
+      }
+      applyTo(people, item);
+      // Whoever comes, or comes again, begins there.
+      if (!wasIn && isIn()) found.set(lane, { texts: [], unread: 0 });
+      if (!isIn()) found.delete(lane);
+    }
+  }
+  return found;
+}
+
+/** Without those that were judged before. */
+const newestOf = (texts: readonly string[], before: RestOptions['before']): readonly string[] =>
+  texts.map(nameIn).filter((text) => {
+    const payload = payloadOf(text);
+    return payload === undefined || payload.n > (before.get(`${payload.sender} ${payload.lane}`) ?? 0);
+  });
+
+function difference(found: readonly string[], texts: readonly string[]): string {
+  const at = found.findIndex((text, i) => text !== texts[i]);
+  const place = at < 0 ? found.length : at;
+  return `${found.length} for ${texts.length}, at ${place} ${found[place] ?? 'nothing'} for ${texts[place] ?? 'nothing'}`;
+}
