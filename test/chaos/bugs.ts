@@ -10,7 +10,7 @@ import {
   type Position,
   type Streams,
 } from '@cim/store';
-import type { Fault } from './checker.ts';
+import type { Fault } from './finding.ts';
 import { textOf } from './journal.ts';
 
 type Done = (answer: AppendAnswer) => void;

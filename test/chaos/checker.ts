@@ -1,4 +1,5 @@
 /** Reads journals and finds every promise that was broken. Pure: it knows nothing of servers. */
+import type { Fault, Finding, Sending } from './finding.ts';
 import {
   isGroupLane,
   isPrivate,
@@ -13,35 +14,6 @@ import {
 } from './journal.ts';
 import { checkLogs, checkMembers, Standings } from './membership.ts';
 
-export type Fault =
-  | 'lost'
-  | 'shown twice'
-  | 'out of order'
-  | 'groups differ'
-  | 'devices differ'
-  | 'misdelivered'
-  | 'shown to its sending device'
-  | 'shown to no member'
-  | 'taken from no member'
-  | 'refused to a member'
-  | 'members differ'
-  | 'answered stored, not stored'
-  | 'copy not stored'
-  | 'stored twice'
-  | 'never sent'
-  | 'not answered'
-  // Found by `rest.ts`.
-  | 'history differs'
-  | 'read by no member'
-  | 'unread differs';
-
-export interface Finding {
-  readonly fault: Fault;
-  /** A device of a person, or a lane. */
-  readonly person: string;
-  readonly text: string;
-}
-
 export interface CheckOptions {
   /** All entries in the store, in the order of their streams; key: lane. A person's stream has the person's copies too. */
   readonly stored?: ReadonlyMap<string, readonly LogItem[]>;
@@ -51,13 +23,6 @@ export interface CheckOptions {
   readonly before?: ReadonlyMap<string, number>;
   /** Who was in which group when the journals begin. */
   readonly members?: Members;
-}
-
-/** A send with the time from its first try to its answer [ms]. */
-export interface Sending {
-  readonly payload: Payload;
-  readonly from: number;
-  readonly to: number;
 }
 
 export function check(journals: readonly Journal[], options: CheckOptions = {}): Finding[] {

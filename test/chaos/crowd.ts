@@ -3,10 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CimClient, memoryState, type Storage, type Recipient } from '@cim/client/node';
 import { Again } from './again.ts';
 import { type Journal, type JournalEntry, type Payload, textOf, voiceOf } from './journal.ts';
-import type { Turnover } from './turnover.ts';
 
 /** Sends of one device that wait for their answer at any time. */
-const UNDER_WAY = 32;
+export const UNDER_WAY = 32;
 const LATE_MS = 100;
 
 /** Key: conversation as the SDK names it. Added when somebody comes, and with each group. */
@@ -174,64 +173,5 @@ export class Person {
       this.entries.push({ did: 'answered', payload, outcome, at: performance.now() });
     });
     return payload;
-  }
-}
-
-/** Talks at a steady rate until it has said so much, or is told to stop; says nothing while a person is busy. */
-export class Talk implements Disposable {
-  readonly #people: readonly Person[];
-  readonly #filler: string;
-  readonly #turnover: Turnover | undefined;
-  #said = 0;
-  #allowed: number;
-  readonly #perTick: number;
-  #timer: NodeJS.Timeout | undefined;
-  #next = 0;
-
-  /** @param options.turnover people come into groups and leave them meanwhile */
-  constructor(
-    people: readonly Person[],
-    options: { perSecond: number; upTo?: number; filler?: string; turnover?: Turnover | undefined },
-  ) {
-    this.#people = people;
-    this.#allowed = options.upTo ?? Number.POSITIVE_INFINITY;
-    this.#perTick = options.perSecond / 50;
-    this.#filler = options.filler ?? '';
-    this.#turnover = options.turnover;
-  }
-
-  get said(): number {
-    return this.#said;
-  }
-
-  get done(): boolean {
-    return this.#said >= this.#allowed;
-  }
-
-  start(): void {
-    this.#turnover?.start();
-    let due = 0;
-    this.#timer = setInterval(() => {
-      due = Math.min(due + this.#perTick, this.#people.length * UNDER_WAY);
-      for (let tries = this.#people.length; due >= 1 && tries > 0 && !this.done; ) {
-        const person = this.#people[this.#next++ % this.#people.length];
-        if (person === undefined || person.busy) {
-          tries--;
-          continue;
-        }
-        person.say(this.#filler);
-        this.#said++;
-        due--;
-      }
-    }, 20);
-  }
-
-  stop(): void {
-    this.#turnover?.stop();
-    clearInterval(this.#timer);
-  }
-
-  [Symbol.dispose](): void {
-    this.stop();
   }
 }

@@ -1,6 +1,6 @@
 /** Servers that kill themselves at each step of a send: before and after the append, before the push, before the answer. */
 import { until } from '@cim/testkit';
-import { Talk } from './crowd.ts';
+import { Talk } from './talk.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
 import { sideBySide, Turns } from './turns.ts';

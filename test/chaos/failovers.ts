@@ -1,8 +1,10 @@
 /** A master of Redis killed while everybody talks, and a replica in its place: under `quorum`, and under `fast`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisProcess, RedisSentinel, until } from '@cim/testkit';
-import { check, type Fault, type Finding } from './checker.ts';
-import { type Person, Talk } from './crowd.ts';
+import { check } from './checker.ts';
+import type { Fault, Finding } from './finding.ts';
+import type { Person } from './crowd.ts';
+import { Talk } from './talk.ts';
 import type { Journal } from './journal.ts';
 import { payloadOf, personOf } from './journal.ts';
 import { below, seeded } from './random.ts';

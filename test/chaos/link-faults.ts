@@ -1,7 +1,8 @@
 /** Every link broken in turn; pushes that never arrive; a server that dies between a message's storing and its push. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@cim/testkit';
-import { type Person, Talk } from './crowd.ts';
+import type { Person } from './crowd.ts';
+import { Talk } from './talk.ts';
 import { textOf } from './journal.ts';
 import type { LinkProxy } from './link-proxy.ts';
 import { LINKS } from './links.ts';

@@ -2,7 +2,7 @@
  * Judges who was shown a group's messages, and whose were taken. Twice: by the moments at which changes were asked for and
  * answered, which needs nothing of the servers; and by the place of each change in the group's log, which is exact.
  */
-import type { Fault, Finding, Sending } from './checker.ts';
+import type { Fault, Finding, Sending } from './finding.ts';
 import {
   isGroupLane,
   type Journal,

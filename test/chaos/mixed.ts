@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Talk } from './crowd.ts';
+import { Talk } from './talk.ts';
 import { Guest } from './guest.ts';
 import { LINKS } from './links.ts';
 import { below, seeded } from './random.ts';

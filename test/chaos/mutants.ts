@@ -1,8 +1,8 @@
 /** Bugs put in on purpose, each of which the checker must find; and runs without, in which it must find nothing. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Mutant, mutants } from './bugs.ts';
-import type { Finding } from './checker.ts';
-import { Talk } from './crowd.ts';
+import type { Finding } from './finding.ts';
+import { Talk } from './talk.ts';
 import type { Row, RunOptions } from './row.ts';
 import { SmallWorld } from './small-world.ts';
 import { sideBySide, Turns } from './turns.ts';

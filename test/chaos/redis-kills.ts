@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endWithUs, until } from '@cim/testkit';
-import { Talk } from './crowd.ts';
+import { Talk } from './talk.ts';
 import { below, seeded } from './random.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
 import { Turns } from './turns.ts';

@@ -1,5 +1,6 @@
 /** Judges what the routes say when nobody talks: histories and unread counts, against the logs as the store has them. */
-import { type CheckOptions, type Finding, nameIn } from './checker.ts';
+import { type CheckOptions, nameIn } from './checker.ts';
+import type { Finding } from './finding.ts';
 import { isGroupLane, type LogItem, type Members, payloadOf, personOf } from './journal.ts';
 import { applyTo } from './membership.ts';
 

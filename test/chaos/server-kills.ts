@@ -1,6 +1,6 @@
 /** im-servers killed one after another while everybody talks. */
 import { until } from '@cim/testkit';
-import { Talk } from './crowd.ts';
+import { Talk } from './talk.ts';
 import { below, seeded } from './random.ts';
 import { at, brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
 import { Turns } from './turns.ts';

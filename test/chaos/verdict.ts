@@ -10,7 +10,8 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { Entry, Store } from '@cim/store';
-import { check, type CheckOptions, type Finding } from './checker.ts';
+import { check, type CheckOptions } from './checker.ts';
+import type { Finding } from './finding.ts';
 import { Person } from './crowd.ts';
 import { isGroupLane, type Journal, type JournalEntry, type LogItem, type Members } from './journal.ts';
 import { Standings } from './membership.ts';

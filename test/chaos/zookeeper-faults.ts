@@ -1,7 +1,7 @@
 /** ZooKeeper killed, hung, and its sessions expired, while people talk and come and go. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@cim/testkit';
-import { Talk } from './crowd.ts';
+import { Talk } from './talk.ts';
 import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
 import { sideBySide, Turns } from './turns.ts';
 import { joined } from './verdict.ts';

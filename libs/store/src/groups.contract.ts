@@ -21,7 +21,8 @@ import {
   readAll,
   Sends,
 } from '../test/contract-fixture.ts';
-import { type GroupOperation, STAYS } from './groups.ts';
+import type { GroupOperation } from './groups.ts';
+import { STAYS } from './stays.ts';
 import type { Store } from './store.ts';
 import type { Append, AppendAnswer } from './streams.ts';
 

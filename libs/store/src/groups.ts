@@ -1,5 +1,4 @@
 import type { GroupId, InstanceId, NamedUser, Seq, UserId } from '@cim/protocol';
-import { RETENTION } from './streams.ts';
 
 /** Of the lobby there is none: its members are all users. */
 export const GROUP_LIMITS = {
@@ -60,9 +59,6 @@ export interface Stay {
   /** The entry that ended it. */
   readonly left: Seq;
 }
-
-/** Of one user. Of a stay that is forgotten a device that was away all the time gets nothing more. */
-export const STAYS = { most: 256, keptMs: RETENTION.keptMs } as const;
 
 /**
  * What changes a group. It is appended to the group's log with an entry of type `member`, and takes effect in the same
@@ -142,7 +138,7 @@ export interface Groups {
   groupsOf(user: UserId): Promise<GroupId[]>;
   /** At most 1,000, the lobby not among them. Every one of the groups is asked. */
   memberships(user: UserId): Promise<Membership[]>;
-  /** Memberships of the user that ended by a leave or a removal, of the last `STAYS.keptMs`; ascending by `left` in each group. */
+  /** Memberships of the user that ended by a leave or a removal, of the last 30 days (`stays.ts`); ascending by `left` in each group. */
   stays(user: UserId): Promise<Stay[]>;
   /** Which of these users are members. One round trip. */
   areMembers(group: GroupId, users: readonly UserId[]): Promise<boolean[]>;

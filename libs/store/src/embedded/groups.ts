@@ -9,15 +9,8 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
-import {
-  FOLLOW_MS,
-  type Group,
-  type Groups,
-  type Member,
-  type Membership,
-  STAYS,
-  type Stay,
-} from '../groups.ts';
+import { FOLLOW_MS, type Group, type Groups, type Member, type Membership, type Stay } from '../groups.ts';
+import { STAYS } from '../stays.ts';
 import type { Append } from '../streams.ts';
 import { type GroupChange, type Judgement, judge } from './group-changes.ts';
 import {

@@ -1,7 +1,8 @@
 import type { GroupId, Seq, UserId } from '@cim/protocol';
 import type { Commit } from './commit.ts';
 import { MEMBER_OF } from './group-lua.ts';
-import { STAYS, type Stay } from '../groups.ts';
+import type { Stay } from '../groups.ts';
+import { STAYS } from '../stays.ts';
 import { groupKeys, key, SHARD_TAGS } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
