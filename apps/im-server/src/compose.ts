@@ -4,7 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { doorLimitsFor, PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
+import { type DoorLimit, doorLimitsFor, PublicDoor, TimingWheel, TurnFlusher } from '@cim/channel';
 import { doorbellHandlers, type Messaging } from '@cim/delivery';
 import type { Member, Membership } from '@cim/discovery';
 import type { CloseReason } from '@cim/protocol';
@@ -27,7 +27,7 @@ import {
   TokenBuckets,
   VERSION,
 } from '@cim/runtime';
-import { LogScans, type Store } from '@cim/store';
+import { addressSubject, LogScans, type Store } from '@cim/store';
 import { AckBatch } from './subscriptions/ack-batch.ts';
 import type { ImServerConfig } from './config.ts';
 import { Connection, type ConnectionParts, LOGIN_TIMEOUT_MS } from './sessions/connection.ts';
@@ -42,6 +42,7 @@ import { createInternalHttp } from './internal/internal-http.ts';
 import { LocalDoorbell } from './internal/local-doorbell.ts';
 import { Look } from './recovery/look.ts';
 import { SendBudget } from './sessions/send-budget.ts';
+import { closeSuspended } from './sessions/close-suspended.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 
 /** Clients are sent away at this rate a second, and all within this time, in ms: the others have to take them in. */
@@ -50,6 +51,17 @@ const GO_ELSEWHERE_MS = 8_000;
 /** Then those whose connections have not closed yet are left to themselves, in ms. */
 const CLOSE_MS = 2_000;
 const DRAIN_TICK_MS = 20;
+
+/** Above these limits an address commits an offence. The others it may meet through no fault of its own. */
+const OFFENCES: readonly DoorLimit[] = ['connect-rate', 'connections-of-address', 'strangers-of-address'];
+/** Ends of connections that have not logged in, which a client of ours does not come to. */
+const STRANGE: readonly CloseReason[] = [
+  'bad-frame',
+  'frame-too-large',
+  'login-timeout',
+  'unauthorized',
+  'protocol-error',
+];
 
 export interface ImServerParts {
   readonly config: ImServerConfig;
@@ -80,7 +92,7 @@ export interface ImServer extends Running {
  */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
-  const { sends, calls } = messaging;
+  const { sends, calls, suspensions } = messaging;
   const host = advertisedHost(config);
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
@@ -120,7 +132,11 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     failed: new RareWarning(logger, 'groups.failed'),
   });
   const dirty = new DirtyWatch({ streams: store.streams, registry, instance, groups });
-  const doorbell = new LocalDoorbell(instance, registry, groups, observer);
+  const doorbell = new LocalDoorbell(instance, registry, groups, observer, suspensions);
+  suspensions.onSuspended((subject, leftMs) => {
+    const closed = closeSuspended(subject, leftMs, connections);
+    if (closed > 0) logger.info({ subject, leftMs, closed }, 'ban.kicked');
+  });
   store.onSuccession(() => {
     if (stopping !== undefined) return;
     // The lease may be lost too, and with it all who are here.
@@ -133,6 +149,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const refusing = new RareWarning(logger, 'connection.refused');
   const { limits = defaultLimits, allowList: allowed = loopbackOnly } = config;
   const arrivals = new TokenBuckets(limits.connect);
+  const groupOf = (ip: string): string | undefined => (allowed(ip) ? undefined : addressGroup(ip));
   const budget = new SendBudget();
   addGauges(metrics, {
     visits: () => door.visits,
@@ -150,6 +167,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     groups,
     instance,
     limits,
+    suspensions,
     budget,
     logger,
     observer,
@@ -164,6 +182,9 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     onClosed: (connection: Connection, reason: CloseReason) => {
       connections.delete(connection);
       observer.channelClosed(reason);
+      const address = groupOf(connection.remoteAddress);
+      if (connection.stage === 'login' && address !== undefined && STRANGE.includes(reason))
+        suspensions.offence(addressSubject(address), `logins that were none (${reason})`);
     },
   };
   const door = new PublicDoor({
@@ -175,9 +196,13 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     address: {
       connections: limits.connections,
       arrive: (address) => arrivals.take(address),
-      groupOf: (ip) => (allowed(ip) ? undefined : addressGroup(ip)),
+      suspendedMs: (address) => suspensions.ask(addressSubject(address)),
+      groupOf,
     },
-    onRefused: (limit, _ip, why) => {
+    onRefused: (limit, ip, why) => {
+      const address = ip === undefined ? undefined : groupOf(ip);
+      if (address !== undefined && OFFENCES.includes(limit))
+        suspensions.offence(addressSubject(address), `connections (${limit})`);
       observer.connectionRefused(limit);
       refusing.due({ limit, why });
     },
@@ -224,6 +249,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     // The store may be away for long: until it is there the internal port answers that this server is not ready.
     await unlessAborted(store.opened, parts.stopping);
     await instance.start(parts.stopping);
+    suspensions.start();
+    opened.push(() => Promise.resolve(suspensions.stop()));
     opened.push(() => instance.stop());
     messaging.serve(doorbell);
     const tcpPort = await listen(tcp, config.host, config.tcpPort, logger);
@@ -263,6 +290,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     dirty.stop();
     groupWatch.stop();
     groups.end();
+    suspensions.stop();
     await rpc.stop();
     await closeHttp();
     await instance.stop();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { createMessaging } from '@cim/delivery';
+import { createMessaging, type Suspensions } from '@cim/delivery';
 import { openEmbeddedMembership } from '@cim/discovery';
 import {
   CIM_DEVICE,
@@ -17,7 +17,14 @@ import {
   parseUserName,
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { clusterKey, createMetrics, type Observer, silentLogger, silentObserver } from '@cim/runtime';
+import {
+  clusterKey,
+  createMetrics,
+  defaultLimits,
+  type Observer,
+  silentLogger,
+  silentObserver,
+} from '@cim/runtime';
 import { makeTicket, type Store } from '@cim/store';
 import { until } from '@cim/testkit';
 import { type ImServer, startImServer } from '../src/compose.ts';
@@ -78,6 +85,7 @@ export class RunningServer {
   readonly instance: InstanceId;
   /** Door and outcome of each send that was counted. */
   readonly counted: readonly string[];
+  readonly suspensions: Suspensions;
   readonly #stop: () => Promise<void>;
 
   private constructor(
@@ -85,12 +93,14 @@ export class RunningServer {
     server: ImServer,
     instance: InstanceId,
     counted: readonly string[],
+    suspensions: Suspensions,
     stop: () => Promise<void>,
   ) {
     this.stored = stored;
     this.server = server;
     this.instance = instance;
     this.counted = counted;
+    this.suspensions = suspensions;
     this.#stop = stop;
   }
 
@@ -112,6 +122,10 @@ export class RunningServer {
     const rpc = new RpcClient({ secret: RUNNING_SECRET, flusher, wheel, logger });
     wheel.start();
     await membership.start();
+    const messaging = createMessaging({
+      ...{ store: stored.store, membership, rpc, logger, observer },
+      limits: config.limits ?? defaultLimits,
+    });
     const server = await startImServer({
       config: {
         ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, internalHost: '127.0.0.1', httpPort: 0 },
@@ -122,7 +136,7 @@ export class RunningServer {
       },
       store: stored.store,
       membership,
-      messaging: createMessaging({ store: stored.store, membership, rpc, logger, observer }),
+      messaging,
       flusher,
       wheel,
       logger,
@@ -133,7 +147,7 @@ export class RunningServer {
     });
     const [self] = membership.members();
     assert.ok(self?.instance !== undefined);
-    return new RunningServer(stored, server, self.instance, counted, async () => {
+    return new RunningServer(stored, server, self.instance, counted, messaging.suspensions, async () => {
       await server.stop();
       await rpc.stop();
       wheel.stop();

@@ -85,6 +85,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     limits: store.limits,
     values: limitValues,
     allowed,
+    suspensions: messaging.suspensions,
     logger: parts.logger,
   });
   app.addHook('onRequest', (request, reply, done) => {

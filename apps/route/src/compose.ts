@@ -28,6 +28,7 @@ const CLOSE_WITHIN_MS = 5_000;
 export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN_MS): Promise<Route> {
   const { config, logger, tls } = parts;
   const readiness = new Readiness(parts);
+  parts.messaging.suspensions.start();
   const app = await createApp(parts, readiness);
   await app.ready();
   const internal = await createInternalApp(parts, readiness, app.swagger());
@@ -39,6 +40,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
     await close(app, appFront, closeWithinMs);
     await close(internal, internalFront, closeWithinMs);
     readiness.stop();
+    parts.messaging.suspensions.stop();
   };
   try {
     const operators = await listen(

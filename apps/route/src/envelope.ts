@@ -103,6 +103,8 @@ export function answerError(
   reply: FastifyReply,
 ): Answer {
   if (error instanceof CimError) {
+    if (error.code === CODES.suspended.code)
+      void reply.header('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000))));
     if (!error.retryable) return refuse(request, reply, error.code, error.message);
     if (error.code === CODES.noServer.code) return refuse(request, reply, error.code, error.message);
     if (error.code === CODES.failure.code) request.log.warn({ err: error }, 'request.failed');

@@ -209,6 +209,8 @@ export class Login {
           policy: config.sessionPolicy,
           passwordHash: await this.#checkPassword(account, password, ip),
         } as const);
+    // Behind the proof: nobody else asks in the name of the user, which would lengthen it.
+    this.#limits.requireNotSuspended(account.userId);
     // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
     if (isProtected && body.wire !== 2)
       throw new CimError(

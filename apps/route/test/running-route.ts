@@ -8,7 +8,7 @@ import { createMessaging, observe } from '@cim/delivery';
 import { createPlacement, type Membership, openEmbeddedMembership } from '@cim/discovery';
 import { cim, type Epoch, type InstanceId, type StreamRef, type Seq, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, silentLogger } from '@cim/runtime';
+import { createMetrics, defaultLimits, silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
 import { quietDoorbell } from '@cim/testkit';
 import { type Route, startRoute } from '../src/compose.ts';
@@ -84,13 +84,21 @@ export class RunningRoute {
       },
       broadcast: (group) => void rung.push(`broadcast ${group}`),
       kick: (user, upTo, reason) => void rung.push(`kick ${user} ${upTo} ${reason}`),
+      suspended: (subject, leftMs) => void rung.push(`suspended ${subject} ${Math.ceil(leftMs)}`),
       holds: (user) => options.holds?.(user) ?? true,
       fetchOffline: (user) => void rung.push(`fetchOffline ${user}`),
     });
     const given = storeFor(store);
     const metrics = createMetrics({ program: 'test' });
     const observer = observe(metrics, 'test');
-    const messaging = createMessaging({ store: given, membership, rpc, logger, observer });
+    const messaging = createMessaging({
+      store: given,
+      membership,
+      rpc,
+      logger,
+      observer,
+      limits: options.config?.limits ?? defaultLimits,
+    });
     messaging.serve(doorbell);
     const config: RouteConfig = {
       host: '127.0.0.1',

@@ -81,6 +81,7 @@ export class Channel implements Flushable {
   #frames = 0;
   #begun = 0;
   #remote: string | undefined;
+  #remoteAddress: string | undefined;
   #linger: NodeJS.Timeout | undefined;
   #lastHeard = performance.now();
   #lastWrote = this.#lastHeard;
@@ -127,6 +128,11 @@ export class Channel implements Flushable {
   }
 
   /** `ip:port`, for people; `?` when the connection broke before anybody asked. */
+  /** '' when it is not known any more. */
+  get remoteAddress(): string {
+    return this.#remoteAddress ?? this.#socket.remoteAddress ?? '';
+  }
+
   get remote(): string {
     if (this.#remote !== undefined) return this.#remote;
     const { remoteAddress, remotePort } = this.#socket;
@@ -233,6 +239,7 @@ export class Channel implements Flushable {
 
   #end(reason: CloseReason): void {
     this.#remote = this.remote;
+    this.#remoteAddress = this.remoteAddress;
     this.#reason = reason;
   }
 

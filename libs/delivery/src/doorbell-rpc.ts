@@ -18,7 +18,7 @@ import {
   writeNumber,
 } from '@cim/protocol';
 import { RPC, type RpcHandler } from '@cim/rpc';
-import type { Entry } from '@cim/store';
+import { type Entry, parseSubject, type Subject } from '@cim/store';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
 import { groupOfSignal, type Signal, signalOfWire, signalToWire } from './signal.ts';
 
@@ -112,6 +112,8 @@ export const encodeKick = (
     reason: CLOSE_REASONS[reason].number,
     device: device ?? '',
   }).finish();
+export const encodeSuspended = (subject: Subject, leftMs: number): Uint8Array =>
+  cim.SuspendedCall.encode({ subject, leftMs: Math.ceil(leftMs) }).finish();
 export const encodeHolds = (user: UserId, device: DeviceId | undefined): Uint8Array =>
   cim.HoldsCall.encode({ user, device: device ?? '' }).finish();
 export const holdsOf = (reply: Uint8Array): boolean => cim.HoldsReply.decode(reply).holds;
@@ -159,6 +161,15 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
           closeReasonOf(call.reason),
           deviceOf(call.device),
         );
+        return NOTHING;
+      },
+    ],
+    [
+      RPC.suspended,
+      (payload) => {
+        const { subject, leftMs } = cim.SuspendedCall.decode(payload);
+        const parsed = parseSubject(subject);
+        if (parsed !== undefined) bell.suspended(parsed, leftMs);
         return NOTHING;
       },
     ],

@@ -1,5 +1,5 @@
 import type { CloseReason, DeviceId, Epoch, GroupId, InstanceId, Seq, UserId } from '@cim/protocol';
-import type { Entry } from '@cim/store';
+import type { Entry, Subject } from '@cim/store';
 import type { Signal } from './signal.ts';
 
 /** The inbox of `to` is acked up to `seq`, and entries of `sender` were among what was. */
@@ -41,6 +41,8 @@ export interface Doorbell {
   holds(user: UserId, device?: DeviceId): boolean;
   /** Closes the session of the device, or of every device of the user, unless its epoch is above `upTo`. */
   kick(user: UserId, upTo: Epoch, reason: CloseReason, device?: DeviceId): void;
+  /** A user or an address is suspended for so long, or (0) no longer: its sessions and connections are closed. */
+  suspended(subject: Subject, leftMs: number): void;
   /** A CIM client asks for what was stored before its login. */
   fetchOffline(user: UserId): void;
   /** Senders here are told how far their messages have come. */

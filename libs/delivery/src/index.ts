@@ -7,5 +7,6 @@ export { BELIEVED_MS } from './locations.ts';
 export * from './messaging.ts';
 export * from './send-request.ts';
 export type { KeyedSend, SendService } from './send-service.ts';
+export { Suspensions } from './suspensions.ts';
 export type { ServerCalls } from './server-calls.ts';
 export { type Signal, signalToWire } from './signal.ts';

@@ -20,6 +20,7 @@ import { ReadMarks } from './read-marks.ts';
 import { SendService } from './send-service.ts';
 import { ServerCalls } from './server-calls.ts';
 import { Servers } from './servers.ts';
+import { Suspensions } from './suspensions.ts';
 
 export interface MessagingParts {
   readonly store: Store;
@@ -31,7 +32,7 @@ export interface MessagingParts {
   /** Near the store's clock [ms]; that of this machine when it is absent. */
   readonly now?: () => number;
   /** The defaults when they are absent. */
-  readonly limits?: Pick<LimitValues, 'typing'>;
+  readonly limits?: Pick<LimitValues, 'typing' | 'offences'>;
   /** Nobody counts when it is absent. */
   readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
@@ -40,6 +41,8 @@ export interface MessagingParts {
 export interface Messaging {
   readonly sends: SendService;
   readonly calls: ServerCalls;
+  /** One for the process. Whoever has made the process starts and stops it. */
+  readonly suspensions: Suspensions;
   readonly groups: GroupService;
   readonly reads: ReadMarks;
   readonly histories: Histories;
@@ -73,9 +76,16 @@ export function createMessaging(parts: MessagingParts): Messaging {
     rules,
   );
   const calls = new ServerCalls(servers, locations, observer, limits.typing);
+  const suspensions = new Suspensions({
+    bans: store.bans,
+    offences: limits.offences,
+    tell: (subject, leftMs) => calls.suspended(subject, leftMs),
+    logger,
+  });
   return {
     sends,
     calls,
+    suspensions,
     groups: new GroupService({ store, sends, calls }),
     reads: new ReadMarks(conversations, store.groups, calls),
     histories,

@@ -10,7 +10,7 @@ import {
 } from '@cim/protocol';
 import { RPC } from '@cim/rpc';
 import { type Observer, type Rate, TokenBuckets } from '@cim/runtime';
-import type { SessionAt } from '@cim/store';
+import type { SessionAt, Subject } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
 import {
@@ -20,6 +20,7 @@ import {
   encodeHolds,
   encodeKick,
   encodeSignal,
+  encodeSuspended,
   holdsOf,
 } from './doorbell-rpc.ts';
 import type { Locations } from './locations.ts';
@@ -71,6 +72,18 @@ export class ServerCalls {
       () => encodeKick(user, at.epoch, reason, at.device),
       KICK_TIMEOUT_MS,
     );
+  }
+
+  /** Tells every im-server that a subject is suspended, or (0) no longer. Best effort: they ask the store every 2 s. */
+  suspended(subject: Subject, leftMs: number): void {
+    for (const instance of this.#servers.everywhere())
+      this.#hint(
+        instance,
+        (bell) => bell.suspended(subject, leftMs),
+        RPC.suspended,
+        () => encodeSuspended(subject, leftMs),
+        KICK_TIMEOUT_MS,
+      );
   }
 
   /** Whether an im-server answers: a login is placed only where somebody is at home. */

@@ -9,6 +9,7 @@ export const RPC = {
   holds: 6,
   signal: 7,
   groups: 8,
+  suspended: 9,
 } as const;
 
 /** Names of the methods; the index is the number. */

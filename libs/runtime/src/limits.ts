@@ -11,11 +11,18 @@ type Row = {
   /** As the setting is written. */
   readonly fallback: string;
   /** Who has a budget of its own. */
-  readonly by: 'address' | 'address and user' | 'user' | 'sender and recipient' | 'user and conversation';
+  readonly by:
+    | 'address'
+    | 'address and user'
+    | 'address, or user'
+    | 'user'
+    | 'sender and recipient'
+    | 'user and conversation';
   readonly what: string;
   readonly where:
     | 'each im-server'
     | 'each route'
+    | 'each server'
     | 'all routes'
     | 'each session, and all routes'
     | 'the store';
@@ -135,6 +142,13 @@ export const LIMITS = {
     by: 'user and conversation',
     what: 'signals of typing that are passed on',
     where: 'each im-server',
+  },
+  offences: {
+    kind: 'rate',
+    fallback: '1/1s,300',
+    by: 'address, or user',
+    what: 'requests, connections and sends above another limit; more than that suspends',
+    where: 'each server',
   },
   inboxShare: {
     kind: 'most',

@@ -10,6 +10,7 @@ import { dirtyContract } from './dirty.contract.ts';
 import { groupsContract } from './groups.contract.ts';
 import { livesContract } from './lives.contract.ts';
 import { producersContract } from './producers.contract.ts';
+import { bansContract } from './bans.contract.ts';
 import { blocksContract } from './blocks.contract.ts';
 import { limitsContract } from './limits.contract.ts';
 import { sharesContract } from './shares.contract.ts';
@@ -38,6 +39,7 @@ export function storeContract(name: string, open: OpenStore): void {
     sharesContract(open);
     blocksContract(open);
     limitsContract(open);
+    bansContract(open);
     groupsContract(open);
     conversationRowsContract(open);
     conversationsContract(open);

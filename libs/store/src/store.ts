@@ -1,5 +1,6 @@
 import type { Accounts } from './accounts.ts';
 import type { ApiKeys } from './api-keys.ts';
+import type { Bans } from './bans.ts';
 import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
 import type { Groups } from './groups.ts';
@@ -36,6 +37,7 @@ export interface Store {
   readonly conversations: ConversationRows;
   readonly blocks: Blocks;
   readonly limits: Limits;
+  readonly bans: Bans;
   /** For people, at start: `embedded, durable on disk` */
   readonly description: string;
   /**

@@ -29,6 +29,7 @@ export interface OpenedStore {
 /** Times are given where a test waits for them to pass, limits where it reaches them. */
 export type OpenStore = (options?: {
   readonly leaseMs?: number;
+  readonly suspensionMs?: readonly number[];
   readonly issuedMs?: number;
   readonly limits?: StreamLimits;
 }) => Promise<OpenedStore>;

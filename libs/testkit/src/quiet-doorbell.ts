@@ -11,6 +11,7 @@ export const quietDoorbell = (instance: InstanceId, acts: Partial<Doorbell> = {}
   groupsChanged: () => undefined,
   holds: () => true,
   kick: () => undefined,
+  suspended: () => undefined,
   fetchOffline: () => undefined,
   delivered: () => undefined,
   ...acts,

@@ -1,4 +1,10 @@
-import { type DeliveredNotice, type Doorbell, type Signal, signalToWire } from '@cim/delivery';
+import {
+  type DeliveredNotice,
+  type Doorbell,
+  type Signal,
+  signalToWire,
+  type Suspensions,
+} from '@cim/delivery';
 import {
   type CloseReason,
   cim,
@@ -10,7 +16,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { inSlices, type Observer } from '@cim/runtime';
-import { type Entry, isCopy } from '@cim/store';
+import { type Entry, isCopy, type Subject } from '@cim/store';
 import type { Instance } from '../recovery/instance.ts';
 import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
@@ -24,13 +30,16 @@ export class LocalDoorbell implements Doorbell {
   readonly #registry: SessionRegistry;
   readonly #groups: GroupLogs;
   readonly #observer: Pick<Observer, 'arrived'>;
+  readonly #suspensions: Pick<Suspensions, 'learn'>;
 
   constructor(
     instance: Instance,
     registry: SessionRegistry,
     groups: GroupLogs,
     observer: Pick<Observer, 'arrived'>,
+    suspensions: Pick<Suspensions, 'learn'>,
   ) {
+    this.#suspensions = suspensions;
     this.#instance = instance;
     this.#registry = registry;
     this.#groups = groups;
@@ -86,6 +95,10 @@ export class LocalDoorbell implements Doorbell {
   kick(user: UserId, upTo: Epoch, reason: CloseReason, device?: DeviceId): void {
     for (const session of this.#registry.of(user))
       if (session.epoch <= upTo && (device === undefined || session.device === device)) session.close(reason);
+  }
+
+  suspended(subject: Subject, leftMs: number): void {
+    this.#suspensions.learn(subject, leftMs);
   }
 
   fetchOffline(user: UserId): void {

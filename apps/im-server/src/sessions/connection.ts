@@ -24,7 +24,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import { type ClaimAnswer, openTicket, type UserDevice } from '@cim/store';
+import { type ClaimAnswer, openTicket, type UserDevice, userSubject } from '@cim/store';
 import { CimSession } from './cim-session.ts';
 import { OwnSession } from './own-session.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -139,12 +139,19 @@ export class Connection {
     onClosed(this, reason);
   }
 
-  close(reason: CloseReason): void {
-    if (this.#session !== undefined) this.#session.close(reason);
+  /** Of the client, as the proxies that are trusted say; '' when it is gone. */
+  get remoteAddress(): string {
+    return this.#channel.remoteAddress;
+  }
+
+  /** @param afterMs not to come again before that */
+  close(reason: CloseReason, afterMs = 0): void {
+    if (this.#session !== undefined) this.#session.close(reason, afterMs);
     else if (!this.#ownWire) this.#channel.close(reason);
     else {
       const { number, text, reconnect } = CLOSE_REASONS[reason];
-      this.#channel.close(reason, encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect } }));
+      const goaway = { reason: number, text, reconnect, afterMs };
+      this.#channel.close(reason, encodeFrame(cim.Frame, { goaway }));
     }
   }
 
@@ -216,6 +223,8 @@ export class Connection {
     const user = { userId, userName, device };
     // A session of a life of this server that is over would be found by nobody: the client comes again.
     if (at !== instance.id) this.close('unavailable');
+    const suspendedMs = this.#parts.suspensions.ask(userSubject(userId));
+    if (suspendedMs > 0) this.close('suspended', suspendedMs);
     if (this.#channel.closed !== undefined) {
       this.#release(user, epoch, at);
       return;

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { CLOSE_REASONS, CODES, cim } from '@cim/protocol';
 import { defaultLimits, networks } from '@cim/runtime';
+import { userSubject } from '@cim/store';
 import { until } from '@cim/testkit';
 import { RunningServer } from '../../test/running-server.ts';
 import { LIMITED_SENDS } from './send-limits.ts';
@@ -54,4 +55,45 @@ test('an address that connects too fast is told when to come again; an allowed o
   );
   assert.deepEqual([own.filter(Boolean).length, ended], [5, 0]);
   for (const socket of allowed) socket.destroy();
+});
+
+test('a user who is suspended is closed at once, and refused at the next login; all others stay', async () => {
+  await using server = await RunningServer.start();
+  const [alice, bob] = [await server.logIn('alice'), await server.logIn('bob')];
+  const { userId } = alice.user;
+  const ban = await server.store.bans.ban(userSubject(userId), 60_000, 'a test');
+  server.suspensions.announce(ban.subject, ban.leftMs);
+  await alice.raw.ends('suspended');
+  assert.ok(((await alice.raw.hear('goaway')).afterMs ?? 0) > 50_000);
+
+  const { ticket } = await server.issue(alice.user);
+  const again = await server.connect();
+  again.say({ login: { userId, ticket } });
+  await again.ends('suspended');
+  bob.raw.say({ ping: {} });
+  await bob.raw.hear('pong');
+
+  await server.store.bans.unban(userSubject(userId));
+  server.suspensions.announce(ban.subject, 0);
+  const next = await server.issue(alice.user);
+  const back = await server.connect();
+  back.say({ login: { userId, ticket: next.ticket } });
+  await back.hear('welcome');
+});
+
+test('an address that goes on connecting above its limit is suspended, with all that it has here', async () => {
+  const limits = { ...defaultLimits, connect: { ...TWO, burst: 3 }, offences: { ...TWO, burst: 5 } };
+  await using server = await RunningServer.start(undefined, { limits, allowList: networks('127.0.0.2') });
+  const first = await server.logIn('alice');
+  const ends: string[] = [];
+  for (let i = 0; i < 12; i++) {
+    const raw = await server.connect();
+    await until('it is closed, or let in', () => raw.closed || i < 2);
+    const reason = raw.frames[0]?.goaway?.reason;
+    if (reason !== undefined) ends.push(reason === CLOSE_REASONS.suspended.number ? 'suspended' : 'limited');
+  }
+  assert.equal(ends.indexOf('suspended'), 6);
+  await first.raw.ends('suspended');
+  const [ban] = await server.store.bans.list();
+  assert.deepEqual([ban?.subject, ban?.step], ['address:127.0.0.1', 1]);
 });

@@ -1,5 +1,5 @@
 import type { TimingWheel } from '@cim/channel';
-import type { SendService, ServerCalls } from '@cim/delivery';
+import type { SendService, ServerCalls, Suspensions } from '@cim/delivery';
 import type { LimitValues, Logger, Observer } from '@cim/runtime';
 import type { LogScans, Store } from '@cim/store';
 import type { AckBatch } from '../subscriptions/ack-batch.ts';
@@ -18,6 +18,7 @@ export interface SessionParts {
   readonly instance: Instance;
   readonly budget: SendBudget;
   readonly limits: LimitValues;
+  readonly suspensions: Pick<Suspensions, 'ask' | 'suspend'>;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
   readonly observer: Observer;

@@ -18,6 +18,7 @@ import {
   storedFrame,
   type UserId,
 } from '@cim/protocol';
+import { userSubject } from '@cim/store';
 import type { Waiter } from './send-budget.ts';
 import { LIMITED_SENDS, SendLimits } from './send-limits.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -134,7 +135,12 @@ export class SessionSends implements Waiter {
   #answerLimited(send: cim.Send, afterMs: number): void {
     const text = this.#limits.text(afterMs);
     this.#answerAtDoor(send, { outcome: 'retry', code: CODES.limited.code, text, afterMs });
-    if (this.#limits.limited >= LIMITED_SENDS) this.#sender.close('limited', Math.max(afterMs, CLOSED_MS));
+    if (this.#limits.limited < LIMITED_SENDS) return;
+    this.#sender.close('limited', Math.max(afterMs, CLOSED_MS));
+    this.#parts.suspensions.suspend(
+      userSubject(this.#sender.userId),
+      'sends that do not wait as they are asked to',
+    );
   }
 
   #answerAtDoor(send: cim.Send, receipt: SendReceipt): void {

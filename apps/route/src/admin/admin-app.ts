@@ -10,6 +10,7 @@ import { problem } from '../v1/problems.ts';
 import type { AdminParts } from './admin-parts.ts';
 import { auditTo } from './audit.ts';
 import { addApiKeys } from './api-keys.ts';
+import { addBans } from './bans.ts';
 import { addServers } from './servers.ts';
 
 const ADMIN = '/admin';
@@ -64,6 +65,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       };
       addServers(scope, given);
       addApiKeys(scope, given);
+      addBans(scope, given);
       done();
     },
     { prefix: ADMIN },

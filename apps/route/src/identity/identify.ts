@@ -5,6 +5,7 @@
 import { CimError, type DeviceId, isUserId, type NamedUser, type UserId } from '@cim/protocol';
 import { RareWarning } from '@cim/runtime';
 import type { Account, ApiKey, Scope } from '@cim/store';
+import { userSubject } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
 import {
   actProblem,
@@ -20,6 +21,7 @@ import { Expired, NotAuthorized } from './not-authorized.ts';
 import { ApiKeyCheck, looksLikeApiKey } from './api-keys.ts';
 import type { TokenAccounts } from './token-accounts.ts';
 import { looksLikeToken } from './tokens.ts';
+import { suspendedError } from '../limits/request-limits.ts';
 
 export interface Actor extends NamedUser {
   /** The session whose secret was shown; a token and an API key have none. */
@@ -34,12 +36,15 @@ export interface Actor extends NamedUser {
 export const FROM_HEADER = 'x-cim-from';
 
 export class Identify {
-  readonly #parts: Pick<RouteParts, 'config' | 'store'>;
+  readonly #parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>;
   readonly #tokens: TokenAccounts | undefined;
   readonly #keys: ApiKeyCheck;
 
   /** @param tokens undefined: this server takes none */
-  constructor(parts: Pick<RouteParts, 'config' | 'store' | 'logger'>, tokens: TokenAccounts | undefined) {
+  constructor(
+    parts: Pick<RouteParts, 'config' | 'store' | 'logger' | 'messaging'>,
+    tokens: TokenAccounts | undefined,
+  ) {
     this.#parts = parts;
     this.#tokens = tokens;
     const unnoted = new RareWarning(parts.logger, 'api-key.use-not-noted');
@@ -58,6 +63,7 @@ export class Identify {
       return this.#actorOfKey(await this.#allowed(credential, scopes), request);
     if (this.#tokens !== undefined && looksLikeToken(credential)) {
       const { userId, userName } = (await this.#tokens.account(credential)).account;
+      this.#assertNotSuspended(userId);
       return { userId, userName };
     }
     return this.#actorOfSession(credential);
@@ -82,10 +88,14 @@ export class Identify {
     const { config, store } = this.#parts;
     const account = await store.accounts.byId(userId as UserId);
     if (account === undefined) throw new CimError('unknownAccount');
-    if (isFree(config.auth, account)) return account;
+    if (isFree(config.auth, account)) {
+      this.#assertNotSuspended(userId as UserId);
+      return account;
+    }
     const credential = bearerOf(request);
     if (looksLikeApiKey(credential)) {
       assertActsAs(await this.#allowed(credential, scopes), account.userId);
+      this.#assertNotSuspended(account.userId);
       return account;
     }
     const problem = actProblem(config.auth, account);
@@ -121,7 +131,14 @@ export class Identify {
     assertActsAs(key, userId);
     const account = await this.#parts.store.accounts.byId(userId);
     if (account === undefined) throw new CimError('unknownAccount', `${FROM_HEADER}: there is no such user`);
+    this.#assertNotSuspended(userId);
     return { userId, userName: account.userName };
+  }
+
+  /** Behind the proof of a credential, since asking lengthens a suspension. @throws {CimError} 9500: nothing is done for a suspended user */
+  #assertNotSuspended(user: UserId): void {
+    const suspendedMs = this.#parts.messaging.suspensions.ask(userSubject(user));
+    if (suspendedMs > 0) throw suspendedError(suspendedMs);
   }
 
   async #actorOfSession(secret: string): Promise<Actor> {
@@ -134,6 +151,7 @@ export class Identify {
     if (session === undefined)
       throw new NotAuthorized('this session secret opens nothing, or no longer; log in again');
     if (session === 'expired') throw new Expired();
+    this.#assertNotSuspended(session.userId);
     if (config.auth !== 'open') {
       const problem = actProblem(config.auth, await store.accounts.byId(session.userId));
       if (problem !== undefined) throw new NotAuthorized(problem);

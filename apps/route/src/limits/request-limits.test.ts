@@ -9,6 +9,8 @@ import { RequestLimits } from './request-limits.ts';
 
 const TWO = { tokens: 1, intervalMs: 600_000, burst: 2 };
 const nobody = networks('none');
+/** Nobody is suspended. */
+const suspensions = { ask: () => 0, offence: () => undefined };
 const retryAfter = ({ headers }: { headers: Headers }): number => Number(headers.get('retry-after'));
 
 describe('limits of the clients’ port', () => {
@@ -78,7 +80,14 @@ describe('limits of the clients’ port', () => {
     const silent: Limits = { take: () => new Promise(() => undefined) };
     const failing: Limits = { take: () => Promise.reject(new Error('away')) };
     for (const limits of [silent, failing]) {
-      const given = { limits, values: defaultLimits, allowed: nobody, logger: silentLogger(), askMs: 5 };
+      const given = {
+        limits,
+        values: defaultLimits,
+        allowed: nobody,
+        suspensions,
+        logger: silentLogger(),
+        askMs: 5,
+      };
       const requests = new RequestLimits(given);
       await requests.login('192.0.2.1', 1 as UserId);
       await requests.send(1 as UserId, inboxOf(2 as UserId), 10, true);
@@ -94,7 +103,13 @@ describe('limits of the clients’ port', () => {
       },
     };
     const values = { ...defaultLimits, join: undefined };
-    const given = { limits: counting, values, allowed: networks('10.0.0.0/8'), logger: silentLogger() };
+    const given = {
+      limits: counting,
+      values,
+      allowed: networks('10.0.0.0/8'),
+      suspensions,
+      logger: silentLogger(),
+    };
     const requests = new RequestLimits(given);
     await requests.login('192.0.2.1', 1 as UserId);
     await requests.send(1 as UserId, inboxOf(2 as UserId), 10, true);

@@ -11,7 +11,8 @@ import {
   RareWarning,
   TokenBuckets,
 } from '@cim/runtime';
-import type { Limits, Take } from '@cim/store';
+import type { Suspensions } from '@cim/delivery';
+import { addressSubject, type Limits, type Take, userSubject } from '@cim/store';
 
 /** The store is asked so long [ms]. What it does not answer limits nobody. */
 const ASK_MS = 500;
@@ -26,11 +27,18 @@ export const limitedError = (limit: LimitName, afterMs: number): CimError =>
     { retryAfterMs: afterMs },
   );
 
+/** Who is suspended, with the time until it may come again. */
+export const suspendedError = (leftMs: number): CimError =>
+  new CimError('suspended', `suspended for ${Math.ceil(leftMs / 1_000)} s more; asking makes it longer`, {
+    retryAfterMs: leftMs,
+  });
+
 export interface RequestLimitsParts {
   readonly limits: Limits;
   readonly values: LimitValues;
   /** Addresses that have no limit. */
   readonly allowed: InNetworks;
+  readonly suspensions: Pick<Suspensions, 'ask' | 'offence'>;
   readonly logger: Logger;
   readonly askMs?: number;
 }
@@ -61,10 +69,15 @@ export class RequestLimits {
   refusal(ip: string): CimError | undefined {
     const address = this.addressOf(ip);
     if (address === undefined) return undefined;
+    const subject = addressSubject(address);
+    const suspendedMs = this.#parts.suspensions.ask(subject);
+    if (suspendedMs > 0) return suspendedError(suspendedMs);
     const requestMs = this.#requests.take(address);
-    if (requestMs > 0) return limitedError('request', requestMs);
-    const unknownMs = this.#unknown.take(address, 0);
-    return unknownMs > 0 ? limitedError('unknown', unknownMs) : undefined;
+    const unknownMs = requestMs > 0 ? 0 : this.#unknown.take(address, 0);
+    if (requestMs + unknownMs === 0) return undefined;
+    const limit = requestMs > 0 ? 'request' : 'unknown';
+    this.#parts.suspensions.offence(subject, LIMITS[limit].what);
+    return limitedError(limit, requestMs + unknownMs);
   }
 
   /** The request named somebody who is not there. */
@@ -114,6 +127,12 @@ export class RequestLimits {
     return this.take(['join', String(user), users]);
   }
 
+  /** @throws {CimError} 9500: the user is suspended */
+  requireNotSuspended(user: UserId): void {
+    const leftMs = this.#parts.suspensions.ask(userSubject(user));
+    if (leftMs > 0) throw suspendedError(leftMs);
+  }
+
   /** @throws {CimError} 6000: one of the budgets is spent, and none is charged */
   async take(...charges: readonly Charge[]): Promise<void> {
     const { limits, values, askMs = ASK_MS } = this.#parts;
@@ -133,7 +152,20 @@ export class RequestLimits {
       });
       return undefined;
     });
-    if (limited !== undefined) throw limitedError(names[limited.index] ?? 'request', limited.afterMs);
+    if (limited === undefined) return;
+    const limit = names[limited.index] ?? 'request';
+    this.#offence(limit, takes[limited.index]?.of ?? '');
+    throw limitedError(limit, limited.afterMs);
+  }
+
+  /** @param of as the bucket names whose it is: a user, perhaps with a recipient; an address, perhaps with a user */
+  #offence(limit: LimitName, of: string): void {
+    const { by, what } = LIMITS[limit];
+    const user = /^(\d+)(\/\d+)?$/.exec(of)?.[1];
+    const subject = by.startsWith('address')
+      ? addressSubject(of.replace(/(?<!::)\/\d+$/, ''))
+      : userSubject(Number(user) as UserId);
+    this.#parts.suspensions.offence(subject, what);
   }
 }
 

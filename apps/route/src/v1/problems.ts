@@ -74,7 +74,7 @@ export function problem(
 ): Problem {
   void reply.code(status).type('application/problem+json; charset=utf-8');
   if (status === 401) void reply.header('www-authenticate', 'Bearer realm="cim"');
-  if (status === 429 || status === 503)
+  if (status === 429 || status === 503 || retryAfterMs > 0)
     void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
   reply.v1Code = code;
   return { type: `urn:cim:code:${code}`, title: TITLES.get(code) ?? '', status, code, detail };

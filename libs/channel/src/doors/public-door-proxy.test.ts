@@ -38,7 +38,7 @@ beforeEach(async () => {
     allowedOrigins: [],
     hostProblem: () => undefined,
     limits: { connections: 8, strangers: 6, strangersOfAddress: 2 },
-    address: { connections: Infinity, arrive: () => 0, groupOf: (ip) => ip },
+    address: { connections: Infinity, suspendedMs: () => 0, arrive: () => 0, groupOf: (ip) => ip },
     onRefused: (limit, _ip, why) => refused.push(why === undefined ? limit : `${limit}: ${why}`),
     isTrustedProxy: (address) => address === PROXY,
     onStream: (stream, visit) => {

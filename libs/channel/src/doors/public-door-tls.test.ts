@@ -29,7 +29,7 @@ async function openDoor(insecure = false): Promise<void> {
     allowedOrigins: [],
     hostProblem: () => undefined,
     limits: { connections: 8, strangers: 8, strangersOfAddress: 3 },
-    address: { connections: 8, arrive: () => 0, groupOf: (ip) => ip },
+    address: { connections: 8, suspendedMs: () => 0, arrive: () => 0, groupOf: (ip) => ip },
     isTrustedProxy: (ip) => trustsProxy && ip === '127.0.0.1',
     onRefused: (limit, _ip, why) => refused.push(why === undefined ? limit : `${limit} ${why}`),
     onStream: (stream, visit) => {

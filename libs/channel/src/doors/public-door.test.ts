@@ -34,7 +34,7 @@ beforeEach(async () => {
     allowedOrigins: ['https://listed.example'],
     hostProblem: (host) => (host?.startsWith('rebound.example') === true ? 'unknown name' : undefined),
     limits: { connections: 8, strangers: 4, strangersOfAddress: 3 },
-    address: { connections: Infinity, arrive: () => 0, groupOf: (ip) => ip },
+    address: { connections: Infinity, suspendedMs: () => 0, arrive: () => 0, groupOf: (ip) => ip },
     onRefused: (limit) => refused.push(limit),
     isTrustedProxy: () => false,
     tls: secured?.tlsFiles(),

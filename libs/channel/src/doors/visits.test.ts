@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AddressLimits, doorLimitsFor, type Visit, Visits } from './visits.ts';
 
-const EACH: AddressLimits = { connections: 9, arrive: () => 0, groupOf: (ip) => ip };
+const EACH: AddressLimits = { connections: 9, suspendedMs: () => 0, arrive: () => 0, groupOf: (ip) => ip };
 const refusedBy = (answer: ReturnType<Visits['enter']>): string =>
   'limit' in answer ? answer.limit : 'nothing';
 
@@ -54,6 +54,7 @@ test('connections of one address are bounded, logged in or not, and how fast the
   let token = true;
   const address: AddressLimits = {
     connections: 2,
+    suspendedMs: (ip) => (ip === 'banned' ? 60_000 : 0),
     arrive: () => (token ? 0 : 700),
     groupOf: (ip) => (ip === 'own' ? undefined : ip),
   };
@@ -65,6 +66,7 @@ test('connections of one address are bounded, logged in or not, and how fast the
   assert.equal(visits.connections, 2);
   first.end();
   visit(visits.enter('a'));
+  assert.deepEqual(visits.enter('banned'), { limit: 'suspended', afterMs: 60_000 });
   token = false;
   assert.deepEqual(visits.enter('b'), { limit: 'connect-rate', afterMs: 700 });
   for (let i = 0; i < 5; i++) visit(visits.enter('own'));

@@ -9,6 +9,8 @@ export interface DoorLimits {
 export interface AddressLimits {
   /** Connections of one address at once. */
   readonly connections: number;
+  /** For how many ms an address is suspended still; 0: it is not. */
+  readonly suspendedMs: (address: string) => number;
   /** Answers 0, or after how many ms one more connection of the address may come. */
   readonly arrive: (address: string) => number;
   /** What counts as one address; undefined: one without limits. */
@@ -94,6 +96,8 @@ export class Visits {
   countAt(ip: string): string | Refusal | undefined {
     const address = this.#address.groupOf(ip);
     if (address === undefined) return undefined;
+    const suspendedMs = this.#address.suspendedMs(address);
+    if (suspendedMs > 0) return refusal('suspended', suspendedMs);
     const afterMs = this.#address.arrive(address);
     if (afterMs > 0) return refusal('connect-rate', afterMs);
     const there = this.#byAddress.get(address);

@@ -2331,6 +2331,69 @@ export namespace cim {
     }
 
     /**
+     * Properties of a SuspendedCall.
+     * @deprecated Use cim.SuspendedCall.$Properties instead.
+     */
+    interface ISuspendedCall extends cim.SuspendedCall.$Properties {
+    }
+
+    /** Represents a SuspendedCall. */
+    class SuspendedCall {
+
+        /**
+         * Constructs a new SuspendedCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.SuspendedCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** SuspendedCall subject. */
+        subject: string;
+
+        /** SuspendedCall leftMs. */
+        leftMs: number;
+
+        /**
+         * Encodes the specified SuspendedCall message. Does not implicitly {@link cim.SuspendedCall.verify|verify} messages.
+         * @param message SuspendedCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.SuspendedCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a SuspendedCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.SuspendedCall & cim.SuspendedCall.$Shape} SuspendedCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.SuspendedCall & cim.SuspendedCall.$Shape;
+    }
+
+    namespace SuspendedCall {
+
+        /** Properties of a SuspendedCall. */
+        interface $Properties {
+
+            /** SuspendedCall subject */
+            subject?: (string|null);
+
+            /** SuspendedCall leftMs */
+            leftMs?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a SuspendedCall. */
+        type $Shape = cim.SuspendedCall.$Properties;
+    }
+
+    /**
      * Properties of a FetchOfflineCall.
      * @deprecated Use cim.FetchOfflineCall.$Properties instead.
      */

@@ -5,6 +5,7 @@ import { RETENTION, type StreamLimits } from '../streams.ts';
 import { EmbeddedAccounts } from './accounts.ts';
 import { EmbeddedApiKeys } from './api-keys.ts';
 import { audit } from './audit.ts';
+import { EmbeddedBans } from './bans.ts';
 import { EmbeddedBlocks } from './blocks.ts';
 import { EmbeddedConversationRows } from './conversation-rows.ts';
 import { damaged, reasonOf, repairDatabase } from './database.ts';
@@ -25,6 +26,8 @@ export interface EmbeddedStoreOptions {
   /** Nobody counts when it is absent. */
   readonly observer?: Pick<Observer, 'storeFailed'>;
   readonly leaseMs?: number;
+  /** Lengths of suspensions, one after the other [ms]. */
+  readonly suspensionMs?: readonly number[];
   readonly issuedMs?: number;
   /** ms since 1970. */
   readonly now?: () => number;
@@ -64,6 +67,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks),
     groups,
     blocks,
+    bans: new EmbeddedBans(ledger, now, options.suspensionMs),
     limits: new EmbeddedLimits(monotonic),
     conversations: new EmbeddedConversationRows(ledger),
     description: 'embedded, durable on disk',

@@ -13,6 +13,7 @@ import type {
   AccountRecord,
   ApiKeysRecord,
   BlocksRecord,
+  BansRecord,
   BatchesRecord,
   ClearingRecord,
   CursorRecord,
@@ -56,6 +57,7 @@ export const API_KEYS = keyOf<ApiKeysRecord>('m:api-keys');
 /** Who is the subject of tokens. */
 export const subjectKey = (subject: string): Key<NameRecord> =>
   keyOf(`j:${hash('sha256', subject, 'base64url')}`);
+export const BANS = keyOf<BansRecord>('m:bans');
 
 /** The group id that was given last. */
 export const LAST_GROUP = keyOf<LastGroupRecord>('m:last-group');

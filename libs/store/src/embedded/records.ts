@@ -11,6 +11,7 @@ import type {
   UserName,
 } from '@cim/protocol';
 import type { ApiKey } from '../api-keys.ts';
+import type { Subject } from '../bans.ts';
 import type { JoinPolicy, Role, Stay } from '../groups.ts';
 import type { Session, SessionAt } from '../sessions.ts';
 import type { Cursor } from '../streams.ts';
@@ -27,6 +28,20 @@ export interface GapsRecord {
 
 export interface BatchesRecord {
   readonly count: number;
+}
+
+export interface BansRecord {
+  readonly bans: readonly BanRecord[];
+}
+
+/** One that is active, or has ended within the last day. */
+export interface BanRecord {
+  readonly subject: Subject;
+  /** ms since 1970. */
+  readonly until: number;
+  readonly begun: number;
+  readonly step: number;
+  readonly reason: string;
 }
 
 export interface NextUserRecord {

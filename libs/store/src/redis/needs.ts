@@ -48,7 +48,16 @@ export interface Need {
 
 const patternOf = (kind: string): string => `{s*}:${kind}:*`;
 /** One each in a database; notes of groups (`pending`, `ended`) one in each shard. */
-const SINGLE_KINDS = ['next-user', 'looks-entered', 'next-group', 'pending', 'ended', 'api-keys'] as const;
+const SINGLE_KINDS = [
+  'next-user',
+  'looks-entered',
+  'next-group',
+  'pending',
+  'ended',
+  'api-keys',
+  'bans',
+  'bans-until',
+] as const;
 /** Of the names of users: hashes. */
 const NAME_KINDS = ['names', 'looks', 'subjects'] as const;
 

@@ -6,6 +6,7 @@ import { RETENTION, type StreamLimits } from '../streams.ts';
 import { type RedisAccess, withAccess } from './access.ts';
 import { RedisAccounts } from './accounts.ts';
 import { RedisApiKeys } from './api-keys.ts';
+import { RedisBans } from './bans.ts';
 import { RedisBlocks } from './blocks.ts';
 import { type Commit, directCommit } from './commit.ts';
 import { RedisConversationRows } from './conversation-rows.ts';
@@ -33,6 +34,8 @@ export interface RedisStoreOptions extends RedisAccess {
   /** Nobody counts when it is absent. */
   readonly observer?: Pick<Observer, 'storeFailed'>;
   readonly leaseMs?: number;
+  /** Lengths of suspensions, one after the other [ms]. */
+  readonly suspensionMs?: readonly number[];
   readonly issuedMs?: number;
   /** Time between two checks of whether the promise can be kept and writes are taken [ms]. */
   readonly checkMs?: number;
@@ -133,6 +136,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     groups: new RedisGroups(link, commit, sides),
     conversations: new RedisConversationRows(link, commit),
     blocks: new RedisBlocks(link, commit),
+    bans: new RedisBans(link, options.suspensionMs),
     limits: new RedisLimits(link, direct.acrossShards),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,

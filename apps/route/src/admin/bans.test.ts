@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defaultLimits, networks } from '@cim/runtime';
+import { userSubject } from '@cim/store';
+import { until } from '@cim/testkit';
+import { RunningRoute } from '../../test/running-route.ts';
+
+const TOKEN = 'a-token-of-thirty-two-characters!';
+
+async function start() {
+  const at = await RunningRoute.start({ config: { adminToken: TOKEN } });
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const answer = await fetch(`${at.route.internal.url}/admin${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
+  };
+  return { at, ask };
+}
+
+test('an operator suspends a user, who can neither log in nor send until it is ended', async (t) => {
+  const { at, ask } = await start();
+  t.after(() => at.stop());
+  const alice = await at.join('alice');
+  const bob = await at.join('bob');
+  const subject = userSubject(alice.userId);
+  const made = await ask('PUT', `/bans/${subject}`, { seconds: 90, reason: 'spam' });
+  assert.equal(made.status, 200, JSON.stringify(made.body));
+  assert.deepEqual(
+    [made.body['subject'], made.body['reason'], made.body['by']],
+    [subject, 'spam', 'operator'],
+  );
+  const told = at.rung.filter((call) => call.startsWith('suspended'));
+  assert.match(told.join(), new RegExp(`^suspended ${subject} (89\\d{3}|90000)$`));
+  const { items } = (await ask('GET', '/bans')).body as { items: { subject: string }[] };
+  assert.deepEqual(
+    items.map((ban) => ban.subject),
+    [subject],
+  );
+
+  const send = { userId: alice.userId, receiveUserId: bob.userId, msg: 'x' };
+  const sent = await at.post('/p2pRoute', send);
+  assert.deepEqual([sent.status, sent.code], [400, '9500']);
+  assert.ok(Number(sent.headers.get('retry-after')) > 60);
+  assert.equal((await at.post('/login', { userId: alice.userId, userName: 'alice' })).code, '9500');
+
+  assert.equal((await ask('DELETE', `/bans/${subject}`)).status, 204);
+  assert.equal((await at.post('/p2pRoute', send)).code, '9000');
+  assert.equal((await ask('DELETE', `/bans/${subject}`)).status, 400);
+});
+
+test('what names nobody, and a time or reason that cannot be, are refused with what is right', async (t) => {
+  const { at, ask } = await start();
+  t.after(() => at.stop());
+  for (const [subject, body, expected] of [
+    ['nobody', {}, /name a user/],
+    ['user:0', {}, /name a user/],
+    ['address:10.0.0.0%2F8', {}, /name a user/],
+    ['user:1', { seconds: 0 }, /seconds must be/],
+    ['user:1', { seconds: 1e9 }, /seconds must be/],
+    ['user:1', { seconds: '60' }, /seconds must be/],
+    ['user:1', { reason: 'a\nb' }, /reason must be/],
+  ] as const) {
+    const { status, body: problem } = await ask('PUT', `/bans/${subject}`, body);
+    assert.equal(status, 400, subject);
+    assert.match(String(problem['detail']), expected);
+  }
+  const { body } = await ask('PUT', '/bans/2001:db8::5', {});
+  assert.equal(body['subject'], 'address:2001:db8:0:0::/64');
+});
+
+test('an address that goes on above its limits is suspended, and its requests answer 9500', async (t) => {
+  const two = { tokens: 1, intervalMs: 600_000, burst: 2 };
+  const limits = { ...defaultLimits, request: two, offences: two };
+  const at = await RunningRoute.start({ config: { allowList: networks('none'), limits } });
+  t.after(() => at.stop());
+  await until('it is suspended', async () => (await at.get('/onlineUser')).code === '9500');
+  const [ban] = await at.store.bans.list();
+  assert.deepEqual([ban?.subject, ban?.reason], ['address:127.0.0.1', 'HTTP requests']);
+  const refused = await fetch(`${at.route.url}/v1/users/1`);
+  assert.equal(refused.status, 403);
+  assert.ok(Number(refused.headers.get('retry-after')) > 50);
+});
