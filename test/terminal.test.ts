@@ -166,6 +166,23 @@ describe('two people in two terminals', () => {
     await alice.until(/you are logged in with 1 device\n[^\n]+connected/);
   });
 
+  it('block somebody, whose private lines are refused until it is unblocked', async () => {
+    const alice = await openChat('alice');
+    const bob = await openChat('bob');
+    await alice.enter(':block bob');
+    await alice.until(/bob can send you nothing any more/);
+    await alice.enter(':blocks');
+    await alice.until(/you have blocked 1 user\n[^\n]*bob/);
+    await bob.enter('alice;;can you hear me?');
+    await bob.until(/can you hear me\?[^]*blocked you/);
+    await bob.enter('everybody can');
+    await alice.until(/bob: everybody can$/m);
+    await alice.enter(':unblock bob');
+    await alice.until(/bob can send to you again/);
+    await bob.enter('alice;;and now?');
+    await alice.until(/bob \(private\): and now\?$/m);
+  });
+
   it('never say to everybody what was meant as a command or for one', async () => {
     const alice = await openChat('alice');
     const bob = await openChat('bob');

@@ -10,7 +10,8 @@ export type Command =
   | { readonly kind: 'emoji'; readonly page: number }
   /** Without `of`: of everybody and of all who wrote to us. */
   | { readonly kind: 'history'; readonly count: number; readonly of?: Whom }
-  | { readonly kind: 'groups' | 'devices' | 'recall' }
+  | { readonly kind: 'groups' | 'devices' | 'recall' | 'blocks' }
+  | { readonly kind: 'block' | 'unblock'; readonly name: string }
   | { readonly kind: 'end-device'; readonly device: string }
   | { readonly kind: 'new-group'; readonly name: string; readonly join: 'open' | 'invite' }
   | { readonly kind: 'join'; readonly group: string }
@@ -92,6 +93,9 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
       parse: parseDevices,
     },
   ],
+  [':block', { help: [[':block NAME', 'take no private messages of somebody']], parse: parseBlock('block') }],
+  [':unblock', { help: [[':unblock NAME', 'take them again']], parse: parseBlock('unblock') }],
+  [':blocks', { help: [[':blocks', 'whom you have blocked']], parse: () => ({ kind: 'blocks' }) }],
   [':recall', { help: [[':recall', 'take back what you said last']], parse: () => ({ kind: 'recall' }) }],
   [
     ':q',
@@ -283,6 +287,13 @@ function parseInvite(rest: string): Command {
   return name.ok
     ? { kind: 'invite', name: name.name, ...(hash < 0 ? {} : ofGroup(rest.slice(hash))) }
     : problem(':invite takes a name, as in ":invite bob #team"');
+}
+
+function parseBlock(kind: 'block' | 'unblock'): (rest: string) => Command {
+  return (rest) => {
+    const name = parseUserName(rest);
+    return name.ok ? { kind, name: name.name } : problem(`:${kind} takes a name, as in ":${kind} mallory"`);
+  };
 }
 
 function parseDevices(rest: string): Command {

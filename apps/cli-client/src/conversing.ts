@@ -174,6 +174,18 @@ export class Conversing implements Names {
         await client.devices.end(command.device);
         this.#notice(`the device ${command.device} is logged out`);
         return true;
+      case 'blocks':
+        await this.#listBlocks();
+        return true;
+      case 'block':
+      case 'unblock': {
+        const user = await this.findUser(command.name);
+        if (command.kind === 'block') await client.blocks.add(user);
+        else await client.blocks.remove(user);
+        const blocks = command.kind === 'block' ? 'can send you nothing any more' : 'can send to you again';
+        this.#notice(`${this.userName(user)} ${blocks}; groups are not affected`);
+        return true;
+      }
       case 'recall':
         await this.#recall();
         return true;
@@ -242,6 +254,15 @@ export class Conversing implements Names {
       ...devices.flatMap(({ device, label, online }) =>
         view.mark(`${device}  ${label === '' ? 'no label' : label}${online ? ', connected' : ''}`),
       ),
+    ]);
+  }
+
+  async #listBlocks(): Promise<void> {
+    const { client, screen, view } = this.#parts;
+    const blocked = await client.blocks.list();
+    screen.print([
+      ...view.notice(`you have blocked ${count(blocked.length, 'user')}`),
+      ...blocked.flatMap(({ userId, userName }) => view.mark(`${userId}  ${userName}`)),
     ]);
   }
 

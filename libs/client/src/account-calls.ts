@@ -1,6 +1,6 @@
-import { CimError, CODES } from '@cim/protocol';
+import { CimError, CODES, type NamedUser } from '@cim/protocol';
 import type { V1Api } from './v1-api.ts';
-import { deviceInfoOf, type DeviceInfo, userInfoOf, type UserInfo } from './v1-shapes.ts';
+import { deviceInfoOf, type DeviceInfo, userInfoOf, type UserInfo, userOf } from './v1-shapes.ts';
 
 /** The devices of this user. Each call is one request to the route, and rejects with a `CimError`. */
 export class DeviceCalls {
@@ -18,6 +18,30 @@ export class DeviceCalls {
   /** Logs a device out: its secret opens nothing any more, and its connection is closed. */
   async end(device: string): Promise<void> {
     await this.#v1.call('DELETE', `/sessions/${encodeURIComponent(device)}`);
+  }
+}
+
+/** Users whose private messages this user does not take. Each call is one request to the route, and rejects with a `CimError`. */
+export class BlockCalls {
+  readonly #v1: V1Api;
+
+  constructor(v1: V1Api) {
+    this.#v1 = v1;
+  }
+
+  /** All of them, 1,000 at most. */
+  async list(): Promise<readonly NamedUser[]> {
+    return this.#v1.listOf(await this.#v1.get('/blocks'), userOf);
+  }
+
+  /** Private messages of that user are refused from then on. Messages that are stored stay, and groups are not affected. */
+  async add(user: number): Promise<void> {
+    await this.#v1.call('PUT', `/blocks/${user}`);
+  }
+
+  /** That user may send private messages again. */
+  async remove(user: number): Promise<void> {
+    await this.#v1.call('DELETE', `/blocks/${user}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { CimError, type NamedUser } from '@cim/protocol';
-import { DeviceCalls, UserCalls } from './account-calls.ts';
+import { BlockCalls, DeviceCalls, UserCalls } from './account-calls.ts';
 import type { CimClientOptions } from './client-options.ts';
 import { ConversationCalls, type ConversationPage, listConversations } from './conversation-calls.ts';
 import { Emitter } from './emitter.ts';
@@ -40,6 +40,8 @@ export abstract class ClientBase {
   readonly devices: DeviceCalls;
   /** Other users, by name or id. */
   readonly users: UserCalls;
+  /** Users whom this user has blocked. */
+  readonly blocks: BlockCalls;
   /** @internal */
   protected readonly parts: ClientParts;
   readonly #v1: V1Api;
@@ -55,6 +57,7 @@ export abstract class ClientBase {
     this.groups = new GroupCalls(this.#v1, () => this.user);
     this.devices = new DeviceCalls(this.#v1);
     this.users = new UserCalls(this.#v1);
+    this.blocks = new BlockCalls(this.#v1);
     this.parts = {
       route: new RouteApi(http),
       events,

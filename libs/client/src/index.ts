@@ -19,7 +19,7 @@ export type {
   StreamEvent,
   StoredAt,
 } from './events.ts';
-export type { DeviceCalls, UserCalls } from './account-calls.ts';
+export type { BlockCalls, DeviceCalls, UserCalls } from './account-calls.ts';
 export type {
   ConversationCalls,
   ConversationPage,

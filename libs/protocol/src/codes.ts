@@ -27,6 +27,7 @@ export const CODES = {
   inboxShare: { code: '9502', message: 'The recipient has too many of your messages to read first' },
   forbidden: { code: '9503', message: 'This credential does not allow this' },
   expired: { code: '9504', message: 'This credential is too old; log in again' },
+  tooManyBlocks: { code: '9505', message: 'A user can block 1,000 others at most' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

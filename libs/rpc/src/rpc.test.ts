@@ -342,5 +342,6 @@ test('the methods are numbered as the other versions of this program number them
     holds: 6,
     signal: 7,
     groups: 8,
+    suspended: 9,
   });
 });

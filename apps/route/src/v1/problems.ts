@@ -35,6 +35,7 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9502': 429,
   '9503': 403,
   '9504': 401,
+  '9505': 409,
 };
 
 const TITLES = new Map<string, string>(Object.values(CODES).map(({ code, message }) => [code, message]));

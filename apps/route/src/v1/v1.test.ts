@@ -240,6 +240,31 @@ describe('/v1', { concurrency: false }, () => {
     assert.equal((await v1.get('/sessions', max.secret)).status, 401);
   });
 
+  test('a user blocks another one, whose messages are refused until it is unblocked', async () => {
+    const nora = await v1.join('nora');
+    const omar = await v1.join('omar');
+    const say = () => v1.post('/messages', { to: { user: nora.id }, texts: ['hi'] }, omar.secret);
+    const block = (id: string) => v1.ask('PUT', `/blocks/${id}`, undefined, nora.secret);
+    assert.equal((await block(omar.id)).status, 204);
+    assert.equal((await block(omar.id)).status, 204);
+    assert.deepEqual((await v1.get('/blocks', nora.secret)).body, { items: [{ id: omar.id, name: 'omar' }] });
+    const refused = await say();
+    assert.deepEqual([refused.status, refused.body?.['code']], [403, '9501']);
+    const unblock = await v1.ask('DELETE', `/blocks/${omar.id}`, undefined, nora.secret);
+    assert.equal(unblock.status, 204);
+    assert.equal((await say()).status, 201);
+    assert.deepEqual((await v1.get('/blocks', nora.secret)).body, { items: [] });
+
+    const nobody = await block('987654321');
+    assert.deepEqual([nobody.status, nobody.body?.['code']], [404, '9100']);
+    const oneself = await block(nora.id);
+    assert.deepEqual([oneself.status, oneself.body?.['code']], [400, '3000']);
+    for (let id = 20_001; id <= 21_000; id++)
+      await at.store.blocks.block(Number(nora.id) as UserId, id as UserId);
+    const full = await block(omar.id);
+    assert.deepEqual([full.status, full.body?.['code']], [409, '9505']);
+  });
+
   test('the document describes every operation, and each was driven', () => {
     v1.assertDriven('accounts', 'users', 'sessions', 'messages');
     const tags = Object.entries(v1.document.paths)

@@ -9,6 +9,7 @@ import type { Online } from '../online.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { addAccounts } from './accounts.ts';
 import { Bearer, scopesOf } from './bearer.ts';
+import { addBlocks } from './blocks.ts';
 import { addConversations } from './conversations.ts';
 import { addGroups } from './groups.ts';
 import { addMembers } from './members.ts';
@@ -72,6 +73,7 @@ function addPaths(v1: V1App, { parts, login, online, identify, limits }: V1Parts
   const bearer = new Bearer(identify);
   addAccounts(v1, login);
   addUsers(v1, bearer, store);
+  addBlocks(v1, bearer, store);
   addOnline(v1, bearer, online);
   addSessions(v1, bearer, parts, login);
   addConversations(v1, bearer, store, parts.messaging);
