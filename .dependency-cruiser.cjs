@@ -12,11 +12,16 @@ const may = {
   'apps/route': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/cli-client': ['client', 'protocol', 'runtime'],
+  'apps/admin-cli': ['runtime'],
+  'apps/cim': [],
   'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   bench: ['channel', 'protocol', 'testkit'],
 };
-/** Standalone is both servers in one process. */
-const mayApps = { 'apps/standalone': ['^apps/(route|im-server)/src/index\\.ts$'] };
+/** Standalone is both servers in one process; `cim` loads the part that its first word names. */
+const mayApps = {
+  'apps/standalone': ['^apps/(route|im-server)/src/index\\.ts$'],
+  'apps/cim': ['^apps/(admin-cli|cli-client)/src/index\\.ts$'],
+};
 /** Doors beside the first: the client for each host, and what of the runtime is for any host. */
 const DOORS = ['^libs/client/src/(node|browser)/index\\.ts$', '^libs/runtime/src/backoff\\.ts$'];
 /** Runs on any host: nothing of Node, and of the runtime the one file that needs nothing. */

@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { giveUp, needs } from './set-up.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const APPS = ['route', 'im-server', 'cli-client', 'standalone'];
+const APPS = ['route', 'im-server', 'cli-client', 'standalone', 'cim'];
 const stamp = join(root, 'dist', '.built');
 
 /** Changes when a source is changed, added or removed. Tests are no source. */

@@ -113,6 +113,7 @@ describe('a checkout that is not set up', () => {
       ['cli-client', '--state-dir'],
       ['route', '--redis-url'],
       ['im-server', '--tcp-port'],
+      ['cim', 'admin'],
     ] as const) {
       const { status, output, errors } = run(app, '--help');
       assert.deepEqual({ status, errors }, { status: 0, errors: '' });

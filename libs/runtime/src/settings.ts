@@ -273,6 +273,14 @@ export const settings = {
   logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
   name: text('CIM_NAME', '', 'User name of the terminal client'),
   route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),
+  routeInternal: {
+    ...text('CIM_ROUTE_INTERNAL', 'http://127.0.0.1:8082', 'Internal port of a route, which cim admin asks'),
+    parse: (url: string): string => {
+      if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
+        throw new Error('must be a URL such as http://127.0.0.1:8082');
+      return new URL(url).origin;
+    },
+  },
   password: text('CIM_PASSWORD', '', 'Password of the account, if it has one', true),
   token: text(
     'CIM_TOKEN',

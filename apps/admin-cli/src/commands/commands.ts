@@ -1,0 +1,7 @@
+/** Every command of `cim admin`. */
+import type { Command } from '../command.ts';
+import { apiKeyCommands } from './api-keys.ts';
+import { banCommands } from './bans.ts';
+import { serverCommands } from './servers.ts';
+
+export const COMMANDS: readonly Command[] = [...serverCommands, ...banCommands, ...apiKeyCommands];

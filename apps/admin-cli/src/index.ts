@@ -1,0 +1,2 @@
+/** `cim admin` as a part of the program `cim`. */
+export { runAdmin } from './run.ts';

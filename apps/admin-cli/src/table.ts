@@ -1,0 +1,95 @@
+/** Plain tables of at most 80 columns, and the words for what stands in them. */
+
+const COLUMNS = 80;
+const GAP = '  ';
+/** A column that gives way is at least so wide. */
+const NARROWEST = 6;
+
+/** Whatever could move the cursor, hide text or turn it around: names are made by strangers. */
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\u{115f}\u{1160}\u{3164}\u{ffa0}]/gu;
+const PILED_MARKS = /(\p{M}{8})\p{M}+/gu;
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u{3000}-\u{303e}\u{ff01}-\u{ff60}\u{ffe0}-\u{ffe6}]/u;
+
+/** One line that a terminal shows as it is. */
+export const cleaned = (text: string): string => text.replace(UNSAFE, '\u{fffd}').replace(PILED_MARKS, '$1');
+
+const widthOf = (text: string): number => {
+  let width = 0;
+  for (const character of text) width += /\p{M}/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+  return width;
+};
+
+function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  let short = '';
+  for (const character of text) {
+    if (widthOf(short + character) > width - 1) break;
+    short += character;
+  }
+  return `${short}\u{2026}`;
+}
+
+export interface Column<T> {
+  readonly heading: string;
+  readonly cell: (row: T) => string;
+  /** The widest of these are shortened when a line is too long. */
+  readonly givesWay?: boolean;
+}
+
+/** @param none what is said in place of a table without rows */
+export function table<T>(rows: readonly T[], columns: readonly Column<T>[], none: string): string {
+  if (rows.length === 0) return none;
+  const cells = [
+    columns.map(({ heading }) => heading),
+    ...rows.map((row) => columns.map(({ cell }) => cleaned(cell(row)))),
+  ];
+  const widths = columns.map((_, at) => Math.max(...cells.map((line) => widthOf(line[at] ?? ''))));
+  const total = (): number => widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1));
+  for (let over = total() - COLUMNS; over > 0; over--) {
+    let widest = -1;
+    for (const [at, { givesWay }] of columns.entries())
+      if (givesWay === true && (widths[at] ?? 0) > Math.max(NARROWEST, widths[widest] ?? 0)) widest = at;
+    if (widest === -1) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return cells
+    .map((line) =>
+      line
+        .map((text, at) => {
+          const short = cut(text, widths[at] ?? 0);
+          return short + ' '.repeat(Math.max((widths[at] ?? 0) - widthOf(short), 0));
+        })
+        .join(GAP)
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** A length of time in its largest unit: `3d`, `12m`, `0s`. */
+export function duration(ms: number): string {
+  const [unit, length] = UNITS.find(([, each]) => ms >= each) ?? (['s', 1_000] as const);
+  return `${Math.max(Math.floor(ms / length), 0)}${unit}`;
+}
+
+/** `3d ago` or `in 2h` of an ISO time that the API answered; '' when there is none. */
+export function when(value: unknown, now = Date.now()): string {
+  const at = typeof value === 'string' ? Date.parse(value) : NaN;
+  if (Number.isNaN(at)) return '';
+  return at > now ? `in ${duration(at - now)}` : `${duration(now - at)} ago`;
+}
+
+/** A field of an answer as text; '' when it is not there. */
+export const shown = (value: unknown): string =>
+  typeof value === 'string'
+    ? value
+    : typeof value === 'number' || typeof value === 'boolean'
+      ? String(value)
+      : '';

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/**
+ * The program `cim`. Its first word names a part, which is loaded then and gets the other words. Exit code 2: there is no
+ * such part.
+ */
+interface Part {
+  readonly about: string;
+  readonly run: (words: readonly string[]) => Promise<unknown>;
+}
+
+const PARTS: Readonly<Record<string, Part>> = {
+  chat: {
+    about: 'chat in the terminal',
+    run: async () => (await import('@cim/cli-client')).startTerminal(),
+  },
+  admin: {
+    about: 'ask and command the servers of a cluster',
+    run: async (words) => (await import('@cim/admin-cli')).runAdmin(words),
+  },
+};
+
+const usage = (): string => {
+  const names = Object.entries(PARTS).map(([name, { about }]) => `  ${name.padEnd(9)}${about}`);
+  return `usage: cim PART [...]\n\n${names.join('\n')}\n\n'cim PART --help' tells more of one part.\n`;
+};
+
+const [node = '', program = '', name, ...words] = process.argv;
+const part = name !== undefined && Object.hasOwn(PARTS, name) ? PARTS[name] : undefined;
+if (part !== undefined) {
+  process.argv = [node, program, ...words];
+  await part.run(words);
+} else if (name === '--help' || name === 'help') process.stdout.write(usage());
+else {
+  const wrong = name === undefined ? 'name a part' : `there is no part ${JSON.stringify(name)}`;
+  console.error(`cim: ${wrong}: ${Object.keys(PARTS).join(', ')}; --help lists them`);
+  process.exitCode = 2;
+}
