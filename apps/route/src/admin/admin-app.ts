@@ -9,6 +9,7 @@ import { NotAuthorized } from '../identity/not-authorized.ts';
 import { problem } from '../v1/problems.ts';
 import type { AdminParts } from './admin-parts.ts';
 import { auditTo } from './audit.ts';
+import { auditedTo } from './audited.ts';
 import { addApiKeys } from './api-keys.ts';
 import { addBans } from './bans.ts';
 import { addServers } from './servers.ts';
@@ -60,8 +61,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       });
       const given: AdminParts = {
         parts,
-        audit: auditTo(parts.logger),
-        actorOf: (request) => names.get(request) ?? '',
+        audited: auditedTo(auditTo(parts.logger), (request) => names.get(request) ?? ''),
       };
       addServers(scope, given);
       addApiKeys(scope, given);

@@ -1,10 +1,9 @@
 /** `/admin/api-keys`: the keys of systems are made, listed, replaced and revoked here. */
 import { CimError, isUserId, parseUserName, type UserId } from '@cim/protocol';
 import { type ApiKey, type Scope, SCOPES } from '@cim/store';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { newApiKey, prefixOf } from '../identity/api-keys.ts';
 import type { AdminParts } from './admin-parts.ts';
-import type { AdminAct } from './audit.ts';
 
 const LABEL_CHARACTERS = 64;
 const DAY_MS = 24 * 3_600_000;
@@ -14,27 +13,8 @@ const HOUR_MS = 3_600_000;
 const OVERLAP_HOURS = 24;
 const MOST_OVERLAP_HOURS = 720;
 
-export function addApiKeys(app: FastifyInstance, { parts, audit, actorOf }: AdminParts): void {
+export function addApiKeys(app: FastifyInstance, { parts, audited }: AdminParts): void {
   const { accounts, apiKeys } = parts.store;
-
-  /** Carries out an act, and notes it however it ends. */
-  const audited = async <T>(
-    request: FastifyRequest,
-    act: string,
-    target: string,
-    work: () => Promise<T>,
-  ): Promise<T> => {
-    const noted = { actor: actorOf(request), act, target, from: request.ip };
-    const end = (outcome: AdminAct['outcome']): void => audit({ ...noted, outcome });
-    try {
-      const answer = await work();
-      end('done');
-      return answer;
-    } catch (error) {
-      end(error instanceof CimError && !error.retryable ? 'refused' : 'failed');
-      throw error;
-    }
-  };
   const nameOf = async (user: UserId | undefined): Promise<string | undefined> =>
     user === undefined ? undefined : (await accounts.byId(user))?.userName;
   const shown = async (key: ApiKey) => ({

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CimError } from '@cim/protocol';
 import { createLogger } from '@cim/runtime';
-import { auditTo } from './audit.ts';
+import type { FastifyRequest } from 'fastify';
+import { type AdminAct, auditTo } from './audit.ts';
+import { auditedTo } from './audited.ts';
 
 test('an act of an operator is in the log at every level, and secrets in it are not', () => {
   const lines: string[] = [];
@@ -13,4 +16,24 @@ test('an act of an operator is in the log at every level, and secrets in it are 
   const { level, time, ...line } = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
   assert.ok(typeof level === 'number' && typeof time === 'number');
   assert.deepEqual(line, { program: 'route', ...act, target: 'user 1001, Bearer ***', msg: 'admin.act' });
+});
+
+test('an act is noted as done, as refused when the request was wrong, and as failed when it may work later', async () => {
+  const acts: AdminAct[] = [];
+  const audited = auditedTo(
+    (act) => void acts.push(act),
+    () => 'admin-token',
+  );
+  const request = { ip: '192.0.2.1' } as FastifyRequest;
+  assert.equal(await audited(request, 'user.kick', '1001', () => Promise.resolve(7)), 7);
+  for (const error of [new CimError('unknownAccount'), new CimError('failure'), new TypeError('x')])
+    await assert.rejects(
+      audited(request, 'user.kick', '1001', () => Promise.reject(error)),
+      error,
+    );
+  const noted = { actor: 'admin-token', act: 'user.kick', target: '1001', from: '192.0.2.1' };
+  assert.deepEqual(
+    acts,
+    ['done', 'refused', 'failed', 'failed'].map((outcome) => ({ ...noted, outcome })),
+  );
 });

@@ -1,7 +1,7 @@
 /** `/admin/bans`: who is suspended; an operator suspends and ends it. */
 import { CimError } from '@cim/protocol';
 import { type Ban, parseSubject, type Subject } from '@cim/store';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { AdminParts } from './admin-parts.ts';
 
 /** A ban by hand lasts so long unless it says, and a year at most [s]. */
@@ -16,31 +16,15 @@ const shown = ({ subject, leftMs, step, reason }: Ban) => ({
   endsAt: new Date(Date.now() + leftMs).toISOString(),
 });
 
-export function addBans(app: FastifyInstance, { parts, audit, actorOf }: AdminParts): void {
+export function addBans(app: FastifyInstance, { parts, audited }: AdminParts): void {
   const { suspensions } = parts.messaging;
   const { bans } = parts.store;
-  const act = async <T>(
-    request: FastifyRequest,
-    name: string,
-    target: string,
-    work: () => Promise<T>,
-  ): Promise<T> => {
-    const entry = { actor: actorOf(request), act: name, target, from: request.ip };
-    try {
-      const answer = await work();
-      audit({ ...entry, outcome: 'done' });
-      return answer;
-    } catch (error) {
-      audit({ ...entry, outcome: error instanceof CimError && error.code === '3000' ? 'refused' : 'failed' });
-      throw error;
-    }
-  };
 
   app.get('/bans', async () => ({ items: (await bans.list()).map(shown) }));
 
   app.put<{ Params: { subject: string } }>('/bans/:subject', (request) => {
     const { subject: named } = request.params;
-    return act(request, 'ban', named, async () => {
+    return audited(request, 'ban', named, async () => {
       const subject = subjectOf(named);
       const { seconds, reason } = wanted(request.body ?? {});
       const ban = await bans.ban(subject, seconds * 1_000, reason);
@@ -51,7 +35,7 @@ export function addBans(app: FastifyInstance, { parts, audit, actorOf }: AdminPa
 
   app.delete<{ Params: { subject: string } }>('/bans/:subject', async (request, reply) => {
     const { subject: named } = request.params;
-    await act(request, 'unban', named, async () => {
+    await audited(request, 'unban', named, async () => {
       const subject = subjectOf(named);
       const was = await bans.unban(subject);
       suspensions.announce(subject, 0);
