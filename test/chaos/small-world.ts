@@ -72,7 +72,7 @@ export class SmallWorld implements AsyncDisposable {
       ...{ tcpPort, httpPort: 0, routePort: 0, idleTimeoutMs: 30_000, allowedOrigins: [], allowedHosts: [] },
       ...{ internalHost: '127.0.0.1', routeInternalPort: 0, publicPages: [], adminToken: '' },
       ...{ trustedProxies: () => false, advertiseUrl: '' },
-      loginRate: 1_000,
+      ...{ loginRate: 1_000, drainRate: 100 },
       sessionPolicy: 'devices',
       maxDevices: 10,
       sessionDays: 30,
@@ -93,6 +93,7 @@ export class SmallWorld implements AsyncDisposable {
       wheel,
       maxConnections: 10_000,
       stopping: new AbortController().signal,
+      exit: () => undefined,
     });
     parts.onDown(() => server.stop());
     const route = await startRoute({ ...common, placement: createPlacement('round-robin') });

@@ -13,7 +13,9 @@ export function helpOf(words: readonly string[]): string {
   const begins = (command: Command): boolean =>
     `${words.join(' ')} `.startsWith(`${command.name} `) ||
     `${command.name} `.startsWith(`${words.join(' ')} `.trimStart());
-  const found = COMMANDS.filter(begins);
+  // `drain` is a command, and begins `drain end`.
+  const exact = COMMANDS.filter(({ name }) => name === words.join(' '));
+  const found = exact.length > 0 ? exact : COMMANDS.filter(begins);
   const [only] = found;
   if (only !== undefined && found.length === 1) return helpOfOne(only);
   const rows = (found.length === 0 ? COMMANDS : found).map(

@@ -41,6 +41,7 @@ import { addGauges } from './internal/gauges.ts';
 import { createInternalHttp } from './internal/internal-http.ts';
 import { LocalDoorbell } from './internal/local-doorbell.ts';
 import { Look } from './recovery/look.ts';
+import { Mover } from './sessions/mover.ts';
 import { SendBudget } from './sessions/send-budget.ts';
 import { closeSuspended } from './sessions/close-suspended.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
@@ -79,6 +80,8 @@ export interface ImServerParts {
   readonly maxConnections: number;
   /** Ends a start that waits for the store. */
   readonly stopping: AbortSignal;
+  /** Ends the process as a signal does: an operator drained it for that. */
+  readonly exit: () => void;
 }
 
 export interface ImServer extends Running {
@@ -108,8 +111,19 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
 
   const announce = async (): Promise<void> => {
     if (self !== undefined && stopping === undefined)
-      await membership.announce({ ...self, instance: instance.id });
+      await membership.announce({
+        ...{ ...self, instance: instance.id },
+        ...(mover.moving !== undefined && { moving: mover.moving }),
+      });
   };
+  const mover = new Mover({
+    registry,
+    announce,
+    hindrance: () => hindranceOf(instance, membership),
+    rate: config.drainRate,
+    logger,
+    exit: parts.exit,
+  });
   const instance = new Instance({
     sessions: store.sessions,
     registry,
@@ -132,7 +146,9 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     failed: new RareWarning(logger, 'groups.failed'),
   });
   const dirty = new DirtyWatch({ streams: store.streams, registry, instance, groups });
-  const doorbell = new LocalDoorbell(instance, registry, groups, observer, suspensions);
+  const doorbell = new LocalDoorbell({
+    ...{ instance, registry, groups, observer, suspensions, mover },
+  });
   suspensions.onSuspended((subject, leftMs) => {
     const closed = closeSuspended(subject, leftMs, connections);
     if (closed > 0) logger.info({ subject, leftMs, closed }, 'ban.kicked');
@@ -222,6 +238,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       ...(instance.serving ? [] : ['lease: the store has not renewed it']),
       ...(membership.connected ? [] : ['registry: not connected']),
       ...(membership.problem === undefined ? [] : [`registry: ${membership.problem}`]),
+      // A proxy in front of all im-servers shall pass new connections to the others.
+      ...(mover.moving === 'drain' ? ['drain: sessions are moving to the other im-servers'] : []),
     ],
   });
   const rpc = new RpcServer({
@@ -278,6 +296,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
 
   const stop = async (): Promise<void> => {
     // The order matters (docs/architecture.md, "Stopping"): nobody new is sent here before those here are sent away.
+    mover.stop();
     await membership.withdraw();
     const tcpClosed = close(tcp);
     door.closeArrivals();
@@ -306,6 +325,17 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     http: address(http),
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** Why sessions that are closed now would come back here, or to nobody; '' when they would not. */
+function hindranceOf(instance: Instance, membership: Membership): string {
+  if (!instance.serving) return 'the store does not answer: nobody could log in';
+  if (!membership.connected)
+    return 'the registry does not answer: routes do not know that no login is wanted here';
+  const others = membership.members().filter((member) => member.instance !== instance.id);
+  return others.some((member) => member.instance !== undefined && member.moving === undefined)
+    ? ''
+    : 'no other im-server takes logins';
 }
 
 /** Settles as the promise does, or rejects once the signal is aborted. */

@@ -28,6 +28,7 @@ export const imServerSettings = pick(
   'allowedHosts',
   'durability',
   'idleTimeoutMs',
+  'drainRate',
   'sessionPolicy',
   'sessionDays',
   'allowedOrigins',
@@ -47,6 +48,7 @@ export type ImServerConfig = Pick<
   | 'clusterSecret'
   | 'allowedHosts'
   | 'idleTimeoutMs'
+  | 'drainRate'
   | 'sessionDays'
   | 'allowedOrigins'
   | 'trustedProxies'

@@ -77,6 +77,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     observer,
     maxConnections: connectionsAllowed(),
     stopping,
+    exit: () => process.kill(process.pid, 'SIGTERM'),
   });
   // A start that still waits for the store ends by the signal, and leaves nothing behind.
   onStop(() =>

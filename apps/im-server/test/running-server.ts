@@ -129,7 +129,7 @@ export class RunningServer {
     const server = await startImServer({
       config: {
         ...{ host: '127.0.0.1', advertiseHost: '', tcpPort: 0, internalHost: '127.0.0.1', httpPort: 0 },
-        ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, sessionDays: 30 },
+        ...{ clusterSecret: RUNNING_SECRET, idleTimeoutMs: 30_000, sessionDays: 30, drainRate: 100 },
         ...{ allowedOrigins: [], allowedHosts: [] },
         trustedProxies: () => false,
         ...config,
@@ -144,6 +144,7 @@ export class RunningServer {
       observer,
       maxConnections: 1_000,
       stopping: new AbortController().signal,
+      exit: () => undefined,
     });
     const [self] = membership.members();
     assert.ok(self?.instance !== undefined);

@@ -39,6 +39,7 @@ export const standaloneSettings = {
     'allowList',
     ...limitKeys,
     'idleTimeoutMs',
+    'drainRate',
     'allowedOrigins',
     'trustedProxies',
     'advertiseUrl',

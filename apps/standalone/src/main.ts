@@ -78,6 +78,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     observer,
     maxConnections: connectionsAllowed(0.2),
     stopping,
+    exit: () => process.kill(process.pid, 'SIGTERM'),
   });
   onStop(() => server.stop());
   const placement = createPlacement(config.placement);

@@ -20,6 +20,7 @@ import {
 import { RPC, type RpcHandler } from '@cim/rpc';
 import { type Entry, parseSubject, type Subject } from '@cim/store';
 import type { DeliveredNotice, Doorbell } from './doorbell.ts';
+import { decodeMove, encodeStanding } from './moving.ts';
 import { groupOfSignal, type Signal, signalOfWire, signalToWire } from './signal.ts';
 
 const NOTHING = new Uint8Array();
@@ -208,6 +209,7 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
         return NOTHING;
       },
     ],
+    [RPC.move, (payload) => encodeStanding(bell.move(decodeMove(payload)))],
     [
       RPC.delivered,
       (payload) => {

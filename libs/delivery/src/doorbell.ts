@@ -1,5 +1,6 @@
 import type { CloseReason, DeviceId, Epoch, GroupId, InstanceId, Seq, UserId } from '@cim/protocol';
 import type { Entry, Subject } from '@cim/store';
+import type { MoveRequest, MoveStanding } from './moving.ts';
 import type { Signal } from './signal.ts';
 
 /** The inbox of `to` is acked up to `seq`, and entries of `sender` were among what was. */
@@ -47,4 +48,6 @@ export interface Doorbell {
   fetchOffline(user: UserId): void;
   /** Senders here are told how far their messages have come. */
   delivered(notices: readonly DeliveredNotice[]): void;
+  /** An operator wants sessions to move to the other im-servers, or no longer, or asks how it stands. No hint: the caller waits. */
+  move(asked: MoveRequest): MoveStanding;
 }

@@ -5,6 +5,7 @@ export { doorbellHandlers } from './doorbell-rpc.ts';
 export { forgetLeft } from './forget-left.ts';
 export { BELIEVED_MS } from './locations.ts';
 export * from './messaging.ts';
+export type { MoveRequest, MoveStanding, Moving } from './moving.ts';
 export * from './send-request.ts';
 export type { KeyedSend, SendService } from './send-service.ts';
 export { Suspensions } from './suspensions.ts';

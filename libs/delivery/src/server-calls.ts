@@ -1,5 +1,6 @@
-import type { Member } from '@cim/discovery';
+import { type Member, memberName } from '@cim/discovery';
 import {
+  CimError,
   type CloseReason,
   type DeviceId,
   type GroupId,
@@ -24,11 +25,13 @@ import {
   holdsOf,
 } from './doorbell-rpc.ts';
 import type { Locations } from './locations.ts';
+import { decodeStanding, encodeMove, type MoveRequest, type MoveStanding } from './moving.ts';
 import type { Servers } from './servers.ts';
 import type { Signal } from './signal.ts';
 
 const KICK_TIMEOUT_MS = 2_000;
 const REACH_TIMEOUT_MS = 800;
+const MOVE_TIMEOUT_MS = 3_000;
 /** Of a call whose outcome nobody waits for [ms]. */
 const HINT_TIMEOUT_MS = 1_000;
 
@@ -109,6 +112,22 @@ export class ServerCalls {
     if (member === undefined) return done('unknown');
     this.#servers.rpc.call(member, RPC.holds, encodeHolds(user, device), REACH_TIMEOUT_MS, (reply) =>
       done(reply.ok ? (holdsOf(reply.payload) ? 'yes' : 'no') : 'unknown'),
+    );
+  }
+
+  /**
+   * Has an im-server move its sessions to the others, or asks how that stands.
+   * @throws {CimError} 4000: it does not answer, or its version cannot
+   */
+  async move(member: Member & { readonly instance: InstanceId }, asked: MoveRequest): Promise<MoveStanding> {
+    const local = this.#servers.localAt(member.instance);
+    if (local !== undefined) return local.move(asked);
+    return new Promise((resolve, reject) =>
+      this.#servers.rpc.call(member, RPC.move, encodeMove(asked), MOVE_TIMEOUT_MS, (reply) => {
+        if (reply.ok) return resolve(decodeStanding(reply.payload));
+        const why = reply.kind === 'failed' ? `its version may be older (${reply.message})` : reply.message;
+        reject(new CimError('failure', `the im-server at ${memberName(member)} could not be asked: ${why}`));
+      }),
     );
   }
 

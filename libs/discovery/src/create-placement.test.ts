@@ -32,6 +32,14 @@ for (const name of PLACEMENTS)
       assert.deepEqual(placement.order([cimsOwn], user(1)), []);
       assert.deepEqual(members, [a, b, c, cimsOwn], 'the list is left as it is');
     });
+
+    test('answers no member whose sessions are moving, unless there is no other', () => {
+      const placement = createPlacement(name);
+      const drained: Member = { ...b, moving: 'drain' };
+      const giving: Member = { ...c, moving: 'rebalance' };
+      assert.equal(hosts(placement.order([a, drained, giving], user(1))), 'a');
+      assert.equal(hosts([...placement.order([drained, giving, cimsOwn], user(1))].sort(byName)), 'bc');
+    });
   });
 
 describe('placement: round-robin', () => {

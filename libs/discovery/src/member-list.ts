@@ -17,6 +17,7 @@ export const sameMembers = (a: readonly Member[], b: readonly Member[]): boolean
       one.instance === other.instance &&
       one.version === other.version &&
       one.startedAt === other.startedAt &&
-      one.tls === other.tls
+      one.tls === other.tls &&
+      one.moving === other.moving
     );
   });

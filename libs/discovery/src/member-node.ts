@@ -3,7 +3,7 @@ import type { InstanceId } from '@cim/protocol';
 import { type Member, memberName } from './membership.ts';
 
 /** The data of a member's node. A server of CIM's own writes none, so its fields are absent. */
-export type MemberDetails = Pick<Member, 'instance' | 'version' | 'startedAt' | 'tls'>;
+export type MemberDetails = Pick<Member, 'instance' | 'version' | 'startedAt' | 'tls' | 'moving'>;
 export type MemberAddress = Pick<Member, 'host' | 'tcpPort' | 'httpPort'>;
 
 /** Longest data that is parsed [bytes]. An im-server writes less than a tenth of it. */
@@ -29,13 +29,13 @@ export function parseNodeName(name: string): MemberAddress | undefined {
 export const unannounceable = (self: Member): Error =>
   new Error(`"${memberName(self)}" cannot be announced: it is no host with two ports`);
 
-export const encodeNodeData = ({ instance, version, startedAt, tls }: Member): Buffer =>
-  Buffer.from(JSON.stringify({ instance, version, startedAt, tls }));
+export const encodeNodeData = ({ instance, version, startedAt, tls, moving }: Member): Buffer =>
+  Buffer.from(JSON.stringify({ instance, version, startedAt, tls, moving }));
 
 /** Reads a member's data. A server of CIM's own has none, or other data: the answer is {} then. */
 export function decodeNodeData(data: Buffer | undefined): MemberDetails {
   if (data === undefined || data.length === 0 || data.length > DATA_LIMIT_BYTES) return {};
-  const { instance, version, startedAt, tls } = parseObject(data.toString());
+  const { instance, version, startedAt, tls, moving } = parseObject(data.toString());
   if (typeof instance !== 'string' || !/^[A-Za-z0-9_-]{16}$/.test(instance)) return {};
   return {
     instance: instance as InstanceId,
@@ -44,6 +44,7 @@ export function decodeNodeData(data: Buffer | undefined): MemberDetails {
       ? { startedAt }
       : {}),
     ...(tls === 'only' || tls === 'also' ? { tls } : {}),
+    ...(moving === 'drain' || moving === 'rebalance' ? { moving } : {}),
   };
 }
 

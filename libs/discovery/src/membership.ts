@@ -13,6 +13,8 @@ export interface Member {
   readonly startedAt?: number;
   /** Whether its ports speak TLS, only that or beside plain text. Absent: plain text only. */
   readonly tls?: 'only' | 'also';
+  /** Its sessions are moving to the other servers, all of them or those above the mean: no login is placed there. */
+  readonly moving?: 'drain' | 'rebalance';
 }
 
 /** CIM's node name, `<ip>:<tcpPort>:<httpPort>`: the key of a member. */

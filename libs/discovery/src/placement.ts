@@ -9,6 +9,12 @@ export interface Placement {
   order(members: readonly Member[], user: UserId): readonly Member[];
 }
 
-/** Returns the members that may be chosen, in a new array. Servers of CIM's own are left out: our servers cannot call them. */
-export const eligible = (members: readonly Member[]): Member[] =>
-  members.filter((m) => m.instance !== undefined);
+/**
+ * Returns the members that may be chosen, in a new array. Servers of CIM's own are left out: our servers cannot call them.
+ * Servers whose sessions are moving away are left out too, unless there is no other: a login there is better than none.
+ */
+export function eligible(members: readonly Member[]): Member[] {
+  const ours = members.filter((m) => m.instance !== undefined);
+  const staying = ours.filter((m) => m.moving === undefined);
+  return staying.length > 0 ? staying : ours;
+}

@@ -10,7 +10,12 @@ export const RPC = {
   signal: 7,
   groups: 8,
   suspended: 9,
+  move: 13,
 } as const;
 
-/** Names of the methods; the index is the number. */
-export const RPC_METHODS: readonly string[] = Object.keys(RPC);
+/** Name of a method; undefined for a number that this version does not know. */
+export const rpcMethod = (number: number): string | undefined => NAMES.get(number);
+
+const NAMES = new Map<number, string>(Object.entries(RPC).map(([name, number]) => [number, name]));
+/** Names of all methods. */
+export const RPC_METHODS: readonly string[] = [...NAMES.values()];

@@ -1,7 +1,7 @@
 import type { WheelEntry } from '@cim/channel';
 import { cim, FRAME_LIMITS, rpcFrame } from '@cim/protocol';
 import { Backoff } from '@cim/runtime';
-import { RPC, RPC_METHODS } from './methods.ts';
+import { RPC, rpcMethod } from './methods.ts';
 import type { RpcOutcome } from './outcome.ts';
 import {
   OUTBOX_BYTES,
@@ -215,7 +215,7 @@ export class RpcLink implements RpcConnectionEvents, PendingCallEvents, WheelEnt
   }
 
   #end(done: Done, outcome: RpcOutcome, method: number, ms: number): void {
-    const name = RPC_METHODS[method] ?? 'other';
+    const name = rpcMethod(method) ?? 'other';
     this.#parts.observer?.rpcCalled(name, outcome.ok ? 'ok' : outcome.kind, ms / 1_000);
     try {
       done(outcome);

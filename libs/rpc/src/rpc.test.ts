@@ -343,5 +343,6 @@ test('the methods are numbered as the other versions of this program number them
     signal: 7,
     groups: 8,
     suspended: 9,
+    move: 13,
   });
 });

@@ -264,6 +264,12 @@ export const settings = {
     [12_000, 3_600_000],
     'A client that is not heard for this long is closed, ms; CIM clients ping every 10 s',
   ),
+  drainRate: integer(
+    'CIM_DRAIN_RATE',
+    100,
+    [1, 100_000],
+    'Sessions a second that an im-server asks to move to the others in a drain or a rebalance, unless the operator says otherwise',
+  ),
   allowList: networksOption(
     'CIM_ALLOW_LIST',
     LOOPBACK_NETWORKS,

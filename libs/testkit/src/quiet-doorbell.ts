@@ -14,5 +14,9 @@ export const quietDoorbell = (instance: InstanceId, acts: Partial<Doorbell> = {}
   suspended: () => undefined,
   fetchOffline: () => undefined,
   delivered: () => undefined,
+  move: () => ({
+    ...{ moving: undefined, own: 0, cim: 0, left: 0, moved: 0 },
+    ...{ rate: 0, thenExit: false, waits: '' },
+  }),
   ...acts,
 });

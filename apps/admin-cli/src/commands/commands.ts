@@ -2,6 +2,12 @@
 import type { Command } from '../command.ts';
 import { apiKeyCommands } from './api-keys.ts';
 import { banCommands } from './bans.ts';
+import { moveCommands } from './moves.ts';
 import { serverCommands } from './servers.ts';
 
-export const COMMANDS: readonly Command[] = [...serverCommands, ...banCommands, ...apiKeyCommands];
+export const COMMANDS: readonly Command[] = [
+  ...serverCommands,
+  ...moveCommands,
+  ...banCommands,
+  ...apiKeyCommands,
+];

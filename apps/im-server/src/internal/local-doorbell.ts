@@ -1,6 +1,8 @@
 import {
   type DeliveredNotice,
   type Doorbell,
+  type MoveRequest,
+  type MoveStanding,
   type Signal,
   signalToWire,
   type Suspensions,
@@ -19,10 +21,20 @@ import { inSlices, type Observer } from '@cim/runtime';
 import { type Entry, isCopy, type Subject } from '@cim/store';
 import type { Instance } from '../recovery/instance.ts';
 import type { GroupLogs } from '../subscriptions/group-logs.ts';
+import type { Mover } from '../sessions/mover.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 
 /** Sessions of one group here that are signalled to; above that the group is too large for it. */
 const SIGNALLED = 200;
+
+export interface LocalDoorbellParts {
+  readonly instance: Instance;
+  readonly registry: SessionRegistry;
+  readonly groups: GroupLogs;
+  readonly observer: Pick<Observer, 'arrived'>;
+  readonly suspensions: Pick<Suspensions, 'learn'>;
+  readonly mover: Pick<Mover, 'move'>;
+}
 
 /** What servers ring, in this process and from others. */
 export class LocalDoorbell implements Doorbell {
@@ -31,19 +43,15 @@ export class LocalDoorbell implements Doorbell {
   readonly #groups: GroupLogs;
   readonly #observer: Pick<Observer, 'arrived'>;
   readonly #suspensions: Pick<Suspensions, 'learn'>;
+  readonly #mover: Pick<Mover, 'move'>;
 
-  constructor(
-    instance: Instance,
-    registry: SessionRegistry,
-    groups: GroupLogs,
-    observer: Pick<Observer, 'arrived'>,
-    suspensions: Pick<Suspensions, 'learn'>,
-  ) {
-    this.#suspensions = suspensions;
+  constructor({ instance, registry, groups, observer, suspensions, mover }: LocalDoorbellParts) {
     this.#instance = instance;
     this.#registry = registry;
     this.#groups = groups;
     this.#observer = observer;
+    this.#suspensions = suspensions;
+    this.#mover = mover;
   }
 
   get instance(): InstanceId {
@@ -99,6 +107,10 @@ export class LocalDoorbell implements Doorbell {
 
   suspended(subject: Subject, leftMs: number): void {
     this.#suspensions.learn(subject, leftMs);
+  }
+
+  move(asked: MoveRequest): MoveStanding {
+    return this.#mover.move(asked);
   }
 
   fetchOffline(user: UserId): void {

@@ -12,6 +12,7 @@ import { auditTo } from './audit.ts';
 import { auditedTo } from './audited.ts';
 import { addApiKeys } from './api-keys.ts';
 import { addBans } from './bans.ts';
+import { addMoves } from './moves.ts';
 import { addServers } from './servers.ts';
 
 const ADMIN = '/admin';
@@ -64,6 +65,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
         audited: auditedTo(auditTo(parts.logger), (request) => names.get(request) ?? ''),
       };
       addServers(scope, given);
+      addMoves(scope, given);
       addApiKeys(scope, given);
       addBans(scope, given);
       done();

@@ -2815,4 +2815,194 @@ export namespace cim {
         /** Shape of a GroupsCall. */
         type $Shape = cim.GroupsCall.$Properties;
     }
+
+    /** MoveAct enum. */
+    enum MoveAct {
+
+        /** ASK_MOVE value */
+        ASK_MOVE = 0,
+
+        /** DRAIN value */
+        DRAIN = 1,
+
+        /** REBALANCE value */
+        REBALANCE = 2,
+
+        /** END_MOVE value */
+        END_MOVE = 3
+    }
+
+    /**
+     * Properties of a MoveCall.
+     * @deprecated Use cim.MoveCall.$Properties instead.
+     */
+    interface IMoveCall extends cim.MoveCall.$Properties {
+    }
+
+    /** Represents a MoveCall. */
+    class MoveCall {
+
+        /**
+         * Constructs a new MoveCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.MoveCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** MoveCall act. */
+        act: cim.MoveAct;
+
+        /** MoveCall rate. */
+        rate: number;
+
+        /** MoveCall keep. */
+        keep: number;
+
+        /** MoveCall thenExit. */
+        thenExit: boolean;
+
+        /**
+         * Encodes the specified MoveCall message. Does not implicitly {@link cim.MoveCall.verify|verify} messages.
+         * @param message MoveCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.MoveCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a MoveCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.MoveCall & cim.MoveCall.$Shape} MoveCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.MoveCall & cim.MoveCall.$Shape;
+    }
+
+    namespace MoveCall {
+
+        /** Properties of a MoveCall. */
+        interface $Properties {
+
+            /** MoveCall act */
+            act?: (cim.MoveAct|null);
+
+            /** MoveCall rate */
+            rate?: (number|null);
+
+            /** MoveCall keep */
+            keep?: (number|null);
+
+            /** MoveCall thenExit */
+            thenExit?: (boolean|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a MoveCall. */
+        type $Shape = cim.MoveCall.$Properties;
+    }
+
+    /**
+     * Properties of a MoveReply.
+     * @deprecated Use cim.MoveReply.$Properties instead.
+     */
+    interface IMoveReply extends cim.MoveReply.$Properties {
+    }
+
+    /** Represents a MoveReply. */
+    class MoveReply {
+
+        /**
+         * Constructs a new MoveReply.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.MoveReply.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** MoveReply moving. */
+        moving: cim.MoveAct;
+
+        /** MoveReply own. */
+        own: number;
+
+        /** MoveReply cim. */
+        cim: number;
+
+        /** MoveReply left. */
+        left: number;
+
+        /** MoveReply moved. */
+        moved: number;
+
+        /** MoveReply rate. */
+        rate: number;
+
+        /** MoveReply thenExit. */
+        thenExit: boolean;
+
+        /** MoveReply waits. */
+        waits: string;
+
+        /**
+         * Encodes the specified MoveReply message. Does not implicitly {@link cim.MoveReply.verify|verify} messages.
+         * @param message MoveReply message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.MoveReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a MoveReply message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.MoveReply & cim.MoveReply.$Shape} MoveReply
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.MoveReply & cim.MoveReply.$Shape;
+    }
+
+    namespace MoveReply {
+
+        /** Properties of a MoveReply. */
+        interface $Properties {
+
+            /** MoveReply moving */
+            moving?: (cim.MoveAct|null);
+
+            /** MoveReply own */
+            own?: (number|null);
+
+            /** MoveReply cim */
+            cim?: (number|null);
+
+            /** MoveReply left */
+            left?: (number|null);
+
+            /** MoveReply moved */
+            moved?: (number|null);
+
+            /** MoveReply rate */
+            rate?: (number|null);
+
+            /** MoveReply thenExit */
+            thenExit?: (boolean|null);
+
+            /** MoveReply waits */
+            waits?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a MoveReply. */
+        type $Shape = cim.MoveReply.$Properties;
+    }
 }

@@ -4293,6 +4293,299 @@ export const cim = $root.cim = (() => {
         return GroupsCall;
     })();
 
+    cim.MoveAct = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "ASK_MOVE"] = 0;
+        values[valuesById[1] = "DRAIN"] = 1;
+        values[valuesById[2] = "REBALANCE"] = 2;
+        values[valuesById[3] = "END_MOVE"] = 3;
+        return values;
+    })();
+
+    cim.MoveCall = (function() {
+
+        const MoveCall = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        MoveCall.prototype.act = 0;
+        MoveCall.prototype.rate = 0;
+        MoveCall.prototype.keep = 0;
+        MoveCall.prototype.thenExit = false;
+
+        MoveCall.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.act != null && $Object.hasOwnProperty.call(message, "act") && message.act !== 0)
+                writer.uint32(8).int32(message.act);
+            if (message.rate != null && $Object.hasOwnProperty.call(message, "rate") && message.rate !== 0)
+                writer.uint32(16).int32(message.rate);
+            if (message.keep != null && $Object.hasOwnProperty.call(message, "keep") && message.keep !== 0)
+                writer.uint32(24).int32(message.keep);
+            if (message.thenExit != null && $Object.hasOwnProperty.call(message, "thenExit") && message.thenExit !== false)
+                writer.uint32(32).bool(message.thenExit);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        MoveCall.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.MoveCall();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.act = value;
+                        else
+                            delete message.act;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.rate = value;
+                        else
+                            delete message.rate;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.keep = value;
+                        else
+                            delete message.keep;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.thenExit = value;
+                        else
+                            delete message.thenExit;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MoveCall;
+    })();
+
+    cim.MoveReply = (function() {
+
+        const MoveReply = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        MoveReply.prototype.moving = 0;
+        MoveReply.prototype.own = 0;
+        MoveReply.prototype.cim = 0;
+        MoveReply.prototype.left = 0;
+        MoveReply.prototype.moved = 0;
+        MoveReply.prototype.rate = 0;
+        MoveReply.prototype.thenExit = false;
+        MoveReply.prototype.waits = "";
+
+        MoveReply.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.moving != null && $Object.hasOwnProperty.call(message, "moving") && message.moving !== 0)
+                writer.uint32(8).int32(message.moving);
+            if (message.own != null && $Object.hasOwnProperty.call(message, "own") && message.own !== 0)
+                writer.uint32(16).int32(message.own);
+            if (message.cim != null && $Object.hasOwnProperty.call(message, "cim") && message.cim !== 0)
+                writer.uint32(24).int32(message.cim);
+            if (message.left != null && $Object.hasOwnProperty.call(message, "left") && message.left !== 0)
+                writer.uint32(32).int32(message.left);
+            if (message.moved != null && $Object.hasOwnProperty.call(message, "moved") && message.moved !== 0)
+                writer.uint32(40).int32(message.moved);
+            if (message.rate != null && $Object.hasOwnProperty.call(message, "rate") && message.rate !== 0)
+                writer.uint32(48).int32(message.rate);
+            if (message.thenExit != null && $Object.hasOwnProperty.call(message, "thenExit") && message.thenExit !== false)
+                writer.uint32(56).bool(message.thenExit);
+            if (message.waits != null && $Object.hasOwnProperty.call(message, "waits") && message.waits !== "")
+                writer.uint32(66).string(message.waits);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        MoveReply.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.MoveReply();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.moving = value;
+                        else
+                            delete message.moving;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.own = value;
+                        else
+                            delete message.own;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.cim = value;
+                        else
+                            delete message.cim;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.left = value;
+                        else
+                            delete message.left;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.moved = value;
+                        else
+                            delete message.moved;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.rate = value;
+                        else
+                            delete message.rate;
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.thenExit = value;
+                        else
+                            delete message.thenExit;
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.waits = value;
+                        else
+                            delete message.waits;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MoveReply;
+    })();
+
     return cim;
 })();
 

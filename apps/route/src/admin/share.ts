@@ -1,0 +1,12 @@
+interface Standing {
+  readonly moving: string;
+  readonly own: number;
+  readonly cim: number;
+}
+
+/** Sessions that each im-server has when all have the same, rounded up. One that is drained takes no part. */
+export function shareOf(standings: readonly Standing[]): number {
+  const taking = standings.filter(({ moving }) => moving !== 'drain');
+  const all = taking.reduce((sum, { own, cim }) => sum + own + cim, 0);
+  return Math.ceil(all / Math.max(1, taking.length));
+}
