@@ -95,7 +95,7 @@ export interface ImServer extends Running {
  */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
-  const { sends, calls, suspensions } = messaging;
+  const { sends, scheduled, calls, suspensions } = messaging;
   const host = advertisedHost(config);
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
@@ -171,7 +171,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     visits: () => door.visits,
     maxConnections: parts.maxConnections,
     rpc: () => rpc,
-    ...{ connections, groups, instance, budget },
+    ...{ connections, groups, instance, budget, scheduled },
   });
 
   const connectionParts: ConnectionParts = {
@@ -276,6 +276,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     look.start();
     dirty.start();
     groupWatch.start();
+    scheduled.start();
+    opened.push(() => scheduled.stop());
     opened.push(() => {
       look.stop();
       dirty.stop();
@@ -304,7 +306,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     const deadline = performance.now() + CLOSE_MS;
     while (connections.size > 0 && performance.now() < deadline) await sleep(DRAIN_TICK_MS);
     await tcpClosed;
-    await Promise.all([acks.flush(), ...releases]);
+    await Promise.all([acks.flush(), scheduled.stop(), ...releases]);
     look.stop();
     dirty.stop();
     groupWatch.stop();

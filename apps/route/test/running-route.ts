@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { createMessaging, observe } from '@cim/delivery';
+import { createMessaging, type Messaging, observe } from '@cim/delivery';
 import { createPlacement, type Membership, openEmbeddedMembership } from '@cim/discovery';
 import { cim, type Epoch, type InstanceId, type StreamRef, type Seq, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
@@ -47,6 +47,7 @@ export class RunningRoute {
   readonly route: Route;
   readonly store: Store;
   readonly membership: Membership;
+  readonly messaging: Messaging;
   /** Calls at the im-server's doorbell, in order: `deliver 1001`. */
   readonly rung: readonly string[];
   readonly stop: () => Promise<void>;
@@ -55,12 +56,14 @@ export class RunningRoute {
     route: Route,
     store: Store,
     membership: Membership,
+    messaging: Messaging,
     rung: readonly string[],
     stop: () => Promise<void>,
   ) {
     this.route = route;
     this.store = store;
     this.membership = membership;
+    this.messaging = messaging;
     this.rung = rung;
     this.stop = stop;
   }
@@ -145,7 +148,7 @@ export class RunningRoute {
       await route.stop();
       await stopParts();
     };
-    const running = new RunningRoute(route, store, membership, rung, stop);
+    const running = new RunningRoute(route, store, membership, messaging, rung, stop);
     if (listed) await running.list();
     return running;
   }

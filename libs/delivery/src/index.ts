@@ -6,6 +6,8 @@ export { forgetLeft } from './forget-left.ts';
 export { BELIEVED_MS } from './locations.ts';
 export * from './messaging.ts';
 export type { MoveRequest, MoveStanding, Moving } from './moving.ts';
+export type { LaterSend, Scheduling } from './scheduling.ts';
+export type { ScheduledSends } from './scheduled-sends.ts';
 export * from './send-request.ts';
 export type { KeyedSend, SendService } from './send-service.ts';
 export { Suspensions } from './suspensions.ts';

@@ -8,7 +8,7 @@ import {
   RareWarning,
   silentObserver,
 } from '@cim/runtime';
-import { Conversations, Histories, type Store } from '@cim/store';
+import { Conversations, Histories, type Store, userSubject } from '@cim/store';
 import type { Doorbell } from './doorbell.ts';
 import { EventRules } from './event-rules.ts';
 import { FailedPushes } from './failed-pushes.ts';
@@ -17,6 +17,8 @@ import { GroupRings } from './group-rings.ts';
 import { GroupService } from './group-service.ts';
 import { Locations } from './locations.ts';
 import { ReadMarks } from './read-marks.ts';
+import { ScheduledSends } from './scheduled-sends.ts';
+import { Scheduling } from './scheduling.ts';
 import { SendService } from './send-service.ts';
 import { ServerCalls } from './server-calls.ts';
 import { Servers } from './servers.ts';
@@ -32,7 +34,7 @@ export interface MessagingParts {
   /** Near the store's clock [ms]; that of this machine when it is absent. */
   readonly now?: () => number;
   /** The defaults when they are absent. */
-  readonly limits?: Pick<LimitValues, 'typing' | 'offences'>;
+  readonly limits?: Pick<LimitValues, 'typing' | 'offences' | 'scheduled'>;
   /** Nobody counts when it is absent. */
   readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
@@ -40,6 +42,9 @@ export interface MessagingParts {
 /** What a server process sends and asks by: one per process. */
 export interface Messaging {
   readonly sends: SendService;
+  readonly scheduling: Scheduling;
+  /** One for the process. An im-server starts and stops it. */
+  readonly scheduled: ScheduledSends;
   readonly calls: ServerCalls;
   /** One for the process. Whoever has made the process starts and stops it. */
   readonly suspensions: Suspensions;
@@ -82,8 +87,18 @@ export function createMessaging(parts: MessagingParts): Messaging {
     tell: (subject, leftMs) => calls.suspended(subject, leftMs),
     logger,
   });
+  const scheduled = new ScheduledSends({
+    scheduled: store.scheduled,
+    sends,
+    suspendedMs: ({ sender }) => suspensions.leftMs(userSubject(sender.userId)),
+    onRefused: ({ id, sender }, { code }) =>
+      logger.info({ user: sender.userId, scheduled: id, code }, 'scheduled.refused'),
+    logger,
+  });
   return {
     sends,
+    scheduling: new Scheduling(store, limits.scheduled),
+    scheduled,
     calls,
     suspensions,
     groups: new GroupService({ store, sends, calls }),

@@ -110,7 +110,10 @@ export class SendService {
 }
 
 /** What is wrong with a request by itself. */
-function refusalOf({ to, operation }: SendRequest, facts: ContentFacts): SendReceipt | undefined {
+export function refusalOf(
+  { to, operation }: Pick<SendRequest, 'to' | 'operation'>,
+  facts: ContentFacts,
+): ReturnType<typeof refused> | undefined {
   const recipient = ownerOf(to);
   if (recipient === undefined) {
     if (!isGroupId(groupOf(to))) return refused('unknownGroup');

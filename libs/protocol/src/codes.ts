@@ -28,6 +28,9 @@ export const CODES = {
   forbidden: { code: '9503', message: 'This credential does not allow this' },
   expired: { code: '9504', message: 'This credential is too old; log in again' },
   tooManyBlocks: { code: '9505', message: 'A user can block 1,000 others at most' },
+  tooManyScheduled: { code: '9506', message: 'You have too many scheduled messages' },
+  sendTime: { code: '9507', message: 'A message can be sent from now up to 30 days ahead' },
+  beingSent: { code: '9508', message: 'The message is being sent; it is too late to cancel it' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

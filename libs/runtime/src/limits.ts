@@ -157,6 +157,13 @@ export const LIMITS = {
     what: 'messages that wait to be read',
     where: 'the store',
   },
+  scheduled: {
+    kind: 'most',
+    fallback: '100',
+    by: 'user',
+    what: 'messages that are to be sent later',
+    where: 'the store',
+  },
 } as const satisfies Record<string, Row>;
 
 export type LimitName = keyof typeof LIMITS;

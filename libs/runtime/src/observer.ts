@@ -1,7 +1,7 @@
 /** Everything that can be counted while messages pass. The core calls this one interface; nothing else counts. */
 
 /** How a send came in. */
-export const SEND_DOORS = ['tcp', 'p2pRoute', 'groupRoute', 'sendMsg', 'v1'] as const;
+export const SEND_DOORS = ['tcp', 'p2pRoute', 'groupRoute', 'sendMsg', 'v1', 'scheduled'] as const;
 export type SendDoor = (typeof SEND_DOORS)[number];
 
 export const SEND_OUTCOMES = ['stored', 'refused', 'retry', 'gap', 'unknown-producer'] as const;

@@ -24,6 +24,7 @@ export { pageCursor, positionInCursor } from './page-cursor.ts';
 export { looksOf } from './looks.ts';
 export type { Limited, Limits, Take } from './limits.ts';
 export * from './log-scans.ts';
+export * from './scheduled.ts';
 export * from './sessions.ts';
 export * from './store.ts';
 export * from './stream-policy.ts';

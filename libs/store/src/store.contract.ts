@@ -13,6 +13,7 @@ import { producersContract } from './producers.contract.ts';
 import { bansContract } from './bans.contract.ts';
 import { blocksContract } from './blocks.contract.ts';
 import { limitsContract } from './limits.contract.ts';
+import { scheduledContract } from './scheduled.contract.ts';
 import { sharesContract } from './shares.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { streamsContract } from './streams.contract.ts';
@@ -38,6 +39,7 @@ export function storeContract(name: string, open: OpenStore): void {
     timelinesContract(open);
     sharesContract(open);
     blocksContract(open);
+    scheduledContract(open);
     limitsContract(open);
     bansContract(open);
     groupsContract(open);

@@ -5,6 +5,7 @@ import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
 import type { Groups } from './groups.ts';
 import type { Limits } from './limits.ts';
+import type { Scheduled } from './scheduled.ts';
 import type { Sessions } from './sessions.ts';
 import type { Streams } from './streams.ts';
 
@@ -36,6 +37,7 @@ export interface Store {
   readonly groups: Groups;
   readonly conversations: ConversationRows;
   readonly blocks: Blocks;
+  readonly scheduled: Scheduled;
   readonly limits: Limits;
   readonly bans: Bans;
   /** For people, at start: `embedded, durable on disk` */

@@ -32,6 +32,7 @@ export type OpenStore = (options?: {
   readonly suspensionMs?: readonly number[];
   readonly issuedMs?: number;
   readonly limits?: StreamLimits;
+  readonly scheduleSkewMs?: () => number;
 }) => Promise<OpenedStore>;
 
 const random = (bytes: number): string => randomBytes(bytes).toString('base64url');

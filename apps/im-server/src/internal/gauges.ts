@@ -1,5 +1,6 @@
 /** What an im-server tells of its state when Prometheus asks. docs/metrics.md describes each metric. */
 import type { Visits } from '@cim/channel';
+import type { ScheduledSends } from '@cim/delivery';
 import type { RpcServer } from '@cim/rpc';
 import { gauge, gaugeBy, type Metrics, Slice } from '@cim/runtime';
 import type { Instance } from '../recovery/instance.ts';
@@ -15,6 +16,7 @@ export interface GaugeParts {
   readonly groups: GroupLogs;
   readonly instance: Instance;
   readonly budget: SendBudget;
+  readonly scheduled: Pick<ScheduledSends, 'count'>;
   readonly rpc: () => RpcServer;
 }
 
@@ -28,7 +30,7 @@ interface Census {
 }
 
 export function addGauges(metrics: Metrics, parts: GaugeParts): void {
-  const { maxConnections, connections, groups, instance, budget } = parts;
+  const { maxConnections, connections, groups, instance, budget, scheduled } = parts;
   /** One pass serves all gauges of a scrape. */
   let taking: Promise<Census> | undefined;
   const census = (): Promise<Census> =>
@@ -89,6 +91,24 @@ export function addGauges(metrics: Metrics, parts: GaugeParts): void {
     'cim_groups_followed',
     'Groups that sessions of this im-server follow, the lobby not counted',
     () => groups.size,
+  );
+  gauge(
+    metrics,
+    'cim_scheduled_messages',
+    'Messages of all users that are to be sent later, as this im-server has found them last',
+    () => scheduled.count.waiting,
+  );
+  gauge(
+    metrics,
+    'cim_scheduled_due_messages',
+    'Scheduled messages whose time has come and that are not sent yet',
+    () => scheduled.count.due,
+  );
+  gauge(
+    metrics,
+    'cim_scheduled_late_seconds',
+    'How late the oldest scheduled message is that is due and not sent',
+    () => scheduled.count.lateMs / 1_000,
   );
   gauge(metrics, 'cim_lease_held', 'Whether the lease of this im-server holds, so that it delivers', () =>
     Number(instance.serving),

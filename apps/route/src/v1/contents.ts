@@ -68,9 +68,7 @@ export function shownMessage(item: HistoryItem): Static<typeof MessageShape> {
     seq,
     n,
     from: { id: String(from.userId), name: from.userName },
-    ...(type === '' ? {} : { type }),
-    ...(texts.length === 0 ? {} : { texts: [...texts] }),
-    ...(body === undefined ? {} : { body: decodeBody(type, body) }),
+    ...shownContent({ type, texts, body }),
     ...(ref === undefined ? {} : { ref }),
     storedAt: new Date(storedAt).toISOString(),
     ...(editedAt === undefined ? {} : { edited: true, editedAt: new Date(editedAt).toISOString() }),
@@ -80,6 +78,20 @@ export function shownMessage(item: HistoryItem): Static<typeof MessageShape> {
       : { reactions: reactions.map(({ reaction, users }) => ({ reaction, users: users.map(String) })) }),
   };
 }
+
+/** What a message says. */
+export const shownContent = ({
+  type,
+  texts,
+  body,
+}: Pick<HistoryItem, 'type' | 'texts'> & { readonly body: Uint8Array | undefined }): Pick<
+  Static<typeof MessageShape>,
+  'type' | 'texts' | 'body'
+> => ({
+  ...(type === '' ? {} : { type }),
+  ...(texts.length === 0 ? {} : { texts: [...texts] }),
+  ...(body === undefined ? {} : { body: decodeBody(type, body) }),
+});
 
 /** JSON that was stored does parse: a content of such a type is refused otherwise. */
 const decodeBody = (type: string, body: Uint8Array): unknown =>

@@ -8,7 +8,7 @@ import {
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
-import type { SendService } from '@cim/delivery';
+import type { Messaging } from '@cim/delivery';
 import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import { idempotencyKey } from '../sending.ts';
@@ -16,6 +16,7 @@ import type { RequestLimits } from '../limits/request-limits.ts';
 import type { Bearer } from './bearer.ts';
 import { contentShape, encodeContent } from './contents.ts';
 import { problem, type Problem } from './problems.ts';
+import { AcceptedShape, sendTime, whenShape } from './scheduled.ts';
 import { documented, groupIdText, timeText, userIdText } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
 
@@ -29,6 +30,7 @@ const NewMessage = Type.Object(
       { description: 'a user or a group' },
     ),
     ...contentShape,
+    ...whenShape,
   },
   {
     examples: [
@@ -50,7 +52,7 @@ export function addMessages(
   v1: V1App,
   bearer: Bearer,
   { streams }: Pick<Store, 'streams'>,
-  sends: SendService,
+  { sends, scheduling }: Pick<Messaging, 'sends' | 'scheduling'>,
   limits: RequestLimits,
 ): void {
   const schema = documented(
@@ -60,8 +62,9 @@ export function addMessages(
       summary: 'Send a message',
       description:
         'A request that is repeated with the same `Idempotency-Key` within an hour stores the message once, ' +
-        'and is answered like the first.',
-      answers: { 201: StoredShape },
+        'and is answered like the first. With `sendAt` or `sendAfter` the message is sent later, also when its sender is away by then: ' +
+        'the answer is 202, and `/v1/scheduled` lists and cancels it.',
+      answers: { 201: StoredShape, 202: AcceptedShape },
       problems: [404, 409, 429],
       keyed: true,
     },
@@ -74,13 +77,20 @@ export function addMessages(
   v1.post(
     '/messages',
     { onRequest: bearer.acts('send'), schema },
-    async (request, reply): Promise<Static<typeof StoredShape> | Problem> => {
-      const { to, ...given } = request.body;
+    async (request, reply): Promise<Static<typeof StoredShape> | Static<typeof AcceptedShape> | Problem> => {
+      const { to, sendAt, sendAfter, ...given } = request.body;
       const stream = streamOf(to);
       const content = encodeContent(given);
       const { userId, userName } = bearer.actor(request);
       const key = idempotencyKey(request);
       await limits.send(userId, stream, content.length, key !== undefined);
+      const when = sendTime(sendAt, sendAfter);
+      if (when !== undefined) {
+        const actor = { userId, userName };
+        const accepted = await scheduling.add({ actor, to: stream, content, when, key });
+        void reply.code(202);
+        return { id: accepted.id, sendAt: new Date(accepted.sendAt).toISOString() };
+      }
       const { receipt, id } = await sends.sendKeyed({
         door: 'v1',
         actor: { userId, userName },

@@ -36,6 +36,9 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9503': 403,
   '9504': 401,
   '9505': 409,
+  '9506': 409,
+  '9507': 400,
+  '9508': 409,
 };
 
 const TITLES = new Map<string, string>(Object.values(CODES).map(({ code, message }) => [code, message]));

@@ -16,6 +16,7 @@ import { addMembers } from './members.ts';
 import { addMessages } from './messages.ts';
 import { addOnline } from './online.ts';
 import { errorProblem, problem } from './problems.ts';
+import { addScheduled } from './scheduled.ts';
 import { addSessions } from './sessions.ts';
 import { securityOf } from './shapes.ts';
 import { addUsers } from './users.ts';
@@ -79,7 +80,8 @@ function addPaths(v1: V1App, { parts, login, online, identify, limits }: V1Parts
   addConversations(v1, bearer, store, parts.messaging);
   addGroups(v1, bearer, store.groups, parts.messaging.groups, limits);
   addMembers(v1, bearer, store.groups, parts.messaging.groups, limits);
-  addMessages(v1, bearer, store, parts.messaging.sends, limits);
+  addMessages(v1, bearer, store, parts.messaging, limits);
+  addScheduled(v1, bearer, store);
 
   for (const [url, known] of [...methods]) {
     const allowed = METHODS.filter((method) => known.has(method)).join(', ');

@@ -14,6 +14,7 @@ import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { EmbeddedLimits } from './limits.ts';
 import { promised } from './promised.ts';
+import { EmbeddedScheduled } from './scheduled.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
@@ -33,6 +34,8 @@ export interface EmbeddedStoreOptions {
   readonly now?: () => number;
   /** Opens a damaged folder too, and goes on with what is left. */
   readonly acceptLoss?: boolean;
+  /** Added to the clock for scheduled messages [ms]: for tests. */
+  readonly scheduleSkewMs?: () => number;
   /** In place of the product's: for tests. */
   readonly limits?: StreamLimits;
   /** ms, never goes back. */
@@ -67,6 +70,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks),
     groups,
     blocks,
+    scheduled: new EmbeddedScheduled(ledger, now, monotonic, options.scheduleSkewMs),
     bans: new EmbeddedBans(ledger, now, options.suspensionMs),
     limits: new EmbeddedLimits(monotonic),
     conversations: new EmbeddedConversationRows(ledger),

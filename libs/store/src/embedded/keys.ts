@@ -29,6 +29,9 @@ import type {
   NameRecord,
   NextUserRecord,
   ProducerRecord,
+  ScheduledCountRecord,
+  ScheduledKeyRecord,
+  ScheduledRecord,
   SessionRecord1,
   SessionsRecord,
   StreamRecord,
@@ -136,13 +139,47 @@ export function producerKeyOf(clocked: string, window: number): Key<ProducerReco
 
 export const keyedKey = (stream: StreamRef, sender: UserId, producer: ProducerId): Key<KeyedRecord> =>
   keyOf(`k:${nameOf(stream)}:${sender}:${part(producer)}`);
-/** When a keyed send may be forgotten; what follows the time is its key. */
-export const expiryKey = (until: number, keyed: Key<KeyedRecord>): string => `x:${padded(until)}:${keyed}`;
+/** When a keyed send, or a keyed request, may be forgotten; what follows the time is its key. */
+export const expiryKey = (until: number, keyed: Key<KeyedRecord> | Key<ScheduledKeyRecord>): string =>
+  `x:${padded(until)}:${keyed}`;
 export const expiriesBefore = (time: number): { gte: string; lt: string } => ({
   gte: 'x:',
   lt: `x:${padded(time)}`,
 });
-export const keyedOfExpiry = (expiry: string): Key<KeyedRecord> => keyOf(expiry.slice('x:'.length + 16 + 1));
+export const keyedOfExpiry = (expiry: string): Key<KeyedRecord | ScheduledKeyRecord> =>
+  keyOf(expiry.slice('x:'.length + 16 + 1));
+
+/** Scheduled messages: a record for each user, and a row for the content of each. */
+export const scheduledKey = (user: UserId): Key<ScheduledRecord> => keyOf(`z:${user}`);
+export const SCHEDULED_COUNT = keyOf<ScheduledCountRecord>('m:scheduled');
+export const scheduledContentKey = (user: UserId, id: ProducerId): string => `f:${user}:${id}`;
+export const scheduledContents = (user: UserId): { gte: string; lt: string } => ({
+  gte: `f:${user}:`,
+  lt: `f:${user};`,
+});
+/** Named by the caller's idempotency key. */
+export const scheduledKeyKey = (user: UserId, named: string): Key<ScheduledKeyRecord> =>
+  keyOf(`u:${user}:${named}`);
+/** When something is to be done about a scheduled message: it is to be sent or, once refused, to be forgotten. */
+export const dueKey = (time: number, user: UserId, id: ProducerId): string =>
+  `o:${padded(time)}:${user}:${id}`;
+export const dueBetween = (from: number, until: number): { gte: string; lt: string } => ({
+  gte: `o:${padded(from)}`,
+  lt: `o:${padded(until)}`,
+});
+export const dueAfter = (time: number): { gte: string; lt: string } => ({
+  gte: `o:${padded(time)}`,
+  lt: 'o;',
+});
+/** Of the key of what is due. */
+export function nameOfDue(key: string): {
+  readonly at: number;
+  readonly user: UserId;
+  readonly id: ProducerId;
+} {
+  const [, at = '', user = '', id = ''] = key.split(':');
+  return { at: Number(at), user: Number(user) as UserId, id: id as ProducerId };
+}
 
 export const groupKey = (group: GroupId): Key<GroupRecord> => keyOf(`g:${part(group)}`);
 /** Members lie in the order of their user ids. */

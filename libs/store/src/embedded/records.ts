@@ -5,6 +5,7 @@ import type {
   GroupId,
   InstanceId,
   MessageId,
+  ProducerId,
   Seq,
   StreamRef,
   UserId,
@@ -177,6 +178,44 @@ export interface KeyedRecord {
   readonly digest: string;
   /** When it is forgotten, in ms. */
   readonly until: number;
+}
+
+/** Scheduled messages of a user, but for their contents; refused ones too. */
+export interface ScheduledRecord {
+  readonly messages: readonly ScheduledRow[];
+}
+
+export interface ScheduledRow {
+  readonly id: ProducerId;
+  /** ms since 1970, as all times here. */
+  readonly sendAt: number;
+  /** When it was claimed first; 0: it never was. */
+  readonly tried: number;
+  readonly refused?: { readonly at: number; readonly code: string; readonly text: string };
+}
+
+/** What a scheduled message says, under the user and its id. */
+export interface ScheduledContentRecord {
+  readonly sender: string;
+  /** Name of the stream. */
+  readonly to: string;
+  /** base64 */
+  readonly content: string;
+}
+
+/** A request to schedule a message, under the user and its idempotency key. */
+export interface ScheduledKeyRecord {
+  readonly id: ProducerId;
+  readonly sendAt: number;
+  readonly digest: string;
+  /** When it is forgotten, in ms. */
+  readonly until: number;
+}
+
+/** How many messages of all users wait to be sent, and how many refused ones are listed. */
+export interface ScheduledCountRecord {
+  readonly waiting: number;
+  readonly refused: number;
 }
 
 export interface LastGroupRecord {

@@ -1,7 +1,7 @@
 /**
  * Redis keys. Everything of one owner lies in one of 256 shards, so that a script finds it in one slot of a Cluster:
  * a user's account, session, inbox, producers, cursors, conversations, groups, read marks and blocks; a group's record, members, log and producers; an instance's lease and
- * online set. Keys are made of ids that we made; a name is only ever a field or a value.
+ * online set. A user's scheduled messages lie in another one. Keys are made of ids that we made; a name is only ever a field or a value.
  */
 import { hash } from 'node:crypto';
 import {
@@ -35,6 +35,10 @@ export const NAME_TAGS: readonly string[] = Array.from(
 );
 const tag = (owner: string): string => SHARD_TAGS[shardOf(owner)] ?? '';
 const userTag = (user: UserId): string => tag(`u${user}`);
+
+/** Scheduled messages lie in a sixteenth of the shards: few enough to look at all of them every second. */
+export const scheduledShards: readonly string[] = SHARD_TAGS.filter((_, i) => i % 16 === 0);
+const scheduledShard = (user: UserId): string => scheduledShards[shardOf(`u${user}`) % 16] ?? '';
 
 export const streamShard = (stream: StreamRef): string =>
   stream.kind === 'inbox' ? userTag(stream.user) : tag(`g${stream.group}`);
@@ -78,6 +82,15 @@ export const key = {
   /** @param of whose budget it is (`limits.ts`) */
   limit: (limit: string, of: string) => `${tag(of)}:limit:${limit}:${of}`,
   limitShard: tag,
+  /** As `scheduled.ts` says. The claim script makes the same of shard and user. */
+  scheduled: (user: UserId) => `${scheduledShard(user)}:sched:${user}`,
+  scheduledKey: (user: UserId, named: string) => `${scheduledShard(user)}:sched-key:${user}:${named}`,
+  scheduledShard,
+  schedule: (shard: string) => ({
+    due: `${shard}:sched-due`,
+    claims: `${shard}:sched-claims`,
+    refused: `${shard}:sched-refused`,
+  }),
   conversations: (user: UserId) => `${userTag(user)}:conv:${user}`,
   /** As `group-lua.ts` says. */
   pending: (shard: string) => `${shard}:pending`,

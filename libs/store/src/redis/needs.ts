@@ -35,6 +35,8 @@ export const KEY_KINDS = [
   'blocks',
   'held',
   'limit',
+  'sched',
+  'sched-key',
 ] as const;
 
 export interface Need {
@@ -57,6 +59,9 @@ const SINGLE_KINDS = [
   'api-keys',
   'bans',
   'bans-until',
+  'sched-due',
+  'sched-claims',
+  'sched-refused',
 ] as const;
 /** Of the names of users: hashes. */
 const NAME_KINDS = ['names', 'looks', 'subjects'] as const;
@@ -93,6 +98,8 @@ export function shardNeeds(shard: string, id: string): Need[] {
     need(['members'], 'zadd', '1', ''),
     need(['members'], 'zrangebyscore', '1', '1'),
     need(['members'], 'zcard'),
+    need(['members'], 'zcount', '1', '1'),
+    need(['members'], 'zrem', ''),
     need(['members'], 'zremrangebyscore', '1', '1'),
     need(['mem'], 'hkeys'),
     need(['marks'], 'hgetall'),

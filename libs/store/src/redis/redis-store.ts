@@ -19,6 +19,7 @@ import { MemberSides } from './member-sides.ts';
 import { missingPermissions } from './needs.ts';
 import { OldLooks } from './old-looks.ts';
 import { Quorum } from './quorum.ts';
+import { RedisScheduled } from './scheduled.ts';
 import { RedisSessions } from './sessions.ts';
 import { type Problem, problemOf, StoreWatch } from './store-watch.ts';
 import { RedisStreams } from './streams.ts';
@@ -41,6 +42,8 @@ export interface RedisStoreOptions extends RedisAccess {
   readonly checkMs?: number;
   /** In place of the product's: for tests. */
   readonly limits?: StreamLimits;
+  /** Added to Redis' clock for scheduled messages [ms]: for tests. */
+  readonly scheduleSkewMs?: () => number;
   /** Time that a start waits for Redis before it goes on without [ms]. */
   readonly startMs?: number;
 }
@@ -136,6 +139,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     groups: new RedisGroups(link, commit, sides),
     conversations: new RedisConversationRows(link, commit),
     blocks: new RedisBlocks(link, commit),
+    scheduled: new RedisScheduled(link, commit, direct.acrossShards, options.scheduleSkewMs),
     bans: new RedisBans(link, options.suspensionMs),
     limits: new RedisLimits(link, direct.acrossShards),
     description: `${name}, ${PROMISES[durability]}`,

@@ -1,0 +1,146 @@
+/** Sends messages whose time has come. Every im-server does; a claim with a lease keeps two from doing the same work. */
+import { CODES } from '@cim/protocol';
+import { type Logger, RareWarning } from '@cim/runtime';
+import { type ClaimedMessage, type Refusal, SCHEDULE, type ScheduleCount, type Scheduled } from '@cim/store';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { refused } from './send-problems.ts';
+import type { SendReceipt } from './send-request.ts';
+import type { SendService } from './send-service.ts';
+
+/** Between two looks at what is due [ms]; less when the next message is due before that. */
+const LOOK_MS = 1_000;
+/** Between two looks at least [ms]. */
+const LEAST_MS = 10;
+/** Messages that one im-server sends at once. */
+const AT_ONCE = 64;
+/** Between two tries of one claim [ms]. A claim is given up when it is older than this share of its lease. */
+const AGAIN_MS = 1_000;
+const TRIES_MS = SCHEDULE.leaseMs / 2;
+/** A recipient who is there and does not read what it has of the sender is waited for so long [ms]. */
+const SHARE_MS = 600_000;
+/** Time until the id of a message may be forgotten, less this [ms], is the time for trying: clocks of a Cluster differ. */
+const MARGIN_MS = 3_600_000;
+
+const UNCERTAIN: Refusal = {
+  code: CODES.failure.code,
+  text: 'the servers were away for days while this message was being sent: whether it was sent is not known; look into the conversation, and send it again if it is not there',
+};
+
+const NOTHING: ScheduleCount = { waiting: 0, due: 0, lateMs: 0, ready: false, nextMs: undefined };
+
+export interface ScheduledSendsParts {
+  readonly scheduled: Pick<Scheduled, 'count' | 'claim' | 'sent' | 'refuse'>;
+  readonly sends: Pick<SendService, 'send'>;
+  /** For how long the sender is suspended still [ms]; 0: it is not. */
+  readonly suspendedMs: (message: ClaimedMessage) => number;
+  /** A message will not be sent. Called once for each, unless the process dies meanwhile. */
+  readonly onRefused: (message: ClaimedMessage, refusal: Refusal) => void;
+  readonly logger: Logger;
+}
+
+/**
+ * A message is claimed, sent under its own id, and removed only then. When the process dies in between, the next im-server that
+ * claims it sends it again, and the stream knows the id: the message is stored once.
+ */
+export class ScheduledSends {
+  readonly #parts: ScheduledSendsParts;
+  readonly #failed: RareWarning;
+  /** Of what is under way. Each is removed when it ends. */
+  readonly #sending = new Set<Promise<void>>();
+  readonly #stopped = new AbortController();
+  #count: ScheduleCount = NOTHING;
+  #running: Promise<void> | undefined;
+
+  constructor(parts: ScheduledSendsParts) {
+    this.#parts = parts;
+    this.#failed = new RareWarning(parts.logger, 'scheduled.failed');
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Claims nothing more, and waits for what is under way; what fails is left to its lease. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+    await Promise.all(this.#sending);
+  }
+
+  /** As the last look found it. */
+  get count(): ScheduleCount {
+    return this.#count;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      const afterMs = await this.look();
+      await sleep(afterMs, undefined, { signal: this.#stopped.signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** Begins to send what is due. Never throws. @returns when to look again [ms] */
+  async look(): Promise<number> {
+    try {
+      this.#count = await this.#parts.scheduled.count();
+      const { ready, nextMs = LOOK_MS } = this.#count;
+      const room = AT_ONCE - this.#sending.size;
+      const claimed = ready && room > 0 ? await this.#parts.scheduled.claim(room) : [];
+      for (const message of claimed) this.#begin(message);
+      if (claimed.length > 0 && claimed.length === room) return LEAST_MS;
+      return Math.min(LOOK_MS, Math.max(LEAST_MS, nextMs));
+    } catch (error) {
+      this.#failed.due({ err: error, why: 'messages that are due wait until the store answers' });
+      return LOOK_MS;
+    }
+  }
+
+  #begin(message: ClaimedMessage): void {
+    const sending = this.#send(message)
+      .catch((error: unknown) => this.#failed.due({ err: error, why: 'a message that is due is sent later' }))
+      .finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+  }
+
+  async #send(message: ClaimedMessage): Promise<void> {
+    const { scheduled } = this.#parts;
+    const user = message.sender.userId;
+    const begun = performance.now();
+    let problem = this.#refusal(message);
+    while (problem === undefined) {
+      const receipt = await this.#receipt(message);
+      if (receipt.outcome === 'stored') return scheduled.sent(user, message.id);
+      problem = this.#final(message, receipt);
+      if (problem !== undefined) break;
+      // The claim lapses, and somebody goes on.
+      if (this.#stopped.signal.aborted || performance.now() - begun + AGAIN_MS > TRIES_MS) return;
+      await sleep(AGAIN_MS);
+    }
+    const { code, text } = problem;
+    if (await scheduled.refuse(user, message.id, { code, text }))
+      this.#parts.onRefused(message, { code, text });
+  }
+
+  /** Why it must not be sent at all. */
+  #refusal(message: ClaimedMessage): Refusal | undefined {
+    const { triedMs } = message;
+    if (triedMs !== undefined) return triedMs > SCHEDULE.sentMs - MARGIN_MS ? UNCERTAIN : undefined;
+    // One that was tried may be stored: then it was sent before its sender was suspended.
+    if (this.#parts.suspendedMs(message) === 0) return undefined;
+    return refused('suspended', 'you were suspended when this message was to be sent');
+  }
+
+  /** What the receipt says for good; undefined: it is to be sent again. */
+  #final({ triedMs = 0 }: ClaimedMessage, receipt: SendReceipt): Refusal | undefined {
+    if (receipt.outcome === 'refused') return receipt;
+    const isShare = receipt.outcome === 'retry' && receipt.code === CODES.inboxShare.code;
+    return isShare && triedMs > SHARE_MS ? receipt : undefined;
+  }
+
+  #receipt({ id, sender, to, content }: ClaimedMessage): Promise<SendReceipt> {
+    const request = { door: 'scheduled', actor: sender, to, content, producer: id, counter: 0 } as const;
+    return new Promise((resolve) =>
+      this.#parts.sends.send({ ...request, rememberMs: SCHEDULE.sentMs }, resolve),
+    );
+  }
+}
