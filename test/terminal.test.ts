@@ -1,4 +1,4 @@
-/** Two people in two real terminals against the standalone server, as a newcomer would see it. */
+/** Two people in two real terminals with `--plain`, one stream of lines, against the standalone server. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -283,7 +283,15 @@ describe('a suspended chat', () => {
     });
     terminals.push(shell);
     await shell.until('shell%');
-    const flags = ['--name', 'carl', '--route', server.routeUrl, '--state-dir', join(folder, 'state')];
+    const flags = [
+      '--plain',
+      '--name',
+      'carl',
+      '--route',
+      server.routeUrl,
+      '--state-dir',
+      join(folder, 'state'),
+    ];
     await shell.enter(`npm run -s chat -- ${flags.join(' ')}`);
     await shell.until('carl>', 60_000);
     for (const again of [1, 2]) {
@@ -508,6 +516,7 @@ const chatCommand = (args: readonly string[]): string[] => [
   process.execPath,
   join(ROOT, 'dist/cli-client.js'),
   ...(args.includes('--route') ? [] : ['--route', server.routeUrl]),
+  '--plain',
   ...(args.includes('--state-dir') ? [] : ['--state-dir', join(folder, 'state')]),
   ...args,
 ];

@@ -12,7 +12,7 @@ import { Online } from './online.ts';
 import { Received } from './received.ts';
 import { followRestored } from './restored.ts';
 import { Saying } from './saying.ts';
-import type { Screen } from './screen.ts';
+import { LOBBY_CONVERSATION, type Placed, type Screen } from './screen.ts';
 import { cleanLine } from './sanitize.ts';
 import type { View } from './view.ts';
 
@@ -47,6 +47,10 @@ export class Chat {
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
+  /** A `:to` that is not carried out yet, or that a pipe has in vain: where it leads, '' for nowhere. */
+  #going: Promise<string> | undefined;
+  /** Where the last `:to` has led; '' for nowhere. */
+  #found: string = LOBBY_CONVERSATION;
   #outage = '';
   /** Messages received. */
   #count = 0;
@@ -62,7 +66,8 @@ export class Chat {
     this.#finish = finish;
     this.#marks = new Marks({
       show: (line) => {
-        if (parts.screen.interactive) parts.screen.print(parts.view.mark(line));
+        // A full screen has the marks at the lines themselves.
+        if (parts.screen.interactive && !parts.screen.full) parts.screen.print(parts.view.mark(line));
       },
       online: () => parts.client.online,
       nameOf: (to) => parts.contacts.nameOf(to as UserId),
@@ -83,6 +88,7 @@ export class Chat {
       onEnd: () => void this.#onEnd(),
       onInterrupt: () => this.interrupt(),
       onGone: () => void this.quit(),
+      onRead: (conversation, n) => this.#conversing.shown(conversation, n),
     });
   }
 
@@ -119,7 +125,7 @@ export class Chat {
       contacts.meet(message.from);
       return this.#conversing.named(message.group, () => {
         if (this.#received.show(message)) this.#count++;
-        this.#conversing.shown(message.conversation, message.n);
+        if (!this.#parts.screen.full) this.#conversing.shown(message.conversation, message.n);
       });
     });
     for (const event of ['recalled', 'edited', 'reaction', 'members'] as const)
@@ -133,6 +139,7 @@ export class Chat {
     });
     client.on('connected', ({ server, again }) => {
       this.#outage = '';
+      this.#parts.screen.status(true);
       const { userName, userId } = client.user ?? {};
       if (again) this.notice(`connected again, to ${server}`);
       else {
@@ -141,6 +148,7 @@ export class Chat {
       }
     });
     client.on('disconnected', ({ text }) => {
+      this.#parts.screen.status(false);
       if (text === this.#outage) return;
       this.#outage = text;
       this.notice(`not connected: ${text}; trying again`);
@@ -151,7 +159,13 @@ export class Chat {
       else if (kind === 'expired') this.problem(`${count(to - from + 1, what)} gone: kept no longer`);
       else this.notice(`${count(to - from + 1, `older ${what}`)} left out`);
     });
-    client.on('delivered', ({ ref, to }) => this.#marks.delivered(ref, to));
+    client.on('delivered', ({ ref, to }) => {
+      this.#marks.delivered(ref, to);
+      const { screen } = this.#parts;
+      const change = { ref, mark: 'delivered' } as const;
+      if (screen.full && this.#marks.mode === 'on')
+        screen.print([], { ...this.#conversing.placeOf({ user: to }), change });
+    });
     client.on('lost', ({ from, upTo }) => {
       this.problem(`the server has lost ${count(upTo - from + 1, 'message')} of yours that it had stored`);
     });
@@ -163,20 +177,33 @@ export class Chat {
     });
   }
 
-  #onLine(line: string): Promise<void> {
+  /** @param here the conversation that it goes to when it names none: the one that the person is in now */
+  #onLine(line: string, here: Here = this.#going ?? this.#parts.screen.here): Promise<void> {
     if (this.#ended) return Promise.resolve();
+    const command = parseLine(line, (name) => this.#parts.contacts.knows(name));
     this.#tail = this.#tail.then(async () => {
       try {
-        await this.#run(
-          parseLine(line, (name) => this.#parts.contacts.knows(name)),
-          line,
-        );
+        await this.#run(command, line, await here);
       } catch (error) {
         this.problem(error instanceof CimError ? error.message : `that failed: ${String(error)}`);
       }
       if (!this.#parts.screen.interactive) await this.#saying.room();
     });
+    if (command.kind === 'to') this.#goBehind(this.#tail);
     return this.#tail;
+  }
+
+  /**
+   * Lines behind a `:to` wait for it, and go nowhere when it found nobody: they were meant for somebody else than those
+   * that the person was with before. In a pipe that holds until another `:to`.
+   */
+  #goBehind(done: Promise<void>): void {
+    const going = done.then(() => this.#found);
+    this.#going = going;
+    void going.then((found) => {
+      const { interactive } = this.#parts.screen;
+      if (this.#going === going && (interactive || found !== '')) this.#going = undefined;
+    });
   }
 
   /** Of the input: on a terminal that is `:q`, in a pipe everything is sent first. */
@@ -209,7 +236,7 @@ export class Chat {
     else this.#finish({ code: 0 });
   }
 
-  async #run(command: Command, line: string): Promise<void> {
+  async #run(command: Command, line: string, here: string): Promise<void> {
     const { screen, view, client, history } = this.#parts;
     if (await this.#conversing.run(command)) return;
     switch (command.kind) {
@@ -251,13 +278,18 @@ export class Chat {
       case 'answerer-off':
         this.#answering = false;
         return this.notice('the answerer has left: what you type is sent again');
+      case 'to':
+        this.#found = '';
+        this.#found = await this.#conversing.go(command.of);
+        return;
       case 'delay':
-        return this.#saying.inSeconds(command.seconds, command.line, () => this.#onLine(command.line));
+        return this.#saying.inSeconds(command.seconds, command.line, () => this.#onLine(command.line, here));
       case 'private':
       case 'group':
+      case 'here':
       case 'members-only':
         if (this.#answering) this.#answer(line);
-        else await this.#saying.say(command);
+        else await this.#saying.say(command, here);
     }
   }
 
@@ -304,9 +336,9 @@ export class Chat {
   }
 
   /** Shows this user's own message and writes it to the history. @param id of a stored message, see `sentId` */
-  show(lines: (view: View) => string[], id = ''): void {
+  show(lines: (view: View) => string[], id = '', placed?: Placed): void {
     const { screen, view, plainView, history } = this.#parts;
-    screen.print(lines(view));
+    screen.print(lines(view), placed);
     history.add(lines(plainView).join(' '), id);
   }
 
@@ -318,6 +350,9 @@ export class Chat {
     this.#parts.screen.print(this.#parts.view.problem(text));
   }
 }
+
+/** A conversation, or what will be one; '' for nowhere. */
+type Here = string | Promise<string>;
 
 interface End {
   readonly code: number;

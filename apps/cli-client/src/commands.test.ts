@@ -7,8 +7,8 @@ describe('a typed line', () => {
   const cases: [string, ReturnType<typeof parseLine>][] = [
     ['', { kind: 'nothing' }],
     ['   ', { kind: 'nothing' }],
-    ['hello', { kind: 'group', text: 'hello' }],
-    ['  hello  there ', { kind: 'group', text: 'hello  there' }],
+    ['hello', { kind: 'here', text: 'hello' }],
+    ['  hello  there ', { kind: 'here', text: 'hello  there' }],
     ['12;;hi', { kind: 'private', to: '12', text: 'hi' }],
     ['bob;;hi', { kind: 'private', to: 'bob', text: 'hi' }],
     ['bob ;; a ;; b', { kind: 'private', to: 'bob', text: 'a ;; b' }],
@@ -30,6 +30,9 @@ describe('a typed line', () => {
     [':group new our team', { kind: 'new-group', name: 'our team', join: 'invite' }],
     [':group NEW team', { kind: 'new-group', name: 'team', join: 'invite' }],
     [':group open #everybody', { kind: 'new-group', name: 'everybody', join: 'open' }],
+    [':to bob', { kind: 'to', of: { user: 'bob' } }],
+    [':to #our team', { kind: 'to', of: { group: 'our team' } }],
+    [':to', { kind: 'to' }],
     [':join 17', { kind: 'join', group: '17' }],
     [':join #17', { kind: 'join', group: '17' }],
     [':leave', { kind: 'leave' }],
@@ -46,7 +49,7 @@ describe('a typed line', () => {
     [':recall', { kind: 'recall' }],
     ['#our team;;hi ;; there', { kind: 'members-only', group: 'our team', text: 'hi ;; there' }],
     ['＃17；；hi', { kind: 'members-only', group: '17', text: 'hi' }],
-    ['#hashtag is a text', { kind: 'group', text: '#hashtag is a text' }],
+    ['#hashtag is a text', { kind: 'here', text: '#hashtag is a text' }],
     [':marks', { kind: 'marks' }],
     [':marks less', { kind: 'marks', mode: 'less' }],
     [':emoji', { kind: 'emoji', page: 1 }],
@@ -56,11 +59,11 @@ describe('a typed line', () => {
     [':ai', { kind: 'answerer-on' }],
     [':qai', { kind: 'answerer-off' }],
     [':say a;;b', { kind: 'group', text: 'a;;b' }],
-    ['::smile', { kind: 'group', text: ':smile' }],
-    ['::all', { kind: 'group', text: ':all' }],
-    ['good :tada:', { kind: 'group', text: 'good 🎉' }],
-    [':wave: all', { kind: 'group', text: '👋 all' }],
-    ['no :such_thing: here', { kind: 'group', text: 'no :such_thing: here' }],
+    ['::smile', { kind: 'here', text: ':smile' }],
+    ['::all', { kind: 'here', text: ':all' }],
+    ['good :tada:', { kind: 'here', text: 'good 🎉' }],
+    [':wave: all', { kind: 'here', text: '👋 all' }],
+    ['no :such_thing: here', { kind: 'here', text: 'no :such_thing: here' }],
     [
       ':constructor: x ',
       {
@@ -112,7 +115,7 @@ describe('a typed line', () => {
       'done;',
       '; x',
     ])
-      assert.deepEqual(parseLine(line), { kind: 'group', text: line }, line);
+      assert.deepEqual(parseLine(line), { kind: 'here', text: line }, line);
   });
 
   it('that begins with "/" is never said: it was meant as a command', () => {
@@ -137,7 +140,7 @@ describe('a typed line', () => {
       assert.equal(parseLine(line).kind, 'quit', line);
     for (const line of ['\u200b', ' \u2060\t', '\u3000'])
       assert.equal(parseLine(line).kind, 'nothing', JSON.stringify(line));
-    assert.deepEqual(parseLine('：：x'), { kind: 'group', text: ':x' });
+    assert.deepEqual(parseLine('：：x'), { kind: 'here', text: ':x' });
   });
 
   it('that names no command is never said', () => {
@@ -165,6 +168,7 @@ describe('a typed line', () => {
       ':group old team',
       ':join',
       ':join team',
+      ':to b b',
       ':invite',
       ':invite #team',
       ':devices all',

@@ -24,7 +24,12 @@ export type Command =
   | { readonly kind: 'delay'; readonly line: string; readonly seconds: number }
   /** `to` is a user id in digits or a name. */
   | { readonly kind: 'private'; readonly to: string; readonly text: string }
+  /** To everybody. */
   | { readonly kind: 'group'; readonly text: string }
+  /** To the conversation that the person is in. */
+  | { readonly kind: 'here'; readonly text: string }
+  /** Be in another conversation; without one, with everybody. */
+  | { readonly kind: 'to'; readonly of?: Whom }
   /** To the members of a group: its name or id, without the `#`. */
   | { readonly kind: 'members-only'; readonly group: string; readonly text: string }
   /** Not understood: what to do instead, in one line. */
@@ -68,6 +73,16 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
         [':group open NAME', 'make a group that anybody may join'],
       ],
       parse: parseGroup,
+    },
+  ],
+  [
+    ':to',
+    {
+      help: [
+        [':to NAME', 'say what follows to NAME; ":to #GROUP" to a group'],
+        [':to', 'say it to everybody again'],
+      ],
+      parse: parseTo,
     },
   ],
   [':join', { help: [[':join ID', 'join an open group']], parse: parseJoin }],
@@ -139,7 +154,7 @@ export const COMMAND_NAMES: readonly string[] = [...COMMANDS.keys()];
 
 /** For `:all`. */
 export const commandHelp = (): string[] => [
-  'what you type goes to everybody; NAME;;TEXT to one, #GROUP;;TEXT to a group; a first ":" is sent when you type "::"',
+  'what you type goes to everybody, or where :to has led; NAME;;TEXT to one, #GROUP;;TEXT to a group; a first ":" is sent when you type "::"',
   ...[...COMMANDS.values()].flatMap(({ help }) =>
     help.map(([usage, does]) => `  ${usage.padEnd(22)}${does}`),
   ),
@@ -170,7 +185,7 @@ export function parseLine(line: string, isKnown: IsKnown = () => false): Command
     const [name = ''] = trimmed.split(/\s/, 1);
     return unsent(`"${brief(name)}" is no command: they begin with ":", and ":all" lists them`, trimmed);
   }
-  if (trimmed.startsWith('::')) return { kind: 'group', text: withEmoji(trimmed.slice(1)) };
+  if (trimmed.startsWith('::')) return { kind: 'here', text: withEmoji(trimmed.slice(1)) };
   if (trimmed.startsWith(':') && !(LEADING_EMOJI.test(trimmed) && withEmoji(trimmed) !== trimmed))
     return parseCommand(trimmed, isKnown);
   return parseText(trimmed, isKnown);
@@ -181,7 +196,7 @@ function parseText(line: string, isKnown: IsKnown): Command {
   // At the first: a text may hold more of them.
   const at = plain.indexOf(';;');
   if (at < 0)
-    return oneSemicolon(line, plain.indexOf(';'), isKnown) ?? { kind: 'group', text: withEmoji(line) };
+    return oneSemicolon(line, plain.indexOf(';'), isKnown) ?? { kind: 'here', text: withEmoji(line) };
   const to = line.slice(0, at).trim();
   const text = line.slice(at + 2).trim();
   if (HASH.test(to)) {
@@ -274,6 +289,16 @@ function parseGroup(rest: string): Command {
     : { kind: 'new-group', name, join };
 }
 
+function parseTo(rest: string): Command {
+  if (rest === '') return { kind: 'to' };
+  const { group } = HASH.test(rest) ? ofGroup(rest) : {};
+  if (group !== undefined) return { kind: 'to', of: { group } };
+  const name = parseUserName(rest);
+  return name.ok
+    ? { kind: 'to', of: { user: name.name } }
+    : problem(':to takes a name, or a group as in ":to #team"; ":to" alone goes back to everybody');
+}
+
 function parseJoin(rest: string): Command {
   const { group } = ofGroup(rest);
   return group !== undefined && /^\d+$/.test(group)
@@ -329,7 +354,7 @@ function parseDelay(rest: string, isKnown: IsKnown): Command {
     return problem(`:delay takes a text and 1 to ${MAX_DELAY_S} seconds, as in ":delay good night 60"`);
   const later = parseLine(line, isKnown);
   if (later.kind === 'problem') return later;
-  return later.kind === 'group' || later.kind === 'private'
+  return later.kind === 'here' || later.kind === 'group' || later.kind === 'private'
     ? { kind: 'delay', line, seconds }
     : problem(':delay takes a text to be said, no command');
 }

@@ -13,9 +13,11 @@ import { History } from './history.ts';
 import { createPaint } from './paint.ts';
 import { PlainScreen } from './plain-screen.ts';
 import type { Screen } from './screen.ts';
-import { suspendWithJob } from './suspend.ts';
+import { Suspension } from './suspend.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 import { View } from './view.ts';
+import { FullScreen } from './window/full-screen.ts';
+import { COLOURS, NO_COLOURS } from './window/theme.ts';
 
 /** The three streams of a process. */
 export interface Streams {
@@ -48,11 +50,21 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
   const name = await chooseName(config.name, interactive, streams);
   const about = stateName(config.route, name);
   const view = new View(createPaint(isTty(output) && config.colour), interactive, Date.now);
-  const screen: Screen =
-    isTty(input) && isTty(output) && interactive
-      ? new TerminalScreen(input, output, `${name}> `)
-      : new PlainScreen(input, output);
+  const screen = createScreen(config, name, streams);
   makePrivate(config.stateDir, (file) => file.startsWith(about));
+  const noProof = config.password === '' && config.token === '';
+  const login = async (open: (password: string) => Promise<Chat>): Promise<Chat> => {
+    try {
+      return await open(config.password);
+    } catch (error) {
+      if (!interactive || !isTty(input) || !isTty(output) || !noProof || !isRefused(error))
+        throw config.token === '' ? withAdvice(error, config.password) : error;
+    }
+    const password = await askPassword(`password of ${name}: `, input, output);
+    return open(password).catch((again: unknown) => {
+      throw withAdvice(again, password);
+    });
+  };
   const open = async (password: string): Promise<Chat> => {
     const client = new CimClient({
       routeUrl: config.route,
@@ -85,18 +97,10 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     }
     return chat;
   };
-  let chat: Chat;
-  try {
-    chat = await open(config.password);
-  } catch (error) {
-    const noProof = config.password === '' && config.token === '';
-    const asks = interactive && isTty(input) && isTty(output) && noProof && isRefused(error);
-    if (!asks) throw config.token === '' ? withAdvice(error, config.password) : error;
-    const password = await askPassword(`password of ${name}: `, input, output);
-    chat = await open(password).catch((again: unknown) => {
-      throw withAdvice(again, password);
-    });
-  }
+  const chat = await login(open).catch((error: unknown) => {
+    screen.close();
+    throw error;
+  });
   chat.start();
   return {
     finished: chat.finished,
@@ -104,6 +108,12 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     interrupt: () => chat.interrupt(),
     close: () => screen.close(),
   };
+}
+
+function createScreen(config: ChatConfig, name: UserName, { input, output }: Streams): Screen {
+  if (!isTty(input) || !isTty(output) || config.dumb) return new PlainScreen(input, output);
+  if (config.plain) return new TerminalScreen(input, output, name);
+  return new FullScreen({ input, output, name, theme: config.colour ? COLOURS : NO_COLOURS, now: Date.now });
 }
 
 async function chooseName(given: string, interactive: boolean, streams: Streams): Promise<UserName> {
@@ -120,13 +130,16 @@ async function ask(question: string, { input, output }: Streams): Promise<string
   const left = new AbortController();
   readline.on('SIGINT', () => left.abort());
   readline.on('close', () => left.abort());
-  const stop = isTty(input) ? suspendWithJob(readline, input, () => readline.prompt(true)) : () => undefined;
+  const suspension = isTty(input)
+    ? new Suspension(input, { redraw: () => readline.prompt(true) })
+    : undefined;
+  readline.on('SIGTSTP', () => suspension?.suspend());
   try {
     return await readline.question(question, { signal: left.signal });
   } catch {
     throw new CimError('invalid', 'no name was given');
   } finally {
-    stop();
+    suspension?.stop();
     readline.close();
   }
 }

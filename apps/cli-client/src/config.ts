@@ -4,7 +4,7 @@ import { configureProcess, type LogLevel, pick, settings } from '@cim/runtime';
 
 /** What the terminal client reads. */
 export const chatSettings = {
-  ...pick(settings, 'name', 'route', 'password', 'token', 'stateDir'),
+  ...pick(settings, 'name', 'route', 'password', 'token', 'stateDir', 'plain'),
   logLevel: { ...settings.logLevel, fallback: 'silent' },
 };
 
@@ -18,6 +18,8 @@ export interface ChatConfig {
   readonly token: string;
   readonly stateDir: string;
   readonly logLevel: LogLevel;
+  /** Lines, where a full screen could be. */
+  readonly plain: boolean;
   /** Whether a terminal may be coloured, and drawn on at all. */
   readonly colour: boolean;
   readonly dumb: boolean;

@@ -1,12 +1,19 @@
-import type { CimClient, GroupInfo, Recipient, SendOutcome, StoredMessage } from '@cim/client/node';
+import type {
+  CimClient,
+  ConversationInfo,
+  GroupInfo,
+  Recipient,
+  SendOutcome,
+  StoredMessage,
+} from '@cim/client/node';
 import { CimError, CODES, LOBBY, type UserId } from '@cim/protocol';
 import type { Command } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import { count } from './count.ts';
 import { GroupNames } from './group-names.ts';
 import type { Online } from './online.ts';
-import type { Screen } from './screen.ts';
-import type { Names, View } from './view.ts';
+import { LOBBY_CONVERSATION, type Screen } from './screen.ts';
+import { type Names, titleOf, type View } from './view.ts';
 
 /** Pages of groups, members and conversations that a command asks for at most. */
 const PAGES = 10;
@@ -18,6 +25,8 @@ const RECALLABLE = 100;
 /** The client moves read marks this long after it has shown a message [ms]. Messages that it shows meanwhile share the call. */
 const READ_AFTER_MS = 1_000;
 const UNREAD_NAMED = 10;
+/** Conversations that a full screen has from its start. */
+const OPENED = 9;
 
 export interface ConversingParts {
   readonly client: CimClient;
@@ -53,6 +62,27 @@ export class Conversing implements Names {
 
   groupName(id: string): string {
     return this.#groups.nameOf(id);
+  }
+
+  /** Where a message stands, and what people call that. */
+  placeOf(to: Recipient): { readonly conversation: string; readonly title: string } {
+    const conversation = this.#parts.client.conversation(to).id;
+    return { conversation, title: titleOf(conversation, this) };
+  }
+
+  /** Goes to a conversation, or back to everybody's. @throws {CimError} there is none */
+  async go(of: Extract<Command, { kind: 'to' }>['of']): Promise<string> {
+    const to =
+      of === undefined
+        ? { group: LOBBY }
+        : 'user' in of
+          ? { user: await this.findUser(of.user) }
+          : await this.findGroup(of.group);
+    const { conversation, title } = this.placeOf(to);
+    const { screen } = this.#parts;
+    screen.go(conversation, title);
+    if (!screen.full) this.#notice(`what you type goes to ${title} now`);
+    return conversation;
   }
 
   /** Finds a user by name or id, online or not. @throws {CimError} nobody has that name */
@@ -111,6 +141,7 @@ export class Conversing implements Names {
     const { client, view, screen } = this.#parts;
     await this.#groups.refresh();
     const { items } = await client.conversations({ limit: PAGE_ITEMS });
+    if (screen.full) return this.#openAreas(items);
     const unread = items.filter((one) => one.unread > 0);
     if (unread.length === 0) return;
     const named = unread
@@ -118,6 +149,17 @@ export class Conversing implements Names {
       .map(({ id, name, unread: n }) => `${nameOfConversation(id, name)} ${n}`);
     const more = unread.length > UNREAD_NAMED ? `, and ${unread.length - UNREAD_NAMED} more` : '';
     screen.print(view.notice(`unread: ${named.join(', ')}${more}`));
+  }
+
+  /** Those with something unread, and some of the newest. */
+  #openAreas(items: readonly ConversationInfo[]): void {
+    for (const [at, { id, name, unread, n }] of items.entries())
+      if (at < OPENED || unread > 0)
+        this.#parts.screen.print([], {
+          conversation: id,
+          title: nameOfConversation(id, name),
+          unread: { count: unread, n },
+        });
   }
 
   /** Writes read marks that wait. */
@@ -307,7 +349,7 @@ export class Conversing implements Names {
 }
 
 const nameOfConversation = (id: string, name: string): string =>
-  id === `g${LOBBY}` ? 'everybody' : id.startsWith('g') ? `#${name}` : name;
+  id === LOBBY_CONVERSATION ? 'everybody' : id.startsWith('g') ? `#${name}` : name;
 
 /** A message that was taken back stays as a line that says so. */
 function saidOfStored({ from, texts, type, storedAt, edited, recalled, reactions }: StoredMessage) {

@@ -1,10 +1,12 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import type { Screen, ScreenInput } from './screen.ts';
+import { LOBBY_CONVERSATION, type Screen, type ScreenInput } from './screen.ts';
 
 /** Lines in, lines out: pipes, files, dumb terminals. No prompt, nothing drawn. */
 export class PlainScreen implements Screen {
   readonly interactive = false;
+  readonly full = false;
+  here = LOBBY_CONVERSATION;
   names: () => readonly string[] = () => [];
   readonly #input: Readable;
   readonly #output: Writable;
@@ -13,6 +15,14 @@ export class PlainScreen implements Screen {
   constructor(input: Readable, output: Writable) {
     this.#input = input;
     this.#output = output;
+  }
+
+  go(conversation: string): void {
+    this.here = conversation;
+  }
+
+  status(): void {
+    // Notices tell it.
   }
 
   print(lines: readonly string[]): void {

@@ -28,6 +28,7 @@ const messageOf = (id: string, ...texts: string[]): Message =>
     texts,
     storedAt: 0,
     group: 'lobby',
+    conversation: 'globby',
   }) as unknown as Message;
 
 /** A process that shows messages; `onFlush` is when the kernel has what is on the screen. */
@@ -139,7 +140,17 @@ describe('an event about a message', () => {
   const eventOf = (event: string, value: object): Parameters<Received['showEvent']>[0] =>
     ({
       event,
-      value: { stream: 'group:17', seq: 2, id: 'e1', from, group: '17', ref: 'm1', storedAt: 0, ...value },
+      value: {
+        stream: 'group:17',
+        conversation: 'g17',
+        seq: 2,
+        id: 'e1',
+        from,
+        group: '17',
+        ref: 'm1',
+        storedAt: 0,
+        ...value,
+      },
     }) as unknown as Parameters<Received['showEvent']>[0];
   const lines: [string, object, RegExp][] = [
     ['recalled', {}, /#group 17: bob took a message back$/],

@@ -1,8 +1,8 @@
 import type { Message, Offered, StreamEvent } from '@cim/client/node';
 import { within } from './guarded.ts';
 import { type History, receivedId } from './history.ts';
-import type { Screen } from './screen.ts';
-import { eventLine, type Names, saidOf, type Shown, type View } from './view.ts';
+import type { Placed, Screen } from './screen.ts';
+import { eventLine, type Names, saidOf, type Shown, titleOf, type View } from './view.ts';
 
 /** A message that takes longer to be made into lines is not shown [ms]. */
 const RENDER_MS = 1_000;
@@ -33,21 +33,32 @@ export class Received {
   /** Shows a message and writes it to the history. False when both were done before. Never throws. */
   show(message: Message): boolean {
     const whole = { ...message, texts: [message.texts.join('\n')] };
-    return this.#once(message, (view, isKept) => linesOf(isKept ? whole : message, view, this.#parts.names));
+    const { from, own, id, n, storedAt: at, texts, type } = message;
+    const text = texts.length > 0 ? texts.join('\n') : `[${type}]`;
+    return this.#once(
+      message,
+      { message: { kind: 'said', at, from: from.userName, own, text, id, n } },
+      (view, isKept) => linesOf(isKept ? whole : message, view, this.#parts.names),
+    );
   }
 
   /** The same of an event about a message, or about the members of a group. */
   showEvent(event: Exclude<StreamEvent, { event: 'message' }>): boolean {
-    return this.#once(event.value, (view) =>
+    return this.#once(event.value, changeOf(event), (view) =>
       guarded(event.value, view, () => view.notice(eventLine(event, this.#parts.names))),
     );
   }
 
-  #once(offered: Offered, linesFor: (view: View, isKept: boolean) => string[]): boolean {
-    const { screen, view, plainView, history } = this.#parts;
+  #once(
+    offered: Offered,
+    what: Pick<Placed, 'message' | 'change'>,
+    linesFor: (view: View, isKept: boolean) => string[],
+  ): boolean {
+    const { screen, view, plainView, history, names } = this.#parts;
+    const { conversation } = offered;
     const id = receivedId(offered);
     if (history.knows(id)) return false;
-    screen.print(linesFor(view, false));
+    screen.print(linesFor(view, false), { conversation, title: titleOf(conversation, names), ...what });
     screen.flush();
     history.add(linesFor(plainView, true).join(' '), id);
     return true;
@@ -56,6 +67,22 @@ export class Received {
   /** As they are shown. A message that cannot be shown becomes one line that says so, and blocks nothing. */
   lines(message: Shown): string[] {
     return linesOf(message, this.#parts.view, this.#parts.names);
+  }
+}
+
+/** What an event does to its message, where that is on the screen. */
+function changeOf(event: Exclude<StreamEvent, { event: 'message' }>): Pick<Placed, 'change'> {
+  switch (event.event) {
+    case 'recalled':
+      return { change: { id: event.value.ref, recalled: true } };
+    case 'edited':
+      return { change: { id: event.value.ref, text: event.value.texts.join('\n') } };
+    case 'reaction': {
+      const { ref, from, reaction } = event.value;
+      return { change: { id: ref, user: from.userId, reaction } };
+    }
+    case 'members':
+      return {};
   }
 }
 

@@ -1,11 +1,12 @@
 import type { CimClient, Recipient, SendOutcome } from '@cim/client/node';
-import { CimError } from '@cim/protocol';
+import { CimError, LOBBY, type UserId } from '@cim/protocol';
 import type { Command } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import type { Conversing } from './conversing.ts';
 import { sentId } from './history.ts';
 import type { Marks } from './marks.ts';
-import type { Screen } from './screen.ts';
+import type { Placed, Screen } from './screen.ts';
+import type { Spoken } from './window/entry.ts';
 import type { Said, View } from './view.ts';
 
 const PIPE_UNANSWERED = 1_000;
@@ -13,7 +14,7 @@ const PIPE_UNANSWERED = 1_000;
 /** What is told to the user of a send. */
 interface Print {
   /** Shows this user's own message and writes it to the history. @param id of a stored message, see `sentId` */
-  show(lines: (view: View) => string[], id?: string): void;
+  show(lines: (view: View) => string[], id?: string, placed?: Placed): void;
   notice(text: string): void;
   problem(text: string): void;
 }
@@ -37,6 +38,8 @@ export class Saying {
   /** Texts to be said later: when each was said. */
   readonly #delayed = new Set<Promise<void>>();
   readonly #delays = new Set<NodeJS.Timeout>();
+  /** Own messages so far, for the screen. */
+  #keys = 0;
   /** Messages stored. */
   sent = 0;
   /** Messages that were not sent, with those that the chat could not read. */
@@ -50,31 +53,47 @@ export class Saying {
     return this.#pending.size;
   }
 
-  async say(command: Extract<Command, { kind: 'private' | 'group' | 'members-only' }>): Promise<void> {
-    const { client, contacts, conversing, print, now } = this.#parts;
-    const { text } = command;
-    const at = now();
-    const from = client.user?.userName ?? '';
-    if (command.kind === 'group') return this.#send({ group: 'lobby' }, { at, from, private: false, text });
+  /** @param here the conversation that the person is in; '' when it was not found */
+  async say(
+    command: Extract<Command, { kind: 'private' | 'group' | 'members-only' | 'here' }>,
+    here: string,
+  ): Promise<void> {
     try {
-      if (command.kind === 'members-only') {
-        const to = await conversing.findGroup(command.group);
-        const group = 'group' in to ? conversing.groupName(to.group) : '';
-        return this.#send(to, { at, from, private: false, group, text });
-      }
-      const user = await conversing.findUser(command.to);
-      this.#send({ user }, { at, from, to: contacts.nameOf(user), private: true, text });
+      this.#send(await this.#recipientOf(command, here), command.text);
     } catch (error) {
       this.failures++;
-      print.problem(`not sent: ${error instanceof CimError ? error.message : String(error)}`);
+      this.#parts.print.problem(`not sent: ${error instanceof CimError ? error.message : String(error)}`);
     }
   }
 
-  #send(to: Recipient, said: Said): void {
+  async #recipientOf(command: Parameters<Saying['say']>[0], here: string): Promise<Recipient> {
+    const { client, conversing } = this.#parts;
+    switch (command.kind) {
+      case 'group':
+        return { group: LOBBY };
+      case 'members-only':
+        return conversing.findGroup(command.group);
+      case 'private':
+        return { user: await conversing.findUser(command.to) };
+      case 'here':
+        if (here === '') throw new CimError('invalid', 'the ":to" before it found nobody');
+        return client.conversation(here).to;
+    }
+  }
+
+  #send(to: Recipient, text: string): void {
     const { client, conversing, marks, now, print, screen } = this.#parts;
-    const sending = client.send(to, [said.text]);
+    const said = this.#saidOf(to, text);
+    const place = conversing.placeOf(to);
+    const key = ++this.#keys;
+    const spoken = (of: Partial<Spoken>): Placed => ({
+      ...place,
+      message: { kind: 'said', at: said.at, from: said.from, own: true, text, id: '', n: 0, key, ...of },
+    });
+    screen.print([], spoken({ mark: 'sending' }));
+    const sending = client.send(to, [text]);
     this.#pending.add(sending);
-    const answered = marks.sent(said.text);
+    const answered = marks.sent(text);
     void sending.then((answer) => {
       answered();
       this.#pending.delete(sending);
@@ -83,14 +102,27 @@ export class Saying {
         this.sent++;
         conversing.stored(to, answer.id);
         const plainly = marks.mode === 'off' && screen.interactive;
-        print.show((on) => (plainly ? on.said(shown) : on.stored(shown)), sentId(to, answer.id));
-        if (said.private) marks.stored(answer.ref, said.text);
+        const { id, n, ref } = answer;
+        print.show(
+          (on) => (plainly ? on.said(shown) : on.stored(shown)),
+          sentId(to, id),
+          // The n of a private message is the other side's.
+          spoken({ id, n: said.private ? 0 : n, ref, ...(plainly ? {} : { mark: 'stored' }) }),
+        );
+        if (said.private) marks.stored(ref, text);
         return;
       }
       this.failures++;
       const why = answer.outcome === 'unknown' ? `${answer.text}; sent again at the next start` : answer.text;
-      print.show((on) => on.failed(shown, why));
+      print.show((on) => on.failed(shown, why), '', spoken({ mark: 'failed', why }));
     });
+  }
+
+  #saidOf(to: Recipient, text: string): Said {
+    const { client, contacts, conversing, now } = this.#parts;
+    const base = { at: now(), from: client.user?.userName ?? '', text };
+    if ('user' in to) return { ...base, private: true, to: contacts.nameOf(to.user as UserId) };
+    return { ...base, private: false, ...(to.group !== LOBBY && { group: conversing.groupName(to.group) }) };
   }
 
   /** Notices it, and calls `say` when it is time. */

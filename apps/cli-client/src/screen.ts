@@ -1,17 +1,41 @@
+import type { Change, Spoken } from './window/entry.ts';
+
 /** Where lines come from and go to: a terminal that is drawn on, or a pipe. */
 export interface Screen {
   /** Somebody types. */
   readonly interactive: boolean;
-  /** Shows lines, each without its end; they are safe for a terminal already. */
-  print(lines: readonly string[]): void;
+  /** It has an area for each conversation, and changes what it has shown. */
+  readonly full: boolean;
+  /** The conversation that a text without a recipient goes to: `u<userId>` or `g<groupId>`. */
+  readonly here: string;
+  /** Makes it another one. */
+  go(conversation: string, title: string): void;
+  /**
+   * Shows lines, each without its end; they are safe for a terminal already.
+   * @param placed which conversation they belong to; without it, to the one that is seen
+   */
+  print(lines: readonly string[], placed?: Placed): void;
   /** Hands to the kernel, before it returns, what was printed. */
   flush(): void;
+  /** Tells what the status row shows: whether the client is connected, and its user. */
+  status(online: boolean): void;
   /** Begins to read. */
   start(input: ScreenInput): void;
-  /** Names that Tab completes at the beginning of a line. */
+  /** Names that Tab completes. */
   names: () => readonly string[];
   /** Gives the terminal back. Idempotent. */
   close(): void;
+}
+
+/** Where something belongs that is printed, and what it is. A screen without areas needs nothing of it. */
+export interface Placed {
+  readonly conversation: string;
+  readonly title: string;
+  /** A message. Without one the lines are a remark, unless `change` finds its message. */
+  readonly message?: Spoken;
+  readonly change?: Change;
+  /** What the server says is unread, up to the message `n`. */
+  readonly unread?: { readonly count: number; readonly n: number };
 }
 
 export interface ScreenInput {
@@ -23,4 +47,9 @@ export interface ScreenInput {
   onInterrupt(): void;
   /** The terminal was closed. */
   onGone(): void;
+  /** The person sees all of a conversation, up to the message of that n. */
+  onRead(conversation: string, n: number): void;
 }
+
+/** Everybody's, which a client is in at its start. */
+export const LOBBY_CONVERSATION = 'globby';

@@ -1,8 +1,9 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { COMMAND_NAMES } from './commands.ts';
-import type { Screen, ScreenInput } from './screen.ts';
-import { suspendWithJob } from './suspend.ts';
+import { cleanLine } from './sanitize.ts';
+import { LOBBY_CONVERSATION, type Screen, type ScreenInput } from './screen.ts';
+import { Suspension } from './suspend.ts';
 
 /** Names that Tab shows at most. */
 const COMPLETIONS = 100;
@@ -20,21 +21,35 @@ interface Editing {
  */
 export class TerminalScreen implements Screen {
   readonly interactive = true;
+  readonly full = false;
+  here = LOBBY_CONVERSATION;
   names: () => readonly string[] = () => [];
   readonly #input: ReadStream;
   readonly #output: WriteStream;
-  readonly #prompt: string;
+  /** Of the user. */
+  readonly #name: string;
   #readline: Interface | undefined;
   /** Lines of this turn: a burst is drawn once. */
   #waiting: string[] = [];
   #drawing: NodeJS.Immediate | undefined;
   #closed = false;
-  #stopSuspending: () => void = () => undefined;
+  #suspension: Suspension | undefined;
 
-  constructor(input: ReadStream, output: WriteStream, prompt: string) {
+  constructor(input: ReadStream, output: WriteStream, name: string) {
     this.#input = input;
     this.#output = output;
-    this.#prompt = prompt;
+    this.#name = name;
+  }
+
+  go(conversation: string, title: string): void {
+    this.here = conversation;
+    const to = conversation === LOBBY_CONVERSATION ? '' : ` -> ${cleanLine(title)}`;
+    this.#readline?.setPrompt(`${this.#name}${to}> `);
+    this.#readline?.prompt(true);
+  }
+
+  status(): void {
+    // Notices tell it.
   }
 
   print(lines: readonly string[]): void {
@@ -51,7 +66,7 @@ export class TerminalScreen implements Screen {
     const readline = createInterface({
       input: this.#input,
       output: this.#output,
-      prompt: this.#prompt,
+      prompt: `${this.#name}> `,
       historySize: 200,
       removeHistoryDuplicates: true,
       completer: (line: string) => this.#complete(line),
@@ -65,12 +80,16 @@ export class TerminalScreen implements Screen {
       void input.onLine(line);
     });
     readline.on('SIGINT', () => input.onInterrupt());
-    this.#stopSuspending = suspendWithJob(readline, this.#input, () => {
-      (readline as unknown as Editing).prevRows = 0;
-      readline.prompt(true);
+    const suspension = new Suspension(this.#input, {
+      redraw: () => {
+        (readline as unknown as Editing).prevRows = 0;
+        readline.prompt(true);
+      },
     });
+    this.#suspension = suspension;
+    readline.on('SIGTSTP', () => suspension.suspend());
     readline.on('close', () => {
-      this.#stopSuspending();
+      this.#suspension?.stop();
       if (!this.#closed) input.onEnd();
     });
     // The window was closed: there is no terminal to give back.

@@ -22,6 +22,13 @@ export interface Names {
   groupName(id: string): string;
 }
 
+/** What people call a conversation. */
+export function titleOf(conversation: string, names: Names): string {
+  const id = conversation.slice(1);
+  if (id === LOBBY) return 'everybody';
+  return conversation.startsWith('g') ? `#${names.groupName(id)}` : names.userName(Number(id) as UserId);
+}
+
 /** The fields of a message that the terminal shows. */
 export type Shown = Pick<Message, 'from' | 'texts' | 'storedAt' | 'group'> &
   Partial<Pick<Message, 'own' | 'to' | 'type'>>;

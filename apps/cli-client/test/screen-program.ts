@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { TerminalScreen } from '../src/terminal-screen.ts';
 
 const socket = connect(Number(process.argv[2]), '127.0.0.1');
-const screen = new TerminalScreen(process.stdin, process.stdout, 'me> ');
+const screen = new TerminalScreen(process.stdin, process.stdout, 'me');
 screen.names = () => ['bob', 'bobby', 'Zoe', ...Array.from({ length: 200 }, (_, i) => `n${100 + i}`)];
 screen.start({
   onLine: (line) => {
@@ -23,5 +23,6 @@ screen.start({
     process.exit(3);
   },
   onGone: () => process.exit(4),
+  onRead: () => undefined,
 });
 createInterface({ input: socket }).on('line', (line) => screen.print([JSON.parse(line) as string]));

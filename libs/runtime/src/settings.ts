@@ -299,6 +299,11 @@ export const settings = {
     '',
     'Folder where the terminal client keeps its cursors; ~/.cim when empty',
   ),
+  plain: yesOrNo(
+    'CIM_PLAIN',
+    false,
+    'The terminal client shows one stream of lines, in place of a screen with an area for each conversation',
+  ),
 } as const satisfies Record<string, Option<unknown>>;
 
 /** All environment names: an environment shared by all programs is no error in any. */

@@ -46,6 +46,12 @@ export class Terminal {
     await this.#tmux('send-keys', ...keys);
   }
 
+  /** Pastes, as a terminal does for a program that wants to know (bracketed paste). */
+  async paste(text: string): Promise<void> {
+    await this.#tmux('set-buffer', '--', text);
+    await this.#tmux('paste-buffer', '-p', '-r');
+  }
+
   async enter(text: string): Promise<void> {
     await this.type(text);
     await this.press('Enter');

@@ -1,0 +1,211 @@
+import { emitKeypressEvents } from 'node:readline';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { cleanLine } from '../sanitize.ts';
+import { LOBBY_CONVERSATION, type Placed, type Screen, type ScreenInput } from '../screen.ts';
+import { Suspension } from '../suspend.ts';
+import { type Area, Areas } from './areas.ts';
+import { Canvas } from './canvas.ts';
+import { EntryRows, names } from './entry-rows.ts';
+import { type Key, Keys } from './keys.ts';
+import { pictureOf } from './layout.ts';
+import { LineEditor } from './line-editor.ts';
+import type { Theme } from './theme.ts';
+
+const MINUTE_MS = 60_000;
+
+export interface FullScreenParts {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+  /** Of the user. */
+  readonly name: string;
+  readonly theme: Theme;
+  /** ms since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * The whole terminal: the area of a conversation, a status row, and the line being typed. It uses the alternate screen of
+ * the terminal, so that the shell has its own back at the end, however the program ends.
+ */
+export class FullScreen implements Screen {
+  readonly interactive = true;
+  readonly full = true;
+  names: () => readonly string[] = () => [];
+  readonly #parts: FullScreenParts;
+  readonly #canvas: Canvas;
+  readonly #areas = new Areas(LOBBY_CONVERSATION, 'everybody');
+  readonly #rows: EntryRows;
+  readonly #editor = new LineEditor();
+  readonly #keys: Keys;
+  #online = false;
+  #screen: ScreenInput | undefined;
+  #suspension: Suspension | undefined;
+  #drawing: NodeJS.Immediate | undefined;
+  #clock: NodeJS.Timeout | undefined;
+  #entered = false;
+  #closed = false;
+  readonly #restore = (): void => this.#canvas.leave();
+  readonly #onKeypress = (_: unknown, key: Key): void => {
+    this.#keys.press(key);
+    this.#drawSoon();
+  };
+  readonly #onResize = (): void => {
+    this.#canvas.forget();
+    this.#drawSoon();
+  };
+  readonly #onGone = (): void => {
+    this.#closed = true;
+    this.#screen?.onGone();
+  };
+
+  constructor(parts: FullScreenParts) {
+    this.#parts = parts;
+    const { output, theme, name } = parts;
+    this.#canvas = new Canvas((bytes) => output.write(bytes));
+    this.#rows = new EntryRows(theme, name);
+    this.#keys = new Keys(this.#editor, {
+      enter: (line) => void this.#screen?.onLine(line),
+      interrupt: () => this.#screen?.onInterrupt(),
+      end: () => this.#screen?.onEnd(),
+      suspend: () => this.#suspension?.suspend(),
+      redraw: () => this.#canvas.forget(),
+      area: (number) => this.#show(this.#areas.list[number - 1]),
+      nextArea: (step) => this.#step(step),
+      nextUnread: () => this.#show(this.#areas.nextUnread()),
+      say: (line) => this.print([line]),
+    });
+  }
+
+  get here(): string {
+    return this.#areas.current.id;
+  }
+
+  go(conversation: string, title: string): void {
+    this.#show(this.#areas.open(conversation, title));
+  }
+
+  print(lines: readonly string[], placed?: Placed): void {
+    const area =
+      placed === undefined ? this.#areas.current : this.#areas.open(placed.conversation, placed.title);
+    if (placed?.unread !== undefined) {
+      this.#areas.counted(area, placed.unread);
+      this.#read(area);
+    }
+    if (placed?.message !== undefined) {
+      const { message } = placed;
+      this.#areas.said(area, message, !message.own && names(message.text, this.#parts.name));
+      this.#read(area);
+    } else if (placed?.change === undefined || !this.#areas.change(area, placed.change))
+      for (const line of lines) this.#areas.remark(area, { kind: 'remark', at: this.#parts.now(), line });
+    this.#drawSoon();
+  }
+
+  flush(): void {
+    this.#enter();
+    this.#draw();
+  }
+
+  status(online: boolean): void {
+    this.#online = online;
+    this.#drawSoon();
+  }
+
+  start(screen: ScreenInput): void {
+    const { input, output } = this.#parts;
+    this.#screen = screen;
+    emitKeypressEvents(input);
+    input.setRawMode(true);
+    input.on('keypress', this.#onKeypress);
+    input.on('error', this.#onGone);
+    input.on('end', this.#onGone);
+    output.on('resize', this.#onResize);
+    this.#suspension = new Suspension(input, {
+      leave: this.#restore,
+      redraw: () => {
+        this.#canvas.leave();
+        this.#canvas.enter();
+        this.#draw();
+      },
+    });
+    this.#enter();
+    this.#tick();
+    input.resume();
+    this.#draw();
+    this.#read(this.#areas.current);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearImmediate(this.#drawing);
+    clearTimeout(this.#clock);
+    this.#canvas.leave();
+    process.off('exit', this.#restore);
+    if (this.#screen === undefined) return;
+    const { input, output } = this.#parts;
+    this.#suspension?.stop();
+    output.off('resize', this.#onResize);
+    input.off('keypress', this.#onKeypress);
+    input.off('end', this.#onGone);
+    input.setRawMode(false);
+    input.pause();
+  }
+
+  /** Messages may come before the person can type. */
+  #enter(): void {
+    if (this.#entered || this.#closed) return;
+    this.#entered = true;
+    process.on('exit', this.#restore);
+    this.#canvas.enter();
+  }
+
+  #show(area: Area | undefined): void {
+    if (area === undefined) return;
+    this.#areas.go(area);
+    this.#read(area);
+    this.#drawSoon();
+  }
+
+  #step(step: 1 | -1): void {
+    const { list, current } = this.#areas;
+    this.#show(list[(list.indexOf(current) + step + list.length) % list.length]);
+  }
+
+  #read(area: Area): void {
+    if (area === this.#areas.current && area.n > 0) this.#screen?.onRead(area.id, area.n);
+  }
+
+  /** The clock of the status row. */
+  #tick(): void {
+    const now = this.#parts.now();
+    this.#clock = setTimeout(() => this.#tick(), MINUTE_MS - (now % MINUTE_MS));
+    this.#clock.unref();
+    this.#drawSoon();
+  }
+
+  /** What comes in one turn of the event loop is drawn once. */
+  #drawSoon(): void {
+    this.#drawing ??= setImmediate(() => this.#draw());
+  }
+
+  #draw(): void {
+    clearImmediate(this.#drawing);
+    this.#drawing = undefined;
+    if (this.#closed || !this.#entered) return;
+    const { output, name, theme, now } = this.#parts;
+    this.#canvas.draw(
+      pictureOf({
+        areas: this.#areas,
+        rows: this.#rows,
+        theme,
+        name,
+        online: this.#online,
+        now: now(),
+        typed: this.#editor,
+        prompt: `${cleanLine(this.#areas.current.title)}> `,
+        columns: Math.max(1, output.columns),
+        height: Math.max(1, output.rows),
+      }),
+    );
+  }
+}

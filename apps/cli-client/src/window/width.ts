@@ -1,0 +1,64 @@
+/** How many columns of a terminal texts take. */
+
+/** What a terminal shows as one character. */
+export interface Cluster {
+  readonly text: string;
+  /** Columns. */
+  readonly width: number;
+  /** Every terminal agrees on the width. Where it does not, the cursor is placed anew behind the cluster. */
+  readonly sure: boolean;
+}
+
+/** Code points of two columns that are no emoji (East Asian Width W and F). */
+const WIDE: readonly (readonly [number, number])[] = [
+  [0x1100, 0x115f],
+  [0x2329, 0x232a],
+  [0x2e80, 0x303e],
+  [0x3041, 0x4dbf],
+  [0x4e00, 0xa4cf],
+  [0xa960, 0xa97c],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe10, 0xfe19],
+  [0xfe30, 0xfe6f],
+  [0xff01, 0xff60],
+  [0xffe0, 0xffe6],
+  [0x16fe0, 0x18d08],
+  [0x1aff0, 0x1b2fb],
+  [0x1f200, 0x1f265],
+  [0x20000, 0x3fffd],
+];
+
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
+/** Marks, format characters, and the vowels and ends of Hangul syllables take no column of their own. */
+const NO_COLUMN = /^[\p{Mn}\p{Me}\p{Cf}\u{1160}-\u{11ff}\u{d7b0}-\u{d7ff}]$/u;
+const PICTURE = /^\p{Emoji_Presentation}|\u{fe0f}|^\p{Regional_Indicator}{2}|\u{200d}/u;
+const SURE =
+  /^[\x20-\x7e\u{a1}-\u{2ff}\u{3041}-\u{3096}\u{30a1}-\u{30fa}\u{4e00}-\u{9fff}\u{ac00}-\u{d7a3}]$/u;
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** Splits a text where a terminal would. */
+export function clustersOf(text: string): Cluster[] {
+  if (PRINTABLE_ASCII.test(text)) return [...text].map((letter) => ({ text: letter, width: 1, sure: true }));
+  return Array.from(segmenter.segment(text), ({ segment }) => ({
+    text: segment,
+    width: widthOfCluster(segment),
+    sure: SURE.test(segment),
+  }));
+}
+
+export const widthOf = (text: string): number =>
+  PRINTABLE_ASCII.test(text)
+    ? text.length
+    : clustersOf(text).reduce((width, cluster) => width + cluster.width, 0);
+
+function widthOfCluster(cluster: string): number {
+  if (PICTURE.test(cluster)) return 2;
+  let width = 0;
+  for (const letter of cluster)
+    if (!NO_COLUMN.test(letter)) width += isWide(letter.codePointAt(0) ?? 0) ? 2 : 1;
+  return width;
+}
+
+const isWide = (code: number): boolean => WIDE.some(([from, to]) => code >= from && code <= to);
