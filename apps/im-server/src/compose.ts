@@ -12,7 +12,7 @@ import { RpcServer } from '@cim/rpc';
 import {
   addressGroup,
   advertisedHost,
-  clusterKey,
+  ClusterSecret,
   inSlices,
   defaultLimits,
   knownHosts,
@@ -96,6 +96,7 @@ export interface ImServer extends Running {
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
   const { sends, scheduled, calls, suspensions } = messaging;
+  const secret = ClusterSecret.of(config.clusterSecret);
   const host = advertisedHost(config);
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
@@ -193,7 +194,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     wheel,
     idleTimeoutMs: config.idleTimeoutMs,
     sessionMs: config.sessionDays * 24 * 3_600_000,
-    ticketKey: clusterKey(config.clusterSecret, 'ticket'),
+    ticketKeys: () => secret.keys('ticket'),
     onOpened: (connection) => connections.add(connection),
     onClosed: (connection: Connection, reason: CloseReason) => {
       connections.delete(connection);
@@ -232,7 +233,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     sends,
     logger,
     metrics,
-    sendKey: clusterKey(config.clusterSecret, 'send-msg'),
+    sendKeys: () => secret.keys('send-msg'),
     hostProblem: knownHosts(config.internalHost, config.allowedHosts),
     missing: () => [
       ...(instance.serving ? [] : ['lease: the store has not renewed it']),
@@ -243,7 +244,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     ],
   });
   const rpc = new RpcServer({
-    secret: config.clusterSecret,
+    secret,
     address: () => self,
     flusher,
     wheel,

@@ -1,4 +1,12 @@
-import { type InNetworks, limitKeys, type LimitValues, pick, settings, type Values } from '@cim/runtime';
+import {
+  type ClusterSecret,
+  type InNetworks,
+  limitKeys,
+  type LimitValues,
+  pick,
+  settings,
+  type Values,
+} from '@cim/runtime';
 
 /** What an im-server reads from flags and environment. */
 export const imServerSettings = pick(
@@ -25,6 +33,7 @@ export const imServerSettings = pick(
   'tlsCa',
   'insecure',
   'clusterSecret',
+  'clusterSecretNext',
   'allowedHosts',
   'durability',
   'idleTimeoutMs',
@@ -45,7 +54,6 @@ export type ImServerConfig = Pick<
   | 'tcpPort'
   | 'internalHost'
   | 'httpPort'
-  | 'clusterSecret'
   | 'allowedHosts'
   | 'idleTimeoutMs'
   | 'drainRate'
@@ -53,6 +61,8 @@ export type ImServerConfig = Pick<
   | 'allowedOrigins'
   | 'trustedProxies'
 > & {
+  /** A text never changes. */
+  readonly clusterSecret: string | ClusterSecret;
   /** Addresses without a limit; those of loopback when it is absent. */
   readonly allowList?: InNetworks;
   /** The defaults when it is absent. */

@@ -3,16 +3,17 @@ import { addSurroundings, createMessaging, forgetLeft, observe } from '@cim/deli
 import { openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
+  configuredFiles,
   configureProcess,
   connectionsAllowed,
   createLogger,
   createMetrics,
   limitConnections,
   limitsOf,
+  openClusterSecret,
   openTls,
   requireReachable,
   runProgram,
-  trustOf,
   VERSION,
   watchLoop,
 } from '@cim/runtime';
@@ -27,7 +28,8 @@ const logger = createLogger(config.logLevel, { program: 'im-server' });
 limitConnections(logger);
 await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   requireReachable(config);
-  const { clusterSecret } = trustOf(config);
+  const clusterSecret = openClusterSecret(config, configuredFiles(imServerSettings), logger);
+  onStop(() => clusterSecret.stop());
   const limits = limitsOf(config);
   const metrics = createMetrics({ program: 'im-server' });
   // Before anything is waited for: a pair of files that cannot be used ends the start.

@@ -1,5 +1,6 @@
 import {
   type Auth,
+  type ClusterSecret,
   type InNetworks,
   limitKeys,
   type LimitValues,
@@ -33,6 +34,7 @@ export const routeSettings = pick(
   'tlsCa',
   'insecure',
   'clusterSecret',
+  'clusterSecretNext',
   'allowedHosts',
   'auth',
   'jwtKey',
@@ -68,7 +70,6 @@ export type RouteConfig = Pick<
   | 'routeInternalPort'
   | 'publicPages'
   | 'adminToken'
-  | 'clusterSecret'
   | 'allowedHosts'
   | 'sessionPolicy'
   | 'maxDevices'
@@ -77,6 +78,8 @@ export type RouteConfig = Pick<
   | 'trustedProxies'
   | 'advertiseUrl'
 > & {
+  /** A text never changes. */
+  readonly clusterSecret: string | ClusterSecret;
   readonly auth: Auth;
   /** Of CIM_AUTH=jwt. */
   readonly jwt?: TokenConfig;

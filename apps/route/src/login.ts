@@ -12,7 +12,7 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
-import { clusterKey, TokenBucket } from '@cim/runtime';
+import { ClusterSecret, TokenBucket } from '@cim/runtime';
 import { type Account, type IssueAnswer, type LoginProof, makeTicket, type Sessions } from '@cim/store';
 import { actProblem, isFree, newSecret, secretHash, sessionOf, sessionsCountFrom } from './credentials.ts';
 import type { TokenAccounts } from './identity/token-accounts.ts';
@@ -65,7 +65,7 @@ export class Login {
   readonly #tokens: TokenAccounts | undefined;
   readonly #registerRate: TokenBucket;
   readonly #loginRate: TokenBucket;
-  readonly #ticketKey: string;
+  readonly #secret: ClusterSecret;
   /** Of CIM_ADVERTISE_URL. For our own wire only: CIM's clients know no URLs, and its TCP login names no ticket. */
   readonly #shared: SharedAddress | undefined;
 
@@ -86,7 +86,7 @@ export class Login {
     const rate = { tokens: loginRate, intervalMs: 1_000, burst: loginRate };
     this.#registerRate = new TokenBucket(rate);
     this.#loginRate = new TokenBucket(rate);
-    this.#ticketKey = clusterKey(parts.config.clusterSecret, 'ticket');
+    this.#secret = ClusterSecret.of(parts.config.clusterSecret);
     const { advertiseUrl } = parts.config;
     this.#shared = advertiseUrl === '' ? undefined : sharedAddressOf(advertiseUrl);
   }
@@ -238,7 +238,7 @@ export class Login {
     const at = { ip: member.host, cimServerPort: member.tcpPort, httpPort: member.httpPort };
     if (body.wire !== 2) return at;
     const { epoch } = answer;
-    const ticket = makeTicket(this.#ticketKey, { userId: account.userId, epoch, instance });
+    const ticket = makeTicket(this.#secret.key('ticket'), { userId: account.userId, epoch, instance });
     // What a client finds behind one address is up to that address.
     const tls = shared === undefined && member.tls !== undefined;
     return { ...at, ...shared, ticket, session, epoch, ...(tls && { tls }) };

@@ -3,12 +3,14 @@ import { addSurroundings, createMessaging, forgetLeft, observe } from '@cim/deli
 import { createPlacement, openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
+  configuredFiles,
   configureProcess,
   createLogger,
   createMetrics,
   failStart,
   limitConnections,
   limitsOf,
+  openClusterSecret,
   openTls,
   runProgram,
   trustOf,
@@ -25,7 +27,12 @@ const given = configureProcess('route', routeSettings);
 const logger = createLogger(given.logLevel, { program: 'route' });
 limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
-  const config = { ...given, ...trustOf(given), jwt: given, limits: limitsOf(given) };
+  const clusterSecret = openClusterSecret(given, configuredFiles(routeSettings), logger);
+  onStop(() => clusterSecret.stop());
+  const config = {
+    ...{ ...given, ...trustOf(given), clusterSecret },
+    ...{ jwt: given, limits: limitsOf(given) },
+  };
   const metrics = createMetrics({ program: 'route' });
   // Before anything is waited for: a pair of files that cannot be used ends the start.
   const tls = openTls(given, { logger, metrics });

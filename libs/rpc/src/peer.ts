@@ -1,5 +1,5 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
-import type { Logger, Observer, TlsFiles } from '@cim/runtime';
+import type { ClusterSecret, Logger, Observer, TlsFiles } from '@cim/runtime';
 
 /** Address at which a server takes calls: its internal HTTP port. */
 export interface RpcAddress {
@@ -39,8 +39,8 @@ export const RPC_TIMES: RpcTimes = {
 };
 
 export interface RpcClientParts {
-  /** The cluster secret. It is never sent. */
-  readonly secret: string;
+  /** The cluster secret, never sent: calls are proven by the current one. A text never changes. */
+  readonly secret: string | ClusterSecret;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;

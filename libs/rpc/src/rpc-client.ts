@@ -1,3 +1,4 @@
+import { ClusterSecret } from '@cim/runtime';
 import { RPC_LINK_STATES, type RpcAddress, type RpcClientParts, type RpcLinkState } from './peer.ts';
 import type { Done } from './pending-calls.ts';
 import { RpcLink } from './rpc-link.ts';
@@ -13,6 +14,12 @@ export class RpcClient {
 
   constructor(parts: RpcClientParts) {
     this.#parts = parts;
+    const secret = ClusterSecret.of(parts.secret);
+    let current = secret.current;
+    secret.onChange(() => {
+      if (secret.current !== current) this.#connectAnew();
+      current = secret.current;
+    });
   }
 
   /**
@@ -54,6 +61,13 @@ export class RpcClient {
     const link = this.#links.get(key);
     this.#links.delete(key);
     link?.retire();
+  }
+
+  /** Before the others stop to accept the secret of before: the next call opens a connection with the new one. */
+  #connectAnew(): void {
+    const links = [...this.#links.values()];
+    this.#links.clear();
+    for (const link of links) link.retire();
   }
 
   /** Ends running calls as `closed`. Resolves when all connections are closed. Idempotent. */

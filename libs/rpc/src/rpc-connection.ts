@@ -3,7 +3,7 @@ import { request as secureRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { Channel, type ChannelEvents, type WheelEntry } from '@cim/channel';
 import { CLOSE_REASONS, type CloseReason, cim, FRAME_LIMITS } from '@cim/protocol';
-import type { TlsFiles } from '@cim/runtime';
+import { ClusterSecret, type TlsFiles } from '@cim/runtime';
 import {
   CALLED_HEADER,
   calledName,
@@ -34,6 +34,8 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   readonly #parts: RpcClientParts;
   readonly #events: RpcConnectionEvents;
   readonly #request: ClientRequest;
+  /** The one for both proofs, whatever it is replaced by meanwhile. */
+  readonly #secret: string;
   readonly #nonce = newNonce();
   readonly #called: string;
   readonly #tls: TlsFiles | undefined;
@@ -49,6 +51,7 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   constructor(address: RpcAddress, handshakeMs: number, parts: RpcClientParts, events: RpcConnectionEvents) {
     this.#parts = parts;
     this.#events = events;
+    this.#secret = ClusterSecret.of(parts.secret).current;
     this.#called = calledName(address);
     this.#tls = speaksTls(address, parts.tls) ? parts.tls : undefined;
     this.#request = (this.#tls === undefined ? request : secureRequest)({
@@ -173,7 +176,7 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   }
 
   #prove(side: 'caller' | 'server'): Buffer {
-    return prove(this.#parts.secret, side, this.#called, this.#nonce, this.#serverNonce, this.#binding);
+    return prove(this.#secret, side, this.#called, this.#nonce, this.#serverNonce, this.#binding);
   }
 
   #fail(why: string, reason: CloseReason = 'closed', secretsDiffer = false): void {

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { CimError, cim, FRAME_LIMITS } from '@cim/protocol';
-import { RareWarning } from '@cim/runtime';
+import { ClusterSecret, RareWarning } from '@cim/runtime';
 import {
   CALLED_HEADER,
   calledName,
@@ -33,6 +33,10 @@ export class RpcServer implements ServedConnectionEvents {
   constructor(parts: RpcServerParts) {
     this.#parts = parts;
     this.#refused = new RareWarning(parts.logger, 'rpc.refused');
+    const secret = ClusterSecret.of(parts.secret);
+    secret.onChange(() => {
+      for (const connection of this.#connections) connection.check(secret.accepted);
+    });
   }
 
   /** Takes over the upgrade of `GET /rpc` and refuses every other upgrade. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Channel, type ChannelEvents, Heartbeat, type WheelEntry } from '@cim/channel';
 import { type CloseReason, cim, FRAME_LIMITS, rpcFrame } from '@cim/protocol';
+import { ClusterSecret } from '@cim/runtime';
 import { HANDSHAKE_FRAME_BYTES, proofFrame, prove, REFUSAL, sameProof } from './handshake.ts';
 import { OUTBOX_BYTES } from './peer.ts';
 import type { RpcServerParts } from './server-parts.ts';
@@ -32,7 +33,8 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
   readonly #handshake: Handshake;
   readonly #events: ServedConnectionEvents;
   readonly #channel: Channel;
-  #proven = false;
+  /** The secret that the caller has proven to know. */
+  #proven: string | undefined;
   #heartbeat: Heartbeat | undefined;
 
   constructor(socket: Duplex, handshake: Handshake, parts: RpcServerParts, events: ServedConnectionEvents) {
@@ -53,12 +55,17 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
     this.#channel.send(rpcFrame(call, status, 0, payload));
   }
 
+  /** The accepted secrets have changed: closes when the one that the caller has shown is not among them. */
+  check(accepted: readonly string[]): void {
+    if (this.#proven !== undefined && !accepted.includes(this.#proven)) this.#channel.close('unauthorized');
+  }
+
   close(reason: CloseReason): void {
     this.#channel.close(reason);
   }
 
   onFrame(body: Uint8Array): void {
-    if (!this.#proven) return this.#onProof(body);
+    if (this.#proven === undefined) return this.#onProof(body);
     let call: cim.RpcFrame;
     try {
       call = cim.RpcFrame.decode(body);
@@ -87,17 +94,21 @@ export class ServedConnection implements ChannelEvents, WheelEntry {
   }
 
   #onProof(body: Uint8Array): void {
-    const { secret, wheel } = this.#parts;
+    const { wheel } = this.#parts;
     const { called, caller, server, binding } = this.#handshake;
-    if (!sameProof(body, prove(secret, 'caller', called, caller, server, binding))) {
+    const proven = ClusterSecret.of(this.#parts.secret).accepted.find((secret) =>
+      sameProof(body, prove(secret, 'caller', called, caller, server, binding)),
+    );
+    if (proven === undefined) {
       this.#events.onRefused(this.#channel.remote);
       this.#channel.close('unauthorized', REFUSAL);
       return;
     }
-    this.#proven = true;
+    this.#proven = proven;
     wheel.cancel(this);
     this.#heartbeat = new Heartbeat(this.#channel, wheel, { idleTimeoutMs: IDLE_TIMEOUT_MS });
     this.#channel.setLimit(FRAME_LIMITS.betweenServers);
-    this.#channel.send(proofFrame(prove(secret, 'server', called, caller, server, binding)));
+    // By the secret that the caller uses: it may not have the other one yet.
+    this.#channel.send(proofFrame(prove(proven, 'server', called, caller, server, binding)));
   }
 }

@@ -1,5 +1,5 @@
 import type { TimingWheel, TurnFlusher } from '@cim/channel';
-import type { Logger, TlsFiles } from '@cim/runtime';
+import type { ClusterSecret, Logger, TlsFiles } from '@cim/runtime';
 import type { RpcAddress } from './peer.ts';
 
 /**
@@ -9,8 +9,8 @@ import type { RpcAddress } from './peer.ts';
 export type RpcHandler = (payload: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 export interface RpcServerParts {
-  /** The cluster secret. It is never sent. */
-  readonly secret: string;
+  /** The cluster secret, never sent: a caller may know any that is accepted. A text never changes. */
+  readonly secret: string | ClusterSecret;
   /** Address at which other servers call this one; undefined until it is known. */
   readonly address: () => RpcAddress | undefined;
   readonly flusher: TurnFlusher;

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
 import { CimError } from '@cim/protocol';
-import { type Logger, secureHttp, silentLogger, type TlsFiles } from '@cim/runtime';
+import { type ClusterSecret, type Logger, secureHttp, silentLogger, type TlsFiles } from '@cim/runtime';
 import {
   type RpcAddress,
   RpcClient,
@@ -52,7 +52,11 @@ export class Process {
     this.wheel.start();
   }
 
-  client(secret = 'a secret', times: Partial<RpcTimes> = {}, tls?: TlsFiles): RpcClient {
+  client(
+    secret: string | ClusterSecret = 'a secret',
+    times: Partial<RpcTimes> = {},
+    tls?: TlsFiles,
+  ): RpcClient {
     const { wheel, flusher, logger } = this;
     const client = new RpcClient({
       secret,
@@ -67,7 +71,7 @@ export class Process {
     return client;
   }
 
-  async server(secret = 'a secret', port = 0, tls?: TlsFiles): Promise<TestServer> {
+  async server(secret: string | ClusterSecret = 'a secret', port = 0, tls?: TlsFiles): Promise<TestServer> {
     const { wheel, flusher, logger } = this;
     const released: (() => void)[] = [];
     const handlers = new Map<number, RpcHandler>([

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 
 /** What servers use the cluster secret for. A key for one use is worth nothing for another. */
-export type ClusterKeyUse = 'ticket' | 'rpc' | 'send-msg';
+export type ClusterKeyUse = 'ticket' | 'rpc' | 'send-msg' | 'fingerprint';
 
 /**
  * The key of the cluster for one use: HKDF-SHA256 (RFC 5869) of its secret, 32 bytes as base64url. The secret itself

@@ -13,6 +13,8 @@ export interface Option<T> {
   /** As it would be written in the environment; '' for none. */
   readonly fallback: string;
   readonly secret?: boolean;
+  /** Of a secret: a file that is not there, or is empty, means none. */
+  readonly fileMayBeAbsent?: boolean;
   /** The flag may stand without a value, which means `true`. */
   readonly bare?: boolean;
   /** The value when nothing is given and there is no fallback; '' if it is not said. */
@@ -109,7 +111,13 @@ export const flagOf = (env: string): string => env.replace(/^CIM_/, '').toLowerC
 
 export type ConfigResult<S extends Schema> =
   /** `warnings`: one line each, of what works and should be done another way. */
-  | { readonly kind: 'values'; readonly values: Values<S>; readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'values';
+      readonly values: Values<S>;
+      /** Where secrets were read from that are in files. */
+      readonly files: { readonly [K in keyof S]?: string };
+      readonly warnings: readonly string[];
+    }
   | { readonly kind: 'help'; readonly text: string }
   /** One line each. */
   | { readonly kind: 'problems'; readonly problems: readonly string[] };
@@ -148,6 +156,7 @@ export function readConfig<S extends Schema>(
       problems.push(`${name} is not a setting; --help lists them`);
 
   const values: Record<string, unknown> = {};
+  const files: Record<string, string> = {};
   for (const [key, option] of Object.entries(schema)) {
     const flag = flags[flagOf(option.env)];
     const fromEnv = env[option.env] ?? '';
@@ -168,7 +177,9 @@ export function readConfig<S extends Schema>(
       }
       if (file !== undefined && typeof flag !== 'string')
         try {
-          given = readSecretFile(file.path);
+          given = readSecretFile(file.path, option.fileMayBeAbsent);
+          files[key] = file.path;
+          if (given === '') given = undefined;
         } catch (error) {
           problems.push(`${fileEnvOf(option.env)} names ${file.path}, which ${(error as Error).message}`);
           continue;
@@ -190,7 +201,7 @@ export function readConfig<S extends Schema>(
     }
   }
   if (problems.length > 0) return { kind: 'problems', problems };
-  return { kind: 'values', values: Object.freeze(values) as Values<S>, warnings };
+  return { kind: 'values', values: Object.freeze(values) as Values<S>, files, warnings };
 }
 
 /** A flag that stands alone, as `--insecure` does. */

@@ -2,6 +2,7 @@
 export * from './addresses.ts';
 export * from './backoff.ts';
 export * from './cluster-key.ts';
+export * from './cluster-secret.ts';
 export * from './config.ts';
 export * from './gauges.ts';
 export * from './known-host.ts';

@@ -114,3 +114,9 @@ export function configureProcess<S extends Schema>(program: string, schema: S): 
   else for (const problem of result.problems) console.error(`${program}: ${problem}`);
   process.exit(result.kind === 'help' ? 0 : 1);
 }
+
+/** Where the secrets of a program were read from that are in files, once it is configured. */
+export function configuredFiles<S extends Schema>(schema: S): { readonly [K in keyof S]?: string } {
+  const result = readConfig('', schema, process.argv.slice(2), process.env, settingNames);
+  return result.kind === 'values' ? result.files : {};
+}

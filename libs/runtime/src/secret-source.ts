@@ -6,20 +6,22 @@ export const fileEnvOf = (env: string): string => `${env}_FILE`;
 
 /**
  * The first line of a file; all of one that begins with a PEM.
+ * @param mayBeAbsent answers '' when there is no such file, or its first line is empty
  * @throws {Error} one line: the file cannot be read, or its first line is empty
  */
-export function readSecretFile(path: string): string {
+export function readSecretFile(path: string, mayBeAbsent = false): string {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
+    if (mayBeAbsent && (error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw new Error(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'no reason given'})`, {
       cause: error,
     });
   }
   if (text.startsWith('-----BEGIN ')) return text;
   const [line = ''] = text.split(/\r?\n/, 1);
-  if (line === '') throw new Error('is empty; its first line is the secret');
+  if (line === '' && !mayBeAbsent) throw new Error('is empty; its first line is the secret');
   return line;
 }
 

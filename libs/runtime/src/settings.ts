@@ -171,6 +171,15 @@ export const settings = {
     'Shared by all servers, 32 characters or more; needed unless CIM_HOST and CIM_INTERNAL_HOST are loopback. Standalone makes one in its data folder',
     true,
   ),
+  clusterSecretNext: {
+    ...text(
+      'CIM_CLUSTER_SECRET_NEXT',
+      '',
+      'A second secret that is accepted too, while CIM_CLUSTER_SECRET is being replaced. Files of both are read again when they change',
+      true,
+    ),
+    fileMayBeAbsent: true,
+  },
   allowedHosts: list(
     'CIM_ALLOWED_HOSTS',
     'When CIM_HOST is loopback: names (Host) besides localhost that HTTP and WebSocket requests may use, as a proxy in front passes them on: chat.example.com,b.example; * is any',
@@ -332,6 +341,7 @@ export function trustOf(config: {
   readonly host: string;
   readonly internalHost: string;
   readonly clusterSecret: string;
+  readonly clusterSecretNext?: string;
   readonly tlsCert: string;
   readonly insecure: boolean;
   readonly auth?: Auth | '';
@@ -349,11 +359,15 @@ export function trustOf(config: {
   if (open !== undefined && config.tlsCert === '' && !config.insecure)
     missing.push('CIM_TLS_CERT and CIM_TLS_KEY (or CIM_INSECURE=true, which lets the network read along)');
   if (missing.length > 0) throw new Error(`${missing.join(' and ')} must be set when ${because}`);
-  const { length } = config.clusterSecret;
-  if (open !== undefined && length < MIN_SECRET_CHARACTERS)
-    throw new Error(
-      `CIM_CLUSTER_SECRET has ${length} characters; at least ${MIN_SECRET_CHARACTERS} are needed when ${because} (openssl rand -base64 32 makes one)`,
-    );
+  for (const [name, { length }] of [
+    ['CIM_CLUSTER_SECRET', config.clusterSecret],
+    // None is as good as a long one.
+    ['CIM_CLUSTER_SECRET_NEXT', config.clusterSecretNext || config.clusterSecret],
+  ] as const)
+    if (open !== undefined && length < MIN_SECRET_CHARACTERS)
+      throw new Error(
+        `${name} has ${length} characters; at least ${MIN_SECRET_CHARACTERS} are needed when ${because} (openssl rand -base64 32 makes one)`,
+      );
   return {
     clusterSecret: config.clusterSecret === '' ? LOOPBACK_SECRET : config.clusterSecret,
     auth: config.auth === undefined || config.auth === '' ? 'open' : config.auth,

@@ -11,6 +11,8 @@ import type { Account, Store } from '@cim/store';
 import { createInternalHttp } from './internal-http.ts';
 
 const KEY = 'key-of-sendMsg';
+/** While the cluster secret is being replaced. */
+const OTHER_KEY = 'other-key-of-sendMsg';
 const SENDER = { userId: 7, userName: 'ida' } as Account;
 const body = JSON.stringify({ userId: 8, msg: 'hi', properties: { sendUserId: 7 } });
 
@@ -32,7 +34,7 @@ before(async () => {
     sends: { sendKeyed: () => Promise.resolve({ receipt, id: '7:p:0' as MessageId }) },
     logger: silentLogger(),
     metrics: createMetrics({ program: 'test' }),
-    sendKey: KEY,
+    sendKeys: () => [KEY, OTHER_KEY],
     hostProblem: () => undefined,
     missing: () => missing,
   });
@@ -45,12 +47,18 @@ after(() => {
   server.close();
 });
 
-async function send(): Promise<{ status: number; retryAfter: string | null; code: unknown }> {
-  const authorization = `Bearer ${KEY}`;
+async function send(key = KEY): Promise<{ status: number; retryAfter: string | null; code: unknown }> {
+  const authorization = `Bearer ${key}`;
   const answer = await fetch(`${url}/sendMsg`, { method: 'POST', headers: { authorization }, body });
   const { code } = (await answer.json()) as Record<string, unknown>;
   return { status: answer.status, retryAfter: answer.headers.get('retry-after'), code };
 }
+
+test('/sendMsg takes the keys of all secrets that are accepted, and no other', async () => {
+  receipt = { outcome: 'refused', code: CODES.limited.code, text: 'full' };
+  for (const key of [KEY, OTHER_KEY]) assert.equal((await send(key)).status, 200);
+  assert.equal((await send('another-key')).status, 401);
+});
 
 test('/sendMsg answers 503 and a time to wait for what is not stored', async () => {
   receipt = { outcome: 'retry', code: CODES.failure.code, text: 'away' };

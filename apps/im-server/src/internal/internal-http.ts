@@ -23,8 +23,8 @@ export interface InternalHttpParts {
   readonly sends: Pick<SendService, 'sendKeyed'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Of `/sendMsg`, derived from the cluster secret. */
-  readonly sendKey: string;
+  /** Of `/sendMsg`, derived from the cluster secret: more than one while it is being replaced. */
+  readonly sendKeys: () => readonly string[];
   /** Which names a request may call this server by. */
   readonly hostProblem: HostProblem;
   /** What is not ready, in words; [] when the server may be used. */
@@ -94,7 +94,7 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
       // Before the body is read.
       onRequest: (request, reply, done) => {
         const given = (request.headers.authorization ?? '').replace(/^Bearer /, '');
-        if (maySend(given, parts.sendKey)) done();
+        if (maySend(given, parts.sendKeys())) done();
         else
           void reply
             .code(401)
@@ -164,8 +164,10 @@ function jsonObject(text: string): Record<string, unknown> | undefined {
 }
 
 /** The key alone is enough, so that a caller need not hold the secret that everything else depends on. */
-const maySend = (given: string, key: string): boolean =>
-  sameSecret(given, key) || sameSecret(clusterKey(given, 'send-msg'), key);
+function maySend(given: string, keys: readonly string[]): boolean {
+  const derived = clusterKey(given, 'send-msg');
+  return keys.some((key) => sameSecret(given, key) || sameSecret(derived, key));
+}
 
 const answerOf = (code: string, message: string): Answer => ({ code, message, reqNo: null, dataBody: null });
 

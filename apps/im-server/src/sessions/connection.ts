@@ -24,7 +24,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import { type ClaimAnswer, openTicket, type UserDevice, userSubject } from '@cim/store';
+import { type ClaimAnswer, openTicket, type Ticket, type UserDevice, userSubject } from '@cim/store';
 import { CimSession } from './cim-session.ts';
 import { OwnSession } from './own-session.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -45,8 +45,8 @@ export interface ConnectionParts extends SessionParts {
   readonly registry: SessionRegistry;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
-  /** Key of the tickets that routes sign. */
-  readonly ticketKey: string;
+  /** Keys of the tickets that routes sign: more than one while the cluster secret is being replaced. */
+  readonly ticketKeys: () => readonly string[];
   /** Life of a session that has a secret, in ms. */
   readonly sessionMs: number;
   /** Told to the store and not answered yet; each leaves when it is. */
@@ -156,12 +156,16 @@ export class Connection {
   }
 
   #login(frame: cim.Frame): void {
-    const { instance, ticketKey } = this.#parts;
+    const { instance, ticketKeys } = this.#parts;
     if (frame.login) {
       this.#ownWire = true;
       this.#level = frame.login.level ?? 0;
       // Whether it is still good the store knows: the clocks of two servers may differ.
-      const ticket = openTicket(ticketKey, frame.login.ticket ?? '');
+      const shown = frame.login.ticket ?? '';
+      const ticket = ticketKeys().reduce<Ticket | undefined>(
+        (found, key) => found ?? openTicket(key, shown),
+        undefined,
+      );
       const isHere = ticket?.instance === instance.id || ticket?.instance === ANY_INSTANCE;
       if (ticket === undefined || ticket.userId !== frame.login.userId || !isHere)
         return this.close('unauthorized');

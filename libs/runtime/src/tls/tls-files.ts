@@ -1,8 +1,8 @@
 /** The certificate of this process: read at the start, watched, and read again when its files change. */
-import { stat } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
+import { lookOfFiles } from '../file-look.ts';
 import { gauge } from '../gauges.ts';
 import { NotYetValid, readTlsPair, type TlsPair, type TlsPaths } from './tls-pair.ts';
 
@@ -102,7 +102,7 @@ export class TlsFiles {
     this.#polling = true;
     try {
       this.#warnOfEnd();
-      const files = await looksOf(this.#paths);
+      const files = await lookOfFiles(pathsOf(this.#paths));
       const settled = files === this.#seen;
       this.#seen = files;
       // The first look: the files may have changed since the start read them, which reading them again finds out.
@@ -155,18 +155,5 @@ export class TlsFiles {
 const sameOptions = (a: SecureContextOptions, b: SecureContextOptions): boolean =>
   a.cert === b.cert && a.key === b.key && a.ca === b.ca;
 
-/** Changes when a file is written, replaced, or not there any more. */
-async function looksOf({ tlsCert, tlsKey, tlsCa }: TlsPaths): Promise<string> {
-  const paths = [tlsCert, tlsKey, tlsCa].filter((path) => path !== '');
-  const looks = await Promise.all(paths.map(lookOf));
-  return looks.join(', ');
-}
-
-async function lookOf(path: string): Promise<string> {
-  try {
-    const { mtimeMs, size, ino } = await stat(path);
-    return `${mtimeMs} ${size} ${ino}`;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'gone';
-  }
-}
+const pathsOf = ({ tlsCert, tlsKey, tlsCa }: TlsPaths): string[] =>
+  [tlsCert, tlsKey, tlsCa].filter((path) => path !== '');
