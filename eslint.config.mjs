@@ -1,6 +1,7 @@
 import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 import { oneWayToMatch } from './scripts/one-way-to-match.mjs';
+import { streamKind } from './scripts/stream-kind.mjs';
 
 const banned = [
   { selector: 'TSEnumDeclaration', message: 'use a union of literals' },
@@ -66,6 +67,18 @@ export default tseslint.config(
     files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
     ignores: ['**/*.test.ts', '**/*.contract.ts', 'libs/testkit/**'],
     rules: { 'no-restricted-syntax': ['error', ...banned, ...madePatterns] },
+  },
+  {
+    files: ['{apps,libs}/*/src/**/*.ts'],
+    ignores: [
+      '**/*.test.ts',
+      '**/*.model.ts',
+      '**/*.property.ts',
+      'libs/protocol/src/ids.ts',
+      'libs/store/src/stream-policy.ts',
+    ],
+    plugins: { streams: { rules: { kind: streamKind } } },
+    rules: { 'streams/kind': 'error' },
   },
   {
     files: ['**/*.test.ts', '**/*.contract.ts', 'libs/testkit/**'],

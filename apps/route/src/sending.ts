@@ -1,11 +1,12 @@
 import type { SendReceipt } from '@cim/delivery';
 import {
+  cim,
   CimError,
   CODES,
-  cim,
   groupStream,
   inboxOf,
   LOBBY,
+  ownerOf,
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
@@ -76,7 +77,7 @@ export class Sending {
     const key = idempotencyKey(request);
     await this.#limits.send(sender.userId, to, content.length, key !== undefined);
     const { receipt } = await this.#parts.messaging.sends.sendKeyed({
-      door: to.kind === 'inbox' ? 'p2pRoute' : 'groupRoute',
+      door: ownerOf(to) === undefined ? 'groupRoute' : 'p2pRoute',
       actor: { userId: sender.userId, userName: sender.userName },
       ...{ to, key, content },
     });

@@ -1,6 +1,6 @@
 import {
-  wire,
   copyProducer,
+  groupOf,
   groupStream,
   inboxOf,
   isGroupId,
@@ -8,6 +8,7 @@ import {
   messageId,
   streamName,
   streamOfName,
+  wire,
 } from '@cim/protocol';
 import type { GroupId, MessageId, ProducerId, Seq, UserId } from '@cim/protocol';
 import { SAVED_SEEN, SAVED_SEEN_OF_GROUP, type Cursor, type SavedState } from './state.ts';
@@ -38,8 +39,7 @@ export class Inbound {
     this.#me = me;
     this.#parts = { ...parts, left: (stream) => this.#leave(stream) };
     const named = Object.keys(saved.cursors ?? {}).map(streamOfName);
-    const groups = named.flatMap((stream) => (stream.kind === 'group' ? [stream.group] : []));
-    for (const group of ['', LOBBY, ...groups.filter(isGroupId)]) this.#make(group, saved);
+    for (const group of ['', LOBBY, ...named.map(groupOf).filter(isGroupId)]) this.#make(group, saved);
   }
 
   /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was received. */

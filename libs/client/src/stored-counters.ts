@@ -1,4 +1,4 @@
-import { type wire, isGroupId, isUserId, type ProducerId, streamOfName } from '@cim/protocol';
+import { isGroupId, isUserId, ofStream, type ProducerId, streamOfName, type wire } from '@cim/protocol';
 import { type WireRecipient, wireRecipientOf } from './recipient.ts';
 import type { SavedState } from './state.ts';
 
@@ -123,7 +123,9 @@ export class StoredCounters {
 
 /** Undefined for a name that is none of ours. */
 function recipientNamed(name: string): WireRecipient | undefined {
-  const stream = streamOfName(name);
-  if (stream.kind === 'group') return isGroupId(stream.group) ? wireRecipientOf(0, stream.group) : undefined;
-  return isUserId(stream.user) ? wireRecipientOf(stream.user, '') : undefined;
+  return ofStream(
+    streamOfName(name),
+    (user) => (isUserId(user) ? wireRecipientOf(user, '') : undefined),
+    (group) => (isGroupId(group) ? wireRecipientOf(0, group) : undefined),
+  );
 }

@@ -1,8 +1,7 @@
-import { CimError, type MessageId, messageId } from '@cim/protocol';
+import { CimError, groupOf, type MessageId, messageId } from '@cim/protocol';
 import {
   conversationOf,
   entryId,
-  groupOf,
   type Groups,
   type Histories,
   LogScans,

@@ -1,7 +1,8 @@
+import { groupOf } from '@cim/protocol';
 import type { GroupId, InstanceId, StreamRef } from '@cim/protocol';
 import { RPC, type RpcOutcome } from '@cim/rpc';
 import type { Observer } from '@cim/runtime';
-import { type Entry, groupOf } from '@cim/store';
+import { type Entry } from '@cim/store';
 import { encodeBroadcast } from './doorbell-rpc.ts';
 import type { GroupNotes } from './group-notes.ts';
 import { PUSH_TIMEOUT_MS, type Servers } from './servers.ts';

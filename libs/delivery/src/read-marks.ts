@@ -1,13 +1,6 @@
+import { ownerOf, groupOf } from '@cim/protocol';
 import type { NamedUser } from '@cim/protocol';
-import {
-  type ConversationRef,
-  type Conversations,
-  groupOf,
-  type Groups,
-  ownerOf,
-  policyOf,
-  streamToAppend,
-} from '@cim/store';
+import { type ConversationRef, type Conversations, type Groups, policyOf, streamToAppend } from '@cim/store';
 import type { ServerCalls } from './server-calls.ts';
 import type { Signal } from './signal.ts';
 

@@ -1,6 +1,14 @@
-import { CimError, contentFacts, type NamedUser, type ProducerId, type StreamRef } from '@cim/protocol';
+import {
+  CimError,
+  contentFacts,
+  groupOf,
+  ownerOf,
+  type NamedUser,
+  type ProducerId,
+  type StreamRef,
+} from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import { groupOf, type NewScheduled, ownerOf, policyOf, scheduleError, type Store } from '@cim/store';
+import { type NewScheduled, policyOf, scheduleError, type Store } from '@cim/store';
 import { errorOf } from './send-problems.ts';
 import { producerOfKey, refusalOf } from './send-service.ts';
 

@@ -3,16 +3,18 @@ import {
   CimError,
   type ContentFacts,
   contentFacts,
+  groupOf,
   isGroupId,
   isUserId,
   type MessageId,
   messageId,
   type NamedUser,
+  ownerOf,
   type ProducerId,
   type StreamRef,
 } from '@cim/protocol';
 import { randomText, type SendDoor } from '@cim/runtime';
-import { type GroupOperation, groupOf, ownerOf } from '@cim/store';
+import { type GroupOperation } from '@cim/store';
 import type { EventRules } from './event-rules.ts';
 import { Send, type SendParts } from './send.ts';
 import { SendOrder } from './send-order.ts';

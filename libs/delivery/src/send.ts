@@ -1,7 +1,15 @@
 import { hash } from 'node:crypto';
-import { type ContentFacts, copyProducer, type MessageId, type ProducerId, type UserId } from '@cim/protocol';
+import {
+  type ContentFacts,
+  copyProducer,
+  type MessageId,
+  ownerOf,
+  type ProducerId,
+  type UserId,
+  kindOf,
+} from '@cim/protocol';
 import type { Observer, RareWarning } from '@cim/runtime';
-import { type AppendAnswer, type Entry, ownerOf, type Stored, type Streams } from '@cim/store';
+import { type AppendAnswer, type Entry, type Stored, type Streams } from '@cim/store';
 import { Delivery, type DeliveryParts, type Online, type Pusher, sendStep } from './delivery.ts';
 import type { GroupRings } from './group-rings.ts';
 import type { Locations } from './locations.ts';
@@ -92,7 +100,7 @@ export class Send implements Pusher {
   #appended(answer: AppendAnswer): void {
     const { to } = this.#request;
     const { observer, failed } = this.#parts;
-    observer.appended(to.kind, answer.outcome, (performance.now() - this.#appendBegun) / 1_000);
+    observer.appended(kindOf(to), answer.outcome, (performance.now() - this.#appendBegun) / 1_000);
     if (answer.outcome === 'ok' || answer.outcome === 'duplicate') {
       this.#stored = answer;
       return this.#push();

@@ -2,13 +2,14 @@ import {
   cim,
   type DeviceId,
   type GroupId,
+  groupOf,
   groupStream,
   inboxOf,
   type NamedUser,
+  ownerOf,
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
-import { groupOf, ownerOf } from '@cim/store';
 
 /** Something that is told to live sessions, best effort, and not stored. */
 export type Signal =

@@ -39,6 +39,20 @@ export type StreamRef =
 
 export const inboxOf = (user: UserId): StreamRef => ({ kind: 'inbox', user });
 export const groupStream = (group: GroupId): StreamRef => ({ kind: 'group', group });
+/** The user whose timeline the stream is; undefined for a group's log. */
+export const ownerOf = (stream: StreamRef): UserId | undefined =>
+  stream.kind === 'inbox' ? stream.user : undefined;
+/** The group whose log the stream is; undefined for a user's timeline. */
+export const groupOf = (stream: StreamRef): GroupId | undefined =>
+  stream.kind === 'group' ? stream.group : undefined;
+/** For logs and labels of metrics; what is done depends on the policy of a stream, not on this. */
+export const kindOf = (stream: StreamRef): StreamRef['kind'] => stream.kind;
+/** What one of the two makes of a stream. */
+export const ofStream = <T>(
+  stream: StreamRef,
+  ofInbox: (user: UserId) => T,
+  ofGroup: (group: GroupId) => T,
+): T => (stream.kind === 'inbox' ? ofInbox(stream.user) : ofGroup(stream.group));
 /** `inbox:<userId>` or `group:<groupId>`, for maps, logs and cursors. */
 export const streamName = (stream: StreamRef): string =>
   stream.kind === 'inbox' ? `inbox:${stream.user}` : `group:${stream.group}`;

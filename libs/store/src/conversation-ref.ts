@@ -5,6 +5,7 @@ import {
   inboxOf,
   isGroupId,
   isUserId,
+  ofStream,
   type StreamRef,
   type UserId,
 } from '@cim/protocol';
@@ -35,7 +36,11 @@ export const streamOfConversation = (user: UserId, of: ConversationRef): StreamR
 
 /** The conversation that a message to this stream belongs to, as its sender names it. */
 export const conversationOf = (to: StreamRef): ConversationRef =>
-  to.kind === 'inbox' ? { kind: 'user', user: to.user } : to;
+  ofStream<ConversationRef>(
+    to,
+    (user) => ({ kind: 'user', user }),
+    (group) => ({ kind: 'group', group }),
+  );
 
 /** The stream that a message to the conversation is appended to. */
 export const streamToAppend = (of: ConversationRef): StreamRef =>

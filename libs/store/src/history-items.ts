@@ -1,8 +1,10 @@
 import {
   contentType,
   decodeContent,
+  groupOf,
   type MessageId,
   type NamedUser,
+  ownerOf,
   type Seq,
   type StreamRef,
   type UserId,
@@ -71,7 +73,7 @@ export class HistoryItems {
   async of(stream: StreamRef, entries: readonly Entry[]): Promise<HistoryItem[]> {
     const [oldest] = entries;
     if (oldest === undefined) return [];
-    const from = Math.max(oldest.seq - (stream.kind === 'inbox' ? EARLY_EVENTS : 0), 1) as Seq;
+    const from = Math.max(oldest.seq - (ownerOf(stream) === undefined ? 0 : EARLY_EVENTS), 1) as Seq;
     const messages = new Map(entries.map((entry) => [messageIdOf(entry), entry]));
     const events = (await this.#streams.events(stream, from)).filter(({ about }) => messages.has(about));
     const folded = await this.#fold(stream, events, messages);
@@ -96,7 +98,7 @@ export class HistoryItems {
         if (id === undefined || message === undefined || !isOneConversation(stream, entry, message)) continue;
         const of = folded.get(id) ?? { recalled: false, reactions: new Map() };
         folded.set(id, of);
-        foldInto(of, entry, { isOwn: isOfOneSender(entry, message), inGroup: stream.kind === 'group' });
+        foldInto(of, entry, { isOwn: isOfOneSender(entry, message), inGroup: groupOf(stream) !== undefined });
       }
     }
     return folded;
@@ -137,8 +139,10 @@ function rangesOf(events: readonly EventAt[]): [from: number, to: number][] {
 }
 
 /** Of entries of a timeline: whether they are part of one private conversation. */
-const isOneConversation = (stream: StreamRef, a: Entry, b: Entry): boolean =>
-  stream.kind === 'group' || peerOf(stream.user, a) === peerOf(stream.user, b);
+const isOneConversation = (stream: StreamRef, a: Entry, b: Entry): boolean => {
+  const owner = ownerOf(stream);
+  return owner === undefined || peerOf(owner, a) === peerOf(owner, b);
+};
 const isOfOneSender = (a: Entry, b: Entry): boolean => a.sender.userId === b.sender.userId;
 
 const typeOf = ({ content }: Entry) => contentType(decodeContent(content)?.type ?? '');

@@ -1,7 +1,7 @@
 /** Every 2 s the im-server reads the streams whose push to it failed, and the top of the lobby. */
-import { type GroupId, wireName } from '@cim/protocol';
+import { type GroupId, ownerOf, wireName } from '@cim/protocol';
 import { inSlices } from '@cim/runtime';
-import { ownerOf, type Streams } from '@cim/store';
+import type { Streams } from '@cim/store';
 import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Instance } from './instance.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';

@@ -17,6 +17,7 @@ import {
   type MessageId,
   type Seq,
   type UserId,
+  kindOf,
 } from '@cim/protocol';
 import { type Cursor, type Entry, isCopy, policyOf, type Position, type UserDevice } from '@cim/store';
 import { Feed } from '../subscriptions/feed.ts';
@@ -181,7 +182,7 @@ export class CimSession implements Session, FeedSink {
 
   acknowledged({ stream }: Followed, storedAt: number): void {
     if (storedAt >= this.#since * 1_000)
-      this.#parts.observer.acknowledged(stream.kind, (Date.now() - storedAt) / 1_000);
+      this.#parts.observer.acknowledged(kindOf(stream), (Date.now() - storedAt) / 1_000);
   }
 
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {

@@ -20,6 +20,7 @@ import {
   type StreamRef,
   type UserId,
   wireName,
+  kindOf,
 } from '@cim/protocol';
 import { type Cursor, type Entry, policyOf, type Position, type UserDevice } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
@@ -238,7 +239,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   acknowledged({ stream }: Followed, storedAt: number): void {
     if (storedAt >= this.#since * 1_000)
-      this.#parts.observer.acknowledged(stream.kind, (Date.now() - storedAt) / 1_000);
+      this.#parts.observer.acknowledged(kindOf(stream), (Date.now() - storedAt) / 1_000);
   }
 
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void {

@@ -6,10 +6,11 @@ import {
   isGroupId,
   isUserId,
   type NamedUser,
-  type StreamRef,
+  ownerOf,
   streamName,
+  type StreamRef,
 } from '@cim/protocol';
-import { ownerOf, policyOf } from '@cim/store';
+import { policyOf } from '@cim/store';
 
 /** One signal for each conversation in this time [ms]. */
 const EVERY_MS = 1_000;

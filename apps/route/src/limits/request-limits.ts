@@ -1,5 +1,5 @@
 /** Limits of the clients' port: by address and by user. */
-import { CimError, type StreamRef, type UserId } from '@cim/protocol';
+import { CimError, ofStream, type StreamRef, type UserId } from '@cim/protocol';
 import {
   addressGroup,
   type InNetworks,
@@ -116,7 +116,11 @@ export class RequestLimits {
     const charges: Charge[] = [
       ['send', String(user)],
       ['bytes', String(user), bytes],
-      to.kind === 'inbox' ? ['sendTo', `${user}/${to.user}`] : ['groupSend', String(user)],
+      ofStream<Charge>(
+        to,
+        (recipient) => ['sendTo', `${user}/${recipient}`],
+        () => ['groupSend', String(user)],
+      ),
     ];
     if (keyed) charges.push(['keyed', String(user)]);
     return this.take(...charges);

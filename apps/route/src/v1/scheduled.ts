@@ -1,6 +1,6 @@
 /** Messages that are to be sent later. */
-import { CimError, decodeContent, type ProducerId } from '@cim/protocol';
-import { groupOf, type ListedMessage, type NewScheduled, ownerOf, type Store } from '@cim/store';
+import { CimError, decodeContent, groupOf, ownerOf, type ProducerId } from '@cim/protocol';
+import type { ListedMessage, NewScheduled, Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import type { Bearer } from './bearer.ts';
 import { contentShape, shownContent } from './contents.ts';

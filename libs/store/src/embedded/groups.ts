@@ -1,6 +1,7 @@
 import {
   CimError,
   type GroupId,
+  groupOf,
   type InstanceId,
   isGroupId,
   LOBBY,
@@ -9,6 +10,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
+import { policyOf } from '../stream-policy.ts';
 import { FOLLOW_MS, type Group, type Groups, type Member, type Membership, type Stay } from '../groups.ts';
 import { STAYS } from '../stays.ts';
 import type { Append } from '../streams.ts';
@@ -160,8 +162,9 @@ export class EmbeddedGroups implements Groups {
 
   /** Im-servers that follow the group of a stream; undefined for the lobby and inboxes. */
   followersOf(stream: StreamRef): readonly InstanceId[] | undefined {
-    if (!hasMembers(stream)) return undefined;
-    const followers = this.#followers.get(stream.group);
+    const group = groupWithMembers(stream);
+    if (group === undefined) return undefined;
+    const followers = this.#followers.get(group);
     if (followers === undefined) return [];
     const now = this.#monotonic();
     for (const [instance, until] of followers) if (until <= now) followers.delete(instance);
@@ -170,8 +173,8 @@ export class EmbeddedGroups implements Groups {
 
   /** Whether the sender may append to the group, and what the append changes. Reads only. */
   admit({ stream, sender, operation }: Append): Judgement {
-    if (!hasMembers(stream)) return undefined;
-    const { group } = stream;
+    const group = groupWithMembers(stream);
+    if (group === undefined) return undefined;
     const get = <T>(key: Key<T>): T | undefined => this.#ledger.get(key);
     if (operation !== undefined) {
       const judgement = judge({ now: this.#now(), get }, group, sender, operation);
@@ -267,6 +270,8 @@ const memberOf = (userId: UserId, { userName, role, muted, joined, joinedN }: Me
   ...{ userId, userName, role, muted, joined, joinedN },
 });
 
-/** Whether it is the log of a group other than the lobby. */
-const hasMembers = (stream: StreamRef): stream is StreamRef & { readonly kind: 'group' } =>
-  stream.kind === 'group' && stream.group !== LOBBY && isGroupId(stream.group);
+/** The group whose log the stream is, if only members write to it; undefined for the lobby and inboxes. */
+const groupWithMembers = (stream: StreamRef): GroupId | undefined => {
+  const group = groupOf(stream);
+  return policyOf(stream).writers === 'members' && isGroupId(group) ? group : undefined;
+};

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import {
   foldName,
   type GroupId,
+  ofStream,
   type ProducerId,
   type Seq,
   type StreamRef,
@@ -50,7 +51,11 @@ const part = (id: GroupId | ProducerId): string =>
   /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : `~${hash('sha256', id, 'base64url')}`;
 
 const nameOf = (stream: StreamRef): string =>
-  stream.kind === 'inbox' ? `i${stream.user}` : `g${part(stream.group)}`;
+  ofStream(
+    stream,
+    (user) => `i${user}`,
+    (group) => `g${part(group)}`,
+  );
 
 export const FORMAT = keyOf<FormatRecord>('m:format');
 export const NEXT_USER = keyOf<NextUserRecord>('m:next-user');

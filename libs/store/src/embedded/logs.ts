@@ -2,6 +2,7 @@ import {
   copyProducer,
   inboxOf,
   messageId,
+  ownerOf,
   type ProducerId,
   type Seq,
   type StreamRef,
@@ -81,9 +82,10 @@ export class Logs {
   /** All reading of an append, so that one that fails has written nothing. */
   admit({ stream, sender, content }: Append): Places | 'unknown' | 'blocked' | 'full' | 'share' {
     const log = this.#place(stream);
-    if (stream.kind === 'group') return { log, copy: undefined };
-    if (this.#ledger.get(accountKey(stream.user)) === undefined) return 'unknown';
-    if (this.#blocks.has(stream.user, sender.userId)) return 'blocked';
+    const owner = ownerOf(stream);
+    if (owner === undefined) return { log, copy: undefined };
+    if (this.#ledger.get(accountKey(owner)) === undefined) return 'unknown';
+    if (this.#blocks.has(owner, sender.userId)) return 'blocked';
     const { after } = log;
     const waitingBytes = after.bytes - after.settledBytes;
     if (
@@ -91,12 +93,12 @@ export class Logs {
       waitingBytes + content.length > this.#limits.inboxUnackedBytes
     )
       return 'full';
-    if (!this.#shares.admits(stream.user, sender.userId, after)) return 'share';
-    if (stream.user === sender.userId) return { log, copy: undefined };
+    if (!this.#shares.admits(owner, sender.userId, after)) return 'share';
+    if (owner === sender.userId) return { log, copy: undefined };
     const copy = this.#place(inboxOf(sender.userId));
     const { first, top } = copy.after;
     const hasRoom = top - first + 1 < 2 * this.#limits.maxEntries;
-    return { log, copy: hasRoom ? { ...copy, to: stream.user } : undefined };
+    return { log, copy: hasRoom ? { ...copy, to: owner } : undefined };
   }
 
   #place(stream: StreamRef): Place {
@@ -129,7 +131,8 @@ export class Logs {
     if (last !== undefined && (isCopy || !isOfProducer(last, item)))
       this.#ledger.put(producerKey(stream, this.#window(after.top), last.sender, last.producer), last.record);
     writeTrim(this.#ledger, before, after);
-    if (!isCopy && stream.kind === 'inbox') this.#shares.wrote(stream.user, sender.userId, after);
+    const owner = ownerOf(stream);
+    if (!isCopy && owner !== undefined) this.#shares.wrote(owner, sender.userId, after);
     const entry = { seq, prev, storedAt, sender, producer, counter, content, n };
     const row = encodeRow(entry, { bytes, copies }, isEvent);
     this.#ledger.putRow(entryKey(stream, seq), row);

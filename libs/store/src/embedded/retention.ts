@@ -1,5 +1,6 @@
 /** What a stream may forget (design: retention). */
 import type { MessageId, Seq, StreamRef } from '@cim/protocol';
+import { policyOf } from '../stream-policy.ts';
 import type { StreamLimits } from '../streams.ts';
 import { decodeRow, totalsOf } from './entry-row.ts';
 import { entryKey, eventsBefore, streamKey } from './keys.ts';
@@ -28,7 +29,8 @@ export const emptyStream = (stream: StreamRef): StreamRecord => ({
 });
 
 /** Up to where a stream waits for nobody; a group keeps nothing for anybody, so all of it. */
-const settledOf = ({ stream, top, settled }: StreamRecord): Seq => (stream.kind === 'group' ? top : settled);
+const settledOf = ({ stream, top, settled }: StreamRecord): Seq =>
+  policyOf(stream).settledWhen === 'stored' ? top : settled;
 
 /** How many received entries of an inbox wait for its user. */
 export const waitingOf = ({ top, copies, settled, settledCopies }: StreamRecord): number =>

@@ -10,6 +10,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { LRUCache } from 'lru-cache';
+import { policyOf } from '../stream-policy.ts';
 import { Duplicates, type Older } from '../duplicates.ts';
 import { LogScans } from '../log-scans.ts';
 import {
@@ -188,7 +189,7 @@ export class EmbeddedStreams implements Streams {
       if (session?.epoch !== epoch && openOf(session)?.epoch !== epoch) continue;
       const before = this.#ledger.get(key);
       if (cursor.seq <= (ownCursor(before, device)?.seq ?? 0) || cursor.seq > top) continue;
-      if (stream.kind === 'inbox') this.#logs.settle(stream, cursor.seq);
+      if (policyOf(stream).settledWhen === 'acked') this.#logs.settle(stream, cursor.seq);
       const highest = before === undefined || cursor.seq > before.seq ? cursor : before;
       // The cursors of devices that have no record any more go with them.
       const others = (before?.devices ?? []).filter(

@@ -1,3 +1,4 @@
+import { ownerOf } from '@cim/protocol';
 import type { Seq } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
 import { moveClockedProducers } from './clocked-producers.ts';
@@ -48,7 +49,8 @@ async function countStreams(ledger: Ledger): Promise<void> {
 
 function counted(ledger: Ledger, before: StreamRecord1): StreamRecord {
   const { stream, first, top } = before;
-  const acked = stream.kind === 'inbox' ? (ledger.get(cursorKey(stream.user, stream))?.seq ?? 0) : 0;
+  const owner = ownerOf(stream);
+  const acked = owner === undefined ? 0 : (ledger.get(cursorKey(owner, stream))?.seq ?? 0);
   return {
     ...emptyStream(stream),
     ...{ first, top, firstAt: before.firstAt, topId: before.topId, topDigest: before.topDigest },

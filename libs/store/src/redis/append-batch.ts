@@ -7,9 +7,10 @@ import {
   inboxOf,
   type InstanceId,
   type MessageId,
+  ownerOf,
   type Seq,
-  type StreamRef,
   streamName,
+  type StreamRef,
 } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { Duplicates, Older } from '../duplicates.ts';
@@ -256,8 +257,10 @@ function numberIn(numbers: Map<string, number>, streams: StreamRef[], stream: St
 }
 
 /** It comes into its sender's own inbox too. */
-export const hasCopy = ({ stream, sender }: Append): boolean =>
-  stream.kind === 'inbox' && stream.user !== sender.userId;
+export const hasCopy = ({ stream, sender }: Append): boolean => {
+  const owner = ownerOf(stream);
+  return owner !== undefined && owner !== sender.userId;
+};
 
 /** The counter of a first send that may have been sent before. */
 const FIRST_AGAIN = '-1';

@@ -1,4 +1,4 @@
-import { contentFacts, copyProducer, inboxOf, type MessageId, type Seq } from '@cim/protocol';
+import { contentFacts, copyProducer, inboxOf, type MessageId, ownerOf, type Seq } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { LogScans } from '../log-scans.ts';
 import { type Append, type AppendAnswer, type Done, type Entry, type Streams, tell } from '../streams.ts';
@@ -114,8 +114,11 @@ export class Copies {
   }
 }
 
-const copyOf = (item: Append): Append => ({
-  ...item,
-  stream: inboxOf(item.sender.userId),
-  producer: item.stream.kind === 'inbox' ? copyProducer(item.producer, item.stream.user) : item.producer,
-});
+const copyOf = (item: Append): Append => {
+  const recipient = ownerOf(item.stream);
+  return {
+    ...item,
+    stream: inboxOf(item.sender.userId),
+    producer: recipient === undefined ? item.producer : copyProducer(item.producer, recipient),
+  };
+};

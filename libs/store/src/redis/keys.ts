@@ -7,10 +7,11 @@ import { hash } from 'node:crypto';
 import {
   foldName,
   type GroupId,
-  type InstanceId,
   inboxOf,
-  type StreamRef,
+  type InstanceId,
+  ofStream,
   streamName,
+  type StreamRef,
   type UserId,
 } from '@cim/protocol';
 
@@ -35,13 +36,13 @@ export const NAME_TAGS: readonly string[] = Array.from(
 );
 const tag = (owner: string): string => SHARD_TAGS[shardOf(owner)] ?? '';
 const userTag = (user: UserId): string => tag(`u${user}`);
+const groupTag = (group: GroupId): string => tag(`g${group}`);
 
 /** Scheduled messages lie in a sixteenth of the shards: few enough to look at all of them every second. */
 export const scheduledShards: readonly string[] = SHARD_TAGS.filter((_, i) => i % 16 === 0);
 const scheduledShard = (user: UserId): string => scheduledShards[shardOf(`u${user}`) % 16] ?? '';
 
-export const streamShard = (stream: StreamRef): string =>
-  stream.kind === 'inbox' ? userTag(stream.user) : tag(`g${stream.group}`);
+export const streamShard = (stream: StreamRef): string => ofStream(stream, userTag, groupTag);
 
 const nameTag = (value: string): string => `{n${hash('sha256', value, 'hex').slice(0, 2)}}`;
 /** Every hash of names. */

@@ -1,13 +1,15 @@
 import {
   type DeviceId,
-  type InstanceId,
+  groupOf,
   inboxOf,
+  type InstanceId,
   type MessageId,
+  ownerOf,
   type ProducerId,
   type Seq,
-  type StreamRef,
   streamName,
   streamOfName,
+  type StreamRef,
   type UserId,
 } from '@cim/protocol';
 import {
@@ -92,8 +94,9 @@ export class RedisStreams implements Streams {
 
   /** The users' sides follow a change of a group before it is answered; also where an answer says that it was made before. */
   #follow({ stream }: Append, answer: AppendAnswer, done: (answer: AppendAnswer) => void): void {
-    if (stream.kind !== 'group' || !('seq' in answer)) return done(answer);
-    const following = this.#sides.follow(stream.group, answer.seq).then(
+    const group = groupOf(stream);
+    if (group === undefined || !('seq' in answer)) return done(answer);
+    const following = this.#sides.follow(group, answer.seq).then(
       () => tell(done, answer, this.#logger),
       (cause: unknown) => tell(done, { outcome: 'retry', cause }, this.#logger),
     );
@@ -224,7 +227,7 @@ export class RedisStreams implements Streams {
         calls.push(call);
       }
       // Only one's own inbox lies in one's shard; of any other stream the cursor alone moves.
-      const own = stream.kind === 'inbox' && stream.user === user;
+      const own = ownerOf(stream) === user;
       const { log, meta } = streamKeys(inboxOf(user));
       call.keys.push(key.session(user), key.cursors(user), log, meta);
       call.args.push(epoch, streamName(stream), cursor.seq, cursor.id, own ? 1 : 0, device);
