@@ -7,6 +7,7 @@ import { Conversing } from './conversing.ts';
 import { count } from './count.ts';
 import { emojiPage } from './emoji.ts';
 import type { History } from './history.ts';
+import { Later } from './later.ts';
 import { type MarkMode, Marks } from './marks.ts';
 import { Online } from './online.ts';
 import { Received } from './received.ts';
@@ -44,6 +45,7 @@ export class Chat {
   readonly #online: Online;
   readonly #conversing: Conversing;
   readonly #saying: Saying;
+  readonly #later: Later;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
@@ -76,6 +78,12 @@ export class Chat {
     this.#online = new Online(() => parts.client.onlineUsers(), parts.contacts);
     this.#conversing = new Conversing({ ...parts, online: this.#online });
     this.#saying = new Saying({ ...parts, marks: this.#marks, conversing: this.#conversing, print: this });
+    this.#later = new Later({
+      ...parts,
+      recipientOf: (say, here) => this.#saying.recipientOf(say, here),
+      failed: () => this.#saying.failures++,
+      notice: (text) => this.notice(text),
+    });
     this.#received = new Received({ ...parts, names: this.#conversing });
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
@@ -102,8 +110,6 @@ export class Chat {
   async quit(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    const unsaid = this.#saying.giveUpLater();
-    if (unsaid > 0) this.notice(`${count(unsaid, 'delayed message')} not sent`);
     await this.#saying.answered(QUIT_MS);
     await this.#leave();
   }
@@ -214,7 +220,6 @@ export class Chat {
     }
     await this.#tail;
     if (this.#ended) return;
-    await this.#saying.later();
     await this.#saying.answered(PIPE_MS);
     this.#ended = true;
     await this.#leave();
@@ -238,7 +243,9 @@ export class Chat {
 
   async #run(command: Command, line: string, here: string): Promise<void> {
     const { screen, view, client, history } = this.#parts;
-    if (await this.#conversing.run(command)) return;
+    if (command.kind === 'delay' && this.#answering)
+      return this.problem('the answerer listens, and nothing is sent: type :qai first');
+    if ((await this.#conversing.run(command)) || (await this.#later.run(command, here))) return;
     switch (command.kind) {
       case 'nothing':
         return;
@@ -282,8 +289,6 @@ export class Chat {
         this.#found = '';
         this.#found = await this.#conversing.go(command.of);
         return;
-      case 'delay':
-        return this.#saying.inSeconds(command.seconds, command.line, () => this.#onLine(command.line, here));
       case 'private':
       case 'group':
       case 'here':

@@ -54,8 +54,23 @@ describe('a typed line', () => {
     [':marks less', { kind: 'marks', mode: 'less' }],
     [':emoji', { kind: 'emoji', page: 1 }],
     [':emoji 2', { kind: 'emoji', page: 2 }],
-    [':delay good night 60', { kind: 'delay', line: 'good night', seconds: 60 }],
-    [':delay bob;;hi 5', { kind: 'delay', line: 'bob;;hi', seconds: 5 }],
+    [
+      ':delay good night 60',
+      { kind: 'delay', line: 'good night', say: { kind: 'here', text: 'good night' }, seconds: 60 },
+    ],
+    [
+      ':delay bob;;hi 5',
+      { kind: 'delay', line: 'bob;;hi', say: { kind: 'private', to: 'bob', text: 'hi' }, seconds: 5 },
+    ],
+    [
+      ':delay #team;;hi 2592000',
+      {
+        ...{ kind: 'delay', line: '#team;;hi', seconds: 2_592_000 },
+        say: { kind: 'members-only', group: 'team', text: 'hi' },
+      },
+    ],
+    [':delays', { kind: 'delays' }],
+    [':cancel 12', { kind: 'cancel', number: 12 }],
     [':ai', { kind: 'answerer-on' }],
     [':qai', { kind: 'answerer-off' }],
     [':say a;;b', { kind: 'group', text: 'a;;b' }],
@@ -181,7 +196,10 @@ describe('a typed line', () => {
       assert.equal(parseLine(line).kind, 'problem', line);
     for (const line of [
       ':delay hi 0',
-      ':delay hi 100000',
+      ':delay hi 2592001',
+      ':cancel',
+      ':cancel 0',
+      ':cancel x',
       ':delay hi soon',
       ':delay :q 5',
       ':delay b b;;x 5',

@@ -20,20 +20,26 @@ export type Command =
   | { readonly kind: 'invite'; readonly name: string; readonly group?: string }
   /** Without a mode: which one is on? */
   | { readonly kind: 'marks'; readonly mode?: MarkMode }
-  /** Later, as if it were typed then. */
-  | { readonly kind: 'delay'; readonly line: string; readonly seconds: number }
+  /** Say it in so many seconds. `line`: as it was typed. */
+  | { readonly kind: 'delay'; readonly line: string; readonly say: Say; readonly seconds: number }
+  | { readonly kind: 'delays' }
+  | { readonly kind: 'cancel'; readonly number: number }
+  /** Be in another conversation; without one, with everybody. */
+  | { readonly kind: 'to'; readonly of?: Whom }
+  | Say
+  /** Not understood: what to do instead, in one line. */
+  | { readonly kind: 'problem'; readonly text: string /** It was a message. */; readonly unsent?: true };
+
+/** Something to be said. */
+export type Say =
   /** `to` is a user id in digits or a name. */
   | { readonly kind: 'private'; readonly to: string; readonly text: string }
   /** To everybody. */
   | { readonly kind: 'group'; readonly text: string }
   /** To the conversation that the person is in. */
   | { readonly kind: 'here'; readonly text: string }
-  /** Be in another conversation; without one, with everybody. */
-  | { readonly kind: 'to'; readonly of?: Whom }
   /** To the members of a group: its name or id, without the `#`. */
-  | { readonly kind: 'members-only'; readonly group: string; readonly text: string }
-  /** Not understood: what to do instead, in one line. */
-  | { readonly kind: 'problem'; readonly text: string /** It was a message. */; readonly unsent?: true };
+  | { readonly kind: 'members-only'; readonly group: string; readonly text: string };
 
 /** A user by name or id, or a group by name or id. */
 export type Whom = { readonly user: string } | { readonly group: string };
@@ -47,7 +53,7 @@ interface Entry {
 /** Whether somebody of that name has been met. */
 type IsKnown = (name: string) => boolean;
 
-const MAX_DELAY_S = 86_400;
+const MAX_DELAY_S = 30 * 86_400;
 
 /** By name, in the order of `:all`. The one place that knows which commands there are. */
 const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
@@ -137,7 +143,15 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     },
   ],
   [':emoji', { help: [[':emoji [PAGE]', 'short names for pictures']], parse: parseEmoji }],
-  [':delay', { help: [[':delay TEXT SECONDS', 'say it later']], parse: parseDelay }],
+  [
+    ':delay',
+    {
+      help: [[':delay TEXT SECONDS', 'say it later, also when you are gone by then']],
+      parse: parseDelay,
+    },
+  ],
+  [':delays', { help: [[':delays', 'what is to be said later']], parse: () => ({ kind: 'delays' }) }],
+  [':cancel', { help: [[':cancel N', 'do not say it']], parse: parseCancel }],
   [
     ':ai',
     {
@@ -354,9 +368,16 @@ function parseDelay(rest: string, isKnown: IsKnown): Command {
     return problem(`:delay takes a text and 1 to ${MAX_DELAY_S} seconds, as in ":delay good night 60"`);
   const later = parseLine(line, isKnown);
   if (later.kind === 'problem') return later;
-  return later.kind === 'here' || later.kind === 'group' || later.kind === 'private'
-    ? { kind: 'delay', line, seconds }
+  const isText = later.kind === 'here' || later.kind === 'group' || later.kind === 'private';
+  return isText || later.kind === 'members-only'
+    ? { kind: 'delay', line, say: later, seconds }
     : problem(':delay takes a text to be said, no command');
+}
+
+function parseCancel(rest: string): Command {
+  return /^[1-9]\d{0,5}$/.test(rest)
+    ? { kind: 'cancel', number: Number(rest) }
+    : problem(':cancel takes a number that ":delays" shows, as in ":cancel 2"');
 }
 
 const BRIEF_CHARACTERS = 40;

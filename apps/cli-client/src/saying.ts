@@ -1,6 +1,6 @@
 import type { CimClient, Recipient, SendOutcome } from '@cim/client/node';
 import { CimError, LOBBY, type UserId } from '@cim/protocol';
-import type { Command } from './commands.ts';
+import type { Say } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import type { Conversing } from './conversing.ts';
 import { sentId } from './history.ts';
@@ -30,14 +30,11 @@ interface SayingParts {
   readonly now: () => number;
 }
 
-/** What the user says, now or later, until it is answered. */
+/** What the user says, until it is answered. */
 export class Saying {
   readonly #parts: SayingParts;
   /** Sends that are not answered. */
   readonly #pending = new Set<Promise<SendOutcome>>();
-  /** Texts to be said later: when each was said. */
-  readonly #delayed = new Set<Promise<void>>();
-  readonly #delays = new Set<NodeJS.Timeout>();
   /** Own messages so far, for the screen. */
   #keys = 0;
   /** Messages stored. */
@@ -54,19 +51,17 @@ export class Saying {
   }
 
   /** @param here the conversation that the person is in; '' when it was not found */
-  async say(
-    command: Extract<Command, { kind: 'private' | 'group' | 'members-only' | 'here' }>,
-    here: string,
-  ): Promise<void> {
+  async say(command: Say, here: string): Promise<void> {
     try {
-      this.#send(await this.#recipientOf(command, here), command.text);
+      this.#send(await this.recipientOf(command, here), command.text);
     } catch (error) {
       this.failures++;
       this.#parts.print.problem(`not sent: ${error instanceof CimError ? error.message : String(error)}`);
     }
   }
 
-  async #recipientOf(command: Parameters<Saying['say']>[0], here: string): Promise<Recipient> {
+  /** @param here as `say` has it */
+  async recipientOf(command: Say, here: string): Promise<Recipient> {
     const { client, conversing } = this.#parts;
     switch (command.kind) {
       case 'group':
@@ -123,31 +118,6 @@ export class Saying {
     const base = { at: now(), from: client.user?.userName ?? '', text };
     if ('user' in to) return { ...base, private: true, to: contacts.nameOf(to.user as UserId) };
     return { ...base, private: false, ...(to.group !== LOBBY && { group: conversing.groupName(to.group) }) };
-  }
-
-  /** Notices it, and calls `say` when it is time. */
-  inSeconds(seconds: number, line: string, say: () => Promise<void>): void {
-    this.#parts.print.notice(`in ${seconds} s: ${line}`);
-    const said = new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        this.#delays.delete(timer);
-        void say().then(resolve);
-      }, seconds * 1_000);
-      this.#delays.add(timer);
-    });
-    this.#delayed.add(said);
-    void said.then(() => this.#delayed.delete(said));
-  }
-
-  /** What was to be said later is not said. Answers how much that is. */
-  giveUpLater(): number {
-    for (const delay of this.#delays) clearTimeout(delay);
-    return this.#delays.size;
-  }
-
-  /** Resolves when all that was to be said later is said. */
-  async later(): Promise<void> {
-    await Promise.all(this.#delayed);
   }
 
   /** Resolves when few enough sends wait for their answer that a pipe may say more. */

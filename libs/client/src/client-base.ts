@@ -19,6 +19,7 @@ import { type Logger, SILENT } from './logger.ts';
 import { MessageLoop } from './message-loop.ts';
 import { Offers } from './offers.ts';
 import { RouteApi } from './route-api.ts';
+import { ScheduledCalls } from './scheduled-calls.ts';
 import { hostTimers, type Timers } from './timers.ts';
 import { V1Api } from './v1-api.ts';
 
@@ -42,6 +43,8 @@ export abstract class ClientBase {
   readonly users: UserCalls;
   /** Users whom this user has blocked. */
   readonly blocks: BlockCalls;
+  /** This user's messages that are to be sent later. */
+  readonly scheduled: ScheduledCalls;
   /** @internal */
   protected readonly parts: ClientParts;
   readonly #v1: V1Api;
@@ -58,6 +61,7 @@ export abstract class ClientBase {
     this.devices = new DeviceCalls(this.#v1);
     this.users = new UserCalls(this.#v1);
     this.blocks = new BlockCalls(this.#v1);
+    this.scheduled = new ScheduledCalls(this.#v1);
     this.parts = {
       route: new RouteApi(http),
       events,

@@ -19,6 +19,7 @@ export type {
   StreamEvent,
   StoredAt,
 } from './events.ts';
+export type { ScheduledCalls, ScheduledMessage, SendTime } from './scheduled-calls.ts';
 export type { BlockCalls, DeviceCalls, UserCalls } from './account-calls.ts';
 export type {
   ConversationCalls,

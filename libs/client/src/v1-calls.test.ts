@@ -47,6 +47,82 @@ const messageRead = {
   ...{ storedAt: 1_767_225_600_000, edited: false, recalled: false, reactions: [] },
 };
 
+describe('scheduled messages', () => {
+  const accepted = { id: 'an-id', sendAt: '2026-01-01T00:00:00.000Z' };
+  const sendAt = 1_767_225_600_000;
+
+  it('are scheduled by a time or by seconds, with texts or a body, and once when an answer is lost', async () => {
+    answer(accepted);
+    const { scheduled } = client;
+    assert.deepEqual(await scheduled.send({ user: 7 }, 'hi', { sendAt: new Date(sendAt) }), {
+      id: 'an-id',
+      sendAt,
+    });
+    await scheduled.send({ group: '17' }, { type: 'json', body: '{"a":1}' }, { sendAfter: 1.2 });
+    await scheduled.send({ group: '17' }, { type: 'x.y', body: Uint8Array.of(0, 255) }, { sendAt });
+    assert.deepEqual(calls, [
+      'POST /messages {"to":{"user":"7"},"texts":["hi"],"sendAt":"2026-01-01T00:00:00.000Z"}',
+      'POST /messages {"to":{"group":"17"},"type":"json","body":{"a":1},"sendAfter":2}',
+      'POST /messages {"to":{"group":"17"},"type":"x.y","body":"AP8=","sendAt":"2026-01-01T00:00:00.000Z"}',
+    ]);
+    const lost = [0, 0];
+    server.v1 = () => ({ status: lost.shift() ?? 202, answer: accepted });
+    const from = server.requests.length;
+    await scheduled.send({ user: 7 }, 'hi', { sendAfter: 1 });
+    const keys = server.requests.slice(from).map(({ key }) => String(key));
+    assert.deepEqual(keys, [keys[0], keys[0], keys[0]]);
+  });
+
+  it('that cannot be sent reject before anything is asked', async () => {
+    for (const [to, what, when] of [
+      [{ user: 0 }, 'hi', { sendAfter: 1 }],
+      [{ user: 7 }, '', { sendAfter: 1 }],
+      [{ user: 7 }, 'hi', { sendAt: Number.NaN }],
+    ] as const)
+      await assert.rejects(client.scheduled.send(to, what, when), { code: '3000' });
+    await assert.rejects(client.scheduled.send({ user: 7 }, { type: 'BAD' }, { sendAfter: 1 }), {
+      code: '9400',
+    });
+    assert.deepEqual(calls, []);
+  });
+
+  it('are listed with all they have, and cancelled by id', async () => {
+    const problem = { code: '9501', detail: 'blocked', at: accepted.sendAt };
+    answer({
+      items: [
+        { ...accepted, to: { user: { id: '7', name: 'bob' } }, texts: ['hi'], state: 'refused', problem },
+        {
+          ...accepted,
+          to: { group: { id: '17', name: 'cooks' } },
+          type: 'json',
+          body: { a: 1 },
+          state: 'sending',
+        },
+      ],
+    });
+    assert.deepEqual(await client.scheduled.list(), [
+      {
+        ...{ id: 'an-id', sendAt, to: { user: 7 }, name: 'bob', texts: ['hi'], type: '', state: 'refused' },
+        problem: { code: '9501', text: 'blocked' },
+      },
+      {
+        ...{
+          id: 'an-id',
+          sendAt,
+          to: { group: '17' },
+          name: 'cooks',
+          texts: [],
+          type: 'json',
+          state: 'sending',
+        },
+        body: new TextEncoder().encode('{"a":1}'),
+      },
+    ]);
+    await client.scheduled.cancel('an-id');
+    assert.equal(calls.at(-1), 'DELETE /scheduled/an-id');
+  });
+});
+
 describe('groups', () => {
   it('are made once when an answer is lost: the request goes again under the same key, and another call has another one', async () => {
     const lost = [0, 0];

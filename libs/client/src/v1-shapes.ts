@@ -182,18 +182,29 @@ function reactionOf(raw: unknown): StoredMessage['reactions'][number] | undefine
 }
 
 /** `/v1` shows the body of JSON types as JSON, and every other body as base64. */
-function bodyOf(type: string, body: unknown): Uint8Array {
-  if (type === 'json' || type === 'member') return new TextEncoder().encode(JSON.stringify(body));
+export function bodyOf(type: string, body: unknown): Uint8Array {
+  if (isJson(type)) return new TextEncoder().encode(JSON.stringify(body));
   if (typeof body !== 'string') return new Uint8Array();
   return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
 }
+
+/** The same the other way round. */
+export function bodyToSend(type: string, body: Uint8Array | string): unknown {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  if (isJson(type)) return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
+const isJson = (type: string): boolean => type === 'json' || type === 'member';
 
 export const userIdOf = (raw: unknown): UserId | undefined => {
   const id = typeof raw === 'string' ? Number(raw) : undefined;
   return isUserId(id) ? id : undefined;
 };
 const numberOf = (raw: unknown): number => (typeof raw === 'number' ? raw : 0);
-const timeOf = (raw: unknown): number | undefined => {
+export const timeOf = (raw: unknown): number | undefined => {
   const time = typeof raw === 'string' ? Date.parse(raw) : NaN;
   return Number.isNaN(time) ? undefined : time;
 };
