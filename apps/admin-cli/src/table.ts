@@ -93,3 +93,20 @@ export const shown = (value: unknown): string =>
     : typeof value === 'number' || typeof value === 'boolean'
       ? String(value)
       : '';
+
+/** The fields of an object in an answer; none for anything else. */
+export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+
+/** `yes`, `no` or `unknown`. An old route says nothing: that is not known either. */
+export const finding = (value: unknown): string => shown(fieldsOf(value)['is']) || 'unknown';
+
+/** What stands behind the answers of a table that have a reason, one line for each. */
+export const reasons = (findings: readonly (readonly [name: string, value: unknown])[]): string[] => [
+  ...new Set(
+    findings.flatMap(([name, value]) => {
+      const { is, why } = fieldsOf(value);
+      return typeof why === 'string' ? [cleaned(`${name}: ${shown(is)}, ${why}`)] : [];
+    }),
+  ),
+];

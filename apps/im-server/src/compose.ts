@@ -21,6 +21,7 @@ import {
   type Metrics,
   type Observer,
   RareWarning,
+  RecentLoad,
   type Running,
   secureHttp,
   type TlsFiles,
@@ -74,6 +75,8 @@ export interface ImServerParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly observer: Observer;
+  /** That of this process, for operators; its own when it is absent. */
+  readonly load?: RecentLoad;
   /** Both ports speak TLS when it is there. */
   readonly tls?: TlsFiles | undefined;
   /** Connections of clients at once. */
@@ -97,6 +100,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
   const { sends, scheduled, calls, suspensions } = messaging;
   const secret = ClusterSecret.of(config.clusterSecret);
+  const { load = new RecentLoad() } = parts;
   const host = advertisedHost(config);
   const hostProblem = knownHosts(config.host, config.allowedHosts);
   const registry = new SessionRegistry();
@@ -149,6 +153,12 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const dirty = new DirtyWatch({ streams: store.streams, registry, instance, groups });
   const doorbell = new LocalDoorbell({
     ...{ instance, registry, groups, observer, suspensions, mover },
+    load: () => ({
+      ...load.load,
+      sessions: registry.size,
+      connections: door.visits.connections,
+      serving: instance.serving,
+    }),
   });
   suspensions.onSuspended((subject, leftMs) => {
     const closed = closeSuspended(subject, leftMs, connections);

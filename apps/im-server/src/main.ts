@@ -12,6 +12,7 @@ import {
   limitsOf,
   openClusterSecret,
   openTls,
+  RecentLoad,
   requireReachable,
   runProgram,
   VERSION,
@@ -35,6 +36,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   // Before anything is waited for: a pair of files that cannot be used ends the start.
   const tls = openTls(config, { logger, metrics });
   onStop(() => tls?.stop());
+  const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openRedisStore({
     ...config,
@@ -77,6 +79,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     metrics,
     tls,
     observer,
+    load,
     maxConnections: connectionsAllowed(),
     stopping,
     exit: () => process.kill(process.pid, 'SIGTERM'),
@@ -89,7 +92,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     ),
   );
   const server = await starting;
-  watchLoop(logger, metrics, observer);
+  watchLoop(logger, metrics, observer, load);
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );

@@ -148,6 +148,7 @@ test('a member of a group is sent no more than 256 KiB that it has not acked', (
     topId: '7:p:10' as MessageId,
     piece: (seq: number) => pieces[seq - 1],
     lookNow: () => Promise.resolve(),
+    restingAt: () => ({ seq: 0 as Seq, id: '' as MessageId }),
     leave: () => undefined,
     rest: () => false,
   };

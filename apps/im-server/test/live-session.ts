@@ -27,6 +27,8 @@ export async function liveSession(
     inboxAt: undefined,
     wire: 'own' as const,
     timeline: undefined,
+    address: '',
+    placeIn: () => undefined,
     recount: () => undefined,
     signal: () => undefined,
     groupsChanged: () => undefined,

@@ -144,8 +144,13 @@ describe('/admin', () => {
     const at = await RunningRoute.start({ config: { adminToken: TOKEN } });
     t.after(() => at.stop());
     const answer = await ask(at, '/admin/servers', TOKEN);
-    assert.deepEqual(await answer.json(), {
-      items: [{ instance: 'a-test-instance0', host: '127.0.0.1', tcpPort: 11211, httpPort: 8081 }],
-    });
+    const { items, registry } = (await answer.json()) as { items: unknown; registry: unknown };
+    const load = {
+      ...{ sessions: 1, connections: 2, serving: true },
+      ...{ cpu: 0.25, loopDelayMs: 3, rssBytes: 4_096 },
+    };
+    const address = { host: '127.0.0.1', tcpPort: 11211, httpPort: 8081 };
+    assert.deepEqual(items, [{ instance: 'a-test-instance0', ...address, load }]);
+    assert.deepEqual(registry, { connected: true });
   });
 });

@@ -12,6 +12,7 @@ import {
   limitsOf,
   openClusterSecret,
   openTls,
+  RecentLoad,
   runProgram,
   trustOf,
   VERSION,
@@ -37,6 +38,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   // Before anything is waited for: a pair of files that cannot be used ends the start.
   const tls = openTls(given, { logger, metrics });
   onStop(() => tls?.stop());
+  const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openRedisStore({
     ...config,
@@ -79,10 +81,11 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     logger,
     metrics,
     observer,
+    load,
     tls,
   });
   onStop(() => route.stop());
-  watchLoop(logger, metrics, observer);
+  watchLoop(logger, metrics, observer, load);
   // A Redis that was away at the start may turn out to be a wrong one.
   store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);

@@ -1,6 +1,6 @@
 import type { Messaging } from '@cim/delivery';
 import type { Membership, Placement } from '@cim/discovery';
-import type { Logger, Metrics, Observer, TlsFiles } from '@cim/runtime';
+import type { Logger, Metrics, Observer, RecentLoad, TlsFiles } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
 import type { Passwords } from './passwords.ts';
@@ -14,6 +14,8 @@ export interface RouteParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly observer: Observer;
+  /** That of this process, for operators; its own when it is absent. */
+  readonly load?: RecentLoad;
   /** Tests count its hashes. */
   readonly passwords?: Passwords;
   /** Both ports speak TLS when it is there. */

@@ -14,6 +14,7 @@ import {
   limitConnections,
   limitsOf,
   openTls,
+  RecentLoad,
   runProgram,
   secretInFile,
   trustOf,
@@ -33,6 +34,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   // Nothing that this process writes is for others: the store, its logs, the secret.
   process.umask(0o077);
   const metrics = createMetrics({ program: 'standalone' });
+  const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   // Before anything is waited for: a pair of files that cannot be used ends the start.
   const tls = openTls(given, { logger, metrics });
@@ -76,6 +78,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     metrics,
     tls,
     observer,
+    load,
     maxConnections: connectionsAllowed(0.2),
     stopping,
     exit: () => process.kill(process.pid, 'SIGTERM'),
@@ -91,10 +94,11 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     logger,
     metrics,
     observer,
+    load,
     tls,
   });
   onStop(() => route.stop());
-  watchLoop(logger, metrics, observer);
+  watchLoop(logger, metrics, observer, load);
   const { url } = route;
   console.log(`route listening on ${url}`);
   console.log(`route has its metrics, documentation and admin API on ${route.internal.url}`);

@@ -19,7 +19,7 @@ import {
 } from '@cim/protocol';
 import { RPC, type RpcHandler } from '@cim/rpc';
 import { type Entry, parseSubject, type Subject } from '@cim/store';
-import type { DeliveredNotice, Doorbell } from './doorbell.ts';
+import type { DeliveredNotice, Doorbell, PlaceAt, ServerLoad } from './doorbell.ts';
 import { decodeMove, encodeStanding } from './moving.ts';
 import { groupOfSignal, type Signal, signalOfWire, signalToWire } from './signal.ts';
 
@@ -118,6 +118,27 @@ export const encodeSuspended = (subject: Subject, leftMs: number): Uint8Array =>
 export const encodeHolds = (user: UserId, device: DeviceId | undefined): Uint8Array =>
   cim.HoldsCall.encode({ user, device: device ?? '' }).finish();
 export const holdsOf = (reply: Uint8Array): boolean => cim.HoldsReply.decode(reply).holds;
+export const loadOf = (reply: Uint8Array): ServerLoad => {
+  const { cpuPermille, ...load } = cim.LoadReply.decode(reply);
+  return { ...load, cpu: cpuPermille / 1_000 };
+};
+const encodeLoad = (load: ServerLoad): Uint8Array =>
+  cim.LoadReply.encode({
+    ...load,
+    cpuPermille: Math.round(load.cpu * 1_000),
+    loopDelayMs: Math.round(load.loopDelayMs),
+  }).finish();
+/** @param group '': the timeline of each user */
+export const encodePlaces = (users: readonly UserId[], group: GroupId | ''): Uint8Array =>
+  cim.PlacesCall.encode({ users: [...users], group }).finish();
+export const placesOf = (reply: Uint8Array): PlaceAt[] =>
+  cim.PlacesReply.decode(reply).places.map((place) => {
+    const { user, device, epoch, address, follows, sent, acked } = place as cim.Place;
+    return {
+      ...{ user: user as UserId, device: device as DeviceId, epoch: epoch as Epoch, address },
+      place: follows ? { sent: sent as Seq, acked: acked as Seq } : undefined,
+    };
+  });
 export const encodeFetchOffline = (user: UserId): Uint8Array =>
   cim.FetchOfflineCall.encode({ user }).finish();
 /** @param users receivers; none: the sessions that follow the signal's group */
@@ -186,6 +207,17 @@ export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler
       (payload) => {
         const { user, device } = cim.HoldsCall.decode(payload);
         return cim.HoldsReply.encode({ holds: bell.holds(user as UserId, deviceOf(device)) }).finish();
+      },
+    ],
+    [RPC.load, () => encodeLoad(bell.load())],
+    [
+      RPC.places,
+      (payload) => {
+        const { users, group } = cim.PlacesCall.decode(payload);
+        const places = bell
+          .places(users as UserId[], group as GroupId | '')
+          .map(({ place, ...at }) => ({ ...at, ...place, follows: place !== undefined }));
+        return cim.PlacesReply.encode({ places }).finish();
       },
     ],
     [

@@ -1,4 +1,5 @@
 import type { CloseReason, DeviceId, Epoch, GroupId, InstanceId, Seq, UserId } from '@cim/protocol';
+import type { Load } from '@cim/runtime';
 import type { Entry, Subject } from '@cim/store';
 import type { MoveRequest, MoveStanding } from './moving.ts';
 import type { Signal } from './signal.ts';
@@ -8,6 +9,26 @@ export interface DeliveredNotice {
   readonly sender: UserId;
   readonly to: UserId;
   readonly seq: Seq;
+}
+
+/** How busy an im-server is. */
+export interface ServerLoad extends Load {
+  readonly sessions: number;
+  /** With those that have not logged in. */
+  readonly connections: number;
+  /** Its lease holds, so that it delivers. */
+  readonly serving: boolean;
+}
+
+/** A session at an im-server, and how far one stream has gone out to it. */
+export interface PlaceAt {
+  readonly user: UserId;
+  readonly device: DeviceId;
+  readonly epoch: Epoch;
+  /** Of the client. */
+  readonly address: string;
+  /** Undefined: the session does not follow the stream. */
+  readonly place: { readonly sent: Seq; readonly acked: Seq } | undefined;
 }
 
 /**
@@ -40,6 +61,9 @@ export interface Doorbell {
   groupsChanged(users: readonly UserId[]): void;
   /** Whether the user, or that device of the user, has a session here, or a login of theirs is being told to the store. */
   holds(user: UserId, device?: DeviceId): boolean;
+  load(): ServerLoad;
+  /** The sessions of these users that are here, and their places in the group; '': each in the timeline of its user. */
+  places(users: readonly UserId[], group: GroupId | ''): PlaceAt[];
   /** Closes the session of the device, or of every device of the user, unless its epoch is above `upTo`. */
   kick(user: UserId, upTo: Epoch, reason: CloseReason, device?: DeviceId): void;
   /** A user or an address is suspended for so long, or (0) no longer: its sessions and connections are closed. */

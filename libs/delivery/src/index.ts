@@ -11,5 +11,5 @@ export type { ScheduledSends } from './scheduled-sends.ts';
 export * from './send-request.ts';
 export type { KeyedSend, SendService } from './send-service.ts';
 export { Suspensions } from './suspensions.ts';
-export type { ServerCalls } from './server-calls.ts';
+export type { Asked, ServerCalls } from './server-calls.ts';
 export { type Signal, signalToWire } from './signal.ts';

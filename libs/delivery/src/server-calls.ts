@@ -9,20 +9,23 @@ import {
   streamName,
   type UserId,
 } from '@cim/protocol';
-import { RPC } from '@cim/rpc';
+import { RPC, type RpcOutcome } from '@cim/rpc';
 import { type Observer, type Rate, TokenBuckets } from '@cim/runtime';
 import type { SessionAt, Subject } from '@cim/store';
 import { DeliveredNotices } from './delivered-notices.ts';
-import type { DeliveredNotice, Doorbell } from './doorbell.ts';
+import type { DeliveredNotice, Doorbell, PlaceAt, ServerLoad } from './doorbell.ts';
 import {
   encodeDelivered,
   encodeFetchOffline,
   encodeGroupsChanged,
   encodeHolds,
   encodeKick,
+  encodePlaces,
   encodeSignal,
   encodeSuspended,
   holdsOf,
+  loadOf,
+  placesOf,
 } from './doorbell-rpc.ts';
 import type { Locations } from './locations.ts';
 import { decodeStanding, encodeMove, type MoveRequest, type MoveStanding } from './moving.ts';
@@ -30,10 +33,15 @@ import type { Servers } from './servers.ts';
 import type { Signal } from './signal.ts';
 
 const KICK_TIMEOUT_MS = 2_000;
+/** Of a question that an operator waits for [ms]. */
+const ASK_TIMEOUT_MS = 2_000;
 const REACH_TIMEOUT_MS = 800;
 const MOVE_TIMEOUT_MS = 3_000;
 /** Of a call whose outcome nobody waits for [ms]. */
 const HINT_TIMEOUT_MS = 1_000;
+
+/** What an im-server answered, or why that is not known: a sentence whose subject is the im-server. */
+export type Asked<T> = { readonly answer: T } | { readonly unknown: string };
 
 /** What servers ask of im-servers beside the delivery of entries. */
 export class ServerCalls {
@@ -131,6 +139,22 @@ export class ServerCalls {
     );
   }
 
+  /** How busy an im-server is. */
+  load(at: InstanceId): Promise<Asked<ServerLoad>> {
+    return this.#ask(at, (bell) => bell.load(), RPC.load, new Uint8Array(), loadOf);
+  }
+
+  /** The sessions of these users at an im-server, and how far the group has gone out to them; '': their timelines. */
+  places(users: readonly UserId[], group: GroupId | '', at: InstanceId): Promise<Asked<PlaceAt[]>> {
+    return this.#ask(
+      at,
+      (bell) => bell.places(users, group),
+      RPC.places,
+      encodePlaces(users, group),
+      placesOf,
+    );
+  }
+
   /** A CIM client asks for what was stored before its login. Best effort: the im-server also begins by itself. */
   fetchOffline(user: UserId, at: SessionAt): void {
     this.#hint(
@@ -224,6 +248,28 @@ export class ServerCalls {
       });
   }
 
+  #ask<T>(
+    at: InstanceId,
+    local: (bell: Doorbell) => T,
+    method: number,
+    payload: Uint8Array,
+    decode: (reply: Uint8Array) => T,
+  ): Promise<Asked<T>> {
+    const bell = this.#servers.localAt(at);
+    if (bell !== undefined) return Promise.resolve({ answer: local(bell) });
+    const member = this.#servers.memberOf(at);
+    if (member === undefined) return Promise.resolve({ unknown: 'the im-server is not listed' });
+    return new Promise((resolve) => {
+      this.#servers.rpc.call(member, method, payload, ASK_TIMEOUT_MS, (reply) => {
+        try {
+          resolve(reply.ok ? { answer: decode(reply.payload) } : { unknown: whyUnknown(reply) });
+        } catch {
+          resolve({ unknown: 'the im-server answered something else' });
+        }
+      });
+    });
+  }
+
   #hint(
     instance: InstanceId,
     local: (bell: Doorbell) => void,
@@ -237,3 +283,10 @@ export class ServerCalls {
     if (member !== undefined) this.#servers.rpc.call(member, method, payload(), timeoutMs, () => {});
   }
 }
+
+const whyUnknown = ({ kind, message }: RpcOutcome & { readonly ok: false }): string => {
+  if (kind !== 'failed') return 'the im-server does not answer';
+  return message.startsWith('there is no method')
+    ? 'the im-server is of an older version, which does not tell'
+    : `the im-server does not tell: ${message}`;
+};

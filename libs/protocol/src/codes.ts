@@ -31,6 +31,7 @@ export const CODES = {
   tooManyScheduled: { code: '9506', message: 'You have too many scheduled messages' },
   sendTime: { code: '9507', message: 'A message can be sent from now up to 30 days ahead' },
   beingSent: { code: '9508', message: 'The message is being sent; it is too late to cancel it' },
+  unknownServer: { code: '9515', message: 'There is no such im-server' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

@@ -10,6 +10,8 @@ export const RPC = {
   signal: 7,
   groups: 8,
   suspended: 9,
+  load: 10,
+  places: 11,
   move: 13,
 } as const;
 

@@ -343,6 +343,8 @@ test('the methods are numbered as the other versions of this program number them
     signal: 7,
     groups: 8,
     suspended: 9,
+    load: 10,
+    places: 11,
     move: 13,
   });
 });

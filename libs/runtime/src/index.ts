@@ -17,6 +17,7 @@ export * from './prometheus-observer.ts';
 export * from './process.ts';
 export * from './random-text.ts';
 export * from './rare-warning.ts';
+export * from './recent-load.ts';
 export * from './redaction.ts';
 export * from './same-secret.ts';
 export * from './security-headers.ts';

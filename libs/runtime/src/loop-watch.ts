@@ -8,6 +8,7 @@ import { gauge } from './gauges.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { Observer } from './observer.ts';
+import type { RecentLoad } from './recent-load.ts';
 
 const EVERY_MS = 20;
 /** Nothing may hold the event loop for longer [ms]. */
@@ -70,11 +71,22 @@ export class LoopWatch {
   }
 }
 
-/** A server's watch: a warning in the log for each time that its event loop was held, every delay and the worst in its metrics. */
-export function watchLoop(logger: Logger, metrics: Metrics, observer: Pick<Observer, 'loopDelayed'>): void {
+/**
+ * A server's watch: a warning in the log for each time that its event loop was held, every delay and the worst in its
+ * metrics, the latest ones in its load.
+ */
+export function watchLoop(
+  logger: Logger,
+  metrics: Metrics,
+  observer: Pick<Observer, 'loopDelayed'>,
+  load: RecentLoad,
+): void {
   const watch = new LoopWatch({
     onHeld: (heldMs, lateMs) => logger.warn({ heldMs, lateMs }, LOOP_HELD),
-    onDelay: (lateMs) => observer.loopDelayed(lateMs / 1_000),
+    onDelay: (lateMs) => {
+      observer.loopDelayed(lateMs / 1_000);
+      load.delayed(lateMs);
+    },
   });
   watch.start();
   gauge(

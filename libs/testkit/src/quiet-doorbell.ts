@@ -10,6 +10,8 @@ export const quietDoorbell = (instance: InstanceId, acts: Partial<Doorbell> = {}
   signalGroup: () => undefined,
   groupsChanged: () => undefined,
   holds: () => true,
+  load: () => ({ sessions: 1, connections: 2, serving: true, cpu: 0.25, loopDelayMs: 3, rssBytes: 4_096 }),
+  places: () => [],
   kick: () => undefined,
   suspended: () => undefined,
   fetchOffline: () => undefined,

@@ -4,9 +4,13 @@ import { apiKeyCommands } from './api-keys.ts';
 import { banCommands } from './bans.ts';
 import { moveCommands } from './moves.ts';
 import { serverCommands } from './servers.ts';
+import { traceCommands } from './trace.ts';
+import { userCommands } from './users.ts';
 
 export const COMMANDS: readonly Command[] = [
   ...serverCommands,
+  ...userCommands,
+  ...traceCommands,
   ...moveCommands,
   ...banCommands,
   ...apiKeyCommands,

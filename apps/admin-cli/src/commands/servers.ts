@@ -1,24 +1,57 @@
 import { type Answer, type Command, itemsOf } from '../command.ts';
-import { type Column, shown, table, when } from '../table.ts';
+import { type Column, fieldsOf, shown, table, when } from '../table.ts';
+
+const percent = (cpu: unknown): string => (typeof cpu === 'number' ? `${Math.round(cpu * 100)}%` : '');
+const ms = (value: unknown): string => (typeof value === 'number' ? `${value}ms` : '');
+const loadOf = ({ load }: Answer): Answer => fieldsOf(load);
 
 const columns: readonly Column<Answer>[] = [
   { heading: 'SERVER', cell: ({ instance }) => shown(instance) || 'of CIM' },
   {
     heading: 'ADDRESS',
-    cell: ({ host, tcpPort, httpPort }) => [host, tcpPort, httpPort].map(shown).join(':'),
+    cell: ({ host, tcpPort }) => `${shown(host)}:${shown(tcpPort)}`,
     givesWay: true,
   },
-  { heading: 'VERSION', cell: ({ version }) => shown(version) },
-  { heading: 'STARTED', cell: ({ startedAt }) => when(startedAt) },
+  { heading: 'UP', cell: ({ startedAt }) => when(startedAt).replace(' ago', '') },
+  { heading: 'SESS', cell: (server) => shown(loadOf(server)['sessions']) },
+  { heading: 'CONN', cell: (server) => shown(loadOf(server)['connections']) },
+  { heading: 'CPU', cell: (server) => percent(loadOf(server)['cpu']) },
+  { heading: 'LOOP', cell: (server) => ms(loadOf(server)['loopDelayMs']) },
+  { heading: 'VER', cell: ({ version }) => shown(version) },
 ];
+
+/** What the table has no room for. */
+function remarks({ items, route, registry }: Answer): string[] {
+  const said: string[] = [];
+  for (const server of Array.isArray(items) ? (items as readonly Answer[]) : []) {
+    const name = shown(server['instance']) || 'a server of CIM';
+    if (typeof server['unknown'] === 'string') said.push(`${name}: load unknown, ${server['unknown']}`);
+    if (typeof server['moving'] === 'string')
+      said.push(`${name}: its sessions move to the others (${server['moving']})`);
+    if (loadOf(server)['serving'] === false)
+      said.push(`${name}: not serving, the store has not renewed its lease`);
+  }
+  const { connected, problem } = fieldsOf(registry);
+  if (connected === false) said.push('the registry is not connected: the list may be old');
+  if (typeof problem === 'string') said.push(`registry: ${problem}`);
+  const { load, version, startedAt } = fieldsOf(route);
+  const { cpu, loopDelayMs } = fieldsOf(load);
+  if (version !== undefined)
+    said.push(
+      `route ${shown(version)}, started ${when(startedAt)}: CPU ${percent(cpu)}, event loop ${ms(loopDelayMs)}`,
+    );
+  return said;
+}
 
 export const serverCommands: readonly Command[] = [
   {
     name: 'servers',
     words: [],
     flags: {},
-    about: 'The im-servers that are listed: address, version, since when',
+    about:
+      'The im-servers with load and age. CPU (100% is one core) and LOOP, how late the event loop came at worst, are of the last 10 to 20 s',
     request: () => ({ method: 'GET', path: '/servers' }),
-    show: (answer) => table(itemsOf(answer), columns, 'no im-server is listed'),
+    show: (answer) =>
+      [table(itemsOf(answer), columns, 'no im-server is listed'), ...remarks(answer)].join('\n'),
   },
 ];

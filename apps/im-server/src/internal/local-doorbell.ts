@@ -3,6 +3,8 @@ import {
   type Doorbell,
   type MoveRequest,
   type MoveStanding,
+  type PlaceAt,
+  type ServerLoad,
   type Signal,
   signalToWire,
   type Suspensions,
@@ -34,6 +36,7 @@ export interface LocalDoorbellParts {
   readonly observer: Pick<Observer, 'arrived'>;
   readonly suspensions: Pick<Suspensions, 'learn'>;
   readonly mover: Pick<Mover, 'move'>;
+  readonly load: () => ServerLoad;
 }
 
 /** What servers ring, in this process and from others. */
@@ -44,14 +47,16 @@ export class LocalDoorbell implements Doorbell {
   readonly #observer: Pick<Observer, 'arrived'>;
   readonly #suspensions: Pick<Suspensions, 'learn'>;
   readonly #mover: Pick<Mover, 'move'>;
+  readonly load: () => ServerLoad;
 
-  constructor({ instance, registry, groups, observer, suspensions, mover }: LocalDoorbellParts) {
+  constructor({ instance, registry, groups, observer, suspensions, mover, load }: LocalDoorbellParts) {
     this.#instance = instance;
     this.#registry = registry;
     this.#groups = groups;
     this.#observer = observer;
     this.#suspensions = suspensions;
     this.#mover = mover;
+    this.load = load;
   }
 
   get instance(): InstanceId {
@@ -98,6 +103,15 @@ export class LocalDoorbell implements Doorbell {
 
   holds(user: UserId, device?: DeviceId): boolean {
     return this.#registry.holds(user, device);
+  }
+
+  places(users: readonly UserId[], group: GroupId | ''): PlaceAt[] {
+    return users.flatMap((user) =>
+      this.#registry.of(user).map((session) => ({
+        ...{ user, device: session.device, epoch: session.epoch, address: session.address },
+        place: session.placeIn(group),
+      })),
+    );
   }
 
   kick(user: UserId, upTo: Epoch, reason: CloseReason, device?: DeviceId): void {

@@ -21,7 +21,7 @@ import {
 } from '@cim/protocol';
 import { type Cursor, type Entry, isCopy, policyOf, type Position, type UserDevice } from '@cim/store';
 import { Feed } from '../subscriptions/feed.ts';
-import type { FeedSink, Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
+import type { FeedSink, Followed, Reached, RestingFollowed } from '../subscriptions/feed-sink.ts';
 import { Places } from '../subscriptions/places.ts';
 import { resumeAt } from '../recovery/resume.ts';
 import type { Session } from './session.ts';
@@ -118,6 +118,14 @@ export class CimSession implements Session, FeedSink {
 
   get timeline(): Followed | undefined {
     return this.#places.timeline;
+  }
+
+  get address(): string {
+    return this.#channel.remoteAddress;
+  }
+
+  placeIn(name: string): Reached | undefined {
+    return this.#places.reached(name);
   }
 
   get inboxAt(): Cursor | undefined {

@@ -24,7 +24,7 @@ import {
 } from '@cim/protocol';
 import { type Cursor, type Entry, policyOf, type Position, type UserDevice } from '@cim/store';
 import { ACK_TIMEOUT_MS } from '../subscriptions/ack-clock.ts';
-import type { Followed, RestingFollowed } from '../subscriptions/feed-sink.ts';
+import type { Followed, Reached, RestingFollowed } from '../subscriptions/feed-sink.ts';
 import { forLevel0 } from '../subscriptions/level0.ts';
 import { Places } from '../subscriptions/places.ts';
 import { Questions } from './questions.ts';
@@ -147,6 +147,14 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   get timeline(): Followed | undefined {
     return this.places.timeline;
+  }
+
+  get address(): string {
+    return this.#channel.remoteAddress;
+  }
+
+  placeIn(name: string): Reached | undefined {
+    return this.places.reached(name);
   }
 
   get inboxAt(): Cursor | undefined {

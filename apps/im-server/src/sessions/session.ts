@@ -2,7 +2,7 @@ import type { DeliveredNotice, Signal } from '@cim/delivery';
 import type { CloseReason, Epoch, InstanceId, NamedUser } from '@cim/protocol';
 import type { Wire } from '@cim/runtime';
 import type { Cursor, Entry, Position, UserDevice } from '@cim/store';
-import type { Followed } from '../subscriptions/feed-sink.ts';
+import type { Followed, Reached } from '../subscriptions/feed-sink.ts';
 
 /** An authenticated channel, whichever wire it speaks. */
 export interface Session extends NamedUser, UserDevice {
@@ -21,6 +21,10 @@ export interface Session extends NamedUser, UserDevice {
   readonly wire: Wire;
   /** Its place in the user's timeline; undefined before it follows it. */
   readonly timeline: Pick<Followed, 'unacked' | 'behind'> | undefined;
+  /** Of the client. */
+  readonly address: string;
+  /** How far a stream has gone out; undefined when the session does not follow it. @param name as frames name it */
+  placeIn(name: string): Reached | undefined;
   /** The last entry of the inbox that went out; undefined before the login's answer to that. */
   readonly inboxAt: Cursor | undefined;
   /**

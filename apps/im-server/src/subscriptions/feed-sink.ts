@@ -4,11 +4,21 @@ import type { GroupId, InstanceId, MessageId, Seq, StreamRef, UserId } from '@ci
 import type { AckLook } from './ack-clock.ts';
 import type { SharedPiece } from './shared-piece.ts';
 
+/** How far a stream has gone out to a session. */
+export interface Reached {
+  /** Newest entry that went out. */
+  readonly sent: Seq;
+  /** Newest entry that the client has acknowledged, as far as this session knows; the store's cursor may be ahead. */
+  readonly acked: Seq;
+}
+
 /** A stream as one session follows it, whether alone or with others. */
 export interface Followed {
   readonly stream: StreamRef;
   /** The entry that goes out next. */
   readonly next: Seq;
+  /** All up to this is the client's, as far as this feed knows. */
+  readonly acked: Seq;
   /** Entries that went out and are not acked. */
   readonly unacked: number;
   /** There may be entries that are to go out and have not. */
@@ -44,6 +54,8 @@ export interface Resting {
   readonly stream: StreamRef;
   /** Newest seq that is known. */
   readonly top: Seq;
+  /** Where the sessions stand that rest. */
+  restingAt(): Cursor;
   leave(sink: FeedSink): void;
 }
 

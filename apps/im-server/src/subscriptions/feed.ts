@@ -77,6 +77,10 @@ export class Feed implements Followed {
     return this.#next;
   }
 
+  get acked(): Seq {
+    return ((this.#sent[0]?.seq ?? this.#next) - 1) as Seq;
+  }
+
   get unacked(): number {
     return this.#sent.length;
   }

@@ -77,6 +77,10 @@ export class GroupFeed implements RestingFollowed {
     return this.#next;
   }
 
+  get acked(): Seq {
+    return this.#acked;
+  }
+
   get unacked(): number {
     return this.#next - 1 - this.#acked;
   }

@@ -71,6 +71,10 @@ export class GroupLog implements FollowedLog {
     return feed;
   }
 
+  restingAt(): Cursor {
+    return this.#sessions.restingAt();
+  }
+
   /**
    * The same for a session that has all that the log had, and has acked it: it rests until the next entry comes. False:
    * it does not follow yet, because this log stands elsewhere.

@@ -2,7 +2,7 @@ import type { MessageId, Seq } from '@cim/protocol';
 import type { Cursor } from '@cim/store';
 import type { AckLook } from './ack-clock.ts';
 import type { Feed } from './feed.ts';
-import type { FeedSink, Followed, Resting, RestingFollowed } from './feed-sink.ts';
+import type { FeedSink, Followed, Reached, Resting, RestingFollowed } from './feed-sink.ts';
 import type { GroupLog } from './group-log.ts';
 
 /** Key of the session's own timeline, as frames name it. */
@@ -38,6 +38,15 @@ export class Places {
   get(name: string): Followed | undefined {
     const place = this.#places.get(name);
     return place !== undefined && isFeed(place) ? place : undefined;
+  }
+
+  /** How far a stream has gone out; undefined when the session does not follow it. */
+  reached(name: string): Reached | undefined {
+    const place = this.#places.get(name);
+    if (place === undefined) return undefined;
+    if (isFeed(place)) return { sent: (place.next - 1) as Seq, acked: place.acked };
+    const { seq } = place.restingAt();
+    return { sent: seq, acked: seq };
   }
 
   /** The log of a group in which the session rests. */

@@ -1,21 +1,49 @@
 /** The operators' door: `/admin` on the internal port. A file for each resource; this one guards it and puts them together. */
 import { CimError, CODES } from '@cim/protocol';
-import { RareWarning, sameSecret } from '@cim/runtime';
+import { RareWarning, sameSecret, VERSION } from '@cim/runtime';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bearerOf } from '../credentials.ts';
 import { ApiKeyCheck, looksLikeApiKey, prefixOf } from '../identity/api-keys.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { NotAuthorized } from '../identity/not-authorized.ts';
+import { requestCheck } from '../request-check.ts';
 import { problem } from '../v1/problems.ts';
 import type { AdminParts } from './admin-parts.ts';
 import { auditTo } from './audit.ts';
 import { auditedTo } from './audited.ts';
 import { addApiKeys } from './api-keys.ts';
 import { addBans } from './bans.ts';
+import { addMessages } from './messages.ts';
 import { addMoves } from './moves.ts';
+import { addOnline } from './online.ts';
 import { addServers } from './servers.ts';
+import { addUsers } from './users.ts';
 
 const ADMIN = '/admin';
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'CIM admin API',
+    version: VERSION,
+    description: "On the internal port of a route. Problems are application/problem+json with CIM's code.",
+  },
+  components: {
+    securitySchemes: {
+      adminToken: { type: 'http', scheme: 'bearer', description: 'the token of CIM_ADMIN_TOKEN' },
+      apiKey: { type: 'http', scheme: 'bearer', description: 'an API key of the scope `admin`' },
+    },
+  },
+} as const;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Describes the paths under `/admin` (OpenAPI). */
+    adminApi: () => object;
+  }
+}
 
 /** Without CIM_ADMIN_TOKEN every path under `/admin` answers 404 and names that setting. */
 export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise<void> {
@@ -38,7 +66,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
     );
   };
   await app.register(
-    (scope, _options, done) => {
+    async (scope) => {
       scope.addHook('onRequest', (request, reply, next) => {
         if (adminToken === '') {
           const detail = 'the admin API is off: set CIM_ADMIN_TOKEN on this route';
@@ -64,11 +92,16 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
         parts,
         audited: auditedTo(auditTo(parts.logger), (request) => names.get(request) ?? ''),
       };
-      addServers(scope, given);
+      await scope.register(swagger, { decorator: 'adminApi', openapi: DOCUMENT });
+      const typed = scope.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(requestCheck);
+      addServers(typed, given);
+      addUsers(typed, given);
+      addOnline(typed, given);
+      addMessages(typed, given);
       addMoves(scope, given);
       addApiKeys(scope, given);
       addBans(scope, given);
-      done();
+      scope.get('/openapi.json', { schema: { hide: true } }, () => scope.adminApi());
     },
     { prefix: ADMIN },
   );

@@ -23,11 +23,11 @@ export function addMoves(app: FastifyInstance, { parts, audited }: AdminParts): 
   const ask = async (member: Ours, asked: MoveRequest) =>
     shown(member, await messaging.calls.move(member, asked));
   const ours = (): Ours[] => membership.members().filter(isOurs);
-  /** By instance, or by address as it is listed. @throws {CimError} 9100 */
+  /** By instance, or by address as it is listed. @throws {CimError} 9515 */
   const find = (id: string): Ours => {
     const found = ours().find((member) => member.instance === id || memberName(member) === id);
     if (found !== undefined) return found;
-    throw new CimError('unknownAccount', `no im-server "${id}" is listed; cim admin servers lists them`);
+    throw new CimError('unknownServer', `no im-server "${id}" is listed; cim admin servers lists them`);
   };
 
   app.get<{ Params: { id: string } }>('/servers/:id/drain', (request) =>

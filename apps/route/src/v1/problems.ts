@@ -39,6 +39,8 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9506': 409,
   '9507': 400,
   '9508': 409,
+  // Of /admin alone.
+  '9515': 404,
 };
 
 const TITLES = new Map<string, string>(Object.values(CODES).map(({ code, message }) => [code, message]));

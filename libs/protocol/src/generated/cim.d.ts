@@ -2571,6 +2571,306 @@ export namespace cim {
     }
 
     /**
+     * Properties of a LoadReply.
+     * @deprecated Use cim.LoadReply.$Properties instead.
+     */
+    interface ILoadReply extends cim.LoadReply.$Properties {
+    }
+
+    /** Represents a LoadReply. */
+    class LoadReply {
+
+        /**
+         * Constructs a new LoadReply.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.LoadReply.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** LoadReply sessions. */
+        sessions: number;
+
+        /** LoadReply connections. */
+        connections: number;
+
+        /** LoadReply cpuPermille. */
+        cpuPermille: number;
+
+        /** LoadReply loopDelayMs. */
+        loopDelayMs: number;
+
+        /** LoadReply rssBytes. */
+        rssBytes: number;
+
+        /** LoadReply serving. */
+        serving: boolean;
+
+        /**
+         * Encodes the specified LoadReply message. Does not implicitly {@link cim.LoadReply.verify|verify} messages.
+         * @param message LoadReply message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.LoadReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a LoadReply message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.LoadReply & cim.LoadReply.$Shape} LoadReply
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.LoadReply & cim.LoadReply.$Shape;
+    }
+
+    namespace LoadReply {
+
+        /** Properties of a LoadReply. */
+        interface $Properties {
+
+            /** LoadReply sessions */
+            sessions?: (number|null);
+
+            /** LoadReply connections */
+            connections?: (number|null);
+
+            /** LoadReply cpuPermille */
+            cpuPermille?: (number|null);
+
+            /** LoadReply loopDelayMs */
+            loopDelayMs?: (number|null);
+
+            /** LoadReply rssBytes */
+            rssBytes?: (number|null);
+
+            /** LoadReply serving */
+            serving?: (boolean|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a LoadReply. */
+        type $Shape = cim.LoadReply.$Properties;
+    }
+
+    /**
+     * Properties of a PlacesCall.
+     * @deprecated Use cim.PlacesCall.$Properties instead.
+     */
+    interface IPlacesCall extends cim.PlacesCall.$Properties {
+    }
+
+    /** Represents a PlacesCall. */
+    class PlacesCall {
+
+        /**
+         * Constructs a new PlacesCall.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.PlacesCall.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** PlacesCall users. */
+        users: number[];
+
+        /** PlacesCall group. */
+        group: string;
+
+        /**
+         * Encodes the specified PlacesCall message. Does not implicitly {@link cim.PlacesCall.verify|verify} messages.
+         * @param message PlacesCall message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.PlacesCall.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a PlacesCall message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.PlacesCall & cim.PlacesCall.$Shape} PlacesCall
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.PlacesCall & cim.PlacesCall.$Shape;
+    }
+
+    namespace PlacesCall {
+
+        /** Properties of a PlacesCall. */
+        interface $Properties {
+
+            /** PlacesCall users */
+            users?: (number[]|null);
+
+            /** PlacesCall group */
+            group?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a PlacesCall. */
+        type $Shape = cim.PlacesCall.$Properties;
+    }
+
+    /**
+     * Properties of a PlacesReply.
+     * @deprecated Use cim.PlacesReply.$Properties instead.
+     */
+    interface IPlacesReply extends cim.PlacesReply.$Properties {
+    }
+
+    /** Represents a PlacesReply. */
+    class PlacesReply {
+
+        /**
+         * Constructs a new PlacesReply.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.PlacesReply.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** PlacesReply places. */
+        places: cim.Place.$Properties[];
+
+        /**
+         * Encodes the specified PlacesReply message. Does not implicitly {@link cim.PlacesReply.verify|verify} messages.
+         * @param message PlacesReply message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.PlacesReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a PlacesReply message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.PlacesReply & cim.PlacesReply.$Shape} PlacesReply
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.PlacesReply & cim.PlacesReply.$Shape;
+    }
+
+    namespace PlacesReply {
+
+        /** Properties of a PlacesReply. */
+        interface $Properties {
+
+            /** PlacesReply places */
+            places?: (cim.Place.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a PlacesReply. */
+        type $Shape = cim.PlacesReply.$Properties;
+    }
+
+    /**
+     * Properties of a Place.
+     * @deprecated Use cim.Place.$Properties instead.
+     */
+    interface IPlace extends cim.Place.$Properties {
+    }
+
+    /** Represents a Place. */
+    class Place {
+
+        /**
+         * Constructs a new Place.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Place.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Place user. */
+        user: number;
+
+        /** Place device. */
+        device: string;
+
+        /** Place epoch. */
+        epoch: number;
+
+        /** Place address. */
+        address: string;
+
+        /** Place follows. */
+        follows: boolean;
+
+        /** Place sent. */
+        sent: number;
+
+        /** Place acked. */
+        acked: number;
+
+        /**
+         * Encodes the specified Place message. Does not implicitly {@link cim.Place.verify|verify} messages.
+         * @param message Place message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Place.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Place message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Place & cim.Place.$Shape} Place
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Place & cim.Place.$Shape;
+    }
+
+    namespace Place {
+
+        /** Properties of a Place. */
+        interface $Properties {
+
+            /** Place user */
+            user?: (number|null);
+
+            /** Place device */
+            device?: (string|null);
+
+            /** Place epoch */
+            epoch?: (number|null);
+
+            /** Place address */
+            address?: (string|null);
+
+            /** Place follows */
+            follows?: (boolean|null);
+
+            /** Place sent */
+            sent?: (number|null);
+
+            /** Place acked */
+            acked?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Place. */
+        type $Shape = cim.Place.$Properties;
+    }
+
+    /**
      * Properties of a DeliveredCall.
      * @deprecated Use cim.DeliveredCall.$Properties instead.
      */
