@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { CimClient, fileState } from '@cim/client/node';
+import { CimClient, fileState, type TlsOptions } from '@cim/client/node';
 import { CimError, CODES, foldName, parseUserName, type UserName } from '@cim/protocol';
 import { createLogger, makePrivate, silentLogger } from '@cim/runtime';
 import { askPassword } from './ask-password.ts';
@@ -71,6 +72,7 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
       userName: name,
       ...(password !== '' && { password }),
       ...(config.token !== '' && { token: config.token }),
+      tls: trustOf(config),
       state: fileState(join(config.stateDir, `${about}.json`), (line) => screen.print(view.notice(line))),
       agent: AGENT,
       // Log lines would go over what is typed: they need a place of their own, as with `2>chat.log`.
@@ -114,6 +116,17 @@ function createScreen(config: ChatConfig, name: UserName, { input, output }: Str
   if (!isTty(input) || !isTty(output) || config.dumb) return new PlainScreen(input, output);
   if (config.plain) return new TerminalScreen(input, output, name);
   return new FullScreen({ input, output, name, theme: config.colour ? COLOURS : NO_COLOURS, now: Date.now });
+}
+
+/** @throws {CimError} the file cannot be read */
+function trustOf({ tlsCa, insecure }: ChatConfig): TlsOptions {
+  if (tlsCa === '') return { allowPlainText: insecure };
+  try {
+    return { ca: readFileSync(tlsCa), allowPlainText: insecure };
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw new CimError('invalid', `CIM_TLS_CA names ${tlsCa}, which cannot be read (${code})`);
+  }
 }
 
 async function chooseName(given: string, interactive: boolean, streams: Streams): Promise<UserName> {

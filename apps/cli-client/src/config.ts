@@ -4,7 +4,7 @@ import { configureProcess, type LogLevel, pick, settings } from '@cim/runtime';
 
 /** What the terminal client reads. */
 export const chatSettings = {
-  ...pick(settings, 'name', 'route', 'password', 'token', 'stateDir', 'plain'),
+  ...pick(settings, 'name', 'route', 'password', 'token', 'tlsCa', 'insecure', 'stateDir', 'plain'),
   logLevel: { ...settings.logLevel, fallback: 'silent' },
 };
 
@@ -16,6 +16,10 @@ export interface ChatConfig {
   readonly password: string;
   /** '' for none. */
   readonly token: string;
+  /** PEM file of the authorities that servers must have their certificates from; '' for those that Node knows. */
+  readonly tlsCa: string;
+  /** Plain text to im-servers though the route speaks TLS. */
+  readonly insecure: boolean;
   readonly stateDir: string;
   readonly logLevel: LogLevel;
   /** Lines, where a full screen could be. */

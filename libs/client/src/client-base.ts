@@ -1,6 +1,6 @@
 import { CimError, type NamedUser } from '@cim/protocol';
 import { BlockCalls, DeviceCalls, UserCalls } from './account-calls.ts';
-import type { CimClientOptions } from './client-options.ts';
+import type { CimClientOptions, ClientCoreOptions } from './client-options.ts';
 import { ConversationCalls, type ConversationPage, listConversations } from './conversation-calls.ts';
 import { Emitter } from './emitter.ts';
 import { EVENT_NAMES } from './events.ts';
@@ -51,8 +51,8 @@ export abstract class ClientBase {
   #loop: MessageLoop | undefined;
 
   /** @throws {CimError} when `routeUrl` is none */
-  constructor(options: CimClientOptions) {
-    const http = new HttpCaller(options.routeUrl);
+  constructor(options: CimClientOptions & Pick<ClientCoreOptions, 'http'>) {
+    const http = new HttpCaller(options.routeUrl, { exchange: options.http });
     const random = options.random ?? Math.random;
     const timers = options.timers ?? hostTimers;
     const events = new Emitter<ClientEvents>(EVENT_NAMES, (error, event) => this.#onThrow(error, event));

@@ -1,3 +1,4 @@
+import type { HttpExchange } from './http-caller.ts';
 import type { Logger } from './logger.ts';
 import type { Storage } from './state.ts';
 import type { Timers } from './timers.ts';
@@ -53,6 +54,8 @@ export interface CimClientOptions {
 export interface ClientCoreOptions extends CimClientOptions {
   /** Opens connections to im-servers. */
   readonly transport: Transport;
+  /** Carries requests to the route; default: the host's `fetch`. */
+  readonly http?: HttpExchange;
   /**
    * A client whose state knows the user begins without a connection when the route cannot be reached: `connect` resolves, sends
    * wait, and it goes on trying. Default: `connect` rejects.

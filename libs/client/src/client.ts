@@ -3,7 +3,7 @@ import type { CloseReason, NamedUser } from '@cim/protocol';
 import { Backoff } from '@cim/runtime/backoff';
 import { ClientBase } from './client-base.ts';
 import type { ClientCoreOptions } from './client-options.ts';
-import { Comeback } from './comeback.ts';
+import { codeNameOf, Comeback } from './comeback.ts';
 import { EarlySends } from './early-sends.ts';
 import type { Outgoing, Recipient, SendOutcome } from './events.ts';
 import { Installation } from './installation.ts';
@@ -265,7 +265,7 @@ export class ClientCore extends ClientBase {
               this.#opening = undefined;
               resolve({
                 ok: false,
-                error: new CimError('failure', end.text),
+                error: new CimError(codeNameOf(end.reason), end.text),
                 end: this.#comeback.beforeReady(end),
               });
             }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CimError } from '@cim/protocol';
-import { Comeback } from './comeback.ts';
+import { codeNameOf, Comeback } from './comeback.ts';
 import type { LinkEnd } from './link.ts';
 
 const end = (reason: LinkEnd['reason']): LinkEnd => ({ reason, text: 'no', reconnect: false, afterMs: 0 });
@@ -39,4 +39,24 @@ test('only refusals in a row count: not those before and after a store that did 
   comeback.beforeReady(end('unavailable'));
   now = 120_000;
   assert.equal(comeback.beforeReady(end('unauthorized')).reconnect, true);
+});
+
+test('a certificate that is not trusted, and TLS that meets plain text, end the client after 35 s, whoever has it: route or im-server', () => {
+  for (const [reason, code] of [
+    ['untrusted', 'untrusted'],
+    ['tls-mismatch', 'tlsMismatch'],
+  ] as const) {
+    let now = 1_000;
+    const comeback = new Comeback(() => now);
+    const atRoute = () => comeback.judge(new CimError(code, 'no'), undefined);
+    for (; now <= 36_000; now += 1_000) {
+      assert.equal(comeback.beforeReady(end(reason)).reconnect, true);
+      assert.equal(atRoute().back, true);
+    }
+    assert.equal(comeback.beforeReady(end(reason)).reconnect, false);
+    assert.deepEqual(atRoute(), { back: false, reason, text: 'no' });
+    comeback.reset();
+    assert.equal(atRoute().back, true);
+    assert.equal(codeNameOf(reason), code);
+  }
 });

@@ -1,4 +1,4 @@
-import { type CimError, type CloseReason, CODES } from '@cim/protocol';
+import { type CimError, type CloseReason, CODES, type CodeName } from '@cim/protocol';
 import type { LinkEnd } from './link.ts';
 
 /** What follows an attempt to connect that failed. */
@@ -8,16 +8,32 @@ export type Verdict =
 
 /**
  * How long a reconnect is refused before we believe it. As a second login: a lost answer makes one for 20 s. By the server
- * that the route has just named: for some 10 s after a failover the two may ask different masters.
+ * that the route has just named: for some 10 s after a failover the two may ask different masters. For its TLS: the server
+ * may have restarted with another certificate or without one since the route named it.
  */
 const BELIEVED_MS = 35_000;
+
+/** Refusals that are not believed at once. */
+type Doubted = 'repeat' | 'unauthorized' | 'tls';
+
+const DOUBTED: Partial<Record<CloseReason, Doubted>> = {
+  unauthorized: 'unauthorized',
+  'login-timeout': 'unauthorized',
+  untrusted: 'tls',
+  'tls-mismatch': 'tls',
+};
+
+/** The error of a connection that ended before it was ready. */
+export function codeNameOf(reason: CloseReason): CodeName {
+  if (reason === 'untrusted') return 'untrusted';
+  return reason === 'tls-mismatch' ? 'tlsMismatch' : 'failure';
+}
 
 /** Whether a client that is away comes back, or has ended. */
 export class Comeback {
   readonly #now: () => number;
-  /** Each since the first of a row of refusals of its kind. */
-  #repeatSince: number | undefined;
-  #unauthorizedSince: number | undefined;
+  /** Key: a kind; value: when the first of a row of them came. Emptied by a failure of another kind, and by success. */
+  readonly #since = new Map<Doubted, number>();
 
   /** @param now monotonic, ms */
   constructor(now: () => number) {
@@ -26,30 +42,43 @@ export class Comeback {
 
   /** It is connected. */
   reset(): void {
-    this.#repeatSince = undefined;
-    this.#unauthorizedSince = undefined;
+    this.#since.clear();
   }
 
   /** A login that came too late for its ticket, or to a server that has just restarted, is worth another. */
   beforeReady(end: LinkEnd): LinkEnd {
-    if (end.reason !== 'unauthorized' && end.reason !== 'login-timeout') {
-      this.reset();
-      return end;
-    }
-    this.#unauthorizedSince ??= this.#now();
-    return { ...end, reconnect: this.#now() - this.#unauthorizedSince <= BELIEVED_MS };
+    const kind = DOUBTED[end.reason];
+    if (kind !== undefined) return { ...end, reconnect: this.#doubts(kind) };
+    this.reset();
+    return end;
   }
 
   /** @param end of the connection, when there was one; else the route has said no */
   judge(error: CimError, end: LinkEnd | undefined): Verdict {
     if (end !== undefined) return { ...end, back: end.reconnect };
     const text = error.message;
-    if (error.code === CODES.repeatLogin.code) {
-      this.#unauthorizedSince = undefined;
-      this.#repeatSince ??= this.#now();
-      if (this.#now() - this.#repeatSince > BELIEVED_MS) return { back: false, reason: 'superseded', text };
-    } else if (!error.retryable) return { back: false, reason: 'unauthorized', text };
-    else this.reset();
+    const ended = { back: false, text } as const;
+    switch (error.code) {
+      case CODES.repeatLogin.code:
+        this.#since.delete('unauthorized');
+        if (!this.#doubts('repeat')) return { ...ended, reason: 'superseded' };
+        break;
+      case CODES.untrusted.code:
+        if (!this.#doubts('tls')) return { ...ended, reason: 'untrusted' };
+        break;
+      case CODES.tlsMismatch.code:
+        if (!this.#doubts('tls')) return { ...ended, reason: 'tls-mismatch' };
+        break;
+      default:
+        if (!error.retryable) return { ...ended, reason: 'unauthorized' };
+        this.reset();
+    }
     return { back: true, reason: 'unavailable', text, afterMs: error.retryAfterMs };
+  }
+
+  #doubts(kind: Doubted): boolean {
+    const since = this.#since.get(kind) ?? this.#now();
+    this.#since.set(kind, since);
+    return this.#now() - since <= BELIEVED_MS;
   }
 }

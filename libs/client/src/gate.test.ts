@@ -9,7 +9,8 @@ import { Gate } from './gate.ts';
 import { HttpCaller } from './http-caller.ts';
 import { RouteApi } from './route-api.ts';
 
-const routeApi = (url: string, timeoutMs?: number) => new RouteApi(new HttpCaller(url, timeoutMs));
+const routeApi = (url: string, timeoutMs?: number) =>
+  new RouteApi(new HttpCaller(url, timeoutMs === undefined ? {} : { timeoutMs }));
 
 test('so many are in at a time, in order; one that fails makes room', async () => {
   const gate = new Gate(2);

@@ -15,6 +15,44 @@ export interface HttpRequest {
   readonly waits?: boolean;
 }
 
+/** A request as it goes out, ready; `body` is JSON. */
+export interface HttpOut {
+  /** In capitals. */
+  readonly method: string;
+  /** All that are to be sent, names in small letters. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON; undefined for none. */
+  readonly body: string | undefined;
+  /** Aborted when it has taken too long. */
+  readonly signal: AbortSignal;
+}
+
+/** An answer as it came in. */
+export interface HttpIn {
+  /** Of HTTP. */
+  readonly status: number;
+  /** The whole body. */
+  readonly text: string;
+  /** A header of the answer, if it is there. @param name in small letters */
+  header(name: string): string | null | undefined;
+}
+
+/**
+ * Carries one request, and follows no redirect. Rejects with a `CimError` that says all there is to say, or with anything
+ * else, of which the caller makes one that says that the route cannot be reached.
+ */
+export type HttpExchange = (url: string, request: HttpOut) => Promise<HttpIn>;
+
+/** By the host's `fetch`. */
+const byFetch: HttpExchange = async (url, { body, ...request }) => {
+  const response = await fetch(url, { ...request, body: body ?? null, redirect: 'error' });
+  const { status, headers } = response;
+  return { status, text: await response.text(), header: (name) => headers.get(name) };
+};
+
+/** How the answer to a plain request begins where only TLS is spoken. */
+export const SPEAKS_TLS = 'this port speaks TLS';
+
 export interface HttpAnswer {
   readonly status: number;
   /** Undefined when the answer has no body. */
@@ -38,10 +76,14 @@ const gates = new Map<string, Gate>();
 export class HttpCaller {
   readonly url: string;
   readonly #timeoutMs: number;
+  readonly #exchange: HttpExchange;
   readonly #gate: Gate;
 
   /** @param url such as `http://127.0.0.1:8083`; throws when it is none */
-  constructor(url: string, timeoutMs = TIMEOUT_MS) {
+  constructor(
+    url: string,
+    { timeoutMs = TIMEOUT_MS, exchange }: { timeoutMs?: number; exchange?: HttpExchange | undefined } = {},
+  ) {
     let parsed: URL;
     try {
       parsed = new URL(url);
@@ -52,6 +94,7 @@ export class HttpCaller {
       throw new CimError('invalid', `"${url}" is not an http URL; give one like http://127.0.0.1:8083`);
     this.url = withoutSlashes(parsed.href);
     this.#timeoutMs = timeoutMs;
+    this.#exchange = exchange ?? byFetch;
     this.#gate = gates.get(this.url) ?? new Gate(AT_A_TIME);
     gates.set(this.url, this.#gate);
   }
@@ -61,21 +104,19 @@ export class HttpCaller {
     const { body, method = body === undefined ? 'GET' : 'POST', session, key } = request;
     const { timeoutMs = this.#timeoutMs, waits = true } = request;
     const ask = async () => {
-      const response = await fetch(this.url + path, {
+      const answer = await this.#exchange(this.url + path, {
         method,
         headers: {
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...(session !== undefined && { authorization: `Bearer ${session}` }),
           ...(key !== undefined && { 'idempotency-key': key }),
         },
-        body: body === undefined ? null : JSON.stringify(body),
-        redirect: 'error',
+        body: body === undefined ? undefined : JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs),
       });
-      const { status, headers } = response;
-      const retryAfterMs = 1_000 * (Number(headers.get('retry-after')) || 0);
-      const more = headers.get('x-cim-more') === 'true';
-      return { status, text: await response.text(), retryAfterMs, more };
+      const { status, text } = answer;
+      const retryAfterMs = 1_000 * (Number(answer.header('retry-after')) || 0);
+      return { status, text, retryAfterMs, more: answer.header('x-cim-more') === 'true' };
     };
     const answered = waits ? this.#gate.through(ask, timeoutMs) : ask();
     const { text, ...answer } = await answered.catch((error: unknown) => {
@@ -85,6 +126,11 @@ export class HttpCaller {
     try {
       return { ...answer, body: JSON.parse(text) as unknown };
     } catch {
+      if (answer.status === 400 && text.startsWith(SPEAKS_TLS))
+        throw new CimError(
+          'tlsMismatch',
+          `the route at ${this.url} speaks TLS: give its address with https://`,
+        );
       throw this.foreign();
     }
   }
@@ -95,6 +141,7 @@ export class HttpCaller {
   }
 
   #unreachable(error: unknown, timeoutMs: number): CimError {
+    if (error instanceof CimError) return error;
     const why = failureText(error, timeoutMs);
     return new CimError(
       'failure',

@@ -36,8 +36,9 @@ export type {
   StoredMessage,
   UserInfo,
 } from './v1-shapes.ts';
+export type { HttpExchange, HttpIn, HttpOut } from './http-caller.ts';
 export type { Logger } from './logger.ts';
 export type { SavedSend, SendJournal, SendRecord } from './send-journal.ts';
 export { type Cursor, memoryState, type ProcessedRecord, type SavedState, type Storage } from './state.ts';
 export { type Cancel, hostTimers, type Timers } from './timers.ts';
-export type { Address, Connection, ConnectionEvents, Transport } from './transport.ts';
+export type { Address, Connection, ConnectionEvents, TlsReason, Transport } from './transport.ts';

@@ -9,7 +9,7 @@ import { type CloseReason, FrameDecoder, FrameError, type UserId, type wire } fr
 import type { LinkTimes } from './client-options.ts';
 import type { Place } from './route-api.ts';
 import type { Cancel, Timers } from './timers.ts';
-import type { Connection, Transport } from './transport.ts';
+import type { Connection, TlsReason, Transport } from './transport.ts';
 
 /** Why a link ended. */
 export interface LinkEnd {
@@ -90,9 +90,9 @@ export class Link {
       onDrain: () => {
         if (this.#state === 'ready') this.#parts.onDrain();
       },
-      onClose: (problem) => {
+      onClose: (problem, reason) => {
         closed();
-        this.#onClose(problem);
+        this.#onClose(problem, reason);
       },
     });
     this.#wakeAfter(times.connectMs);
@@ -134,7 +134,10 @@ export class Link {
     const { times, now } = { times: this.#times, now: this.#parts.now() };
     if (this.#state === 'ended') return;
     if (this.#state === 'connecting') {
-      this.#end('error', `cannot reach ${this.server}: no answer in ${times.connectMs / 1000} s`);
+      this.#end(
+        'error',
+        `cannot reach ${this.#place.address.url ?? this.server}: no answer in ${times.connectMs / 1000} s`,
+      );
       return;
     }
     if (this.#state !== 'ready') {
@@ -256,9 +259,10 @@ export class Link {
     this.#end(reason, goaway.text.split(/[\r\n]/, 1)[0]?.slice(0, 300) || CLOSE_REASONS[reason].text);
   }
 
-  #onClose(problem: string | undefined): void {
-    if (this.#state === 'connecting')
-      this.#end('error', `cannot reach ${this.server}: ${problem ?? 'no answer'}`);
+  #onClose(problem: string | undefined, reason: TlsReason | undefined): void {
+    if (reason !== undefined) this.#end(reason, problem ?? CLOSE_REASONS[reason].text);
+    else if (this.#state === 'connecting')
+      this.#end('error', `cannot reach ${this.#place.address.url ?? this.server}: ${problem ?? 'no answer'}`);
     else if (problem === undefined) this.#end('closed', CLOSE_REASONS.closed.text);
     else this.#end('error', problem);
   }

@@ -133,12 +133,17 @@ export class RouteApi {
 
 function placeOf(body: unknown): Place | undefined {
   if (!isRecord(body)) return undefined;
-  const { ip, cimServerPort, ticket, session, epoch, url } = body;
+  const { ip, cimServerPort, ticket, session, epoch, url, tls } = body;
   if (typeof ip !== 'string' || typeof cimServerPort !== 'number' || typeof ticket !== 'string')
     return undefined;
   if (typeof session !== 'string' || typeof epoch !== 'number') return undefined;
-  const at = { host: ip, port: cimServerPort, ...(typeof url === 'string' && { url }) };
-  return { address: at, ticket, session, epoch: epoch as Epoch };
+  const at = { host: ip, port: cimServerPort, ...(tls === true && { tls }) };
+  return {
+    address: { ...at, ...(typeof url === 'string' && { url }) },
+    ticket,
+    session,
+    epoch: epoch as Epoch,
+  };
 }
 
 function isEntry(value: unknown): value is HistoryEntry {

@@ -1,12 +1,19 @@
+import type { CloseReason } from '@cim/protocol';
+
 /** Where the route has sent the client: an im-server. */
 export interface Address {
   /** Name or address. */
   readonly host: string;
   /** Of its clients' port, which takes TCP and WebSockets. */
   readonly port: number;
-  /** Of its WebSockets, when it has told the route one. */
+  /** One address of all im-servers (CIM_ADVERTISE_URL), to be used in place of host and port: `tcp:`, `tls:`, `ws:` or `wss:`. */
   readonly url?: string;
+  /** The port speaks TLS. */
+  readonly tls?: boolean;
 }
+
+/** Why TLS has failed: trying again helps only when somebody has changed something. */
+export type TlsReason = Extract<CloseReason, 'untrusted' | 'tls-mismatch'>;
 
 /** What a connection tells its owner: `onOpen` or `onClose` first, nothing after `onClose`, nothing within one of its own methods. */
 export interface ConnectionEvents {
@@ -19,8 +26,9 @@ export interface ConnectionEvents {
   /**
    * Once, whatever ended it, also when it has never opened.
    * @param problem what broke it, in a few words for a person; undefined when the other side has closed it
+   * @param reason when it is more than a broken connection: the certificate is not trusted, or TLS met plain text
    */
-  onClose(problem?: string): void;
+  onClose(problem?: string, reason?: TlsReason): void;
 }
 
 /** A connection under the frames: bytes both ways, in order, until it closes. */

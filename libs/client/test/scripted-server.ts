@@ -1,5 +1,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { cim, encodeFrame, FrameDecoder, messageId } from '@cim/protocol';
 import type { ProducerId, UserId } from '@cim/protocol';
 
@@ -26,6 +28,12 @@ interface V1Answer {
   /** Default: 200. 0: the request was carried out, and its answer is lost. */
   readonly status?: number;
   readonly answer?: object;
+}
+
+/** PEM of those that speak TLS. */
+interface ScriptedTls {
+  readonly route?: { readonly cert: string; readonly key: string };
+  readonly server?: { readonly cert: string; readonly key: string };
 }
 
 /**
@@ -67,18 +75,35 @@ export class ScriptedServer {
   readonly #ids = new Map<string, number>();
   readonly #counters = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
-  readonly #http = createHttpServer((request, response) => this.#onRequest(request, response));
-  readonly #tcp = createTcpServer((socket) => this.#onSocket(socket));
+  /** What a login says beside the rest. */
+  place: object;
+  readonly #scheme: string;
+  readonly #http;
+  readonly #tcp;
 
-  static async start(): Promise<ScriptedServer> {
-    const server = new ScriptedServer();
+  private constructor({ route, server }: ScriptedTls) {
+    this.place = server === undefined ? {} : { tls: true };
+    this.#scheme = route === undefined ? 'http' : 'https';
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+      this.#onRequest(request, response);
+    this.#http = route === undefined ? createHttpServer(onRequest) : createHttpsServer(route, onRequest);
+    const onSocket = (socket: Socket): void => this.#onSocket(socket);
+    this.#tcp = server === undefined ? createTcpServer(onSocket) : createTlsServer(server, onSocket);
+  }
+
+  static async start(tls: ScriptedTls = {}): Promise<ScriptedServer> {
+    const server = new ScriptedServer(tls);
     for (const part of [server.#http, server.#tcp])
       await new Promise<void>((resolve) => part.listen(0, '127.0.0.1', resolve));
     return server;
   }
 
+  get port(): number {
+    return (this.#tcp.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
 
   /** The newest connection. */
@@ -198,7 +223,6 @@ export class ScriptedServer {
   }
 
   #answer(path: string, body: Record<string, unknown>): HttpAnswer {
-    const port = (this.#tcp.address() as AddressInfo).port;
     switch (path.split('?', 1)[0]) {
       case '/registerAccount': {
         const userName = String(body['userName']);
@@ -210,11 +234,12 @@ export class ScriptedServer {
         const ticket = `ticket-${this.epoch}`;
         const place = {
           ip: '127.0.0.1',
-          cimServerPort: port,
+          cimServerPort: this.port,
           httpPort: 1,
           ticket,
           session,
           epoch: this.epoch,
+          ...this.place,
         };
         return { code: '9000', dataBody: place };
       }

@@ -24,6 +24,8 @@ export const CLOSE_REASONS = {
   'logged-out': { number: 105, text: 'the session was logged out', reconnect: false },
   'protocol-error': { number: 106, text: 'a frame came that is not allowed here', reconnect: false },
   suspended: { number: 107, text: 'this user or address is suspended for a while', reconnect: false },
+  untrusted: { number: 108, text: 'the certificate of the server cannot be trusted', reconnect: false },
+  'tls-mismatch': { number: 109, text: 'this port speaks TLS: connect with TLS', reconnect: false },
 } as const satisfies Record<string, { number: number; text: string; reconnect: boolean }>;
 
 export type CloseReason = keyof typeof CLOSE_REASONS;

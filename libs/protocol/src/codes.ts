@@ -32,6 +32,8 @@ export const CODES = {
   sendTime: { code: '9507', message: 'A message can be sent from now up to 30 days ahead' },
   beingSent: { code: '9508', message: 'The message is being sent; it is too late to cancel it' },
   unknownServer: { code: '9515', message: 'There is no such im-server' },
+  untrusted: { code: '9520', message: 'The certificate of the server cannot be trusted' },
+  tlsMismatch: { code: '9521', message: 'One side speaks TLS, the other plain text' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

@@ -113,7 +113,7 @@ export const settings = {
   insecure: yesOrNo(
     'CIM_INSECURE',
     false,
-    'Takes plain connections: beside TLS where a certificate is set, and without TLS on an address that is not loopback',
+    'Takes plain connections: beside TLS where a certificate is set, and without TLS on an address that is not loopback. Terminal client: goes to im-servers in plain text though the route speaks TLS',
   ),
   dataDir: text('CIM_DATA_DIR', '.cim', 'Folder of the embedded store'),
   acceptLoss: oneOf(

@@ -41,6 +41,9 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9508': 409,
   // Of /admin alone.
   '9515': 404,
+  // The SDK alone says these, of what it meets on its way to a server.
+  '9520': 502,
+  '9521': 502,
 };
 
 const TITLES = new Map<string, string>(Object.values(CODES).map(({ code, message }) => [code, message]));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { CLOSE_REASONS, type cim, decodeFrame, FrameDecoder } from '@cim/protocol';
 import { until } from '@cim/testkit';
 import { closed, frameOf, readAll, Told } from '../../test/connection.ts';
 import { authority, files, tlsFiles, trust } from '../../test/secured.ts';
@@ -22,7 +23,7 @@ let handshakeMs: number;
 let trustsProxy: boolean;
 let clients: Socket[];
 
-async function openDoor(insecure = false): Promise<void> {
+async function openDoor(insecure = false, certified = true): Promise<void> {
   door = new PublicDoor({
     wheel,
     handshakeMs,
@@ -36,7 +37,7 @@ async function openDoor(insecure = false): Promise<void> {
       const told = new Told(() => visit.end());
       taken.push({ channel: new Channel(stream, { limit: 1_000, flusher, events: told }), told });
     },
-    tls: tlsFiles(insecure),
+    ...(certified && { tls: tlsFiles(insecure) }),
   });
   door.server.listen(0, '127.0.0.1');
   await once(door.server, 'listening');
@@ -84,7 +85,9 @@ describe('a door with TLS', () => {
     await openDoor();
     const plain = await openPlain();
     plain.write(frameOf('hello'));
-    await closed(plain.resume());
+    const said: cim.Frame[] = [];
+    new FrameDecoder(1_000).push(await readAll(plain), (body) => said.push(decodeFrame(body)) > 0);
+    assert.deepEqual(said[0]?.goaway?.reason, CLOSE_REASONS['tls-mismatch'].number);
     // 22 bytes long, so that it begins as a TLS handshake does.
     const frame = await openPlain();
     frame.write(frameOf('\n'.padEnd(22, 'x')));
@@ -98,6 +101,15 @@ describe('a door with TLS', () => {
     assert.deepEqual(refused, ['plain', 'plain', 'plain']);
     assert.equal(taken.length, 0);
     await until('all are gone', () => door.visits.connections === 0);
+  });
+
+  test('without a certificate answers a TLS handshake with what no TLS begins with', async () => {
+    await openDoor(false, false);
+    const client = openTls();
+    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+    assert.match(error.code ?? '', /WRONG_VERSION_NUMBER|EPROTO/);
+    assert.deepEqual(refused, ['tls-handshake this server has no certificate']);
+    await talks(await openPlain());
   });
 
   test('takes plain connections beside TLS where that is said', async () => {

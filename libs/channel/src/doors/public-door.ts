@@ -127,11 +127,13 @@ class Arrival implements WheelEntry {
         if (read.length === 0) return;
       }
     }
-    if (this.#door.tls !== undefined && !this.#secure) {
+    if (!this.#secure) {
+      // No frame of ours begins so either: its first field would have the number 0.
       const tls = beginsTls(read);
       if (tls === undefined) return this.#keep(read);
+      if (tls && this.#door.tls === undefined) return this.#door.refuseTls(this);
       if (tls) return this.#door.secure(this, read);
-      if (!this.#door.tls.alsoPlain) return this.#door.refusePlain(this, read);
+      if (this.#door.tls?.alsoPlain === false) return this.#door.refusePlain(this, read);
     }
     const begins = read.subarray(0, GET.length);
     if (!begins.equals(GET.subarray(0, begins.length))) this.#door.tcp(this, read);
@@ -245,11 +247,22 @@ export class PublicDoor {
   refusePlain(arrival: Arrival, first: Buffer): void {
     this.#parts.onRefused('plain', arrival.remote.address);
     if (first[0] !== GET[0]) {
-      arrival.socket.destroy();
+      // Clients of our wire say what to change; others drop it.
+      const { number, text, reconnect } = CLOSE_REASONS['tls-mismatch'];
+      const socket = arrival.leave();
+      socket.end(encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect } }));
+      socket.resume();
       return;
     }
     refuse(arrival.leave(), '400 Bad Request', 'this port speaks TLS: use wss://');
     // Whatever else it says is read and dropped: cutting it off now could take the answer with it.
+    arrival.socket.resume();
+  }
+
+  /** The arrival speaks TLS where nothing does. Anything that is no TLS tells its side so. */
+  refuseTls(arrival: Arrival): void {
+    this.#parts.onRefused('tls-handshake', arrival.remote.address, 'this server has no certificate');
+    refuse(arrival.leave(), '400 Bad Request', 'this port speaks plain text; see CIM_TLS_CERT');
     arrival.socket.resume();
   }
 

@@ -12,5 +12,6 @@ it('a WebSocket goes to the URL that the server has told, or to its port, with T
     'wss://chat.example.com/cim',
   );
   assert.equal(webSocketUrl({ ...at, url: 'tls://10.0.0.1:11211' }, 'http:'), 'wss://10.0.0.1:11211/cim');
+  assert.equal(webSocketUrl({ ...at, tls: true }, 'http:'), 'wss://10.0.0.1:11211/cim');
   assert.equal(webSocketUrl({ ...at, url: 'tcp://10.0.0.1:11211' }, 'http:'), 'ws://10.0.0.1:11211/cim');
 });

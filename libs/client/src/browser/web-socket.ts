@@ -21,9 +21,9 @@ export const webSocket =
  * The URL that the server has told, when it is one of WebSockets; else its port, which takes them too: with TLS when the page came
  * with it, since a browser allows nothing else, or when the server says that its port speaks it.
  */
-export function webSocketUrl({ host, port, url = '' }: Address, pageProtocol: string): string {
+export function webSocketUrl({ host, port, url = '', tls = false }: Address, pageProtocol: string): string {
   if (/^wss?:/.test(url)) return url;
-  const secure = pageProtocol === 'https:' || url.startsWith('tls:');
+  const secure = tls || pageProtocol === 'https:' || url.startsWith('tls:');
   return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}${PATH}`;
 }
 

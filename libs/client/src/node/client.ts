@@ -1,12 +1,16 @@
 import { ClientCore } from '../client.ts';
 import type { CimClientOptions } from '../client-options.ts';
 import type { Transport } from '../transport.ts';
-import { tcp } from './tcp.ts';
+import { httpsExchange } from './https.ts';
+import { serverTransport } from './transport.ts';
+import { type TlsOptions, trustOf } from './trust.ts';
 
 /** How a client on Node is made. */
 export interface NodeClientOptions extends CimClientOptions {
-  /** Default: TCP. */
+  /** Default: what the route names: TCP, TCP with TLS, or a WebSocket. */
   readonly transport?: Transport;
+  /** Whom it trusts, for `https://` and im-servers that speak TLS. Default: the authorities that Node knows. */
+  readonly tls?: TlsOptions;
 }
 
 /**
@@ -20,8 +24,15 @@ export interface NodeClientOptions extends CimClientOptions {
  * ```
  */
 export class CimClient extends ClientCore {
-  /** @throws {CimError} when `routeUrl` is none */
+  /** @throws {CimError} when `routeUrl` is none, or `tls.ca` holds no certificate */
   constructor(options: NodeClientOptions) {
-    super({ transport: tcp(), ...options });
+    const { tls = {}, ...rest } = options;
+    const trust = trustOf(tls);
+    const expectsTls = /^https:/i.test(options.routeUrl);
+    super({
+      transport: serverTransport({ ...tls, expectsTls }, trust),
+      ...(expectsTls && { http: httpsExchange(trust) }),
+      ...rest,
+    });
   }
 }

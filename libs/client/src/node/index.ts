@@ -3,3 +3,4 @@ export * from '../index.ts';
 export { CimClient, type NodeClientOptions } from './client.ts';
 export { type FileState, fileState } from './state-file.ts';
 export { tcp } from './tcp.ts';
+export type { TlsOptions } from './trust.ts';

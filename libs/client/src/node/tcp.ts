@@ -1,26 +1,48 @@
-import { connect } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { failureText } from '../http-caller.ts';
-import type { Connection, ConnectionEvents, Transport } from '../transport.ts';
+import type { Address, Connection, ConnectionEvents, Transport } from '../transport.ts';
+import { tlsProblem, type trustOf } from './trust.ts';
 
 /** A peer that does not close its side in this time is cut off [ms]. */
 const LINGER_MS = 1_000;
 
-/** Connections to im-servers over TCP. All that is sent in one turn of the event loop goes out in one write. */
+/** Connections to im-servers over TCP, in plain text. All that is sent in one turn of the event loop goes out in one write. */
 export const tcp = (): Transport => (address, events) => {
   const socket = connect({ host: address.host, port: address.port, noDelay: true });
-  return new TcpConnection(socket, events);
+  return new SocketConnection(socket, 'connect', address, events);
 };
 
-class TcpConnection implements Connection {
-  readonly #socket: ReturnType<typeof connect>;
-  #problem: string | undefined;
+/** The same with TLS. */
+export const tcpWithTls =
+  (trust: ReturnType<typeof trustOf>): Transport =>
+  (address, events) => {
+    const { host, port } = address;
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = connectTls({ host, port, ...name, ...trust });
+    socket.setNoDelay();
+    return new SocketConnection(socket, 'secureConnect', address, events);
+  };
+
+class SocketConnection implements Connection {
+  readonly #socket: Socket;
+  #problem: Parameters<ConnectionEvents['onClose']> = [];
+  #open = false;
   #corked = false;
   #closing = false;
 
-  constructor(socket: ReturnType<typeof connect>, events: ConnectionEvents) {
+  /** @param opens event of the socket that says that bytes may go */
+  constructor(
+    socket: Socket,
+    opens: 'connect' | 'secureConnect',
+    { host, port }: Address,
+    events: ConnectionEvents,
+  ) {
     this.#socket = socket;
-    socket.once('connect', () => {
-      if (!this.#closing) events.onOpen();
+    socket.once(opens, () => {
+      if (this.#closing) return;
+      this.#open = true;
+      events.onOpen();
     });
     socket.on('data', (chunk: Buffer) => {
       if (!this.#closing) events.onBytes(chunk);
@@ -28,8 +50,11 @@ class TcpConnection implements Connection {
     socket.on('drain', () => {
       if (!this.#closing) events.onDrain();
     });
-    socket.on('error', (error) => (this.#problem = failureText(error, 0)));
-    socket.once('close', () => events.onClose(this.#problem));
+    socket.on('error', (error) => {
+      const problem = tlsProblem(error, `the im-server ${host}:${port}`);
+      this.#problem = problem === undefined ? [failureText(error, 0)] : [problem.text, problem.reason];
+    });
+    socket.once('close', () => events.onClose(...this.#problem));
   }
 
   send(bytes: Uint8Array): boolean {
@@ -45,7 +70,7 @@ class TcpConnection implements Connection {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    if (this.#socket.connecting) {
+    if (!this.#open) {
       this.#socket.destroy();
       return;
     }
