@@ -29,8 +29,11 @@ test('conversations', async (t) => {
     env: { CIM_SESSION_POLICY: 'devices' },
   });
   const routeUrl = cluster.routes[0]?.routeUrl ?? '';
+  const clients: CimClient[] = [];
+  t.after(() => Promise.all(clients.map((client) => client.close())));
   const join = async (userName: string, state: Storage = memoryState()) => {
     const client = new CimClient({ routeUrl, userName, state });
+    clients.push(client);
     const seen = follow(client);
     await client.connect();
     return { client, seen, id: client.user?.userId ?? 0 };
