@@ -14,6 +14,7 @@ const may = {
   'apps/cli-client': ['client', 'protocol', 'runtime'],
   'apps/admin-cli': ['runtime'],
   'apps/cim': [],
+  'apps/web': ['client'],
   'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   bench: ['channel', 'protocol', 'testkit'],
 };

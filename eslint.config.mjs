@@ -30,12 +30,12 @@ const linearPatterns = {
 export default tseslint.config(
   { ignores: ['**/dist/', '**/generated/', '**/node_modules/'] },
   linearPatterns,
-  { files: ['**/*.ts'], extends: tseslint.configs.strictTypeChecked },
+  { files: ['**/*.{ts,tsx}'], extends: tseslint.configs.strictTypeChecked },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     languageOptions: {
       parserOptions: {
-        project: ['./tsconfig.json', './tsconfig.browser.json'],
+        project: ['./tsconfig.json', './tsconfig.browser.json', './apps/web/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -53,7 +53,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['{apps,libs}/*/src/**/*.ts'],
+    files: ['{apps,libs}/*/src/**/*.{ts,tsx}'],
     ignores: ['libs/runtime/src/logger.ts', '**/*.test.ts'],
     rules: {
       // A logger made elsewhere would log a library's error whole, secrets included.
@@ -64,7 +64,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.ts'],
+    files: ['libs/*/src/**/*.ts', 'apps/*/src/**/*.{ts,tsx}'],
     ignores: ['**/*.test.ts', '**/*.contract.ts', 'libs/testkit/**'],
     rules: { 'no-restricted-syntax': ['error', ...banned, ...madePatterns] },
   },

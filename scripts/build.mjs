@@ -1,13 +1,25 @@
-// Bundles each program into dist/<app>.js and dist/parts/: this repository's code; packages come from node_modules.
+// Bundles each program into dist/<app>.js and dist/parts/: this repository's code; packages come from node_modules. The web
+// chat goes into dist/web/ with all that it needs.
 // A build is skipped when the sources are those of the last one, wherever they have been copied since.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { giveUp, needs } from './set-up.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const APPS = ['route', 'im-server', 'cli-client', 'standalone', 'cim'];
+/** Served as they are. */
+const WEB_FILES = ['index.html', 'icon.svg', 'manifest.webmanifest'];
 const stamp = join(root, 'dist', '.built');
 
 /** Changes when a source is changed, added or removed. Tests are no source. */
@@ -48,6 +60,7 @@ function packages() {
 export const upToDate = () =>
   existsSync(stamp) &&
   APPS.every((app) => existsSync(join(root, 'dist', `${app}.js`))) &&
+  WEB_FILES.every((file) => existsSync(join(root, 'dist', 'web', file))) &&
   readFileSync(stamp, 'utf8') === fingerprint();
 
 /** Ends the process when a source cannot be built; esbuild has said why. */
@@ -76,10 +89,40 @@ export async function build() {
       external: packages(),
       logLevel: 'warning',
     });
-  } catch {
+    await buildWeb(bundle);
+  } catch (error) {
+    // What esbuild has found is printed already.
+    if (!('errors' in error)) console.error(error);
     giveUp('the build failed; what is wrong is above');
   }
   writeFileSync(stamp, sources);
+}
+
+async function buildWeb(bundle) {
+  const source = join(root, 'apps', 'web');
+  const out = join(root, 'dist', 'web');
+  rmSync(out, { recursive: true, force: true });
+  await bundle({
+    absWorkingDir: root,
+    entryPoints: [
+      { in: 'apps/web/src/main.tsx', out: 'chat' },
+      { in: 'apps/web/src/worker.ts', out: 'worker' },
+      { in: 'apps/web/src/style/chat.css', out: 'chat' },
+    ],
+    outdir: out,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: ['chrome111', 'firefox115', 'safari16.4'],
+    tsconfig: 'apps/web/tsconfig.json',
+    sourcemap: 'linked',
+    logLevel: 'warning',
+  });
+  for (const file of WEB_FILES) copyFileSync(join(source, file), join(out, file));
+  for (const file of readdirSync(out))
+    if (!file.endsWith('.map') && file !== 'index.html')
+      writeFileSync(join(out, `${file}.gz`), gzipSync(readFileSync(join(out, file)), { level: 9 }));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await build();

@@ -111,6 +111,7 @@ if (only === undefined) {
     step('format', bin('biome'), ['format', '.']),
     step('types', bin('tsc'), ['--noEmit']),
     step('types of pages', bin('tsc'), ['--noEmit', '-p', 'tsconfig.browser.json']),
+    step('types of the web chat', bin('tsc'), ['--noEmit', '-p', 'apps/web']),
   ]);
   await Promise.all([
     step('lint', bin('eslint'), ['--max-warnings=0', '.']),

@@ -40,6 +40,7 @@ import { acceptUtf8Json } from './utf8-json.ts';
 import { problem } from './v1/problems.ts';
 import { isV1 } from './v1/v1-app.ts';
 import { addV1 } from './v1/v1.ts';
+import { addWeb } from './web.ts';
 
 const BODY_BYTES = 256 * 1024;
 /** CIM's HTTP library pools connections for 5 minutes. */
@@ -252,6 +253,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   addHealth(app as unknown as FastifyInstance, readiness);
   if (publicPages.includes('metrics')) addMetrics(app as unknown as FastifyInstance, metrics);
   await addV1(app as unknown as FastifyInstance, { parts, login, online, identify, limits });
+  if (parts.config.web === true) await addWeb(app as unknown as FastifyInstance, parts);
   return app as unknown as FastifyInstance;
 }
 

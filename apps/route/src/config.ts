@@ -17,6 +17,7 @@ export const routeSettings = pick(
   'internalHost',
   'routeInternalPort',
   'publicPages',
+  'web',
   'adminToken',
   'redisUrl',
   'redisPassword',
@@ -81,6 +82,8 @@ export type RouteConfig = Pick<
   /** A text never changes. */
   readonly clusterSecret: string | ClusterSecret;
   readonly auth: Auth;
+  /** Whether it serves the web chat; not when it is absent. */
+  readonly web?: boolean;
   /** Of CIM_AUTH=jwt. */
   readonly jwt?: TokenConfig;
   /** Addresses without a limit; those of loopback when it is absent. */

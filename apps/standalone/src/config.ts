@@ -44,5 +44,6 @@ export const standaloneSettings = {
     'trustedProxies',
     'advertiseUrl',
   ),
+  web: { ...settings.web, fallback: 'true' },
   logLevel: { ...settings.logLevel, fallback: 'warn' },
 };

@@ -22,7 +22,7 @@ describe('sending', () => {
       counter: 1,
     });
     assert.deepEqual(queued, [
-      { ref: 1, to: { group: '17' }, texts: ['+1'], type: 'reaction', restored: false },
+      { ref: 1, to: { group: '17' }, texts: ['+1'], type: 'reaction', about: ref, restored: false },
     ]);
     const refused = await client.send({ group: 'nobodys' }, 'x');
     assert.deepEqual([refused.outcome, server.log('group:17').length], ['refused', 1]);

@@ -186,6 +186,8 @@ export interface ClientEvents {
     readonly texts: readonly string[];
     /** '' for plain text. */
     readonly type: string;
+    /** Id of the message that it refers to: that it answers, edits, takes back, or reacts to. */
+    readonly about?: string;
     readonly restored: boolean;
   };
   /** The server's answer to a send. */

@@ -6,6 +6,8 @@ import { wellFormed } from './recipient.ts';
 export interface Encoded {
   readonly texts: readonly string[];
   readonly type: string;
+  /** '' when it refers to no message. */
+  readonly about: string;
   readonly content: Uint8Array;
 }
 
@@ -39,7 +41,7 @@ export function encodeOutgoing(
   if (facts.problem !== undefined)
     return { code: facts.unknownType ? CODES.unknownType.code : CODES.invalid.code, problem: facts.problem };
   if (facts.author !== 'users') return invalid(`a content of type ${type} is written by servers only`);
-  return { texts, type, content: encodeContent(said) };
+  return { texts, type, about: ref, content: encodeContent(said) };
 }
 
 const isList = (value: unknown): value is readonly string[] => Array.isArray(value);

@@ -203,7 +203,7 @@ export class Sending {
   /** Moves what waits into the outbox while there is room. */
   #admit(): void {
     for (const early of this.#early) {
-      const { ref, to, texts, type, content, resolve } = early;
+      const { ref, to, content, resolve } = early;
       if (!this.#outbox.hasRoomFor(content.length)) break;
       this.#early.delete(early);
       this.#earlyBytes -= content.length;
@@ -212,7 +212,7 @@ export class Sending {
         this.#settled(ref, recipient, settled);
         resolve({ ref, ...settled });
       });
-      this.#parts.emit('queued', { ref, to, texts, type, restored: false });
+      this.#tellQueued(ref, to, early, false);
     }
     this.#outbox.pump();
   }
@@ -223,10 +223,15 @@ export class Sending {
       const { ref } = send;
       this.#refs = Math.max(this.#refs, ref);
       this.#outbox.restore(recipient, send, (settled) => this.#settled(ref, recipient, settled));
-      const { texts = [], type = '' } = decodeContent(send.content) ?? {};
-      this.#parts.emit('queued', { ref, to: recipientOf(recipient), texts, type, restored: true });
+      const { texts = [], type = '', ref: about = '' } = decodeContent(send.content) ?? {};
+      this.#tellQueued(ref, recipientOf(recipient), { texts, type, about }, true);
     }
     this.expire();
+  }
+
+  #tellQueued(ref: number, to: Recipient, said: Omit<Encoded, 'content'>, restored: boolean): void {
+    const { texts, type, about } = said;
+    this.#parts.emit('queued', { ref, to, texts, type, ...(about !== '' && { about }), restored });
   }
 
   #settled(ref: number, recipient: WireRecipient, settled: Settled): void {

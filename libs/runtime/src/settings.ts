@@ -62,6 +62,11 @@ export const settings = {
       return page;
     },
   ),
+  web: yesOrNo(
+    'CIM_WEB',
+    false,
+    'Whether the route serves the web chat at /; standalone does unless told otherwise',
+  ),
   adminToken: {
     ...text(
       'CIM_ADMIN_TOKEN',

@@ -113,11 +113,12 @@ export class Owner {
   #send(send: KeptSend): void {
     const { ref, to, group, content } = send;
     this.#storage.takenUpTo = ref;
-    const { texts = [], type = '' } = decodeContent(content) ?? {};
+    const { texts = [], type = '', ref: about = '' } = decodeContent(content) ?? {};
     if (this.#stopped) return;
     const answered = this.#core.sendSaved(ref, recipientOf(wireRecipientOf(to, group)), {
       texts,
       type,
+      about,
       content,
     });
     void answered?.then((outcome) => {

@@ -15,17 +15,26 @@ const LOOK_MS = 50;
 export const webSocket =
   (timers: Timers): Transport =>
   (address, events) =>
-    new WebSocketConnection(webSocketUrl(address, location.protocol), timers, events);
+    new WebSocketConnection(webSocketUrl(address, location), timers, events);
 
 /**
  * The URL that the server has told, when it is one of WebSockets; else its port, which takes them too: with TLS when the page came
- * with it, since a browser allows nothing else, or when the server says that its port speaks it.
+ * with it, since a browser allows nothing else, or when the server says that its port speaks it. A page of this machine reaches a
+ * server of this machine under the page's own name: to a browser `localhost` and `127.0.0.1` are two hosts, and the server takes
+ * pages of its own host.
  */
-export function webSocketUrl({ host, port, url = '', tls = false }: Address, pageProtocol: string): string {
+export function webSocketUrl({ host, port, url = '', tls = false }: Address, page: PageAddress): string {
   if (/^wss?:/.test(url)) return url;
-  const secure = tls || pageProtocol === 'https:' || url.startsWith('tls:');
-  return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}${PATH}`;
+  const secure = tls || page.protocol === 'https:' || url.startsWith('tls:');
+  const told = host.includes(':') ? `[${host}]` : host;
+  const name = isLoopback(told) && isLoopback(page.hostname) ? page.hostname : told;
+  return `${secure ? 'wss' : 'ws'}://${name}:${port}${PATH}`;
 }
+
+/** What of a page's `location` counts. */
+type PageAddress = Pick<Location, 'protocol' | 'hostname'>;
+
+const isLoopback = (host: string): boolean => /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(host);
 
 class WebSocketConnection implements Connection {
   readonly #socket: WebSocket;

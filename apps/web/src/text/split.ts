@@ -1,0 +1,67 @@
+/** Bytes of one text at most, and of all texts of one message: docs/protocol.md, "Contents". */
+export const TEXT_BYTES = 8 * 1024;
+const MESSAGE_BYTES = 32 * 1024;
+const encoder = new TextEncoder();
+const bytesOf = (text: string): number => encoder.encode(text).length;
+
+/**
+ * Cuts a long text into messages, each of texts that the server takes. It cuts behind lines, and inside a line only when that
+ * line alone is too long.
+ */
+export function messagesOf(text: string): string[][] {
+  const messages: string[][] = [];
+  let message: string[] = [];
+  let size = 0;
+  for (const part of textsOf(text)) {
+    const bytes = bytesOf(part);
+    if (size + bytes > MESSAGE_BYTES) {
+      messages.push(message);
+      message = [];
+      size = 0;
+    }
+    message.push(part);
+    size += bytes;
+  }
+  if (message.length > 0) messages.push(message);
+  return messages;
+}
+
+function textsOf(text: string): string[] {
+  if (bytesOf(text) <= TEXT_BYTES) return text === '' ? [] : [text];
+  const texts: string[] = [];
+  let lines: string[] = [];
+  let size = 0;
+  const end = (): void => {
+    if (lines.length > 0 && lines.some((line) => line !== '')) texts.push(lines.join('\n'));
+    lines = [];
+    size = 0;
+  };
+  for (const line of text.split('\n').flatMap(piecesOf)) {
+    const bytes = bytesOf(line) + 1;
+    if (size + bytes > TEXT_BYTES) end();
+    lines.push(line);
+    size += bytes;
+  }
+  end();
+  return texts;
+}
+
+/** A line in pieces that fit, cut between characters. */
+function piecesOf(line: string): string[] {
+  if (bytesOf(line) < TEXT_BYTES) return [line];
+  const pieces: string[] = [];
+  let piece: string[] = [];
+  let size = 0;
+  for (const character of line) {
+    const bytes = bytesOf(character);
+    if (size + bytes >= TEXT_BYTES) {
+      pieces.push(piece.join(''));
+      piece = [];
+      size = 0;
+    }
+    piece.push(character);
+    size += bytes;
+  }
+  pieces.push(piece.join(''));
+  return pieces;
+}
