@@ -45,8 +45,11 @@ export async function addWeb(
     globIgnore: ['**/*.map', '**/*.gz', `**/${INDEX}`],
     // A browser asks whether a file has changed each time, so that a page and its script are of one version.
     cacheControl: false,
-    setHeaders: (reply) => {
+    setHeaders: (reply, path) => {
       reply.header('cache-control', 'no-cache');
+      // The policy of the service worker is that of its script: it asks for the files of the page.
+      if (path.includes('worker.js'))
+        reply.header('content-security-policy', "default-src 'none'; connect-src 'self'");
     },
   });
 }

@@ -49,10 +49,6 @@ async function enter(credentials: Credentials): Promise<void> {
     agent: 'cim-web',
     label: browserName(),
   });
-  let keepsNothing = false;
-  client.on('error', ({ where }) => {
-    if (where === 'state' && !client.durable) keepsNothing = true;
-  });
   await client.connect();
   localStorage.setItem(USER, credentials.userName);
   const chat: Chat = new Chat(client, new Kept(credentials.userName), {
@@ -77,7 +73,7 @@ async function enter(credentials: Credentials): Promise<void> {
     logIn('', credentials.userName);
   }
   await chat.start();
-  if (keepsNothing) chat.tell('memory', '');
+  if (!client.durable) chat.tell('memory', '');
   draw();
 }
 

@@ -260,6 +260,8 @@ const zh: Record<Word, string> = {
 
 /** The language of the browser, if the page speaks it. */
 export const LANGUAGE = navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+/** How dates and times are written: as the browser's language and region have it. */
+export const REGION = navigator.language.toLowerCase().startsWith(LANGUAGE) ? navigator.language : LANGUAGE;
 const words: Record<Word, string> = LANGUAGE === 'zh' ? zh : en;
 
 /** What the page says for a word, with `{x}` or other names replaced. */

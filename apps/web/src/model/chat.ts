@@ -129,7 +129,7 @@ export class Chat {
       conversation.loading = false;
       this.#changed();
     }
-    return conversation.older !== undefined;
+    return conversation.hasOlder;
   }
 
   /** Keys of the lines that hold the word, newest first. */

@@ -42,6 +42,10 @@ export class Conversation {
     return this.id.startsWith('g');
   }
 
+  get hasOlder(): boolean {
+    return this.older !== undefined;
+  }
+
   get isLobby(): boolean {
     return this.id === 'globby';
   }

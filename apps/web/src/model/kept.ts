@@ -27,7 +27,9 @@ export class Kept {
 
   async load(): Promise<readonly KeptConversation[]> {
     try {
-      const found = await answer((await this.#open()).transaction(STORE).objectStore(STORE).get(KEY));
+      const found: unknown = await answer(
+        (await this.#open()).transaction(STORE).objectStore(STORE).get(KEY),
+      );
       return Array.isArray(found) ? (found as KeptConversation[]) : [];
     } catch {
       return [];

@@ -37,7 +37,7 @@ export interface Shown {
   readonly progress?: Progress;
   /** Of an own private message: the other side has read it when its read mark reaches this. Absent when that is not known. */
   readonly peerN?: number;
-  /** Why it has failed. */
+  /** Why it has failed, when it has. */
   readonly problem?: string;
 }
 
@@ -88,8 +88,7 @@ const STEPS: readonly Progress[] = ['failed', 'sending', 'stored', 'delivered', 
 /** The message with its progress raised, never lowered. */
 export function withProgress(line: Shown, progress: Progress): Shown {
   if (line.progress !== undefined && STEPS.indexOf(line.progress) >= STEPS.indexOf(progress)) return line;
-  const { problem: _, ...rest } = line;
-  return { ...rest, progress };
+  return { ...line, progress };
 }
 
 export const recalledOf = (line: Shown): Shown => ({ ...line, recalled: true, texts: [], reactions: [] });

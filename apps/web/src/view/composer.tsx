@@ -20,6 +20,8 @@ interface Props {
 
 /** A larger file is none of text that somebody would read here [bytes]. */
 const FILE_BYTES = 256 * 1024;
+/** Safari tells of the key that ends a composition so shortly after its end [ms]. */
+const COMPOSED_MS = 50;
 /** Files whose text is prose; any other is code. */
 const PROSE = /\.(?:txt|md)$/i;
 
@@ -27,6 +29,7 @@ const PROSE = /\.(?:txt|md)$/i;
 export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Element {
   const [text, setText] = useState(conversation.draft);
   const field = useRef<HTMLTextAreaElement>(null);
+  const composedAt = useRef(-Infinity);
   useLayoutEffect(() => grow(field.current), [text]);
   useEffect(() => {
     // On a phone the keyboard would cover what somebody wants to read.
@@ -59,8 +62,7 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
     field.current?.focus();
   };
   const onKey = (event: KeyboardEvent): void => {
-    // 229: a key of an input method, also the one that ends the composition in Safari.
-    if (event.isComposing || event.keyCode === 229) return;
+    if (event.isComposing || composedAt.current > event.timeStamp - COMPOSED_MS) return;
     if (event.key === 'Enter' && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       send();
@@ -82,7 +84,7 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
     if (dropped === undefined) chat.tell('error', say('noText', file.name));
     else write(text + (PROSE.test(file.name) ? dropped : `\`\`\`\n${dropped.trimEnd()}\n\`\`\``));
   };
-  const hint = `${say('write', nameOf(conversation))}`;
+  const hint = say('write', nameOf(conversation));
   return (
     <form
       class="composer"
@@ -116,6 +118,7 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
           value={text}
           onInput={({ currentTarget }) => write(currentTarget.value)}
           onKeyDown={onKey}
+          onCompositionEnd={({ timeStamp }) => (composedAt.current = timeStamp)}
           onDragOver={(event) => event.preventDefault()}
           onDrop={(event) => void drop(event)}
         />

@@ -97,7 +97,7 @@ export function ConversationView({ chat, conversation, onBack }: Props): JSX.Ele
         me={chat.me.id}
         named={conversation.isGroup}
         label={say('messages')}
-        hasOlder={conversation.older !== undefined}
+        hasOlder={conversation.hasOlder}
         isLoading={conversation.loading}
         firstUnread={conversation.firstUnread}
         target={target}
@@ -239,8 +239,8 @@ function SearchBar({ chat, conversation, onShow, onClose }: SearchProps): JSX.El
           : busy
             ? say('searching')
             : found.length === 0
-              ? say(conversation.older === undefined ? 'foundNone' : 'foundNoneYet')
-              : `${at + 1} / ${found.length}${conversation.older === undefined ? '' : '+'}`}
+              ? say(!conversation.hasOlder ? 'foundNone' : 'foundNoneYet')
+              : `${at + 1} / ${found.length}${!conversation.hasOlder ? '' : '+'}`}
       </span>
       <IconButton icon="up" label={say('searchOlder')} onClick={() => void older()} />
       <IconButton icon="down" label={say('searchNewer')} onClick={() => at > 0 && show(at - 1)} />

@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Chat, errorText } from '../model/chat.ts';
 import { say, type Word } from '../words.ts';
-import { Avatar, Dialog, IconButton } from './parts.tsx';
+import { Avatar, Dialog, fieldOf, IconButton } from './parts.tsx';
 
 interface Props {
   readonly chat: Chat;
@@ -41,7 +41,7 @@ export function GroupDialog({ chat, id, onClose }: Props): JSX.Element {
   const isOwner = group?.role === 'owner';
   const add = (form: HTMLFormElement): Promise<void> =>
     attempt(async () => {
-      const user = await users.byName(String(new FormData(form).get('name')).trim());
+      const user = await users.byName(fieldOf(form, 'name').trim());
       await groups.add(id, [user.userId]);
       form.reset();
       await read();

@@ -1,6 +1,6 @@
 import { Component, type ComponentChildren, createRef, Fragment } from 'preact';
 import type { Shown } from '../model/shown.ts';
-import { LANGUAGE, say } from '../words.ts';
+import { REGION, say } from '../words.ts';
 import { IconButton } from './parts.tsx';
 import { type LineActions, Message } from './message.tsx';
 
@@ -99,8 +99,9 @@ export class History extends Component<Props, State> {
       }
     }
     if (anchor?.atEnd === true) return this.#toEnd();
-    const line = anchor && this.#lineOf(anchor.key);
-    if (line && anchor) box.scrollTop += line.getBoundingClientRect().top - anchor.top;
+    if (anchor === undefined) return;
+    const line = this.#lineOf(anchor.key);
+    if (line !== null) box.scrollTop += line.getBoundingClientRect().top - anchor.top;
   }
 
   override render({ lines, label, hasOlder, isLoading }: Props, { end, atEnd }: State): ComponentChildren {
@@ -235,8 +236,8 @@ const belongs = (one: Shown | undefined, next: Shown | undefined): boolean =>
   next.at - one.at < TOGETHER_MS &&
   dayOf(one.at) === dayOf(next.at);
 
-const near = new Intl.DateTimeFormat(LANGUAGE, { weekday: 'long', day: 'numeric', month: 'long' });
-const far = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'long' });
+const near = new Intl.DateTimeFormat(REGION, { weekday: 'long', day: 'numeric', month: 'long' });
+const far = new Intl.DateTimeFormat(REGION, { dateStyle: 'long' });
 
 function dayText(at: number): string {
   const today = dayOf(Date.now());

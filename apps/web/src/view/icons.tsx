@@ -26,7 +26,7 @@ export type IconName = keyof typeof PATHS;
 
 /** A drawing of 24 × 24 beside or in place of words, which say the same to those who cannot see it. */
 export const Icon = ({ name }: { readonly name: IconName }): JSX.Element => (
-  <svg class={`icon ${name}`} viewBox="0 0 24 24" aria-hidden="true">
+  <svg class={`icon icon-${name}`} viewBox="0 0 24 24" aria-hidden="true">
     <path d={PATHS[name]} />
   </svg>
 );

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { errorText } from '../model/chat.ts';
 import { say } from '../words.ts';
+import { fieldOf } from './parts.tsx';
 
 /** What a person logs in with. */
 export interface Credentials {
@@ -25,16 +26,14 @@ export function Login({ auth, userName, problem: before, onEnter }: Props): JSX.
   const [problem, setProblem] = useState(before);
   const [busy, setBusy] = useState(false);
   const enter = async (form: HTMLFormElement): Promise<void> => {
-    const given = new FormData(form);
-    const text = (name: string): string => String(given.get(name) ?? '');
-    const name = text('name').trim();
+    const password = fieldOf(form, 'password');
     setBusy(true);
     setProblem('');
     try {
       await onEnter({
-        userName: name,
-        ...(text('password') !== '' && { password: text('password') }),
-        ...(auth === 'jwt' && { token: text('token').trim() }),
+        userName: fieldOf(form, 'name').trim(),
+        ...(password !== '' && { password }),
+        ...(auth === 'jwt' && { token: fieldOf(form, 'token').trim() }),
       });
     } catch (error) {
       setProblem(errorText(error));

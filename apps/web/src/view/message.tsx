@@ -1,6 +1,6 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Shown } from '../model/shown.ts';
-import { isolated, LANGUAGE, say, type Word } from '../words.ts';
+import { isolated, REGION, say, type Word } from '../words.ts';
 import { isText } from './composer.tsx';
 import { Icon, type IconName } from './icons.tsx';
 import { Avatar, colourOf } from './parts.tsx';
@@ -43,8 +43,8 @@ interface State {
   readonly menu: boolean;
 }
 
-const clock = new Intl.DateTimeFormat(LANGUAGE, { hour: '2-digit', minute: '2-digit' });
-const whole = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'full', timeStyle: 'medium' });
+const clock = new Intl.DateTimeFormat(REGION, { hour: '2-digit', minute: '2-digit' });
+const whole = new Intl.DateTimeFormat(REGION, { dateStyle: 'full', timeStyle: 'medium' });
 
 /** One line of a conversation. It is drawn again only when it has changed. */
 export class Message extends Component<Props, State> {

@@ -86,3 +86,9 @@ export function Dialog({ title, onClose, children }: DialogProps): JSX.Element {
     </dialog>
   );
 }
+
+/** What a field of a form holds; '' when there is none of that name. */
+export function fieldOf(form: HTMLFormElement, name: string): string {
+  const value = new FormData(form).get(name);
+  return typeof value === 'string' ? value : '';
+}

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Chat } from '../model/chat.ts';
 import type { Conversation } from '../model/conversation.ts';
-import { LANGUAGE, nameOf, say } from '../words.ts';
+import { REGION, nameOf, say } from '../words.ts';
 import { Avatar, IconButton } from './parts.tsx';
 
 interface Props {
@@ -117,9 +117,9 @@ function Row({ conversation, isOpen, onOpen }: RowProps): JSX.Element {
   );
 }
 
-const clock = new Intl.DateTimeFormat(LANGUAGE, { hour: '2-digit', minute: '2-digit' });
-const weekday = new Intl.DateTimeFormat(LANGUAGE, { weekday: 'short' });
-const day = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'short' });
+const clock = new Intl.DateTimeFormat(REGION, { hour: '2-digit', minute: '2-digit' });
+const weekday = new Intl.DateTimeFormat(REGION, { weekday: 'short' });
+const day = new Intl.DateTimeFormat(REGION, { dateStyle: 'short' });
 
 /** Of today the time, of this week the day, else the date. */
 function shortTime(at: number): string {
