@@ -13,8 +13,9 @@ const LOOK_MS = 1_000;
 const LEAST_MS = 10;
 /** Messages that one im-server sends at once. */
 const AT_ONCE = 64;
-/** Between two tries of one claim [ms]. A claim is given up when it is older than this share of its lease. */
+/** Between two tries of one claim [ms]. */
 const AGAIN_MS = 1_000;
+/** Who has a claim for longer sends no more under it [ms]: another im-server may have it soon. */
 const TRIES_MS = SCHEDULE.leaseMs / 2;
 /** A recipient who is there and does not read what it has of the sender is waited for so long [ms]. */
 const SHARE_MS = 600_000;
@@ -85,8 +86,9 @@ export class ScheduledSends {
       this.#count = await this.#parts.scheduled.count();
       const { ready, nextMs = LOOK_MS } = this.#count;
       const room = AT_ONCE - this.#sending.size;
+      const asked = performance.now();
       const claimed = ready && room > 0 ? await this.#parts.scheduled.claim(room) : [];
-      for (const message of claimed) this.#begin(message);
+      for (const message of claimed) this.#begin(message, asked + TRIES_MS);
       if (claimed.length > 0 && claimed.length === room) return LEAST_MS;
       return Math.min(LOOK_MS, Math.max(LEAST_MS, nextMs));
     } catch (error) {
@@ -95,25 +97,26 @@ export class ScheduledSends {
     }
   }
 
-  #begin(message: ClaimedMessage): void {
-    const sending = this.#send(message)
+  #begin(message: ClaimedMessage, until: number): void {
+    const sending = this.#send(message, until)
       .catch((error: unknown) => this.#failed.due({ err: error, why: 'a message that is due is sent later' }))
       .finally(() => this.#sending.delete(sending));
     this.#sending.add(sending);
   }
 
-  async #send(message: ClaimedMessage): Promise<void> {
+  /** @param until when it is given up, of `performance.now()` */
+  async #send(message: ClaimedMessage, until: number): Promise<void> {
     const { scheduled } = this.#parts;
     const user = message.sender.userId;
-    const begun = performance.now();
     let problem = this.#refusal(message);
     while (problem === undefined) {
+      // The claim lapses, and somebody goes on.
+      if (performance.now() > until) return;
       const receipt = await this.#receipt(message);
       if (receipt.outcome === 'stored') return scheduled.sent(user, message.id);
       problem = this.#final(message, receipt);
       if (problem !== undefined) break;
-      // The claim lapses, and somebody goes on.
-      if (this.#stopped.signal.aborted || performance.now() - begun + AGAIN_MS > TRIES_MS) return;
+      if (this.#stopped.signal.aborted) return;
       await sleep(AGAIN_MS);
     }
     const { code, text } = problem;
