@@ -56,7 +56,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
     let bob: NamedUser;
     let carol: NamedUser;
     /** What paused processes wait for. */
-    let wake: (() => void)[] = [];
+    const wake: (() => void)[] = [];
     let told: string[];
     let names = 0;
     before(async () => {
