@@ -12,18 +12,22 @@ import { build } from 'esbuild';
 const ROOT = process.cwd();
 const EXAMPLES = join(ROOT, 'examples');
 const LINES = 60;
+const TOKEN = 'a token of the tests that is long enough';
 
 describe('examples', { timeout: 120_000 }, () => {
   let folder: string;
+  let env: Record<string, string>;
   let server: ServerProcess;
   const programs: ChildProcess[] = [];
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'cim-examples-'));
-    server = await ServerProcess.start('standalone', {
+    env = {
       CIM_DATA_DIR: join(folder, 'data'),
       CIM_SESSION_POLICY: 'kick',
-    });
+      CIM_ADMIN_TOKEN: TOKEN,
+    };
+    server = await ServerProcess.start('standalone', env);
   });
   after(async () => {
     for (const program of programs) program.kill('SIGKILL');
@@ -50,7 +54,13 @@ describe('examples', { timeout: 120_000 }, () => {
 
   it(`are under ${LINES} lines each, and each is run below`, () => {
     const names = readdirSync(EXAMPLES);
-    assert.deepEqual(names.sort(), ['bridge.mjs', 'echo-bot.mjs', 'page.html', 'save-bot.mjs']);
+    assert.deepEqual(names.sort(), [
+      'bridge.mjs',
+      'echo-bot.mjs',
+      'notifier.mjs',
+      'page.html',
+      'save-bot.mjs',
+    ]);
     for (const name of names)
       assert.ok(readFileSync(join(EXAMPLES, name), 'utf8').split('\n').length <= LINES, name);
   });
@@ -105,6 +115,46 @@ describe('examples', { timeout: 120_000 }, () => {
     await dog.send({ group: right.id }, 'woof');
     await until('the second', () => heard.length === 2);
     assert.deepEqual(heard, ['dog: cat: miaow', 'cat: dog: woof']);
+  });
+
+  it('notifier.mjs tells a user what a system says, as the user of its API key, through the death of the server', async () => {
+    const made = await fetch(`${server.routeInternalUrl}/admin/api-keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ label: 'monitor', scopes: ['send'], name: 'monitor' }),
+    });
+    const { key } = (await made.json()) as { readonly key: string };
+    await using ops = new CimClient({ routeUrl: server.routeUrl, userName: 'ops' });
+    const heard: string[] = [];
+    ops.on('message', ({ from, texts }) => heard.push(`${from.userName}: ${texts.join()}`));
+    await ops.connect();
+    const notifier = (apiKey: string) => {
+      const program = spawn(process.execPath, [join(EXAMPLES, 'notifier.mjs'), server.routeUrl, 'ops'], {
+        env: { ...process.env, CIM_API_KEY: apiKey },
+      });
+      programs.push(program);
+      const printed = { out: '', error: '' };
+      program.stdout.on('data', (chunk: Buffer) => (printed.out += chunk.toString()));
+      program.stderr.on('data', (chunk: Buffer) => (printed.error += chunk.toString()));
+      const ended = new Promise<number | null>((resolve) => program.once('close', resolve));
+      return { program, printed, ended };
+    };
+    const { program, printed, ended } = notifier(key);
+    program.stdin.write('disk 90 % full\n\n');
+    await until('the first line', () => heard.length === 1);
+    const port = new URL(server.routeUrl).port;
+    await server.end();
+    program.stdin.end('disk full\nbye\n');
+    await until('it asks again', () => printed.error.includes('not yet: '));
+    server = await ServerProcess.start('standalone', { ...env, CIM_ROUTE_PORT: port });
+    assert.equal(await ended, 0, printed.error);
+    await until('all lines', () => heard.length >= 3, 20_000);
+    assert.deepEqual(heard, ['monitor: disk 90 % full', 'monitor: disk full', 'monitor: bye']);
+    assert.equal(printed.out.match(/^stored \S+/gm)?.length, 3);
+    const refused = notifier(`${key.slice(0, -2)}xx`);
+    refused.program.stdin.end('not with this key\n');
+    assert.equal(await refused.ended, 1);
+    assert.match(refused.printed.error, /refused: 9100/);
   });
 
   it('page.html shows what is said, and says what is typed', async () => {

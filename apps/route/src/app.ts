@@ -21,6 +21,7 @@ import fastify, {
 } from 'fastify';
 import { ChangePassword } from './change-password.ts';
 import { bearerOf, secretHash } from './credentials.ts';
+import { answerPreflights, originHeaders } from './cross-origin.ts';
 import { type Answer, answerError, refusal, success, unavailable, unknownPath } from './envelope.ts';
 import { historyPage } from './history.ts';
 import { Identify } from './identity/identify.ts';
@@ -73,9 +74,10 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(requestCheck);
+  const { allowedOrigins } = parts.config;
   const hostProblem = knownHosts(parts.config.host, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(SECURITY_HEADERS);
+    void reply.headers(SECURITY_HEADERS).headers(originHeaders(request.headers.origin, allowedOrigins));
     const wrong = hostProblem(request.headers.host);
     if (wrong === undefined) done();
     else if (isV1(request.url)) void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
@@ -95,6 +97,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     else if (isV1(request.url)) void reply.send(problem(reply, refused.code, refused.message, refused));
     else void reply.send(unavailable(request, reply, refused.code, refused.message, refused.retryAfterMs));
   });
+  answerPreflights(app as unknown as FastifyInstance, allowedOrigins);
   app.addHook('onSend', (request, reply, payload, done) => {
     if (reply.v1Code === CODES.unknownAccount.code) limits.namedNobody(request.ip);
     done(null, payload);

@@ -37,6 +37,7 @@ export const routeSettings = pick(
   'clusterSecret',
   'clusterSecretNext',
   'allowedHosts',
+  'allowedOrigins',
   'auth',
   'jwtKey',
   'jwtJwksUrl',
@@ -72,6 +73,7 @@ export type RouteConfig = Pick<
   | 'publicPages'
   | 'adminToken'
   | 'allowedHosts'
+  | 'allowedOrigins'
   | 'sessionPolicy'
   | 'maxDevices'
   | 'sessionDays'

@@ -43,7 +43,7 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
       ...{ routePort: 0, internalHost: '127.0.0.1', routeInternalPort: 0, publicPages: [], adminToken: '' },
       ...{ trustedProxies: () => false, advertiseUrl: '' },
       clusterSecret: 's',
-      allowedHosts: [],
+      ...{ allowedHosts: [], allowedOrigins: [] },
       sessionPolicy: 'reject',
       maxDevices: 10,
       sessionDays: 30,

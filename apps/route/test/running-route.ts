@@ -114,6 +114,7 @@ export class RunningRoute {
       advertiseUrl: '',
       clusterSecret: SECRET,
       allowedHosts: [],
+      allowedOrigins: [],
       sessionPolicy: 'reject',
       maxDevices: 10,
       sessionDays: 30,

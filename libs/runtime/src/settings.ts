@@ -84,7 +84,7 @@ export const settings = {
   },
   allowedOrigins: list(
     'CIM_ALLOWED_ORIGINS',
-    'Origins of web pages that may open a WebSocket, beside those of the same host: https://chat.example.com,https://b.example',
+    'Origins of web pages of other hosts that may ask the route and open a WebSocket: https://chat.example.com,https://b.example',
     (origin) => {
       if (!URL.canParse(origin) || new URL(origin).origin !== origin)
         throw new Error('must name origins, such as https://chat.example.com');
