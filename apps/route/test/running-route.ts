@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TimingWheel, TurnFlusher } from '@cim/channel';
-import { createMessaging, type Messaging, observe } from '@cim/delivery';
+import { createMessaging, type Doorbell, type Messaging, observe } from '@cim/delivery';
 import { createPlacement, type Membership, openEmbeddedMembership } from '@cim/discovery';
 import { cim, type Epoch, type InstanceId, type StreamRef, type Seq, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
@@ -39,6 +39,8 @@ export interface RouteOptions {
   readonly passwords?: Passwords;
   /** Whether the im-server has a session of that user; yes unless told otherwise. */
   readonly holds?: (user: UserId) => boolean;
+  /** What the im-server says of sessions that it holds; nothing unless told otherwise. */
+  readonly places?: Doorbell['places'];
   /** What the im-server answers to a push; `taken` unless told otherwise. */
   readonly delivers?: () => 'taken' | 'gone';
 }
@@ -89,6 +91,7 @@ export class RunningRoute {
       kick: (user, upTo, reason) => void rung.push(`kick ${user} ${upTo} ${reason}`),
       suspended: (subject, leftMs) => void rung.push(`suspended ${subject} ${Math.ceil(leftMs)}`),
       holds: (user) => options.holds?.(user) ?? true,
+      places: (users, group) => options.places?.(users, group) ?? [],
       fetchOffline: (user) => void rung.push(`fetchOffline ${user}`),
     });
     const given = storeFor(store);

@@ -1,4 +1,4 @@
-/** Asks `/v1` of a running route, and holds each answer against the OpenAPI document. */
+/** Asks `/v1` or `/admin` of a running route, and holds each answer against the OpenAPI document. */
 import assert from 'node:assert/strict';
 import { Compile } from 'typebox/schema';
 import type { Route } from '../src/compose.ts';
@@ -29,14 +29,27 @@ export class V1Client {
   /** `POST /v1/messages 201`, of every request that was made. */
   readonly driven = new Set<string>();
   readonly #url: string;
+  readonly #base: string;
+  /** Shown unless a request names another one. */
+  readonly #secret: string | undefined;
 
-  private constructor(url: string, document: OpenApi) {
+  private constructor(url: string, document: OpenApi, base = '/v1', secret?: string) {
     this.#url = url;
+    this.#base = base;
+    this.#secret = secret;
     this.document = document;
   }
 
   static async of({ url, internal }: Route): Promise<V1Client> {
     return new V1Client(url, (await (await fetch(`${internal.url}/documentation/json`)).json()) as OpenApi);
+  }
+
+  /** Of `/admin`. */
+  static async ofAdmin({ internal: { url } }: Route, token: string): Promise<V1Client> {
+    const answer = await fetch(`${url}/admin/openapi.json`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return new V1Client(url, (await answer.json()) as OpenApi, '/admin', token);
   }
 
   get(path: string, secret?: string): Promise<V1Answer> {
@@ -57,10 +70,10 @@ export class V1Client {
     method: string,
     path: string,
     body?: unknown,
-    secret?: string,
+    secret = this.#secret,
     headers: Record<string, string> = {},
   ): Promise<V1Answer> {
-    const answer = await fetch(`${this.#url}/v1${path}`, {
+    const answer = await fetch(`${this.#url}${this.#base}${path}`, {
       method,
       ...(body === undefined
         ? {}
@@ -151,7 +164,7 @@ export class V1Client {
   }
 
   #pathOf(path: string): [string, OpenApi['paths'][string]] | undefined {
-    const given = `/v1${path}`.split('?')[0]?.split('/') ?? [];
+    const given = `${this.#base}${path}`.split('?')[0]?.split('/') ?? [];
     return Object.entries(this.document.paths)
       .filter(([pattern]) => {
         const parts = pattern.split('/');

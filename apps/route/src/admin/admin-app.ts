@@ -98,9 +98,9 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       addUsers(typed, given);
       addOnline(typed, given);
       addMessages(typed, given);
-      addMoves(scope, given);
-      addApiKeys(scope, given);
-      addBans(scope, given);
+      addMoves(typed, given);
+      addApiKeys(typed, given);
+      addBans(typed, given);
       scope.get('/openapi.json', { schema: { hide: true } }, () => scope.adminApi());
     },
     { prefix: ADMIN },

@@ -11,6 +11,12 @@ export function adminOperation<R extends { body?: TObject; querystring?: TObject
   return { ...documented(request, operation), security: [{ adminToken: [] }, { apiKey: ['admin'] }] };
 }
 
+/**
+ * Of a resource that checks its requests itself: a refusal is in the audit log then, and says more than a schema could. The
+ * schema only describes them.
+ */
+export const CHECKED_BY_HAND = { validatorCompiler: () => () => true } as const;
+
 export const unknownText = Type.Optional(
   Type.String({ description: 'there when this is not known: why, for people' }),
 );

@@ -1,9 +1,12 @@
 /** `/admin/api-keys`: the keys of systems are made, listed, replaced and revoked here. */
 import { CimError, isUserId, parseUserName, type UserId } from '@cim/protocol';
 import { type ApiKey, type Scope, SCOPES } from '@cim/store';
-import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { newApiKey, prefixOf } from '../identity/api-keys.ts';
+import { oneOf, timeText } from '../v1/shapes.ts';
+import type { V1App } from '../v1/v1-app.ts';
 import type { AdminParts } from './admin-parts.ts';
+import { adminOperation, CHECKED_BY_HAND, NamedUserShape } from './admin-shapes.ts';
 
 const LABEL_CHARACTERS = 64;
 const DAY_MS = 24 * 3_600_000;
@@ -13,7 +16,57 @@ const HOUR_MS = 3_600_000;
 const OVERLAP_HOURS = 24;
 const MOST_OVERLAP_HOURS = 720;
 
-export function addApiKeys(app: FastifyInstance, { parts, audited }: AdminParts): void {
+const KeyShape = Type.Object(
+  {
+    id: Type.String(),
+    prefix: Type.String({ description: 'the key begins so' }),
+    label: Type.String(),
+    scopes: Type.Array(oneOf(SCOPES, 'what it allows')),
+    user: Type.Optional(NamedUserShape),
+    createdAt: timeText('when it was made'),
+    expiresAt: Type.Optional(timeText('it opens nothing from then on; absent: it does not end')),
+    usedAt: Type.Optional(timeText('when it was used last, noted every 5 min')),
+  },
+  {
+    examples: [
+      {
+        id: 'q3Zb0nT1bq8s',
+        prefix: 'cim_q3Zb0nT1bq8s',
+        label: 'billing',
+        scopes: ['send'],
+        user: { id: '1001', name: 'billing' },
+        createdAt: '2026-11-28T12:00:00.000Z',
+      },
+    ],
+  },
+);
+const NewKeyShape = Type.Object({
+  ...KeyShape.properties,
+  key: Type.String({ description: 'the key itself, which is shown this once' }),
+});
+const Keys = Type.Object({ items: Type.Array(KeyShape) });
+const Wanted = Type.Object({
+  label: Type.String({ minLength: 1, maxLength: LABEL_CHARACTERS }),
+  scopes: Type.Array(oneOf(SCOPES, 'what it is to allow'), { minItems: 1 }),
+  days: Type.Optional(Type.Integer({ minimum: 1, maximum: MOST_DAYS, description: 'it ends after that' })),
+  user: Type.Optional(Type.String({ description: 'id of the one user that it acts as; or give name' })),
+  name: Type.Optional(
+    Type.String({ description: 'of the one user that it acts as, who is made when there is none' }),
+  ),
+});
+const Overlap = Type.Object({
+  overlapHours: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: MOST_OVERLAP_HOURS,
+      description: `how long the old key goes on; without it ${OVERLAP_HOURS}`,
+    }),
+  ),
+});
+const params = Type.Object({ id: Type.String({ description: 'of the key' }) });
+const tags = ['api-keys'];
+
+export function addApiKeys(app: V1App, { parts, audited }: AdminParts): void {
   const { accounts, apiKeys } = parts.store;
   const nameOf = async (user: UserId | undefined): Promise<string | undefined> =>
     user === undefined ? undefined : (await accounts.byId(user))?.userName;
@@ -41,9 +94,19 @@ export function addApiKeys(app: FastifyInstance, { parts, audited }: AdminParts)
     return key;
   };
 
-  app.get('/api-keys', async () => ({ items: await Promise.all((await apiKeys.list()).map(shown)) }));
+  const list = adminOperation(
+    {},
+    { tags, summary: 'List the API keys', description: 'The oldest first.', answers: { 200: Keys } },
+  );
+  app.get('/api-keys', { schema: list }, async () => ({
+    items: await Promise.all((await apiKeys.list()).map(shown)),
+  }));
 
-  app.post('/api-keys', async (request, reply) => {
+  const create = adminOperation(
+    { body: Wanted },
+    { tags, summary: 'Make an API key', answers: { 201: NewKeyShape }, problems: [404, 429] },
+  );
+  app.post('/api-keys', { schema: create, ...CHECKED_BY_HAND }, async (request, reply) => {
     const { label, scopes, days, user, name } = asked(request.body);
     const made = await audited(request, 'api-key.create', `"${label}"`, async () => {
       const actsAs = name === undefined ? user : await systemAccount(name);
@@ -66,7 +129,17 @@ export function addApiKeys(app: FastifyInstance, { parts, audited }: AdminParts)
     return (await accounts.register(parsed.name)).account.userId;
   };
 
-  app.post<{ Params: { id: string } }>('/api-keys/:id/rotate', async (request, reply) => {
+  const rotate = adminOperation(
+    { params, body: Overlap },
+    {
+      tags,
+      summary: 'Make a key in place of another one',
+      description: 'With the same scopes, user and length of life. The old one goes on for a while.',
+      answers: { 201: NewKeyShape },
+      problems: [404, 429],
+    },
+  );
+  app.post('/api-keys/:id/rotate', { schema: rotate, ...CHECKED_BY_HAND }, async (request, reply) => {
     const hours = wholeNumber(fieldsOf(request.body), 'overlapHours', 0, MOST_OVERLAP_HOURS) ?? OVERLAP_HOURS;
     const { id } = request.params;
     const made = await audited(request, 'api-key.rotate', id, async () => {
@@ -80,7 +153,11 @@ export function addApiKeys(app: FastifyInstance, { parts, audited }: AdminParts)
     return reply.code(201).send(made);
   });
 
-  app.delete<{ Params: { id: string } }>('/api-keys/:id', async (request, reply) => {
+  const revoke = adminOperation(
+    { params },
+    { tags, summary: 'End an API key at once', answers: { 204: null }, problems: [404] },
+  );
+  app.delete('/api-keys/:id', { schema: revoke }, async (request, reply) => {
     await audited(request, 'api-key.revoke', request.params.id, async () => {
       if (!(await apiKeys.remove(request.params.id))) throw unknownKey();
     });
