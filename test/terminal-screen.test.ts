@@ -50,7 +50,7 @@ for (const [columns, rows] of SIZES)
       const bob = await openChat(`b${columns}`, columns, rows);
       await alice.enter('hello everybody');
       await alice.until(/hello everybody \u2713/);
-      await bob.until(new RegExp(`^\\d\\d:\\d\\d ${name}: hello everybody$`, 'm'));
+      await bob.until(new RegExp(`^\\d\\d:\\d\\d ${name}: hello everybody(?: +\u2502.*)?$`, 'm'));
       await bob.enter(`${name};;for you ;; only`);
       await alice.until(new RegExp(`\\[2:b${columns} 1\\]`));
       assert.doesNotMatch(await alice.screen(), /for you/);
@@ -118,10 +118,62 @@ describe('a line being typed', () => {
     const twenty = Array.from({ length: 20 }, (_, i) => `row ${i}`).join('\n');
     await alice.paste(twenty);
     await alice.until(/^row 19$/m);
-    assert.doesNotMatch(await bob.screen(), /row/);
+    assert.doesNotMatch(await bob.screen(), /row \d/);
     await alice.press('Enter');
     const seen = await bob.until(/^ +row 19$/m);
     assert.match(seen, /alice: row 0\n +row 1\n/);
+  });
+});
+
+describe('a conversation', () => {
+  it('has what both sides said from the start, older messages with PageUp, and its users beside it', async () => {
+    await post('/registerAccount', { userName: 'zoe' });
+    const bob = await openChat('bob', 80, 24);
+    const { userId } = await post('/registerAccount', { userName: 'mallory' });
+    for (let i = 0; i < 120; i++) await post('/groupRoute', { userId, msg: `number ${i}.` });
+    await bob.enter('zoe;;are you there?');
+    await bob.until(/^ {2}-> zoe: are you there\?$/m);
+    const zoe = await openChat('zoe', 200, 50);
+    await zoe.until(/number 119\./);
+    await zoe.until(/\u2502bob/);
+    await zoe.until(/\[\d:bob 1\]/);
+    await zoe.enter(':to bob');
+    await zoe.until(/\d\d:\d\d bob: are you there\?$/m);
+    await zoe.enter('yes');
+    await zoe.until(/zoe: yes \u2713/);
+    await zoe.enter(':q');
+    await zoe.until('[exit 0]');
+    const again = await openChat('zoe', 80, 24);
+    await again.enter(':to bob');
+    await again.until(/bob: are you there\?\n\d\d:\d\d zoe: yes$/m);
+    await again.press('M-1');
+    await again.until(/number 119\./);
+    for (let page = 0; page < 3; page++) await again.press('PageUp');
+    await again.until(/number 7\d\./);
+    for (let page = 0; page < 2; page++) await again.press('PageUp');
+    await again.until(/number [1-6]\d\./);
+    await post('/groupRoute', { userId, msg: 'zoe, down here' });
+    const above = await again.until(/\u21931/);
+    assert.doesNotMatch(above, /down here/);
+    for (let page = 0; page < 6; page++) await again.press('PageDown');
+    await again.until(/mallory: zoe, down here/);
+  });
+
+  it('shows nothing of somebody who is ignored', async () => {
+    const alice = await openChat('alice', 80, 24);
+    const { userId } = await post('/registerAccount', { userName: 'noisy' });
+    await alice.enter(':ignore Noisy');
+    await alice.until('nothing of Noisy is shown');
+    await post('/groupRoute', { userId, msg: 'noise' });
+    const { userId: other } = await post('/registerAccount', { userName: 'mallory' });
+    await post('/groupRoute', { userId: other, msg: 'after it' });
+    assert.doesNotMatch(await alice.until('after it'), /noisy: noise/);
+    await alice.enter(':q');
+    await alice.until('[exit 0]');
+    const again = await openChat('alice', 80, 24);
+    assert.doesNotMatch(await again.until('mallory: after it'), /noisy: noise/);
+    await again.enter(':unignore noisy');
+    await again.until('is shown again');
   });
 });
 
@@ -183,13 +235,13 @@ describe('the terminal', () => {
   });
 
   it('gets lines only where it can do no more, or the person wants it', async () => {
-    const flags = { env: { TERM: 'dumb' } };
+    const flags = { env: { ...xdg(), TERM: 'dumb' } };
     const dumb = await Terminal.start(chatCommand('dora'), { cwd: ROOT, ...flags });
     terminals.push(dumb);
     await dumb.until('connected to');
     await dumb.enter('hello');
     await dumb.until(/dora: hello \u2713/);
-    const plain = await Terminal.start([...chatCommand('pia'), '--plain'], { cwd: ROOT });
+    const plain = await Terminal.start([...chatCommand('pia'), '--plain'], { cwd: ROOT, env: xdg() });
     terminals.push(plain);
     await plain.until('pia>');
     await plain.enter(':to dora');
@@ -229,6 +281,11 @@ describe('a text behind a :to that finds nobody', () => {
 const squeeze = (text: string): string => text.replace(/\s/g, '');
 const lines = (screen: string): number => screen.split('\n').length;
 
+const xdg = (): Record<string, string> => ({
+  XDG_CONFIG_HOME: join(folder, 'config'),
+  XDG_STATE_HOME: join(folder, 'xdg-state'),
+});
+
 const chatCommand = (name: string): string[] => [
   process.execPath,
   join(ROOT, 'dist/cli-client.js'),
@@ -236,7 +293,7 @@ const chatCommand = (name: string): string[] => [
 ];
 
 async function openChat(name: string, columns: number, rows: number): Promise<Terminal> {
-  const terminal = await Terminal.start(chatCommand(name), { cwd: ROOT, columns, rows });
+  const terminal = await Terminal.start(chatCommand(name), { cwd: ROOT, columns, rows, env: xdg() });
   terminals.push(terminal);
   await terminal.until('everybody>');
   return terminal;
@@ -245,7 +302,10 @@ async function openChat(name: string, columns: number, rows: number): Promise<Te
 async function openInShell(name: string, before?: Terminal): Promise<Terminal> {
   const shell =
     before ??
-    (await Terminal.start(['bash', '--norc', '--noprofile', '-i'], { cwd: ROOT, env: { PS1: 'shell% ' } }));
+    (await Terminal.start(['bash', '--norc', '--noprofile', '-i'], {
+      cwd: ROOT,
+      env: { ...xdg(), PS1: 'shell% ' },
+    }));
   if (before === undefined) terminals.push(shell);
   await shell.until((screen) => screen.endsWith('shell%'));
   await shell.enter(`clear; ${chatCommand(name).join(' ')}`);
@@ -254,9 +314,9 @@ async function openInShell(name: string, before?: Terminal): Promise<Terminal> {
 }
 
 async function backInShell(shell: Terminal): Promise<void> {
-  await shell.until((screen) => screen.endsWith('shell%') && !screen.includes('everybody>'));
+  await shell.until((screen) => screen.endsWith('shell%') && !screen.includes('everybody>'), 10_000);
   await shell.enter('clear; stty -a | grep -q " icanon" && echo cooked');
-  await shell.until(/^cooked\nshell%$/m);
+  await shell.until(/^cooked\nshell%$/m, 10_000);
 }
 
 async function post(path: string, body: object): Promise<{ userId: number }> {

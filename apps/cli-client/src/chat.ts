@@ -7,7 +7,9 @@ import { Conversing } from './conversing.ts';
 import { count } from './count.ts';
 import { emojiPage } from './emoji.ts';
 import type { History } from './history.ts';
+import type { Ignored } from './ignored.ts';
 import { Later } from './later.ts';
+import { Loading } from './loading.ts';
 import { type MarkMode, Marks } from './marks.ts';
 import { Online } from './online.ts';
 import { Received } from './received.ts';
@@ -25,6 +27,7 @@ export interface ChatParts {
   readonly plainView: View;
   readonly history: History;
   readonly contacts: Contacts;
+  readonly ignored: Ignored;
   /** For `:info`. */
   readonly about: readonly string[];
   /** ms since 1970. */
@@ -46,6 +49,7 @@ export class Chat {
   readonly #conversing: Conversing;
   readonly #saying: Saying;
   readonly #later: Later;
+  readonly #loading: Loading;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
@@ -85,6 +89,7 @@ export class Chat {
       notice: (text) => this.notice(text),
     });
     this.#received = new Received({ ...parts, names: this.#conversing });
+    this.#loading = new Loading({ ...parts, online: this.#online, names: this.#conversing });
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
   }
@@ -97,6 +102,8 @@ export class Chat {
       onInterrupt: () => this.interrupt(),
       onGone: () => void this.quit(),
       onRead: (conversation, n) => this.#conversing.shown(conversation, n),
+      onShown: (conversation) => void this.#loading.shown(conversation),
+      onOlder: (conversation) => void this.#loading.older(conversation),
     });
   }
 

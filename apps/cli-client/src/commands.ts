@@ -12,6 +12,9 @@ export type Command =
   | { readonly kind: 'history'; readonly count: number; readonly of?: Whom }
   | { readonly kind: 'groups' | 'devices' | 'recall' | 'blocks' }
   | { readonly kind: 'block' | 'unblock'; readonly name: string }
+  /** In this terminal only. */
+  | { readonly kind: 'ignores' }
+  | { readonly kind: 'ignore' | 'unignore'; readonly name: string }
   | { readonly kind: 'end-device'; readonly device: string }
   | { readonly kind: 'new-group'; readonly name: string; readonly join: 'open' | 'invite' }
   | { readonly kind: 'join'; readonly group: string }
@@ -117,6 +120,17 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   [':block', { help: [[':block NAME', 'take no private messages of somebody']], parse: parseBlock('block') }],
   [':unblock', { help: [[':unblock NAME', 'take them again']], parse: parseBlock('unblock') }],
   [':blocks', { help: [[':blocks', 'whom you have blocked']], parse: () => ({ kind: 'blocks' }) }],
+  [
+    ':ignore',
+    {
+      help: [
+        [':ignore NAME', 'show nothing of somebody in this terminal'],
+        [':ignore', 'whom you ignore'],
+      ],
+      parse: (rest) => (rest === '' ? { kind: 'ignores' } : parseBlock('ignore')(rest)),
+    },
+  ],
+  [':unignore', { help: [[':unignore NAME', 'show it again']], parse: parseBlock('unignore') }],
   [':recall', { help: [[':recall', 'take back what you said last']], parse: () => ({ kind: 'recall' }) }],
   [
     ':q',
@@ -328,7 +342,7 @@ function parseInvite(rest: string): Command {
     : problem(':invite takes a name, as in ":invite bob #team"');
 }
 
-function parseBlock(kind: 'block' | 'unblock'): (rest: string) => Command {
+function parseBlock(kind: 'block' | 'unblock' | 'ignore' | 'unignore'): (rest: string) => Command {
   return (rest) => {
     const name = parseUserName(rest);
     return name.ok ? { kind, name: name.name } : problem(`:${kind} takes a name, as in ":${kind} mallory"`);

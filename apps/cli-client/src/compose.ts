@@ -11,8 +11,10 @@ import { Chat } from './chat.ts';
 import type { ChatConfig } from './config.ts';
 import { Contacts } from './contacts.ts';
 import { History } from './history.ts';
+import { Ignored } from './ignored.ts';
 import { createPaint } from './paint.ts';
 import { PlainScreen } from './plain-screen.ts';
+import { configFolder, PreferencesFile } from './preferences.ts';
 import type { Screen } from './screen.ts';
 import { Suspension } from './suspend.ts';
 import { TerminalScreen } from './terminal-screen.ts';
@@ -51,7 +53,10 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
   const name = await chooseName(config.name, interactive, streams);
   const about = stateName(config.route, name);
   const view = new View(createPaint(isTty(output) && config.colour), interactive, Date.now);
-  const screen = createScreen(config, name, streams);
+  const notes: string[] = [];
+  const preferences = new PreferencesFile(configFolder(), (line) => notes.push(line));
+  const screen = createScreen(config, name, streams, preferences);
+  for (const line of notes) screen.print(view.problem(line));
   makePrivate(config.stateDir, (file) => file.startsWith(about));
   const noProof = config.password === '' && config.token === '';
   const login = async (open: (password: string) => Promise<Chat>): Promise<Chat> => {
@@ -88,6 +93,7 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
         screen.print(view.problem(`the history cannot be written: ${String(error)}`)),
       ),
       contacts: new Contacts(),
+      ignored: new Ignored(preferences.values.ignore, (ignore) => preferences.set({ ignore })),
       about: [AGENT, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
       now: Date.now,
     });
@@ -112,10 +118,23 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
   };
 }
 
-function createScreen(config: ChatConfig, name: UserName, { input, output }: Streams): Screen {
+function createScreen(
+  config: ChatConfig,
+  name: UserName,
+  { input, output }: Streams,
+  preferences: PreferencesFile,
+): Screen {
   if (!isTty(input) || !isTty(output) || config.dumb) return new PlainScreen(input, output);
   if (config.plain) return new TerminalScreen(input, output, name);
-  return new FullScreen({ input, output, name, theme: config.colour ? COLOURS : NO_COLOURS, now: Date.now });
+  return new FullScreen({
+    input,
+    output,
+    name,
+    theme: config.colour ? COLOURS : NO_COLOURS,
+    bell: () => preferences.values.bell,
+    withUsers: () => preferences.values.users,
+    now: Date.now,
+  });
 }
 
 /** @throws {CimError} the file cannot be read */

@@ -11,6 +11,7 @@ import type { Command } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import { count } from './count.ts';
 import { GroupNames } from './group-names.ts';
+import type { Ignored } from './ignored.ts';
 import type { Online } from './online.ts';
 import { LOBBY_CONVERSATION, type Screen } from './screen.ts';
 import { type Names, titleOf, type View } from './view.ts';
@@ -34,6 +35,7 @@ export interface ConversingParts {
   readonly view: View;
   readonly contacts: Contacts;
   readonly online: Online;
+  readonly ignored: Ignored;
 }
 
 interface Sent {
@@ -155,11 +157,10 @@ export class Conversing implements Names {
   #openAreas(items: readonly ConversationInfo[]): void {
     for (const [at, { id, name, unread, n }] of items.entries())
       if (at < OPENED || unread > 0)
-        this.#parts.screen.print([], {
-          conversation: id,
-          title: nameOfConversation(id, name),
-          unread: { count: unread, n },
-        });
+        this.#parts.screen.learn(
+          { conversation: id, title: nameOfConversation(id, name) },
+          { unread: { count: unread, n } },
+        );
   }
 
   /** Writes read marks that wait. */
@@ -228,6 +229,18 @@ export class Conversing implements Names {
         this.#notice(`${this.userName(user)} ${blocks}; groups are not affected`);
         return true;
       }
+      case 'ignores':
+        this.#listIgnored();
+        return true;
+      case 'ignore':
+        this.#parts.ignored.add(command.name);
+        this.#notice(`nothing of ${command.name} is shown in this terminal from now on`);
+        return true;
+      case 'unignore':
+        if (!this.#parts.ignored.remove(command.name))
+          throw new CimError('invalid', `"${command.name}" is not ignored; ":ignore" lists who is`);
+        this.#notice(`what ${command.name} says is shown again`);
+        return true;
       case 'recall':
         await this.#recall();
         return true;
@@ -305,6 +318,14 @@ export class Conversing implements Names {
     screen.print([
       ...view.notice(`you have blocked ${count(blocked.length, 'user')}`),
       ...blocked.flatMap(({ userId, userName }) => view.mark(`${userId}  ${userName}`)),
+    ]);
+  }
+
+  #listIgnored(): void {
+    const { screen, view, ignored } = this.#parts;
+    screen.print([
+      ...view.notice(`you ignore ${count(ignored.names.length, 'user')}`),
+      ...ignored.names.flatMap((name) => view.mark(name)),
     ]);
   }
 

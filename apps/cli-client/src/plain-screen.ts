@@ -21,6 +21,10 @@ export class PlainScreen implements Screen {
     this.here = conversation;
   }
 
+  learn(): void {
+    // It has no areas.
+  }
+
   status(): void {
     // Notices tell it.
   }

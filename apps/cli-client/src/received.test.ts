@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Message } from '@cim/client/node';
 import { within } from './guarded.ts';
 import { History } from './history.ts';
+import { Ignored } from './ignored.ts';
 import { createPaint } from './paint.ts';
 import { Received } from './received.ts';
 import type { Screen } from './screen.ts';
@@ -41,7 +42,17 @@ function start(
     print: (lines: readonly string[]) => shown.push(...lines),
     flush: () => onFlush(shown),
   } as unknown as Screen;
-  return [new Received({ screen, view, plainView: view, history: new History(log), names }), shown];
+  return [
+    new Received({
+      screen,
+      view,
+      plainView: view,
+      history: new History(log),
+      names,
+      ignored: new Ignored(['mallory']),
+    }),
+    shown,
+  ];
 }
 
 const names: Names = { userName: (id) => `user ${id}`, groupName: (id) => `group ${id}` };
@@ -57,6 +68,14 @@ describe('a received message', () => {
     assert.equal(received.show(messageOf('m1', 'hello')), true);
     assert.equal(shown.length, 1);
     assert.match(written().join(), /bob: hello\tgroup:lobby\/m1$/);
+  });
+
+  it('of somebody who is ignored is neither shown nor written, and is done with', () => {
+    const [received, shown] = start();
+    const message = { ...messageOf('m1', 'hello'), from: { userId: 1002, userName: 'Mallory' } };
+    assert.equal(received.show(message as unknown as Message), false);
+    assert.deepEqual(shown, []);
+    assert.throws(written, /ENOENT/);
   });
 
   it('that comes again after a kill is neither shown nor written again', () => {

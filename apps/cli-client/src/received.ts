@@ -1,6 +1,7 @@
 import type { Message, Offered, StreamEvent } from '@cim/client/node';
 import { within } from './guarded.ts';
 import { type History, receivedId } from './history.ts';
+import type { Ignored } from './ignored.ts';
 import type { Placed, Screen } from './screen.ts';
 import { eventLine, type Names, saidOf, type Shown, titleOf, type View } from './view.ts';
 
@@ -13,6 +14,7 @@ export interface ReceivedParts {
   readonly plainView: View;
   readonly history: History;
   readonly names: Names;
+  readonly ignored: Ignored;
 }
 
 /**
@@ -32,6 +34,7 @@ export class Received {
 
   /** Shows a message and writes it to the history. False when both were done before. Never throws. */
   show(message: Message): boolean {
+    if (!message.own && this.#parts.ignored.has(message.from.userName)) return false;
     const whole = { ...message, texts: [message.texts.join('\n')] };
     const { from, own, id, n, storedAt: at, texts, type } = message;
     const text = texts.length > 0 ? texts.join('\n') : `[${type}]`;

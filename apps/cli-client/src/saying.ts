@@ -22,6 +22,7 @@ interface Print {
 interface SayingParts {
   readonly client: CimClient;
   readonly screen: Screen;
+  readonly view: View;
   readonly contacts: Contacts;
   readonly conversing: Conversing;
   readonly marks: Marks;
@@ -77,7 +78,7 @@ export class Saying {
   }
 
   #send(to: Recipient, text: string): void {
-    const { client, conversing, marks, now, print, screen } = this.#parts;
+    const { client, conversing, marks, now, print, screen, view } = this.#parts;
     const said = this.#saidOf(to, text);
     const place = conversing.placeOf(to);
     const key = ++this.#keys;
@@ -86,6 +87,8 @@ export class Saying {
       message: { kind: 'said', at: said.at, from: said.from, own: true, text, id: '', n: 0, key, ...of },
     });
     screen.print([], spoken({ mark: 'sending' }));
+    const isElsewhere = screen.full && place.conversation !== screen.here;
+    if (isElsewhere) screen.print(view.mark(`-> ${place.title}: ${text}`));
     const sending = client.send(to, [text]);
     this.#pending.add(sending);
     const answered = marks.sent(text);
@@ -110,6 +113,7 @@ export class Saying {
       this.failures++;
       const why = answer.outcome === 'unknown' ? `${answer.text}; sent again at the next start` : answer.text;
       print.show((on) => on.failed(shown, why), '', spoken({ mark: 'failed', why }));
+      if (isElsewhere) print.problem(`not sent to ${place.title}: ${why}`);
     });
   }
 

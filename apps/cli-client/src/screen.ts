@@ -15,6 +15,8 @@ export interface Screen {
    * @param placed which conversation they belong to; without it, to the one that is seen
    */
   print(lines: readonly string[], placed?: Placed): void;
+  /** Takes what the server knows of a conversation. Screens without areas need nothing of it. */
+  learn(place: Place, facts: Facts): void;
   /** Hands to the kernel, before it returns, what was printed. */
   flush(): void;
   /** Tells what the status row shows: whether the client is connected, and its user. */
@@ -28,14 +30,26 @@ export interface Screen {
 }
 
 /** Where something belongs that is printed, and what it is. A screen without areas needs nothing of it. */
-export interface Placed {
-  readonly conversation: string;
-  readonly title: string;
+export interface Placed extends Place {
   /** A message. Without one the lines are a remark, unless `change` finds its message. */
   readonly message?: Spoken;
   readonly change?: Change;
-  /** What the server says is unread, up to the message `n`. */
+}
+
+/** A conversation, and what people call it. */
+export interface Place {
+  readonly conversation: string;
+  readonly title: string;
+}
+
+/** What the server knows of a conversation. */
+export interface Facts {
+  /** How many messages are unread, up to the message `n`. */
   readonly unread?: { readonly count: number; readonly n: number };
+  /** A page of its messages, oldest first, and whether there are older ones. */
+  readonly page?: { readonly items: readonly Spoken[]; readonly more: boolean };
+  /** Names of users that are in it. */
+  readonly users?: readonly string[];
 }
 
 export interface ScreenInput {
@@ -49,6 +63,10 @@ export interface ScreenInput {
   onGone(): void;
   /** The person sees all of a conversation, up to the message of that n. */
   onRead(conversation: string, n: number): void;
+  /** The person sees a conversation: it needs its messages and users. */
+  onShown(conversation: string): void;
+  /** The person looks for messages that are older than those of the area. */
+  onOlder(conversation: string): void;
 }
 
 /** Everybody's, which a client is in at its start. */

@@ -48,6 +48,10 @@ export class TerminalScreen implements Screen {
     this.#readline?.prompt(true);
   }
 
+  learn(): void {
+    // It has no areas.
+  }
+
   status(): void {
     // Notices tell it.
   }

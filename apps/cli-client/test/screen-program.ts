@@ -24,5 +24,7 @@ screen.start({
   },
   onGone: () => process.exit(4),
   onRead: () => undefined,
+  onShown: () => undefined,
+  onOlder: () => undefined,
 });
 createInterface({ input: socket }).on('line', (line) => screen.print([JSON.parse(line) as string]));

@@ -85,6 +85,21 @@ describe('areas', () => {
     assert.equal(areas.nextUnread(), dev);
   });
 
+  it('take pages of older messages, before what has come since, each message once', () => {
+    const { areas, bob } = create();
+    areas.remark(bob, { kind: 'remark', at: 0, line: '* connected' });
+    areas.page(bob, { items: [said('1', { at: 1, n: 1 }), said('2', { at: 2, n: 2 })], more: true });
+    areas.said(bob, said('4', { at: 4, n: 4 }), false);
+    areas.page(bob, {
+      items: [said('2', { at: 2 }), said('3', { at: 3 }), said('4', { at: 4 })],
+      more: true,
+    });
+    areas.page(bob, { items: [said('0', { at: 0 })], more: false });
+    const texts = bob.entries.map((one) => (one.kind === 'said' ? one.text : one.line));
+    assert.deepEqual(texts, ['0', '1', '2', '* connected', '3', '4']);
+    assert.deepEqual([bob.older, bob.n], [false, 4]);
+  });
+
   it('hold a bounded number of entries', () => {
     const { areas, bob } = create();
     for (let i = 0; i < 10_000; i++) areas.said(bob, said(String(i)), false);

@@ -1,3 +1,4 @@
+import type { Facts } from '../screen.ts';
 import { type Change, changed, type Entry, isOf, type Remark, type Spoken } from './entry.ts';
 
 /** Entries of one conversation; when there are more, the oldest quarter goes. */
@@ -14,6 +15,10 @@ export interface Area {
   mentioned: boolean;
   /** n of the newest message; 0 when none is known. */
   n: number;
+  /** Users that are in it, as far as they are known. */
+  users: readonly string[];
+  /** Whether the server may have older messages than those here. */
+  older: boolean;
   /** Rows below what is seen: more than 0 while the person reads older ones. */
   scroll: number;
 }
@@ -39,7 +44,17 @@ export class Areas {
       if (title !== '') known.title = title;
       return known;
     }
-    const area: Area = { id, title, entries: [], unread: 0, mentioned: false, n: 0, scroll: 0 };
+    const area: Area = {
+      id,
+      title,
+      entries: [],
+      unread: 0,
+      mentioned: false,
+      n: 0,
+      users: [],
+      older: true,
+      scroll: 0,
+    };
     this.list.push(area);
     return area;
   }
@@ -61,6 +76,17 @@ export class Areas {
     this.#add(area, remark);
   }
 
+  /** A page of older messages. Those that are here already stay as they are. */
+  page(area: Area, { items, more }: NonNullable<Facts['page']>): void {
+    area.older = more;
+    const known = new Set(area.entries.map((one) => (one.kind === 'said' ? one.id : '')));
+    const missing = items.filter(({ id }) => !known.has(id));
+    for (const { n } of items) area.n = Math.max(area.n, n);
+    if (!area.entries.some((one) => one.kind === 'said')) area.entries.unshift(...missing);
+    else for (const item of missing) area.entries.splice(placeFor(area.entries, item), 0, item);
+    if (area.entries.length > (ENTRIES * 3) / 4) area.older = false;
+  }
+
   /** Adds a message, or puts it in the place of what it was before (an own one that is stored now). */
   said(area: Area, spoken: Spoken, mentions: boolean): void {
     const isNew = spoken.n === 0 || spoken.n > area.n;
@@ -76,7 +102,7 @@ export class Areas {
       return;
     if (spoken.id !== '' && area.entries.some((one) => one.kind === 'said' && one.id === spoken.id)) return;
     this.#add(area, spoken);
-    if (spoken.own || !isNew || area === this.#current) return;
+    if (spoken.own || !isNew || (area === this.#current && area.scroll === 0)) return;
     area.unread++;
     area.mentioned ||= mentions;
   }
@@ -105,7 +131,10 @@ export class Areas {
 
   #add(area: Area, entry: Entry): void {
     area.entries.push(entry);
-    if (area.entries.length > ENTRIES) area.entries.splice(0, ENTRIES / 4);
+    if (area.entries.length <= ENTRIES) return;
+    area.entries.splice(0, ENTRIES / 4);
+    // A page of older messages would not join on to those that are left.
+    area.older = false;
   }
 
   #replace(area: Area, is: (spoken: Spoken) => boolean, by: (spoken: Spoken) => Spoken): boolean {
@@ -115,4 +144,10 @@ export class Areas {
     area.entries[at] = by(found);
     return true;
   }
+}
+
+/** Before the first message that is newer. */
+function placeFor(entries: readonly Entry[], { at }: Spoken): number {
+  const newer = entries.findIndex((one) => one.kind === 'said' && one.at > at);
+  return newer < 0 ? entries.length : newer;
 }

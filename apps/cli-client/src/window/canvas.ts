@@ -43,6 +43,11 @@ export class Canvas {
     this.#cursor = '';
   }
 
+  /** The terminal makes a sound, or shows that something is up. */
+  ring(): void {
+    if (this.#open) this.#write('\u0007');
+  }
+
   draw({ rows, cursor }: Picture): void {
     if (!this.#open) return;
     let out = '';

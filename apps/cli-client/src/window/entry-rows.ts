@@ -31,7 +31,7 @@ export class EntryRows {
   #said(spoken: Spoken, width: number): Row[] {
     const theme = this.#theme;
     const { own, from } = spoken;
-    const name = span(`${cleanLine(from)}: `, own ? theme.own : nameStyle(theme, from));
+    const name = span(`${brief(cleanLine(from))}: `, own ? theme.own : nameStyle(theme, from));
     const lines = spoken.recalled === true ? ['(taken back)'] : cleanLines(spoken.text);
     const [first = '', ...more] = lines;
     const last = this.#behind(spoken);
@@ -58,8 +58,8 @@ export class EntryRows {
     for (const reaction of reactions?.values() ?? []) counts.set(reaction, (counts.get(reaction) ?? 0) + 1);
     return [
       ...(edited === true && recalled !== true ? [span(' (changed)', theme.mark)] : []),
-      ...[...counts].map(([reaction, n]) => span(`  ${cleanLine(reaction)} ${n}`, theme.mark)),
-      ...(mark === undefined ? [] : [MARKS[mark](cleanLine(why), theme)]),
+      ...[...counts].map(([reaction, n]) => span(`  ${brief(cleanLine(reaction))} ${n}`, theme.mark)),
+      ...(mark === undefined ? [] : [MARKS[mark](brief(cleanLine(why)), theme)]),
     ];
   }
 }
@@ -100,6 +100,9 @@ function marked(line: string, name: string, style: string): Row {
   spans.push(span(line.slice(at)));
   return spans.filter(({ text }) => text !== '');
 }
+
+/** What a server of bad will could make endless. */
+const brief = (text: string): string => (text.length > 300 ? `${text.slice(0, 300)}\u{2026}` : text);
 
 export function clock(at: number): string {
   const date = new Date(at);

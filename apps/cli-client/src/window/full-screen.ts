@@ -1,10 +1,18 @@
 import { emitKeypressEvents } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { cleanLine } from '../sanitize.ts';
-import { LOBBY_CONVERSATION, type Placed, type Screen, type ScreenInput } from '../screen.ts';
+import {
+  type Facts,
+  LOBBY_CONVERSATION,
+  type Place,
+  type Placed,
+  type Screen,
+  type ScreenInput,
+} from '../screen.ts';
 import { Suspension } from '../suspend.ts';
 import { type Area, Areas } from './areas.ts';
 import { Canvas } from './canvas.ts';
+import type { Spoken } from './entry.ts';
 import { EntryRows, names } from './entry-rows.ts';
 import { type Key, Keys } from './keys.ts';
 import { pictureOf } from './layout.ts';
@@ -19,6 +27,10 @@ export interface FullScreenParts {
   /** Of the user. */
   readonly name: string;
   readonly theme: Theme;
+  /** Whether to ring when somebody names the user, or writes to it alone. */
+  readonly bell: () => boolean;
+  /** Whether to show who is in a conversation, where there is room. */
+  readonly withUsers: () => boolean;
   /** ms since 1970. */
   readonly now: () => number;
 }
@@ -71,6 +83,7 @@ export class FullScreen implements Screen {
       redraw: () => this.#canvas.forget(),
       area: (number) => this.#show(this.#areas.list[number - 1]),
       nextArea: (step) => this.#step(step),
+      scroll: (pages) => this.#scroll(pages),
       nextUnread: () => this.#show(this.#areas.nextUnread()),
       say: (line) => this.print([line]),
     });
@@ -87,16 +100,21 @@ export class FullScreen implements Screen {
   print(lines: readonly string[], placed?: Placed): void {
     const area =
       placed === undefined ? this.#areas.current : this.#areas.open(placed.conversation, placed.title);
-    if (placed?.unread !== undefined) {
-      this.#areas.counted(area, placed.unread);
-      this.#read(area);
-    }
-    if (placed?.message !== undefined) {
-      const { message } = placed;
-      this.#areas.said(area, message, !message.own && names(message.text, this.#parts.name));
-      this.#read(area);
-    } else if (placed?.change === undefined || !this.#areas.change(area, placed.change))
+    const before = area.entries.length;
+    if (placed?.message !== undefined) this.#said(area, placed.message);
+    else if (placed?.change === undefined || !this.#areas.change(area, placed.change))
       for (const line of lines) this.#areas.remark(area, { kind: 'remark', at: this.#parts.now(), line });
+    // Who reads older messages goes on reading them.
+    if (area.scroll > 0) area.scroll += this.#rowsFrom(area, before);
+    this.#drawSoon();
+  }
+
+  learn({ conversation, title }: Place, { unread, page, users }: Facts): void {
+    const area = this.#areas.open(conversation, title);
+    if (unread !== undefined) this.#areas.counted(area, unread);
+    if (page !== undefined) this.#areas.page(area, page);
+    if (users !== undefined) area.users = users;
+    this.#read(area);
     this.#drawSoon();
   }
 
@@ -132,6 +150,7 @@ export class FullScreen implements Screen {
     input.resume();
     this.#draw();
     this.#read(this.#areas.current);
+    screen.onShown(this.here);
   }
 
   close(): void {
@@ -161,8 +180,10 @@ export class FullScreen implements Screen {
 
   #show(area: Area | undefined): void {
     if (area === undefined) return;
+    const isOther = area !== this.#areas.current;
     this.#areas.go(area);
     this.#read(area);
+    if (isOther) this.#screen?.onShown(area.id);
     this.#drawSoon();
   }
 
@@ -171,8 +192,33 @@ export class FullScreen implements Screen {
     this.#show(list[(list.indexOf(current) + step + list.length) % list.length]);
   }
 
+  #said(area: Area, message: Spoken): void {
+    const isNamed = !message.own && names(message.text, this.#parts.name);
+    const before = area.unread;
+    this.#areas.said(area, message, isNamed);
+    const isPrivate = area.id.startsWith('u') && area.unread > before;
+    if ((isNamed || isPrivate) && this.#parts.bell()) this.#canvas.ring();
+    this.#read(area);
+  }
+
+  #rowsFrom(area: Area, index: number): number {
+    const width = this.#parts.output.columns;
+    return area.entries.slice(index).reduce((rows, entry) => rows + this.#rows.of(entry, width).length, 0);
+  }
+
+  #scroll(pages: 1 | -1): void {
+    const area = this.#areas.current;
+    const before = area.scroll;
+    area.scroll = Math.max(0, before + pages * Math.max(1, this.#parts.output.rows - 3));
+    this.#draw();
+    if (pages === 1 && area.scroll - before < this.#parts.output.rows - 3 && area.older)
+      this.#screen?.onOlder(area.id);
+    if (area.scroll === 0) this.#show(area);
+  }
+
   #read(area: Area): void {
-    if (area === this.#areas.current && area.n > 0) this.#screen?.onRead(area.id, area.n);
+    if (area === this.#areas.current && area.scroll === 0 && area.n > 0)
+      this.#screen?.onRead(area.id, area.n);
   }
 
   /** The clock of the status row. */
@@ -203,6 +249,7 @@ export class FullScreen implements Screen {
         now: now(),
         typed: this.#editor,
         prompt: `${cleanLine(this.#areas.current.title)}> `,
+        withUsers: this.#parts.withUsers(),
         columns: Math.max(1, output.columns),
         height: Math.max(1, output.rows),
       }),

@@ -20,6 +20,8 @@ export interface KeyActs {
   area(number: number): void;
   nextArea(step: 1 | -1): void;
   nextUnread(): void;
+  /** A page up (1) or down (-1). */
+  scroll(pages: 1 | -1): void;
   /** Tells the person something, in one line of ours. */
   say(line: string): void;
 }
@@ -66,6 +68,8 @@ export class Keys {
       end: () => editor.end(),
       up: () => editor.up(),
       down: () => editor.down(),
+      pageup: () => this.#acts.scroll(1),
+      pagedown: () => this.#acts.scroll(-1),
     };
     const act = Object.hasOwn(acts, name) ? acts[name] : undefined;
     if (act !== undefined) act();

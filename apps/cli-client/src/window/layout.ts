@@ -4,7 +4,7 @@ import type { Area, Areas } from './areas.ts';
 import type { Picture } from './canvas.ts';
 import { clock, type EntryRows } from './entry-rows.ts';
 import { fitRow, type Row, type Span, span, widthOfRow } from './rows.ts';
-import type { Theme } from './theme.ts';
+import { nameStyle, type Theme } from './theme.ts';
 import { clustersOf, widthOf } from './width.ts';
 
 export interface Seen {
@@ -18,12 +18,17 @@ export interface Seen {
   readonly typed: { readonly text: string; readonly cursor: number };
   /** Stands before what is typed. */
   readonly prompt: string;
+  /** Whether to show who is in a conversation, where there is room. */
+  readonly withUsers: boolean;
   readonly columns: number;
   readonly height: number;
 }
 
 /** Columns below which the status row saves room. */
 const NARROW = 60;
+/** Columns from which the users of a conversation are shown beside it. */
+const WIDE = 100;
+const USERS_WIDTH = 20;
 
 /** The area of a conversation above, a status row, and the line being typed below. */
 export function pictureOf(seen: Seen): Picture {
@@ -31,8 +36,11 @@ export function pictureOf(seen: Seen): Picture {
   const input = inputRows(seen, Math.max(1, Math.floor(height / 3)));
   const hasStatus = height > input.rows.length;
   const areaHeight = Math.max(0, height - input.rows.length - 1);
+  const hasUsers = seen.withUsers && columns >= WIDE && areas.current.users.length > 0;
+  const width = hasUsers ? columns - USERS_WIDTH : columns;
+  const area = areaRows(seen, areas.current, width, areaHeight);
   const rows = [
-    ...areaRows(seen, areas.current, columns, areaHeight),
+    ...(hasUsers ? withUsers(area, seen, width) : area),
     ...(hasStatus ? [statusRow(seen)] : []),
     ...input.rows,
   ];
@@ -42,17 +50,47 @@ export function pictureOf(seen: Seen): Picture {
   };
 }
 
-/** The newest entries at the bottom, or older ones where the person has scrolled to: never beyond the oldest. */
-function areaRows({ rows: entryRows }: Seen, area: Area, width: number, height: number): Row[] {
+/**
+ * Draws the newest entries at the bottom, or older ones where the person has scrolled to: never beyond the oldest. A row
+ * tells the day before its first entry.
+ */
+function areaRows({ rows: entryRows, theme }: Seen, area: Area, width: number, height: number): Row[] {
   const shown: Row[] = [];
   const needed = height + area.scroll;
   for (let at = area.entries.length - 1; at >= 0 && shown.length < needed; at--) {
     const entry = area.entries[at];
-    if (entry !== undefined) shown.push(...[...entryRows.of(entry, width)].reverse());
+    if (entry === undefined) continue;
+    shown.push(...[...entryRows.of(entry, width)].reverse());
+    const before = area.entries[at - 1];
+    if (before === undefined || dayOf(before.at) !== dayOf(entry.at))
+      shown.push(dayRow(entry.at, theme, width));
   }
   area.scroll = Math.max(0, Math.min(area.scroll, shown.length - height));
   const seen = shown.slice(area.scroll, area.scroll + height).reverse();
   return [...Array.from({ length: height - seen.length }, (): Row => []), ...seen];
+}
+
+const dayOf = (at: number): string => new Date(at).toDateString();
+
+function dayRow(at: number, { day }: Theme, width: number): Row {
+  const options = { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' } as const;
+  const text = ` ${new Date(at).toLocaleDateString('en-GB', options)} `;
+  const line = '\u{2500}'.repeat(Math.max(0, Math.floor((width - text.length) / 2)));
+  return fitRow([span(`${line}${text}${line}`, day)], width, day);
+}
+
+/** Who is in the conversation, right of it. */
+function withUsers(rows: readonly Row[], { areas, theme }: Seen, width: number): Row[] {
+  const { users } = areas.current;
+  return rows.map((row, at) => {
+    const isLast = at === rows.length - 1 && users.length > rows.length;
+    const name = isLast ? `and ${users.length - at} more` : cleanLine(users[at] ?? '');
+    return [
+      ...fitRow(row, width),
+      span('\u{2502}', theme.day),
+      ...fitRow([span(name, isLast ? theme.mark : nameStyle(theme, name))], USERS_WIDTH - 1),
+    ];
+  });
 }
 
 function statusRow({ areas, theme, name, online, now, columns }: Seen): Row {
@@ -64,10 +102,10 @@ function statusRow({ areas, theme, name, online, now, columns }: Seen): Row {
     online ? span('online', status) : span('OFFLINE', alert),
     // The prompt names the conversation too.
     span(columns < NARROW ? ` ${number}` : ` ${number}:${cleanLine(current.title)}`, status),
-    ...(current.scroll > 0 ? [span(` (${current.scroll} below)`, status)] : []),
+    ...(current.scroll > 0 ? [span(` \u{2193}${current.unread > 0 ? current.unread : ''}`, alert)] : []),
   ];
   const busy = areas.list.flatMap(({ title, unread, mentioned }, at) =>
-    unread === 0 ? [] : [{ text: `${at + 1}:${cleanLine(title)} ${unread}`, mentioned }],
+    unread === 0 || at + 1 === number ? [] : [{ text: `${at + 1}:${cleanLine(title)} ${unread}`, mentioned }],
   );
   for (const [at, { text, mentioned }] of busy.entries()) {
     spans.push(span(at === 0 ? ' [' : ', ', status));
@@ -95,10 +133,12 @@ function inputRows({ typed, prompt, theme, columns }: Seen, most: number): Input
     rows.push([]);
     column = 0;
   };
+  /** By cluster: thousands of the same one may have been pasted. */
+  const known = new Map<string, { readonly shown: string; readonly width: number }>();
   for (const { text } of clustersOf(typed.text)) {
     const isEnd = text === '\n' || text === '\r\n';
-    const shown = isEnd ? '' : cleanLine(text);
-    const width = widthOf(shown);
+    const { shown, width } = known.get(text) ?? shownAs(isEnd ? '' : cleanLine(text));
+    known.set(text, { shown, width });
     if (column + width > columns) newRow();
     if (at <= typed.cursor) cursor = { row: rows.length - 1, column };
     at += text.length;
@@ -116,6 +156,8 @@ function inputRows({ typed, prompt, theme, columns }: Seen, most: number): Input
     column: cursor.column,
   };
 }
+
+const shownAs = (shown: string) => ({ shown, width: widthOf(shown) });
 
 /** A prompt takes half of a row at most. */
 const fitPrompt = (prompt: string, columns: number): string => {

@@ -41,11 +41,18 @@ const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** Splits a text where a terminal would. */
 export function clustersOf(text: string): Cluster[] {
   if (PRINTABLE_ASCII.test(text)) return [...text].map((letter) => ({ text: letter, width: 1, sure: true }));
-  return Array.from(segmenter.segment(text), ({ segment }) => ({
-    text: segment,
-    width: widthOfCluster(segment),
-    sure: SURE.test(segment),
-  }));
+  /** By text: a hostile text may have the same one thousands of times. */
+  const known = new Map<string, Cluster>();
+  const clusters: Cluster[] = [];
+  for (const { segment } of segmenter.segment(text)) {
+    let cluster = known.get(segment);
+    if (cluster === undefined) {
+      cluster = { text: segment, width: widthOfCluster(segment), sure: SURE.test(segment) };
+      known.set(segment, cluster);
+    }
+    clusters.push(cluster);
+  }
+  return clusters;
 }
 
 export const widthOf = (text: string): number =>
