@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, describe, it } from 'node:test';
@@ -47,8 +48,10 @@ describe('the words of cim admin', () => {
 
   it('have a help of each command, which fits 80 columns', async () => {
     const all = (await run('--help')).out;
+    const page = await readFile('docs/admin.md', 'utf8');
     for (const { name, flags } of COMMANDS) {
       assert.ok(all.includes(`  ${name}`), name);
+      assert.match(page, new RegExp(`\`${name.split(' ')[0] ?? ''}[ \`]`));
       const { out, code } = await run(...name.split(' '), '--help');
       assert.equal(code, 0);
       assert.match(out, new RegExp(`^usage: cim admin ${name}`));

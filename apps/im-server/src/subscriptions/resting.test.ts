@@ -81,11 +81,13 @@ describe('a session that rests in a group', () => {
     await until('both have them', () => first.written.length === 2 && second.written.length === 2);
     first.places.rest();
     assert.equal(first.rests, false, 'what is not acked is remembered');
+    assert.deepEqual(first.places.reached(group), { sent: 2, acked: 0 });
     for (const member of [first, second]) {
       member.places.get(group)?.ack(2 as Seq);
       member.places.rest();
     }
     assert.deepEqual([first.rests, second.rests], [true, true]);
+    assert.deepEqual(first.places.reached(group), { sent: 2, acked: 2 });
     log.forget();
     for (const entry of entries.slice(2)) log.offer(entry);
     await until('both have the last', () => first.written.length === 3 && second.written.length === 3);

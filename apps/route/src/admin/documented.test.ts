@@ -1,5 +1,6 @@
 /** Each answer of `/admin` is held against its OpenAPI document, and what is documented is carried out. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import type { PlaceAt } from '@cim/delivery';
 import {
@@ -102,7 +103,8 @@ test('every operation of users, messages, bans and API keys answers as it is doc
   admin.assertDriven('users', 'messages', 'bans', 'api-keys');
 });
 
-test('the document tells of every path under /admin, and what it needs', async (t) => {
+test('the document and docs/admin.md tell of every path under /admin, and what it needs', async (t) => {
+  const page = await readFile('docs/admin.md', 'utf8');
   const { at, admin } = await start();
   t.after(() => at.stop());
   const operations = Object.entries(admin.document.paths).flatMap(([path, methods]) =>
@@ -111,6 +113,7 @@ test('the document tells of every path under /admin, and what it needs', async (
   assert.ok(operations.length >= 18, String(operations.length));
   for (const { path, method, operation } of operations) {
     const { summary, security } = operation;
+    assert.ok(page.includes(`${path}\``) || page.includes(`${path}?`), `docs/admin.md has no ${path}`);
     assert.ok(summary !== undefined && security !== undefined, `${method} ${path} is not described`);
     assert.deepEqual(security, [{ adminToken: [] }, { apiKey: ['admin'] }], `${method} ${path}`);
   }
