@@ -83,6 +83,29 @@ test('conversations', async (t) => {
   );
 
   await t.test(
+    'what a client has scheduled comes at its time, to its other devices too; its sender is told of what is refused',
+    async () => {
+      const [ivy, tablet, jim] = [await join('ivy'), await join('ivy'), await join('jim')];
+      const unsent: string[] = [];
+      for (const { client } of [ivy, tablet])
+        client.on('unsent', ({ id, code }) => void unsent.push(`${id} ${code}`));
+      const later = await ivy.client.scheduled.send({ user: jim.id }, 'later', { sendAfter: 1 });
+      await jim.client.blocks.add(ivy.id);
+      await until('both devices are told', () => unsent.length === 2);
+      assert.deepEqual(unsent, [`${later.id} 9501`, `${later.id} 9501`]);
+      const [refused] = await ivy.client.scheduled.list();
+      assert.deepEqual([refused?.state, refused?.problem?.code], ['refused', '9501']);
+      await ivy.client.scheduled.cancel(later.id);
+      await jim.client.blocks.remove(ivy.id);
+      await ivy.client.scheduled.send({ user: jim.id }, 'now', { sendAt: new Date() });
+      await until('it is shown', () => [jim, ivy, tablet].every(({ seen }) => seen.length === 1));
+      assert.deepEqual([jim.seen, ivy.seen, tablet.seen], [['ivy now'], ['own now'], ['own now']]);
+      assert.deepEqual(await ivy.client.scheduled.list(), []);
+      await Promise.all([ivy, tablet, jim].map(({ client }) => client.close()));
+    },
+  );
+
+  await t.test(
     'each device of a user is shown once what others say and what the other device sends',
     async () => {
       const phones = memoryState();

@@ -150,6 +150,9 @@ export class Chat {
     client.on('device', ({ device, label }) => {
       this.notice(`you have logged in with another device: ${label === '' ? device : label}`);
     });
+    client.on('unsent', ({ id, text }) => {
+      this.problem(`what you delayed (number ${this.#later.numberOf(id)}) was not sent: ${text}`);
+    });
     client.on('connected', ({ server, again }) => {
       this.#outage = '';
       this.#parts.screen.status(true);
@@ -157,7 +160,10 @@ export class Chat {
       if (again) this.notice(`connected again, to ${server}`);
       else {
         this.notice(`connected to ${server} as ${userName} (id ${userId}); :all lists the commands`);
-        if (this.#parts.screen.interactive) void this.#conversing.tellUnread().catch(() => undefined);
+        if (this.#parts.screen.interactive) {
+          void this.#conversing.tellUnread().catch(() => undefined);
+          void this.#later.tellUnsent().catch(() => undefined);
+        }
       }
     });
     client.on('disconnected', ({ text }) => {

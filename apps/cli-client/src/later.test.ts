@@ -93,6 +93,8 @@ describe('what is to be said later', () => {
     await run(':delay bob;;hi 5');
     const problem = { code: '9501', text: 'The recipient has blocked you' };
     scheduled = scheduled.map((one) => ({ ...one, texts: ['a\n\u001b[2Jb'], state: 'refused', problem }));
+    await later.tellUnsent();
+    assert.equal(lines.at(-1), '1 delayed message not sent; ":delays" says why');
     const [, line = '', ...more] = await run(':delays');
     assert.match(line, /to bob: a .*b \(not sent: The recipient has blocked you\)$/);
     assert.deepEqual([line.includes('\u001b'), more], [false, []]);

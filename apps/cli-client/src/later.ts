@@ -49,7 +49,7 @@ export class Later {
     const { client, notice, recipientOf } = this.#parts;
     const to = await recipientOf(say, here);
     const { id } = await client.scheduled.send(to, say.text, { sendAfter: seconds });
-    notice(`in ${seconds} s: ${line} (":cancel ${this.#numberOf(id)}" takes it back)`);
+    notice(`in ${seconds} s: ${line} (":cancel ${this.numberOf(id)}" takes it back)`);
   }
 
   async #list(): Promise<void> {
@@ -57,7 +57,7 @@ export class Later {
     const all = await client.scheduled.list();
     screen.print([
       ...view.notice(`${count(all.length, 'message')} to be sent later`),
-      ...all.flatMap((message) => view.mark(`${this.#numberOf(message.id)}  ${described(message)}`)),
+      ...all.flatMap((message) => view.mark(`${this.numberOf(message.id)}  ${described(message)}`)),
     ]);
   }
 
@@ -69,7 +69,15 @@ export class Later {
     notice(`number ${number} is taken back`);
   }
 
-  #numberOf(id: string): number {
+  /** At the start: what was refused while the person was away. */
+  async tellUnsent(): Promise<void> {
+    const refused = (await this.#parts.client.scheduled.list()).filter(({ state }) => state === 'refused');
+    if (refused.length > 0)
+      this.#parts.notice(`${count(refused.length, 'delayed message')} not sent; ":delays" says why`);
+  }
+
+  /** How the person names a scheduled message. */
+  numberOf(id: string): number {
     const at = this.#numbers.indexOf(id);
     return at < 0 ? this.#numbers.push(id) : at + 1;
   }

@@ -116,18 +116,19 @@ describe('receiving', () => {
 
   it('tells signals', async () => {
     const client = makeClient();
-    const [typing, read, device] = (['typing', 'read', 'device'] as const).map((event) =>
+    const [typing, read, device, unsent] = (['typing', 'read', 'device', 'unsent'] as const).map((event) =>
       collect(client, event),
     );
     await client.connect();
     const bob = { sender: 7, senderName: 'bob' };
-    const { TYPING, READ, DEVICE } = cim.SignalKind;
+    const { TYPING, READ, DEVICE, UNSENT } = cim.SignalKind;
     for (const signal of [
       { kind: TYPING, to: 1000, ...bob },
       { kind: READ, to: 1000, n: 4, ...bob },
       { kind: READ, to: 7, n: 5, sender: 1000, senderName: 'alice' },
       { kind: 9, to: 1000, ...bob },
       { kind: TYPING, group: '17', ...bob },
+      { kind: UNSENT, scheduled: 'an-id', code: '9501', text: 'blocked' },
       { kind: DEVICE, device: 'phone0123456789a', label: 'phone' },
     ])
       server.peer.send({ signal });
@@ -141,6 +142,7 @@ describe('receiving', () => {
       { from, conversation: 'u7', n: 4, own: false },
       { from: { userId: 1000, userName: 'alice' }, conversation: 'u7', n: 5, own: true },
     ]);
+    assert.deepEqual(unsent, [{ id: 'an-id', code: '9501', text: 'blocked' }]);
     assert.deepEqual(device, [{ device: 'phone0123456789a', label: 'phone' }]);
   });
 

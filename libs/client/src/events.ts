@@ -179,6 +179,11 @@ export interface ClientEvents {
   };
   /** Not stored: this user has logged in with another device. */
   device: { readonly device: string; readonly label: string };
+  /**
+   * Not stored: a scheduled message of this user was refused when its time had come. `client.scheduled.list()` has it for 7 days, for
+   * those who were away.
+   */
+  unsent: { readonly id: string; readonly code: string; readonly text: string };
   /** Accepted by `send`, not yet answered; or `restored`, during `connect`: left unanswered by the process before. */
   queued: {
     readonly ref: number;
@@ -236,6 +241,7 @@ export const EVENT_NAMES = Object.keys({
   typing: 0,
   read: 0,
   device: 0,
+  unsent: 0,
   queued: 0,
   stored: 0,
   refused: 0,

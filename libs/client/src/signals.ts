@@ -4,9 +4,9 @@ import type { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
 import { conversationOf } from './recipient.ts';
 
-/** Tells the application of a signal: `typing`, `read` or `device`. One of a newer server that is not known is left out. */
+/** Tells the application of a signal: `typing`, `read`, `device` or `unsent`. One of a newer server that is not known is left out. */
 export function tellSignal(events: Emitter<ClientEvents>, me: UserId, signal: wire.Signal): void {
-  const { kind, to, group, n, device, label } = signal;
+  const { kind, to, group, n, device, label, scheduled: id, code, text } = signal;
   const from: NamedUser = { userId: signal.sender as UserId, userName: signal.senderName };
   const own = from.userId === me;
   const conversation = conversationOf(group === '' ? { user: own ? to : from.userId } : { group });
@@ -14,6 +14,7 @@ export function tellSignal(events: Emitter<ClientEvents>, me: UserId, signal: wi
     [wire.SIGNAL_KINDS.typing]: () => events.emit('typing', { from, conversation }),
     [wire.SIGNAL_KINDS.read]: () => events.emit('read', { from, conversation, n, own }),
     [wire.SIGNAL_KINDS.device]: () => events.emit('device', { device, label }),
+    [wire.SIGNAL_KINDS.unsent]: () => events.emit('unsent', { id, code, text }),
   };
   kinds[kind]?.();
 }

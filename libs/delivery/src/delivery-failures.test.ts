@@ -279,14 +279,15 @@ describe('a message', () => {
         { kind: 'typing', sender, to: inboxOf(bob.userId) },
         { kind: 'read', sender, to: inboxOf(bob.userId), n: 7 },
         { kind: 'device', device: DEFAULT_DEVICE, label: 'phone' },
+        { kind: 'unsent', scheduled: 'an-id' as ProducerId, code: '9501', text: 'blocked' },
       ];
       for (const signal of signals) calls.signal([bob.userId, alice.userId], signal);
       const inGroup: Signal = { kind: 'typing', sender, to: groupStream(group) };
       calls.signalGroup(group, inGroup);
       calls.groupsChanged([bob.userId]);
-      await until('all is told', () => told.length === 5);
+      await until('all is told', () => told.length === 6);
       calls.kick(bob.userId, { instance, device: DEFAULT_DEVICE, epoch: 9 as Epoch }, 'superseded');
-      await until('the kick is told', () => told.length === 6);
+      await until('the kick is told', () => told.length === 7);
       assert.deepEqual(
         new Set(told.map((one) => JSON.stringify(one))),
         new Set(

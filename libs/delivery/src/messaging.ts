@@ -91,8 +91,10 @@ export function createMessaging(parts: MessagingParts): Messaging {
     scheduled: store.scheduled,
     sends,
     suspendedMs: ({ sender }) => suspensions.leftMs(userSubject(sender.userId)),
-    onRefused: ({ id, sender }, { code }) =>
-      logger.info({ user: sender.userId, scheduled: id, code }, 'scheduled.refused'),
+    onRefused: ({ id, sender }, { code, text }) => {
+      logger.info({ user: sender.userId, scheduled: id, code }, 'scheduled.refused');
+      calls.signal([sender.userId], { kind: 'unsent', scheduled: id, code, text });
+    },
     logger,
   });
   return {

@@ -6,6 +6,7 @@ import {
   groupStream,
   inboxOf,
   type NamedUser,
+  type ProducerId,
   ownerOf,
   type StreamRef,
   type UserId,
@@ -18,7 +19,9 @@ export type Signal =
   /** The sender has read its conversation with `to` up to `n`. Its own devices are told the same. */
   | { readonly kind: 'read'; readonly sender: NamedUser; readonly to: StreamRef; readonly n: number }
   /** A device of the receiver's own user has logged in. */
-  | { readonly kind: 'device'; readonly device: DeviceId; readonly label: string };
+  | { readonly kind: 'device'; readonly device: DeviceId; readonly label: string }
+  /** A scheduled message of the receiver's own user was refused when its time had come. */
+  | { readonly kind: 'unsent'; readonly scheduled: ProducerId; readonly code: string; readonly text: string };
 
 /** As the wire has it, between servers and to clients alike. */
 export function signalToWire(signal: Signal): cim.Signal.$Properties {
@@ -29,10 +32,14 @@ export function signalToWire(signal: Signal): cim.Signal.$Properties {
       return { kind: cim.SignalKind.READ, ...saidTo(signal), n: signal.n };
     case 'device':
       return { kind: cim.SignalKind.DEVICE, device: signal.device, label: signal.label };
+    case 'unsent': {
+      const { scheduled, code, text } = signal;
+      return { kind: cim.SignalKind.UNSENT, scheduled, code, text };
+    }
   }
 }
 
-const saidTo = ({ sender, to }: Exclude<Signal, { readonly kind: 'device' }>): cim.Signal.$Properties => ({
+const saidTo = ({ sender, to }: Extract<Signal, { readonly sender: NamedUser }>): cim.Signal.$Properties => ({
   to: ownerOf(to) ?? 0,
   group: groupOf(to) ?? '',
   sender: sender.userId,
@@ -54,6 +61,10 @@ export function signalOfWire(wire: cim.Signal.$Properties): Signal | undefined {
       return { kind: 'read', sender, to, n: wire.n ?? 0 };
     case cim.SignalKind.DEVICE:
       return { kind: 'device', device: (wire.device ?? '') as DeviceId, label: wire.label ?? '' };
+    case cim.SignalKind.UNSENT: {
+      const scheduled = (wire.scheduled ?? '') as ProducerId;
+      return { kind: 'unsent', scheduled, code: wire.code ?? '', text: wire.text ?? '' };
+    }
     default:
       return undefined;
   }

@@ -229,7 +229,7 @@ const RESUMED = new Message<Resumed>({
 });
 
 /** `SignalKind` of cim.proto; of a newer server there may be others. */
-export const SIGNAL_KINDS = { typing: 0, read: 1, device: 2 } as const;
+export const SIGNAL_KINDS = { typing: 0, read: 1, device: 2, unsent: 3 } as const;
 
 export interface Signal {
   /** One of `SIGNAL_KINDS`. */
@@ -241,6 +241,9 @@ export interface Signal {
   readonly n: number;
   readonly device: string;
   readonly label: string;
+  readonly scheduled: string;
+  readonly code: string;
+  readonly text: string;
 }
 const SIGNAL = new Message<Signal>({
   kind: numberField(1),
@@ -251,6 +254,9 @@ const SIGNAL = new Message<Signal>({
   n: numberField(6),
   device: textField(7),
   label: textField(8),
+  scheduled: textField(9),
+  code: textField(10),
+  text: textField(11),
 });
 
 export interface Goaway {

@@ -33,7 +33,7 @@ export type PushResult = (typeof PUSH_OUTCOMES)[number];
 export const RING_OUTCOMES = ['taken', 'noted', 'missed'] as const;
 export type RingResult = (typeof RING_OUTCOMES)[number];
 
-export const SIGNAL_KINDS = ['typing', 'read', 'device'] as const;
+export const SIGNAL_KINDS = ['typing', 'read', 'device', 'unsent'] as const;
 export type SignalName = (typeof SIGNAL_KINDS)[number];
 /** `limited`: the sender has signalled the same a moment ago, and nobody was told. */
 export const SIGNAL_OUTCOMES = ['told', 'limited'] as const;

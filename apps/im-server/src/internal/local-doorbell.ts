@@ -91,7 +91,7 @@ export class LocalDoorbell implements Doorbell {
     const log = this.#groups.find(group);
     if (log === undefined || log.followers > SIGNALLED) return;
     const frame = encodeFrame(cim.Frame, { signal: signalToWire(signal) });
-    const sender = signal.kind === 'device' ? undefined : signal.sender.userId;
+    const sender = 'sender' in signal ? signal.sender.userId : undefined;
     for (const session of log.sinks()) if (session.userId !== sender) session.signal(signal, frame);
   }
 

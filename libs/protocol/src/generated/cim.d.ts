@@ -1579,7 +1579,10 @@ export namespace cim {
         READ = 1,
 
         /** DEVICE value */
-        DEVICE = 2
+        DEVICE = 2,
+
+        /** UNSENT value */
+        UNSENT = 3
     }
 
     /**
@@ -1624,6 +1627,15 @@ export namespace cim {
 
         /** Signal label. */
         label: string;
+
+        /** Signal scheduled. */
+        scheduled: string;
+
+        /** Signal code. */
+        code: string;
+
+        /** Signal text. */
+        text: string;
 
         /**
          * Encodes the specified Signal message. Does not implicitly {@link cim.Signal.verify|verify} messages.
@@ -1672,6 +1684,15 @@ export namespace cim {
 
             /** Signal label */
             label?: (string|null);
+
+            /** Signal scheduled */
+            scheduled?: (string|null);
+
+            /** Signal code */
+            code?: (string|null);
+
+            /** Signal text */
+            text?: (string|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];

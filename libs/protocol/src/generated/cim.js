@@ -2439,6 +2439,7 @@ export const cim = $root.cim = (() => {
         values[valuesById[0] = "TYPING"] = 0;
         values[valuesById[1] = "READ"] = 1;
         values[valuesById[2] = "DEVICE"] = 2;
+        values[valuesById[3] = "UNSENT"] = 3;
         return values;
     })();
 
@@ -2459,6 +2460,9 @@ export const cim = $root.cim = (() => {
         Signal.prototype.n = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         Signal.prototype.device = "";
         Signal.prototype.label = "";
+        Signal.prototype.scheduled = "";
+        Signal.prototype.code = "";
+        Signal.prototype.text = "";
 
         Signal.encode = function (message, writer, _depth) {
             if (!writer)
@@ -2483,6 +2487,12 @@ export const cim = $root.cim = (() => {
                 writer.uint32(58).string(message.device);
             if (message.label != null && $Object.hasOwnProperty.call(message, "label") && message.label !== "")
                 writer.uint32(66).string(message.label);
+            if (message.scheduled != null && $Object.hasOwnProperty.call(message, "scheduled") && message.scheduled !== "")
+                writer.uint32(74).string(message.scheduled);
+            if (message.code != null && $Object.hasOwnProperty.call(message, "code") && message.code !== "")
+                writer.uint32(82).string(message.code);
+            if (message.text != null && $Object.hasOwnProperty.call(message, "text") && message.text !== "")
+                writer.uint32(90).string(message.text);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -2586,6 +2596,33 @@ export const cim = $root.cim = (() => {
                             message.label = value;
                         else
                             delete message.label;
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.scheduled = value;
+                        else
+                            delete message.scheduled;
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.code = value;
+                        else
+                            delete message.code;
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.text = value;
+                        else
+                            delete message.text;
                         continue;
                     }
                 }
