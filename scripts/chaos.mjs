@@ -1,26 +1,5 @@
 // npm run chaos [-- --seed N] [--long] [--only NAME] [--minutes N] [--json FILE]: breaks a cluster in every way there
 // is, and prints what was found. npm run chaos -- --table FILE...: the table of what --json wrote.
-import { spawn } from 'node:child_process';
-import { ensureServices } from './services.mjs';
-import { checkNode, exclusively, install, needs } from './set-up.mjs';
+import { trial } from './trial.mjs';
 
-checkNode();
-await install();
-needs('tsx');
-try {
-  ensureServices();
-} catch (error) {
-  console.error(error.message);
-  process.exit(1);
-}
-const { build, upToDate } = await import('./build.mjs');
-if (!upToDate()) await exclusively(build);
-
-const args = ['--import', 'tsx', 'test/chaos/main.ts', ...process.argv.slice(2)];
-// In a group of its own, so that Ctrl-C reaches it and not the servers that it runs; the channel tells it of our end.
-const run = spawn(process.execPath, args, {
-  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-  detached: true,
-});
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => run.kill(signal));
-run.on('exit', (status) => process.exit(status ?? 1));
+await trial('test/chaos/main.ts', true);

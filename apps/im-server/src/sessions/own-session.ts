@@ -102,8 +102,8 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     else if (frame.delivered) this.#onDelivered(frame.delivered as cim.Delivered);
     else if (frame.find) this.#onFind(frame.find as cim.Find);
     else if (frame.signal) this.#onSignal(frame.signal as cim.Signal);
-    // A body that this version does not know is a newer client's: it is ignored.
-    else if (frame.body !== undefined) this.close('protocol-error');
+    // A body that this version does not know is a newer client's: it is ignored. A pong is a sign of life, as every frame is.
+    else if (frame.body !== undefined && !frame.pong) this.close('protocol-error');
   }
 
   onDrain(): void {

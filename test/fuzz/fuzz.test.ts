@@ -1,0 +1,27 @@
+/** The share of the fuzz that every test run takes; `npm run fuzz` goes on for longer. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fuzz } from './run.ts';
+
+/** Others each day; a failure names it. */
+const seed = Math.floor(Date.now() / 86_400_000);
+
+test('hostile frames and requests end nothing, get no 5xx, grow nothing, and a healthy pair talks on', {
+  timeout: 300_000,
+}, async (t) => {
+  const { broken, figures } = await fuzz({ seed, frames: { tcp: 40_000, ws: 40_000, http: 4_000 } });
+  for (const line of figures) t.diagnostic(line);
+  assert.deepEqual(broken, [], `npm run fuzz -- --seed ${seed}`);
+});
+
+test('under the limits of a server that nobody has configured, hostile clients are refused, and a healthy pair talks on', {
+  timeout: 120_000,
+}, async (t) => {
+  const { broken, figures } = await fuzz({
+    seed,
+    frames: { tcp: 2_000, ws: 2_000, http: 500 },
+    withLimits: true,
+  });
+  for (const line of figures) t.diagnostic(line);
+  assert.deepEqual(broken, [], `npm run fuzz -- --with-limits --frames 2000 --seed ${seed}`);
+});

@@ -1,0 +1,108 @@
+/** The server that is fuzzed: a real standalone process, and what is watched of it. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { limitEnv, LIMITS, type LimitName, LOOP_HELD } from '@cim/runtime';
+import { ServerProcess, until } from '@cim/testkit';
+
+export const ADMIN_TOKEN = 'an admin token of 32 characters.';
+export const CLUSTER_SECRET = 'a cluster secret of 32 characters';
+const COLLECTOR = fileURLToPath(new URL('../../bench/gc.mjs', import.meta.url));
+/** Between two samples of which the lesser counts [ms]. */
+const SAMPLE_MS = 150;
+const SAMPLES = 6;
+/** As every test has it: the promise is 50 ms, and two processes that share a core slow each other down. */
+const HELD_AT_MOST_MS = 100;
+
+/** Names of log lines that only a fault of ours writes. */
+const FAULTS = /"msg":"(process\.unexpected|channel\.unexpected|request\.failed|process\.stop-failed)"/;
+/** pino's levels: error, fatal. */
+const GRAVE = /"level":(50|60|"error"|"fatal")/;
+
+/** Limits would refuse most of what is made here before any code has read it. */
+const WITHOUT_LIMITS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries((Object.keys(LIMITS) as LimitName[]).map((name) => [limitEnv(name), 'off'])),
+  CIM_LOGIN_RATE: '1000000',
+};
+
+export class FuzzedServer implements AsyncDisposable {
+  readonly process: ServerProcess;
+  readonly #dir: string;
+  #read = 0;
+  /** The event loop is held because this was asked for. */
+  #collecting = false;
+  #pending: string[] = [];
+
+  private constructor(process: ServerProcess, dir: string) {
+    this.process = process;
+    this.#dir = dir;
+  }
+
+  static async start(withLimits: boolean): Promise<FuzzedServer> {
+    const dir = mkdtempSync(join(tmpdir(), 'cim-fuzz-'));
+    const server = await ServerProcess.start(
+      'standalone',
+      {
+        CIM_DATA_DIR: dir,
+        CIM_SESSION_POLICY: 'devices',
+        CIM_ADMIN_TOKEN: ADMIN_TOKEN,
+        CIM_CLUSTER_SECRET: CLUSTER_SECRET,
+        NODE_OPTIONS: `--import ${COLLECTOR}`,
+        // Loopback has no limit by address otherwise.
+        ...(withLimits ? { CIM_ALLOW_LIST: 'none' } : WITHOUT_LIMITS),
+      },
+      // It is checked here, because a collection that is asked for holds the event loop too.
+      Infinity,
+    );
+    await until('all ports are named', () => Number.isInteger(server.httpPort));
+    return new FuzzedServer(server, dir);
+  }
+
+  /** Faults that the log tells of since this was last asked. */
+  faults(): readonly string[] {
+    const { log, ended } = this.process;
+    const end = log.lastIndexOf('\n') + 1;
+    const lines = log.slice(this.#read, end).split('\n');
+    this.#read = end;
+    const found = lines.filter((line) => FAULTS.test(line) || GRAVE.test(line) || this.#isHeld(line));
+    found.unshift(...this.#pending.splice(0));
+    return ended ? [...found, `the server has ended; it said last: ${log.slice(-2_000)}`] : found;
+  }
+
+  /** How often the log has each line, by its name. */
+  get told(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const [, name = ''] of this.process.log.matchAll(/"msg":"([^"]*)"/g))
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    return counts;
+  }
+
+  /** What the process holds once its garbage is collected [MiB]: the least of several samples. */
+  async residentMiB(): Promise<number> {
+    let least = Infinity;
+    this.#collecting = true;
+    for (let sample = 0; sample < SAMPLES; sample++) {
+      globalThis.process.kill(this.process.pid, 'SIGUSR2');
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+      const status = readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
+      least = Math.min(least, Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_024);
+    }
+    this.#pending.push(...this.faults());
+    this.#collecting = false;
+    return least;
+  }
+
+  #isHeld(line: string): boolean {
+    if (this.#collecting || !line.includes(`"msg":"${LOOP_HELD}"`)) return false;
+    return (JSON.parse(line) as { heldMs: number }).heldMs > HELD_AT_MOST_MS;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (!this.process.ended) await this.process.end('SIGTERM');
+    } finally {
+      rmSync(this.#dir, { recursive: true, force: true });
+    }
+  }
+}
