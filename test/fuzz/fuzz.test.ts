@@ -9,7 +9,7 @@ const seed = Math.floor(Date.now() / 86_400_000);
 test('hostile frames and requests end nothing, get no 5xx, grow nothing, and a healthy pair talks on', {
   timeout: 300_000,
 }, async (t) => {
-  const { broken, figures } = await fuzz({ seed, frames: { tcp: 40_000, ws: 40_000, http: 4_000 } });
+  const { broken, figures } = await fuzz({ seed, frames: { tcp: 20_000, ws: 20_000, http: 3_000 } });
   for (const line of figures) t.diagnostic(line);
   assert.deepEqual(broken, [], `npm run fuzz -- --seed ${seed}`);
 });
@@ -19,7 +19,7 @@ test('under the limits of a server that nobody has configured, hostile clients a
 }, async (t) => {
   const { broken, figures } = await fuzz({
     seed,
-    frames: { tcp: 2_000, ws: 2_000, http: 500 },
+    frames: { tcp: 1_000, ws: 1_000, http: 200 },
     withLimits: true,
   });
   for (const line of figures) t.diagnostic(line);

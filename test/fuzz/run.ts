@@ -6,7 +6,7 @@ import { httpLife, type HttpTarget } from './http-life.ts';
 import { OF_OPERATORS, OF_SERVERS, operationsOf } from './http-requests.ts';
 import { live, type Trace } from './life.ts';
 import { Pair } from './pair.ts';
-import { ADMIN_TOKEN, CLUSTER_SECRET, FuzzedServer } from './server.ts';
+import { ADMIN_TOKEN, CLUSTER_SECRET, FuzzedServer, type Memory } from './server.ts';
 import { Tally } from './tally.ts';
 import { type Account, World } from './world.ts';
 
@@ -145,14 +145,14 @@ export async function fuzz(plan: Plan): Promise<Report> {
     Promise.all(doors.map((door) => door.until((plan.frames[door.name] ?? 0) * share, stop)));
   if (plan.lives === undefined) {
     await run(WARM_UP);
-    const warm = server.process.ended ? 0 : await server.residentMiB();
-    say(`${seconds(begun)}: warm, ${warm.toFixed(1)} MiB`);
+    const warm = await server.memory().catch(() => undefined);
+    say(`${seconds(begun)}: warm, ${told(warm)}`);
     await run(1);
-    if (!server.process.ended) {
-      const last = await server.residentMiB();
-      figures.push(`resident: ${warm.toFixed(1)} MiB after the warm-up, ${last.toFixed(1)} MiB at the end`);
-      if (last - warm > GROWTH_MIB) found(`the server has grown by ${(last - warm).toFixed(1)} MiB`);
-    }
+    const last = await server.memory().catch(() => undefined);
+    figures.push(`memory: ${told(warm)} after the warm-up; ${told(last)} at the end`);
+    if (warm === undefined || last === undefined) found('the server does not tell its memory');
+    else if (last.inUseMiB - warm.inUseMiB > GROWTH_MIB)
+      found(`the server holds ${(last.inUseMiB - warm.inUseMiB).toFixed(1)} MiB more`);
   } else for (const life of plan.lives) await doors[0]?.one(life);
   watching = false;
   clearInterval(progress);
@@ -172,3 +172,7 @@ export async function fuzz(plan: Plan): Promise<Report> {
 }
 
 const seconds = (begun: number): string => `${((performance.now() - begun) / 1_000).toFixed(1)} s`;
+const told = (memory: Memory | undefined): string =>
+  memory === undefined
+    ? 'unknown'
+    : `${memory.inUseMiB.toFixed(1)} MiB in use, ${memory.residentMiB.toFixed(1)} MiB resident`;

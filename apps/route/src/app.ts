@@ -27,7 +27,7 @@ import { historyPage } from './history.ts';
 import { Identify } from './identity/identify.ts';
 import { tokenAccounts } from './identity/token-accounts.ts';
 import { looksLikeToken } from './identity/tokens.ts';
-import { RequestLimits } from './limits/request-limits.ts';
+import { limitedError, RequestLimits } from './limits/request-limits.ts';
 import { Login } from './login.ts';
 import { Online } from './online.ts';
 import { addHealth, addMetrics, type Readiness } from './operate.ts';
@@ -48,6 +48,8 @@ const BODY_BYTES = 256 * 1024;
 const KEEP_ALIVE_MS = 330_000;
 /** A request that has not come in whole by then is given up. */
 const REQUEST_MS = 30_000;
+/** A client that has gone is told to come again after this time, in vain [ms]. */
+const GONE_MS = 1_000;
 
 /** What clients ask: all of it is described by `swagger()` of the answer, once it is ready. */
 export async function createApp(parts: RouteParts, readiness: Readiness): Promise<FastifyInstance> {
@@ -83,6 +85,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     else if (isV1(request.url)) void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
     else void reply.code(403).send(refusal(request, CODES.invalid.code, wrong));
   });
+  app.decorateRequest('clientAddress', '');
   const { limits: limitValues = defaultLimits, allowList: allowed = loopbackOnly } = parts.config;
   const limits = new RequestLimits({
     limits: store.limits,
@@ -92,14 +95,17 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     logger: parts.logger,
   });
   app.addHook('onRequest', (request, reply, done) => {
-    const refused = limits.refusal(request.ip);
+    // Node does not know the address of a connection that is gone any more: nobody reads the answer, and nothing is done.
+    const address = request.ip as string | undefined;
+    request.clientAddress = address ?? '';
+    const refused = address === undefined ? limitedError('request', GONE_MS) : limits.refusal(address);
     if (refused === undefined) done();
     else if (isV1(request.url)) void reply.send(problem(reply, refused.code, refused.message, refused));
     else void reply.send(unavailable(request, reply, refused.code, refused.message, refused.retryAfterMs));
   });
   answerPreflights(app as unknown as FastifyInstance, allowedOrigins);
   app.addHook('onSend', (request, reply, payload, done) => {
-    if (reply.v1Code === CODES.unknownAccount.code) limits.namedNobody(request.ip);
+    if (reply.v1Code === CODES.unknownAccount.code) limits.namedNobody(request.clientAddress);
     done(null, payload);
   });
   // A hook for each path, which knows it: fastify gathers all there is to know about a route when a request is asked for it.
@@ -109,7 +115,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     const count: preSerializationHookHandler = (request, reply, payload, done) => {
       if (isAnswer(payload)) {
         observer.requestAnswered(route.url, payload.code, reply.elapsedTime / 1_000);
-        if (payload.code === CODES.unknownAccount.code) limits.namedNobody(request.ip);
+        if (payload.code === CODES.unknownAccount.code) limits.namedNobody(request.clientAddress);
       }
       done(null, payload);
     };
@@ -170,18 +176,29 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
 
   app.post('/registerAccount', { schema: { body: schemas.RegisterRequest, response } }, async (request) => {
     const { userName, password, token } = request.body;
-    const { account } = await login.register(userName, password ?? undefined, request.ip, token ?? undefined);
+    const { account } = await login.register(
+      userName,
+      password ?? undefined,
+      request.clientAddress,
+      token ?? undefined,
+    );
     return success(request, { userId: account.userId, userName: account.userName });
   });
   app.post('/login', { schema: { body: schemas.LoginRequest, response } }, async (request) =>
-    success(request, await login.login(request.body, request.ip)),
+    success(request, await login.login(request.body, request.clientAddress)),
   );
   app.post(
     '/changePassword',
     { schema: { body: schemas.ChangePasswordRequest, response } },
     async (request) => {
       const { userId, password, newPassword } = request.body;
-      await passwordChange.change(userId as UserId, password, newPassword, bearerOf(request), request.ip);
+      await passwordChange.change(
+        userId as UserId,
+        password,
+        newPassword,
+        bearerOf(request),
+        request.clientAddress,
+      );
       return success(request);
     },
   );

@@ -35,8 +35,8 @@ function subnetOf(text: string): readonly [address: string, bits: number, family
   return [address, length, version === 4 ? 'ipv4' : 'ipv6'];
 }
 
-/** Whether an address is in a list of networks. */
-export type InNetworks = (address: string) => boolean;
+/** Whether an address is in a list of networks. One that is not known, of a connection that is gone, is in none. */
+export type InNetworks = (address: string | undefined) => boolean;
 
 /** @throws {Error} what the text must be */
 export function networks(text: string): InNetworks {
@@ -47,7 +47,7 @@ export function networks(text: string): InNetworks {
       list.addSubnet(address, bits, family);
     }
   return (given) => {
-    const [ip = ''] = given.split('%');
+    const [ip = ''] = (given ?? '').split('%');
     const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip) ?? [];
     const version = isIP(mapped ?? ip);
     return version !== 0 && list.check(mapped ?? ip, version === 4 ? 'ipv4' : 'ipv6');

@@ -89,7 +89,7 @@ function open(level = 0) {
     session.onFrame({ resume: { cursors } } as unknown as cim.Frame);
   const delivered = (): number[] =>
     frames.flatMap(({ deliver }) => deliver?.entries?.map(({ seq }) => seq ?? 0) ?? []);
-  return { session, frames, budget, acked, sends, parts, resume, delivered };
+  return { session, channel, frames, budget, acked, sends, parts, resume, delivered };
 }
 
 test('what was pushed between the claim and the resume is read once the inbox has resumed', async () => {
@@ -192,4 +192,12 @@ test('the ack of the entry that ended a membership is saved: the device is not g
   assert.deepEqual(acked, [['group', 2]]);
   session.onClosed();
   parts.groups.end();
+});
+
+test('a pong of the client is a sign of life and ends nothing; a body that only servers send ends the session', () => {
+  const { session, frames, channel } = open();
+  session.onFrame(cim.Frame.decode(cim.Frame.encode({ pong: {} }).finish()));
+  assert.deepEqual([channel.closed, frames], [undefined, []]);
+  session.onFrame(cim.Frame.decode(cim.Frame.encode({ welcome: {} }).finish()));
+  assert.equal(channel.closed, 'protocol-error');
 });

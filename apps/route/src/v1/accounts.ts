@@ -38,7 +38,9 @@ export function addAccounts(v1: V1App, login: Login): void {
   v1.post('/accounts', { schema }, async (request, reply): Promise<Static<typeof NamedUserShape>> => {
     const { name, password, token } = request.body;
     if (name === undefined && token === undefined) throw new CimError('invalid', 'name is missing');
-    const { account, created } = await asCredentials(login.register(name, password, request.ip, token));
+    const { account, created } = await asCredentials(
+      login.register(name, password, request.clientAddress, token),
+    );
     void reply.code(created ? 201 : 200);
     return { id: String(account.userId), name: account.userName };
   });

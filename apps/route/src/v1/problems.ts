@@ -57,6 +57,10 @@ export interface Problem {
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of the client, as far as the proxies that are trusted say; taken once, because Node forgets that of a connection that has gone. */
+    clientAddress: string;
+  }
   interface FastifyReply {
     /** Code that an answer of `/v1` is counted under: 9000, or that of its problem. */
     v1Code: Code;

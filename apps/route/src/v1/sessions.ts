@@ -110,15 +110,15 @@ export function addSessions(
     if ([name, id, token].filter((given) => given !== undefined).length !== 1)
       throw new CimError('invalid', 'give the name or the id of the account, or a token, one of them');
     const account = await (token !== undefined
-      ? asCredentials(login.accountOf(token, request.ip))
+      ? asCredentials(login.accountOf(token, request.clientAddress))
       : name === undefined
         ? accounts.byId(Number(id) as UserId)
         : accounts.byName(name));
-    if (account === undefined) return asCredentials(login.refuseUnknown(password, request.ip));
+    if (account === undefined) return asCredentials(login.refuseUnknown(password, request.clientAddress));
     const { userId, userName } = account;
     const proof = { password: password ?? null, token: token ?? null, session: session ?? null };
     const placed = await asCredentials(
-      login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.ip),
+      login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.clientAddress),
     );
     const { ip, cimServerPort, url, ticket = '', session: secret = '', epoch = 0, tls } = placed;
     void reply.code(201);
