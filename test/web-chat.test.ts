@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { CimClient } from '@cim/client/node';
+import axe from 'axe-core';
 import {
   type Browser,
   type BrowserContext,
@@ -18,11 +20,13 @@ import {
 /** All that a browser loads [bytes, gzipped]. */
 const SIZE_AT_MOST = 120 * 1024;
 
-describe('the web chat', { timeout: 120_000 }, () => {
+describe('the web chat', { timeout: 240_000 }, () => {
   let browser: Browser;
   let server: ServerProcess;
   let dataDir: string;
   let env: Record<string, string>;
+  /** A group of ivo's with 10,000 messages, which are on their way while other tests run. */
+  let seeded: Awaited<ReturnType<typeof seed>>;
   /** What pages have complained about: refused by their policy, or thrown. */
   const complaints: string[] = [];
 
@@ -39,6 +43,7 @@ describe('the web chat', { timeout: 120_000 }, () => {
       ServerProcess.start('standalone', env, Infinity),
       launchChromium(),
     ]);
+    seeded = await seed(server.routeUrl);
   });
 
   after(async () => {
@@ -76,6 +81,13 @@ describe('the web chat', { timeout: 120_000 }, () => {
     await page.fill('dialog input', name);
     await page.press('dialog input', 'Enter');
     await page.waitForSelector('textarea');
+  };
+
+  const texts = (page: Page): Promise<string[]> => page.locator('article .body').allTextContents();
+  const program = async (userName: string): Promise<CimClient> => {
+    const client = new CimClient({ routeUrl: server.routeUrl, userName });
+    await client.connect();
+    return client;
   };
 
   it('is small, and is served with a policy that lets it ask nobody else', async () => {
@@ -129,7 +141,253 @@ describe('the web chat', { timeout: 120_000 }, () => {
     await ann.context().close();
   });
 
+  it('three tabs and a terminal of one user show what each of them says, once', async () => {
+    const context = await newContext();
+    const one = await logIn('cara', context);
+    const open = async (): Promise<Page> => {
+      const page = await context.newPage();
+      await page.goto(server.routeUrl);
+      await page.waitForSelector('.app');
+      return page;
+    };
+    const tabs = [one, await open(), await open()] as const;
+    await using dora = await program('dora');
+    await using terminal = await program('cara');
+    for (const tab of tabs) await chatWith(tab, 'dora');
+    for (const [i, tab] of tabs.entries()) await say(tab, `from tab ${i}`);
+    const cara = terminal.user?.userId ?? 0;
+    await terminal.send({ user: dora.user?.userId ?? 0 }, 'from the terminal');
+    await dora.send({ user: cara }, 'to all');
+    const said = ['from tab 0', 'from tab 1', 'from tab 2', 'from the terminal', 'to all'];
+    for (const tab of tabs)
+      await until('all of it', async () => (await texts(tab)).sort().join() === said.join(), 15_000);
+    // An edit in one tab is one in all.
+    await tabs[1].press('textarea', 'ArrowUp');
+    await until('the last own text', async () => (await tabs[1].inputValue('textarea')) !== '');
+    await say(tabs[1], 'edited');
+    for (const tab of tabs) await tab.waitForSelector('article.own:has-text("edited") footer >> text=edited');
+    // The tab that has the connection goes: another one sends.
+    await tabs[0].close();
+    await say(tabs[2], 'without the first tab');
+    await tabs[1].waitForSelector('article.own:has-text("without the first tab") .progress.delivered');
+    await context.close();
+  });
+
+  it('a server that is killed while somebody types costs nothing, and neither does a time without a network', async () => {
+    const context = await newContext();
+    const page = await logIn('emma', context);
+    await using finn = await program('finn');
+    const heard: string[] = [];
+    finn.on('message', ({ texts: [text = ''], group }) => group === undefined && heard.push(text));
+    await chatWith(page, 'finn');
+    await say(page, 'before');
+    await until('finn has it', () => heard.length === 1);
+    await page.locator('textarea').pressSequentially('half a');
+    await server.end('SIGKILL');
+    await page.locator('textarea').pressSequentially(' sentence');
+    await page.waitForSelector('.banner >> text=Not connected');
+    assert.equal(await page.inputValue('textarea'), 'half a sentence');
+    await page.press('textarea', 'Enter');
+    await page.waitForSelector('.progress.sending');
+    server = await ServerProcess.start('standalone', env, Infinity);
+    await page.waitForSelector('article:has-text("half a sentence") .progress.delivered', {
+      timeout: 20_000,
+    });
+
+    // The browser has no network, the page is opened anew, and something is written.
+    await page.waitForFunction('navigator.serviceWorker.controller !== null');
+    await until('the page is kept', async () =>
+      (await page.evaluate<string>(KEPT)).includes('half a sentence'),
+    );
+    await context.setOffline(true);
+    await page.reload();
+    await page.waitForSelector('.row >> text=finn');
+    await page.click('.row:has-text("finn")');
+    await page.waitForSelector('article >> text=half a sentence');
+    await say(page, 'written offline');
+    await finn.send({ user: (await finn.users.byName('emma')).userId }, 'while you were away');
+    await context.setOffline(false);
+    await page.waitForSelector('article.other >> text=while you were away', { timeout: 20_000 });
+    await page.waitForSelector('article:has-text("written offline") .progress.delivered', {
+      timeout: 20_000,
+    });
+    assert.deepEqual(heard, ['before', 'half a sentence', 'written offline']);
+    assert.deepEqual(await texts(page), [
+      ...['before', 'half a sentence', 'written offline', 'while you were away'],
+    ]);
+    await context.close();
+  });
+
+  it('shows what strangers write as text, whatever it is, and sends nothing while an input method composes', async () => {
+    const page = await logIn('gwen', await newContext());
+    await using hostile = await program('h\u0430x.<b>'.replace(/[.<>]/g, ''));
+    const gwen = await hostile.users.byName('gwen');
+    const said = [
+      '<img src=x onerror="document.title=1"><script>document.title=1</script>',
+      'javascript:alert(1) https://example.com/ok https://a@evil.example/',
+      '\u202egnp.exe \u2066 right to left',
+      `line\r\n\r\n${'\n'.repeat(3_000)}end`,
+      'e\u0301'.repeat(10) + '\u0336'.repeat(1_000),
+      '\0\u001b[31mred',
+    ];
+    for (const text of said) await hostile.send({ user: gwen.userId }, text);
+    const group = await hostile.groups
+      .create({ name: '<i>\u202eteam', users: [gwen.userId] })
+      .catch(() => undefined);
+    await page.click('.row:has(.badge)');
+    await page.waitForSelector('article >> text=red');
+    assert.equal(await page.locator('article img, article script, article b').count(), 0);
+    assert.deepEqual([await page.locator('article a').getAttribute('href')], ['https://example.com/ok']);
+    assert.match((await page.locator('article a').getAttribute('rel')) ?? '', /noopener/);
+    for (const box of await page.locator('article').all()) {
+      const { width = 0, height = 0 } = (await box.boundingBox()) ?? {};
+      assert.ok(width < 900 && height < 900, `${width} × ${height}`);
+    }
+    if (group !== undefined) await page.waitForSelector('.row:has-text("team")');
+    // Enter ends the composition of an input method.
+    const field = page.locator('textarea');
+    const cdp = await page.context().newCDPSession(page);
+    await field.focus();
+    await cdp.send('Input.imeSetComposition', { text: 'ni hao', selectionStart: 6, selectionEnd: 6 });
+    await page.evaluate(ENTER_WHILE_COMPOSING);
+    assert.equal(await page.locator('article.own').count(), 0);
+    await cdp.send('Input.insertText', { text: '你好' });
+    await until('it is sent', async () => {
+      await page.press('textarea', 'Enter');
+      return (await page.locator('article.own >> text=你好').count()) === 1;
+    });
+    await page.context().close();
+  });
+
+  it('goes up through 4,000 of 10,000 messages with a bounded page, and nothing jumps', async () => {
+    const { group, done } = seeded;
+    await done;
+    const page = await logIn('ivo', await newContext());
+    await page.click('.row:has-text("long")');
+    await page.waitForSelector('article >> text=message 10000');
+    const { most, jumps, first } = await page.evaluate<{ most: number; jumps: number; first: number }>(CLIMB);
+    assert.ok(first <= 6_000, `got to message ${first}`);
+    assert.ok(most <= 160, `${most} messages in the page`);
+    assert.ok(jumps <= 2, `a line moved by ${jumps} pixels`);
+    await page.click('[aria-label="Jump to the newest message"]');
+    await page.waitForSelector('article >> text=message 10000');
+    // The search looks in what is loaded, and shows the hit.
+    await page.keyboard.press('Control+f');
+    await page.fill('.search input', 'message 6543');
+    await page.press('.search input', 'Enter');
+    await page.waitForSelector('article.found >> text=message 6543');
+    assert.equal(typeof group, 'string');
+    await page.context().close();
+  });
+
+  it('has no violations that axe-core finds, light and dark, in either language, on a phone', async () => {
+    const violations = async (page: Page): Promise<string[]> => {
+      await page.evaluate(axe.source);
+      const found = await page.evaluate(() =>
+        (globalThis as unknown as { axe: typeof axe }).axe.run({
+          runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
+        }),
+      );
+      return found.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+    };
+    await using kai = await program('kai');
+    for (const options of [
+      { colorScheme: 'light' },
+      { colorScheme: 'dark', locale: 'zh-CN', viewport: { width: 390, height: 780 } },
+    ] as const) {
+      const context = await newContext({ ...options, bypassCSP: true });
+      const page = await context.newPage();
+      await page.goto(server.routeUrl);
+      assert.deepEqual(await violations(page), [], 'the login');
+      await page.fill('input[name=name]', `lea-${options.colorScheme}`);
+      await page.press('input[name=name]', 'Enter');
+      await page.waitForSelector('.app');
+      const lea = await kai.users.byName(`lea-${options.colorScheme}`);
+      await kai.groups.create({ name: 'team', users: [lea.userId] });
+      await kai.send({ user: lea.userId }, 'hello\n```\ncode\n```\nhttps://example.com/');
+      await page.waitForSelector('.row:has(.badge)');
+      assert.deepEqual(await violations(page), [], 'the list');
+      await page.click('.row:has(.badge)');
+      await say(page, 'answer');
+      await page.waitForSelector('.progress.delivered');
+      await page.focus('.history');
+      await page.keyboard.press('ArrowUp');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('.menu');
+      assert.deepEqual(await violations(page), [], 'a conversation');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+f');
+      await page.fill('.search input', 'answer');
+      if (options.colorScheme === 'light') {
+        await page.click('[aria-label="Settings"]');
+        assert.deepEqual(await violations(page), [], 'the settings');
+        await page.keyboard.press('Escape');
+        await page.click('.row:has-text("team")');
+        await page.click('[aria-label="Members"]');
+        await page.waitForSelector('.people >> text=kai');
+        assert.deepEqual(await violations(page), [], 'a group');
+      } else assert.equal(await page.getAttribute('textarea', 'placeholder'), '发送给 kai');
+      await context.close();
+    }
+  });
+
   it('never complained', () => {
     assert.deepEqual(complaints, []);
   });
 });
+
+/** In the page: what it has put aside for a start without a network. */
+const KEPT = `new Promise((resolve) => {
+  const open = indexedDB.open('cim-web emma');
+  open.onsuccess = () => {
+    const kept = open.result.transaction('kept').objectStore('kept').get('conversations');
+    kept.onsuccess = () => {
+      open.result.close();
+      resolve(JSON.stringify(kept.result?.map(({ lines }) => lines)) ?? '');
+    };
+  };
+})`;
+
+/** Playwright's own keys do not say that they belong to a composition. */
+const ENTER_WHILE_COMPOSING = `document.activeElement.dispatchEvent(
+  new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true }),
+)`;
+
+const MESSAGES = 10_000;
+
+async function seed(routeUrl: string): Promise<{ readonly group: string; readonly done: Promise<void> }> {
+  const [ivo, jana] = ['ivo', 'jana'].map((userName) => new CimClient({ routeUrl, userName }));
+  assert.ok(ivo && jana);
+  await Promise.all([ivo.connect(), jana.connect()]);
+  const group = await jana.groups.create({ name: 'long', users: [ivo.user?.userId ?? 0] });
+  await ivo.close();
+  const send = async (): Promise<void> => {
+    const texts = Array.from({ length: MESSAGES }, (_, i) => `message ${i + 1}`);
+    const sent = await Promise.all(texts.map((text) => jana.send({ group: group.id }, text)));
+    assert.ok(sent.every(({ outcome }) => outcome === 'stored'));
+    await jana.close();
+  };
+  return { group: group.id, done: send() };
+}
+
+/** In the page: goes up to a message, and tells how many were in the page at most, and how far a line moved when others came. */
+const CLIMB = `(async () => {
+  const box = document.querySelector('.history');
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const first = () => Number(box.querySelector('article .body').textContent.replace('message ', ''));
+  let [most, jumps, still] = [0, 0, 0];
+  while (still < 300 && first() > 6000) {
+    const before = first();
+    box.scrollTop = 300;
+    const line = box.querySelectorAll('article')[8];
+    const { key } = line.dataset;
+    const { top } = line.getBoundingClientRect();
+    await frame();
+    await frame();
+    const now = box.querySelector('[data-key="' + CSS.escape(key) + '"]');
+    if (now !== null) jumps = Math.max(jumps, Math.abs(now.getBoundingClientRect().top - top));
+    most = Math.max(most, box.querySelectorAll('article').length);
+    still = first() === before ? still + 1 : 0;
+  }
+  return { most, jumps, first: first() };
+})()`;

@@ -72,6 +72,7 @@ async function enter(credentials: Credentials): Promise<void> {
     }
     logIn('', credentials.userName);
   }
+  addEventListener('pagehide', () => chat.keepNow());
   await chat.start();
   if (!client.durable) chat.tell('memory', '');
   draw();

@@ -22,7 +22,7 @@ const SEARCH_PAGES = 60;
 /** A conversation that is left with more lines is read anew when it is opened next. */
 const LINES_KEPT = 1_000;
 /** What is kept for a start without a network is written so long after a change [ms]. */
-const KEEP_AFTER_MS = 1_000;
+const KEEP_AFTER_MS = 300;
 
 export type Link =
   | { readonly state: 'online' | 'connecting' }
@@ -314,13 +314,15 @@ export class Chat {
           ...(own && { progress: 'stored' as const }),
         };
         conversation.hasSaid(from.id);
+        // The list may have counted it before it came.
+        const isCounted = n <= conversation.n;
         conversation.n = Math.max(conversation.n, n);
         this.#isNewest(conversation, storedAt, texts, own);
         conversation.add(line);
         if (own) conversation.unread = 0;
         else {
           if (this.#isWatched(conversation)) this.#markReadSoon();
-          else conversation.unread++;
+          else if (!isCounted) conversation.unread++;
           this.#events.onMessage(line, conversation);
         }
         break;
@@ -497,10 +499,16 @@ export class Chat {
     }
   }
 
+  /** The page may be gone in a moment. */
+  keepNow(): void {
+    clearTimeout(this.#keepTimer);
+    this.#keepTimer = undefined;
+    if (this.link.state !== 'ended') void this.#kept.save(this.conversations);
+  }
+
   #keepSoon(): void {
     this.#keepTimer ??= setTimeout(() => {
-      this.#keepTimer = undefined;
-      void this.#kept.save(this.conversations);
+      this.keepNow();
     }, KEEP_AFTER_MS);
   }
 

@@ -19,7 +19,8 @@ export interface KeptConversation
  */
 export class Kept {
   readonly #name: string;
-  #db: Promise<IDBDatabase> | undefined;
+  #opening: Promise<IDBDatabase> | undefined;
+  #db: IDBDatabase | undefined;
 
   constructor(userName: string) {
     this.#name = `cim-web ${userName}`;
@@ -44,8 +45,12 @@ export class Kept {
       return { id, name, lastAt, lastText, lastOwn, draft, lines };
     });
     try {
-      const store = (await this.#open()).transaction(STORE, 'readwrite').objectStore(STORE);
-      await answer(store.put(kept, KEY));
+      // At once when it can be: a page that goes away waits for nothing.
+      const db = this.#db ?? (await this.#open());
+      const transaction = db.transaction(STORE, 'readwrite');
+      const done = answer(transaction.objectStore(STORE).put(kept, KEY));
+      transaction.commit();
+      await done;
     } catch {
       // The page works without.
     }
@@ -62,15 +67,16 @@ export class Kept {
   }
 
   #open(): Promise<IDBDatabase> {
-    if (this.#db === undefined) {
+    if (this.#opening === undefined) {
       const request = indexedDB.open(this.#name, 1);
       request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-      this.#db = answer(request).then((db) => {
+      this.#opening = answer(request).then((db) => {
         db.onversionchange = () => db.close();
+        this.#db = db;
         return db;
       });
     }
-    return this.#db;
+    return this.#opening;
   }
 }
 

@@ -39,14 +39,14 @@ export function App({ chat, onLogOut }: Props): JSX.Element {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${open === undefined ? '' : `${plain(nameOf(open))} · `}${say('title')}`;
   });
   return (
-    <div class={`app ${open === undefined ? 'lists' : 'reads'}`}>
+    <main class={`app ${open === undefined ? 'lists' : 'reads'}`}>
       <Sidebar
         chat={chat}
         onOpen={show}
         onNew={() => setDialog('new')}
         onSettings={() => setDialog('settings')}
       />
-      <main>
+      <div class="pane">
         <Banner chat={chat} onLogOut={onLogOut} />
         {open === undefined ? (
           <div class="nothing quiet">
@@ -56,12 +56,12 @@ export function App({ chat, onLogOut }: Props): JSX.Element {
         ) : (
           <ConversationView key={open.id} chat={chat} conversation={open} onBack={() => show(undefined)} />
         )}
-      </main>
+      </div>
       {dialog === 'new' && <NewDialog chat={chat} onOpen={show} onClose={() => setDialog(undefined)} />}
       {dialog === 'settings' && (
         <SettingsDialog chat={chat} onLogOut={onLogOut} onClose={() => setDialog(undefined)} />
       )}
-    </div>
+    </main>
   );
 }
 

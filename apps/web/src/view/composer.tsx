@@ -21,7 +21,7 @@ interface Props {
 /** A larger file is none of text that somebody would read here [bytes]. */
 const FILE_BYTES = 256 * 1024;
 /** Safari tells of the key that ends a composition so shortly after its end [ms]. */
-const COMPOSED_MS = 50;
+const COMPOSED_MS = 10;
 /** Files whose text is prose; any other is code. */
 const PROSE = /\.(?:txt|md)$/i;
 
