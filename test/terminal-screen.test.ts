@@ -117,6 +117,12 @@ describe('a line being typed', () => {
     const bob = await openChat('bob', 80, 24);
     const twenty = Array.from({ length: 20 }, (_, i) => `row ${i}`).join('\n');
     await alice.paste(twenty);
+    await alice.until('20 lines pasted');
+    await alice.press('n');
+    await alice.until((screen) => !screen.includes('pasted'));
+    await alice.paste(twenty);
+    await alice.until('20 lines pasted');
+    await alice.press('y');
     await alice.until(/^row 19$/m);
     assert.doesNotMatch(await bob.screen(), /row \d/);
     await alice.press('Enter');
@@ -174,6 +180,49 @@ describe('a conversation', () => {
     assert.doesNotMatch(await again.until('mallory: after it'), /noisy: noise/);
     await again.enter(':unignore noisy');
     await again.until('is shown again');
+  });
+});
+
+describe('typing', () => {
+  it('is helped by Tab, by what was typed before and by Ctrl-R, in the next terminal too', async () => {
+    const alice = await openChat('alice', 80, 24);
+    await openChat('Zoltan', 80, 24);
+    await alice.enter(':pu Zol');
+    await alice.until(/1 online whose name/);
+    await alice.type('zol');
+    await alice.press('Tab');
+    await alice.until('everybody> Zoltan;;');
+    await alice.enter('hello there');
+    await alice.until('-> Zoltan: hello there');
+    await alice.enter(':q');
+    await alice.until('[exit 0]');
+    const again = await openChat('alice', 80, 24);
+    await again.press('C-r');
+    await again.type('hello');
+    await again.until('search "hello": Zoltan;;hello there');
+    await again.press('Enter');
+    await again.until('everybody> Zoltan;;hello there');
+    await again.press('C-c');
+    await again.press('Up', 'Up');
+    await again.until('everybody> Zoltan;;hello there');
+  });
+
+  it('changes, finds and reacts', async () => {
+    const alice = await openChat('alice', 80, 24);
+    const bob = await openChat('bob', 80, 24);
+    await alice.enter('a mistkae');
+    await bob.until(/alice: a mistkae$/m);
+    await alice.enter(':edit a mistake');
+    await alice.until(/alice: a mistake \(changed\)/);
+    await bob.until(/alice: a mistake \(changed\)$/m);
+    await bob.enter(':react :thumbsup:');
+    await alice.until(/a mistake \(changed\) {2}👍 1/);
+    await bob.enter(':me waves');
+    await alice.until(/\d\d:\d\d \* bob waves$/m);
+    await alice.enter(':search MISTAKE');
+    await alice.until(/1 message of everybody with "MISTAKE"/);
+    await alice.enter(':serach x');
+    await alice.until('is it ":search"?');
   });
 });
 

@@ -1,7 +1,7 @@
 import type { CimClient, StreamEvent } from '@cim/client/node';
 import { CimError, type UserId } from '@cim/protocol';
 import { answerTo } from './answerer.ts';
-import { type Command, commandHelp, parseLine } from './commands.ts';
+import { type Command, commandHelp, helpOf, parseLine } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import { Conversing } from './conversing.ts';
 import { count } from './count.ts';
@@ -11,6 +11,7 @@ import type { Ignored } from './ignored.ts';
 import { Later } from './later.ts';
 import { Loading } from './loading.ts';
 import { type MarkMode, Marks } from './marks.ts';
+import { OnMessages } from './on-messages.ts';
 import { Online } from './online.ts';
 import { Received } from './received.ts';
 import { followRestored } from './restored.ts';
@@ -50,6 +51,7 @@ export class Chat {
   readonly #saying: Saying;
   readonly #later: Later;
   readonly #loading: Loading;
+  readonly #onMessages: OnMessages;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
@@ -90,6 +92,7 @@ export class Chat {
     });
     this.#received = new Received({ ...parts, names: this.#conversing });
     this.#loading = new Loading({ ...parts, online: this.#online, names: this.#conversing });
+    this.#onMessages = new OnMessages({ ...parts, names: this.#conversing });
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
   }
@@ -259,6 +262,7 @@ export class Chat {
     if (command.kind === 'delay' && this.#answering)
       return this.problem('the answerer listens, and nothing is sent: type :qai first');
     if ((await this.#conversing.run(command)) || (await this.#later.run(command, here))) return;
+    if (await this.#onMessages.run(command, here)) return;
     switch (command.kind) {
       case 'nothing':
         return;
@@ -270,6 +274,13 @@ export class Chat {
         return;
       case 'all':
         return screen.print(commandHelp());
+      case 'help':
+        return screen.print(helpOf(command.name));
+      case 'me':
+        return this.#saying.say(
+          { kind: 'here', text: `* ${client.user?.userName ?? ''} ${command.text}` },
+          here,
+        );
       case 'info':
         return screen.print(this.#info());
       case 'history':

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { COMMAND_NAMES, commandHelp, parseLine } from './commands.ts';
+import { COMMAND_NAMES, commandHelp, helpOf, parseLine } from './commands.ts';
 
 describe('a typed line', () => {
   const cases: [string, ReturnType<typeof parseLine>][] = [
@@ -46,6 +46,12 @@ describe('a typed line', () => {
     [':block mallory', { kind: 'block', name: 'mallory' }],
     [':unblock mallory', { kind: 'unblock', name: 'mallory' }],
     [':blocks', { kind: 'blocks' }],
+    [':help', { kind: 'all' }],
+    [':help join', { kind: 'help', name: 'join' }],
+    [':search two words', { kind: 'find', word: 'two words' }],
+    [':me waves :wave:', { kind: 'me', text: 'waves 👋' }],
+    [':edit what I meant', { kind: 'edit', text: 'what I meant' }],
+    [':react :thumbsup:', { kind: 'react', reaction: '👍' }],
     [':ignore', { kind: 'ignores' }],
     [':ignore mallory', { kind: 'ignore', name: 'mallory' }],
     [':unignore mallory', { kind: 'unignore', name: 'mallory' }],
@@ -162,7 +168,7 @@ describe('a typed line', () => {
   });
 
   it('that names no command is never said', () => {
-    for (const line of [':qq', ':Q', ':q!x', ':)', ':quit', '：help', `:${'x'.repeat(9_000)}`]) {
+    for (const line of [':qq', ':Q', ':q!x', ':)', ':quit', '：halp', `:${'x'.repeat(9_000)}`]) {
       const command = parseLine(line);
       assert.ok(command.kind === 'problem' && command.unsent === true, line);
       assert.ok(command.text.length < 200);
@@ -194,6 +200,10 @@ describe('a typed line', () => {
       ':unblock',
       ':ignore b b',
       ':unignore',
+      ':search',
+      ':me',
+      ':edit',
+      ':react',
       ':emoji 99',
       ':delay',
       ':delay 5',
@@ -211,6 +221,16 @@ describe('a typed line', () => {
     ])
       assert.equal(parseLine(line).kind, 'problem', line);
     assert.match(JSON.stringify(parseLine(':nope')), /there is no command .*:all/);
+  });
+});
+
+describe(':help', () => {
+  it('tells what a command does, with or without its colon, or which one was meant', () => {
+    assert.deepEqual(helpOf('join'), helpOf(':join'));
+    assert.match(helpOf('join').join(), /:join ID +join an open group/);
+    assert.match(helpOf(':hisotry').join(), /no command ":hisotry" \(is it ":history"\?\)/);
+    assert.match(JSON.stringify(parseLine(':ignroe bob')), /is it \\":ignore\\"/);
+    assert.doesNotMatch(helpOf(':something').join(), /is it/);
   });
 });
 

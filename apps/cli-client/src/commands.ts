@@ -1,11 +1,19 @@
 import { parseUserName } from '@cim/protocol';
 import { EMOJI_PAGES, withEmoji } from './emoji.ts';
 import { MARK_MODES, type MarkMode } from './marks.ts';
+import { nearest } from './nearest.ts';
+import { cleanLine } from './sanitize.ts';
 
 /** What a typed line means. */
 export type Command =
   | { readonly kind: 'nothing' | 'all' | 'online' | 'quit' | 'info' | 'answerer-on' | 'answerer-off' }
   | { readonly kind: 'search'; readonly word: string }
+  /** In the conversation that the person is in, at the server. */
+  | { readonly kind: 'find'; readonly word: string }
+  /** The newest own message there, and the newest of others. */
+  | { readonly kind: 'edit' | 'me'; readonly text: string }
+  | { readonly kind: 'react'; readonly reaction: string }
+  | { readonly kind: 'help'; readonly name: string }
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'emoji'; readonly page: number }
   /** Without `of`: of everybody and of all who wrote to us. */
@@ -131,6 +139,32 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     },
   ],
   [':unignore', { help: [[':unignore NAME', 'show it again']], parse: parseBlock('unignore') }],
+  [
+    ':help',
+    {
+      help: [[':help COMMAND', 'what a command does']],
+      parse: (rest) => (rest === '' ? { kind: 'all' } : { kind: 'help', name: rest }),
+    },
+  ],
+  [
+    ':search',
+    {
+      help: [[':search WORD', 'find what was said in this conversation']],
+      parse: (rest) => (rest === '' ? problem(':search takes a word') : { kind: 'find', word: rest }),
+    },
+  ],
+  [':me', { help: [[':me WAVES', 'say what you do: "* alice waves"']], parse: parseWords('me') }],
+  [':edit', { help: [[':edit TEXT', 'change what you said last here']], parse: parseWords('edit') }],
+  [
+    ':react',
+    {
+      help: [[':react :thumbsup:', 'react to what others said last here']],
+      parse: (rest) =>
+        rest === ''
+          ? problem(':react takes a picture, as in ":react :thumbsup:"')
+          : { kind: 'react', reaction: withEmoji(rest) },
+    },
+  ],
   [':recall', { help: [[':recall', 'take back what you said last']], parse: () => ({ kind: 'recall' }) }],
   [
     ':q',
@@ -187,6 +221,18 @@ export const commandHelp = (): string[] => [
     help.map(([usage, does]) => `  ${usage.padEnd(22)}${does}`),
   ),
 ];
+
+/** For `:help`: what a command does, or which one was meant. */
+export function helpOf(given: string): string[] {
+  const name = given.startsWith(':') ? given : `:${given}`;
+  const lines = COMMANDS.get(name)?.help.map(([usage, does]) => `  ${usage.padEnd(22)}${does}`);
+  return lines ?? [`* there is no command "${cleanLine(brief(name))}"${meant(name)}; ":all" lists them`];
+}
+
+const meant = (name: string): string => {
+  const near = nearest(name, COMMAND_NAMES);
+  return near === undefined ? '' : ` (is it "${near}"?)`;
+};
 
 /** A text that begins with a short name is a text. */
 const LEADING_EMOJI = /^:[a-z_]+:/;
@@ -267,7 +313,7 @@ function parseCommand(line: string, isKnown: IsKnown): Command {
     return {
       kind: 'problem',
       unsent: true,
-      text: `there is no command "${brief(name)}"; ":all" lists them, and ":${brief(name)}" says it`,
+      text: `there is no command "${brief(name)}"${meant(name)}; ":all" lists them, and ":${brief(name)}" says it`,
     };
   return entry.parse(rest, isKnown);
 }
@@ -368,6 +414,10 @@ function parseEmoji(rest: string): Command {
   return Number.isInteger(page) && page >= 1 && page <= EMOJI_PAGES
     ? { kind: 'emoji', page }
     : problem(`:emoji takes a page from 1 to ${EMOJI_PAGES}`);
+}
+
+function parseWords(kind: 'me' | 'edit'): (rest: string) => Command {
+  return (rest) => (rest === '' ? problem(`:${kind} takes a text`) : { kind, text: withEmoji(rest) });
 }
 
 function parseSay(rest: string): Command {

@@ -11,10 +11,11 @@ import { Chat } from './chat.ts';
 import type { ChatConfig } from './config.ts';
 import { Contacts } from './contacts.ts';
 import { History } from './history.ts';
+import { InputHistory } from './input-history.ts';
 import { Ignored } from './ignored.ts';
 import { createPaint } from './paint.ts';
 import { PlainScreen } from './plain-screen.ts';
-import { configFolder, PreferencesFile } from './preferences.ts';
+import { configFolder, PreferencesFile, stateFolder } from './preferences.ts';
 import type { Screen } from './screen.ts';
 import { Suspension } from './suspend.ts';
 import { TerminalScreen } from './terminal-screen.ts';
@@ -133,6 +134,7 @@ function createScreen(
     theme: config.colour ? COLOURS : NO_COLOURS,
     bell: () => preferences.values.bell,
     withUsers: () => preferences.values.users,
+    history: new InputHistory(join(stateFolder(), `${stateName(config.route, name)}.input`)),
     now: Date.now,
   });
 }

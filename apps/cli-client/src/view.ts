@@ -82,6 +82,19 @@ export function eventLine(event: Exclude<StreamEvent, { event: 'message' }>, nam
   }
 }
 
+/** Marks a word, case ignored. A text that has another length in small letters is left as it is. */
+function withHits(line: string, hit: string, paint: Paint): string {
+  const [small, wanted] = [line.toLowerCase(), hit.toLowerCase()];
+  if (small.length !== line.length) return line;
+  let out = '';
+  let at = 0;
+  for (let next = small.indexOf(wanted); next >= 0; next = small.indexOf(wanted, at)) {
+    out += line.slice(at, next) + paint.hit(line.slice(next, next + wanted.length));
+    at = next + wanted.length;
+  }
+  return out + line.slice(at);
+}
+
 /** Lines ready to be printed; everything in them that is not ours has been cleaned. */
 export class View {
   readonly #paint: Paint;
@@ -95,10 +108,11 @@ export class View {
     this.#now = now;
   }
 
-  /** @param mark what became of it, for our own */
-  said(said: Said, mark = ''): string[] {
+  /** @param mark what became of it, for our own. @param hit a word that is searched for, to be marked */
+  said(said: Said, mark = '', hit = ''): string[] {
     const paint = this.#paint;
-    const [first = '', ...more] = this.#below ? cleanLines(said.text) : [cleanLine(said.text)];
+    const cleaned = this.#below ? cleanLines(said.text) : [cleanLine(said.text)];
+    const [first = '', ...more] = hit === '' ? cleaned : cleaned.map((line) => withHits(line, hit, paint));
     const where = said.group === undefined ? '' : ` ${paint.name(`#${cleanLine(said.group)}`)}`;
     const whom = said.private
       ? ` ${paint.private(said.to === undefined ? '(private)' : `-> ${cleanLine(said.to)}`)}`

@@ -31,8 +31,15 @@ export class EntryRows {
   #said(spoken: Spoken, width: number): Row[] {
     const theme = this.#theme;
     const { own, from } = spoken;
-    const name = span(`${brief(cleanLine(from))}: `, own ? theme.own : nameStyle(theme, from));
-    const lines = spoken.recalled === true ? ['(taken back)'] : cleanLines(spoken.text);
+    // What `:me` says, as any other client shows it too.
+    const acts = `* ${from} `;
+    const isAct = spoken.recalled !== true && spoken.text.startsWith(acts);
+    const said = isAct ? spoken.text.slice(acts.length) : spoken.text;
+    const lines = spoken.recalled === true ? ['(taken back)'] : cleanLines(said);
+    const name = span(
+      isAct ? `* ${brief(cleanLine(from))} ` : `${brief(cleanLine(from))}: `,
+      own ? theme.own : nameStyle(theme, from),
+    );
     const [first = '', ...more] = lines;
     const last = this.#behind(spoken);
     const rowsOf = (spans: Row, isLast: boolean): Row[] =>

@@ -1,5 +1,7 @@
 import { emitKeypressEvents } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
+import { COMMAND_NAMES } from '../commands.ts';
+import type { InputHistory } from '../input-history.ts';
 import { cleanLine } from '../sanitize.ts';
 import {
   type Facts,
@@ -13,6 +15,7 @@ import { Suspension } from '../suspend.ts';
 import { type Area, Areas } from './areas.ts';
 import { Canvas } from './canvas.ts';
 import type { Spoken } from './entry.ts';
+import { completionOf } from './completion.ts';
 import { EntryRows, names } from './entry-rows.ts';
 import { type Key, Keys } from './keys.ts';
 import { pictureOf } from './layout.ts';
@@ -31,6 +34,8 @@ export interface FullScreenParts {
   readonly bell: () => boolean;
   /** Whether to show who is in a conversation, where there is room. */
   readonly withUsers: () => boolean;
+  /** Lines typed before, and those that are typed now. */
+  readonly history: InputHistory;
   /** ms since 1970. */
   readonly now: () => number;
 }
@@ -47,7 +52,7 @@ export class FullScreen implements Screen {
   readonly #canvas: Canvas;
   readonly #areas = new Areas(LOBBY_CONVERSATION, 'everybody');
   readonly #rows: EntryRows;
-  readonly #editor = new LineEditor();
+  readonly #editor: LineEditor;
   readonly #keys: Keys;
   #online = false;
   #screen: ScreenInput | undefined;
@@ -75,6 +80,7 @@ export class FullScreen implements Screen {
     const { output, theme, name } = parts;
     this.#canvas = new Canvas((bytes) => output.write(bytes));
     this.#rows = new EntryRows(theme, name);
+    this.#editor = new LineEditor(parts.history.lines, (line) => parts.history.add(line));
     this.#keys = new Keys(this.#editor, {
       enter: (line) => void this.#screen?.onLine(line),
       interrupt: () => this.#screen?.onInterrupt(),
@@ -86,6 +92,12 @@ export class FullScreen implements Screen {
       scroll: (pages) => this.#scroll(pages),
       nextUnread: () => this.#show(this.#areas.nextUnread()),
       say: (line) => this.print([line]),
+      complete: (before) =>
+        completionOf(before, {
+          commands: COMMAND_NAMES,
+          names: [...this.#areas.current.users, ...this.names()],
+          groups: this.#areas.list.map(({ title }) => title).filter((title) => title.startsWith('#')),
+        }),
     });
   }
 
@@ -239,6 +251,7 @@ export class FullScreen implements Screen {
     this.#drawing = undefined;
     if (this.#closed || !this.#entered) return;
     const { output, name, theme, now } = this.#parts;
+    const { question } = this.#keys;
     this.#canvas.draw(
       pictureOf({
         areas: this.#areas,
@@ -247,8 +260,8 @@ export class FullScreen implements Screen {
         name,
         online: this.#online,
         now: now(),
-        typed: this.#editor,
-        prompt: `${cleanLine(this.#areas.current.title)}> `,
+        typed: question === undefined ? this.#editor : { text: question, cursor: question.length },
+        prompt: question === undefined ? `${cleanLine(this.#areas.current.title)}> ` : '',
         withUsers: this.#parts.withUsers(),
         columns: Math.max(1, output.columns),
         height: Math.max(1, output.rows),

@@ -1,3 +1,4 @@
+import type { Completion } from './completion.ts';
 import type { LineEditor } from './line-editor.ts';
 
 /** A key as `node:readline` reads it. */
@@ -24,6 +25,8 @@ export interface KeyActs {
   scroll(pages: 1 | -1): void;
   /** Tells the person something, in one line of ours. */
   say(line: string): void;
+  /** What Tab can put before the cursor. */
+  complete(before: string): Completion;
 }
 
 /** What each key does. */
@@ -32,6 +35,12 @@ export class Keys {
   readonly #acts: KeyActs;
   /** What is pasted, while it comes. */
   #pasted: string | undefined;
+  /** Pasted lines that the person is asked about. */
+  #lines: string | undefined;
+  /** Ctrl-R: what is looked for, and where it was found. */
+  #search: { readonly word: string; readonly found: ReturnType<LineEditor['find']> } | undefined;
+  /** Tab was pressed last: what it offers, and which of it stands there. */
+  #tab: (Completion & { readonly at: number; readonly rest: string }) | undefined;
   /** Ctrl-C was pressed last, on an empty line: another one quits. */
   #leaving = false;
 
@@ -40,12 +49,23 @@ export class Keys {
     this.#acts = acts;
   }
 
+  /** What stands in the place of the line, while the person answers or searches. */
+  get question(): string | undefined {
+    if (this.#lines !== undefined)
+      return `${this.#lines.split('\n').length} lines pasted: y takes them as one message, l says each by itself, n drops them `;
+    if (this.#search === undefined) return undefined;
+    const { word, found } = this.#search;
+    return `search "${word}": ${found?.line ?? 'nothing'}`;
+  }
+
   press(key: Key): void {
     const { name = '', sequence = '' } = key;
     if (name === 'paste-start') this.#pasted = '';
     else if (name === 'paste-end') this.#endPaste();
     else if (this.#pasted !== undefined) this.#pasted += sequence;
-    else {
+    else if (this.#lines !== undefined) this.#answer(key, this.#lines);
+    else if (this.#search === undefined || !this.#searches(key, this.#search)) {
+      if (name !== 'tab') this.#tab = undefined;
       const leaving = this.#leaving;
       this.#leaving = false;
       if (key.ctrl === true && name === 'c') this.#interrupt(leaving);
@@ -68,6 +88,7 @@ export class Keys {
       end: () => editor.end(),
       up: () => editor.up(),
       down: () => editor.down(),
+      tab: () => this.#complete(),
       pageup: () => this.#acts.scroll(1),
       pagedown: () => this.#acts.scroll(-1),
     };
@@ -90,6 +111,7 @@ export class Keys {
       l: () => this.#acts.redraw(),
       n: () => this.#acts.nextArea(1),
       p: () => this.#acts.nextArea(-1),
+      r: () => (this.#search = { word: '', found: editor.find('') }),
       u: () => editor.cutToHome(),
       w: () => editor.cutWord(),
       y: () => editor.paste(),
@@ -128,6 +150,46 @@ export class Keys {
   #endPaste(): void {
     const pasted = (this.#pasted ?? '').replace(/\r\n?/g, '\n');
     this.#pasted = undefined;
-    this.#editor.insert(pasted);
+    const text = pasted.endsWith('\n') ? pasted.slice(0, -1) : pasted;
+    if (text.includes('\n')) this.#lines = text;
+    else this.#editor.insert(text);
+  }
+
+  #answer({ name = '', ctrl = false }: Key, lines: string): void {
+    if (name === 'y' || name === 'return' || name === 'enter') this.#editor.insert(lines);
+    else if (name === 'l') for (const line of lines.split('\n')) this.#acts.enter(line);
+    else if (name !== 'n' && name !== 'escape' && !(ctrl && name === 'c')) return;
+    this.#lines = undefined;
+  }
+
+  /** False: the key ends the search, with what was found, and does what it does. */
+  #searches(key: Key, { word, found }: { word: string; found: ReturnType<LineEditor['find']> }): boolean {
+    const { name = '', sequence = '', ctrl = false, meta = false } = key;
+    const editor = this.#editor;
+    if (ctrl && name === 'r') this.#search = { word, found: editor.find(word, found?.at) ?? found };
+    else if (name === 'backspace')
+      this.#search = { word: word.slice(0, -1), found: editor.find(word.slice(0, -1)) };
+    else if ((ctrl && (name === 'c' || name === 'g')) || name === 'escape') this.#search = undefined;
+    else if (!ctrl && !meta && sequence >= ' ' && !sequence.startsWith('\u001b') && sequence !== '\u007f')
+      this.#search = { word: word + sequence, found: editor.find(word + sequence) };
+    else {
+      this.#search = undefined;
+      if (found !== undefined) editor.set(found.line);
+      // Enter puts the line there; another one sends it.
+      return name === 'return' || name === 'enter';
+    }
+    return true;
+  }
+
+  /** The first Tab takes the first candidate, each further one the next. */
+  #complete(): void {
+    const editor = this.#editor;
+    const rest = editor.text.slice(editor.cursor);
+    const tab = this.#tab ?? { ...this.#acts.complete(editor.text.slice(0, editor.cursor)), at: -1, rest };
+    if (tab.candidates.length === 0) return;
+    const at = (tab.at + 1) % tab.candidates.length;
+    const before = editor.text.slice(0, tab.from) + (tab.candidates[at] ?? '');
+    editor.set(before + tab.rest, before.length);
+    this.#tab = { ...tab, at };
   }
 }

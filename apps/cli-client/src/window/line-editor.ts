@@ -17,7 +17,11 @@ export class LineEditor {
   /** What was cut last. */
   #cut = '';
 
-  constructor(history: readonly string[] = []) {
+  readonly #entered: (line: string) => void;
+
+  /** @param entered is told each line that joins the history */
+  constructor(history: readonly string[] = [], entered: (line: string) => void = () => undefined) {
+    this.#entered = entered;
     this.#history = history.slice(-HISTORY);
     this.#at = this.#history.length;
   }
@@ -116,10 +120,24 @@ export class LineEditor {
   /** Answers the line and begins a new one. The line joins the history, unless it is empty or the newest there already. */
   enter(): string {
     const line = this.#text;
-    if (line.trim() !== '' && line !== this.#history.at(-1)) this.#history.push(line);
+    if (line.trim() !== '' && line !== this.#history.at(-1)) {
+      this.#history.push(line);
+      this.#entered(line);
+    }
     if (this.#history.length > HISTORY) this.#history.shift();
     this.clear();
     return line;
+  }
+
+  /** The newest line before number `before` that has the word, case ignored; undefined when there is none. */
+  find(
+    word: string,
+    before = this.#history.length,
+  ): { readonly at: number; readonly line: string } | undefined {
+    const wanted = word.toLowerCase();
+    const at = this.#history.slice(0, before).findLastIndex((line) => line.toLowerCase().includes(wanted));
+    const line = this.#history[at];
+    return line === undefined ? undefined : { at, line };
   }
 
   older(): void {
