@@ -121,11 +121,12 @@ export class EmbeddedScheduled implements Scheduled {
   }
 
   async count(): Promise<ScheduleCount> {
-    const { waiting, refused } = this.#ledger.committed(SCHEDULED_COUNT) ?? { waiting: 0, refused: 0 };
-    if (waiting + refused === 0) return NOTHING;
     const now = this.#now();
     const come = await this.#ledger.rows(dueBetween(0, now + 1), COUNTED, READ_BYTES);
     const [later] = await this.#ledger.rows(dueAfter(now + 1), 1, READ_BYTES);
+    // Nobody relies on the counter: a folder that was mended may have lost it.
+    if (come.length === 0 && later === undefined) return NOTHING;
+    const waiting = Math.max(0, this.#ledger.committed(SCHEDULED_COUNT)?.waiting ?? 0);
     let [due, oldest, ready] = [0, now, false];
     for (const [key] of come) {
       const { at, user, id } = nameOfDue(key);
@@ -141,7 +142,7 @@ export class EmbeddedScheduled implements Scheduled {
   async claim(limit: number): Promise<readonly ClaimedMessage[]> {
     const now = this.#now();
     const range = dueBetween(0, now + 1);
-    const claimed: { readonly user: UserId; readonly row: ScheduledRow }[] = [];
+    const claimed: ClaimedMessage[] = [];
     for (const [key] of await this.#ledger.rows(range, limit + this.#claims.size, READ_BYTES)) {
       if (claimed.length === limit) break;
       const { user, id } = nameOfDue(key);
@@ -149,18 +150,20 @@ export class EmbeddedScheduled implements Scheduled {
       if (row === undefined) this.#ledger.deleteRow(key);
       else if (row.refused !== undefined) this.#remove(user, row);
       else if (!this.#isClaimed(id)) {
+        const content = this.#ledger.row(scheduledContentKey(user, id));
+        if (content === undefined) {
+          // Only in a folder that was mended: it was lost, and there is nothing to send.
+          this.#remove(user, row);
+          continue;
+        }
         this.#claims.set(id, this.#monotonic() + this.#skewMs() + SCHEDULE.leaseMs);
-        claimed.push({ user, row });
+        const triedMs = row.tried === 0 ? undefined : Math.max(0, now - row.tried);
+        claimed.push({ ...messageOf(user, row, content), triedMs });
         if (row.tried === 0) this.#replace(user, { ...row, tried: now });
       }
     }
     await this.#ledger.commit();
-    return claimed.flatMap(({ user, row }) => {
-      const content = this.#ledger.row(scheduledContentKey(user, row.id));
-      if (content === undefined) return [];
-      const triedMs = row.tried === 0 ? undefined : Math.max(0, now - row.tried);
-      return [{ ...messageOf(user, row, content), triedMs }];
-    });
+    return claimed;
   }
 
   async sent(user: UserId, id: ProducerId): Promise<void> {

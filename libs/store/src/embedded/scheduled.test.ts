@@ -1,0 +1,58 @@
+/** Scheduled messages in a folder that was damaged and mended. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { inboxOf, type ProducerId, type UserId, type UserName } from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { SCHEDULED_COUNT, scheduledContentKey, scheduledKey } from './keys.ts';
+import { Ledger } from './ledger.ts';
+import { EmbeddedScheduled } from './scheduled.ts';
+
+test('what is left is sent, what is lost holds up nobody: the count, a content, a record of a user', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'cim-scheduled-'));
+  const ledger = await Ledger.open(dir, silentLogger());
+  t.after(async () => {
+    await ledger.close();
+    await rm(dir, { recursive: true });
+  });
+  let now = 1_000_000;
+  const scheduled = new EmbeddedScheduled(
+    ledger,
+    () => now,
+    () => now,
+  );
+  const add = async (user: number): Promise<ProducerId> => {
+    const id = randomBytes(18).toString('base64url') as ProducerId;
+    const sender = { userId: user as UserId, userName: 'alice' as UserName };
+    const to = inboxOf(1002 as UserId);
+    const given = { id, sender, to, content: Buffer.from('hi'), when: { afterMs: 1_000 }, most: 100 };
+    assert.equal((await scheduled.add(given)).outcome, 'ok');
+    return id;
+  };
+  const [whole, empty, unknown] = [await add(1), await add(1), await add(2)];
+  assert.equal((await scheduled.count()).waiting, 3);
+  ledger.put(SCHEDULED_COUNT, undefined);
+  ledger.deleteRow(scheduledContentKey(1 as UserId, empty));
+  ledger.put(scheduledKey(2 as UserId), undefined);
+  await ledger.commit();
+
+  now += 1_000;
+  assert.equal((await scheduled.count()).ready, true);
+  assert.deepEqual(
+    (await scheduled.claim(10)).map(({ id }) => id),
+    [whole],
+  );
+  await scheduled.sent(1 as UserId, whole);
+  assert.deepEqual(await scheduled.count(), {
+    waiting: 0,
+    due: 0,
+    lateMs: 0,
+    ready: false,
+    nextMs: undefined,
+  });
+  assert.equal(await scheduled.cancel(2 as UserId, unknown), 'none');
+  assert.deepEqual(await scheduled.list(1 as UserId), []);
+});
