@@ -1,4 +1,4 @@
-// Checks that what the documents name is there: linked files and headings, npm scripts, source files.
+// Checks that what the documents name is there: linked files and headings, npm scripts, source files, tests.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -38,6 +38,12 @@ for (const page of pages) {
   for (const [, name] of text.matchAll(/`([\w./-]+\.(?:ts|mjs|proto|yaml))`/g))
     if (!MADE.test(name) && !PATTERN.test(name) && !tracked.some((file) => `/${file}`.endsWith(`/${name}`)))
       say(`there is no file ${name}`);
+  // A test that is named behind its file.
+  for (const [, name, title] of text.matchAll(/`([\w./-]+\.ts)` "([^"]+)"/g)) {
+    const files = tracked.filter((file) => `/${file}`.endsWith(`/${name}`) && existsSync(file));
+    if (!files.some((file) => readFileSync(file, 'utf8').includes(title)))
+      say(`${name} has no test "${title}"`);
+  }
   for (const [, name] of text.matchAll(/`((?:libs|apps|docs|scripts|test)\/[\w./-]+)`/g))
     if (!existsSync(name)) say(`there is no ${name}`);
   for (const [path] of text.matchAll(/(?<![\w.])\/(?:root|home|Users|work)\/\S+/g))
