@@ -1,10 +1,16 @@
 /** Each answer of `/admin` is held against its OpenAPI document, and what is documented is carried out. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { PlaceAt } from '@cim/delivery';
 import {
   CIM_DEVICE,
+  encodeContent,
+  groupStream,
+  LOBBY,
+  type ProducerId,
   type DeviceId,
   type Epoch,
   inboxOf,
@@ -13,11 +19,14 @@ import {
   type Seq,
   type UserId,
 } from '@cim/protocol';
+import { silentLogger } from '@cim/runtime';
+import { type AppendAnswer, openEmbeddedStore, RETENTION } from '@cim/store';
 import { until } from '@cim/testkit';
 import { INSTANCE, type RouteOptions, RunningRoute } from '../../test/running-route.ts';
 import { V1Client } from '../../test/v1-client.ts';
 
 const TOKEN = 'a-token-of-thirty-two-characters!';
+const PRODUCER = 'producer-of-a-test' as ProducerId;
 const PHONE = 'phone-of-a-test-0' as DeviceId;
 
 async function start(options: RouteOptions = {}) {
@@ -226,5 +235,42 @@ describe('what is known of a message', () => {
     assert.deepEqual(all.body?.['recipients'], []);
     assert.match(String(all.body['unknown']), /every user is a member of the lobby: name one/);
     assert.equal((await traced(admin, toAll, '?user=bob')).devices.length, 1);
+  });
+
+  test('is told in words when its log has trimmed it: that it was stored there, or that nobody can tell', async (t) => {
+    const dir = await mkdtemp(join(tmpdir(), 'cim-admin-'));
+    const limits = { ...RETENTION, maxEntries: 10 };
+    const { at, admin, v1 } = await start({
+      openStore: () => openEmbeddedStore({ dir, logger: silentLogger(), limits }),
+    });
+    t.after(async () => {
+      await at.stop();
+      await rm(dir, { recursive: true, force: true });
+    });
+    const alice = await v1.join('alice');
+    const sender = { userId: Number(alice.id) as UserId, userName: 'alice' };
+    const content = encodeContent({ texts: ['hello'] });
+    const say = (counter: number) =>
+      new Promise<AppendAnswer>((resolve) =>
+        at.store.streams.append(
+          {
+            ...{ stream: groupStream(LOBBY), sender, producer: PRODUCER, counter },
+            digest: 'd'.repeat(22),
+            content,
+          },
+          resolve,
+        ),
+      );
+    for (let counter = 1; counter <= 60; counter++) assert.equal((await say(counter)).outcome, 'ok');
+    const detailOf = async (counter: number, query = '') => {
+      const { status, body } = await admin.get(`/messages/${sender.userId}:${PRODUCER}:${counter}${query}`);
+      return status === 200 ? 'found' : String(body?.['detail']);
+    };
+    assert.equal(await detailOf(60), 'found');
+    const { first } = await at.store.streams.position(groupStream(LOBBY));
+    assert.ok(first > 1, 'the log was trimmed');
+    assert.match(await detailOf(1), /was stored in globby, whose log holds it no longer: it was trimmed/);
+    assert.match(await detailOf(61), /no log that its sender writes to holds this message/);
+    assert.match(await detailOf(61, '?in=globby'), /never stored there, or it was trimmed/);
   });
 });
