@@ -1,4 +1,4 @@
-// npm run chaos [-- --seed N] [--long] [--only NAME] [--minutes N] [--json FILE]: breaks a cluster in every way there
+// npm run chaos [-- --seed N] [--long] [--only NAME] [--minutes N] [--json FILE] [--wire tcp|tls|ws]: breaks a cluster in every way there
 // is, and prints what was found. npm run chaos -- --table FILE...: the table of what --json wrote.
 import { trial } from './trial.mjs';
 

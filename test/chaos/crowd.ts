@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CimClient, memoryState, type Storage, type Recipient } from '@cim/client/node';
 import { Again } from './again.ts';
 import { type Journal, type JournalEntry, type Payload, textOf, voiceOf } from './journal.ts';
+import { wireOptions } from './wire.ts';
 
 /** Sends of one device that wait for their answer at any time. */
 export const UNDER_WAY = 32;
@@ -64,7 +65,7 @@ export class Person {
 
   #begin(state: Storage): CimClient {
     const { name: userName, device: label } = this;
-    const client = new CimClient({ routeUrl: this.#routeUrl, userName, label, state });
+    const client = new CimClient({ routeUrl: this.#routeUrl, userName, label, state, ...wireOptions() });
     client.on('message', ({ stream, id, group, from, texts, conversation }) => {
       if (this.again.isAgain(stream, id)) return;
       const lane = group === undefined ? 'inbox' : this.#laneOf(`g${group}`);

@@ -4,6 +4,7 @@ import type { Row } from './row.ts';
 import { runs } from './runs.ts';
 import { append, lineOf, read, type Result, tableOf } from './table.ts';
 import { Watch } from './watch.ts';
+import { chooseWire, WIRES } from './wire.ts';
 
 /** From the wish to end until all is judged, at most. */
 const GRACE_MS = 120_000;
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     minutes: { type: 'string' },
     json: { type: 'string' },
     table: { type: 'boolean' },
+    wire: { type: 'string' },
   },
 });
 
@@ -41,6 +43,10 @@ if (chosen.length === 0) {
   process.exit(1);
 }
 
+const wire = WIRES.find((one) => one === (values.wire ?? 'tcp'));
+if (wire === undefined) throw new Error(`--wire is one of ${WIRES.join(', ')}`);
+chooseWire(wire);
+
 const results: Result[] = [];
 const interrupt = new AbortController();
 let interruptedAt: number | undefined;
@@ -58,7 +64,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // Whoever started this and could have passed a signal on is gone.
 process.on('disconnect', onWish);
 
-console.log(`seed ${seed}`);
+console.log(`seed ${seed}${wire === 'tcp' ? '' : `, wire ${wire}`}`);
 for (const { name, run } of chosen) {
   if (interrupt.signal.aborted) break;
   const watch = new Watch((line) => console.error(`${name}: ${line}`));

@@ -5,7 +5,7 @@ import { routeFailPoints, serverFailPoints } from './fail-points.ts';
 import { linksCut, pushesLost, senderGone } from './link-faults.ts';
 import { conversations, mixed } from './mixed.ts';
 import { checkerMutants } from './mutants.ts';
-import { serverKills } from './server-kills.ts';
+import { fewServerKills, serverKills } from './server-kills.ts';
 import { zooKeeperFaults } from './zookeeper-faults.ts';
 
 export interface Run {
@@ -18,6 +18,8 @@ export interface Run {
 /** In the order of the table. */
 export const runs: readonly Run[] = [
   { name: 'server-kills', run: serverKills },
+  { name: 'server-kills-tls', run: fewServerKills('tls') },
+  { name: 'server-kills-ws', run: fewServerKills('ws') },
   { name: 'server-fail-points', run: serverFailPoints },
   { name: 'route-fail-points', run: routeFailPoints },
   { name: 'redis-kills', run: redisKills },

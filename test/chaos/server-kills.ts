@@ -4,6 +4,7 @@ import { Talk } from './talk.ts';
 import { below, seeded } from './random.ts';
 import { at, brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
 import { Turns } from './turns.ts';
+import { type Wire, withWire } from './wire.ts';
 import { World } from './world.ts';
 
 const CROWD = { people: 3, devices: 3, groups: [2, 3] };
@@ -12,10 +13,23 @@ const SAID_MS = 120_000;
 /** Kills from one judgement to the next: fewer messages than a group's log keeps. */
 const PAGE = 5;
 
-export async function serverKills(options: RunOptions): Promise<Row> {
-  const { seed, long } = options;
-  const kills = long ? 200 : 15;
-  const messages = long ? 1_000_000 : 12_000;
+export const serverKills = (options: RunOptions): Promise<Row> =>
+  killServers(options, options.long ? { kills: 200, messages: 1_000_000 } : { kills: 15, messages: 12_000 });
+
+/** As few as still show that clients come back over this wire without a loss. */
+export const fewServerKills =
+  (wire: Wire) =>
+  (options: RunOptions): Promise<Row> =>
+    withWire(wire, async () => {
+      const row = await killServers(options, { kills: 3, messages: 1_500 });
+      return { ...row, name: `${row.name} over ${wire}` };
+    });
+
+async function killServers(
+  options: RunOptions,
+  { kills, messages }: { readonly kills: number; readonly messages: number },
+): Promise<Row> {
+  const { seed } = options;
   const random = seeded(seed);
   await using world = await World.start();
   const people = await world.inviteGroups(CROWD, seed);

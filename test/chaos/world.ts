@@ -16,6 +16,7 @@ import { seeded } from './random.ts';
 import { Turnover } from './turnover.ts';
 import { Carried, joined, judge, logsIn, type Verdict, type Witness } from './verdict.ts';
 import type { Unread } from './rest.ts';
+import { wireEnv } from './wire.ts';
 import { Writer } from './writer.ts';
 
 /** After the faults end everything must have arrived within this time, in ms. */
@@ -105,6 +106,7 @@ export class World implements AsyncDisposable {
       ...(options.skewMs === undefined
         ? {}
         : { NODE_OPTIONS: `--import=${CLOCK_SKEW}`, CHAOS_SKEW_MS: String(options.skewMs) }),
+      ...wireEnv(),
       ...options.env,
     };
     const links =
@@ -141,7 +143,9 @@ export class World implements AsyncDisposable {
     await until(
       'all im-servers are listed',
       async () => {
-        const listed = await Promise.all(this.routes.map((route) => listedBy(route.routeInternalUrl)));
+        const listed = await Promise.all(
+          this.routes.map((route) => listedBy(route.routeInternalUrl.replace('https:', 'http:'))),
+        );
         return listed.every((count) => count === this.imServers.length);
       },
       30_000,

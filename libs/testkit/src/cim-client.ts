@@ -2,7 +2,8 @@
  * An unmodified CIM v2 client, as far as a server can tell: it knows CIM's five fields and its JSON, byte by byte, and
  * shares no code with our SDK or our codec. What CIM's Java client cannot bear is an error here, not a shrug.
  */
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** CIM's `BaseCommand`. */
 export const CIM_COMMANDS = { login: 0, message: 1, ping: 2, offline: 3 } as const;
@@ -149,11 +150,20 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** A TCP connection of a CIM client. */
+/** Opens what carries the frames. */
+export type CimDial = (host: string, port: number) => Promise<Duplex>;
+
+const tcp: CimDial = async (host, port) => {
+  const socket = connect({ host, port, noDelay: true });
+  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  return socket;
+};
+
+/** A connection of a CIM client: TCP, unless it is dialled otherwise. */
 export class CimConnection {
   /** Of the server that it is connected to. */
   readonly port: number;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   /** Resolves when the server has closed it, whatever the manner. */
   readonly closed: Promise<void>;
   /** Who waits in `next`; each leaves when its frame is here, its time is over or the connection has ended. */
@@ -163,10 +173,10 @@ export class CimConnection {
   #fault: Error | undefined;
   #open = true;
 
-  private constructor(socket: Socket, port: number) {
+  private constructor(socket: Duplex, port: number) {
     this.#socket = socket;
     this.port = port;
-    socket.on('data', (data) => this.#read(data));
+    socket.on('data', (data: Buffer) => this.#read(data));
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) =>
       socket.once('close', () => {
@@ -177,10 +187,8 @@ export class CimConnection {
     );
   }
 
-  static async open(host: string, port: number): Promise<CimConnection> {
-    const socket = connect({ host, port, noDelay: true });
-    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-    return new CimConnection(socket, port);
+  static async open(host: string, port: number, dial: CimDial = tcp): Promise<CimConnection> {
+    return new CimConnection(await dial(host, port), port);
   }
 
   get isOpen(): boolean {
@@ -345,20 +353,22 @@ export class UnmodifiedCimClient {
   readonly userId: number;
   readonly userName: string;
   readonly #routeUrl: string;
+  readonly #dial: CimDial | undefined;
   #connection: CimConnection | undefined;
 
-  private constructor(routeUrl: string, userId: number, userName: string) {
+  private constructor(routeUrl: string, userId: number, userName: string, dial: CimDial | undefined) {
     this.#routeUrl = routeUrl;
+    this.#dial = dial;
     this.userId = userId;
     this.userName = userName;
   }
 
-  static async register(routeUrl: string, userName: string): Promise<UnmodifiedCimClient> {
+  static async register(routeUrl: string, userName: string, dial?: CimDial): Promise<UnmodifiedCimClient> {
     const body = { ...javaRequest(), userName };
     const { code, message, dataBody } = await cimRequest(routeUrl, '/registerAccount', body);
     if (code !== '9000') throw new Error(`registering ${userName}: ${code} ${message}`);
     const account = dataBody as { userId: number; userName: string };
-    return new UnmodifiedCimClient(routeUrl, account.userId, account.userName);
+    return new UnmodifiedCimClient(routeUrl, account.userId, account.userName, dial);
   }
 
   /** The open TCP connection. */
@@ -377,7 +387,7 @@ export class UnmodifiedCimClient {
     const { code, message, dataBody } = await this.logIn();
     if (code !== '9000') throw new Error(`logging in ${this.userName}: ${code} ${message}`);
     const { ip, cimServerPort } = dataBody as { ip: string; cimServerPort: number };
-    const connection = await CimConnection.open(ip, cimServerPort);
+    const connection = await CimConnection.open(ip, cimServerPort, this.#dial);
     this.#connection = connection;
     connection.logIn(this.userId, this.userName);
     await connection.ping();

@@ -1,8 +1,8 @@
 import { CLOSE_REASONS, closeReasonOf } from '@cim/protocol';
 import { WebSocket } from 'ws';
 import { failureText, SPEAKS_TLS } from '../http-caller.ts';
-import type { Connection, ConnectionEvents } from '../transport.ts';
-import { tlsProblem, type trustOf } from './trust.ts';
+import type { Connection, ConnectionEvents, Transport } from '../transport.ts';
+import { type TlsOptions, tlsProblem, trustOf } from './trust.ts';
 
 const SUBPROTOCOL = 'cim.v2';
 /** Longest message that an im-server takes [B]. Where the bytes of frames are cut means nothing. */
@@ -15,6 +15,19 @@ const SOFT_BYTES = 256 * 1024;
 const CLOSE_CODE_BASE = 4_000;
 /** A peer that does not answer the close in this time is cut off [ms]. */
 const LINGER_MS = 1_000;
+
+/** Connections over WebSockets, to the URL that the route has named, or to the im-server's port, which takes them too. */
+export const webSocket = (tls: TlsOptions = {}): Transport => {
+  const trust = trustOf(tls);
+  return ({ host, port, url = '', tls: secure = false }, events) => {
+    const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    return new NodeWebSocket(
+      /^wss?:/.test(url) ? url : `${secure ? 'wss' : 'ws'}://${at}/cim`,
+      trust,
+      events,
+    );
+  };
+};
 
 /** A connection to an im-server over a WebSocket. All that is sent in one turn of the event loop is one message. */
 export class NodeWebSocket implements Connection {
