@@ -13,8 +13,8 @@ const flag = fc.boolean();
 const list = <T>(of: fc.Arbitrary<T>) => fc.array(of, { maxLength: 4 });
 const stream = { to: number, group: text, producer: text };
 const signal = fc.record({
-  ...{ kind: fc.nat({ max: 2 }), to: number, group: text, sender: number, senderName: text },
-  ...{ n: number, device: text, label: text },
+  ...{ kind: fc.nat({ max: 3 }), to: number, group: text, sender: number, senderName: text },
+  ...{ n: number, device: text, label: text, scheduled: text, code: text, text },
 });
 const counters = fc.record({
   counters: list(fc.record({ ...stream, counter: number, seq: number, unknown: flag })),
