@@ -1,4 +1,4 @@
-// node scripts/screenshots.mjs: makes the pictures of the web chat in docs/pictures/. Needs Debian's chromium, and fonts with Chinese
+// npm run screenshots: makes the pictures of the web chat in docs/pictures/. Needs Debian's chromium, and fonts with Chinese
 // letters and emoji (fonts-wqy-microhei, fonts-noto-color-emoji).
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -40,6 +40,7 @@ export function App({ chat, onLogOut }: Props): JSX.Element {
   });
   return (
     <main class={`app ${open === undefined ? 'lists' : 'reads'}`}>
+      <h1 class="unseen">{say('title')}</h1>
       <Sidebar
         chat={chat}
         onOpen={show}

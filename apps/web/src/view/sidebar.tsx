@@ -37,7 +37,6 @@ export function Sidebar({ chat, onOpen, onNew, onSettings }: Props): JSX.Element
   };
   return (
     <nav class="sidebar" aria-label={say('conversations')}>
-      <h1 class="unseen">{say('title')}</h1>
       <header>
         <IconButton icon="menu" label={say('settings')} onClick={onSettings} />
         <input
