@@ -8,11 +8,20 @@ interface Part {
   readonly run: (words: readonly string[]) => Promise<unknown>;
 }
 
+const script =
+  (name: 'send' | 'online' | 'history' | 'tail'): Part['run'] =>
+  async (words) =>
+    (await import('@cim/cli-client')).startScript(name, words);
+
 const PARTS: Readonly<Record<string, Part>> = {
   chat: {
     about: 'chat in the terminal',
     run: async () => (await import('@cim/cli-client')).startTerminal(),
   },
+  send: { about: 'say something, from a script', run: script('send') },
+  online: { about: 'list who is online', run: script('online') },
+  history: { about: 'show what both sides said', run: script('history') },
+  tail: { about: 'show messages as they come', run: script('tail') },
   admin: {
     about: 'ask and command the servers of a cluster',
     run: async (words) => (await import('@cim/admin-cli')).runAdmin(words),

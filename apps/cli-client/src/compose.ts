@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { CimClient, fileState, type TlsOptions } from '@cim/client/node';
-import { CimError, CODES, foldName, parseUserName, type UserName } from '@cim/protocol';
+import { CimClient, fileState } from '@cim/client/node';
+import { CimError, CODES, parseUserName, type UserName } from '@cim/protocol';
 import { createLogger, makePrivate, silentLogger } from '@cim/runtime';
 import { askPassword } from './ask-password.ts';
 import { Chat } from './chat.ts';
@@ -17,8 +16,10 @@ import { createPaint } from './paint.ts';
 import { PlainScreen } from './plain-screen.ts';
 import { configFolder, PreferencesFile, stateFolder } from './preferences.ts';
 import type { Screen } from './screen.ts';
+import { stateName } from './state-name.ts';
 import { Suspension } from './suspend.ts';
 import { TerminalScreen } from './terminal-screen.ts';
+import { trustOf } from './trust.ts';
 import { View } from './view.ts';
 import { FullScreen } from './window/full-screen.ts';
 import { COLOURS, NO_COLOURS } from './window/theme.ts';
@@ -139,17 +140,6 @@ function createScreen(
   });
 }
 
-/** @throws {CimError} the file cannot be read */
-function trustOf({ tlsCa, insecure }: ChatConfig): TlsOptions {
-  if (tlsCa === '') return { allowPlainText: insecure };
-  try {
-    return { ca: readFileSync(tlsCa), allowPlainText: insecure };
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    throw new CimError('invalid', `CIM_TLS_CA names ${tlsCa}, which cannot be read (${code})`);
-  }
-}
-
 async function chooseName(given: string, interactive: boolean, streams: Streams): Promise<UserName> {
   if (given === '' && !interactive) throw new CimError('invalid', 'who are you? give a name: --name alice');
   const asked = given === '' ? await ask('your name: ', streams) : given;
@@ -188,12 +178,6 @@ function withAdvice(error: unknown, password: string): unknown {
       ? 'give its password (CIM_PASSWORD or --password-file) or another name'
       : 'is it the right one?';
   return new CimError('unknownAccount', `${error.message}; ${advice}`);
-}
-
-/** One set of files for a name on a route. Never a name of the file system's own, whatever the user's name. */
-function stateName(route: string, name: UserName): string {
-  const host = route.replace(/^https?:\/\//, '').replace(/[^A-Za-z0-9.-]+/g, '_');
-  return `${host}-${encodeURIComponent(foldName(name))}`.slice(0, 200);
 }
 
 const isTty = <S extends Readable | Writable>(stream: S): stream is S & ReadStream & WriteStream =>
