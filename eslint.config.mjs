@@ -54,7 +54,7 @@ export default tseslint.config(
   },
   {
     files: ['{apps,libs}/*/src/**/*.{ts,tsx}'],
-    ignores: ['libs/runtime/src/logger.ts', '**/*.test.ts'],
+    ignores: ['libs/runtime/src/logger.ts', 'libs/runtime/src/log-file.ts', '**/*.test.ts'],
     rules: {
       // A logger made elsewhere would log a library's error whole, secrets included.
       'no-restricted-imports': [

@@ -98,7 +98,7 @@ export interface ImServer extends Running {
  */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
-  const { sends, scheduled, calls, suspensions } = messaging;
+  const { sends, scheduled, calls, suspensions, logs } = messaging;
   const secret = ClusterSecret.of(config.clusterSecret);
   const { load = new RecentLoad() } = parts;
   const host = advertisedHost(config);
@@ -174,6 +174,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     void inSlices([...registry.all()], (session) => session.recount());
   });
   const refusing = new RareWarning(logger, 'connection.refused');
+  const strange = new RareWarning(logger, 'login.refused', 1_000);
   const { limits = defaultLimits, allowList: allowed = loopbackOnly } = config;
   const arrivals = new TokenBuckets(limits.connect);
   const groupOf = (ip: string): string | undefined => (allowed(ip) ? undefined : addressGroup(ip));
@@ -210,6 +211,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       connections.delete(connection);
       observer.channelClosed(reason);
       const address = groupOf(connection.remoteAddress);
+      if (connection.stage === 'login' && STRANGE.includes(reason))
+        strange.due({ remote: connection.remoteAddress, reason });
       if (connection.stage === 'login' && address !== undefined && STRANGE.includes(reason))
         suspensions.offence(addressSubject(address), `logins that were none (${reason})`);
     },
@@ -279,7 +282,11 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     await unlessAborted(store.opened, parts.stopping);
     await instance.start(parts.stopping);
     suspensions.start();
-    opened.push(() => Promise.resolve(suspensions.stop()));
+    logs.start();
+    opened.push(
+      () => Promise.resolve(suspensions.stop()),
+      () => Promise.resolve(logs.stop()),
+    );
     opened.push(() => instance.stop());
     messaging.serve(doorbell);
     const tcpPort = await listen(tcp, config.host, config.tcpPort, logger);
@@ -323,6 +330,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     groupWatch.stop();
     groups.end();
     suspensions.stop();
+    logs.stop();
     await rpc.stop();
     await closeHttp();
     await instance.stop();

@@ -44,6 +44,9 @@ export const imServerSettings = pick(
   'allowList',
   'trustedProxies',
   'logLevel',
+  'logFile',
+  'logFileMb',
+  'logFilesKept',
   ...limitKeys,
 );
 

@@ -8,8 +8,11 @@ import {
   connectionsAllowed,
   createLogger,
   createMetrics,
+  failStart,
   limitConnections,
   limitsOf,
+  LogControl,
+  logLines,
   openClusterSecret,
   openTls,
   RecentLoad,
@@ -25,9 +28,13 @@ import { imServerSettings } from './config.ts';
 const STOP_WITHIN_MS = 15_000;
 
 const config = configureProcess('im-server', imServerSettings);
-const logger = createLogger(config.logLevel, { program: 'im-server' });
+const logControl = new LogControl(config.logLevel);
+const lines = await logLines(config).catch((error: unknown) => failStart('im-server', error));
+const logger = createLogger(config.logLevel, { program: 'im-server' }, lines, logControl);
 limitConnections(logger);
 await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
+  // The last of all: what stops before it logs.
+  onStop(() => lines.end());
   requireReachable(config);
   const clusterSecret = openClusterSecret(config, configuredFiles(imServerSettings), logger);
   onStop(() => clusterSecret.stop());
@@ -64,6 +71,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   forgetLeft(membership, rpc);
   addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
+    logControl,
     limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

@@ -8,6 +8,8 @@ import {
   DOCUMENTATION_CSP,
   knownHosts,
   loopbackOnly,
+  REQUEST_ID_HEADER,
+  requestIds,
   SECURITY_HEADERS,
   UNKNOWN_PATH,
   VERSION,
@@ -58,6 +60,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES,
+    genReqId: requestIds(parts.config.trustedProxies),
     // `request.ip` is the client then, as far as the proxies that are trusted say.
     trustProxy: (address) => parts.config.trustedProxies(address),
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -79,13 +82,24 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
   const { allowedOrigins } = parts.config;
   const hostProblem = knownHosts(parts.config.host, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(SECURITY_HEADERS).headers(originHeaders(request.headers.origin, allowedOrigins));
+    const byOrigin = originHeaders(request.headers.origin, allowedOrigins);
+    void reply.headers({ ...SECURITY_HEADERS, ...byOrigin, [REQUEST_ID_HEADER]: request.id });
     const wrong = hostProblem(request.headers.host);
     if (wrong === undefined) done();
     else if (isV1(request.url)) void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));
     else void reply.code(403).send(refusal(request, CODES.invalid.code, wrong));
   });
   app.decorateRequest('clientAddress', '');
+  app.addHook('onResponse', (request, reply, done) => {
+    // The path without its query, which may hold anything.
+    const { id: reqId, method, clientAddress: from } = request;
+    const ms = Math.round(reply.elapsedTime);
+    parts.logger.debug(
+      { reqId, method, path: pathOf(request.url), status: reply.statusCode, ms, from },
+      'request.answered',
+    );
+    done();
+  });
   const { limits: limitValues = defaultLimits, allowList: allowed = loopbackOnly } = parts.config;
   const limits = new RequestLimits({
     limits: store.limits,
@@ -185,7 +199,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     return success(request, { userId: account.userId, userName: account.userName });
   });
   app.post('/login', { schema: { body: schemas.LoginRequest, response } }, async (request) =>
-    success(request, await login.login(request.body, request.clientAddress)),
+    success(request, await login.login(request.body, request.clientAddress, request.id)),
   );
   app.post(
     '/changePassword',

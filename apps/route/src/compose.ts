@@ -29,6 +29,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
   const { config, logger, tls } = parts;
   const readiness = new Readiness(parts);
   parts.messaging.suspensions.start();
+  parts.messaging.logs.start();
   const app = await createApp(parts, readiness);
   await app.ready();
   const internal = await createInternalApp(parts, readiness, app.swagger());
@@ -41,6 +42,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
     await close(internal, internalFront, closeWithinMs);
     readiness.stop();
     parts.messaging.suspensions.stop();
+    parts.messaging.logs.stop();
   };
   try {
     const operators = await listen(

@@ -55,6 +55,9 @@ export const routeSettings = pick(
   'trustedProxies',
   'advertiseUrl',
   'logLevel',
+  'logFile',
+  'logFileMb',
+  'logFilesKept',
   ...limitKeys,
 );
 

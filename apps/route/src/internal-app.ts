@@ -2,7 +2,7 @@
 import swagger, { type StaticDocumentSpec } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type CimError, CODES } from '@cim/protocol';
-import { DOCUMENTATION_CSP, knownHosts, SECURITY_HEADERS } from '@cim/runtime';
+import { DOCUMENTATION_CSP, knownHosts, REQUEST_ID_HEADER, requestIds, SECURITY_HEADERS } from '@cim/runtime';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { addAdmin } from './admin/admin-app.ts';
 import { addHealth, addMetrics, type Readiness } from './operate.ts';
@@ -22,6 +22,7 @@ export async function createInternalApp(
   const app = fastify({
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestIds(parts.config.trustedProxies),
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: 'idle',
@@ -35,7 +36,7 @@ export async function createInternalApp(
   app.decorateReply('v1Code', CODES.success.code);
   const hostProblem = knownHosts(parts.config.internalHost, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(SECURITY_HEADERS);
+    void reply.headers(SECURITY_HEADERS).header(REQUEST_ID_HEADER, request.id);
     const wrong = hostProblem(request.headers.host);
     if (wrong === undefined) done();
     else void reply.send(problem(reply, CODES.invalid.code, wrong, { status: 403 }));

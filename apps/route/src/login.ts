@@ -12,7 +12,7 @@ import {
   parseUserName,
   type UserId,
 } from '@cim/protocol';
-import { ClusterSecret, TokenBucket } from '@cim/runtime';
+import { ClusterSecret, RareWarning, TokenBucket } from '@cim/runtime';
 import { type Account, type IssueAnswer, type LoginProof, makeTicket, type Sessions } from '@cim/store';
 import { actProblem, isFree, newSecret, secretHash, sessionOf, sessionsCountFrom } from './credentials.ts';
 import type { TokenAccounts } from './identity/token-accounts.ts';
@@ -66,6 +66,8 @@ export class Login {
   readonly #registerRate: TokenBucket;
   readonly #loginRate: TokenBucket;
   readonly #secret: ClusterSecret;
+  /** At most one a second: anybody may try. */
+  readonly #refused: RareWarning;
   /** Of CIM_ADVERTISE_URL. For our own wire only: CIM's clients know no URLs, and its TCP login names no ticket. */
   readonly #shared: SharedAddress | undefined;
 
@@ -86,6 +88,7 @@ export class Login {
     const rate = { tokens: loginRate, intervalMs: 1_000, burst: loginRate };
     this.#registerRate = new TokenBucket(rate);
     this.#loginRate = new TokenBucket(rate);
+    this.#refused = new RareWarning(parts.logger, 'login.refused', 1_000);
     this.#secret = ClusterSecret.of(parts.config.clusterSecret);
     const { advertiseUrl } = parts.config;
     this.#shared = advertiseUrl === '' ? undefined : sharedAddressOf(advertiseUrl);
@@ -138,7 +141,21 @@ export class Login {
     return { account, created };
   }
 
-  async login(body: LoginBody, ip: string): Promise<Placed> {
+  /** @param reqId of the request, for the log */
+  async login(body: LoginBody, ip: string, reqId: string): Promise<Placed> {
+    const { userId, device, wire } = body;
+    const line = { userId, device: device ?? undefined, wire: wire ?? undefined, from: ip, reqId };
+    try {
+      const placed = await this.#logIn(body, ip);
+      this.#parts.logger.info(line, 'login.placed');
+      return placed;
+    } catch (error) {
+      if (error instanceof CimError) this.#refused.due({ ...line, code: error.code });
+      throw error;
+    }
+  }
+
+  async #logIn(body: LoginBody, ip: string): Promise<Placed> {
     requireToken(this.#loginRate, 'logins');
     await this.#limits.login(ip, body.userId as UserId);
     for (let i = 0; i < CHECKS; i++) {
@@ -264,9 +281,11 @@ export class Login {
    * `/offLine` ends whatever is current, of all devices.
    */
   async logOut(userId: UserId, which: Parameters<Sessions['end']>[1]): Promise<void> {
-    const { store, messaging } = this.#parts;
-    for (const ended of await store.sessions.end(userId, which))
+    const { store, messaging, logger } = this.#parts;
+    for (const ended of await store.sessions.end(userId, which)) {
+      logger.info({ userId, device: ended.device, epoch: ended.epoch }, 'session.logged-out');
       messaging.calls.kick(userId, ended, 'logged-out');
+    }
   }
 
   /** A session that its im-server knows nothing of (the store has lost what came after it) locks nobody out. */

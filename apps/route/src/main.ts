@@ -10,6 +10,8 @@ import {
   failStart,
   limitConnections,
   limitsOf,
+  LogControl,
+  logLines,
   openClusterSecret,
   openTls,
   RecentLoad,
@@ -25,9 +27,13 @@ import { routeSettings } from './config.ts';
 const STOP_WITHIN_MS = 15_000;
 
 const given = configureProcess('route', routeSettings);
-const logger = createLogger(given.logLevel, { program: 'route' });
+const logControl = new LogControl(given.logLevel);
+const lines = await logLines(given).catch((error: unknown) => failStart('route', error));
+const logger = createLogger(given.logLevel, { program: 'route' }, lines, logControl);
 limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
+  // The last of all: what stops before it logs.
+  onStop(() => lines.end());
   const clusterSecret = openClusterSecret(given, configuredFiles(routeSettings), logger);
   onStop(() => clusterSecret.stop());
   const config = {
@@ -67,6 +73,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   forgetLeft(membership, rpc);
   addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
+    logControl,
     limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

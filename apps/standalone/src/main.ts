@@ -11,8 +11,11 @@ import {
   connectionsAllowed,
   createLogger,
   createMetrics,
+  failStart,
   limitConnections,
   limitsOf,
+  LogControl,
+  logLines,
   openTls,
   RecentLoad,
   runProgram,
@@ -27,10 +30,14 @@ import { standaloneSettings } from './config.ts';
 const STOP_WITHIN_MS = 15_000;
 
 const given = configureProcess('standalone', standaloneSettings);
-const logger = createLogger(given.logLevel, { program: 'standalone' });
+const logControl = new LogControl(given.logLevel);
+const lines = await logLines(given).catch((error: unknown) => failStart('standalone', error));
+const logger = createLogger(given.logLevel, { program: 'standalone' }, lines, logControl);
 // LevelDB keeps up to a fifth of the allowed files open.
 limitConnections(logger, 0.2);
 await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
+  // The last of all: what stops before it logs.
+  onStop(() => lines.end());
   // Nothing that this process writes is for others: the store, its logs, the secret.
   process.umask(0o077);
   const metrics = createMetrics({ program: 'standalone' });
@@ -63,6 +70,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   });
   addSurroundings(metrics, { store, membership, rpc });
   const messaging = createMessaging({
+    logControl,
     limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

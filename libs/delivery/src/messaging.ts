@@ -2,6 +2,7 @@ import type { Membership } from '@cim/discovery';
 import type { RpcClient } from '@cim/rpc';
 import {
   defaultLimits,
+  LogControl,
   type LimitValues,
   type Logger,
   type Observer,
@@ -16,6 +17,7 @@ import { GroupNotes } from './group-notes.ts';
 import { GroupRings } from './group-rings.ts';
 import { GroupService } from './group-service.ts';
 import { Locations } from './locations.ts';
+import { LogWatch } from './log-watch.ts';
 import { ReadMarks } from './read-marks.ts';
 import { ScheduledSends } from './scheduled-sends.ts';
 import { Scheduling } from './scheduling.ts';
@@ -31,6 +33,8 @@ export interface MessagingParts {
   readonly logger: Logger;
   /** CIM_SESSION_POLICY. Under `devices` a copy is pushed to the other devices of its sender; else there are none. */
   readonly sessionPolicy?: string;
+  /** Of `logger`; absent: nobody changes what is logged. */
+  readonly logControl?: LogControl;
   /** Near the store's clock [ms]; that of this machine when it is absent. */
   readonly now?: () => number;
   /** The defaults when they are absent. */
@@ -48,6 +52,8 @@ export interface Messaging {
   readonly calls: ServerCalls;
   /** One for the process. Whoever has made the process starts and stops it. */
   readonly suspensions: Suspensions;
+  /** What operators want to be logged. One for the process; started and stopped as `suspensions`. */
+  readonly logs: LogWatch;
   readonly groups: GroupService;
   readonly reads: ReadMarks;
   readonly histories: Histories;
@@ -103,6 +109,11 @@ export function createMessaging(parts: MessagingParts): Messaging {
     scheduled,
     calls,
     suspensions,
+    logs: new LogWatch({
+      wishes: store.logWishes,
+      control: parts.logControl ?? new LogControl('info'),
+      logger,
+    }),
     groups: new GroupService({ store, sends, calls }),
     reads: new ReadMarks(conversations, store.groups, calls),
     histories,

@@ -1,6 +1,6 @@
 /** Who is suspended, as one process knows it: each request, connection and login asks here, and nothing waits for the store. */
 import type { Logger, Rate } from '@cim/runtime';
-import { RareWarning, TokenBuckets } from '@cim/runtime';
+import { auditLogger, RareWarning, TokenBuckets } from '@cim/runtime';
 import type { Ban, Bans, Subject } from '@cim/store';
 import { LRUCache } from 'lru-cache';
 
@@ -41,7 +41,7 @@ export class Suspensions {
     this.#offences = new TokenBuckets(parts.offences, this.#now);
     this.#failed = new RareWarning(parts.logger, 'bans.failed');
     // An act that shuts somebody out is logged whatever the log level is.
-    this.#audit = parts.logger.child({}, { level: 'info' });
+    this.#audit = auditLogger(parts.logger);
   }
 
   /** Idempotent: the servers of one process share it. */

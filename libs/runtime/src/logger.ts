@@ -1,8 +1,7 @@
 import pino from 'pino';
+import { type LogControl, type LogLevel, passAlways } from './log-control.ts';
+import { standardError } from './log-file.ts';
 import { loggedError, loggedValue } from './redaction.ts';
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Structured, event first: `logger.info({ userId }, 'session.closed')`. Never a message's text, never a secret. */
 export type Logger = pino.Logger;
@@ -10,14 +9,16 @@ export type Logger = pino.Logger;
 /**
  * JSON lines on standard error; standard output belongs to what the program says to its user. Errors are reduced to
  * their known parts and texts are redacted before pino sees them, in child loggers too.
- * @param lines where the lines go, for tests
+ * @param lines where the lines go
+ * @param control changes the level while the program runs
  */
-export const createLogger = (
+export function createLogger(
   level: LogLevel,
   bindings: Record<string, unknown> = {},
   lines: pino.DestinationStream = standardError(),
-): Logger =>
-  pino(
+  control?: LogControl,
+): Logger {
+  const logger = pino(
     {
       level,
       base: bindings,
@@ -25,7 +26,8 @@ export const createLogger = (
       serializers: { err: (value: unknown) => value },
       hooks: {
         // A serializer would see only the field that it is named for; this sees all that is logged.
-        logMethod(args, method) {
+        logMethod(args, method, level) {
+          if (control?.passes(this, level, args[0]) === false) return;
           const [first, ...more] = args as [unknown, ...unknown[]];
           const safe =
             first instanceof Error
@@ -37,12 +39,17 @@ export const createLogger = (
     },
     lines,
   );
+  control?.serve(logger);
+  return logger;
+}
 
-function standardError(): pino.DestinationStream {
-  const lines = pino.destination({ fd: 2, sync: false });
-  // The terminal is gone, the reader has left or the disk is full: a line is lost, and the program goes on.
-  lines.on('error', () => undefined);
-  return lines;
+/** For the lines of an audit: written whatever the level is. */
+export function auditLogger(logger: Logger): Logger {
+  const audit = logger.child({});
+  // By itself it would follow the level of the other one.
+  audit.level = 'info';
+  passAlways(audit);
+  return audit;
 }
 
 export const silentLogger = (): Logger => pino({ level: 'silent' });

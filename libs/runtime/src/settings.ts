@@ -2,7 +2,7 @@
 import { integer, list, oneOf, type Option, port, type Schema, text, namesOf, yesOrNo } from './config.ts';
 import { LOOPBACK_NETWORKS, networksOption } from './addresses.ts';
 import { limitSettings } from './limits.ts';
-import { LOG_LEVELS } from './logger.ts';
+import { LOG_LEVELS } from './log-control.ts';
 
 /** Of a secret that other machines may try to guess. */
 const MIN_SECRET_CHARACTERS = 32;
@@ -291,6 +291,13 @@ export const settings = {
   ),
   ...limitSettings,
   logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
+  logFile: text(
+    'CIM_LOG_FILE',
+    '',
+    'Files beside standard error that the log is written to, one for each server: /var/log/cim/route.log is route.<date>.<number>.log there. A new one begins each day',
+  ),
+  logFileMb: integer('CIM_LOG_FILE_MB', 100, [1, 10_000], 'A new log file begins at this size, MB'),
+  logFilesKept: integer('CIM_LOG_FILES_KEPT', 14, [1, 10_000], 'Older log files that are kept'),
   name: text('CIM_NAME', '', 'User name of the terminal client'),
   route: text('CIM_ROUTE', 'http://127.0.0.1:8083', 'Route that the terminal client talks to'),
   routeInternal: {

@@ -13,6 +13,7 @@ import { producersContract } from './producers.contract.ts';
 import { bansContract } from './bans.contract.ts';
 import { blocksContract } from './blocks.contract.ts';
 import { limitsContract } from './limits.contract.ts';
+import { logWishesContract } from './log-wishes.contract.ts';
 import { scheduledContract } from './scheduled.contract.ts';
 import { sharesContract } from './shares.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
@@ -41,6 +42,7 @@ export function storeContract(name: string, open: OpenStore): void {
     blocksContract(open);
     scheduledContract(open);
     limitsContract(open);
+    logWishesContract(open);
     bansContract(open);
     groupsContract(open);
     conversationRowsContract(open);

@@ -5,6 +5,7 @@ import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
 import type { Groups } from './groups.ts';
 import type { Limits } from './limits.ts';
+import type { LogWishes } from './log-wishes.ts';
 import type { Scheduled } from './scheduled.ts';
 import type { Sessions } from './sessions.ts';
 import type { Streams } from './streams.ts';
@@ -40,6 +41,7 @@ export interface Store {
   readonly scheduled: Scheduled;
   readonly limits: Limits;
   readonly bans: Bans;
+  readonly logWishes: LogWishes;
   /** For people, at start: `embedded, durable on disk` */
   readonly description: string;
   /**

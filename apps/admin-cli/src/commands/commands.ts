@@ -2,6 +2,7 @@
 import type { Command } from '../command.ts';
 import { apiKeyCommands } from './api-keys.ts';
 import { banCommands } from './bans.ts';
+import { logCommands } from './log.ts';
 import { moveCommands } from './moves.ts';
 import { serverCommands } from './servers.ts';
 import { traceCommands } from './trace.ts';
@@ -12,6 +13,7 @@ export const COMMANDS: readonly Command[] = [
   ...userCommands,
   ...traceCommands,
   ...moveCommands,
+  ...logCommands,
   ...banCommands,
   ...apiKeyCommands,
 ];

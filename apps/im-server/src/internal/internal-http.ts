@@ -8,6 +8,8 @@ import {
   type HostProblem,
   type Logger,
   type Metrics,
+  REQUEST_ID_HEADER,
+  requestIds,
   sameSecret,
   SECURITY_HEADERS,
 } from '@cim/runtime';
@@ -45,6 +47,7 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
   const app = fastify({
     loggerInstance: parts.logger,
     logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestIds(() => false),
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_MS,
     clientErrorHandler: (_error, socket) => socket.destroy(),
@@ -57,7 +60,7 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
     },
   });
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(SECURITY_HEADERS);
+    void reply.headers(SECURITY_HEADERS).header(REQUEST_ID_HEADER, request.id);
     const problem = parts.hostProblem(request.headers.host);
     if (problem === undefined) done();
     else void reply.code(403).send(answerOf(CODES.invalid.code, problem));

@@ -134,8 +134,9 @@ export class Connection {
     }
     const who =
       session === undefined ? {} : { userId: session.userId, device: session.device, epoch: session.epoch };
-    const event = session === undefined ? 'channel.closed' : 'session.closed';
-    logger.debug({ ...who, remote: this.#channel.remote, reason, detail }, event);
+    const line = { ...who, remote: this.#channel.remote, reason, detail };
+    if (session === undefined) logger.debug(line, 'channel.closed');
+    else logger.info(line, 'session.closed');
     onClosed(this, reason);
   }
 
@@ -254,7 +255,7 @@ export class Connection {
       wheel.schedule(this.#known, BELIEVED_MS + KNOWN_MARGIN_MS);
     }
     for (const before of previous) calls.kick(userId, before, 'superseded');
-    logger.debug(
+    logger.info(
       { userId, device, epoch, remote: this.#channel.remote, wire: this.#ownWire ? 'own' : 'cim' },
       'session.live',
     );

@@ -36,6 +36,9 @@ import { SessionSends } from './session-sends.ts';
 import { Typing } from './typing.ts';
 import type { SharedPiece } from '../subscriptions/shared-piece.ts';
 
+/** Level of the lines of each frame, as the logger counts: asked before a line is made. */
+const DEBUG = 20;
+
 const PONG = encodeFrame(cim.Frame, { pong: {} });
 
 export class OwnSession implements Session, ResumingSession, WheelEntry {
@@ -94,6 +97,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   }
 
   onFrame(frame: cim.Frame): void {
+    if (this.#parts.logger.levelVal <= DEBUG) this.#note(frame);
     if (frame.send) (this.#sends ??= new SessionSends(this, this.#parts)).send(frame.send as cim.Send);
     else if (frame.ack) this.#onAck(frame.ack as cim.Ack);
     else if (frame.ping) this.respond(PONG);
@@ -104,6 +108,14 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     else if (frame.signal) this.#onSignal(frame.signal as cim.Signal);
     // A body that this version does not know is a newer client's: it is ignored. A pong is a sign of life, as every frame is.
     else if (frame.body !== undefined && !frame.pong) this.close('protocol-error');
+  }
+
+  #note(frame: cim.Frame): void {
+    const { to, group, counter } = frame.send ?? {};
+    const { seq } = frame.ack ?? {};
+    const { userId, device } = this;
+    const line = { userId, device, frame: frame.body, to, group, counter, seq };
+    this.#parts.logger.debug(line, 'frame.in');
   }
 
   onDrain(): void {
@@ -205,6 +217,10 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   }
 
   write(_feed: Followed, entry: Entry): void {
+    if (this.#parts.logger.levelVal <= DEBUG) {
+      const { userId, device } = this;
+      this.#parts.logger.debug({ userId, device, seq: entry.seq, from: entry.sender.userId }, 'entry.out');
+    }
     this.#parts.observer.delivered('own', 'inbox', 1);
     this.#deliver(deliverFrame('', entryBytes(this.level === 0 ? forLevel0(entry) : entry)));
   }

@@ -15,6 +15,7 @@ import { auditTo } from './audit.ts';
 import { auditedTo } from './audited.ts';
 import { addApiKeys } from './api-keys.ts';
 import { addBans } from './bans.ts';
+import { addLog } from './log.ts';
 import { addMessages } from './messages.ts';
 import { addMoves } from './moves.ts';
 import { addOnline } from './online.ts';
@@ -99,6 +100,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       addOnline(typed, given);
       addMessages(typed, given);
       addMoves(typed, given);
+      addLog(typed, given);
       addApiKeys(typed, given);
       addBans(typed, given);
       scope.get('/openapi.json', { schema: { hide: true } }, () => scope.adminApi());

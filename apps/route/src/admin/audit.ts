@@ -1,5 +1,5 @@
 /** The audit log: every act of an operator is one line of the log, whatever the log level. */
-import type { Logger } from '@cim/runtime';
+import { auditLogger, type Logger } from '@cim/runtime';
 
 /** An act of an operator. It holds ids and names, never secrets and never texts. */
 export interface AdminAct {
@@ -18,6 +18,6 @@ export type Audit = (act: AdminAct) => void;
 
 /** Writes each act as a line `admin.act`. */
 export function auditTo(logger: Logger): Audit {
-  const audited = logger.child({}, { level: 'info' });
+  const audited = auditLogger(logger);
   return (act) => audited.info(act, 'admin.act');
 }

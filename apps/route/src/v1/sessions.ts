@@ -118,7 +118,7 @@ export function addSessions(
     const { userId, userName } = account;
     const proof = { password: password ?? null, token: token ?? null, session: session ?? null };
     const placed = await asCredentials(
-      login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.clientAddress),
+      login.login({ userId, userName, ...proof, device, label, wire: 2 }, request.clientAddress, request.id),
     );
     const { ip, cimServerPort, url, ticket = '', session: secret = '', epoch = 0, tls } = placed;
     void reply.code(201);

@@ -13,6 +13,7 @@ import { EmbeddedGroups } from './groups.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { EmbeddedLimits } from './limits.ts';
+import { EmbeddedLogWishes } from './log-wishes.ts';
 import { promised } from './promised.ts';
 import { EmbeddedScheduled } from './scheduled.ts';
 import { EmbeddedSessions } from './sessions.ts';
@@ -73,6 +74,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     scheduled: new EmbeddedScheduled(ledger, now, monotonic, options.scheduleSkewMs),
     bans: new EmbeddedBans(ledger, now, options.suspensionMs),
     limits: new EmbeddedLimits(monotonic),
+    logWishes: new EmbeddedLogWishes(monotonic),
     conversations: new EmbeddedConversationRows(ledger),
     description: 'embedded, durable on disk',
     // The folder is this process's alone: nothing goes back under it.

@@ -79,6 +79,7 @@ export const key = {
   /** A text: a space, then ids of users with a space behind each (`blocks.ts`). The append script makes the same. */
   blocks: (user: UserId) => `${userTag(user)}:blocks:${streamName(inboxOf(user))}`,
   bans: `${tag('bans')}:bans`,
+  logWish: `${tag('log')}:log-wish`,
   bansUntil: `${tag('bans')}:bans-until`,
   /** @param of whose budget it is (`limits.ts`) */
   limit: (limit: string, of: string) => `${tag(of)}:limit:${limit}:${of}`,

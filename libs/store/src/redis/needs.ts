@@ -59,6 +59,7 @@ const SINGLE_KINDS = [
   'api-keys',
   'bans',
   'bans-until',
+  'log-wish',
   'sched-due',
   'sched-claims',
   'sched-refused',

@@ -14,6 +14,7 @@ import { checkDurability, checkRoles, type Durability, PROMISES } from './durabi
 import { faultOf } from './fault.ts';
 import { RedisGroups } from './groups.ts';
 import { RedisLimits } from './limits.ts';
+import { RedisLogWishes } from './log-wishes.ts';
 import { RedisLink } from './link.ts';
 import { MemberSides } from './member-sides.ts';
 import { missingPermissions } from './needs.ts';
@@ -141,6 +142,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     blocks: new RedisBlocks(link, commit),
     scheduled: new RedisScheduled(link, commit, direct.acrossShards, options.scheduleSkewMs),
     bans: new RedisBans(link, options.suspensionMs),
+    logWishes: new RedisLogWishes(link),
     limits: new RedisLimits(link, direct.acrossShards),
     description: `${name}, ${PROMISES[durability]}`,
     opened: watch.opened,

@@ -1,0 +1,23 @@
+import type { LogWishes } from '../log-wishes.ts';
+
+/** In memory: the process is the only one, and a restart forgets wishes anyhow. */
+export class EmbeddedLogWishes implements LogWishes {
+  readonly #now: () => number;
+  #wish: { readonly text: string; readonly until: number } | undefined;
+
+  /** @param now ms, never goes back */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  put(text: string, ms: number): Promise<void> {
+    this.#wish = { text, until: this.#now() + ms };
+    return Promise.resolve();
+  }
+
+  get(): Promise<string | undefined> {
+    return Promise.resolve(
+      this.#wish !== undefined && this.#now() < this.#wish.until ? this.#wish.text : undefined,
+    );
+  }
+}
