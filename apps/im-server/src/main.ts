@@ -19,6 +19,7 @@ import {
   requireReachable,
   runProgram,
   VERSION,
+  watchExhaustion,
   watchLoop,
 } from '@cim/runtime';
 import { openRedisStore, streamLimits } from '@cim/store';
@@ -101,6 +102,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   );
   const server = await starting;
   watchLoop(logger, metrics, observer, load);
+  watchExhaustion(logger, metrics);
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );

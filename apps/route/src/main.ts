@@ -18,6 +18,7 @@ import {
   runProgram,
   trustOf,
   VERSION,
+  watchExhaustion,
   watchLoop,
 } from '@cim/runtime';
 import { openRedisStore, streamLimits } from '@cim/store';
@@ -93,6 +94,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics, observer, load);
+  watchExhaustion(logger, metrics);
   // A Redis that was away at the start may turn out to be a wrong one.
   store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);

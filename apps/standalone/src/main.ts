@@ -22,6 +22,7 @@ import {
   secretInFile,
   trustOf,
   VERSION,
+  watchExhaustion,
   watchLoop,
 } from '@cim/runtime';
 import { openEmbeddedStore, streamLimits } from '@cim/store';
@@ -107,6 +108,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics, observer, load);
+  watchExhaustion(logger, metrics);
   const { url } = route;
   console.log(`route listening on ${url}`);
   console.log(`route has its metrics, documentation and admin API on ${route.internal.url}`);

@@ -4,6 +4,7 @@ export * from './backoff.ts';
 export * from './cluster-key.ts';
 export * from './cluster-secret.ts';
 export * from './config.ts';
+export { watchExhaustion } from './exhaustion.ts';
 export * from './gauges.ts';
 export * from './known-host.ts';
 export * from './limits.ts';
