@@ -7,7 +7,7 @@ import { CimError, CODES, parseUserName, type UserName } from '@cim/protocol';
 import { createLogger, makePrivate, silentLogger } from '@cim/runtime';
 import { askPassword } from './ask-password.ts';
 import { Chat } from './chat.ts';
-import type { ChatConfig } from './config.ts';
+import { type ChatConfig, environment } from './config.ts';
 import { Contacts } from './contacts.ts';
 import { History } from './history.ts';
 import { InputHistory } from './input-history.ts';
@@ -56,7 +56,7 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
   const about = stateName(config.route, name);
   const view = new View(createPaint(isTty(output) && config.colour), interactive, Date.now);
   const notes: string[] = [];
-  const preferences = new PreferencesFile(configFolder(), (line) => notes.push(line));
+  const preferences = new PreferencesFile(configFolder(environment), (line) => notes.push(line));
   const screen = createScreen(config, name, streams, preferences);
   for (const line of notes) screen.print(view.problem(line));
   makePrivate(config.stateDir, (file) => file.startsWith(about));
@@ -135,7 +135,7 @@ function createScreen(
     theme: config.colour ? COLOURS : NO_COLOURS,
     bell: () => preferences.values.bell,
     withUsers: () => preferences.values.users,
-    history: new InputHistory(join(stateFolder(), `${stateName(config.route, name)}.input`)),
+    history: new InputHistory(join(stateFolder(environment), `${stateName(config.route, name)}.input`)),
     now: Date.now,
   });
 }

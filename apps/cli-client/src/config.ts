@@ -29,6 +29,9 @@ export interface ChatConfig {
   readonly dumb: boolean;
 }
 
+/** For what is no setting of the product: the folders of XDG, and scripts, which read their settings themselves. */
+export const environment: Readonly<Record<string, string | undefined>> = process.env;
+
 /** From flags and environment; ends the process after `--help` and when something is wrong. */
 export function readChatConfig(): ChatConfig {
   const values = configureProcess('chat', chatSettings);

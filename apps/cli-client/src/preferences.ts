@@ -17,11 +17,11 @@ export interface Preferences {
 const DEFAULTS: Preferences = { bell: true, marks: 'on', users: true, theme: 'default', ignore: [] };
 
 /** `$XDG_CONFIG_HOME/cim`, or `~/.config/cim`. */
-export const configFolder = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
+export const configFolder = (env: Readonly<Record<string, string | undefined>>): string =>
   join(xdg(env, 'XDG_CONFIG_HOME', '.config'), 'cim');
 
 /** `$XDG_STATE_HOME/cim`, or `~/.local/state/cim`. */
-export const stateFolder = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
+export const stateFolder = (env: Readonly<Record<string, string | undefined>>): string =>
   join(xdg(env, 'XDG_STATE_HOME', join('.local', 'state')), 'cim');
 
 /** A path that is not absolute does not count, as the XDG specification wants. */

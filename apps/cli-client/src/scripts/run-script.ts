@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { foldName, parseUserName } from '@cim/protocol';
 import { readConfig, settingNames } from '@cim/runtime';
-import { chatSettings } from '../config.ts';
+import { chatSettings, environment } from '../config.ts';
 import { cleanLine } from '../sanitize.ts';
 import { stateName } from '../state-name.ts';
 import { type Json, NotReachable, Refused, ScriptApi, UsageError } from './script-api.ts';
@@ -103,7 +103,7 @@ function read(argv: readonly string[]) {
   const flags = CHAT_FLAGS.flatMap((flag) =>
     typeof given[flag] === 'string' ? [`--${flag}`, given[flag]] : [],
   );
-  const config = readConfig('cim', chatSettings, flags, process.env, settingNames);
+  const config = readConfig('cim', chatSettings, flags, environment, settingNames);
   if (config.kind !== 'values')
     throw new UsageError(config.kind === 'help' ? '' : config.problems.join('; '));
   const { stateDir } = config.values;
