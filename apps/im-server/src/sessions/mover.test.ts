@@ -122,7 +122,7 @@ describe('a rebalance', () => {
   test('closes sessions of our own wire only, until it has what it is to keep, and ends by itself', async (t) => {
     const { mover, at, registry, waves, fakes } = start(t, { own: 6, cim: 3 });
     assert.equal(mover.move({ act: 'rebalance', keep: 5 }).left, 4);
-    await waves(10);
+    await waves(40);
     assert.equal(registry.size, 5);
     assert.ok(fakes.every(({ session, closed }) => session.wire === 'own' || closed.length === 0));
     assert.equal(mover.moving, undefined);
@@ -143,7 +143,7 @@ describe('a rebalance', () => {
   test('ends when only CIM clients are above it', async (t) => {
     const { mover, waves, closed } = start(t, { own: 1, cim: 5 });
     mover.move({ act: 'rebalance', keep: 2 });
-    await waves(10);
+    await waves(40);
     assert.equal(closed(), 1);
     assert.equal(mover.moving, undefined);
   });

@@ -8,6 +8,9 @@ export const WAVE_MS = 100;
 /** With `thenExit` the process ends when it had no session for so many waves: a login may just be under way. */
 const EMPTY_WAVES = 10;
 
+/** A rebalance ends when there was nothing to give for so many waves: clients that were closed last are still logging in. */
+const SETTLED_WAVES = 30;
+
 export interface MoverParts {
   readonly registry: Pick<SessionRegistry, 'all' | 'has' | 'size'>;
   /** Lists this server with what `moving` says now. Resolves when routes can know. */
@@ -108,8 +111,10 @@ export class Mover {
 
   #wave(plan: Plan): void {
     if (this.#left(plan) === 0) {
-      if (plan.moving === 'rebalance') this.#end('done');
-      else if (++plan.empty === EMPTY_WAVES) this.#drained(plan);
+      plan.empty++;
+      if (plan.moving === 'rebalance') {
+        if (plan.empty === SETTLED_WAVES) this.#end('done');
+      } else if (plan.empty === EMPTY_WAVES) this.#drained(plan);
       return;
     }
     plan.empty = 0;
