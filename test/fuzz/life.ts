@@ -1,6 +1,5 @@
 /** One connection of a hostile client, from its login to its end. */
-import { decodeFrame, messageId, type ProducerId, type UserId } from '@cim/protocol';
-import type { cim } from '@cim/protocol';
+import { cim, decodeFrame, messageId, type ProducerId, type UserId } from '@cim/protocol';
 import { post } from '../web-socket-client.ts';
 import { Dice } from './dice.ts';
 import { Frames, PING } from './frames.ts';
@@ -112,7 +111,7 @@ async function cimLife(target: Target, life: number, dice: Dice, trace: Trace): 
   let pongs = 0;
   const line = new Line(port, false, dice, {
     onFrame: (body) => {
-      if (decodeFrame(body).cmd === 2) pongs++;
+      if (decodeFrame(body).cmd === cim.BaseCommand.PING) pongs++;
       wait.told();
     },
     onEnd: () => wait.told(),

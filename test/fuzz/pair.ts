@@ -79,7 +79,7 @@ export class Pair {
         (error: unknown) => this.#refused.push(`a text of alice: ${String(error)}`),
       );
       await sleep(EVERY_MS);
-      while (this.#unanswered() > UNANSWERED && !this.#stopped) await sleep(EVERY_MS);
+      while (this.#unanswered() > UNANSWERED && !this.#isStopped()) await sleep(EVERY_MS);
     }
     await until('all that the pair sent is answered', () => this.#unanswered() === 0).catch(
       (error: unknown) => this.#refused.push(String(error)),
@@ -87,6 +87,11 @@ export class Pair {
     for (const [counter, outcome] of this.#bob.receipts)
       if (outcome !== cim.Outcome.STORED)
         this.#refused.push(`text ${counter} of bob: ${cim.Outcome[outcome]}`);
+  }
+
+  /** Asked again after waiting. */
+  #isStopped(): boolean {
+    return this.#stopped;
   }
 
   #unanswered(): number {

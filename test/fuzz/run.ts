@@ -130,12 +130,12 @@ export async function fuzz(plan: Plan): Promise<Report> {
 
   const ending = new AbortController();
   const stop = AbortSignal.any([ending.signal, ...(plan.stop === undefined ? [] : [plan.stop])]);
-  let watching = true;
+  const watched = new AbortController();
   const progress = setInterval(() => {
     say(`${seconds(begun)}: ${doors.map((door) => `${door.name} ${door.done}`).join(', ')}`);
   }, PROGRESS_MS);
   const watch = (async (): Promise<void> => {
-    while (watching) {
+    while (!watched.signal.aborted) {
       for (const fault of server.faults()) found(fault);
       if (server.process.ended) return ending.abort();
       await sleep(WATCH_MS);
@@ -154,7 +154,7 @@ export async function fuzz(plan: Plan): Promise<Report> {
     else if (last.inUseMiB - warm.inUseMiB > GROWTH_MIB)
       found(`the server holds ${(last.inUseMiB - warm.inUseMiB).toFixed(1)} MiB more`);
   } else for (const life of plan.lives) await doors[0]?.one(life);
-  watching = false;
+  watched.abort();
   clearInterval(progress);
   await watch;
   for (const fault of server.faults()) found(fault);
