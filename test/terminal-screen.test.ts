@@ -186,9 +186,10 @@ describe('a conversation', () => {
 describe('typing', () => {
   it('is helped by Tab, by what was typed before and by Ctrl-R, in the next terminal too', async () => {
     const alice = await openChat('alice', 80, 24);
-    await openChat('Zoltan', 80, 24);
-    await alice.enter(':pu Zol');
-    await alice.until(/1 online whose name/);
+    const zoltan = await openChat('Zoltan', 80, 24);
+    await zoltan.enter('good morning');
+    await alice.until('Zoltan: good morning');
+    await alice.enter('good morning to you');
     await alice.type('zol');
     await alice.press('Tab');
     await alice.until('everybody> Zoltan;;');

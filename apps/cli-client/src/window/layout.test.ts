@@ -120,13 +120,13 @@ describe('the picture', () => {
   it('is drawn in milliseconds, whatever the texts', () => {
     assertQuick((text) => {
       const areas = create();
-      areas.said(areas.current, said(text.slice(0, 2_000), { from: text, why: text, mark: 'failed' }), true);
+      areas.said(areas.current, said(text.slice(0, 1_000), { from: text, why: text, mark: 'failed' }), true);
       draw(areas);
     });
   });
 
   it('is drawn in milliseconds, whatever is pasted', () => {
-    assertQuick((text) => draw(create(), { typed: { text: text.slice(0, 2_000), cursor: 0 } }));
+    assertQuick((text) => draw(create(), { typed: { text: text.slice(0, 1_000), cursor: 0 } }));
   });
 
   it('shows what became of a message', () => {
