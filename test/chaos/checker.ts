@@ -226,16 +226,18 @@ function checkStored(
   /** Key: lane. */
   const seenIn = new Map<string, ReadonlySet<string>>();
   for (const [lane, items] of stored) {
-    const seen = new Set<string>();
+    /** Key: text. */
+    const seen = new Map<string, string | undefined>();
     for (const item of items) {
       if (!('text' in item)) continue;
       const text = nameIn(item.text);
+      const ids = [seen.get(text), item.id].filter((id) => id !== undefined).join(' and ');
       const payload = payloadOf(text);
       if (seen.has(text) || (payload !== undefined && isOfBefore(payload, before)))
-        findings.push({ fault: 'stored twice', person: lane, text });
-      seen.add(text);
+        findings.push({ fault: 'stored twice', person: lane, text: ids === '' ? text : `${text} as ${ids}` });
+      seen.set(text, item.id);
     }
-    seenIn.set(lane, seen);
+    seenIn.set(lane, new Set(seen.keys()));
   }
   for (const { payload } of answered) {
     const text = textOf(payload);

@@ -76,7 +76,8 @@ export interface Journal {
 
 /** An entry of a stream as the store has it. */
 export type LogItem =
-  | { readonly text: string }
+  /** `id`: of the entry, by which a finding names it. */
+  | { readonly text: string; readonly id?: string }
   /** A change of a group: what, by whom, of whom. */
   | {
       readonly op: string;

@@ -168,9 +168,14 @@ export async function logsIn(
   return logs;
 }
 
-function itemsOf({ content, sender }: Entry): LogItem[] {
+function itemsOf(entry: Entry): LogItem[] {
+  const { content, sender } = entry;
   const { type, texts, body } = cim.Content.decode(content);
-  if (type !== 'member') return texts.map((text) => ({ text }));
+  if (type !== 'member')
+    return texts.map((text) => ({
+      text,
+      id: `${entry.seq}=${sender.userId}:${entry.producer}:${entry.counter}`,
+    }));
   const { op, users, muted } = JSON.parse(Buffer.from(body).toString()) as {
     readonly op: string;
     readonly users?: readonly { readonly name: string }[];
