@@ -28,8 +28,14 @@ const CLOSE_WITHIN_MS = 5_000;
 export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN_MS): Promise<Route> {
   const { config, logger, tls } = parts;
   const readiness = new Readiness(parts);
-  parts.messaging.suspensions.start();
-  parts.messaging.logs.start();
+  let stopped = false;
+  // Until the store is there its own line says why nothing works.
+  const begin = (): void => {
+    if (stopped) return;
+    parts.messaging.suspensions.start();
+    parts.messaging.logs.start();
+  };
+  void parts.store.opened.then(begin, () => undefined);
   const app = await createApp(parts, readiness);
   await app.ready();
   const internal = await createInternalApp(parts, readiness, app.swagger());
@@ -41,6 +47,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
     await close(app, appFront, closeWithinMs);
     await close(internal, internalFront, closeWithinMs);
     readiness.stop();
+    stopped = true;
     parts.messaging.suspensions.stop();
     parts.messaging.logs.stop();
   };

@@ -84,6 +84,41 @@ export function groupsContract(open: OpenStore): void {
       for (const id of ids) assert.match(id, /^[1-9]\d*$/);
     });
 
+    test('what was refused when it was sent again is not stored later, nor what was sent behind it', async () => {
+      const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
+      const group = await newGroup(owner, [other]);
+      const mute = (muted: boolean) => changeOk(group, owner, { kind: 'mute', user: other.userId, muted });
+      const sends = new Sends(groupStream(group), other, newProducer());
+      const first = new Sends(groupStream(group), other, newProducer());
+      await appendOk(store, sends.item(1));
+      const stored = await appendOk(store, sends.item(2));
+      await mute(true);
+      for (const item of [sends.item(3), first.item(1)])
+        for (const again of [false, true])
+          assert.deepEqual(await append(store, { ...item, again }), { outcome: 'refused', problem: 'muted' });
+      await mute(false);
+      const { top } = await store.streams.position(groupStream(group));
+      // They were under way on another connection all the while, or are sent once more.
+      for (const item of [sends.item(3), sends.item(4), first.item(1), first.item(2)])
+        for (const again of [false, true])
+          assert.deepEqual(await append(store, { ...item, again }), { outcome: 'unknown-producer' });
+      assert.equal((await store.streams.position(groupStream(group))).top, top, 'nothing was stored');
+      assert.deepEqual(await store.streams.counters(other.userId, [sends, first]), [2, 0]);
+      const twice = await append(store, { ...sends.item(2), again: true });
+      assert.ok(twice.outcome === 'duplicate' && twice.seq === stored, 'what was stored before is known');
+      await appendOk(store, new Sends(groupStream(group), other, newProducer()).item(1));
+    });
+
+    test('what was refused when it was sent once may be sent again', async () => {
+      const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
+      const group = await newGroup(owner, [other]);
+      const sends = new Sends(groupStream(group), other, newProducer());
+      await changeOk(group, owner, { kind: 'mute', user: other.userId, muted: true });
+      assert.equal((await append(store, sends.item(1))).outcome, 'refused');
+      await changeOk(group, owner, { kind: 'mute', user: other.userId, muted: false });
+      await appendOk(store, { ...sends.item(1), again: true });
+    });
+
     test('a group that was created is found, with its owner and members, from both sides', async () => {
       const [owner, other, stranger] = (await users(3)) as [NamedUser, NamedUser, NamedUser];
       const group = await newGroup(owner, [other, owner, other], {

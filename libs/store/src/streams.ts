@@ -102,8 +102,9 @@ export type AppendAnswer =
   | { readonly outcome: 'conflict' }
   /**
    * Nothing was stored, and whether the send was stored before is not known: the stream has no record of the producer
-   * and cannot show that it never had one, or it has trimmed the entry that would tell. The stream does not take a first
-   * send (counter 1) that was answered so under this producer any more.
+   * and cannot show that it never had one, or it has trimmed the entry that would tell. Or nothing is stored under the
+   * producer any more: a send that was sent before (`again`), and was not stored, may still be under way elsewhere, with
+   * others behind it.
    */
   | { readonly outcome: 'unknown-producer' }
   /** The recipient has too much that is not acked. */

@@ -55,8 +55,8 @@ import { UncertainSends } from './uncertain-sends.ts';
 const READ_BYTES = 256 * 1024;
 /** Rows of the index of events that one read answers. */
 const EVENTS_AT_ONCE = 1_000;
-/** First sends that were answered `unknown-producer` lately, and that may still be under way on another connection. */
-const REFUSED_FIRSTS = 10_000;
+/** Producers of sends that were not stored lately, and that may still be under way on another connection. */
+const ENDED_PRODUCERS = 10_000;
 const NOTHING = new Uint8Array();
 
 export class EmbeddedStreams implements Streams {
@@ -67,8 +67,11 @@ export class EmbeddedStreams implements Streams {
   readonly #logs: Logs;
   readonly #groups: EmbeddedGroups;
   readonly #duplicates: Duplicates;
-  /** Key: as `Duplicates` has it. It needs no disk: a new process has none of their connections. */
-  readonly #refusedFirsts = new LRUCache<string, true>({ max: REFUSED_FIRSTS });
+  /**
+   * From which counter on nothing of a producer is stored any more. Key: as `Duplicates` has it. It needs no disk: a new
+   * process has none of their connections.
+   */
+  readonly #ended = new LRUCache<string, number>({ max: ENDED_PRODUCERS });
   /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   readonly #uncertain = new UncertainSends();
@@ -229,23 +232,39 @@ export class EmbeddedStreams implements Streams {
     const { stream, sender, producer, counter, digest } = item;
     const state = this.#logs.state(stream);
     const known = this.#logs.producer(state, sender.userId, producer, (key) => this.#ledger.get(key));
-    if (known === undefined)
-      return counter > 1 || (state.forgot && this.#mayBeOld(item))
-        ? { outcome: 'unknown-producer' }
-        : this.#appendNew(item);
+    if (this.#hasEnded(item)) return { outcome: 'unknown-producer' };
+    if (known === undefined) {
+      if (counter === 1 && !(state.forgot && item.again === true)) return this.#appendNext(item);
+      if (counter === 1) this.#endProducer(item);
+      return { outcome: 'unknown-producer' };
+    }
     const { counter: last, seq } = known;
-    if (counter === last + 1) return this.#appendNew(item);
+    if (counter === last + 1) return this.#appendNext(item);
     if (!(counter <= last)) return { outcome: 'gap', last };
     if (counter < last) return { outcome: 'older', seq, last };
     return known.digest === digest ? { outcome: 'duplicate', seq } : { outcome: 'conflict' };
   }
 
-  /** A first send that was sent before. After this answer it is not stored, wherever it is still under way. */
-  #mayBeOld({ stream, sender, producer, again }: Append): boolean {
-    const key = keyedKey(stream, sender.userId, producer);
-    if (again !== true) return this.#refusedFirsts.get(key) === true;
-    this.#refusedFirsts.set(key, true);
-    return true;
+  /**
+   * A send that may have been sent before and is not stored may still be under way on another connection, and those behind
+   * it too, while their sender goes on under another producer. So none of them is stored after that answer.
+   */
+  #appendNext(item: Append): AppendAnswer {
+    const answer = this.#appendNew(item);
+    // To nobody nothing is stored, whenever it comes.
+    if (answer.outcome !== 'ok' && answer.outcome !== 'unknown' && item.again === true)
+      this.#endProducer(item);
+    return answer;
+  }
+
+  #endProducer({ stream, sender, producer, counter }: Append): void {
+    this.#ended.set(keyedKey(stream, sender.userId, producer), counter);
+  }
+
+  #hasEnded({ stream, sender, producer, counter }: Append): boolean {
+    if (this.#ended.size === 0) return false;
+    const from = this.#ended.get(keyedKey(stream, sender.userId, producer));
+    return from !== undefined && counter >= from;
   }
 
   #appendKeyed(item: Append, rememberMs: number): AppendAnswer {

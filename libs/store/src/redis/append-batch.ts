@@ -233,7 +233,8 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     pack.number(sender.userId);
     pack.text(sender.userName);
     pack.text(producer);
-    if (again === true && counter === 1) pack.text(FIRST_AGAIN);
+    // Below zero: it may have been sent before.
+    if (again === true && counter > 0) pack.text(`-${counter}`);
     else pack.number(counter);
     pack.text(counter === 0 ? `${digest} ${rememberMs}` : digest);
     pack.bytes(content);
@@ -262,8 +263,6 @@ export const hasCopy = ({ stream, sender }: Append): boolean => {
   return owner !== undefined && owner !== sender.userId;
 };
 
-/** The counter of a first send that may have been sent before. */
-const FIRST_AGAIN = '-1';
 const OK = 'ok ';
 const FAILED = 'failed ';
 

@@ -18,7 +18,7 @@ const RESTORE_ENTRIES = 64;
  * The only commit point: items, each by itself, in their order. KEYS: a log, which tells where the call belongs; on a
  * Cluster all keys lie in its shard. ARGV: one packed array of texts. First how many streams; then of each its shard
  * and its name, which its keys are made of; then of each item: which stream, sender, sender's name, producer, counter
- * (0: a keyed send; -1: the first, which may have been sent before), digest, with what a keyed send is remembered for
+ * (0: a keyed send; below zero: it may have been sent before), digest, with what a keyed send is remembered for
  * after a space, content, which stream gets a copy ('': none), and more as JSON or '' (`moreOf` in `append-batch.ts`).
  * In place of the stream for a copy, an item that is itself a copy by itself has its mode (`CopyMode`).
  * Answers lines: the time, then of each item ok seq n copy's-seq copy's-n prev TAB copy's-prev | duplicate seq |
@@ -105,13 +105,27 @@ local age = function(m)
   end
 end
 
--- Counter, seq and digest of the last counted send of a producer; nothing when there is no record of it.
+-- Counter, seq and digest of the last counted send of a producer, and whether nothing follows it any more (a "!" before
+-- the digest); nothing when there is no record of it.
 local lastOf = function(m, field)
-  if m.digest ~= '' and m.topField == field then return m.topCounter, m.top, m.digest end
+  if m.digest ~= '' and m.topField == field then return m.topCounter, m.top, m.digest, false end
   local last = call('HGET', m.producers, field) or call('HGET', olderOf(m), field)
   if not last then return end
-  local counter, seq, digest = match(last, '^(%d+) (%d+) (%S+)$')
-  return tonumber(counter), seq, digest
+  local counter, seq, ended, digest = match(last, '^(%d+) (%d+) (!?)(%S+)$')
+  return tonumber(counter), seq, digest, ended == '!'
+end
+-- Says that a first send of a producer is stored no more.
+local endedKeyOf = function(m, field) return keyOf(m, field) .. ':1' end
+-- A send that may have been sent before is not stored: it may still be under way on another connection, and those behind
+-- it too, while their sender goes on under another producer. So none of them is stored after this answer.
+local endProducer = function(m, field)
+  local counter, seq, digest, ended = lastOf(m, field)
+  -- Whoever was never stored must not fill the hash of all producers.
+  if not counter then call('SET', endedKeyOf(m, field), '', 'PX', ${LATE_MS})
+  elseif not ended then
+    call('HSET', m.producers, field, int(counter) .. ' ' .. int(seq) .. ' !' .. digest)
+    if m.topField == field then m.digest, m.changed = '', true end
+  end
 end
 
 -- Adds item a to the end of a stream. Without a digest nothing is put on record of its producer. Answers its seq, its n, and the
@@ -169,7 +183,7 @@ end
 -- is not on record.
 local copyAlone = function(m, a, mode, about)
   local producer, counter = all[a + 3], all[a + 4]
-  if counter == '-1' then counter = '1' end
+  if string.sub(counter, 1, 1) == '-' then counter = string.sub(counter, 2) end
   local field, last = all[a + 1] .. ':' .. producer
   if counter == '0' then
     local seen = call('GET', keyOf(m, field))
@@ -246,7 +260,11 @@ local append = function(s, a)
   local sender, producer, counter, digest, content = all[a + 1], all[a + 3], all[a + 4], all[a + 5], all[a + 6]
   local more = all[a + 8] ~= '' and cjson.decode(all[a + 8]) or nil
   if COPY_MODES[all[a + 7]] then return copyAlone(m, a, all[a + 7], more and more.about) end
-  local field = sender .. ':' .. producer
+  local field, again = sender .. ':' .. producer, false
+  local refuse = function(answer)
+    if again then endProducer(m, field) end
+    return answer
+  end
 
   if counter == '0' then
     local seen = call('GET', keyOf(m, field))
@@ -257,17 +275,17 @@ local append = function(s, a)
       return 'duplicate ' .. seq .. followersOf(m)
     end
   else
-    local again = counter == '-1'
-    if again then counter = '1' end
-    local n, lastCounter, lastSeq, lastDigest = tonumber(counter), lastOf(m, field)
+    again = string.sub(counter, 1, 1) == '-'
+    if again then counter = string.sub(counter, 2) end
+    local n, lastCounter, lastSeq, lastDigest, ended = tonumber(counter), lastOf(m, field)
     if not lastCounter then
       if n > 1 then return 'unknown-producer' end
-      if m.forgot ~= 0 then
-        -- The same send may be under way on another connection. It must not be stored after this answer.
-        local refused = keyOf(m, field) .. ':1'
-        if again then call('SET', refused, '', 'PX', ${LATE_MS}) end
-        if again or call('EXISTS', refused) == 1 then return 'unknown-producer' end
+      if again and m.forgot ~= 0 then
+        endProducer(m, field)
+        return 'unknown-producer'
       end
+      if call('EXISTS', endedKeyOf(m, field)) == 1 then return 'unknown-producer' end
+    elseif ended and n > lastCounter then return 'unknown-producer'
     elseif n ~= lastCounter + 1 then
       if n == lastCounter and lastDigest ~= digest then return 'conflict' end
       touch(m)
@@ -281,19 +299,19 @@ local append = function(s, a)
   if m.group then
     if more and more.operation then problem, apply = operate(m, sender, all[a + 2], more.operation)
     else problem = mayNotWrite(m, sender) end
-    if problem then return 'refused ' .. problem end
+    if problem then return refuse('refused ' .. problem) end
   end
   -- Accounts stay: one that has had a message needs no second look.
   if m.user and m.top == 0 and call('EXISTS', m.tag .. ':acct:' .. m.user) == 0 then return 'unknown' end
-  if m.blocks and string.find(m.blocks, ' ' .. sender .. ' ', 1, true) then return 'blocked' end
+  if m.blocks and string.find(m.blocks, ' ' .. sender .. ' ', 1, true) then return refuse('blocked') end
   age(m)
   local held
   if m.user then
     local waiting = m.top - m.settled - (m.own - m.settledOwn)
-    if waiting >= maxEntries or m.bytes + #content - m.settledBytes > maxBytes then return 'full' end
+    if waiting >= maxEntries or m.bytes + #content - m.settledBytes > maxBytes then return refuse('full') end
     local may
     may, held = mayHold(m, sender, waiting)
-    if not may then return 'share' end
+    if not may then return refuse('share') end
   end
 
   local about = more and more.about
