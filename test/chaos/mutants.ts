@@ -9,7 +9,13 @@ import { sideBySide, Turns } from './turns.ts';
 
 const CROWD = { people: 3, devices: 2, groups: [2, 3] };
 const MESSAGES = 400;
+/** A machine that is busy makes fewer changes meanwhile: then the talk goes on until so many members were muted, */
+const MUTES = 2;
+/** at most for so long. */
+const MOST_MS = 20_000;
 const SETTLE_MS = 4_000;
+/** Without a bug all that is stored is shown, however busy the machine is. */
+const SETTLE_SOUND_MS = 60_000;
 /** Worlds at once: most of their time is waited. */
 const LANES = 3;
 /** How long a device is away. */
@@ -27,17 +33,21 @@ async function found({
     groups: spoilGroups?.(store.groups) ?? store.groups,
   }));
   const people = await world.invite(CROWD, late);
-  using talk = new Talk(people, { perSecond: 400, upTo: MESSAGES, turnover: world.turnover });
+  using talk = new Talk(people, { perSecond: 400, turnover: world.turnover });
+  const deadline = performance.now() + MOST_MS;
   talk.start();
   // Whoever comes back reads the log; in between all are pushed to.
-  for (let turn = 1; !talk.done; turn++) {
+  const enough = (): boolean =>
+    talk.said >= MESSAGES && ((world.turnover?.mutes ?? MUTES) >= MUTES || performance.now() >= deadline);
+  for (let turn = 1; !enough(); turn++) {
     await sleep(250);
     if (still) continue;
     world.link.cut();
     await people[turn % people.length]?.restart(AWAY_MS);
   }
   talk.stop();
-  const { findings } = await world.verdict(SETTLE_MS);
+  const isSound = spoil === undefined && spoilGroups === undefined;
+  const { findings } = await world.verdict(isSound ? SETTLE_SOUND_MS : SETTLE_MS);
   return findings;
 }
 

@@ -60,6 +60,11 @@ export class Turnover {
     return { person: this.name, device: '', stayed: false, entries: this.entries };
   }
 
+  /** How many were muted. */
+  get mutes(): number {
+    return this.entries.filter((entry) => entry.did === 'changed' && entry.change.op === 'mute').length;
+  }
+
   forget(): void {
     this.entries.length = 0;
   }
