@@ -126,7 +126,7 @@ if (only === undefined) {
 }
 await test('unit', [...testFiles('libs'), ...testFiles('apps'), ...testFiles('bench')], 2);
 // A test that fails may leave a client that tries to reconnect for ever; its file ends with its last test all the same.
-await test('whole system', testFiles('test'), 1, ['--test-force-exit']);
+await test('whole system', testFiles('test'), 2, ['--test-force-exit']);
 
 if (steps === 0) console.log(`no test file has "${only}" in its path`);
 console.log(`${passed} passed, ${failed} failed`);
