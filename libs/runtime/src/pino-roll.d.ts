@@ -10,5 +10,6 @@ declare module 'pino-roll' {
     readonly dateFormat?: string;
     readonly limit?: { readonly count: number; readonly removeOtherLogFiles?: boolean };
   }
-  export default function roll(options: RollOptions): Promise<SonicBoom>;
+  function roll(options: RollOptions): Promise<SonicBoom>;
+  export { roll as default };
 }
