@@ -104,8 +104,10 @@ describe('scripts', () => {
       assert.match(end.err, line);
       assert.equal(end.err.split('\n').length, 2);
     }
-    const away = await run(['online', '--name', 'alice'], '', `http://127.0.0.1:${port}`);
-    assert.deepEqual([away.code, away.out], [3, '']);
-    assert.match(away.err, /cannot reach the route/);
+    for (const word of ['online', 'tail']) {
+      const away = await run([word, '--name', 'alice'], '', `http://127.0.0.1:${port}`);
+      assert.deepEqual([away.code, away.out], [3, ''], word);
+      assert.match(away.err, /cannot reach the route/);
+    }
   });
 });

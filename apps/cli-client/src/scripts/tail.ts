@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { CimClient, fileState, type Message } from '@cim/client/node';
+import { CimError } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import type { ChatConfig } from '../config.ts';
 import { stateName } from '../state-name.ts';
 import { trustOf } from '../trust.ts';
-import type { Json } from './script-api.ts';
+import { type Json, NotReachable } from './script-api.ts';
 
 /**
  * Shows messages as they come, until a signal. It is a device of its own with its own cursor: a message counts as received
@@ -34,7 +35,11 @@ export async function tail(
     process.stdout.once('error', () => resolve(0));
   });
   try {
-    await client.connect();
+    await client.connect().catch((error: unknown) => {
+      // No route answers, or none of its im-servers does.
+      if (error instanceof CimError && error.retryable) throw new NotReachable(error.message);
+      throw error;
+    });
     return await ended;
   } finally {
     ended.catch(() => undefined);
