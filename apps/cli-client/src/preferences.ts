@@ -1,20 +1,17 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { MARK_MODES, type MarkMode } from './marks.ts';
 
 /** What a person has chosen for all terminals of this machine. */
 export interface Preferences {
   /** Rings when somebody names the user, or writes to it alone. */
   readonly bell: boolean;
-  readonly marks: MarkMode;
   /** Shows who is in a conversation, where the window is wide enough. */
   readonly users: boolean;
-  readonly theme: string;
   readonly ignore: readonly string[];
 }
 
-const DEFAULTS: Preferences = { bell: true, marks: 'on', users: true, theme: 'default', ignore: [] };
+const DEFAULTS: Preferences = { bell: true, users: true, ignore: [] };
 
 /** `$XDG_CONFIG_HOME/cim`, or `~/.config/cim`. */
 export const configFolder = (env: Readonly<Record<string, string | undefined>>): string =>
@@ -91,8 +88,6 @@ export class PreferencesFile {
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const CHECKS: Readonly<Record<keyof Preferences, (value: unknown) => boolean>> = {
   bell: isBoolean,
-  marks: (value) => (MARK_MODES as readonly unknown[]).includes(value),
   users: isBoolean,
-  theme: (value) => typeof value === 'string',
   ignore: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
 };
