@@ -76,7 +76,7 @@ export function webPolicy(
     "img-src 'self'",
     "manifest-src 'self'",
     "worker-src 'self'",
-    `connect-src 'self' ${sockets.join(' ')}`,
+    ["connect-src 'self'", ...sockets].join(' '),
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
