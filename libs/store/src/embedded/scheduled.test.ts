@@ -1,28 +1,29 @@
-/** Scheduled messages in a folder that was damaged and mended. */
+/** Scheduled messages of the embedded store alone: a folder that was mended, and what happens while rows are read. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { inboxOf, type ProducerId, type UserId, type UserName } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
+import { SCHEDULE } from '../scheduled.ts';
 import { SCHEDULED_COUNT, scheduledContentKey, scheduledKey } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { EmbeddedScheduled } from './scheduled.ts';
 
-test('what is left is sent, what is lost holds up nobody: the count, a content, a record of a user', async (t) => {
+async function start(t: TestContext) {
   const dir = await mkdtemp(join(tmpdir(), 'cim-scheduled-'));
   const ledger = await Ledger.open(dir, silentLogger());
   t.after(async () => {
     await ledger.close();
     await rm(dir, { recursive: true });
   });
-  let now = 1_000_000;
+  const clock = { now: 1_000_000 };
   const scheduled = new EmbeddedScheduled(
     ledger,
-    () => now,
-    () => now,
+    () => clock.now,
+    () => clock.now,
   );
   const add = async (user: number): Promise<ProducerId> => {
     const id = randomBytes(18).toString('base64url') as ProducerId;
@@ -32,6 +33,11 @@ test('what is left is sent, what is lost holds up nobody: the count, a content, 
     assert.equal((await scheduled.add(given)).outcome, 'ok');
     return id;
   };
+  return { ledger, clock, scheduled, add };
+}
+
+test('what is left is sent, what is lost holds up nobody: the count, a content, a record of a user', async (t) => {
+  const { ledger, clock, scheduled, add } = await start(t);
   const [whole, empty, unknown] = [await add(1), await add(1), await add(2)];
   assert.equal((await scheduled.count()).waiting, 3);
   ledger.put(SCHEDULED_COUNT, undefined);
@@ -39,7 +45,7 @@ test('what is left is sent, what is lost holds up nobody: the count, a content, 
   ledger.put(scheduledKey(2 as UserId), undefined);
   await ledger.commit();
 
-  now += 1_000;
+  clock.now += 1_000;
   assert.equal((await scheduled.count()).ready, true);
   assert.deepEqual(
     (await scheduled.claim(10)).map(({ id }) => id),
@@ -55,4 +61,25 @@ test('what is left is sent, what is lost holds up nobody: the count, a content, 
   });
   assert.equal(await scheduled.cancel(2 as UserId, unknown), 'none');
   assert.deepEqual(await scheduled.list(1 as UserId), []);
+});
+
+test('a message that is refused while others are being claimed stays listed for its 7 days', async (t) => {
+  const { clock, scheduled, add } = await start(t);
+  const id = await add(1);
+  clock.now += 1_000;
+  assert.equal((await scheduled.claim(1)).length, 1);
+  const next = await add(1);
+  clock.now += 1_000;
+  const claiming = scheduled.claim(10);
+  const refusing = scheduled.refuse(1 as UserId, id, { code: '9502', text: 'no' });
+  assert.deepEqual(
+    (await claiming).map((claimed) => claimed.id),
+    [next],
+  );
+  assert.equal(await refusing, true);
+  const listed = async () => (await scheduled.list(1 as UserId)).map((message) => message.id);
+  assert.deepEqual(await listed(), [id, next]);
+  clock.now += SCHEDULE.refusedMs;
+  await scheduled.claim(10);
+  assert.deepEqual(await listed(), [next]);
 });

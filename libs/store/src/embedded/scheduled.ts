@@ -148,7 +148,10 @@ export class EmbeddedScheduled implements Scheduled {
       const { user, id } = nameOfDue(key);
       const row = this.#find(user, id);
       if (row === undefined) this.#ledger.deleteRow(key);
-      else if (row.refused !== undefined) this.#remove(user, row);
+      else if (row.refused !== undefined) {
+        // Refused while the rows were read, it stays listed.
+        if (dueOf(user, row) === key) this.#remove(user, row);
+      }
       else if (!this.#isClaimed(id)) {
         const content = this.#ledger.row(scheduledContentKey(user, id));
         if (content === undefined) {
@@ -198,15 +201,14 @@ export class EmbeddedScheduled implements Scheduled {
     return oldest !== undefined;
   }
 
-  #remove(user: UserId, { id, sendAt, refused }: ScheduledRow): void {
+  #remove(user: UserId, row: ScheduledRow): void {
+    const { id, refused } = row;
     const left = this.#rows(user).filter((row) => row.id !== id);
     if (refused === undefined) this.#write(user, left, -1, 0);
     else this.#write(user, left, 0, -1);
     this.#claims.delete(id);
     this.#ledger.deleteRow(scheduledContentKey(user, id));
-    this.#ledger.deleteRow(
-      dueKey(refused === undefined ? sendAt : refused.at + SCHEDULE.refusedMs, user, id),
-    );
+    this.#ledger.deleteRow(dueOf(user, row));
   }
 
   #replace(user: UserId, row: ScheduledRow): void {
@@ -238,6 +240,10 @@ export class EmbeddedScheduled implements Scheduled {
     return this.#clock() + this.#skewMs();
   }
 }
+
+/** When it is to be sent or, of a refused one, forgotten. */
+const dueOf = (user: UserId, { id, sendAt, refused }: ScheduledRow): string =>
+  dueKey(refused === undefined ? sendAt : refused.at + SCHEDULE.refusedMs, user, id);
 
 function messageOf(user: UserId, { id, sendAt }: ScheduledRow, bytes: Uint8Array): ScheduledMessage {
   const { sender, to, content } = decodeRecord(bytes) as ScheduledContentRecord;
