@@ -33,6 +33,7 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
   const rung: string[] = [];
   const excepted: unknown[] = [];
   const copies: string[] = [];
+  const appended: Append[] = [];
   const place = { instance: HERE, device: DEFAULT_DEVICE, epoch: 1 as Epoch };
   const state = { found: Promise.resolve(), away: false };
   const locate = async (user: UserId) => {
@@ -41,7 +42,10 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
   };
   const store = {
     streams: {
-      append: (_: Append, done: (answer: AppendAnswer) => void) => setImmediate(done, answers.shift() ?? OK),
+      append: (item: Append, done: (answer: AppendAnswer) => void) => {
+        appended.push(item);
+        setImmediate(done, answers.shift() ?? OK);
+      },
     },
     sessions: { locate },
   } as unknown as Store;
@@ -75,7 +79,7 @@ function sending(answers: AppendAnswer[], severalDevices = false) {
         resolve,
       ),
     );
-  return { send, rung, excepted, copies, state };
+  return { send, rung, excepted, copies, appended, state };
 }
 
 test('the copy is pushed to the devices of its sender under its own producer, before the receipt', async () => {
@@ -134,6 +138,24 @@ test('a sender whose share waits is refused when the recipient is away, and aske
   const blocked = await send();
   assert.ok(blocked.outcome === 'refused' && blocked.code === '9501');
   assert.deepEqual(rung, []);
+});
+
+test('only a share that the sender is refused for is final at the store', async () => {
+  const { send, state, appended } = sending([
+    { outcome: 'share' },
+    { outcome: 'share' },
+    { outcome: 'share' },
+    { outcome: 'share' },
+    OK,
+  ]);
+  const finals = () => appended.splice(0).map(({ shareIsFinal }) => shareIsFinal === true);
+  const there = await send({ again: true });
+  assert.deepEqual([there.outcome, finals()], ['retry', [false]]);
+  state.away = true;
+  const away = await send({ again: true, to: inboxOf(1_003 as UserId) });
+  assert.deepEqual([away.outcome, finals()], ['refused', [false, true]]);
+  const roomNow = await send({ again: true, to: inboxOf(1_004 as UserId) });
+  assert.deepEqual([roomNow.outcome, finals()], ['stored', [false, true]]);
 });
 
 test('a send that was stored before rings both sides: whoever stored it may have died before the push', async () => {

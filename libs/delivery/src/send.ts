@@ -43,6 +43,8 @@ export class Send implements Pusher {
   readonly #begun = performance.now();
   #appendBegun = 0;
   #tries = 0;
+  /** The recipient was away when the share of the sender was used up. */
+  #shareIsFinal = false;
   #stored: Extract<AppendAnswer, { readonly outcome: 'ok' | 'duplicate' }> | undefined;
   /** Deliveries that are not handed over yet: to the recipient, and of the copy. */
   #toHand = 0;
@@ -81,6 +83,7 @@ export class Send implements Pusher {
         silent: !unread,
         about: event ? (ref as MessageId) : undefined,
         operation,
+        shareIsFinal: this.#shareIsFinal,
       },
       (answer) => this.#appended(answer),
     );
@@ -110,10 +113,17 @@ export class Send implements Pusher {
       if (this.#triesAgain()) return;
     }
     const recipient = this.#recipient;
-    if (answer.outcome !== 'share' || recipient === undefined) return this.answer(unstored(answer));
-    // A recipient who reads makes room soon.
+    if (answer.outcome !== 'share' || recipient === undefined || this.#shareIsFinal)
+      return this.answer(unstored(answer));
     this.#parts.locations.find(recipient, {
-      located: (found) => this.answer(found.length === 0 ? unstored(answer) : shareIsRead()),
+      located: (found) => {
+        // A recipient who reads makes room soon.
+        if (found.length > 0) return this.answer(shareIsRead());
+        if (this.#request.again !== true) return this.answer(unstored(answer));
+        // Refused, it must not be stored later by another connection: the store is told so.
+        this.#shareIsFinal = true;
+        this.append();
+      },
     });
   }
 

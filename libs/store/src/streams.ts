@@ -53,6 +53,10 @@ export interface Append {
   /** The same send may have been handed to the store before. */
   readonly again?: boolean | undefined;
   /**
+   * With `again`: an answer `share` ends the producer, as a refusal does. Without it the same send may be stored later.
+   */
+  readonly shareIsFinal?: boolean | undefined;
+  /**
    * For counter 0: how long the producer is remembered, in ms. Undefined: it was made for this send, which nobody but this
    * process repeats, after `retry`.
    */

@@ -151,8 +151,7 @@ export class EmbeddedScheduled implements Scheduled {
       else if (row.refused !== undefined) {
         // Refused while the rows were read, it stays listed.
         if (dueOf(user, row) === key) this.#remove(user, row);
-      }
-      else if (!this.#isClaimed(id)) {
+      } else if (!this.#isClaimed(id)) {
         const content = this.#ledger.row(scheduledContentKey(user, id));
         if (content === undefined) {
           // Only in a folder that was mended: it was lost, and there is nothing to send.

@@ -251,9 +251,7 @@ export class EmbeddedStreams implements Streams {
    */
   #appendNext(item: Append): AppendAnswer {
     const answer = this.#appendNew(item);
-    // To nobody nothing is stored, whenever it comes.
-    if (answer.outcome !== 'ok' && answer.outcome !== 'unknown' && item.again === true)
-      this.#endProducer(item);
+    if (item.again === true && isRefusal(answer, item)) this.#endProducer(item);
     return answer;
   }
 
@@ -317,6 +315,12 @@ export class EmbeddedStreams implements Streams {
 
 const withFollowers = (answer: AppendAnswer, followers: readonly InstanceId[]): AppendAnswer =>
   answer.outcome === 'ok' || answer.outcome === 'duplicate' ? { ...answer, followers } : answer;
+
+function isRefusal({ outcome }: AppendAnswer, { shareIsFinal }: Append): boolean {
+  // To nobody nothing is stored, whenever it comes.
+  if (outcome === 'ok' || outcome === 'unknown') return false;
+  return outcome !== 'share' || shareIsFinal === true;
+}
 
 /** The producer was made for this send. */
 const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;

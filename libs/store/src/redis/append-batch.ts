@@ -242,9 +242,10 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     if (copy === 0) pack.text(mode);
     else pack.number(copy);
     // What most items have not.
-    const { silent, about, operation } = item;
-    const hasMore = silent === true || about !== undefined || operation !== undefined;
-    pack.text(hasMore ? JSON.stringify({ silent, about, operation }) : '');
+    const { silent, about, operation, shareIsFinal } = item;
+    const hasMore =
+      silent === true || about !== undefined || operation !== undefined || shareIsFinal === true;
+    pack.text(hasMore ? JSON.stringify({ silent, about, operation, shareIsFinal }) : '');
   }
   return { key: streamKeys(streams[0] as StreamRef).log, packed: pack.packed() };
 }

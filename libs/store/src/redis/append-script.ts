@@ -311,7 +311,11 @@ local append = function(s, a)
     if waiting >= maxEntries or m.bytes + #content - m.settledBytes > maxBytes then return refuse('full') end
     local may
     may, held = mayHold(m, sender, waiting)
-    if not may then return refuse('share') end
+    if not may then
+      -- Else the sender is asked to send it again.
+      if more and more.shareIsFinal then return refuse('share') end
+      return 'share'
+    end
   end
 
   local about = more and more.about
