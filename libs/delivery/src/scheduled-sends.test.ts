@@ -15,6 +15,7 @@ import {
   parseUserName,
   type ProducerId,
   type Seq,
+  type UserId,
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
 import { silentLogger } from '@cim/runtime';
@@ -375,3 +376,38 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.ok(skewMs < 20 * DAY);
     });
   });
+
+test('messages whose recipient reads nothing do not hold up those to others', async () => {
+  const [alice, bob] = [1001, 1002] as UserId[];
+  const due = (at: number): ClaimedMessage => ({
+    ...{
+      id: `${at}`.padStart(16, '0') as ProducerId,
+      sender: { userId: alice as UserId, userName: 'alice' },
+    },
+    ...{ to: inboxOf(bob as UserId), content: new Uint8Array(), sendAt: at, triedMs: undefined },
+  });
+  const waiting = Array.from({ length: 65 }, (_, i) => due(i));
+  const sent: ProducerId[] = [];
+  const process = new ScheduledSends({
+    ...{ suspendedMs: () => 0, onRefused: () => undefined, logger },
+    scheduled: {
+      count: () => Promise.resolve({ waiting: 65, due: 65, lateMs: 0, ready: true, nextMs: undefined }),
+      claim: (limit) => Promise.resolve(waiting.splice(0, limit)),
+      sent: (_, id) => Promise.resolve(void sent.push(id)),
+      refuse: () => Promise.resolve(false),
+    },
+    sends: {
+      send: ({ producer }, done) =>
+        done(
+          producer === due(64).id
+            ? { outcome: 'stored', seq: 1 as Seq, online: true, n: 1, storedAt: 1 }
+            : { outcome: 'retry', code: CODES.inboxShare.code, text: 'unread' },
+        ),
+    },
+  });
+  await process.look();
+  await new Promise((resolve) => setImmediate(resolve));
+  await process.look();
+  await process.stop();
+  assert.deepEqual(sent, [due(64).id]);
+});

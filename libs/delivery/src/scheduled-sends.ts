@@ -116,7 +116,8 @@ export class ScheduledSends {
       if (receipt.outcome === 'stored') return scheduled.sent(user, message.id);
       problem = this.#final(message, receipt);
       if (problem !== undefined) break;
-      if (this.#stopped.signal.aborted) return;
+      // Whoever waits for a recipient to read gives its place to the others.
+      if (this.#stopped.signal.aborted || isShare(receipt)) return;
       await sleep(AGAIN_MS);
     }
     const { code, text } = problem;
@@ -136,8 +137,7 @@ export class ScheduledSends {
   /** What the receipt says for good; undefined: it is to be sent again. */
   #final({ triedMs = 0 }: ClaimedMessage, receipt: SendReceipt): Refusal | undefined {
     if (receipt.outcome === 'refused') return receipt;
-    const isShare = receipt.outcome === 'retry' && receipt.code === CODES.inboxShare.code;
-    return isShare && triedMs > SHARE_MS ? receipt : undefined;
+    return isShare(receipt) && triedMs > SHARE_MS ? receipt : undefined;
   }
 
   #receipt({ id, sender, to, content }: ClaimedMessage): Promise<SendReceipt> {
@@ -147,3 +147,8 @@ export class ScheduledSends {
     );
   }
 }
+
+type Retry = Extract<SendReceipt, { readonly outcome: 'retry' }>;
+
+const isShare = (receipt: SendReceipt): receipt is Retry =>
+  receipt.outcome === 'retry' && receipt.code === CODES.inboxShare.code;
