@@ -38,6 +38,18 @@ test('the data folder of standalone is for its owner alone, whatever it was befo
   assert.deepEqual(open, []);
 });
 
+test('the log files of standalone are for its owner alone, from the first one on', async (t) => {
+  const dir = folder(t);
+  const server = await ServerProcess.start('standalone', {
+    CIM_DATA_DIR: join(dir, 'data'),
+    CIM_LOG_FILE: join(dir, 'log', 'standalone.log'),
+  });
+  t.after(() => server.end());
+  const modes = modesOf(join(dir, 'log'));
+  assert.equal(modes.length, 1);
+  assert.match(modes[0] ?? '', / 600$/);
+});
+
 test('standalone has a random secret of its own, which opens /sendMsg and is in no log', async (t) => {
   const dirs = [folder(t), folder(t)];
   const secrets: string[] = [];

@@ -30,6 +30,8 @@ import { standaloneSettings } from './config.ts';
 
 const STOP_WITHIN_MS = 15_000;
 
+// Nothing that this process writes is for others: the store, its logs, the secret.
+process.umask(0o077);
 const given = configureProcess('standalone', standaloneSettings);
 const logControl = new LogControl(given.logLevel);
 const lines = await logLines(given).catch((error: unknown) => failStart('standalone', error));
@@ -39,8 +41,6 @@ limitConnections(logger, 0.2);
 await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   // The last of all: what stops before it logs.
   onStop(() => lines.end());
-  // Nothing that this process writes is for others: the store, its logs, the secret.
-  process.umask(0o077);
   const metrics = createMetrics({ program: 'standalone' });
   const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
