@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+const UNREAD = fileURLToPath(new URL('../test/unread-program.ts', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../test/logging-program.ts', import.meta.url));
 
 let dir: string;
@@ -66,4 +68,12 @@ describe('a log file', () => {
       /^route: CIM_LOG_FILE is .*\/file\/route\.log, where no file can be written \((EEXIST|ENOTDIR)\)\n$/,
     );
   });
+});
+
+test('a standard error that nobody reads costs lines, and no memory', async (t) => {
+  const args = ['--expose-gc', '--import', 'tsx', UNREAD];
+  const program = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => program.kill('SIGKILL'));
+  const [heap] = (await once(program.stdout, 'data')) as [Buffer];
+  assert.ok(Number(heap) < 40, `${Number(heap)} MB`);
 });

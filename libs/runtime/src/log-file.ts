@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import pino, { type DestinationStream } from 'pino';
 
-/** Lines that wait for a disk which does not take them [bytes]: what comes above that is left out of the file. */
+/** Lines that wait for a disk or a reader that does not take them [bytes]: what comes above that is left out. */
 const WAITING_BYTES = 4 * 1024 * 1024;
 /** A program that ends waits so long for its last lines [ms]. */
 const END_WITHIN_MS = 1_000;
@@ -83,7 +83,7 @@ async function openFile({ logFile, logFileMb, logFilesKept }: LogFileSettings) {
 }
 
 export function standardError(): DestinationStream {
-  const lines = pino.destination({ fd: 2, sync: false });
+  const lines = pino.destination({ fd: 2, sync: false, maxLength: WAITING_BYTES });
   // The terminal is gone, the reader has left or the disk is full: a line is lost, and the program goes on.
   lines.on('error', () => undefined);
   return lines;
