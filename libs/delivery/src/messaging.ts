@@ -98,7 +98,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     sends,
     suspendedMs: ({ sender }) => suspensions.leftMs(userSubject(sender.userId)),
     onRefused: ({ id, sender }, { code, text }) => {
-      logger.info({ user: sender.userId, scheduled: id, code }, 'scheduled.refused');
+      logger.info({ userId: sender.userId, scheduled: id, code }, 'scheduled.refused');
       calls.signal([sender.userId], { kind: 'unsent', scheduled: id, code, text });
     },
     logger,

@@ -18,7 +18,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { silentLogger } from '@cim/runtime';
+import { createLogger, silentLogger } from '@cim/runtime';
 import {
   type ClaimedMessage,
   type ListedMessage,
@@ -377,15 +377,13 @@ for (const engine of ['LevelDB', 'Redis'] as const)
     });
   });
 
+const due = (at: number): ClaimedMessage => ({
+  ...{ id: `${at}`.padStart(16, '0') as ProducerId, sender: { userId: 1001 as UserId, userName: 'alice' } },
+  ...{ to: inboxOf(1002 as UserId), content: cim.Content.encode({ texts: ['x'] }).finish() },
+  ...{ sendAt: at, triedMs: undefined },
+});
+
 test('messages whose recipient reads nothing do not hold up those to others', async () => {
-  const [alice, bob] = [1001, 1002] as UserId[];
-  const due = (at: number): ClaimedMessage => ({
-    ...{
-      id: `${at}`.padStart(16, '0') as ProducerId,
-      sender: { userId: alice as UserId, userName: 'alice' },
-    },
-    ...{ to: inboxOf(bob as UserId), content: new Uint8Array(), sendAt: at, triedMs: undefined },
-  });
   const waiting = Array.from({ length: 65 }, (_, i) => due(i));
   const sent: ProducerId[] = [];
   const process = new ScheduledSends({
@@ -410,4 +408,27 @@ test('messages whose recipient reads nothing do not hold up those to others', as
   await process.look();
   await process.stop();
   assert.deepEqual(sent, [due(64).id]);
+});
+
+test('a refusal is logged as a line of its sender, so that the log of one user has it', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
+  const store = {
+    streams: { append: (_: unknown, done: (answer: object) => void) => done({ outcome: 'blocked' }) },
+    sessions: { locate: () => Promise.resolve([]) },
+    scheduled: {
+      count: () => Promise.resolve({ waiting: 1, due: 1, lateMs: 0, ready: true, nextMs: undefined }),
+      claim: () => Promise.resolve([due(1)]),
+      refuse: () => Promise.resolve(true),
+    },
+  } as unknown as Store;
+  const { scheduled } = createMessaging({
+    store,
+    membership,
+    rpc,
+    logger: createLogger('info', {}, { write }),
+  });
+  await scheduled.look();
+  await scheduled.stop();
+  assert.equal(lines.find(({ msg }) => msg === 'scheduled.refused')?.['userId'], 1001);
 });
