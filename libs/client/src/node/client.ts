@@ -28,7 +28,9 @@ export class CimClient extends ClientCore {
   constructor(options: NodeClientOptions) {
     const { tls = {}, ...rest } = options;
     const trust = trustOf(tls);
-    const expectsTls = /^https:/i.test(options.routeUrl);
+    // As the URL is read everywhere: ` https://` with a blank before it is one with TLS too.
+    const { routeUrl } = options;
+    const expectsTls = URL.canParse(routeUrl) && new URL(routeUrl).protocol === 'https:';
     super({
       transport: serverTransport({ ...tls, expectsTls }, trust),
       ...(expectsTls && { http: httpsExchange(trust) }),

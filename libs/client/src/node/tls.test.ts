@@ -77,6 +77,19 @@ describe('a client on Node', () => {
     assert.equal(server.peers.length, 1);
   });
 
+  it('expects TLS of an im-server however the https URL of the route is written', async () => {
+    server = await ScriptedServer.start({ route: authority.issue() });
+    for (const routeUrl of [
+      ` ${server.url}`,
+      server.url.replace('https', 'HTTPS'),
+      server.url.replace('https', 'ht\ntps'),
+    ]) {
+      const { code } = await problemOf({ routeUrl });
+      assert.equal(code, '9521', JSON.stringify(routeUrl));
+    }
+    assert.equal(server.peers.length, 0, 'nothing went out in plain text');
+  });
+
   for (const [which, { options, by = authority, says }] of Object.entries(PAIRS)) {
     it(`refuses a certificate ${which}, of the route`, async () => {
       server = await ScriptedServer.start({ route: by.issue(options) });
