@@ -28,8 +28,6 @@ import {
 
 /** Logs that are read in search of a message, where the store's counters do not tell. */
 const LOGS_READ = 50;
-/** Entries of each. */
-const ENTRIES_READ = 10_000;
 /** A copy and its message are stored in one step, or on two servers shortly behind each other [ms]. */
 const APART_MS = 3_600_000;
 
@@ -169,12 +167,12 @@ export class MessageFinder {
   async #entry(name: MessageName, of: ConversationRef, copy: Entry | undefined): Promise<Entry | undefined> {
     const stream = streamToAppend(of);
     const { top } = await this.#store.streams.position(stream);
-    const end = Math.max(top - ENTRIES_READ, 0);
     let found: Entry | undefined;
     await this.#scans.scan(stream, top, (page, below) => {
       found = page.find((entry) => entryId(entry) === name.id);
       const isOlder = copy !== undefined && (page[0]?.storedAt ?? 0) < copy.storedAt - APART_MS;
-      return found !== undefined || isOlder || (copy === undefined && below <= end) ? 0 : below;
+      // To the end otherwise: a log that was read in part could not be said to hold it no longer.
+      return found !== undefined || isOlder ? 0 : below;
     });
     return found;
   }
