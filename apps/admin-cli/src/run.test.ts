@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, describe, it } from 'node:test';
+import { TestAuthority } from '@cim/testkit';
 import { COMMANDS } from './commands/commands.ts';
 import { runAdmin } from './run.ts';
 
@@ -116,5 +118,33 @@ describe('the answer of a route', () => {
     const { err, code } = await run('servers');
     assert.equal(code, 3);
     assert.match(err.join(), /^cim admin: http:\/\/127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/);
+  });
+
+  it('is taken from a route with a certificate that is trusted alone, whatever the environment says', async () => {
+    let asked = 0;
+    const server = createTlsServer(new TestAuthority().issue(), (_, response) => {
+      asked++;
+      response.end('{"items":[]}');
+    }).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    process.env = {
+      CIM_ADMIN_TOKEN: TOKEN,
+      CIM_ROUTE_INTERNAL: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    };
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    const { err, code } = await run('bans', 'list');
+    assert.deepEqual([asked, code], [0, 3], err.join());
+  });
+
+  it('moves no cursor with what servers say of themselves', async () => {
+    await answering(
+      200,
+      JSON.stringify({
+        items: [{ instance: 'a\u001b[2J', unknown: 'it said \u001b[2J' }],
+        registry: { connected: true, problem: 'a \u009b2J' },
+      }),
+    );
+    assert.doesNotMatch((await run('servers')).out, /[\u001b\u009b]/);
   });
 });

@@ -1,5 +1,5 @@
 import { type Answer, type Command, itemsOf } from '../command.ts';
-import { type Column, fieldsOf, shown, table, when } from '../table.ts';
+import { cleaned, type Column, fieldsOf, shown, table, when } from '../table.ts';
 
 const percent = (cpu: unknown): string => (typeof cpu === 'number' ? `${Math.round(cpu * 100)}%` : '');
 const ms = (value: unknown): string => (typeof value === 'number' ? `${value}ms` : '');
@@ -40,7 +40,7 @@ function remarks({ items, route, registry }: Answer): string[] {
     said.push(
       `route ${shown(version)}, started ${when(startedAt)}: CPU ${percent(cpu)}, event loop ${ms(loopDelayMs)}`,
     );
-  return said;
+  return said.map(cleaned);
 }
 
 export const serverCommands: readonly Command[] = [
