@@ -282,6 +282,23 @@ describe('the public door, WebSocket', () => {
     client.terminate();
   });
 
+  test('a client that pings and never reads the pongs is cut off: they do not pile up', async () => {
+    const client = await openWebSocket();
+    client.send(frameOf('hello'));
+    const { told } = await theOne();
+    client.pause();
+    client.on('error', () => undefined);
+    const payload = Buffer.alloc(125);
+    const deadline = performance.now() + 30_000;
+    while (told.closes.length === 0) {
+      assert.ok(performance.now() < deadline, 'pongs pile up for ever');
+      if (client.readyState === WebSocket.OPEN && client.bufferedAmount < 64 * 1024)
+        for (let i = 0; i < 200; i++) client.ping(payload, true, () => undefined);
+      await new Promise(setImmediate);
+    }
+    client.terminate();
+  });
+
   test('a silent client is asked for a sign of life, and its pong keeps it beyond the idle timeout', async () => {
     // Long enough for a busy machine to answer in.
     idleTimeoutMs = 1_000;
