@@ -18,10 +18,23 @@ export function notify(line: Shown, conversation: Conversation, onClick: () => v
   const plain = (text: string): string => text.slice(0, TEXT_CHARACTERS).replaceAll(CONTROLS, ' ');
   const title = conversation.isGroup ? `${line.from.name} · ${nameOf(conversation)}` : line.from.name;
   const body = line.texts.length > 0 ? line.texts.join(' ') : say('otherType', line.type);
-  const shown = new Notification(plain(title), { body: plain(body), tag: line.key, icon: '/icon.svg' });
+  const shown = opened(plain(title), { body: plain(body), tag: line.key, icon: '/icon.svg' });
+  if (shown === undefined) return;
   shown.onclick = () => {
     window.focus();
     onClick();
     shown.close();
   };
+}
+
+/**
+ * Undefined where a page may not open one itself, as in Chrome on Android, which throws. A listener that fails would have the client
+ * offer the message again and again.
+ */
+function opened(title: string, options: NotificationOptions): Notification | undefined {
+  try {
+    return new Notification(title, options);
+  } catch {
+    return undefined;
+  }
 }
