@@ -19,7 +19,7 @@ const LIST_PAGES = 10;
 const READ_EVERY_MS = 1_000;
 /** Pages of history that one search reads at most. */
 const SEARCH_PAGES = 60;
-/** A conversation that is left with more lines is read anew when it is opened next. */
+/** A conversation that is left with more lines, or gets more while another is open, is read anew when it is opened next. */
 const LINES_KEPT = 1_000;
 /** What is kept for a start without a network is written so long after a change [ms]. */
 const KEEP_AFTER_MS = 300;
@@ -319,6 +319,8 @@ export class Chat {
         conversation.n = Math.max(conversation.n, n);
         this.#isNewest(conversation, storedAt, texts, own);
         conversation.add(line);
+        if (conversation !== this.#open && conversation.lines.length > LINES_KEPT)
+          conversation.keepNewest(PAGE);
         if (own) conversation.unread = 0;
         else {
           if (this.#isWatched(conversation)) this.#markReadSoon();

@@ -119,6 +119,14 @@ export class Conversation {
     this.older = undefined;
   }
 
+  /** A conversation that nobody opens grows no further: the next opening reads it anew. What is not stored stays. */
+  keepNewest(count: number): void {
+    const from = this.lines.length - count;
+    this.lines = this.lines.filter(({ id }, i) => i >= from || id === undefined);
+    this.loaded = false;
+    this.older = undefined;
+  }
+
   /** The other side has read up to there: whatever this user said before that too. */
   readByPeer(n: number): void {
     this.peerRead = Math.max(this.peerRead, n);
