@@ -34,8 +34,12 @@ export async function createInternalApp(
     },
   }) as unknown as FastifyInstance;
   app.decorateReply('v1Code', CODES.success.code);
+  app.decorateRequest('clientAddress', '');
   const hostProblem = knownHosts(parts.config.internalHost, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
+    // At once: the audit log needs it when the act has ended, and a client that has gone by then would not be in it.
+    const address = request.ip as string | undefined;
+    request.clientAddress = address ?? '';
     void reply.headers(SECURITY_HEADERS).header(REQUEST_ID_HEADER, request.id);
     const wrong = hostProblem(request.headers.host);
     if (wrong === undefined) done();

@@ -79,7 +79,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
               next();
             },
             (error: unknown) => {
-              refused.due({ from: request.ip });
+              refused.due({ from: request.clientAddress });
               next(error as Error);
             },
           );

@@ -24,7 +24,7 @@ test('an act is noted as done, as refused when the request was wrong, and as fai
     (act) => void acts.push(act),
     () => 'admin-token',
   );
-  const request = { ip: '192.0.2.1' } as FastifyRequest;
+  const request = { clientAddress: '192.0.2.1' } as FastifyRequest;
   assert.equal(await audited(request, 'user.kick', '1001', () => Promise.resolve(7)), 7);
   for (const error of [new CimError('unknownAccount'), new CimError('failure'), new TypeError('x')])
     await assert.rejects(
@@ -35,5 +35,28 @@ test('an act is noted as done, as refused when the request was wrong, and as fai
   assert.deepEqual(
     acts,
     ['done', 'refused', 'failed', 'failed'].map((outcome) => ({ ...noted, outcome })),
+  );
+});
+
+test('an act has the address that its request came from, also when the client has gone meanwhile; without one nothing is done', async () => {
+  const acts: AdminAct[] = [];
+  const audited = auditedTo(
+    (act) => void acts.push(act),
+    () => 'admin-token',
+  );
+  // Node forgets the address of a connection with its end.
+  const left = { clientAddress: '192.0.2.1', ip: undefined } as unknown as FastifyRequest;
+  await audited(left, 'user.kick', '1001', () => Promise.resolve());
+  const unknown = { clientAddress: '', ip: undefined } as unknown as FastifyRequest;
+  await assert.rejects(
+    audited(unknown, 'user.kick', '1001', () => assert.fail('it was done')),
+    /the connection has gone/,
+  );
+  assert.deepEqual(
+    acts.map(({ from, outcome }) => [from, outcome]),
+    [
+      ['192.0.2.1', 'done'],
+      ['', 'failed'],
+    ],
   );
 });

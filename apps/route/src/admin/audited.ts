@@ -17,8 +17,13 @@ export type Audited = <T>(
 export function auditedTo(audit: Audit, actorOf: (request: FastifyRequest) => string): Audited {
   return async (request, act, target, work) => {
     const end = (outcome: AdminAct['outcome']): void =>
-      audit({ actor: actorOf(request), act, target, from: request.ip, outcome });
+      audit({ actor: actorOf(request), act, target, from: request.clientAddress, outcome });
     try {
+      if (request.clientAddress === '')
+        throw new CimError(
+          'failure',
+          'the connection has gone: nothing is done for an address that is not known',
+        );
       const answer = await work();
       end('done');
       return answer;
