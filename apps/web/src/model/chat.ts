@@ -319,8 +319,7 @@ export class Chat {
         conversation.n = Math.max(conversation.n, n);
         this.#isNewest(conversation, storedAt, texts, own);
         conversation.add(line);
-        if (conversation !== this.#open && conversation.lines.length > LINES_KEPT)
-          conversation.keepNewest(PAGE);
+        this.#bound(conversation);
         if (own) conversation.unread = 0;
         else {
           if (this.#isWatched(conversation)) this.#markReadSoon();
@@ -355,6 +354,16 @@ export class Chat {
       }
     }
     this.#changed();
+  }
+
+  /** A page that stays open for days keeps a bounded number of lines. */
+  #bound(conversation: Conversation): void {
+    const isOpen = conversation === this.#open;
+    // Whoever reads far above the end, or searches there, keeps it for longer.
+    const most = LINES_KEPT * (!isOpen ? 1 : this.#watched ? 2 : 20);
+    if (conversation.lines.length <= most) return;
+    conversation.keepNewest(PAGE);
+    if (isOpen) void this.#load(conversation);
   }
 
   #change(conversation: Conversation, about: string, to: (line: Shown) => Shown): void {

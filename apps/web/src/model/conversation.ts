@@ -119,7 +119,7 @@ export class Conversation {
     this.older = undefined;
   }
 
-  /** A conversation that nobody opens grows no further: the next opening reads it anew. What is not stored stays. */
+  /** Leaves out what is older, which is to be read anew. What is not stored stays. */
   keepNewest(count: number): void {
     const from = this.lines.length - count;
     this.lines = this.lines.filter(({ id }, i) => i >= from || id === undefined);
