@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TlsOptions } from '@cim/client/node';
+import { trustOf } from '../trust.ts';
 
 const TRIES = 3;
 const AGAIN_MS = 500;
@@ -29,6 +33,8 @@ export interface ScriptAccount {
   readonly token: string;
   /** State of the terminal chat of that name, which may have a session; it is read, and never written. */
   readonly chatState: string;
+  /** File of authorities that the route is checked by (PEM); '' for those that Node knows. */
+  readonly tlsCa: string;
 }
 
 /**
@@ -38,6 +44,7 @@ export interface ScriptAccount {
  */
 export class ScriptApi {
   readonly #account: ScriptAccount;
+  readonly #trust: Pick<TlsOptions, 'ca'>;
   #bearer: string;
   /** The bearer is the session of the chat: it may have ended. */
   #isBorrowed: boolean;
@@ -45,6 +52,7 @@ export class ScriptApi {
 
   constructor(account: ScriptAccount) {
     this.#account = account;
+    this.#trust = trustOf({ tlsCa: account.tlsCa, insecure: false });
     this.#bearer = account.token === '' ? sessionOf(account.chatState) : account.token;
     this.#isBorrowed = account.token === '' && this.#bearer !== '';
   }
@@ -96,39 +104,68 @@ export class ScriptApi {
   async #call(method: string, path: string, body?: object, key?: string): Promise<Json> {
     const { route } = this.#account;
     for (let tries = 1; ; tries++) {
-      let response: Response;
-      let text: string;
+      let response: Answer;
       try {
-        response = await fetch(`${route}/v1${path}`, {
+        response = await exchange(`${route}/v1${path}`, this.#trust, {
           method,
-          signal: AbortSignal.timeout(TIMEOUT_MS),
           headers: {
             ...(this.#bearer !== '' && { authorization: `Bearer ${this.#bearer}` }),
             ...(body !== undefined && { 'content-type': 'application/json' }),
             ...(key !== undefined && { 'idempotency-key': key }),
           },
-          ...(body !== undefined && { body: JSON.stringify(body) }),
+          body: body === undefined ? undefined : JSON.stringify(body),
         });
-        text = await response.text();
       } catch (error) {
         if (tries < TRIES) {
           await sleep(AGAIN_MS * tries);
           continue;
         }
-        const { cause } = error as { cause?: { code?: unknown } };
-        const why = typeof cause?.code === 'string' ? ` (${cause.code})` : '';
+        const { code } = error as { code?: unknown };
+        const why = typeof code === 'string' ? ` (${code})` : '';
         throw new NotReachable(`cannot reach the route at ${route}${why}; is the server running?`);
       }
       if (response.status === 503 && tries < TRIES) {
         await sleep(AGAIN_MS * tries);
         continue;
       }
-      const answer = parsed(text);
-      if (response.ok) return answer;
+      const answer = parsed(response.text);
+      if (response.status >= 200 && response.status < 300) return answer;
       const { detail } = answer;
       throw new Refused(response.status, typeof detail === 'string' ? detail : `HTTP ${response.status}`);
     }
   }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * One request. It follows no redirect, which would show a password to another host; certificates are always checked, and by the
+ * authorities that are given.
+ */
+function exchange(
+  url: string,
+  { ca }: Pick<TlsOptions, 'ca'>,
+  { body, ...options }: { method: string; headers: Record<string, string>; body: string | undefined },
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const isTls = new URL(url).protocol === 'https:';
+    const trust = { ...(ca !== undefined && { ca: Buffer.from(ca) }), rejectUnauthorized: true };
+    const request = (isTls ? tlsRequest : plainRequest)(
+      url,
+      { ...options, ...(isTls && trust), signal: AbortSignal.timeout(TIMEOUT_MS) },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        answer.once('error', reject);
+        answer.once('end', () => resolve({ status: answer.statusCode ?? 0, text }));
+      },
+    );
+    request.once('error', reject);
+    request.end(body);
+  });
 }
 
 function parsed(text: string): Json {
