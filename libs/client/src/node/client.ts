@@ -2,7 +2,7 @@ import { ClientCore } from '../client.ts';
 import type { CimClientOptions } from '../client-options.ts';
 import type { Transport } from '../transport.ts';
 import { httpsExchange } from './https.ts';
-import { serverTransport } from './transport.ts';
+import { serverTransport, withoutPlainText } from './transport.ts';
 import { type TlsOptions, trustOf } from './trust.ts';
 
 /** How a client on Node is made. */
@@ -31,10 +31,11 @@ export class CimClient extends ClientCore {
     // As the URL is read everywhere: ` https://` with a blank before it is one with TLS too.
     const { routeUrl } = options;
     const expectsTls = URL.canParse(routeUrl) && new URL(routeUrl).protocol === 'https:';
+    const { transport = serverTransport(trust) } = rest;
     super({
-      transport: serverTransport({ ...tls, expectsTls }, trust),
       ...(expectsTls && { http: httpsExchange(trust) }),
       ...rest,
+      transport: expectsTls && tls.allowPlainText !== true ? withoutPlainText(transport) : transport,
     });
   }
 }

@@ -6,6 +6,8 @@ import { CimError, CLOSE_REASONS } from '@cim/protocol';
 import { type CertificateOptions, TestAuthority } from '@cim/testkit';
 import { ScriptedServer, until } from '../../test/scripted-server.ts';
 import { CimClient, type NodeClientOptions } from './client.ts';
+import { tcp } from './tcp.ts';
+import { webSocket } from './web-socket.ts';
 
 const authority = new TestAuthority();
 const stranger = new TestAuthority('somebody else');
@@ -184,8 +186,11 @@ describe('a client on Node', () => {
       );
       await client?.close();
     }
-    assert.equal(server.peers.length, 0);
+    // Whatever transport an application has chosen.
     server.place = {};
+    for (const transport of [webSocket(tls), tcp()])
+      assert.match((await problemOf({ transport })).text, /^the route speaks TLS and names an im-server/);
+    assert.equal(server.peers.length, 0);
     await make({ tls: { ...tls, allowPlainText: true } }).connect();
     assert.equal(server.peers.length, 1);
   });

@@ -1,31 +1,29 @@
 import type { Address, Connection, Transport } from '../transport.ts';
 import { tcp, tcpWithTls } from './tcp.ts';
-import { type TlsOptions, trustOf } from './trust.ts';
+import type { trustOf } from './trust.ts';
 import { NodeWebSocket } from './web-socket.ts';
 
-export interface ServerTransportOptions extends TlsOptions {
-  /** Plain text is refused unless `allowPlainText` says otherwise. */
-  readonly expectsTls: boolean;
-}
-
 /**
- * Connections to im-servers as the route names them: TCP, TCP with TLS, or WebSockets where CIM_ADVERTISE_URL is one of theirs. What
- * the route has named is taken or refused; nothing else is tried.
+ * Connections to im-servers as the route names them: TCP, TCP with TLS, or WebSockets where CIM_ADVERTISE_URL is one of theirs.
+ * Nothing else is tried.
  */
-export function serverTransport(
-  { expectsTls, allowPlainText = false }: ServerTransportOptions,
-  trust: ReturnType<typeof trustOf>,
-): Transport {
+export function serverTransport(trust: ReturnType<typeof trustOf>): Transport {
   const [plain, secure] = [tcp(), tcpWithTls(trust)];
   return (address, events): Connection => {
-    const { protocol } =
-      address.url === undefined ? { protocol: address.tls === true ? 'tls:' : 'tcp:' } : new URL(address.url);
-    const speaksTls = protocol === 'tls:' || protocol === 'wss:';
-    if (expectsTls && !speaksTls && !allowPlainText) return refuse(address, events);
+    const protocol = protocolOf(address);
     if (protocol === 'ws:' || protocol === 'wss:') return new NodeWebSocket(address.url ?? '', trust, events);
-    return (speaksTls ? secure : plain)(address, events);
+    return (protocol === 'tls:' ? secure : plain)(address, events);
   };
 }
+
+/** The same behind a route that speaks TLS: an im-server that is named without is refused, whatever would connect to it. */
+export function withoutPlainText(transport: Transport): Transport {
+  return (address, events) =>
+    ['tls:', 'wss:'].includes(protocolOf(address)) ? transport(address, events) : refuse(address, events);
+}
+
+const protocolOf = ({ url, tls }: Address): string =>
+  url === undefined ? (tls === true ? 'tls:' : 'tcp:') : new URL(url).protocol;
 
 /** Nothing is sent. */
 function refuse({ host, port, url }: Address, events: Parameters<Transport>[1]): Connection {

@@ -19,7 +19,8 @@ const LINGER_MS = 1_000;
 /** Connections over WebSockets, to the URL that the route has named, or to the im-server's port, which takes them too. */
 export const webSocket = (tls: TlsOptions = {}): Transport => {
   const trust = trustOf(tls);
-  return ({ host, port, url = '', tls: secure = false }, events) => {
+  return ({ host, port, url = '', tls: isTls = false }, events) => {
+    const secure = isTls || url.startsWith('tls:');
     const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     return new NodeWebSocket(
       /^wss?:/.test(url) ? url : `${secure ? 'wss' : 'ws'}://${at}/cim`,
