@@ -80,7 +80,11 @@ function types() {
     lib: ['ES2023', 'ES2024.String', 'DOM', 'DOM.Iterable'],
   };
   // The protocol comes by its name, as a package would, and is declared too.
-  const declared = ['../libs/client/src/node/fs-native-extensions.d.ts', '../libs/protocol/src/index.ts'];
+  const declared = [
+    '../libs/client/src/node/fs-native-extensions.d.ts',
+    '../libs/runtime/src/pino-roll.d.ts',
+    '../libs/protocol/src/index.ts',
+  ];
   writeFileSync(
     config,
     JSON.stringify({

@@ -178,6 +178,6 @@ describe('the package @cim/client', { timeout: 300_000 }, () => {
       readonly dependencies: object;
       readonly version: string;
     };
-    assert.deepEqual([Object.keys(dependencies), version], [['fs-native-extensions'], '1.0.0']);
+    assert.deepEqual([Object.keys(dependencies), version], [['fs-native-extensions', 'ws'], '1.0.0']);
   });
 });

@@ -46,7 +46,6 @@ export class Person {
   #turn = 0;
   /** Its program is about to start anew. */
   #away = false;
-  #restarts = 0;
 
   /** @param late whether this program shows it only a moment later: a fault of its own */
   constructor(
@@ -112,14 +111,11 @@ export class Person {
     await sleep(awayMs);
     this.again.restarted();
     const state = this.#state;
-    const isFirst = this.#restarts++ === 0;
     this.client = this.#begin({
       ...state,
       load: async () => {
         const saved = await state.load();
         if (saved === undefined) return undefined;
-        // Before its first ack the servers do not know where a device is: what it has kept says so.
-        if (isFirst) return saved;
         const lobby = Object.entries(saved.cursors).filter(([stream]) => stream === 'group:lobby');
         return { ...saved, cursors: Object.fromEntries(lobby), seen: {} };
       },

@@ -42,8 +42,9 @@ async function found({
   for (let turn = 1; !enough(); turn++) {
     await sleep(250);
     if (still) continue;
-    world.link.cut();
+    // A device acks as it leaves: before its first ack the servers do not know where it is.
     await people[turn % people.length]?.restart(AWAY_MS);
+    world.link.cut();
   }
   talk.stop();
   const isSound = spoil === undefined && spoilGroups === undefined;
