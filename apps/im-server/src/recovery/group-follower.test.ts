@@ -274,6 +274,29 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
+  test('gives it the rest of a membership that ends while it begins, though its user is in again by then', async (t) => {
+    await create(group, [user]);
+    await append(group);
+    const { groups } = stored.store;
+    const ask = groups.member.bind(groups);
+    let isFirst = true;
+    t.mock.method(groups, 'member', async (...of: Parameters<typeof ask>) => {
+      if (isFirst) {
+        isFirst = false;
+        await remove(group, user);
+        await append(group);
+        await append(group, { kind: 'add', users: [user] }, { users: [{ id: String(user.userId) }] });
+        await append(group);
+      }
+      return ask(...of);
+    });
+    const it = await new Follower(user.userId).begin(known());
+    await until('it has both memberships', () => it.written.length >= 5);
+    assert.deepEqual(it.written, written(1, 2, 3, 5, 6));
+    it.places.end(it.session);
+    logs.end();
+  });
+
   test('gives a new device nothing of it, and notes that', async () => {
     await memberWas();
     const fresh = await new Follower(user.userId).begin(new Map([['', undefined]]));

@@ -62,11 +62,9 @@ export class GroupFollower {
   /** Where the session goes on in its groups. `start` is to be called in any case when this has answered. */
   async find(cursors: ReadonlyMap<string, Cursor | undefined>): Promise<GroupAt[]> {
     const isNew = [...cursors.values()].every((cursor) => cursor === undefined);
-    const [groups, stays] = await Promise.all([
-      this.#parts.store.groups.groupsOf(this.#session.userId),
-      isNew ? this.#passStays() : this.#staysDue(cursors),
-    ]);
-    return this.#find(this.#all ? groups : groups.filter((group) => cursors.has(group)), cursors, stays);
+    const groups = await this.#parts.store.groups.groupsOf(this.#session.userId);
+    const named = this.#all ? groups : groups.filter((group) => cursors.has(group));
+    return this.#find(named, cursors, () => (isNew ? this.#passStays() : this.#staysDue(cursors)));
   }
 
   /** The entry that ended the user's membership went out. */
@@ -115,20 +113,19 @@ export class GroupFollower {
 
   async #look(): Promise<void> {
     const { places, userId } = this.#session;
-    const [named, due] = await Promise.all([
-      this.#parts.store.groups.groupsOf(userId),
-      this.#staysDue(new Map()),
-    ]);
+    const named = await this.#parts.store.groups.groupsOf(userId);
     const groups = new Set<string>(named);
     for (const group of [...places.groups()])
       if (group !== LOBBY && !groups.has(group)) await this.#leave(group as GroupId);
     if (!this.#all) return;
     const joined = named.filter((group) => !places.has(group));
     // One of them may have been followed to its end meanwhile.
-    const stays = due.filter(({ group, left }) => !places.has(group) && left > this.#doneTo(group));
-    if (joined.length === 0 && stays.length === 0) return;
-    const found = await this.#find(joined, new Map(), stays);
-    if (!this.#session.ended && found.length > 0) this.#session.resumed(found);
+    const isOpen = ({ group, left }: Stay): boolean => !places.has(group) && left > this.#doneTo(group);
+    const found = await this.#find(joined, new Map(), async () =>
+      (await this.#staysDue(new Map())).filter(isOpen),
+    );
+    if (found.length === 0) return;
+    if (!this.#session.ended) this.#session.resumed(found);
     await this.start(found);
   }
 
@@ -176,22 +173,27 @@ export class GroupFollower {
   async #staysDue(cursors: ReadonlyMap<string, Cursor | undefined>): Promise<readonly Stay[]> {
     const { streams } = this.#parts.store;
     const due = new Map<GroupId, Stay>();
+    const had = new Map<GroupId, number>();
     for (const stay of await this.#stays()) {
       const { group, left } = stay;
       if (due.has(group) || left <= this.#doneTo(group)) continue;
       const { userId, device } = this.#session;
-      const had = cursors.get(group) ?? (await streams.cursor(userId, device, groupStream(group)));
-      if ((had?.seq ?? 0) >= left) this.#pass(stay);
+      let seq = had.get(group);
+      if (seq === undefined) {
+        const cursor = cursors.get(group) ?? (await streams.cursor(userId, device, groupStream(group)));
+        had.set(group, (seq = cursor?.seq ?? 0));
+      }
+      if (seq >= left) this.#pass(stay);
       else due.set(group, stay);
     }
     return [...due.values()];
   }
 
-  /** @param stays in these groups the session goes on in a membership that has ended, up to its end */
+  /** @param due in these groups the session goes on in a membership that has ended, up to its end */
   async #find(
     named: readonly GroupId[],
     cursors: ReadonlyMap<string, Cursor | undefined>,
-    stays: readonly Stay[],
+    due: () => Promise<readonly Stay[]>,
   ): Promise<GroupAt[]> {
     const { store, groups: logs } = this.#parts;
     const { userId } = this.#session;
@@ -201,7 +203,9 @@ export class GroupFollower {
       if (member !== undefined) joined.set(group, member.joined);
     });
     const until = new Map<GroupId, Seq>();
-    for (const { group, joined: since, left } of stays) {
+    // Behind the memberships: one that has ended before a membership which is known here is known too. Else the session would
+    // follow the newer one, and pass over the rest of the older one for good.
+    for (const { group, joined: since, left } of await due()) {
       joined.set(group, since);
       until.set(group, left);
     }
