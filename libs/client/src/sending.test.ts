@@ -288,7 +288,7 @@ describe('a program that is killed', () => {
       let offered = false;
       program.stdout?.once('data', () => (offered = true));
       // Its own come after the answers to those that are repeated: not all 20 arrive.
-      await until(() => offered && arrived >= 13, 'its sends', 20_000);
+      await until(() => offered && arrived >= 13, 'its sends', 60_000);
       program.kill('SIGKILL');
       await ended;
     }

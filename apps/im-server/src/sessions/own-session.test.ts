@@ -43,6 +43,7 @@ test('a client that sends and does not read its receipts is not read either, unt
     limits: defaultLimits,
     wheel: new TimingWheel(),
     observer: silentObserver,
+    logger: silentLogger(),
   } as unknown as SessionParts;
   const channel = new Channel(socket, {
     limit: 64 * 1024,
