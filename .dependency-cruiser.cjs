@@ -2,6 +2,7 @@
 const may = {
   'libs/protocol': [],
   'libs/runtime': [],
+  'libs/terminal-text': [],
   'libs/channel': ['protocol', 'runtime'],
   'libs/rpc': ['channel', 'protocol', 'runtime'],
   'libs/discovery': ['protocol', 'runtime'],
@@ -11,8 +12,8 @@ const may = {
   'libs/testkit': ['protocol', 'runtime', 'channel', 'rpc', 'discovery', 'store', 'delivery', 'client'],
   'apps/route': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
-  'apps/cli-client': ['client', 'protocol', 'runtime'],
-  'apps/admin-cli': ['runtime'],
+  'apps/cli-client': ['client', 'protocol', 'runtime', 'terminal-text'],
+  'apps/admin-cli': ['runtime', 'terminal-text'],
   'apps/cim': [],
   'apps/web': ['client'],
   'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],

@@ -1,10 +1,10 @@
-/** What a command of `cim admin` is; the commands are in `commands/`. */
+/** The shape of a command of `cim admin`. The commands themselves are in `commands/`. */
 
-/** The words of a person cannot be carried out. Its message says what to write instead. */
+/** The command line cannot be carried out. The message says what to write instead. */
 export class UsageError extends Error {}
 
 export interface Flag {
-  /** What its value is called in the help; absent: it stands alone. */
+  /** The name of the flag's value in the help. A flag without a value has none. */
   readonly value?: string;
   readonly doc: string;
 }
@@ -17,11 +17,11 @@ export interface AdminRequest {
   readonly body?: object;
 }
 
-/** What a person wrote behind the name of a command. */
+/** The words and flags behind the name of a command. */
 export interface Given {
-  /** One for each of the command's words. */
+  /** One for each name in `Command.words`. */
   readonly words: readonly string[];
-  /** `true` for a flag that stands alone. */
+  /** A flag without a value is `true`. */
   readonly flags: Readonly<Record<string, string | true | undefined>>;
 }
 
@@ -31,13 +31,13 @@ export type Answer = Readonly<Record<string, unknown>>;
 export interface Command {
   /** One or two words: `bans add`. */
   readonly name: string;
-  /** Of the words that follow, in capitals. */
+  /** The names of the words that follow, in capitals: `SERVER`. */
   readonly words: readonly string[];
   readonly flags: Readonly<Record<string, Flag>>;
   readonly about: string;
   /** @throws {UsageError} */
   readonly request: (given: Given) => AdminRequest;
-  /** What a person is shown: lines, without the last line break. */
+  /** The API's answer as lines for a person, without the last line break. */
   readonly show: (answer: Answer, given: Given) => string;
 }
 

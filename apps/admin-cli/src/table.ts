@@ -1,34 +1,13 @@
 /** Plain tables of at most 80 columns, and the words for what stands in them. */
+import { cleanLine, cut, widthOf } from '@cim/terminal-text';
 
 const COLUMNS = 80;
 const GAP = '  ';
 /** A column that gives way is at least so wide. */
 const NARROWEST = 6;
 
-/** Whatever could move the cursor, hide text or turn it around: names are made by strangers. */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\u{115f}\u{1160}\u{3164}\u{ffa0}]/gu;
-const PILED_MARKS = /(\p{M}{8})\p{M}+/gu;
-const WIDE =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u{3000}-\u{303e}\u{ff01}-\u{ff60}\u{ffe0}-\u{ffe6}]/u;
-
-/** One line that a terminal shows as it is. */
-export const cleaned = (text: string): string => text.replace(UNSAFE, '\u{fffd}').replace(PILED_MARKS, '$1');
-
-const widthOf = (text: string): number => {
-  let width = 0;
-  for (const character of text) width += /\p{M}/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
-  return width;
-};
-
-function cut(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
-  let short = '';
-  for (const character of text) {
-    if (widthOf(short + character) > width - 1) break;
-    short += character;
-  }
-  return `${short}\u{2026}`;
-}
+/** One line that a terminal shows as it is: names are made by strangers. */
+export const cleaned = (text: string): string => cleanLine(text.replaceAll(/[\t\r\n]/g, '\u{fffd}'));
 
 export interface Column<T> {
   readonly heading: string;
@@ -79,7 +58,7 @@ export function duration(ms: number): string {
   return `${Math.max(Math.floor(ms / length), 0)}${unit}`;
 }
 
-/** `3d ago` or `in 2h` of an ISO time that the API answered; '' when there is none. */
+/** An ISO time of an answer as `3d ago` or `in 2h`; '' when the answer has none. */
 export function when(value: unknown, now = Date.now()): string {
   const at = typeof value === 'string' ? Date.parse(value) : NaN;
   if (Number.isNaN(at)) return '';
@@ -101,7 +80,7 @@ export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
 /** `yes`, `no` or `unknown`. An old route says nothing: that is not known either. */
 export const finding = (value: unknown): string => shown(fieldsOf(value)['is']) || 'unknown';
 
-/** What stands behind the answers of a table that have a reason, one line for each. */
+/** The reasons of the findings in a table, one line each. A finding without a reason adds none. */
 export const reasons = (findings: readonly (readonly [name: string, value: unknown])[]): string[] => [
   ...new Set(
     findings.flatMap(([name, value]) => {

@@ -1,5 +1,6 @@
 import type { CimClient, StreamEvent } from '@cim/client/node';
 import { CimError, type UserId } from '@cim/protocol';
+import { cleanLine } from '@cim/terminal-text';
 import { answerTo } from './answerer.ts';
 import { type Command, commandHelp, helpOf, parseLine } from './commands.ts';
 import type { Contacts } from './contacts.ts';
@@ -17,7 +18,6 @@ import { Received } from './received.ts';
 import { followRestored } from './restored.ts';
 import { Saying } from './saying.ts';
 import { LOBBY_CONVERSATION, type Placed, type Screen } from './screen.ts';
-import { cleanLine } from './sanitize.ts';
 import type { View } from './view.ts';
 
 export interface ChatParts {

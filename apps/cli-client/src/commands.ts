@@ -1,8 +1,8 @@
 import { parseUserName } from '@cim/protocol';
+import { cleanLine } from '@cim/terminal-text';
 import { EMOJI_PAGES, withEmoji } from './emoji.ts';
 import { MARK_MODES, type MarkMode } from './marks.ts';
 import { nearest } from './nearest.ts';
-import { cleanLine } from './sanitize.ts';
 
 /** What a typed line means. */
 export type Command =

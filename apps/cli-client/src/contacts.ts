@@ -1,6 +1,6 @@
 import { foldName, isUserId, type NamedUser, type UserId } from '@cim/protocol';
 import { LRUCache } from 'lru-cache';
-import { cleanLine } from './sanitize.ts';
+import { cleanLine } from '@cim/terminal-text';
 
 const KEPT = 10_000;
 const NAME_CHARACTERS = 64;

@@ -3,13 +3,13 @@ import { describe, it } from 'node:test';
 import type { Message } from '@cim/client/node';
 import type { UserId } from '@cim/protocol';
 import { assertQuick } from '@cim/testkit';
+import { cleanLine, cleanLines } from '@cim/terminal-text';
 import { answerTo } from './answerer.ts';
 import { parseLine } from './commands.ts';
 import { Contacts } from './contacts.ts';
 import { withEmoji } from './emoji.ts';
 import { Marks } from './marks.ts';
 import { createPaint } from './paint.ts';
-import { cleanLine, cleanLines } from './sanitize.ts';
 import { eventLine, saidOf, View } from './view.ts';
 
 const view = new View(createPaint(true), true, Date.now);

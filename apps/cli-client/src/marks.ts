@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { cleanLine } from './sanitize.ts';
+import { cleanLine } from '@cim/terminal-text';
 
 /** What is shown of a line's way: all; the tick on the line itself; nothing but what goes wrong. */
 export type MarkMode = 'on' | 'less' | 'off';

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
+import { cleanLine } from '@cim/terminal-text';
 import { COMMAND_NAMES } from './commands.ts';
-import { cleanLine } from './sanitize.ts';
 import { LOBBY_CONVERSATION, type Screen, type ScreenInput } from './screen.ts';
 import { Suspension } from './suspend.ts';
 

@@ -1,7 +1,7 @@
 import type { Message, StreamEvent } from '@cim/client/node';
 import { LOBBY, type NamedUser, type UserId } from '@cim/protocol';
+import { cleanLine, cleanLines } from '@cim/terminal-text';
 import type { Paint } from './paint.ts';
-import { cleanLine, cleanLines } from './sanitize.ts';
 
 /** Something said, as it is shown. */
 export interface Said {

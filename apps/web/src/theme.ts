@@ -10,6 +10,11 @@ export function setTheme(to: Theme): void {
   applyTheme();
 }
 
+const dark = matchMedia('(prefers-color-scheme: dark)');
+
+/** Shows the page in the colours that the person has chosen, or in those of the device, also when the device changes them. */
 export function applyTheme(): void {
-  document.documentElement.dataset['theme'] = theme();
+  const chosen = theme();
+  document.documentElement.dataset['theme'] = chosen === 'auto' ? (dark.matches ? 'dark' : 'light') : chosen;
+  dark.onchange = applyTheme;
 }

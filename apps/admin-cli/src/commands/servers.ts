@@ -20,7 +20,7 @@ const columns: readonly Column<Answer>[] = [
   { heading: 'VER', cell: ({ version }) => shown(version) },
 ];
 
-/** What the table has no room for. */
+/** Lines below the table, for facts that have no column. */
 function remarks({ items, route, registry }: Answer): string[] {
   const said: string[] = [];
   for (const server of Array.isArray(items) ? (items as readonly Answer[]) : []) {

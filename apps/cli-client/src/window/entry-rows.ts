@@ -1,5 +1,5 @@
 import { foldName } from '@cim/protocol';
-import { cleanLine, cleanLines } from '../sanitize.ts';
+import { cleanLine, cleanLines } from '@cim/terminal-text';
 import type { Entry, Spoken } from './entry.ts';
 import { type Row, rowOf, type Span, span, wrapRow } from './rows.ts';
 import { nameStyle, type Theme } from './theme.ts';

@@ -1,8 +1,8 @@
 import { emitKeypressEvents } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
+import { cleanLine } from '@cim/terminal-text';
 import { COMMAND_NAMES } from '../commands.ts';
 import type { InputHistory } from '../input-history.ts';
-import { cleanLine } from '../sanitize.ts';
 import {
   type Facts,
   LOBBY_CONVERSATION,

@@ -1,11 +1,10 @@
 /** Where everything stands on the screen. */
-import { cleanLine } from '../sanitize.ts';
+import { cleanLine, clustersOf, widthOf } from '@cim/terminal-text';
 import type { Area, Areas } from './areas.ts';
 import type { Picture } from './canvas.ts';
 import { clock, type EntryRows } from './entry-rows.ts';
 import { fitRow, type Row, type Span, span, widthOfRow } from './rows.ts';
 import { nameStyle, type Theme } from './theme.ts';
-import { clustersOf, widthOf } from './width.ts';
 
 export interface Seen {
   readonly areas: Areas;

@@ -1,4 +1,4 @@
-import { clustersOf } from './width.ts';
+import { clustersOf } from '@cim/terminal-text';
 
 const HISTORY = 500;
 const BLANK = /\s/;

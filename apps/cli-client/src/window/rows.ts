@@ -1,5 +1,5 @@
+import { type Cluster, clustersOf, widthOf } from '@cim/terminal-text';
 /** Rows of a screen: pieces of text with a style each. */
-import { type Cluster, clustersOf, widthOf } from './width.ts';
 
 /** A piece of text in one style. */
 export interface Span {

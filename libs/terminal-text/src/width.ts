@@ -69,3 +69,16 @@ function widthOfCluster(cluster: string): number {
 }
 
 const isWide = (code: number): boolean => WIDE.some(([from, to]) => code >= from && code <= to);
+
+/** A text that takes at most so many columns; a longer one ends with "…". */
+export function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  let short = '';
+  let taken = 0;
+  for (const cluster of clustersOf(text)) {
+    if (taken + cluster.width > width - 1) break;
+    short += cluster.text;
+    taken += cluster.width;
+  }
+  return `${short}\u{2026}`;
+}
