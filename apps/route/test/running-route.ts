@@ -17,6 +17,7 @@ import type { Passwords } from '../src/passwords.ts';
 
 export const INSTANCE = 'a-test-instance0' as InstanceId;
 export const SECRET = 'a test secret';
+export const ADMIN_TOKEN = 'a-token-of-thirty-two-characters!';
 
 export interface Answer {
   readonly status: number;
@@ -199,6 +200,24 @@ export class RunningRoute {
   async entries(stream: StreamRef): Promise<string[][]> {
     const entries = await this.store.streams.read(stream, 1 as Seq, 100);
     return entries.map(({ content }) => cim.Content.decode(content).texts);
+  }
+
+  /** Asks the admin API; the route is to be started with `ADMIN_TOKEN`. */
+  async admin(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+    const answer = await fetch(`${this.route.internal.url}/admin${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
   }
 
   async #ask(path: string, init: RequestInit): Promise<Answer> {

@@ -3,24 +3,11 @@ import { test } from 'node:test';
 import { defaultLimits, networks } from '@cim/runtime';
 import { userSubject } from '@cim/store';
 import { until } from '@cim/testkit';
-import { RunningRoute } from '../../test/running-route.ts';
-
-const TOKEN = 'a-token-of-thirty-two-characters!';
+import { ADMIN_TOKEN, RunningRoute } from '../../test/running-route.ts';
 
 async function start() {
-  const at = await RunningRoute.start({ config: { adminToken: TOKEN } });
-  const ask = async (method: string, path: string, body?: unknown) => {
-    const answer = await fetch(`${at.route.internal.url}/admin${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${TOKEN}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
-  };
+  const at = await RunningRoute.start({ config: { adminToken: ADMIN_TOKEN } });
+  const ask = at.admin.bind(at);
   return { at, ask };
 }
 

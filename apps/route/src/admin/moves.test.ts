@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InstanceId } from '@cim/protocol';
-import { INSTANCE, RunningRoute } from '../../test/running-route.ts';
+import { ADMIN_TOKEN, INSTANCE, RunningRoute } from '../../test/running-route.ts';
 import { shareOf } from './share.ts';
-
-const TOKEN = 'a-token-of-thirty-two-characters!';
 
 test('the share of each im-server is the mean, rounded up; one that is drained takes no part', () => {
   const counts = (...sessions: number[]) => sessions.map((own) => ({ moving: 'none', own, cim: 0 }));
@@ -16,21 +14,10 @@ test('the share of each im-server is the mean, rounded up; one that is drained t
 });
 
 test('a drain of the only im-server, of one that is not there, or with words that mean nothing is refused', async (t) => {
-  const at = await RunningRoute.start({ config: { adminToken: TOKEN } });
+  const at = await RunningRoute.start({ config: { adminToken: ADMIN_TOKEN } });
   t.after(() => at.stop());
-  const ask = async (method: string, path: string, body?: unknown) => {
-    const answer = await fetch(`${at.route.internal.url}/admin${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${TOKEN}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
-  };
-  const refused = async (...asked: Parameters<typeof ask>): Promise<string> => {
-    const { status, body } = await ask(...asked);
+  const refused = async (...asked: Parameters<typeof at.admin>): Promise<string> => {
+    const { status, body } = await at.admin(...asked);
     return `${status} ${String(body['detail'])}`;
   };
   assert.match(await refused('POST', `/servers/${INSTANCE}/drain`), /^400 no other im-server takes logins/);
@@ -54,21 +41,17 @@ test('a drain of the only im-server, of one that is not there, or with words tha
     await refused('POST', '/rebalance', { thenExit: true }),
     /^400 thenExit is not known; give rate/,
   );
-  assert.equal((await ask('GET', `/servers/127.0.0.1:11211:8081/drain`)).body['moving'], 'none');
+  assert.equal((await at.admin('GET', `/servers/127.0.0.1:11211:8081/drain`)).body['moving'], 'none');
 });
 
 test('a server that does not answer is named, and nothing is moved by what is not known', async (t) => {
-  const at = await RunningRoute.start({ config: { adminToken: TOKEN } });
+  const at = await RunningRoute.start({ config: { adminToken: ADMIN_TOKEN } });
   t.after(() => at.stop());
   await at.membership.announce({
     ...{ host: '127.0.0.1', tcpPort: 1, httpPort: 1 },
     instance: 'a-second-server0' as InstanceId,
   });
-  const answer = await fetch(`${at.route.internal.url}/admin/rebalance`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${TOKEN}` },
-  });
-  assert.equal(answer.status, 503);
-  const { detail } = (await answer.json()) as { detail: string };
-  assert.match(detail, /^the im-server at 127\.0\.0\.1:1:1 could not be asked: /);
+  const { status, body } = await at.admin('POST', '/rebalance');
+  assert.equal(status, 503);
+  assert.match(String(body['detail']), /^the im-server at 127\.0\.0\.1:1:1 could not be asked: /);
 });
