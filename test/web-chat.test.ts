@@ -122,9 +122,10 @@ describe('the web chat', { timeout: 240_000 }, () => {
     await ben.press('textarea', 'Enter');
     await ann.waitForSelector('article.other >> text=hi');
 
-    // An edit, a reaction and a recall, from the keyboard alone.
+    // An edit, a reaction and a recall, from the keyboard alone. What is not stored yet cannot be edited.
+    await ben.waitForSelector('article.own .progress:not(.sending)');
     await ben.press('textarea', 'ArrowUp');
-    assert.equal(await ben.inputValue('textarea'), 'hi');
+    await until('the text to be edited', async () => (await ben.inputValue('textarea')) === 'hi');
     await say(ben, 'hi ann');
     await ann.waitForSelector('article.other >> text=hi ann');
     await ann.press('textarea', 'Shift+Tab');

@@ -117,6 +117,6 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   );
   console.log(`mode: ${store.description} (${config.dataDir})`);
   const other = route.port === 8083 && tls === undefined ? '' : ` --route ${url}`;
-  if (config.web === true) console.log(`open ${url}/ in a browser, or`);
+  if (config.web) console.log(`open ${url}/ in a browser, or`);
   console.log(`open a chat in another terminal:  npm run chat -- --name alice${other}`);
 });

@@ -7,18 +7,15 @@ import type {
   StreamEvent,
 } from '@cim/client/browser';
 import { Conversation, TYPING_MS } from './conversation.ts';
+import { History } from './history.ts';
 import type { Kept } from './kept.ts';
 import { OwnSends } from './own-sends.ts';
+import { ReadMarks } from './read-marks.ts';
 import { FRESH, type Person, recalledOf, type Shown, withReaction } from './shown.ts';
 
-const PAGE = 50;
 const LIST_PAGE = 100;
 /** Pages of a list that are read at most. */
 const LIST_PAGES = 10;
-/** Read marks move at most this often [ms]. */
-const READ_EVERY_MS = 1_000;
-/** Pages of history that one search reads at most. */
-const SEARCH_PAGES = 60;
 /** A conversation that is left with more lines, or gets more while another is open, is read anew when it is opened next. */
 const LINES_KEPT = 1_000;
 /** What is kept for a start without a network is written so long after a change [ms]. */
@@ -49,13 +46,14 @@ export class Chat {
   readonly #events: ChatEvents;
   readonly #kept: Kept;
   readonly #sends: OwnSends;
+  readonly history: History;
+  readonly #marks: ReadMarks;
   readonly #conversations = new Map<string, Conversation>();
   link: Link = { state: 'connecting' };
   notice: Notice | undefined;
   #open: Conversation | undefined;
   /** A person looks at the end of the open conversation. */
   #watched = false;
-  #readTimer: ReturnType<typeof setTimeout> | undefined;
   #keepTimer: ReturnType<typeof setTimeout> | undefined;
   #told = false;
 
@@ -71,6 +69,15 @@ export class Chat {
       this.me,
       (to) => this.#conversation(idOf(to), ''),
       (text) => this.tell('error', text),
+    );
+    this.history = new History(client, this.me, {
+      onChange: () => this.#changed(),
+      onFailed: (error) => this.tell('error', errorText(error)),
+    });
+    this.#marks = new ReadMarks(
+      client,
+      () => (this.#watched ? this.#open : undefined),
+      () => this.#changed(),
     );
     this.#listen();
   }
@@ -113,46 +120,6 @@ export class Chat {
     const others = conversation.lines.filter(({ own, note }) => !own && note === undefined);
     if (unread > 0) conversation.firstUnread = others.at(-Math.min(unread, others.length))?.key;
     this.#changed();
-  }
-
-  /** Reads an older page of a conversation. @returns whether there is more */
-  async loadOlder(conversation: Conversation): Promise<boolean> {
-    if (conversation.older === undefined || conversation.loading) return false;
-    conversation.loading = true;
-    try {
-      const query = { before: conversation.older, limit: 2 * PAGE };
-      conversation.addOlder(await this.client.conversation(conversation.id).messages(query), this.me.id);
-    } catch (error) {
-      this.tell('error', errorText(error));
-      return false;
-    } finally {
-      conversation.loading = false;
-      this.#changed();
-    }
-    return conversation.hasOlder;
-  }
-
-  /** Keys of the lines that hold the word, newest first. */
-  found(conversation: Conversation, word: string): string[] {
-    const wanted = word.toLocaleLowerCase();
-    return conversation.lines
-      .filter(({ texts }) => texts.some((one) => one.toLocaleLowerCase().includes(wanted)))
-      .map(({ key }) => key)
-      .reverse();
-  }
-
-  /**
-   * Reads older pages until a further line holds the word. @returns whether one does
-   * @param isWanted false ends the search early
-   */
-  async searchOlder(conversation: Conversation, word: string, isWanted: () => boolean): Promise<boolean> {
-    const before = this.found(conversation, word).length;
-    for (let page = 0; page < SEARCH_PAGES && isWanted(); page++) {
-      const more = await this.loadOlder(conversation);
-      if (this.found(conversation, word).length > before) return true;
-      if (!more) return false;
-    }
-    return false;
   }
 
   /** Sends messages to the open conversation, each of the texts that it is given. */
@@ -201,7 +168,7 @@ export class Chat {
   /** Whether a person looks at the end of the open conversation: then what it shows is read. */
   watch(watched: boolean): void {
     this.#watched = watched;
-    if (watched) this.#markReadSoon();
+    if (watched) this.#marks.moveSoon();
   }
 
   /** What is typed and not sent. */
@@ -322,7 +289,7 @@ export class Chat {
         this.#bound(conversation);
         if (own) conversation.unread = 0;
         else {
-          if (this.#isWatched(conversation)) this.#markReadSoon();
+          if (this.#isWatched(conversation)) this.#marks.moveSoon();
           else if (!isCounted) conversation.unread++;
           this.#events.onMessage(line, conversation);
         }
@@ -362,7 +329,7 @@ export class Chat {
     // Whoever reads far above the end, or searches there, keeps it for longer.
     const most = LINES_KEPT * (!isOpen ? 1 : this.#watched ? 2 : 20);
     if (conversation.lines.length <= most) return;
-    conversation.keepNewest(PAGE);
+    this.history.cut(conversation);
     if (isOpen) void this.#load(conversation);
   }
 
@@ -397,20 +364,8 @@ export class Chat {
   }
 
   async #load(conversation: Conversation): Promise<void> {
-    if (conversation.loaded || conversation.loading || !this.client.online) return;
-    conversation.loading = true;
-    try {
-      const calls = this.client.conversation(conversation.id);
-      const [page, info] = await Promise.all([calls.messages({ limit: PAGE }), calls.info()]);
-      conversation.begin(page, this.me.id);
-      conversation.learn(info, this.me.id);
-    } catch (error) {
-      this.tell('error', errorText(error));
-    } finally {
-      conversation.loading = false;
-      this.#changed();
-      if (this.#isWatched(conversation)) this.#markReadSoon();
-    }
+    await this.history.begin(conversation);
+    if (this.#isWatched(conversation)) this.#marks.moveSoon();
   }
 
   async #readList(): Promise<void> {
@@ -483,31 +438,6 @@ export class Chat {
 
   #isWatched(conversation: Conversation): boolean {
     return this.#watched && conversation === this.#open;
-  }
-
-  #markReadSoon(): void {
-    const conversation = this.#open;
-    if (conversation === undefined) return;
-    this.#readTimer ??= setTimeout(() => {
-      this.#readTimer = undefined;
-      void this.#markRead();
-    }, READ_EVERY_MS);
-    if (conversation.unread === 0) return;
-    conversation.unread = 0;
-    this.#changed();
-  }
-
-  async #markRead(): Promise<void> {
-    const conversation = this.#open;
-    if (conversation === undefined || !this.#watched || !conversation.loaded) return;
-    const { n, marked } = conversation;
-    if (n <= marked) return;
-    try {
-      await this.client.conversation(conversation.id).read(n);
-      conversation.marked = n;
-    } catch {
-      // The mark moves with the next message, or the next time somebody looks.
-    }
   }
 
   /** The page may be gone in a moment. */

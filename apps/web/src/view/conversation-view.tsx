@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Chat } from '../model/chat.ts';
 import type { Conversation } from '../model/conversation.ts';
+import { linesWith } from '../model/history.ts';
 import { nameOf, say } from '../words.ts';
 import { type About, Composer } from './composer.tsx';
 import { GroupDialog } from './group-dialog.tsx';
@@ -102,7 +103,7 @@ export function ConversationView({ chat, conversation, onBack }: Props): JSX.Ele
         firstUnread={conversation.firstUnread}
         target={target}
         actions={actions}
-        onOlder={() => void chat.loadOlder(conversation)}
+        onOlder={() => void chat.history.older(conversation)}
         onEnd={(value) => {
           atEnd.current = value;
           watch();
@@ -196,7 +197,7 @@ function SearchBar({ chat, conversation, onShow, onClose }: SearchProps): JSX.El
       wanted.current = '';
     };
   }, []);
-  const found = word === '' ? [] : chat.found(conversation, word);
+  const found = word === '' ? [] : linesWith(conversation, word);
   const show = (index: number): void => {
     setAt(index);
     onShow(found[index]);
@@ -205,11 +206,11 @@ function SearchBar({ chat, conversation, onShow, onClose }: SearchProps): JSX.El
     if (word === '' || busy) return;
     if (at + 1 < found.length) return show(at + 1);
     setBusy(true);
-    const more = await chat.searchOlder(conversation, word, () => wanted.current === word);
+    const more = await chat.history.search(conversation, word, () => wanted.current === word);
     setBusy(false);
     if (!more || wanted.current !== word) return;
     setAt(at + 1);
-    onShow(chat.found(conversation, word)[at + 1]);
+    onShow(linesWith(conversation, word)[at + 1]);
   };
   return (
     <div class="search" role="search">
