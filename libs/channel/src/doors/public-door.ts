@@ -20,6 +20,7 @@ import {
   type Visit,
   Visits,
 } from './visits.ts';
+import { endAtError } from './end-at-error.ts';
 import { WebSocketStream } from './web-socket-stream.ts';
 
 const PATH = '/cim';
@@ -346,6 +347,7 @@ export class PublicDoor {
       // It ended within the handshake.
       if (arrival === undefined) return webSocket.terminate();
       this.forget(arrival);
+      endAtError(webSocket);
       this.#parts.onStream(new WebSocketStream(webSocket, socket), arrival.visit);
     });
   }
