@@ -3,6 +3,7 @@ const may = {
   'libs/protocol': [],
   'libs/runtime': [],
   'libs/terminal-text': [],
+  'libs/outcall': ['runtime'],
   'libs/channel': ['protocol', 'runtime'],
   'libs/rpc': ['channel', 'protocol', 'runtime'],
   'libs/discovery': ['protocol', 'runtime'],

@@ -289,6 +289,15 @@ export const settings = {
     LOOPBACK_NETWORKS,
     'Networks whose addresses have no limit by address and are never suspended: 192.0.2.0/24,2001:db8::/32; none for no network. Loopback stands for the own machine: leave it out when a proxy on this machine is not in CIM_TRUSTED_PROXIES',
   ),
+  outcallHosts: list(
+    'CIM_OUTCALL_HOSTS',
+    'Hosts that calls to business systems may reach though they are inside the network or without TLS: names or addresses as the URL has them, without a port, such as crm.internal,127.0.0.1',
+    (host) => {
+      if (!/^([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$/.test(host))
+        throw new Error('must name hosts without a port, such as crm.internal,127.0.0.1');
+      return host.toLowerCase();
+    },
+  ),
   ...limitSettings,
   logLevel: oneOf('CIM_LOG_LEVEL', LOG_LEVELS, 'info', 'What is logged, to standard error'),
   logFile: text(
