@@ -14,6 +14,7 @@ export const imServerSettings = pick(
   'host',
   'advertiseHost',
   'tcpPort',
+  'processes',
   'internalHost',
   'httpPort',
   'redisUrl',

@@ -4,7 +4,6 @@ import { openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
   configuredFiles,
-  configureProcess,
   connectionsAllowed,
   createLogger,
   createMetrics,
@@ -18,6 +17,7 @@ import {
   RecentLoad,
   requireReachable,
   runProgram,
+  tellSupervisor,
   VERSION,
   watchExhaustion,
   watchLoop,
@@ -25,10 +25,10 @@ import {
 import { openRedisStore, streamLimits } from '@cim/store';
 import { startImServer } from './compose.ts';
 import { imServerSettings } from './config.ts';
+import { config } from './configured.ts';
 
 const STOP_WITHIN_MS = 15_000;
 
-const config = configureProcess('im-server', imServerSettings);
 const logControl = new LogControl(config.logLevel);
 const lines = await logLines(config).catch((error: unknown) => failStart('im-server', error));
 const logger = createLogger(config.logLevel, { program: 'im-server' }, lines, logControl);
@@ -106,5 +106,6 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );
+  tellSupervisor();
   console.log(`im-server stores in ${store.description}, finds others through ${membership.description}`);
 });

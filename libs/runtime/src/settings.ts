@@ -3,6 +3,7 @@ import { integer, list, oneOf, type Option, port, type Schema, text, namesOf, ye
 import { LOOPBACK_NETWORKS, networksOption } from './addresses.ts';
 import { limitSettings } from './limits.ts';
 import { LOG_LEVELS } from './log-control.ts';
+import { processesOption } from './processes.ts';
 
 /** Of a secret that other machines may try to guess. */
 const MIN_SECRET_CHARACTERS = 32;
@@ -38,6 +39,10 @@ export const settings = {
   ),
   routePort: port('CIM_ROUTE_PORT', 8083, 'Port of the route, HTTP'),
   tcpPort: port('CIM_TCP_PORT', 11211, 'Port of the im-server for clients, TCP'),
+  processes: processesOption(
+    'CIM_PROCESSES',
+    'Processes of the im-server on this machine. Each listens on ports of its own: CIM_TCP_PORT and CIM_HTTP_PORT go up by 10 from one to the next',
+  ),
   internalHost: text(
     'CIM_INTERNAL_HOST',
     '127.0.0.1',
