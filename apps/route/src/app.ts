@@ -208,7 +208,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
       const { userId, password, newPassword } = request.body;
       await passwordChange.change(
         userId as UserId,
-        password,
+        password ?? undefined,
         newPassword,
         bearerOf(request),
         request.clientAddress,

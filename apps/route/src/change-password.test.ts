@@ -24,11 +24,11 @@ describe('the password of an account', { concurrency: false }, () => {
   });
   after(() => at.stop());
 
-  async function logIn(userId: UserId, userName: string, password: string) {
+  async function logIn(userId: UserId, userName: string, password: string | undefined) {
     const { code, dataBody } = await at.post('/login', { userId, userName, password, wire: 2 });
     return { code, ...(dataBody as { session: string; epoch: Epoch } | null) };
   }
-  const change = (userId: UserId, password: string, newPassword: string, session = '') =>
+  const change = (userId: UserId, password: string | undefined, newPassword: string, session = '') =>
     at.post(
       '/changePassword',
       { userId, password, newPassword, reqNo: '8' },
@@ -120,6 +120,29 @@ describe('the password of an account', { concurrency: false }, () => {
     }
     const resumed = await at.post('/login', { userId, userName: 'dora', session, wire: 2 });
     assert.equal(resumed.code, '9000', resumed.message);
+  });
+
+  test('is set by the session of an account that has none, once, and by nobody else', async () => {
+    const [userId, other] = [await at.register('nora'), await at.register('olga')];
+    const { session = '' } = await logIn(userId, 'nora', undefined);
+    const { session: stranger = '' } = await logIn(other, 'olga', undefined);
+    for (const shown of ['', stranger, session.slice(1)]) {
+      const answer = await change(userId, undefined, NEW, shown);
+      assert.equal(answer.code, '9100');
+      assert.match(answer.message, /nora has no password; show its session/);
+    }
+    assert.equal((await change(userId, undefined, 'seven77', session)).code, '3000');
+    assert.equal((await at.store.accounts.byId(userId))?.passwordHash, undefined);
+    assert.equal((await change(userId, undefined, NEW, session)).code, '9000');
+    const again = await change(userId, undefined, OLD, session);
+    assert.deepEqual([again.code, again.message], ['9100', 'give the password of the account too']);
+    assert.equal((await change(999_999 as UserId, undefined, OLD)).message, again.message);
+    const resumed = await at.post('/login', { userId, userName: 'nora', session, wire: 2 });
+    assert.equal(resumed.code, '9000', 'the session that has set it goes on');
+    const { session: newest } = resumed.dataBody as { session: string };
+    assert.equal((await logIn(userId, 'nora', undefined)).code, '9100');
+    await at.post('/offLine', { userId }, { authorization: `Bearer ${newest}` });
+    assert.equal((await logIn(userId, 'nora', NEW)).code, '9000');
   });
 
   test('of a new account has 8 characters or more; an older, shorter one goes on working', async () => {

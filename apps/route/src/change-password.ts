@@ -1,11 +1,13 @@
 import { CimError, type UserId } from '@cim/protocol';
-import type { Session } from '@cim/store';
+import type { Account, Session } from '@cim/store';
 import { sessionOf, sessionsCountFrom } from './credentials.ts';
 import type { RequestLimits } from './limits/request-limits.ts';
 import { passwordProblem, type Passwords } from './passwords.ts';
 import type { RouteParts } from './route-parts.ts';
 
-/** Changes the password of an account and ends its other sessions: whoever had the old password is out. */
+const GIVE_THE_OLD_ONE = 'give the password of the account too';
+
+/** Sets or changes the password of an account and ends its other sessions: whoever had the old password is out. */
 export class ChangePassword {
   readonly #parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>;
   readonly #passwords: Passwords;
@@ -22,12 +24,13 @@ export class ChangePassword {
   }
 
   /**
+   * @param password undefined: the account has none until now, and gets its first one
    * @param secret of the caller's session, '' for none; that session goes on, every other one ends
-   * @throws {CimError} 9100: no such account, no password to change, or not this password; 3000: a weak new one
+   * @throws {CimError} 9100: no such account, not its password, or no session of it that may set its first one; 3000: a weak new one
    */
   async change(
     userId: UserId,
-    password: string,
+    password: string | undefined,
     newPassword: string,
     secret: string,
     ip: string,
@@ -36,28 +39,46 @@ export class ChangePassword {
     const problem = passwordProblem(newPassword);
     if (problem !== undefined) throw new CimError('invalid', `newPassword: ${problem}`);
     const account = await store.accounts.byId(userId);
-    if (account === undefined) {
-      await this.#passwords.matchNobody(password);
-      throw new CimError('unknownAccount');
-    }
-    const { passwordHash } = account;
-    if (passwordHash === undefined)
-      throw new CimError('unknownAccount', `the account ${account.userName} has no password to change`);
-    await this.#limits.login(ip, userId);
     const address = this.#limits.addressOf(ip);
-    if (!(await this.#passwords.matches(password, passwordHash, address))) {
-      void this.#limits.loginFailed(ip, userId);
-      throw new CimError('unknownAccount');
+    if (account !== undefined && account.passwordHash === undefined)
+      await this.#requireMaySet(account, password, secret);
+    else {
+      if (password === undefined) throw new CimError('unknownAccount', GIVE_THE_OLD_ONE);
+      if (account === undefined) {
+        await this.#passwords.matchNobody(password);
+        throw new CimError('unknownAccount');
+      }
+      await this.#limits.login(ip, userId);
+      if (!(await this.#passwords.matches(password, account.passwordHash ?? '', address))) {
+        void this.#limits.loginFailed(ip, userId);
+        throw new CimError('unknownAccount');
+      }
     }
     const changed = await store.accounts.replacePassword(
       userId,
-      passwordHash,
+      account.passwordHash,
       await this.#passwords.hash(newPassword, address),
     );
     // Another change, or a login that made the hash anew, came between: the old password may be wrong now.
     if (!changed)
       throw new CimError('failure', 'the password was changed by another request just now; try again');
     await this.#endOthers(userId, secret);
+  }
+
+  /** Nobody but who is logged in sets the first password of an account: a stranger would lock its user out. */
+  async #requireMaySet(
+    { userId, userName, subject }: Account,
+    password: string | undefined,
+    secret: string,
+  ): Promise<void> {
+    const { config, store } = this.#parts;
+    const none = `the account ${userName} has no password`;
+    if (password !== undefined) throw new CimError('unknownAccount', `${none} to change`);
+    if (subject !== undefined || config.auth === 'jwt')
+      throw new CimError('forbidden', `${none}: its user logs in with a token`);
+    const own = sessionOf(secret, await store.sessions.find(userId), sessionsCountFrom(config));
+    if (own === undefined || own === 'expired')
+      throw new CimError('unknownAccount', `${none}; show its session as "Authorization: Bearer" to set one`);
   }
 
   async #endOthers(userId: UserId, secret: string): Promise<void> {

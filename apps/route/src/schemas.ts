@@ -60,12 +60,13 @@ export const ChangePasswordRequest = Type.Object(
   {
     ...envelopeFields,
     userId: userId('whose password it is'),
-    password: aPassword('the one until now'),
+    password: optional(aPassword('the one until now; absent where the account has none')),
     newPassword: aPassword('8 characters or more'),
   },
   {
     description:
-      'Changes the password and ends all other sessions. A session that is shown as "Authorization: Bearer" goes on.',
+      'Changes the password and ends all other sessions. A session that is shown as "Authorization: Bearer" goes on. ' +
+      'To set the first password of an account, show its session and leave `password` out.',
   },
 );
 export const OfflineRequest = Type.Object({

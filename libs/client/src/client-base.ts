@@ -180,6 +180,17 @@ export abstract class ClientBase {
     return this.parts.route.history(user.userId, this.secret, query);
   }
 
+  /**
+   * Changes the password of the account, or sets its first one. This session goes on, and every other one of this user ends.
+   * @param password the one until now; undefined where the account has none
+   * @throws {CimError} 9100: that is not its password; 3000: the new one is too short
+   */
+  async changePassword(password: string | undefined, newPassword: string): Promise<void> {
+    const { user } = this;
+    if (user === undefined) throw new CimError('failure', 'connect() comes first');
+    await this.parts.route.changePassword(user.userId, this.secret, password, newPassword);
+  }
+
   /** `await using` closes the client. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();

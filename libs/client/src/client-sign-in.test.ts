@@ -60,3 +60,25 @@ test('a token that cannot be had is told at connect, and tried again later when 
   fails = false;
   await until(() => client.online, 'the next step');
 });
+
+test('a password that is changed with the session shown is the one of later logins', async () => {
+  const client = makeClient({ userName: 'erin', password: 'the old one' });
+  const connected = collect(client, 'connected');
+  await assert.rejects(client.changePassword('x', 'y'), /connect\(\) comes first/);
+  await client.connect();
+  await client.changePassword('the old one', 'the new one');
+  const change = server.requests.find(({ path }) => path === '/changePassword');
+  assert.equal(change?.authorization, 'Bearer secret-1');
+  assert.deepEqual(change.body, {
+    userId: client.user?.userId,
+    password: 'the old one',
+    newPassword: 'the new one',
+  });
+  server.http = (path, body) =>
+    path === '/login' && body['session'] !== undefined ? { code: '9504', message: 'too old' } : undefined;
+  server.peer.cut();
+  await until(() => connected.length === 2, 'the next step');
+  assert.equal(server.requests.at(-1)?.body['password'], 'the new one');
+  server.http = (path) => (path === '/changePassword' ? { code: '9100', message: 'not that' } : undefined);
+  await assert.rejects(client.changePassword(undefined, 'another one'), /not that/);
+});

@@ -153,6 +153,11 @@ export class ClientCore extends ClientBase {
     return this.#installation?.sending.sendEncoded(ref, to, encoded);
   }
 
+  override async changePassword(password: string | undefined, newPassword: string): Promise<void> {
+    await super.changePassword(password, newPassword);
+    this.#signIn.password = newPassword;
+  }
+
   override async logout(): Promise<void> {
     if (this.#isClosed()) return;
     this.#installation?.inbound.flush();

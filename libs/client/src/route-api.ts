@@ -118,6 +118,16 @@ export class RouteApi {
     await this.#ask('/offLine', { body, session, timeoutMs: OFFLINE_MS, waits: false });
   }
 
+  /** @param password the one until now; undefined where the account has none */
+  async changePassword(
+    userId: UserId,
+    session: string,
+    password: string | undefined,
+    newPassword: string,
+  ): Promise<void> {
+    await this.#ask('/changePassword', { body: { userId, password, newPassword }, session });
+  }
+
   async #call(path: string, body: object): Promise<unknown> {
     return (await this.#ask(path, { body })).body;
   }

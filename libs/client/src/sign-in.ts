@@ -18,6 +18,7 @@ const LABEL_CHARACTERS = 64;
 export class SignIn {
   readonly #route: RouteApi;
   readonly #account: Account;
+  #password: string | undefined;
   readonly #logger: Logger;
   /** Session secrets, newest first: the one before counts until the newer is claimed. */
   #secrets: string[] = [];
@@ -25,6 +26,7 @@ export class SignIn {
   constructor(route: RouteApi, account: Account, logger: Logger) {
     this.#route = route;
     this.#account = account;
+    this.#password = account.password;
     this.#logger = logger;
   }
 
@@ -36,6 +38,11 @@ export class SignIn {
   /** The one secret that counts: of a saved session, or of one that was claimed; '' for none. */
   set secret(secret: string) {
     this.#secrets = secret === '' ? [] : [secret];
+  }
+
+  /** For later logins: it was changed. */
+  set password(password: string) {
+    this.#password = password;
   }
 
   /** @throws {CimError} */
@@ -80,8 +87,8 @@ export class SignIn {
 
   /** @throws {CimError} 4000: no token can be had now */
   async #proof(): Promise<Proof> {
-    const { password, token } = this.#account;
-    if (token === undefined) return password === undefined ? {} : { password };
+    const { token } = this.#account;
+    if (token === undefined) return this.#password === undefined ? {} : { password: this.#password };
     if (typeof token === 'string') return { token };
     try {
       return { token: await token() };

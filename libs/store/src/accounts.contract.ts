@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import type { CimError, UserName } from '@cim/protocol';
+import type { CimError, UserId, UserName } from '@cim/protocol';
 import {
   AWKWARD_NAMES,
   NOBODY,
@@ -52,6 +52,17 @@ export function accountsContract(open: OpenStore): void {
       assert.equal(await store.accounts.replacePassword(account.userId, 'first', 'third'), false);
       assert.equal(await hashOf(), 'second');
       assert.equal((await store.accounts.byId(account.userId))?.userName, account.userName);
+    });
+
+    test('an account without a password gets one, once, and one that is not there gets none', async () => {
+      const { account } = await store.accounts.register(newName());
+      const set = (userId: UserId, hash: string) => store.accounts.replacePassword(userId, undefined, hash);
+      assert.equal(await set(account.userId, 'first'), true);
+      assert.equal(await set(account.userId, 'first'), true, 'the answer was lost');
+      assert.equal(await set(account.userId, 'second'), false);
+      assert.equal((await store.accounts.byId(account.userId))?.passwordHash, 'first');
+      assert.equal(await set(NOBODY, 'first'), false);
+      assert.equal(await store.accounts.byId(NOBODY), undefined);
     });
 
     test('of password changes at once one wins', async () => {

@@ -27,8 +27,9 @@ export interface Accounts {
   /**
    * Puts `passwordHash` in the place of `replaces`. Safe to repeat. False, and nothing is changed, when the account has
    * neither hash or is not there.
+   * @param replaces undefined: the account has no password until now
    */
-  replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean>;
+  replacePassword(userId: UserId, replaces: string | undefined, passwordHash: string): Promise<boolean>;
   byId(userId: UserId): Promise<Account | undefined>;
   bySubject(subject: string): Promise<Account | undefined>;
   /**

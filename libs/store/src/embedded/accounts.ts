@@ -26,9 +26,14 @@ export class EmbeddedAccounts implements Accounts {
     return { account, created };
   }
 
-  async replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean> {
+  async replacePassword(
+    userId: UserId,
+    replaces: string | undefined,
+    passwordHash: string,
+  ): Promise<boolean> {
     const record = this.#ledger.get(accountKey(userId));
-    if (record?.passwordHash !== replaces && record?.passwordHash !== passwordHash) return false;
+    if (record === undefined) return false;
+    if (record.passwordHash !== replaces && record.passwordHash !== passwordHash) return false;
     this.#ledger.put(accountKey(userId), { ...record, passwordHash });
     await this.#ledger.commit();
     return true;

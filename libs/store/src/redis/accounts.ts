@@ -41,6 +41,7 @@ return 1`);
 /** KEYS account. ARGV hash to be replaced, hash. Answers 1 when the account has the hash now. */
 const REPLACE_PASSWORD = new Script(`
 local held = redis.call('HGET', KEYS[1], 'password')
+if not held and redis.call('EXISTS', KEYS[1]) == 1 then held = '' end
 if held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'password', ARGV[2])
 return 1`);
@@ -209,9 +210,13 @@ export class RedisAccounts implements Accounts {
     return id === null ? undefined : (Number(id) as UserId);
   }
 
-  async replacePassword(userId: UserId, replaces: string, passwordHash: string): Promise<boolean> {
+  async replacePassword(
+    userId: UserId,
+    replaces: string | undefined,
+    passwordHash: string,
+  ): Promise<boolean> {
     const keys = [key.account(userId)];
-    return (await this.#commit.run(REPLACE_PASSWORD, keys, [replaces, passwordHash])) === 1;
+    return (await this.#commit.run(REPLACE_PASSWORD, keys, [replaces ?? '', passwordHash])) === 1;
   }
 
   async byId(userId: UserId): Promise<Account | undefined> {
