@@ -226,7 +226,7 @@ export class Conversing implements Names {
         if (command.kind === 'block') await client.blocks.add(user);
         else await client.blocks.remove(user);
         const blocks = command.kind === 'block' ? 'can send you nothing any more' : 'can send to you again';
-        this.#notice(`${this.userName(user)} ${blocks}; groups are not affected`);
+        this.#notice(`${this.userName(user)} ${blocks}; groups that you share are not affected`);
         return true;
       }
       case 'ignores':

@@ -34,7 +34,7 @@ export class BlockCalls {
     return this.#v1.listOf(await this.#v1.get('/blocks'), userOf);
   }
 
-  /** Private messages of that user are refused from then on. Messages that are stored stay, and groups are not affected. */
+  /** Private messages of that user are refused from then on. Messages that are stored stay. In groups it changes nothing, but that user cannot add this one to a group. */
   async add(user: number): Promise<void> {
     await this.#v1.call('PUT', `/blocks/${user}`);
   }

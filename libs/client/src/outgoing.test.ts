@@ -45,7 +45,7 @@ describe('what is sent', () => {
       [{ type: 7 }, /^3000 type and ref of a message are texts$/],
       [{ type: 'No such' }, /^9400 a content type has 1 to 64/],
       [{ type: 'recall' }, /^3000 .* needs the id of the message in ref$/],
-      [{ type: 'member', body: '{}' }, /^3000 a content of type member is written by servers only$/],
+      [{ type: 'member', body: '{}' }, /^9400 only servers write contents of type member$/],
       [{ type: 'x', body: new Uint8Array(40_000) }, /^3000 the body has 40000 bytes/],
     ] as const)
       assert.match(problemOf(what), problem);

@@ -40,7 +40,8 @@ export function encodeOutgoing(
   const facts = factsOf(said);
   if (facts.problem !== undefined)
     return { code: facts.unknownType ? CODES.unknownType.code : CODES.invalid.code, problem: facts.problem };
-  if (facts.author !== 'users') return invalid(`a content of type ${type} is written by servers only`);
+  if (facts.author !== 'users')
+    return { code: CODES.unknownType.code, problem: `only servers write contents of type ${type}` };
   return { texts, type, about: ref, content: encodeContent(said) };
 }
 

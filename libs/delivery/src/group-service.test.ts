@@ -239,7 +239,7 @@ test('nobody is in more than 1,000 groups', async () => {
   } as unknown as Store['groups'];
   const { sends } = messaging;
   const service = new GroupService({
-    store: { accounts: store.accounts, groups: full },
+    store: { ...store, groups: full },
     sends,
     calls: { groupsChanged: () => undefined },
   });
@@ -252,6 +252,36 @@ test('nobody is in more than 1,000 groups', async () => {
   await refused(service.join(carol, id), 'tooManyGroups');
   await refused(service.add(alice, id, [carol.userId]), 'tooManyGroups');
   assert.equal((await store.groups.find(id))?.members, 1);
+});
+
+test('nobody is added by somebody whom they have blocked; a repeated call still finds its group', async () => {
+  const fay = await register('fay');
+  const given = { name: 'hers', join: 'invite', users: [fay.userId] } as const;
+  const first = await groups.create(alice, given, 'with fay');
+  const { id } = await make();
+  await store.blocks.block(fay.userId, alice.userId);
+  await refused(groups.add(alice, id, [bob.userId, fay.userId]), 'blocked', /^fay has blocked you/);
+  await refused(make({ users: [fay.userId] }), 'blocked', /^fay has blocked you/);
+  assert.equal((await store.groups.find(id))?.members, 1);
+  assert.deepEqual(await groups.create(alice, given, 'with fay'), first);
+  await groups.add(alice, first.id, [fay.userId, bob.userId]);
+  await store.blocks.unblock(fay.userId, alice.userId);
+  await groups.add(alice, id, [fay.userId]);
+});
+
+test('a group that was the 1,000th of its owner is answered to a repeated call', async () => {
+  const gil = await register('gil');
+  const key = 'the last one';
+  const { id } = await groups.create(gil, { name: 'last', join: 'open' }, key);
+  const [one] = await store.groups.memberships(gil.userId);
+  assert.ok(one);
+  const memberships = () => Promise.resolve(Array.from({ length: GROUP_LIMITS.groupsOfUser }, () => one));
+  const find = (group: GroupId) => store.groups.find(group);
+  const full = { newId: () => store.groups.newId(), find, memberships } as unknown as Store['groups'];
+  const calls = { groupsChanged: () => undefined };
+  const service = new GroupService({ store: { ...store, groups: full }, sends: messaging.sends, calls });
+  assert.equal((await service.create(gil, { name: 'last', join: 'open' }, key)).id, id);
+  await refused(service.create(gil, { name: 'last', join: 'open' }, 'another'), 'tooManyGroups');
 });
 
 test("an admin of a group recalls anybody's message in it, a member only its own", async () => {

@@ -14,7 +14,7 @@ const KEYED_IDS_FROM = 1_000_000_000;
 const KEYED_IDS = 1_000_000_000;
 
 export interface GroupServiceParts {
-  readonly store: Pick<Store, 'accounts' | 'groups'>;
+  readonly store: Pick<Store, 'accounts' | 'groups' | 'blocks'>;
   readonly sends: Pick<SendService, 'sendKeyed'>;
   readonly calls: Pick<ServerCalls, 'groupsChanged'>;
 }
@@ -38,12 +38,14 @@ export interface NewGroup {
 export class GroupService {
   readonly #accounts: Store['accounts'];
   readonly #groups: Store['groups'];
+  readonly #blocks: Pick<Store['blocks'], 'list'>;
   readonly #sends: GroupServiceParts['sends'];
   readonly #calls: GroupServiceParts['calls'];
 
   constructor({ store, sends, calls }: GroupServiceParts) {
     this.#accounts = store.accounts;
     this.#groups = store.groups;
+    this.#blocks = store.blocks;
     this.#sends = sends;
     this.#calls = calls;
   }
@@ -53,7 +55,10 @@ export class GroupService {
     const category = groupCategory(given.category ?? '');
     const { join } = given;
     const users = await this.#named((given.users ?? []).filter((user) => user !== actor.userId));
-    await this.#haveRoom([actor, ...users]);
+    if (!(await this.#wasMade(actor, key))) {
+      await this.#takeInvitations(actor, users);
+      await this.#haveRoom([actor, ...users]);
+    }
     const members = [
       { ...entryUser(actor), role: 'owner' },
       ...users.map((user) => ({ ...entryUser(user), role: 'member' })),
@@ -103,6 +108,7 @@ export class GroupService {
       users.map(({ userId }) => userId),
     );
     const newcomers = users.filter((_, i) => areMembers[i] !== true);
+    await this.#takeInvitations(actor, newcomers);
     await this.#haveRoom(newcomers);
     // A repeated call says the same as the first one did, so that the store knows it again.
     const those = key === undefined && newcomers.length > 0 ? newcomers : users;
@@ -169,6 +175,12 @@ export class GroupService {
   ): Promise<void> {
     checkGroup(group);
     const { receipt } = await this.#append(actor, group, operation, body, key);
+    // Whoever joins has no role yet.
+    if (operation.kind === 'join' && receipt.outcome === 'refused' && receipt.problem === 'not-allowed')
+      throw new CimError(
+        'notAllowed',
+        'members come into this group by invitation only: ask its owner or an admin to add you',
+      );
     stored(receipt);
   }
 
@@ -209,6 +221,20 @@ export class GroupService {
 
   async #one(user: UserId): Promise<object[]> {
     return (await this.#named([user])).map(entryUser);
+  }
+
+  /** A call with this key has made its group before: its members count already. */
+  async #wasMade(actor: NamedUser, key: string | undefined): Promise<boolean> {
+    if (key === undefined) return false;
+    return (await this.#groups.find(idOfKey(actor.userId, key, 0)))?.owner === actor.userId;
+  }
+
+  /** Nobody is brought into a group by somebody whom they have blocked. */
+  async #takeInvitations(actor: NamedUser, users: readonly NamedUser[]): Promise<void> {
+    const blocks = await Promise.all(users.map(({ userId }) => this.#blocks.list(userId)));
+    const refuses = users.find((_, i) => blocks[i]?.includes(actor.userId));
+    if (refuses !== undefined)
+      throw new CimError('blocked', `${refuses.userName} has blocked you, and cannot be added by you`);
   }
 
   /** The user's side of a membership is counted before it is made: two joins at once may end one above the limit. */

@@ -5,7 +5,7 @@ export const MOST_BLOCKS = 1_000;
 
 /**
  * Whose private messages a user does not take. The append refuses them (`blocked`) in the step that would store them, so that a
- * block holds everywhere once it is answered. What is stored already stays. Groups are not affected.
+ * block holds everywhere once it is answered. What is stored already stays. Messages to groups are not affected.
  */
 export interface Blocks {
   /** Ascending. */

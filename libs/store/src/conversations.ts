@@ -182,7 +182,7 @@ export class Conversations {
 
   async #account(user: UserId) {
     const account = await this.#accounts.byId(user);
-    if (account === undefined) throw new CimError('unknownAccount');
+    if (account === undefined) throw new CimError('unknownAccount', 'there is no such user');
     return account;
   }
 }

@@ -124,7 +124,8 @@ export class SessionSends implements Waiter {
   }
 
   #problem({ to, group, producer, counter }: cim.Send): string | undefined {
-    if (!isUserId(to) && (to !== 0 || !isGroupId(group))) return 'there is no such recipient';
+    if (!isUserId(to) && (to !== 0 || !isGroupId(group)))
+      return 'the recipient must be a user id, or a group id such as "17" or "lobby"';
     if (producer !== this.#producer && isProducerId(producer)) this.#producer = producer;
     if (producer !== this.#producer || !isSeq(counter) || counter === 0)
       return 'a send needs a producer of 16 to 64 characters and a counter from 1';

@@ -38,8 +38,8 @@ export function addBlocks(
       tags,
       summary: 'Block a user',
       description:
-        'Private messages of that user to you are refused (9501) from then on. Messages that are stored stay, and groups are ' +
-        'not affected. Repeating it changes nothing.',
+        'Private messages of that user to you are refused (9501) from then on. Messages that are stored stay. In groups ' +
+        'it changes nothing, but that user cannot add you to a group (9501). Repeating it changes nothing.',
       answers: { 204: null },
       problems: [404, 409],
     },
