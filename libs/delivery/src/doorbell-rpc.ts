@@ -75,7 +75,7 @@ export function decodeDeliver(call: Uint8Array): { readonly from: string; readon
     else if (tag === 0x0a) deliveries.push(deliveryOf(CALL.bytes()));
     else CALL.giveUp();
   }
-  if (!CALL.odd) return { from, deliveries };
+  if (!CALL.unfamiliar) return { from, deliveries };
   const decoded = cim.DeliverCall.decode(call);
   return { from: decoded.from, deliveries: decoded.deliveries as cim.Delivery[] };
 }
@@ -89,7 +89,7 @@ function deliveryOf(bytes: Uint8Array): Delivery {
     else if (tag === 0x12) entry = DELIVERY.bytes();
     else DELIVERY.giveUp();
   }
-  if (DELIVERY.odd) CALL.giveUp();
+  if (DELIVERY.unfamiliar) CALL.giveUp();
   return { user, entry };
 }
 

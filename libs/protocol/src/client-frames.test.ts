@@ -1,4 +1,4 @@
-/** The client's codecs against the generated code of servers, both ways. */
+/** Compares the client's codecs with the generated code that servers use, in both directions. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -61,7 +61,7 @@ const FROM_SERVERS = {
   signal,
 };
 
-/** Of one frame with its length before it. */
+/** The body of one frame, without the length before it. */
 function bodyOf(frame: Uint8Array): Uint8Array {
   const bodies: Uint8Array[] = [];
   new FrameDecoder(1 << 20).push(frame, (body) => {
@@ -72,7 +72,7 @@ function bodyOf(frame: Uint8Array): Uint8Array {
   return bodies[0] ?? new Uint8Array();
 }
 
-/** Without classes, and with plain bytes. */
+/** The value without classes, and with plain byte arrays. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return [...value];
   if (Array.isArray(value)) return value.map(plain);
@@ -87,7 +87,7 @@ describe('the frames of a client', () => {
         fc.property(bodies as fc.Arbitrary<object>, (body) => {
           const frame = cim.Frame.decode(bodyOf(encodeClientFrame(kind as 'ping', body)));
           assert.equal(frame.body, kind);
-          // The generated code writes the same: what it reads of both is compared.
+          // The generated code writes the same frame. The test compares what it reads from both.
           const expected = cim.Frame.decode(bodyOf(encodeFrame(cim.Frame, { [kind]: body })));
           assert.deepEqual(plain(frame), plain(expected));
         }),
@@ -143,7 +143,7 @@ describe('the frames of a server', () => {
       assert.throws(() => decodeServerFrame(whole.subarray(0, cut)), RangeError, `cut at ${cut}`);
     for (const bytes of [[0xff], [0x0b], [0xca, 1, 5, 1], [0x08, ...new Array<number>(11).fill(0x80)]])
       assert.throws(() => decodeServerFrame(Uint8Array.from(bytes)), RangeError, String(bytes));
-    // 2^53 as the seq of a receipt.
+    // A receipt whose seq is 2^53.
     const tooMuch = [0x30, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
     assert.throws(
       () => decodeServerFrame(Uint8Array.from([0x9a, 1, tooMuch.length, ...tooMuch])),
@@ -151,7 +151,7 @@ describe('the frames of a server', () => {
     );
   });
 
-  it('of any bytes are read or refused, and nothing else happens', () => {
+  it('from random bytes are either decoded or refused with a RangeError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (any) => {
         try {
@@ -177,7 +177,7 @@ describe('a content', () => {
     );
   });
 
-  it('is none when its bytes are cut', () => {
+  it('decodes to undefined when its bytes are cut', () => {
     assert.equal(decodeContent(Uint8Array.from([0x0a, 5, 0x41])), undefined);
   });
 });

@@ -1,4 +1,7 @@
-/** The frames of cim.proto as a client writes and reads them. Servers use the generated code, which a test compares with this. */
+/**
+ * The frames of cim.proto as a client encodes and decodes them. Servers use the generated code; a test
+ * compares the two.
+ */
 import {
   ByteReader,
   bytesField,
@@ -37,7 +40,7 @@ const WELCOME = new Message<Welcome>({
   instance: textField(4),
 });
 
-/** What a message says, or an event about a message. */
+/** The content of a message, or of an event about a message. */
 export interface Content {
   readonly texts: readonly string[];
   readonly type: string;
@@ -68,7 +71,7 @@ const SEND = new Message<Send>({
   again: flagField(6),
 });
 
-/** `Outcome` of cim.proto; of a newer server there may be others. */
+/** Values of `Outcome` in cim.proto. A newer server may send other numbers. */
 export const OUTCOMES = { stored: 0, retry: 1, refused: 2, gap: 3, unknownProducer: 4 } as const;
 
 export interface Receipt {
@@ -201,7 +204,7 @@ const RESUME = new Message<Resume>({
   groups: flagField(2),
 });
 
-/** `ResumeAnswer` of cim.proto; of a newer server there may be others. */
+/** Values of `ResumeAnswer` in cim.proto. A newer server may send other numbers. */
 export const RESUME_ANSWERS = { continue: 0, reset: 1, expired: 2, skipped: 3 } as const;
 
 export interface ResumedStream {
@@ -228,7 +231,7 @@ const RESUMED = new Message<Resumed>({
   ),
 });
 
-/** `SignalKind` of cim.proto; of a newer server there may be others. */
+/** Values of `SignalKind` in cim.proto. A newer server may send other numbers. */
 export const SIGNAL_KINDS = { typing: 0, read: 1, device: 2, unsent: 3 } as const;
 
 export interface Signal {
@@ -280,7 +283,7 @@ const REFUSAL = new Message<Refusal>({ code: textField(1), text: textField(2) })
 
 const NO_FIELDS = new Message<object>({});
 
-/** What a client sends, by the name of the body in `Frame`. */
+/** The frames that a client sends; the key is the name of the body in `Frame`. */
 export interface ClientFrames {
   login: Login;
   send: Send;
@@ -308,7 +311,7 @@ const CLIENT_FRAMES: {
   signal: [32, SIGNAL],
 };
 
-/** What a server sends. */
+/** The frames that a server sends; the key is the name of the body in `Frame`. */
 interface ServerFrames {
   welcome: Welcome;
   receipt: Receipt;
@@ -323,7 +326,7 @@ interface ServerFrames {
   found: Found;
   signal: Signal;
 }
-/** A frame of a server: its kind, and its body. */
+/** A decoded frame of a server: its kind and its body. */
 export type ServerFrame = {
   [K in keyof ServerFrames]: { readonly kind: K; readonly body: ServerFrames[K] };
 }[keyof ServerFrames];
@@ -343,7 +346,7 @@ const SERVER_FRAMES = new Map<number, readonly [keyof ServerFrames, Message<obje
   [32, ['signal', SIGNAL]],
 ] as [number, readonly [keyof ServerFrames, Message<object>]][]);
 
-/** A whole `Frame` with its length before it. */
+/** Encodes a whole `Frame`, with its length before it. */
 export function encodeClientFrame<K extends keyof ClientFrames>(
   kind: K,
   body: Partial<ClientFrames[K]>,
@@ -359,9 +362,9 @@ export function encodeClientFrame<K extends keyof ClientFrames>(
 }
 
 /**
- * The body of a frame.
- * @returns undefined for a kind of a newer server, and for CIM's frames
- * @throws {RangeError} the bytes are no frame
+ * Decodes the body of a frame.
+ * @returns undefined for a kind that only a newer server knows, and for CIM's frames
+ * @throws {RangeError} when the bytes are not a valid frame
  */
 export function decodeServerFrame(bytes: Uint8Array): ServerFrame | undefined {
   const from = new ByteReader(bytes);
@@ -377,7 +380,7 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame | undefined {
 
 export const encodeContent = (content: Partial<Content>): Uint8Array => CONTENT.encode(content);
 
-/** A content, or undefined when the bytes are none. */
+/** Decodes a content; undefined when the bytes are not a valid content. */
 export function decodeContent(bytes: Uint8Array): Content | undefined {
   try {
     return CONTENT.decode(bytes);

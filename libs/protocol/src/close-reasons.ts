@@ -1,6 +1,9 @@
 /**
- * Why a channel ended. Numbers travel in `Goaway.reason`: below 100 coming back at once makes sense, from 100 on
- * it does not, without a change on the client's side. docs/errors.md says the same; a test compares them.
+ * The reasons why a channel ends. `Goaway.reason` carries the number. Below 100 the client may reconnect at
+ * once or after
+ * a pause. From 100 on a reconnect fails again unless something changes on the client's side. docs/errors.md
+ * has the
+ * same table; a test compares them.
  */
 export const CLOSE_REASONS = {
   closed: { number: 0, text: 'the other side closed the connection', reconnect: true },
@@ -34,5 +37,5 @@ const byNumber = new Map<number, CloseReason>(
   Object.entries(CLOSE_REASONS).map(([name, r]) => [r.number, name as CloseReason]),
 );
 
-/** A number from the wire; one that this version does not know is `closed`. */
+/** The close reason with this number; `closed` for a number that this version does not know. */
 export const closeReasonOf = (number: number): CloseReason => byNumber.get(number) ?? 'closed';

@@ -1,4 +1,4 @@
-/** Error codes of HTTP answers and of receipts. docs/errors.md says the same; a test compares them. */
+/** Error codes of HTTP answers and of receipts. docs/errors.md has the same table; a test compares them. */
 export const CODES = {
   success: { code: '9000', message: 'Success' },
   invalid: { code: '3000', message: 'A field is missing or wrong' },
@@ -39,13 +39,13 @@ export const CODES = {
 export type CodeName = keyof typeof CODES;
 export type Code = (typeof CODES)[CodeName]['code'];
 
-/** A request that cannot be served: one line for a person, a code for a program. */
+/** A request that cannot be served: a code for programs and one line for people. */
 export class CimError extends Error {
-  /** One of docs/errors.md; stable, for programs. */
+  /** A code of docs/errors.md. Codes never change their meaning. */
   readonly code: Code;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** Not sooner than this, ms, when whoever refused said so; 0 otherwise. */
+  /** The caller should wait this long before it tries again [ms]; 0 when no wait is known. */
   readonly retryAfterMs: number;
 
   constructor(

@@ -33,7 +33,7 @@ const contentProblem = (content: Uint8Array): string | undefined => contentFacts
 const generated = (bytes: Uint8Array): string | undefined => {
   try {
     const content = cim.Content.decode(bytes);
-    // What is wrong with a type's name is tested by itself.
+    // A separate test covers wrong names of types.
     return contentFacts(bytes).unknownType
       ? contentProblem(bytes)
       : contentType(content.type).problem(content);

@@ -1,19 +1,23 @@
 /**
- * What a message may say. This table is the only place that tells one content type from another: servers check a content
- * by it and forward its bytes.
+ * The table of content types. It is the only place that tells one content type from another: servers check a
+ * content by
+ * this table and forward its bytes.
  */
 import { type Content, decodeContent } from './client-frames.ts';
 import { JSON_LEVELS, jsonLevels } from './json-depth.ts';
 import { utf8Bytes } from './utf8.ts';
 import { WireReader } from './wire-reader.ts';
 
-/** Types of ours; the empty one is plain text. Every other valid name is an integrator's, and opaque. */
+/**
+ * Content types that this product defines; the empty one is plain text. Every other valid name belongs to an
+ * integrator, and servers do not look into it.
+ */
 export type OwnContentType = '' | 'json' | 'recall' | 'edit' | 'reaction' | 'member';
 
-/** What one send may carry: a text of 8 KiB, 100 texts, 32 KiB together (UTF-8). */
+/** Limits of one send: a text of 8 KiB, 100 texts, 32 KiB together (UTF-8). */
 export const TEXT_LIMITS = { textBytes: 8 * 1024, batchTexts: 100, batchBytes: 32 * 1024 } as const;
 
-/** Of a reaction, in UTF-8 [B]. */
+/** Longest text of a reaction in UTF-8 [bytes]. */
 const REACTION_BYTES = 64;
 /** Longest line that stands for a message in a list [UTF-16 units]. */
 const PREVIEW_UNITS = 120;
@@ -22,17 +26,20 @@ const READER = /* @__PURE__ */ new WireReader();
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 interface ContentType {
-  /** What is wrong with a content of this type, in words for a person; undefined: nothing. */
+  /** Says in words for a person what is wrong with a content of this type; undefined when nothing is. */
   readonly problem: (content: Content) => string | undefined;
-  /** What a CIM client is shown of it; empty: nothing. */
+  /** Texts that a CIM client shows for the content; empty when it shows nothing. */
   readonly cimTexts: (content: Content) => readonly string[];
-  /** One line that stands for it in a list; '': it is not listed. */
+  /** One line that stands for the content in a conversation list; '' when the list passes over it. */
   readonly preview: (content: Content) => string;
   /** Whether it makes a conversation unread. */
   readonly unread: boolean;
-  /** `users`: anybody who may write to the stream; `servers`: nobody from outside. */
+  /**
+   * `users`: anybody who may write to the stream. `servers`: only servers; a client's content of this type is
+   * refused.
+   */
   readonly author: 'users' | 'servers';
-  /** Whether it is an event about the message that it refers to, and shown by changing that one. */
+  /** Whether the content is an event about the message in `ref`. Clients show it by changing that message. */
   readonly event: boolean;
 }
 
@@ -92,7 +99,7 @@ const OWN_TYPES: Readonly<Record<OwnContentType, ContentType>> = {
     author: 'users',
     event: true,
   },
-  // Without a text it takes the sender's reaction away.
+  // A reaction without a text removes the sender's reaction.
   reaction: {
     problem: (content) => eventProblem(content, 'any texts') ?? reactionProblem(content.texts),
     cimTexts: nothing,
@@ -101,7 +108,7 @@ const OWN_TYPES: Readonly<Record<OwnContentType, ContentType>> = {
     author: 'users',
     event: true,
   },
-  // Who came, left or has another role now: the body is JSON (docs/protocol.md, "Groups").
+  // Names the users who joined, left or changed their role. The body is JSON (docs/protocol.md, "Groups").
   member: {
     problem: (content) => bodyProblem(content) ?? jsonProblem(content),
     cimTexts: nothing,
@@ -115,17 +122,17 @@ const OWN_TYPES: Readonly<Record<OwnContentType, ContentType>> = {
 export const contentType = (type: string): ContentType =>
   Object.hasOwn(OWN_TYPES, type) ? OWN_TYPES[type as OwnContentType] : OPAQUE;
 
-/** What a server needs to know of a content that somebody sends. */
+/** The facts that a server needs about a content that somebody sends. */
 export interface ContentFacts {
   readonly type: string;
-  /** Id of the message that it refers to, or ''. */
+  /** Id of the message that the content refers to, or ''. */
   readonly ref: string;
   readonly unread: boolean;
   readonly event: boolean;
   readonly author: ContentType['author'];
-  /** Undefined when it can be sent; else what is wrong, in words for a person. */
+  /** In words for a person, why the content cannot be sent; undefined when it can. */
   readonly problem: string | undefined;
-  /** The type's name is none. */
+  /** Whether the name of the type is not a valid name. */
   readonly unknownType: boolean;
 }
 
@@ -139,7 +146,7 @@ const PLAIN: ContentFacts = {
   unknownType: false,
 };
 
-/** Of an encoded `Content`. Nearly all are plain texts, which takes no strings to see. */
+/** Checks an encoded `Content`. Nearly all contents are plain texts; for these no string is made. */
 export function contentFacts(bytes: Uint8Array): ContentFacts {
   if (isPlainTexts(bytes)) return PLAIN;
   const content = decodeContent(bytes);
@@ -179,7 +186,7 @@ function reactionProblem(texts: readonly string[]): string | undefined {
     : undefined;
 }
 
-/** Undefined when the texts can be sent, else what is wrong, in words for a person. */
+/** In words for a person, why the texts cannot be sent; undefined when they can. */
 export function textsProblem(texts: readonly string[]): string | undefined {
   if (texts.length === 0) return 'msg is missing; give msg, batchMsg or both';
   if (texts.length > TEXT_LIMITS.batchTexts)
@@ -197,7 +204,10 @@ export function textsProblem(texts: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Whether an encoded `Content` is plain texts that can be sent, seen without making strings. False: it takes a closer look. */
+/**
+ * Whether an encoded `Content` is plain texts that can be sent. It makes no strings. False means that the
+ * content needs the full check.
+ */
 export function isPlainTexts(content: Uint8Array): boolean {
   const { textBytes, batchTexts, batchBytes } = TEXT_LIMITS;
   let texts = 0;
@@ -209,5 +219,5 @@ export function isPlainTexts(content: Uint8Array): boolean {
     texts++;
     total += bytes;
   }
-  return !READER.odd && texts > 0 && texts <= batchTexts && total <= batchBytes;
+  return !READER.unfamiliar && texts > 0 && texts <= batchTexts && total <= batchBytes;
 }

@@ -32,7 +32,7 @@ const BODIES = {
   counters: fc.record({ counters: list(fc.record({ to: number, producer: text, counter: number })) }),
 };
 
-/** An ack with a length of so many bytes. */
+/** An ack whose body length is encoded in `size` bytes. */
 function padLength(size: number, body: Uint8Array): Uint8Array {
   const length = Array.from({ length: size }, (_, i) => ((body.length >> (7 * i)) & 0x7f) | 0x80).map(
     (byte, i) => (i < 4 ? byte : 0x80),
@@ -41,7 +41,7 @@ function padLength(size: number, body: Uint8Array): Uint8Array {
   return Uint8Array.of(0xb2, 0x01, ...length, ...body);
 }
 
-/** Compared as they would be encoded again, and with the body's name. */
+/** The frame encoded again, with the name of its body: two frames are equal when these are. */
 const said = (frame: cim.Frame) => [
   frame.body,
   Buffer.from(cim.Frame.encode(frame).finish()).toString('hex'),
@@ -93,11 +93,11 @@ test('frames of CIM, of several bodies, with fields of a newer proto, and what i
       (body as fc.Arbitrary<object>).map((content) => cim.Frame.encode({ [name]: content }).finish()),
     ),
     fc.record({ text, cmd: fc.nat(3) }).map((frame) => cim.Frame.encode(frame).finish()),
-    // A length that is longer than it need be.
+    // A varint length that is longer than necessary.
     fc
       .tuple(fc.constantFrom(5, 6, 10), bytes)
       .map(([size, unknown]) => padLength(size, cim.Ack.encode({ group: String(unknown) }).finish())),
-    // A body of number 30.
+    // A frame with body number 30, which cim.proto does not define.
     bytes.map((unknown) =>
       Uint8Array.of(0xf2, 0x01, ...cim.RpcFrame.encode({ payload: unknown }).finish().slice(1)),
     ),

@@ -1,16 +1,19 @@
-/** `Frame` of cim.proto as it comes: one of ours has nothing but its body, which is all that is looked for here. */
+/**
+ * Decodes a `Frame` fast. A frame of our own clients holds only its body, so the fast path looks for a single
+ * body.
+ */
 import protobuf from 'protobufjs/minimal.js';
 import { cim } from './generated.ts';
 import { WireReader } from './wire-reader.ts';
 
-/** The tag of `Frame.send`, and how many bytes it has. */
+/** The tag of `Frame.send`, and the number of its bytes. */
 const SEND_TAG = 0x92;
 const TAG_BYTES = 2;
 const READER = new WireReader();
 
 type Body = (frame: cim.Frame, reader: protobuf.Reader) => void;
 
-/** By field number, from the first body's on. */
+/** Bodies in the order of their field numbers, beginning with the first body. */
 const BODIES: readonly Body[] = [
   (frame, reader) => (frame.login = cim.Login.decode(reader)),
   (frame, reader) => (frame.welcome = cim.Welcome.decode(reader)),
@@ -31,13 +34,14 @@ const BODIES: readonly Body[] = [
 ];
 
 /**
- * The same as `cim.Frame.decode`, at a fifth of what that takes for a frame of one body: the generated one clears all
- * other bodies when it has read one.
- * @throws when the bytes are no frame
+ * Does the same as `cim.Frame.decode` in a fifth of its time for a frame with one body: the generated decoder
+ * clears all
+ * other bodies after it has read one.
+ * @throws when the bytes are not a valid frame
  */
 export function decodeFrame(bytes: Uint8Array): cim.Frame {
   const [first = 0, second] = bytes;
-  // The tag of a field from 16 to 31 with a length: 1 nnnn 010, 0000 0001.
+  // A field from 16 to 31 with a length has the tag 1 nnnn 010, 0000 0001.
   const body = (first & 0x87) === 0x82 && second === 1 ? BODIES[(first >> 3) & 0x0f] : undefined;
   if (body === undefined) return cim.Frame.decode(bytes);
   const frame = new cim.Frame();
@@ -53,7 +57,10 @@ export function decodeFrame(bytes: Uint8Array): cim.Frame {
   return frame;
 }
 
-/** What nearly all frames of a client are. Undefined: it takes the generated decoder. */
+/**
+ * Decodes a `Send`, which nearly all frames of a client are. Undefined: the generated decoder has to read the
+ * frame.
+ */
 function sendOf(bytes: Uint8Array): cim.Send | undefined {
   READER.open(bytes, TAG_BYTES);
   READER.wants(READER.number());
@@ -67,5 +74,5 @@ function sendOf(bytes: Uint8Array): cim.Send | undefined {
     else if (tag === 0x30) send.again = READER.number() !== 0;
     else READER.giveUp();
   }
-  return READER.odd ? undefined : send;
+  return READER.unfamiliar ? undefined : send;
 }

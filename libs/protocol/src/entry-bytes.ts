@@ -1,9 +1,12 @@
-/** `Entry` of cim.proto by hand: each text is encoded and decoded at least once, and generated code costs four times this. */
+/**
+ * Encodes and decodes `Entry` of cim.proto by hand. Each message is encoded and decoded at least once, and
+ * the generated code costs four times as much.
+ */
 import { cim } from './generated.ts';
 import { WireReader } from './wire-reader.ts';
 import { FIELD_BYTES, writeBytes, writeId, writeNumber } from './wire-writer.ts';
 
-/** An entry as its users know it. */
+/** The decoded fields of an entry. */
 export interface EncodableEntry {
   readonly seq: number;
   readonly prev: string;
@@ -12,11 +15,11 @@ export interface EncodableEntry {
   readonly producer: string;
   readonly counter: number;
   readonly content: Uint8Array;
-  /** How many entries that count as unread the stream has had, with this one. */
+  /** The number of entries up to this one in the stream that count as unread. */
   readonly n: number;
 }
 
-/** With the bytes it came as, of which `content` is a view. */
+/** A decoded entry with the bytes it was decoded from; `content` is a view of them. */
 export interface DecodedEntry extends EncodableEntry {
   readonly wire: Uint8Array;
 }
@@ -25,7 +28,7 @@ const FIELDS = 9;
 const NOTHING = new Uint8Array();
 const READER = new WireReader();
 
-/** @param headroom bytes before the entry that are the caller's to write */
+/** Encodes an entry. @param headroom free bytes before the entry, for the caller to write into */
 export function encodeEntry(entry: EncodableEntry, headroom = 0): Buffer {
   const { prev, producer, content } = entry;
   const { userId, userName } = entry.sender;
@@ -45,11 +48,14 @@ export function encodeEntry(entry: EncodableEntry, headroom = 0): Buffer {
   return bytes.subarray(0, at);
 }
 
-/** An entry as the wire has it, between servers and to clients alike: the bytes it came as, if it came from another server. */
+/**
+ * The entry as it is on the wire, between servers and to clients alike. An entry from another server keeps
+ * the bytes it came as.
+ */
 export const entryBytes = (entry: EncodableEntry & { readonly wire?: Uint8Array | undefined }): Uint8Array =>
   entry.wire ?? encodeEntry(entry);
 
-/** @throws when the bytes are no entry */
+/** Decodes an entry. @throws when the bytes are not a valid entry */
 export function decodeEntry(wire: Uint8Array): DecodedEntry {
   READER.open(wire);
   let [seq, storedAt, userId, counter, n] = [0, 0, 0, 0, 0];
@@ -67,7 +73,7 @@ export function decodeEntry(wire: Uint8Array): DecodedEntry {
     else if (tag === 0x48) n = READER.number();
     else READER.giveUp();
   }
-  if (READER.odd) {
+  if (READER.unfamiliar) {
     const entry = cim.Entry.decode(wire);
     ({ seq, prev, storedAt, sender: userId, senderName: userName, producer, counter, content, n } = entry);
   }

@@ -11,7 +11,7 @@ function frameOf(body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([...header, length]), body]);
 }
 
-/** Copies, since a body is only a view. */
+/** Decodes the chunks and copies each body, since a body is only a view. */
 function decode(chunks: readonly Uint8Array[], limit = 1024 * 1024): Buffer[] {
   const decoder = new FrameDecoder(limit);
   const bodies: Buffer[] = [];

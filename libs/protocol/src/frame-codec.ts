@@ -4,7 +4,7 @@
  */
 import type protobuf from 'protobufjs/minimal.js';
 
-/** Frame limits in bytes, body only. */
+/** Longest body of a frame by sender and state [bytes]. */
 export const FRAME_LIMITS = {
   fromClientBeforeLogin: 4 * 1024,
   fromClient: 64 * 1024,
@@ -21,11 +21,14 @@ export class FrameError extends Error {
   }
 }
 
-/** What the bytes of a header count. Multiplied, not shifted: the fifth reaches beyond 31 bits. */
+/**
+ * The weight of each header byte. The decoder multiplies by it and does not shift: the fifth byte reaches
+ * beyond 31 bits.
+ */
 const BYTE_SCALES = [1, 2 ** 7, 2 ** 14, 2 ** 21, 2 ** 28] as const;
-/** What a body that is split over chunks gets first, in bytes; it doubles as its bytes come. */
+/** First buffer for a body that is split over chunks [bytes]. The buffer doubles as bytes arrive. */
 const FIRST_BODY_BYTES = 256;
-/** No body under way: the next byte belongs to a header. */
+/** Value of `#length` between two frames: the next byte belongs to a header. */
 const NO_BODY = -1;
 
 /**
@@ -53,12 +56,15 @@ export class FrameDecoder {
   }
 
   /**
-   * Hands each complete body to `onFrame`, which may change `limit` for the frames after it, and answers false to
-   * stop. A body that lies whole in a chunk is a view of it: keep a copy of what must live long, a view keeps all of
-   * its chunk. Answers how many bytes it has taken: all, unless it was stopped.
-   * @param self what `this` is in `onFrame`, so that one function serves many decoders
-   * @throws {FrameError} the stream is not of this protocol, or a frame is over the limit; the decoder is then dead,
-   * as it is after `onFrame` threw.
+   * Hands each complete body to `onFrame`. `onFrame` may change `limit` for the frames after it, and answers
+   * false to stop.
+   * A body that lies whole in one chunk is a view of that chunk: copy it to keep it, or the view keeps the
+   * whole chunk in memory.
+   * @param self the value of `this` in `onFrame`, so that one function serves many decoders
+   * @returns how many bytes were read: all, unless `onFrame` stopped
+   * @throws {FrameError} when the bytes are not a frame of this protocol, or a frame is over the limit. The
+   * decoder cannot be
+   * used after that, nor after `onFrame` threw.
    */
   push<T = undefined>(chunk: Uint8Array, onFrame: (this: T, body: Uint8Array) => boolean, self?: T): number {
     let at = 0;
@@ -72,7 +78,7 @@ export class FrameDecoder {
       if (this.#filled === 0 && end <= chunk.length) {
         body = chunk.subarray(at, end);
       } else {
-        if (at === chunk.length) break; // a header alone
+        if (at === chunk.length) break; // the chunk ends after a header
         const collected = this.#collect(chunk, at, Math.min(end, chunk.length));
         if (end > chunk.length) break;
         body = collected;
@@ -86,7 +92,7 @@ export class FrameDecoder {
     return chunk.length;
   }
 
-  /** Answers where the header ends; sets the body's length when it is complete. */
+  /** Reads header bytes and answers where they end. Sets `#length` when the header is complete. */
   #readHeader(chunk: Uint8Array, from: number): number {
     let header = this.#header;
     let bytes = this.#headerBytes;
@@ -109,7 +115,7 @@ export class FrameDecoder {
     return chunk.length;
   }
 
-  /** Copies what has come of the body under way; its full length when that is complete. */
+  /** Copies bytes of the body under way. Answers its full length when the body is complete. */
   #collect(chunk: Uint8Array, from: number, to: number): Uint8Array {
     const need = this.#filled + to - from;
     let body = this.#body;
@@ -129,7 +135,7 @@ interface Encoder<M> {
   encode(message: M, writer?: protobuf.Writer): protobuf.Writer;
 }
 
-/** One frame, header included. */
+/** Encodes one frame, header included. */
 export function encodeFrame<M>(type: Encoder<M>, message: M): Uint8Array {
   return type.encode(message).ldelim().finish();
 }

@@ -1,4 +1,4 @@
-/** Each function of the protocol that sees a stranger's text, with texts made to hold a server up. */
+/** Every function of the protocol that reads a stranger's text gets texts built to make it slow. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
 import { contentFacts, textsProblem } from './content-types.ts';

@@ -8,31 +8,38 @@ type Branded<T, B extends string> = T & { readonly [brand]: B };
 export type UserId = Branded<number, 'UserId'>;
 /** Position in a stream, from 1, without gaps. 0 stands for "before the first". */
 export type Seq = Branded<number, 'Seq'>;
-/** Grows with each login of a user. */
+/** A number that grows with each login of a device. An act with an older epoch changes nothing. */
 export type Epoch = Branded<number, 'Epoch'>;
-/** `lobby`, or a number in decimal. */
+/** Id of a group: `lobby`, or a number in decimal. */
 export type GroupId = Branded<string, 'GroupId'>;
-/** One installation of a client: 16 to 64 of [A-Za-z0-9_-]; or `cim`, every CIM client; or `default`, a client that names none. */
+/**
+ * Id of one installation of a client: 16 to 64 of [A-Za-z0-9_-]. Every CIM client is `cim`. A client that
+ * names no device is `default`.
+ */
 export type DeviceId = Branded<string, 'DeviceId'>;
-/** One life of an im-server process; a lease that lapsed ends it. 16 of [A-Za-z0-9_-]. */
+/** Id of one life of an im-server process: 16 of [A-Za-z0-9_-]. A lease that lapsed ends the life. */
 export type InstanceId = Branded<string, 'InstanceId'>;
-/** In place of an im-server, where a login names none: whichever the client reaches claims the session. No instance is called so. */
+/**
+ * Stands for an im-server in a login that names none: the im-server that the client reaches claims the
+ * session. No instance has this id.
+ */
 export const ANY_INSTANCE = 'any' as InstanceId;
 /**
- * Who numbers sends: 16 to 64 of [A-Za-z0-9_-]. Of the copy of a private message in its sender's own stream:
- * `<producer>><recipient>`, so that no two entries of a stream have one id.
+ * The number space of a client's sends: 16 to 64 of [A-Za-z0-9_-]. The copy of a private message in its
+ * sender's own
+ * stream has the producer `<producer>><recipient>`, so that no two entries of a stream have one id.
  */
 export type ProducerId = Branded<string, 'ProducerId'>;
-/** `<sender>:<producer>:<counter>`, or '' for "none". */
+/** Id of a message: `<sender>:<producer>:<counter>`, or '' for "none". */
 export type MessageId = Branded<string, 'MessageId'>;
 
-/** CIM's group: its members are all users. */
+/** The group that CIM's `/groupRoute` writes to. All users are its members. */
 export const LOBBY = 'lobby' as GroupId;
 
 export const CIM_DEVICE = 'cim' as DeviceId;
 export const DEFAULT_DEVICE = 'default' as DeviceId;
 
-/** A user's inbox or a group: what a message is addressed to, and the stream it is appended to. */
+/** A stream: a user's timeline (`inbox`) or a group's log. A send names one as its recipient. */
 export type StreamRef =
   | { readonly kind: 'inbox'; readonly user: UserId }
   | { readonly kind: 'group'; readonly group: GroupId };
@@ -45,9 +52,11 @@ export const ownerOf = (stream: StreamRef): UserId | undefined =>
 /** The group whose log the stream is; undefined for a user's timeline. */
 export const groupOf = (stream: StreamRef): GroupId | undefined =>
   stream.kind === 'group' ? stream.group : undefined;
-/** For logs and labels of metrics; what is done depends on the policy of a stream, not on this. */
+/**
+ * The kind of a stream, for logs and labels of metrics. Behaviour depends on the policy of a stream instead.
+ */
 export const kindOf = (stream: StreamRef): StreamRef['kind'] => stream.kind;
-/** What one of the two makes of a stream. */
+/** Calls the function that belongs to the kind of the stream. */
 export const ofStream = <T>(
   stream: StreamRef,
   ofInbox: (user: UserId) => T,
@@ -57,10 +66,10 @@ export const ofStream = <T>(
 export const streamName = (stream: StreamRef): string =>
   stream.kind === 'inbox' ? `inbox:${stream.user}` : `group:${stream.group}`;
 
-/** The stream as frames name it: its group, or '' for the receiver's own inbox. */
+/** The name of the stream in frames: its group, or '' for the receiver's own inbox. */
 export const wireName = (stream: StreamRef): GroupId | '' => (stream.kind === 'group' ? stream.group : '');
 
-/** Of a name that `streamName` has made. */
+/** The stream with a name that `streamName` has made. */
 export const streamOfName = (name: string): StreamRef =>
   name.startsWith('inbox:')
     ? { kind: 'inbox', user: Number(name.slice('inbox:'.length)) as UserId }
@@ -79,11 +88,14 @@ export const isGroupId = (value: unknown): value is GroupId =>
   typeof value === 'string' &&
   (value === LOBBY || (/^[1-9]\d{0,15}$/.test(value) && isUserId(Number(value))));
 
-/** The producer of the copy of a message to `to`. */
+/** The producer of the sender's copy of a message to `to`. */
 export const copyProducer = (producer: ProducerId, to: UserId): ProducerId =>
   `${producer}>${to}` as ProducerId;
 
-/** Of an entry: to whom its sender wrote, if it is the sender's copy, and under which producer. */
+/**
+ * Tells whether an entry is its sender's copy of a private message: to whom it was sent, and under which
+ * producer.
+ */
 export function copyOf(producer: ProducerId): {
   readonly producer: ProducerId;
   readonly to: UserId | undefined;

@@ -1,11 +1,13 @@
-/** How many levels deep a JSON value in a content may be nested: whoever reads it may walk it by recursion. */
+/**
+ * Deepest nesting of a JSON value in a content. The limit protects readers that walk the value by recursion.
+ */
 export const JSON_LEVELS = 100;
 
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 
-/** Levels of arrays and objects in JSON that parses, in UTF-8. */
+/** Counts the levels of arrays and objects in valid JSON (UTF-8). */
 export function jsonLevels(json: Uint8Array): number {
   let level = 0;
   let deepest = 0;
@@ -14,7 +16,7 @@ export function jsonLevels(json: Uint8Array): number {
     const byte = json[i] ?? 0;
     if (byte === QUOTE) inText = !inText;
     else if (inText) {
-      // What follows a backslash ends no text.
+      // The byte after a backslash does not end the text.
       if (byte === BACKSLASH) i++;
     } else if (OPENING.has(byte)) deepest = Math.max(deepest, ++level);
     else if (CLOSING.has(byte)) level--;

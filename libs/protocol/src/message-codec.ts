@@ -1,21 +1,22 @@
 /**
- * Protobuf messages by a table of their fields. A client has few messages and small ones: this is a fraction of the
- * size of generated code and its library, which would be half of what a browser loads.
+ * Encodes and decodes protobuf messages by a table of their fields. A client has few and small messages. This
+ * code is a
+ * fraction of the size of the generated code with its library, which would be half of what a browser loads.
  */
 
-/** Of the longest number: below 2^53, seven bits a byte. */
+/** Bytes of the longest number: below 2^53, seven bits a byte. */
 const NUMBER_BYTES = 8;
-/** Of the longest varint there is; in a field that is not known here. */
+/** Bytes of the longest valid varint, in a field that is not known here. */
 const VARINT_BYTES = 10;
-/** Of a tag or a length: below 2^32. */
+/** Bytes of the longest tag or length: below 2^32. */
 const SHORT_BYTES = 5;
-/** How deep groups of fields that are not known here may be nested. */
+/** Deepest nesting of groups in fields that are not known here. */
 const GROUPS = 100;
 const [VARINT, FIXED_64, DELIMITED, GROUP, GROUP_END, FIXED_32] = [0, 1, 2, 3, 4, 5];
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NOTHING = new Uint8Array();
 
-/** Bytes that grow as they are written. */
+/** A buffer that grows as it is written to. */
 export class ByteWriter {
   #bytes = new Uint8Array(64);
   #length = 0;
@@ -23,7 +24,7 @@ export class ByteWriter {
   varint(value: number): void {
     this.#reserve(VARINT_BYTES);
     let rest = value;
-    // Beyond 31 bits there are no shifts.
+    // Shifts end at 31 bits, so the code divides.
     for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#bytes[this.#length++] = (rest % 128) | 0x80;
     this.#bytes[this.#length++] = rest;
   }
@@ -34,7 +35,7 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
-  /** The tag of a field with a length, the length, and the bytes. */
+  /** Writes the tag of a field with a length, the length, and the bytes. */
   delimited(field: number, bytes: Uint8Array): void {
     this.varint(field * 8 + DELIMITED);
     this.varint(bytes.length);
@@ -53,7 +54,10 @@ export class ByteWriter {
   }
 }
 
-/** Reads what a writer, or any encoder of protobuf, has written. Throws a `RangeError` when the bytes end too early or are none. */
+/**
+ * Reads fields that any protobuf encoder has written. Throws a `RangeError` when the bytes end too early or
+ * are not valid.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -66,14 +70,14 @@ export class ByteReader {
     return this.#at === this.#bytes.length;
   }
 
-  /** Below 2^53. */
+  /** Reads a number below 2^53. */
   number(): number {
     const value = this.#varint(NUMBER_BYTES);
     if (value > Number.MAX_SAFE_INTEGER) throw new RangeError('a number is not below 2^53');
     return value;
   }
 
-  /** @returns the number of a field, and its wire type */
+  /** Reads a tag. @returns the number of the field, and its wire type */
   tag(): readonly [field: number, wire: number] {
     const tag = this.#short();
     const field = Math.floor(tag / 8);
@@ -81,7 +85,7 @@ export class ByteReader {
     return [field, tag % 8];
   }
 
-  /** A view. */
+  /** Reads the bytes of a field with a length. The result is a view. */
   delimited(): Uint8Array {
     const length = this.#short();
     if (length > this.#bytes.length - this.#at) throw new RangeError('the bytes of a field are missing');
@@ -98,7 +102,7 @@ export class ByteReader {
     }
   }
 
-  /** Passes the value of a field that is not known here. */
+  /** Skips the value of a field that is not known here. */
   skip(field: number, wire: number, depth = 0): void {
     if (wire === VARINT) {
       for (let i = 0; i < VARINT_BYTES; i++) if (this.#byte() < 0x80) return;
@@ -150,10 +154,10 @@ export class ByteReader {
 export interface Field<T> {
   readonly number: number;
   readonly wire: number;
-  /** What an absent field is read as; it is not written. */
+  /** The value of an absent field. A field with this value is not written. */
   readonly none: T;
   write(into: ByteWriter, value: T): void;
-  /** @param before what was read of the field before: of a list, the items */
+  /** @param before the value read so far: of a list, its items */
   read(from: ByteReader, before: T): T;
 }
 
@@ -199,7 +203,7 @@ export const bytesField = (number: number): Field<Uint8Array> => ({
 
 const EMPTY: readonly never[] = [];
 
-/** The list that is being read, with one more: a new one only for the first. */
+/** The list with one more item. Only the first item makes a new list. */
 function append<T>(list: readonly T[], item: T): readonly T[] {
   if (list === EMPTY) return [item];
   (list as T[]).push(item);
@@ -226,7 +230,7 @@ export const listField = <M extends object>(number: number, message: Message<M>)
   read: (from, before) => append(before, message.decode(from.delimited())),
 });
 
-/** A kind of message. Fields that it does not know are passed over, as a newer server may send them. */
+/** A kind of message. The decoder skips fields that it does not know, since a newer server may send them. */
 export class Message<M extends object> {
   readonly #fields: readonly (readonly [string, Field<unknown>])[];
   readonly #byNumber: ReadonlyMap<number, readonly [string, Field<unknown>]>;
@@ -246,7 +250,7 @@ export class Message<M extends object> {
     return into.finish();
   }
 
-  /** @throws {RangeError} the bytes are no such message */
+  /** Decodes a message. @throws {RangeError} when the bytes are not a valid message of this kind */
   decode(bytes: Uint8Array): M {
     const message: Record<string, unknown> = {};
     for (const [name, { none }] of this.#fields) message[name] = none;

@@ -1,6 +1,9 @@
 import type { UserId } from './ids.ts';
 
-/** A user name as it is shown: NFKC, 1 to 32 characters: letters of any script, digits, `_ - .` */
+/**
+ * A user name as it is shown: in Unicode form NFKC, 1 to 32 characters of letters of any script, digits, `_ -
+ * .`
+ */
 export type UserName = string & { readonly __userName: true };
 
 export interface NamedUser {
@@ -10,10 +13,14 @@ export interface NamedUser {
 
 const ALLOWED = /^[\p{L}\p{M}\p{Nd}_.-]+$/u;
 
-/** The name in its canonical form, or what is wrong with it, in words for a person. */
+/**
+ * NFKC merges at most 4 units into one character, so a text of more than 256 units stays too long. The check
+ * also bounds the work of normalize().
+ */
 export function parseUserName(raw: unknown): { ok: true; name: UserName } | { ok: false; problem: string } {
   if (typeof raw !== 'string') return { ok: false, problem: 'userName is missing or not a text' };
-  // NFKC grows a character at most 18-fold; what is this long before it cannot be a name after it.
+  // NFKC makes a text at most 18 times shorter or longer. A text of more than 256 units cannot become a valid
+  // name.
   if (raw.length > 256) return { ok: false, problem: 'userName is longer than 32 characters' };
   const name = raw.normalize('NFKC');
   const length = [...name].length;
@@ -24,5 +31,8 @@ export function parseUserName(raw: unknown): { ok: true; name: UserName } | { ok
   return { ok: true, name: name as UserName };
 }
 
-/** What makes two names the same: case is ignored. A value, never a key by itself. */
+/**
+ * Two names are the same when this is equal: it ignores case. Use the result as a value inside a key, never
+ * as a whole key.
+ */
 export const foldName = (name: string): string => name.normalize('NFKC').toLowerCase().normalize('NFKC');

@@ -1,5 +1,6 @@
-// Imported before the generated code, which looks at `util.Long` when it is loaded: int64 fields are below 2^53
-// with us and are `number` everywhere; without this protobufjs decodes Long objects.
+// This file is imported before the generated code, which reads `util.Long` when it loads. Without it
+// protobufjs decodes
+// int64 fields to Long objects. All int64 fields of ours are below 2^53, so they are decoded to `number`.
 import protobuf from 'protobufjs/minimal.js';
 
 (protobuf.util as { Long: unknown }).Long = null;

@@ -7,7 +7,7 @@ export function utf8Bytes(text: string): number {
     bytes++;
     if (unit < 0x800) continue;
     bytes++;
-    // Two units make four bytes.
+    // A surrogate pair is two units and four bytes.
     if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) i++;
   }
   return bytes;
@@ -28,6 +28,6 @@ export function isUtf8(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
-/** The second byte is what tells an overlong form, a surrogate, or a code point that is too high. */
+/** The lowest valid second byte. It tells overlong forms from valid ones. */
 const lowestSecond = (first: number): number => (first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80);
 const highestSecond = (first: number): number => (first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf);

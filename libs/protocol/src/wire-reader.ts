@@ -1,38 +1,44 @@
-/** Messages read by hand where the generated decoders are too dear (docs/architecture.md). */
+/**
+ * Reads messages by hand where the generated decoders cost too much (docs/architecture.md, "Bytes by hand").
+ */
 import { isUtf8 } from './utf8.ts';
 import { NUMBER_BYTES } from './wire-writer.ts';
 
-/** Slots for known texts: a power of two. */
+/** Number of slots for known texts: a power of two. */
 const KNOWN_TEXTS = 4_096;
-/** Longest text that is remembered [B]. */
+/** Longest text that is remembered [bytes]. */
 const KNOWN_BYTES = 64;
-/** Longer texts are left to the platform, whose call costs as much as looking at so many bytes. */
+/**
+ * Longest text that is checked byte by byte [bytes]. For a longer one a call of the platform's decoder is
+ * cheaper.
+ */
 const SHORT = 128;
 const NOTHING = Buffer.alloc(0);
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Short ASCII texts that came before. By hash; a newer text takes the place of an older one. */
+/** Short ASCII texts seen before, in slots by hash. A newer text replaces the older one in its slot. */
 const KNOWN: string[] = new Array<string>(KNOWN_TEXTS).fill('');
 
 /**
- * Reads the fields of a message as our encoders write them. Whatever else a message may be makes it `odd`: then the
- * generated decoder reads it from the start, and accepts or refuses it. One reader serves many messages, one at a time.
+ * Reads the fields of a message as our encoders write them. Any other form makes the reader set `unfamiliar`: the
+ * generated decoder then reads the message from the start, and accepts or refuses it. One reader serves many
+ * messages, one after the other.
  */
 export class WireReader {
   #bytes: Buffer = NOTHING;
   #at = 0;
   #end = 0;
-  /** The message is not as our encoders write it. Only the reader sets it. */
-  odd = false;
+  /** True when the message is not as our encoders write it. Only the reader sets it. */
+  unfamiliar = false;
 
   open(bytes: Uint8Array, from = 0): void {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#at = from;
     this.#end = bytes.length;
-    this.odd = false;
+    this.unfamiliar = false;
   }
 
-  /** A length that says how much is left. */
+  /** Fails unless exactly `bytes` bytes are left. */
   wants(bytes: number): void {
     if (bytes !== this.#end - this.#at) this.giveUp();
   }
@@ -45,9 +51,9 @@ export class WireReader {
     return tag;
   }
 
-  /** Not as expected: there is no next field. */
+  /** Marks the message as unfamiliar; the reader finds no further field. */
   giveUp(): void {
-    this.odd = true;
+    this.unfamiliar = true;
     this.#at = this.#end;
   }
 
@@ -67,13 +73,13 @@ export class WireReader {
     return 0;
   }
 
-  /** A view. */
+  /** Reads the bytes of a field. The result is a view. */
   bytes(): Uint8Array {
     const from = this.#take();
     return this.#bytes.subarray(from, this.#at);
   }
 
-  /** One that is likely to have come before. */
+  /** Reads a text that is likely to have come before, such as the name of a producer. */
   knownText(): string {
     const from = this.#take();
     return knownText(this.#bytes, from, this.#at) ?? this.#text(from);
@@ -83,7 +89,7 @@ export class WireReader {
     return this.#text(this.#take());
   }
 
-  /** Passes a text; answers its length in bytes. */
+  /** Skips a text and answers its length in bytes. */
   skipText(): number {
     const from = this.#take();
     const isText = this.#isShortAscii(from) || isUtf8(this.#bytes, from, this.#at);
@@ -95,7 +101,7 @@ export class WireReader {
     return this.#isShortAscii(from) ? this.#bytes.toString('latin1', from, this.#at) : this.#utf8(from);
   }
 
-  /** False: it is longer, or none. */
+  /** Whether the text from `from` is short and ASCII only. */
   #isShortAscii(from: number): boolean {
     if (this.#at - from > SHORT) return false;
     for (let i = from; i < this.#at; i++) if ((this.#bytes[i] as number) > 0x7f) return false;
@@ -111,19 +117,20 @@ export class WireReader {
     }
   }
 
-  /** Moves behind what has its length before it; answers where that begins. */
+  /** Reads a length and moves behind the bytes it counts. Answers where these begin. */
   #take(): number {
     const length = this.number();
     const from = this.#at;
     if (length <= this.#end - from) this.#at += length;
     else this.giveUp();
-    return this.odd ? this.#at : from;
+    return this.unfamiliar ? this.#at : from;
   }
 }
 
 /**
- * The same string again instead of a new one; undefined for a text that is too long, or not ASCII. A producer's name comes
- * with each of its messages; made anew each time, character by character, it is what the garbage of a busy server mostly is.
+ * The known string with these bytes, or a new one. Undefined when the text is too long or not ASCII. Each
+ * message names its
+ * producer; a new string for each would be most of the garbage of a busy server.
  */
 function knownText(bytes: Buffer, from: number, to: number): string | undefined {
   const length = to - from;

@@ -1,13 +1,19 @@
-/** Messages written by hand where the generated encoders are too dear (docs/architecture.md): fields, and whole frames. */
+/**
+ * Writes messages by hand where the generated encoders cost too much (docs/architecture.md, "Bytes by hand"):
+ * fields, and whole frames.
+ */
 
-/** Of the longest number, seven bits each: below 2^53. */
+/** Bytes of the longest number: below 2^53, seven bits a byte. */
 export const NUMBER_BYTES = 8;
-/** Of a field at most: its tag and a number, the value or the length. */
+/** Most bytes of a field without its content: a tag of one byte, and a number (the value or the length). */
 export const FIELD_BYTES = 1 + NUMBER_BYTES;
-/** What is left free before a message that becomes a frame, for its length and that of a body around it. */
+/**
+ * Free bytes before a message that becomes a frame: for the length of the frame, and the tag and length of
+ * the body around the message.
+ */
 const HEAD_BYTES = 2 * FIELD_BYTES;
 
-/** How long a number below 2^53 is on the wire. */
+/** Bytes of a number below 2^53 on the wire. */
 export function varintBytes(value: number): number {
   let bytes = 1;
   let rest = value;
@@ -16,24 +22,24 @@ export function varintBytes(value: number): number {
   return bytes;
 }
 
-/** Each writes at `from` and answers where it ends. */
+/** Writes a varint at `from` and answers where it ends. */
 function writeVarint(into: Uint8Array, from: number, value: number): number {
   let at = from;
   let rest = value;
-  // Beyond 31 bits there are no shifts.
+  // Shifts end at 31 bits, so the code divides.
   for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 128)) into[at++] = (rest % 128) | 0x80;
   for (; rest > 0x7f; rest >>>= 7) into[at++] = (rest & 0x7f) | 0x80;
   into[at++] = rest;
   return at;
 }
 
-/** A number as its field, or the length of what follows. */
+/** Writes a tag and a number: the value of a field, or the length of what follows. */
 export function writeNumber(into: Uint8Array, from: number, tag: number, value: number): number {
   into[from] = tag;
   return writeVarint(into, from + 1, value);
 }
 
-/** An id, which is ASCII. */
+/** Writes an id, which is ASCII. */
 export function writeId(into: Buffer, from: number, tag: number, id: string): number {
   const at = writeNumber(into, from, tag, id.length);
   return at + into.write(id, at, 'latin1');
@@ -45,12 +51,13 @@ export function writeBytes(into: Uint8Array, from: number, tag: number, bytes: U
   return at + bytes.length;
 }
 
-/** Frame.deliver in cim.proto. */
+/** Tag of Frame.deliver in cim.proto. */
 const DELIVER_TAG = 0xaa;
 
 /**
- * The frame that carries an entry to a client, made around the bytes that the entry has on the wire anyway: what comes
- * from another server goes on as it is. A whole `Frame` with header.
+ * Makes the frame that carries an entry to a client: a whole `Frame` with header. An entry from another
+ * server keeps its
+ * bytes, so nothing is encoded again.
  * @param group '' for the receiver's inbox
  * @param entry an encoded `Entry`
  */
@@ -64,16 +71,18 @@ export function deliverFrame(group: string, entry: Uint8Array): Uint8Array {
   return framedBody(frame, at, DELIVER_TAG);
 }
 
-/** Frame.receipt in cim.proto. */
+/** Tag of Frame.receipt in cim.proto. */
 const RECEIPT_TAG = 0x9a;
 const RECEIPT_FIELDS = 7;
 
 /**
- * The receipt that nearly every send gets, `STORED`, as a whole `Frame` with header; the others are left to the generated encoder.
- * @param send what is answered; `to` 0 stands for the group
+ * Makes the receipt that nearly every send gets, `STORED`, as a whole `Frame` with header. The generated
+ * encoder makes the
+ * other receipts.
+ * @param send the send that is answered; `to` 0 stands for the group
  * @param seq position in the recipient's stream
  * @param copy position of the copy in the sender's own stream, when the receipt delivers it
- * @param n of the entry
+ * @param n the number `n` of the entry
  */
 export function storedFrame(
   send: { readonly to: number; readonly group: string; readonly producer: string; readonly counter: number },
@@ -98,7 +107,7 @@ export function storedFrame(
 
 const RPC_FIELDS = 4;
 
-/** A whole `RpcFrame` with header, encoded by hand: the generated encoder costs as much as what it carries. */
+/** Makes a whole `RpcFrame` with header. The generated encoder would cost as much as the payload itself. */
 export function rpcFrame(
   call: number,
   status: number,
@@ -114,12 +123,15 @@ export function rpcFrame(
   return framed(frame, at);
 }
 
-/** The message from `HEAD_BYTES` to `to` as a frame: its length before it. */
+/** The message from `HEAD_BYTES` to `to` as a frame, with its length before it. */
 function framed(bytes: Buffer, to: number): Uint8Array {
   return bytes.subarray(writeLengthBefore(bytes, HEAD_BYTES, to), to);
 }
 
-/** The same as the body of a `Frame`, whose number is below 32. @param tag the first of the two bytes of its tag */
+/**
+ * The message from `HEAD_BYTES` to `to` as the body of a `Frame`. @param tag the first of the two bytes of
+ * the body's tag
+ */
 function framedBody(bytes: Buffer, to: number, tag: number): Uint8Array {
   let begin = writeLengthBefore(bytes, HEAD_BYTES, to);
   bytes[--begin] = 0x01;
@@ -127,7 +139,7 @@ function framedBody(bytes: Buffer, to: number, tag: number): Uint8Array {
   return bytes.subarray(writeLengthBefore(bytes, begin, to), to);
 }
 
-/** Answers where it begins. */
+/** Writes the length of `from`..`to` before `from`, and answers where it begins. */
 function writeLengthBefore(into: Uint8Array, from: number, to: number): number {
   const begin = from - varintBytes(to - from);
   writeVarint(into, begin, to - from);
