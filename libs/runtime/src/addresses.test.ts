@@ -28,7 +28,7 @@ test('networks hold their addresses and no others', () => {
   for (const address of ['128.0.0.1', '::2', '2001:db9::1', '', 'localhost', '::ffff:10.0.0.1'])
     assert.equal(own(address), false, address);
   assert.equal(networks('none')('127.0.0.1'), false);
-  // Of a connection that is gone already.
+  // The address of a connection that has already ended.
   assert.equal(own(undefined), false);
 });
 

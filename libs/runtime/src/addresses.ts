@@ -2,8 +2,9 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Option } from './config.ts';
 
 /**
- * What counts as one address: an IPv4 address, or the /64 of an IPv6 one, which is what one customer gets. An IPv4 address that came
- * as IPv6 (::ffff:192.0.2.1) is the IPv4 address.
+ * The group of addresses that limits count together: an IPv4 address alone, or the /64 of an IPv6 address,
+ * which one
+ * customer usually gets. An IPv4 address written as IPv6 (::ffff:192.0.2.1) counts as the IPv4 address.
  */
 export function addressGroup(address: string): string {
   const [ip = ''] = address.split('%');
@@ -13,7 +14,7 @@ export function addressGroup(address: string): string {
   const [head = '', tail] = ip.split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  // An IPv4 ending stands for two groups.
+  // An IPv4 address at the end of an IPv6 address stands for two groups.
   const behind = after.length + (ip.includes('.') ? 1 : 0);
   const groups = [
     ...before,
@@ -24,7 +25,10 @@ export function addressGroup(address: string): string {
   return `${prefix.join(':')}::/64`;
 }
 
-/** `192.0.2.0/24`, `2001:db8::/32`, or an address alone. @throws {Error} what it must be */
+/**
+ * Parses `192.0.2.0/24`, `2001:db8::/32`, or a single address. @throws {Error} that says what the text must
+ * be
+ */
 function subnetOf(text: string): readonly [address: string, bits: number, family: 'ipv4' | 'ipv6'] {
   const [address = '', bits, more] = text.split('/');
   const version = isIP(address);
@@ -35,10 +39,13 @@ function subnetOf(text: string): readonly [address: string, bits: number, family
   return [address, length, version === 4 ? 'ipv4' : 'ipv6'];
 }
 
-/** Whether an address is in a list of networks. One that is not known, of a connection that is gone, is in none. */
+/**
+ * Whether an address is in a list of networks. An unknown address, of a connection that has ended, is in no
+ * network.
+ */
 export type InNetworks = (address: string | undefined) => boolean;
 
-/** @throws {Error} what the text must be */
+/** Parses a list of networks. @throws {Error} that says what the text must be */
 export function networks(text: string): InNetworks {
   const list = new BlockList();
   if (text !== 'none')
@@ -54,11 +61,11 @@ export function networks(text: string): InNetworks {
   };
 }
 
-/** The own machine. */
+/** The networks of the machine itself. */
 export const LOOPBACK_NETWORKS = '127.0.0.0/8,::1/128';
 export const loopbackOnly: InNetworks = networks(LOOPBACK_NETWORKS);
 
-/** A setting that names networks. */
+/** Defines a setting whose value is a list of networks. */
 export const networksOption = (
   env: Option<InNetworks>['env'],
   fallback: string,

@@ -1,4 +1,7 @@
-/** Full jitter: each delay is random below a ceiling that doubles from `baseMs` to `maxMs`. */
+/**
+ * Delays between tries. Each delay is random below a ceiling (full jitter); the ceiling doubles from `baseMs`
+ * to `maxMs`.
+ */
 export class Backoff {
   readonly #baseMs: number;
   readonly #maxMs: number;
@@ -11,14 +14,14 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The next delay in ms. */
+  /** Draws the next delay [ms]. */
   next(): number {
     const ceiling = Math.min(this.#maxMs, this.#baseMs * 2 ** this.#attempt);
     if (ceiling < this.#maxMs) this.#attempt++;
     return Math.ceil(this.#random() * ceiling);
   }
 
-  /** After a success. */
+  /** Starts again at `baseMs`. Call it after a success. */
   reset(): void {
     this.#attempt = 0;
   }

@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 const file = (name: string): string => join(dir, name);
-/** As a person does it: the files of before are replaced. */
+/** Writes the files as an operator does: a new file replaces the old one. */
 function write(secrets: Partial<Secrets>): void {
   for (const [name, secret] of Object.entries(secrets)) {
     writeFileSync(file(`${name}.new`), `${secret}\n`);

@@ -1,4 +1,4 @@
-/** The secret that all servers share and, while it is being replaced, the other one that is accepted beside it. */
+/** The secret that all servers share. While an operator replaces it, a second secret is accepted too. */
 import { createHash } from 'node:crypto';
 import { type ClusterKeyUse, clusterKey } from './cluster-key.ts';
 import { lookOfFiles } from './file-look.ts';
@@ -10,28 +10,33 @@ const POLL_MS = 1_000;
 
 export interface Secrets {
   readonly current: string;
-  /** Accepted too; '' for none. */
+  /** The second accepted secret; '' for none. */
   readonly next: string;
 }
 
 export interface ClusterSecretParts {
-  /** Files that they were read from; a secret that came another way never changes. */
+  /** Files that the secrets were read from. A secret from elsewhere never changes. */
   readonly files: { readonly current?: string | undefined; readonly next?: string | undefined };
-  /** @throws {Error} one line: these secrets cannot be used */
+  /** Checks a pair of secrets. @throws {Error} one line: why they cannot be used */
   readonly check: (secrets: Secrets) => Secrets;
   readonly logger: Logger;
   readonly pollMs?: number;
 }
 
 /**
- * A server signs with the current secret, and accepts both. So an operator replaces it in three steps, each on all servers before
- * the next one: the new secret as `next`; both exchanged; no `next`. Whatever two neighbouring steps two servers are at, each
- * accepts what the other one signs. Files are read again when they have changed and then stayed the same from one poll to
- * the next, so that both are exchanged at once.
+ * A server signs with the current secret and accepts both. An operator replaces the secret in three steps,
+ * and takes each
+ * step on all servers before the next one: (1) set the new secret as `next`; (2) exchange the two; (3) remove
+ * `next`.
+ * Servers that are one step apart accept each other's signatures. A server reads the files again after they
+ * have changed
+ * and then stayed the same for one poll, so that it sees both files of an exchange at once.
  */
 export class ClusterSecret {
   #secrets: Secrets;
-  /** Key: use. Of all accepted secrets, the current one first; forgotten with each change. */
+  /**
+   * Key: use. Value: the keys of all accepted secrets, the current one first. Cleared when a secret changes.
+   */
   readonly #keys = new Map<ClusterKeyUse, readonly string[]>();
   readonly #listeners = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
@@ -40,12 +45,12 @@ export class ClusterSecret {
     this.#secrets = secrets;
   }
 
-  /** One that never changes is given as a text. */
+  /** Accepts a plain text too, as a secret that never changes. */
   static of(secret: string | ClusterSecret): ClusterSecret {
     return typeof secret === 'string' ? new ClusterSecret({ current: secret, next: '' }) : secret;
   }
 
-  /** Watches the files that the secrets are in. */
+  /** Makes the secret and watches its files. */
   static open(secrets: Secrets, parts: ClusterSecretParts): ClusterSecret {
     const secret = new ClusterSecret(secrets);
     secret.#watch(parts);
@@ -56,18 +61,18 @@ export class ClusterSecret {
     return this.#secrets.current;
   }
 
-  /** The current one first. */
+  /** All accepted secrets, the current one first. */
   get accepted(): readonly string[] {
     const { current, next } = this.#secrets;
     return next === '' || next === current ? [current] : [current, next];
   }
 
-  /** What is signed with. */
+  /** The key that this server signs with. */
   key(use: ClusterKeyUse): string {
     return this.keys(use)[0] ?? '';
   }
 
-  /** What is accepted, the current one first. */
+  /** The keys that this server accepts, the current one first. */
   keys(use: ClusterKeyUse): readonly string[] {
     let keys = this.#keys.get(use);
     if (keys === undefined)
@@ -94,13 +99,14 @@ export class ClusterSecret {
       const settled = look === seen;
       seen = look;
       if (!settled || look === used) return;
-      // What cannot be used is said once: it is read again when it has changed.
+      // Unusable files are reported once, and read again when they have changed.
       used = look;
       try {
         const before = this.#secrets;
         const current = files.current === undefined ? before.current : readSecretFile(files.current);
         const next = files.next === undefined ? before.next : readSecretFile(files.next, true);
-        // Taken now, the secret of before would be refused while other servers still use it.
+        // If this server took equal secrets now, it would refuse the old secret while other servers still use
+        // it.
         if (next === current) throw new Error('both are the same: they are being exchanged, or one is wrong');
         this.#take(check({ current, next }), logger);
       } catch (error) {
@@ -125,8 +131,8 @@ export class ClusterSecret {
 }
 
 /**
- * The secret of a server, as it is configured.
- * @param files of the secrets, as `configuredFiles` answers
+ * Makes the secret of a server from its settings.
+ * @param files files of the secrets, as `configuredFiles` answers
  * @throws {Error} one line, as `trustOf`
  */
 export function openClusterSecret(
@@ -144,6 +150,6 @@ export function openClusterSecret(
   });
 }
 
-/** Tells secrets apart in logs. It is made of a key that nothing else is signed with. */
+/** Tells secrets apart in logs. It is made with a key that signs nothing. */
 const fingerprint = (secret: string): string =>
   createHash('sha256').update(clusterKey(secret, 'fingerprint')).digest('hex').slice(0, 8);

@@ -1,6 +1,7 @@
 /**
- * Configuration: one schema, read once from flags and environment into one frozen object.
- * `CIM_ROUTE_PORT` is also `--route-port`; the flag wins.
+ * Reads the configuration: one schema, read once from flags and environment into one frozen object. The
+ * environment's
+ * `CIM_ROUTE_PORT` is the flag `--route-port`; a flag wins over the environment.
  */
 import { parseArgs } from 'node:util';
 import { fileEnvOf, readSecretFile, showsSecret } from './secret-source.ts';
@@ -10,16 +11,16 @@ export interface Option<T> {
   readonly env: `CIM_${string}`;
   /** One line, for --help and docs/config.md. */
   readonly doc: string;
-  /** As it would be written in the environment; '' for none. */
+  /** The default, as it would be written in the environment; '' for none. */
   readonly fallback: string;
   readonly secret?: boolean;
-  /** Of a secret: a file that is not there, or is empty, means none. */
+  /** For a secret: a missing or empty file means that there is no secret. */
   readonly fileMayBeAbsent?: boolean;
-  /** The flag may stand without a value, which means `true`. */
+  /** Whether the flag may stand without a value, which means `true`. */
   readonly bare?: boolean;
-  /** The value when nothing is given and there is no fallback; '' if it is not said. */
+  /** The value when nothing is given and there is no fallback. Undefined: the value is ''. */
   readonly empty?: T;
-  /** Answers the value, or throws an Error whose message says what would be right. */
+  /** Parses the text. Throws an Error whose message says what the value must be. */
   readonly parse: (text: string) => T;
 }
 
@@ -39,7 +40,10 @@ export const text = (
   parse: (value) => value,
 });
 
-/** Texts with a comma between them; [] when empty. @param parse throws an Error that says what one must be */
+/**
+ * A setting whose value is a list with commas; [] when empty. @param parse throws an Error that says what one
+ * item must be
+ */
 export const list = <T>(
   env: Option<readonly T[]>['env'],
   doc: string,
@@ -95,7 +99,7 @@ export const oneOf = <const T extends string>(
   },
 });
 
-/** `true` or `false`; the flag alone means `true`. */
+/** A setting that is `true` or `false`; the flag alone means `true`. */
 export const yesOrNo = (env: Option<boolean>['env'], fallback: boolean, doc: string): Option<boolean> => ({
   env,
   doc: `${doc} (true, false)`,
@@ -110,11 +114,11 @@ export const yesOrNo = (env: Option<boolean>['env'], fallback: boolean, doc: str
 export const flagOf = (env: string): string => env.replace(/^CIM_/, '').toLowerCase().replaceAll('_', '-');
 
 export type ConfigResult<S extends Schema> =
-  /** `warnings`: one line each, of what works and should be done another way. */
+  /** `warnings`: one line each about settings that work but should be given in another form. */
   | {
       readonly kind: 'values';
       readonly values: Values<S>;
-      /** Where secrets were read from that are in files. */
+      /** Paths of the files that secrets were read from. */
       readonly files: { readonly [K in keyof S]?: string };
       readonly warnings: readonly string[];
     }
@@ -123,15 +127,18 @@ export type ConfigResult<S extends Schema> =
   | { readonly kind: 'problems'; readonly problems: readonly string[] };
 
 /**
- * Reads flags, then environment, then defaults. A secret may also be in a file: `--x-file`, `CIM_X_FILE`. All problems at once; an unknown flag or CIM_ variable is one, but for
- * the variables that Kubernetes sets for its Services.
+ * Reads flags, then the environment, then defaults. A secret may also be in a file: `--x-file`, `CIM_X_FILE`.
+ * The result
+ * lists all problems at once. An unknown flag or CIM_ variable is a problem, except for the variables that
+ * Kubernetes sets
+ * for its Services.
  */
 export function readConfig<S extends Schema>(
   program: string,
   schema: S,
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  /** CIM_ names that other programs of the product read and that are not an error here. */
+  /** Names of CIM_ variables that other programs of the product read. */
   alsoKnown: readonly string[] = [],
 ): ConfigResult<S> {
   const problems: string[] = [];
@@ -168,7 +175,8 @@ export function readConfig<S extends Schema>(
           : undefined;
     if (option.secret === true) {
       const file = secretFile(option.env, flags, env);
-      // A flag wins over the environment, of whichever kind both are.
+      // Both are given when the value and the file come from the same source. Otherwise the flag wins over
+      // the environment.
       const both = file !== undefined && (file.isFlag ? typeof flag === 'string' : given === fromEnv);
       if (both) {
         const [own, other] = namesOf(option);
@@ -204,17 +212,17 @@ export function readConfig<S extends Schema>(
   return { kind: 'values', values: Object.freeze(values) as Values<S>, files, warnings };
 }
 
-/** A flag that stands alone, as `--insecure` does. */
+/** Whether the word is a flag without a value, such as `--insecure`. */
 const isBare = (schema: Schema, word: string, next: string | undefined): boolean =>
   Object.values(schema).some(({ env, bare }) => bare === true && word === `--${flagOf(env)}`) &&
   next !== 'true' &&
   next !== 'false';
 
-/** The environment names of an option: its own and, of a secret, that of a file with it. */
+/** The environment names of an option. A secret has a second one, for a file with the secret. */
 export const namesOf = ({ env, secret }: Option<unknown>): string[] =>
   secret === true ? [env, fileEnvOf(env)] : [env];
 
-/** The file that a secret is in, by flag before environment. */
+/** The path of the file with a secret; the flag wins over the environment. */
 function secretFile(
   env: string,
   flags: Readonly<Record<string, string | boolean | undefined>>,

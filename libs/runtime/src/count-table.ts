@@ -1,6 +1,7 @@
 /**
- * Counters and histograms as plain numbers, which Prometheus reads when it asks. `prom-client` makes a text of the
- * labels at each call, about 1 µs; a message is counted several times and costs 13 µs in all.
+ * Counters and histograms as plain numbers, which Prometheus reads when it asks. `prom-client` makes a text
+ * of the
+ * labels at each call, which takes about 1 µs. A message is counted several times and takes 13 µs in all.
  */
 import type { Metrics } from './metrics.ts';
 
@@ -15,7 +16,7 @@ interface Sample {
   readonly metricName?: string;
 }
 
-/** What a registry of `prom-client` asks of a metric. */
+/** Registers a metric with the methods that a registry of `prom-client` calls. */
 function register(metrics: Metrics, { name, help }: MetricText, type: string, samples: () => Sample[]): void {
   const metric = {
     name,
@@ -28,7 +29,7 @@ function register(metrics: Metrics, { name, help }: MetricText, type: string, sa
   metrics.registerMetric(metric as never);
 }
 
-/** A counter by two labels. All known pairs are there with 0 from the start, so that a rate is right at once. */
+/** A counter with two labels. All known pairs start at 0, so that a rate is right from the first count. */
 export class CountTable<A extends string, B extends string> {
   /** First label's value → second's → count. Never removed: both labels have small sets of values. */
   readonly #counts = new Map<A, Map<B, number>>();
@@ -54,7 +55,7 @@ export class CountTable<A extends string, B extends string> {
   }
 }
 
-/** A counter by one label. */
+/** A counter with one label. */
 export class CountRow<A extends string> {
   readonly #counts: Map<A, number>;
 
@@ -70,10 +71,13 @@ export class CountRow<A extends string> {
   }
 }
 
-/** A histogram of durations by one label, in Prometheus' cumulative buckets. */
+/** A histogram of durations with one label, in Prometheus' cumulative buckets. */
 export class DurationRow<A extends string> {
   readonly #limits: readonly number[];
-  /** By the label's value: counts of each bucket, the last above all limits; then the sum. Never removed. */
+  /**
+   * Key: value of the label. Value: counts of the buckets (the last for all longer durations) and the sum.
+   * Never removed.
+   */
   readonly #rows = new Map<A, { readonly counts: Float64Array; sum: number }>();
 
   /** @param limits upper limits of the buckets, ascending [s] */
@@ -103,12 +107,12 @@ export class DurationRow<A extends string> {
     });
   }
 
-  /** The value is there with 0 from now on. */
+  /** Makes the value known, with 0. */
   begin(value: A): void {
     if (!this.#rows.has(value)) this.#row(value);
   }
 
-  /** A negative duration, which a clock that was set back makes, counts as 0. */
+  /** Counts a duration. A negative one, after a clock was set back, counts as 0. */
   observe(value: A, seconds: number): void {
     const row = this.#rows.get(value) ?? this.#row(value);
     let at = 0;

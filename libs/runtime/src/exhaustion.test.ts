@@ -21,7 +21,7 @@ test('warns once when 80 % of something is in use, and again only after it was b
   ]);
 });
 
-test('what this process has in use is told as shares', () => {
+test('readUsed answers shares between 0 and 1', () => {
   const { files, heap, memory } = readUsed(1_000);
   for (const share of [files, heap, memory]) assert.ok(share > 0 && share < 1, String(share));
 });

@@ -1,4 +1,4 @@
-/** Watches what the system lets this process have, and says in one line that it runs low before anything fails. */
+/** Watches how much of files and memory this process uses, and warns in one line before it runs out. */
 import { readdirSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
@@ -7,14 +7,17 @@ import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { openFilesLimit } from './open-files.ts';
 
-/** `files`: open files and connections. `heap`: objects of JavaScript. `memory`: all that the process has resident. */
+/**
+ * `files`: open files and connections. `heap`: objects of JavaScript. `memory`: all resident memory of the
+ * process.
+ */
 type Resource = 'files' | 'heap' | 'memory';
-/** How much of each is in use, 0 to 1. */
+/** The used share of each resource, 0 to 1. */
 type Used = Readonly<Record<Resource, number>>;
 
 const LOOK_MS = 5_000;
 const WARN_AT = 0.8;
-/** A new warning needs a fall below this first. */
+/** A resource is warned about again only after its share was below this. */
 const CALM_AT = 0.7;
 
 const HOW: Readonly<Record<Resource, string>> = {
@@ -26,7 +29,7 @@ const HOW: Readonly<Record<Resource, string>> = {
 export class Exhaustion {
   readonly #logger: Pick<Logger, 'warn'>;
   readonly #read: () => Used;
-  /** Warned about, and not calm since. */
+  /** Resources with a warning that have not been below `CALM_AT` since. */
   readonly #low = new Set<Resource>();
 
   constructor(logger: Pick<Logger, 'warn'>, read: () => Used) {
@@ -34,7 +37,7 @@ export class Exhaustion {
     this.#read = read;
   }
 
-  /** One warning for each time that a resource runs low. */
+  /** Reads all shares, and warns once for each time that a resource runs low. */
   look(): void {
     for (const [name, used] of Object.entries(this.#read()) as [Resource, number][]) {
       if (used < CALM_AT) this.#low.delete(name);
@@ -46,7 +49,10 @@ export class Exhaustion {
   }
 }
 
-/** A server's watch: a warning at 80 %, and the shares in its metrics. Keeps no process alive. */
+/**
+ * Starts the watch of a server: a warning at 80 %, and the shares as metrics. The timer does not keep the
+ * process alive.
+ */
 export function watchExhaustion(logger: Logger, metrics: Metrics): void {
   const filesLimit = openFilesLimit();
   const exhaustion = new Exhaustion(logger, () => readUsed(filesLimit));
@@ -61,10 +67,13 @@ export function watchExhaustion(logger: Logger, metrics: Metrics): void {
   );
 }
 
-/** @param filesLimit how many files the process may have open: asking for it takes long, and it stays */
+/**
+ * Reads the used shares. @param filesLimit how many files the process may have open. The caller asks once:
+ * asking is slow, and the limit does not change
+ */
 export function readUsed(filesLimit: number): Used {
   const { used_heap_size: heap, heap_size_limit: heapLimit } = getHeapStatistics();
-  // Without a limit the system answers a number beyond all memory, or 0.
+  // Without a limit the system answers 0, or more than the machine has.
   const limit = process.constrainedMemory() || totalmem();
   return {
     files: openFiles() / filesLimit,
@@ -73,7 +82,7 @@ export function readUsed(filesLimit: number): Used {
   };
 }
 
-/** Linux tells their number as the size of the folder, since 6.2. Elsewhere 0: nothing is known. */
+/** The number of open files. Linux since 6.2 tells it as the size of a folder. Elsewhere 0: unknown. */
 function openFiles(): number {
   try {
     const { size } = statSync('/proc/self/fd');

@@ -1,6 +1,9 @@
 import { stat } from 'node:fs/promises';
 
-/** Changes when one of the files is written, replaced, or not there any more. A link that is moved to another folder is seen too. */
+/**
+ * A text that changes when one of the files is written, replaced or removed, also when a link to its folder
+ * moves.
+ */
 export async function lookOfFiles(paths: readonly string[]): Promise<string> {
   const looks = await Promise.all(paths.map(lookOf));
   return looks.join(', ');

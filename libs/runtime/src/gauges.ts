@@ -1,8 +1,8 @@
-/** Gauges: what a process tells of its state when Prometheus asks. Nothing is counted for them before. */
+/** Gauges: state of a process that is read when Prometheus asks for it. Nothing is counted in between. */
 import prom from 'prom-client';
 import type { Metrics } from './metrics.ts';
 
-/** Of two parts of one process that make the same gauge, the first does. */
+/** Registers a gauge. When two parts of one process register the same name, the first one stays. */
 export function gauge(
   metrics: Metrics,
   name: string,
@@ -23,8 +23,8 @@ export function gauge(
 }
 
 /**
- * A gauge with one label.
- * @param read the figure of each of the label's values, perhaps later: then the scrape waits
+ * Registers a gauge with one label.
+ * @param read answers the figure for each value of the label. It may answer later: the scrape then waits
  */
 export function gaugeBy(
   metrics: Metrics,
@@ -45,7 +45,7 @@ export function gaugeBy(
   });
 }
 
-/** 1 for the one of `values` that holds, 0 for the others. */
+/** 1 for the value that holds, 0 for the others. */
 export function flags<T extends string>(values: readonly T[], holds: T | undefined): Record<T, number> {
   return Object.fromEntries(values.map((value) => [value, Number(value === holds)])) as Record<T, number>;
 }

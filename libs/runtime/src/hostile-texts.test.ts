@@ -1,4 +1,4 @@
-/** Settings, which an environment sets that may not be ours, with texts made to hold a program up. */
+/** Settings come from an environment that may not be ours. They get texts built to make a program slow. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
 import { readConfig } from './config.ts';
@@ -13,7 +13,8 @@ describe('a text of 8 KiB made to hold a program up', () => {
   });
 
   it('is read in milliseconds as a flag and as the name of a setting', () => {
-    // Only as a flag: Node's parseArgs itself takes 35 ms for an argument of 8 KiB without dashes, which no stranger writes.
+    // The texts are tested as flags only. For an argument of 8 KiB without dashes Node's parseArgs itself
+    // takes 35 ms, and no stranger writes arguments.
     assertQuick((text) => readConfig('test', settings, [`--${text}`], { [`CIM_${text}`]: text }));
   });
 });

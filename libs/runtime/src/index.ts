@@ -1,4 +1,4 @@
-/** What every process needs and no other lib should write again: config, log, metrics, backoff, signals. */
+/** The parts that every server process needs: settings, log, metrics, backoff, limits, signals. */
 export * from './addresses.ts';
 export * from './backoff.ts';
 export * from './cluster-key.ts';

@@ -1,21 +1,26 @@
 /**
- * Which `Host` a server on loopback answers to. A page from anywhere can make a browser ask a server of this machine
- * under a name of the page's own (DNS rebinding); the name in `Host` then gives it away.
+ * Decides which `Host` names a server on loopback answers to. A web page can make a browser ask a server of
+ * this machine
+ * under a name of the page's own (DNS rebinding). The name in `Host` gives such a request away.
  */
 import { isLoopback } from './settings.ts';
 
-/** Why a request is refused, in one line; undefined when it is not. Undefined `host`: the request has none. */
+/**
+ * In one line, why a request is refused; undefined when it is not. A `host` of undefined: the request has
+ * none.
+ */
 export type HostProblem = (host: string | undefined) => string | undefined;
 
 /**
- * @param listensOn the address that the server listens on: off loopback every name is taken
- * @param allowed further names in lower case, as a proxy in front passes them on; `*` is any
+ * Makes the check.
+ * @param listensOn address that the server listens on; beyond loopback every name is accepted
+ * @param allowed further names in lower case, as a proxy in front passes them on; `*` accepts every name
  */
 export function knownHosts(listensOn: string, allowed: readonly string[]): HostProblem {
   const names = new Set(allowed);
   if (!isLoopback(listensOn) || names.has('*')) return () => undefined;
   return (host) => {
-    // HTTP/1.0: no browser leaves it out.
+    // Only HTTP/1.0 may leave `Host` out, and no browser speaks it.
     if (host === undefined) return undefined;
     const name = hostName(host);
     if (isLoopback(name) || names.has(name)) return undefined;
@@ -23,5 +28,5 @@ export function knownHosts(listensOn: string, allowed: readonly string[]): HostP
   };
 }
 
-/** Without the port, in lower case. */
+/** The host without its port, in lower case. */
 const hostName = (host: string): string => host.replace(/:\d{1,5}$/, '').toLowerCase();

@@ -1,16 +1,17 @@
 /**
- * All limits by address and by user: the one table. Each has a setting, `CIM_LIMIT_<NAME>`. docs/operations.md has the same table; a
- * test compares them.
+ * The one table of all limits by address and by user. Each has a setting, `CIM_LIMIT_<NAME>`.
+ * docs/operations.md has the
+ * same table; a test compares them.
  */
 import type { Option } from './config.ts';
 import type { Rate } from './token-bucket.ts';
 
-/** `rate`: so many in a time. `most`: so many at once. */
+/** `rate`: a number of acts in a time. `most`: a number of things at once. */
 type Row = {
   readonly kind: 'rate' | 'most';
-  /** As the setting is written. */
+  /** The default, as the setting is written. */
   readonly fallback: string;
-  /** Who has a budget of its own. */
+  /** Each one of these has a budget of its own. */
   readonly by:
     | 'address'
     | 'address and user'
@@ -28,7 +29,7 @@ type Row = {
     | 'the store';
 };
 
-/** The defaults let 500 people behind one address come back at the same time. */
+/** The defaults allow 500 people behind one address to reconnect at the same moment. */
 export const LIMITS = {
   connect: {
     kind: 'rate',
@@ -173,14 +174,14 @@ type NamesOf<K extends Row['kind']> = {
 export type RateName = NamesOf<'rate'>;
 export type MostName = NamesOf<'most'>;
 
-/** What is configured. A rate that is undefined, and a most of `Infinity`, are off. */
+/** The limits as configured. A rate of undefined, or a most of `Infinity`, is off. */
 export type LimitValues = { readonly [N in RateName]: Rate | undefined } & {
   readonly [N in MostName]: number;
 };
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** `rate/interval[,burst]`. @throws {Error} what it must be */
+/** Parses `rate/interval[,burst]`. @throws {Error} that says what the text must be */
 function parseRate(text: string): Rate | undefined {
   if (text === 'off') return undefined;
   const [, tokens, count, unit = '', burst = tokens] = /^(\d+)\/(\d*)(ms|s|m|h)(?:,(\d+))?$/.exec(text) ?? [];
@@ -206,7 +207,7 @@ export const limitEnv = (name: LimitName): `CIM_LIMIT_${string}` =>
 type LimitSettings = { readonly [N in LimitName as `limit${Capitalize<N>}`]: Option<LimitValues[N]> };
 const keyOf = (name: string): string => `limit${name[0]?.toUpperCase()}${name.slice(1)}`;
 
-/** A setting for each limit. */
+/** One setting for each limit. */
 export const limitSettings = Object.fromEntries(
   (Object.entries(LIMITS) as [LimitName, Row][]).map(([name, { kind, fallback, by, what, where }]) => [
     keyOf(name),
@@ -219,10 +220,10 @@ export const limitSettings = Object.fromEntries(
   ]),
 ) as unknown as LimitSettings;
 
-/** Of `settings`. */
+/** Names of the settings in `limitSettings`. */
 export const limitKeys = Object.keys(limitSettings) as (keyof LimitSettings)[];
 
-/** The limits among the values of settings. */
+/** Picks the limits from the values of all settings. */
 export const limitsOf = (
   values: {
     readonly [K in keyof LimitSettings]: LimitSettings[K] extends Option<infer T> ? T : never;
@@ -232,7 +233,7 @@ export const limitsOf = (
     Object.keys(LIMITS).map((name) => [name, values[keyOf(name) as keyof LimitSettings]]),
   ) as unknown as LimitValues;
 
-/** Where nothing is configured: in tests. */
+/** The default limits, for tests. */
 export const defaultLimits: LimitValues = Object.fromEntries(
   (Object.entries(LIMITS) as [string, Row][]).map(([name, { kind, fallback }]) => [
     name,

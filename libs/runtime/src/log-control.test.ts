@@ -9,7 +9,7 @@ function start(t: TestContext, usual: LogLevel) {
   const control = new LogControl(usual);
   const logger = createLogger(usual, {}, { write: (line) => void lines.push(line) }, control);
   const audit = auditLogger(logger);
-  /** What is written of one line at each level, of two users. */
+  /** Logs one line at each level for two users, and answers what was written. */
   const written = (): string => {
     lines.length = 0;
     for (const userId of [1, 2])
@@ -22,7 +22,7 @@ function start(t: TestContext, usual: LogLevel) {
 }
 
 describe('what is logged', () => {
-  test('is changed to another level, and is as before after the time that was told', (t) => {
+  test('is changed to another level, and is as before when the given time has passed', (t) => {
     const { control, written } = start(t, 'info');
     assert.equal(written(), 'info1 warn1 error1 info2 warn2 error2 audit');
     control.want({ level: 'error' }, 60_000);
@@ -33,7 +33,7 @@ describe('what is logged', () => {
     assert.equal(written(), 'info1 warn1 error1 info2 warn2 error2 audit');
   });
 
-  test('is all of one user, and of the others what the level lets pass', (t) => {
+  test('is every line of one user, and the lines of others that the level lets pass', (t) => {
     const { control, logger, lines, written } = start(t, 'warn');
     control.want({ user: 1 }, 60_000);
     assert.equal(written(), 'debug1 info1 warn1 error1 warn2 error2 audit');
@@ -48,7 +48,7 @@ describe('what is logged', () => {
     assert.equal(written(), 'warn1 error1 warn2 error2 audit');
   });
 
-  test('goes by the newest wish, whose time alone counts', (t) => {
+  test('follows the newest wish only, and ends with its time', (t) => {
     const { control, written } = start(t, 'info');
     control.want({ level: 'silent' }, 1_000);
     control.want({ level: 'error' }, 60_000);

@@ -1,48 +1,49 @@
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** As the logger counts them. */
+/** Levels as numbers, as pino counts them. */
 const NUMBERS: Readonly<Record<LogLevel, number>> = {
   ...{ debug: 20, info: 30, warn: 40, error: 50 },
   silent: Number.POSITIVE_INFINITY,
 };
 
-/** What an operator wants to be logged for a while. */
+/** The change of the log that an operator wants for a while. */
 export interface LogWish {
-  /** In place of the level that the program was started with. */
+  /** Replaces the level that the program was started with. */
   readonly level?: LogLevel;
   /** All lines of this user are written, whatever the level. */
   readonly user?: number;
 }
 
-/** Loggers whose lines are written whatever an operator wants. */
+/** Loggers whose lines are always written. Never removed; an entry goes with its logger. */
 const always = new WeakSet<object>();
 
-/** The lines of this logger are written whatever an operator wants. */
+/** Makes all lines of this logger pass, whatever an operator wants. */
 export const passAlways = (logger: object): void => void always.add(logger);
 
-/** What is needed of a logger. */
+/** The part of a logger that this module uses. */
 interface Leveled {
   level: string;
   info(fields: object, event: string): void;
 }
 
 /**
- * The level of a logger, and of those that are made of it, while the program runs. A wish ends by itself; a restart forgets it.
+ * Changes the level of a logger and its children while the program runs. A wish ends after its time; a
+ * restart forgets it.
  */
 export class LogControl {
   #logger: Leveled | undefined;
   readonly #usual: LogLevel;
   #wish: LogWish = {};
   #timer: NodeJS.Timeout | undefined;
-  /** Lines below this are written only when they are of the user. */
+  /** A line below this level is written only when it names the wanted user. */
   #least = 0;
 
   constructor(usual: LogLevel) {
     this.#usual = usual;
   }
 
-  /** Of the logger that this one is for. */
+  /** Names the logger whose level this object controls. Called once, when the logger is made. */
   serve(logger: Leveled): void {
     this.#logger = logger;
   }
@@ -51,7 +52,7 @@ export class LogControl {
     return this.#wish;
   }
 
-  /** From now on, in place of the wish of before. Without a level and a user: as the program was started. */
+  /** Replaces the wish. A wish without a level and a user restores the level of the start. */
   want(wish: LogWish, forMs: number): void {
     this.#apply(wish);
     if (wish.level === undefined && wish.user === undefined) return;
@@ -61,7 +62,10 @@ export class LogControl {
     }, forMs).unref();
   }
 
-  /** Whether a line is written that the level of its logger lets pass. @param first what was logged, if it has fields */
+  /**
+   * Whether a line that the logger's own level lets pass is written. @param first the fields of the line, if
+   * it has any
+   */
   passes(logger: object, level: number, first: unknown): boolean {
     if (level >= this.#least) return true;
     return always.has(logger) || isOf(this.#wish.user, first);

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** A program that logs so many lines of some 1,000 bytes into files of 1 MB. */
+/** Runs a program that logs this many lines of about 1,000 bytes into files of 1 MB. */
 function run(path: string, lines: number, kept = 14) {
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
@@ -46,7 +46,7 @@ describe('a log file', () => {
     assert.ok(files().length <= 2, files().join());
   });
 
-  test('on a full disk costs its own lines only, which is said, rarely', () => {
+  test('loses its own lines only when the disk is full, and says so at most once a minute', () => {
     const day = new Date();
     const date = [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) =>
       String(part).padStart(2, '0'),
@@ -70,7 +70,7 @@ describe('a log file', () => {
   });
 });
 
-test('a standard error that nobody reads costs lines, and no memory', async (t) => {
+test('a standard error that nobody reads loses lines and holds no memory', async (t) => {
   const args = ['--expose-gc', '--import', 'tsx', UNREAD];
   const program = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => program.kill('SIGKILL'));

@@ -1,30 +1,33 @@
-/** Where log lines go: standard error and, if wanted, files beside it that are rotated. */
+/** Where log lines go: to standard error, and to rotated files when these are set. */
 import { once } from 'node:events';
 import pino, { type DestinationStream } from 'pino';
 
-/** Lines that wait for a disk or a reader that does not take them [bytes]: what comes above that is left out. */
+/** Most bytes of lines that wait for a slow disk or reader. Further lines are dropped. */
 const WAITING_BYTES = 4 * 1024 * 1024;
-/** A program that ends waits so long for its last lines [ms]. */
+/** Longest time that a program waits for its last lines when it ends [ms]. */
 const END_WITHIN_MS = 1_000;
-/** A file that cannot be written is told of so often [ms]. */
+/** Shortest time between two reports of a file that cannot be written [ms]. */
 const TOLD_EVERY_MS = 60_000;
 
 export interface LogLines extends DestinationStream {
-  /** Writes out what waits, at the end of a program; files get no further lines. A disk that does not take it is not waited for. */
+  /**
+   * Writes the waiting lines at the end of a program; files get no lines after it. Gives up after
+   * `END_WITHIN_MS`.
+   */
   readonly end: () => Promise<void>;
 }
 
 export interface LogFileSettings {
-  /** Path that the names of the files begin with; '' for no files. */
+  /** Beginning of the paths of the files; '' for no files. */
   readonly logFile: string;
-  /** A file that is larger is followed by another one. */
+  /** A file of this size is followed by a new one [MB]. */
   readonly logFileMb: number;
-  /** How many are kept beside the one that is written. */
+  /** Number of older files that are kept. */
   readonly logFilesKept: number;
 }
 
 /**
- * Standard error alone, or with files. A disk that is full costs lines of the file, and nothing else.
+ * Opens standard error, and the files if they are set. A full disk loses lines of the file and nothing else.
  * @throws {Error} one line: the first file cannot be opened
  */
 export async function logLines(settings: LogFileSettings): Promise<LogLines> {
@@ -47,7 +50,8 @@ export async function logLines(settings: LogFileSettings): Promise<LogLines> {
       errors.write(line);
       if (!ended) file.write(line);
     },
-    // `flush` waits for nothing, and `flushSync` for a full disk for ever.
+    // Neither `flush` nor `flushSync` fits: the first does not wait, and the second waits for a full disk for
+    // ever.
     end: () =>
       new Promise((resolve) => {
         ended = true;
@@ -63,7 +67,7 @@ export async function logLines(settings: LogFileSettings): Promise<LogLines> {
 
 async function openFile({ logFile, logFileMb, logFilesKept }: LogFileSettings) {
   try {
-    // Loaded by those who want it: it takes a while.
+    // Loaded only when files are set: it takes a while.
     const { default: roll } = await import('pino-roll');
     const file = await roll({
       file: logFile,
@@ -84,7 +88,8 @@ async function openFile({ logFile, logFileMb, logFilesKept }: LogFileSettings) {
 
 export function standardError(): DestinationStream {
   const lines = pino.destination({ fd: 2, sync: false, maxLength: WAITING_BYTES });
-  // The terminal is gone, the reader has left or the disk is full: a line is lost, and the program goes on.
+  // When the terminal is gone, the reader has left or the disk is full, the line is lost and the program goes
+  // on.
   lines.on('error', () => undefined);
   return lines;
 }

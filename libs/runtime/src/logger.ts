@@ -3,12 +3,16 @@ import { type LogControl, type LogLevel, passAlways } from './log-control.ts';
 import { standardError } from './log-file.ts';
 import { loggedError, loggedValue } from './redaction.ts';
 
-/** Structured, event first: `logger.info({ userId }, 'session.closed')`. Never a message's text, never a secret. */
+/**
+ * A structured logger with the event first: `logger.info({ userId }, 'session.closed')`. Never log a
+ * message's text or a secret.
+ */
 export type Logger = pino.Logger;
 
 /**
- * JSON lines on standard error; standard output belongs to what the program says to its user. Errors are reduced to
- * their known parts and texts are redacted before pino sees them, in child loggers too.
+ * Makes a logger that writes JSON lines to standard error. Standard output is for what a program says to its
+ * user. Before
+ * pino sees a line, errors are reduced to known parts and texts are redacted, in child loggers too.
  * @param lines where the lines go
  * @param control changes the level while the program runs
  */
@@ -22,10 +26,10 @@ export function createLogger(
     {
       level,
       base: bindings,
-      // The hook has done it; pino's own serializer would take the causes away again.
+      // The hook below reduces errors. Pino's own serializer would remove their causes.
       serializers: { err: (value: unknown) => value },
       hooks: {
-        // A serializer would see only the field that it is named for; this sees all that is logged.
+        // A serializer sees only the field that it is named for; this hook sees every argument.
         logMethod(args, method, level) {
           if (control?.passes(this, level, args[0]) === false) return;
           const [first, ...more] = args as [unknown, ...unknown[]];
@@ -43,10 +47,10 @@ export function createLogger(
   return logger;
 }
 
-/** For the lines of an audit: written whatever the level is. */
+/** A logger for lines of an audit. They are written at every level. */
 export function auditLogger(logger: Logger): Logger {
   const audit = logger.child({});
-  // By itself it would follow the level of the other one.
+  // A child follows the level of its parent unless it is set.
   audit.level = 'info';
   passAlways(audit);
   return audit;

@@ -21,11 +21,11 @@ test('a delay counts as held only as far as the thread used its CPU meanwhile', 
   pass(70, 70); // 50 ms late: allowed
   assert.equal(watch.worstMs, 50);
   pass(5_000, 2); // the kernel did not run the process
-  pass(400, 30); // nor here, and some work was done
+  pass(400, 30); // the kernel did not run the process, and it did some work
   assert.deepEqual(held, []);
   pass(320, 310);
   assert.deepEqual(held, [[300, 300]]);
-  pass(1_020, 90); // held and not run, both
+  pass(1_020, 90); // the process both held the loop and was not run
   assert.deepEqual(held.at(-1), [90, 1_000]);
   assert.equal(watch.worstMs, 300);
 });

@@ -11,17 +11,17 @@ import type { Observer } from './observer.ts';
 import type { RecentLoad } from './recent-load.ts';
 
 const EVERY_MS = 20;
-/** Nothing may hold the event loop for longer [ms]. */
+/** Longest time that work may hold the event loop [ms]. */
 export const HELD_MS = 50;
-/** Name of the warning: its `heldMs` is the CPU time, its `lateMs` the whole delay. */
+/** Name of the warning. `heldMs` is CPU time, `lateMs` the whole delay. */
 export const LOOP_HELD = 'loop.held';
 
 export interface LoopWatchParts {
   /** Called for each time that the event loop was held for more than `HELD_MS`. */
   readonly onHeld?: (heldMs: number, lateMs: number) => void;
-  /** Called each time that the watch looks, with how late it came. */
+  /** Called at each tick, with how late the tick came. */
   readonly onDelay?: (lateMs: number) => void;
-  /** ms, monotonic. */
+  /** The time of a monotonic clock [ms]. */
   readonly now?: () => number;
   /** CPU time of the thread that runs the event loop [ms]. */
   readonly cpu?: () => number;
@@ -43,12 +43,12 @@ export class LoopWatch {
     this.#cpu = cpu ?? mainThreadCpu();
   }
 
-  /** The longest that the event loop was held since `start` [ms of CPU time]. */
+  /** Longest time that the event loop was held since `start` [ms of CPU time]. */
   get worstMs(): number {
     return this.#worstMs;
   }
 
-  /** Keeps no process alive. */
+  /** Starts the watch. Its timer does not keep the process alive. */
   start(): void {
     this.#last = { now: this.#now(), cpu: this.#cpu() };
     this.#timer = setInterval(() => this.tick(), EVERY_MS);
@@ -59,7 +59,7 @@ export class LoopWatch {
     clearInterval(this.#timer);
   }
 
-  /** Every 20 ms, by the watch's own timer or by a test. */
+  /** Runs every 20 ms; tests call it themselves. */
   tick(): void {
     const { now, cpu } = this.#last;
     this.#last = { now: this.#now(), cpu: this.#cpu() };
@@ -72,8 +72,9 @@ export class LoopWatch {
 }
 
 /**
- * A server's watch: a warning in the log for each time that its event loop was held, every delay and the worst in its
- * metrics, the latest ones in its load.
+ * Starts the watch of a server. It warns each time that the event loop was held, and feeds every delay to the
+ * metrics and
+ * to `recentLoad`.
  */
 export function watchLoop(
   logger: Logger,
@@ -97,7 +98,10 @@ export function watchLoop(
   );
 }
 
-/** Linux tells it of each thread. Elsewhere the process' own is taken, which is more: other threads work too. */
+/**
+ * Linux tells the CPU time of each thread. Elsewhere the function answers the CPU time of the whole process,
+ * which is more.
+ */
 function mainThreadCpu(): () => number {
   const ofProcess = (): number => {
     const { user, system } = process.cpuUsage();
@@ -106,7 +110,7 @@ function mainThreadCpu(): () => number {
   try {
     const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
     const bytes = Buffer.alloc(64);
-    // Its first number [ns].
+    // The first number in the file [ns].
     const ofThread = (): number =>
       parseInt(bytes.toString('latin1', 0, readSync(file, bytes, 0, 64, 0)), 10) / 1e6;
     return Number.isFinite(ofThread()) ? ofThread : ofProcess;

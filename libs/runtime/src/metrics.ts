@@ -1,9 +1,9 @@
 import prom from 'prom-client';
 
-/** One per process. It is made for the observer and the gauges; nothing else counts (`observer.ts`). */
+/** The metrics of one process. Only the observer and the gauges write to it (`observer.ts`). */
 export type Metrics = prom.Registry;
 
-/** Of Node's own metrics: gauges whose names end like those of counters, which Prometheus' tool refuses. */
+/** Metrics of Node's that are left out: gauges named like counters, which Prometheus' own tool refuses. */
 const MISNAMED = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',

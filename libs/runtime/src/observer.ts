@@ -1,6 +1,9 @@
-/** Everything that can be counted while messages pass. The core calls this one interface; nothing else counts. */
+/**
+ * The interface for everything that is counted while messages pass. The core calls it, and nothing else
+ * counts.
+ */
 
-/** How a send came in. */
+/** The doors through which a send comes in. */
 export const SEND_DOORS = ['tcp', 'p2pRoute', 'groupRoute', 'sendMsg', 'v1', 'scheduled'] as const;
 export type SendDoor = (typeof SEND_DOORS)[number];
 
@@ -25,17 +28,20 @@ export const APPEND_OUTCOMES = [
 ] as const;
 export type AppendOutcome = (typeof APPEND_OUTCOMES)[number];
 
-/** `nowhere`: the recipient has no session. `noted`: both tries failed, and the stream was marked dirty. */
+/**
+ * `nowhere`: the recipient has no session. `noted`: both tries failed, and the stream was marked dirty.
+ * `not-noted`: the store did not take that mark.
+ */
 export const PUSH_OUTCOMES = ['taken', 'nowhere', 'noted', 'not-noted'] as const;
 export type PushResult = (typeof PUSH_OUTCOMES)[number];
 
-/** `noted`: the call failed, and the stream is marked dirty. `missed`: both calls about the lobby failed. */
+/** `noted`: the call failed, and the stream was marked dirty. `missed`: both calls about the lobby failed. */
 export const RING_OUTCOMES = ['taken', 'noted', 'missed'] as const;
 export type RingResult = (typeof RING_OUTCOMES)[number];
 
 export const SIGNAL_KINDS = ['typing', 'read', 'device', 'unsent'] as const;
 export type SignalName = (typeof SIGNAL_KINDS)[number];
-/** `limited`: the sender has signalled the same a moment ago, and nobody was told. */
+/** `limited`: the sender has sent the same signal a moment ago, so it was dropped. */
 export const SIGNAL_OUTCOMES = ['told', 'limited'] as const;
 export type SignalResult = (typeof SIGNAL_OUTCOMES)[number];
 
@@ -48,56 +54,62 @@ export type Wire = (typeof WIRES)[number];
 export const RPC_OUTCOMES = ['ok', 'failed', 'timeout', 'closed', 'down'] as const;
 export type RpcResult = (typeof RPC_OUTCOMES)[number];
 
-/** What went wrong with a request to the store. The Redis adapter says what each kind means (`fault.ts`). */
+/** Kinds of failed requests to the store. The Redis adapter explains them (`fault.ts`). */
 export const STORE_ERRORS = ['away', 'elsewhere', 'refusing', 'settings', 'passing', 'request'] as const;
 export type StoreError = (typeof STORE_ERRORS)[number];
 
-/** `anew`: the store did not know the lease any more, and the im-server took another one. */
+/** `anew`: the store no longer knew the lease, and the im-server took a new one. */
 export const LEASE_RENEWALS = ['renewed', 'anew', 'failed'] as const;
 export type LeaseRenewal = (typeof LEASE_RENEWALS)[number];
 
-/** The path of all requests for which the route has none. */
+/** Stands for every path that the route does not serve. */
 export const UNKNOWN_PATH = 'unknown';
 
-/** Durations are in seconds. No method throws, and none keeps what it is given. */
+/** Durations are in seconds. No method throws, and no method keeps its arguments. */
 export interface Observer {
-  /** A send was answered to its sender. @param seconds from its arrival at the door */
+  /** A send was answered. @param seconds since its arrival at the door */
   sendAnswered(door: SendDoor, outcome: SendResult, seconds: number): void;
   /** The store answered an append. */
   appended(stream: StreamKind, outcome: AppendOutcome, seconds: number): void;
-  /** The push of a private message has ended. @param seconds from the append's answer */
+  /** The push of a private message has ended. @param seconds since the append was answered */
   pushed(outcome: PushResult, seconds: number): void;
   /** An im-server was rung for an entry of a group. */
   groupRung(outcome: RingResult): void;
-  /** Something that is not stored was to be told to live sessions. */
+  /** A signal, which is not stored, was to be sent to live sessions. */
   signalled(kind: SignalName, outcome: SignalResult): void;
   /** Entries were written to a client's connection. */
   delivered(wire: Wire, stream: StreamKind, entries: number): void;
-  /** A pushed private message has reached the im-server of its recipient. @param seconds from when it was stored */
+  /** A pushed private message has reached the im-server of its recipient. @param seconds since it was stored */
   arrived(seconds: number): void;
-  /** A client has acknowledged an entry that was stored while it followed the stream. @param seconds from when it was stored */
+  /**
+   * A client has acked an entry that was stored while its session followed the stream. @param seconds since
+   * it was stored
+   */
   acknowledged(stream: StreamKind, seconds: number): void;
-  /** A stream of a session goes on from where the client left it. */
+  /** A session resumes a stream after its client's cursor. */
   resumed(answer: ResumeResult): void;
-  /** A client's channel has ended. @param reason a close reason's name */
+  /** A client's channel has ended. @param reason name of the close reason */
   channelClosed(reason: string): void;
-  /** The public door closed a connection at once. @param limit the limit that it would have passed */
+  /** The public door closed a new connection at once. @param limit the limit that it exceeded */
   connectionRefused(limit: string): void;
-  /** A call to another server has ended. @param method the name of the call */
+  /** A call to another server has ended. @param method name of the call */
   rpcCalled(method: string, outcome: RpcResult, seconds: number): void;
-  /** The route serves this path: what is counted of it begins with 0. */
+  /** The route serves this path; its counters begin with 0. */
   pathServed(path: string): void;
-  /** The route has answered a request. @param path with the names of its parameters @param code one of CIM's codes */
+  /**
+   * The route has answered a request. @param path with the names of its parameters @param code a code of
+   * docs/errors.md
+   */
   requestAnswered(path: string, code: string, seconds: number): void;
-  /** The store did not carry out a request. */
+  /** The store failed to carry out a request. */
   storeFailed(kind: StoreError): void;
   /** The im-server has asked the store to renew its lease. */
   leaseRenewed(outcome: LeaseRenewal): void;
-  /** A timer of the process came so much later than it was due. */
+  /** A timer of the process came this much later than it was due. */
   loopDelayed(seconds: number): void;
 }
 
-/** Counts nothing: for tests and tools. */
+/** An observer that counts nothing, for tests and tools. */
 export const silentObserver: Observer = {
   sendAnswered: () => undefined,
   appended: () => undefined,

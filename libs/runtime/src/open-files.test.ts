@@ -30,7 +30,7 @@ test('connections above the limit are closed, with one line in the log, and are 
   const servers = [1, 2].map(() => createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
   const sockets: Socket[] = [];
-  /** Whether the server answers. */
+  /** Whether the server answers on this connection. */
   const isTaken = async (n: number): Promise<boolean> => {
     const socket = connect((servers[n % 2]?.address() as AddressInfo).port, '127.0.0.1');
     sockets.push(socket);
@@ -46,7 +46,7 @@ test('connections above the limit are closed, with one line in the log, and are 
     [['connection.refused', 165]],
   );
   sockets[0]?.destroy();
-  // The server learns a little later that one has gone.
+  // The server notices a little later that one connection has ended.
   while (!(await isTaken(0)));
   for (const socket of sockets) socket.destroy();
   end();

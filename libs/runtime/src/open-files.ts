@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import type { Logger } from './logger.ts';
 import { RareWarning } from './rare-warning.ts';
 
-/** A server loads its program with about 190 files open at once; below this it cannot start. */
+/** Smallest limit that a server starts with. It has about 190 files open when its program is loaded. */
 const NEEDED = 256;
-/** For what a server opens itself: its listeners, its connections to stores and other servers, files. */
+/** Files that a server opens itself: listeners, connections to stores and to other servers, files. */
 const RESERVED = 128;
-/** Where the system sets no limit. */
+/** Stands for "no limit". */
 const MOST = 1_000_000;
 const HOW_TO_RAISE =
   'raise the limit: ulimit -n 65536 in the shell, LimitNOFILE=65536 in systemd, --ulimit nofile=65536 in Docker';
@@ -15,7 +15,7 @@ const HOW_TO_RAISE =
 /** How many files and connections the system lets this process have open at once. */
 export function openFilesLimit(): number {
   const { report } = process as { report: { excludeNetwork?: boolean; getReport(): object } };
-  // Else it looks up a name for each address.
+  // Otherwise the report looks up a name for each address, which takes long.
   report.excludeNetwork = true;
   const { userLimits } = report.getReport() as {
     userLimits?: { open_files?: { soft: number | 'unlimited' } };
@@ -24,7 +24,7 @@ export function openFilesLimit(): number {
   return typeof soft === 'number' ? soft : Number.POSITIVE_INFINITY;
 }
 
-/** @throws {Error} one line, when a server cannot work within the limit */
+/** Checks the limit before a server starts. @throws {Error} one line: the limit is too low */
 export function requireOpenFiles(limit = openFilesLimit()): void {
   if (limit >= NEEDED) return;
   throw new Error(
@@ -33,17 +33,18 @@ export function requireOpenFiles(limit = openFilesLimit()): void {
 }
 
 /**
- * How many connections this process can hold, with a reserve for its own files.
+ * How many connections this process can hold, less a reserve for its own files.
  * @param forStore share of the limit that a store in this process may use, 0 to 1
  */
 export const connectionsAllowed = (forStore = 0, limit = openFilesLimit()): number =>
   Math.max(1, Math.floor(Math.min(limit, MOST) * (1 - forStore)) - RESERVED);
 
 /**
- * Closes each connection that all servers of this process together accept above the limit of open files, less a reserve.
- * Without it the system would close them, without a word in the log, and the store could not open its files.
+ * Closes each accepted connection above the limit of open files, less a reserve, for all servers of this
+ * process together.
+ * Without it the system would refuse them silently, and the store could not open its files.
  * @param forStore share of the limit that a store in this process may use, 0 to 1
- * @returns how to stop
+ * @returns a function that stops it
  */
 export function limitConnections(logger: Logger, forStore = 0, limit = openFilesLimit()): () => void {
   const atMost = connectionsAllowed(forStore, limit);

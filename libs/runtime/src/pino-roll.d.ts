@@ -2,10 +2,10 @@ declare module 'pino-roll' {
   import type { SonicBoom, SonicBoomOpts } from 'sonic-boom';
 
   interface RollOptions extends SonicBoomOpts {
-    /** Path; its extension comes behind the date and the number. */
+    /** Path of the files. The date and the number come before its extension. */
     readonly file: string;
     readonly frequency?: 'daily' | 'hourly' | number;
-    /** `10m`; a number counts in MB. */
+    /** Size of a file, such as `10m`; a plain number counts in MB. */
     readonly size?: string | number;
     readonly dateFormat?: string;
     readonly limit?: { readonly count: number; readonly removeOtherLogFiles?: boolean };

@@ -67,7 +67,7 @@ test('a secret is made once, for its owner alone, and read the next time', (t) =
 test('a process that ends while it writes the secret leaves nothing that refuses the next start', (t) => {
   const path = join(folder(t), 'secret');
   const program = `import(${JSON.stringify(new URL('private-files.ts', import.meta.url).href)}).then((m) => m.secretInFile(${JSON.stringify(path)}))`;
-  // The file can be made, and not be written.
+  // The process may make the file but not write to it.
   const { status } = spawnSync(
     'sh',
     ['-c', 'ulimit -f 0; exec "$0" --import tsx -e "$1"', process.execPath, program],

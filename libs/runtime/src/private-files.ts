@@ -18,8 +18,9 @@ const OTHERS = 0o077;
 const STICKY = 0o1000;
 
 /**
- * Makes the folder if it is not there, and takes it and its files from the group and from others. Left alone: what
- * belongs to another user, a folder that many share (sticky, as /tmp is), the home folder and the root.
+ * Makes the folder if it is not there, and removes the access of the group and of others to it and its files.
+ * It leaves
+ * alone: files of another user, a folder that many share (sticky, as /tmp is), the home folder and the root.
  * @param isOurs which files of the folder, by name
  * @throws the error of the file system, when the folder cannot be made
  */
@@ -30,7 +31,10 @@ export function makePrivate(dir: string, isOurs: (name: string) => boolean): voi
   makeFilesPrivate(path, isOurs);
 }
 
-/** The same for files in a folder that may be anybody's. @throws the error of the file system, when it cannot be read */
+/**
+ * Does the same for files in a folder that may not be ours. @throws the error of the file system, when the
+ * folder cannot be read
+ */
 export function makeFilesPrivate(dir: string, isOurs: (name: string) => boolean): void {
   for (const name of readdirSync(dir)) if (isOurs(name)) close(join(dir, name), 0o600);
 }
@@ -46,8 +50,9 @@ function close(path: string, mode: number): void {
 }
 
 /**
- * The random secret in a file of mode 0600, made when it is not there yet. It appears whole or not at all: a file that a
- * power cut has left empty would refuse every start after it.
+ * Reads the random secret in a file of mode 0600, and makes it when it is missing. The file appears whole or
+ * not at all: an
+ * empty file, left by a power cut, would refuse every later start.
  * @throws {Error} one line: the file cannot be read or made, or holds no secret
  */
 export function secretInFile(path: string): string {

@@ -6,29 +6,34 @@ import type { Logger } from './logger.ts';
 import { redactText } from './redaction.ts';
 import { settingNames } from './settings.ts';
 
-/** What a running program offers its `main.ts`. */
+/** The running program, as `main.ts` sees it. */
 export interface Running {
-  /** Finishes what is accepted, accepts nothing new, closes. Resolves when the process may end. Idempotent. */
+  /** Finishes accepted work, accepts nothing new, and closes. Resolves when the process may end. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** What a start is given. */
+/** The arguments of a start. */
 export interface Starting {
-  /** Aborted by the first signal: a start that waits should end, by throwing. */
+  /** Aborted by the first signal. A start that waits should then throw. */
   readonly stopping: AbortSignal;
   /**
-   * Called when the program stops, also when its start has not finished. The last part stops first.
+   * Registers a function that runs when the program stops, also when it stops before its start has finished.
+   * The function
+   * registered last runs first.
    * @throws {Error} when the program is stopping already: the start goes no further
    */
   readonly onStop: (stop: () => unknown) => void;
 }
 
 /**
- * Runs a program from its start to its end. SIGTERM, SIGINT and SIGHUP stop it, from the first moment on: a process
- * that is number 1 of a container is not ended by a signal that it does not handle. An unexpected error is logged and
- * survived (no input ends a process). A second SIGTERM or SIGINT ends the process at once. A second SIGHUP does not: a
- * terminal that closes may send several. A start that fails ends the process with one line and exit code 1.
- * @param stopWithinMs after this the process ends whatever is unfinished, with exit code 1
+ * Runs a program from start to end. SIGTERM, SIGINT and SIGHUP stop it from its first moment: a process with
+ * number 1 in a
+ * container ignores a signal that it does not handle. An unexpected error is logged, and the process goes on
+ * (no input ends
+ * a process). A second SIGTERM or SIGINT ends the process at once. A second SIGHUP does not: a terminal that
+ * closes may send
+ * several. A start that fails ends the process with one line and exit code 1.
+ * @param stopWithinMs the process ends this long after the signal, whatever is unfinished, with exit code 1
  */
 export async function runProgram(
   program: string,
@@ -73,23 +78,25 @@ export async function runProgram(
       },
     });
   } catch (error) {
-    // A start that a signal has ended has not failed.
+    // The error of a start that a signal has aborted is not a failure.
     if (!abort.signal.aborted) failStart(program, error);
   }
 }
 
-/** The standard streams, 0 to 2, that are terminals now. Ask before the terminal can be gone. */
+/** The standard streams (0 to 2) that are terminals. Ask before a terminal can be gone. */
 export const openTerminals = (): readonly number[] => [0, 1, 2].filter((fd) => isatty(fd));
 
 /**
- * Ends the process, with nothing in the place of its terminals. Node restores the mode of each terminal at its end and
- * aborts at one that is gone; it passes over a stream that is another file by then. A logger writes its last lines there.
+ * Ends the process after it has replaced its terminals by /dev/null. At its end Node restores the mode of
+ * each terminal,
+ * and aborts when one is gone; it passes over a stream that is another file by then. A logger writes its last
+ * lines there.
  */
 export function exitWithout(terminals: readonly number[], code: number): never {
   for (const fd of terminals)
     try {
       closeSync(fd);
-      // The system gives the lowest free number, which is this one.
+      // The system gives the lowest free number, which is the one just closed.
       openSync(devNull, 'r+');
     } catch {
       // closed already
@@ -97,13 +104,16 @@ export function exitWithout(terminals: readonly number[], code: number): never {
   process.exit(code);
 }
 
-/** A start that failed: one line for a person, exit code 1. */
+/** Ends the process after a failed start: one line for a person, exit code 1. */
 export function failStart(program: string, error: unknown): never {
   console.error(redactText(`${program}: ${error instanceof Error ? error.message : String(error)}`));
   process.exit(1);
 }
 
-/** Reads the configuration of a program, or ends it: 0 after --help, 1 with one line a problem. */
+/**
+ * Reads the configuration of a program. Ends the process with 0 after --help, and with 1 and one line a
+ * problem.
+ */
 export function configureProcess<S extends Schema>(program: string, schema: S): Values<S> {
   const result = readConfig(program, schema, process.argv.slice(2), process.env, settingNames);
   if (result.kind === 'values') {
@@ -115,7 +125,7 @@ export function configureProcess<S extends Schema>(program: string, schema: S): 
   process.exit(result.kind === 'help' ? 0 : 1);
 }
 
-/** Where the secrets of a program were read from that are in files, once it is configured. */
+/** Paths of the files that the secrets of a configured program were read from. */
 export function configuredFiles<S extends Schema>(schema: S): { readonly [K in keyof S]?: string } {
   const result = readConfig('', schema, process.argv.slice(2), process.env, settingNames);
   return result.kind === 'values' ? result.files : {};

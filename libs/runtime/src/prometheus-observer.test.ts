@@ -19,7 +19,7 @@ async function scrape(use: (observer: PrometheusObserver) => void): Promise<stri
   return metrics.metrics();
 }
 
-/** Value of the sample with exactly this name and these labels. */
+/** The value of the sample with exactly this name and these labels. */
 function sample(page: string, name: string, labels: Record<string, string> = {}): number | undefined {
   const texts = Object.entries({ ...labels, program: 'test' }).map(([label, text]) => `${label}="${text}"`);
   for (const line of page.split('\n')) {

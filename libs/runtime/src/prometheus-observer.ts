@@ -31,26 +31,29 @@ import {
   WIRES,
 } from './observer.ts';
 
-/** From half a millisecond, what a store in memory takes, to where every caller has given up [s]. */
+/**
+ * Buckets for answers: from half a millisecond (a store in memory) to the time when every caller has given up
+ * [s].
+ */
 const SHORT = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-/** From what two servers on one machine take to the longest time in which a lost push is made good [s]. */
+/** Buckets for arrivals: from two servers on one machine to the longest time that a lost push takes [s]. */
 const ARRIVAL = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 35, 120];
 
-/** From a timer's own inaccuracy to a process that hangs [s]. */
+/** Buckets for late timers: from the inaccuracy of a timer to a process that hangs [s]. */
 const DELAYS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
-/** CIM's code of a success: every path of the route has it from the start. */
+/** CIM's code of a success. Every path of the route starts with a counter for it. */
 const SUCCESS = '9000';
 
-/** Names that only the composer knows, so that their counters begin with 0. */
+/** Names that only `compose.ts` knows. Their counters begin with 0. */
 export interface KnownNames {
   readonly closeReasons: readonly string[];
   readonly doorLimits: readonly string[];
   readonly rpcMethods: readonly string[];
-  /** The code with which the route answers a path that it does not have. */
+  /** The code that the route answers for an unknown path. */
   readonly unknownPathCode: string;
 }
 
-/** Counts for Prometheus. docs/metrics.md describes each metric. */
+/** The observer that counts for Prometheus. docs/metrics.md describes each metric. */
 export class PrometheusObserver implements Observer {
   readonly #sends: CountTable<SendDoor, SendResult>;
   readonly #sendSeconds: DurationRow<SendDoor>;

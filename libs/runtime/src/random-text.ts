@@ -6,8 +6,9 @@ const drawn = Buffer.alloc(DRAWN_BYTES);
 let used = DRAWN_BYTES;
 
 /**
- * So many random bytes that nobody can guess, as base64url. Many are drawn at once, since each draw is a call to the
- * system, and none is kept once it was given.
+ * Random bytes that nobody can guess, as base64url. Each draw is a call of the system, so many bytes are
+ * drawn at once. No
+ * byte is given twice.
  * @param bytes up to 4,096
  */
 export function randomText(bytes: number): string {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import pino from 'pino';
 import { RareWarning } from './rare-warning.ts';
 
-test('a warning that is due often is said at once, and later with how often it was due', () => {
+test('a warning that is due often is logged at once, and later again with the number of times', () => {
   type Line = { msg: string; times: number; n: number };
   const lines: Line[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });

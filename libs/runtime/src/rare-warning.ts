@@ -1,12 +1,15 @@
 import type { Logger } from './logger.ts';
 
-/** A warning that may be due thousands of times a second: said at once, then at most once in a while. */
+/**
+ * A warning that may be due thousands of times a second. It is logged at once, and then at most once per
+ * interval.
+ */
 export class RareWarning {
   readonly #logger: Logger;
   readonly #message: string;
   readonly #everyMs: number;
   #times = 0;
-  /** ms, monotonic. */
+  /** When the warning was last logged [ms, monotonic]. */
   #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(logger: Logger, message: string, everyMs = 10_000) {
@@ -15,7 +18,7 @@ export class RareWarning {
     this.#everyMs = everyMs;
   }
 
-  /** Said with `times`: how often it was due since it was last said. */
+  /** Logs the warning, or counts it. `times` says how often it was due since it was last logged. */
   due(fields: Readonly<Record<string, unknown>>): void {
     this.#times++;
     const now = performance.now();

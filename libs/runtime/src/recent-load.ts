@@ -1,12 +1,15 @@
-/** How busy this process has been lately: an operator asks for it (`cim admin servers`), metrics have the long story. */
+/**
+ * How busy this process was lately. An operator asks for it (`cim admin servers`); metrics have the longer
+ * history.
+ */
 
-/** Answers are about the last 10 to 20 s. */
+/** Answers cover the last 10 to 20 s. */
 const WINDOW_MS = 10_000;
 
 export interface Load {
-  /** CPU time per time: 1 is one core, all threads of the process counted. */
+  /** CPU time per time: 1 is one core. All threads of the process count. */
   readonly cpu: number;
-  /** How late the event loop came at worst [ms]. */
+  /** Greatest delay of the event loop [ms]. */
   readonly loopDelayMs: number;
   readonly rssBytes: number;
 }
@@ -17,14 +20,14 @@ export class RecentLoad {
   #before: { readonly since: number; readonly cpu: number; worstMs: number };
   #window: { readonly since: number; readonly cpu: number; worstMs: number };
 
-  /** @param now ms, monotonic @param cpu CPU time of the process [ms] */
+  /** @param now the time of a monotonic clock [ms] @param cpu CPU time of the process [ms] */
   constructor(now: () => number = () => performance.now(), cpu: () => number = cpuOfProcess) {
     this.#now = now;
     this.#cpu = cpu;
     this.#window = this.#before = { since: now(), cpu: cpu(), worstMs: 0 };
   }
 
-  /** The event loop came so late. Called every 20 ms by the watch of the loop. */
+  /** Notes how late the event loop came. The watch of the loop calls it every 20 ms. */
   delayed(lateMs: number): void {
     const now = this.#now();
     if (now - this.#window.since >= WINDOW_MS) {

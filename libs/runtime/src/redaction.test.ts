@@ -5,7 +5,7 @@ import { loggedError, redactText } from './redaction.ts';
 
 const SECRET = 'hunter2secret';
 
-/** As ioredis makes it: with the command that failed. */
+/** An error as ioredis makes it, with the failed command. */
 const replyError = (): Error =>
   Object.assign(new Error('WRONGPASS invalid username-password pair or user is disabled.'), {
     command: { name: 'hello', args: ['3', 'AUTH', 'app', SECRET] },

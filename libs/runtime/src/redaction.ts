@@ -1,6 +1,7 @@
 /**
- * Keeps secrets out of logs and messages. The error of a library may carry anything: ioredis puts the command that
- * failed into its error, with the password when the command was AUTH. So an error is never passed on whole.
+ * Keeps secrets out of logs and messages. The error of a library may carry anything: ioredis adds the failed
+ * command,
+ * which holds the password when the command was AUTH. So an error is never logged whole.
  */
 
 /** The parts of an error that may be logged. */
@@ -8,29 +9,35 @@ export interface LoggedError {
   readonly type: string;
   readonly message: string;
   readonly code?: string | number;
-  /** First line, then the lines that name a place in the code. */
+  /** The first line, then the lines that name a place in the code. */
   readonly stack?: string;
   readonly cause?: LoggedError | string;
-  /** Of an AggregateError; the first of them. */
+  /** The first errors of an AggregateError. */
   readonly errors?: readonly (LoggedError | string)[];
 }
 
-/** An error's causes, and the objects inside the fields of a log line, are followed this deep. */
+/** Depth to which the causes of an error, and the objects in the fields of a log line, are followed. */
 const MAX_DEPTH = 4;
 const MAX_ERRORS = 4;
 const HIDDEN = '***';
 
-/** `scheme://user:password@` or `scheme://:password@`. A password may itself hold an "@": all up to the last one goes. */
+/**
+ * `scheme://user:password@` or `scheme://:password@`. A password may hold an "@" itself: all up to the last
+ * one is hidden.
+ */
 const URL_LOGIN = /([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'`]*@/gi;
-/** Redis repeats what it was sent: "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'user' 'password'". */
+/**
+ * Redis repeats a command that it does not know: "ERR unknown command 'HELLO', with args beginning with: '3'
+ * 'AUTH' 'user' 'password'".
+ */
 const REPEATED_ARGS = /with args beginning with:[^\n]*/gi;
 const BEARER = /\bBearer [A-Za-z0-9._~+/=-]+/g;
-/** API keys of CIM: what comes before the secret may be shown. */
+/** API keys of CIM. The part before the secret may be shown. */
 const API_KEY = /\b(cim_[A-Za-z0-9_-]{12}_)[A-Za-z0-9_-]{43}/g;
-/** Tokens (JWT): their header is always a JSON object. */
+/** Tokens (JWT). Their header is always a JSON object. */
 const TOKEN = /\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*/g;
 
-/** The text without the login of a URL, the arguments that Redis repeats, and bearer tokens, API keys and tokens. */
+/** Hides the login of a URL, arguments that Redis repeats, bearer tokens, API keys and JWTs in the text. */
 export const redactText = (text: string): string =>
   text
     .replace(URL_LOGIN, `$1${HIDDEN}@`)
@@ -39,7 +46,7 @@ export const redactText = (text: string): string =>
     .replace(API_KEY, `$1${HIDDEN}`)
     .replace(TOKEN, HIDDEN);
 
-/** Type, message, code, stack and causes of an error; no other property, whatever library made it. */
+/** Reduces an error to its type, message, code, stack and causes. All other properties are left out. */
 export function loggedError(error: Error, depth = 0): LoggedError {
   const { message, stack, cause } = error;
   const { code, errors } = error as Error & { readonly code?: unknown; readonly errors?: unknown };
@@ -60,7 +67,9 @@ export function loggedError(error: Error, depth = 0): LoggedError {
   };
 }
 
-/** What a field of a log line may show: errors reduced, texts redacted, in plain objects and lists too. */
+/**
+ * Makes the value of a log field safe: errors are reduced and texts redacted, in plain objects and lists too.
+ */
 export function loggedValue(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value !== 'object' || value === null) return value;
@@ -72,7 +81,7 @@ export function loggedValue(value: unknown, depth = 0): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, loggedValue(one, depth + 1)]));
 }
 
-/** A thrown value that is no error has no known shape: only a text of it is kept. */
+/** A thrown value that is not an error has no known shape. Only its text is logged. */
 const loggedCause = (cause: unknown, depth: number): LoggedError | string =>
   cause instanceof Error
     ? loggedError(cause, depth)

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { requestIds } from './request-ids.ts';
 
-test('a request keeps the name that a trusted proxy gave it; any other gets one of its own', () => {
+test('a request keeps the id that a trusted proxy gave it; any other request gets a new id', () => {
   const idOf = requestIds((address) => address === '10.0.0.1');
   const id = (remoteAddress: string, given?: string | string[]): string =>
     idOf({ headers: { 'x-request-id': given }, socket: { remoteAddress } } as unknown as IncomingMessage);

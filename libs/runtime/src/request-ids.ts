@@ -5,8 +5,9 @@ export const REQUEST_ID_HEADER = 'x-request-id';
 const GIVEN = /^[A-Za-z0-9._-]{1,64}$/;
 
 /**
- * Names each HTTP request, for the log and for its answer. A proxy that is trusted may have named it; anybody else could pass off
- * a request as another one.
+ * Gives each HTTP request an id, for the log and for its answer. The id of a trusted proxy is kept. Anybody
+ * else could pass
+ * a request off as another one.
  */
 export function requestIds(isTrusted: (address: string) => boolean): (request: IncomingMessage) => string {
   const process = randomText(8);

@@ -1,12 +1,12 @@
-/** Where a secret setting may come from besides its own flag and variable: a file, which shows in no process list. */
+/** Reads a secret setting from a file. A file, unlike a flag, shows in no process list. */
 import { readFileSync } from 'node:fs';
 
-/** `CIM_PASSWORD` → `CIM_PASSWORD_FILE`. */
+/** The setting that names the file with a secret: `CIM_PASSWORD` → `CIM_PASSWORD_FILE`. */
 export const fileEnvOf = (env: string): string => `${env}_FILE`;
 
 /**
- * The first line of a file; all of one that begins with a PEM.
- * @param mayBeAbsent answers '' when there is no such file, or its first line is empty
+ * Reads the first line of a file, or all of a file that begins with a PEM.
+ * @param mayBeAbsent answer '' when there is no such file, or its first line is empty
  * @throws {Error} one line: the file cannot be read, or its first line is empty
  */
 export function readSecretFile(path: string, mayBeAbsent = false): string {
@@ -25,5 +25,8 @@ export function readSecretFile(path: string, mayBeAbsent = false): string {
   return line;
 }
 
-/** Whether the value of a flag shows a secret to whoever lists processes. A URL does when it holds a login. */
+/**
+ * Whether the value of a flag shows a secret to everybody who lists processes. A URL does so when it holds a
+ * login.
+ */
 export const showsSecret = (value: string): boolean => !value.includes('://') || value.includes('@');

@@ -1,4 +1,7 @@
-/** What each HTTP answer of a server tells browsers: take it for what it says it is, show it in no page, keep it nowhere. */
+/**
+ * Headers of every HTTP answer of a server. They tell browsers not to guess its type, not to show it in a
+ * frame, and not to store it.
+ */
 export const SECURITY_HEADERS = {
   'content-security-policy':
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -9,6 +12,9 @@ export const SECURITY_HEADERS = {
   'cache-control': 'no-store',
 } as const;
 
-/** Of the documentation: a page with scripts and styles of its own and one style inside (by its hash), which asks its own server alone. */
+/**
+ * Policy for the page of the API documentation: its own scripts and styles, one inline style (by its hash),
+ * and requests to its own server only.
+ */
 export const DOCUMENTATION_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -4,7 +4,7 @@ import { readConfig } from './config.ts';
 import { isServiceLink } from './service-links.ts';
 import { pick, settingNames, settings } from './settings.ts';
 
-/** What Kubernetes sets for one Service, as its documentation says. */
+/** The variables that Kubernetes sets for one Service, as its documentation says. */
 const service = (name: string, host: string, port: number, protocol = 'tcp') => {
   const url = `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const link = `${name}_PORT_${port}_${protocol.toUpperCase()}`;

@@ -6,14 +6,16 @@ const SERVICE = /^(CIM(?:_[A-Z0-9]+)*)_SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)$/;
 const LINK = /^CIM(?:_[A-Z0-9]+)*?_PORT(?:_(\d{1,5})_(TCP|UDP|SCTP)(?:_(PROTO|PORT|ADDR))?)?$/;
 
 /**
- * Whether Kubernetes set this variable and not an operator. Kubernetes tells each Pod of every Service of its namespace;
- * the variables of a Service called `cim` or `cim-route` begin with CIM_. Name and value must both be as Kubernetes
+ * Whether Kubernetes and not an operator set this variable. Kubernetes tells each Pod of every Service of its
+ * namespace;
+ * the variables of a Service called `cim` or `cim-route` begin with CIM_. Name and value must both be as
+ * Kubernetes
  * writes them, so that a misspelt setting is still an error.
  */
 export function isServiceLink(name: string, value: string, env: Environment): boolean {
   const [, service] = SERVICE.exec(name) ?? [];
   if (service !== undefined) {
-    // A bare number says nothing about its writer. Kubernetes never gives a Service's port without the Service's address.
+    // Anybody could have set a bare number. Kubernetes sets a Service's port only together with its address.
     return isIP(env[`${service}_SERVICE_HOST`] ?? '') !== 0 && (name.endsWith('_HOST') || isPort(value));
   }
   const [link, port, protocol, part] = LINK.exec(name) ?? [];
@@ -30,7 +32,7 @@ export function isServiceLink(name: string, value: string, env: Environment): bo
   }
 }
 
-/** `tcp://10.96.0.7:8083`; IPv6 in brackets. */
+/** Whether the value is a URL such as `tcp://10.96.0.7:8083`, with IPv6 in brackets. */
 function isLinkUrl(value: string, protocol?: string, port?: string): boolean {
   const [, scheme, bracketed, plain, at] =
     /^(tcp|udp|sctp):\/\/(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(value) ?? [];

@@ -10,7 +10,7 @@ import {
   trustOf,
 } from './index.ts';
 
-/** As long as a secret must be. */
+/** A secret of the shortest length that is allowed. */
 const SECRET = 'a-secret-of-thirty-two-characters'.slice(0, 32);
 
 const read = (argv: string[], env: Record<string, string | undefined>) =>

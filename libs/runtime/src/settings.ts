@@ -1,17 +1,20 @@
-/** Every setting of the product. Each program picks what it reads; docs/config.md is generated from here. */
+/**
+ * Every setting of the product. Each program picks the settings it reads; docs/config.md is generated from
+ * this file.
+ */
 import { integer, list, oneOf, type Option, port, type Schema, text, namesOf, yesOrNo } from './config.ts';
 import { LOOPBACK_NETWORKS, networksOption } from './addresses.ts';
 import { limitSettings } from './limits.ts';
 import { LOG_LEVELS } from './log-control.ts';
 import { processesOption } from './processes.ts';
 
-/** Of a secret that other machines may try to guess. */
+/** Shortest secret where other machines may try to guess it. */
 const MIN_SECRET_CHARACTERS = 32;
 
-/** Of each kind of shared address, the port when it names none; 0: it must name one. */
+/** Default port for each scheme of a shared address; 0: the address must name one. */
 const SHARED_PORTS: Readonly<Record<string, number>> = { 'ws:': 80, 'wss:': 443, 'tcp:': 0, 'tls:': 0 };
 
-/** @throws {Error} what it must be */
+/** Checks the shared address. @throws {Error} that says what it must be */
 function sharedAddress(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const port = SHARED_PORTS[url?.protocol ?? ''];
@@ -341,7 +344,10 @@ export const settings = {
   ),
 } as const satisfies Record<string, Option<unknown>>;
 
-/** All environment names: an environment shared by all programs is no error in any. */
+/**
+ * All environment names of settings. A program ignores the settings of other programs in a shared
+ * environment.
+ */
 export const settingNames: readonly string[] = Object.values(settings).flatMap(namesOf);
 
 export function pick<S extends Schema, const K extends keyof S>(from: S, ...keys: readonly K[]): Pick<S, K> {
@@ -350,17 +356,18 @@ export function pick<S extends Schema, const K extends keyof S>(from: S, ...keys
 
 const LOOPBACK = /^(localhost|::1|\[::1\]|127(\.\d{1,3}){3})$/;
 
-/** Whether only this machine can connect there. */
+/** Whether only this machine can connect to the address. */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
-/** Known to everybody, which does no harm where only this machine can connect. */
+/** A secret that everybody knows. It is used only where only this machine can connect. */
 const LOOPBACK_SECRET = 'cim-on-loopback';
 
-/** Values of CIM_AUTH. */
+/** The values of CIM_AUTH. */
 export type Auth = 'open' | 'password' | 'jwt';
 
 /**
- * What depends on whether other machines can connect: the secret, who may act, and that nobody listens in.
+ * Decides what depends on whether other machines can connect: the secret, who may act, and whether plain text
+ * is allowed.
  * @throws {Error} one line that names all settings to give
  */
 export function trustOf(config: {
@@ -387,7 +394,7 @@ export function trustOf(config: {
   if (missing.length > 0) throw new Error(`${missing.join(' and ')} must be set when ${because}`);
   for (const [name, { length }] of [
     ['CIM_CLUSTER_SECRET', config.clusterSecret],
-    // None is as good as a long one.
+    // A missing second secret counts as the first, which has been checked.
     ['CIM_CLUSTER_SECRET_NEXT', config.clusterSecretNext || config.clusterSecret],
   ] as const)
     if (open !== undefined && length < MIN_SECRET_CHARACTERS)
@@ -401,8 +408,8 @@ export function trustOf(config: {
 }
 
 /**
- * The host that clients and other servers are told.
- * @throws {Error} one line, when listening on all addresses does not say which
+ * The host that clients and other servers are given.
+ * @throws {Error} one line: this server listens on all addresses, and no setting says which one to give
  */
 export function advertisedHost(config: { readonly host: string; readonly advertiseHost: string }): string {
   if (config.advertiseHost !== '') return config.advertiseHost;
@@ -414,8 +421,9 @@ export function advertisedHost(config: { readonly host: string; readonly adverti
 }
 
 /**
- * Checks that the other servers can call this one where the registry says that it is.
- * @throws {Error} one line, when the internal port listens for this machine alone and the registry names another address
+ * Checks that other servers can call this one at the address in the registry.
+ * @throws {Error} one line: the internal port listens for this machine alone and the registry names another
+ * address
  */
 export function requireReachable(config: {
   readonly host: string;

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** `tokens` come in every `intervalMs`; at most `burst` are there at once. */
+/** A rate: `tokens` are added every `intervalMs`, up to `burst` at once. */
 export interface Rate {
   readonly tokens: number;
   readonly intervalMs: number;
@@ -8,10 +8,11 @@ export interface Rate {
 }
 
 /**
- * Whether a bucket has what is asked for. A bucket is one number: the time at which it will be full. A bucket that was never
- * used is full, so that none has to be made.
+ * Takes tokens from a bucket if it has them. A bucket is one number: the time at which it will be full. A
+ * bucket that was
+ * never used is full, so none has to be made.
  * @param fullAt [ms]; 0: never used
- * @param cost 0 asks whether there is a token, and takes none. A cost above the burst empties a full bucket
+ * @param cost 0 asks whether there is a token and takes none. A cost above the burst empties a full bucket
  */
 export function takeFrom(
   fullAt: number,
@@ -23,12 +24,12 @@ export function takeFrom(
   const from = Math.max(fullAt, now);
   const needed = Math.min(Math.max(cost, 1), burst) * everyMs;
   const afterMs = from + needed - now - burst * everyMs;
-  // Less than a µs is an error of floating point.
+  // A difference below 1 µs is an error of floating point.
   if (afterMs > 0.001) return { fullAt, afterMs: Math.ceil(afterMs) };
   return { fullAt: cost === 0 ? fullAt : from + needed, afterMs: 0 };
 }
 
-/** A bucket in memory, of one connection for instance. */
+/** One bucket in memory, of a connection for example. */
 export class TokenBucket {
   readonly #everyMs: number;
   readonly #burst: number;
@@ -40,9 +41,12 @@ export class TokenBucket {
     this.#burst = rate?.burst ?? 0;
   }
 
-  /** @returns 0: taken; else after how many ms there will be so much. @param now ms, of any clock that never goes back */
+  /**
+   * Takes tokens. @returns 0 when they were taken, else in how many ms they will be there @param now ms of
+   * any clock that never goes back
+   */
   take(cost: number, now: number): number {
-    // As `takeFrom`, which makes an object: this is asked for each message.
+    // The same as `takeFrom` without making an object: this runs for each message.
     const fullAt = Math.max(this.#fullAt, now) + Math.min(cost, this.#burst) * this.#everyMs;
     const afterMs = fullAt - now - this.#burst * this.#everyMs;
     if (afterMs > 0.001) return Math.ceil(afterMs);
@@ -51,14 +55,14 @@ export class TokenBucket {
   }
 }
 
-/** Addresses, users or pairs that are remembered at once; above that the one that was idle longest is forgotten. */
+/** Most addresses, users or pairs that are remembered at once. Above that the one idle longest is forgotten. */
 const KEYS = 50_000;
 
-/** Buckets by key, in memory. However many keys there are, it holds a bounded number of them. */
+/** Buckets in memory by key. The number of buckets it holds is bounded. */
 export class TokenBuckets {
   readonly #rate: Rate | undefined;
   readonly #now: () => number;
-  /** Key: as callers name them. When the bucket will be full. */
+  /** Key: chosen by callers. Value: when the bucket will be full. Removed by the bound `KEYS`. */
   readonly #fullAt: LRUCache<string, number>;
 
   constructor(rate: Rate | undefined, now: () => number = () => performance.now(), keys = KEYS) {
@@ -67,7 +71,7 @@ export class TokenBuckets {
     this.#fullAt = new LRUCache({ max: keys });
   }
 
-  /** @returns as `TokenBucket.take` */
+  /** Takes tokens of the key's bucket. @returns as `TokenBucket.take` */
   take(key: string, cost = 1): number {
     if (this.#rate === undefined) return 0;
     const { fullAt, afterMs } = takeFrom(this.#fullAt.get(key) ?? 0, this.#rate, cost, this.#now());
@@ -75,7 +79,7 @@ export class TokenBuckets {
     return afterMs;
   }
 
-  /** Keys that are remembered. */
+  /** Number of remembered keys. */
   get size(): number {
     return this.#fullAt.size;
   }

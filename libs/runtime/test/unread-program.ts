@@ -1,4 +1,7 @@
-/** Logs some 64 MB to a standard error that nobody reads, says on standard output what its heap has then [MB], and waits to be ended. */
+/**
+ * Logs about 64 MB to a standard error that nobody reads, prints the size of its heap on standard output
+ * [MB], and waits to be ended.
+ */
 import { setImmediate } from 'node:timers/promises';
 import { createLogger, logLines } from '../src/index.ts';
 

@@ -2,7 +2,8 @@ import { isLoopback } from '../settings.ts';
 import { TlsFiles, type TlsFilesParts, type TlsSettings } from './tls-files.ts';
 
 /**
- * The certificate of a server, undefined when none is set. Warns of plain text that other machines can read.
+ * Opens the certificate of a server; undefined when none is set. Warns of plain text that other machines can
+ * read.
  * @throws {Error} one line: the files cannot be used
  */
 export function openTls(

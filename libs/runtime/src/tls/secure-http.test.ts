@@ -75,7 +75,7 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
-/** Whatever ends it. */
+/** Resolves when the socket has ended for any reason. */
 const closed = (socket: Socket): Promise<unknown> =>
   new Promise((resolve) => void socket.resume().once('close', resolve));
 

@@ -1,4 +1,4 @@
-/** Puts TLS in front of an HTTP server that is made already. */
+/** Puts TLS in front of an HTTP server that exists already. */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { constants } from 'node:crypto';
@@ -8,10 +8,10 @@ import { RareWarning } from '../rare-warning.ts';
 import { beginsTls, socketUnder } from './client-hello.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-/** A connection that has not said what it speaks, or not finished its TLS handshake, is cut off then [ms]. */
+/** A connection is cut off when it has not finished its TLS handshake after this time [ms]. */
 const HANDSHAKE_MS = 10_000;
 
-/** To a plain request on a port that speaks TLS only. */
+/** Answer to a plain request on a port that speaks TLS only. */
 const USE_HTTPS = answer('400 Bad Request', 'this port speaks TLS: use https://');
 
 function answer(status: string, text: string): string {
@@ -21,29 +21,32 @@ function answer(status: string, text: string): string {
 
 export interface SecureHttpOptions {
   readonly logger: Logger;
-  /** Asks clients for a certificate of `CIM_TLS_CA`. A client without one is served: who needs it looks at `authorized`. */
+  /**
+   * Asks clients for a certificate of `CIM_TLS_CA`. Clients without one are served too: code that needs one
+   * checks `authorized`.
+   */
   readonly asksForCertificate?: boolean;
   readonly handshakeMs?: number;
 }
 
-/** What the front holds that the HTTP server does not know of. */
+/** Controls the connections that the HTTP server does not know of yet. */
 export interface SecureHttp {
-  /** Cuts off connections that are not in the hands of the HTTP server yet. */
+  /** Cuts off connections that the HTTP server has not received yet. */
   closeArrivals(): void;
 }
 
 /**
- * From now on the server takes connections of TLS, and plain ones only where `alsoPlain` says so.
- * @param server not listening yet
+ * Makes the server accept TLS connections, and plain ones only where `alsoPlain` says so.
+ * @param server an HTTP server that is not listening yet
  */
 export function secureHttp(server: Server, files: TlsFiles, options: SecureHttpOptions): SecureHttp {
   const { logger, asksForCertificate = false, handshakeMs = HANDSHAKE_MS } = options;
   const take = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
   const refused = new RareWarning(logger, 'connection.refused');
-  /** Each leaves when the HTTP server has it, or with its end. */
+  /** Connections in their handshake. Each is removed when the HTTP server receives it, or when it ends. */
   const arrivals = new Set<Socket>();
   const context = (pair: SecureContextOptions): SecureContextOptions =>
-    // A resumed session shows no certificate, and Node calls it authorized all the same.
+    // A resumed session shows no certificate, and yet Node calls it authorized.
     asksForCertificate
       ? { ...pair, secureOptions: (pair.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
       : pair;
@@ -63,9 +66,9 @@ export function secureHttp(server: Server, files: TlsFiles, options: SecureHttpO
     handOver(secure);
   });
   tls.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-    // Node leaves a handshake that took too long to whoever listens here.
+    // Node leaves it to this listener to close a handshake that took too long.
     socket.destroy();
-    // A client that has left, or that was cut off.
+    // `ECONNRESET`: the client has left, or was cut off.
     if (error.code !== 'ECONNRESET') refused.due({ why: error.code ?? error.message });
   });
   server.removeAllListeners('connection');
@@ -104,7 +107,7 @@ export function secureHttp(server: Server, files: TlsFiles, options: SecureHttpO
       socket.destroy();
     }
     arrivals.add(socket);
-    // As an HTTPS server of Node's has it: a client that leaves within its handshake is gone.
+    // As in Node's HTTPS server: a client that leaves during its handshake is gone.
     socket.allowHalfOpen = false;
     socket.on('data', onData);
     socket.on('error', ignore);

@@ -14,20 +14,22 @@ export interface TlsSettings extends TlsPaths {
 export interface TlsFilesParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** ms since 1970. */
+  /** The time [ms since 1970]. */
   readonly now?: () => number;
   readonly pollMs?: number;
 }
 
 const POLL_MS = 5_000;
 const DAY_MS = 86_400_000;
-/** A certificate that ends sooner is warned of, once a day. */
+/** A certificate that ends within this time is warned about once a day [ms]. */
 const WARN_BEFORE_MS = 14 * DAY_MS;
 
 /**
- * Polls the times of the files: no signal is needed, and a link that is moved to another folder (as Kubernetes does) is
- * seen too. New files count when they have stayed the same from one poll to the next, so that a certificate that is
- * written before its key is no broken pair. A pair that is broken warns once, and the one before stays.
+ * Polls the times of the files. No signal is needed, and a link that moves to another folder (as in
+ * Kubernetes) is noticed
+ * too. New files count after they have stayed the same for one poll, so that a certificate that is written
+ * before its key
+ * is not taken for a broken pair. A broken pair is warned about once, and the pair before stays in use.
  */
 export class TlsFiles {
   /** Whether plain connections are taken beside TLS. */
@@ -40,11 +42,14 @@ export class TlsFiles {
   readonly #listeners = new Set<(options: SecureContextOptions) => void>();
   readonly #timer: NodeJS.Timeout;
   #pair: TlsPair;
-  /** What the files looked like: of the pair in use (none yet), at the last poll, and of a pair that was broken. */
+  /**
+   * State of the files (`lookOfFiles`): of the pair in use (undefined at first), at the last poll, and of a
+   * broken pair.
+   */
   #used: string | undefined;
   #seen = '';
   #broken: { readonly files: string; readonly mayMend: boolean } | undefined;
-  /** When the end of the certificate was last warned of [ms since 1970]. */
+  /** When the coming end of the certificate was last warned about [ms since 1970]. */
   #warnedAt = Number.NEGATIVE_INFINITY;
   #polling = false;
 
@@ -67,8 +72,8 @@ export class TlsFiles {
   }
 
   /**
-   * Undefined when no certificate is set.
-   * @throws {Error} one line: half of the settings, or a pair that cannot be used
+   * Opens the pair; undefined when no certificate is set.
+   * @throws {Error} one line: half of the settings are missing, or the pair cannot be used
    */
   static open(settings: TlsSettings, parts: TlsFilesParts): TlsFiles | undefined {
     const { tlsCert, tlsKey, tlsCa } = settings;
@@ -82,12 +87,12 @@ export class TlsFiles {
     return undefined;
   }
 
-  /** As they are now, for whatever is made from now on. */
+  /** The current pair, as options for a new server or client. */
   get options(): SecureContextOptions {
     return this.#pair.options;
   }
 
-  /** Called with the options of each new pair: `setSecureContext` of a server. */
+  /** Registers a listener that gets the options of each new pair, such as `setSecureContext` of a server. */
   onReload(listener: (options: SecureContextOptions) => void): void {
     this.#listeners.add(listener);
   }
@@ -105,7 +110,7 @@ export class TlsFiles {
       const files = await lookOfFiles(pathsOf(this.#paths));
       const settled = files === this.#seen;
       this.#seen = files;
-      // The first look: the files may have changed since the start read them, which reading them again finds out.
+      // At the first poll the files may differ from those that the start read, so they are read again.
       if (files === this.#used || !settled) return;
       if (this.#broken?.files === files && !this.#broken.mayMend) return;
       this.#reload(files);

@@ -3,23 +3,23 @@ import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'no
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
-/** The files; '' for none. Named like the settings. */
+/** Paths of the files, named like the settings; '' for none. */
 export interface TlsPaths {
   readonly tlsCert: string;
   readonly tlsKey: string;
   readonly tlsCa: string;
 }
 
-/** What a TLS server or client of ours is made with. */
+/** The options for a TLS server or client of ours. */
 export interface TlsPair {
   readonly options: SecureContextOptions;
   /** When the certificate ends [ms since 1970]. */
   readonly expiresAt: number;
-  /** One line each, of what works and should be mended. */
+  /** One line each about things that work but should be mended. */
   readonly warnings: readonly string[];
 }
 
-/** It will be valid later: worth another try then. */
+/** The certificate is not valid yet. A later try may succeed. */
 export class NotYetValid extends Error {}
 
 /** TLS 1.2 with forward secrecy and authenticated encryption only, and all of TLS 1.3. */
@@ -39,8 +39,10 @@ const OTHERS_READ = 0o004;
 const OTHERS_WRITE = 0o022;
 
 /**
+ * Reads and checks a pair.
  * @param now ms since 1970
- * @throws {Error} one line: a file that cannot be read, a key of another certificate, a certificate that is not valid now
+ * @throws {Error} one line: a file cannot be read, the key belongs to another certificate, or the certificate
+ * is not valid now
  */
 export function readTlsPair({ tlsCert, tlsKey, tlsCa }: TlsPaths, now: number): TlsPair {
   const cert = textOf('CIM_TLS_CERT', tlsCert);
@@ -61,7 +63,7 @@ export function readTlsPair({ tlsCert, tlsKey, tlsCa }: TlsPaths, now: number): 
     );
   const options: SecureContextOptions = {
     ...{ cert, key, ciphers: CIPHERS, honorCipherOrder: true, minVersion: 'TLSv1.2' },
-    // A client that starts the handshake again and again costs more than it pays.
+    // A client could renegotiate again and again, and cost the server more than itself.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(ca !== undefined && { ca }),
   };
