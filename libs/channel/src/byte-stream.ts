@@ -1,11 +1,14 @@
 import type { CloseReason } from '@cim/protocol';
 
-/** A duplex stream of bytes as a channel uses it. `net.Socket` and any `Duplex` are one; a WebSocket is made one. */
+/**
+ * A duplex stream of bytes as a channel uses it. `net.Socket` and any `Duplex` are one; `WebSocketStream`
+ * makes one of a WebSocket.
+ */
 export interface ByteStream {
   readonly closed: boolean;
   readonly destroyed: boolean;
   readonly writable: boolean;
-  /** Bytes that the kernel has not taken. */
+  /** Bytes that the kernel has not taken yet. */
   readonly writableLength: number;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
@@ -20,8 +23,8 @@ export interface ByteStream {
   end(): unknown;
   destroy(): unknown;
   setNoDelay?(on: boolean): unknown;
-  /** Ends like `end` and tells the other side why, where the transport has words for it. */
+  /** Ends like `end`, and tells the other side the reason where the transport can carry one. */
   endWith?(reason: CloseReason): void;
-  /** Asks the other side for a sign of life below the frames; its answer counts as heard. */
+  /** Asks the other side for a sign of life below the frames. Its answer counts as heard. */
   probe?(): void;
 }

@@ -71,7 +71,7 @@ describe('a channel that reads', () => {
   });
 
   test('hands out frames that take long in slices, in order, and serves everybody else in between', async () => {
-    /** Frames by turn of the event loop. */
+    /** The number of frames handed out in each turn of the event loop. */
     const turns = new Map<number, number>();
     let turn = 0;
     let counting = true;
@@ -90,7 +90,7 @@ describe('a channel that reads', () => {
     const { peer, told, close } = await openConnection(new Slow());
     setImmediate(count);
     const texts = Array.from({ length: 400 }, (_, n) => `frame ${n}`);
-    // Each read is shorter than a slice, and a turn may have many.
+    // Each read takes less time than a slice, and one turn may have many reads.
     const long = Array.from({ length: 640 }, (_, n) => `${n}`.padEnd(998));
     peer.write(Buffer.concat(long.map(frameOf)));
     await until('the long frames', () => told.frames.length === long.length);
@@ -202,7 +202,7 @@ describe('a channel that writes', () => {
     });
     const frame = frameOf('z'.repeat(100_000));
     let total = 0;
-    // The kernel takes some megabytes by itself: write until it no longer does.
+    // The kernel buffers some megabytes itself, so the test writes until the kernel takes no more.
     for (let open = true; open; ) {
       open = channel.send(frame);
       total += frame.length;
@@ -257,7 +257,7 @@ describe('a channel that writes', () => {
     channel.flushed(() => taken.push('large'));
     await new Promise(setImmediate);
     assert.ok(channel.queuedBytes > 0);
-    // Nothing is queued now but the socket still holds bytes: this one waits for those.
+    // Nothing is queued in the channel now, but the socket still holds bytes; this callback waits for those.
     channel.flushed(() => taken.push('asked later'));
     await new Promise(setImmediate);
     assert.deepEqual(taken, ['small']);

@@ -1,4 +1,4 @@
-/** One framed duplex connection. It knows no user: bytes in, frames out, and one reason for its end. */
+/** One framed duplex connection. It knows no user: bytes come in, frames go out, and it ends for one reason. */
 import { type CloseReason, FrameDecoder, FrameError } from '@cim/protocol';
 import type { ByteStream } from './byte-stream.ts';
 import { Outbox } from './outbox.ts';
@@ -8,46 +8,57 @@ import { warnOf } from './unexpected.ts';
 
 const SOFT_BYTES = 256 * 1024;
 const HARD_BYTES = 512 * 1024;
-/** After so many frames of one read the time is looked at. */
+/** The channel checks the time after this many frames of one read. */
 const CHECKED = 32;
 /**
- * After a read whose frames took this long the next one waits for a later turn [ms]: libuv may do 32 reads of one
+ * When the frames of a read took this long, the next read waits for a later turn [ms]: libuv may do 32 reads
+ * of one
  * connection in a turn.
  */
 const LONG_READ_MS = 1;
-/** A peer that does not close its side in this time is cut off, in ms. */
+/** A peer that does not close its side within this time is cut off [ms]. */
 const LINGER_MS = 1_000;
 
 /**
- * What a channel tells its owner. A callback that throws closes this channel as `error` and nothing else.
- * None is called within a method of the channel.
+ * The events that a channel reports to its owner. No callback runs within a method of the channel. A callback
+ * that throws
+ * closes this channel as `error`, and disturbs no other channel.
  */
 export interface ChannelEvents {
-  /** One frame's body: a view of what was read; keep a copy of what must live long. None comes after `close`. */
+  /**
+   * Called with the body of each frame. The body is a view of the bytes that were read: copy it to keep it.
+   * Never called after `close`.
+   */
   onFrame(body: Uint8Array): void;
   /**
-   * Once, when the connection is gone: on a later turn than the `close` or the failure that ended it.
+   * Called once when the connection is gone, in a later turn than the `close` or the failure that ended it.
    * @param detail for the log: an error's code, or what was wrong with the bytes
    */
   onClose(reason: CloseReason, detail?: string): void;
-  /** After `send` answered false: half of the soft limit is free again. */
+  /** Called after `send` has answered false, when half of the soft limit is free again. */
   onDrain?(): void;
-  /** A callback threw: a fault of ours. Without it the error becomes a warning of the process. */
+  /**
+   * Called when another callback threw, which is a programming error. Without it the error becomes a warning
+   * of the process.
+   */
   onUnexpected?(error: unknown): void;
 }
 
 export interface ChannelOptions {
-  /** Longest frame body that may come in, in bytes. */
+  /** Longest frame body that may come in [bytes]. */
   readonly limit: number;
   readonly flusher: TurnFlusher;
   readonly events: ChannelEvents;
-  /** Over this `send` answers false. */
+  /** Above this many queued bytes `send` answers false. */
   readonly outboxSoftBytes?: number;
-  /** Over this the channel closes as `slow-consumer`. */
+  /** Above this many queued bytes the channel closes as `slow-consumer`. */
   readonly outboxHardBytes?: number;
 }
 
-/** On the socket, so that all channels share one set of listeners: five closures each would cost more than the channel. */
+/**
+ * Property of the socket that names its channel. With it all channels share one set of listeners; five
+ * closures for each would cost more than the channel.
+ */
 const OWNER = Symbol('channel');
 type Owned = ByteStream & { [OWNER]: Channel };
 
@@ -60,24 +71,30 @@ export class Channel implements Flushable {
   readonly #soft: number;
   readonly #hard: number;
   #scheduled = false;
-  /** Whether the socket may hold bytes that the kernel has not taken: asking it costs more than the rest of `send`. */
+  /**
+   * Whether the socket may hold bytes that the kernel has not taken. Asking the socket costs more than the
+   * rest of `send`.
+   */
   #backlog = false;
-  /** When the outbox went over the soft limit, if it has not drained since; 0 otherwise. */
+  /** When the outbox exceeded the soft limit, while it has not drained since; 0 otherwise. */
   #stalledSince = 0;
   /** Callbacks that wait for the next write. */
   #waiting: (() => void)[] | undefined;
-  /** One element for each write that somebody waits for and the kernel has not taken, in order. */
+  /** Callbacks for each write that the kernel has not taken and that somebody waits for, in order. */
   #writing: (() => void)[][] | undefined;
   #onTaken: ((error?: Error | null) => void) | undefined;
   #reason: CloseReason | undefined;
   #detail: string | undefined;
   #gone = false;
   #paused = false;
-  /** Read, and not handed out: the channel was paused within it, or it takes longer than a slice. */
+  /**
+   * Bytes that were read but not handed out: the channel was paused, or their frames take longer than a
+   * slice.
+   */
   #held: Buffer | undefined;
-  /** `#goOn` is due. */
+  /** Whether `#goOn` is due. */
   #goesOn = false;
-  /** Frames of the read that is being handed out, and when that began [ms, of performance.now()]. */
+  /** Number of frames handed out of the current read, and when that began [ms, performance.now()]. */
   #frames = 0;
   #begun = 0;
   #remote: string | undefined;
@@ -98,37 +115,40 @@ export class Channel implements Flushable {
     socket.on('error', Channel.#onError);
     socket.on('end', Channel.#onEnd);
     socket.on('close', Channel.#onClose);
-    // It broke between being accepted and coming here: its `close` is not said twice.
+    // The socket broke between being accepted and coming here. Its `close` event does not come again.
     if (socket.closed) setImmediate(() => this.#ended());
   }
 
-  /** Why it is closing or closed. */
+  /** The reason why the channel is closing or closed; undefined while it is open. */
   get closed(): CloseReason | undefined {
     return this.#reason;
   }
 
-  /** ms, of performance.now(): the last bytes that came. */
+  /** When the last bytes came in [ms, performance.now()]. */
   get lastHeard(): number {
     return this.#lastHeard;
   }
 
-  /** ms, of performance.now(): the last bytes that went. */
+  /** When the last bytes went out [ms, performance.now()]. */
   get lastWrote(): number {
     return this.#lastWrote;
   }
 
-  /** ms, of performance.now(): since when `send` answers false for want of a peer that reads; undefined: it does not. */
+  /**
+   * Since when `send` answers false because the peer does not read [ms, performance.now()]; undefined when it
+   * does not answer false.
+   */
   get stalledSince(): number | undefined {
     return this.#stalledSince === 0 ? undefined : this.#stalledSince;
   }
 
-  /** Bytes that the kernel has not taken. */
+  /** Bytes that the kernel has not taken yet. */
   get queuedBytes(): number {
     return this.#outbox.bytes + (this.#backlog ? this.#socket.writableLength : 0);
   }
 
   /** `ip:port`, for people; `?` when the connection broke before anybody asked. */
-  /** '' when it is not known any more. */
+  /** IP address of the peer; '' when it is no longer known. */
   get remoteAddress(): string {
     return this.#remoteAddress ?? this.#socket.remoteAddress ?? '';
   }
@@ -141,15 +161,18 @@ export class Channel implements Flushable {
     return this.#remote;
   }
 
-  /** Longest frame body that may come in from the next header on, in bytes. */
+  /** Changes the longest frame body that may come in, from the next header on [bytes]. */
   setLimit(bytes: number): void {
     this.#decoder.limit = bytes;
   }
 
   /**
-   * Queues an encoded frame, or several, headers included; all of this turn go out in one write. The bytes must
-   * not change afterwards; they may go to many channels.
-   * False: the outbox is over its soft limit, go on after `onDrain`; or the channel is closed and they are dropped.
+   * Queues an encoded frame, or several, headers included. All frames of one turn of the event loop go out in
+   * one write. The
+   * bytes must not change afterwards; they may be sent to many channels.
+   * @returns false when the outbox is over its soft limit (go on after `onDrain`), or when the channel is
+   * closed and the
+   * frames are dropped
    */
   send(frames: Uint8Array): boolean {
     if (this.#reason !== undefined) return false;
@@ -166,8 +189,9 @@ export class Channel implements Flushable {
   }
 
   /**
-   * `callback` runs when the kernel has taken all that was sent so far, always on a later turn and before `onClose`;
-   * never if the connection ends first, or is closing already.
+   * Calls `callback` when the kernel has taken everything sent so far: always in a later turn, and before
+   * `onClose`. It is
+   * never called if the connection ends first or is closing already.
    */
   flushed(callback: () => void): void {
     if (this.#reason !== undefined) return;
@@ -175,7 +199,10 @@ export class Channel implements Flushable {
     this.#schedule();
   }
 
-  /** No frame comes until `resume`, not even of what was read already: the peer's bytes stay with the kernel. */
+  /**
+   * Stops handing out frames until `resume`, also those that were read already. Further bytes of the peer
+   * stay with the kernel.
+   */
   pause(): void {
     this.#paused = true;
     this.#socket.pause();
@@ -188,7 +215,7 @@ export class Channel implements Flushable {
     else this.#goOnLater();
   }
 
-  /** Called by the flusher. */
+  /** Writes what is queued. The flusher calls it. */
   flush(now: number): void {
     this.#scheduled = false;
     if (this.#gone || !this.#socket.writable) return;
@@ -207,8 +234,9 @@ export class Channel implements Flushable {
   }
 
   /**
-   * Sends what is queued, then `last`, then ends; cuts off a peer that has not closed its side after 1 s. What the
-   * other side still says is ignored. The first reason stays; idempotent.
+   * Sends what is queued, then `last`, then ends. A peer that has not closed its side after 1 s is cut off.
+   * Bytes that the
+   * peer still sends are ignored. The first reason stays. Idempotent.
    */
   close(reason: CloseReason, last?: Uint8Array): void {
     if (this.#reason !== undefined) return;
@@ -217,7 +245,7 @@ export class Channel implements Flushable {
     this.flush(performance.now());
     if (this.#socket.endWith === undefined) this.#socket.end();
     else this.#socket.endWith(reason);
-    // All of one duration share one timer of Node's, and only those that are closing have one.
+    // Node keeps one timer for all timeouts of one duration, and only closing channels have one.
     this.#linger = setTimeout(destroy, LINGER_MS, this.#socket);
   }
 
@@ -226,7 +254,7 @@ export class Channel implements Flushable {
     return this.#socket.probe !== undefined;
   }
 
-  /** Asks for it; the answer counts as heard. */
+  /** Asks the peer for a sign of life below the frames. Its answer counts as heard. */
   probe(): void {
     if (this.#reason === undefined) this.#socket.probe?.();
   }
@@ -261,7 +289,7 @@ export class Channel implements Flushable {
 
   #taken(error: Error | null | undefined): void {
     const callbacks = this.#writing?.shift() ?? [];
-    // Node answers the writes of a destroyed socket as if they had succeeded.
+    // Node reports the writes of a destroyed socket as successful.
     if ((error !== null && error !== undefined) || this.#socket.destroyed) return;
     try {
       for (const callback of callbacks) callback();
@@ -294,7 +322,10 @@ export class Channel implements Flushable {
     if (this.#readsOn()) this.#socket.resume();
   }
 
-  /** Hands out the frames of one read, for one slice: the rest follows in later turns, and no more is read until then. */
+  /**
+   * Hands out the frames of one read for one slice. The rest follows in later turns, and no further bytes are
+   * read until then.
+   */
   #take(chunk: Buffer, now: number): void {
     if (this.#reason !== undefined) return;
     this.#frames = 0;
@@ -313,7 +344,7 @@ export class Channel implements Flushable {
     }
   }
 
-  /** True when the frames of this read have taken a slice. */
+  /** Whether the frames of this read have taken a slice. */
   #isSliceOver(): boolean {
     return ++this.#frames % CHECKED === 0 && performance.now() - this.#begun >= SLICE_MS;
   }
@@ -322,12 +353,12 @@ export class Channel implements Flushable {
     return this.#frames >= CHECKED && performance.now() - this.#begun >= LONG_READ_MS;
   }
 
-  /** Asked after callbacks, which may have paused it. */
+  /** Whether the channel goes on reading. Asked after callbacks, which may have paused it. */
   #readsOn(): boolean {
     return this.#held === undefined && !this.#paused;
   }
 
-  /** Asked after callbacks, which may have closed it. */
+  /** Whether the channel is open. Asked after callbacks, which may have closed it. */
   #isOpen(): boolean {
     return this.#reason === undefined;
   }
@@ -359,7 +390,7 @@ export class Channel implements Flushable {
     (this as Owned)[OWNER].#fail('error', error.code ?? error.message);
   }
 
-  /** The other side has said all it will say: so have we. */
+  /** The other side sends nothing more, so this side ends too. */
   static #onEnd(this: ByteStream): void {
     (this as Owned)[OWNER].close('closed');
   }

@@ -39,7 +39,7 @@ describe('Heartbeat', () => {
   });
 
   test('reads what came during a pause of the process before it finds anybody idle', async () => {
-    // Wherever in the event loop's turn the pause falls.
+    // The pause may fall into any phase of the event loop.
     const phases: ((go: () => void) => void)[] = [
       (go) => setTimeout(go, 1),
       (go) => setImmediate(go),
@@ -52,7 +52,8 @@ describe('Heartbeat', () => {
       new Heartbeat(channel, wheel, { idleTimeoutMs: 100 });
       phase(() => {
         peer.write(frameOf('in time'));
-        // Nothing runs for longer than the timeout, as when the process was stopped or worked on something long.
+        // The thread is blocked for longer than the timeout, as when the process was stopped or had long
+        // work.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
       });
       await until('the frame or the close', () => told.frames.length > 0 || channel.closed !== undefined);

@@ -1,20 +1,23 @@
 import type { Channel } from './channel.ts';
 import type { TimingWheel, WheelEntry } from './timing-wheel.ts';
 
-/** How long a peer may take to read what waits for it, in ms. */
+/** Longest time that bytes may wait for a peer that does not read [ms]. */
 const STALL_TIMEOUT_MS = 30_000;
 
 export interface HeartbeatOptions {
-  /** A channel that was not heard for this long is closed as `idle`, in ms. */
+  /** A channel that was not heard for this long is closed as `idle` [ms]. */
   readonly idleTimeoutMs?: number;
-  /** A channel over its soft limit for this long is closed as `slow-consumer`, in ms; up to half of it later. */
+  /**
+   * A channel over its soft limit for this long is closed as `slow-consumer` [ms]. The close may come half of
+   * that time later.
+   */
   readonly stallTimeoutMs?: number;
-  /** After this long without a write `ping` is called, in ms. */
+  /** After this long without a write `ping` is called [ms]. */
   readonly pingAfterMs?: number;
   readonly ping?: () => void;
 }
 
-/** Watches a channel's silence: looks when it could have become too long, not at each frame. */
+/** Watches a channel for silence. It checks when the silence could have become too long, not at each frame. */
 export class Heartbeat implements WheelEntry {
   readonly #channel: Channel;
   readonly #wheel: TimingWheel;
@@ -22,11 +25,11 @@ export class Heartbeat implements WheelEntry {
   readonly #stallMs: number;
   readonly #pingMs: number;
   readonly #ping: (() => void) | undefined;
-  /** A peer that is silent for this long is asked for a sign of life, where the transport can, in ms. */
+  /** A peer silent for this long is asked for a sign of life, where the transport can ask [ms]. */
   readonly #probeMs: number;
   #probedAt = 0;
 
-  /** Runs until the channel closes or `stop`. */
+  /** Starts the watch. It runs until the channel closes or `stop` is called. */
   constructor(channel: Channel, wheel: TimingWheel, options: HeartbeatOptions) {
     this.#channel = channel;
     this.#wheel = wheel;
@@ -46,7 +49,7 @@ export class Heartbeat implements WheelEntry {
     const stalled = now - (channel.stalledSince ?? now);
     if (silent >= this.#idleMs) return channel.close('idle');
     if (stalled >= this.#stallMs) return channel.close('slow-consumer');
-    // A browser runs the timers of a hidden tab once a minute, yet it answers a question of the transport at once.
+    // A browser runs the timers of a hidden tab once a minute, but answers a ping of the transport at once.
     let unasked = now - Math.max(channel.lastHeard, this.#probedAt);
     if (unasked >= this.#probeMs) {
       channel.probe();

@@ -1,8 +1,9 @@
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Makes one piece of several frames. The frames of a burst to a group are the same for thousands of channels, which
- * flush one after the other: the piece made last is kept, and used again for the same frames.
+ * Joins several frames into one piece. The frames of a burst to a group are the same for thousands of
+ * channels, which flush
+ * one after the other. So the newest piece is remembered and used again for the same frames.
  */
 export class Joiner {
   #frames: readonly Uint8Array[] = [];
@@ -10,14 +11,14 @@ export class Joiner {
 
   join(frames: readonly Uint8Array[], bytes: number): Uint8Array {
     if (!this.#isLast(frames)) {
-      // One write of one copy costs less than a write of many pieces, up to hundreds of KiB.
+      // One write of one copy costs less than one write of many pieces, up to hundreds of KiB.
       this.#joined = Buffer.concat(frames, bytes);
       this.#frames = frames;
     }
     return this.#joined;
   }
 
-  /** The turn is over. */
+  /** Forgets the newest piece. Called at the end of a turn of the event loop. */
   forget(): void {
     this.#frames = [];
     this.#joined = NOTHING;
@@ -31,7 +32,10 @@ export class Joiner {
   }
 }
 
-/** Frames that wait for the end of the turn. Most turns have one for a channel: it needs no list and no copy. */
+/**
+ * The frames of a channel that wait for the end of the turn. Most channels have one frame in a turn, which
+ * needs no list and no copy.
+ */
 export class Outbox {
   #first: Uint8Array | undefined;
   #more: Uint8Array[] | undefined;
@@ -48,7 +52,7 @@ export class Outbox {
     this.#bytes += frame.length;
   }
 
-  /** All bytes, in order, as one piece; the outbox is empty then. */
+  /** Removes all bytes and answers them in order, as one piece. */
   take(joiner: Joiner): Uint8Array {
     const bytes = this.#more === undefined ? (this.#first ?? NOTHING) : joiner.join(this.#more, this.#bytes);
     this.clear();

@@ -8,7 +8,7 @@ import { sharedRead } from './shared-read.ts';
 const server = createServer({ pauseOnConnect: true });
 let sockets: Socket[];
 
-/** A client, and its connection as the server reads it. */
+/** Connects a client to a server, and answers both ends. */
 async function pair(): Promise<{ client: Socket; socket: Socket }> {
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
   const [[accepted]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [
@@ -51,7 +51,7 @@ test('what was read may be kept while others read, and lies in the pool of buffe
   }
   for (const [i, chunks] of read.entries()) {
     assert.equal(Buffer.concat(chunks).toString(), sent[i]);
-    // By itself Node hands out a buffer for each read.
+    // Without `sharedRead` Node allocates a buffer for each read.
     for (const chunk of chunks) assert.equal(chunk.buffer.byteLength, Buffer.poolSize);
   }
 });
@@ -69,7 +69,7 @@ test('long reads come whole and in order; while paused nothing comes and the byt
   socket.pause();
   client.write(sent);
   const waiting = client.writableLength;
-  // Time itself: that nothing comes can only be waited for, here and below.
+  // A real wait, here and below: only time can show that nothing comes.
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(bytes, 0);
   assert.ok(waiting > 0 && client.writableLength > 0, 'the kernel takes 16 MiB: this shows nothing');

@@ -1,12 +1,14 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 
-/** What any of the sockets has just read, until it is copied: as long as the longest read of libuv's. */
+/** The bytes that a socket has just read, until they are copied. Its size is libuv's longest read. */
 const READ = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
- * The same connection as a socket that reads into one buffer, shared by all. By itself Node reserves 64 KiB for each
- * read, shrinks them to what came and leaves them to the garbage collector; that costs more than the read of a short
- * frame. The accepted socket is empty afterwards, and its server does not count it any more.
+ * Makes a socket of the same connection that reads into one buffer, which all such sockets share. Node itself
+ * reserves
+ * 64 KiB for each read, shrinks it to the bytes that came and leaves it to the garbage collector; that costs
+ * more than the
+ * read of a short frame. The accepted socket is empty afterwards, and its server no longer counts it.
  */
 export function sharedRead(accepted: Socket): Socket {
   const { _handle: handle } = accepted as unknown as { _handle: object | null };
@@ -17,7 +19,10 @@ export function sharedRead(accepted: Socket): Socket {
   return new Socket(options as SocketConstructorOpts);
 }
 
-/** Node calls it on the socket. Who takes the bytes may keep them, so they are copied: out of Buffer's pool when they are few. */
+/**
+ * Node calls it with the socket as `this`. The bytes are copied, since their receiver may keep them. A short
+ * copy lies in Buffer's pool.
+ */
 function onRead(this: unknown, bytes: number): boolean {
   const chunk = Buffer.allocUnsafe(bytes);
   READ.copy(chunk, 0, 0, bytes);

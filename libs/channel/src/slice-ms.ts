@@ -1,2 +1,5 @@
-/** Work for many channels goes on in a later pass of the event loop after this time [ms]. */
+/**
+ * Longest time that work for many channels runs in one pass of the event loop [ms]. The rest goes on in a
+ * later pass.
+ */
 export const SLICE_MS = 10;

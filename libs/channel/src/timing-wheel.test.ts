@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { TimingWheel, type WheelEntry } from './index.ts';
 
-/** A wheel whose time the test moves. */
+/** A wheel with a clock that the test moves. */
 function wheelAt(options: { tickMs?: number; slots?: number; onUnexpected?: (error: unknown) => void } = {}) {
   const clock = { now: 1_000 };
   const wheel = new TimingWheel({ tickMs: 10, slots: 8, ...options, now: () => clock.now });
@@ -40,7 +40,7 @@ describe('TimingWheel', () => {
           }
           for (let i = 0; i < 600; i++) pass(1);
           assert.equal(late.length, plan.length);
-          // `after` moves the clock by up to 30 ms at a time: that much of being late is the test's.
+          // `after` moves the clock by up to 30 ms at a time, which may add that much delay.
           assert.ok(
             late.every((ms) => ms >= 0 && ms <= 10 + 30),
             String(late),
@@ -132,7 +132,7 @@ describe('TimingWheel', () => {
     assert.equal(fired, 72);
   });
 
-  test('tells an entry the time that it fires by', () => {
+  test('answers an entry that fires the time that the wheel fires by', () => {
     const { clock, wheel, pass } = wheelAt();
     let time = 0;
     wheel.schedule(

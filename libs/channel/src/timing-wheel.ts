@@ -1,31 +1,34 @@
 import { SLICE_MS } from './slice-ms.ts';
 import { warnOf } from './unexpected.ts';
 
-/** Something with one timeout at a time. */
+/** An object with one timeout at a time. */
 export interface WheelEntry {
   onTimeout(): void;
-  /** The wheel's own; made at the first `schedule` and used again by all later ones. */
+  /** Owned by the wheel: made at the first `schedule` and used again by all later ones. */
   [LINK]?: WheelLink;
 }
 
 export interface TimingWheelOptions {
   readonly tickMs?: number;
-  /** Timeouts of up to `tickMs * slots` are looked at once, longer ones once more per turn of the wheel. */
+  /**
+   * Number of slots. A timeout of up to `tickMs * slots` is visited once; a longer one once more per
+   * revolution of the wheel.
+   */
   readonly slots?: number;
-  /** Monotonic, ms. */
+  /** The time of a monotonic clock [ms]. */
   readonly now?: () => number;
-  /** What an `onTimeout` threw; the other entries are served all the same. */
+  /** Called with the error that an `onTimeout` threw. The other entries are served all the same. */
   readonly onUnexpected?: (error: unknown) => void;
 }
 
 const LINK = Symbol('wheel link');
 
-/** A place in one slot's ring; a ring begins and ends at a link without an entry. */
+/** A place in the ring of one slot. A ring begins and ends at a link without an entry. */
 class WheelLink {
   readonly entry: WheelEntry | undefined;
   prev: WheelLink = this;
   next: WheelLink = this;
-  /** The tick it fires at. */
+  /** The tick at which it fires. */
   due = 0;
 
   constructor(entry?: WheelEntry) {
@@ -39,7 +42,7 @@ class WheelLink {
     this.next = this;
   }
 
-  /** At the end of the ring that begins at `head`. */
+  /** Inserts this link at the end of the ring that begins at `head`. */
   insert(head: WheelLink): void {
     this.prev = head.prev;
     this.next = head;
@@ -49,8 +52,10 @@ class WheelLink {
 }
 
 /**
- * One coarse wheel for all timers of connections: O(1) to set, move and cancel, nothing allocated but at an entry's
- * first use, one real timer. One per process. A timeout never fires early and at most one tick late.
+ * One coarse wheel for all timers of connections, one per process. Setting, moving and cancelling are O(1).
+ * Memory is
+ * allocated only at an entry's first use, and there is one real timer. A timeout never fires early, and at
+ * most one tick late.
  */
 export class TimingWheel {
   readonly #tickMs: number;
@@ -61,7 +66,7 @@ export class TimingWheel {
   /** All ticks up to this one have been served. */
   #tick = 0;
   #time: number;
-  /** What is due and has not fired yet, in its order. */
+  /** Entries that are due and have not fired yet, in order. */
   readonly #firing = new WheelLink();
   #fires: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -76,10 +81,11 @@ export class TimingWheel {
     this.#time = this.#origin;
   }
 
-  /** Keeps the process alive until `stop`. Idempotent. */
+  /** Starts the timer, which keeps the process alive until `stop`. Idempotent. */
   start(): void {
-    // Not in the timers' own phase but after the sockets were read, and by the time before that: when this process was
-    // paused, or worked on something long, what came meanwhile is heard before anybody is found to be silent.
+    // The callback runs after the sockets were read, and judges by the time before that read. After a pause
+    // of the process,
+    // bytes that came meanwhile are heard before any channel is found silent.
     this.#timer ??= setInterval(() => {
       const time = this.#now();
       this.#soon ??= setImmediate(() => {
@@ -89,7 +95,7 @@ export class TimingWheel {
     }, this.#tickMs);
   }
 
-  /** Nothing fires any more; `start` goes on. Idempotent. */
+  /** Stops the timer: nothing fires until the next `start`. Idempotent. */
   stop(): void {
     clearInterval(this.#timer);
     clearImmediate(this.#soon);
@@ -99,7 +105,7 @@ export class TimingWheel {
     this.#soon = undefined;
   }
 
-  /** Sets or moves the entry's one timeout; Infinity is never. */
+  /** Sets or moves the entry's one timeout. Infinity means never. */
   schedule(entry: WheelEntry, delayMs: number): void {
     let link = entry[LINK];
     if (link === undefined) entry[LINK] = link = new WheelLink(entry);
@@ -115,21 +121,23 @@ export class TimingWheel {
   }
 
   /**
-   * ms, of the wheel's clock: for an `onTimeout` the time to judge silence by. All that had come by then was read, which
-   * is not so for the present.
+   * The time of the wheel's clock [ms]. An `onTimeout` judges silence by it: all bytes that had come by then
+   * were read, which
+   * is not so for the present time.
    */
   get time(): number {
     return this.#time;
   }
 
   /**
-   * Fires what is due: at once, or in slices when it takes long, since thousands of connections may be due in one tick.
-   * The wheel's timer calls it, or a test with a clock of its own.
+   * Fires the entries that are due, in slices when they are many: thousands of connections may be due in one
+   * tick. The wheel's
+   * timer calls it, or a test with its own clock.
    */
   advance(time: number = this.#now()): void {
     const tick = Math.floor((time - this.#origin) / this.#tickMs);
     const slots = Math.min(tick - this.#tick, this.#slots.length);
-    // Set before anything fires: what is scheduled meanwhile belongs to a later tick.
+    // Set before anything fires, so that entries scheduled meanwhile belong to a later tick.
     this.#tick = Math.max(tick, this.#tick);
     this.#time = time;
     for (let at = tick - slots + 1; at <= tick; at++)
@@ -137,7 +145,7 @@ export class TimingWheel {
     this.#fire();
   }
 
-  /** Moves what is due to a ring of its own: an onTimeout may set and cancel any entry. */
+  /** Moves due entries to a ring of their own, since an `onTimeout` may set and cancel any entry. */
   #collect(slot: WheelLink, tick: number): void {
     for (let link = slot.next; link !== slot; ) {
       const next = link.next;

@@ -11,7 +11,7 @@ test('flushes that take long are spread over several passes of the event loop, e
     flush: (): void => {
       flushed.push(i);
       for (const begun = performance.now(); performance.now() - begun < 0.5; );
-      // Asks while others wait: it comes after those.
+      // Schedules a channel while others wait: it is flushed after them.
       if (i === 0) flusher.schedule(channel(1_000));
     },
   });

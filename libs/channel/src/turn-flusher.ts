@@ -1,23 +1,24 @@
 import { Joiner } from './outbox.ts';
 import { SLICE_MS } from './slice-ms.ts';
 
-/** After so many writes the time is looked at. */
+/** The flusher checks the time after this many writes. */
 const CHECKED = 32;
 
-/** What a channel is to the flusher. `flush` must not throw. */
+/** The part of a channel that the flusher calls. `flush` must not throw. */
 export interface Flushable {
-  /** @param now ms, of performance.now() */
+  /** @param now ms, performance.now() */
   flush(now: number): void;
 }
 
 /**
- * Writes once per pass of the event loop for all channels that queued frames in it; in several passes when they are so
- * many that it takes long. One per process.
+ * Writes once per pass of the event loop for all channels that queued frames in it. Many channels are spread
+ * over several
+ * passes. One per process.
  */
 export class TurnFlusher {
-  /** Those that have asked and are not flushed yet. */
+  /** Channels that were scheduled and are not flushed yet. */
   #waiting: Flushable[] = [];
-  /** Shared by all channels of a turn. */
+  /** Shared by all channels of one pass. */
   readonly joiner = new Joiner();
   readonly #run = (): void => {
     const waiting = this.#waiting;
@@ -30,12 +31,12 @@ export class TurnFlusher {
     }
     this.joiner.forget();
     if (flushed === waiting.length) return;
-    // Those that have asked meanwhile have their run scheduled already.
+    // Channels that were scheduled during this run have scheduled the next run already.
     if (this.#waiting.length === 0) setImmediate(this.#run);
     this.#waiting = [...waiting.slice(flushed), ...this.#waiting];
   };
 
-  /** Has `flush` called at the end of this turn. A channel asks once per turn. */
+  /** Has `flush` called at the end of this pass of the event loop. A channel calls it once per pass. */
   schedule(channel: Flushable): void {
     if (this.#waiting.push(channel) === 1) setImmediate(this.#run);
   }

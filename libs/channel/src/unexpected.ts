@@ -1,6 +1,7 @@
 /**
- * Where a fault of ours goes when nobody took it: a warning on standard error. It never ends the process, since what
- * brought the fault about may be anybody's input.
+ * Reports a programming error that no handler took, as a warning on standard error. It never ends the
+ * process, since
+ * anybody's input may have caused the error.
  */
 export function warnOf(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : new Error(String(error)));

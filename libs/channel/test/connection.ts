@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Channel, type ChannelEvents, type ChannelOptions, TurnFlusher } from '../src/index.ts';
 
-/** What a channel told, in order. */
+/** Records the events of a channel in order. */
 export class Told implements ChannelEvents {
   readonly frames: string[] = [];
   readonly closes: { reason: string; detail: string | undefined }[] = [];
@@ -34,15 +34,15 @@ export class Told implements ChannelEvents {
 
 export interface Connection<E extends ChannelEvents> {
   readonly channel: Channel;
-  /** Under the channel. */
+  /** The socket that the channel uses. */
   readonly socket: Socket;
-  /** The other end, in the test's hand. */
+  /** The other end of the connection, which the test controls. */
   readonly peer: Socket;
   readonly told: E;
   readonly close: () => void;
 }
 
-/** A channel on a real TCP connection. The peer's reading is up to the test: nothing is read before it listens. */
+/** Opens a channel on a real TCP connection. The peer reads nothing until the test listens to it. */
 export async function openConnection<E extends ChannelEvents>(
   told: E,
   options: Partial<ChannelOptions> & { allowHalfOpen?: boolean } = {},
@@ -71,7 +71,7 @@ export async function openConnection<E extends ChannelEvents>(
   };
 }
 
-/** One frame, by hand. */
+/** Encodes one frame by hand. */
 export function frameOf(text: string): Buffer {
   const header: number[] = [];
   let length = text.length;
@@ -79,7 +79,7 @@ export function frameOf(text: string): Buffer {
   return Buffer.concat([Buffer.from([...header, length]), Buffer.from(text, 'latin1')]);
 }
 
-/** What a peer reads until its connection ends. */
+/** Everything that a peer reads until its connection ends. */
 export async function readAll(peer: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   peer.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -87,6 +87,6 @@ export async function readAll(peer: Socket): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Resolves with the end of a connection, whatever ended it. */
+/** Resolves when a connection has ended for any reason. */
 export const closed = (peer: Socket): Promise<void> =>
   peer.closed ? Promise.resolve() : new Promise((resolve) => void peer.once('close', () => resolve()));

@@ -1,4 +1,4 @@
-/** A certificate for doors of tests. */
+/** A certificate for the doors of tests. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ after(() => rmSync(dir, { recursive: true, force: true }));
 
 export const authority = new TestAuthority();
 export const files = writeTlsFiles(dir, authority);
-/** For clients. */
+/** Trust in the test's authority, for clients. */
 export const trust = { ca: authority.cert };
 
 export function tlsFiles(insecure = false): TlsFiles {

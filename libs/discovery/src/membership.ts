@@ -9,11 +9,14 @@ export interface Member {
   /** Absent for a server of CIM's own. Such a server is listed, but never chosen for a login and never called. */
   readonly instance?: InstanceId;
   readonly version?: string;
-  /** ms since 1970. */
+  /** When the process started [ms since 1970]. */
   readonly startedAt?: number;
   /** Whether its ports speak TLS, only that or beside plain text. Absent: plain text only. */
   readonly tls?: 'only' | 'also';
-  /** Its sessions are moving to the other servers, all of them or those above the mean: no login is placed there. */
+  /**
+   * Set while its sessions move to other servers: all of them, or those above the mean. No login is placed
+   * there.
+   */
   readonly moving?: 'drain' | 'rebalance';
 }
 

@@ -38,7 +38,10 @@ export const isNonce = (value: unknown): value is string =>
 export const calledName = ({ host, httpPort }: RpcAddress): string =>
   `${host.replace(/^\[(.*)\]$/, '$1').toLowerCase()}:${httpPort}`;
 
-/** Of the connection that the handshake goes over: '' without TLS, otherwise what only its two ends know. */
+/**
+ * Binds a proof to the connection that the handshake goes over: '' without TLS, otherwise a value that only
+ * its two ends know.
+ */
 export const channelBinding = (socket: Duplex): string =>
   socket instanceof TLSSocket
     ? ` ${socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)).toString('hex')}`

@@ -63,7 +63,10 @@ export class RpcClient {
     link?.retire();
   }
 
-  /** Before the others stop to accept the secret of before: the next call opens a connection with the new one. */
+  /**
+   * Runs after a change of the secret. The next call opens a connection with the new secret, before other
+   * servers stop accepting the old one.
+   */
   #connectAnew(): void {
     const links = [...this.#links.values()];
     this.#links.clear();

@@ -34,7 +34,7 @@ export class RpcConnection implements ChannelEvents, WheelEntry {
   readonly #parts: RpcClientParts;
   readonly #events: RpcConnectionEvents;
   readonly #request: ClientRequest;
-  /** The one for both proofs, whatever it is replaced by meanwhile. */
+  /** The secret for both proofs. It stays when the process's secret is replaced meanwhile. */
   readonly #secret: string;
   readonly #nonce = newNonce();
   readonly #called: string;

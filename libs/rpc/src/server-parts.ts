@@ -16,7 +16,7 @@ export interface RpcServerParts {
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
   readonly logger: Logger;
-  /** Of the port that it is attached to. */
+  /** The certificate of the port that the server is attached to. */
   readonly tls?: TlsFiles | undefined;
   /** Key: method number, from 1. */
   readonly handlers: ReadonlyMap<number, RpcHandler>;

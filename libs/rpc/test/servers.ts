@@ -39,7 +39,7 @@ export const HUGE = 6;
 /** Answers when the test calls `release`. */
 export const LATER = 7;
 
-/** Everything of one process: one wheel with short ticks, one flusher, a log. */
+/** The parts of one process: a wheel with short ticks, a flusher, a log. */
 export class Process {
   readonly wheel = new TimingWheel({ tickMs: 5 });
   readonly flusher = new TurnFlusher();
@@ -124,9 +124,9 @@ export interface TestServer {
   readonly rpc: RpcServer;
   readonly http: Server;
   readonly address: RpcAddress;
-  /** Other servers are told another address from now on, as behind a proxy. */
+  /** Announces another address to other servers from now on, as behind a proxy. */
   announce(as: RpcAddress): void;
-  /** Of LATER, in the order of the calls. */
+  /** Calls of LATER that wait, in order. */
   readonly released: (() => void)[];
 }
 
@@ -142,7 +142,7 @@ const addressOf = (server: { address(): unknown }): RpcAddress => ({
   httpPort: (server.address() as AddressInfo).port,
 });
 
-/** A server in the test's hand: raw bytes on each connection. */
+/** A server that the test controls: raw bytes on each connection. */
 export async function rawServer(onConnection: (socket: Socket) => void) {
   const sockets: Socket[] = [];
   const server = createTcpServer((socket) => {
@@ -161,10 +161,10 @@ export async function rawServer(onConnection: (socket: Socket) => void) {
   };
 }
 
-/** A TCP relay that can hold its breath, as a frozen host or a cut cable does. */
+/** A TCP relay that can stop passing bytes, as a frozen host or a cut cable does. */
 export async function relayTo(
   address: RpcAddress,
-  /** What the relay makes of each chunk to the server. */
+  /** Changes each chunk on its way to the server. */
   changed: (chunk: Buffer) => Buffer = (chunk) => chunk,
 ) {
   let frozen = false;
@@ -216,6 +216,6 @@ export function call(
   });
 }
 
-/** `ok: text`, or `kind: message`. */
+/** The outcome as `ok: text` or `kind: message`. */
 export const said = ({ outcome }: Ended): string =>
   outcome.ok ? `ok: ${Buffer.from(outcome.payload).toString()}` : `${outcome.kind}: ${outcome.message}`;

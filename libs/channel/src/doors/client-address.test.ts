@@ -7,13 +7,13 @@ const isTrusted = (address: string): boolean => address.startsWith('10.');
 test('the client is who the last trusted proxy was asked by; what a stranger writes counts nothing', () => {
   const cases: [from: string, header: string | undefined, client: string][] = [
     ['10.0.0.1', '192.0.2.1', '192.0.2.1'],
-    // Two proxies, the outer one of which was asked by a client that had written an address of its own.
+    // Two proxies: a client with an address of its own in the header asked the outer one.
     ['10.0.0.1', '198.51.100.7, 192.0.2.1, 10.0.0.2', '192.0.2.1'],
     ['10.0.0.1', ' 2001:db8::1 ', '2001:db8::1'],
-    // A stranger.
+    // A stranger's header counts for nothing.
     ['192.0.2.9', '198.51.100.7', '192.0.2.9'],
     ['192.0.2.9', undefined, '192.0.2.9'],
-    // A trusted proxy that says nothing, or no address.
+    // A trusted proxy that names no client, or no valid address.
     ['10.0.0.1', undefined, '10.0.0.1'],
     ['10.0.0.1', '', '10.0.0.1'],
     ['10.0.0.1', 'unknown', '10.0.0.1'],

@@ -1,12 +1,14 @@
-/** Whose address a connection has that came through proxies. */
+/** Finds the client's address of a connection that came through proxies. */
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Remote } from './proxy-header.ts';
 
 /**
- * The client, of the address that a request came from and its `X-Forwarded-For`. Each proxy adds the address that it was
- * asked from at the end, so the list is read from there, as long as the one who wrote an address is trusted. What is no
- * address ends it: the last address before it counts.
+ * The client of a request, by the address that the request came from and its `X-Forwarded-For`. Each proxy
+ * appends the
+ * address that it was asked from. So the list is read from its end, as long as the address that wrote the
+ * entry is a trusted
+ * proxy. An entry that is not an address ends the reading, and the last address before it counts.
  */
 export function forwardedFor(
   from: string,
@@ -23,7 +25,7 @@ export function forwardedFor(
   return client;
 }
 
-/** From now on the stream tells this address in place of that of its proxy. */
+/** Makes the stream answer this remote address in place of its proxy's. */
 export function tellRemote(stream: Duplex, { address, port }: Remote): void {
   Object.defineProperties(stream, {
     remoteAddress: { value: address, configurable: true },

@@ -1,4 +1,4 @@
-/** A WebSocket of `ws` whose client sends more behind a frame that is not valid. */
+/** Clients of a WebSocket (`ws`) that send more bytes behind a frame that is not valid. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { endAtError } from './end-at-error.ts';
 
-/** A frame as a client sends it, with a mask of zeros. */
+/** A frame as a client sends it, masked with zeros. */
 const frame = (opcode: number, payload: Buffer): Buffer =>
   Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
 const PING = frame(9, Buffer.alloc(0));
@@ -33,7 +33,7 @@ for (const [what, bad] of Object.entries(NOT_VALID))
     endAtError(accepted);
     const failed = once(accepted, 'error');
     const closed = new Promise((resolve) => accepted.once('close', resolve));
-    // As the pieces wait while the first of them is being read.
+    // The pieces wait as they do while the first of them is being read.
     const { _receiver: receiver } = accepted as unknown as { readonly _receiver: Writable };
     receiver.cork();
     for (const piece of [PING, bad, frame(2, Buffer.from('more')), frame(2, Buffer.from('and more'))])

@@ -1,4 +1,7 @@
-/** Who may open a WebSocket: programs, which send no origin; pages of the host that was asked; pages that are listed. */
+/**
+ * Decides whether a request may open a WebSocket. Allowed are programs (which send no origin), pages of the
+ * requested host, and pages of listed origins.
+ */
 export function originAllowed(
   origin: string | undefined,
   host: string | undefined,

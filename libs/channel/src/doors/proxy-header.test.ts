@@ -6,7 +6,7 @@ import { readProxyHeader } from './proxy-header.ts';
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
-/** Written as HAProxy writes them: client 192.0.2.1:56324, proxy 10.0.0.1:443. */
+/** Headers as HAProxy writes them: client 192.0.2.1:56324, proxy 10.0.0.1:443. */
 const IPV4 = hex(`${SIGNATURE} 21 11 000c c0000201 0a000001 dc04 01bb`);
 const IPV6 = hex(
   `${SIGNATURE} 21 21 0024 20010db8000000000000000000000001 fd000000000000000000000000000002 dc04 01bb`,
@@ -56,7 +56,7 @@ describe('a PROXY header, version 2', () => {
     ['too short for IPv6', hex(`${SIGNATURE} 21 21 000c`), /too short/],
     ['that is too long', hex(`${SIGNATURE} 21 11 ffff`), /longer than 2064 bytes/],
   ] as const)
-    test(`${name} is bad, as soon as that can be seen`, () => {
+    test(`${name} is refused as soon as its bytes show it`, () => {
       const answer = readProxyHeader(header);
       assert.ok(answer.kind === 'bad', answer.kind);
       assert.match(answer.why, why);

@@ -1,36 +1,44 @@
 /**
- * The header of the PROXY protocol, version 2: a proxy writes it before the bytes of its client, and it names the client's
- * address. https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.2. Whether the sender may be believed
- * is for the caller to decide.
+ * Reads the header of the PROXY protocol, version 2. A proxy writes it before the bytes of its client, and it
+ * names the
+ * client's address. https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.2. The caller
+ * decides whether
+ * the sender may be believed.
  */
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
-/** Signature, version and command, family, length. */
+/** Bytes of the signature, the version and command, the family and the length. */
 const FIXED_BYTES = 16;
-/** Addresses and further fields together; the text allows 65,535, and proxies send a few hundred at most. */
+/**
+ * Most bytes of the addresses and further fields. The specification allows 65,535; proxies send a few hundred
+ * at most.
+ */
 const MAX_REST_BYTES = 2_048;
-/** Version 1, a line of text. It is refused by name, so that its sender finds out. */
+/**
+ * Start of a header of version 1, a line of text. The refusal names the version, so that the operator can
+ * correct the proxy.
+ */
 const VERSION_1 = Buffer.from('PROXY ', 'latin1');
 
-/** What an IPv4 address in IPv6 begins with. */
+/** Prefix of an IPv4 address in IPv6. */
 const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
 
 const LOCAL = 0x20;
 const PROXY = 0x21;
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
-/** Two addresses and two ports. */
+/** Bytes of two IPv4 addresses and two ports. */
 const IPV4_BYTES = 12;
 const IPV6_BYTES = 36;
 
-/** Where a connection comes from. */
+/** The address and port that a connection comes from. */
 export interface Remote {
   readonly address: string;
   readonly port: number;
 }
 
 export type ProxyHeader =
-  /** The bytes go on; they may be a header. */
+  /** More bytes are needed to tell whether they are a header. */
   | { readonly kind: 'more' }
   /** They begin as no header does. */
   | { readonly kind: 'none' }
@@ -42,7 +50,7 @@ const MORE = { kind: 'more' } as const;
 const NONE = { kind: 'none' } as const;
 const bad = (why: string): ProxyHeader => ({ kind: 'bad', why });
 
-/** Reads what a connection begins with: all of it that has come so far. */
+/** Reads the header at the begin of a connection. @param bytes all bytes that have come so far */
 export function readProxyHeader(bytes: Buffer): ProxyHeader {
   if (begins(bytes, VERSION_1))
     return bytes.length < VERSION_1.length ? MORE : bad('version 1: send version 2');
@@ -58,7 +66,7 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader {
   if (rest < needed) return bad('too short for its addresses');
   const length = FIXED_BYTES + rest;
   if (bytes.length < length) return MORE;
-  // Of another family (UNIX, UDP, unknown) the connection itself is all that is known.
+  // For another family (UNIX, UDP, unknown) the header names no address that is used here.
   if (needed === 0) return { kind: 'header', length, remote: undefined };
   const remote =
     needed === IPV4_BYTES
@@ -67,13 +75,13 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader {
   return { kind: 'header', length, remote };
 }
 
-/** Whether the bytes begin so, or may when more of them have come. */
+/** Whether the bytes begin with the prefix, or may do so when more have come. */
 const begins = (bytes: Buffer, prefix: Buffer): boolean => {
   const length = Math.min(bytes.length, prefix.length);
   return bytes.subarray(0, length).equals(prefix.subarray(0, length));
 };
 
-/** As short as it can be written. An IPv4 address in IPv6 (`::ffff:192.0.2.1`) is that IPv4 address. */
+/** The shortest form of the address. An IPv4 address in IPv6 (`::ffff:192.0.2.1`) becomes the IPv4 address. */
 function ipv6Of(bytes: Buffer): string {
   if (bytes.subarray(0, MAPPED.length).equals(MAPPED)) return bytes.subarray(MAPPED.length).join('.');
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));

@@ -1,4 +1,4 @@
-/** The public door behind proxies: whose word counts on where a connection comes from. */
+/** The public door behind proxies: whose statement about a client's address counts. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import { frameOf, Told } from '../../test/connection.ts';
 import { Channel, PublicDoor, TimingWheel, TurnFlusher } from '../index.ts';
 
-/** Connections from here are those of a proxy that is trusted. */
+/** Connections from this address come from a trusted proxy. */
 const PROXY = '127.0.0.2';
 const STRANGER = '127.0.0.3';
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
@@ -98,7 +98,7 @@ describe('the PROXY header of a trusted proxy', () => {
     for (const cut of [1, 12, 16, 27, 28, 30])
       await tcpFrom(PROXY, whole.subarray(0, cut), whole.subarray(cut))
         .then((socket) => {
-          // The next one is of the same address.
+          // Ends this connection first: the next one has the same address.
           return until('it is taken over', () => remotes.length > 0).then(() => socket.destroy());
         })
         .then(() => until('it is gone', () => door.visits.connections === 0));
@@ -188,7 +188,7 @@ test('a stranger who writes a PROXY header or X-Forwarded-For stays who it is', 
   client.send(frameOf('hello'));
   await taken(1);
   assert.match(remotes[0] ?? '', /^127\.0\.0\.3:/);
-  // To the door these are frames, and no good ones.
+  // The door takes these bytes for frames, and invalid ones.
   await tcpFrom(STRANGER, headerOf('192.0.2.1'), frameOf('hello'));
   await until('it is taken over', () => remotes.length === 2);
   assert.match(remotes[1] ?? '', /^127\.0\.0\.3:/);

@@ -1,4 +1,4 @@
-/** The public door with TLS: all that holds without it, and what only TLS has. */
+/** The public door with TLS: the tests that hold without TLS too, and those for TLS only. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -88,7 +88,7 @@ describe('a door with TLS', () => {
     const said: cim.Frame[] = [];
     new FrameDecoder(1_000).push(await readAll(plain), (body) => said.push(decodeFrame(body)) > 0);
     assert.deepEqual(said[0]?.goaway?.reason, CLOSE_REASONS['tls-mismatch'].number);
-    // 22 bytes long, so that it begins as a TLS handshake does.
+    // This frame is 22 bytes long, so it begins with the same byte as a TLS handshake.
     const frame = await openPlain();
     frame.write(frameOf('\n'.padEnd(22, 'x')));
     await closed(frame.resume());
@@ -140,7 +140,7 @@ describe('a door with TLS', () => {
     }
     const old = openTls({ maxVersion: 'TLSv1.2' });
     await talks(old);
-    // Renegotiation is refused: the connection ends, or nothing comes of it.
+    // The server refuses renegotiation: the connection ends, or nothing happens.
     const failed = new Promise((resolve) => old.renegotiate({}, resolve));
     assert.ok((await Promise.race([failed, closed(old)])) !== null);
     await until('all are gone', () => door.visits.connections === 0);
@@ -162,7 +162,7 @@ describe('a door with TLS', () => {
     handshakeMs = 300;
     await openDoor();
     const stalled = [await openPlain(), await openPlain(), await openPlain()];
-    // Nothing, the first byte, and a header that announces more.
+    // The three connections send nothing, the first byte, and a header that announces more.
     stalled[1]?.write(Buffer.from([0x16]));
     stalled[2]?.write(Buffer.from([0x16, 3, 1, 2, 0, 1, 0]));
     await until('all are counted', () => door.visits.strangers === 3);

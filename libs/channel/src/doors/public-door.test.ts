@@ -10,7 +10,7 @@ import { WebSocket } from 'ws';
 import { closed, frameOf, Told } from '../../test/connection.ts';
 import { Channel, Heartbeat, PublicDoor, TimingWheel, TurnFlusher, type Visit } from '../index.ts';
 
-/** Undefined for plain connections; `public-door-tls.test.ts` runs all of this over TLS too. */
+/** Undefined for plain connections. `public-door-tls.test.ts` runs all of these tests over TLS too. */
 const secured = process.env['CIM_TEST_TLS'] === 'true' ? await import('../../test/secured.ts') : undefined;
 const HANDSHAKE_MS = secured === undefined ? 150 : 1_000;
 
@@ -78,7 +78,7 @@ async function openWebSocket(headers?: Record<string, string>): Promise<WebSocke
   return client;
 }
 
-/** The one connection that was taken over. */
+/** Waits for the one connection that the door hands over. */
 async function theOne(): Promise<(typeof taken)[number]> {
   await until('the connection is taken over', () => taken.length === 1);
   const [one] = taken;
@@ -98,7 +98,7 @@ const refusal = (client: WebSocket): Promise<number | undefined> =>
 
 describe('the public door, TCP', () => {
   test('frames arrive whole, wherever the first bytes are cut', async () => {
-    // 71 bytes long: the frame begins with a `G`, as an HTTP request does.
+    // This frame is 71 bytes long, so it begins with a `G`, as an HTTP request does.
     const frames = Buffer.concat([frameOf('x'.repeat(71)), frameOf('second')]);
     for (let cut = 1; cut < 8; cut++) {
       taken = [];
@@ -191,7 +191,7 @@ describe('the public door, WebSocket', () => {
       turn++;
       if (counting) setImmediate(count);
     };
-    /** Frames by turn of the event loop. */
+    /** The number of frames handed out in each turn of the event loop. */
     const turns = new Map<number, number>();
     const { onFrame } = told;
     told.onFrame = function (body) {
@@ -300,7 +300,7 @@ describe('the public door, WebSocket', () => {
   });
 
   test('a silent client is asked for a sign of life, and its pong keeps it beyond the idle timeout', async () => {
-    // Long enough for a busy machine to answer in.
+    // Long enough for a busy machine to answer in time.
     idleTimeoutMs = 1_000;
     const client = await openWebSocket();
     let pings = 0;
@@ -326,7 +326,7 @@ describe('the public door, WebSocket', () => {
     assert.equal(await refusal(webSocket('/')), 404);
     for (const origin of ['https://evil.example', 'null', 'https://listed.example.evil.example'])
       assert.equal(await refusal(webSocket('/cim', { origin })), 403, origin);
-    // A page of that name, which has it point here: same host, but no name of this server.
+    // A page whose own name points to this server (DNS rebinding): same host, but not a name of this server.
     const rebound = { host: 'rebound.example:11211', origin: 'http://rebound.example' };
     assert.equal(await refusal(webSocket('/cim', rebound)), 403);
     const ask = secured === undefined ? httpRequest : httpsRequest;

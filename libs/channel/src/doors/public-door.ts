@@ -1,4 +1,7 @@
-/** The public port of an im-server: TCP and WebSocket, in TLS or plain, told apart by the first bytes. */
+/**
+ * The public port of an im-server. It takes TCP and WebSocket connections, in TLS or plain, and tells them
+ * apart by the first bytes.
+ */
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -25,46 +28,63 @@ import { WebSocketStream } from './web-socket-stream.ts';
 
 const PATH = '/cim';
 const SUBPROTOCOL = 'cim.v2';
-/** Longest message of a client [B]. */
+/** Longest message of a client on a WebSocket [bytes]. */
 const MESSAGE_BYTES = 64 * 1024;
 const HANDSHAKE_BYTES = 8 * 1024;
-/** A frame of ours cannot begin so: it would be 71 bytes long, and its first field of a type that nobody uses. */
+/**
+ * The first bytes of a WebSocket handshake. No frame of ours begins so: it would be 71 bytes long, and no
+ * field has such a tag.
+ */
 const GET = Buffer.from('GET ');
 
-/** What a client may ask for in its handshake; one that asks for something else has not meant this port. */
+/**
+ * Protocols that a client may name in its TLS handshake (ALPN). A client that names only others does not mean
+ * this port.
+ */
 const ALPN = [SUBPROTOCOL, 'http/1.1'];
 
 export interface DoorParts {
   readonly wheel: TimingWheel;
-  /** How long a connection may take for its TLS handshake and its first bytes, or its whole WebSocket handshake [ms]. */
+  /** Longest time for a TLS handshake and the first bytes, or for a whole WebSocket handshake [ms]. */
   readonly handshakeMs: number;
-  /** Origins of pages that may connect beside those of the same host, such as `https://chat.example.com`. */
+  /** Origins of pages that may connect, besides pages of the same host, such as `https://chat.example.com`. */
   readonly allowedOrigins: readonly string[];
-  /** Why no WebSocket is opened for a request with that `Host`; undefined when it may be. */
+  /** Says why a request with this `Host` may not open a WebSocket; undefined when it may. */
   readonly hostProblem: (host: string | undefined) => string | undefined;
   readonly limits: DoorLimits;
   readonly address: AddressLimits;
-  /** Takes a connection over, in this turn. It tells the visit when the client has logged in, and when it is gone. */
+  /**
+   * Takes over a connection within this turn. The owner tells the visit when the client has logged in, and
+   * when it is gone.
+   */
   readonly onStream: (stream: ByteStream, visit: Visit) => void;
-  /** A connection was closed at once. @param ip of the client, where that is known. @param why more of it, in words */
+  /**
+   * Called when a connection was closed at once. @param ip of the client, if known @param why further details
+   */
   readonly onRefused: (limit: DoorLimit, ip?: string, why?: string) => void;
-  /** Whether an address is that of a proxy whose word counts: its PROXY header, and its `X-Forwarded-For`. */
+  /**
+   * Whether an address belongs to a trusted proxy. The PROXY header and `X-Forwarded-For` of other addresses
+   * are ignored.
+   */
   readonly isTrustedProxy: (address: string) => boolean;
-  /** Connections must speak TLS, or may. Without it all are plain. */
+  /**
+   * The certificate. With it connections must speak TLS, or may where plain text is allowed. Without it all
+   * are plain.
+   */
   readonly tls?: TlsFiles | undefined;
 }
 
-/** A connection whose kind is not known yet. */
+/** A connection whose first bytes have not yet told its kind. */
 class Arrival implements WheelEntry {
-  /** Reads and writes what the client means: with TLS that is not the accepted one, once the handshake is done. */
+  /** The socket that carries the client's bytes. After a TLS handshake it is not the accepted socket. */
   socket: Socket;
   readonly visit: Visit;
-  /** The client, as far as is known: the proxy that it came through has named it, or is named here itself. */
+  /** The client's address: as its proxy named it, or the address of the connection itself. */
   remote: Remote;
   readonly #door: PublicDoor;
   #secure = false;
   #read: Buffer | undefined;
-  /** It comes from a trusted proxy, whose header may come first. */
+  /** Whether the connection comes from a trusted proxy, so that a PROXY header may come first. */
   #mayHaveHeader: boolean;
 
   constructor(socket: Socket, visit: Visit, door: PublicDoor, remote: Remote, throughProxy: boolean) {
@@ -80,7 +100,7 @@ class Arrival implements WheelEntry {
     this.socket.destroy();
   }
 
-  /** No listener of this object is left on the socket. */
+  /** Removes all listeners of this object from the socket. */
   release(): void {
     this.socket.off('data', this.#onData);
     this.socket.off('error', this.#onEnd);
@@ -88,7 +108,7 @@ class Arrival implements WheelEntry {
     this.socket.off('close', this.#onEnd);
   }
 
-  /** Reads no more. The end of the socket stays the end of this arrival. */
+  /** Stops reading. When the socket ends, this arrival still ends. */
   leave(): Socket {
     this.release();
     this.#read = undefined;
@@ -98,7 +118,7 @@ class Arrival implements WheelEntry {
     return this.socket;
   }
 
-  /** The handshake is done: from here on as before it. */
+  /** The TLS handshake is done. The first bytes inside decide the kind, as on a plain connection. */
   secured(secure: TLSSocket): void {
     this.release();
     this.socket = secure;
@@ -129,7 +149,7 @@ class Arrival implements WheelEntry {
       }
     }
     if (!this.#secure) {
-      // No frame of ours begins so either: its first field would have the number 0.
+      // No frame of ours begins like a TLS handshake either: its first field would have the number 0.
       const tls = beginsTls(read);
       if (tls === undefined) return this.#keep(read);
       if (tls && this.#door.tls === undefined) return this.#door.refuseTls(this);
@@ -154,12 +174,12 @@ class Arrival implements WheelEntry {
 }
 
 export class PublicDoor {
-  /** Listens once `listen` of it was called. */
+  /** The TCP server. It listens after a call of its `listen`. */
   readonly server: Server;
   readonly visits: Visits;
   readonly tls: TlsFiles | undefined;
   readonly #parts: DoorParts;
-  /** Never listens: it is given connections that begin with a TLS handshake. */
+  /** This server never listens. The door gives it the connections that begin with a TLS handshake. */
   readonly #secureServer: TlsServer | undefined;
   readonly #http = createHttpServer({ maxHeaderSize: HANDSHAKE_BYTES }, (_request, response) => {
     response
@@ -176,12 +196,16 @@ export class PublicDoor {
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MESSAGE_BYTES,
-    // `ws` answers pings past the outbox, and cuts off a client that leaves 60 pongs unread (its `maxPendingAutoPongs`).
-    // One read may hold thousands of small messages: each is handed out in a turn of its own.
+    // `ws` answers pings outside of the outbox, and cuts off a client that leaves 60 pongs unread (its
+    // `maxPendingAutoPongs`).
+    // One read may hold thousands of small messages; each is handed out in a turn of its own.
     allowSynchronousEvents: false,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
-  /** Connections of unknown kind, and those in a handshake; each leaves when it is taken over or ends. */
+  /**
+   * Connections of unknown kind, and those in a handshake. An arrival is removed when its connection is taken
+   * over or ends.
+   */
   readonly #arrivals = new Map<Duplex, Arrival>();
 
   constructor(parts: DoorParts) {
@@ -196,12 +220,15 @@ export class PublicDoor {
     if (parts.tls !== undefined) this.#secureServer = this.#createSecureServer(parts.tls);
   }
 
-  /** Closes the connections whose kind is not known yet. The others belong to their owners. */
+  /** Closes the connections whose kind is not known yet. All others belong to their owners. */
   closeArrivals(): void {
     for (const { socket } of this.#arrivals.values()) socket.destroy();
   }
 
-  /** Its wire is not known: what ours says of it is written, and others drop it. Nothing of it stays here. Before a TLS handshake nothing can be said. */
+  /**
+   * Closes a connection of unknown kind. The door writes a Goaway of our wire, which other clients drop.
+   * Before a TLS handshake it can write nothing.
+   */
   refuse(
     { socket, remote }: Pick<Arrival, 'socket' | 'remote'>,
     { limit, afterMs }: Refusal,
@@ -249,7 +276,7 @@ export class PublicDoor {
   refusePlain(arrival: Arrival, first: Buffer): void {
     this.#parts.onRefused('plain', arrival.remote.address);
     if (first[0] !== GET[0]) {
-      // Clients of our wire say what to change; others drop it.
+      // Clients of our wire read how to connect; others drop the frame.
       const { number, text, reconnect } = CLOSE_REASONS['tls-mismatch'];
       const socket = arrival.leave();
       socket.end(encodeFrame(cim.Frame, { goaway: { reason: number, text, reconnect } }));
@@ -257,11 +284,14 @@ export class PublicDoor {
       return;
     }
     refuse(arrival.leave(), '400 Bad Request', 'this port speaks TLS: use wss://');
-    // Whatever else it says is read and dropped: cutting it off now could take the answer with it.
+    // The server reads and drops further bytes: closing now could destroy the answer on its way.
     arrival.socket.resume();
   }
 
-  /** The arrival speaks TLS where nothing does. Anything that is no TLS tells its side so. */
+  /**
+   * The client speaks TLS, and this door has no certificate. It gets an answer that is not TLS, so that its
+   * handshake fails.
+   */
   refuseTls(arrival: Arrival): void {
     this.#parts.onRefused('tls-handshake', arrival.remote.address, 'this server has no certificate');
     refuse(arrival.leave(), '400 Bad Request', 'this port speaks plain text; see CIM_TLS_CERT');
@@ -273,7 +303,7 @@ export class PublicDoor {
     this.#arrivals.delete(arrival.socket);
   }
 
-  /** Its address is final; false when it was refused for it. */
+  /** Fixes the client's address. False: the connection was refused because of it. */
   #locate(arrival: Arrival, remote: Remote): boolean {
     const refused = arrival.visit.cameFrom(remote.address);
     if (refused !== undefined) {
@@ -296,13 +326,13 @@ export class PublicDoor {
   }
 
   #createSecureServer(files: TlsFiles): TlsServer {
-    // The wheel ends handshakes that stall, so that Node needs no timer for each.
+    // The timing wheel ends stalled handshakes, so Node needs no timer for each.
     const server = createTlsServer({ ...files.options, ALPNProtocols: ALPN, handshakeTimeout: 0 });
     files.onReload((pair) => server.setSecureContext(pair));
     server.on('secureConnection', (secure) => {
       const accepted = socketUnder(secure);
       const arrival = this.#arrivals.get(accepted);
-      // It ended within the handshake.
+      // The connection ended during the handshake.
       if (arrival === undefined) {
         secure.destroy();
         return;
@@ -314,7 +344,7 @@ export class PublicDoor {
     server.on('tlsClientError', (error: NodeJS.ErrnoException, secure) => {
       const ip = this.#arrivals.get(socketUnder(secure))?.remote.address;
       secure.destroy();
-      // A client that has left, or whose time was up.
+      // `ECONNRESET`: the client has left, or its time was up.
       if (error.code !== 'ECONNRESET')
         this.#parts.onRefused('tls-handshake', ip, error.code ?? error.message);
     });
@@ -324,13 +354,14 @@ export class PublicDoor {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = (request.url ?? '').split('?')[0];
     if (path !== PATH) return refuse(socket, '404 Not Found', `the WebSocket is at ${PATH}`);
-    // Before the origin: a page that made its own name point here has the same host.
+    // This check comes before that of the origin: a page whose own name points to this server has the same
+    // host.
     const wrongHost = this.#parts.hostProblem(request.headers.host);
     if (wrongHost !== undefined) return refuse(socket, '403 Forbidden', wrongHost);
     if (!originAllowed(request.headers.origin, request.headers.host, this.#parts.allowedOrigins))
       return refuse(socket, '403 Forbidden', 'pages of this origin may not connect; see CIM_ALLOWED_ORIGINS');
     const came = this.#arrivals.get(socket);
-    // It ended within the handshake.
+    // The connection ended during the handshake.
     if (came === undefined) {
       socket.destroy();
       return;
@@ -344,7 +375,7 @@ export class PublicDoor {
     if (!this.#locate(came, { address: client, port: client === address ? port : 0 })) return;
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const arrival = this.#arrivals.get(socket);
-      // It ended within the handshake.
+      // The connection ended during the handshake.
       if (arrival === undefined) return webSocket.terminate();
       this.forget(arrival);
       endAtError(webSocket);

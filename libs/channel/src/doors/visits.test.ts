@@ -11,7 +11,7 @@ const visit = (answer: ReturnType<Visits['enter']>): Visit => {
   return answer;
 };
 
-test('a tenth of the connections may be strangers, and half of these of one address', () => {
+test('a tenth of the connections may be strangers, and half of these may come from one address', () => {
   assert.deepEqual(doorLimitsFor(20_000), {
     connections: 20_000,
     strangers: 2_000,

@@ -1,25 +1,26 @@
-/** What a door lets in at once. A stranger is a connection that has not logged in. */
+/** Limits of the connections that a door holds at once. A stranger is a connection that has not logged in. */
 export interface DoorLimits {
   readonly connections: number;
   readonly strangers: number;
   readonly strangersOfAddress: number;
 }
 
-/** What the address of a connection may do. */
+/** Limits for one address. */
 export interface AddressLimits {
-  /** Connections of one address at once. */
+  /** Most connections of one address at once. */
   readonly connections: number;
-  /** For how many ms an address is suspended still; 0: it is not. */
+  /** For how long an address is still suspended [ms]; 0: it is not suspended. */
   readonly suspendedMs: (address: string) => number;
-  /** Answers 0, or after how many ms one more connection of the address may come. */
+  /** Counts a new connection of the address. Answers 0, or in how many ms the address may connect again. */
   readonly arrive: (address: string) => number;
-  /** What counts as one address; undefined: one without limits. */
+  /** The group that an address is counted in; undefined for an address without limits. */
   readonly groupOf: (ip: string) => string | undefined;
 }
 
 /**
- * Why a connection was closed at once: the limit that it would have passed, or what it speaks. `proxy-header`: a trusted proxy has written a header that
- * nobody can read. `plain`: it is plain where only TLS is taken.
+ * Why a connection was closed at once: the limit that it exceeded, or what it sent. `proxy-header`: a trusted
+ * proxy sent a
+ * header that is not valid. `plain`: it is plain where only TLS is allowed.
  */
 export const DOOR_LIMITS = [
   'connections',
@@ -34,19 +35,20 @@ export const DOOR_LIMITS = [
 ] as const;
 export type DoorLimit = (typeof DOOR_LIMITS)[number];
 
-/** Enough for a few clients on a machine that allows very few files. */
+/** Least number of strangers, for a machine that allows very few open files. */
 const LEAST_STRANGERS = 256;
 
 /**
- * A tenth of all connections may be strangers, and one address may hold half of these: its other half stays open for
- * everybody else, and users who are logged in lose nothing.
+ * Computes the limits. A tenth of all connections may be strangers, and one address may hold half of these:
+ * the other half
+ * stays open for all other addresses, and users who are logged in lose nothing.
  */
 export function doorLimitsFor(connections: number): DoorLimits {
   const strangers = Math.min(connections, Math.max(LEAST_STRANGERS, Math.floor(connections / 10)));
   return { connections, strangers, strangersOfAddress: Math.ceil(strangers / 2) };
 }
 
-/** What the door refuses a connection for, and after how many ms it may come again; 0: nobody can say. */
+/** Why the door refuses a connection, and in how many ms it may come again; 0: not known. */
 export interface Refusal {
   readonly limit: DoorLimit;
   readonly afterMs: number;
@@ -54,11 +56,14 @@ export interface Refusal {
 
 const refusal = (limit: DoorLimit, afterMs = 0): Refusal => ({ limit, afterMs });
 
-/** Counts the connections of a door. */
+/** Counts the connections of a door against its limits. */
 export class Visits {
   readonly #limits: DoorLimits;
   readonly #address: AddressLimits;
-  /** Connections, and the strangers among them, by address. An address leaves with its last connection. */
+  /**
+   * Key: address group. Value: its connections, and the strangers among them. An address is removed with its
+   * last connection.
+   */
   readonly #byAddress = new Map<string, { connections: number; strangers: number }>();
   #connections = 0;
   #strangers = 0;
@@ -77,8 +82,8 @@ export class Visits {
   }
 
   /**
-   * The visit of one more stranger, or what it is refused for.
-   * @param ip undefined while only the proxy is known that it came through: `Visit.cameFrom` tells it later
+   * Counts one more stranger. Answers its visit, or why it is refused.
+   * @param ip undefined while only the address of its proxy is known; `Visit.cameFrom` names the client later
    */
   enter(ip: string | undefined): Visit | Refusal {
     const { connections, strangers } = this.#limits;
@@ -92,7 +97,7 @@ export class Visits {
     return visit;
   }
 
-  /** Counts a stranger at its address. Answers the address that it is counted at, or what it is refused for. */
+  /** Counts a stranger at its address. Answers the group that it is counted in, or why it is refused. */
   countAt(ip: string): string | Refusal | undefined {
     const address = this.#address.groupOf(ip);
     if (address === undefined) return undefined;
@@ -125,10 +130,13 @@ export class Visits {
   }
 }
 
-/** One connection, from the door's point of view. */
+/** One connection as the door counts it. */
 export class Visit {
   readonly #visits: Visits;
-  /** Where it is counted; undefined while that is not known, and for an address without limits. */
+  /**
+   * The group that it is counted in. Undefined while the address is not known, and for an address without
+   * limits.
+   */
   #address: string | undefined;
   #isLocated = false;
   #isStranger = true;
@@ -138,7 +146,10 @@ export class Visit {
     this.#visits = visits;
   }
 
-  /** The address is known now. Answers what it is refused for. Only the first call counts. */
+  /**
+   * Names the client's address. Answers why the connection is refused for it, if it is. Only the first call
+   * counts.
+   */
   cameFrom(ip: string): Refusal | undefined {
     if (!this.#isStranger || this.#isLocated) return undefined;
     const counted = this.#visits.countAt(ip);
@@ -148,14 +159,14 @@ export class Visit {
     return undefined;
   }
 
-  /** The connection has logged in: it is no stranger any more. Idempotent. */
+  /** The connection has logged in and is no longer a stranger. Idempotent. */
   loggedIn(): void {
     if (!this.#isStranger) return;
     this.#isStranger = false;
     this.#visits.known(this.#address);
   }
 
-  /** The connection is gone. Idempotent. */
+  /** The connection has ended. Idempotent. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;

@@ -4,7 +4,10 @@ import { CLOSE_REASONS, type CloseReason } from '@cim/protocol';
 import type { WebSocket } from 'ws';
 import type { ByteStream } from '../byte-stream.ts';
 
-/** Close codes from 4000 on belong to the application (RFC 6455, section 7.4.2): this one plus a close reason's number. */
+/**
+ * Close codes from 4000 on belong to the application (RFC 6455, section 7.4.2). A close reason has this code
+ * plus its number.
+ */
 const CLOSE_CODE_BASE = 4_000;
 /** The close code for data of a kind that is not accepted (RFC 6455). */
 const UNACCEPTED_DATA = 1_003;
@@ -15,8 +18,10 @@ type Listener<T> = (this: never, argument: T) => void;
 type Owned = WebSocket & { [STREAM]: WebSocketStream };
 
 /**
- * Makes one message of what is written, header included. A text to a group is the same bytes for thousands of
- * sessions, which are written one after the other: the newest message is kept and used again for the same bytes.
+ * Makes one WebSocket message of the written bytes, header included. A text to a group is the same bytes for
+ * thousands of
+ * sessions, which are written one after the other. So the newest message is remembered and used again for the
+ * same bytes.
  */
 class Messages {
   #of: Uint8Array | undefined;
@@ -31,12 +36,14 @@ class Messages {
   }
 }
 
-/** Shared by all WebSockets of the process. Keeps one message, of at most 1 MiB. */
+/** Shared by all WebSockets of the process. It remembers one message, of at most 1 MiB. */
 const messages = new Messages();
 
 /**
- * The bytes inside the binary messages of a WebSocket, both ways. Boundaries of messages mean nothing. All WebSockets
- * share one set of listeners: a closure for each event would cost more than the rest of the connection.
+ * Carries a stream of bytes in the binary messages of a WebSocket, in both directions. The boundaries of
+ * messages mean
+ * nothing. All WebSockets share one set of listeners: a closure for each event would cost more than the rest
+ * of the connection.
  */
 export class WebSocketStream implements ByteStream {
   readonly #webSocket: Owned;
@@ -84,11 +91,11 @@ export class WebSocketStream implements ByteStream {
     if (event === 'data') this.#onData = listener as Listener<Buffer>;
     else if (event === 'error') this.#onError = listener as Listener<NodeJS.ErrnoException>;
     else if (event === 'close') this.#onClose = listener as Listener<undefined>;
-    // A WebSocket has no half-closed state: `end` would be followed by `close` at once.
+    // A WebSocket cannot be half-closed: `close` would follow `end` at once.
     return this;
   }
 
-  /** Goes past the sender of `ws`, which would make the header anew for each recipient of the same bytes. */
+  /** Bypasses the sender of `ws`, which would make the header again for each recipient of the same bytes. */
   write(bytes: Uint8Array, taken?: (error?: Error | null) => void): boolean {
     const message = bytes.length === 0 ? bytes : messages.of(bytes);
     return taken === undefined ? this.#socket.write(message) : this.#socket.write(message, taken);
@@ -136,7 +143,7 @@ export class WebSocketStream implements ByteStream {
     (this as Owned)[STREAM].#hear(NOTHING);
   }
 
-  /** `ws` has sent its close code, and closes. */
+  /** `ws` has sent its close code already, and closes. */
   static #onFailed(this: WebSocket, error: NodeJS.ErrnoException): void {
     const stream = (this as Owned)[STREAM];
     stream.#onError?.call(stream as never, error);
@@ -148,7 +155,7 @@ export class WebSocketStream implements ByteStream {
   }
 }
 
-/** Header of a whole, unmasked binary message (RFC 6455, section 5.2). */
+/** The header of a whole, unmasked binary message (RFC 6455, section 5.2). */
 function binaryHeader(length: number): Buffer {
   if (length < 126) return Buffer.from([0x82, length]);
   const header = Buffer.alloc(length < 65_536 ? 4 : 10);
