@@ -12,8 +12,7 @@ const HARD_BYTES = 512 * 1024;
 const CHECKED = 32;
 /**
  * When the frames of a read took this long, the next read waits for a later turn [ms]: libuv may do 32 reads
- * of one
- * connection in a turn.
+ * of one connection in a turn.
  */
 const LONG_READ_MS = 1;
 /** A peer that does not close its side within this time is cut off [ms]. */
@@ -21,8 +20,7 @@ const LINGER_MS = 1_000;
 
 /**
  * The events that a channel reports to its owner. No callback runs within a method of the channel. A callback
- * that throws
- * closes this channel as `error`, and disturbs no other channel.
+ * that throws closes this channel as `error`, and disturbs no other channel.
  */
 export interface ChannelEvents {
   /**
@@ -168,11 +166,9 @@ export class Channel implements Flushable {
 
   /**
    * Queues an encoded frame, or several, headers included. All frames of one turn of the event loop go out in
-   * one write. The
-   * bytes must not change afterwards; they may be sent to many channels.
+   * one write. The bytes must not change afterwards; they may be sent to many channels.
    * @returns false when the outbox is over its soft limit (go on after `onDrain`), or when the channel is
-   * closed and the
-   * frames are dropped
+   * closed and the frames are dropped
    */
   send(frames: Uint8Array): boolean {
     if (this.#reason !== undefined) return false;
@@ -190,8 +186,7 @@ export class Channel implements Flushable {
 
   /**
    * Calls `callback` when the kernel has taken everything sent so far: always in a later turn, and before
-   * `onClose`. It is
-   * never called if the connection ends first or is closing already.
+   * `onClose`. It is never called if the connection ends first or is closing already.
    */
   flushed(callback: () => void): void {
     if (this.#reason !== undefined) return;
@@ -235,8 +230,7 @@ export class Channel implements Flushable {
 
   /**
    * Sends what is queued, then `last`, then ends. A peer that has not closed its side after 1 s is cut off.
-   * Bytes that the
-   * peer still sends are ignored. The first reason stays. Idempotent.
+   * Bytes that the peer still sends are ignored. The first reason stays. Idempotent.
    */
   close(reason: CloseReason, last?: Uint8Array): void {
     if (this.#reason !== undefined) return;

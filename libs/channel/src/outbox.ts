@@ -2,8 +2,8 @@ const NOTHING = Buffer.alloc(0);
 
 /**
  * Joins several frames into one piece. The frames of a burst to a group are the same for thousands of
- * channels, which flush
- * one after the other. So the newest piece is remembered and used again for the same frames.
+ * channels, which flush one after the other. So the newest piece is remembered and used again for the same
+ * frames.
  */
 export class Joiner {
   #frames: readonly Uint8Array[] = [];

@@ -5,10 +5,9 @@ const READ = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * Makes a socket of the same connection that reads into one buffer, which all such sockets share. Node itself
- * reserves
- * 64 KiB for each read, shrinks it to the bytes that came and leaves it to the garbage collector; that costs
- * more than the
- * read of a short frame. The accepted socket is empty afterwards, and its server no longer counts it.
+ * reserves 64 KiB for each read, shrinks it to the bytes that came and leaves it to the garbage collector;
+ * that costs more than the read of a short frame. The accepted socket is empty afterwards, and its server no
+ * longer counts it.
  */
 export function sharedRead(accepted: Socket): Socket {
   const { _handle: handle } = accepted as unknown as { _handle: object | null };

@@ -53,9 +53,8 @@ class WheelLink {
 
 /**
  * One coarse wheel for all timers of connections, one per process. Setting, moving and cancelling are O(1).
- * Memory is
- * allocated only at an entry's first use, and there is one real timer. A timeout never fires early, and at
- * most one tick late.
+ * Memory is allocated only at an entry's first use, and there is one real timer. A timeout never fires early,
+ * and at most one tick late.
  */
 export class TimingWheel {
   readonly #tickMs: number;
@@ -84,8 +83,7 @@ export class TimingWheel {
   /** Starts the timer, which keeps the process alive until `stop`. Idempotent. */
   start(): void {
     // The callback runs after the sockets were read, and judges by the time before that read. After a pause
-    // of the process,
-    // bytes that came meanwhile are heard before any channel is found silent.
+    // of the process, bytes that came meanwhile are heard before any channel is found silent.
     this.#timer ??= setInterval(() => {
       const time = this.#now();
       this.#soon ??= setImmediate(() => {
@@ -122,8 +120,7 @@ export class TimingWheel {
 
   /**
    * The time of the wheel's clock [ms]. An `onTimeout` judges silence by it: all bytes that had come by then
-   * were read, which
-   * is not so for the present time.
+   * were read, which is not so for the present time.
    */
   get time(): number {
     return this.#time;
@@ -131,8 +128,7 @@ export class TimingWheel {
 
   /**
    * Fires the entries that are due, in slices when they are many: thousands of connections may be due in one
-   * tick. The wheel's
-   * timer calls it, or a test with its own clock.
+   * tick. The wheel's timer calls it, or a test with its own clock.
    */
   advance(time: number = this.#now()): void {
     const tick = Math.floor((time - this.#origin) / this.#tickMs);

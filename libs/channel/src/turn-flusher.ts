@@ -12,8 +12,7 @@ export interface Flushable {
 
 /**
  * Writes once per pass of the event loop for all channels that queued frames in it. Many channels are spread
- * over several
- * passes. One per process.
+ * over several passes. One per process.
  */
 export class TurnFlusher {
   /** Channels that were scheduled and are not flushed yet. */

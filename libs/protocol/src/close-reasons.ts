@@ -1,9 +1,7 @@
 /**
  * The reasons why a channel ends. `Goaway.reason` carries the number. Below 100 the client may reconnect at
- * once or after
- * a pause. From 100 on a reconnect fails again unless something changes on the client's side. docs/errors.md
- * has the
- * same table; a test compares them.
+ * once or after a pause. From 100 on a reconnect fails again unless something changes on the client's side.
+ * docs/errors.md has the same table; a test compares them.
  */
 export const CLOSE_REASONS = {
   closed: { number: 0, text: 'the other side closed the connection', reconnect: true },

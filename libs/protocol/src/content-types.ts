@@ -1,7 +1,6 @@
 /**
  * The table of content types. It is the only place that tells one content type from another: servers check a
- * content by
- * this table and forward its bytes.
+ * content by this table and forward its bytes.
  */
 import { type Content, decodeContent } from './client-frames.ts';
 import { JSON_LEVELS, jsonLevels } from './json-depth.ts';

@@ -1,6 +1,6 @@
 /**
- * Length-delimited frames: a base-128 varint, then that many bytes. Pure: no socket, no timer.
- * The limit is checked on the header, so a body that is too long is never buffered.
+ * Length-delimited frames: a base-128 varint, then that many bytes. Pure: no socket, no timer. The limit is
+ * checked on the header, so a body that is too long is never buffered.
  */
 import type protobuf from 'protobufjs/minimal.js';
 
@@ -57,14 +57,12 @@ export class FrameDecoder {
 
   /**
    * Hands each complete body to `onFrame`. `onFrame` may change `limit` for the frames after it, and answers
-   * false to stop.
-   * A body that lies whole in one chunk is a view of that chunk: copy it to keep it, or the view keeps the
-   * whole chunk in memory.
+   * false to stop. A body that lies whole in one chunk is a view of that chunk: copy it to keep it, or the
+   * view keeps the whole chunk in memory.
    * @param self the value of `this` in `onFrame`, so that one function serves many decoders
    * @returns how many bytes were read: all, unless `onFrame` stopped
    * @throws {FrameError} when the bytes are not a frame of this protocol, or a frame is over the limit. The
-   * decoder cannot be
-   * used after that, nor after `onFrame` threw.
+   * decoder cannot be used after that, nor after `onFrame` threw.
    */
   push<T = undefined>(chunk: Uint8Array, onFrame: (this: T, body: Uint8Array) => boolean, self?: T): number {
     let at = 0;

@@ -26,8 +26,8 @@ export type InstanceId = Branded<string, 'InstanceId'>;
 export const ANY_INSTANCE = 'any' as InstanceId;
 /**
  * The number space of a client's sends: 16 to 64 of [A-Za-z0-9_-]. The copy of a private message in its
- * sender's own
- * stream has the producer `<producer>><recipient>`, so that no two entries of a stream have one id.
+ * sender's own stream has the producer `<producer>><recipient>`, so that no two entries of a stream have one
+ * id.
  */
 export type ProducerId = Branded<string, 'ProducerId'>;
 /** Id of a message: `<sender>:<producer>:<counter>`, or '' for "none". */

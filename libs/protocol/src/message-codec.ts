@@ -1,7 +1,7 @@
 /**
  * Encodes and decodes protobuf messages by a table of their fields. A client has few and small messages. This
- * code is a
- * fraction of the size of the generated code with its library, which would be half of what a browser loads.
+ * code is a fraction of the size of the generated code with its library, which would be half of what a
+ * browser loads.
  */
 
 /** Bytes of the longest number: below 2^53, seven bits a byte. */

@@ -129,8 +129,7 @@ export class WireReader {
 
 /**
  * The known string with these bytes, or a new one. Undefined when the text is too long or not ASCII. Each
- * message names its
- * producer; a new string for each would be most of the garbage of a busy server.
+ * message names its producer; a new string for each would be most of the garbage of a busy server.
  */
 function knownText(bytes: Buffer, from: number, to: number): string | undefined {
   const length = to - from;

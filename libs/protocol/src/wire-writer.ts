@@ -56,8 +56,7 @@ const DELIVER_TAG = 0xaa;
 
 /**
  * Makes the frame that carries an entry to a client: a whole `Frame` with header. An entry from another
- * server keeps its
- * bytes, so nothing is encoded again.
+ * server keeps its bytes, so nothing is encoded again.
  * @param group '' for the receiver's inbox
  * @param entry an encoded `Entry`
  */
@@ -77,8 +76,7 @@ const RECEIPT_FIELDS = 7;
 
 /**
  * Makes the receipt that nearly every send gets, `STORED`, as a whole `Frame` with header. The generated
- * encoder makes the
- * other receipts.
+ * encoder makes the other receipts.
  * @param send the send that is answered; `to` 0 stands for the group
  * @param seq position in the recipient's stream
  * @param copy position of the copy in the sender's own stream, when the receipt delivers it

@@ -3,8 +3,8 @@ import type { Option } from './config.ts';
 
 /**
  * The group of addresses that limits count together: an IPv4 address alone, or the /64 of an IPv6 address,
- * which one
- * customer usually gets. An IPv4 address written as IPv6 (::ffff:192.0.2.1) counts as the IPv4 address.
+ * which one customer usually gets. An IPv4 address written as IPv6 (::ffff:192.0.2.1) counts as the IPv4
+ * address.
  */
 export function addressGroup(address: string): string {
   const [ip = ''] = address.split('%');

@@ -25,12 +25,10 @@ export interface ClusterSecretParts {
 
 /**
  * A server signs with the current secret and accepts both. An operator replaces the secret in three steps,
- * and takes each
- * step on all servers before the next one: (1) set the new secret as `next`; (2) exchange the two; (3) remove
- * `next`.
- * Servers that are one step apart accept each other's signatures. A server reads the files again after they
- * have changed
- * and then stayed the same for one poll, so that it sees both files of an exchange at once.
+ * and takes each step on all servers before the next one: (1) set the new secret as `next`; (2) exchange the
+ * two; (3) remove `next`. Servers that are one step apart accept each other's signatures. A server reads the
+ * files again after they have changed and then stayed the same for one poll, so that it sees both files of an
+ * exchange at once.
  */
 export class ClusterSecret {
   #secrets: Secrets;

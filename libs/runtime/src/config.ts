@@ -1,7 +1,6 @@
 /**
  * Reads the configuration: one schema, read once from flags and environment into one frozen object. The
- * environment's
- * `CIM_ROUTE_PORT` is the flag `--route-port`; a flag wins over the environment.
+ * environment's `CIM_ROUTE_PORT` is the flag `--route-port`; a flag wins over the environment.
  */
 import { parseArgs } from 'node:util';
 import { fileEnvOf, readSecretFile, showsSecret } from './secret-source.ts';
@@ -128,10 +127,8 @@ export type ConfigResult<S extends Schema> =
 
 /**
  * Reads flags, then the environment, then defaults. A secret may also be in a file: `--x-file`, `CIM_X_FILE`.
- * The result
- * lists all problems at once. An unknown flag or CIM_ variable is a problem, except for the variables that
- * Kubernetes sets
- * for its Services.
+ * The result lists all problems at once. An unknown flag or CIM_ variable is a problem, except for the
+ * variables that Kubernetes sets for its Services.
  */
 export function readConfig<S extends Schema>(
   program: string,

@@ -1,7 +1,7 @@
 /**
  * Counters and histograms as plain numbers, which Prometheus reads when it asks. `prom-client` makes a text
- * of the
- * labels at each call, which takes about 1 µs. A message is counted several times and takes 13 µs in all.
+ * of the labels at each call, which takes about 1 µs. A message is counted several times and takes 13 µs in
+ * all.
  */
 import type { Metrics } from './metrics.ts';
 

@@ -1,7 +1,6 @@
 /**
  * Decides which `Host` names a server on loopback answers to. A web page can make a browser ask a server of
- * this machine
- * under a name of the page's own (DNS rebinding). The name in `Host` gives such a request away.
+ * this machine under a name of the page's own (DNS rebinding). The name in `Host` gives such a request away.
  */
 import { isLoopback } from './settings.ts';
 

@@ -1,7 +1,6 @@
 /**
  * The one table of all limits by address and by user. Each has a setting, `CIM_LIMIT_<NAME>`.
- * docs/operations.md has the
- * same table; a test compares them.
+ * docs/operations.md has the same table; a test compares them.
  */
 import type { Option } from './config.ts';
 import type { Rate } from './token-bucket.ts';

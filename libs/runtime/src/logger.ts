@@ -11,8 +11,8 @@ export type Logger = pino.Logger;
 
 /**
  * Makes a logger that writes JSON lines to standard error. Standard output is for what a program says to its
- * user. Before
- * pino sees a line, errors are reduced to known parts and texts are redacted, in child loggers too.
+ * user. Before pino sees a line, errors are reduced to known parts and texts are redacted, in child loggers
+ * too.
  * @param lines where the lines go
  * @param control changes the level while the program runs
  */

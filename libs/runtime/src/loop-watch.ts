@@ -73,8 +73,7 @@ export class LoopWatch {
 
 /**
  * Starts the watch of a server. It warns each time that the event loop was held, and feeds every delay to the
- * metrics and
- * to `recentLoad`.
+ * metrics and to `recentLoad`.
  */
 export function watchLoop(
   logger: Logger,

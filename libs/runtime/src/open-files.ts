@@ -41,8 +41,7 @@ export const connectionsAllowed = (forStore = 0, limit = openFilesLimit()): numb
 
 /**
  * Closes each accepted connection above the limit of open files, less a reserve, for all servers of this
- * process together.
- * Without it the system would refuse them silently, and the store could not open its files.
+ * process together. Without it the system would refuse them silently, and the store could not open its files.
  * @param forStore share of the limit that a store in this process may use, 0 to 1
  * @returns a function that stops it
  */

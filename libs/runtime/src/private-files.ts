@@ -19,8 +19,8 @@ const STICKY = 0o1000;
 
 /**
  * Makes the folder if it is not there, and removes the access of the group and of others to it and its files.
- * It leaves
- * alone: files of another user, a folder that many share (sticky, as /tmp is), the home folder and the root.
+ * It leaves alone: files of another user, a folder that many share (sticky, as /tmp is), the home folder and
+ * the root.
  * @param isOurs which files of the folder, by name
  * @throws the error of the file system, when the folder cannot be made
  */
@@ -51,8 +51,7 @@ function close(path: string, mode: number): void {
 
 /**
  * Reads the random secret in a file of mode 0600, and makes it when it is missing. The file appears whole or
- * not at all: an
- * empty file, left by a power cut, would refuse every later start.
+ * not at all: an empty file, left by a power cut, would refuse every later start.
  * @throws {Error} one line: the file cannot be read or made, or holds no secret
  */
 export function secretInFile(path: string): string {

@@ -18,8 +18,7 @@ export interface Starting {
   readonly stopping: AbortSignal;
   /**
    * Registers a function that runs when the program stops, also when it stops before its start has finished.
-   * The function
-   * registered last runs first.
+   * The function registered last runs first.
    * @throws {Error} when the program is stopping already: the start goes no further
    */
   readonly onStop: (stop: () => unknown) => void;
@@ -27,12 +26,10 @@ export interface Starting {
 
 /**
  * Runs a program from start to end. SIGTERM, SIGINT and SIGHUP stop it from its first moment: a process with
- * number 1 in a
- * container ignores a signal that it does not handle. An unexpected error is logged, and the process goes on
- * (no input ends
- * a process). A second SIGTERM or SIGINT ends the process at once. A second SIGHUP does not: a terminal that
- * closes may send
- * several. A start that fails ends the process with one line and exit code 1.
+ * number 1 in a container ignores a signal that it does not handle. An unexpected error is logged, and the
+ * process goes on (no input ends a process). A second SIGTERM or SIGINT ends the process at once. A second
+ * SIGHUP does not: a terminal that closes may send several. A start that fails ends the process with one line
+ * and exit code 1.
  * @param stopWithinMs the process ends this long after the signal, whatever is unfinished, with exit code 1
  */
 export async function runProgram(
@@ -88,9 +85,8 @@ export const openTerminals = (): readonly number[] => [0, 1, 2].filter((fd) => i
 
 /**
  * Ends the process after it has replaced its terminals by /dev/null. At its end Node restores the mode of
- * each terminal,
- * and aborts when one is gone; it passes over a stream that is another file by then. A logger writes its last
- * lines there.
+ * each terminal, and aborts when one is gone; it passes over a stream that is another file by then. A logger
+ * writes its last lines there.
  */
 export function exitWithout(terminals: readonly number[], code: number): never {
   for (const fd of terminals)

@@ -7,8 +7,7 @@ let used = DRAWN_BYTES;
 
 /**
  * Random bytes that nobody can guess, as base64url. Each draw is a call of the system, so many bytes are
- * drawn at once. No
- * byte is given twice.
+ * drawn at once. No byte is given twice.
  * @param bytes up to 4,096
  */
 export function randomText(bytes: number): string {

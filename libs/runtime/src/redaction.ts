@@ -1,7 +1,6 @@
 /**
  * Keeps secrets out of logs and messages. The error of a library may carry anything: ioredis adds the failed
- * command,
- * which holds the password when the command was AUTH. So an error is never logged whole.
+ * command, which holds the password when the command was AUTH. So an error is never logged whole.
  */
 
 /** The parts of an error that may be logged. */

@@ -6,8 +6,7 @@ const GIVEN = /^[A-Za-z0-9._-]{1,64}$/;
 
 /**
  * Gives each HTTP request an id, for the log and for its answer. The id of a trusted proxy is kept. Anybody
- * else could pass
- * a request off as another one.
+ * else could pass a request off as another one.
  */
 export function requestIds(isTrusted: (address: string) => boolean): (request: IncomingMessage) => string {
   const process = randomText(8);

@@ -7,10 +7,8 @@ const LINK = /^CIM(?:_[A-Z0-9]+)*?_PORT(?:_(\d{1,5})_(TCP|UDP|SCTP)(?:_(PROTO|PO
 
 /**
  * Whether Kubernetes and not an operator set this variable. Kubernetes tells each Pod of every Service of its
- * namespace;
- * the variables of a Service called `cim` or `cim-route` begin with CIM_. Name and value must both be as
- * Kubernetes
- * writes them, so that a misspelt setting is still an error.
+ * namespace; the variables of a Service called `cim` or `cim-route` begin with CIM_. Name and value must both
+ * be as Kubernetes writes them, so that a misspelt setting is still an error.
  */
 export function isServiceLink(name: string, value: string, env: Environment): boolean {
   const [, service] = SERVICE.exec(name) ?? [];

@@ -9,8 +9,7 @@ export interface Rate {
 
 /**
  * Takes tokens from a bucket if it has them. A bucket is one number: the time at which it will be full. A
- * bucket that was
- * never used is full, so none has to be made.
+ * bucket that was never used is full, so none has to be made.
  * @param fullAt [ms]; 0: never used
  * @param cost 0 asks whether there is a token and takes none. A cost above the burst empties a full bucket
  */

@@ -5,10 +5,9 @@ import type { Remote } from './proxy-header.ts';
 
 /**
  * The client of a request, by the address that the request came from and its `X-Forwarded-For`. Each proxy
- * appends the
- * address that it was asked from. So the list is read from its end, as long as the address that wrote the
- * entry is a trusted
- * proxy. An entry that is not an address ends the reading, and the last address before it counts.
+ * appends the address that it was asked from. So the list is read from its end, as long as the address that
+ * wrote the entry is a trusted proxy. An entry that is not an address ends the reading, and the last address
+ * before it counts.
  */
 export function forwardedFor(
   from: string,

@@ -12,9 +12,8 @@ interface Receiver extends Writable {
 
 /**
  * `ws` 8.23.0 goes on reading behind a frame that is not valid when more pieces of the stream wait already,
- * and then throws
- * a TypeError that nobody can catch. This function drops those pieces; the connection ends by the first
- * error.
+ * and then throws a TypeError that nobody can catch. This function drops those pieces; the connection ends by
+ * the first error.
  */
 export function endAtError(webSocket: WebSocket): void {
   const { _receiver: receiver } = webSocket as unknown as { readonly _receiver: Receiver };

@@ -1,9 +1,7 @@
 /**
  * Reads the header of the PROXY protocol, version 2. A proxy writes it before the bytes of its client, and it
- * names the
- * client's address. https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.2. The caller
- * decides whether
- * the sender may be believed.
+ * names the client's address. https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt, section 2.2. The
+ * caller decides whether the sender may be believed.
  */
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');

@@ -197,8 +197,8 @@ export class PublicDoor {
     perMessageDeflate: false,
     maxPayload: MESSAGE_BYTES,
     // `ws` answers pings outside of the outbox, and cuts off a client that leaves 60 pongs unread (its
-    // `maxPendingAutoPongs`).
-    // One read may hold thousands of small messages; each is handed out in a turn of its own.
+    // `maxPendingAutoPongs`). One read may hold thousands of small messages; each is handed out in a turn of
+    // its own.
     allowSynchronousEvents: false,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });

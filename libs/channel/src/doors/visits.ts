@@ -19,8 +19,7 @@ export interface AddressLimits {
 
 /**
  * Why a connection was closed at once: the limit that it exceeded, or what it sent. `proxy-header`: a trusted
- * proxy sent a
- * header that is not valid. `plain`: it is plain where only TLS is allowed.
+ * proxy sent a header that is not valid. `plain`: it is plain where only TLS is allowed.
  */
 export const DOOR_LIMITS = [
   'connections',
@@ -40,8 +39,7 @@ const LEAST_STRANGERS = 256;
 
 /**
  * Computes the limits. A tenth of all connections may be strangers, and one address may hold half of these:
- * the other half
- * stays open for all other addresses, and users who are logged in lose nothing.
+ * the other half stays open for all other addresses, and users who are logged in lose nothing.
  */
 export function doorLimitsFor(connections: number): DoorLimits {
   const strangers = Math.min(connections, Math.max(LEAST_STRANGERS, Math.floor(connections / 10)));

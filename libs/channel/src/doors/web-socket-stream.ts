@@ -19,9 +19,8 @@ type Owned = WebSocket & { [STREAM]: WebSocketStream };
 
 /**
  * Makes one WebSocket message of the written bytes, header included. A text to a group is the same bytes for
- * thousands of
- * sessions, which are written one after the other. So the newest message is remembered and used again for the
- * same bytes.
+ * thousands of sessions, which are written one after the other. So the newest message is remembered and used
+ * again for the same bytes.
  */
 class Messages {
   #of: Uint8Array | undefined;
@@ -41,9 +40,8 @@ const messages = new Messages();
 
 /**
  * Carries a stream of bytes in the binary messages of a WebSocket, in both directions. The boundaries of
- * messages mean
- * nothing. All WebSockets share one set of listeners: a closure for each event would cost more than the rest
- * of the connection.
+ * messages mean nothing. All WebSockets share one set of listeners: a closure for each event would cost more
+ * than the rest of the connection.
  */
 export class WebSocketStream implements ByteStream {
   readonly #webSocket: Owned;

@@ -6,9 +6,8 @@ const MAJOR_VERSION = 0x03;
 
 /**
  * Whether a connection begins with a TLS handshake; undefined when more bytes are needed to tell. No HTTP
- * request begins so.
- * A frame of 22 bytes has the same first byte, but its second byte is the tag of a field, and no field has
- * tag 3.
+ * request begins so. A frame of 22 bytes has the same first byte, but its second byte is the tag of a field,
+ * and no field has tag 3.
  */
 export function beginsTls(bytes: Uint8Array): boolean | undefined {
   if (bytes[0] !== HANDSHAKE) return bytes.length === 0 ? undefined : false;

@@ -26,10 +26,9 @@ const WARN_BEFORE_MS = 14 * DAY_MS;
 
 /**
  * Polls the times of the files. No signal is needed, and a link that moves to another folder (as in
- * Kubernetes) is noticed
- * too. New files count after they have stayed the same for one poll, so that a certificate that is written
- * before its key
- * is not taken for a broken pair. A broken pair is warned about once, and the pair before stays in use.
+ * Kubernetes) is noticed too. New files count after they have stayed the same for one poll, so that a
+ * certificate that is written before its key is not taken for a broken pair. A broken pair is warned about
+ * once, and the pair before stays in use.
  */
 export class TlsFiles {
   /** Whether plain connections are taken beside TLS. */
