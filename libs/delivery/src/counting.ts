@@ -5,7 +5,7 @@ import { flags, gauge, gaugeBy, type Metrics, PrometheusObserver } from '@cim/ru
 import { type Store, STORE_PROBLEMS } from '@cim/store';
 
 /**
- * The observer of a server process. docs/metrics.md describes each metric.
+ * Makes the observer of a server process. docs/metrics.md describes each metric.
  * @param doorLimits names of the limits of public doors
  */
 export function observe(
@@ -28,7 +28,9 @@ export interface Surroundings {
   readonly rpc: RpcClient;
 }
 
-/** What every server tells of the store, the registry and the other servers, as it sees them. */
+/**
+ * Adds the gauges that every server has: the state of the store, the registry and the calls to other servers.
+ */
 export function addSurroundings(metrics: Metrics, { store, membership, rpc }: Surroundings): void {
   const { engine, durability } = store.state();
   gauge(metrics, 'cim_store_info', 'Always 1; the labels say where messages are stored', () => 1, {

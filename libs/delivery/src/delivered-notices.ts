@@ -2,14 +2,20 @@ import type { InstanceId, UserId } from '@cim/protocol';
 import type { DeliveredNotice } from './doorbell.ts';
 import type { Locations } from './locations.ts';
 
-/** Senders whose place has to be looked up at a time; notices are best effort, and a client that returns asks. */
+/**
+ * Senders that are located at once. Notices are best effort: a client that reconnects asks for what it
+ * missed.
+ */
 const LOOKUPS = 256;
 
-/** Notices of one turn of the event loop, one list per im-server, the newest per sender and recipient. */
+/**
+ * Gathers the notices of one turn of the event loop: one list per im-server, with the newest notice per
+ * sender and recipient.
+ */
 export class DeliveredNotices {
   readonly #locations: Locations;
   readonly #send: (at: InstanceId, notices: DeliveredNotice[]) => void;
-  /** Key: instance, then `sender recipient`. Emptied once a turn. */
+  /** Key: instance, then `sender recipient`. Emptied once per turn. */
   #waiting = new Map<InstanceId, Map<string, DeliveredNotice>>();
   #lookups = 0;
   readonly #flush = (): void => {
@@ -33,7 +39,7 @@ export class DeliveredNotices {
     this.#locations.find(sender, {
       located: (found) => {
         this.#lookups--;
-        // Offline or not known: a client that returns asks how far its messages have come.
+        // A sender who is offline or not found gets no notice: its client asks when it reconnects.
         if (found !== 'unknown') for (const { instance } of found) this.#queue(notice, instance);
       },
     });

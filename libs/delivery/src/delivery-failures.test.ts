@@ -1,4 +1,7 @@
-/** What is left behind when pushes fail: a real store, real calls, and im-servers that are not there or say `gone`. */
+/**
+ * The state that failed pushes leave behind, with a real store, real calls, and im-servers that are away or
+ * answer `gone`.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -57,7 +60,7 @@ describe('a message', () => {
     assert.ok(name.ok);
     return (await store.accounts.register(name.name)).account;
   };
-  /** Bob is live at `instance`, which listens at that port, or seems to. */
+  /** Makes bob live at `instance`. An im-server may or may not listen at that port. */
   const place = async (httpPort: number): Promise<void> => {
     instance = `instance-${++names}` as InstanceId;
     await store.sessions.openLease(instance);
@@ -246,7 +249,7 @@ describe('a message', () => {
     });
 
     test('delivers in few calls what is sent at once, and again only what said gone', async () => {
-      await send(); // the connection is made, the location known
+      await send(); // opens the connection and makes the location known
       answers = ['taken', 'gone', 'taken'];
       const receipts = await Promise.all(Array.from({ length: 50 }, send));
       assert.ok(receipts.every(({ outcome }) => outcome === 'stored'));
@@ -270,7 +273,7 @@ describe('a message', () => {
       assert.equal(await ask(alice, 'nobody-16-chars.' as InstanceId), 'unknown');
     });
 
-    test('is told of signals, of changed groups and of a kicked device, each with all that was said', async () => {
+    test('receives signals, changed groups and the kick of a device, each with all its fields', async () => {
       const { calls } = messaging;
       told.length = 0;
       const sender = { userId: alice.userId, userName: alice.userName };
@@ -301,7 +304,7 @@ describe('a message', () => {
       );
     });
 
-    test('a sender that types is told of once a second in each conversation, and never in the lobby', async () => {
+    test('typing is passed on once a second for each sender and conversation, and never in the lobby', async () => {
       const { calls } = messaging;
       told.length = 0;
       const sender = { userId: alice.userId, userName: alice.userName };
@@ -310,12 +313,12 @@ describe('a message', () => {
       calls.signalGroup(LOBBY, { kind: 'typing', sender, to: groupStream(LOBBY) });
       types(groupStream('17' as GroupId));
       await until('both are told', () => told.length >= 2);
-      // Whatever else was told would have come before the answer to this.
+      // Calls are answered in order, so anything else would have arrived before the answer to this one.
       await new Promise((resolve) => calls.holds(alice.userId, undefined, instance, resolve));
       assert.equal(told.length, 2);
     });
 
-    test('tells senders how far their messages came, the furthest of a turn, wherever they are', async () => {
+    test('tells senders on every im-server how far their messages came, with the highest seq of a turn', async () => {
       const notice = (to: NamedUser, seq: number) => ({ sender: bob.userId, to: to.userId, seq: seq as Seq });
       messaging.calls.delivered(notice(alice, 3), instance);
       messaging.calls.delivered(notice(alice, 5), undefined);

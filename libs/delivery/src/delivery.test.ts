@@ -18,9 +18,9 @@ const USER = 7 as UserId;
 const at = (...names: string[]): SessionAt[] =>
   names.map((name) => ({ instance: name as InstanceId, device: DEFAULT_DEVICE, epoch: 1 as Epoch }));
 
-/** A push whose im-servers and store answer as the test says. */
+/** A delivery whose im-servers and store answer as the test says. */
 function pushing(places: Found[], everywhere: string[] = []) {
-  /** Im-servers that were rung and have not answered. */
+  /** Pushes to im-servers that have not answered yet. */
   const open: { readonly name: string; readonly push: Push }[] = [];
   const rung: string[] = [];
   const noted: string[] = [];
@@ -123,7 +123,7 @@ test('a user who has left is offline', async () => {
   assert.deepEqual([rung, observed, handed], [['a'], ['nowhere'], [false]]);
 });
 
-test('a note that the store does not take is made up for', async () => {
+test('a note that the store does not take is left to FailedPushes', async () => {
   const { state, notNoted, observed, handed, answer } = pushing([at('a'), at('a')]);
   state.takesNotes = false;
   await turn();
@@ -150,7 +150,7 @@ test('when every im-server has answered, one that took the entry is enough', asy
   assert.deepEqual([notNoted, observed, handed], [[], ['taken'], [true]]);
 });
 
-test('a store that falls silent after the first try makes everybody be asked, who has not taken the entry', async () => {
+test('when the store falls silent after the first try, every im-server that has not taken the entry is asked', async () => {
   const { rung, notNoted, handed, answer } = pushing([at('a', 'b'), 'unknown'], ['a', 'b', 'c']);
   await turn();
   await answer('a', 'taken');

@@ -7,30 +7,34 @@ import { guess } from './guess.ts';
 import type { Found, Locating, Locations } from './locations.ts';
 import type { Push, PushOutcome, Servers } from './servers.ts';
 
-/** Whether the recipient has a live session; `unknown`: the store did not answer, and no im-server said yes. */
+/**
+ * Whether the recipient has a live session. `unknown`: the store did not answer, and no im-server has taken
+ * the entry.
+ */
 export type Online = boolean | 'unknown';
 
-/** What all deliveries share. */
+/** The parts that all deliveries share. */
 export interface DeliveryParts {
   readonly streams: Pick<Streams, 'markDirty'>;
   readonly locations: Pick<Locations, 'find' | 'forget'>;
   readonly servers: Pick<Servers, 'push' | 'everywhere'>;
   readonly observer: Pick<Observer, 'pushed'>;
-  /** Those that could not be noted. */
+  /** Takes the users for whom no note could be written. */
   readonly failed: Pick<FailedPushes, 'add'>;
 }
 
 export interface Pusher {
   /**
-   * Called once: the push was written to the connection of each im-server that holds the user, or has failed there for
-   * good and is noted, or there is nobody to push to.
+   * Called once, when nothing of the delivery is open any more: for each im-server that holds the user, the
+   * push was written to its connection, or has failed for good and is noted. Also called when there is no
+   * im-server to push to.
    */
   handed(delivery: Delivery): void;
 }
 
 /**
- * One stored entry on its way to the devices of one user: each im-server that holds one is rung once, which is a leg. Only the
- * append counts: a push is a doorbell with the entry attached (docs/architecture.md).
+ * Brings one stored entry to the devices of one user. Each im-server that holds a device is rung once; that
+ * is a leg. Only the append counts: a push is a doorbell with the entry attached (docs/architecture.md).
  *
  * | leg | event | next |
  * | --- | --- | --- |
@@ -50,13 +54,13 @@ export class Delivery implements Locating {
   readonly #pusher: Pusher;
   readonly #begun = performance.now();
   readonly #legs: Leg[] = [];
-  /** Legs that are not handed over yet; the look-up is the first. */
+  /** Number of legs that are not handed over yet. The look-up counts as the first. */
   #toHand = 1;
   #isHanded = false;
 
   /**
-   * @param entry undefined: the im-servers look into the log
-   * @param except a session of this process that is given nothing
+   * @param entry undefined: the im-servers read the log
+   * @param except a session of this process that gets nothing
    */
   constructor(
     user: UserId,
@@ -89,7 +93,7 @@ export class Delivery implements Locating {
     this.handOne();
   }
 
-  /** The user was located again, because a leg has failed at its first try. */
+  /** Called when the user was located again after the first try of a leg has failed. */
   relocated(leg: Leg, found: Found): void {
     let isThere = false;
     if (found === 'unknown') {
@@ -144,7 +148,7 @@ export class Delivery implements Locating {
   }
 }
 
-/** The push to an im-server at which the user is. */
+/** The push to one im-server that holds a device of the user. */
 class Leg implements Push, Locating {
   readonly user: UserId;
   readonly entry: Entry | undefined;
@@ -154,7 +158,7 @@ class Leg implements Push, Locating {
   #mayFail: boolean;
   #isHanded = false;
 
-  /** @param mayFail it is the first try */
+  /** @param mayFail whether this is the first try */
   constructor(delivery: Delivery, at: InstanceId, mayFail: boolean) {
     this.user = delivery.user;
     this.entry = delivery.entry;
@@ -170,7 +174,7 @@ class Leg implements Push, Locating {
   }
 
   written(): void {
-    // Only the answer to the last try tells whether a note is needed.
+    // After the last try only the answer tells whether a note is needed.
     if (this.#mayFail) this.hand();
   }
 
@@ -210,12 +214,12 @@ class Leg implements Push, Locating {
 }
 
 /**
- * `{step, stream}` of each send: `append` before it goes to the store, `stored` when it is on disk, `push` before an
- * im-server is rung, `receipt` before the sender is answered.
+ * Publishes `{step, stream}` for each send: `append` before it goes to the store, `stored` when it is on
+ * disk, `push` before an im-server is rung, `receipt` before the sender is answered.
  */
 const SEND_STEPS = channel('cim:send');
 
-/** Nothing in the product listens; the fault harness does. */
+/** Publishes one step. Nothing in the product subscribes; the fault harness does. */
 export function sendStep(step: 'append' | 'stored' | 'push' | 'receipt', stream: StreamRef): void {
   if (SEND_STEPS.hasSubscribers) SEND_STEPS.publish({ step, stream });
 }

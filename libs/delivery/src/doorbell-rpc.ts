@@ -24,12 +24,18 @@ import { decodeMove, encodeStanding } from './moving.ts';
 import { groupOfSignal, type Signal, signalOfWire, signalToWire } from './signal.ts';
 
 const NOTHING = new Uint8Array();
-/** Tags, lengths and the user of a `Delivery`, at most. */
+/** Most bytes of the tags, lengths and user of a `Delivery`. */
 const DELIVERY_BYTES = 3 * FIELD_BYTES;
-/** From one of our servers, over an authenticated connection: trusted. The content stays a view of the bytes. */
+/**
+ * The entry of a call. Calls come from our own servers over an authenticated connection, so the bytes are
+ * trusted. The content stays a view of them.
+ */
 const entryOf = (bytes: Uint8Array) => (bytes.length === 0 ? undefined : (decodeEntry(bytes) as Entry));
 
-/** By hand: each text that is pushed is encoded here, and the generated encoder would be a sixth of it all. */
+/**
+ * Encodes a call by hand. Each pushed text is encoded here; the generated encoder would be a sixth of the
+ * cost of a push.
+ */
 export function encodeDeliver(
   pushes: readonly { readonly user: UserId; readonly entry: Entry | undefined }[],
   from: InstanceId | undefined,
@@ -61,11 +67,11 @@ const DELIVERY = new WireReader();
 
 interface Delivery {
   readonly user: number;
-  /** Encoded; empty: only look into the log. */
+  /** An encoded entry. Empty: the im-server reads the log. */
   readonly entry: Uint8Array;
 }
 
-/** @throws when the bytes are no such call */
+/** @throws when the bytes are not a valid call */
 export function decodeDeliver(call: Uint8Array): { readonly from: string; readonly deliveries: Delivery[] } {
   const deliveries: Delivery[] = [];
   let from = '';
@@ -93,7 +99,7 @@ function deliveryOf(bytes: Uint8Array): Delivery {
   return { user, entry };
 }
 
-/** Which of the pushes found nobody, from 0. */
+/** Indexes of the pushes that found no session. */
 export const goneOf = (reply: Uint8Array): readonly number[] =>
   reply.length === 0 ? [] : cim.DeliverReply.decode(reply).gone;
 export const encodeBroadcast = (group: GroupId, entry: Entry | undefined): Uint8Array =>
@@ -128,7 +134,7 @@ const encodeLoad = (load: ServerLoad): Uint8Array =>
     cpuPermille: Math.round(load.cpu * 1_000),
     loopDelayMs: Math.round(load.loopDelayMs),
   }).finish();
-/** @param group '': the timeline of each user */
+/** Encodes a question for places. @param group '': the timeline of each user */
 export const encodePlaces = (users: readonly UserId[], group: GroupId | ''): Uint8Array =>
   cim.PlacesCall.encode({ users: [...users], group }).finish();
 export const placesOf = (reply: Uint8Array): PlaceAt[] =>
@@ -141,7 +147,7 @@ export const placesOf = (reply: Uint8Array): PlaceAt[] =>
   });
 export const encodeFetchOffline = (user: UserId): Uint8Array =>
   cim.FetchOfflineCall.encode({ user }).finish();
-/** @param users receivers; none: the sessions that follow the signal's group */
+/** Encodes a signal. @param users receivers; empty: the sessions that follow the signal's group */
 export const encodeSignal = (users: readonly UserId[], signal: Signal): Uint8Array =>
   cim.SignalCall.encode({ users: [...users], signal: signalToWire(signal) }).finish();
 export const encodeGroupsChanged = (users: readonly UserId[]): Uint8Array =>
@@ -151,7 +157,7 @@ export const encodeDelivered = (notices: DeliveredNotice[]): Uint8Array =>
 
 const deviceOf = (wire: string): DeviceId | undefined => (wire === '' ? undefined : (wire as DeviceId));
 
-/** The other end: what an im-server gives to its RpcServer. */
+/** The answering end: the handlers that an im-server gives to its RpcServer. */
 export function doorbellHandlers(bell: Doorbell): ReadonlyMap<number, RpcHandler> {
   return new Map<number, RpcHandler>([
     [

@@ -4,7 +4,10 @@ import type { Entry, Subject } from '@cim/store';
 import type { MoveRequest, MoveStanding } from './moving.ts';
 import type { Signal } from './signal.ts';
 
-/** The inbox of `to` is acked up to `seq`, and entries of `sender` were among what was. */
+/**
+ * A notice that the inbox of `to` is acked up to `seq`, with at least one entry of `sender` among the newly
+ * acked ones.
+ */
 export interface DeliveredNotice {
   readonly sender: UserId;
   readonly to: UserId;
@@ -14,36 +17,36 @@ export interface DeliveredNotice {
 /** How busy an im-server is. */
 export interface ServerLoad extends Load {
   readonly sessions: number;
-  /** With those that have not logged in. */
+  /** Connections, including those that have not logged in. */
   readonly connections: number;
-  /** Its lease holds, so that it delivers. */
+  /** Whether its lease holds, so that it delivers. */
   readonly serving: boolean;
 }
 
-/** A session at an im-server, and how far one stream has gone out to it. */
+/** A session at an im-server, and how far one stream was delivered to it. */
 export interface PlaceAt {
   readonly user: UserId;
   readonly device: DeviceId;
   readonly epoch: Epoch;
-  /** Of the client. */
+  /** Address of the client. */
   readonly address: string;
-  /** Undefined: the session does not follow the stream. */
+  /** Undefined when the session does not follow the stream. */
   readonly place: { readonly sent: Seq; readonly acked: Seq } | undefined;
 }
 
 /**
- * What servers can ask of an im-server: in the same process directly, elsewhere by RPC.
- * Every call is a hint: what is lost here costs time, never a message.
+ * The questions and notices that an im-server takes from other servers: directly in the same process, else by
+ * RPC. Every call except `move` is a hint: a lost call costs time, never a message.
  */
 export interface Doorbell {
-  /** This process's life as an im-server, as it stands now. */
+  /** The present instance id of this im-server. */
   readonly instance: InstanceId;
   /**
-   * An entry of the user's inbox, for all devices of the user that are here. `entry` absent: look into the log. `gone`: no
-   * session of that user is here.
-   * @param from instance at which the sender is, for `delivered`; undefined when it has no session
-   * @param except the session that sent it, as `SendRequest.origin` named it: it counts as a session that is here, and is
-   * given nothing
+   * Gives an entry of the user's inbox to all devices of the user that are here. Without `entry` their
+   * sessions read the log. Answers `gone` when no session of the user is here.
+   * @param from instance at which the sender is, for `delivered`; undefined when the sender has no session
+   * @param except the session that sent the entry (`SendRequest.origin`). It counts as a session that is
+   * here, but gets nothing
    */
   deliver(
     user: UserId,
@@ -51,27 +54,42 @@ export interface Doorbell {
     from: InstanceId | undefined,
     except?: object,
   ): 'taken' | 'gone';
-  /** To every session here that follows the group. `entry` absent: look into the log. */
+  /** Gives an entry to every session here that follows the group. Without `entry` the sessions read the log. */
   broadcast(group: GroupId, entry: Entry | undefined): void;
-  /** To the sessions of these users that are here. */
+  /** Sends a signal to the sessions of these users that are here. */
   signal(users: readonly UserId[], signal: Signal): void;
-  /** To the sessions here that follow the group, those of the sender left out. */
+  /** Sends a signal to the sessions here that follow the group, except those of the sender. */
   signalGroup(group: GroupId, signal: Signal): void;
-  /** These users have come into a group, or have left one: their sessions follow those that they are members of. */
+  /**
+   * Tells that these users came into a group or left one. Their sessions then follow the groups that they are
+   * members of.
+   */
   groupsChanged(users: readonly UserId[]): void;
-  /** Whether the user, or that device of the user, has a session here, or a login of theirs is being told to the store. */
+  /**
+   * Whether the user, or that device of the user, has a session here, or one that is being claimed in the
+   * store.
+   */
   holds(user: UserId, device?: DeviceId): boolean;
   load(): ServerLoad;
-  /** The sessions of these users that are here, and their places in the group; '': each in the timeline of its user. */
+  /**
+   * The sessions of these users that are here, and their places in the log of the group; '': in the timelines
+   * of the users.
+   */
   places(users: readonly UserId[], group: GroupId | ''): PlaceAt[];
   /** Closes the session of the device, or of every device of the user, unless its epoch is above `upTo`. */
   kick(user: UserId, upTo: Epoch, reason: CloseReason, device?: DeviceId): void;
-  /** A user or an address is suspended for so long, or (0) no longer: its sessions and connections are closed. */
+  /**
+   * Tells that a user or an address is suspended for so long, or (0) no longer. Its sessions and connections
+   * are closed.
+   */
   suspended(subject: Subject, leftMs: number): void;
-  /** A CIM client asks for what was stored before its login. */
+  /** Tells that a CIM client asks for the messages that were stored before its login. */
   fetchOffline(user: UserId): void;
-  /** Senders here are told how far their messages have come. */
+  /** Tells senders here how far their messages have come. */
   delivered(notices: readonly DeliveredNotice[]): void;
-  /** An operator wants sessions to move to the other im-servers, or no longer, or asks how it stands. No hint: the caller waits. */
+  /**
+   * Starts or ends moving sessions to the other im-servers, or asks for the state of it. This is not a hint:
+   * the caller waits for the answer.
+   */
   move(asked: MoveRequest): MoveStanding;
 }

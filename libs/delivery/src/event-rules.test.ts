@@ -1,4 +1,4 @@
-/** Who may write an event about a message, on a real store. */
+/** The rules for events about messages, with a real store. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -63,7 +63,7 @@ const text = cim.Content.encode({ texts: ['hello'] }).finish();
 const event = (type: string, ref: MessageId, ...texts: string[]): Uint8Array =>
   cim.Content.encode({ type, ref, texts }).finish();
 
-/** Sends under a key; answers the receipt and the id of the message. */
+/** Sends with an idempotency key. Answers the receipt and the id of the message. */
 const say = (
   actor: NamedUser,
   to: StreamRef,
@@ -94,7 +94,7 @@ test('a sender recalls and edits its own message; the other side may only react'
   await stored(alice, inboxOf(bob.userId), event('recall', id));
   await refused(alice, inboxOf(bob.userId), event('edit', id, 'again'), 'unknownMessage');
   await refused(bob, inboxOf(alice.userId), event('reaction', id, '\u{1f44d}'), 'unknownMessage');
-  // The sender does not know that it is done.
+  // A repeated recall: its sender did not learn that the first one was stored.
   await stored(alice, inboxOf(bob.userId), event('recall', id));
   await refused(bob, inboxOf(alice.userId), event('recall', id), 'notYours');
 });
@@ -174,12 +174,12 @@ test('sends behind an event keep their places, and get no gap while it is checke
   );
 });
 
-/** Sends under a key of the caller's own. */
+/** Sends with an idempotency key of the caller's choice. */
 const sayKeyed = async (content: Uint8Array, key: string): Promise<SendReceipt> =>
   (await messaging.sends.sendKeyed({ door: 'v1', actor: alice, to: inboxOf(bob.userId), content, key }))
     .receipt;
 
-/** A counted send of alice to bob. */
+/** Sends from alice to bob with a counter. */
 const sayCounted = (
   content: Uint8Array,
   producer: string,
@@ -196,7 +196,7 @@ const sayCounted = (
     ),
   );
 
-test('an event whose message is recalled since is answered as stored when it is repeated, and refused as a new one', async () => {
+test('after its message was recalled, a repeated event is answered as stored and a new one is refused', async () => {
   const id = await stored(alice, inboxOf(bob.userId));
   const edit = event('edit', id, 'better');
   assert.equal((await sayKeyed(edit, 'an edit')).outcome, 'stored');

@@ -11,26 +11,27 @@ import {
 import { refused } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 
-/** A message can be recalled by its sender for so long [ms]. */
+/** A sender can recall its message for this long [ms]. */
 const RECALL_MS = 24 * 3_600_000;
 
 /**
- * Who may write an event about a message:
+ * Decides who may write an event about a message:
  *
  * | event | its author |
  * | --- | --- |
  * | recall | the message's sender, within 24 h; the owner or an admin of the group at any time |
  * | edit | the message's sender |
- * | reaction, and events to come | whoever may write to the conversation |
+ * | reaction, and events to come | any user who may write to the conversation |
  *
- * The message must be one of the conversation, and only a recall may be about a message that was recalled.
+ * The message must be one of the conversation. About a message that was recalled only another recall is
+ * allowed.
  */
 export class EventRules {
   readonly #histories: Pick<Histories, 'find'>;
   readonly #groups: Pick<Groups, 'member'>;
   readonly #streams: Streams;
   readonly #scans: LogScans;
-  /** ms, near the store's clock. */
+  /** The time [ms], near the store's clock. */
   readonly #now: () => number;
 
   constructor(
@@ -46,7 +47,7 @@ export class EventRules {
     this.#now = now;
   }
 
-  /** Undefined: the actor may. Rejects when the store does not answer. */
+  /** Why the actor may not write the event; undefined when it may. Rejects when the store does not answer. */
   async refusal(
     { actor, to }: SendRequest,
     type: string,
@@ -63,7 +64,7 @@ export class EventRules {
     if (message === undefined) return refused('unknownMessage');
     const isOwn = message.sender === actor.userId;
     if (type === 'recall') {
-      // The sender repeats what was done.
+      // The sender repeats a recall that was stored.
       if (message.recalled && isOwn) return undefined;
       if (isOwn && this.#now() - message.storedAt <= RECALL_MS) return undefined;
       if (await this.#administers(actor.userId, to)) return undefined;
@@ -75,8 +76,9 @@ export class EventRules {
   }
 
   /**
-   * Whether the store has this very event already, although the rules refuse it by now: its message was trimmed, or recalled
-   * since. Only for sends that may be repeats. The append says the last word, since it compares the contents.
+   * Whether the store already has this event, although the rules refuse it now because its message was
+   * trimmed or recalled meanwhile. Asked only for sends that may be repeats. The append decides finally,
+   * since it compares the contents.
    */
   async wasStored({ actor, to, producer, counter, again, rememberMs }: SendRequest): Promise<boolean> {
     if (counter > 0) {

@@ -7,7 +7,7 @@ import { FailedPushes } from './failed-pushes.ts';
 
 const AT = { device: CIM_DEVICE, instance: 'instance-of-them' as InstanceId, epoch: 1 as Epoch };
 
-/** A store whose answers the test decides on. */
+/** Failed pushes with a store whose answers the test decides. */
 function failedPushes() {
   const state = {
     answers: true,

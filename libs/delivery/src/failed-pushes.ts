@@ -2,21 +2,27 @@ import { inboxOf, type UserId } from '@cim/protocol';
 import type { RareWarning } from '@cim/runtime';
 import type { Store } from '@cim/store';
 
-/** With the store's time-out (2 s) and the im-server's look at its notes (2 s) a recipient waits less than 5 s. */
+/**
+ * Wait before the store is asked again. With the store's time-out (2 s) and the im-server's reading of its
+ * notes (2 s) a recipient waits less than 5 s.
+ */
 const AGAIN_AFTER_MS = 500;
-/** Users that wait here; an im-server looks at all its sessions in 30 s, and finds the entries of the others then. */
+/**
+ * Most users that wait here. An im-server reads the logs of all its sessions every 30 s, and finds the
+ * entries of further users then.
+ */
 const USERS = 10_000;
-/** Users that the store is asked about at a time. */
+/** Users that the store is asked about at once. */
 const AT_ONCE = 256;
 
 /**
- * Users whose push failed while the store did not answer, so that nothing could be noted for their im-servers. The store is
- * asked again until it answers, and the stream is noted for the im-servers that hold the user then.
+ * Users whose push failed while the store did not answer, so that no note could be written. The store is
+ * asked until it answers; then the stream is noted for the im-servers that hold the user.
  */
 export class FailedPushes {
   readonly #store: Pick<Store, 'sessions' | 'streams'>;
   readonly #notNoted: RareWarning;
-  /** Removed when the store is asked; put back when it does not answer. */
+  /** Removed when the store is asked; added again when it does not answer. */
   readonly #users = new Set<UserId>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -25,7 +31,7 @@ export class FailedPushes {
     this.#notNoted = notNoted;
   }
 
-  /** @param cause why nothing could be noted, if the store said so */
+  /** Adds a user. @param cause why the note could not be written, if the store said so */
   add(user: UserId, cause?: unknown): void {
     this.#notNoted.due({ err: cause, userId: user });
     if (this.#users.size >= USERS) return;
@@ -38,7 +44,7 @@ export class FailedPushes {
     while (this.#users.size > 0 && batch > 0) {
       const users = [...this.#users].slice(0, batch);
       const noted = await Promise.all(users.map((user) => this.#note(user)));
-      // One question shows whether the store answers.
+      // The question about one user shows whether the store answers.
       batch = noted.includes(false) ? 0 : AT_ONCE;
     }
     this.#timer =
@@ -46,7 +52,7 @@ export class FailedPushes {
   }
 
   async #note(user: UserId): Promise<boolean> {
-    // First: a push that fails while the store is asked puts the user back.
+    // The user is removed before the question, so that a push that fails meanwhile adds it again.
     this.#users.delete(user);
     try {
       const servers = new Set((await this.#store.sessions.locate(user)).map(({ instance }) => instance));

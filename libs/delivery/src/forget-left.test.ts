@@ -10,7 +10,7 @@ import { silentLogger } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { forgetLeft } from './forget-left.ts';
 
-/** A list that a test changes. */
+/** A list of members that the test changes. */
 class Listed implements Pick<Membership, 'members' | 'onChange'> {
   #members: readonly Member[] = [];
   readonly #listeners = new Set<() => void>();

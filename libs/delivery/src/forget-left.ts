@@ -4,8 +4,9 @@ import type { RpcClient } from '@cim/rpc';
 const addressOf = ({ host, httpPort }: Member): string => `${host} ${httpPort}`;
 
 /**
- * From now on the connection to a server that has left the list ends when its calls have. Answers how to stop.
- * The list stays as it is while the registry is out of reach, so an outage of it cuts nothing.
+ * Closes the connection to each server that leaves the list, after its running calls. Returns a function that
+ * ends this. While the registry is out of reach the list stays as it is, so an outage of the registry closes
+ * nothing.
  */
 export function forgetLeft(membership: Membership, rpc: Pick<RpcClient, 'forget'>): () => void {
   let before = membership.members();

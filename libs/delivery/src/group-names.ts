@@ -1,20 +1,23 @@
 import { CimError } from '@cim/protocol';
 import { GROUP_LIMITS } from '@cim/store';
 
-/** Control characters, line ends, halves of characters, and what turns the direction of the text around it. */
+/**
+ * Characters that a name must not hold: control characters, line ends, halves of surrogate pairs, and
+ * characters that change the direction of the text around them.
+ */
 const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
-/** Normalizing makes a text at most three times as long. */
+/** Longest raw text that is normalized [UTF-16 units]. */
 const LONGEST_RAW = 512;
 
 /**
- * The name of a group as it is stored: trimmed, NFC.
- * @throws {CimError} 3000: it has not 1 to 64 characters, or has control characters
+ * The name of a group as it is stored: trimmed, in Unicode form NFC.
+ * @throws {CimError} 3000: the name does not have 1 to 64 characters, or holds control characters
  */
 export const groupName = (raw: string): string => labelOf('name', raw, 1, GROUP_LIMITS.nameCharacters);
 
 /**
  * The category of a group as it is stored; '' for none.
- * @throws {CimError} 3000: it has more than 32 characters, or control characters
+ * @throws {CimError} 3000: the category has more than 32 characters, or holds control characters
  */
 export const groupCategory = (raw: string): string =>
   labelOf('category', raw, 0, GROUP_LIMITS.categoryCharacters);

@@ -2,18 +2,27 @@ import { type InstanceId, type StreamRef, streamName } from '@cim/protocol';
 import type { RareWarning } from '@cim/runtime';
 import type { Streams } from '@cim/store';
 
-/** Notes of one stretch of this length [ms] are one: a server that is gone may be named by every message to a group. */
+/**
+ * Notes are gathered for this long and written once [ms]: every message to a group may name an im-server that
+ * is gone.
+ */
 const GATHER_MS = 50;
-/** After a note that the store did not take [ms]. */
+/** Wait after a note that the store did not take [ms]. */
 const AGAIN_AFTER_MS = 500;
-/** Notes that wait; an im-server looks at all groups that it follows in 30 s, and finds the entries of the others then. */
+/**
+ * Most notes that wait. An im-server reads the logs of all groups it follows every 30 s, and finds further
+ * entries then.
+ */
 const NOTES = 10_000;
 
-/** Groups whose ring failed at an im-server: the stream is noted for it, again until the store takes the note. */
+/**
+ * Notes the streams of groups for im-servers that could not be rung, and tries again until the store takes
+ * the notes.
+ */
 export class GroupNotes {
   readonly #streams: Pick<Streams, 'markDirty'>;
   readonly #notNoted: RareWarning;
-  /** Key: instance and stream. Removed when the store is asked; put back when it does not answer. */
+  /** Key: instance and stream. Removed when the store is asked; added again when it does not answer. */
   #notes = new Map<string, { readonly instance: InstanceId; readonly stream: StreamRef }>();
   #timer: NodeJS.Timeout | undefined;
 

@@ -13,7 +13,10 @@ import { Servers } from './servers.ts';
 const GROUP = '17' as GroupId;
 const instance = (name: string): InstanceId => name as InstanceId;
 
-/** Three listed im-servers, `here` is that of this process; each call to another one is answered as the test says. */
+/**
+ * Rings with three listed im-servers; `here` is the one of this process. Calls to the others are answered as
+ * the test says.
+ */
 function ringing(answers: boolean[]) {
   const rung: string[] = [];
   const noted: string[] = [];
@@ -74,7 +77,7 @@ test('every im-server is rung for the lobby, twice if it does not answer, and no
   );
 });
 
-test('notes of a moment are one, and a store that does not answer is asked again until it takes them', async (t) => {
+test('equal notes of a moment are written once, and a store that does not answer is asked again until it takes them', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const asked: string[] = [];
   let answers = false;

@@ -7,7 +7,7 @@ import { encodeBroadcast } from './doorbell-rpc.ts';
 import type { GroupNotes } from './group-notes.ts';
 import { PUSH_TIMEOUT_MS, type Servers } from './servers.ts';
 
-/** Rings im-servers for an entry of a group: one call for each im-server, never one for a member. */
+/** Rings im-servers for an entry of a group: one call per im-server, never one per member. */
 export class GroupRings {
   readonly #servers: Servers;
   readonly #notes: Pick<GroupNotes, 'add'>;
@@ -41,7 +41,7 @@ export class GroupRings {
     }
   }
 
-  /** An im-server that misses it twice reads the top of the lobby within 2 s. */
+  /** An im-server that misses both calls reads the top of the lobby within 2 s. */
   #callAgain(instance: InstanceId, call: Uint8Array): void {
     this.#call(instance, call, ({ ok }) => this.#observer.groupRung(ok ? 'taken' : 'missed'));
   }

@@ -1,4 +1,4 @@
-/** Groups as users change them, on a real store. */
+/** Changes of groups by users, with a real store. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ let dir: string;
 let store: Store;
 let messaging: Messaging;
 let groups: GroupService;
-/** Groups that im-servers were rung for, and users whose groups have changed. */
+/** The groups that im-servers were rung for, and the users whose groups have changed. */
 let rung: string[];
 let changed: UserId[][];
 let alice: NamedUser;
@@ -72,7 +72,7 @@ after(async () => {
 const refused = (call: Promise<unknown>, name: CodeName, message?: RegExp): Promise<void> =>
   assert.rejects(call, { code: CODES[name].code, ...(message === undefined ? {} : { message }) });
 
-/** The bodies of all entries of a group that tell of its members. */
+/** The bodies of all `member` entries of a group. */
 async function told(group: GroupId): Promise<Record<string, unknown>[]> {
   const entries = await store.streams.read(groupStream(group), 1 as Seq, 1_000);
   return entries
@@ -84,7 +84,7 @@ async function told(group: GroupId): Promise<Record<string, unknown>[]> {
 const make = (given: Partial<Parameters<GroupService['create']>[1]> = {}): Promise<Group> =>
   groups.create(alice, { name: 'friends', join: 'invite', ...given });
 
-test('a group is made with its members, and its log tells who they are', async () => {
+test('a group is created with its members, and its log names them', async () => {
   const group = await make({
     name: '  friends ',
     category: 'fun',
@@ -109,7 +109,7 @@ test('a group is made with its members, and its log tells who they are', async (
   assert.deepEqual(changed, [[alice.userId, bob.userId]]);
 });
 
-test('who comes and who goes is told to the log, to the followers and to the sessions concerned', async () => {
+test('each join and leave is written to the log, rung at the followers and told to the sessions concerned', async () => {
   const { id } = await make();
   await store.groups.follow([id], HERE);
   assert.deepEqual(await groups.add(alice, id, [bob.userId, eve.userId]), [bob.userId, eve.userId]);
@@ -182,7 +182,7 @@ test('a call that is repeated with its key changes nothing, and a group is made 
   await refused(groups.create(alice, { ...given, name: 'twice' }, 'a key'), 'invalid', /another content/);
 });
 
-test('an id that another key has led to is passed over', async () => {
+test('an id that another key has taken is skipped', async () => {
   let tries = 0;
   const service = new GroupService({
     store,

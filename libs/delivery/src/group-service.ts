@@ -7,9 +7,9 @@ import type { SendReceipt } from './send-request.ts';
 import type { SendService } from './send-service.ts';
 import type { ServerCalls } from './server-calls.ts';
 
-/** How often `create` tries an id that turns out to be taken. */
+/** How many ids `create` tries when ids are taken. */
 const IDS = 16;
-/** Ids of groups that are created with an idempotency key begin here; the store's own ids are far below. */
+/** Lowest id of a group that is created with an idempotency key. Ids that the store gives are far below. */
 const KEYED_IDS_FROM = 1_000_000_000;
 const KEYED_IDS = 1_000_000_000;
 
@@ -19,21 +19,20 @@ export interface GroupServiceParts {
   readonly calls: Pick<ServerCalls, 'groupsChanged'>;
 }
 
-/** What a new group is given. */
+/** The properties of a new group. */
 export interface NewGroup {
   readonly name: string;
   readonly category?: string | undefined;
   readonly join: JoinPolicy;
-  /** Members from the beginning, beside the actor, who is the owner. */
+  /** Members from the start. The actor, who becomes the owner, is added to them. */
   readonly users?: readonly UserId[] | undefined;
 }
 
 /**
- * What users do to groups. Every change is an entry of the group's log, which the store checks and applies in the same
- * step (`GroupOperation`); the log tells the members, and a hint makes the sessions of those who came or went follow.
- *
- * All methods take the caller's idempotency key, so that a repeated call changes nothing, and throw a `CimError` whose
- * code and sentence say why the change was refused.
+ * Changes groups on behalf of users. Every change is an entry of the group's log, which the store checks and
+ * applies in one step (`GroupOperation`). The log tells the members. A hint makes the sessions of users who
+ * joined or left follow the change. All methods take the caller's idempotency key, so that a repeated call
+ * changes nothing. They throw a `CimError` whose code and sentence say why a change was refused.
  */
 export class GroupService {
   readonly #accounts: Store['accounts'];
@@ -93,7 +92,7 @@ export class GroupService {
     return this.#found(group);
   }
 
-  /** Answers the users that were no members before. */
+  /** Adds users. Answers those that were not members before. */
   async add(
     actor: NamedUser,
     group: GroupId,
@@ -110,7 +109,7 @@ export class GroupService {
     const newcomers = users.filter((_, i) => areMembers[i] !== true);
     await this.#takeInvitations(actor, newcomers);
     await this.#haveRoom(newcomers);
-    // A repeated call says the same as the first one did, so that the store knows it again.
+    // A repeated call sends the same list as the first one, so that the store recognizes it.
     const those = key === undefined && newcomers.length > 0 ? newcomers : users;
     const body = { op: 'add', users: those.map((user) => ({ ...entryUser(user), role: 'member' })) };
     await this.#apply(actor, group, { kind: 'add', users: those }, body, key);
@@ -119,7 +118,7 @@ export class GroupService {
     return added;
   }
 
-  /** Answers whether the actor was no member before. */
+  /** Joins the group. Answers whether the actor was not a member before. */
   async join(actor: NamedUser, group: GroupId, key?: string): Promise<boolean> {
     checkGroup(group);
     const [isMember] = await this.#groups.areMembers(group, [actor.userId]);
@@ -201,7 +200,7 @@ export class GroupService {
     return group;
   }
 
-  /** The accounts of several users, each once. */
+  /** The accounts of the users, each once. */
   async #named(userIds: readonly UserId[]): Promise<NamedUser[]> {
     const distinct = [...new Set(userIds)];
     if (distinct.length > GROUP_LIMITS.addedAtOnce)
@@ -237,7 +236,10 @@ export class GroupService {
       throw new CimError('blocked', `${refuses.userName} has blocked you, and cannot be added by you`);
   }
 
-  /** The user's side of a membership is counted before it is made: two joins at once may end one above the limit. */
+  /**
+   * Checks the number of groups before the membership is made. Two joins at the same moment may end one above
+   * the limit.
+   */
   async #haveRoom(users: readonly NamedUser[]): Promise<void> {
     const memberships = await Promise.all(users.map(({ userId }) => this.#groups.memberships(userId)));
     const full = users.find((_, i) => (memberships[i]?.length ?? 0) >= GROUP_LIMITS.groupsOfUser);
@@ -264,7 +266,10 @@ function stored(receipt: SendReceipt): void {
   if (receipt.outcome !== 'stored') throw errorOf(receipt);
 }
 
-/** A repeated `create` with its key finds the group of the first one. An id that another key has led to is passed over. */
+/**
+ * The id of a group that is created with a key, so that a repeated `create` finds it. Another attempt gives
+ * another id, for when a different key has taken the first.
+ */
 function idOfKey(creator: UserId, key: string, attempt: number): GroupId {
   const digest = hash('sha256', `${creator} ${attempt} ${key}`, 'buffer');
   return String(KEYED_IDS_FROM + (digest.readUIntBE(0, 6) % KEYED_IDS)) as GroupId;

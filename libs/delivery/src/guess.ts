@@ -2,22 +2,22 @@ import type { InstanceId, UserId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 import type { Push, PushOutcome } from './servers.ts';
 
-/** What a guess needs of the delivery that it belongs to. */
+/** The part of a delivery that a guess uses. */
 interface Guessing {
   readonly user: UserId;
   readonly entry: Entry | undefined;
   readonly except: object | undefined;
   readonly parts: { readonly servers: { push(instance: InstanceId, push: Push): void } };
   online: boolean | 'unknown';
-  /** Called once for each im-server, when the push was written to it or cannot be. */
+  /** Called once per im-server, when the push was written to it or cannot be written. */
   handOne(): void;
   /** Called when an im-server has taken the push. */
   observe(outcome: 'taken'): void;
-  /** Called when no im-server has taken it for sure. */
+  /** Called when it is not certain that an im-server has taken the push. */
   notNoted(): void;
 }
 
-/** Rings im-servers any of which may hold the user: each that holds a session takes the entry. */
+/** Rings all im-servers, since any of them may hold the user. Each one that holds a session takes the entry. */
 export function guess(delivery: Guessing, instances: readonly InstanceId[]): void {
   if (instances.length === 0) return delivery.notNoted();
   const all = new Guess(delivery, instances.length);

@@ -1,4 +1,4 @@
-/** From a send to the recipient's im-servers: check, append, locate, push. */
+/** The path of a send to the recipient's im-servers: check, append, locate, push. */
 export * from './counting.ts';
 export * from './doorbell.ts';
 export { doorbellHandlers } from './doorbell-rpc.ts';

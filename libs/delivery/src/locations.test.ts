@@ -8,7 +8,7 @@ import { type Found, Locations } from './locations.ts';
 const USER = 7 as UserId;
 const AT: SessionAt = { device: CIM_DEVICE, instance: 'here' as InstanceId, epoch: 1 as Epoch };
 
-/** Look-ups are answered one by one, when the test says so. */
+/** Locations whose look-ups the test answers one by one. */
 function look() {
   const open: ((at: SessionAt[] | Error) => void)[] = [];
   const locate = (): Promise<SessionAt[]> =>
@@ -39,7 +39,7 @@ function look() {
 }
 
 describe('locations', () => {
-  test('who asks while a look-up is under way shares the place that it finds', async () => {
+  test('a caller that asks during a look-up shares the place that it finds', async () => {
     const { open, answers, find, answer } = look();
     for (let i = 0; i < 3; i++) find();
     assert.equal(open.length, 1);
@@ -57,7 +57,7 @@ describe('locations', () => {
     assert.deepEqual(answers, [[AT]]);
   });
 
-  test('one who was online a while ago can be looked up before anybody asks', async (t) => {
+  test('a user who was online a while ago can be looked up before anybody asks', async (t) => {
     let now = performance.now();
     t.mock.method(performance, 'now', () => now);
     const { open, answers, find, expect, answer } = look();
@@ -66,13 +66,13 @@ describe('locations', () => {
     find();
     await answer([AT]);
     expect();
-    assert.equal(open.length, 0, 'it is believed still');
+    assert.equal(open.length, 0, 'the location is still used');
     now += 3_000;
     expect();
     expect();
     assert.equal(open.length, 1);
     find();
-    assert.equal(answers.length, 1, 'what was known is not believed any more');
+    assert.equal(answers.length, 1, 'the location is too old and is not used');
     await answer([AT]);
     assert.deepEqual([answers, open.length], [[[AT], [AT]], 0]);
 
@@ -91,7 +91,7 @@ describe('locations', () => {
     assert.equal(open.length, 0);
   });
 
-  test('who asks while a look-up is under way does not share that it finds nobody: a login may have come since', async () => {
+  test('a caller that asks during a look-up does not share the answer "offline": the user may have logged in since', async () => {
     const { open, answers, find, answer } = look();
     for (let i = 0; i < 3; i++) find();
     await answer([]);
@@ -101,7 +101,7 @@ describe('locations', () => {
     assert.deepEqual(answers, [[], [AT], [AT]]);
   });
 
-  test('a store that does not answer makes nobody offline: all who asked are told that it is not known', async () => {
+  test('a store that does not answer makes nobody offline: every caller gets "unknown"', async () => {
     const { open, answers, find, answer } = look();
     for (let i = 0; i < 3; i++) find();
     await answer(new Error('no answer'));

@@ -3,32 +3,38 @@ import type { Logger } from '@cim/runtime';
 import type { SessionAt, Sessions } from '@cim/store';
 import { LRUCache } from 'lru-cache';
 
-/** Locations are believed for at most this long, in ms. */
+/** A location is used for at most this long [ms]. */
 export const BELIEVED_MS = 3_000;
 
-/** Where the devices of a user are; empty: the user is offline. `unknown`: the store did not answer. */
+/**
+ * The devices of a user and their im-servers; empty: the user is offline. `unknown`: the store did not
+ * answer.
+ */
 export type Found = readonly SessionAt[] | 'unknown';
 
 export interface Locating {
-  /** Once. */
+  /** Called once. */
   located(found: Found): void;
 }
 
 interface Known {
   readonly at: readonly SessionAt[];
-  /** ms, of performance.now(). */
+  /** When the location becomes too old [ms, performance.now()]. */
   readonly believedUntil: number;
 }
 
 /**
- * Where users are. The store tells, and locations are remembered for a short while. That a user is offline, or not to be
- * found, is never remembered: the user would miss pushes after a login. Calls that come while a look-up is under way share
- * its answer, unless the user is offline: a login may have come since, so that one more look-up answers them all.
+ * Locates users. The store tells, and a location is remembered for a short while. "Offline" and "unknown" are
+ * never remembered, since the user would miss pushes after a login. Calls during a look-up share its answer,
+ * unless the answer is "offline": a login may have come since, so one more look-up answers them all.
  */
 export class Locations {
   readonly #sessions: Pick<Sessions, 'locate'>;
   readonly #logger: Logger;
-  /** Locations that are not believed any more tell that the user is worth a look-up ahead of time. */
+  /**
+   * Key: user. Removed by size only. A location that is too old still shows that a look-up in advance is
+   * worthwhile.
+   */
   readonly #known = new LRUCache<UserId, Known>({ max: 100_000 });
   /** Key: user. Removed when the look-up ends. */
   readonly #asked = new Map<UserId, { readonly first: Locating[]; readonly later: Locating[] }>();
@@ -38,7 +44,7 @@ export class Locations {
     this.#logger = logger;
   }
 
-  /** `asker.located` is called at once when the locations are remembered. */
+  /** Locates a user. `asker.located` is called within this call when the location is remembered. */
   find(user: UserId, asker: Locating): void {
     const known = this.#known.get(user);
     if (known !== undefined && performance.now() < known.believedUntil) {
@@ -50,7 +56,7 @@ export class Locations {
     else asked.later.push(asker);
   }
 
-  /** Looks up a user who was online a while ago, because `find` will be called soon. */
+  /** Starts the look-up of a user who was online a while ago, because `find` will be called soon. */
   expect(user: UserId): void {
     const known = this.#known.peek(user);
     if (known === undefined || performance.now() < known.believedUntil || this.#asked.has(user)) return;
@@ -82,7 +88,7 @@ export class Locations {
       try {
         asker.located(found);
       } catch (error) {
-        // One that throws keeps no other waiting.
+        // An asker that throws must not keep the others waiting.
         this.#logger.error({ err: error }, 'delivery.callback-failed');
       }
     }

@@ -17,7 +17,7 @@ function start() {
   return { store, server };
 }
 
-test('a wish that is made at one server is followed by the others with their next look, and can be ended there', async () => {
+test('a wish made at one server is followed by the others at their next poll, and can be ended at any of them', async () => {
   const { server } = start();
   const [here, there] = [server(), server()];
   await Promise.all([here.poll(), there.poll()]);
@@ -32,7 +32,7 @@ test('a wish that is made at one server is followed by the others with their nex
   await here.poll();
 });
 
-test('a server that was restarted does not follow a wish of before', async () => {
+test('a server that was restarted does not follow an earlier wish', async () => {
   const { server } = start();
   const here = server();
   await here.poll();
@@ -46,7 +46,7 @@ test('a server that was restarted does not follow a wish of before', async () =>
   assert.deepEqual(restarted.wish, { level: 'warn' });
 });
 
-test('a store that is away, and what another version has put, change nothing', async () => {
+test('a store that is away, or a wish in the format of another version, changes nothing', async () => {
   const { store, server } = start();
   const here = server();
   await here.poll();

@@ -9,9 +9,12 @@ import {
 } from '@cim/runtime';
 import type { LogWishes } from '@cim/store';
 
-/** A process asks the store for a new wish so often [ms]. */
+/** Time between two polls of the store for a new wish [ms]. */
 export const LOG_POLL_MS = 2_000;
-/** A wish can be found by all servers for so long [ms]. Those that start later do not follow it: a restart forgets it. */
+/**
+ * Servers find a wish in the store for this long [ms]. A server that starts later does not follow it: a
+ * restart forgets a wish.
+ */
 const FOUND_FOR_MS = 60_000;
 
 export interface LogWatchParts {
@@ -20,12 +23,15 @@ export interface LogWatchParts {
   readonly logger: Logger;
 }
 
-/** Carries what an operator wants to be logged to all servers, and follows it in this one. */
+/** Carries an operator's wish for the log to all servers, and follows it in this one. */
 export class LogWatch {
   readonly #parts: LogWatchParts;
   readonly #failed: RareWarning;
   readonly #audit: Logger;
-  /** The wish that was followed, or that was there before this process; undefined before the first answer of the store. */
+  /**
+   * The newest wish that was read: it was followed, or is older than this process. Undefined before the first
+   * answer of the store.
+   */
   #known: string | undefined;
   #running = false;
   #timer: NodeJS.Timeout | undefined;
@@ -36,12 +42,12 @@ export class LogWatch {
     this.#failed = new RareWarning(parts.logger, 'log-wishes.failed');
   }
 
-  /** What this server follows now. */
+  /** The wish that this server follows now. */
   get wish(): LogWish {
     return this.#parts.control.wish;
   }
 
-  /** Idempotent: the servers of one process share it. */
+  /** Starts polling. Idempotent: the servers of one process share this object. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
@@ -53,14 +59,14 @@ export class LogWatch {
     clearTimeout(this.#timer);
   }
 
-  /** For all servers, in place of the wish of before: this one follows it at once, the others within 2 s. */
+  /** Replaces the wish of all servers. This server follows it at once, the others within 2 s. */
   async want(wish: LogWish, forMs: number): Promise<void> {
     const id = randomText(12);
     await this.#parts.wishes.put(JSON.stringify({ id, forMs, ...wish }), FOUND_FOR_MS);
     this.#follow(id, wish, forMs);
   }
 
-  /** Asks the store once. */
+  /** Reads the wish from the store once. */
   async poll(): Promise<void> {
     try {
       const text = await this.#parts.wishes.get();
@@ -85,7 +91,7 @@ export class LogWatch {
   }
 }
 
-/** Undefined for what another version has put. */
+/** Parses a wish; undefined when another version has written it. */
 function parse(
   text: string,
 ): { readonly id: string; readonly wish: LogWish; readonly forMs: number } | undefined {

@@ -31,35 +31,38 @@ export interface MessagingParts {
   readonly membership: Membership;
   readonly rpc: RpcClient;
   readonly logger: Logger;
-  /** CIM_SESSION_POLICY. Under `devices` a copy is pushed to the other devices of its sender; else there are none. */
+  /**
+   * CIM_SESSION_POLICY. Under `devices` copies are pushed to the sender's other devices; under the other
+   * policies there are none.
+   */
   readonly sessionPolicy?: string;
-  /** Of `logger`; absent: nobody changes what is logged. */
+  /** The control of `logger`. Absent: nobody can change what is logged. */
   readonly logControl?: LogControl;
-  /** Near the store's clock [ms]; that of this machine when it is absent. */
+  /** The time, near the store's clock [ms]. Absent: the clock of this machine. */
   readonly now?: () => number;
-  /** The defaults when they are absent. */
+  /** Absent: the defaults. */
   readonly limits?: Pick<LimitValues, 'typing' | 'offences' | 'scheduled'>;
-  /** Nobody counts when it is absent. */
+  /** Absent: nothing is counted. */
   readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
 
-/** What a server process sends and asks by: one per process. */
+/** The parts through which a server process sends and asks, one set per process. */
 export interface Messaging {
   readonly sends: SendService;
   readonly scheduling: Scheduling;
-  /** One for the process. An im-server starts and stops it. */
+  /** One per process. An im-server starts and stops it. */
   readonly scheduled: ScheduledSends;
   readonly calls: ServerCalls;
-  /** One for the process. Whoever has made the process starts and stops it. */
+  /** One per process. The code that composes the process starts and stops it. */
   readonly suspensions: Suspensions;
-  /** What operators want to be logged. One for the process; started and stopped as `suspensions`. */
+  /** The operator's wishes for the log. One per process, started and stopped like `suspensions`. */
   readonly logs: LogWatch;
   readonly groups: GroupService;
   readonly reads: ReadMarks;
   readonly histories: Histories;
-  /** One for the process: what it has read of a group's log serves all users. */
+  /** One per process: the logs of groups that it has read serve all users. */
   readonly conversations: Conversations;
-  /** The im-server of this process is open: it is reached without RPC. */
+  /** Names the im-server of this process, which is then reached without RPC. */
   serve(local: Doorbell): void;
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMove, decodeStanding, encodeMove, encodeStanding, type MoveRequest } from './moving.ts';
 
-test('what an im-server is asked, and what it answers, come over as they were', () => {
+test('questions to an im-server and its answers survive encoding and decoding', () => {
   const asked: MoveRequest[] = [
     { act: 'ask', keep: 0, thenExit: false },
     { act: 'drain', rate: 7, keep: 0, thenExit: true },

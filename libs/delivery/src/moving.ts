@@ -1,34 +1,34 @@
-/** How an im-server is asked to move its sessions to the others, and what it answers. */
+/** The messages about moving sessions from one im-server to the others. */
 import { cim } from '@cim/protocol';
 
-/** Why sessions move: the im-server is to be left by all, or it has more than its share. */
+/** Why sessions move. `drain`: all are to leave the im-server. `rebalance`: it has more than its share. */
 export type Moving = 'drain' | 'rebalance';
 
 export interface MoveRequest {
-  /** `ask` changes nothing. `end`: serve as before. */
+  /** `ask` changes nothing. `end`: the im-server serves as before. */
   readonly act: 'ask' | 'end' | Moving;
-  /** Sessions a second; absent: what the im-server is set to. */
+  /** Sessions per second; absent: the setting of the im-server. */
   readonly rate?: number;
-  /** Of a rebalance: never fewer sessions than this. */
+  /** For a rebalance: the im-server keeps at least this many sessions. */
   readonly keep?: number;
-  /** Of a drain: the process ends when no session is left. */
+  /** For a drain: the process ends when no session is left. */
   readonly thenExit?: boolean;
 }
 
-/** How it stands. */
+/** The state of a move. */
 export interface MoveStanding {
   readonly moving: Moving | undefined;
-  /** Sessions, by wire. */
+  /** Number of sessions, by wire. */
   readonly own: number;
   readonly cim: number;
-  /** Sessions that are to move still. */
+  /** Sessions that still have to move. */
   readonly left: number;
-  /** Sessions that were asked to move since it began. */
+  /** Sessions that were asked to move since the move began. */
   readonly moved: number;
-  /** Sessions a second. */
+  /** Sessions per second. */
   readonly rate: number;
   readonly thenExit: boolean;
-  /** Why none moves now, for people; '' when nothing is in its way. */
+  /** Why no session moves now, for people; '' when nothing prevents it. */
   readonly waits: string;
 }
 

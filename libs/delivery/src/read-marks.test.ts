@@ -27,19 +27,19 @@ function marking(moved: boolean | CimError) {
   return { told, read: (of: ConversationRef, n = 5) => marks.read(alice, of, n) };
 }
 
-test('a mark that has moved is told to the own devices and to the other side', async () => {
+test('a moved mark is signalled to the own devices and to the other side', async () => {
   const { told, read } = marking(true);
   assert.deepEqual(await read({ kind: 'user', user: BOB }), { unread: 2, read: 5 });
   assert.deepEqual(told, ['1001 1002: alice read inbox:1002 up to 5']);
 });
 
-test('a mark of the conversation with oneself is told once', async () => {
+test('a mark of the conversation with oneself is signalled once', async () => {
   const { told, read } = marking(true);
   await read({ kind: 'user', user: alice.userId });
   assert.deepEqual(told, ['1001: alice read inbox:1001 up to 5']);
 });
 
-test('the members of a group of up to 200 are told; those of a larger one, and of the lobby, are not', async () => {
+test('a mark is signalled to members of a group of up to 200, and not in a larger group or the lobby', async () => {
   const { told, read } = marking(true);
   for (const group of [SMALL, LARGE, LOBBY]) await read({ kind: 'group', group });
   assert.deepEqual(told, [
@@ -50,7 +50,7 @@ test('the members of a group of up to 200 are told; those of a larger one, and o
   ]);
 });
 
-test('a mark that has not moved is told to nobody, and one beyond the end is refused', async () => {
+test('a mark that has not moved is signalled to nobody, and one beyond the end is refused', async () => {
   const still = marking(false);
   await still.read({ kind: 'user', user: BOB });
   const beyond = marking(new CimError('beyondEnd'));

@@ -4,12 +4,12 @@ import { type ConversationRef, type Conversations, type Groups, policyOf, stream
 import type { ServerCalls } from './server-calls.ts';
 import type { Signal } from './signal.ts';
 
-/** In a larger group nobody is told who has read how far. */
+/** Largest group whose members are told about read marks. */
 const GROUP_MEMBERS = 200;
 
 /**
- * Moves read marks, and tells those who see it: the user's own devices, the other side of a private conversation, and the
- * members of a small group. The store has the truth; the signal is best effort.
+ * Moves read marks and signals them: to the user's own devices, to the other side of a private conversation,
+ * and to the members of a small group. The store holds the mark; the signal is best effort.
  */
 export class ReadMarks {
   readonly #conversations: Pick<Conversations, 'read'>;
@@ -26,7 +26,10 @@ export class ReadMarks {
     this.#calls = calls;
   }
 
-  /** @throws {CimError} 9405: the mark is beyond the end; 9200, 9201: no such group, or no member of it */
+  /**
+   * @throws {CimError} 9405: the mark is beyond the end; 9200: no such group; 9201: the user is not a member
+   * of it
+   */
   async read(
     actor: NamedUser,
     of: ConversationRef,

@@ -1,4 +1,7 @@
-/** Messages that are due, sent by processes that die at every step: each is stored once, or refused and listed. */
+/**
+ * Sends scheduled messages with processes that die at every step. Each message is stored once, or refused and
+ * listed.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,8 +44,8 @@ const membership = openEmbeddedMembership();
 after(() => rpc.stop());
 
 /**
- * When a process dies: `claimed` before it sends anything; `stored` before it says that a message was sent; `settled` after
- * that. `paused`: it stands still before it sends, until it is woken.
+ * When a process dies. `claimed`: before it sends anything; `stored`: before it notes that a message was
+ * sent; `settled`: after that. `paused`: it stands still before it sends, until the test wakes it.
  */
 type Fate = 'lives' | 'claimed' | 'stored' | 'settled' | 'paused';
 
@@ -56,7 +59,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
     let alice: NamedUser;
     let bob: NamedUser;
     let carol: NamedUser;
-    /** What paused processes wait for. */
+    /** Functions that wake paused processes. */
     const wake: (() => void)[] = [];
     let told: string[];
     let names = 0;
@@ -105,7 +108,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
     };
     const listed = (): Promise<readonly ListedMessage[]> => store.scheduled.list(alice.userId);
 
-    /** One look of a process, until all that it has claimed is settled, or it is dead or paused. */
+    /** Lets a process look once for due messages, until all its claims are settled, or it is dead or paused. */
     const live = async (fate: Fate, receipt?: SendReceipt, suspended = false): Promise<void> => {
       const claimed: ClaimedMessage[] = [];
       const ended = new Set<ProducerId>();
@@ -221,7 +224,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.deepEqual([await textsOf(bob), await listed()], [['later'], []]);
     });
 
-    test('a recipient who reads nothing of what it has is waited for ten minutes', async () => {
+    test('a recipient who reads nothing is waited for ten minutes', async () => {
       await schedule('later', bob, MINUTE);
       skewMs += MINUTE;
       const share: SendReceipt = { outcome: 'retry', code: CODES.inboxShare.code, text: 'unread' };
@@ -234,7 +237,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.deepEqual([(await listed())[0]?.refused?.code, await textsOf(bob)], [CODES.inboxShare.code, []]);
     });
 
-    test('goes on when the store fails, looks when the next message is due, and waits for what is under way when it stops', async () => {
+    test('goes on when the store fails, looks when the next message is due, and at its stop waits for running sends', async () => {
       await schedule('now', bob, 0);
       let fails = true;
       const process = new ScheduledSends({
@@ -258,7 +261,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.deepEqual(await textsOf(bob), ['now']);
     });
 
-    test('whatever dies, pauses, is cancelled or blocked, and when: each is stored once and not before its time, or is refused and listed', {
+    test('with random deaths, pauses, cancels and blocks each message is stored once and not before its time, or is refused and listed', {
       timeout: 120_000,
     }, async () => {
       const step = fc.oneof(
@@ -293,7 +296,10 @@ for (const engine of ['LevelDB', 'Redis'] as const)
         fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 40, size: 'max' }), async (steps) => {
           await meet();
           const begun = skewMs;
-          /** Key: text. When it is due [ms of `skewMs`], and whether it was cancelled before it was refused. */
+          /**
+           * Key: text. Value: when it is due [ms of `skewMs`], and whether it was cancelled before it was
+           * refused.
+           */
           const model = new Map<
             string,
             { id: ProducerId; to: NamedUser; due: number; cancelled: boolean; dropped: boolean }

@@ -1,4 +1,7 @@
-/** Sends messages whose time has come. Every im-server does; a claim with a lease keeps two from doing the same work. */
+/**
+ * Sends scheduled messages when their time has come. Every im-server does this; a claim with a lease keeps
+ * two im-servers from sending the same message.
+ */
 import { CODES } from '@cim/protocol';
 import { type Logger, RareWarning } from '@cim/runtime';
 import { type ClaimedMessage, type Refusal, SCHEDULE, type ScheduleCount, type Scheduled } from '@cim/store';
@@ -7,19 +10,24 @@ import { refused } from './send-problems.ts';
 import type { SendReceipt } from './send-request.ts';
 import type { SendService } from './send-service.ts';
 
-/** Between two looks at what is due [ms]; less when the next message is due before that. */
+/** Time between two looks for due messages [ms]. It is shorter when the next message is due sooner. */
 const LOOK_MS = 1_000;
-/** Between two looks at least [ms]. */
+/** Shortest time between two looks [ms]. */
 const LEAST_MS = 10;
-/** Messages that one im-server sends at once. */
+/** Most messages that one im-server sends at once. */
 const AT_ONCE = 64;
-/** Between two tries of one claim [ms]. */
+/** Time between two tries under one claim [ms]. */
 const AGAIN_MS = 1_000;
-/** Who has a claim for longer sends no more under it [ms]: another im-server may have it soon. */
+/**
+ * An im-server sends nothing under a claim older than this [ms]: another im-server may claim the message
+ * soon.
+ */
 const TRIES_MS = SCHEDULE.leaseMs / 2;
-/** A recipient who is there and does not read what it has of the sender is waited for so long [ms]. */
+/** Longest wait for a recipient who is online but does not read the sender's earlier messages [ms]. */
 const SHARE_MS = 600_000;
-/** Time until the id of a message may be forgotten, less this [ms], is the time for trying: clocks of a Cluster differ. */
+/**
+ * Tries end this long before the id of a message may be forgotten [ms], since the clocks of a Cluster differ.
+ */
 const MARGIN_MS = 3_600_000;
 
 const UNCERTAIN: Refusal = {
@@ -32,21 +40,22 @@ const NOTHING: ScheduleCount = { waiting: 0, due: 0, lateMs: 0, ready: false, ne
 export interface ScheduledSendsParts {
   readonly scheduled: Pick<Scheduled, 'count' | 'claim' | 'sent' | 'refuse'>;
   readonly sends: Pick<SendService, 'send'>;
-  /** For how long the sender is suspended still [ms]; 0: it is not. */
+  /** For how long the sender is still suspended [ms]; 0: it is not suspended. */
   readonly suspendedMs: (message: ClaimedMessage) => number;
-  /** A message will not be sent. Called once for each, unless the process dies meanwhile. */
+  /** Called when a message will not be sent: once for each, unless the process dies meanwhile. */
   readonly onRefused: (message: ClaimedMessage, refusal: Refusal) => void;
   readonly logger: Logger;
 }
 
 /**
- * A message is claimed, sent under its own id, and removed only then. When the process dies in between, the next im-server that
- * claims it sends it again, and the stream knows the id: the message is stored once.
+ * Claims due messages, sends each under its own id, and then removes it. If the process dies in between, the
+ * next im-server that claims the message sends it again. The stream knows the id, so the message is stored
+ * once.
  */
 export class ScheduledSends {
   readonly #parts: ScheduledSendsParts;
   readonly #failed: RareWarning;
-  /** Of what is under way. Each is removed when it ends. */
+  /** Sends under way. Each is removed when it ends. */
   readonly #sending = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
   #count: ScheduleCount = NOTHING;
@@ -61,14 +70,17 @@ export class ScheduledSends {
     this.#running ??= this.#run();
   }
 
-  /** Claims nothing more, and waits for what is under way; what fails is left to its lease. Idempotent. */
+  /**
+   * Claims nothing more and waits for running sends. A send that fails is left until its lease ends.
+   * Idempotent.
+   */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#running;
     await Promise.all(this.#sending);
   }
 
-  /** As the last look found it. */
+  /** The count as the last look found it. */
   get count(): ScheduleCount {
     return this.#count;
   }
@@ -80,7 +92,7 @@ export class ScheduledSends {
     }
   }
 
-  /** Begins to send what is due. Never throws. @returns when to look again [ms] */
+  /** Looks for due messages and begins to send them. Never throws. @returns when to look again [ms] */
   async look(): Promise<number> {
     try {
       this.#count = await this.#parts.scheduled.count();
@@ -104,19 +116,19 @@ export class ScheduledSends {
     this.#sending.add(sending);
   }
 
-  /** @param until when it is given up, of `performance.now()` */
+  /** @param until when this process gives the message up [ms, performance.now()] */
   async #send(message: ClaimedMessage, until: number): Promise<void> {
     const { scheduled } = this.#parts;
     const user = message.sender.userId;
     let problem = this.#refusal(message);
     while (problem === undefined) {
-      // The claim lapses, and somebody goes on.
+      // The claim lapses, and another im-server goes on.
       if (performance.now() > until) return;
       const receipt = await this.#receipt(message);
       if (receipt.outcome === 'stored') return scheduled.sent(user, message.id);
       problem = this.#final(message, receipt);
       if (problem !== undefined) break;
-      // Whoever waits for a recipient to read gives its place to the others.
+      // A message that waits for its recipient to read gives its place to others.
       if (this.#stopped.signal.aborted || isShare(receipt)) return;
       await sleep(AGAIN_MS);
     }
@@ -125,16 +137,16 @@ export class ScheduledSends {
       this.#parts.onRefused(message, { code, text });
   }
 
-  /** Why it must not be sent at all. */
+  /** Why the message must not be sent at all; undefined when it may be. */
   #refusal(message: ClaimedMessage): Refusal | undefined {
     const { triedMs } = message;
     if (triedMs !== undefined) return triedMs > SCHEDULE.sentMs - MARGIN_MS ? UNCERTAIN : undefined;
-    // One that was tried may be stored: then it was sent before its sender was suspended.
+    // A message with an earlier try may be stored already: then it was sent before its sender was suspended.
     if (this.#parts.suspendedMs(message) === 0) return undefined;
     return refused('suspended', 'you were suspended when this message was to be sent');
   }
 
-  /** What the receipt says for good; undefined: it is to be sent again. */
+  /** The final refusal in a receipt; undefined when the message is to be sent again. */
   #final({ triedMs = 0 }: ClaimedMessage, receipt: SendReceipt): Refusal | undefined {
     if (receipt.outcome === 'refused') return receipt;
     return isShare(receipt) && triedMs > SHARE_MS ? receipt : undefined;

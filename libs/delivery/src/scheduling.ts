@@ -15,27 +15,31 @@ import { producerOfKey, refusalOf } from './send-service.ts';
 export interface LaterSend {
   readonly actor: NamedUser;
   readonly to: StreamRef;
-  /** An encoded Content; not checked yet. */
+  /** An encoded Content, not checked yet. */
   readonly content: Uint8Array;
   readonly when: NewScheduled['when'];
-  /** 1 to 255 characters: the same key of the same sender schedules one message in an hour. */
+  /** 1 to 255 characters. The same key of the same sender schedules one message within an hour. */
   readonly key?: string | undefined;
 }
 
-/** Takes messages that are to be sent later. What can be known now is checked now; the rest when the message is sent. */
+/**
+ * Accepts messages that are to be sent later. It checks what can be known now; the rest is checked when the
+ * message is sent.
+ */
 export class Scheduling {
   readonly #store: Pick<Store, 'scheduled' | 'accounts' | 'groups'>;
   readonly #most: number;
 
-  /** @param most messages of a user that may be scheduled at once */
+  /** @param most how many scheduled messages a user may have at once */
   constructor(store: Pick<Store, 'scheduled' | 'accounts' | 'groups'>, most: number) {
     this.#store = store;
     this.#most = most;
   }
 
   /**
-   * On disk when it is answered.
-   * @throws {CimError} the message cannot be sent, or the sender has too many scheduled, or the time is not within 30 days
+   * Stores a message for later. It is on disk when the call is answered.
+   * @throws {CimError} the message cannot be sent, the sender has too many scheduled messages, or the time is
+   * not within 30 days
    */
   async add({ actor, to, content, when, key }: LaterSend): Promise<{ id: ProducerId; sendAt: number }> {
     const named = key === undefined ? undefined : producerOfKey(key);

@@ -2,7 +2,7 @@ import { CimError, type CodeName, CODES } from '@cim/protocol';
 import type { AppendAnswer, GroupProblem } from '@cim/store';
 import type { SendReceipt } from './send-request.ts';
 
-/** @param text in words for a person; undefined: the code's own */
+/** @param text in words for a person; undefined: the text of the code */
 export const refused = (
   name: CodeName,
   text?: string,
@@ -21,7 +21,7 @@ export const retry = (
   text,
 });
 
-/** How a group's refusal is told to a person: the code, and a sentence where the code's own does not fit. */
+/** The code for each refusal by a group, and a sentence where the code's own text does not fit. */
 const GROUP_PROBLEMS: Readonly<Record<GroupProblem, readonly [name: CodeName, text?: string]>> = {
   'no-group': ['unknownGroup'],
   'not-member': ['notMember'],
@@ -33,7 +33,7 @@ const GROUP_PROBLEMS: Readonly<Record<GroupProblem, readonly [name: CodeName, te
   taken: ['invalid', 'a group with this id exists'],
 };
 
-/** What the sender is told of a send that was not stored. */
+/** The receipt of a send that was not stored. */
 export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplicate' }>): SendReceipt {
   switch (answer.outcome) {
     case 'gap':
@@ -59,13 +59,13 @@ export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplic
   }
 }
 
-/** The recipient has a share of the sender to read, and is there to read it. */
+/** The receipt when the recipient is online and still has the sender's share to read. */
 export const shareIsRead = (): SendReceipt =>
   retry('the recipient has many of your messages to read first; send it again', 'inboxShare');
 
-/** A receipt of what was not stored, as an error. */
+/** Makes an error of the receipt of a send that was not stored. */
 export function errorOf(receipt: Exclude<SendReceipt, { outcome: 'stored' }>): CimError {
-  // Only sends that are counted have a gap or an unknown producer.
+  // Only sends with a counter can have a gap or an unknown producer.
   if (receipt.outcome === 'gap' || receipt.outcome === 'unknown-producer') return new CimError('failure');
   const name = (Object.keys(CODES) as CodeName[]).find((key) => CODES[key].code === receipt.code);
   return new CimError(name ?? 'failure', receipt.text);

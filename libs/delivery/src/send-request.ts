@@ -4,51 +4,57 @@ import type { GroupOperation, GroupProblem, Stored } from '@cim/store';
 import type { Online } from './delivery.ts';
 
 export interface SendRequest {
-  /** How it came in. */
+  /** The door through which the send came in. */
   readonly door: SendDoor;
   readonly actor: NamedUser;
   readonly to: StreamRef;
-  /** An encoded Content; not checked yet. */
+  /** An encoded Content, not checked yet. */
   readonly content: Uint8Array;
   readonly producer: ProducerId;
-  /** From 1; 0 for a send that is not counted: as in `Append`. */
+  /** The counter from 1 on, or 0 for a send without a counter, as in `Append`. */
   readonly counter: number;
   readonly again?: boolean | undefined;
   readonly rememberMs?: number | undefined;
-  /** The session that sent it, if it has one: its receipt tells it of the copy, so that the copy is not pushed to it. */
+  /**
+   * The session that sent the message, if there is one. Its receipt tells it of the copy, so the copy is not
+   * pushed to it.
+   */
   readonly origin?: object | undefined;
-  /** While the store does not answer, try again for half a second: the caller cannot repeat it. */
+  /**
+   * Whether to try again for half a second while the store does not answer, because the caller cannot repeat
+   * the send.
+   */
   readonly insist?: boolean | undefined;
-  /** Of a content of type `member`, which servers alone write: what it changes. */
+  /** The change that a content of type `member` makes. Only servers write such contents. */
   readonly operation?: GroupOperation | undefined;
 }
 
 export type SendReceipt =
   | {
-      /** On disk. */
+      /** The message is on disk. */
       readonly outcome: 'stored';
       readonly seq: Seq;
-      /** Of an inbox, whether its user has a live session; true for a group. */
+      /** For an inbox: whether its user has a live session. For a group: true. */
       readonly online: Online;
-      /** As in `Stored`; 0 when the send was stored before. */
+      /** The number `n` of the entry, as in `Stored`; 0 when an earlier send had stored it. */
       readonly n: number;
-      /** ms, the store's clock; 0 when the send was stored before. */
+      /** When the entry was stored [ms, the store's clock]; 0 when an earlier send had stored it. */
       readonly storedAt: number;
-      /** The copy in the sender's own inbox; undefined: there is none, or the send was stored before. */
+      /** The copy in the sender's own inbox. Undefined: there is none, or an earlier send had stored it. */
       readonly copy?: Stored | undefined;
     }
   | {
       readonly outcome: 'retry';
       readonly code: Code;
       readonly text: string;
-      /** Not before that. */
+      /** The sender should wait this long before it tries again [ms]. */
       readonly afterMs?: number;
     }
   | {
       readonly outcome: 'refused';
       readonly code: Code;
       readonly text: string;
-      /** What the group had against it. */
+      /** Why the group refused it. */
       readonly problem?: GroupProblem;
     }
   | { readonly outcome: 'gap'; readonly last: number }

@@ -21,24 +21,24 @@ import { SendOrder } from './send-order.ts';
 import { refused, retry } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 
-/** How long an idempotency key is remembered [ms]. */
+/** An idempotency key is remembered for this long [ms]. */
 const KEYED_MS = 3_600_000;
 const KEY_CHARACTERS = 255;
 
-/** A send by somebody who numbers nothing: it is named by the caller's idempotency key, or by a name made here. */
+/** A send without a counter. Its name comes from the caller's idempotency key, or is made here. */
 export interface KeyedSend {
   readonly door: SendDoor;
   readonly actor: NamedUser;
   readonly to: StreamRef;
-  /** An encoded Content; not checked yet. */
+  /** An encoded Content, not checked yet. */
   readonly content: Uint8Array;
   readonly key?: string | undefined;
   readonly operation?: GroupOperation | undefined;
 }
 
 /**
- * Every send of the system, whichever door it came in by: it is checked, stored once, pushed, counted and answered here.
- * Doors only translate.
+ * Takes every send of the system, whichever door it came in by: checks it, stores it once, pushes, counts and
+ * answers it. Doors only translate.
  */
 export class SendService {
   readonly #parts: SendParts;
@@ -51,8 +51,8 @@ export class SendService {
   }
 
   /**
-   * `done` is called once, perhaps within this call. On `stored` the push was handed over already, or noted as failed, so
-   * that a sender's server that dies after its receipt has left nothing undone.
+   * Sends a message. `done` is called once, perhaps within this call. On `stored` the push was handed over
+   * already or noted as failed. So if this server dies after the receipt, nothing is left undone.
    */
   send(request: SendRequest, done: (receipt: SendReceipt) => void): void {
     const facts = contentFacts(request.content);
@@ -68,8 +68,9 @@ export class SendService {
   }
 
   /**
-   * Answers the id of the message too, which counts once it is stored.
-   * @param given.key 1 to 255 characters: the same key of the same sender to the same recipient stores one message in an hour
+   * Sends a message without a counter. Also answers the id of the message, which is valid once it is stored.
+   * @param given.key 1 to 255 characters: the same key of the same sender to the same recipient stores one
+   * message in an hour
    * @throws {CimError} 3000: the key is empty or too long
    */
   sendKeyed({
@@ -77,7 +78,7 @@ export class SendService {
     ...given
   }: KeyedSend): Promise<{ readonly receipt: SendReceipt; readonly id: MessageId }> {
     const producer = key === undefined ? (randomText(24) as ProducerId) : producerOfKey(key);
-    // Without a key only our own tries repeat a send.
+    // Without a key only this server repeats the send, so the store need not remember it.
     const rememberMs = key === undefined ? undefined : KEYED_MS;
     const id = messageId(given.actor.userId, producer, 0);
     return new Promise((resolve) =>
@@ -87,7 +88,7 @@ export class SendService {
     );
   }
 
-  /** Counts a send that its door has answered by itself, because it could not make a request of it. */
+  /** Counts a send that its door has answered itself, because it could not make a request of it. */
   answered(door: SendDoor, receipt: SendReceipt): void {
     this.#parts.observer.sendAnswered(door, receipt.outcome, 0);
   }
@@ -111,7 +112,7 @@ export class SendService {
   }
 }
 
-/** What is wrong with a request by itself. */
+/** Why the request is refused without asking the store; undefined when it is not. */
 export function refusalOf(
   { to, operation }: Pick<SendRequest, 'to' | 'operation'>,
   facts: ContentFacts,
@@ -127,7 +128,7 @@ export function refusalOf(
   return undefined;
 }
 
-/** @throws {CimError} 3000: the key is empty or too long */
+/** The producer that stands for an idempotency key. @throws {CimError} 3000: the key is empty or too long */
 export function producerOfKey(key: string): ProducerId {
   if (key.length === 0 || key.length > KEY_CHARACTERS)
     throw new CimError('invalid', `Idempotency-Key must have 1 to ${KEY_CHARACTERS} characters`);

@@ -27,9 +27,9 @@ const placed = (seq: number): Stored => ({ seq: seq as Seq, prev: '' as MessageI
 const COPY = placed(9);
 const OK: AppendAnswer = { outcome: 'ok', ...placed(5), copy: COPY };
 
-/** A sender whose store answers as the test says; everybody is online at the im-server of this process. */
+/** A sender whose store answers as the test says. Everybody is online at the im-server of this process. */
 function sending(answers: AppendAnswer[], severalDevices = false) {
-  /** `1002 5`: the entry at 5 was pushed to 1002; `1002 look`: without an entry. */
+  /** `1002 5`: the entry at seq 5 was pushed to user 1002. `1002 look`: a push without an entry. */
   const rung: string[] = [];
   const excepted: unknown[] = [];
   const copies: string[] = [];
@@ -90,7 +90,7 @@ test('the copy is pushed to the devices of its sender under its own producer, be
   assert.deepEqual(receipt, { outcome: 'stored', seq: 5, online: true, n: 3, storedAt: 17, copy: COPY });
 });
 
-test('the receipt waits until the copy is handed over, as it waits for the message', async () => {
+test('the receipt waits until both the message and the copy are handed over', async () => {
   const { send, rung, state } = sending([OK]);
   let found = (): void => undefined;
   state.found = new Promise((resolve) => (found = resolve));
@@ -158,14 +158,14 @@ test('only a share that the sender is refused for is final at the store', async 
   assert.deepEqual([roomNow.outcome, finals()], ['stored', [false, true]]);
 });
 
-test('a send that was stored before rings both sides: whoever stored it may have died before the push', async () => {
+test('a send that was stored before rings both sides: the server that stored it may have died before the push', async () => {
   const { send, rung } = sending([{ outcome: 'duplicate', seq: 5 as Seq }]);
   const receipt = await send();
   assert.deepEqual(rung, ['1002 look', '1001 look']);
   assert.deepEqual(receipt, { outcome: 'stored', seq: 5, online: true, n: 0, storedAt: 0 });
 });
 
-test('a caller that cannot repeat its send has it tried three times', async (t) => {
+test('the send of a caller that cannot repeat it is tried three times', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const away: AppendAnswer = { outcome: 'retry', cause: new Error('no answer') };
   const answers = [away, away, OK];

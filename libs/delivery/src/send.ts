@@ -16,37 +16,40 @@ import type { Locations } from './locations.ts';
 import { shareIsRead, unstored } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 
-/** When a send that the store did not answer is tried again, if its caller cannot repeat it [ms]. */
+/** Waits before a send is tried again when the store does not answer and the caller cannot repeat it [ms]. */
 const AGAIN_AFTER_MS = [100, 400] as const;
 
-/** What all sends share. */
+/** The parts that all sends share. */
 export interface SendParts {
   readonly streams: Pick<Streams, 'append'>;
   readonly locations: Pick<Locations, 'expect' | 'find'>;
   readonly delivery: DeliveryParts;
   readonly rings: Pick<GroupRings, 'ring'>;
   readonly observer: Pick<Observer, 'sendAnswered' | 'appended'>;
-  /** Appends that failed. */
+  /** The warning of appends that failed. */
   readonly failed: RareWarning;
-  /** A user may have several devices at once. Else the session that sends is the only one, and knows of the copy. */
+  /**
+   * Whether a user may have several devices at once. If not, the session that sends is the only one, and its
+   * receipt tells it of the copy.
+   */
   readonly severalDevices: boolean;
 }
 
-/** One send that may be stored, until it is answered: append, push, receipt. */
+/** One send from its acceptance to its answer: append, push, receipt. */
 export class Send implements Pusher {
   readonly #request: SendRequest;
   readonly #facts: ContentFacts;
   readonly #parts: SendParts;
   readonly #done: (receipt: SendReceipt) => void;
-  /** Undefined: it goes to a group. */
+  /** Undefined for a send to a group. */
   readonly #recipient: UserId | undefined;
   readonly #begun = performance.now();
   #appendBegun = 0;
   #tries = 0;
-  /** The recipient was away when the share of the sender was used up. */
+  /** True when the recipient was offline while the sender's share of its inbox was used up. */
   #shareIsFinal = false;
   #stored: Extract<AppendAnswer, { readonly outcome: 'ok' | 'duplicate' }> | undefined;
-  /** Deliveries that are not handed over yet: to the recipient, and of the copy. */
+  /** Number of deliveries that are not handed over yet: to the recipient, and of the copy. */
   #toHand = 0;
   #online: Online = true;
 
@@ -66,7 +69,7 @@ export class Send implements Pusher {
   append(): void {
     const { actor, to, producer, counter, again, rememberMs, content, operation } = this.#request;
     const { unread, event, ref } = this.#facts;
-    // The recipient is looked up while the store stores.
+    // Starts to locate the recipient while the store appends.
     if (this.#recipient !== undefined) this.#parts.locations.expect(this.#recipient);
     sendStep('append', to);
     this.#appendBegun = performance.now();
@@ -117,10 +120,11 @@ export class Send implements Pusher {
       return this.answer(unstored(answer));
     this.#parts.locations.find(recipient, {
       located: (found) => {
-        // A recipient who reads makes room soon.
+        // A recipient who is online makes room by reading.
         if (found.length > 0) return this.answer(shareIsRead());
         if (this.#request.again !== true) return this.answer(unstored(answer));
-        // Refused, it must not be stored later by another connection: the store is told so.
+        // The refusal is final. The store is told, so that no late copy of this send is stored by another
+        // connection.
         this.#shareIsFinal = true;
         this.append();
       },
@@ -132,7 +136,8 @@ export class Send implements Pusher {
     const { delivery, rings, severalDevices } = this.#parts;
     const stored = this.#stored;
     if (stored === undefined) return;
-    // Whoever stored it before may have died before the push: without an entry the im-servers look into the log.
+    // The server that stored the message before may have died before its push. Without an entry the
+    // im-servers read the log.
     const isNew = stored.outcome === 'ok';
     if (isNew) sendStep('stored', to);
     const entry = isNew ? this.#entryOf(stored, producer) : undefined;
@@ -142,8 +147,8 @@ export class Send implements Pusher {
       rings.ring(to, entry, stored.followers);
       return this.#answerStored();
     }
-    // The receipt tells the session that sent it of the copy; the sender's other devices are told by a push. Of a send that was
-    // stored before it is not known where the copy is, or whether it was ever pushed.
+    // The receipt tells the sending session of the copy; a push tells the sender's other devices. After an
+    // earlier send it is not known where the copy is, or whether it was ever pushed.
     const copy = isNew ? stored.copy : undefined;
     const hasOtherDevices = origin === undefined || severalDevices;
     const copyTravels = hasOtherDevices && recipient !== actor.userId && !(isNew && copy === undefined);
@@ -171,7 +176,10 @@ export class Send implements Pusher {
     this.answer({ outcome: 'stored', seq, online, n, storedAt, copy });
   }
 
-  /** A store that fails over for a moment is no reason to make the caller guess whether its message is stored. */
+  /**
+   * Whether to try again. When the store fails over for a moment, the caller should not have to guess whether
+   * its message is stored.
+   */
   #triesAgain(): boolean {
     const delayMs = this.#request.insist === true ? AGAIN_AFTER_MS[this.#tries++] : undefined;
     if (delayMs === undefined) return false;

@@ -33,26 +33,29 @@ import type { Servers } from './servers.ts';
 import type { Signal } from './signal.ts';
 
 const KICK_TIMEOUT_MS = 2_000;
-/** Of a question that an operator waits for [ms]. */
+/** Time-out of a question that an operator waits for [ms]. */
 const ASK_TIMEOUT_MS = 2_000;
 const REACH_TIMEOUT_MS = 800;
 const MOVE_TIMEOUT_MS = 3_000;
-/** Of a call whose outcome nobody waits for [ms]. */
+/** Time-out of a call whose outcome nobody waits for [ms]. */
 const HINT_TIMEOUT_MS = 1_000;
 
-/** What an im-server answered, or why that is not known: a sentence whose subject is the im-server. */
+/**
+ * The answer of an im-server, or a sentence that says why it is not known. The subject of the sentence is the
+ * im-server.
+ */
 export type Asked<T> = { readonly answer: T } | { readonly unknown: string };
 
-/** What servers ask of im-servers beside the delivery of entries. */
+/** The calls of servers to im-servers, except the delivery of entries. */
 export class ServerCalls {
   readonly #servers: Servers;
   readonly #locations: Locations;
   readonly #notices: DeliveredNotices;
   readonly #observer: Pick<Observer, 'signalled'>;
-  /** Key: sender and stream. */
+  /** Key: sender and stream. Bounded by `TokenBuckets`. */
   readonly #typing: TokenBuckets;
 
-  /** @param typing how often one sender's typing is told in one conversation */
+  /** @param typing how often the typing of one sender is passed on in one conversation */
   constructor(
     servers: Servers,
     locations: Locations,
@@ -85,7 +88,10 @@ export class ServerCalls {
     );
   }
 
-  /** Tells every im-server that a subject is suspended, or (0) no longer. Best effort: they ask the store every 2 s. */
+  /**
+   * Tells every im-server that a subject is suspended, or (0) no longer. Best effort: im-servers ask the
+   * store every 2 s.
+   */
   suspended(subject: Subject, leftMs: number): void {
     for (const instance of this.#servers.everywhere())
       this.#hint(
@@ -97,7 +103,7 @@ export class ServerCalls {
       );
   }
 
-  /** Whether an im-server answers: a login is placed only where somebody is at home. */
+  /** Whether an im-server answers. A login is placed only at an im-server that does. */
   reaches(member: Member, done: (reachable: boolean) => void): void {
     if (member.instance !== undefined && this.#servers.localAt(member.instance) !== undefined) done(true);
     else
@@ -105,8 +111,8 @@ export class ServerCalls {
   }
 
   /**
-   * Whether the im-server that holds a session by the store's account does hold one: a store that has lost entries may
-   * be wrong. `unknown` when it does not answer.
+   * Whether an im-server really holds the session that the store records there. A store that has lost entries
+   * may be wrong. `unknown` when the im-server does not answer.
    */
   holds(
     user: UserId,
@@ -124,8 +130,8 @@ export class ServerCalls {
   }
 
   /**
-   * Has an im-server move its sessions to the others, or asks how that stands.
-   * @throws {CimError} 4000: it does not answer, or its version cannot
+   * Has an im-server move its sessions to the others, or asks for the state of a move.
+   * @throws {CimError} 4000: the im-server does not answer, or its version cannot move sessions
    */
   async move(member: Member & { readonly instance: InstanceId }, asked: MoveRequest): Promise<MoveStanding> {
     const local = this.#servers.localAt(member.instance);
@@ -139,12 +145,15 @@ export class ServerCalls {
     );
   }
 
-  /** How busy an im-server is. */
+  /** Asks how busy an im-server is. */
   load(at: InstanceId): Promise<Asked<ServerLoad>> {
     return this.#ask(at, (bell) => bell.load(), RPC.load, new Uint8Array(), loadOf);
   }
 
-  /** The sessions of these users at an im-server, and how far the group has gone out to them; '': their timelines. */
+  /**
+   * Asks an im-server for the sessions of these users, and how far the group's log was delivered to them; '':
+   * their timelines.
+   */
   places(users: readonly UserId[], group: GroupId | '', at: InstanceId): Promise<Asked<PlaceAt[]>> {
     return this.#ask(
       at,
@@ -155,7 +164,10 @@ export class ServerCalls {
     );
   }
 
-  /** A CIM client asks for what was stored before its login. Best effort: the im-server also begins by itself. */
+  /**
+   * Tells that a CIM client asks for the messages that were stored before its login. Best effort: the
+   * im-server also sends them by itself.
+   */
   fetchOffline(user: UserId, at: SessionAt): void {
     this.#hint(
       at.instance,
@@ -166,14 +178,17 @@ export class ServerCalls {
   }
 
   /**
-   * Tells a sender how far its messages have come. Best effort; those of one turn travel together.
-   * @param at where the sender was when it sent, if that is known
+   * Tells a sender how far its messages have come. Best effort. Notices of one turn travel together.
+   * @param at im-server where the sender was when it sent, if known
    */
   delivered(notice: DeliveredNotice, at: InstanceId | undefined): void {
     this.#notices.add(notice, at);
   }
 
-  /** Tells live sessions of these users something that is not stored. Best effort; typing at most once a second. */
+  /**
+   * Sends a signal, which is not stored, to live sessions of these users. Best effort; typing at most once a
+   * second.
+   */
   signal(users: readonly UserId[], signal: Signal): void {
     if (!this.#mayTell(signal)) return;
     this.#tell(
@@ -185,8 +200,8 @@ export class ServerCalls {
   }
 
   /**
-   * Tells the live members of a group. Best effort; typing at most once a second. The caller has checked that the sender is
-   * a member. The lobby is told nothing: its members are all users.
+   * Sends a signal to the live members of a group. Best effort; typing at most once a second. The caller has
+   * checked that the sender is a member. The lobby gets no signals: its members are all users.
    */
   signalGroup(group: GroupId, signal: Signal): void {
     if (group === LOBBY || !this.#mayTell(signal)) return;
@@ -199,7 +214,7 @@ export class ServerCalls {
       );
   }
 
-  /** These users have come into a group, or have left one. Best effort: an im-server also looks by itself. */
+  /** Tells that these users came into a group or left one. Best effort: an im-server also checks by itself. */
   groupsChanged(users: readonly UserId[]): void {
     this.#tell(
       users,
@@ -216,7 +231,7 @@ export class ServerCalls {
     return may;
   }
 
-  /** One call for each im-server that holds some of the users. */
+  /** Makes one call per im-server that holds some of the users. */
   #tell(
     users: readonly UserId[],
     local: (bell: Doorbell, users: readonly UserId[]) => void,

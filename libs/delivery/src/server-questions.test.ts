@@ -1,4 +1,7 @@
-/** What operators ask of an im-server, over RPC: one that answers, one of an older version, one that is not there. */
+/**
+ * The questions of operators to an im-server over RPC: to one that answers, one of an older version, and one
+ * that is away.
+ */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +18,7 @@ import { Locations } from './locations.ts';
 import { ServerCalls } from './server-calls.ts';
 import { Servers } from './servers.ts';
 
-test('load and places come over as they were; what is not known is said with the reason', async (t) => {
+test('load and places arrive unchanged; an unknown answer names its reason', async (t) => {
   const logger = silentLogger();
   const wheel = new TimingWheel();
   wheel.start();

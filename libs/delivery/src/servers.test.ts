@@ -16,7 +16,7 @@ const member: Member = {
   instance: here,
 };
 
-/** Calls that the test answers. */
+/** Pushes whose calls the test answers. */
 function batch() {
   const calls: ((outcome: RpcOutcome) => void)[] = [];
   const rpc = {
@@ -34,7 +34,7 @@ for (const [name, outcome, expected] of [
   ['gone', { ok: true, payload: cim.DeliverReply.encode({ gone: [2] }).finish() }, ['taken', 'gone']],
   ['failed', { ok: false, kind: 'down', message: 'away' }, ['failed', 'failed']],
 ] as const satisfies readonly (readonly [PushOutcome, RpcOutcome, readonly PushOutcome[]])[])
-  test(`a push that throws when it is written and when it ends keeps no other of its call waiting: ${name}`, async () => {
+  test(`a push that throws when it is written and when it ends does not hold up the others in its call: ${name}`, async () => {
     const { calls, servers } = batch();
     const fault = (): never => {
       throw new Error('a fault of one caller');

@@ -6,10 +6,10 @@ import type { Entry } from '@cim/store';
 import type { Doorbell } from './doorbell.ts';
 import { encodeDeliver, goneOf } from './doorbell-rpc.ts';
 
-/** Calls that are not answered in this time have failed, in ms. */
+/** A call that is not answered in this time has failed [ms]. */
 export const PUSH_TIMEOUT_MS = 1_000;
 
-/** Of one call. */
+/** Most pushes in one call. */
 const CALL_PUSHES = 256;
 const CALL_BYTES = 256 * 1024;
 
@@ -18,13 +18,13 @@ export type PushOutcome = 'taken' | 'gone' | 'failed';
 /** An entry on its way to an im-server that may hold its recipient. */
 export interface Push {
   readonly user: UserId;
-  /** Absent: only look into the log. */
+  /** Absent: the im-server only reads the log. */
   readonly entry: Entry | undefined;
-  /** A session of this process that is given nothing. */
+  /** A session of this process that gets nothing. */
   readonly except?: object | undefined;
-  /** It was written to an open connection. Not always called; never after `ended`. */
+  /** Called when the push was written to an open connection. Not always called; never after `ended`. */
   written(): void;
-  /** Once. */
+  /** Called once. */
   ended(outcome: PushOutcome): void;
 }
 
@@ -35,15 +35,15 @@ interface Batch {
 }
 
 /**
- * The im-servers of the cluster: that of this process, if it is one, is reached directly, the others by RPC. Pushes to one
- * im-server that meet, because one append has stored them, travel in one call.
+ * The im-servers of the cluster. The one in this process, if any, is called directly, the others by RPC.
+ * Pushes to one im-server whose entries were stored by one append travel in one call.
  */
 export class Servers {
   readonly rpc: RpcClient;
   readonly #membership: Membership;
   readonly #logger: Logger;
   #local: Doorbell | undefined;
-  /** Key: instance. Emptied once the appends that are answered now are. */
+  /** Key: instance. Emptied when all appends of one answer of the store are handled. */
   #batches = new Map<InstanceId, Batch>();
   readonly #flush = (): void => {
     const batches = this.#batches;
@@ -57,23 +57,23 @@ export class Servers {
     this.#logger = logger;
   }
 
-  /** The im-server of this process is open. */
+  /** Names the im-server of this process. */
   serve(local: Doorbell): void {
     this.#local = local;
   }
 
-  /** The im-server of this process, if that is the instance. */
+  /** The im-server of this process, if the instance is its own. */
   localAt(instance: InstanceId): Doorbell | undefined {
     return this.#local?.instance === instance ? this.#local : undefined;
   }
 
-  /** Undefined: the instance is not listed. It may have gone, or not be listed yet. */
+  /** The member with this instance. Undefined when it is not listed: it has left, or is not listed yet. */
   memberOf(instance: InstanceId): Member | undefined {
     for (const member of this.#membership.members()) if (member.instance === instance) return member;
     return undefined;
   }
 
-  /** Every im-server that can be rung, once. */
+  /** Every im-server that can be rung, each once. */
   everywhere(): InstanceId[] {
     const instances = this.#membership.members().flatMap(({ instance }) => instance ?? []);
     const local = this.#local?.instance;
@@ -109,7 +109,7 @@ export class Servers {
     if (isWritten) this.#tell(pushes, 'written');
   }
 
-  /** A push that throws keeps no other of its call waiting. */
+  /** A push that throws must not hold up the others of its call. */
   #tell(pushes: readonly Push[], reply: RpcOutcome | 'written'): void {
     const gone = reply !== 'written' && reply.ok ? goneOf(reply.payload) : [];
     for (let i = 0; i < pushes.length; i++) {

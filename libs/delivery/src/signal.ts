@@ -12,9 +12,9 @@ import {
   type UserId,
 } from '@cim/protocol';
 
-/** Something that is told to live sessions, best effort, and not stored. */
+/** Information for live sessions that is sent best effort and not stored. */
 export type Signal =
-  /** The sender writes to `to`. */
+  /** The sender is typing a message to `to`. */
   | { readonly kind: 'typing'; readonly sender: NamedUser; readonly to: StreamRef }
   /** The sender has read its conversation with `to` up to `n`. Its own devices are told the same. */
   | { readonly kind: 'read'; readonly sender: NamedUser; readonly to: StreamRef; readonly n: number }
@@ -23,7 +23,7 @@ export type Signal =
   /** A scheduled message of the receiver's own user was refused when its time had come. */
   | { readonly kind: 'unsent'; readonly scheduled: ProducerId; readonly code: string; readonly text: string };
 
-/** As the wire has it, between servers and to clients alike. */
+/** Encodes a signal as it goes between servers and to clients. */
 export function signalToWire(signal: Signal): cim.Signal.$Properties {
   switch (signal.kind) {
     case 'typing':
@@ -46,11 +46,11 @@ const saidTo = ({ sender, to }: Extract<Signal, { readonly sender: NamedUser }>)
   senderName: sender.userName,
 });
 
-/** The group whose sessions a signal is for; undefined for one that is for users. */
+/** The group whose sessions receive the signal; undefined for a signal to users. */
 export const groupOfSignal = (signal: Signal): GroupId | undefined =>
   'to' in signal ? groupOf(signal.to) : undefined;
 
-/** From one of our servers. Undefined: a newer server's, of a kind that this version does not know. */
+/** Decodes a signal from one of our servers. Undefined: its kind is known to newer versions only. */
 export function signalOfWire(wire: cim.Signal.$Properties): Signal | undefined {
   const sender = { userId: (wire.sender ?? 0) as UserId, userName: wire.senderName ?? '' };
   const to = wire.to ? inboxOf(wire.to as UserId) : groupStream((wire.group ?? '') as GroupId);

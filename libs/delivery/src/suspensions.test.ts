@@ -37,7 +37,7 @@ function open(offences = { tokens: 1, intervalMs: 1_000, burst: 3 }) {
   return { suspensions, state, calls, told, found };
 }
 
-test('offences are forgiven with time; what comes above them suspends once, and all im-servers are told', async () => {
+test('offences are forgiven with time; too many of them suspend once, and all im-servers are told', async () => {
   const { suspensions, state, calls, told, found } = open();
   for (let i = 0; i < 3; i++) suspensions.offence(EVE, 'logins');
   state.now += 3_000;
@@ -53,7 +53,7 @@ test('offences are forgiven with time; what comes above them suspends once, and 
   assert.equal(suspensions.leftMs(EVE), 0);
 });
 
-test('asking while suspended is told to the store once in a while; asking while not is not', async () => {
+test('a request of a suspended subject is reported to the store, at most once a second; other requests are not', async () => {
   const { suspensions, calls } = open();
   assert.equal(suspensions.ask(BOB), 0);
   suspensions.learn(BOB, 60_000);
@@ -62,7 +62,7 @@ test('asking while suspended is told to the store once in a while; asking while 
   assert.deepEqual(calls, [`asked ${BOB}`]);
 });
 
-test('a poll finds who was banned and who is not any more; a store that is away changes nothing', async () => {
+test('a poll finds new and ended bans; a store that is away changes nothing', async () => {
   const { suspensions, state, found } = open();
   state.list = [{ subject: EVE, leftMs: 5_000, step: 0, reason: 'x' }];
   await suspensions.poll();
@@ -77,7 +77,7 @@ test('a poll finds who was banned and who is not any more; a store that is away 
   assert.equal(suspensions.leftMs(EVE), 0);
 });
 
-test('what a call says while a poll is under way is not undone by it', async () => {
+test('a poll does not undo a call that came while it was under way', async () => {
   const { suspensions } = open();
   const polling = suspensions.poll();
   suspensions.learn(BOB, 60_000);

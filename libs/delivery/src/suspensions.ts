@@ -1,17 +1,20 @@
-/** Who is suspended, as one process knows it: each request, connection and login asks here, and nothing waits for the store. */
+/**
+ * The suspended users and addresses as one process knows them. Each request, connection and login asks here
+ * and never waits for the store.
+ */
 import type { Logger, Rate } from '@cim/runtime';
 import { auditLogger, RareWarning, TokenBuckets } from '@cim/runtime';
 import type { Ban, Bans, Subject } from '@cim/store';
 import { LRUCache } from 'lru-cache';
 
-/** A process asks the store for all bans so often [ms]. Who is banned is told by a call at once, which may be lost. */
+/** Time between two polls of the store for all bans [ms]. A call tells of a ban at once, but may be lost. */
 const POLL_MS = 2_000;
-/** The store is told at most so often that one subject has asked while it is suspended [ms]. */
+/** Shortest time between two reports to the store that one suspended subject has asked [ms]. */
 const ASKED_MS = 1_000;
 
 export interface SuspensionsParts {
   readonly bans: Bans;
-  /** Offences that are forgiven; what comes above them suspends. */
+  /** The rate of offences that is forgiven. A subject above it is suspended. */
   readonly offences: Rate | undefined;
   /** Tells all im-servers at once. */
   readonly tell: (subject: Subject, leftMs: number) => void;
@@ -22,7 +25,10 @@ export interface SuspensionsParts {
 export class Suspensions {
   readonly #parts: SuspensionsParts;
   readonly #now: () => number;
-  /** Key: subject. Until when, of `now`. All that the store has; one that has ended leaves with the next poll. */
+  /**
+   * Key: subject. Value: when its ban ends [ms of `now`]. Holds all bans in the store; an ended ban is
+   * removed by the next poll.
+   */
   #until = new Map<Subject, number>();
   readonly #offences: TokenBuckets;
   /** Key: subject that has asked lately. */
@@ -32,7 +38,7 @@ export class Suspensions {
   readonly #listeners: ((subject: Subject, leftMs: number) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running = false;
-  /** Told by calls while a poll was under way, whose answer may be older. */
+  /** Subjects of calls that came during a poll. The answer of the poll may be older than these calls. */
   #polling: Set<Subject> | undefined;
 
   constructor(parts: SuspensionsParts) {
@@ -40,11 +46,11 @@ export class Suspensions {
     this.#now = parts.now ?? (() => performance.now());
     this.#offences = new TokenBuckets(parts.offences, this.#now);
     this.#failed = new RareWarning(parts.logger, 'bans.failed');
-    // An act that shuts somebody out is logged whatever the log level is.
+    // Acts that shut somebody out are logged at every log level.
     this.#audit = auditLogger(parts.logger);
   }
 
-  /** Idempotent: the servers of one process share it. */
+  /** Starts polling. Idempotent: the servers of one process share this object. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
@@ -56,18 +62,21 @@ export class Suspensions {
     clearTimeout(this.#timer);
   }
 
-  /** Called when a subject is found to be suspended that was not, or for longer: its connections are to be closed. */
+  /**
+   * Calls the listener when a subject is suspended, or for longer than before. The listener closes its
+   * connections.
+   */
   onSuspended(listener: (subject: Subject, leftMs: number) => void): void {
     this.#listeners.push(listener);
   }
 
-  /** For how many ms the subject is suspended still; 0: it is not. */
+  /** For how many ms the subject is still suspended; 0: it is not suspended. */
   leftMs(subject: Subject): number {
     if (this.#until.size === 0) return 0;
     return Math.max(0, (this.#until.get(subject) ?? 0) - this.#now());
   }
 
-  /** As `leftMs`; a suspended subject that asks is suspended for longer. */
+  /** Answers as `leftMs`. A suspended subject that asks is suspended for longer. */
   ask(subject: Subject): number {
     const leftMs = this.leftMs(subject);
     if (leftMs > 0 && !this.#asked.has(subject)) {
@@ -80,13 +89,13 @@ export class Suspensions {
     return leftMs;
   }
 
-  /** The subject has passed a limit. @param what in words: of a limit */
+  /** Counts an offence: the subject has exceeded a limit. @param what names the limit */
   offence(subject: Subject, what: string): void {
     if (this.#parts.offences === undefined || this.#offences.take(subject) === 0) return;
     this.suspend(subject, what);
   }
 
-  /** The subject has done what is no accident. */
+  /** Suspends a subject at once, for an act that is no accident. */
   suspend(subject: Subject, what: string): void {
     if (this.#parts.offences === undefined || this.leftMs(subject) > 0) return;
     this.#parts.bans
@@ -101,13 +110,13 @@ export class Suspensions {
       .catch((error: unknown) => this.#failed.due({ err: error, subject }));
   }
 
-  /** A ban was made or ended (0) here: all im-servers are told. */
+  /** Tells all im-servers of a ban that was made or ended (0) here. */
   announce(subject: Subject, leftMs: number): void {
     this.learn(subject, leftMs);
     this.#parts.tell(subject, leftMs);
   }
 
-  /** What a call, or the store, has said of a subject. */
+  /** Takes over what a call or the store says about a subject. */
   learn(subject: Subject, leftMs: number): void {
     this.#polling?.add(subject);
     this.#set(subject, leftMs);
@@ -118,7 +127,7 @@ export class Suspensions {
     if (this.#running) this.#timer = setTimeout(() => void this.#poll(), POLL_MS).unref();
   }
 
-  /** Asks the store for all. */
+  /** Reads all bans from the store. */
   async poll(): Promise<void> {
     this.#polling = new Set();
     try {
