@@ -8,12 +8,15 @@ import { Conversing } from './conversing.ts';
 import { count } from './count.ts';
 import { emojiPage } from './emoji.ts';
 import type { History } from './history.ts';
-import type { Ignored } from './ignored.ts';
+import type { Ignored } from './options/ignored.ts';
 import { Later } from './later.ts';
 import { Loading } from './loading.ts';
 import { type MarkMode, Marks } from './marks.ts';
 import { OnMessages } from './on-messages.ts';
 import { Online } from './online.ts';
+import type { PreferencesFile } from './options/preferences.ts';
+import { type Look, SetOption } from './options/set-option.ts';
+import { PasswordChange } from './password.ts';
 import { Received } from './received.ts';
 import { followRestored } from './restored.ts';
 import { Saying } from './saying.ts';
@@ -29,6 +32,9 @@ export interface ChatParts {
   readonly history: History;
   readonly contacts: Contacts;
   readonly ignored: Ignored;
+  readonly preferences: PreferencesFile;
+  readonly look: Look;
+  readonly loggedInWith: 'nothing' | 'password' | 'token';
   /** For `:info`. */
   readonly about: readonly string[];
   /** ms since 1970. */
@@ -52,6 +58,8 @@ export class Chat {
   readonly #later: Later;
   readonly #loading: Loading;
   readonly #onMessages: OnMessages;
+  readonly #password: PasswordChange;
+  readonly #options: SetOption;
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
   #answering = false;
@@ -93,6 +101,15 @@ export class Chat {
     this.#received = new Received({ ...parts, names: this.#conversing });
     this.#loading = new Loading({ ...parts, online: this.#online, names: this.#conversing });
     this.#onMessages = new OnMessages({ ...parts, names: this.#conversing });
+    this.#password = new PasswordChange({ ...parts, notice: (text) => this.notice(text) });
+    this.#options = new SetOption({
+      ...parts,
+      changed: ({ ignore, marks }) => {
+        parts.ignored.replace(ignore);
+        this.#marks.mode = marks;
+      },
+    });
+    this.#marks.mode = parts.preferences.values.marks;
     parts.screen.names = () => parts.contacts.names();
     this.#listen();
   }
@@ -263,6 +280,7 @@ export class Chat {
       return this.problem('the answerer listens, and nothing is sent: type :qai first');
     if ((await this.#conversing.run(command)) || (await this.#later.run(command, here))) return;
     if (await this.#onMessages.run(command, here)) return;
+    if (this.#options.run(command) || (await this.#password.run(command))) return;
     switch (command.kind) {
       case 'nothing':
         return;

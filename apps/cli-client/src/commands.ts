@@ -35,6 +35,9 @@ export type Command =
   | { readonly kind: 'delay'; readonly line: string; readonly say: Say; readonly seconds: number }
   | { readonly kind: 'delays' }
   | { readonly kind: 'cancel'; readonly number: number }
+  | { readonly kind: 'password' }
+  /** Without a value: what is it? Without a name: all of them. */
+  | { readonly kind: 'set'; readonly name?: string; readonly value?: string }
   /** Be in another conversation; without one, with everybody. */
   | { readonly kind: 'to'; readonly of?: Whom }
   | Say
@@ -139,6 +142,17 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
     },
   ],
   [':unignore', { help: [[':unignore NAME', 'show it again']], parse: parseBlock('unignore') }],
+  [':password', { help: [[':password', 'set or change your password; it asks']], parse: parsePassword }],
+  [
+    ':set',
+    {
+      help: [
+        [':set', 'options: colours, bell and so on'],
+        [':set OPTION VALUE', 'change one, for good'],
+      ],
+      parse: parseSet,
+    },
+  ],
   [
     ':help',
     {
@@ -401,6 +415,22 @@ function parseDevices(rest: string): Command {
   return verb === 'end' && device !== ''
     ? { kind: 'end-device', device }
     : problem(':devices lists your devices; ":devices end ID" logs one out');
+}
+
+function parsePassword(rest: string): Command {
+  return rest === ''
+    ? { kind: 'password' }
+    : problem(
+        ':password takes nothing behind it: it asks, and shows nothing of what you type. Whoever saw this line has the password now',
+      );
+}
+
+function parseSet(rest: string): Command {
+  if (rest === '') return { kind: 'set' };
+  const end = rest.search(/[\s=]/);
+  if (end < 0) return { kind: 'set', name: rest };
+  const value = rest.slice(end).trim().replace(/^=/, '').trim();
+  return { kind: 'set', name: rest.slice(0, end), ...(value !== '' && { value }) };
 }
 
 function parseMarks(rest: string): Command {

@@ -11,10 +11,12 @@ import { type ChatConfig, environment } from './config.ts';
 import { Contacts } from './contacts.ts';
 import { History } from './history.ts';
 import { InputHistory } from './input-history.ts';
-import { Ignored } from './ignored.ts';
-import { createPaint } from './paint.ts';
+import { Ignored } from './options/ignored.ts';
+import { createPaint, plainPaint } from './paint.ts';
 import { PlainScreen } from './plain-screen.ts';
-import { configFolder, PreferencesFile, stateFolder } from './preferences.ts';
+import { configFolder, PreferencesFile, stateFolder } from './options/preferences.ts';
+import { Look } from './options/set-option.ts';
+import { Themes } from './options/themes.ts';
 import type { Screen } from './screen.ts';
 import { stateName } from './state-name.ts';
 import { Suspension } from './suspend.ts';
@@ -22,7 +24,6 @@ import { TerminalScreen } from './terminal-screen.ts';
 import { trustOf } from './trust.ts';
 import { View } from './view.ts';
 import { FullScreen } from './window/full-screen.ts';
-import { COLOURS, NO_COLOURS } from './window/theme.ts';
 
 /** The three streams of a process. */
 export interface Streams {
@@ -54,10 +55,14 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
   const interactive = isTty(input) && isTty(output) && !config.dumb;
   const name = await chooseName(config.name, interactive, streams);
   const about = stateName(config.route, name);
-  const view = new View(createPaint(isTty(output) && config.colour), interactive, Date.now);
   const notes: string[] = [];
-  const preferences = new PreferencesFile(configFolder(environment), (line) => notes.push(line));
-  const screen = createScreen(config, name, streams, preferences);
+  const folder = configFolder(environment);
+  const preferences = new PreferencesFile(folder, (line) => notes.push(line));
+  const look = new Look(new Themes(folder), config.colour);
+  notes.push(...look.use(preferences.values.theme));
+  const paint = isTty(output) ? createPaint(() => look.theme) : plainPaint;
+  const view = new View(paint, interactive, Date.now);
+  const screen = createScreen(config, name, streams, preferences, look);
   for (const line of notes) screen.print(view.problem(line));
   makePrivate(config.stateDir, (file) => file.startsWith(about));
   const noProof = config.password === '' && config.token === '';
@@ -90,11 +95,14 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
       screen,
       view,
       // Seen from 1970 everything is of another day and has its date.
-      plainView: new View(createPaint(false), false, () => 0),
+      plainView: new View(plainPaint, false, () => 0),
       history: new History(join(config.stateDir, `${about}.log`), (error) =>
         screen.print(view.problem(`the history cannot be written: ${String(error)}`)),
       ),
       contacts: new Contacts(),
+      preferences,
+      look,
+      loggedInWith: config.token !== '' ? 'token' : password !== '' ? 'password' : 'nothing',
       ignored: new Ignored(preferences.values.ignore, (ignore) => preferences.set({ ignore })),
       about: [AGENT, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
       now: Date.now,
@@ -125,6 +133,7 @@ function createScreen(
   name: UserName,
   { input, output }: Streams,
   preferences: PreferencesFile,
+  look: Look,
 ): Screen {
   if (!isTty(input) || !isTty(output) || config.dumb) return new PlainScreen(input, output);
   if (config.plain) return new TerminalScreen(input, output, name);
@@ -132,9 +141,10 @@ function createScreen(
     input,
     output,
     name,
-    theme: config.colour ? COLOURS : NO_COLOURS,
+    theme: () => look.theme,
     bell: () => preferences.values.bell,
     withUsers: () => preferences.values.users,
+    withDays: () => preferences.values.days,
     history: new InputHistory(join(stateFolder(environment), `${stateName(config.route, name)}.input`)),
     now: Date.now,
   });

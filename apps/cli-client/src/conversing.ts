@@ -11,7 +11,7 @@ import type { Command } from './commands.ts';
 import type { Contacts } from './contacts.ts';
 import { count } from './count.ts';
 import { GroupNames } from './group-names.ts';
-import type { Ignored } from './ignored.ts';
+import type { Ignored } from './options/ignored.ts';
 import type { Online } from './online.ts';
 import { LOBBY_CONVERSATION, type Screen } from './screen.ts';
 import { type Names, titleOf, type View } from './view.ts';

@@ -9,10 +9,15 @@ import { parseLine } from './commands.ts';
 import { Contacts } from './contacts.ts';
 import { withEmoji } from './emoji.ts';
 import { Marks } from './marks.ts';
+import { BUILT_IN } from './options/theme.ts';
 import { createPaint } from './paint.ts';
 import { eventLine, saidOf, View } from './view.ts';
 
-const view = new View(createPaint(true), true, Date.now);
+const view = new View(
+  createPaint(() => BUILT_IN.dark),
+  true,
+  Date.now,
+);
 const messageOf = (text: string): Message =>
   ({ from: { userId: 1, userName: text }, texts: [text], storedAt: 0 }) as unknown as Message;
 const names = { userName: String, groupName: String };

@@ -18,7 +18,9 @@ export class InputHistory {
     if (all.length > 0) this.#try(() => chmodSync(path, 0o600));
   }
 
+  /** A password behind `:password`, where none belongs, stays off the disk. */
   add(line: string): void {
+    if (/^\W*password\s+\S/i.test(line)) return;
     this.#try(() => {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
       appendFileSync(this.#path, encoded(line), { mode: 0o600 });

@@ -4,7 +4,7 @@ import type { Recipient, ScheduledMessage, SendTime } from '@cim/client/node';
 import { CimError } from '@cim/protocol';
 import { parseLine } from './commands.ts';
 import { Later } from './later.ts';
-import { createPaint } from './paint.ts';
+import { plainPaint } from './paint.ts';
 import type { Screen } from './screen.ts';
 import { View } from './view.ts';
 
@@ -38,7 +38,7 @@ beforeEach(() => {
       } as never,
     },
     screen: { print: (printed: string[]) => void lines.push(...printed) } as unknown as Screen,
-    view: new View(createPaint(false), false, () => 0),
+    view: new View(plainPaint, false, () => 0),
     recipientOf: ({ kind }, here) => {
       assert.equal(here, 'globby');
       return Promise.resolve(

@@ -1,7 +1,7 @@
 import type { CimClient, MessagePage, StoredMessage } from '@cim/client/node';
 import type { UserId } from '@cim/protocol';
 import type { Contacts } from './contacts.ts';
-import type { Ignored } from './ignored.ts';
+import type { Ignored } from './options/ignored.ts';
 import type { Online } from './online.ts';
 import { LOBBY_CONVERSATION, type Screen } from './screen.ts';
 import { type Names, titleOf } from './view.ts';

@@ -4,7 +4,7 @@ import type { NamedUser } from '@cim/protocol';
 import { longestTurn } from '@cim/testkit';
 import { Contacts } from './contacts.ts';
 import { Online } from './online.ts';
-import { createPaint } from './paint.ts';
+import { plainPaint } from './paint.ts';
 import { View } from './view.ts';
 
 const users = (names: readonly string[]): NamedUser[] =>
@@ -35,7 +35,7 @@ describe('the list of who is online', () => {
     const longest = await longestTurn(asked);
     const { users: shown, total } = await asked;
     assert.equal(shown.length, 100);
-    const lines = new View(createPaint(false), true, Date.now).users('online', shown, total, undefined);
+    const lines = new View(plainPaint, true, Date.now).users('online', shown, total, undefined);
     assert.equal(lines[0], '* 200000 online, 100 of them; ":pu PREFIX" finds others');
     assert.equal(lines.length, 101);
     assert.equal(contacts.names().length, 100, 'people who were met are not forgotten for strangers');
@@ -54,7 +54,7 @@ describe('the list of who is online', () => {
   });
 
   it('of any number of users can be drawn', () => {
-    const view = new View(createPaint(false), true, Date.now);
+    const view = new View(plainPaint, true, Date.now);
     assert.equal(view.users('online', crowd, crowd.length, undefined).length, 200_001);
   });
 });

@@ -1,4 +1,6 @@
-/** Colours of a terminal, or none. */
+import type { Theme } from './options/theme.ts';
+
+/** Colours of lines, or none. */
 export interface Paint {
   dim(text: string): string;
   name(text: string): string;
@@ -9,13 +11,19 @@ export interface Paint {
   hit(text: string): string;
 }
 
-const ansi =
-  (code: number) =>
-  (text: string): string =>
-    `\u001b[${code}m${text}\u001b[0m`;
-const plain = (text: string): string => text;
+/** @param theme as it is now; undefined for none at all, as in a pipe */
+export function createPaint(theme: () => Theme | undefined): Paint {
+  const styled = (text: string, style = ''): string =>
+    style === '' ? text : `\u001b[${style}m${text}\u001b[0m`;
+  return {
+    dim: (text) => styled(text, theme()?.mark),
+    name: (text) => styled(text, theme()?.name),
+    good: (text) => styled(text, theme()?.good),
+    bad: (text) => styled(text, theme()?.failed),
+    private: (text) => styled(text, theme()?.private),
+    hit: (text) => ((theme()?.hit ?? '') === '' ? `[${text}]` : styled(text, theme()?.hit)),
+  };
+}
 
-export const createPaint = (colour: boolean): Paint =>
-  colour
-    ? { dim: ansi(2), name: ansi(36), good: ansi(32), bad: ansi(31), private: ansi(35), hit: ansi(7) }
-    : { dim: plain, name: plain, good: plain, bad: plain, private: plain, hit: (text) => `[${text}]` };
+/** For files, pipes and tests. */
+export const plainPaint: Paint = createPaint(() => undefined);

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { CimError } from '@cim/protocol';
 import { LOBBY_CONVERSATION, type Screen, type ScreenInput } from './screen.ts';
 
 /** Lines in, lines out: pipes, files, dumb terminals. No prompt, nothing drawn. */
@@ -35,6 +36,11 @@ export class PlainScreen implements Screen {
 
   flush(): void {
     // Node writes to pipes and files at once.
+  }
+
+  askSecret(): Promise<never> {
+    const why = 'passwords are asked for in a terminal, which shows nothing of them; this is none';
+    return Promise.reject(new CimError('invalid', why));
   }
 
   start(input: ScreenInput): void {

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Message } from '@cim/client/node';
 import { within } from './guarded.ts';
 import { History } from './history.ts';
-import { Ignored } from './ignored.ts';
-import { createPaint } from './paint.ts';
+import { Ignored } from './options/ignored.ts';
+import { plainPaint } from './paint.ts';
 import { Received } from './received.ts';
 import type { Screen } from './screen.ts';
 import { type Names, type Said, View } from './view.ts';
@@ -56,7 +56,7 @@ function start(
 }
 
 const names: Names = { userName: (id) => `user ${id}`, groupName: (id) => `group ${id}` };
-const plain = new View(createPaint(false), false, () => 0);
+const plain = new View(plainPaint, false, () => 0);
 const written = (): string[] => readFileSync(log, 'utf8').split('\n').slice(0, -1);
 
 describe('a received message', () => {
@@ -120,7 +120,7 @@ describe('a received message', () => {
         return super.said(said);
       }
     }
-    const [received, shown] = start(new Poisoned(createPaint(false), false, () => 0));
+    const [received, shown] = start(new Poisoned(plainPaint, false, () => 0));
     for (const text of ['throws', 'freezes', 'fine']) received.show(messageOf(`id-${text}`, text));
     assert.deepEqual(shown.slice(0, 2), [
       '* a message of user 1001 cannot be shown here: what?',

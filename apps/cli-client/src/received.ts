@@ -1,7 +1,7 @@
 import type { Message, Offered, StreamEvent } from '@cim/client/node';
 import { within } from './guarded.ts';
 import { type History, receivedId } from './history.ts';
-import type { Ignored } from './ignored.ts';
+import type { Ignored } from './options/ignored.ts';
 import type { Placed, Screen } from './screen.ts';
 import { eventLine, type Names, saidOf, type Shown, titleOf, type View } from './view.ts';
 

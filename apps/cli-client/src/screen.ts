@@ -21,6 +21,11 @@ export interface Screen {
   flush(): void;
   /** Tells what the status row shows: whether the client is connected, and its user. */
   status(online: boolean): void;
+  /**
+   * Asks for something that the screen does not show. Undefined: the person did not want to say it.
+   * @throws {CimError} nobody is there to be asked
+   */
+  askSecret(question: string): Promise<string | undefined>;
   /** Begins to read. */
   start(input: ScreenInput): void;
   /** Names that Tab completes. */

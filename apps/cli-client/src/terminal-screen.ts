@@ -1,6 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { cleanLine } from '@cim/terminal-text';
+import { askPassword } from './ask-password.ts';
 import { COMMAND_NAMES } from './commands.ts';
 import { LOBBY_CONVERSATION, type Screen, type ScreenInput } from './screen.ts';
 import { Suspension } from './suspend.ts';
@@ -13,6 +14,7 @@ interface Editing {
   line: string;
   cursor: number;
   prevRows: number;
+  history: readonly string[];
 }
 
 /**
@@ -33,18 +35,23 @@ export class TerminalScreen implements Screen {
   #waiting: string[] = [];
   #drawing: NodeJS.Immediate | undefined;
   #closed = false;
-  #suspension: Suspension | undefined;
+  #prompt: string;
+  #inputTo: ScreenInput | undefined;
+  /** A secret is asked for: what is to be printed waits. */
+  #asking = false;
 
   constructor(input: ReadStream, output: WriteStream, name: string) {
     this.#input = input;
     this.#output = output;
     this.#name = name;
+    this.#prompt = `${name}> `;
   }
 
   go(conversation: string, title: string): void {
     this.here = conversation;
     const to = conversation === LOBBY_CONVERSATION ? '' : ` -> ${cleanLine(title)}`;
-    this.#readline?.setPrompt(`${this.#name}${to}> `);
+    this.#prompt = `${this.#name}${to}> `;
+    this.#readline?.setPrompt(this.#prompt);
     this.#readline?.prompt(true);
   }
 
@@ -65,13 +72,41 @@ export class TerminalScreen implements Screen {
     this.#draw();
   }
 
+  async askSecret(question: string): Promise<string | undefined> {
+    const before = this.#readline;
+    const input = this.#inputTo;
+    if (before === undefined || input === undefined) return undefined;
+    this.#output.write(this.#upTo(before, ''));
+    this.#readline = undefined;
+    this.#asking = true;
+    const { line } = before;
+    before.close();
+    try {
+      return await askPassword(question, this.#input, this.#output);
+    } catch {
+      return undefined;
+    } finally {
+      this.#asking = false;
+      if (!this.#closed) {
+        this.#open(input, (before as unknown as Editing).history).write(line);
+        this.#draw();
+      }
+    }
+  }
+
   start(input: ScreenInput): void {
     this.#draw();
+    this.#inputTo = input;
+    this.#open(input, []);
+  }
+
+  #open(input: ScreenInput, history: readonly string[]): Interface {
     const readline = createInterface({
       input: this.#input,
       output: this.#output,
-      prompt: `${this.#name}> `,
+      prompt: this.#prompt,
       historySize: 200,
+      history: [...history],
       removeHistoryDuplicates: true,
       completer: (line: string) => this.#complete(line),
     });
@@ -90,11 +125,10 @@ export class TerminalScreen implements Screen {
         readline.prompt(true);
       },
     });
-    this.#suspension = suspension;
     readline.on('SIGTSTP', () => suspension.suspend());
     readline.on('close', () => {
-      this.#suspension?.stop();
-      if (!this.#closed) input.onEnd();
+      suspension.stop();
+      if (!this.#closed && !this.#asking) input.onEnd();
     });
     // The window was closed: there is no terminal to give back.
     readline.on('error', () => {
@@ -102,6 +136,7 @@ export class TerminalScreen implements Screen {
       input.onGone();
     });
     readline.prompt();
+    return readline;
   }
 
   close(): void {
@@ -117,7 +152,7 @@ export class TerminalScreen implements Screen {
   #draw(): void {
     clearImmediate(this.#drawing);
     this.#drawing = undefined;
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting.length === 0 || (this.#asking && !this.#closed)) return;
     const text = `${this.#waiting.join('\n')}\n`;
     this.#waiting = [];
     const readline = this.#readline;

@@ -2,34 +2,38 @@ import { foldName } from '@cim/protocol';
 import { cleanLine, cleanLines } from '@cim/terminal-text';
 import type { Entry, Spoken } from './entry.ts';
 import { type Row, rowOf, type Span, span, wrapRow } from './rows.ts';
-import { nameStyle, type Theme } from './theme.ts';
+import { nameStyle, type Theme } from '../options/theme.ts';
 
 /** Columns of the time, and of what stands below it. */
 const INDENT = 6;
 
-/** Draws entries in rows, and remembers the rows of each until the width changes. */
+/** Draws entries in rows, and remembers the rows of each until the width or the theme changes. */
 export class EntryRows {
-  readonly #theme: Theme;
+  readonly #theme: () => Theme;
   readonly #me: string;
   /** An entry that changes is another object: an old one goes by itself. */
-  readonly #rows = new WeakMap<Entry, { readonly width: number; readonly rows: readonly Row[] }>();
+  readonly #rows = new WeakMap<
+    Entry,
+    { readonly width: number; readonly theme: Theme; readonly rows: readonly Row[] }
+  >();
 
   /** @param me name of the user, to be seen where others write it */
-  constructor(theme: Theme, me: string) {
+  constructor(theme: () => Theme, me: string) {
     this.#theme = theme;
     this.#me = me;
   }
 
   of(entry: Entry, width: number): readonly Row[] {
     const known = this.#rows.get(entry);
-    if (known?.width === width) return known.rows;
+    const theme = this.#theme();
+    if (known?.width === width && known.theme === theme) return known.rows;
     const rows = entry.kind === 'remark' ? wrapRow(rowOf(entry.line), width, 2) : this.#said(entry, width);
-    this.#rows.set(entry, { width, rows });
+    this.#rows.set(entry, { width, theme, rows });
     return rows;
   }
 
   #said(spoken: Spoken, width: number): Row[] {
-    const theme = this.#theme;
+    const theme = this.#theme();
     const { own, from } = spoken;
     // What `:me` says, as any other client shows it too.
     const acts = `* ${from} `;
@@ -54,13 +58,13 @@ export class EntryRows {
   }
 
   #text(spoken: Spoken, line: string): Row {
-    if (spoken.recalled === true) return [span(line, this.#theme.mark)];
-    return spoken.own ? [span(line)] : marked(line, this.#me, this.#theme.mention);
+    if (spoken.recalled === true) return [span(line, this.#theme().mark)];
+    return spoken.own ? [span(line)] : marked(line, this.#me, this.#theme().mention);
   }
 
   /** What stands behind the text: that it was changed, reactions, how far it has come. */
   #behind({ edited, recalled, reactions, mark, why = '' }: Spoken): Span[] {
-    const theme = this.#theme;
+    const theme = this.#theme();
     const counts = new Map<string, number>();
     for (const reaction of reactions?.values() ?? []) counts.set(reaction, (counts.get(reaction) ?? 0) + 1);
     return [

@@ -20,7 +20,7 @@ import { EntryRows, names } from './entry-rows.ts';
 import { type Key, Keys } from './keys.ts';
 import { pictureOf } from './layout.ts';
 import { LineEditor } from './line-editor.ts';
-import type { Theme } from './theme.ts';
+import type { Theme } from '../options/theme.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -29,11 +29,14 @@ export interface FullScreenParts {
   readonly output: WriteStream;
   /** Of the user. */
   readonly name: string;
-  readonly theme: Theme;
+  /** As it is now. */
+  readonly theme: () => Theme;
   /** Whether to ring when somebody names the user, or writes to it alone. */
   readonly bell: () => boolean;
   /** Whether to show who is in a conversation, where there is room. */
   readonly withUsers: () => boolean;
+  /** Whether to tell each new day. */
+  readonly withDays: () => boolean;
   /** Lines typed before, and those that are typed now. */
   readonly history: InputHistory;
   /** ms since 1970. */
@@ -133,6 +136,12 @@ export class FullScreen implements Screen {
   flush(): void {
     this.#enter();
     this.#draw();
+  }
+
+  askSecret(question: string): Promise<string | undefined> {
+    const answer = new Promise<string | undefined>((resolve) => this.#keys.askSecret(question, resolve));
+    this.#drawSoon();
+    return answer;
   }
 
   status(online: boolean): void {
@@ -250,19 +259,20 @@ export class FullScreen implements Screen {
     clearImmediate(this.#drawing);
     this.#drawing = undefined;
     if (this.#closed || !this.#entered) return;
-    const { output, name, theme, now } = this.#parts;
+    const { output, name, now } = this.#parts;
     const { question } = this.#keys;
     this.#canvas.draw(
       pictureOf({
         areas: this.#areas,
         rows: this.#rows,
-        theme,
+        theme: this.#parts.theme(),
         name,
         online: this.#online,
         now: now(),
         typed: question === undefined ? this.#editor : { text: question, cursor: question.length },
         prompt: question === undefined ? `${cleanLine(this.#areas.current.title)}> ` : '',
         withUsers: this.#parts.withUsers(),
+        withDays: this.#parts.withDays(),
         columns: Math.max(1, output.columns),
         height: Math.max(1, output.rows),
       }),

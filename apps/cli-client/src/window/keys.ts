@@ -1,3 +1,4 @@
+import { clustersOf } from '@cim/terminal-text';
 import type { Completion } from './completion.ts';
 import type { LineEditor } from './line-editor.ts';
 
@@ -29,6 +30,15 @@ export interface KeyActs {
   complete(before: string): Completion;
 }
 
+interface Secret {
+  readonly question: string;
+  typed: string;
+  readonly answer: (secret: string | undefined) => void;
+}
+
+const isText = (sequence: string): boolean =>
+  sequence >= ' ' && !sequence.startsWith('\u001b') && sequence !== '\u007f';
+
 /** What each key does. */
 export class Keys {
   readonly #editor: LineEditor;
@@ -39,6 +49,8 @@ export class Keys {
   #lines: string | undefined;
   /** Ctrl-R: what is looked for, and where it was found. */
   #search: { readonly word: string; readonly found: ReturnType<LineEditor['find']> } | undefined;
+  /** What is asked for and not shown, and what was typed of it. */
+  #secret: Secret | undefined;
   /** Tab was pressed last: what it offers, and which of it stands there. */
   #tab: (Completion & { readonly at: number; readonly rest: string }) | undefined;
   /** Ctrl-C was pressed last, on an empty line: another one quits. */
@@ -51,6 +63,7 @@ export class Keys {
 
   /** What stands in the place of the line, while the person answers or searches. */
   get question(): string | undefined {
+    if (this.#secret !== undefined) return this.#secret.question;
     if (this.#lines !== undefined)
       return `${this.#lines.split('\n').length} lines pasted: y takes them as one message, l says each by itself, n drops them `;
     if (this.#search === undefined) return undefined;
@@ -58,11 +71,19 @@ export class Keys {
     return `search "${word}": ${found?.line ?? 'nothing'}`;
   }
 
+  /** Asks in the place of the line, which comes back as it is. @param answer undefined: the person did not want to say it */
+  askSecret(question: string, answer: (secret: string | undefined) => void): void {
+    this.#secret?.answer(undefined);
+    this.#search = undefined;
+    this.#secret = { question, typed: '', answer };
+  }
+
   press(key: Key): void {
     const { name = '', sequence = '' } = key;
     if (name === 'paste-start') this.#pasted = '';
     else if (name === 'paste-end') this.#endPaste();
     else if (this.#pasted !== undefined) this.#pasted += sequence;
+    else if (this.#secret !== undefined) this.#tell(key, this.#secret);
     else if (this.#lines !== undefined) this.#answer(key, this.#lines);
     else if (this.#search === undefined || !this.#searches(key, this.#search)) {
       if (name !== 'tab') this.#tab = undefined;
@@ -94,8 +115,7 @@ export class Keys {
     };
     const act = Object.hasOwn(acts, name) ? acts[name] : undefined;
     if (act !== undefined) act();
-    else if (!sequence.startsWith('\u001b') && sequence >= ' ' && sequence !== '\u007f')
-      editor.insert(sequence);
+    else if (isText(sequence)) editor.insert(sequence);
   }
 
   #withCtrl(name: string): void {
@@ -151,8 +171,26 @@ export class Keys {
     const pasted = (this.#pasted ?? '').replace(/\r\n?/g, '\n');
     this.#pasted = undefined;
     const text = pasted.endsWith('\n') ? pasted.slice(0, -1) : pasted;
-    if (text.includes('\n')) this.#lines = text;
+    if (this.#secret !== undefined) this.#secret.typed += text.split('\n', 1)[0] ?? '';
+    else if (text.includes('\n')) this.#lines = text;
     else this.#editor.insert(text);
+  }
+
+  #tell({ name = '', sequence = '', ctrl = false, meta = false }: Key, secret: Secret): void {
+    const end = (answer: string | undefined): void => {
+      this.#secret = undefined;
+      secret.answer(answer);
+    };
+    if (name === 'return' || name === 'enter') end(secret.typed === '' ? undefined : secret.typed);
+    else if (name === 'escape' || (ctrl && (name === 'c' || name === 'd' || name === 'g'))) end(undefined);
+    else if (name === 'backspace' || (ctrl && name === 'h'))
+      secret.typed = clustersOf(secret.typed)
+        .slice(0, -1)
+        .map(({ text }) => text)
+        .join('');
+    else if (ctrl && name === 'u') secret.typed = '';
+    else if (ctrl && name === 'z') this.#acts.suspend();
+    else if (!ctrl && !meta && isText(sequence)) secret.typed += sequence;
   }
 
   #answer({ name = '', ctrl = false }: Key, lines: string): void {
@@ -170,7 +208,7 @@ export class Keys {
     else if (name === 'backspace')
       this.#search = { word: word.slice(0, -1), found: editor.find(word.slice(0, -1)) };
     else if ((ctrl && (name === 'c' || name === 'g')) || name === 'escape') this.#search = undefined;
-    else if (!ctrl && !meta && sequence >= ' ' && !sequence.startsWith('\u001b') && sequence !== '\u007f')
+    else if (!ctrl && !meta && isText(sequence))
       this.#search = { word: word + sequence, found: editor.find(word + sequence) };
     else {
       this.#search = undefined;

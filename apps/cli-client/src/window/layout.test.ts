@@ -7,7 +7,7 @@ import type { Spoken } from './entry.ts';
 import { EntryRows, names } from './entry-rows.ts';
 import { pictureOf, type Seen } from './layout.ts';
 import { widthOfRow } from './rows.ts';
-import { NO_COLOURS } from './theme.ts';
+import { BUILT_IN } from '../options/theme.ts';
 
 const NOON = new Date(2026, 10, 29, 12, 0).getTime();
 const DAY_MS = 86_400_000;
@@ -25,8 +25,9 @@ const said = (text: string, more: Partial<Spoken> = {}): Spoken => ({
 function draw(areas: Areas, more: Partial<Seen> = {}) {
   const seen = {
     areas,
-    rows: new EntryRows(NO_COLOURS, 'alice'),
-    theme: NO_COLOURS,
+    rows: new EntryRows(() => BUILT_IN.mono, 'alice'),
+    theme: BUILT_IN.mono,
+    withDays: true,
     name: 'alice',
     online: true,
     now: NOON,

@@ -4,7 +4,7 @@ import type { Area, Areas } from './areas.ts';
 import type { Picture } from './canvas.ts';
 import { clock, type EntryRows } from './entry-rows.ts';
 import { fitRow, type Row, type Span, span, widthOfRow } from './rows.ts';
-import { nameStyle, type Theme } from './theme.ts';
+import { nameStyle, type Theme } from '../options/theme.ts';
 
 export interface Seen {
   readonly areas: Areas;
@@ -19,6 +19,7 @@ export interface Seen {
   readonly prompt: string;
   /** Whether to show who is in a conversation, where there is room. */
   readonly withUsers: boolean;
+  readonly withDays: boolean;
   readonly columns: number;
   readonly height: number;
 }
@@ -50,10 +51,15 @@ export function pictureOf(seen: Seen): Picture {
 }
 
 /**
- * Draws the newest entries at the bottom, or older ones where the person has scrolled to: never beyond the oldest. A row
- * tells the day before its first entry.
+ * Draws the newest entries at the bottom, or older ones where the person has scrolled to: never beyond the oldest. Where
+ * the person wants it, a row tells the day before its first entry.
  */
-function areaRows({ rows: entryRows, theme }: Seen, area: Area, width: number, height: number): Row[] {
+function areaRows(
+  { rows: entryRows, theme, withDays }: Seen,
+  area: Area,
+  width: number,
+  height: number,
+): Row[] {
   const shown: Row[] = [];
   const needed = height + area.scroll;
   for (let at = area.entries.length - 1; at >= 0 && shown.length < needed; at--) {
@@ -61,6 +67,7 @@ function areaRows({ rows: entryRows, theme }: Seen, area: Area, width: number, h
     if (entry === undefined) continue;
     shown.push(...[...entryRows.of(entry, width)].reverse());
     const before = area.entries[at - 1];
+    if (!withDays) continue;
     if (before === undefined || dayOf(before.at) !== dayOf(entry.at))
       shown.push(dayRow(entry.at, theme, width));
   }

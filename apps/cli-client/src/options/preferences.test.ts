@@ -53,7 +53,10 @@ describe('the file of preferences', () => {
   it('says which choice it does not understand, and takes the others', () => {
     write('{"bell": "loud", "ignore": [1], "users": false}');
     assert.deepEqual([open().values.bell, open().values.users], [true, false]);
-    assert.match(notes.join(), /"bell" is not understood.*"ignore" is not understood/);
+    assert.match(
+      notes.join(),
+      /config\.json: "bell" is "loud", and it takes true or false.*"ignore" is \[1\], and it takes a list of names/,
+    );
   });
 });
 
