@@ -18,6 +18,7 @@ export {
   Conversations,
   type ConversationStore,
 } from './conversations.ts';
+export * from './event-feed.ts';
 export * from './groups.ts';
 export { Histories, type HistoryAsk, type HistoryPage } from './history.ts';
 export type { HistoryItem } from './history-items.ts';
@@ -31,5 +32,6 @@ export * from './store.ts';
 export * from './stream-policy.ts';
 export * from './streams.ts';
 export * from './ticket.ts';
+export * from './webhooks.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';

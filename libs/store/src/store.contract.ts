@@ -7,6 +7,7 @@ import { conversationRowsContract } from './conversation-rows.contract.ts';
 import { conversationsContract } from './conversations.contract.ts';
 import { devicesContract } from './devices.contract.ts';
 import { dirtyContract } from './dirty.contract.ts';
+import { eventFeedContract } from './event-feed.contract.ts';
 import { groupsContract } from './groups.contract.ts';
 import { livesContract } from './lives.contract.ts';
 import { producersContract } from './producers.contract.ts';
@@ -21,6 +22,7 @@ import { streamsContract } from './streams.contract.ts';
 import { subjectsContract } from './subjects.contract.ts';
 import { timelinesContract } from './timelines.contract.ts';
 import { unclaimedContract } from './unclaimed.contract.ts';
+import { webhooksContract } from './webhooks.contract.ts';
 
 export type { OpenedStore, OpenStore } from '../test/contract-fixture.ts';
 
@@ -45,6 +47,8 @@ export function storeContract(name: string, open: OpenStore): void {
     logWishesContract(open);
     bansContract(open);
     groupsContract(open);
+    webhooksContract(open);
+    eventFeedContract(open);
     conversationRowsContract(open);
     conversationsContract(open);
 

@@ -3,12 +3,14 @@ import type { ApiKeys } from './api-keys.ts';
 import type { Bans } from './bans.ts';
 import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
+import type { EventFeed } from './event-feed.ts';
 import type { Groups } from './groups.ts';
 import type { Limits } from './limits.ts';
 import type { LogWishes } from './log-wishes.ts';
 import type { Scheduled } from './scheduled.ts';
 import type { Sessions } from './sessions.ts';
 import type { Streams } from './streams.ts';
+import type { Webhooks } from './webhooks.ts';
 
 /**
  * What keeps a store from doing its work.
@@ -35,6 +37,8 @@ export interface Store {
   readonly apiKeys: ApiKeys;
   readonly sessions: Sessions;
   readonly streams: Streams;
+  readonly feed: EventFeed;
+  readonly webhooks: Webhooks;
   readonly groups: Groups;
   readonly conversations: ConversationRows;
   readonly blocks: Blocks;

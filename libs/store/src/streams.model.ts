@@ -21,6 +21,7 @@ import {
 } from '@cim/protocol';
 import fc from 'fast-check';
 import { creationOf, newGroupId } from '../test/contract-fixture.ts';
+import { type FeedPositions, feedEnds, readFeed } from '../test/feed.ts';
 import { ends, plain } from '../test/stored.ts';
 import type { Store } from './store.ts';
 import {
@@ -28,6 +29,7 @@ import {
   type AppendAnswer,
   type Cursor,
   type Entry,
+  isCopy,
   type Stored,
   RETENTION,
   type StreamLimits,
@@ -209,6 +211,7 @@ export async function checkAgainstModel(
   let store = open;
   let run = 0;
   const tag = Date.now().toString(36);
+  await store.feed.record({ revision: Date.now(), kinds: ['messages'] });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
       const trial = await Trial.start(store, `${tag}-${String(run++)}`, options.copies ?? 'together');
@@ -233,10 +236,19 @@ class Trial {
   readonly #copies: Copies;
   readonly #users: readonly NamedUser[];
   readonly #streams: readonly StreamRef[];
+  /** Where the feed was at the begin. */
+  readonly #feed: FeedPositions;
   /** Key: stream name. What the store has said of its entries. */
   readonly #told = new Map<string, Pick<Entry, 'prev' | 'storedAt' | 'n'>[]>();
 
-  private constructor(store: Store, users: readonly NamedUser[], group: StreamRef, copies: Copies) {
+  private constructor(
+    store: Store,
+    users: readonly NamedUser[],
+    group: StreamRef,
+    copies: Copies,
+    feed: FeedPositions,
+  ) {
+    this.#feed = feed;
     this.#store = store;
     this.#copies = copies;
     const { producerEntries } = copies === 'apart' ? RETENTION : MODEL_LIMITS;
@@ -257,7 +269,7 @@ class Trial {
     const [owner, ...others] = users;
     assert.ok(owner);
     const creation = creationOf(newGroupId(), owner, others);
-    const trial = new Trial(store, users, creation.stream, copies);
+    const trial = new Trial(store, users, creation.stream, copies, await feedEnds(store.feed));
     await trial.#sendAll([[creation, trial.#model.append(creation)]]);
     for (const user of users) await trial.#login(user);
     return trial;
@@ -433,7 +445,22 @@ class Trial {
     );
   }
 
+  /** All that was stored is in the feed once, in the order of its stream, and nothing else is. */
+  async #checkFeed(): Promise<void> {
+    const records = await readFeed(this.#store.feed, this.#feed);
+    for (const stream of this.#streams)
+      assert.deepEqual(
+        records
+          .filter((one) => streamName(one.stream) === streamName(stream))
+          .map(({ entry }) => plain(entry)),
+        this.#entries(stream)
+          .filter((entry) => !isCopy(entry))
+          .map(plain),
+      );
+  }
+
   async checkAll(): Promise<void> {
+    await this.#checkFeed();
     for (const stream of this.#streams) {
       const log = this.#entries(stream);
       const last = log.at(-1);

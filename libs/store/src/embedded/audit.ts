@@ -13,21 +13,31 @@ import { Slice } from '@cim/runtime';
 import { entryId } from '../streams.ts';
 import { AuditedGroups } from './audit-groups.ts';
 import { AuditedRows } from './audit-rows.ts';
+import { decodeFeedRow } from './event-feed.ts';
 import { decodeRow, encodeRow, isEvent, type Totals, totalsOf } from './entry-row.ts';
 import {
   BATCHES,
   entryKey,
   eventKey,
+  FEED_STATE,
   FORMAT,
   gapsKey,
   type Key,
   NEXT_USER,
   nameOfRow,
   nameOfStreamKey,
+  positionOfFeed,
 } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { decodeRecord, encodeRecord } from './record-bytes.ts';
-import type { EventRecord, GapsRecord, NextUserRecord, ProducerRecord, StreamRecord1 } from './records.ts';
+import type {
+  EventRecord,
+  FeedStateRecord,
+  GapsRecord,
+  NextUserRecord,
+  ProducerRecord,
+  StreamRecord1,
+} from './records.ts';
 import { emptyStream } from './retention.ts';
 
 const PAGE = 1_000;
@@ -96,6 +106,8 @@ export async function audit(ledger: Ledger): Promise<Audit> {
   let newestUser = 0;
   let nextUser = 0;
   const format = { found: false };
+  /** Records of the feed of events that are there, and what the state says; its receivers may have to be told all again. */
+  const feed = { first: 0, last: 0, top: 0 };
   const groups = new AuditedGroups();
   const conversations = new AuditedRows();
 
@@ -106,10 +118,17 @@ export async function audit(ledger: Ledger): Promise<Audit> {
       const { name, seq } = nameOfRow(key);
       return addRow(of(name), seq, row);
     }
+    if (key.startsWith('i:')) {
+      feed.first ||= positionOfFeed(key);
+      feed.last = positionOfFeed(key);
+      decodeFeedRow(row);
+      return;
+    }
     const record: unknown = decodeRecord(row);
     groups.add(key, record);
     conversations.add(key, record);
     if (key === FORMAT) format.found = true;
+    if (key === FEED_STATE) feed.top = (record as FeedStateRecord).top;
     if (key === NEXT_USER) nextUser = (record as NextUserRecord).id;
     if (key.startsWith('d:')) of(key.slice('d:'.length)).accepted = (record as GapsRecord).gaps;
     if (key.startsWith('t:')) of(nameOfStreamKey(key)).state = record as StreamRecord1;
@@ -142,12 +161,14 @@ export async function audit(ledger: Ledger): Promise<Audit> {
 
   if (records > 0 && !format.found) problems.push('the record m:format is missing');
   if (newestUser >= nextUser && newestUser > 0) problems.push('the record m:next-user is missing or old');
+  if (feed.last > feed.top) problems.push('the record m:feed is missing or old');
   for (const [name, found] of streams) problems.push(...problemsOf(name, found));
   problems.push(...groups.problems(), ...conversations.problems());
 
   const mend = (): void => {
     for (const key of damaged) removeDamaged(ledger, key);
     if (newestUser >= nextUser) ledger.put(NEXT_USER, { id: newestUser + 1 });
+    if (feed.last > feed.top) ledger.put(FEED_STATE, { first: feed.first, top: feed.last, cursors: {} });
     for (const [name, found] of streams)
       if (problemsOf(name, found).length > 0) mendStream(ledger, name, found);
     groups.mend(ledger);

@@ -9,6 +9,7 @@ import { EmbeddedBans } from './bans.ts';
 import { EmbeddedBlocks } from './blocks.ts';
 import { EmbeddedConversationRows } from './conversation-rows.ts';
 import { damaged, reasonOf, repairDatabase } from './database.ts';
+import { EmbeddedEventFeed } from './event-feed.ts';
 import { EmbeddedGroups } from './groups.ts';
 import { FORMAT, NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
@@ -19,6 +20,7 @@ import { EmbeddedScheduled } from './scheduled.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
+import { EmbeddedWebhooks } from './webhooks.ts';
 import { FORMAT_VERSION, OLDEST_FORMAT, upgradeFolder } from './upgrade.ts';
 
 export interface EmbeddedStoreOptions {
@@ -64,11 +66,14 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   sweeper.start();
   const groups = new EmbeddedGroups(ledger, now, monotonic);
   const blocks = new EmbeddedBlocks(ledger);
+  const feed = new EmbeddedEventFeed(ledger, monotonic);
   return {
     accounts: new EmbeddedAccounts(ledger),
     apiKeys: new EmbeddedApiKeys(ledger),
     sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now, monotonic }),
-    streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks),
+    streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks, feed),
+    feed,
+    webhooks: new EmbeddedWebhooks(ledger),
     groups,
     blocks,
     scheduled: new EmbeddedScheduled(ledger, now, monotonic, options.scheduleSkewMs),

@@ -18,6 +18,8 @@ import type {
   BatchesRecord,
   ClearingRecord,
   CursorRecord,
+  FeedOnRecord,
+  FeedStateRecord,
   FoldRecord,
   GapsRecord,
   GroupRecord,
@@ -27,6 +29,7 @@ import type {
   LastGroupRecord,
   FormatRecord,
   KeyedRecord,
+  LetterRecord,
   NameRecord,
   NextUserRecord,
   ProducerRecord,
@@ -36,6 +39,7 @@ import type {
   SessionRecord1,
   SessionsRecord,
   StreamRecord,
+  WebhooksRecord,
 } from './records.ts';
 
 declare const record: unique symbol;
@@ -212,3 +216,17 @@ export const rowsOf = (user: UserId): { gte: string; lt: string } => ({
   gte: `w:${user}:`,
   lt: `w:${user};`,
 });
+
+export const WEBHOOKS = keyOf<WebhooksRecord>('m:webhooks');
+/** Absent: the feed of events was never on. */
+export const FEED_ON = keyOf<FeedOnRecord>('m:feed-on');
+export const FEED_STATE = keyOf<FeedStateRecord>('m:feed');
+/** Records of the feed, in ranges. */
+export const feedKey = (position: number): string => `i:${padded(position)}`;
+export const feedFrom = (position: number): { gte: string; lt: string } => ({
+  gte: feedKey(position),
+  lt: 'i;',
+});
+export const positionOfFeed = (key: string): number => Number(key.slice('i:'.length));
+export const letterKey = (name: string): Key<LetterRecord> => keyOf(`L:${hash('sha256', name, 'base64url')}`);
+export const allLetters = { gte: 'L:', lt: 'L;' } as const;

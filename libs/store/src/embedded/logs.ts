@@ -12,6 +12,7 @@ import type { Append, Stored, StreamLimits } from '../streams.ts';
 import { encodeRow, totalsOf, wireOf } from './entry-row.ts';
 import { accountKey, entryKey, eventKey, type Key, producerKey, producersBefore, streamKey } from './keys.ts';
 import type { EmbeddedBlocks } from './blocks.ts';
+import type { EmbeddedEventFeed } from './event-feed.ts';
 import type { Ledger } from './ledger.ts';
 import { encodeRecord } from './record-bytes.ts';
 import type { EventRecord, ProducerRecord, StreamRecord } from './records.ts';
@@ -44,9 +45,17 @@ export class Logs {
   /** Old entries that appends have removed since the last batch ended. */
   #trims = 0;
   readonly #blocks: Pick<EmbeddedBlocks, 'has'>;
+  readonly #feed: Pick<EmbeddedEventFeed, 'write'>;
   readonly #shares: Shares;
 
-  constructor(ledger: Ledger, now: () => number, limits: StreamLimits, blocks: Pick<EmbeddedBlocks, 'has'>) {
+  constructor(
+    ledger: Ledger,
+    now: () => number,
+    limits: StreamLimits,
+    blocks: Pick<EmbeddedBlocks, 'has'>,
+    feed: Pick<EmbeddedEventFeed, 'write'>,
+  ) {
+    this.#feed = feed;
     this.#ledger = ledger;
     this.#now = now;
     this.#limits = limits;
@@ -136,6 +145,7 @@ export class Logs {
     const entry = { seq, prev, storedAt, sender, producer, counter, content, n };
     const row = encodeRow(entry, { bytes, copies }, isEvent);
     this.#ledger.putRow(entryKey(stream, seq), row);
+    if (!isCopy) this.#feed.write(stream, row);
     if (isEvent) this.#ledger.putRow(eventKey(stream, seq), encodeRecord({ about } satisfies EventRecord));
     // Each field by name: a spread with others over it costs V8 (Node 20) 1 µs, here once a text.
     this.#ledger.put(streamKey(stream), {

@@ -13,9 +13,11 @@ import type {
 } from '@cim/protocol';
 import type { ApiKey } from '../api-keys.ts';
 import type { Subject } from '../bans.ts';
+import type { FeedKind } from '../event-feed.ts';
 import type { JoinPolicy, Role, Stay } from '../groups.ts';
 import type { Session, SessionAt } from '../sessions.ts';
 import type { Cursor } from '../streams.ts';
+import type { Webhook } from '../webhooks.ts';
 
 /** Written once, when the folder is made; a later product reads it before anything else. */
 export interface FormatRecord {
@@ -271,4 +273,31 @@ export interface FoldRecord {
   readonly folded: Cursor;
   /** How many rows there are. */
   readonly peers: number;
+}
+
+export interface WebhooksRecord {
+  /** Counts the changes. */
+  readonly revision: number;
+  readonly webhooks: readonly Webhook[];
+}
+
+/** What the feed of events records. */
+export interface FeedOnRecord {
+  readonly revision: number;
+  readonly kinds: readonly FeedKind[];
+  readonly most: number;
+}
+
+export interface FeedStateRecord {
+  /** Oldest record that is kept; `top` + 1 when there is none. */
+  readonly first: number;
+  readonly top: number;
+  /** Key: a receiver. */
+  readonly cursors: Readonly<Record<string, number>>;
+}
+
+/** What a relay keeps under a name. */
+export interface LetterRecord {
+  readonly name: string;
+  readonly text: string;
 }

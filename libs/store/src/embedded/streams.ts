@@ -41,6 +41,7 @@ import {
   streamKey,
 } from './keys.ts';
 import type { EmbeddedBlocks } from './blocks.ts';
+import type { EmbeddedEventFeed } from './event-feed.ts';
 import type { EmbeddedGroups } from './groups.ts';
 import type { Ledger } from './ledger.ts';
 import { Logs } from './logs.ts';
@@ -83,12 +84,13 @@ export class EmbeddedStreams implements Streams {
     limits: StreamLimits,
     groups: EmbeddedGroups,
     blocks: Pick<EmbeddedBlocks, 'has'>,
+    feed: Pick<EmbeddedEventFeed, 'write'>,
   ) {
     this.#groups = groups;
     this.#ledger = ledger;
     this.#logger = logger;
     this.#now = now;
-    this.#logs = new Logs(ledger, now, limits, blocks);
+    this.#logs = new Logs(ledger, now, limits, blocks, feed);
     this.#duplicates = new Duplicates(new LogScans(this), logger);
   }
 

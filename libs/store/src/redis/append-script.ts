@@ -30,7 +30,8 @@ const RESTORE_ENTRIES = 64;
  * already: who waits for the replicas waits for a write of its own.
  * Every `redis.call` costs as much as all else about an item: metas are read by one and written by one, and an item
  * that is of the producer of the top needs one of its own, and one for its copy, or one for the member of its group.
- * One to an inbox where much waits needs two more: see `mayHold`.
+ * One to an inbox where much waits needs two more: see `mayHold`. One is needed for the feed of events where it is on, which
+ * the shard says itself, so that no two servers can disagree.
  */
 export const appendScript = (limits: StreamLimits, touches = false): Script =>
   new Script(`${META}
@@ -47,6 +48,7 @@ for s = 1, streamCount do
   local at = s * ${STREAM_FIELDS}
   metaKeys[s] = all[at] .. ':meta:' .. all[at + 1]
   metaKeys[streamCount + s] = all[at] .. ':blocks:' .. all[at + 1]
+  metaKeys[2 * streamCount + s] = all[at] .. ':feed-on'
 end
 local metas = call('MGET', unpack(metaKeys))
 local COPY_MODES = {new = true, again = true, behind = true}
@@ -77,6 +79,8 @@ local streamAt = function(s)
   m.tag, m.name, m.log, m.producers = tag, name, tag .. ':log:' .. name, tag .. ':prod:' .. name
   m.events = tag .. ':evt:' .. name
   m.blocks = metas[streamCount + s]
+  local feedOn = metas[2 * streamCount + s]
+  if feedOn then m.feedMost = match(feedOn, '^%d+ %a*m%a* (%d+)$') end
   m.user, m.group = match(name, '^inbox:(.*)$'), match(name, '^group:(%d+)$')
   if m.group then openGroup(m) end
   if not m.shown then restore(m) end
@@ -139,9 +143,9 @@ local write = function(m, a, producer, counter, kind, about, digest)
   if kind == 'shown' then shown = shown + 1 end
   if not m.user then m.settled, m.settledBytes = m.top, m.bytes end
   local n = int(shown)
-  call('XADD', m.log, seqText .. '-0', 'h', sender .. ' ' .. counter .. ' ' .. nowText .. ' ' .. int(bytes) .. '/' .. n ..
-    (own > 0 and '/' .. int(own) or '') .. ' ' .. producer .. ' ' .. (prev == '' and '-' or prev) .. ' ' .. all[a + 2],
-    'd', content)
+  local head = sender .. ' ' .. counter .. ' ' .. nowText .. ' ' .. int(bytes) .. '/' .. n ..
+    (own > 0 and '/' .. int(own) or '') .. ' ' .. producer .. ' ' .. (prev == '' and '-' or prev) .. ' ' .. all[a + 2]
+  call('XADD', m.log, seqText .. '-0', 'h', head, 'd', content)
   if about then
     call('XADD', m.events, seqText .. '-0', 'm', about)
     if m.firstEvent == 0 then m.firstEvent = seq end
@@ -167,6 +171,10 @@ local write = function(m, a, producer, counter, kind, about, digest)
   m.top, m.bytes, m.own, m.topField, m.topCounter, m.digest = seq, bytes, own, field, tonumber(counter), digest
   if kind == 'shown' then m.shown, m.shownSeq, m.shownAt = shown, seq, now end
   m.changed = true
+  -- Ids of the feed count from 1, so that a reader sees what it has missed.
+  if m.feedMost and kind ~= 'copy' then
+    call('XADD', m.tag .. ':feed', 'MAXLEN', '~', m.feedMost, '1-*', 's', seqText .. ' ' .. m.name, 'h', head, 'd', content)
+  end
   return seqText, n, prev
 end
 

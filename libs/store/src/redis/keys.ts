@@ -81,6 +81,15 @@ export const key = {
   bans: `${tag('bans')}:bans`,
   logWish: `${tag('log')}:log-wish`,
   bansUntil: `${tag('bans')}:bans-until`,
+  /** A hash (`webhooks.ts`). */
+  webhooks: `${tag('webhooks')}:webhooks`,
+  /** A sorted set: relay → until when it lives [ms]. */
+  relays: `${tag('relays')}:relays`,
+  /** Of each shard (`event-feed.ts`). The append script makes the first two too. */
+  feed: (shard: string) => `${shard}:feed`,
+  feedOn: (shard: string) => `${shard}:feed-on`,
+  feedRelay: (shard: string) => `${shard}:feed-relay`,
+  letters: (shard: string) => `${shard}:letters`,
   /** @param of whose budget it is (`limits.ts`) */
   limit: (limit: string, of: string) => `${tag(of)}:limit:${limit}:${of}`,
   limitShard: tag,

@@ -63,6 +63,12 @@ const SINGLE_KINDS = [
   'sched-due',
   'sched-claims',
   'sched-refused',
+  'webhooks',
+  'relays',
+  'feed',
+  'feed-on',
+  'feed-relay',
+  'letters',
 ] as const;
 /** Of the names of users: hashes. */
 const NAME_KINDS = ['names', 'looks', 'subjects'] as const;

@@ -12,6 +12,7 @@ import { type Commit, directCommit } from './commit.ts';
 import { RedisConversationRows } from './conversation-rows.ts';
 import { checkDurability, checkRoles, type Durability, PROMISES } from './durability.ts';
 import { faultOf } from './fault.ts';
+import { RedisEventFeed } from './event-feed.ts';
 import { RedisGroups } from './groups.ts';
 import { RedisLimits } from './limits.ts';
 import { RedisLogWishes } from './log-wishes.ts';
@@ -26,6 +27,7 @@ import { type Problem, problemOf, StoreWatch } from './store-watch.ts';
 import { RedisStreams } from './streams.ts';
 import { Succession } from './succession.ts';
 import { describeUrl, parseRedisUrl } from './url.ts';
+import { RedisWebhooks } from './webhooks.ts';
 import { WriteProbe } from './write-probe.ts';
 
 export interface RedisStoreOptions extends RedisAccess {
@@ -137,6 +139,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     apiKeys: new RedisApiKeys(link, commit),
     sessions: new RedisSessions(link, { leaseMs, issuedMs }),
     streams,
+    feed: new RedisEventFeed(link, commit),
+    webhooks: new RedisWebhooks(link, commit),
     groups: new RedisGroups(link, commit, sides),
     conversations: new RedisConversationRows(link, commit),
     blocks: new RedisBlocks(link, commit),

@@ -45,7 +45,7 @@ const FIRST_READ = 32;
 const ACKS_A_CALL = 256;
 
 /** As XRANGE answers. */
-type Row = [id: Buffer, fields: Buffer[]];
+export type Row = [id: Buffer, fields: Buffer[]];
 
 export class RedisStreams implements Streams {
   readonly kept: Streams['kept'];
@@ -271,7 +271,8 @@ function positionOf(meta: Buffer | null): Position {
   };
 }
 
-function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
+/** Of a row of a log, or of the feed. */
+export function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
   let head = '';
   let content: Uint8Array = new Uint8Array();
   for (let i = 0; i + 1 < fields.length; i += 2) {

@@ -1,0 +1,199 @@
+import { streamName, streamOfName, type StreamRef } from '@cim/protocol';
+import {
+  type EventFeed,
+  FEED,
+  type FeedPartition,
+  type FeedProgress,
+  type FeedRecord,
+  type FeedWish,
+  type PartitionState,
+} from '../event-feed.ts';
+import { decodeRow } from './entry-row.ts';
+import { allLetters, FEED_ON, FEED_STATE, feedFrom, feedKey, letterKey, positionOfFeed } from './keys.ts';
+import type { Ledger } from './ledger.ts';
+import { promised } from './promised.ts';
+import { decodeRecord } from './record-bytes.ts';
+import type { FeedStateRecord, LetterRecord } from './records.ts';
+
+const ONLY = '0' as FeedPartition;
+/** The redis adapter has so many partitions, each of which keeps `FEED.most` records. */
+const PARTITIONS = 256;
+const READ_BYTES = 4 * 1024 * 1024;
+/** Records that one append removes at most. */
+const TRIM_STEPS = 16;
+const EMPTY: FeedStateRecord = { first: 1, top: 0, cursors: {} };
+
+/** One partition. Leases are in memory: one process has the folder. */
+export class EmbeddedEventFeed implements EventFeed {
+  readonly partitions = [ONLY];
+  readonly #ledger: Ledger;
+  readonly #monotonic: () => number;
+  /** Key: relay. Until when it lives [ms, monotonic]; removed when it has lapsed. */
+  readonly #relays = new Map<string, number>();
+  #lease: { readonly relay: string; readonly until: number } | undefined;
+  #looks = 0;
+
+  constructor(ledger: Ledger, monotonic: () => number) {
+    this.#ledger = ledger;
+    this.#monotonic = monotonic;
+  }
+
+  /** Of an append, to be written with it. @param row the entry as its log has it */
+  write(stream: StreamRef, row: Uint8Array): void {
+    const on = this.#ledger.get(FEED_ON);
+    if (on === undefined || !on.kinds.includes('messages')) return;
+    const state = this.#state;
+    const top = state.top + 1;
+    const first = Math.min(Math.max(state.first, top - on.most + 1), state.first + TRIM_STEPS);
+    for (let position = state.first; position < first; position++) this.#ledger.deleteRow(feedKey(position));
+    this.#ledger.putRow(feedKey(top), encodeFeedRow(stream, row));
+    this.#ledger.put(FEED_STATE, { ...state, first, top });
+  }
+
+  async record({ revision, kinds, most }: FeedWish): Promise<void> {
+    const before = this.#ledger.get(FEED_ON);
+    if (revision >= (before?.revision ?? 0))
+      this.#ledger.put(FEED_ON, {
+        ...{ revision, kinds },
+        most: most === undefined ? (before?.most ?? FEED.most * PARTITIONS) : most * PARTITIONS,
+      });
+    await this.#ledger.commit();
+  }
+
+  announce(relay: string, aliveMs: number): Promise<readonly string[]> {
+    return promised(() => {
+      const now = this.#monotonic();
+      for (const [one, until] of this.#relays) if (until <= now) this.#relays.delete(one);
+      this.#relays.set(relay, now + aliveMs);
+      return [...this.#relays.keys()].sort();
+    });
+  }
+
+  withdraw(relay: string): Promise<void> {
+    this.#relays.delete(relay);
+    return Promise.resolve();
+  }
+
+  async take(
+    partitions: readonly FeedPartition[],
+    relay: string,
+    leaseMs: number,
+  ): Promise<(PartitionState | undefined)[]> {
+    // What another relay has done is on disk then.
+    await this.#ledger.commit();
+    const letters = await this.#letters('');
+    return partitions.map(() => {
+      const lease = this.#lease;
+      const now = this.#monotonic();
+      if (lease !== undefined && lease.relay !== relay && lease.until > now) return undefined;
+      this.#lease = { relay, until: now + leaseMs };
+      return {
+        cursors: new Map(Object.entries(this.#state.cursors)),
+        letters: new Map(letters),
+        look: String(this.#looks),
+      };
+    });
+  }
+
+  renew(
+    partitions: readonly FeedPartition[],
+    relay: string,
+    leaseMs: number,
+  ): Promise<(string | undefined)[]> {
+    return promised(() =>
+      partitions.map(() => {
+        if (this.#lease?.relay !== relay) return undefined;
+        this.#lease = { relay, until: this.#monotonic() + leaseMs };
+        return String(this.#looks);
+      }),
+    );
+  }
+
+  release(_partitions: readonly FeedPartition[], relay: string): Promise<void> {
+    if (this.#lease?.relay === relay) this.#lease = undefined;
+    return Promise.resolve();
+  }
+
+  read(
+    asks: readonly { readonly partition: FeedPartition; readonly after: number }[],
+    limit: number,
+  ): Promise<FeedRecord[][]> {
+    return Promise.all(
+      asks.map(async ({ after }) => {
+        const rows = await this.#ledger.rows(feedFrom(after + 1), limit, READ_BYTES);
+        return rows.map(([key, row]) => ({ position: positionOfFeed(key), ...decodeFeedRow(row) }));
+      }),
+    );
+  }
+
+  async commit(_partition: FeedPartition, relay: string, progress: FeedProgress): Promise<boolean> {
+    if (this.#lease?.relay !== relay) return false;
+    const { cursors = new Map<string, number | undefined>(), trimTo } = progress;
+    const state = this.#state;
+    const next = { ...state.cursors };
+    for (const [receiver, cursor] of cursors)
+      if (cursor === undefined) Reflect.deleteProperty(next, receiver);
+      else next[receiver] = cursor;
+    const first = Math.min(Math.max(state.first, (trimTo ?? 0) + 1), state.top + 1);
+    for (let position = state.first; position < first; position++) this.#ledger.deleteRow(feedKey(position));
+    this.#ledger.put(FEED_STATE, { ...state, first, cursors: next });
+    for (const [name, text] of progress.letters ?? []) this.#putLetter(name, text);
+    await this.#ledger.commit();
+    return true;
+  }
+
+  async letters(prefix: string) {
+    await this.#ledger.commit();
+    return (await this.#letters(prefix)).map(([name, text]) => ({ partition: ONLY, name, text }));
+  }
+
+  async changeLetter(
+    _partition: FeedPartition,
+    name: string,
+    from: string,
+    to: string | undefined,
+  ): Promise<boolean> {
+    const isSame = this.#ledger.get(letterKey(name))?.text === from;
+    if (isSame) {
+      this.#putLetter(name, to);
+      this.#looks++;
+    }
+    await this.#ledger.commit();
+    return isSame;
+  }
+
+  get #state(): FeedStateRecord {
+    return this.#ledger.get(FEED_STATE) ?? EMPTY;
+  }
+
+  #putLetter(name: string, text: string | undefined): void {
+    this.#ledger.put(letterKey(name), text === undefined ? undefined : { name, text });
+  }
+
+  async #letters(prefix: string): Promise<[name: string, text: string][]> {
+    const found: [string, string][] = [];
+    for (let gte: string = allLetters.gte; ; ) {
+      const rows = await this.#ledger.rows({ gte, lt: allLetters.lt }, 1_000, READ_BYTES);
+      for (const [, row] of rows) {
+        const { name, text } = decodeRecord(row) as LetterRecord;
+        if (name.startsWith(prefix)) found.push([name, text]);
+      }
+      const last = rows.at(-1);
+      if (last === undefined) return found;
+      gte = `${last[0]}\0`;
+    }
+  }
+}
+
+/** How long the name of the stream is, the name, and the row of the log. */
+function encodeFeedRow(stream: StreamRef, row: Uint8Array): Uint8Array {
+  const name = Buffer.from(streamName(stream));
+  return Buffer.concat([Buffer.of(name.length), name, row]);
+}
+
+/** @throws {Error} when the row is damaged */
+export function decodeFeedRow(row: Uint8Array): Omit<FeedRecord, 'position'> {
+  const end = 1 + (row[0] ?? 0);
+  const name = Buffer.from(row.subarray(1, end)).toString();
+  return { stream: streamOfName(name), entry: decodeRow(row.subarray(end)) };
+}

@@ -1,0 +1,35 @@
+/** Reads a feed to its end. */
+import type { EventFeed, FeedPartition, FeedRecord } from '../src/event-feed.ts';
+
+/** Key: partition. */
+export type FeedPositions = ReadonlyMap<FeedPartition, number>;
+
+/** All records after some positions (absent: 0), of each partition in their order. */
+export async function readFeed(feed: EventFeed, after: FeedPositions = new Map()): Promise<FeedRecord[]> {
+  const all: FeedRecord[] = [];
+  let asks = feed.partitions.map((partition) => ({ partition, after: after.get(partition) ?? 0 }));
+  while (asks.length > 0) {
+    const read = await feed.read(asks, 100);
+    all.push(...read.flat());
+    asks = asks.flatMap(({ partition }, i) => {
+      const last = read[i]?.at(-1);
+      return last === undefined ? [] : [{ partition, after: last.position }];
+    });
+  }
+  return all;
+}
+
+/** Where each partition ends now. */
+export async function feedEnds(feed: EventFeed): Promise<FeedPositions> {
+  const ends = new Map<FeedPartition, number>();
+  for (const partition of feed.partitions) {
+    let after = 0;
+    for (;;) {
+      const [records = []] = await feed.read([{ partition, after }], 1_000);
+      if (records.length === 0) break;
+      after = records.at(-1)?.position ?? after;
+    }
+    ends.set(partition, after);
+  }
+  return ends;
+}
