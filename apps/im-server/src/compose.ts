@@ -1,4 +1,4 @@
-/** The im-server, put together: the only place where its parts are built. */
+/** Builds the im-server: the only place where its parts are put together. */
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -47,16 +47,22 @@ import { SendBudget } from './sessions/send-budget.ts';
 import { closeSuspended } from './sessions/close-suspended.ts';
 import { SessionRegistry } from './sessions/session-registry.ts';
 
-/** Clients are sent away at this rate a second, and all within this time, in ms: the others have to take them in. */
+/**
+ * Clients are sent away at this rate per second when the server stops, since the other servers have to take
+ * them in.
+ */
 const GO_ELSEWHERE_RATE = 1_000;
 const GO_ELSEWHERE_MS = 8_000;
-/** Then those whose connections have not closed yet are left to themselves, in ms. */
+/** Longest wait for connections that have not closed yet [ms]. */
 const CLOSE_MS = 2_000;
 const DRAIN_TICK_MS = 20;
 
-/** Above these limits an address commits an offence. The others it may meet through no fault of its own. */
+/**
+ * Limits whose excess is an offence of the address. An address may exceed the other limits through no fault
+ * of its own.
+ */
 const OFFENCES: readonly DoorLimit[] = ['connect-rate', 'connections-of-address', 'strangers-of-address'];
-/** Ends of connections that have not logged in, which a client of ours does not come to. */
+/** Close reasons before a login that clients of ours do not cause. */
 const STRANGE: readonly CloseReason[] = [
   'bad-frame',
   'frame-too-large',
@@ -75,15 +81,15 @@ export interface ImServerParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly observer: Observer;
-  /** That of this process, for operators; its own when it is absent. */
+  /** The load of this process, for operators. Absent: the im-server measures its own. */
   readonly load?: RecentLoad;
-  /** Both ports speak TLS when it is there. */
+  /** With it both ports speak TLS. */
   readonly tls?: TlsFiles | undefined;
-  /** Connections of clients at once. */
+  /** Most connections of clients at once. */
   readonly maxConnections: number;
-  /** Ends a start that waits for the store. */
+  /** Aborts a start that waits for the store. */
   readonly stopping: AbortSignal;
-  /** Ends the process as a signal does: an operator drained it for that. */
+  /** Ends the process as a signal does, after an operator's drain. */
   readonly exit: () => void;
 }
 
@@ -93,7 +99,7 @@ export interface ImServer extends Running {
 }
 
 /**
- * Listens, takes a lease, lists itself. Waits for a store that is away as long as it takes.
+ * Listens, takes a lease and lists the server. It waits for a store that is away as long as necessary.
  * @throws {Error} one line: a port is taken, the store's settings are wrong, or the program is stopping
  */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
@@ -107,9 +113,9 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const acks = new AckBatch(store.streams, logger);
   const folds = new FoldWatch(messaging.conversations);
   const look = new Look(store, registry, logger, (user, top) => folds.moved(user, top));
-  /** Sessions that have ended and that the store has not been told of yet. */
+  /** Ends of sessions that the store has not answered yet. Each is removed with its answer. */
   const releases = new Set<Promise<void>>();
-  /** Every open connection, with a session or without. */
+  /** Every open connection, with or without a session. Removed when it closes. */
   const connections = new Set<Connection>();
   let self: Omit<Member, 'instance'> | undefined;
   let stopping: Promise<void> | undefined;
@@ -133,7 +139,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     sessions: store.sessions,
     registry,
     logger,
-    // A refusal is in the log already, and in /readyz.
+    // A refusal is logged elsewhere and shown by /readyz.
     onRenamed: () => void announce().catch(() => undefined),
     onServing: () => {
       look.now();
@@ -166,7 +172,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   });
   store.onSuccession(() => {
     if (stopping !== undefined) return;
-    // The lease may be lost too, and with it all who are here.
+    // The lease may be lost too, and with it all sessions here.
     void instance.renew();
     look.now();
     void groups.lobby.lookNow();
@@ -252,7 +258,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       ...(instance.serving ? [] : ['lease: the store has not renewed it']),
       ...(membership.connected ? [] : ['registry: not connected']),
       ...(membership.problem === undefined ? [] : [`registry: ${membership.problem}`]),
-      // A proxy in front of all im-servers shall pass new connections to the others.
+      // A proxy in front of all im-servers should pass new connections to the others.
       ...(mover.moving === 'drain' ? ['drain: sessions are moving to the other im-servers'] : []),
     ],
   });
@@ -273,12 +279,13 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     await closed;
   };
 
-  // A failed start leaves nothing behind that would keep the process alive.
+  // Parts to close when the start fails, so that nothing keeps the process alive.
   const opened: (() => Promise<void>)[] = [];
   try {
     const httpPort = await listen(http, config.internalHost, config.httpPort, logger);
     opened.push(closeHttp);
-    // The store may be away for long: until it is there the internal port answers that this server is not ready.
+    // The store may be away for long. Until it is open, the internal port answers that this server is not
+    // ready.
     await unlessAborted(store.opened, parts.stopping);
     await instance.start(parts.stopping);
     suspensions.start();
@@ -315,7 +322,8 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   }
 
   const stop = async (): Promise<void> => {
-    // The order matters (docs/architecture.md, "Stopping"): nobody new is sent here before those here are sent away.
+    // The order matters (docs/architecture.md, "Stopping"): new clients must go elsewhere before those here
+    // are sent away.
     mover.stop();
     await membership.withdraw();
     const tcpClosed = close(tcp);
@@ -348,7 +356,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   };
 }
 
-/** Why sessions that are closed now would come back here, or to nobody; '' when they would not. */
+/** Why closed sessions would come back here or find no server now; '' when they would not. */
 function hindranceOf(instance: Instance, membership: Membership): string {
   if (!instance.serving) return 'the store does not answer: nobody could log in';
   if (!membership.connected)
@@ -359,12 +367,12 @@ function hindranceOf(instance: Instance, membership: Membership): string {
     : 'no other im-server takes logins';
 }
 
-/** Settles as the promise does, or rejects once the signal is aborted. */
+/** Settles as the promise does, or rejects when the signal is aborted. */
 async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const settled = new AbortController();
   const aborted = once(signal, 'abort', { signal: settled.signal }).then(() => signal.throwIfAborted());
-  // It stops listening when the promise has settled first.
+  // If the promise settles first, nobody awaits this one.
   aborted.catch(() => undefined);
   try {
     await Promise.race([promise, aborted]);
@@ -373,7 +381,7 @@ async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promi
   }
 }
 
-/** Spread out, so that the other servers are not asked for all of them at once. */
+/** Closes sessions spread over time, so that the other servers do not get all logins at once. */
 async function sendAway(connections: readonly Connection[]): Promise<void> {
   const withinMs = Math.min((connections.length / GO_ELSEWHERE_RATE) * 1_000, GO_ELSEWHERE_MS);
   const begun = performance.now();
@@ -401,7 +409,7 @@ async function listen(
     );
     server.listen({ host, port, backlog: 4_096 }, resolve);
   });
-  // One connection could not be taken, for want of file descriptors for instance: the others can.
+  // One connection could not be accepted, for example for want of file descriptors. Others can.
   const failed = new RareWarning(logger, 'accept.failed');
   server.on('error', (error) => failed.due({ err: error, port }));
   return (server.address() as AddressInfo).port;

@@ -8,7 +8,7 @@ import {
   type Values,
 } from '@cim/runtime';
 
-/** What an im-server reads from flags and environment. */
+/** The settings of an im-server, from flags and environment. */
 export const imServerSettings = pick(
   settings,
   'host',
@@ -65,10 +65,10 @@ export type ImServerConfig = Pick<
   | 'allowedOrigins'
   | 'trustedProxies'
 > & {
-  /** A text never changes. */
+  /** The cluster secret. A text never changes. */
   readonly clusterSecret: string | ClusterSecret;
-  /** Addresses without a limit; those of loopback when it is absent. */
+  /** Addresses without limits. Absent: those of loopback. */
   readonly allowList?: InNetworks;
-  /** The defaults when it is absent. */
+  /** Absent: the default limits. */
   readonly limits?: LimitValues;
 };

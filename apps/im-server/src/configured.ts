@@ -1,4 +1,4 @@
-/** The settings of this process, read once: a module that is imported again gives the same. */
+/** The settings of this process, read once: every import gets the same object. */
 import { configureProcess } from '@cim/runtime';
 import { imServerSettings } from './config.ts';
 

@@ -34,14 +34,14 @@ const lines = await logLines(config).catch((error: unknown) => failStart('im-ser
 const logger = createLogger(config.logLevel, { program: 'im-server' }, lines, logControl);
 limitConnections(logger);
 await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
-  // The last of all: what stops before it logs.
+  // The log is closed last: parts that stop before it still log.
   onStop(() => lines.end());
   requireReachable(config);
   const clusterSecret = openClusterSecret(config, configuredFiles(imServerSettings), logger);
   onStop(() => clusterSecret.stop());
   const limits = limitsOf(config);
   const metrics = createMetrics({ program: 'im-server' });
-  // Before anything is waited for: a pair of files that cannot be used ends the start.
+  // Checked before anything is waited for: an unusable pair of files ends the start.
   const tls = openTls(config, { logger, metrics });
   onStop(() => tls?.stop());
   const load = new RecentLoad();
@@ -93,7 +93,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     stopping,
     exit: () => process.kill(process.pid, 'SIGTERM'),
   });
-  // A start that still waits for the store ends by the signal, and leaves nothing behind.
+  // A signal ends a start that still waits for the store, and leaves nothing behind.
   onStop(() =>
     starting.then(
       (server) => server.stop(),

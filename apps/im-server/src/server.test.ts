@@ -1,4 +1,7 @@
-/** A whole im-server on the embedded store, spoken to in frames: whatever a client sends, the others notice nothing. */
+/**
+ * A whole im-server on the embedded store, tested with frames. Whatever one client sends, the others notice
+ * nothing.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CIM_DEVICE, cim, encodeFrame, inboxOf, LOBBY } from '@cim/protocol';
@@ -36,7 +39,7 @@ describe('an im-server', () => {
     await until('three receipts', () => a.raw.frames.filter((frame) => frame.receipt).length === 3);
     const receipts = a.raw.frames.flatMap((frame) => (frame.receipt ? [frame.receipt] : []));
     const { STORED, GAP } = cim.Outcome;
-    // One that is not stored rings for nobody, and may be answered first.
+    // A send that is not stored rings nobody, so it may be answered first.
     assert.deepEqual(receipts.map((receipt) => receipt.outcome ?? 0).sort(), [STORED, STORED, GAP].sort());
     assert.equal(receipts.find(({ outcome }) => outcome === GAP)?.last, 1);
     assert.equal((await running.store.streams.position({ kind: 'inbox', user: b.user.userId })).top, 1);
@@ -103,14 +106,14 @@ describe('an im-server', () => {
 
   test('a body and fields of a later version are ignored, and the session goes on', async () => {
     const { raw } = await running.logIn('ivo');
-    // Field 40 with 3 bytes, alone and behind a ping.
+    // Field 40 with 3 bytes, by itself and behind a ping.
     raw.socket.write(Buffer.from('06c20203010203', 'hex'));
     raw.socket.write(Buffer.from('09ca0100c20203010203', 'hex'));
     await raw.hear('pong');
     assert.equal(raw.closed, false);
   });
 
-  test('ends what is no frame, too long a frame, or one that is not allowed, and nobody else notices', async () => {
+  test('closes a connection for invalid, too long or forbidden frames, and other connections notice nothing', async () => {
     const { raw: bystander } = await running.logIn('ines');
     const hostile: [string, Uint8Array][] = [
       ['a length of 2 GiB', Buffer.from('ffffffff07', 'hex')],
@@ -140,7 +143,7 @@ describe('an im-server', () => {
     await bystander.hear('pong');
   });
 
-  test('tells a sender when its message is acked, and answers how far an inbox is', async () => {
+  test('tells a sender when its message is acked, and answers up to where it is acked', async () => {
     const { raw: sender } = await running.logIn('dina');
     const { raw: recipient, user } = await running.logIn('dora');
     recipient.say({ resume: { cursors: [{ group: '', seq: 0, id: '' }] } });
@@ -165,7 +168,7 @@ describe('an im-server', () => {
     for (const { socket } of [sender, recipient]) socket.destroy();
   });
 
-  test('answers which counters the store has, and refuses questions that are none', async () => {
+  test('answers which counters the store has, and refuses malformed questions', async () => {
     const { user } = await running.logIn('dolf');
     const { raw } = await running.logIn('dirk');
     for (const counter of [1, 2])
@@ -191,7 +194,7 @@ describe('an im-server', () => {
     await raw.ends('protocol-error');
   });
 
-  test('takes no more sends from a channel than the store keeps up with, and answers all in the end', async () => {
+  test('reads only as many sends from a channel as the store keeps up with, and answers all in the end', async () => {
     const { user } = await running.logIn('edda');
     const { raw } = await running.logIn('egon');
     const long = cim.Content.encode({ texts: ['x'.repeat(8_000)] }).finish();

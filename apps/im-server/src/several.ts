@@ -1,8 +1,8 @@
-/** Several im-servers on one machine, each a process with ports and an identity of its own. */
+/** Runs several im-servers on one machine. Each is a process with its own ports and identity. */
 import { createLogger, failStart, portOf, requireFreePorts, runProgram, supervise } from '@cim/runtime';
 import { config } from './configured.ts';
 
-/** Longer than each process takes to drain. */
+/** Longer than each process needs to drain [ms]. */
 const STOP_WITHIN_MS = 20_000;
 
 const { processes, host, tcpPort, internalHost, httpPort, logFile, logLevel } = config;
@@ -29,7 +29,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async (starting) => {
         ...['--processes', '1'],
         ...['--tcp-port', String(portOf(tcpPort, index))],
         ...['--http-port', String(portOf(httpPort, index))],
-        // Two processes cannot rotate one file.
+        // Two processes cannot rotate the same file.
         ...(logFile === '' ? [] : ['--log-file', `${logFile}-${index + 1}`]),
       ],
     },

@@ -1,4 +1,4 @@
-/** Small parts of the im-server whose mistakes only a long fault run would show. */
+/** Tests of small parts whose faults only a long fault run would show. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -31,7 +31,7 @@ test('an instance serves until 5 s before its lease can lapse, counted from when
   let now = 1_000;
   const sessions = {
     openLease: () => {
-      now += 400; // the answer takes its time
+      now += 400; // the store takes a while to answer
       return Promise.resolve();
     },
     closeLease: () => Promise.resolve(),
@@ -48,7 +48,7 @@ test('an instance serves until 5 s before its lease can lapse, counted from when
   await instance.stop();
 });
 
-test('of two sessions of a device the registry keeps that of the newer epoch, in whichever order they come', () => {
+test('of two sessions of a device the registry keeps the one with the newer epoch, in either order', () => {
   const registry = new SessionRegistry();
   const session = (epoch: number) => {
     const closed: string[] = [];
@@ -125,7 +125,7 @@ test('a stream that was noted for this server is read by its session, and a grou
   assert.equal(woken, 1);
 });
 
-test('a member of a group is sent no more than 256 KiB that it has not acked', () => {
+test('a member of a group gets at most 256 KiB that it has not acked', () => {
   const group = 'a-group' as GroupId;
   const pieces = Array.from({ length: 10 }, (_, i) => {
     const seq = i + 1;

@@ -1,4 +1,7 @@
-/** What runs first. Loading the program opens many files at once, so the limit is checked before. */
+/**
+ * The first code that runs. Loading the program opens many files at once, so the limit of open files is
+ * checked before.
+ */
 import { endWithSupervisor, failStart, requireOpenFiles } from '@cim/runtime';
 
 try {
@@ -8,5 +11,5 @@ try {
 }
 endWithSupervisor();
 const { config } = await import('./configured.ts');
-// A supervisor serves nobody: it loads only what it needs.
+// A supervisor serves no clients, so it loads only its own code.
 await (config.processes > 1 ? import('./several.ts') : import('./main.ts'));

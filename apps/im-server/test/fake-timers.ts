@@ -1,6 +1,6 @@
 import type { Timer, Timers } from '../src/subscriptions/timers.ts';
 
-/** Timers that fire when the test says so. */
+/** Timers that fire when the test calls `pass`. */
 export class FakeTimers implements Timers {
   #now = 0;
   readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>();
@@ -15,7 +15,7 @@ export class FakeTimers implements Timers {
     this.#timers.delete(timer as never);
   }
 
-  /** Fires what becomes due, the earliest first. */
+  /** Moves the time on and fires timers that become due, the earliest first. */
   pass(ms: number): void {
     this.#now += ms;
     for (;;) {

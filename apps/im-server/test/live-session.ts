@@ -3,7 +3,10 @@ import { CIM_DEVICE, type InstanceId, parseUserName } from '@cim/protocol';
 import type { Store } from '@cim/store';
 import type { Session } from '../src/sessions/session.ts';
 
-/** A user's live session at an instance, as the store and a server hold it; `ended` is the reason it was closed for. */
+/**
+ * A live session at an instance, both in the store and at the server. `ended` is the reason for which it was
+ * closed.
+ */
 export async function liveSession(
   { accounts, sessions }: Store,
   userName: string,

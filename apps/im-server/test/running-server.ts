@@ -33,7 +33,7 @@ import { Stored } from './stored.ts';
 
 export const RUNNING_SECRET = 'test-secret';
 
-/** A client that says what it is told, and keeps what it hears. */
+/** A client that sends the frames it is given, and records those it receives. */
 export class RawClient {
   readonly socket: Socket;
   readonly frames: cim.Frame[] = [];
@@ -78,12 +78,12 @@ export class RawClient {
   }
 }
 
-/** A whole im-server on a real embedded store, with its public and its internal port. */
+/** A whole im-server on a real embedded store, with its public and internal ports. */
 export class RunningServer {
   readonly stored: Stored;
   readonly server: ImServer;
   readonly instance: InstanceId;
-  /** Door and outcome of each send that was counted. */
+  /** The door and the outcome of each counted send. */
   readonly counted: readonly string[];
   readonly suspensions: Suspensions;
   readonly #stop: () => Promise<void>;
@@ -105,8 +105,9 @@ export class RunningServer {
   }
 
   /**
+   * Starts the server.
    * @param now clock of the store [ms since 1970]
-   * @param config more of it
+   * @param config further settings
    */
   static async start(now?: () => number, config: Partial<ImServerConfig> = {}): Promise<RunningServer> {
     const stored = await Stored.open(now);

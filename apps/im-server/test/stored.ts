@@ -26,7 +26,7 @@ import {
 const CREATE: GroupOperation = { kind: 'create', name: 'a group', category: '', join: 'open', users: [] };
 const PRODUCER = 'test-producer-000' as ProducerId;
 
-/** An entry that no store has seen. */
+/** An entry that is in no store. */
 export const madeUp = (seq: number): Entry => ({
   seq: seq as Seq,
   n: 1,
@@ -43,7 +43,7 @@ export class Stored {
   readonly store: Store;
   readonly user: UserId;
   readonly #dir: string;
-  /** Key: stream name. Never removed: the store goes with it. */
+  /** Key: stream name. Value: last counter. Never removed: the store ends with the test. */
   readonly #counters = new Map<string, number>();
 
   private constructor(store: Store, user: UserId, dir: string) {
@@ -79,7 +79,7 @@ export class Stored {
         counter,
         digest: `digest-${counter}`,
         content: cim.Content.encode({ texts: [text] }).finish(),
-        // A group begins with its first text: its writer is the owner then.
+        // The first text creates the group, with its writer as the owner.
         operation: counter === 1 && policyOf(stream).writers === 'members' ? CREATE : undefined,
       };
       const answer = await new Promise<AppendAnswer>((resolve) => this.store.streams.append(item, resolve));

@@ -1,4 +1,4 @@
-/** What an im-server tells of its state when Prometheus asks. docs/metrics.md describes each metric. */
+/** The state of an im-server as gauges for Prometheus. docs/metrics.md describes each metric. */
 import type { Visits } from '@cim/channel';
 import type { ScheduledSends } from '@cim/delivery';
 import type { RpcServer } from '@cim/rpc';
@@ -11,7 +11,7 @@ import type { GroupLogs } from '../subscriptions/group-logs.ts';
 export interface GaugeParts {
   readonly visits: () => Visits;
   readonly maxConnections: number;
-  /** Connections whose kind is known. */
+  /** All connections whose wire or stage is known. */
   readonly connections: ReadonlySet<Connection>;
   readonly groups: GroupLogs;
   readonly instance: Instance;
@@ -20,9 +20,9 @@ export interface GaugeParts {
   readonly rpc: () => RpcServer;
 }
 
-/** All connections and subscriptions, counted once. */
+/** Counts over all connections and subscriptions. */
 interface Census {
-  /** By what they are. */
+  /** Number of connections by stage. */
   readonly stages: { login: number; own: number; cim: number };
   outboxBytes: number;
   readonly unacked: { inbox: number; group: number };
@@ -127,7 +127,10 @@ export function addGauges(metrics: Metrics, parts: GaugeParts): void {
   );
 }
 
-/** In slices: it holds the event loop no longer than any other work. A group costs as much as it has sessions that do not rest. */
+/**
+ * Counts in slices, so that it does not hold the event loop. A group costs as much as it has sessions that do
+ * not rest.
+ */
 async function takeCensus(connections: ReadonlySet<Connection>, groups: GroupLogs): Promise<Census> {
   const census: Census = {
     stages: { login: 0, own: 0, cim: 0 },

@@ -1,4 +1,4 @@
-/** What the internal port answers while the store fails. */
+/** The answers of the internal port while the store fails. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -11,7 +11,7 @@ import type { Account, Store } from '@cim/store';
 import { createInternalHttp } from './internal-http.ts';
 
 const KEY = 'key-of-sendMsg';
-/** While the cluster secret is being replaced. */
+/** The key of the second secret, while the cluster secret is being replaced. */
 const OTHER_KEY = 'other-key-of-sendMsg';
 const SENDER = { userId: 7, userName: 'ida' } as Account;
 const body = JSON.stringify({ userId: 8, msg: 'hi', properties: { sendUserId: 7 } });
@@ -54,13 +54,13 @@ async function send(key = KEY): Promise<{ status: number; retryAfter: string | n
   return { status: answer.status, retryAfter: answer.headers.get('retry-after'), code };
 }
 
-test('/sendMsg takes the keys of all secrets that are accepted, and no other', async () => {
+test('/sendMsg takes the keys of all accepted secrets, and no other', async () => {
   receipt = { outcome: 'refused', code: CODES.limited.code, text: 'full' };
   for (const key of [KEY, OTHER_KEY]) assert.equal((await send(key)).status, 200);
   assert.equal((await send('another-key')).status, 401);
 });
 
-test('/sendMsg answers 503 and a time to wait for what is not stored', async () => {
+test('/sendMsg answers 503 and a time to wait when a message is not stored', async () => {
   receipt = { outcome: 'retry', code: CODES.failure.code, text: 'away' };
   assert.deepEqual(await send(), { status: 503, retryAfter: '1', code: '4000' });
   receipt = { outcome: 'refused', code: CODES.limited.code, text: 'full' };
@@ -86,7 +86,7 @@ test('a store that does not answer makes /sendMsg 503 and /readyz say so, and he
   assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { ready: true, missing: [] });
 });
 
-test('bytes that are no HTTP end their connection without an answer, and no other', async () => {
+test('bytes that are not HTTP end their own connection only, without an answer', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   let answer = '';
   socket.setEncoding('utf8').on('data', (text: string) => (answer += text));

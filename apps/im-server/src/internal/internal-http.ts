@@ -17,7 +17,7 @@ import type { Store } from '@cim/store';
 import fastify, { type FastifyError, type FastifyReply, LogController } from 'fastify';
 
 const BODY_BYTES = 64 * 1024;
-/** A request that has not come in whole by then is given up, in ms. */
+/** A request that has not arrived whole within this time is given up [ms]. */
 const REQUEST_MS = 30_000;
 
 export interface InternalHttpParts {
@@ -25,15 +25,18 @@ export interface InternalHttpParts {
   readonly sends: Pick<SendService, 'sendKeyed'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Of `/sendMsg`, derived from the cluster secret: more than one while it is being replaced. */
+  /**
+   * Keys for `/sendMsg`, derived from the cluster secret. There are several while the secret is being
+   * replaced.
+   */
   readonly sendKeys: () => readonly string[];
-  /** Which names a request may call this server by. */
+  /** Decides which host names a request may use for this server. */
   readonly hostProblem: HostProblem;
-  /** What is not ready, in words; [] when the server may be used. */
+  /** What is not ready, in words; [] when the server is ready. */
   readonly missing: () => readonly string[];
 }
 
-/** CIM's answer to everything but health and metrics. */
+/** CIM's envelope for every answer except those of health and metrics. */
 interface Answer {
   readonly code: string;
   readonly message: string;
@@ -41,7 +44,7 @@ interface Answer {
   readonly dataBody: null;
 }
 
-/** The server is ready to listen. Its caller listens and closes, and may take its upgrades. */
+/** Makes the server. The caller listens and closes, and may handle its upgrades. */
 export async function createInternalHttp(parts: InternalHttpParts): Promise<Server> {
   const { store, metrics } = parts;
   const app = fastify({
@@ -51,7 +54,7 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_MS,
     clientErrorHandler: (_error, socket) => socket.destroy(),
-    // A path that cannot be decoded is an unknown path. Fastify's own answer has no envelope.
+    // A path that cannot be decoded is answered as an unknown path: Fastify's own answer has no envelope.
     frameworkErrors: (error, _request, reply) => {
       void (reply as FastifyReply)
         .headers(SECURITY_HEADERS)
@@ -65,7 +68,8 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
     if (problem === undefined) done();
     else void reply.code(403).send(answerOf(CODES.invalid.code, problem));
   });
-  // Whatever type it names, a body is JSON. The handler reads it: a text decoder would replace bytes that are not UTF-8.
+  // The body is JSON under every content type. The handler decodes it, since a text decoder would replace
+  // bytes that are not UTF-8.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setNotFoundHandler((request, reply) => {
@@ -94,7 +98,7 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
   app.post(
     '/sendMsg',
     {
-      // Before the body is read.
+      // The key is checked before the body is read.
       onRequest: (request, reply, done) => {
         const given = (request.headers.authorization ?? '').replace(/^Bearer /, '');
         if (maySend(given, parts.sendKeys())) done();
@@ -115,13 +119,16 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
   return app.server;
 }
 
-/** What is wrong with the request; undefined when the error is ours. */
+/** What is wrong with the request; undefined when the error is in the server. */
 function problemOf(error: FastifyError): string | undefined {
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return `the body is longer than ${BODY_BYTES} bytes`;
   return error.statusCode !== undefined && error.statusCode < 500 ? error.message : undefined;
 }
 
-/** CIM's internal push, for those who built on it: with the cluster secret, and stored like any other message. */
+/**
+ * CIM's internal push, for systems that use it. It needs the cluster secret, and its messages are stored like
+ * any other.
+ */
 async function sendMessage(
   { store, sends }: InternalHttpParts,
   body: unknown,
@@ -139,7 +146,7 @@ async function sendMessage(
   const batch = Array.isArray(message['batchMsg']) ? (message['batchMsg'] as unknown[]) : [];
   const given = [message['msg'], ...batch].filter((t) => t !== undefined && t !== null);
   if (!given.every((t) => typeof t === 'string')) return invalid('msg and batchMsg must be texts');
-  // JSON can carry half a surrogate pair, UTF-8 cannot.
+  // JSON can carry half of a surrogate pair; UTF-8 cannot.
   const texts = given.map((text) => text.toWellFormed());
   const sender = await store.accounts.byId(senderId);
   if (sender === undefined)
@@ -166,7 +173,7 @@ function jsonObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** The key alone is enough, so that a caller need not hold the secret that everything else depends on. */
+/** The key for `/sendMsg` is enough, so that a caller need not hold the cluster secret itself. */
 function maySend(given: string, keys: readonly string[]): boolean {
   const derived = clusterKey(given, 'send-msg');
   return keys.some((key) => sameSecret(given, key) || sameSecret(derived, key));
@@ -174,7 +181,7 @@ function maySend(given: string, keys: readonly string[]): boolean {
 
 const answerOf = (code: string, message: string): Answer => ({ code, message, reqNo: null, dataBody: null });
 
-/** 503 with a time to wait, which makes an HTTP library repeat. */
+/** Answers 503 with a time to wait, after which HTTP libraries repeat the request. */
 function unavailable(reply: FastifyReply, message: string): Answer {
   void reply.code(503).header('retry-after', '1');
   return answerOf(CODES.failure.code, message);

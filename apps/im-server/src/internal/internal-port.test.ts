@@ -74,7 +74,7 @@ describe('an im-server', () => {
       { 'content-type': 'application/octet-stream' },
     ];
     for (const [i, headers] of [...types, undefined].entries()) {
-      // Bytes make fetch name no type.
+      // With bytes as its body, fetch names no content type.
       const answer = await send(headers ?? {}, headers === undefined ? new TextEncoder().encode(body) : body);
       assert.equal(answer.status, 200);
       assert.match(answer.headers.get('content-type') ?? '', /^application\/json/);
@@ -88,7 +88,7 @@ describe('an im-server', () => {
     assert.deepEqual(cim.Content.decode(entry.content).texts, ['a\ufffdb']);
   });
 
-  test('its internal port answers what is not there with 404 in the envelope', async () => {
+  test('its internal port answers unknown paths with 404 in the envelope', async () => {
     const url = `http://${running.server.http.host}:${running.server.http.port}`;
     const long = 'x'.repeat(70_000);
     const asked: [string, RequestInit][] = [

@@ -26,7 +26,7 @@ import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Mover } from '../sessions/mover.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 
-/** Sessions of one group here that are signalled to; above that the group is too large for it. */
+/** Most sessions of one group that signals go to. In a larger group no signals are sent. */
 const SIGNALLED = 200;
 
 export interface LocalDoorbellParts {
@@ -39,7 +39,7 @@ export interface LocalDoorbellParts {
   readonly load: () => ServerLoad;
 }
 
-/** What servers ring, in this process and from others. */
+/** The doorbell of this im-server: other servers ring it by RPC, parts of this process directly. */
 export class LocalDoorbell implements Doorbell {
   readonly #instance: Instance;
   readonly #registry: SessionRegistry;

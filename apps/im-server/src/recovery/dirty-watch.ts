@@ -32,7 +32,7 @@ export class DirtyWatch {
     clearInterval(this.#timer);
   }
 
-  /** Never throws. */
+  /** Reads the streams noted for this im-server, and the top of the lobby. Never throws. */
   async look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;

@@ -19,7 +19,7 @@ function watch(fails = 0): { folds: FoldWatch; folded: UserId[] } {
   return { folds, folded };
 }
 
-test('a timeline is folded each time it has moved by some thousand entries, and not between', async () => {
+test('a timeline is folded each time it has grown by some thousand entries, and not in between', async () => {
   const { folds, folded } = watch();
   for (const top of [10, 1_999, 2_000, 2_001, 3_999, 4_100]) folds.moved(ann, at(top));
   await folds.idle();

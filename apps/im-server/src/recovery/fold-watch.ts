@@ -2,27 +2,30 @@ import type { Seq, UserId } from '@cim/protocol';
 import type { Conversations } from '@cim/store';
 import { LRUCache } from 'lru-cache';
 
-/** A timeline is folded when it has moved by so many entries; it keeps at least five times as many. */
+/**
+ * A timeline is folded each time it has grown by this many entries. The log keeps at least five times as
+ * many.
+ */
 const FOLD_EVERY = 2_000;
-/** Users who are remembered. One who is not is folded once more, which finds little to do. */
+/** Users that are remembered. For a user who is not, one needless fold finds little to do. */
 const USERS = 100_000;
 
 /**
- * Folds timelines that move fast into the conversations of their users, so that no entry is trimmed before it is counted
- * there. A user who lists conversations folds by that; many never do.
+ * Folds fast-growing timelines into the conversation lists of their users, so that no entry is trimmed before
+ * it is counted there. A user who lists conversations causes a fold too; many users never list them.
  */
 export class FoldWatch {
   readonly #conversations: Pick<Conversations, 'foldNow'>;
-  /** Key: user. How many times `FOLD_EVERY` entries the timeline had when it was folded last. */
+  /** Key: user. Value: the top of the timeline at its last fold, divided by `FOLD_EVERY`. Bounded by size. */
   readonly #folded = new LRUCache<UserId, number>({ max: USERS });
-  /** One timeline at a time. */
+  /** The folds run one after the other. */
   #last: Promise<void> = Promise.resolve();
 
   constructor(conversations: Pick<Conversations, 'foldNow'>) {
     this.#conversations = conversations;
   }
 
-  /** The user's timeline has this top now. Called with each pass over the sessions. */
+  /** Tells the top of a user's timeline. Called with each pass over the sessions. */
   moved(user: UserId, top: Seq): void {
     const steps = Math.floor(top / FOLD_EVERY);
     if (this.#folded.get(user) === steps) return;
@@ -32,13 +35,13 @@ export class FoldWatch {
       try {
         await this.#conversations.foldNow(user);
       } catch {
-        // The store does not answer: the next pass tries again.
+        // The store did not answer. The next pass tries again.
         this.#folded.delete(user);
       }
     });
   }
 
-  /** Resolves when all that is due is folded, or has failed. */
+  /** Resolves when all due folds have ended or failed. */
   idle(): Promise<void> {
     return this.#last;
   }

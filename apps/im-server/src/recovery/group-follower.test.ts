@@ -1,4 +1,7 @@
-/** Which groups a session follows, on a real store: at its resume, when its user comes into a group or leaves one, and when a hint is lost. */
+/**
+ * The groups that a session follows, with a real store: at its resume, when its user joins or leaves a group,
+ * and when a hint is lost.
+ */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import {
@@ -38,7 +41,7 @@ async function account(name: string): Promise<Account> {
   return (await stored.store.accounts.register(parsed.name)).account;
 }
 
-/** Appends to a group as its owner; with an operation, an entry of type `member`. */
+/** Appends to a group as its owner. With an operation the entry is of type `member`. */
 async function append(to: GroupId, operation?: GroupOperation, body: object = {}): Promise<AppendAnswer> {
   const answer = await new Promise<AppendAnswer>((done) =>
     stored.store.streams.append(
@@ -69,7 +72,7 @@ const create = (to: GroupId, users: readonly Account[]) =>
 const remove = (from: GroupId, { userId }: Account) =>
   append(from, { kind: 'remove', user: userId }, { users: [{ id: String(userId) }] });
 
-/** A session that follows, and what it was told. */
+/** A session that follows groups and records what it gets. */
 class Follower {
   readonly places = new Places();
   readonly told: string[] = [];
@@ -159,7 +162,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('follows a group that the user comes into, also when it is told while it begins', async () => {
+  test('follows a group that the user joins, also when the hint comes while it begins', async () => {
     const it = new Follower(user.userId);
     it.follower.changed();
     await create(group, [user]);
@@ -175,7 +178,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('is sent nothing after the entry that removes its user, also when the user is in again', async () => {
+  test('gets nothing after the entry that removes its user, also when the user is a member again', async () => {
     await create(group, [user]);
     const it = await new Follower(user.userId).begin();
     await until('it is there', () => it.written.length === 1);
@@ -194,12 +197,12 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('who was removed before it begins follows nothing, whatever cursor it presents', async () => {
+  test('follows nothing if its user was removed before it begins, whatever cursor it presents', async () => {
     await create(group, [user]);
     const removed = await remove(group, user);
     assert.ok(removed.outcome === 'ok');
     const at = { seq: removed.seq, id: removed.prev };
-    // The user's own side may still name the group: only the group's side counts.
+    // The user's own side may still name the group. The group's side decides.
     const groups = {
       groupsOf: () => Promise.resolve([group]),
       member: stored.store.groups.member.bind(stored.store.groups),
@@ -217,7 +220,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  /** Entries 1 to 3 are the user's; 4 removes it, 5 comes behind. */
+  /** The user is a member for the entries 1 to 3. Entry 4 removes the user; entry 5 follows. */
   async function memberWas(): Promise<void> {
     await create(group, [user]);
     await append(group);
@@ -226,7 +229,7 @@ describe('a session that follows the groups of its user', () => {
     await append(group);
   }
   const written = (...seqs: number[]): string[] => seqs.map((seq) => `${group} ${seq}`);
-  /** A device that was here before, and knows nothing of the group. */
+  /** The cursors of a device that was here before and knows nothing of the group. */
   const known = (...more: [GroupId, Cursor][]): Map<string, Cursor | undefined> =>
     new Map<string, Cursor | undefined>([['', { seq: 0 as Seq, id: '-' as Cursor['id'] }], ...more]);
 
@@ -248,7 +251,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('gives it the rest of what ended first, and then the membership that its user is in again', async () => {
+  test('gives a device the rest of the ended membership first, and then the new one of its user', async () => {
     await memberWas();
     await append(group, { kind: 'add', users: [user] }, { users: [{ id: String(user.userId) }] });
     await append(group);
@@ -259,7 +262,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('gives it a membership that began and ended while nobody told it', async () => {
+  test('gives a device a membership that began and ended without a hint', async () => {
     const it = await new Follower(user.userId).begin(known());
     await memberWas();
     it.follower.changed();
@@ -274,7 +277,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('gives it the rest of a membership that ends while it begins, though its user is in again by then', async (t) => {
+  test('gives a session the rest of a membership that ends while it begins, even if its user is a member again by then', async (t) => {
     await create(group, [user]);
     await append(group);
     const { groups } = stored.store;
@@ -297,7 +300,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('gives a new device nothing of it, and notes that', async () => {
+  test('gives a new device nothing of an ended membership, and remembers that', async () => {
     await memberWas();
     const fresh = await new Follower(user.userId).begin(new Map([['', undefined]]));
     assert.deepEqual([fresh.told, fresh.acked], [[], [[group, 4]]]);
@@ -310,7 +313,7 @@ describe('a session that follows the groups of its user', () => {
     const found = await it.follower.find(new Map());
     await remove(group, user);
     await append(group);
-    // It begins behind the removal, which it will never meet.
+    // The session begins behind the removal, so it never meets that entry.
     const [place] = found;
     assert.ok(place);
     const { top, topId } = await stored.store.streams.position(groupStream(group));
@@ -322,7 +325,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('a store that does not ring for it yet lets no session begin', async () => {
+  test('no session begins before the store rings this im-server for the group', async () => {
     await create(group, [user]);
     let fails = true;
     const interest = new Interest(
@@ -343,7 +346,7 @@ describe('a session that follows the groups of its user', () => {
     logs.end();
   });
 
-  test('follows only what it names when it does not ask for all', async () => {
+  test('follows only the groups that it names when it does not ask for all', async () => {
     await create(group, [user]);
     const other = await stored.store.groups.newId();
     await create(other, [user]);

@@ -1,6 +1,6 @@
 /**
- * Which groups one session follows: those of its user, now and later. The group's side of a membership decides; the user's
- * side only names the groups.
+ * Finds the groups that one session follows: those of its user, now and later. The group's side of a
+ * membership decides; the user's side only lists candidates.
  */
 import { type Epoch, groupStream, type GroupId, LOBBY, type Seq } from '@cim/protocol';
 import { Slice } from '@cim/runtime';
@@ -11,22 +11,22 @@ import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Places } from '../subscriptions/places.ts';
 import { type ResumeAnswer, resumeAt } from './resume.ts';
 
-/** Groups that the store is asked about at a time: a user with 1,000 groups must not hold the event loop. */
+/** Groups that the store is asked about at once. A user with 1,000 groups must not hold the event loop. */
 const AT_ONCE = 50;
 
-/** Where a session goes on in a group. */
+/** The position at which a session goes on in a group. */
 export interface GroupAt {
   readonly group: GroupId;
   readonly at: ResumeAnswer;
 }
 
-/** The session, as its follower sees it. */
+/** The part of a session that its follower uses. */
 export interface Following extends FeedSink, UserDevice {
   readonly epoch: Epoch;
   readonly places: Places;
-  /** The channel has ended. */
+  /** Whether the channel has ended. */
   readonly ended: boolean;
-  /** Tells the client where it goes on. */
+  /** Tells the client where its groups go on. */
   resumed(groups: readonly GroupAt[]): void;
 }
 
@@ -42,11 +42,11 @@ export interface FollowerParts {
 export class GroupFollower {
   readonly #session: Following;
   readonly #parts: FollowerParts;
-  /** Whether it follows all groups of its user; false: those that the client has named. */
+  /** True: the session follows all groups of its user. False: only groups that the client has named. */
   readonly #all: boolean;
   /**
-   * Memberships up to this entry have been followed to their end, or are not for this device. Key: group; never removed. Made for
-   * the first one.
+   * Key: group. Value: memberships up to this entry need nothing more: the device has all of them, or they
+   * are not for it. Never removed. Created with the first entry.
    */
   #done: Map<GroupId, Seq> | undefined;
   #looking = false;
@@ -59,7 +59,7 @@ export class GroupFollower {
     this.#all = all;
   }
 
-  /** Where the session goes on in its groups. `start` is to be called in any case when this has answered. */
+  /** Finds where the session goes on in its groups. The caller must call `start` after every answer. */
   async find(cursors: ReadonlyMap<string, Cursor | undefined>): Promise<GroupAt[]> {
     const isNew = [...cursors.values()].every((cursor) => cursor === undefined);
     const groups = await this.#parts.store.groups.groupsOf(this.#session.userId);
@@ -67,19 +67,19 @@ export class GroupFollower {
     return this.#find(named, cursors, () => (isNew ? this.#passStays() : this.#staysDue(cursors)));
   }
 
-  /** The entry that ended the user's membership went out. */
+  /** Called when the entry that ended the user's membership was sent. */
   left(group: GroupId, seq: Seq): void {
     this.#pass({ group, left: seq });
     this.changed();
   }
 
-  /** The membership that has ended and that holds this entry. May throw when the store does not answer. */
+  /** The ended membership that holds this entry. May throw when the store does not answer. */
   async stayAt(group: GroupId, seq: Seq): Promise<Stay | undefined> {
     const stays = await this.#stays();
     return stays.find((stay) => stay.group === group && stay.joined <= seq && stay.left >= seq);
   }
 
-  /** The client has been told: the session follows. */
+  /** Begins to follow, after the client was told where its groups go on. */
   async start(found: readonly GroupAt[]): Promise<void> {
     const { groups: logs } = this.#parts;
     const slice = new Slice();
@@ -87,7 +87,7 @@ export class GroupFollower {
       const log = logs.find(group);
       if (log !== undefined && !this.#session.ended && !this.#session.places.has(group)) {
         this.#session.places.follow(log, at.next, at.last, at.next > at.top, this.#session);
-        // What it has missed is in memory already, when it was not away for long.
+        // The entries that a short absence has missed are still in memory.
         this.#session.places.get(group)?.resume();
       }
       logs.unreserve([group]);
@@ -97,7 +97,9 @@ export class GroupFollower {
     if (this.#again) this.changed();
   }
 
-  /** The user's groups may have changed. Never throws; the look at all sessions makes good what fails. */
+  /**
+   * Looks for changes in the user's groups. Never throws; the pass over all sessions repairs what fails here.
+   */
   changed(): void {
     this.#again = true;
     if (this.#looking || !this.#begun || this.#session.ended) return;
@@ -119,7 +121,7 @@ export class GroupFollower {
       if (group !== LOBBY && !groups.has(group)) await this.#leave(group as GroupId);
     if (!this.#all) return;
     const joined = named.filter((group) => !places.has(group));
-    // One of them may have been followed to its end meanwhile.
+    // A membership may have been followed to its end during the question.
     const isOpen = ({ group, left }: Stay): boolean => !places.has(group) && left > this.#doneTo(group);
     const found = await this.#find(joined, new Map(), async () =>
       (await this.#staysDue(new Map())).filter(isOpen),
@@ -130,8 +132,8 @@ export class GroupFollower {
   }
 
   /**
-   * The user is no member by its own side. Mostly the entry that says so is on its way, and ends the place. A session that
-   * began to follow behind that entry never meets it.
+   * The user's own side no longer names this group. Usually the entry that says so is on its way and ends the
+   * place. A session that began to follow behind that entry never meets it.
    */
   async #leave(group: GroupId): Promise<void> {
     const { places, userId } = this.#session;
@@ -144,12 +146,14 @@ export class GroupFollower {
     if (log === undefined || next === undefined || next > log.top) places.leave(group, this.#session);
   }
 
-  /** Memberships that have ended, for devices that can be given the rest of them. */
+  /** Ended memberships whose rest devices can still get. */
   async #stays(): Promise<readonly Stay[]> {
     return this.#all ? this.#parts.store.groups.stays(this.#session.userId) : [];
   }
 
-  /** A device that was never here before: what its user was in is not for it, now or later. */
+  /**
+   * For a device that was never here before: the ended memberships of its user are not for it, now or later.
+   */
   async #passStays(): Promise<readonly Stay[]> {
     for (const stay of await this.#stays()) {
       this.#pass(stay);
@@ -169,7 +173,7 @@ export class GroupFollower {
     return this.#done?.get(group) ?? 0;
   }
 
-  /** Of each group the first membership that has ended and that the device does not have to its end. */
+  /** For each group, the first ended membership that the device does not have to its end. */
   async #staysDue(cursors: ReadonlyMap<string, Cursor | undefined>): Promise<readonly Stay[]> {
     const { streams } = this.#parts.store;
     const due = new Map<GroupId, Stay>();
@@ -189,7 +193,7 @@ export class GroupFollower {
     return [...due.values()];
   }
 
-  /** @param due in these groups the session goes on in a membership that has ended, up to its end */
+  /** @param due groups in which the session goes on in an ended membership, up to its end */
   async #find(
     named: readonly GroupId[],
     cursors: ReadonlyMap<string, Cursor | undefined>,
@@ -203,8 +207,8 @@ export class GroupFollower {
       if (member !== undefined) joined.set(group, member.joined);
     });
     const until = new Map<GroupId, Seq>();
-    // Behind the memberships: one that has ended before a membership which is known here is known too. Else the session would
-    // follow the newer one, and pass over the rest of the older one for good.
+    // This question comes after the one for memberships: a membership that ended before a present one is then
+    // known too. Otherwise the session would follow the newer one and never get the rest of the older one.
     for (const { group, joined: since, left } of await due()) {
       joined.set(group, since);
       until.set(group, left);
@@ -219,7 +223,8 @@ export class GroupFollower {
         const stream = groupStream(group);
         const at = await resumeAt(store.streams, this.#session, stream, cursor, 0 as Seq, from);
         if (at.next <= (until.get(group) ?? Infinity)) return void found.push({ group, at });
-        // Too long ago: the device gets nothing more of it. If the user is in again, that is followed next.
+        // The membership ended too long ago: the device gets nothing more of it. If the user is a member
+        // again, that membership is followed next.
         this.#pass({ group, left: until.get(group) ?? at.next });
         this.#again = true;
         logs.unreserve([group]);
@@ -232,7 +237,7 @@ export class GroupFollower {
   }
 }
 
-/** In portions: a store that answers at once would not let anybody else in between. */
+/** Works in portions: a store that answers at once would otherwise keep everything else waiting. */
 async function inPortions(groups: readonly GroupId[], act: (group: GroupId) => Promise<void>): Promise<void> {
   const slice = new Slice();
   for (let i = 0; i < groups.length; i += AT_ONCE) {

@@ -39,14 +39,14 @@ test('a pass comes to each group once, a portion at a time', () => {
   );
 });
 
-test('a server that serves again says what it follows, and looks at all groups', () => {
+test('a server that serves again tells the store what it follows, and reads the tops of all groups', () => {
   const { watch: groups, said } = watch();
   groups.now();
   assert.equal(said.filter((line) => line.startsWith('look')).length, 70);
   assert.ok(said.includes('renew'));
 });
 
-test('users whose side of a group was left undone are told', async () => {
+test('sessions of users whose side of a group was completed are told', async () => {
   const left = [[1_001 as UserId], []];
   const { watch: groups, said } = watch({ groups: { settle: () => Promise.resolve(left.shift() ?? []) } });
   await groups.settle();

@@ -1,6 +1,7 @@
 /**
- * What an im-server does about its groups again and again: it reads their tops, in portions, once in 30 s; tells the store
- * which groups it is rung for; and has the store write the users' sides of changes that a crash has left undone.
+ * The periodic work of an im-server for its groups. It reads their tops in portions, once in 30 s. It tells
+ * the store which groups it is rung for. It has the store complete the users' sides of changes that a crash
+ * has interrupted.
  */
 import type { UserId } from '@cim/protocol';
 import { inSlices, type RareWarning } from '@cim/runtime';
@@ -9,10 +10,10 @@ import type { GroupLog } from '../subscriptions/group-log.ts';
 import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Interest } from '../subscriptions/interest.ts';
 
-/** A pass over all groups takes so long [ms]. */
+/** Length of a pass over all groups [ms]. */
 const LOOK_MS = 25_000;
 const PORTIONS = 30;
-/** A third of `FOLLOW_MS`. */
+/** Time between two renewals of the interest [ms]: a third of `FOLLOW_MS`. */
 const RENEW_MS = 10 * 60_000;
 const SETTLE_MS = 30_000;
 
@@ -20,7 +21,7 @@ export interface GroupWatchParts {
   readonly logs: Pick<GroupLogs, 'all' | 'size'>;
   readonly interest: Pick<Interest, 'renew'>;
   readonly groups: Pick<Groups, 'settle'>;
-  /** The sessions of these users find out which groups they follow. */
+  /** Makes the sessions of these users find out which groups they follow. */
   readonly changed: (users: readonly UserId[]) => void;
   readonly failed: Pick<RareWarning, 'due'>;
 }
@@ -28,7 +29,7 @@ export interface GroupWatchParts {
 export class GroupWatch {
   readonly #parts: GroupWatchParts;
   #timers: NodeJS.Timeout[] = [];
-  /** Groups of this pass that are not looked at yet. */
+  /** Groups of this pass that were not read yet. */
   #pass: GroupLog[] = [];
   #settling = false;
 
@@ -48,7 +49,7 @@ export class GroupWatch {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  /** The im-server serves again, perhaps under another instance id. */
+  /** Starts all of it at once. Called when the im-server serves again, perhaps under another instance id. */
   now(): void {
     void this.renew();
     void inSlices([...this.#parts.logs.all()], (log) => void log.lookNow());
@@ -60,12 +61,15 @@ export class GroupWatch {
     for (const log of this.#pass.splice(0, portion)) void log.lookNow().then(() => log.forget());
   }
 
-  /** Never throws: what fails is done again with the next call. */
+  /**
+   * Tells the store which groups this im-server follows. Never throws; a failed call is repeated by the next
+   * one.
+   */
   async renew(): Promise<void> {
     await this.#parts.interest.renew().catch((error: unknown) => this.#parts.failed.due({ err: error }));
   }
 
-  /** Never throws. */
+  /** Completes interrupted changes. Never throws. */
   async settle(): Promise<void> {
     if (this.#settling) return;
     this.#settling = true;
@@ -73,7 +77,7 @@ export class GroupWatch {
       const users = await this.#parts.groups.settle();
       if (users.length > 0) this.#parts.changed(users);
     } catch (error) {
-      // Every im-server does this: another one, or this one in 30 s.
+      // All im-servers do this, so another one does it now, or this one in 30 s.
       this.#parts.failed.due({ err: error });
     } finally {
       this.#settling = false;

@@ -11,7 +11,7 @@ import { SessionRegistry } from '../sessions/session-registry.ts';
 
 let stored: Stored;
 
-/** An instance whose lease the store has lost; `whileMoving` runs once, when the first sessions are moved. */
+/** An instance whose lease the store has lost. `whileMoving` runs once, when the first sessions are moved. */
 async function lapsing(registry: SessionRegistry, t: TestContext) {
   const real = stored.store.sessions;
   const nothing = (): Promise<void> => Promise.resolve();
@@ -57,7 +57,7 @@ describe('an instance whose lease has lapsed', () => {
   });
   after(() => stored[Symbol.asyncDispose]());
 
-  test('takes its sessions into a new life, one that comes in while others are moved too', async (t) => {
+  test('takes its sessions into a new life, also one that begins while others are moved', async (t) => {
     const registry = new SessionRegistry();
     const { instance, hook } = await lapsing(registry, t);
     const early = await liveSession(stored.store, 'early', instance.id);
@@ -99,7 +99,7 @@ describe('an instance whose lease has lapsed', () => {
     assert.deepEqual(await stored.store.sessions.locate(session.userId), []);
   });
 
-  test('sends away whose session the store has lost, and ends what a newer login has replaced', async (t) => {
+  test('closes sessions that the store has lost as unavailable, and replaced ones as superseded', async (t) => {
     const registry = new SessionRegistry();
     const { instance } = await lapsing(registry, t);
     const replaced = await liveSession(stored.store, 'replaced', instance.id);
@@ -138,7 +138,7 @@ describe('an instance whose lease has lapsed', () => {
     assert.equal(session.ended, 'logged-out');
   });
 
-  test('takes along one that comes in while it asks what became of another', async (t) => {
+  test('takes along a session that begins while the store is asked about another', async (t) => {
     const registry = new SessionRegistry();
     const { instance, hook } = await lapsing(registry, t);
     const gone = await liveSession(stored.store, 'gone', instance.id);
@@ -157,7 +157,7 @@ describe('an instance whose lease has lapsed', () => {
 });
 
 describe('the first lease', () => {
-  /** An instance whose store fails to answer that many times, and the lines that it logs. */
+  /** An instance whose store fails this many times before it answers, and the lines that it logs. */
   function starting(failures: number) {
     const opened: InstanceId[] = [];
     const lines: string[] = [];

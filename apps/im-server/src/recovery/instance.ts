@@ -1,7 +1,7 @@
 /**
- * This process's life as an im-server: an instance id with a lease in the store. While the lease is certain the
- * server serves; before it can lapse it stops; when the store answers again it starts a new life and takes its
- * sessions along, so that an outage of the store throws nobody out.
+ * The life of this process as an im-server: an instance id with a lease in the store. The server serves while
+ * the lease is certain, and stops before it can lapse. When the store answers again, the server starts a new
+ * life and takes its sessions along, so that an outage of the store ends no session.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,9 @@ import type { Session } from '../sessions/session.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { standingOf } from './standing.ts';
 
-/** Stop serving this long before the lease can lapse, in ms: a pause of the process may come in between. */
+/**
+ * The server stops serving this long before its lease can lapse, since the process may pause in between [ms].
+ */
 const MARGIN_MS = 5_000;
 const RECLAIM_BATCH = 500;
 const RETRY_MS = 1_000;
@@ -24,13 +26,13 @@ export interface InstanceParts {
   >;
   readonly registry: SessionRegistry;
   readonly logger: Logger;
-  /** A new life has begun: list it. */
+  /** Called when a new life has begun, to list it. */
   readonly onRenamed: (instance: InstanceId) => void;
-  /** Serving again after a time without: look at the logs. */
+  /** Called when the server serves again after a time without a lease, to look at the logs. */
   readonly onServing: () => void;
-  /** The store was asked to renew the lease. */
+  /** Called when the store was asked to renew the lease. */
   readonly onRenewal?: (outcome: LeaseRenewal) => void;
-  /** ms, monotonic. */
+  /** The time of a monotonic clock [ms]. */
   readonly now?: () => number;
   readonly leaseMs?: number;
   /** Time between two attempts to take the first lease [ms]. */
@@ -45,7 +47,7 @@ export class Instance {
   readonly #leaseMs: number;
   readonly #retryMs: number;
   #id: InstanceId = newInstanceId();
-  /** Before this the lease has certainly not lapsed. */
+  /** The lease has certainly not lapsed before this time. */
   #certainUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
@@ -62,18 +64,18 @@ export class Instance {
     return this.#id;
   }
 
-  /** Whether sends may be taken and entries delivered. */
+  /** Whether the server may take sends and deliver entries. */
   get serving(): boolean {
     return !this.#stopped && this.#now() < this.#certainUntil;
   }
 
-  /** For how long the lease is certain from now on [ms]. */
+  /** How long the lease is certain from now on [ms]. */
   get certainForMs(): number {
     return this.#stopped ? 0 : Math.max(0, this.#certainUntil - this.#now());
   }
 
   /**
-   * Takes the first lease. While the store does not answer it logs one line and goes on trying.
+   * Takes the first lease. While the store does not answer, it logs one line and keeps trying.
    * @throws when `stopping` is aborted meanwhile
    */
   async start(stopping?: AbortSignal): Promise<void> {
@@ -85,7 +87,7 @@ export class Instance {
         break;
       } catch (error) {
         if (failures === 0) this.#parts.logger.warn({ err: error }, 'lease.not-opened');
-        // The store may have taken the id and lost its answer: the same id would be refused then.
+        // The store may have taken the id although its answer was lost. It would refuse the same id.
         this.#id = newInstanceId();
         await sleep(this.#retryMs, undefined, stopping === undefined ? {} : { signal: stopping });
       }
@@ -93,7 +95,7 @@ export class Instance {
     this.#timer = setInterval(() => void this.renew(), this.#leaseMs / 3);
   }
 
-  /** Every third of the lease; never throws. */
+  /** Renews the lease, every third of its length. Never throws. */
   renew(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     this.#renewing ??= this.#renew().finally(() => {
@@ -105,7 +107,7 @@ export class Instance {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
-    // A new life that is just beginning would leave its lease behind.
+    // Waits, since a new life that is just beginning would leave its lease behind.
     await this.#renewing;
     try {
       await this.#parts.sessions.closeLease(this.#id);
@@ -129,7 +131,7 @@ export class Instance {
     } catch (error) {
       this.#parts.onRenewal?.('failed');
       this.#parts.logger.warn({ err: error, serving: this.serving }, 'lease.renewal-failed');
-      // Sooner than the next regular turn: each second without a lease is one without service.
+      // Tries again sooner than at the next regular turn: without a lease the server does not serve.
       if (!this.serving) setTimeout(() => void this.renew(), 1_000).unref();
     }
   }
@@ -140,7 +142,7 @@ export class Instance {
     const asked = this.#now();
     await sessions.openLease(id);
     const became = new Map<Session, 'current' | CloseReason>();
-    // Until none is left: a login that was claimed under the old name may come in while others are moved.
+    // Repeats until no session is left: a login claimed under the old id may come in while others are moved.
     for (;;) {
       const left = [...registry.all()].filter((session) => !became.has(session));
       if (left.length === 0) break;

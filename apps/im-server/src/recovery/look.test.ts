@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => stored[Symbol.asyncDispose]());
 
-test('a look ends what a newer login has replaced, sends away whom the store has lost, and leaves the others', async () => {
+test('a pass closes replaced sessions and those that the store has lost, and leaves the others', async () => {
   const { store } = stored;
   const registry = new SessionRegistry();
   const current = await liveSession(store, 'current', HERE);
@@ -65,11 +65,11 @@ test('closes a session that was logged out and whose kick was lost, and one whos
   const tops: UserId[] = [];
   new Look({ ...store, sessions }, registry, silentLogger(), (user) => tops.push(user)).now();
   await until('both are closed', () => loggedOut.ended !== '' && unclaimed.ended !== '');
-  assert.deepEqual(tops, [], 'of a session that is not current nothing is told');
+  assert.deepEqual(tops, [], 'nothing is reported for a session that is not current');
   assert.deepEqual([loggedOut.ended, unclaimed.ended], ['logged-out', 'unavailable']);
 });
 
-test('looks at one session after the other, at each once in its time, also at who came meanwhile', async () => {
+test('visits each session once in a pass, also those that came meanwhile', async () => {
   const { store } = stored;
   const registry = new SessionRegistry();
   const looks: string[] = [];
@@ -86,7 +86,7 @@ test('looks at one session after the other, at each once in its time, also at wh
   assert.deepEqual(looks, ['first', 'second', 'third', 'fourth', 'late', 'first', 'second']);
 });
 
-test('meets those who stay, however often others come and go', async () => {
+test('visits sessions that stay, however often others come and go', async () => {
   const { store } = stored;
   const registry = new SessionRegistry();
   const looks: string[] = [];
@@ -95,7 +95,7 @@ test('meets those who stay, however often others come and go', async () => {
   registry.add(await sessionOf('stays', () => looks.push('stays')));
   const comesAgain = await sessionOf('comes-again', () => {
     looks.push('comes again');
-    // It is the last once more, before the next look.
+    // The session is added again, so it is the last one before the next pass.
     registry.remove(comesAgain);
     registry.add(comesAgain);
   });
@@ -107,7 +107,7 @@ test('meets those who stay, however often others come and go', async () => {
   assert.ok(looks.length <= 6, looks.join());
 });
 
-test('a store that does not answer is asked on, and complained of once', async () => {
+test('a store that does not answer is asked again, and logged once', async () => {
   const { store } = stored;
   const registry = new SessionRegistry();
   let fails = 2;

@@ -1,7 +1,8 @@
 /**
- * The im-server asks the store about each of its sessions once in 30 s: is it still the user's current one, and has
- * its inbox something that did not go out? It closes a session that a newer login has replaced, that was logged out,
- * whose life is over, or that the store has lost; so a lost kick costs at most 30 s.
+ * The pass over all sessions. Once in 30 s the im-server asks the store about each of its sessions: is it
+ * still the current one of its device, and does its inbox hold entries that were not sent? It closes a
+ * session that a newer login has replaced, that was logged out, whose life is over, or that the store has
+ * lost. So a lost kick costs at most 30 s.
  */
 import { inboxOf, type Seq, type UserId } from '@cim/protocol';
 import { type Logger, Slice } from '@cim/runtime';
@@ -10,9 +11,12 @@ import type { Session } from '../sessions/session.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import { standingOf } from './standing.ts';
 
-/** A pass over all sessions takes so long [ms]; with the store's answer, and sessions that come meanwhile, less than 30 s. */
+/** Length of a pass [ms]. With the store's answer, and sessions that come meanwhile, it stays below 30 s. */
 const LOOK_MS = 25_000;
-/** Not all at once: with ten thousand sessions that would hold up every text for a tenth of a second. */
+/**
+ * Number of portions of a pass. Ten thousand sessions at once would hold up every text for a tenth of a
+ * second.
+ */
 const PORTIONS = 30;
 const BATCH = 500;
 
@@ -24,14 +28,14 @@ export class Look {
   readonly #onTop: (user: UserId, top: Seq) => void;
   #timer: NodeJS.Timeout | undefined;
   readonly #rounds: Iterator<Session, never>;
-  /** So many sessions are to be looked at by now. */
+  /** Number of sessions that should be visited by now. */
   #due = 0;
   #looking = false;
-  /** The last one failed, which is logged once. */
+  /** Whether the last question failed; a failure is logged once. */
   #failing = false;
   #again = false;
 
-  /** @param onTop told of each session that is current: where its user's timeline ends */
+  /** @param onTop called for each current session with the top of its user's timeline */
   constructor(
     store: Store,
     registry: SessionRegistry,
@@ -55,9 +59,9 @@ export class Look {
     clearInterval(this.#timer);
   }
 
-  /** At all of them, out of turn: the server serves again. */
+  /** Visits all sessions at once. Called when the server serves again. */
   now(): void {
-    // The one under way may have passed those that this one is for.
+    // The pass under way may have visited sessions already that this one is meant for.
     if (this.#looking) this.#again = true;
     else this.#look([...this.#registry.all()]);
   }
@@ -79,7 +83,7 @@ export class Look {
           this.#failing = false;
         },
         (error: unknown) => {
-          // Those of this portion are met again in the next round.
+          // The sessions of this portion are visited again in the next pass.
           if (!this.#failing) this.#logger.warn({ err: error }, 'look.failed');
           this.#failing = true;
         },
@@ -93,12 +97,12 @@ export class Look {
   }
 
   async #lookAt(sessions: readonly Session[]): Promise<void> {
-    // The embedded store answers at once: without slices all sessions would be looked at in one go.
+    // The embedded store answers at once. Without slices the loop would visit all sessions in one go.
     const slice = new Slice();
     for (let i = 0; i < sessions.length; i += BATCH) {
       const batch = sessions.slice(i, i + BATCH);
       const before = batch.map((session) => session.inboxAt);
-      // One turn, one write: the questions of a batch travel together.
+      // One turn of the event loop is one write: the questions of a batch travel together.
       const [current, positions] = await Promise.all([
         this.#store.sessions.epochs(batch),
         this.#store.streams.positions(batch.map((s) => inboxOf(s.userId))),
@@ -119,8 +123,9 @@ export class Look {
 }
 
 /**
- * All sessions, again and again. Who comes meanwhile is met at the round's end, which does not move away for ever where
- * many come and go. Not to be asked while there is none.
+ * Yields all sessions, again and again. Sessions added during a pass are visited at its end. A pass visits at
+ * most twice the number of sessions, so churn cannot make it endless. Do not call `next` while there is no
+ * session.
  */
 function* rounds(registry: SessionRegistry): Generator<Session, never> {
   for (;;) {

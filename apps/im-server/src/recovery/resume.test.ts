@@ -48,7 +48,7 @@ describe('resume', () => {
       assert.deepEqual([found.answer, found.next, found.to, found.id], [CONTINUE, 2, 1, before]);
       assert.equal(found.last, before);
     }
-    // Later ones count; one that the log does not confirm brings nothing from before the join.
+    // A later cursor counts. A cursor that the log does not confirm brings nothing from before the join.
     assert.equal((await of(cursor(2, entries[2]?.prev ?? ''))).next, 3);
     const lost = await of(cursor(3, '7:other:1'));
     assert.deepEqual([lost.answer, lost.next, lost.from], [RESET, 2, 2]);
@@ -67,7 +67,7 @@ describe('resume', () => {
     assert.deepEqual([top.answer, top.next], [CONTINUE, 4]);
   });
 
-  test('a cursor that the log does not confirm is told so and gets everything that is kept', async () => {
+  test('a cursor that the log does not confirm is answered RESET and goes on at the oldest entry that is kept', async () => {
     const group = groupStream('denies' as GroupId);
     await stored.append(group, ['a', 'b']);
     const { streams } = stored.store;
@@ -82,13 +82,13 @@ describe('resume', () => {
     }
   });
 
-  test('one whose cursor the log does not confirm gets nothing that it had long ago', async () => {
+  test('a client whose cursor the log does not confirm does not get again what it had long ago', async () => {
     const group = groupStream('goes-back' as GroupId);
     const texts = Array.from({ length: 4_100 }, (_, i) => `${i}`);
     await stored.append(group, texts);
     const at = await resumeAt(stored.store.streams, reader, group, cursor(4_110, '7:other:1'));
     assert.deepEqual([at.answer, at.next, at.from, at.to], [RESET, 2_101, 2_101, 4_100]);
-    // It was taken back already, and has not come far since.
+    // The client was moved back already and has not come far since.
     const again = await resumeAt(
       stored.store.streams,
       reader,
@@ -99,7 +99,7 @@ describe('resume', () => {
     assert.deepEqual([again.answer, again.next], [RESET, 2_101]);
   });
 
-  test('what a deposed server says of a log is asked once more of what is kept, before anybody is told', async () => {
+  test('a log that seems shorter is read once more from confirmed data before any client is told', async () => {
     const group = groupStream('deposed' as GroupId);
     await stored.append(group, ['a', 'b', 'c']);
     const real = stored.store.streams;
@@ -152,7 +152,7 @@ describe('resume', () => {
     assert.deepEqual([wrong.answer, wrong.next], [RESET, position.top]);
   });
 
-  test('says which entry it goes on after, so that whoever follows finds out when the log is another by then', async () => {
+  test('names the entry it goes on after, so that the feed notices when the log has changed by then', async () => {
     const group = groupStream('names-last' as GroupId);
     const entries = await stored.append(group, ['a', 'b', 'c']);
     const { streams } = stored.store;
@@ -172,7 +172,7 @@ describe('a client that was away for long', () => {
   const USER = 5 as UserId;
   const group = groupStream('busy' as GroupId);
   const idAt = (seq: number) => (seq === 0 ? '' : `7:pppppppppppppppp:${seq}`);
-  /** A log that keeps `first` to `top`, with an entry each `everyMs`. */
+  /** A log that keeps the entries `first` to `top`, stored `everyMs` apart. */
   const log = (first: number, top: number, everyMs: number, acked?: Cursor): Streams => {
     const kept = {
       position: () => Promise.resolve({ first, top, topId: idAt(top) }),
@@ -197,7 +197,7 @@ describe('a client that was away for long', () => {
   const had = (seq: number) => cursor(seq, idAt(seq));
   const lost = (seq: number) => cursor(seq, '7:other:1');
 
-  test('gets the newest 100 of a group, whether the first that it missed is kept or not', async () => {
+  test('gets the newest 100 entries of a group, whether the first one it missed is kept or not', async () => {
     const skipped = ['SKIPPED', 19_901, 1_001, 19_900];
     assert.deepEqual(await answers(log(1, 20_000, HOUR), group, had(1_000)), skipped);
     assert.deepEqual(await answers(log(10_001, 20_000, HOUR), group, had(1_000)), skipped);
@@ -205,7 +205,7 @@ describe('a client that was away for long', () => {
     assert.deepEqual(await answers(log(1_002, 20_000, 1), group, had(1_000)), skipped, 'one is not kept');
   });
 
-  test('gets everything that it missed of a group that keeps all of it, in an hour or in 100 entries', async () => {
+  test('gets everything it missed of a group that keeps all of it, within an hour or 100 entries', async () => {
     const all = (from: number) => ['CONTINUE', from, from, from - 1];
     assert.deepEqual(await answers(log(1_001, 20_000, 1), group, had(1_000)), all(1_001));
     assert.deepEqual(await answers(log(1, 20_000, HOUR), group, had(19_900)), all(19_901));
@@ -223,7 +223,7 @@ describe('a client that was away for long', () => {
     ]);
   });
 
-  test('gets the newest 100 of a group too when the store has lost where it was', async () => {
+  test('gets the newest 100 entries of a group too when the store has lost its position', async () => {
     assert.deepEqual(await answers(log(1, 20_000, HOUR), group, lost(1_000)), [
       ...['RESET', 19_901, 19_901, 20_000],
     ]);

@@ -1,16 +1,18 @@
-/** Where a stream goes on for a client that presents a cursor, or none (docs/protocol.md, "Resume"). */
+/** Decides where a stream goes on for a client that presents a cursor, or none (docs/protocol.md, "Resume"). */
 import { cim, type MessageId, type Seq, type StreamRef } from '@cim/protocol';
 import { type Cursor, policyOf, type Streams, type UserDevice } from '@cim/store';
 
 /**
- * A client that missed more than `CATCH_UP_ENTRIES` of a group was away too long when the first of them is this much older
- * than the newest [ms], or is not kept any more. It gets the newest `CATCH_UP_ENTRIES` only.
+ * A client that missed more than `CATCH_UP_ENTRIES` of a group gets only the newest `CATCH_UP_ENTRIES` if it
+ * was away too long: the first missed entry is this much older than the newest one [ms], or is no longer
+ * kept.
  */
 const CATCH_UP_MS = 3_600_000;
 const CATCH_UP_ENTRIES = 100;
 /**
- * A client knows twice as many of the entries it had last by their ids (docs/protocol.md, "Resume"): so many may have been
- * lost, and none that it has is shown again; so many may have come since, and none of them is passed over.
+ * A client remembers the ids of twice as many of its last entries (docs/protocol.md, "Resume"). So after a
+ * loss of up to this many entries no entry is shown again, and up to this many entries that came since are
+ * not skipped.
  */
 const KNOWN_ENTRIES = 2_000;
 
@@ -19,21 +21,21 @@ export interface ResumeAnswer {
   readonly answer: cim.ResumeAnswer;
   readonly from: Seq;
   readonly to: Seq;
-  /** Newest entry of the stream as it was found. */
+  /** The newest entry of the stream at the time of the question. */
   readonly top: Seq;
-  /** CONTINUE: of the entry at `to`, '-' when there is none. */
+  /** For CONTINUE: the id of the entry at `to`, or '-' when there is none. */
   readonly id: string;
-  /** Of the entry before `next`; '' when that is not known, or there is none. */
+  /** The id of the entry before `next`; '' when it is not known, or there is none. */
   readonly last: MessageId;
-  /** Where the device begins, when the store has no cursor of the device, or a lower one. */
+  /** The acked cursor that the device starts with, when the store has none of this device or a lower one. */
   readonly unacked?: Cursor;
 }
 
 /**
- * May throw when the store does not answer.
+ * Decides where one stream goes on. May throw when the store does not answer.
  * @param cursor undefined for a client without one
- * @param had the client has had all up to this once, if that is more
- * @param joined of a group with members: entry that made the user one; nothing before it is sent
+ * @param had the highest seq that was ever sent to this client
+ * @param joined in a group with members: the entry that made the user a member. Nothing before it is sent
  */
 export async function resumeAt(
   streams: Streams,
@@ -64,7 +66,7 @@ async function resumeBy(
     starts ? undefined : cursors.cursor(userId, device, stream),
     starts || policy.startsAt === 'join' ? undefined : cursors.highestCursor(userId, stream),
   ]);
-  // A device that was never here begins where the user's others are.
+  // A device that was never here begins where the user's other devices are.
   const acked = own ?? highest;
   const at = (
     answer: cim.ResumeAnswer,
@@ -89,7 +91,7 @@ async function resumeBy(
     if (c.seq === 0) return true;
     if (c.seq > position.top) return false;
     if (c.seq === position.top) return c.id === position.topId;
-    if (c.seq + 1 < position.first) return true; // trimmed: nothing is left to compare with
+    if (c.seq + 1 < position.first) return true; // it was trimmed: nothing is left to compare with
     const after = await log.peek(stream, (c.seq + 1) as Seq);
     return after?.prev === c.id;
   };
@@ -104,13 +106,14 @@ async function resumeBy(
   };
   const newestOfAll = position.top - CATCH_UP_ENTRIES + 1;
   const named = cursor ?? acked ?? { seq: 0 as Seq, id: '' as Cursor['id'] };
-  // A cursor from before the join is of an earlier membership: what was said in between is not for this user.
+  // A cursor from before the join belongs to an earlier membership. Entries in between are not for this user.
   const joins = named.seq < joined - 1;
   const presented = joins ? { seq: (joined - 1) as Seq, id: '' as Cursor['id'] } : named;
   if (!joins && !(await holds(presented))) {
     const acknowledged = acked !== undefined && (await holds(acked)) ? acked.seq : 0;
     const last = Math.max(presented.seq, had);
-    // The store loses entries near the end. The client has forgotten the ids of older ones, and would show them again.
+    // The store loses entries near the end. The client has forgotten the ids of older entries and would show
+    // these again.
     const known = (await awayTooLong(last)) ? newestOfAll : Math.min(last, position.top) - KNOWN_ENTRIES + 1;
     const from = Math.max(acknowledged + 1, known, position.first, joined);
     const first = await log.peek(stream, from as Seq);

@@ -1,4 +1,7 @@
-/** How one session of our wire resumes its streams, at first and when a stream cannot go on where it is. */
+/**
+ * Resumes the streams of one session of our wire: after the login, and when a stream cannot go on where it
+ * is.
+ */
 import {
   type CloseReason,
   cim,
@@ -29,12 +32,12 @@ const RESUME_NAMES = {
   [cim.ResumeAnswer.SKIPPED]: 'skipped',
 } as const;
 
-/** The session, as its resume sees it. */
+/** The part of a session that its resume uses. */
 export interface ResumingSession extends Following {
   readonly epoch: Parameters<AckBatch['add']>[0]['epoch'];
-  /** What the client understands. */
+  /** The level of the client (docs/protocol.md, "Log in"). */
   readonly level: number;
-  /** Something was pushed before the timeline had resumed. */
+  /** Whether an entry was pushed before the timeline had resumed. */
   readonly missed: boolean;
   send(frame: cim.Frame.$Properties): void;
   close(reason: CloseReason): void;
@@ -66,22 +69,22 @@ export class SessionResume {
     this.#begin(cursors).catch((error: unknown) => this.#failed(error));
   }
 
-  /** The user's groups may have changed. */
+  /** Looks for changes in the user's groups. */
   groupsChanged(): void {
     this.#follower?.changed();
   }
 
-  /** The entry that ended the user's membership went out. */
+  /** Called when the entry that ended the user's membership was sent. */
   left(group: GroupId, seq: Seq): void {
     this.#follower?.left(group, seq);
   }
 
-  /** A stream goes on that cannot go on where it is. */
+  /** Finds a new position for a stream that cannot go on where it is. */
   goOn(feed: Followed): void {
     this.#goOn(feed).catch((error: unknown) => this.#failed(error));
   }
 
-  /** Tells the client where the streams go on. */
+  /** Tells the client where its streams go on. */
   tell(found: readonly { readonly group: string; readonly at: ResumeAnswer }[]): void {
     for (const { group, at } of found) {
       this.#parts.observer.resumed(RESUME_NAMES[at.answer]);
@@ -107,7 +110,7 @@ export class SessionResume {
     if (!session.ended) {
       this.tell([...found, ...groups]);
       for (const { group, at } of found) this.#follow(group, at);
-      // A group's entries are in memory already for those who were not away for long.
+      // After a short absence the entries of a group are still in memory.
       session.places.resume();
     }
     await this.#follower?.start(groups);
@@ -122,7 +125,8 @@ export class SessionResume {
     }
     const timeline = new Feed(stream, at.next, this.#parts.store.streams, session, at.last);
     session.places.setTimeline(timeline);
-    // What was there, and what was pushed while it was looked at; nothing comes without a push since the claim.
+    // Reads the entries that were there, or that were pushed during the question. Since the claim nothing
+    // comes without a push.
     if (at.top >= at.next || session.missed) timeline.wake();
   }
 
@@ -137,14 +141,14 @@ export class SessionResume {
       const stay = await this.#follower?.stayAt(group as GroupId, feed.next);
       joined = stay?.joined ?? member?.joined;
       left = stay?.left ?? Infinity;
-      // A member no more: the entry that said so may be lost.
+      // The user is no longer a member. The entry that says so may be lost.
       if (joined === undefined) return this.#session.places.leave(group, this.#session);
     }
     const at = await resumeAt(streams, this.#session, stream, feed.last, feed.had, joined);
-    // What is left of it is not for this user.
+    // The rest of the log is not for this user.
     if (at.next > left) return this.#session.places.leave(group, this.#session);
     if (this.#session.ended) return;
-    // Nothing is lost after all: a server that has been deposed had answered.
+    // CONTINUE means that nothing was lost after all: a deposed server had answered before.
     if (at.answer !== cim.ResumeAnswer.CONTINUE) this.tell([{ group, at }]);
     else this.#parts.observer.resumed('continue');
     feed.moveTo(at.next, at.last);

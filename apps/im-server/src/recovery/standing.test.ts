@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Epoch } from '@cim/protocol';
 import { standingOf } from './standing.ts';
 
-test('a session stands by its epoch and by what became of it', () => {
+test('standingOf answers by the epoch of the session and the state that the store records', () => {
   const cases = [
     [5, 'live', 'current'],
     [6, 'live', 'superseded'],

@@ -1,6 +1,7 @@
 /**
- * A session of an unmodified CIM client: no receipts, no acks. What was stored before its login goes first, when the
- * client asks or by itself; live private messages wait behind it. The promise ends when the kernel took the bytes.
+ * A session of an unmodified CIM client. Its wire has no receipts and no acks. Messages stored before the
+ * login are sent first, when the client asks or by itself; live private messages wait behind them. The
+ * promise ends when the kernel took the bytes.
  */
 import type { Channel } from '@cim/channel';
 import {
@@ -28,14 +29,17 @@ import type { Session } from './session.ts';
 import type { SessionParts } from './session-parts.ts';
 import { cimTextsOf, type SharedPiece } from '../subscriptions/shared-piece.ts';
 
-/** CIM's client asks 5 s after its first connect and never after a reconnect: begin by itself after this, in ms. */
+/**
+ * Wait before messages from before the login are sent without a request [ms]. CIM's client asks 5 s after its
+ * first connect, and never after a reconnect.
+ */
 const OFFLINE_AFTER_MS = 6_000;
-/** CIM's terminal drops what its queue of 10 cannot take. */
+/** Frames sent at once. CIM's terminal drops frames that its queue of 10 cannot take. */
 const OFFLINE_FRAMES = 8;
 const OFFLINE_TURN_MS = 100;
 const OFFLINE_READ = 64;
 const OFFLINE_FRAME_BYTES = 128 * 1024;
-/** After a store that did not answer, in ms. */
+/** Wait after the store did not answer [ms]. */
 const OFFLINE_RETRY_MS = 1_000;
 
 const PONG = encodeFrame(cim.Frame, { cmd: cim.BaseCommand.PING, text: 'pong' });
@@ -48,11 +52,11 @@ export class CimSession implements Session, FeedSink {
   readonly endsAt = Infinity;
   readonly #channel: Channel;
   readonly #parts: SessionParts;
-  /** When the session began [s since 1970]: only what was stored later tells how long a delivery takes. */
+  /** When the session began [s since 1970]. Only entries stored later tell how long a delivery takes. */
   readonly #since = Math.floor(Date.now() / 1_000);
   readonly wire = 'cim';
   readonly #places = new Places();
-  /** `#offlineNext` to `#offlineTo`: what was stored before the login and is not sent yet. */
+  /** `#offlineNext` to `#offlineTo`: entries from before the login that are not sent yet. */
   #offlineNext = 1 as Seq;
   #offlineTo = 0 as Seq;
   #offline: 'unknown' | 'waiting' | 'sending' | 'done' = 'unknown';
@@ -70,7 +74,7 @@ export class CimSession implements Session, FeedSink {
     this.#parts = parts;
   }
 
-  /** The login was claimed; its answer is silence. */
+  /** The login was claimed. CIM's wire has no answer to a login. */
   begin(): void {
     this.#begin().catch((error: unknown) => {
       this.#parts.logger.warn({ err: error, userId: this.userId }, 'resume.failed');
@@ -79,7 +83,7 @@ export class CimSession implements Session, FeedSink {
   }
 
   onFrame(frame: cim.Frame): void {
-    // A repeated login and texts say nothing that this server acts on: sends of a CIM client go to the route.
+    // A repeated login and texts have no effect: a CIM client sends its messages to the route.
     if (frame.cmd === cim.BaseCommand.PING) this.#channel.send(PONG);
   }
 
@@ -101,14 +105,14 @@ export class CimSession implements Session, FeedSink {
     return 'taken';
   }
 
-  /** CIM's wire has no word for it. */
+  /** CIM's wire has no frame for it. */
   delivered(): void {}
 
   recount(): void {}
 
   signal(): void {}
 
-  /** It knows the lobby only. */
+  /** A CIM client knows no group but the lobby. */
   groupsChanged(): void {}
 
   fetchOffline(): void {
@@ -138,7 +142,7 @@ export class CimSession implements Session, FeedSink {
     this.#places.rest();
   }
 
-  /** CIM's client has no frame for it: the connection ends. */
+  /** CIM's wire has no goodbye frame: the connection just ends. */
   close(reason: CloseReason): void {
     this.#saveAcks();
     this.#channel.close(reason);
@@ -150,7 +154,7 @@ export class CimSession implements Session, FeedSink {
 
   write(feed: Followed, entry: Entry): void {
     this.#parts.observer.delivered('cim', 'inbox', 1);
-    // It shows only what others have said.
+    // A CIM client shows only messages of others.
     if (!isCopy(entry)) this.#sendTexts(cim.BaseCommand.MESSAGE, entry, cimTextsOf(entry.content));
     this.#ackWhenFlushed(feed);
   }
@@ -161,12 +165,12 @@ export class CimSession implements Session, FeedSink {
       if (entry.sender.userId !== this.userId)
         this.#sendTexts(cim.BaseCommand.MESSAGE, entry, texts[i] ?? []);
     });
-    // A CIM client's group has no cursor: it begins at the login.
+    // A CIM client has no cursor in a group; the lobby begins at the login.
     feed.ack(to);
   }
 
   expired(): void {
-    // A CIM client has no words for it; the operator's log has.
+    // CIM's wire has no frame for it, so the im-server writes it to its log.
     this.#parts.logger.warn({ userId: this.userId }, 'stream.expired');
   }
 
@@ -183,7 +187,7 @@ export class CimSession implements Session, FeedSink {
     return this.#parts.wheel.time;
   }
 
-  /** A sender is told: what the kernel took is delivered. */
+  /** Tells the sender that its message is delivered: the kernel took it. */
   passed(_feed: Followed, sender: UserId, seq: Seq, from: InstanceId | undefined): void {
     this.#parts.calls.delivered({ sender, to: this.userId, seq }, from);
   }
@@ -198,7 +202,10 @@ export class CimSession implements Session, FeedSink {
     this.#goOn(feed).catch(() => this.close('unavailable'));
   }
 
-  /** An inbox goes on after the last that both know. Of a group the client would show again what it has: no further back. */
+  /**
+   * Finds a new position for a stream. An inbox goes on after the newest entry that both sides know. A group
+   * never goes back, since the client would show its messages again.
+   */
   async #goOn(feed: Followed): Promise<void> {
     const { streams } = this.#parts.store;
     if (policyOf(feed.stream).catchUp === 'all') {
@@ -239,7 +246,7 @@ export class CimSession implements Session, FeedSink {
     void this.#sendOffline();
   }
 
-  /** One turn: at most 8 frames, then 100 ms of silence. */
+  /** Sends one portion: at most 8 frames, then 100 ms of silence. */
   async #sendOffline(): Promise<void> {
     let frames = 0;
     let againMs = OFFLINE_TURN_MS;
@@ -250,7 +257,8 @@ export class CimSession implements Session, FeedSink {
           this.#offlineNext,
           OFFLINE_READ,
         );
-        // Nothing, or only what came after the login: the rest was trimmed meanwhile.
+        // All entries from before the login were trimmed meanwhile; the log is empty or holds newer ones
+        // only.
         if ((entries[0]?.seq ?? Infinity) > this.#offlineTo) {
           this.#offlineNext = (this.#offlineTo + 1) as Seq;
           break;
@@ -304,12 +312,17 @@ export class CimSession implements Session, FeedSink {
     this.#channel.flushed(() => this.#parts.acks.add(this, inboxOf(this.userId), cursor));
   }
 
-  /** The next login's epoch fences what still waits in the batch, and a CIM client shows twice what it gets twice. */
+  /**
+   * The epoch of the next login would make a waiting ack worthless, and a CIM client shows twice what it gets
+   * twice.
+   */
   #saveAcks(): void {
     void this.#parts.acks.flush();
   }
 
-  /** One callback for all that is written before it comes: what the kernel took is the client's. */
+  /**
+   * One callback covers everything written before it runs: bytes that the kernel took count as the client's.
+   */
   #ackWhenFlushed(feed: Followed): void {
     if (this.#flushing) return;
     this.#flushing = true;
@@ -323,7 +336,7 @@ export class CimSession implements Session, FeedSink {
   }
 }
 
-/** Consecutive entries of one sender: a frame has one set of properties. */
+/** Splits entries into runs of one sender, since a frame of CIM has one set of properties. */
 function runsOfOneSender(entries: readonly Entry[]): Entry[][] {
   const runs: Entry[][] = [];
   let bytes = 0;

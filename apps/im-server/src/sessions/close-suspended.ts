@@ -2,7 +2,7 @@ import { addressGroup } from '@cim/runtime';
 import { type Subject, userSubject } from '@cim/store';
 import type { Connection } from './connection.ts';
 
-/** Closes all connections of a user, or of an address, that was suspended. Answers how many. */
+/** Closes all connections of a suspended user or address. Answers their number. */
 export function closeSuspended(
   subject: Subject,
   leftMs: number,

@@ -1,4 +1,4 @@
-/** A client's connection from its first byte to its session: one frame decides which wire it speaks. */
+/** A client's connection from its first byte to its session. The first frame decides which wire it speaks. */
 import {
   type ByteStream,
   Channel,
@@ -31,25 +31,25 @@ import type { SessionParts } from './session-parts.ts';
 import type { Session } from './session.ts';
 import type { SessionRegistry } from './session-registry.ts';
 
-/** From a connection's first bytes to its login, in ms. */
+/** Longest time from a connection's first bytes to its login [ms]. */
 export const LOGIN_TIMEOUT_MS = 5_000;
-/** Frames that a client may send before its login is answered; its next words wait for nothing of ours. */
+/** Frames that a client may send before its login is answered. A client need not wait for the answer. */
 const EARLY_FRAMES = 16;
-/** A claim whose answer was lost is repeated so often, so far apart in ms: longer than a login stays issued. */
+/** Tries to repeat a claim whose answer was lost. All tries together last longer than a login stays issued. */
 const CLAIM_TRIES = 25;
 const CLAIM_AGAIN_MS = 1_000;
-/** Over the time for which servers believe where a user is, in ms: the question may have been under way. */
+/** Added to the time for which servers remember where a user is [ms], since a question may be under way. */
 const KNOWN_MARGIN_MS = 1_000;
 
 export interface ConnectionParts extends SessionParts {
   readonly registry: SessionRegistry;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
-  /** Keys of the tickets that routes sign: more than one while the cluster secret is being replaced. */
+  /** The keys for tickets that routes sign. There are several while the cluster secret is being replaced. */
   readonly ticketKeys: () => readonly string[];
-  /** Life of a session that has a secret, in ms. */
+  /** Length of the life of a session with a secret [ms]. */
   readonly sessionMs: number;
-  /** Told to the store and not answered yet; each leaves when it is. */
+  /** Ends of sessions that the store has not answered yet. Each is removed with its answer. */
   readonly releases: Set<Promise<void>>;
   readonly onOpened: (connection: Connection) => void;
   readonly onClosed: (connection: Connection, reason: CloseReason) => void;
@@ -63,12 +63,12 @@ export class Connection {
   #session: OwnSession | CimSession | undefined;
   #state: 'silent' | 'claiming' | 'live' = 'silent';
   #ownWire = false;
-  /** Of a login on our own wire: what the client understands. */
+  /** Level of the client, named by a login on our own wire. */
   #level = 0;
   #early: cim.Frame[] = [];
-  /** For the wheel, when the user has other devices: every server has heard of this one by now. */
+  /** Entry in the wheel for a user with other devices: it fires when every server has heard of this device. */
   #known: WheelEntry | undefined;
-  /** For the wheel: no login in time. */
+  /** Entry in the wheel that fires when no login came in time. */
   readonly #loginTimeout = { onTimeout: () => this.close('login-timeout') };
 
   constructor(stream: ByteStream, visit: Visit, parts: ConnectionParts) {
@@ -84,7 +84,7 @@ export class Connection {
     parts.onOpened(this);
   }
 
-  /** `login` until the login was answered. */
+  /** `login` until the login was answered, then the wire of the session. */
   get stage(): 'login' | Session['wire'] {
     return this.#session?.wire ?? 'login';
   }
@@ -93,7 +93,7 @@ export class Connection {
     return this.#session;
   }
 
-  /** Bytes that the kernel has not taken. */
+  /** Bytes that the kernel has not taken yet. */
   get queuedBytes(): number {
     return this.#channel.queuedBytes;
   }
@@ -140,12 +140,12 @@ export class Connection {
     onClosed(this, reason);
   }
 
-  /** Of the client, as the proxies that are trusted say; '' when it is gone. */
+  /** Address of the client, as trusted proxies tell it; '' when the connection has ended. */
   get remoteAddress(): string {
     return this.#channel.remoteAddress;
   }
 
-  /** @param afterMs not to come again before that */
+  /** Closes the connection. @param afterMs the client should wait this long before it comes again [ms] */
   close(reason: CloseReason, afterMs = 0): void {
     if (this.#session !== undefined) this.#session.close(reason, afterMs);
     else if (!this.#ownWire) this.#channel.close(reason);
@@ -161,7 +161,7 @@ export class Connection {
     if (frame.login) {
       this.#ownWire = true;
       this.#level = frame.login.level ?? 0;
-      // Whether it is still good the store knows: the clocks of two servers may differ.
+      // Only the store decides whether the ticket is still valid: the clocks of two servers may differ.
       const shown = frame.login.ticket ?? '';
       const ticket = ticketKeys().reduce<Ticket | undefined>(
         (found, key) => found ?? openTicket(key, shown),
@@ -177,8 +177,8 @@ export class Connection {
   }
 
   /**
-   * By id and name, whose case does not matter: the route took it so. A name is no secret, so that an account with a
-   * password cannot be entered by it, and the store gives a name no session that was issued with a secret.
+   * Logs a CIM client in by id and name, ignoring case as the route does. A name is not a secret. So an
+   * account with a password is refused, and the store gives a name no session that was issued with a secret.
    */
   #cimLogin(userId: UserId, userName: string): void {
     const { store, logger } = this.#parts;
@@ -213,7 +213,8 @@ export class Connection {
         .catch((error: unknown) => {
           logger.warn({ err: error, userId }, 'login.failed');
           this.close('unavailable');
-          // It may have been carried out all the same: asked again, it is answered as the first time, and released.
+          // The store may have carried out the claim. A repeated claim gets the same answer, and is released
+          // then.
           if (tries === 1) registry.claimEnds(userId);
           else setTimeout(() => ask(tries - 1), CLAIM_AGAIN_MS).unref();
         });
@@ -226,7 +227,7 @@ export class Connection {
     if (answer.outcome === 'refused') return this.close('unauthorized');
     const { epoch, userName, device, label, createdAt, previous, others } = answer;
     const user = { userId, userName, device };
-    // A session of a life of this server that is over would be found by nobody: the client comes again.
+    // Nobody would find a session of an earlier life of this server. The client logs in again.
     if (at !== instance.id) this.close('unavailable');
     const suspendedMs = this.#parts.suspensions.ask(userSubject(userId));
     if (suspendedMs > 0) this.close('suspended', suspendedMs);
@@ -240,7 +241,7 @@ export class Connection {
     const endsAt = createdAt === 0 ? Infinity : createdAt + this.#parts.sessionMs;
     const session = new Wire(user, epoch, this.#channel, this.#parts, this.#level, endsAt);
     if (!registry.add(session)) {
-      // Claims are answered in their order: the later login here is one that the store has lost, and closes soon.
+      // Claims are answered in order. So the store has lost the later login here, which closes soon.
       this.close('unavailable');
       this.#release(user, epoch, at);
       return;
@@ -250,7 +251,8 @@ export class Connection {
     this.#visit.loggedIn();
     if (others.length > 0) {
       calls.signal([userId], { kind: 'device', device, label });
-      // Until then a sender's server may know the other devices only, and what it stores is pushed to them alone.
+      // Until then the server of a sender may know the other devices only, and pushes new entries to these
+      // alone.
       this.#known = { onTimeout: () => session.deliver(undefined, undefined) };
       wheel.schedule(this.#known, BELIEVED_MS + KNOWN_MARGIN_MS);
     }
@@ -260,7 +262,8 @@ export class Connection {
       'session.live',
     );
     session.begin();
-    // Where the routes and this server differ in the setting: the look would find it later.
+    // This matters where the routes and this server differ in the setting. Otherwise the pass over the
+    // sessions closes it later.
     if (endsAt <= Date.now()) session.close('expired');
     for (const frame of this.#early) if (!this.#isClosing()) session.onFrame(frame);
     this.#early = [];
@@ -276,7 +279,7 @@ export class Connection {
     releases.add(release);
   }
 
-  /** A function, because a frame may end the channel. */
+  /** This is a function because a frame may close the channel. */
   #isClosing(): boolean {
     return this.#channel.closed !== undefined;
   }

@@ -12,7 +12,7 @@ const TWO = { tokens: 1, intervalMs: 600_000, burst: 2 };
 const content = cim.Content.encode({ texts: ['x'] }).finish();
 const producer = 'A'.repeat(16);
 
-test('a session that sends too fast is told when to send again, and is sent away when it goes on', async () => {
+test('a session that sends too fast is told when to send again, and is closed when it goes on', async () => {
   await using server = await RunningServer.start(undefined, { limits: { ...defaultLimits, send: TWO } });
   const { raw, user } = await server.logIn('alice');
   const victim = await server.logIn('bob');
@@ -28,7 +28,7 @@ test('a session that sends too fast is told when to send again, and is sent away
   for (let counter = 4; counter <= LIMITED_SENDS + 3; counter++) send(counter);
   await raw.ends('limited', 10_000);
   assert.ok(((await raw.hear('goaway')).afterMs ?? 0) >= 10_000);
-  // Nobody else is concerned.
+  // Other sessions are not limited.
   victim.raw.say({ send: { to: user.userId, producer, counter: 1, content } });
   assert.equal((await victim.raw.hear('receipt')).outcome, cim.Outcome.STORED);
 });
@@ -81,7 +81,7 @@ test('a user who is suspended is closed at once, and refused at the next login; 
   await back.hear('welcome');
 });
 
-test('an address that goes on connecting above its limit is suspended, with all that it has here', async () => {
+test('an address that goes on connecting above its limit is suspended, and all its connections are closed', async () => {
   const limits = { ...defaultLimits, connect: { ...TWO, burst: 3 }, offences: { ...TWO, burst: 5 } };
   await using server = await RunningServer.start(undefined, { limits, allowList: networks('127.0.0.2') });
   const first = await server.logIn('alice');

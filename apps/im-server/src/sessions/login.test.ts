@@ -1,4 +1,4 @@
-/** Logins at a whole im-server: who gets a session, and how it ends. */
+/** Logins at a whole im-server: which logins get a session, and how a session ends. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ANY_INSTANCE, cim, type DeviceId, type Epoch, inboxOf, type InstanceId } from '@cim/protocol';
@@ -14,7 +14,7 @@ before(async () => {
 after(() => running[Symbol.asyncDispose]());
 
 describe('a login at an im-server', () => {
-  test('takes a ticket once, and none that is forged, of another user or for another server', async () => {
+  test('takes a ticket once, and refuses forged ones and those of another user or server', async () => {
     const user = await running.account('fred');
     const { ticket, epoch } = await running.issue(user);
     const other = await running.account('fran');
@@ -46,7 +46,7 @@ describe('a login at an im-server', () => {
   });
 
   test('ends at the end of the life of its secret; a session by name has no such end', async (t) => {
-    // The store's clock is that of the logins, 31 days ago.
+    // The store and the logins share a clock that is 31 days behind.
     const old = await RunningServer.start(() => Date.now() - 31 * 24 * 3_600_000);
     t.after(() => old[Symbol.asyncDispose]());
     const user = await old.account('otto');
@@ -82,7 +82,7 @@ describe('a login at an im-server', () => {
     await second.raw.hear('pong');
   });
 
-  test('another device is told to the first, and finds what was pushed to the first alone', async () => {
+  test('a second device is announced to the first, and gets what was pushed to the first alone', async () => {
     const user = await running.account('dora');
     const [first, second] = [await running.connect(), await running.connect()];
     for (const [raw, device] of [
@@ -95,13 +95,13 @@ describe('a login at an im-server', () => {
       await raw.hear('resumed');
     }
     assert.equal((await first.hear('signal')).device, 'second-device-of-dora');
-    // As a server does that knows the first device only: nothing rings here.
+    // Stores an entry as a server does that knows only the first device: nothing is rung here.
     const [entry] = await running.stored.append(inboxOf(user.userId), ['for both']);
     const delivered = await second.hear('deliver');
     assert.deepEqual(delivered.entries?.[0]?.seq, entry?.seq);
   });
 
-  test('a login whose epoch is below one that the store has lost is told to come again, and locks nobody out', async (t) => {
+  test('a login with an epoch below one that the store has lost is closed as unavailable, and locks nobody out', async (t) => {
     const { user } = await running.logIn('jon');
     const { sessions } = running.store;
     const real = sessions.claim.bind(sessions);
@@ -162,13 +162,13 @@ describe('a login at an im-server', () => {
     wrong.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'other' });
     await wrong.ends();
     const right = await running.connect();
-    // The route folds case, so this end does.
+    // The route ignores case, so the im-server does too.
     right.say({ cmd: cim.BaseCommand.LOGIN_REQUEST, id: user.userId, text: 'HANS' });
     right.say({ cmd: cim.BaseCommand.PING, text: 'ping' });
     await until('it is answered', () => right.frames.some((frame) => frame.text === 'pong'));
   });
 
-  test('ends who says nothing, or half a frame, for 5 s', async () => {
+  test('closes a client that sends nothing, or half a frame, for 5 s', async () => {
     const [silent, half] = await Promise.all([running.connect(), running.connect()]);
     half.socket.write(Buffer.from('10', 'hex'));
     await Promise.all([silent.ends(undefined, 7_000), half.ends(undefined, 7_000)]);

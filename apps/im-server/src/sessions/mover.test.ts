@@ -40,10 +40,10 @@ function start(t: TestContext, sizes: { own: number; cim?: number }, rate = 20) 
     logger: silentLogger(),
     exit: () => at.exits++,
   });
-  /** So many waves; the channels of those that were closed end in between, unless told otherwise. */
+  /** Runs this many waves. Between them the channels of closed sessions end, unless `ends` is false. */
   const waves = async (count: number, ends = true): Promise<void> => {
     for (let i = 0; i < count; i++) {
-      // It begins when it is listed.
+      // The move begins when the server is listed as moving.
       await Promise.resolve();
       await Promise.resolve();
       t.mock.timers.tick(WAVE_MS);
@@ -80,7 +80,7 @@ describe('a drain', () => {
     );
   });
 
-  test('goes on with those who still come, until it is ended; then the server is listed as before', async (t) => {
+  test('closes sessions that still come, until it is ended; then the server is listed as before', async (t) => {
     const { mover, at, waves, add } = start(t, { own: 1 });
     mover.move({ act: 'drain' });
     await waves(3);
@@ -95,7 +95,7 @@ describe('a drain', () => {
     assert.equal(at.exits, 0);
   });
 
-  test('waits while nobody else can take the sessions, says so, and makes up at most a second of it', async (t) => {
+  test('waits while no other server can take the sessions, says so, and catches up at most one second', async (t) => {
     const { mover, at, waves, closed } = start(t, { own: 100 });
     at.hindrance = 'no other im-server takes logins';
     mover.move({ act: 'drain' });
@@ -129,7 +129,7 @@ describe('a rebalance', () => {
     assert.deepEqual(at.announced, ['rebalance', undefined]);
   });
 
-  test('never goes below that when channels end late, or users leave by themselves', async (t) => {
+  test('never goes below its share when channels end late, or users leave by themselves', async (t) => {
     const { mover, registry, waves, closed, fakes } = start(t, { own: 10 }, 1_000);
     mover.move({ act: 'rebalance', keep: 6 });
     await waves(3, false);
@@ -148,7 +148,7 @@ describe('a rebalance', () => {
     assert.equal(mover.moving, undefined);
   });
 
-  test('does not take the place of a drain', async (t) => {
+  test('does not replace a drain', async (t) => {
     const { mover, waves, closed } = start(t, { own: 4 });
     mover.move({ act: 'drain' });
     assert.equal(mover.move({ act: 'rebalance', keep: 3 }).moving, 'drain');

@@ -5,47 +5,51 @@ import type { SessionRegistry } from './session-registry.ts';
 
 /** Time between two waves [ms]. */
 export const WAVE_MS = 100;
-/** With `thenExit` the process ends when it had no session for so many waves: a login may just be under way. */
+/** With `thenExit` the process ends after this many waves without a session: a login may be under way. */
 const EMPTY_WAVES = 10;
 
-/** A rebalance ends when there was nothing to give for so many waves: clients that were closed last are still logging in. */
+/**
+ * A rebalance ends after this many waves without a session to close: the clients closed last are still
+ * logging in.
+ */
 const SETTLED_WAVES = 30;
 
 export interface MoverParts {
   readonly registry: Pick<SessionRegistry, 'all' | 'has' | 'size'>;
-  /** Lists this server with what `moving` says now. Resolves when routes can know. */
+  /** Lists this server with the present `moving`. Resolves when routes can know it. */
   readonly announce: () => Promise<void>;
-  /** Why no session may move now, for people; '' when nothing is in its way. */
+  /** Why no session may move now, for people; '' when nothing prevents it. */
   readonly hindrance: () => string;
-  /** Sessions a second, unless the operator says otherwise. */
+  /** Sessions per second, unless the operator names another rate. */
   readonly rate: number;
   readonly logger: Logger;
-  /** No session is left, and the process is to end. */
+  /** Called when no session is left and the process is to end. */
   readonly exit: () => void;
 }
 
 interface Plan {
   readonly moving: Moving;
   readonly rate: number;
-  /** Never fewer sessions than this. */
+  /** The server keeps at least this many sessions. */
   readonly keep: number;
   readonly thenExit: boolean;
   moved: number;
-  /** Sessions that may be asked to move now; grows by the rate. */
+  /** Sessions that may be closed now. It grows by the rate. */
   budget: number;
-  /** Waves in a row that found no session. */
+  /** Number of consecutive waves that found no session. */
   empty: number;
 }
 
 /**
- * Moves the sessions of this im-server to the others, a few in each wave. A session is closed as a stopping server closes it:
- * its client logs in again, and the route places it elsewhere. A drain moves all sessions, and goes on with those that
- * still come. A rebalance moves sessions of our own wire until as many are left as this server is to keep.
+ * Moves the sessions of this im-server to others, a few in each wave. It closes a session as a stopping
+ * server does: the client logs in again, and the route places it elsewhere. A drain moves all sessions, also
+ * those that still come. A rebalance moves sessions of our own wire until the number that this server is to
+ * keep is left.
  */
 export class Mover {
   readonly #parts: MoverParts;
   #plan: Plan | undefined;
-  /** Sessions that were closed and whose channel has not ended yet. Emptied of those that have with each wave. */
+  /** Closed sessions whose channel has not ended yet. Each wave removes those whose channel has ended. */
   readonly #going = new Set<Session>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -53,12 +57,14 @@ export class Mover {
     this.#parts = parts;
   }
 
-  /** As this server is listed. */
+  /** The value of `moving` that this server is listed with. */
   get moving(): Moving | undefined {
     return this.#plan?.moving;
   }
 
-  /** What an operator asks for, and how it stands then. A rebalance does not take the place of a drain. */
+  /**
+   * Carries out an operator's request, and answers the state after it. A rebalance does not replace a drain.
+   */
   move({ act, rate = this.#parts.rate, keep = 0, thenExit = false }: MoveRequest): MoveStanding {
     if (act === 'end') this.#end('ended');
     else if (act === 'drain' || (act === 'rebalance' && this.moving !== 'drain')) {
@@ -68,7 +74,7 @@ export class Mover {
     return this.#standing();
   }
 
-  /** The server stops: it sends its sessions away by itself. */
+  /** Ends the move, because the server stops and sends all sessions away itself. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -76,7 +82,7 @@ export class Mover {
 
   #begin(plan: Plan): void {
     const before = this.#plan;
-    // Asked for again, with another rate say: what has moved still counts.
+    // A repeated request, perhaps with another rate, keeps the count of moved sessions.
     this.#plan = before?.moving === plan.moving ? { ...plan, moved: before.moved } : plan;
     this.stop();
     const { moving, rate, keep, thenExit } = plan;
@@ -86,7 +92,7 @@ export class Mover {
     );
     const listed = this.#plan;
     void this.#announce().then(() => {
-      // Not before routes place logins elsewhere: sessions would come back.
+      // Waits until routes place logins elsewhere. Otherwise sessions would come back here.
       if (this.#plan === listed) this.#timer = setInterval(() => this.#wave(listed), WAVE_MS);
     });
   }
@@ -119,7 +125,7 @@ export class Mover {
     }
     plan.empty = 0;
     if (this.#parts.hindrance() !== '') return;
-    // What a wave did not use is not saved up beyond a second: waves stay small.
+    // The unused budget of waves never exceeds one second, so that waves stay small.
     plan.budget = Math.min(plan.budget + (plan.rate * WAVE_MS) / 1_000, Math.max(plan.rate, 1));
     for (const session of this.#nextOf(plan, Math.floor(plan.budget))) {
       this.#going.add(session);
@@ -134,7 +140,7 @@ export class Mover {
     if (thenExit) this.#parts.exit();
   }
 
-  /** At most so many, and never below what this server is to keep. */
+  /** At most this many sessions, and none below the number that this server is to keep. */
   #nextOf(plan: Plan, most: number): Session[] {
     const { registry } = this.#parts;
     const next: Session[] = [];
@@ -148,7 +154,7 @@ export class Mover {
     return next;
   }
 
-  /** How many sessions that were closed are counted by the registry still. */
+  /** Number of closed sessions that the registry still counts. */
   #stillGoing(): number {
     for (const session of this.#going) if (!this.#parts.registry.has(session)) this.#going.delete(session);
     return this.#going.size;
@@ -184,5 +190,5 @@ export class Mover {
   }
 }
 
-/** CIM's client loses what is on its way when its connection ends: it moves only when it must. */
+/** CIM's client loses messages on their way when its connection ends, so it moves only in a drain. */
 const moves = ({ moving }: Plan, { wire }: Session): boolean => moving === 'drain' || wire === 'own';

@@ -1,4 +1,7 @@
-/** The copy of an own private message in the sender's timeline: the receipt delivers it, or it comes as an entry. */
+/**
+ * The copy of a sent private message in the sender's timeline. The receipt delivers it, or it comes as an
+ * entry.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Channel, TimingWheel } from '@cim/channel';
@@ -46,7 +49,7 @@ const entryOf = (
 });
 const idOf = ({ sender, producer, counter }: Entry) => messageId(sender.userId, producer, counter);
 
-/** A session whose timeline is `log`, and what it was sent. */
+/** A session with `log` as its timeline, and the frames that it got. */
 async function open(level: number, log: Entry[] = []) {
   const frames: cim.Frame[] = [];
   const channel = {
@@ -164,7 +167,7 @@ test('a receipt delivers the copy to a session that stands right before it, and 
   it.send(1);
   it.stored(first);
   assert.deepEqual([it.copies(), it.delivered(), it.reads()], [[1], [], 0]);
-  // What comes next follows it.
+  // The next entry follows the copy.
   const received = entryOf(2, idOf(first), PEER, PRODUCER, 1);
   it.session.deliver(received, undefined);
   assert.deepEqual(
@@ -177,7 +180,7 @@ test('a receipt delivers the copy to a session that stands right before it, and 
   it.session.onClosed();
 });
 
-test('an ack of copies alone is kept, and they are not sent again', async () => {
+test('an ack of copies alone is stored, and they are not sent again', async () => {
   const it = await open(1);
   const first = entryOf(1, '', ME, COPY, 1);
   const second = entryOf(2, idOf(first), ME, COPY, 2);
@@ -192,7 +195,7 @@ test('an ack of copies alone is kept, and they are not sent again', async () => 
   it.session.onClosed();
 });
 
-test('a copy that the session does not stand before comes as an entry, in order', async () => {
+test('a copy that is not the next entry of the session comes as an entry, in order', async () => {
   const it = await open(1);
   const first = entryOf(1, '', ME, COPY, 1);
   const second = entryOf(2, idOf(first), ME, copyProducer(PRODUCER, 8 as UserId), 1);

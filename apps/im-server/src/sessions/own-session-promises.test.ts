@@ -1,4 +1,7 @@
-/** One session on our own wire, on a real store; its channel and what it sends by are the test's. */
+/**
+ * One session on our own wire with a real store. The test provides its channel and the parts that it sends
+ * by.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Channel, TimingWheel } from '@cim/channel';
@@ -32,7 +35,7 @@ before(async () => {
 });
 after(() => stored[Symbol.asyncDispose]());
 
-/** @param level what the client understands */
+/** @param level level of the client */
 function open(level = 0) {
   const frames: cim.Frame[] = [];
   const channel = {
@@ -96,7 +99,7 @@ test('what was pushed between the claim and the resume is read once the inbox ha
   const { session, resume, delivered, frames, parts } = open();
   const { streams } = parts.store;
   const real = streams.position.bind(streams);
-  // The log is looked at before the entry is stored; its push comes before the answer.
+  // The log is read before the entry is stored, and its push comes before the answer.
   const position = async (stream: StreamRef) => {
     const found = await real(stream);
     if (stream.kind === 'inbox') {
@@ -119,7 +122,7 @@ test('what was pushed between the claim and the resume is read once the inbox ha
   session.onClosed();
 });
 
-test('a send that was answered gives its part of the budget back, whatever the answer is', () => {
+test('every answered send gives its part of the budget back, whatever the answer is', () => {
   const { session, sends, budget } = open();
   const content = cim.Content.encode({ texts: ['x'.repeat(8_000)] }).finish();
   const send = { to: stored.user, group: '', producer: 'P'.repeat(16), counter: 1, content };
@@ -127,7 +130,7 @@ test('a send that was answered gives its part of the budget back, whatever the a
     { outcome: 'gap', last: 0 },
     { outcome: 'retry', code: '9000' as never, text: '' },
   ];
-  // More bytes than the budget has, one after the other.
+  // More bytes than the budget has, one send after the other.
   for (let i = 0; i < 2_500; i++) {
     session.onFrame({ send } as unknown as cim.Frame);
     sends.pop()?.(answers[i % 2] as SendReceipt);
@@ -135,7 +138,7 @@ test('a send that was answered gives its part of the budget back, whatever the a
   assert.equal(budget.spent, false);
 });
 
-test('the ack of a group is saved with the next look, and when the channel closes', async () => {
+test('the ack of a group is saved by the next pass, and when the channel closes', async () => {
   const { session, resume, frames, acked, delivered, parts } = open();
   const lobby = groupStream(LOBBY);
   const [first, second] = await stored.append(lobby, ['1', '2']);
@@ -158,7 +161,7 @@ test('the ack of a group is saved with the next look, and when the channel close
   parts.groups.lobby.end();
 });
 
-test('the ack of the entry that ended a membership is saved: the device is not given it again', async () => {
+test('the ack of the entry that ended a membership is saved, so the device does not get it again', async () => {
   const { session, acked, frames, parts } = open(1);
   const name = parseUserName('owner');
   assert.ok(name.ok);

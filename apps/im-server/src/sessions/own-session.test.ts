@@ -22,12 +22,12 @@ import { OwnSession } from './own-session.ts';
 import { SendBudget } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';
 
-test('a client that sends and does not read its receipts is not read either, until it reads them', async () => {
+test('the server reads nothing from a client that does not read its receipts, until it reads them', async () => {
   const content = cim.Content.encode({ texts: ['hello'] }).finish();
   let taken: (() => void) | undefined;
   const socket = new Duplex({
     read: () => undefined,
-    // The kernel takes nothing more until the client reads.
+    // The kernel takes no more bytes until the client reads.
     write: (_bytes, _encoding, done) => (taken = done),
   });
   let sends = 0;
@@ -79,7 +79,7 @@ test('a client that sends and does not read its receipts is not read either, unt
   socket.destroy();
 });
 
-test('what a client says that it holds is not sent again, of its inbox and of a group', async () => {
+test('entries that a client holds are not sent again, in its inbox and in a group', async () => {
   await using stored = await Stored.open();
   await stored.append(stored.inbox, ['to the inbox']);
   await stored.append(groupStream(LOBBY), ['to the lobby']);

@@ -36,7 +36,7 @@ import { SessionSends } from './session-sends.ts';
 import { Typing } from './typing.ts';
 import type { SharedPiece } from '../subscriptions/shared-piece.ts';
 
-/** Level of the lines of each frame, as the logger counts: asked before a line is made. */
+/** Level of the log line of each frame, as the logger counts. It is checked before a line is made. */
 const DEBUG = 20;
 
 const PONG = encodeFrame(cim.Frame, { pong: {} });
@@ -50,28 +50,31 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
   readonly #channel: Channel;
   readonly #parts: SessionParts;
   readonly level: number;
-  /** When the session began [s since 1970]: only what was stored later tells how long a delivery takes. */
+  /** When the session began [s since 1970]. Only entries stored later tell how long a delivery takes. */
   readonly #since = Math.floor(Date.now() / 1_000);
   readonly wire = 'own';
   readonly places = new Places();
-  /** Made by the client's resume. */
+  /** Created by the client's resume. */
   #resume: SessionResume | undefined;
   missed = false;
   #blocked = false;
-  /** Made for those who send. */
+  /** Created with the first send. */
   #sends: SessionSends | undefined;
-  /** Made for those who ask. */
+  /** Created with the first question. */
   #questions: Questions | undefined;
-  /** Whether the wheel will look at the acks. */
+  /** Whether the wheel will check the acks. */
   #watched = false;
-  /** Made for those who signal. */
+  /** Created with the first signal. */
   #signals: TokenBucket | undefined;
-  /** Made for those who type. */
+  /** Created with the first typing signal. */
   #typing: Typing | undefined;
-  /** Written to the store seldom: a group is acked by every member. Key: group. */
+  /**
+   * Key: group. Acks of groups, written to the store seldom, because every member acks every entry. Emptied
+   * by each save.
+   */
   #groupAcks: Map<string, [StreamRef, Cursor]> | undefined;
 
-  /** @param level what the client understands (docs/protocol.md, "Log in") */
+  /** @param level level of the client (docs/protocol.md, "Log in") */
   constructor(
     user: NamedUser & UserDevice,
     epoch: Epoch,
@@ -124,7 +127,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     this.places.resume();
   }
 
-  /** Reads on, unless something that the client must do first holds it up. */
+  /** Reads from the client again, unless something else holds the session up. */
   readOn(): void {
     if (!this.#blocked && this.#sends?.takesMore !== false) this.#channel.resume();
   }
@@ -183,7 +186,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   signal(signal: Signal, frame: Uint8Array): void {
     const own = signal.kind === 'device' && signal.device === this.device;
-    // A client that does not read misses it: nothing waits for a signal.
+    // A client that does not read misses signals: nothing waits for them.
     if (this.level > 0 && !own && this.ready()) this.respond(frame);
   }
 
@@ -195,7 +198,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     this.#resume?.tell(groups);
   }
 
-  /** The channel has ended. */
+  /** Whether the channel has ended. */
   get ended(): boolean {
     return this.#channel.closed !== undefined;
   }
@@ -230,13 +233,13 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     this.#deliver(this.level === 0 ? piece.ownLevel0 : piece.own);
     const { leavers } = piece;
     if (leavers === undefined || (leavers !== 'all' && !leavers.includes(this.userId))) return;
-    // Nothing more goes out. The user may be a member again by now.
+    // Nothing more is sent of this group. The user may be a member again by now.
     const group = wireName(feed.stream);
     this.places.leave(group, this, { seq: piece.to, id: piece.id });
     this.#resume?.left(group as GroupId, piece.to);
   }
 
-  /** The wheel's: is something not acked for too long? */
+  /** Called by the wheel: checks for entries that were not acked for too long. */
   onTimeout(): void {
     this.#watched = false;
     const now = this.now();
@@ -297,7 +300,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     const feed = this.places.get(ack.group);
     if (feed === undefined) {
       if (this.places.hasLeft(ack.group)) return this.#onLastAck(ack);
-      // What is acked already, once more.
+      // Accepts the ack of an entry that was acked before.
       if (ack.seq > (this.places.restingIn(ack.group)?.top ?? -1)) this.close('protocol-error');
       return;
     }
@@ -310,7 +313,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     else this.#parts.acks.add(this, feed.stream, cursor);
   }
 
-  /** Of a group that the user has left: the device has all of it, and is not sent it again. */
+  /** Takes the ack of a group that the user has left: the device has all of it, and does not get it again. */
   #onLastAck({ group, seq }: cim.Ack): void {
     const last = this.places.leftAt(group);
     if (last !== undefined && seq >= last.seq)
@@ -350,7 +353,7 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
 
   #onSignal(signal: cim.Signal): void {
     this.#signals ??= new TokenBucket(this.#parts.limits.signal);
-    // Nothing waits for a signal: one above the limit is dropped.
+    // Signals do not wait: one above the limit is dropped.
     if (this.#signals.take(1, this.now()) > 0) return;
     this.#typing ??= new Typing(
       this,
@@ -365,7 +368,10 @@ export class OwnSession implements Session, ResumingSession, WheelEntry {
     this.respond(encodeFrame(cim.Frame, frame));
   }
 
-  /** A client that does not read its answers is not read either, until it does: else they would pile up. */
+  /**
+   * Writes answers to the client. While the client does not read them, nothing is read from it, so that
+   * answers do not pile up.
+   */
   respond(frames: Uint8Array): void {
     if (this.#channel.send(frames)) return;
     this.#blocked = true;

@@ -99,14 +99,17 @@ describe('questions of a client about its own sends', () => {
     ]);
     assert.equal((await store.streams.cursor(bob.userId, CIM_DEVICE, inbox))?.seq, seq);
   };
-  /** Messages of somebody else; each is acked, so that the log goes on. */
+  /** Appends messages of another user. Each is acked, so that the log goes on. */
   const fill = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       await send(bob, 1, `filler-${String(Math.random()).slice(2).padEnd(16, '0')}` as ProducerId);
       await ack((await store.streams.position(inbox)).top);
     }
   };
-  /** The answer to the last question; undefined when it got none. A later question's answer shows that none will come. */
+  /**
+   * The answer to the last question, or undefined when it got none. The answer to a later question shows that
+   * none will come.
+   */
   const answerTo = async (ask: (questions: Questions) => boolean, of = alice) => {
     const questions = questionsOf(of);
     assert.ok(ask(questions));
@@ -127,7 +130,7 @@ describe('questions of a client about its own sends', () => {
       assert.deepEqual(await ask(1), { delivered: { to: bob.userId, seq: 1 } });
     });
 
-    test('names the newest message of the asker that is acked, and not how far the inbox is', async () => {
+    test('names the newest acked message of the asker, and does not reveal the cursor of the inbox', async () => {
       await send(alice, 1);
       await send(bob, 1);
       await send(bob, 2);
@@ -136,7 +139,7 @@ describe('questions of a client about its own sends', () => {
       assert.deepEqual(await ask(4), { delivered: { to: bob.userId, seq: 1 } });
     });
 
-    test('tells nobody about messages of others, or about positions that hold none', async () => {
+    test('answers nothing about messages of others, or about positions without an entry', async () => {
       const carol = alice;
       await send(bob, 1);
       await send(bob, 2);
@@ -154,7 +157,7 @@ describe('questions of a client about its own sends', () => {
       return [has?.counter, has?.unknown ?? false];
     };
 
-    test('are those of the record while the producer is remembered', async () => {
+    test('come from the record while the producer is remembered', async () => {
       await send(alice, 1);
       await send(alice, 2);
       assert.deepEqual(await ask(2, 2), [2, false]);
@@ -162,7 +165,7 @@ describe('questions of a client about its own sends', () => {
       assert.deepEqual(await ask(3, 9, OTHER), [0, false], 'the stream never had it');
     });
 
-    test('of a forgotten producer are told by the entry: it is there', async () => {
+    test('of a forgotten producer come from the entry itself if it is there', async () => {
       await send(alice, 1);
       await fill(2 * WINDOW);
       assert.deepEqual(await ask(1, 1), [1, false]);
@@ -201,7 +204,7 @@ describe('questions of a client about its own sends', () => {
       assert.equal((await ask(P, bob))?.last, 1, 'of the asker alone');
     });
 
-    test('answers since when the log holds anything, once it was trimmed', async () => {
+    test('answers the age of the oldest entry once the log was trimmed', async () => {
       await send(alice, 1);
       await fill(KEPT + 2);
       const { first } = await store.streams.position(inbox);
@@ -210,7 +213,7 @@ describe('questions of a client about its own sends', () => {
       assert.deepEqual([found?.last, found?.oldestAt], [0, oldest?.storedAt]);
     });
 
-    test('is open once at a time; further ones are dropped', async () => {
+    test('is answered one at a time; further ones are dropped', async () => {
       await send(alice, 1);
       let reads = 0;
       let go = (): void => undefined;

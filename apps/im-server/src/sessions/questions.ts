@@ -1,4 +1,7 @@
-/** What a client may ask the store about its own sends. If the store fails, no answer is sent; the client asks again. */
+/**
+ * The questions of a client about its own sends. If the store fails, no answer is sent; the client asks
+ * again.
+ */
 import {
   type cim,
   type GroupId,
@@ -14,11 +17,11 @@ import {
 } from '@cim/protocol';
 import type { Entry, LogScans, Streams } from '@cim/store';
 
-/** Streams of one question, and questions of one client at a time; more are not answered. */
+/** Most streams of one question, and most questions of one client at a time. Others are not answered. */
 const LIMIT = 64;
-/** The newest message of the asker below a recipient's cursor is looked for in so many entries. */
+/** Entries below a recipient's cursor that are searched for the newest message of the asker. */
 const DELIVERED_ENTRIES = 1_024;
-/** Says in `Found.oldest_at` that any send may have been trimmed. */
+/** The value of `Found.oldest_at` that means: any send may have been trimmed. */
 const ALL_TRIMMED = Number.MAX_SAFE_INTEGER;
 
 interface Asked {
@@ -47,12 +50,15 @@ export class Questions {
     this.#answer = answer;
   }
 
-  /** Questions without an answer yet. */
+  /** Number of questions without an answer yet. */
   get open(): number {
     return this.#open;
   }
 
-  /** Does the store still have what it had answered as stored? False: the frame is malformed. */
+  /**
+   * Answers whether the store still has the sends that it had answered as stored. @returns false when the
+   * frame is malformed
+   */
   counters({ counters }: cim.Counters): boolean {
     const asked = counters.map(({ to, group, producer, counter, seq }) => ({
       to: to ?? 0,
@@ -75,8 +81,8 @@ export class Questions {
   }
 
   /**
-   * Which of the asker's sends does a stream hold? One question at a time; the server drops further ones.
-   * False: the frame is malformed.
+   * Answers which of the asker's sends a stream holds. One question at a time; the server drops further ones.
+   * @returns false when the frame is malformed
    */
   find({ to, group, producer }: cim.Find): boolean {
     if (!isAboutSends({ to, group, producer })) return false;
@@ -91,7 +97,7 @@ export class Questions {
           top,
           (entry) => this.#isMine(entry) && entry.producer === producer && entry.counter > 0,
         );
-        // Asked last: what was trimmed meanwhile was not found, and must count as trimmed.
+        // Asked last: an entry trimmed during the search was not found, and must count as trimmed.
         const oldestAt = await this.#oldestAt(stream);
         this.#answer({ found: { to, group, producer, last: newest?.counter ?? 0, oldestAt } });
       } finally {
@@ -102,10 +108,11 @@ export class Questions {
   }
 
   /**
-   * Up to where does the recipient have the asker's messages? `seq` is that of a message of the asker; the answer names
-   * the newest of the asker's messages up to there that is acked. Nothing is said about an inbox in which `seq` is
-   * anybody else's: how far it is acked tells how many messages its owner gets, and when the owner reads.
-   * False: the frame is malformed.
+   * Answers up to where the recipient has acked the asker's messages. `seq` must be that of a message of the
+   * asker. The answer names the newest message of the asker up to `seq` that is acked. If another user sent
+   * the entry at `seq`, nothing is answered: the cursor would reveal how many messages the owner of the inbox
+   * gets, and when the owner reads.
+   * @returns false when the frame is malformed
    */
   delivered({ to, seq }: cim.Delivered): boolean {
     if (!isUserId(to) || !isSeq(seq)) return false;
@@ -125,7 +132,7 @@ export class Questions {
     return true;
   }
 
-  /** The store has forgotten the producer, but the entry itself may be there. */
+  /** Looks for the entry itself, after the store has forgotten the producer. */
   async #lookAt({
     to,
     group,
@@ -137,7 +144,7 @@ export class Questions {
     readonly unknown?: true;
   }> {
     const stream = streamOf({ to, group });
-    // The counter is repeated, for clients that do not know `unknown`.
+    // The counter is repeated for clients that do not know `unknown`.
     const unknown = { counter, unknown: true } as const;
     if (!isSeq(seq) || seq === 0) return unknown;
     const { top } = await this.#streams.kept.position(stream);

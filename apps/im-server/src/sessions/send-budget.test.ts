@@ -5,7 +5,7 @@ import { SendBudget, type Waiter } from './send-budget.ts';
 const MIB = 1024 * 1024;
 const NOBODY: Waiter = { onRelief: () => undefined };
 
-test('a budget that is spent relieves all who wait when half of it is free, each once', () => {
+test('a spent budget relieves every waiting session once, when half of it is free', () => {
   const budget = new SendBudget();
   let relieved = 0;
   const waiters: Waiter[] = Array.from({ length: 3 }, () => ({
@@ -34,7 +34,7 @@ test('many small sends spend it as a few long ones do', () => {
   assert.equal(sends, 8_192);
 });
 
-test('one that is relieved and spends it again waits again', () => {
+test('a session that is relieved and spends the budget again waits again', () => {
   const budget = new SendBudget();
   let rounds = 0;
   const greedy: Waiter = {

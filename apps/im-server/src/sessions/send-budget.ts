@@ -1,23 +1,26 @@
-/** Of all sessions of a server. */
+/** Most sends under way of all sessions of a server together. */
 const SENDS_UNDER_WAY = 8_192;
 const BYTES_UNDER_WAY = 16 * 1024 * 1024;
 
-/** One that waits until it may send again. */
+/** A session that waits until it may send again. */
 export interface Waiter {
   onRelief(): void;
 }
 
 /**
- * What a server lets wait for the store. When that is behind, those who send are not read for a while: being made to
- * wait costs everybody less than being refused and sending the same again.
+ * Bounds the sends that wait for the store in one server. When the store is behind, the server stops reading
+ * from sessions that send: waiting costs everybody less than refusals and repeated sends.
  */
 export class SendBudget {
   #sends = 0;
   #bytes = 0;
-  /** In the order in which they came. */
+  /** Sessions in the order in which they came. Removed when they are relieved. */
   readonly #waiting = new Set<Waiter>();
 
-  /** True: it is spent. `onRelief` of `waiter` is called once, when half of it is free again. */
+  /**
+   * Counts a send. True: the budget is spent, and `onRelief` of `waiter` is called once when half of it is
+   * free again.
+   */
   begin(bytes: number, waiter: Waiter): boolean {
     this.#sends++;
     this.#bytes += bytes;
@@ -36,17 +39,17 @@ export class SendBudget {
     }
   }
 
-  /** Sends that wait for the store. */
+  /** Number of sends that wait for the store. */
   get sends(): number {
     return this.#sends;
   }
 
-  /** Of their contents. */
+  /** Bytes of the contents of these sends. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Sessions that are not read until there is room. */
+  /** Number of sessions that are not read until there is room. */
   get waiting(): number {
     return this.#waiting.size;
   }

@@ -1,21 +1,27 @@
 import type { UserId } from '@cim/protocol';
 import { type LimitName, LIMITS, type LimitValues, TokenBucket } from '@cim/runtime';
 
-/** Recipients whose budgets a session remembers. Above that all are forgotten: its own budget still bounds it. */
+/**
+ * Recipients whose budgets a session remembers. Above that it forgets all of them; its own budget still
+ * bounds it.
+ */
 const RECIPIENTS = 256;
-/** Sends answered `limited` one after the other; a client that goes on so does not wait as it was asked to. */
+/**
+ * A session is closed after this many consecutive sends that were answered `limited`: its client does not
+ * wait as asked.
+ */
 export const LIMITED_SENDS = 5_000;
 
-/** What the sends of one session may take. Made with its first send. */
+/** The limits for the sends of one session. Created with its first send. */
 export class SendLimits {
   readonly #values: LimitValues;
   readonly #sends: TokenBucket;
   readonly #bytes: TokenBucket;
   readonly #groupSends: TokenBucket;
-  /** Key: recipient. */
+  /** Key: recipient. Cleared as a whole at `RECIPIENTS`. */
   readonly #toUsers = new Map<UserId, TokenBucket>();
   #limit: LimitName = 'send';
-  /** Sends that were limited since the last one that was not. */
+  /** Number of consecutive limited sends. */
   limited = 0;
 
   constructor(values: LimitValues) {
@@ -26,7 +32,8 @@ export class SendLimits {
   }
 
   /**
-   * 0: the send may pass; else after how many ms it may, and `text` says which limit it is.
+   * Takes a send from the budgets. Answers 0 when it may pass. Otherwise it answers the wait in ms, and
+   * `text` names the limit.
    * @param to undefined: a group
    * @param now ms, monotonic
    */

@@ -7,7 +7,7 @@ import type { GroupLogs } from '../subscriptions/group-logs.ts';
 import type { Instance } from '../recovery/instance.ts';
 import type { SendBudget } from './send-budget.ts';
 
-/** What every session of a server shares. */
+/** The parts that all sessions of a server share. */
 export interface SessionParts {
   readonly store: Store;
   readonly scans: LogScans;

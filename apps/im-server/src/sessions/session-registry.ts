@@ -3,16 +3,16 @@ import type { Session } from './session.ts';
 
 const NONE: readonly Session[] = [];
 
-/** The live sessions of this process: one per device of a user, the newest epoch wins. */
+/** The live sessions of this process, one per device of a user. The session with the highest epoch wins. */
 export class SessionRegistry {
   /** Key: user. Set by `add`, removed by `remove` when the channel has closed. */
   readonly #sessions = new Map<UserId, readonly Session[]>();
   #size = 0;
 
-  /** Key: user. Logins that are being told to the store; removed by `claimEnds`. */
+  /** Key: user. Value: number of logins that the store has not answered yet. Removed by `claimEnds`. */
   readonly #claims = new Map<UserId, number>();
 
-  /** How many sessions. */
+  /** Number of sessions. */
   get size(): number {
     return this.#size;
   }
@@ -30,7 +30,7 @@ export class SessionRegistry {
     return this.of(session.userId).includes(session);
   }
 
-  /** Whether there is a session of the user here, of that device if one is named, or may be one soon. */
+  /** Whether the user, or the named device, has a session here, or may have one soon. */
   holds(user: UserId, device?: DeviceId): boolean {
     const sessions = this.of(user);
     return (
@@ -49,7 +49,10 @@ export class SessionRegistry {
     else this.#claims.set(user, others);
   }
 
-  /** False when a session of a later login of the device is here already; an earlier one is closed as superseded. */
+  /**
+   * Adds a session, and closes an earlier one of the device as superseded. False when a later one is here
+   * already.
+   */
   add(session: Session): boolean {
     const sessions = this.of(session.userId);
     const before = sessions.find(({ device }) => device === session.device);
@@ -60,7 +63,7 @@ export class SessionRegistry {
     return true;
   }
 
-  /** Only if it is still the session of its device here. */
+  /** Removes a session, unless another one has replaced it. */
   remove(session: Session): void {
     const sessions = this.of(session.userId);
     const others = sessions.filter((other) => other !== session);

@@ -1,4 +1,4 @@
-/** Sends of one session of our wire: each is handed to the service of all sends, and answered with a receipt. */
+/** The sends of one session of our wire. Each is handed to the `SendService` and answered with a receipt. */
 import type { SendReceipt, SendRequest } from '@cim/delivery';
 import {
   CODES,
@@ -24,25 +24,28 @@ import { LIMITED_SENDS, SendLimits } from './send-limits.ts';
 import type { SessionParts } from './session-parts.ts';
 import type { Places } from '../subscriptions/places.ts';
 
-/** Sends of one session that wait for the store; then its channel is not read until half of them are answered. */
+/**
+ * Most sends of one session that wait for the store. Above that its channel is not read until half of them
+ * are answered.
+ */
 const SENDS_UNDER_WAY = 1_024;
-/** A client that goes on although it is limited comes again after this time at the earliest [ms]. */
+/** Wait before a client may come again after it ignored its limits [ms]. */
 const CLOSED_MS = 10_000;
 const SEND_BYTES_UNDER_WAY = 256 * 1024;
 
-/** The session, as its sends see it. */
+/** The part of a session that its sends use. */
 interface Sender extends NamedUser {
-  /** What the client understands. */
+  /** The level of the client. */
   readonly level: number;
   readonly places: Pick<Places, 'timeline'>;
-  /** An entry came before the session followed its timeline. */
+  /** Whether an entry came before the session followed its timeline. */
   missed: boolean;
   /** Writes frames that answer the client. */
   respond(frames: Uint8Array): void;
   pause(): void;
-  /** Reads on, unless something else holds the session up. */
+  /** Reads from the client again, unless something else holds the session up. */
   readOn(): void;
-  /** Says goodbye, and after how many ms the client may come again. */
+  /** Says goodbye and closes. @param afterMs the client should wait this long before it comes again [ms] */
   close(reason: CloseReason, afterMs?: number): void;
 }
 
@@ -54,11 +57,11 @@ export class SessionSends implements Waiter {
   readonly #limits: SendLimits;
   #underWay = 0;
   #bytesUnderWay = 0;
-  /** The session is not read until it takes more. */
+  /** True while this session has too many sends under way and is not read. */
   #holdsUp = false;
-  /** The server takes no more from this session until there is room. */
+  /** True while the budget of the server is spent and this session is not read. */
   #awaitsRelief = false;
-  /** Of the newest send that named a good one: nearly always that of the next, too. */
+  /** Producer of the newest valid send: nearly always that of the next one too. */
   #producer: ProducerId | undefined;
 
   constructor(sender: Sender, parts: SessionParts) {
@@ -67,7 +70,7 @@ export class SessionSends implements Waiter {
     this.#limits = new SendLimits(parts.limits);
   }
 
-  /** False while so many are under way that the session must not be read. */
+  /** False while the session must not be read because of its sends. */
   get takesMore(): boolean {
     if (this.#underWay > SENDS_UNDER_WAY / 2 || this.#bytesUnderWay > SEND_BYTES_UNDER_WAY / 2) return false;
     return !this.#awaitsRelief;
@@ -93,7 +96,8 @@ export class SessionSends implements Waiter {
     if (afterMs > 0) return this.#answerLimited(send, afterMs);
 
     this.#begin(content.length);
-    // A view of the socket's buffer: the append keeps it beyond this turn, which is fine, nobody writes to it again.
+    // The content is a view of the socket's buffer, which the append keeps beyond this turn. Nobody writes to
+    // that buffer again.
     const request: SendRequest = {
       door: 'tcp',
       actor: this.#sender,
@@ -118,7 +122,7 @@ export class SessionSends implements Waiter {
     this.#goOn();
   }
 
-  /** The channel has ended. */
+  /** Called when the channel has ended. */
   end(): void {
     this.#parts.budget.leave(this);
   }
@@ -132,7 +136,7 @@ export class SessionSends implements Waiter {
     return undefined;
   }
 
-  /** One that goes on as if nobody had said so is sent away. */
+  /** Answers a limited send. A client that ignores its limits for long is closed. */
   #answerLimited(send: cim.Send, afterMs: number): void {
     const text = this.#limits.text(afterMs);
     this.#answerAtDoor(send, { outcome: 'retry', code: CODES.limited.code, text, afterMs });
@@ -187,9 +191,9 @@ export class SessionSends implements Waiter {
       // A client of level 0 does not know that a receipt can deliver something.
       else if (sender.level > 0 && timeline.pass(entry)) told = copy.seq;
       else timeline.offer(entry);
-    } else if (send.to !== 0 && storedAt === 0) timeline?.wake(); // It was stored before: nobody tells where its copy is.
+    } else if (send.to !== 0 && storedAt === 0) timeline?.wake(); // An earlier send was stored: the position of its copy is not known.
     sender.respond(storedFrame(send, seq, told, n));
-    // The client would miss the copy before an entry that came ahead of the receipt.
+    // Called after the receipt is written: an entry sent before it would make the client miss the copy.
     if (told !== 0) timeline?.passed();
   }
 

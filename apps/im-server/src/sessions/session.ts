@@ -4,42 +4,53 @@ import type { Wire } from '@cim/runtime';
 import type { Cursor, Entry, Position, UserDevice } from '@cim/store';
 import type { Followed, Reached } from '../subscriptions/feed-sink.ts';
 
-/** An authenticated channel, whichever wire it speaks. */
+/** An authenticated channel, on either wire. */
 export interface Session extends NamedUser, UserDevice {
   readonly epoch: Epoch;
-  /** When its life ends [ms since 1970]; Infinity: a session by name alone, which has no secret. */
+  /**
+   * When the life of the session ends [ms since 1970]. Infinity for a session by name alone, which has no
+   * secret.
+   */
   readonly endsAt: number;
   /**
-   * An entry of the inbox was pushed; undefined: look into the log. `gone`: it is ending, the user may be elsewhere.
-   * @param from instance at which the sender is, to be told when this is delivered
+   * Gives the session a pushed entry of its inbox; undefined: it reads the log. Answers `gone` when the
+   * session is ending and the user may be elsewhere.
+   * @param from instance at which the sender is, for the notice that the entry is delivered
    */
   deliver(entry: Entry | undefined, from: InstanceId | undefined): 'taken' | 'gone';
-  /** Messages of this user have come to their recipient. */
+  /** Tells that messages of this user have reached their recipient. */
   delivered(notice: DeliveredNotice): void;
-  /** A CIM client asks for what was stored before its login. */
+  /** A CIM client asks for the messages that were stored before its login. */
   fetchOffline(): void;
   readonly wire: Wire;
-  /** Its place in the user's timeline; undefined before it follows it. */
+  /** The place of the session in the user's timeline; undefined before it follows the timeline. */
   readonly timeline: Pick<Followed, 'unacked' | 'behind'> | undefined;
-  /** Of the client. */
+  /** The client's address. */
   readonly address: string;
-  /** How far a stream has gone out; undefined when the session does not follow it. @param name as frames name it */
+  /**
+   * How far a stream was sent; undefined when the session does not follow it. @param name the stream as
+   * frames name it
+   */
   placeIn(name: string): Reached | undefined;
-  /** The last entry of the inbox that went out; undefined before the login's answer to that. */
+  /** The last entry of the inbox that was sent; undefined before the first resume. */
   readonly inboxAt: Cursor | undefined;
   /**
-   * Goes on with whatever waits: the server serves again, or it is time for the look at the log.
-   * @param inboxAt what `inboxAt` was before the position was asked for
+   * Goes on with anything that waits: the server serves again, or the pass over the sessions has read the
+   * log.
+   * @param inboxAt value of `inboxAt` before the position was read
    */
   look(inboxAt: Cursor | undefined, position: Position): void;
-  /** Something that is not stored. @param frame it, encoded on our own wire */
+  /** Sends a signal, which is not stored. @param frame the signal, encoded for our own wire */
   signal(signal: Signal, frame: Uint8Array): void;
-  /** The user has come into a group, or has left one. */
+  /** Tells that the user joined or left a group. */
   groupsChanged(): void;
-  /** The store may have lost something: the client is to compare what it had as stored. */
+  /** Tells that the store may have lost something: the client compares the sends that it knows as stored. */
   recount(): void;
-  /** The channel has ended. */
+  /** Called when the channel has ended. */
   onClosed(): void;
-  /** Says goodbye in the wire's own way, then closes. @param afterMs not to come again before that */
+  /**
+   * Says goodbye in the form of its wire, then closes. @param afterMs the client should wait this long before
+   * it comes again [ms]
+   */
   close(reason: CloseReason, afterMs?: number): void;
 }

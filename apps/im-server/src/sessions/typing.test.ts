@@ -30,7 +30,7 @@ test('one signal a second goes to a user, and to a group that the session follow
   assert.deepEqual(sent, ['typing 7', 'typing #17', 'typing 7', 'typing #17']);
 });
 
-test('nothing goes to a group that the session does not follow, nor to everybody', () => {
+test('no signal goes to a group that the session does not follow, nor to the lobby', () => {
   const { sent, signal } = open();
   assert.equal(signal({ group: '18' }), true);
   assert.equal(signal({ group: LOBBY }), true);
@@ -46,7 +46,7 @@ test('at most 16 conversations are signalled to in a second', () => {
   assert.equal(sent.length, 17);
 });
 
-test('another kind, or no recipient, is nothing that a client may send', () => {
+test('a client may not send another kind of signal, or one without a recipient', () => {
   const { signal } = open();
   assert.equal(signal({ kind: cim.SignalKind.READ, to: 7 }), false);
   assert.equal(signal({ kind: cim.SignalKind.DEVICE }), false);

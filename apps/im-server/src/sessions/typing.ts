@@ -12,22 +12,25 @@ import {
 } from '@cim/protocol';
 import { policyOf } from '@cim/store';
 
-/** One signal for each conversation in this time [ms]. */
+/** At most one signal per conversation in this time [ms]. */
 const EVERY_MS = 1_000;
-/** Conversations that one session signals to in that time. */
+/** Most conversations that one session signals to in that time. */
 const CONVERSATIONS = 16;
 
-/** What a client signals while its user types. More than is allowed is dropped; nobody is told. */
+/** The typing signals of a client. Signals above the limits are dropped silently. */
 export class Typing {
   readonly #sender: NamedUser;
   readonly #follows: (group: string) => boolean;
   readonly #calls: Pick<ServerCalls, 'signal' | 'signalGroup'>;
   readonly #now: () => number;
-  /** Key: stream name. When it was signalled to last; removed after `EVERY_MS`, when room is needed. */
+  /**
+   * Key: stream name. Value: when it was last signalled to. Entries older than `EVERY_MS` are removed when
+   * room is needed.
+   */
   readonly #last = new Map<string, number>();
 
   /**
-   * @param follows whether the session follows a group: only a member does
+   * @param follows whether the session follows a group: only members may signal to it
    * @param now ms, monotonic
    */
   constructor(
@@ -42,7 +45,7 @@ export class Typing {
     this.#now = now;
   }
 
-  /** False: a client may not send this signal. */
+  /** Passes a signal on. False: a client may not send this signal. */
   signal({ kind, to, group }: cim.Signal): boolean {
     if (kind !== cim.SignalKind.TYPING) return false;
     const stream = isUserId(to) ? inboxOf(to) : to === 0 && isGroupId(group) ? groupStream(group) : undefined;

@@ -10,14 +10,14 @@ interface Acking extends UserDevice {
 
 type Ack = Parameters<Streams['ack']>[0][number];
 
-/** Acks of all sessions of this server, written together every 200 ms. */
+/** Gathers the acks of all sessions of this server and writes them together every 200 ms. */
 export class AckBatch {
   readonly #streams: Streams;
   readonly #logger: Logger;
   /** Key: session, then stream. Emptied by each flush. */
   #dirty = new Map<Acking, Map<string, Ack>>();
   #timer: NodeJS.Timeout | undefined;
-  /** Being written. */
+  /** Batches that are being written. Each is removed when it ends. */
   readonly #flushing = new Set<Promise<void>>();
 
   constructor(streams: Streams, logger: Logger) {
@@ -25,7 +25,7 @@ export class AckBatch {
     this.#logger = logger;
   }
 
-  /** Later ones of the same stream replace earlier ones. */
+  /** Adds an ack. A later one of the same stream replaces an earlier one. */
   add(session: Acking, stream: StreamRef, cursor: Cursor): void {
     let ofSession = this.#dirty.get(session);
     if (ofSession === undefined) {
@@ -38,8 +38,8 @@ export class AckBatch {
   }
 
   /**
-   * Resolves when all that was added is written. Never throws: an ack that is lost is made up for by the next one, or
-   * by the client's own cursor.
+   * Writes all acks, and resolves when they are written. Never throws: the next ack, or the client's own
+   * cursor, makes up for a lost one.
    */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);

@@ -4,87 +4,107 @@ import type { GroupId, InstanceId, MessageId, Seq, StreamRef, UserId } from '@ci
 import type { AckLook } from './ack-clock.ts';
 import type { SharedPiece } from './shared-piece.ts';
 
-/** How far a stream has gone out to a session. */
+/** How far a stream was sent to a session. */
 export interface Reached {
-  /** Newest entry that went out. */
+  /** The newest entry that was sent. */
   readonly sent: Seq;
-  /** Newest entry that the client has acknowledged, as far as this session knows; the store's cursor may be ahead. */
+  /**
+   * The newest entry that the client has acked, as far as this session knows. The cursor in the store may be
+   * ahead.
+   */
   readonly acked: Seq;
 }
 
-/** A stream as one session follows it, whether alone or with others. */
+/** A stream as one session follows it: a private feed, or its share of a group's log. */
 export interface Followed {
   readonly stream: StreamRef;
-  /** The entry that goes out next. */
+  /** The entry that is sent next. */
   readonly next: Seq;
-  /** All up to this is the client's, as far as this feed knows. */
+  /** The client has acked all entries up to this one, as far as this feed knows. */
   readonly acked: Seq;
-  /** Entries that went out and are not acked. */
+  /** Number of entries that were sent and are not acked. */
   readonly unacked: number;
-  /** There may be entries that are to go out and have not. */
+  /** Whether there may be entries that are still to be sent. */
   readonly behind: boolean;
-  /** The last that went out; seq 0 or id '' when that is not known. */
+  /** The last entry that was sent; seq 0 or id '' when it is not known. */
   readonly last: Cursor;
-  /** All up to this went out once, before the log went back too. */
+  /** The highest entry that was ever sent, also before the log went back. */
   readonly had: Seq;
-  /** The window has opened, the sink is ready again, or there may be something in the log. */
+  /** Sends what it can: the window has opened, the sink is ready again, or the log may hold more. */
   resume(): void;
-  /** All up to `seq` is the client's. Answers the cursor to keep, if it moved; `unsent` for what never went out. */
+  /**
+   * Acks all entries up to `seq`. Answers the cursor to store, if it moved, or `unsent` for an entry that was
+   * never sent.
+   */
   ack(seq: Seq): Cursor | 'unsent' | undefined;
-  /** All up to `seq` has arrived, and the client still works on it: it is not sent again. */
+  /** Tells that the client holds all entries up to `seq` and still works on them: they are not sent again. */
   hold(seq: Seq): void;
-  /** In how many ms the acks are to be looked at; Infinity while nothing that went out is unacked. */
+  /** In how many ms to check the acks; Infinity while nothing is unacked. */
   acksDueIn(now: number): number;
-  /** Sends again what is not acked for too long. `give-up`: it has done so often enough. `stalled`: nobody reads. */
+  /**
+   * Sends unacked entries again when it is time. `give-up`: it has done so often enough. `stalled`: the
+   * client does not read.
+   */
   lookAtAcks(now: number): Exclude<AckLook, 'resend'>;
-  /** After `broken`: goes on elsewhere, after the entry `last`; '' when that is not known. */
+  /** After `broken`: goes on at `next`, after the entry with the id `last`; '' when that is not known. */
   moveTo(next: Seq, last: MessageId): void;
   end(): void;
 }
 
-/** One that can rest: of a group. */
+/** A feed that can rest: that of a group. */
 export interface RestingFollowed extends Followed {
-  /** Ends this feed when its session has acked everything: the log remembers the session. Answers what it rests in. */
+  /**
+   * Ends this feed when its session has acked everything. The group's log remembers the session, and is the
+   * answer.
+   */
   rest(): Resting | undefined;
 }
 
-/** The log of a group in which a session rests: nothing is to be sent to it, and nothing is unacked. */
+/**
+ * The log of a group in which a session rests: nothing is to be sent to the session, and nothing is unacked.
+ */
 export interface Resting {
   readonly group: GroupId;
   readonly stream: StreamRef;
-  /** Newest seq that is known. */
+  /** Newest known seq. */
   readonly top: Seq;
-  /** Where the sessions stand that rest. */
+  /** The position of the resting sessions. */
   restingAt(): Cursor;
   leave(sink: FeedSink): void;
 }
 
-/** What a feed needs of its session. */
+/** The part of a session that a feed uses. */
 export interface FeedSink {
   readonly userId: UserId;
-  /** Whether an entry may be written now: the server serves, the channel is open and drains. */
+  /** Whether an entry may be written now: the server serves, and the channel is open and not full. */
   ready(): boolean;
-  /** Of an inbox. */
+  /** Writes an entry of an inbox. */
   write(feed: Followed, entry: Entry): void;
-  /** Of a group. */
+  /** Writes entries of a group. */
   writeShared(feed: Followed, piece: SharedPiece): void;
-  /** Entries of an inbox that were trimmed before they could be sent. */
+  /** Tells that entries of an inbox were trimmed before they could be sent. */
   expired(feed: Followed, from: Seq, to: Seq): void;
-  /** The store has lost entries in the middle of the log: it goes on at `from`. `top`: its newest. */
+  /**
+   * Tells that the store has lost entries in the middle of the log. The log goes on at `from`; `top` is its
+   * newest entry.
+   */
   lost(feed: Followed, from: Seq, top: Seq): void;
   /**
-   * The feed cannot go on where it is: the store has lost entries that went out, or keeps the next ones of a group no
-   * more. Nothing is written until `moveTo`.
+   * Tells that the feed cannot go on where it is: the store has lost entries that were sent, or no longer
+   * keeps the next entries of a group. Nothing is written until `moveTo`.
    */
   broken(feed: Followed, event: 'stream.went-back' | 'stream.trimmed'): void;
-  /** An ack has passed entries of this sender, up to `seq`. */
+  /** Tells that an ack has passed entries of this sender, up to `seq`. */
   passed(feed: Followed, sender: Entry['sender']['userId'], seq: Seq, from: InstanceId | undefined): void;
-  /** The client has acknowledged an entry that somebody else sent. @param storedAt when it was stored [ms since 1970] */
+  /**
+   * Tells that the client has acked an entry that another user sent. @param storedAt when it was stored [ms
+   * since 1970]
+   */
   acknowledged(feed: Followed, storedAt: number): void;
-  /** The session rested in a group, and has a feed of it again. False: it follows the group no more. */
+  /** Replaces a resting place by a feed. False: the session no longer follows the group. */
   woken(group: GroupId, feed: RestingFollowed): boolean;
-  /** Something that is not stored, for live sessions. @param frame it, encoded */
+  /** Sends a signal, which is not stored, to the session. @param frame the encoded signal */
   signal(signal: Signal, frame: Uint8Array): void;
-  /** ms, monotonic, coarse. */
+  /** The time [ms, monotonic], at a coarse resolution. */
   now(): number;
 }

@@ -12,7 +12,7 @@ let stored: Stored;
 let stream: StreamRef;
 let streams = 0;
 
-/** What a feed writes, and a sink that can be made to stand still. */
+/** A feed, the entries that it writes, and a sink that the test can stop. */
 function follow(next: number, log: Streams = stored.store.streams) {
   const written: number[] = [];
   const broken: number[] = [];
@@ -38,7 +38,7 @@ function follow(next: number, log: Streams = stored.store.streams) {
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 const append = (count: number): Promise<Entry[]> => stored.append(stream, upTo(count).map(String));
 
-/** The store's streams, whose first read answers only when it is released. */
+/** The store's streams. The first read answers only when the test releases it. */
 function holding(): { log: Streams; release: () => void } {
   const real = stored.store.streams;
   const log = Object.create(real) as Streams;
@@ -87,7 +87,7 @@ describe('a feed', () => {
     );
   });
 
-  test('reads a hole from the log without being told, once the entries before it do not come', async () => {
+  test('reads a hole from the log by itself when the missing entries do not come', async () => {
     const entries = await append(5);
     const { feed, written } = follow(1);
     const last = entries.at(-1);
@@ -99,7 +99,7 @@ describe('a feed', () => {
     feed.end();
   });
 
-  test('stops at 256 entries that are not acked and goes on as they are', async () => {
+  test('stops at 256 unacked entries and goes on when they are acked', async () => {
     await append(300);
     const { feed, written } = follow(1);
     feed.wake();
@@ -114,7 +114,7 @@ describe('a feed', () => {
     feed.end();
   });
 
-  test('refuses an ack of what never went out, and answers nothing for one that is old', async () => {
+  test('refuses an ack of an entry that was never sent, and answers nothing to an old one', async () => {
     const entries = await append(3);
     const { feed } = follow(1);
     for (const entry of entries) feed.offer(entry);
@@ -153,7 +153,7 @@ describe('a feed', () => {
     feed.end();
   });
 
-  test('writes nothing after its end, not even what was being read', async () => {
+  test('writes nothing after its end, not even entries that were being read', async () => {
     await append(2);
     const { feed, written } = follow(1);
     feed.wake();
@@ -163,7 +163,7 @@ describe('a feed', () => {
     assert.deepEqual(written, []);
   });
 
-  test('sends again what is not acked in 24 s, three times, and then gives up', async () => {
+  test('sends entries again that are not acked in 24 s, three times, and then gives up', async () => {
     const entries = await append(3);
     const { feed, written, state } = follow(1);
     for (const entry of entries) feed.offer(entry);
@@ -210,7 +210,7 @@ describe('a feed', () => {
     feed.end();
   });
 
-  test('neither sends again what the client holds nor finds it stalled, and gives up on what it does not', async () => {
+  test('neither resends entries that the client holds nor finds it stalled, and gives up on the others', async () => {
     await append(300);
     const { feed, written, state } = follow(1);
     feed.wake();
@@ -230,13 +230,13 @@ describe('a feed', () => {
     feed.end();
   });
 
-  test('tells whose entries an ack has passed, the last of each run of one sender', async () => {
+  test('tells which senders an ack has passed, with the last entry of each run', async () => {
     const [first, second, third] = await append(3);
     assert.ok(first && second && third);
     const { feed, passed } = follow(1);
     feed.offer(first);
     feed.offer({ ...second, sender: { userId: 77 as UserId, userName: 'other' } });
-    // What follows names the id that the log has, not the one that was made up here.
+    // The next entry names the id that the log has, and not the one made up here.
     assert.equal(typeof feed.ack(2 as Seq), 'object');
     assert.deepEqual(passed, [
       [stored.user, 1],
@@ -245,7 +245,7 @@ describe('a feed', () => {
     feed.end();
   });
 
-  test('moved back while it reads, begins where it was moved to and tells of no gap', async () => {
+  test('begins at its new position when it was moved back during a read, and reports no gap', async () => {
     await append(12);
     const held = holding();
     const { feed, written } = follow(10, held.log);
@@ -259,7 +259,7 @@ describe('a feed', () => {
 
   describe('when the store has lost what went out', () => {
     let lost: StreamRef;
-    /** A log that another takes the place of. */
+    /** A log that the test can replace by another. */
     function replaced(): { log: Streams; replace: () => void } {
       const real = stored.store.streams;
       const log = Object.create(real) as Streams;
@@ -276,7 +276,7 @@ describe('a feed', () => {
       };
     }
 
-    test('finds out by the look that the log ends before what was written', async () => {
+    test('notices at the pass that the log ends before the last written entry', async () => {
       const { log, replace } = replaced();
       const { feed, broken, written } = follow(1, log);
       for (const entry of await append(3)) feed.offer(entry);
@@ -295,7 +295,7 @@ describe('a feed', () => {
       feed.end();
     });
 
-    test('finds out by an entry that follows another than the last that went out', async () => {
+    test('notices an entry whose predecessor is not the last sent entry', async () => {
       const { log } = replaced();
       const { feed, broken, written } = follow(1, log);
       for (const entry of await append(2)) feed.offer(entry);
@@ -307,7 +307,7 @@ describe('a feed', () => {
       feed.end();
     });
 
-    test('does not take a new entry under a seq of before for one that went out', async () => {
+    test('does not mistake a new entry with an old seq for one that was sent', async () => {
       const { log, replace } = replaced();
       const { feed, broken, written } = follow(1, log);
       for (const entry of await append(3)) feed.offer(entry);
@@ -323,7 +323,7 @@ describe('a feed', () => {
       feed.end();
     });
 
-    test('finds out that it was told to go on after an entry that is not there', async () => {
+    test('notices that it should go on after an entry that is not in the log', async () => {
       const { log, replace } = replaced();
       const { feed, broken, written } = follow(1, log);
       for (const entry of await append(3)) feed.offer(entry);

@@ -1,6 +1,6 @@
 /**
- * One stream as one session follows it by itself: entries go out in order, each once, whatever order the pushes come
- * in. What is missing is read from the log; what the client has not acked is bounded, and the log waits for the rest.
+ * One stream of one session. Entries are sent in order, each once, whatever the order of the pushes. Missing
+ * entries are read from the log. The number of unacked entries is bounded; the rest waits in the log.
  */
 import type { InstanceId, MessageId, Seq, StreamRef, UserId } from '@cim/protocol';
 import { type Cursor, type Entry, entryId, isCopy, type Position, type Streams } from '@cim/store';
@@ -9,13 +9,13 @@ import type { FeedSink, Followed } from './feed-sink.ts';
 import { tellGap } from './tell-gap.ts';
 import { wentBack } from './went-back.ts';
 
-/** A pushed entry that is ahead waits this long for those before it, in ms; then the log is read. */
+/** A pushed entry waits this long for the entries before it [ms]. Then the log is read. */
 const REORDER_MS = 20;
 const REORDER_ENTRIES = 32;
 const READ_ENTRIES = 64;
-/** After a store that did not answer, in ms. */
+/** Wait after the store did not answer [ms]. */
 const RETRY_MS = 1_000;
-/** A push of what went out long ago makes the feed look at the log, at most this often, in ms. */
+/** Shortest time between two checks of the log that pushes of long sent entries cause [ms]. */
 const SUSPECT_MS = 1_000;
 export const WINDOW_ENTRIES = 256;
 export const WINDOW_BYTES = 256 * 1024;
@@ -25,14 +25,17 @@ interface Pushed {
   readonly from: InstanceId | undefined;
 }
 
-/** With the client and not acked. */
+/** An entry that was sent and is not acked. */
 interface Sent extends Cursor {
-  /** 0: a receipt has delivered it, and nothing was written. */
+  /** Bytes of the entry; 0 when a receipt has delivered it and nothing was written. */
   readonly bytes: number;
-  /** Who is told when it is acked; undefined for a copy of what the session's own user has sent. */
+  /**
+   * The sender to notify when the entry is acked; undefined for a copy of a message of the session's own
+   * user.
+   */
   readonly sender: UserId | undefined;
   readonly from: InstanceId | undefined;
-  /** ms since 1970. */
+  /** When it was stored [ms since 1970]. */
   readonly storedAt: number;
 }
 
@@ -42,23 +45,23 @@ export class Feed implements Followed {
   readonly #sink: FeedSink;
   readonly #clock = new AckClock();
   #next: Seq;
-  /** Of the entry before `#next`; '' when it is not known. */
+  /** Id of the entry before `#next`; '' when it is not known. */
   #lastId = '' as MessageId;
   #reading = false;
-  /** There may be entries in the log from `#next` on. */
+  /** Whether the log may hold entries from `#next` on. */
   #behind = false;
   #broken = false;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
   #early: Map<Seq, Pushed> | undefined;
-  /** Ascending. */
+  /** Unacked entries, ascending. */
   #sent: Sent[] = [];
   #sentBytes = 0;
   #suspectedAt = 0;
-  /** Went out before `moveTo`: an ack of it may be on its way. */
+  /** Highest seq that was sent before `moveTo`. An ack of it may be on its way. */
   #staleTo = 0;
 
-  /** @param lastId of the entry before `next`, '' when that is not known */
+  /** @param lastId id of the entry before `next`, '' when it is not known */
   constructor(
     stream: StreamRef,
     next: Seq,
@@ -97,7 +100,7 @@ export class Feed implements Followed {
     return Math.max(this.#staleTo, this.#next - 1) as Seq;
   }
 
-  /** A push. */
+  /** Takes a pushed entry. */
   offer(entry: Entry, from?: InstanceId): void {
     if (this.#ended || this.#broken) return;
     if (entry.seq < this.#next) {
@@ -112,9 +115,9 @@ export class Feed implements Followed {
   }
 
   /**
-   * The receipt of the session's own send delivers this copy: nothing is written, and nothing behind it may be written
-   * before that receipt (`passed`). False: the feed does not stand right
-   * before it, so that the copy has to come as an entry.
+   * Takes the copy that the receipt of the session's own send delivers: nothing is written for it. Entries
+   * behind it wait until the receipt was written (`passed`). False: the copy is not the next entry of this
+   * feed, so it has to come as an entry.
    */
   pass(copy: Entry): boolean {
     const follows = copy.seq === this.#next && (this.#lastId === '' || copy.prev === this.#lastId);
@@ -125,18 +128,21 @@ export class Feed implements Followed {
     };
     this.#next = (copy.seq + 1) as Seq;
     this.#lastId = sent.id;
-    // The newest says it for all of them.
+    // The newest copy stands for all before it.
     if (this.#sent.at(-1)?.bytes === 0) this.#sent.pop();
     this.#sent.push(sent);
     return true;
   }
 
-  /** The receipt that delivers a copy has been written: what came too early and waits behind the copy may go out. */
+  /**
+   * Called after the receipt that delivers a copy was written. Entries that wait behind the copy may now be
+   * sent.
+   */
   passed(): void {
     this.#writeEarly();
   }
 
-  /** There may be something in the log. */
+  /** Tells that the log may hold new entries. */
   wake(): void {
     this.#behind = true;
     this.resume();
@@ -146,7 +152,7 @@ export class Feed implements Followed {
     if (this.#behind && !this.#reading && this.#writable()) void this.#read();
   }
 
-  /** The log as it was found after `last` had gone out. */
+  /** Compares the log with what was sent. @param last the last sent entry when the position was read */
   check(last: Cursor, position: Position): void {
     if (this.#ended || this.#broken) return;
     if (wentBack(last, position)) this.#break();
@@ -201,7 +207,7 @@ export class Feed implements Followed {
     this.#clock.acked(this.#sink.now(), true);
     this.#broken = false;
     this.wake();
-    // Asked where to go on, the store was still another.
+    // The store still showed an older log when it was asked where to go on.
     this.#compare();
   }
 
@@ -218,7 +224,7 @@ export class Feed implements Followed {
     return this.#sent.length >= WINDOW_ENTRIES || this.#sentBytes >= WINDOW_BYTES;
   }
 
-  /** False: the entry does not follow the last one. */
+  /** Writes an entry. False: it does not follow the last one. */
   #write(entry: Entry, from: InstanceId | undefined): boolean {
     if (entry.seq === this.#next && this.#lastId !== '' && entry.prev !== this.#lastId) {
       this.#break();
@@ -245,7 +251,10 @@ export class Feed implements Followed {
     if (sent?.sender !== undefined) this.#sink.passed(this, sent.sender, sent.seq, sent.from);
   }
 
-  /** Long acked, or a seq that is used again after the store lost entries: the log tells. */
+  /**
+   * The entry was acked long ago, or its seq is used again after the store lost entries. Only the log can
+   * tell.
+   */
   #suspect(): void {
     const now = this.#sink.now();
     if (now - this.#suspectedAt < SUSPECT_MS && this.#suspectedAt !== 0) return;
@@ -285,7 +294,7 @@ export class Feed implements Followed {
       if (!this.#write(item.entry, item.from)) return;
     }
     if (early.size > 0) return;
-    // Nothing was missing after all; what came in beyond the limit of `early` is looked for all the same.
+    // Nothing was missing after all. Entries beyond the limit of `early` are read from the log all the same.
     this.#forgetEarly();
     this.#later(REORDER_MS);
   }
@@ -312,7 +321,7 @@ export class Feed implements Followed {
         this.#behind = false;
         const from = this.#next;
         const entries = await this.#streams.read(this.stream, from, READ_ENTRIES);
-        // It was moved meanwhile.
+        // The feed was moved during the read.
         if (this.#next !== from) {
           this.#behind = true;
           continue;
@@ -333,11 +342,11 @@ export class Feed implements Followed {
           }
           if (!this.#write(entry, undefined)) break;
         }
-        // One that found something looks again: more may be there, or was pushed meanwhile.
+        // A read that found entries reads again: more may be there, or were pushed meanwhile.
         if (entries.length > 0 && !this.#broken) this.#behind = true;
       }
     } catch {
-      // The store does not answer; whoever asked it first has logged so.
+      // The store does not answer. The first part that asked it has logged that.
       failed = true;
     } finally {
       this.#reading = false;
@@ -349,7 +358,7 @@ export class Feed implements Followed {
     this.#later(RETRY_MS);
   }
 
-  /** What is not acked, once more, as the log has it. */
+  /** Sends unacked entries once more, as the log has them. */
   async #resend(): Promise<void> {
     let from = this.#sent[0]?.seq;
     try {

@@ -1,6 +1,7 @@
 /**
- * A group's stream as one session follows it, on the server's one log of the group: no entry is kept here. A session
- * that is caught up writes what comes; one that is behind goes on from the log's memory, or reads what is too old for it.
+ * A group's stream of one session, based on the server's one log of the group. The feed itself stores no
+ * entry. A session that is caught up writes new entries as they come. One that is behind goes on from the
+ * log's memory, or reads older entries itself.
  */
 import type { MessageId, Seq, StreamRef } from '@cim/protocol';
 import type { Cursor, Streams } from '@cim/store';
@@ -13,18 +14,18 @@ import type { Timer, Timers } from './timers.ts';
 const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
 
-/** The server's log of a group, as its sessions see it. */
+/** The part of a group's log that its sessions use. */
 export interface FollowedLog extends Resting {
-  /** Newest seq that can be had from `piece`, if it is not too old. */
+  /** Newest known seq. `piece` has it if it is not too old. */
   readonly top: Seq;
-  /** Of that entry; '' when it is not known. */
+  /** Id of that entry; '' when it is not known. */
   readonly topId: MessageId;
-  /** This entry by itself. Undefined for one that is not in memory. */
+  /** A single entry; undefined when it is not in memory. */
   piece(seq: number): SharedPiece | undefined;
-  /** There may be something new, or it may have gone back. Never throws. */
+  /** Reads the top of the log: there may be new entries, or the log may have gone back. Never throws. */
   lookNow(): Promise<void>;
   leave(of: GroupFeed | FeedSink): void;
-  /** Whether the session of this feed rests now. */
+  /** Makes the session of this feed rest if it can. Answers whether it rests now. */
   rest(feed: GroupFeed, sink: FeedSink): boolean;
 }
 
@@ -36,21 +37,21 @@ export class GroupFeed implements RestingFollowed {
   readonly #clock = new AckClock();
   #next: Seq;
   #lastId: MessageId;
-  /** All up to this is the client's. */
+  /** The client has acked all entries up to this one. */
   #acked: Seq;
-  /** About so many bytes went out and are not acked. */
+  /** Approximate bytes that were sent and are not acked. */
   #unackedBytes = 0;
-  /** Highest that ever went out. */
+  /** Highest seq that was ever sent. */
   #sent: Seq;
-  /** Went out before `moveTo`: an ack of it may be on its way. */
+  /** Highest seq that was sent before `moveTo`. An ack of it may be on its way. */
   #staleTo = 0;
   #reading = false;
   #state: 'on' | 'broken' | 'waiting' | 'ended' = 'on';
-  /** When it was last moved, ms of the sink's clock. */
+  /** When the feed was last moved [ms of the sink's clock]. */
   #movedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
 
-  /** @param last the entry before `next`; '' when that is not known */
+  /** @param last id of the entry before `next`; '' when it is not known */
   constructor(
     log: FollowedLog,
     next: Seq,
@@ -97,7 +98,7 @@ export class GroupFeed implements RestingFollowed {
     return Math.max(this.#staleTo, this.#sent) as Seq;
   }
 
-  /** Its session. */
+  /** The session of this feed. */
   get sink(): FeedSink {
     return this.#sink;
   }
@@ -114,7 +115,7 @@ export class GroupFeed implements RestingFollowed {
     return this.#log;
   }
 
-  /** The newest entries, in one piece for those who can take it whole. */
+  /** Takes the newest entries as one piece, for sessions that can take all of it. */
   offer(piece: SharedPiece): void {
     const fits =
       piece.from === this.#next &&
@@ -124,9 +125,9 @@ export class GroupFeed implements RestingFollowed {
     else this.resume();
   }
 
-  /** The log has something new, or the client may be written to again. */
+  /** Sends what it can: the log has new entries, or the client may be written to again. */
   resume(): void {
-    // Asked where to go on, the store was still another.
+    // The store still showed an older log when it was asked where to go on.
     if (this.#state === 'on' && this.#next - 1 === this.#log.top && !isSame(this.#lastId, this.#log.topId))
       return this.break();
     while (this.#next <= this.#log.top && this.#writable()) {
@@ -142,16 +143,16 @@ export class GroupFeed implements RestingFollowed {
   ack(seq: Seq): Cursor | 'unsent' | undefined {
     if (seq > this.#sent) return seq <= this.#staleTo ? undefined : 'unsent';
     if (seq <= this.#acked) return undefined;
-    // No length is kept for each entry: what is acked is taken for its share of all.
+    // The length of each entry is not stored. The acked part is taken for its share of all bytes.
     const unacked = this.#next - 1 - this.#acked;
     this.#unackedBytes *= Math.max(1 - (seq - this.#acked) / unacked, 0);
     this.#acked = seq;
     const piece = this.#log.piece(seq);
     const id = seq === this.#next - 1 ? this.#lastId : piece?.id;
-    // Once for an ack, whatever it covers: a group has many members.
+    // One report per ack, however many entries it covers: a group has many members.
     const storedAt = piece?.entries[0]?.storedAt;
     if (storedAt !== undefined) this.#sink.acknowledged(this, storedAt);
-    // Acked while it was on its way once more.
+    // The entry was acked while it was being sent once more.
     if (seq >= this.#next) {
       this.#next = (seq + 1) as Seq;
       this.#lastId = id ?? ('' as MessageId);
@@ -179,7 +180,7 @@ export class GroupFeed implements RestingFollowed {
     return 'wait';
   }
 
-  /** The log has gone back, or keeps no more what comes next. */
+  /** Tells that the log has gone back, or no longer keeps the next entry. */
   break(event: 'stream.went-back' | 'stream.trimmed' = 'stream.went-back'): void {
     if (this.#state !== 'on') return;
     this.#state = 'broken';
@@ -189,7 +190,8 @@ export class GroupFeed implements RestingFollowed {
   moveTo(next: Seq, last: MessageId): void {
     if (this.#state === 'ended') return;
     const now = this.#sink.now();
-    // Moved already: the log here and the store do not agree yet, and are not asked as fast as they answer.
+    // The feed was moved a moment ago: the log here and the store do not agree yet. Waiting keeps the two
+    // from asking each other endlessly.
     this.#state = now - this.#movedAt < RETRY_MS ? 'waiting' : 'on';
     this.#movedAt = now;
     this.#staleTo = Math.max(this.#staleTo, this.#sent);
@@ -228,7 +230,7 @@ export class GroupFeed implements RestingFollowed {
     this.#sink.writeShared(this, piece);
   }
 
-  /** What is too old for the log's memory. */
+  /** Reads entries that are too old for the log's memory. */
   async #read(): Promise<void> {
     if (this.#reading || this.#timer !== undefined) return;
     this.#reading = true;
@@ -237,10 +239,11 @@ export class GroupFeed implements RestingFollowed {
       const next = this.#next;
       const entries = await this.#streams.read(this.stream, next, READ_ENTRIES);
       this.#reading = false;
-      // It was moved back meanwhile, or is to send once more what is not acked: this begins too late.
+      // The feed was moved back during the read, or has to send unacked entries again: what was read begins
+      // too late.
       const fits = this.#next >= next;
       for (const entry of fits ? entries : []) {
-        // Acks have moved it on meanwhile.
+        // Acks have moved the feed on during the read.
         if (entry.seq < this.#next) continue;
         if (!this.#writable()) return;
         if (entry.seq > this.#next) {
@@ -249,7 +252,7 @@ export class GroupFeed implements RestingFollowed {
           const { first, top } = await this.#streams.kept.position(this.stream);
           this.#reading = false;
           if (this.#next !== before || !this.#writable()) break;
-          // As after a long absence: the client gets the newest entries, not all that are kept.
+          // As after a long absence, the client gets the newest entries and not all that are kept.
           if (first >= entry.seq) return this.break('stream.trimmed');
           this.#sink.lost(this, entry.seq, top);
         }
@@ -273,5 +276,5 @@ export class GroupFeed implements RestingFollowed {
   }
 }
 
-/** Whether both may be the same entry: '' is not known. */
+/** Whether both may be the same entry. '' is an unknown id. */
 const isSame = (a: MessageId, b: MessageId): boolean => a === b || a === '' || b === '';

@@ -24,7 +24,7 @@ let groups = 0;
 let reads = 0;
 let timers: FakeTimers;
 
-/** The store's streams; counts reads of the log. */
+/** The store's streams, with a count of the reads. */
 function counted(): Streams {
   const real = stored.store.streams;
   const log = Object.create(real) as Streams;
@@ -62,7 +62,7 @@ function join(log: GroupLog, next: number, last = '') {
   return { feed, written, pieces, broken, state };
 }
 
-/** Time passes in the log while it is waited for. */
+/** Waits while time passes in the log. */
 const until = (what: string, condition: () => boolean): Promise<void> =>
   polled(what, () => {
     if (condition()) return true;
@@ -73,7 +73,7 @@ const until = (what: string, condition: () => boolean): Promise<void> =>
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 const append = (count: number): Promise<Entry[]> => stored.append(stream, upTo(count).map(String));
 
-/** Pushes of one turn. */
+/** Gives the log pushes of one turn. */
 async function offer(log: GroupLog, entries: readonly Entry[]): Promise<void> {
   for (const entry of entries) log.offer(entry);
   await turn();
@@ -90,8 +90,8 @@ describe('the log of a group', () => {
     timers = new FakeTimers();
   });
 
-  test('gives what came in one turn to all that are caught up, as one piece', async () => {
-    // Before anybody follows: whoever does looks at the log a moment later.
+  test('gives the entries of one turn to all sessions that are caught up, as one piece', async () => {
+    // The entries come before any session follows. The first one that follows reads the log a moment later.
     const entries = await append(3);
     const log = new GroupLog(group, counted(), timers);
     const members = [join(log, 1), join(log, 1), join(log, 1)];
@@ -104,7 +104,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('many members are given what is new in several passes of the event loop; what comes meanwhile reaches all, in order', async () => {
+  test('many members get new entries in several passes of the event loop; later entries reach all of them in order', async () => {
     const entries = upTo(610).map(madeUp);
     const log = new GroupLog(group, counted(), timers);
     const members = Array.from({ length: 200 }, () => join(log, 1));
@@ -120,7 +120,7 @@ describe('the log of a group', () => {
     await offer(log, entries.slice(0, 1));
     assert.ok(having(1) > 0 && having(1) < 150, `${having(1)} members were given it in one go`);
     await offer(log, entries.slice(1, 3));
-    // Each time more than may wait for the end of a pass.
+    // Each round has more entries than may wait for the end of a pass.
     for (let from = 3; from < 600; from += 150) {
       await offer(log, entries.slice(from, Math.min(from + 150, 600)));
       for (const { feed, written } of members) if (written.length > 0) feed.ack(written.at(-1) as Seq);
@@ -135,7 +135,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('one piece takes nobody past its window, nor more content than a full channel still takes', async () => {
+  test('a piece exceeds neither the window of a session nor what a nearly full channel still takes', async () => {
     const entries = await append(300);
     const log = new GroupLog(group, counted(), timers);
     const [caughtUp, unacked] = [join(log, 1), join(log, 1)];
@@ -167,7 +167,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('reads what is missing once for all, whatever order the pushes come in and whichever are lost', async () => {
+  test('reads missing entries once for all sessions, whatever pushes are lost or out of order', async () => {
     const entries = await append(12);
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray(entries, { minLength: 1 }), async (pushed) => {
@@ -184,7 +184,7 @@ describe('the log of a group', () => {
     );
   });
 
-  test('one that joins, or was held up, goes on from memory without reading the log', async () => {
+  test('a session that joins or was held up goes on from memory without reading the log', async () => {
     const entries = await append(250);
     const log = new GroupLog(group, counted(), timers);
     const first = join(log, 1);
@@ -202,7 +202,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('one that is behind what the store keeps is asked where to go on, and does not get all that is kept', async () => {
+  test('a session behind the oldest kept entry gets a new position, and not everything that is kept', async () => {
     await append(10);
     const streams = counted();
     const read = streams.read.bind(streams);
@@ -221,7 +221,7 @@ describe('the log of a group', () => {
     assert.deepEqual(written, [8, 9, 10]);
   });
 
-  test('what is too old for memory is read by the one that needs it, within the window', async () => {
+  test('a session reads entries that are too old for memory by itself, within its window', async () => {
     const entries = await append(600);
     const log = new GroupLog(group, counted(), timers);
     const first = join(log, 1);
@@ -241,7 +241,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('rewinds a member that does not ack, and takes an ack of what is on its way again', async () => {
+  test('resends to a member that does not ack, and takes an ack of entries that are on their way again', async () => {
     const entries = await append(3);
     const log = new GroupLog(group, counted(), timers);
     const { feed, written, state } = join(log, 1);
@@ -260,7 +260,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('sends nothing again that a member holds, until something else is not acked', async () => {
+  test('resends nothing that a member holds, until something else is unacked', async () => {
     const entries = await append(3);
     const log = new GroupLog(group, counted());
     const { feed, written, state } = join(log, 1);
@@ -291,7 +291,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('tells all members when the store has lost what went out, and goes on with what is there', async () => {
+  test('tells all members when the store has lost sent entries, and goes on with those that are there', async () => {
     const real = stored.store.streams;
     const lost = groupStream(`group-log-${++groups}` as GroupId);
     let now = stream;
@@ -322,7 +322,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('tells nobody what only a deposed server says', async () => {
+  test('reports no loss that only a deposed server shows', async () => {
     const real = stored.store.streams;
     let asked = 0;
     const log = new GroupLog(
@@ -348,7 +348,7 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('sends away once more who was told to go on after an entry that is not there', async () => {
+  test('gives a new position again to a session that should go on after an entry that is not there', async () => {
     const log = new GroupLog(group, stored.store.streams, timers);
     const [, second] = await append(3);
     assert.ok(second);
@@ -370,10 +370,10 @@ describe('the log of a group', () => {
     log.end();
   });
 
-  test('who is moved back while it reads begins where it was moved to, and is told of no gap', async () => {
+  test('a session moved back during a read begins at its new position and is told of no gap', async () => {
     const streams = counted();
     const log = new GroupLog(group, streams, timers);
-    await append(400); // more than is kept in memory
+    await append(400); // more than memory keeps
     const newest = join(log, 400);
     await until('the log stands at its end', () => newest.written.length === 1);
     const read = streams.read;

@@ -1,7 +1,7 @@
 /**
- * A group's stream as this server follows it, once for all its sessions: where it stands, and the newest entries,
- * encoded for all and not for each. Pushes move it on; what is missing is read from the log, by it alone. Its sessions are
- * given what is new by `group-sessions.ts`.
+ * A group's stream as this server follows it, once for all its sessions: its position, and the newest
+ * entries, encoded once for all sessions. Pushes add entries; missing ones are read from the log, by this
+ * class alone. `group-sessions.ts` gives new entries to the sessions.
  */
 import type { GroupId, MessageId, Seq, StreamRef } from '@cim/protocol';
 import { groupStream } from '@cim/protocol';
@@ -17,7 +17,7 @@ const REORDER_MS = 20;
 const REORDER_ENTRIES = 256;
 const READ_ENTRIES = 64;
 const RETRY_MS = 1_000;
-/** Told that there may be something new, it looks at most this often, in ms. */
+/** Shortest time between two looks that `look` causes [ms]. */
 const LOOK_MS = 100;
 
 export class GroupLog implements FollowedLog {
@@ -27,16 +27,19 @@ export class GroupLog implements FollowedLog {
   readonly #timers: Timers;
   readonly #onUnused: (log: GroupLog) => void;
   readonly #sessions: GroupSessions;
-  /** Sessions that are about to follow. */
+  /** Number of sessions that are about to follow. */
   #reserved = 0;
-  /** The newest, by seq modulo `GROUP_LOG_KEEPS`; those above `#top - GROUP_LOG_KEEPS` and from `#first` on are what they seem. Made for the first entry. */
+  /**
+   * The newest entries by seq modulo `GROUP_LOG_KEEPS`. Slots are valid above `#top - GROUP_LOG_KEEPS` and
+   * from `#first` on. Created with the first entry.
+   */
   #ring: (SharedPiece | undefined)[] | undefined;
   /** Oldest seq in the ring. */
   #first = 1 as Seq;
-  /** Newest seq that is known; -1 until a session follows. */
+  /** Newest known seq; -1 until a session follows. */
   #top = -1 as Seq;
   #topId = '' as MessageId;
-  /** Something was rung for before a session followed. */
+  /** Whether an entry was rung for before a session followed. */
   #missed = false;
   #early: Map<Seq, SharedPiece> | undefined;
   #reading = false;
@@ -47,7 +50,7 @@ export class GroupLog implements FollowedLog {
   #lookTimer: Timer | undefined;
   #ended = false;
 
-  /** @param onUnused no session follows any more, and none is about to */
+  /** @param onUnused called when no session follows any more, and none is about to */
   constructor(
     group: GroupId,
     streams: Streams,
@@ -62,10 +65,13 @@ export class GroupLog implements FollowedLog {
     this.#sessions = new GroupSessions(this, streams, timers);
   }
 
-  /** A session follows this log from now on, beginning at `next`, after the entry `last`; '' when that is not known. */
+  /**
+   * Adds a session that follows from now on, beginning at `next`, after the entry with the id `last`; '' when
+   * that is not known.
+   */
   follow(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
     const feed = this.#sessions.follow(next, last, sink);
-    // The first one begins where it stands: nobody here needs what was before.
+    // The log begins where its first session does: nobody here needs older entries.
     if (this.#top < 0) this.#begin((next - 1) as Seq, last);
     this.look();
     return feed;
@@ -76,8 +82,8 @@ export class GroupLog implements FollowedLog {
   }
 
   /**
-   * The same for a session that has all that the log had, and has acked it: it rests until the next entry comes. False:
-   * it does not follow yet, because this log stands elsewhere.
+   * Adds a session that has received and acked everything: it rests until the next entry comes. False: it
+   * does not follow yet, because this log is at another position.
    */
   restAt(next: Seq, last: MessageId, sink: FeedSink): boolean {
     if (this.#top < 0) this.#begin((next - 1) as Seq, last);
@@ -86,7 +92,7 @@ export class GroupLog implements FollowedLog {
     return true;
   }
 
-  /** The session is about to follow: what is rung for from now on is not missed. Undone by `unreserve`. */
+  /** Announces a session that is about to follow. Rings from now on are not missed. `unreserve` ends this. */
   reserve(): void {
     this.#reserved++;
   }
@@ -101,12 +107,15 @@ export class GroupLog implements FollowedLog {
     this.#leaveIfUnused();
   }
 
-  /** Whether the session of this feed rests now: it is caught up and has acked everything. */
+  /**
+   * Makes the session of this feed rest if it is caught up and has acked everything. Answers whether it rests
+   * now.
+   */
   rest(feed: GroupFeed, sink: FeedSink): boolean {
     return this.#sessions.rest(feed, sink);
   }
 
-  /** Everybody who follows. */
+  /** All sessions that follow. */
   sinks(): Iterable<FeedSink> {
     return this.#sessions.sinks();
   }
@@ -116,12 +125,12 @@ export class GroupLog implements FollowedLog {
     return this.#sessions.feeds();
   }
 
-  /** How many sessions follow. */
+  /** Number of sessions that follow. */
   get followers(): number {
     return this.#sessions.size;
   }
 
-  /** Gives up the entries in memory when every session has them. */
+  /** Frees the entries in memory when every session has them. */
   forget(): void {
     if (!this.#sessions.allHave(this.#top)) return;
     this.#ring = undefined;
@@ -140,9 +149,9 @@ export class GroupLog implements FollowedLog {
     return seq >= this.#first && seq <= this.#top ? this.#ring?.[seq % GROUP_LOG_KEEPS] : undefined;
   }
 
-  /** A push. */
+  /** Takes a pushed entry. */
   offer(entry: Entry): void {
-    // Nobody has followed yet; whoever comes first looks into the log.
+    // No session follows yet. The first one reads the log.
     if (this.#top < 0) {
       this.#missed = true;
       return;
@@ -162,7 +171,10 @@ export class GroupLog implements FollowedLog {
       if (!this.#take(next)) return;
   }
 
-  /** There may be something new in the log, or it may have gone back. Often called; looks now and then. */
+  /**
+   * Tells that the log may have new entries, or may have gone back. It may be called often; the log is read
+   * now and then.
+   */
   look(): void {
     this.#missed = this.#top < 0;
     if (this.#ended || this.#missed) return;
@@ -172,7 +184,7 @@ export class GroupLog implements FollowedLog {
     }, LOOK_MS);
   }
 
-  /** Never throws. */
+  /** Reads the top of the log at once. Never throws. */
   lookNow(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -193,7 +205,7 @@ export class GroupLog implements FollowedLog {
     const last: Cursor = { seq: this.#top, id: this.#topId };
     try {
       const position = await this.#streams.position(this.stream);
-      // A server that has been deposed may have answered.
+      // A deposed server may have answered, so the position is read again with confirmation.
       this.#check(last, wentBack(last, position) ? await this.#streams.kept.position(this.stream) : position);
     } catch {
       // The store does not answer; the next look will.
@@ -216,7 +228,7 @@ export class GroupLog implements FollowedLog {
     this.#early = undefined;
   }
 
-  /** The store has lost entries that went out: each session finds out where it goes on. */
+  /** The store has lost entries that were sent. Each session finds out where it goes on. */
   #break(position: Position): void {
     const before = this.#sessions.restingAt();
     this.#begin(position.top, position.topId);
@@ -227,7 +239,7 @@ export class GroupLog implements FollowedLog {
     if (this.followers === 0 && this.#reserved === 0) this.#onUnused(this);
   }
 
-  /** False: it does not follow the one before. */
+  /** Adds an entry. False: it does not follow the one before. */
   #take(piece: SharedPiece): boolean {
     const { to: seq, prev } = piece;
     if (seq === this.#top + 1 && this.#topId !== '' && prev !== this.#topId) {
@@ -242,7 +254,7 @@ export class GroupLog implements FollowedLog {
         });
       return false;
     }
-    // After what was trimmed before it was read nothing older counts.
+    // Entries before this one were trimmed before they were read, so older slots no longer count.
     if (seq > this.#top + 1) this.#first = seq;
     this.#ring ??= new Array<SharedPiece | undefined>(GROUP_LOG_KEEPS);
     this.#ring[seq % GROUP_LOG_KEEPS] = piece;
@@ -299,7 +311,7 @@ export class GroupLog implements FollowedLog {
         if (!this.#take(piece)) return;
         this.#early?.delete(entry.seq);
       }
-      // One that found something looks again: more may be there, or was pushed meanwhile.
+      // A read that found entries reads again: more may be there, or were pushed meanwhile.
       if (entries.length > 0) this.#behind = true;
     }
     this.#early = undefined;

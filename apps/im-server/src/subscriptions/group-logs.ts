@@ -6,12 +6,12 @@ import { realTimers, type Timers } from './timers.ts';
 
 /** The logs of all groups that sessions of this im-server follow. */
 export class GroupLogs {
-  /** Everybody's: it is always there, and this im-server is rung for it without asking. */
+  /** The log of the lobby. It always exists, and this im-server is rung for it without registering. */
   readonly lobby: GroupLog;
   readonly #streams: Streams;
   readonly #interest: Pick<Interest, 'want' | 'drop'>;
   readonly #timers: Timers;
-  /** Key: group. Made when the first session is about to follow, removed after the last one has left. */
+  /** Key: group. Created when the first session is about to follow, removed after the last one has left. */
   readonly #logs = new Map<GroupId, GroupLog>();
 
   constructor(streams: Streams, interest: Pick<Interest, 'want' | 'drop'>, timers: Timers = realTimers) {
@@ -21,12 +21,12 @@ export class GroupLogs {
     this.lobby = new GroupLog(LOBBY, streams, timers);
   }
 
-  /** Undefined: nobody here follows the group. */
+  /** The log of a group; undefined when nobody here follows it. */
   find(group: GroupId): GroupLog | undefined {
     return group === LOBBY ? this.lobby : this.#logs.get(group);
   }
 
-  /** All but the lobby's. */
+  /** All logs except the lobby's. */
   all(): IterableIterator<GroupLog> {
     return this.#logs.values();
   }
@@ -36,8 +36,9 @@ export class GroupLogs {
   }
 
   /**
-   * A session is about to follow these groups. When this resolves, this im-server is rung for what is appended to them, so that
-   * a log that is read afterwards misses nothing. The caller calls `unreserve` in any case.
+   * Announces a session that is about to follow these groups. When it resolves, this im-server is rung for
+   * new entries of them, so a log that is read afterwards misses nothing. The caller must call `unreserve` in
+   * any case.
    */
   async reserve(groups: readonly GroupId[]): Promise<void> {
     for (const group of groups) this.#open(group).reserve();

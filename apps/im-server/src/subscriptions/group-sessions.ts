@@ -1,6 +1,6 @@
 /**
- * The sessions of one im-server that follow a group, and the pass that gives them what is new. A session that has acked
- * everything rests: it has no feed of its own until the next entry comes.
+ * The sessions of one im-server that follow a group, and the pass that gives them new entries. A session that
+ * has acked everything rests: it has no feed of its own until the next entry comes.
  */
 import type { MessageId, Seq } from '@cim/protocol';
 import type { Cursor, Entry, Streams } from '@cim/store';
@@ -10,31 +10,37 @@ import { type FollowedLog, GroupFeed } from './group-feed.ts';
 import { SharedPiece } from './shared-piece.ts';
 import type { Timers } from './timers.ts';
 
-/** Newest entries that the log of a group keeps in memory; those of a session whose window is full are among them. */
+/**
+ * Number of newest entries that the log of a group keeps in memory. The unacked entries of a session with a
+ * full window are among them.
+ */
 export const GROUP_LOG_KEEPS = 256;
-/** New ones that wait for the end of the turn; as many are spread at once, so that all are in memory for all. */
+/**
+ * Most new entries that wait for the end of the turn. At this number a pass begins at once, so that memory
+ * holds all of them for all sessions.
+ */
 const GATHERED = GROUP_LOG_KEEPS / 2;
-/** Of several entries that go out as one, in bytes: less than what a channel still takes when it is nearly full. */
+/** Largest piece of several entries [bytes]: less than what a nearly full channel still takes. */
 const PIECE_BYTES = 64 * 1024;
-/** Of an entry beside its content, at most: names, ids and headers. */
+/** Most bytes of an entry besides its content: names, ids and headers. */
 const AROUND_BYTES = 328;
 
 export class GroupSessions {
   readonly #log: FollowedLog;
   readonly #streams: Streams;
   readonly #timers: Timers;
-  /** Sessions that follow and do not rest; each leaves when it ends. */
+  /** Feeds of sessions that follow and do not rest. Each is removed when it ends. */
   readonly #feeds = new Set<GroupFeed>();
-  /** Sessions that rest: each stands at `#spreadTo`. Removed when the session ends, or the next entry wakes it. */
+  /** Sessions that rest at `#spreadTo`. Removed when the session ends, or the next entry wakes it. */
   readonly #resting = new Set<FeedSink>();
-  /** The pass over the sessions that is under way, or the last one, gives them everything up to this. */
+  /** The pass under way, or the last one, gives the sessions all entries up to this one. */
   #spreadTo = -1 as Seq;
   #spreadToId = '' as MessageId;
-  /** Where the sessions stand that rested when the pass began. */
+  /** Position of the resting sessions when the pass began. */
   #rested: Cursor = { seq: 0 as Seq, id: '' as MessageId };
-  /** What it gives them; undefined: each session finds out by itself. */
+  /** The piece that the pass gives; undefined: each session finds out by itself. */
   #spreadPiece: SharedPiece | undefined;
-  /** The sessions that it has not come to yet; undefined: none is under way. */
+  /** Sessions that the pass has not visited yet; undefined when no pass is under way. */
   #unspread: Iterator<GroupFeed, undefined> | undefined;
   #spreads = false;
   readonly #spreadOn = (): void => this.#spreadSlice();
@@ -46,12 +52,12 @@ export class GroupSessions {
     this.#timers = timers;
   }
 
-  /** How many sessions follow. */
+  /** Number of sessions that follow. */
   get size(): number {
     return this.#feeds.size + this.#resting.size;
   }
 
-  /** Everybody who follows. */
+  /** All sessions that follow. */
   *sinks(): Generator<FeedSink, void> {
     yield* this.#resting;
     for (const feed of this.#feeds) yield feed.sink;
@@ -67,14 +73,16 @@ export class GroupSessions {
     return this.#feeds.size === 0 && top === this.#spreadTo;
   }
 
-  /** A session follows from `next` on, after the entry `last`; '' when that is not known. */
+  /** Adds a session from `next` on, after the entry with the id `last`; '' when that is not known. */
   follow(next: Seq, last: MessageId, sink: FeedSink): GroupFeed {
     const feed = new GroupFeed(this.#log, next, last, sink, this.#streams, this.#timers);
     this.#feeds.add(feed);
     return feed;
   }
 
-  /** A session whose newest entry is this one rests from now on. False: those that rest stand elsewhere. */
+  /**
+   * Makes a session rest whose newest entry is this one. False: the resting sessions are at another position.
+   */
   restAt(seq: Seq, id: MessageId, sink: FeedSink): boolean {
     const { seq: spreadTo, id: spreadToId } = { seq: this.#spreadTo, id: this.#spreadToId };
     if (this.#log.top !== spreadTo || this.#unspread !== undefined || seq !== spreadTo) return false;
@@ -83,7 +91,10 @@ export class GroupSessions {
     return true;
   }
 
-  /** Whether the session of this feed rests now: it is caught up and has acked everything. */
+  /**
+   * Makes the session of this feed rest if it is caught up and has acked everything. Answers whether it rests
+   * now.
+   */
   rest(feed: GroupFeed, sink: FeedSink): boolean {
     const { seq, id } = feed.last;
     if (!this.restAt(seq, id, sink)) return false;
@@ -96,19 +107,22 @@ export class GroupSessions {
     else this.#resting.delete(of);
   }
 
-  /** All that rest stand at this entry; a pass that is under way ends. */
+  /** Places all resting sessions at this entry, and ends a pass that is under way. */
   standAt(top: Seq, topId: MessageId): void {
     this.#spreadTo = top;
     this.#spreadToId = topId;
     this.#unspread = undefined;
   }
 
-  /** Answers where the sessions stand that rest now: a pass that is under way has not come to them yet. */
+  /** The position of the sessions that rest now. A pass under way has not visited them yet. */
   restingAt(): Cursor {
     return this.#unspread === undefined ? { seq: this.#spreadTo, id: this.#spreadToId } : this.#rested;
   }
 
-  /** The store has lost entries that went out: each session finds out where it goes on. @param before as `restingAt` answered */
+  /**
+   * The store has lost entries that were sent. Each session finds out where it goes on. @param before an
+   * answer of `restingAt`
+   */
   break(before: Cursor): void {
     const resting = [...this.#resting];
     this.#resting.clear();
@@ -122,9 +136,9 @@ export class GroupSessions {
   }
 
   /**
-   * A pass over the sessions gives all new entries to one after the other: what each of them takes is fetched from memory
-   * once. It is done in slices; what comes meanwhile is for the next pass. When too much comes, the pass is finished at
-   * once, so that no session falls behind the memory of this log.
+   * Gives all new entries to one session after the other in a pass, so that memory is read once for all. The
+   * pass is cut into slices. Entries that come meanwhile belong to the next pass. When too many come, the
+   * pass is finished at once, so that no session falls behind the memory of this log.
    */
   spread(): void {
     if (this.#log.top - this.#spreadTo >= GATHERED) {
@@ -157,7 +171,10 @@ export class GroupSessions {
     setImmediate(this.#spreadOn);
   }
 
-  /** Wakes the next session that rests, then gives the next session of the pass its piece; false at the end of the pass. */
+  /**
+   * Wakes the next resting session, or gives the next feed of the pass its piece. False at the end of the
+   * pass.
+   */
   #giveNext(): boolean {
     if (this.#resting.size > 0 && this.#unspread !== undefined) {
       for (const resting of this.#resting) {
@@ -173,7 +190,10 @@ export class GroupSessions {
     return feed !== undefined;
   }
 
-  /** All after `seq` in one; undefined when there is nothing, or too much, or somebody leaves the group with one of them. */
+  /**
+   * All entries after `seq` as one piece. Undefined when there is none, when they are too many, or when one
+   * of them ends a membership.
+   */
   #pieceAfter(seq: Seq): SharedPiece | undefined {
     if (seq + 1 === this.#log.top) return this.#log.piece(this.#log.top);
     const entries: Entry[] = [];
@@ -188,7 +208,7 @@ export class GroupSessions {
     return first && new SharedPiece(this.#log.group, first, ...more);
   }
 
-  /** A session that rested at `at` has a feed again; undefined when it has ended meanwhile. */
+  /** Gives a session that rested at `at` a feed again; undefined when the session has ended meanwhile. */
   #wake(sink: FeedSink, { seq, id }: Cursor): GroupFeed | undefined {
     const feed = this.follow((seq + 1) as Seq, id, sink);
     if (sink.woken(this.#log.group, feed)) return feed;

@@ -1,4 +1,4 @@
-/** What a message to a group costs in Redis: counted, not timed. */
+/** The cost of a group message in Redis, counted in commands and not in time. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openEmbeddedMembership } from '@cim/discovery';
@@ -23,7 +23,7 @@ import { Places } from './places.ts';
 
 const HERE = 'instance-of-here' as InstanceId;
 const MESSAGES = 20;
-/** The lease and the watch over the store run by the clock; a message has none of their commands. */
+/** The lease and the store's watch run by the clock. A message has none of their commands. */
 const BY_THE_CLOCK = new Set(['info', 'config', 'ping', 'wait', 'role', 'hello', 'client']);
 
 let redis: RedisProcess;
@@ -34,9 +34,9 @@ const logger = silentLogger();
 before(async () => {
   redis = await RedisProcess.start();
   const url = `redis://127.0.0.1:${redis.port}`;
-  // The store is looked at once, and not again while commands are counted.
+  // The store is checked once, and not again while commands are counted.
   store = await openRedisStore({ url, durability: 'disk', logger, checkMs: 3_600_000 });
-  // What it does once for names that an older version has stored comes to an end.
+  // Waits for the end of the work that is done once for names stored by an older version.
   await until('it has entered the looks of old names', async () =>
     (await redis.cli('keys', '*looks-entered')).includes('looks'),
   );
@@ -53,7 +53,7 @@ after(async () => {
   await redis.kill();
 });
 
-/** How often Redis was asked for each command. */
+/** Number of calls of each command in Redis. */
 async function counted(): Promise<Map<string, number>> {
   const stats = await redis.cli('info', 'commandstats');
   return new Map(
@@ -63,7 +63,10 @@ async function counted(): Promise<Map<string, number>> {
   );
 }
 
-/** Sends messages to a group all of whose members have a session here, and counts what Redis does until all have them. */
+/**
+ * Sends messages to a group whose members all have a session here. Counts the commands in Redis until all
+ * members have them.
+ */
 async function commandsOf(members: number): Promise<Record<string, number>> {
   const membership = openEmbeddedMembership();
   const messaging = createMessaging({ store, membership, rpc: {} as RpcClient, logger });

@@ -5,7 +5,7 @@ import { Interest } from './interest.ts';
 
 const [a, b] = ['1', '2'] as GroupId[] as [GroupId, GroupId];
 
-/** A store that notes what it is told, and answers when the test says so. */
+/** A store that records its calls, and answers when the test says so. */
 function open() {
   const told: string[] = [];
   const answers: ((failed?: Error) => void)[] = [];
@@ -18,7 +18,7 @@ function open() {
   };
   const groups = { follow: call('follow'), unfollow: call('unfollow') };
   const interest = new Interest(groups, () => state.instance);
-  /** The store answers what it was asked. */
+  /** Lets the store answer its call. */
   const answer = async (failed?: Error): Promise<void> => {
     for (let i = 0; i < 5; i++) await Promise.resolve();
     answers.shift()?.(failed);
@@ -27,20 +27,20 @@ function open() {
   return { interest, told, state, answer };
 }
 
-test('what is wanted while the store is asked goes along with the next call, in order', async () => {
+test('changes during a call to the store go with the next call, in order', async () => {
   const { interest, told, answer } = open();
   const first = interest.want([a]);
   await answer();
   await first;
   interest.drop(a);
   const both = Promise.all([interest.want([a]), interest.want([b])]);
-  // Wanted again before the store was told: it is told of neither.
+  // The group is wanted again before the store was told, so the store is told neither.
   await answer();
   await both;
   assert.deepEqual(told, ['follow 1 first', 'follow 1,2 first']);
 });
 
-test('what failed is told again with the next call', async () => {
+test('a failed change is told again with the next call', async () => {
   const { interest, told, answer } = open();
   const failing = interest.want([a]);
   await answer(new Error('away'));
@@ -51,7 +51,7 @@ test('what failed is told again with the next call', async () => {
   assert.deepEqual(told, ['follow 1 first', 'follow 1 first']);
 });
 
-test('all is told once more under another instance id, also when that began while the store was asked', async () => {
+test('everything is told again under another instance id, also when the id changes during a call', async () => {
   const { interest, told, state, answer } = open();
   const first = interest.want([a]);
   for (let i = 0; i < 5; i++) await Promise.resolve();

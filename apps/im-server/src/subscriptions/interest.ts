@@ -1,24 +1,25 @@
 import type { GroupId, InstanceId } from '@cim/protocol';
 import type { Groups } from '@cim/store';
 
-/** Groups of one call. */
+/** Most groups in one call. */
 const BATCH = 500;
 
 /**
- * Which groups this im-server is rung for. The store keeps an interest for `FOLLOW_MS` after it was told last: somebody
- * calls `renew` now and then. Calls to the store are made one after the other, so that they take effect in their order.
+ * Tells the store which groups this im-server is rung for. The store forgets an interest `FOLLOW_MS` after it
+ * was last told, so `renew` is called now and then. Calls to the store are made one after the other, so that
+ * they take effect in order.
  */
 export class Interest {
   readonly #groups: Pick<Groups, 'follow' | 'unfollow'>;
   readonly #instance: () => InstanceId;
-  /** Everything that is wanted. Added by `want`, removed by `drop`. */
+  /** All groups that are wanted. Added by `want`, removed by `drop`. */
   readonly #wanted = new Set<GroupId>();
-  /** Wanted, and not known to be in the store. */
+  /** Wanted groups that may not be in the store yet. Emptied by each call. */
   #toFollow = new Set<GroupId>();
-  /** No longer wanted, and perhaps in the store. */
+  /** Unwanted groups that may still be in the store. Emptied by each call. */
   #toUnfollow = new Set<GroupId>();
   #running: Promise<void> = Promise.resolve();
-  /** Has not begun yet: takes along what is asked for meanwhile. */
+  /** The next call, which has not begun yet. It takes along all changes until it begins. */
   #next: Promise<void> | undefined;
 
   constructor(groups: Pick<Groups, 'follow' | 'unfollow'>, instance: () => InstanceId) {
@@ -44,11 +45,11 @@ export class Interest {
     this.#wanted.delete(group);
     this.#toFollow.delete(group);
     this.#toUnfollow.add(group);
-    // What is not told now is told with the next call, and ends by itself otherwise.
+    // A change that is not told now goes with the next call. Otherwise the interest ends by itself.
     this.#sync().catch(() => undefined);
   }
 
-  /** Tells the store of everything once more: time has passed, or this im-server has another instance id. */
+  /** Tells the store all groups again: time has passed, or this im-server has another instance id. */
   renew(): Promise<void> {
     this.#toFollow = new Set(this.#wanted);
     return this.#toFollow.size === 0 ? Promise.resolve() : this.#sync();
@@ -79,7 +80,7 @@ export class Interest {
       for (const group of unfollow) if (!this.#wanted.has(group)) this.#toUnfollow.add(group);
       throw error;
     }
-    // Another life has begun meanwhile, which the store does not ring for these.
+    // Another life began during the call. The store does not ring it for these groups yet.
     if (instance === this.#instance()) return;
     this.#toFollow = new Set(this.#wanted);
     await this.#tell();

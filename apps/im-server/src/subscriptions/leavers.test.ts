@@ -27,7 +27,7 @@ const entryOf = (content: cim.Content.$Properties, producer = 'A'.repeat(16)): E
 });
 const change = (body: object): Entry => entryOf({ type: 'member', body: Buffer.from(JSON.stringify(body)) });
 
-test('a leave is about its sender, a removal about those it names, and a disbanded group has no members', () => {
+test('a leave ends the membership of its sender, a removal that of the named users, and a disband that of all', () => {
   assert.deepEqual(leaversOf(change({ op: 'leave' })), [7]);
   assert.deepEqual(leaversOf(change({ op: 'remove', users: [{ id: '8', name: 'eight' }] })), [8]);
   assert.equal(leaversOf(change({ op: 'disband' })), 'all');
@@ -38,12 +38,12 @@ test('a leave is about its sender, a removal about those it names, and a disband
   assert.equal(leaversOf(entryOf({ type: 'member', body: Buffer.from('{') })), undefined);
 });
 
-test('nobody leaves the lobby, whatever an entry of it says', () => {
+test('no entry ends a membership of the lobby', () => {
   assert.equal(new SharedPiece(LOBBY, change({ op: 'disband' })).leavers, undefined);
   assert.equal(new SharedPiece('17' as GroupId, change({ op: 'disband' })).leavers, 'all');
 });
 
-test('a client of level 0 is sent texts as they are, and what it does not know as no content', () => {
+test('a client of level 0 gets texts unchanged, and other types as an entry without content', () => {
   const unknown = Buffer.from([7]);
   const cases: [string, Entry, boolean][] = [
     ['a text', entryOf({ texts: ['hi'] }), true],

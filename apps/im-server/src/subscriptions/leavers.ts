@@ -1,13 +1,13 @@
 import { cim, type UserId } from '@cim/protocol';
 import type { Entry } from '@cim/store';
 
-/** Users that an entry of a group ends the membership of; `all`: the group is disbanded. */
+/** The users whose membership of a group an entry ends; `all`: the group is disbanded. */
 export type Leavers = 'all' | readonly UserId[];
 
-/** Content of type `member` begins with its type: the texts before it are none. */
+/** First bytes of a content of type `member`: it has no texts before its type. */
 const MEMBER = Buffer.from(cim.Content.encode({ type: 'member' }).finish());
 
-/** Undefined for an entry that ends nobody's membership. Only servers write such entries. */
+/** Undefined for an entry that ends no membership. Only servers write entries that do. */
 export function leaversOf({ content, sender }: Entry): Leavers | undefined {
   if (
     Buffer.compare(
@@ -19,7 +19,7 @@ export function leaversOf({ content, sender }: Entry): Leavers | undefined {
   const { op, users } = changeOf(content);
   if (op === 'disband') return 'all';
   if (op !== 'leave' && op !== 'remove') return undefined;
-  // A leave names nobody: it is about its sender.
+  // A leave names no user: it ends the membership of its sender.
   return users.length === 0 ? [sender.userId] : users;
 }
 

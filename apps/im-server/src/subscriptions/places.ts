@@ -9,19 +9,20 @@ import type { GroupLog } from './group-log.ts';
 const TIMELINE = '';
 
 /**
- * The places of one session in the streams that it follows: what goes out next of each, and what is not acked. In a group
- * in which nothing is on its way the session rests, and its place is the log that all sessions of the server share.
+ * The places of one session in the streams that it follows: what is sent next in each stream, and what is
+ * unacked. In a group without unsent or unacked entries the session rests: its place is then the log that all
+ * sessions of the server share.
  */
 export class Places {
   /** Key: the stream as frames name it. Set when the session begins to follow the stream, removed when it ends. */
   readonly #places = new Map<string, Followed | Resting>();
 
-  /** The session's own timeline, once it follows it. Set by `setTimeline` and `end` alone. */
+  /** The feed of the session's own timeline, once it follows it. Only `setTimeline` and `end` set it. */
   timeline: Feed | undefined;
 
   /**
-   * Groups that the session has followed and follows no more, with the last entry that went out when it ended the
-   * membership: acks of them may be under way. Made for the first one.
+   * Key: a group that the session no longer follows. Value: the entry that ended the membership, if it was
+   * sent here. Acks of it may be under way. Created with the first such group.
    */
   #left: Map<string, Cursor | undefined> | undefined;
 
@@ -34,13 +35,16 @@ export class Places {
     return this.#places.has(name);
   }
 
-  /** Undefined for a stream that the session does not follow, and for a group in which it rests. */
+  /**
+   * The feed of a stream. Undefined for a stream that the session does not follow, and for a group in which
+   * it rests.
+   */
   get(name: string): Followed | undefined {
     const place = this.#places.get(name);
     return place !== undefined && isFeed(place) ? place : undefined;
   }
 
-  /** How far a stream has gone out; undefined when the session does not follow it. */
+  /** How far a stream was sent; undefined when the session does not follow it. */
   reached(name: string): Reached | undefined {
     const place = this.#places.get(name);
     if (place === undefined) return undefined;
@@ -55,29 +59,29 @@ export class Places {
     return place === undefined || isFeed(place) ? undefined : place;
   }
 
-  /** The session follows its own timeline. */
+  /** Sets the feed of the session's own timeline. */
   setTimeline(feed: Feed): void {
     this.timeline = feed;
     this.#places.set(TIMELINE, feed);
   }
 
   /**
-   * The session follows a group from `next` on, after the entry `last`; '' when that is not known.
-   * @param caughtUp the log had nothing from `next` on
+   * Follows a group from `next` on, after the entry with the id `last`; '' when that is not known.
+   * @param caughtUp whether the log had nothing from `next` on
    */
   follow(log: GroupLog, next: Seq, last: MessageId, caughtUp: boolean, sink: FeedSink): void {
     const rests = caughtUp && log.restAt(next, last, sink);
     this.#places.set(log.group, rests ? log : log.follow(next, last, sink));
   }
 
-  /** The session rested in this group and has a feed of it again. False: it follows the group no more. */
+  /** Replaces a resting place by a feed. False: the session no longer follows the group. */
   woken(group: string, feed: RestingFollowed): boolean {
     if (this.restingIn(group) === undefined) return false;
     this.#places.set(group, feed);
     return true;
   }
 
-  /** The session follows the group no more. @param last the entry that has ended the membership went out */
+  /** Stops following a group. @param last the entry that ended the membership, if it was sent */
   leave(group: string, sink: FeedSink, last?: Cursor): void {
     const place = this.#places.get(group);
     if (place === undefined) return;
@@ -90,7 +94,7 @@ export class Places {
     return this.#left?.has(group) === true;
   }
 
-  /** The entry that ended the membership of a group that was left, when it went out here. */
+  /** The entry that ended the membership of a group that was left, if it was sent here. */
   leftAt(group: string): Cursor | undefined {
     return this.#left?.get(group);
   }
@@ -100,12 +104,12 @@ export class Places {
     for (const name of this.#places.keys()) if (name !== TIMELINE) yield name;
   }
 
-  /** Goes on with whatever waits. */
+  /** Lets all places send what they can. */
   resume(): void {
     for (const place of this.#places.values()) if (isFeed(place)) place.resume();
   }
 
-  /** Rests where nothing is on its way. */
+  /** Makes the session rest in all groups without unsent or unacked entries. */
   rest(): void {
     for (const [name, place] of this.#places) {
       const log = isFeed(place) && 'rest' in place ? (place as RestingFollowed).rest() : undefined;
@@ -113,7 +117,7 @@ export class Places {
     }
   }
 
-  /** Sends again what is not acked for too long; answers what is wrong, if anything is. */
+  /** Sends unacked entries again when it is time. Answers why the channel must close, if it must. */
   lookAtAcks(now: number): Exclude<AckLook, 'resend'> {
     for (const place of this.#places.values()) {
       const answer = isFeed(place) ? place.lookAtAcks(now) : 'wait';
@@ -122,7 +126,7 @@ export class Places {
     return 'wait';
   }
 
-  /** In how many ms the acks are to be looked at; Infinity while nothing that went out is unacked. */
+  /** In how many ms to check the acks; Infinity while nothing is unacked. */
   acksDueIn(now: number): number {
     let dueIn = Infinity;
     for (const place of this.#places.values())

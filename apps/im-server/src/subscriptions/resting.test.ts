@@ -1,4 +1,4 @@
-/** Sessions that rest in a group: they have no feed there until the next entry comes. */
+/** Sessions that rest in a group. They have no feed there until the next entry comes. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -24,7 +24,7 @@ let stream: StreamRef;
 let groups = 0;
 let timers: FakeTimers;
 
-/** A session with its places, and what it was sent. */
+/** A session with its places and the entries that it got. */
 class Member {
   readonly places = new Places();
   readonly written: number[] = [];
@@ -107,7 +107,7 @@ describe('a session that rests in a group', () => {
     assert.ok(early);
     const resting = new Member().follow(log, 1, '');
     log.offer(early);
-    // The pass has not begun: this one has all up to here, and those that rest do not.
+    // The pass has not begun. This session has all entries up to here, and the resting ones do not.
     const late = new Member().follow(log, 2, log.topId);
     assert.equal(late.rests, false);
     await until('who rested has it', () => resting.written.length === 1);
@@ -116,7 +116,7 @@ describe('a session that rests in a group', () => {
     log.end();
   });
 
-  test('is not woken when it has ended, and the log is given up with its last session', async () => {
+  test('is not woken after its end, and the log is removed with its last session', async () => {
     let unused = 0;
     const log = new GroupLog(group, stored.store.streams, timers, () => unused++);
     const member = new Member().follow(log, 1, '');
@@ -132,7 +132,7 @@ describe('a session that rests in a group', () => {
     log.end();
   });
 
-  test('finds out where it goes on when the store has lost what it had', async () => {
+  test('gets a new position when the store has lost entries that it had', async () => {
     const entries = await append(2);
     const [, newest] = entries;
     assert.ok(newest);
@@ -154,13 +154,13 @@ describe('a session that rests in a group', () => {
     log.end();
   });
 
-  test('what is rung for before a session follows makes the log look', async () => {
+  test('a ring before a session follows makes the log read its top', async () => {
     const log = open();
     log.reserve();
     const [entry] = await append(1);
     assert.ok(entry);
     log.offer(entry);
-    // It asked for the log before the entry was there.
+    // The session read the log before the entry was there.
     const member = new Member().follow(log, 1, '');
     await until('it has the entry', () => {
       timers.pass(20);

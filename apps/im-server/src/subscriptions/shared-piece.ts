@@ -13,16 +13,16 @@ import { type Leavers, leaversOf } from './leavers.ts';
 import { forLevel0 } from './level0.ts';
 
 /**
- * Entries of a group on their way to many sessions, one or several that follow each other: each wire's bytes are made
- * once, when the first asks; on our own wire a session that takes them all writes them at once.
+ * One or several consecutive entries of a group on their way to many sessions. The bytes for each wire are
+ * made once, when the first session needs them. On our own wire a session writes the whole piece at once.
  */
 export class SharedPiece {
   readonly entries: readonly Entry[];
-  /** Of the first entry. */
+  /** Seq of the first entry. */
   readonly from: Seq;
-  /** Of the entry before it. */
+  /** Id of the entry before the first one. */
   readonly prev: MessageId;
-  /** Of the last entry. */
+  /** Seq of the last entry. */
   readonly to: Seq;
   readonly id: MessageId;
   readonly contentBytes: number;
@@ -43,7 +43,7 @@ export class SharedPiece {
     this.contentBytes = this.entries.reduce((sum, { content }) => sum + content.length, 0);
   }
 
-  /** A frame for each entry. */
+  /** The entries on our own wire, a frame each. */
   get own(): Uint8Array {
     this.#own ??= joined(this.entries.map((entry) => deliverFrame(this.#group, entryBytes(entry))));
     return this.#own;
@@ -59,13 +59,16 @@ export class SharedPiece {
     return this.#ownLevel0;
   }
 
-  /** What a CIM client is shown of each entry; [] for nothing. */
+  /** The texts that a CIM client shows for each entry; [] for none. */
   get texts(): readonly (readonly string[])[] {
     this.#texts ??= this.entries.map(({ content }) => cimTextsOf(content));
     return this.#texts;
   }
 
-  /** Who is no member of the group any more after this piece; undefined: everybody who was. Such an entry is a piece by itself. */
+  /**
+   * The users whose membership the piece ends; undefined for none. An entry that ends memberships is a piece
+   * of its own.
+   */
   get leavers(): Leavers | undefined {
     this.#leavers ??= this.#findLeavers() ?? 'none';
     return this.#leavers === 'none' ? undefined : this.#leavers;
@@ -78,7 +81,7 @@ export class SharedPiece {
   }
 }
 
-/** What a CIM client is shown of an entry. */
+/** The texts that a CIM client shows for an entry. */
 export function cimTextsOf(content: Uint8Array): readonly string[] {
   const decoded = cim.Content.decode(content);
   return contentType(decoded.type).cimTexts(decoded);

@@ -28,7 +28,7 @@ const entry = (seq: number): Entry => ({
   content: Buffer.from([10, 1, 120]),
 });
 
-/** A log of 20 entries without those from 5 to 9; it says that it keeps all from `first` on. */
+/** A log of 20 entries without 5 to 9, which claims to keep all entries from `first` on. */
 const gapped = (first: number): Streams => {
   const position = () => Promise.resolve({ first, top: 20, topId: '7:producer:20' });
   const there = Array.from({ length: 20 }, (_, i) => entry(i + 1)).filter(({ seq }) => seq < 5 || seq > 9);
@@ -78,10 +78,10 @@ for (const [first, gap] of [
     const timers = new FakeTimers();
     const log = new GroupLog('a-group' as GroupId, gapped(first), timers);
     assert.deepEqual(log.stream, groupStream('a-group' as GroupId));
-    // Somebody is at the end already, so that this one reads for itself.
+    // Another session is at the end already, so this one reads for itself.
     log.follow(21 as Seq, '7:producer:20' as MessageId, sink().of);
     log.follow(3 as Seq, '7:producer:2' as MessageId, of).resume();
-    // What a group keeps no more is asked for anew, as after a long absence.
+    // As after a long absence, a trimmed group is given a new position.
     const trimmed = first === 10;
     await until('all has come', () => seen.at(-1) === (trimmed ? 'stream.trimmed' : '20'));
     assert.deepEqual(seen, trimmed ? ['3', '4', 'stream.trimmed'] : told(gap));

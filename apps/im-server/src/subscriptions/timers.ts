@@ -1,10 +1,10 @@
-/** Timers of a part whose tests have a clock of their own. */
+/** The timers of a part. Tests pass timers with their own clock. */
 export interface Timers {
   set(callback: () => void, ms: number): Timer;
   clear(timer: Timer | undefined): void;
 }
 
-/** One that was set; it is its owner's business alone. */
+/** A timer that was set. Only its owner uses it. */
 export type Timer = object;
 
 export const realTimers: Timers = {
