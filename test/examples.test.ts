@@ -57,6 +57,7 @@ describe('examples', { timeout: 120_000 }, () => {
     assert.deepEqual(names.sort(), [
       'bridge.mjs',
       'echo-bot.mjs',
+      'listener.mjs',
       'notifier.mjs',
       'page.html',
       'save-bot.mjs',
@@ -77,6 +78,29 @@ describe('examples', { timeout: 120_000 }, () => {
     assert.deepEqual(heard, ['hello']);
     program.kill('SIGTERM');
     assert.equal(await ended, 0);
+  });
+
+  it('listener.mjs answers for somebody who has the terminal open, and tells that person', async () => {
+    const flags = ['--route', server.routeUrl, '--state-dir', folder, '--name', 'lisa'];
+    const chat = spawn(process.execPath, [
+      ...[join(ROOT, 'dist/cim.js'), 'chat', ...flags],
+      ...['--listener', join(EXAMPLES, 'listener.mjs')],
+    ]);
+    programs.push(chat);
+    let printed = '';
+    for (const stream of [chat.stdout, chat.stderr])
+      stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    await until('the terminal is connected', () => printed.includes('connected to'));
+    await using mia = new CimClient({ routeUrl: server.routeUrl, userName: 'mia' });
+    const heard: string[] = [];
+    mia.on('message', ({ texts }) => heard.push(...texts));
+    await mia.connect();
+    const lisa = await mia.users.find('lisa');
+    for (const text of ['are you there?', 'it is urgent']) await mia.send({ user: lisa?.userId ?? 0 }, text);
+    await until('the second one is told', () => printed.includes('mia says that it is urgent'));
+    await until('the answer', () => heard.length > 0);
+    assert.deepEqual(heard, ['I am in a meeting and read this at noon.']);
+    assert.match(printed, /lisa -> mia: I am in a meeting/);
   });
 
   it('save-bot.mjs saves each message once, however often it is killed', async () => {

@@ -389,6 +389,11 @@ export class Chat {
     history.add(lines(plainView).join(' '), id);
   }
 
+  /** Says something to a conversation for the person, who sees it. */
+  say(conversation: string, text: string): Promise<void> {
+    return this.#saying.say({ kind: 'here', text }, conversation);
+  }
+
   notice(text: string): void {
     this.#parts.screen.print(this.#parts.view.notice(text));
   }

@@ -10,6 +10,7 @@ import { Chat } from './chat.ts';
 import { type ChatConfig, environment } from './config.ts';
 import { Contacts } from './contacts.ts';
 import { History } from './history.ts';
+import { Listener } from './listener.ts';
 import { InputHistory } from './input-history.ts';
 import { Ignored } from './options/ignored.ts';
 import { createPaint, plainPaint } from './paint.ts';
@@ -52,9 +53,10 @@ const AGENT = 'cim-cli-client/0.1.0';
  */
 export async function startChat(config: ChatConfig, streams: Streams): Promise<RunningChat> {
   const { input, output, errors } = streams;
+  const listener = config.listener === '' ? undefined : await Listener.load(config.listener);
   const interactive = isTty(input) && isTty(output) && !config.dumb;
   const name = await chooseName(config.name, interactive, streams);
-  const about = stateName(config.route, name);
+  const about = stateName(config.route, name, config.device);
   const notes: string[] = [];
   const folder = configFolder(environment);
   const preferences = new PreferencesFile(folder, (line) => notes.push(line));
@@ -79,14 +81,20 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     });
   };
   const open = async (password: string): Promise<Chat> => {
+    const state = fileState(join(config.stateDir, `${about}.json`), (line) =>
+      screen.print(view.notice(line)),
+    );
+    const holder = await state.claim();
+    if (holder !== undefined) throw inUse(name, holder, config.device);
     const client = new CimClient({
       routeUrl: config.route,
       userName: name,
       ...(password !== '' && { password }),
       ...(config.token !== '' && { token: config.token }),
       tls: trustOf(config),
-      state: fileState(join(config.stateDir, `${about}.json`), (line) => screen.print(view.notice(line))),
+      state,
       agent: AGENT,
+      ...(config.device !== '' && { label: `${AGENT} (${config.device})` }),
       // Log lines would go over what is typed: they need a place of their own, as with `2>chat.log`.
       logger: isTty(errors) ? silentLogger() : createLogger(config.logLevel, { program: 'chat' }),
     });
@@ -108,6 +116,11 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
       now: Date.now,
     });
     try {
+      listener?.follow(client, {
+        client,
+        print: (text) => chat.notice(text),
+        say: (conversation, text) => chat.say(conversation, text),
+      });
       await client.connect();
     } catch (error) {
       await client.close();
@@ -178,10 +191,23 @@ async function ask(question: string, { input, output }: Streams): Promise<string
   }
 }
 
+function inUse(name: string, holder: string, device: string): CimError {
+  const which = device === '' ? `${name} is` : `the device "${device}" of ${name} is`;
+  return new CimError(
+    'invalid',
+    `${which} open in another terminal of this machine (${holder}); "--device ${device === '' ? 'other' : `${device}2`}" opens one beside it, where the server takes several devices of a user`,
+  );
+}
+
 const isRefused = (error: unknown): error is CimError =>
   error instanceof CimError && error.code === CODES.unknownAccount.code;
 
 function withAdvice(error: unknown, password: string): unknown {
+  if (error instanceof CimError && error.code === CODES.repeatLogin.code)
+    return new CimError(
+      'repeatLogin',
+      `${error.message} (this server takes one session of a user at a time)`,
+    );
   if (!isRefused(error)) return error;
   const advice =
     password === ''

@@ -4,7 +4,19 @@ import { configureProcess, type LogLevel, pick, settings } from '@cim/runtime';
 
 /** What the terminal client reads. */
 export const chatSettings = {
-  ...pick(settings, 'name', 'route', 'password', 'token', 'tlsCa', 'insecure', 'stateDir', 'plain'),
+  ...pick(
+    settings,
+    'name',
+    'route',
+    'password',
+    'token',
+    'tlsCa',
+    'insecure',
+    'stateDir',
+    'device',
+    'listener',
+    'plain',
+  ),
   logLevel: { ...settings.logLevel, fallback: 'silent' },
 };
 
@@ -21,6 +33,10 @@ export interface ChatConfig {
   /** Plain text to im-servers though the route speaks TLS. */
   readonly insecure: boolean;
   readonly stateDir: string;
+  /** Of a second terminal of the same name; '' for the first. */
+  readonly device: string;
+  /** Path of a module with callbacks; '' for none. */
+  readonly listener: string;
   readonly logLevel: LogLevel;
   /** Lines, where a full screen could be. */
   readonly plain: boolean;

@@ -337,6 +337,22 @@ export const settings = {
     '',
     'Folder where the terminal client keeps its cursors; ~/.cim when empty',
   ),
+  device: {
+    ...text(
+      'CIM_DEVICE',
+      '',
+      'A second terminal of the same name on one machine: what this one is called. It has files of its own; the server must take several devices (CIM_SESSION_POLICY=devices)',
+    ),
+    parse: (name: string): string => {
+      if (!/^[\w-]{0,32}$/.test(name)) throw new Error('must be a word of at most 32 letters and digits');
+      return name;
+    },
+  },
+  listener: text(
+    'CIM_LISTENER',
+    '',
+    'JavaScript module whose exported functions the terminal client calls: each is named as the event that it is for',
+  ),
   plain: yesOrNo(
     'CIM_PLAIN',
     false,

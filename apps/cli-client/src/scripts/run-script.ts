@@ -31,7 +31,7 @@ const FLAGS = {
   help: { type: 'boolean' },
 } as const;
 /** Flags of the chat that scripts take too. */
-const CHAT_FLAGS = ['name', 'route', 'password-file', 'token-file', 'state-dir', 'tls-ca'] as const;
+const CHAT_FLAGS = ['name', 'route', 'password-file', 'token-file', 'state-dir', 'device', 'tls-ca'] as const;
 
 const USAGE: Readonly<Record<ScriptName, string>> = {
   send: 'cim send --to bob|#team|everybody [TEXT]     says the text, or what comes from stdin\n',
@@ -75,7 +75,7 @@ export async function runScript(
     const api = new ScriptApi({
       ...config,
       route: config.route.replace(/\/$/, ''),
-      chatState: join(config.stateDir, `${stateName(config.route, config.name)}.json`),
+      chatState: join(config.stateDir, `${stateName(config.route, config.name, config.device)}.json`),
     });
     try {
       if (script === 'send') await send(api, values.to, positionals, streams, json ? show : undefined);

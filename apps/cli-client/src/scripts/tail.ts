@@ -16,15 +16,15 @@ export async function tail(
   config: Omit<ChatConfig, 'plain' | 'colour' | 'dumb'>,
   show: (row: Json, line: string) => void,
 ): Promise<number> {
-  const { route, name, password, token, stateDir } = config;
+  const { route, name, password, token, stateDir, device } = config;
   const client = new CimClient({
     routeUrl: route,
     userName: name,
     ...(password !== '' && { password }),
     ...(token !== '' && { token }),
     tls: trustOf(config),
-    state: fileState(join(stateDir, `${stateName(route, name)}.tail.json`)),
-    label: 'cim tail',
+    state: fileState(join(stateDir, `${stateName(route, name, device)}.tail.json`)),
+    label: device === '' ? 'cim tail' : `cim tail (${device})`,
     logger: silentLogger(),
   });
   client.on('message', (message) => show(rowOf(message), lineOf(message)));

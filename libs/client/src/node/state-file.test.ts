@@ -172,6 +172,21 @@ describe('state in a file', () => {
     first.close();
   });
 
+  it('is claimed before the client loads it, by one program', async () => {
+    const first = fileState(path);
+    opened.push(first);
+    assert.equal(await first.claim(), undefined);
+    assert.equal(await first.claim(), undefined, 'again');
+    const second = fileState(path);
+    opened.push(second);
+    assert.match((await second.claim()) ?? '', new RegExp(`^process ${process.pid} on `));
+    assert.equal(await first.load(), undefined);
+    first.save(state);
+    first.close();
+    assert.equal(await second.claim(), undefined);
+    assert.deepEqual(await second.load(), state);
+  });
+
   it('is left alone while another client has it', async () => {
     const holder = open();
     await holder.load();

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { makeFilesPrivate } from '@cim/runtime';
 import { JournalFile } from './journal-file.ts';
-import { LockFile } from './lock-file.ts';
+import { type Locked, LockFile } from './lock-file.ts';
 import { ProcessedFile } from './processed-file.ts';
 import { parseState } from '../saved-state.ts';
 import {
@@ -18,6 +18,11 @@ import {
 export interface FileState extends Storage {
   save(state: SavedState): undefined;
   processed(record: ProcessedRecord): undefined;
+  /**
+   * Locks the state before the client does, for a program that does not want to go on without it. `close` gives it back.
+   * @returns who has it, in words; undefined when nobody else does
+   */
+  claim(): Promise<string | undefined>;
 }
 
 /** 2: cursors of any group, and of own copies. A file without a version is of the first one, and is read. */
@@ -67,22 +72,33 @@ export function fileState(path: string, note: (line: string) => void = () => und
     note(`${path} ${why} and is set aside as ${aside}; starting without it`);
     return undefined;
   };
+  /** A client waits for the lock, unless the program has it already. */
+  const claim = async (): Promise<Locked | undefined> => {
+    if (held) return { locked: true };
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFilesPrivate(dirname(path), (name) => name.startsWith(basename(path)));
+    const answer = await lock.acquire();
+    held = answer?.locked === true;
+    if (answer?.locked === true && answer.warning !== undefined)
+      note(`${path} is not locked: ${answer.warning}`);
+    return answer;
+  };
   return {
+    async claim() {
+      const answer = await claim();
+      return answer?.locked === false ? answer.holder : undefined;
+    },
     sends: {
       open: (user) => (held ? journal.open(user) : []),
       note: (record) => journal.note(record),
     },
     async load() {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      makeFilesPrivate(dirname(path), (name) => name.startsWith(basename(path)));
-      const answer = await lock.acquire();
+      const answer = await claim();
       if (answer === undefined) return undefined; // closed meanwhile
       if (!answer.locked) {
         note(`${path} is in use by ${answer.holder}; this client remembers nothing`);
         return undefined;
       }
-      if (answer.warning !== undefined) note(`${path} is not locked: ${answer.warning}`);
-      held = true;
       saved = read();
       return saved;
     },
