@@ -212,6 +212,30 @@ test('after its message was recalled, a repeated event is answered as stored and
   assert.equal((await store.streams.position(inboxOf(bob.userId))).top, top, 'nothing more is stored');
 });
 
+test('an event that was refused when it was sent again is not stored later, nor what was sent behind it', async () => {
+  const to = inboxOf(bob.userId);
+  const id = await stored(alice, to);
+  const recall = event('recall', id);
+  const producer = 'a-producer-that-recalls';
+  ahead = DAY_MS + 60_000;
+  try {
+    for (const again of [false, true])
+      assert.equal((await sayCounted(recall, producer, 1, again)).outcome, 'refused');
+    assert.equal((await sayKeyed(recall, 'a late recall')).outcome, 'refused');
+  } finally {
+    // The clock of another im-server, or an owner that is one again.
+    ahead = 0;
+  }
+  const { top } = await store.streams.position(to);
+  // Under way on another connection all the while.
+  assert.equal((await sayCounted(recall, producer, 1, false)).outcome, 'unknown-producer');
+  assert.equal((await sayCounted(text, producer, 2, false)).outcome, 'unknown-producer');
+  const late = await sayKeyed(recall, 'a late recall');
+  assert.ok(late.outcome === 'refused' && /another Idempotency-Key$/.test(late.text));
+  assert.equal((await store.streams.position(to)).top, top, 'nothing is stored');
+  assert.equal((await sayCounted(recall, 'another-producer-of-alice', 1, false)).outcome, 'stored');
+});
+
 test('a recall that is repeated after its message was trimmed is answered as stored', async () => {
   const other = await mkdtemp(join(tmpdir(), 'cim-events-'));
   const small = await openEmbeddedStore({ dir: other, logger, limits: { ...RETENTION, maxEntries: 4 } });

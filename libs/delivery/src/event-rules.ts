@@ -1,15 +1,7 @@
-import { CimError, groupOf, type MessageId, messageId } from '@cim/protocol';
-import {
-  conversationOf,
-  entryId,
-  type Groups,
-  type Histories,
-  LogScans,
-  policyOf,
-  type Streams,
-} from '@cim/store';
+import { CimError, groupOf, type MessageId } from '@cim/protocol';
+import { conversationOf, type Groups, type Histories, policyOf } from '@cim/store';
 import { refused } from './send-problems.ts';
-import type { SendReceipt, SendRequest } from './send-request.ts';
+import type { Refused, SendRequest } from './send-request.ts';
 
 /** A sender can recall its message for this long [ms]. */
 const RECALL_MS = 24 * 3_600_000;
@@ -29,30 +21,17 @@ const RECALL_MS = 24 * 3_600_000;
 export class EventRules {
   readonly #histories: Pick<Histories, 'find'>;
   readonly #groups: Pick<Groups, 'member'>;
-  readonly #streams: Streams;
-  readonly #scans: LogScans;
   /** The time [ms], near the store's clock. */
   readonly #now: () => number;
 
-  constructor(
-    histories: Pick<Histories, 'find'>,
-    groups: Pick<Groups, 'member'>,
-    streams: Streams,
-    now: () => number,
-  ) {
+  constructor(histories: Pick<Histories, 'find'>, groups: Pick<Groups, 'member'>, now: () => number) {
     this.#histories = histories;
     this.#groups = groups;
-    this.#streams = streams;
-    this.#scans = new LogScans(streams);
     this.#now = now;
   }
 
   /** Why the actor may not write the event; undefined when it may. Rejects when the store does not answer. */
-  async refusal(
-    { actor, to }: SendRequest,
-    type: string,
-    about: MessageId,
-  ): Promise<SendReceipt | undefined> {
+  async refusal({ actor, to }: SendRequest, type: string, about: MessageId): Promise<Refused | undefined> {
     let message: Awaited<ReturnType<Histories['find']>>;
     try {
       message = await this.#histories.find(actor.userId, conversationOf(to), about);
@@ -73,24 +52,6 @@ export class EventRules {
     if (message.recalled) return refused('unknownMessage', 'the message was recalled');
     if (type === 'edit' && !isOwn) return refused('notYours');
     return undefined;
-  }
-
-  /**
-   * Whether the store already has this event, although the rules refuse it now because its message was
-   * trimmed or recalled meanwhile. Asked only for sends that may be repeats. The append decides finally,
-   * since it compares the contents.
-   */
-  async wasStored({ actor, to, producer, counter, again, rememberMs }: SendRequest): Promise<boolean> {
-    if (counter > 0) {
-      if (again !== true) return false;
-      const [last] = await this.#streams.counters(actor.userId, [{ stream: to, producer }]);
-      return (last ?? 0) >= counter;
-    }
-    if (rememberMs === undefined) return false;
-    const id = messageId(actor.userId, producer, 0);
-    const { top } = await this.#streams.position(to);
-    const entry = await this.#scans.newest(to, top, (one) => entryId(one) === id, top);
-    return entry !== undefined && this.#now() - entry.storedAt < rememberMs;
   }
 
   async #administers(user: SendRequest['actor']['userId'], to: SendRequest['to']): Promise<boolean> {

@@ -76,7 +76,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
   const notes = new GroupNotes(streams, new RareWarning(logger, 'ring.not-noted'));
   const histories = new Histories(store);
   const conversations = new Conversations(store);
-  const rules = new EventRules(histories, store.groups, streams, now);
+  const rules = new EventRules(histories, store.groups, now);
   const sends = new SendService(
     {
       streams,

@@ -134,11 +134,12 @@ for (const engine of ['LevelDB', 'Redis'] as const)
             fate === 'stored' ? die(id) : settle(id, store.scheduled.refuse(user, id, refusal)),
         },
         sends: {
+          refuse: (request, refusal, done) => messaging.sends.refuse(request, refusal, done),
           send: (request: SendRequest, done) => {
             const go = (): void => messaging.sends.send(request, done);
             const id = request.producer;
             if (fate === 'claimed') void die(id);
-            else if (fate === 'paused' && request.to.kind === 'inbox' && request.to.user === bob.userId) {
+            else if (fate === 'paused') {
               ended.add(id);
               wake.push(go);
             } else if (receipt === undefined) go();
@@ -172,7 +173,17 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       skewMs += MINUTE;
       await live('stored');
       skewMs += SCHEDULE.sentMs;
-      await live('lives');
+      const process = new ScheduledSends({
+        ...{ scheduled: store.scheduled, suspendedMs: () => 0, logger },
+        onRefused: ({ id }) => void told.push(id),
+        sends: {
+          send: () => assert.fail('it is not sent'),
+          // A store that has forgotten the id.
+          refuse: (_, refusal, done) => done(refusal),
+        },
+      });
+      await process.look();
+      await process.stop();
       const [message] = await listed();
       assert.equal(message?.refused?.code, CODES.failure.code);
       assert.match(message.refused.text, /whether it was sent is not known/);
@@ -188,6 +199,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       const process = new ScheduledSends({
         ...{ scheduled: store.scheduled, suspendedMs: () => 0, onRefused: () => undefined, logger },
         sends: {
+          refuse: () => assert.fail('it is not refused'),
           send: (request, done) => {
             ({ rememberMs } = request);
             sends.send(request, done);
@@ -198,6 +210,32 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       await process.stop();
       assert.equal(rememberMs, SCHEDULE.sentMs);
       assert.deepEqual([await textsOf(bob), await listed()], [['once'], []]);
+    });
+
+    test('a message that was refused while another process stood still is not stored when that one goes on', async () => {
+      const { id } = await schedule('late', bob, MINUTE);
+      skewMs += MINUTE;
+      await live('paused');
+      await store.blocks.block(bob.userId, alice.userId);
+      skewMs += SCHEDULE.leaseMs + 1;
+      await live('lives');
+      assert.deepEqual(told, [`${id} ${CODES.blocked.code}`]);
+      await store.blocks.unblock(bob.userId, alice.userId);
+      for (const go of wake.splice(0)) go();
+      await schedule('after it', bob, 0);
+      await live('lives');
+      assert.deepEqual([await textsOf(bob), await textsOf(alice)], [['after it'], ['after it']]);
+      assert.deepEqual([(await listed())[0]?.refused?.code, told.length], [CODES.blocked.code, 1]);
+    });
+
+    test('a message that turns out to be stored is not refused', async () => {
+      await schedule('stored', bob, MINUTE);
+      skewMs += MINUTE;
+      await live('stored');
+      skewMs += 11 * MINUTE;
+      await live('lives', { outcome: 'retry', code: CODES.inboxShare.code, text: 'unread' });
+      await until('it is settled', async () => (await listed()).length === 0);
+      assert.deepEqual([await textsOf(bob), told], [['stored'], []]);
     });
 
     test('a suspended sender is refused, unless the message may be stored already', async () => {
@@ -401,6 +439,7 @@ test('messages whose recipient reads nothing do not hold up those to others', as
       refuse: () => Promise.resolve(false),
     },
     sends: {
+      refuse: () => assert.fail('it is not refused'),
       send: ({ producer }, done) =>
         done(
           producer === due(64).id

@@ -7,7 +7,7 @@ import { type Logger, RareWarning } from '@cim/runtime';
 import { type ClaimedMessage, type Refusal, SCHEDULE, type ScheduleCount, type Scheduled } from '@cim/store';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refused } from './send-problems.ts';
-import type { SendReceipt } from './send-request.ts';
+import type { Refused, SendReceipt, SendRequest } from './send-request.ts';
 import type { SendService } from './send-service.ts';
 
 /** Time between two looks for due messages [ms]. It is shorter when the next message is due sooner. */
@@ -30,16 +30,16 @@ const SHARE_MS = 600_000;
  */
 const MARGIN_MS = 3_600_000;
 
-const UNCERTAIN: Refusal = {
-  code: CODES.failure.code,
-  text: 'the servers were away for days while this message was being sent: whether it was sent is not known; look into the conversation, and send it again if it is not there',
-};
+const UNCERTAIN = refused(
+  'failure',
+  'the servers were away for days while this message was being sent: whether it was sent is not known; look into the conversation, and send it again if it is not there',
+);
 
 const NOTHING: ScheduleCount = { waiting: 0, due: 0, lateMs: 0, ready: false, nextMs: undefined };
 
 export interface ScheduledSendsParts {
   readonly scheduled: Pick<Scheduled, 'count' | 'claim' | 'sent' | 'refuse'>;
-  readonly sends: Pick<SendService, 'send'>;
+  readonly sends: Pick<SendService, 'send' | 'refuse'>;
   /** For how long the sender is still suspended [ms]; 0: it is not suspended. */
   readonly suspendedMs: (message: ClaimedMessage) => number;
   /** Called when a message will not be sent: once for each, unless the process dies meanwhile. */
@@ -121,6 +121,8 @@ export class ScheduledSends {
     const { scheduled } = this.#parts;
     const user = message.sender.userId;
     let problem = this.#refusal(message);
+    /** True when the message may be stored already, or be under way. */
+    let tried = message.triedMs !== undefined;
     while (problem === undefined) {
       // The claim lapses, and another im-server goes on.
       if (performance.now() > until) return;
@@ -128,17 +130,21 @@ export class ScheduledSends {
       if (receipt.outcome === 'stored') return scheduled.sent(user, message.id);
       problem = this.#final(message, receipt);
       if (problem !== undefined) break;
+      tried = true;
       // A message that waits for its recipient to read gives its place to others.
       if (this.#stopped.signal.aborted || isShare(receipt)) return;
       await sleep(AGAIN_MS);
     }
-    const { code, text } = problem;
+    const receipt = tried ? await this.#refuse(message, problem) : problem;
+    if (receipt.outcome === 'stored') return scheduled.sent(user, message.id);
+    if (receipt.outcome !== 'refused') return;
+    const { code, text } = receipt;
     if (await scheduled.refuse(user, message.id, { code, text }))
       this.#parts.onRefused(message, { code, text });
   }
 
   /** Why the message must not be sent at all; undefined when it may be. */
-  #refusal(message: ClaimedMessage): Refusal | undefined {
+  #refusal(message: ClaimedMessage): Refused | undefined {
     const { triedMs } = message;
     if (triedMs !== undefined) return triedMs > SCHEDULE.sentMs - MARGIN_MS ? UNCERTAIN : undefined;
     // A message with an earlier try may be stored already: then it was sent before its sender was suspended.
@@ -147,18 +153,25 @@ export class ScheduledSends {
   }
 
   /** The final refusal in a receipt; undefined when the message is to be sent again. */
-  #final({ triedMs = 0 }: ClaimedMessage, receipt: SendReceipt): Refusal | undefined {
+  #final({ triedMs = 0 }: ClaimedMessage, receipt: SendReceipt): Refused | undefined {
     if (receipt.outcome === 'refused') return receipt;
-    return isShare(receipt) && triedMs > SHARE_MS ? receipt : undefined;
+    return isShare(receipt) && triedMs > SHARE_MS ? refused('inboxShare', receipt.text) : undefined;
   }
 
-  #receipt({ id, sender, to, content }: ClaimedMessage): Promise<SendReceipt> {
-    const request = { door: 'scheduled', actor: sender, to, content, producer: id, counter: 0 } as const;
-    return new Promise((resolve) =>
-      this.#parts.sends.send({ ...request, rememberMs: SCHEDULE.sentMs }, resolve),
-    );
+  #receipt(message: ClaimedMessage): Promise<SendReceipt> {
+    return new Promise((resolve) => this.#parts.sends.send(requestOf(message), resolve));
+  }
+
+  /** Refuses the message unless the store has it. Afterwards the store takes no earlier try of it. */
+  #refuse(message: ClaimedMessage, refusal: Refused): Promise<SendReceipt> {
+    return new Promise((resolve) => this.#parts.sends.refuse(requestOf(message), refusal, resolve));
   }
 }
+
+const requestOf = ({ id, sender, to, content }: ClaimedMessage): SendRequest => ({
+  ...{ door: 'scheduled', actor: sender, to, content, producer: id, counter: 0 },
+  rememberMs: SCHEDULE.sentMs,
+});
 
 type Retry = Extract<SendReceipt, { readonly outcome: 'retry' }>;
 

@@ -1,12 +1,9 @@
 import { CimError, type CodeName, CODES } from '@cim/protocol';
 import type { AppendAnswer, GroupProblem } from '@cim/store';
-import type { SendReceipt } from './send-request.ts';
+import type { Refused, SendReceipt } from './send-request.ts';
 
 /** @param text in words for a person; undefined: the text of the code */
-export const refused = (
-  name: CodeName,
-  text?: string,
-): Extract<SendReceipt, { readonly outcome: 'refused' }> => ({
+export const refused = (name: CodeName, text?: string): Refused => ({
   outcome: 'refused',
   code: CODES[name].code,
   text: text ?? CODES[name].message,
@@ -43,6 +40,8 @@ export function unstored(answer: Exclude<AppendAnswer, { outcome: 'ok' | 'duplic
       return refused('invalid', 'this message id was used before with another content');
     case 'refused':
       return { ...refused(...GROUP_PROBLEMS[answer.problem]), problem: answer.problem };
+    case 'ended':
+      return refused('invalid', 'this request was refused before; send it with another Idempotency-Key');
     case 'full':
       return refused(
         'limited',

@@ -60,3 +60,5 @@ export type SendReceipt =
   | { readonly outcome: 'gap'; readonly last: number }
   /** As `AppendAnswer` has it: whether it was stored before is not known. */
   | { readonly outcome: 'unknown-producer' };
+
+export type Refused = Extract<SendReceipt, { readonly outcome: 'refused' }>;

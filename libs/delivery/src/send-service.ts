@@ -19,7 +19,7 @@ import type { EventRules } from './event-rules.ts';
 import { Send, type SendParts } from './send.ts';
 import { SendOrder } from './send-order.ts';
 import { refused, retry } from './send-problems.ts';
-import type { SendReceipt, SendRequest } from './send-request.ts';
+import type { Refused, SendReceipt, SendRequest } from './send-request.ts';
 
 /** An idempotency key is remembered for this long [ms]. */
 const KEYED_MS = 3_600_000;
@@ -67,6 +67,11 @@ export class SendService {
       });
   }
 
+  /** For a send that its caller refuses and that may be stored already, or under way elsewhere. The receipt is final. */
+  refuse(request: SendRequest, refusal: Refused, done: (receipt: SendReceipt) => void): void {
+    new Send(request, contentFacts(request.content), this.#parts, done).refuse(refusal);
+  }
+
   /**
    * Sends a message without a counter. Also answers the id of the message, which is valid once it is stored.
    * @param given.key 1 to 255 characters: the same key of the same sender to the same recipient stores one
@@ -95,17 +100,13 @@ export class SendService {
 
   async #check(request: SendRequest, { type, ref }: ContentFacts, send: Send): Promise<void> {
     this.#order.begin(request);
-    let refusal: SendReceipt | undefined;
     try {
-      refusal = await this.#rules.refusal(request, type, ref as MessageId);
-      if (refusal !== undefined && (await this.#rules.wasStored(request))) refusal = undefined;
+      const refusal = await this.#rules.refusal(request, type, ref as MessageId);
+      if (refusal === undefined) send.append();
+      else send.refuse(refusal);
     } catch (error) {
       this.#parts.failed.due({ err: error });
-      refusal = retry('the message that this one refers to could not be looked up; send it again');
-    }
-    try {
-      if (refusal === undefined) send.append();
-      else send.answer(refusal);
+      send.answer(retry('the message that this one refers to could not be looked up; send it again'));
     } finally {
       this.#order.end(request);
     }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type Membership, openEmbeddedMembership } from '@cim/discovery';
 import {
   cim,
+  CODES,
   copyProducer,
   DEFAULT_DEVICE,
   type Epoch,
@@ -142,20 +143,20 @@ test('a sender whose share waits is refused when the recipient is away, and aske
 
 test('only a share that the sender is refused for is final at the store', async () => {
   const { send, state, appended } = sending([
-    { outcome: 'share' },
-    { outcome: 'share' },
-    { outcome: 'share' },
-    { outcome: 'share' },
-    OK,
+    ...([{ outcome: 'share' }, { outcome: 'share' }, { outcome: 'ended' }] as const),
+    ...([{ outcome: 'share' }, { outcome: 'duplicate', seq: 7 as Seq }, { outcome: 'share' }] as const),
   ]);
-  const finals = () => appended.splice(0).map(({ shareIsFinal }) => shareIsFinal === true);
+  const finals = () => appended.splice(0).map(({ endsProducer }) => endsProducer === true);
   const there = await send({ again: true });
   assert.deepEqual([there.outcome, finals()], ['retry', [false]]);
   state.away = true;
   const away = await send({ again: true, to: inboxOf(1_003 as UserId) });
-  assert.deepEqual([away.outcome, finals()], ['refused', [false, true]]);
-  const roomNow = await send({ again: true, to: inboxOf(1_004 as UserId) });
-  assert.deepEqual([roomNow.outcome, finals()], ['stored', [false, true]]);
+  assert.ok(away.outcome === 'refused' && away.code === CODES.inboxShare.code);
+  assert.deepEqual(finals(), [false, true]);
+  const storedByNow = await send({ again: true, to: inboxOf(1_004 as UserId) });
+  assert.deepEqual([storedByNow.outcome, finals()], ['stored', [false, true]]);
+  const once = await send({ to: inboxOf(1_005 as UserId) });
+  assert.deepEqual([once.outcome, finals()], ['refused', [false]]);
 });
 
 test('a send that was stored before rings both sides: the server that stored it may have died before the push', async () => {

@@ -46,8 +46,8 @@ export class Send implements Pusher {
   readonly #begun = performance.now();
   #appendBegun = 0;
   #tries = 0;
-  /** True when the recipient was offline while the sender's share of its inbox was used up. */
-  #shareIsFinal = false;
+  /** Why this send is not to be stored, unless the store has it already. */
+  #refusal: SendReceipt | undefined;
   #stored: Extract<AppendAnswer, { readonly outcome: 'ok' | 'duplicate' }> | undefined;
   /** Number of deliveries that are not handed over yet: to the recipient, and of the copy. */
   #toHand = 0;
@@ -86,10 +86,20 @@ export class Send implements Pusher {
         silent: !unread,
         about: event ? (ref as MessageId) : undefined,
         operation,
-        shareIsFinal: this.#shareIsFinal,
+        endsProducer: this.#refusal !== undefined,
       },
       (answer) => this.#appended(answer),
     );
+  }
+
+  /**
+   * It must not be stored. A send that may be a repeat may be stored already, or be under way on another connection: the store
+   * says so, or stores it no more, so that the answer is final.
+   */
+  refuse(refusal: SendReceipt): void {
+    if (!mayBeRepeat(this.#request)) return this.answer(refusal);
+    this.#refusal = refusal;
+    this.append();
   }
 
   handed({ user, online }: Delivery): void {
@@ -115,18 +125,16 @@ export class Send implements Pusher {
       failed.due({ err: answer.cause });
       if (this.#triesAgain()) return;
     }
+    if (answer.outcome === 'ended' && this.#refusal !== undefined) return this.answer(this.#refusal);
     const recipient = this.#recipient;
-    if (answer.outcome !== 'share' || recipient === undefined || this.#shareIsFinal)
-      return this.answer(unstored(answer));
+    if (answer.outcome !== 'share' || recipient === undefined) return this.answer(unstored(answer));
     this.#parts.locations.find(recipient, {
       located: (found) => {
         // A recipient who is online makes room by reading.
         if (found.length > 0) return this.answer(shareIsRead());
-        if (this.#request.again !== true) return this.answer(unstored(answer));
-        // The refusal is final. The store is told, so that no late copy of this send is stored by another
-        // connection.
-        this.#shareIsFinal = true;
-        this.append();
+        const refusal = unstored(answer);
+        if (this.#request.again === true) this.refuse(refusal);
+        else this.answer(refusal);
       },
     });
   }
@@ -187,3 +195,6 @@ export class Send implements Pusher {
     return true;
   }
 }
+
+const mayBeRepeat = ({ counter, again, rememberMs }: SendRequest): boolean =>
+  counter > 0 ? again === true : rememberMs !== undefined;

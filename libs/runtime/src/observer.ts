@@ -24,6 +24,7 @@ export const APPEND_OUTCOMES = [
   'share',
   'unknown',
   'unknown-producer',
+  'ended',
   'retry',
 ] as const;
 export type AppendOutcome = (typeof APPEND_OUTCOMES)[number];

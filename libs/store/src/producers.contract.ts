@@ -12,7 +12,7 @@ import {
   Sends,
 } from '../test/contract-fixture.ts';
 import type { Store } from './store.ts';
-import { RETENTION } from './streams.ts';
+import { type Append, RETENTION } from './streams.ts';
 
 /** Entries that make a stream forget a producer: between one and two times as many. */
 const WINDOW = 10;
@@ -116,6 +116,45 @@ export function producersContract(open: OpenStore): void {
           outcome: 'unknown-producer',
         },
       );
+    });
+
+    describe('one that is ended', () => {
+      const end = (item: Append) => append(store, { ...item, endsProducer: true });
+      const ended = { outcome: 'ended' };
+      const unknown = { outcome: 'unknown-producer' };
+
+      test('has nothing stored any more, also when it had nothing before', async () => {
+        const sends = await newSends();
+        const first = new Sends(sends.stream, sends.sender);
+        await appendOk(store, sends.item(1));
+        assert.deepEqual(await end({ ...sends.item(2), again: true }), ended);
+        assert.deepEqual(await end({ ...first.item(1), again: true }), ended);
+        for (const item of [sends.item(2), sends.item(3), first.item(1)])
+          for (const again of [false, true])
+            assert.deepEqual(await append(store, { ...item, again }), unknown);
+        assert.deepEqual(await append(store, sends.item(1)), { outcome: 'duplicate', seq: 1 });
+        assert.equal(await top(sends.stream), 1);
+      });
+
+      test('is not ended by a send that is stored: that is answered as ever', async () => {
+        const sends = await newSends();
+        for (let n = 1; n <= 3; n++) await appendOk(store, sends.item(n));
+        for (const n of [3, 1])
+          assert.deepEqual(await end({ ...sends.item(n), again: true }), { outcome: 'duplicate', seq: n });
+        assert.equal(await appendOk(store, sends.item(4)), 4);
+      });
+
+      test('keeps a send that is not counted from being stored, for as long as it is remembered', async () => {
+        const sends = await newSends();
+        const remembered = { ...sends.item(0), rememberMs: 60_000 };
+        assert.deepEqual(await end(remembered), ended);
+        assert.deepEqual(await append(store, remembered), ended);
+        assert.equal(await top(sends.stream), 0);
+        const stored = { ...new Sends(sends.stream, sends.sender).item(0), rememberMs: 60_000 };
+        await appendOk(store, stored);
+        assert.deepEqual(await end(stored), { outcome: 'duplicate', seq: 1 });
+        assert.deepEqual(await append(store, stored), { outcome: 'duplicate', seq: 1 });
+      });
     });
 
     describe('a counter below the last one', () => {

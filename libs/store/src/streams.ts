@@ -53,9 +53,11 @@ export interface Append {
   /** The same send may have been handed to the store before. */
   readonly again?: boolean | undefined;
   /**
-   * With `again`: an answer `share` ends the producer, as a refusal does. Without it the same send may be stored later.
+   * It is not to be stored: it was refused. It may have been handed to the store before, so the store has the last word. What is
+   * stored is answered as ever. Else nothing is stored under its producer any more, and the answer is `ended`; of counter 0
+   * for `rememberMs`.
    */
-  readonly shareIsFinal?: boolean | undefined;
+  readonly endsProducer?: boolean | undefined;
   /**
    * For counter 0: how long the producer is remembered, in ms. Undefined: it was made for this send, which nobody but this
    * process repeats, after `retry`.
@@ -111,6 +113,8 @@ export type AppendAnswer =
    * others behind it.
    */
   | { readonly outcome: 'unknown-producer' }
+  /** As `endsProducer` asks for, or of counter 0 has asked for before: it is not stored, now or later. */
+  | { readonly outcome: 'ended' }
   /** The recipient has too much that is not acked. */
   | { readonly outcome: 'full' }
   /** The recipient has blocked the sender. */

@@ -69,7 +69,7 @@ export class EmbeddedStreams implements Streams {
   readonly #groups: EmbeddedGroups;
   readonly #duplicates: Duplicates;
   /**
-   * From which counter on nothing of a producer is stored any more. Key: as `Duplicates` has it. It needs no disk: a new
+   * From which counter on nothing of a producer is stored any more. Key: as `keyedKey` has it. It needs no disk: a new
    * process has none of their connections.
    */
   readonly #ended = new LRUCache<string, number>({ max: ENDED_PRODUCERS });
@@ -253,7 +253,7 @@ export class EmbeddedStreams implements Streams {
    */
   #appendNext(item: Append): AppendAnswer {
     const answer = this.#appendNew(item);
-    if (item.again === true && isRefusal(answer, item)) this.#endProducer(item);
+    if (item.again === true && isRefusal(answer)) this.#endProducer(item);
     return answer;
   }
 
@@ -273,6 +273,7 @@ export class EmbeddedStreams implements Streams {
     const known = this.#ledger.get(key);
     if (known !== undefined && known.until > this.#now())
       return known.digest === digest ? { outcome: 'duplicate', seq: known.seq } : { outcome: 'conflict' };
+    if (this.#hasEnded(item)) return { outcome: 'ended' };
     const answer = this.#appendNew(item);
     if (answer.outcome !== 'ok') return answer;
     const until = this.#now() + rememberMs;
@@ -302,6 +303,10 @@ export class EmbeddedStreams implements Streams {
   }
 
   #appendNew(item: Append): AppendAnswer {
+    if (item.endsProducer === true) {
+      this.#endProducer(item);
+      return { outcome: 'ended' };
+    }
     const change = this.#groups.admit(item);
     if (typeof change === 'string') return { outcome: 'refused', problem: change };
     const places = this.#logs.admit(item);
@@ -318,11 +323,9 @@ export class EmbeddedStreams implements Streams {
 const withFollowers = (answer: AppendAnswer, followers: readonly InstanceId[]): AppendAnswer =>
   answer.outcome === 'ok' || answer.outcome === 'duplicate' ? { ...answer, followers } : answer;
 
-function isRefusal({ outcome }: AppendAnswer, { shareIsFinal }: Append): boolean {
-  // To nobody nothing is stored, whenever it comes.
-  if (outcome === 'ok' || outcome === 'unknown') return false;
-  return outcome !== 'share' || shareIsFinal === true;
-}
+/** To nobody nothing is stored, whenever it comes; of a share that is used up the sender may be asked to send it again. */
+const isRefusal = ({ outcome }: AppendAnswer): boolean =>
+  outcome !== 'ok' && outcome !== 'unknown' && outcome !== 'share';
 
 /** The producer was made for this send. */
 const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;

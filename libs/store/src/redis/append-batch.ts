@@ -242,10 +242,10 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     if (copy === 0) pack.text(mode);
     else pack.number(copy);
     // What most items have not.
-    const { silent, about, operation, shareIsFinal } = item;
+    const { silent, about, operation, endsProducer } = item;
     const hasMore =
-      silent === true || about !== undefined || operation !== undefined || shareIsFinal === true;
-    pack.text(hasMore ? JSON.stringify({ silent, about, operation, shareIsFinal }) : '');
+      silent === true || about !== undefined || operation !== undefined || endsProducer === true;
+    pack.text(hasMore ? JSON.stringify({ silent, about, operation, endsProducer }) : '');
   }
   return { key: streamKeys(streams[0] as StreamRef).log, packed: pack.packed() };
 }
@@ -319,6 +319,7 @@ function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer 
     case 'gap':
       return { outcome, last: Number(first) };
     case 'unknown-producer':
+    case 'ended':
     case 'conflict':
     case 'blocked':
     case 'full':

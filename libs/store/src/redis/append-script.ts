@@ -22,7 +22,7 @@ const RESTORE_ENTRIES = 64;
  * after a space, content, which stream gets a copy ('': none), and more as JSON or '' (`moreOf` in `append-batch.ts`).
  * In place of the stream for a copy, an item that is itself a copy by itself has its mode (`CopyMode`).
  * Answers lines: the time, then of each item ok seq n copy's-seq copy's-n prev TAB copy's-prev | duplicate seq |
- * older seq last | gap last | conflict | refused problem | blocked | full | share | unknown | unknown-producer | failed reason | skipped. Without a
+ * older seq last | gap last | conflict | refused problem | blocked | full | share | unknown | unknown-producer | ended | failed reason | skipped. Without a
  * copy its seq is 0. Older: the counter is below the last one, which is at seq. The first three have the followers of a group
  * with members behind a TAB.
  * Within an item XADD is the first write, since Redis refuses a seq that is not new. A stream's meta is written, and its
@@ -276,6 +276,7 @@ local append = function(s, a)
 
   if counter == '0' then
     local seen = call('GET', keyOf(m, field))
+    if seen == '!' then return 'ended' end
     if seen then
       local d, seq = match(seen, '^(%S+) (%d+)$')
       if d ~= match(digest, '^%S+') then return 'conflict' end
@@ -303,6 +304,12 @@ local append = function(s, a)
     end
   end
 
+  if more and more.endsProducer then
+    if counter == '0' then call('SET', keyOf(m, field), '!', 'PX', match(digest, '%d+$'))
+    else endProducer(m, field) end
+    return 'ended'
+  end
+
   local problem, apply
   if m.group then
     if more and more.operation then problem, apply = operate(m, sender, all[a + 2], more.operation)
@@ -319,11 +326,8 @@ local append = function(s, a)
     if waiting >= maxEntries or m.bytes + #content - m.settledBytes > maxBytes then return refuse('full') end
     local may
     may, held = mayHold(m, sender, waiting)
-    if not may then
-      -- Else the sender is asked to send it again.
-      if more and more.shareIsFinal then return refuse('share') end
-      return 'share'
-    end
+    -- The sender may be asked to send it again.
+    if not may then return 'share' end
   end
 
   local about = more and more.about
