@@ -8,7 +8,7 @@ import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, silentLogger, silentObserver } from '@cim/runtime';
+import { ample, createMetrics, silentLogger, silentObserver } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
 import { freePorts, Parts } from '@cim/testkit';
 import { Person } from './crowd.ts';
@@ -86,12 +86,13 @@ export class SmallWorld implements AsyncDisposable {
       logger,
       metrics,
       observer: silentObserver,
+      maxConnections: 10_000,
+      supplies: ample,
     };
     const server = await startImServer({
       ...common,
       flusher,
       wheel,
-      maxConnections: 10_000,
       stopping: new AbortController().signal,
       exit: () => undefined,
     });

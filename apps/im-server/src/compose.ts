@@ -12,6 +12,7 @@ import { RpcServer } from '@cim/rpc';
 import {
   addressGroup,
   advertisedHost,
+  boundHttp,
   ClusterSecret,
   inSlices,
   defaultLimits,
@@ -24,6 +25,7 @@ import {
   RecentLoad,
   type Running,
   secureHttp,
+  type Supplies,
   type TlsFiles,
   TokenBuckets,
   VERSION,
@@ -87,6 +89,8 @@ export interface ImServerParts {
   readonly tls?: TlsFiles | undefined;
   /** Most connections of clients at once. */
   readonly maxConnections: number;
+  /** What the process has left; strangers are refused when it is scarce. */
+  readonly supplies: Supplies;
   /** Aborts a start that waits for the store. */
   readonly stopping: AbortSignal;
   /** Ends the process as a signal does, after an operator's drain. */
@@ -104,6 +108,7 @@ export interface ImServer extends Running {
  */
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
+  const { supplies } = parts;
   const { sends, scheduled, calls, suspensions, logs } = messaging;
   const secret = ClusterSecret.of(config.clusterSecret);
   const { load = new RecentLoad() } = parts;
@@ -205,6 +210,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     budget,
     logger,
     observer,
+    supplies,
     registry,
     releases,
     flusher,
@@ -226,6 +232,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const door = new PublicDoor({
     wheel,
     handshakeMs: LOGIN_TIMEOUT_MS,
+    supplies,
     allowedOrigins: config.allowedOrigins,
     limits: doorLimitsFor(parts.maxConnections),
     onStream: (stream, visit) => new Connection(stream, visit, connectionParts),
@@ -273,6 +280,14 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   });
   rpc.attach(http);
   const front = tls === undefined ? undefined : secureHttp(http, tls, { logger, asksForCertificate: true });
+  boundHttp(http, {
+    ...{ limits, groupOf, supplies },
+    maxConnections: parts.maxConnections,
+    onRefused: () => {
+      observer.connectionRefused('http-of-address');
+      refusing.due({ limit: 'http-of-address' });
+    },
+  });
   const closeHttp = async (): Promise<void> => {
     const closed = close(http);
     front?.closeArrivals();

@@ -4,7 +4,6 @@ import { openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
   configuredFiles,
-  connectionsAllowed,
   createLogger,
   createMetrics,
   failStart,
@@ -32,7 +31,7 @@ const STOP_WITHIN_MS = 15_000;
 const logControl = new LogControl(config.logLevel);
 const lines = await logLines(config).catch((error: unknown) => failStart('im-server', error));
 const logger = createLogger(config.logLevel, { program: 'im-server' }, lines, logControl);
-limitConnections(logger);
+const connections = limitConnections(logger);
 await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   // The log is closed last: parts that stop before it still log.
   onStop(() => lines.end());
@@ -44,6 +43,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   // Checked before anything is waited for: an unusable pair of files ends the start.
   const tls = openTls(config, { logger, metrics });
   onStop(() => tls?.stop());
+  const supplies = watchExhaustion(logger, metrics, connections);
   const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openRedisStore({
@@ -89,7 +89,8 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     tls,
     observer,
     load,
-    maxConnections: connectionsAllowed(),
+    maxConnections: connections.atMost,
+    supplies,
     stopping,
     exit: () => process.kill(process.pid, 'SIGTERM'),
   });
@@ -102,7 +103,6 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   );
   const server = await starting;
   watchLoop(logger, metrics, observer, load);
-  watchExhaustion(logger, metrics);
   console.log(
     `im-server listening on tcp ${server.tcp.host}:${server.tcp.port}, internal http ${server.http.host}:${server.http.port}`,
   );

@@ -18,6 +18,7 @@ import {
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
 import {
+  ample,
   clusterKey,
   createMetrics,
   defaultLimits,
@@ -108,8 +109,13 @@ export class RunningServer {
    * Starts the server.
    * @param now clock of the store [ms since 1970]
    * @param config further settings
+   * @param supplies what the process has left
    */
-  static async start(now?: () => number, config: Partial<ImServerConfig> = {}): Promise<RunningServer> {
+  static async start(
+    now?: () => number,
+    config: Partial<ImServerConfig> = {},
+    supplies = ample,
+  ): Promise<RunningServer> {
     const stored = await Stored.open(now);
     const logger = silentLogger();
     const wheel = new TimingWheel();
@@ -144,6 +150,7 @@ export class RunningServer {
       metrics: createMetrics({ program: 'test' }),
       observer,
       maxConnections: 1_000,
+      supplies,
       stopping: new AbortController().signal,
       exit: () => undefined,
     });

@@ -6,6 +6,7 @@ import { type CimError, CODES, type UserId } from '@cim/protocol';
 import {
   defaultLimits,
   DOCUMENTATION_CSP,
+  HTTP_TIMES,
   knownHosts,
   loopbackOnly,
   REQUEST_ID_HEADER,
@@ -48,8 +49,6 @@ import { addWeb } from './web.ts';
 const BODY_BYTES = 256 * 1024;
 /** CIM's HTTP library pools connections for 5 minutes. */
 const KEEP_ALIVE_MS = 330_000;
-/** A request that has not come in whole by then is given up. */
-const REQUEST_MS = 30_000;
 /** A client that has gone is told to come again after this time, in vain [ms]. */
 const GONE_MS = 1_000;
 
@@ -64,7 +63,8 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     // `request.ip` is the client then, as far as the proxies that are trusted say.
     trustProxy: (address) => parts.config.trustedProxies(address),
     keepAliveTimeout: KEEP_ALIVE_MS,
-    requestTimeout: REQUEST_MS,
+    requestTimeout: HTTP_TIMES.requestTimeout,
+    http: HTTP_TIMES,
     forceCloseConnections: 'idle',
     // What comes in while the route stops is served, and told to come elsewhere next time.
     return503OnClosing: false,

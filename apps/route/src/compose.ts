@@ -1,7 +1,17 @@
 /** The route, put together. */
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
-import { RareWarning, type Running, type SecureHttp, secureHttp } from '@cim/runtime';
+import {
+  addressGroup,
+  boundHttp,
+  defaultLimits,
+  type HttpBounds,
+  loopbackOnly,
+  RareWarning,
+  type Running,
+  type SecureHttp,
+  secureHttp,
+} from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from './app.ts';
 import { createInternalApp } from './internal-app.ts';
@@ -42,6 +52,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
   const front = (server: FastifyInstance['server']): SecureHttp | undefined =>
     tls === undefined ? undefined : secureHttp(server, tls, { logger });
   const [appFront, internalFront] = [front(app.server), front(internal.server)];
+  for (const { server } of [app, internal]) boundHttp(server, boundsOf(parts));
   const stop = async (): Promise<void> => {
     // Until nobody is served any more, operators see how it goes.
     await close(app, appFront, closeWithinMs);
@@ -70,6 +81,20 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
     await stop();
     throw error;
   }
+}
+
+/** A proxy that is trusted speaks for many, and bounds them itself. */
+function boundsOf({ config, logger, observer, supplies, maxConnections }: RouteParts): HttpBounds {
+  const { limits = defaultLimits, allowList: allowed = loopbackOnly, trustedProxies } = config;
+  const refused = new RareWarning(logger, 'connection.refused');
+  return {
+    ...{ limits, maxConnections, supplies },
+    groupOf: (ip) => (allowed(ip) || trustedProxies(ip) ? undefined : addressGroup(ip)),
+    onRefused: () => {
+      observer.connectionRefused('http-of-address');
+      refused.due({ limit: 'http-of-address' });
+    },
+  };
 }
 
 async function listen(

@@ -2,7 +2,14 @@
 import swagger, { type StaticDocumentSpec } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type CimError, CODES } from '@cim/protocol';
-import { DOCUMENTATION_CSP, knownHosts, REQUEST_ID_HEADER, requestIds, SECURITY_HEADERS } from '@cim/runtime';
+import {
+  DOCUMENTATION_CSP,
+  HTTP_TIMES,
+  knownHosts,
+  REQUEST_ID_HEADER,
+  requestIds,
+  SECURITY_HEADERS,
+} from '@cim/runtime';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import { addAdmin } from './admin/admin-app.ts';
 import { addHealth, addMetrics, type Readiness } from './operate.ts';
@@ -10,8 +17,6 @@ import type { RouteParts } from './route-parts.ts';
 import { errorProblem, problem } from './v1/problems.ts';
 
 const BODY_BYTES = 64 * 1024;
-/** A request that has not come in whole by then is given up. */
-const REQUEST_MS = 30_000;
 
 /** @param document describes what the route answers to clients (OpenAPI 3.1, which the types of the plugin do not know) */
 export async function createInternalApp(
@@ -24,7 +29,8 @@ export async function createInternalApp(
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIds(parts.config.trustedProxies),
     bodyLimit: BODY_BYTES,
-    requestTimeout: REQUEST_MS,
+    requestTimeout: HTTP_TIMES.requestTimeout,
+    http: HTTP_TIMES,
     forceCloseConnections: 'idle',
     clientErrorHandler: (_error, socket) => socket.destroy(),
     frameworkErrors: (error, _request, reply) => {

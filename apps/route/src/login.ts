@@ -54,6 +54,9 @@ const GIVE_A_PASSWORD = 'give the password of the account';
 /** Of what a user calls a device. */
 const LABEL_CHARACTERS = 64;
 
+/** While files or memory are scarce, strangers may come again then [ms]. */
+const SCARCE_AFTER_MS = 5_000;
+
 /** How often a login is checked that meets changes of its password or session. */
 const CHECKS = 3;
 
@@ -94,6 +97,16 @@ export class Login {
     this.#shared = advertiseUrl === '' ? undefined : sharedAddressOf(advertiseUrl);
   }
 
+  /** Somebody is at the door who shows no session. @throws {CimError} 6000: too little is left for strangers */
+  #admitStranger(): void {
+    if (this.#parts.supplies.supply !== 'scarce') return;
+    throw new CimError(
+      'limited',
+      `the server runs low on connections, files or memory: users who are logged in come first; try again in ${SCARCE_AFTER_MS / 1_000} s`,
+      { retryAfterMs: SCARCE_AFTER_MS },
+    );
+  }
+
   /** A name that exists answers its own account, to whoever knows its password. A token answers the account of its user. */
   async register(
     userName: unknown,
@@ -113,6 +126,8 @@ export class Login {
     const parsed = parseUserName(userName);
     if (!parsed.ok) throw new CimError('invalid', parsed.problem);
     const existing = await store.accounts.byName(parsed.name);
+    // Who has an account may have a session too: a client that starts again asks here for its id first.
+    if (existing === undefined) this.#admitStranger();
     if (existing === undefined && config.auth === 'password' && password === undefined)
       throw new CimError('invalid', 'password is missing: this server takes accounts with a password only');
     const nameProblem = existing === undefined ? newNameProblem(parsed.name) : undefined;
@@ -156,6 +171,7 @@ export class Login {
   }
 
   async #logIn(body: LoginBody, ip: string): Promise<Placed> {
+    if ((body.session ?? '') === '') this.#admitStranger();
     requireToken(this.#loginRate, 'logins');
     await this.#limits.login(ip, body.userId as UserId);
     for (let i = 0; i < CHECKS; i++) {
@@ -170,6 +186,8 @@ export class Login {
    * @throws {CimError} 9100
    */
   async refuseUnknown(password: string | undefined, ip: string): Promise<never> {
+    // As for an account that exists, so that the answer does not tell which do.
+    this.#admitStranger();
     void this.#limits.loginFailed(ip, undefined);
     if (password !== undefined) await this.#passwords.matchNobody(password, this.#limits.addressOf(ip));
     else if (this.#parts.config.auth === 'password') throw new CimError('unknownAccount', GIVE_A_PASSWORD);
@@ -218,6 +236,7 @@ export class Login {
     if (shown === 'expired' && isProtected && token === undefined && password === undefined)
       throw new CimError('expired');
     const hasShown = shown !== undefined && shown !== 'expired';
+    if (!hasShown) this.#admitStranger();
     if (!hasShown && token === undefined && account.subject !== undefined)
       throw new CimError('unknownAccount', `the account ${account.userName} logs in with a token`);
     const proof = hasShown

@@ -31,7 +31,7 @@ const given = configureProcess('route', routeSettings);
 const logControl = new LogControl(given.logLevel);
 const lines = await logLines(given).catch((error: unknown) => failStart('route', error));
 const logger = createLogger(given.logLevel, { program: 'route' }, lines, logControl);
-limitConnections(logger);
+const connections = limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   // The last of all: what stops before it logs.
   onStop(() => lines.end());
@@ -45,6 +45,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   // Before anything is waited for: a pair of files that cannot be used ends the start.
   const tls = openTls(given, { logger, metrics });
   onStop(() => tls?.stop());
+  const supplies = watchExhaustion(logger, metrics, connections);
   const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   const store = await openRedisStore({
@@ -90,11 +91,12 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     metrics,
     observer,
     load,
+    maxConnections: connections.atMost,
+    supplies,
     tls,
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics, observer, load);
-  watchExhaustion(logger, metrics);
   // A Redis that was away at the start may turn out to be a wrong one.
   store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);

@@ -1,6 +1,6 @@
 import type { Messaging } from '@cim/delivery';
 import type { Membership, Placement } from '@cim/discovery';
-import type { Logger, Metrics, Observer, RecentLoad, TlsFiles } from '@cim/runtime';
+import type { Logger, Metrics, Observer, RecentLoad, Supplies, TlsFiles } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
 import type { Passwords } from './passwords.ts';
@@ -18,6 +18,9 @@ export interface RouteParts {
   readonly load?: RecentLoad;
   /** Tests count its hashes. */
   readonly passwords?: Passwords;
+  /** Connections that the process can hold. */
+  readonly maxConnections: number;
+  readonly supplies: Supplies;
   /** Both ports speak TLS when it is there. */
   readonly tls?: TlsFiles | undefined;
 }

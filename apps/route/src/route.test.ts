@@ -9,7 +9,7 @@ import { createMessaging, observe } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { type Epoch, groupStream, inboxOf, type InstanceId, LOBBY, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, silentLogger } from '@cim/runtime';
+import { ample, createMetrics, silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
 import { quietDoorbell } from '@cim/testkit';
 import { type Route, startRoute } from './compose.ts';
@@ -57,6 +57,8 @@ async function start(auth: 'open' | 'password'): Promise<Route> {
     logger,
     metrics,
     observer: observe(metrics, 'test'),
+    maxConnections: 1_000,
+    supplies: ample,
   });
 }
 

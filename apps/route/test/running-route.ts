@@ -8,7 +8,7 @@ import { createMessaging, type Doorbell, type Messaging, observe } from '@cim/de
 import { createPlacement, type Membership, openEmbeddedMembership } from '@cim/discovery';
 import { cim, type Epoch, type InstanceId, type StreamRef, type Seq, type UserId } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
-import { createMetrics, defaultLimits, silentLogger } from '@cim/runtime';
+import { ample, createMetrics, defaultLimits, silentLogger, type Supplies } from '@cim/runtime';
 import { openEmbeddedStore, type Store } from '@cim/store';
 import { quietDoorbell } from '@cim/testkit';
 import { type Route, startRoute } from '../src/compose.ts';
@@ -38,6 +38,8 @@ export interface RouteOptions {
   readonly listed?: boolean;
   readonly closeWithinMs?: number;
   readonly passwords?: Passwords;
+  readonly supplies?: Supplies;
+  readonly maxConnections?: number;
   /** Whether the im-server has a session of that user; yes unless told otherwise. */
   readonly holds?: (user: UserId) => boolean;
   /** What the im-server says of sessions that it holds; nothing unless told otherwise. */
@@ -136,6 +138,8 @@ export class RunningRoute {
       logger,
       metrics,
       observer,
+      supplies: options.supplies ?? ample,
+      maxConnections: options.maxConnections ?? 1_000,
       ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
     };
     const stopParts = async (): Promise<void> => {

@@ -8,7 +8,6 @@ import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
 import {
   configureProcess,
-  connectionsAllowed,
   createLogger,
   createMetrics,
   failStart,
@@ -37,11 +36,12 @@ const logControl = new LogControl(given.logLevel);
 const lines = await logLines(given).catch((error: unknown) => failStart('standalone', error));
 const logger = createLogger(given.logLevel, { program: 'standalone' }, lines, logControl);
 // LevelDB keeps up to a fifth of the allowed files open.
-limitConnections(logger, 0.2);
+const connections = limitConnections(logger, 0.2);
 await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
   // The last of all: what stops before it logs.
   onStop(() => lines.end());
   const metrics = createMetrics({ program: 'standalone' });
+  const supplies = watchExhaustion(logger, metrics, connections);
   const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
   // Before anything is waited for: a pair of files that cannot be used ends the start.
@@ -88,7 +88,8 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     tls,
     observer,
     load,
-    maxConnections: connectionsAllowed(0.2),
+    maxConnections: connections.atMost,
+    supplies,
     stopping,
     exit: () => process.kill(process.pid, 'SIGTERM'),
   });
@@ -104,11 +105,12 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     metrics,
     observer,
     load,
+    maxConnections: connections.atMost,
+    supplies,
     tls,
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics, observer, load);
-  watchExhaustion(logger, metrics);
   const { url } = route;
   console.log(`route listening on ${url}`);
   console.log(`route has its metrics, documentation and admin API on ${route.internal.url}`);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
+import { limitConnections, silentLogger } from '@cim/runtime';
 import { until } from '@cim/testkit';
 import { sharedRead } from './shared-read.ts';
 
@@ -28,6 +29,24 @@ beforeEach(async () => {
 afterEach(() => {
   for (const socket of sockets) socket.destroy();
   server.close();
+});
+
+test('a connection counts once among those of the process, and is closed when they are too many', async () => {
+  const connections = limitConnections(silentLogger(), 0, 130);
+  server.on('connection', (accepted: Socket) => sockets.push(sharedRead(accepted)));
+  const shares: number[] = [];
+  connections.onShare((share) => shares.push(share));
+  const open = (): Socket => connect((server.address() as AddressInfo).port, '127.0.0.1');
+  for (let n = 1; n <= 2; n++) {
+    sockets.push(open());
+    await until('it counts', () => connections.share === n / 2);
+  }
+  await once(open(), 'close');
+  assert.deepEqual(shares, [0.5, 1, 1.5, 1]);
+  for (const socket of sockets) socket.destroy();
+  await until('all have gone', () => connections.share === 0);
+  server.removeAllListeners('connection');
+  connections.stop();
 });
 
 test('what was read may be kept while others read, and lies in the pool of buffers', async () => {

@@ -3,15 +3,20 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Exhaustion, readUsed } from './exhaustion.ts';
 
+interface Line {
+  readonly resource: string;
+  readonly percent: number;
+}
+
 test('warns once when 80 % of something is in use, and again only after it was below 70 %', () => {
   const warned: unknown[] = [];
   let files = 0.79;
   const logger = {
-    warn: (fields: { resource: string; percent: number }) =>
-      void warned.push([fields.resource, fields.percent]),
+    warn: ({ resource, percent }: Line) => void warned.push([resource, percent]),
+    info: () => undefined,
   };
   const exhaustion = new Exhaustion(logger as never, () => ({ files, heap: 0.1, memory: 0.2 }));
-  for (const used of [0.79, 0.8, 0.95, 0.75, 0.85, 0.69, 0.81]) {
+  for (const used of [0.79, 0.8, 0.89, 0.75, 0.85, 0.69, 0.81]) {
     files = used;
     exhaustion.look();
   }
@@ -19,6 +24,45 @@ test('warns once when 80 % of something is in use, and again only after it was b
     ['files', 80],
     ['files', 81],
   ]);
+});
+
+test('from 90 % on something is scarce, below 85 % it is low, below 70 % there is enough; listeners hear each change', () => {
+  const warned: number[] = [];
+  const supplies: string[] = [];
+  const logger = { warn: ({ percent }: Line) => void warned.push(percent), info: () => undefined };
+  const exhaustion = new Exhaustion(logger as never, () => ({}));
+  exhaustion.onSupply((supply) => supplies.push(supply));
+  const seen = [0.79, 0.81, 0.9, 0.86, 0.84, 0.89, 0.91, 0.71, 0.69, 0.95].map((used) => {
+    exhaustion.note('connections', used);
+    return exhaustion.supply;
+  });
+  assert.deepEqual(seen, [
+    'enough',
+    'low',
+    'scarce',
+    'scarce',
+    'low',
+    'low',
+    'scarce',
+    'low',
+    'enough',
+    'scarce',
+  ]);
+  assert.deepEqual(supplies, ['low', 'scarce', 'low', 'scarce', 'low', 'enough', 'scarce']);
+  assert.deepEqual(warned, [81, 90, 91, 95]);
+});
+
+test('the scarcest resource counts, until it has recovered', () => {
+  const logger = { warn: () => undefined, info: () => undefined };
+  const exhaustion = new Exhaustion(logger as never, () => ({}));
+  exhaustion.note('memory', 0.95);
+  exhaustion.note('files', 0.1);
+  exhaustion.note('connections', 0.8);
+  assert.equal(exhaustion.supply, 'scarce');
+  exhaustion.note('memory', 0.5);
+  assert.equal(exhaustion.supply, 'low');
+  exhaustion.note('connections', 0.5);
+  assert.equal(exhaustion.supply, 'enough');
 });
 
 test('readUsed answers shares between 0 and 1', () => {
@@ -31,14 +75,14 @@ test('a process that may have few files open says so when most of them are', () 
   const program = `
     const { Exhaustion, readUsed } = await import(${JSON.stringify(module)});
     const { openSync } = await import('node:fs');
-    const exhaustion = new Exhaustion({ warn: ({ resource }) => console.log(resource) }, () => readUsed(256));
+    const exhaustion = new Exhaustion({ warn: ({ resource, percent }) => console.log(resource, percent > 85) }, () => ({ files: readUsed(256).files }));
     exhaustion.look();
-    for (let n = 0; n < 210; n++) openSync('/dev/null');
+    for (let n = 0; n < 225; n++) openSync('/dev/null');
     exhaustion.look();
     exhaustion.look();`;
   const script = `ulimit -n 256; exec "$0" --import tsx --input-type=module -e "$1"`;
   assert.equal(
     execFileSync('sh', ['-c', script, process.execPath, program], { encoding: 'utf8' }),
-    'files\n',
+    'files true\n',
   );
 });

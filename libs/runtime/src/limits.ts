@@ -44,6 +44,13 @@ export const LIMITS = {
     what: 'connections at once',
     where: 'each im-server',
   },
+  httpConnections: {
+    kind: 'most',
+    fallback: '2000',
+    by: 'address',
+    what: 'HTTP connections at once',
+    where: 'each server',
+  },
   request: {
     kind: 'rate',
     fallback: '500/1s,5000',

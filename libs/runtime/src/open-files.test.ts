@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { until } from '@cim/testkit';
 import pino from 'pino';
 import { limitConnections, openFilesLimit, requireOpenFiles } from './open-files.ts';
 
@@ -26,7 +27,9 @@ test('connections above the limit are closed, with one line in the log, and are 
     { base: null },
     { write: (line: string) => void lines.push(JSON.parse(line) as never) },
   );
-  const end = limitConnections(logger, 0.2, 165);
+  const connections = limitConnections(logger, 0.2, 165);
+  const shares: number[] = [];
+  connections.onShare((share) => shares.push(share));
   const servers = [1, 2].map(() => createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
   const sockets: Socket[] = [];
@@ -45,10 +48,12 @@ test('connections above the limit are closed, with one line in the log, and are 
     lines.map(({ msg, openFiles }) => [msg, openFiles]),
     [['connection.refused', 165]],
   );
+  assert.deepEqual(shares.slice(0, 5), [0.25, 0.5, 0.75, 1, 1.25]);
   sockets[0]?.destroy();
   // The server notices a little later that one connection has ended.
   while (!(await isTaken(0)));
   for (const socket of sockets) socket.destroy();
-  end();
+  await until('all have gone', () => connections.share === 0);
+  connections.stop();
   for (const server of servers) server.close();
 });

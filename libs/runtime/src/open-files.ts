@@ -36,30 +36,51 @@ export function requireOpenFiles(limit = openFilesLimit()): void {
  * How many connections this process can hold, less a reserve for its own files.
  * @param forStore share of the limit that a store in this process may use, 0 to 1
  */
-export const connectionsAllowed = (forStore = 0, limit = openFilesLimit()): number =>
+const connectionsAllowed = (forStore = 0, limit = openFilesLimit()): number =>
   Math.max(1, Math.floor(Math.min(limit, MOST) * (1 - forStore)) - RESERVED);
+
+/** The connections that all servers of this process together have accepted. */
+export interface OpenConnections {
+  readonly atMost: number;
+  /** In use of these, 0 to 1. */
+  readonly share: number;
+  /** Calls back with each connection that comes or goes. */
+  onShare(changed: (share: number) => void): void;
+  stop(): void;
+}
 
 /**
  * Closes each accepted connection above the limit of open files, less a reserve, for all servers of this
  * process together. Without it the system would refuse them silently, and the store could not open its files.
  * @param forStore share of the limit that a store in this process may use, 0 to 1
- * @returns a function that stops it
  */
-export function limitConnections(logger: Logger, forStore = 0, limit = openFilesLimit()): () => void {
+export function limitConnections(logger: Logger, forStore = 0, limit = openFilesLimit()): OpenConnections {
   const atMost = connectionsAllowed(forStore, limit);
   const refused = new RareWarning(logger, 'connection.refused');
+  const listeners: ((share: number) => void)[] = [];
   let open = 0;
-  const onClose = (): void => {
-    open--;
+  const count = (by: 1 | -1): void => {
+    open += by;
+    for (const changed of listeners) changed(open / atMost);
   };
+  const onClose = (): void => count(-1);
   const onSocket = (message: unknown): void => {
     const { socket } = message as { readonly socket: Socket };
-    open++;
+    // The server that accepted it has closed it already.
+    if (socket.destroyed) return;
     socket.once('close', onClose);
+    count(1);
     if (open <= atMost) return;
     refused.due({ connections: atMost, openFiles: limit, why: `too few open files; ${HOW_TO_RAISE}` });
     socket.destroy();
   };
   subscribe('net.server.socket', onSocket);
-  return () => unsubscribe('net.server.socket', onSocket);
+  return {
+    atMost,
+    get share() {
+      return open / atMost;
+    },
+    onShare: (changed) => void listeners.push(changed),
+    stop: () => void unsubscribe('net.server.socket', onSocket),
+  };
 }

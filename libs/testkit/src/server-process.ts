@@ -38,13 +38,15 @@ export class ServerProcess {
   /**
    * Resolves when it has said that it listens; ports are free ones unless `env` says otherwise.
    * @param heldAtMostMs how long it may hold its event loop; Infinity where load beyond all bounds is the purpose
+   * @param openFiles so many may it have open; as many as this process when it is absent
    */
   static async start(
     program: Program,
     env: Readonly<Record<string, string>>,
     heldAtMostMs = HELD_AT_MOST_MS,
+    openFiles?: number,
   ): Promise<ServerProcess> {
-    const server = ServerProcess.launch(program, env, heldAtMostMs);
+    const server = ServerProcess.launch(program, env, heldAtMostMs, openFiles);
     return upOrDown(server, server.listens());
   }
 
@@ -53,6 +55,7 @@ export class ServerProcess {
     program: Program,
     env: Readonly<Record<string, string>>,
     heldAtMostMs = HELD_AT_MOST_MS,
+    openFiles?: number,
   ): ServerProcess {
     const file = fileURLToPath(new URL(`../../../dist/${program}.js`, import.meta.url));
     const ports = {
@@ -60,7 +63,11 @@ export class ServerProcess {
       ...{ CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' },
     };
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CIM_')));
-    const child = spawn(process.execPath, [file], {
+    const command: readonly [string, ...string[]] =
+      openFiles === undefined
+        ? [process.execPath, file]
+        : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$1"`, process.execPath, file];
+    const child = spawn(command[0], command.slice(1), {
       env: { ...own, CIM_LOG_LEVEL: 'info', ...ports, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -5,6 +5,7 @@ import type { SendService } from '@cim/delivery';
 import { CODES, cim, inboxOf, isUserId } from '@cim/protocol';
 import {
   clusterKey,
+  HTTP_TIMES,
   type HostProblem,
   type Logger,
   type Metrics,
@@ -17,8 +18,6 @@ import type { Store } from '@cim/store';
 import fastify, { type FastifyError, type FastifyReply, LogController } from 'fastify';
 
 const BODY_BYTES = 64 * 1024;
-/** A request that has not arrived whole within this time is given up [ms]. */
-const REQUEST_MS = 30_000;
 
 export interface InternalHttpParts {
   readonly store: Store;
@@ -52,7 +51,8 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIds(() => false),
     bodyLimit: BODY_BYTES,
-    requestTimeout: REQUEST_MS,
+    requestTimeout: HTTP_TIMES.requestTimeout,
+    http: HTTP_TIMES,
     clientErrorHandler: (_error, socket) => socket.destroy(),
     // A path that cannot be decoded is answered as an unknown path: Fastify's own answer has no envelope.
     frameworkErrors: (error, _request, reply) => {

@@ -3,6 +3,7 @@ import {
   type ByteStream,
   Channel,
   Heartbeat,
+  strangerMs,
   type TimingWheel,
   type TurnFlusher,
   type Visit,
@@ -23,7 +24,7 @@ import {
   isUserId,
   type UserId,
 } from '@cim/protocol';
-import { randomText } from '@cim/runtime';
+import { randomText, type Supplies } from '@cim/runtime';
 import { type ClaimAnswer, openTicket, type Ticket, type UserDevice, userSubject } from '@cim/store';
 import { CimSession } from './cim-session.ts';
 import { OwnSession } from './own-session.ts';
@@ -33,6 +34,8 @@ import type { SessionRegistry } from './session-registry.ts';
 
 /** Longest time from a connection's first bytes to its login [ms]. */
 export const LOGIN_TIMEOUT_MS = 5_000;
+/** A client that is too slow for a server that runs low may come again after this time [ms]. */
+const SLOW_AFTER_MS = 5_000;
 /** Frames that a client may send before its login is answered. A client need not wait for the answer. */
 const EARLY_FRAMES = 16;
 /** Tries to repeat a claim whose answer was lost. All tries together last longer than a login stays issued. */
@@ -45,6 +48,7 @@ export interface ConnectionParts extends SessionParts {
   readonly registry: SessionRegistry;
   readonly flusher: TurnFlusher;
   readonly wheel: TimingWheel;
+  readonly supplies: Pick<Supplies, 'supply'>;
   /** The keys for tickets that routes sign. There are several while the cluster secret is being replaced. */
   readonly ticketKeys: () => readonly string[];
   /** Length of the life of a session with a secret [ms]. */
@@ -69,7 +73,7 @@ export class Connection {
   /** Entry in the wheel for a user with other devices: it fires when every server has heard of this device. */
   #known: WheelEntry | undefined;
   /** Entry in the wheel that fires when no login came in time. */
-  readonly #loginTimeout = { onTimeout: () => this.close('login-timeout') };
+  readonly #loginTimeout = { onTimeout: () => this.#isLate() };
 
   constructor(stream: ByteStream, visit: Visit, parts: ConnectionParts) {
     this.#parts = parts;
@@ -80,7 +84,7 @@ export class Connection {
       events: this,
     });
     this.#heartbeat = new Heartbeat(this.#channel, parts.wheel, { idleTimeoutMs: parts.idleTimeoutMs });
-    parts.wheel.schedule(this.#loginTimeout, LOGIN_TIMEOUT_MS);
+    parts.wheel.schedule(this.#loginTimeout, strangerMs(LOGIN_TIMEOUT_MS, parts.supplies));
     parts.onOpened(this);
   }
 
@@ -156,6 +160,12 @@ export class Connection {
     }
   }
 
+  /** Only a server with enough left blames the client. */
+  #isLate(): void {
+    if (this.#parts.supplies.supply === 'scarce') this.close('limited', SLOW_AFTER_MS);
+    else this.close('login-timeout');
+  }
+
   #login(frame: cim.Frame): void {
     const { instance, ticketKeys } = this.#parts;
     if (frame.login) {
@@ -198,8 +208,10 @@ export class Connection {
   }
 
   #claim(userId: UserId, by: { epoch: Epoch } | { userName: string }): void {
-    const { store, instance, registry, logger } = this.#parts;
+    const { store, instance, registry, logger, wheel } = this.#parts;
     this.#state = 'claiming';
+    // It has shown what it came with, and waits for the store only: its time is that of better times.
+    wheel.schedule(this.#loginTimeout, LOGIN_TIMEOUT_MS);
     registry.claimBegins(userId);
     const claim = randomText(12);
     const at = instance.id;

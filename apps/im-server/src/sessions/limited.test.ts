@@ -81,6 +81,29 @@ test('a user who is suspended is closed at once, and refused at the next login; 
   await back.hear('welcome');
 });
 
+test('while files or memory are scarce, strangers are few and have 2 s, and a user with a ticket gets in', async () => {
+  await using server = await RunningServer.start(
+    undefined,
+    {},
+    { supply: 'scarce', onSupply: () => undefined },
+  );
+  const begun = performance.now();
+  const mute = await server.connect();
+  mute.socket.write(Buffer.of(9));
+  const silent = await Promise.all(Array.from({ length: 40 }, () => server.connect()));
+  const refused = silent.at(-1);
+  assert.ok(refused);
+  await refused.ends('limited');
+  assert.ok(((await refused.hear('goaway')).afterMs ?? 0) >= 5_000);
+  await until('the others have had their time', () => [mute, ...silent].every(({ closed }) => closed));
+  const tookMs = performance.now() - begun;
+  assert.ok(tookMs < 4_500, `${tookMs} ms`);
+
+  const { raw } = await server.logIn('alice');
+  raw.say({ ping: {} });
+  await raw.hear('pong');
+});
+
 test('an address that goes on connecting above its limit is suspended, and all its connections are closed', async () => {
   const limits = { ...defaultLimits, connect: { ...TWO, burst: 3 }, offences: { ...TWO, burst: 5 } };
   await using server = await RunningServer.start(undefined, { limits, allowList: networks('127.0.0.2') });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inboxOf, type UserId } from '@cim/protocol';
-import { defaultLimits, networks, silentLogger } from '@cim/runtime';
+import { ample, defaultLimits, networks, silentLogger } from '@cim/runtime';
 import type { Limits } from '@cim/store';
 import { RunningRoute } from '../../test/running-route.ts';
 import type { RouteConfig } from '../config.ts';
@@ -52,6 +52,32 @@ describe('limits of the clients’ port', () => {
     assert.deepEqual([refused.status, body.code], [429, '6000']);
     assert.match(body.detail, /limit unknown/);
     assert.ok(retryAfter(refused) > 500);
+  });
+
+  test('while files or memory are scarce, strangers are refused alike whether they exist, and a session goes on', async () => {
+    const supplies: { supply: 'enough' | 'scarce'; onSupply: () => void } = {
+      supply: 'enough',
+      onSupply: () => undefined,
+    };
+    await using at = await startWith({ auth: 'password' }, supplies);
+    const [userName, password] = ['alice', 'correct horse'];
+    const login = { userId: await at.register(userName, password), userName, wire: 2 };
+    const { session } = (await at.post('/login', { ...login, password })).dataBody as { session: string };
+    supplies.supply = 'scarce';
+    const strangers = await Promise.all([
+      at.post('/login', { ...login, password }),
+      at.post('/login', { ...login, session: 'x'.repeat(session.length), password }),
+      at.post('/login', { ...login, userId: 99_999_999, session, password }),
+      at.post('/registerAccount', { userName: 'bob', password }),
+    ]);
+    for (const { status, code, message, headers } of strangers) {
+      assert.deepEqual([status, code, headers.get('retry-after')], [503, '6000', '5']);
+      assert.match(message, /runs low .* users who are logged in come first; try again in 5 s/);
+    }
+    const back = await at.post('/login', { ...login, session });
+    assert.equal(back.code, '9000', back.message);
+    supplies.supply = 'enough';
+    await at.register('bob', password);
   });
 
   test('requests of one address are limited, and those of an allowed address are not', async () => {
@@ -120,7 +146,10 @@ describe('limits of the clients’ port', () => {
   });
 });
 
-async function startWith(config: Partial<RouteConfig>): Promise<RunningRoute & AsyncDisposable> {
-  const running = await RunningRoute.start({ config });
+async function startWith(
+  config: Partial<RouteConfig>,
+  supplies = ample,
+): Promise<RunningRoute & AsyncDisposable> {
+  const running = await RunningRoute.start({ config, supplies });
   return Object.assign(running, { [Symbol.asyncDispose]: () => running.stop() });
 }

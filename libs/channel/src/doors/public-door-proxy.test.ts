@@ -35,6 +35,7 @@ beforeEach(async () => {
   door = new PublicDoor({
     wheel,
     handshakeMs: 150,
+    supplies: { supply: 'enough' },
     allowedOrigins: [],
     hostProblem: () => undefined,
     limits: { connections: 8, strangers: 6, strangersOfAddress: 2 },

@@ -27,6 +27,7 @@ async function openDoor(insecure = false, certified = true): Promise<void> {
   door = new PublicDoor({
     wheel,
     handshakeMs,
+    supplies: { supply: 'enough' },
     allowedOrigins: [],
     hostProblem: () => undefined,
     limits: { connections: 8, strangers: 8, strangersOfAddress: 3 },

@@ -31,6 +31,7 @@ beforeEach(async () => {
   door = new PublicDoor({
     wheel,
     handshakeMs: HANDSHAKE_MS,
+    supplies: { supply: 'enough' },
     allowedOrigins: ['https://listed.example'],
     hostProblem: (host) => (host?.startsWith('rebound.example') === true ? 'unknown name' : undefined),
     limits: { connections: 8, strangers: 4, strangersOfAddress: 3 },

@@ -6,7 +6,7 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from 'node:tls';
-import { beginsTls, socketUnder, type TlsFiles } from '@cim/runtime';
+import { beginsTls, plainAnswer, type Supplies, socketUnder, type TlsFiles } from '@cim/runtime';
 import { CLOSE_REASONS, cim, encodeFrame } from '@cim/protocol';
 import { WebSocketServer } from 'ws';
 import type { ByteStream } from '../byte-stream.ts';
@@ -20,6 +20,7 @@ import {
   type DoorLimit,
   type DoorLimits,
   type Refusal,
+  strangerMs,
   type Visit,
   Visits,
 } from './visits.ts';
@@ -45,6 +46,8 @@ const ALPN = [SUBPROTOCOL, 'http/1.1'];
 
 export interface DoorParts {
   readonly wheel: TimingWheel;
+  /** What the process has left. While it is scarce, the door lets in few strangers and gives them little time. */
+  readonly supplies: Pick<Supplies, 'supply'>;
   /** Longest time for a TLS handshake and the first bytes, or for a whole WebSocket handshake [ms]. */
   readonly handshakeMs: number;
   /** Origins of pages that may connect, besides pages of the same host, such as `https://chat.example.com`. */
@@ -210,7 +213,7 @@ export class PublicDoor {
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
-    this.visits = new Visits(parts.limits, parts.address);
+    this.visits = new Visits(parts.limits, parts.address, parts.supplies);
     this.server = createTcpServer({ pauseOnConnect: true }, (accepted) => this.#accept(accepted));
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
@@ -321,7 +324,8 @@ export class PublicDoor {
     if ('limit' in visit) return this.refuse({ socket: accepted, remote: { address, port } }, visit);
     const arrival = new Arrival(sharedRead(accepted), visit, this, { address, port }, throughProxy);
     this.#arrivals.set(arrival.socket, arrival);
-    this.#parts.wheel.schedule(arrival, this.#parts.handshakeMs);
+    const { handshakeMs, supplies, wheel } = this.#parts;
+    wheel.schedule(arrival, strangerMs(handshakeMs, supplies));
     arrival.socket.resume();
   }
 
@@ -385,8 +389,5 @@ export class PublicDoor {
 }
 
 function refuse(socket: Duplex, status: string, why: string): void {
-  const body = `${why}\n`;
-  socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-  );
+  socket.end(plainAnswer(status, why));
 }

@@ -37,6 +37,22 @@ test('each limit refuses by its own name, and is free again when a visit ends or
   assert.deepEqual([visits.connections, visits.strangers], [4, 2]);
 });
 
+test('while something is scarce, an eighth of the strangers is let in, half of these of one address; who is logged in stays', () => {
+  const supplies: { supply: 'enough' | 'scarce' } = { supply: 'scarce' };
+  const visits = new Visits({ connections: 100, strangers: 32, strangersOfAddress: 16 }, EACH, supplies);
+  const strangers = [visit(visits.enter('a')), visit(visits.enter('a'))];
+  assert.deepEqual(visits.enter('a'), { limit: 'scarce', afterMs: 5_000 });
+  for (const ip of ['b', 'c']) strangers.push(visit(visits.enter(ip)));
+  assert.equal(refusedBy(visits.enter('d')), 'scarce');
+  // A user who shows a ticket makes room for the next one.
+  for (const stranger of strangers) stranger.loggedIn();
+  visit(visits.enter('d'));
+  visit(visits.enter('a'));
+  supplies.supply = 'enough';
+  for (let n = 0; n < 5; n++) visit(visits.enter('d'));
+  assert.deepEqual([visits.connections, visits.strangers], [11, 7]);
+});
+
 test('a visit counts once, however often it logs in and ends', () => {
   const visits = new Visits({ connections: 2, strangers: 2, strangersOfAddress: 2 }, EACH);
   const one = visit(visits.enter('a'));

@@ -1,3 +1,5 @@
+import type { Supplies } from '@cim/runtime';
+
 /** Limits of the connections that a door holds at once. A stranger is a connection that has not logged in. */
 export interface DoorLimits {
   readonly connections: number;
@@ -19,7 +21,9 @@ export interface AddressLimits {
 
 /**
  * Why a connection was closed at once: the limit that it exceeded, or what it sent. `proxy-header`: a trusted
- * proxy sent a header that is not valid. `plain`: it is plain where only TLS is allowed.
+ * proxy sent a header that is not valid. `plain`: it is plain where only TLS is allowed. `scarce`:
+ * files or memory run low, and strangers are refused first. `http-of-address`: too many HTTP connections of
+ * one address, at any HTTP port.
  */
 export const DOOR_LIMITS = [
   'connections',
@@ -31,11 +35,28 @@ export const DOOR_LIMITS = [
   'proxy-header',
   'plain',
   'tls-handshake',
+  'scarce',
+  'http-of-address',
 ] as const;
 export type DoorLimit = (typeof DOOR_LIMITS)[number];
 
 /** Least number of strangers, for a machine that allows very few open files. */
 const LEAST_STRANGERS = 256;
+
+/**
+ * Most strangers while files or memory are scarce: enough for users who come back to show their tickets, and
+ * a quarter of the connections that are left at most. One address may hold half of them.
+ */
+const scarceStrangers = ({ connections, strangers }: DoorLimits): number =>
+  Math.min(Math.ceil(strangers / 8), Math.max(8, Math.floor(connections / 40)));
+/** A stranger who is refused while files or memory are scarce may come again after this time [ms]. */
+const SCARCE_AFTER_MS = 5_000;
+/** Time of a stranger while files or memory are scarce [ms]: four round trips of a slow network. */
+const SCARCE_STRANGER_MS = 2_000;
+
+/** How long a stranger may take. @param ms while there is enough */
+export const strangerMs = (ms: number, { supply }: Pick<Supplies, 'supply'>): number =>
+  supply === 'scarce' ? Math.min(ms, SCARCE_STRANGER_MS) : ms;
 
 /**
  * Computes the limits. A tenth of all connections may be strangers, and one address may hold half of these:
@@ -58,6 +79,8 @@ const refusal = (limit: DoorLimit, afterMs = 0): Refusal => ({ limit, afterMs })
 export class Visits {
   readonly #limits: DoorLimits;
   readonly #address: AddressLimits;
+  readonly #supplies: Pick<Supplies, 'supply'>;
+  readonly #scarceStrangers: number;
   /**
    * Key: address group. Value: its connections, and the strangers among them. An address is removed with its
    * last connection.
@@ -66,9 +89,15 @@ export class Visits {
   #connections = 0;
   #strangers = 0;
 
-  constructor(limits: DoorLimits, address: AddressLimits) {
+  constructor(
+    limits: DoorLimits,
+    address: AddressLimits,
+    supplies: Pick<Supplies, 'supply'> = { supply: 'enough' },
+  ) {
     this.#limits = limits;
     this.#address = address;
+    this.#supplies = supplies;
+    this.#scarceStrangers = scarceStrangers(limits);
   }
 
   get connections(): number {
@@ -87,6 +116,7 @@ export class Visits {
     const { connections, strangers } = this.#limits;
     if (this.#connections >= connections) return refusal('connections');
     if (this.#strangers >= strangers) return refusal('strangers');
+    if (this.#isScarce && this.#strangers >= this.#scarceStrangers) return refusal('scarce', SCARCE_AFTER_MS);
     const visit = new Visit(this);
     const refused = ip === undefined ? undefined : visit.cameFrom(ip);
     if (refused !== undefined) return refused;
@@ -108,10 +138,16 @@ export class Visits {
     else {
       if (there.strangers >= this.#limits.strangersOfAddress) return refusal('strangers-of-address');
       if (there.connections >= this.#address.connections) return refusal('connections-of-address');
+      if (this.#isScarce && there.strangers >= Math.ceil(this.#scarceStrangers / 2))
+        return refusal('scarce', SCARCE_AFTER_MS);
       there.connections++;
       there.strangers++;
     }
     return address;
+  }
+
+  get #isScarce(): boolean {
+    return this.#supplies.supply === 'scarce';
   }
 
   known(address: string | undefined): void {

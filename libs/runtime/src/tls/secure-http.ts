@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:crypto';
 import { createServer as createTlsServer, type SecureContextOptions } from 'node:tls';
 import type { Logger } from '../logger.ts';
+import { plainAnswer } from '../plain-answer.ts';
 import { RareWarning } from '../rare-warning.ts';
 import { beginsTls, socketUnder } from './client-hello.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -12,12 +13,7 @@ import type { TlsFiles } from './tls-files.ts';
 const HANDSHAKE_MS = 10_000;
 
 /** Answer to a plain request on a port that speaks TLS only. */
-const USE_HTTPS = answer('400 Bad Request', 'this port speaks TLS: use https://');
-
-function answer(status: string, text: string): string {
-  const body = `${text}\n`;
-  return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-}
+const USE_HTTPS = plainAnswer('400 Bad Request', 'this port speaks TLS: use https://');
 
 export interface SecureHttpOptions {
   readonly logger: Logger;
