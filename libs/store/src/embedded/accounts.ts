@@ -21,7 +21,7 @@ export class EmbeddedAccounts implements Accounts {
     subject?: string,
   ): Promise<{ account: Account; created: boolean }> {
     const { account, created } = this.#findOrMake(name, passwordHash, subject);
-    // Also for one that was found: it may be on its way to the disk.
+    // Waits also for an account that was found: it may still be on its way to the disk.
     await this.#ledger.commit();
     return { account, created };
   }
@@ -82,11 +82,11 @@ export class EmbeddedAccounts implements Accounts {
     return record === undefined ? undefined : { userId, ...record };
   }
 
-  /** The name of another account that has one of these looks. */
+  /** The name of another account that has one of these looks; undefined when there is none. */
   #lookAlike(looks: readonly string[], userId?: UserId): string | undefined {
     for (const look of looks) {
       const holder = this.#ledger.get(lookKey(look));
-      // Without an account: the store has lost it, and the look is free again.
+      // The store has lost the account of this look, so the look is free again.
       const other = holder === undefined ? undefined : this.#ledger.get(accountKey(holder.userId));
       if (other !== undefined && holder?.userId !== userId) return other.userName;
     }

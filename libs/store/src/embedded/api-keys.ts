@@ -3,7 +3,7 @@ import { API_KEYS } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 
-/** All keys are one record: they are few, and seldom change. */
+/** API keys in one record: they are few, and seldom change. */
 export class EmbeddedApiKeys implements ApiKeys {
   readonly #ledger: Ledger;
 

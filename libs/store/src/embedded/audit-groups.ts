@@ -3,20 +3,20 @@ import { clearingKey, groupKey, memberKey, membershipsKey, nameOfMember } from '
 import type { Ledger } from './ledger.ts';
 import type { GroupRecord, MemberRecord, MembershipsRecord } from './records.ts';
 
-/** A group whose record is lost: it is gone for everybody. */
+/** Stands for the record of a group that was lost: the group is gone for everybody. */
 const LOST: GroupRecord = {
   ...{ name: '', category: '', join: 'invite', members: 0, createdAt: 0 },
   ...{ owner: 0 as UserId, version: 0 as Seq, disbanded: true },
 };
 
-/** The groups of a folder as their records show them, for the audit. */
+/** The groups of a folder as its records show them, for the audit. */
 export class AuditedGroups {
   readonly #records = new Map<GroupId, GroupRecord>();
   readonly #members = new Map<GroupId, Map<UserId, MemberRecord>>();
   readonly #memberships = new Map<UserId, readonly GroupId[]>();
 
   add(key: string, record: unknown): void {
-    // The id of a group stands in keys as it is.
+    // Keys hold the id of a group unchanged.
     if (key.startsWith('g:')) this.#records.set(key.slice('g:'.length) as GroupId, record as GroupRecord);
     if (key.startsWith('h:'))
       this.#memberships.set(Number(key.slice('h:'.length)) as UserId, (record as MembershipsRecord).groups);
@@ -26,7 +26,7 @@ export class AuditedGroups {
     this.#members.set(group as GroupId, members.set(user, record as MemberRecord));
   }
 
-  /** One line for each thing that is wrong. */
+  /** One line for each fault. */
   problems(): string[] {
     const problems = [...this.#lost()].map((group) => `the record g:${group} is missing`);
     for (const [group, { members }] of this.#live()) {
@@ -37,7 +37,10 @@ export class AuditedGroups {
     return problems;
   }
 
-  /** A group has the members that are left. Without its owner an admin owns it, or the first member. */
+  /**
+   * Mends the groups. A group has the members that are left. If its owner is lost, an admin becomes the
+   * owner, or else the first member.
+   */
   mend(ledger: Ledger): void {
     for (const group of this.#lost()) {
       ledger.put(groupKey(group), LOST);
@@ -66,13 +69,13 @@ export class AuditedGroups {
     for (const [group, record] of this.#records) if (record.disbanded !== true) yield [group, record];
   }
 
-  /** Groups that members or users name and that have no record. */
+  /** Groups that members or users name but that have no record. */
   #lost(): Set<GroupId> {
     const named = [...this.#members.keys(), ...[...this.#memberships.values()].flat()];
     return new Set(named.filter((group) => !this.#records.has(group)));
   }
 
-  /** Members of groups that do not list them as theirs. */
+  /** Members of groups whose own list does not name the group. */
   #unlisted(): Map<UserId, GroupId[]> {
     const unlisted = new Map<UserId, GroupId[]>();
     const listed = new Map([...this.#memberships].map(([user, groups]) => [user, new Set(groups)]));

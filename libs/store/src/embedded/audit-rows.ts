@@ -3,9 +3,9 @@ import { foldKey, rowsOf } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { FoldRecord } from './records.ts';
 
-/** Rows of conversations as a folder has them, for the audit. They can be made again from the logs. */
+/** The rows of conversations in a folder, for the audit. They can be made again from the logs. */
 export class AuditedRows {
-  /** How many rows each user has, and how many it should have. */
+  /** Key: user. Value: how many rows were found, and how many there should be. */
   readonly #users = new Map<UserId, { found: number; expected: number }>();
 
   add(key: string, record: unknown): void {
@@ -22,7 +22,7 @@ export class AuditedRows {
     return this.#incomplete().map((user) => `conversations of user ${user} are missing`);
   }
 
-  /** Where some are missing all go: they are made again. */
+  /** Removes all rows of a user when some are missing. They are made again from the log. */
   mend(ledger: Ledger): void {
     for (const user of this.#incomplete()) {
       ledger.put(foldKey(user), undefined);

@@ -1,4 +1,4 @@
-/** Reads a whole folder when it is opened, and finds what is missing or damaged in it. */
+/** Reads a whole folder when it is opened, and finds missing and damaged data. */
 import {
   decodeContent,
   groupStream,
@@ -43,24 +43,24 @@ import { emptyStream } from './retention.ts';
 const PAGE = 1_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
-/** Stands in a key for bytes that are no UTF-8. Keys of ours are ASCII. */
+/** Character in a key that stands for bytes that are not UTF-8. Keys of ours are ASCII. */
 const NO_UTF8 = '\uFFFD';
 
 type Gap = GapsRecord['gaps'][number];
 
-/** One stream as its rows show it. `name`: as it is in keys. */
+/** One stream as its rows show it. `name` is the name in keys. */
 interface Found {
   state: StreamRecord1 | undefined;
   first: number;
   last: number;
   lastId: string;
   lastTotals: Totals;
-  /** The newest entry that counts as unread, by what the entries say. */
+  /** The newest entry that counts as unread, as the entries themselves say. */
   readonly newest: { n: number; seq: number; at: number };
-  /** Entries that the index of events must have, until it is found there. */
+  /** Entries that should be in the index of events and were not found there yet. */
   readonly events: Set<number>;
   lastEvent: number;
-  /** Between the oldest entry that is kept and `last`. */
+  /** Gaps between the oldest entry that is kept and `last`. */
   readonly gaps: Gap[];
   /** Gaps that the operator has accepted before. */
   accepted: readonly Gap[];
@@ -68,12 +68,13 @@ interface Found {
 }
 
 export interface Audit {
-  /** One line for each thing that is wrong. */
+  /** One line for each fault. */
   readonly problems: readonly string[];
   /**
-   * Makes what is left usable; to be followed by `commit`. Damaged records go. A stream ends where its rows end, so that
-   * whoever has had more is told `reset`. The record of a producer whose newest entry is gone goes too, so that its
-   * sender asks for each of its entries, and is told which are lost. Gaps stay: they are told when they are delivered.
+   * Makes the remaining data usable. Call `commit` afterwards. Damaged records are removed. A stream ends
+   * with its last row, so that clients which had more are told `reset`. The record of a producer whose newest
+   * entry is lost is removed too: its sender then asks for each of its entries, and is told which are lost.
+   * Gaps stay, and are told when they are delivered.
    */
   readonly mend: () => void;
 }
@@ -106,7 +107,10 @@ export async function audit(ledger: Ledger): Promise<Audit> {
   let newestUser = 0;
   let nextUser = 0;
   const format = { found: false };
-  /** Records of the feed of events that are there, and what the state says; its receivers may have to be told all again. */
+  /**
+   * Records of the feed of events that were found, and the numbers of its state. After damage its receivers
+   * may have to get all records again.
+   */
   const feed = { first: 0, last: 0, top: 0 };
   const groups = new AuditedGroups();
   const conversations = new AuditedRows();
@@ -177,7 +181,10 @@ export async function audit(ledger: Ledger): Promise<Audit> {
   return { problems, mend };
 }
 
-/** A key whose bytes are no UTF-8 cannot be named: what lies behind its readable part and is no ASCII goes. */
+/**
+ * A key with bytes that are not UTF-8 cannot be named. So the rows behind its readable part that are not
+ * ASCII are removed.
+ */
 function removeDamaged(ledger: Ledger, key: string): void {
   const cut = key.indexOf(NO_UTF8);
   if (cut <= 0) return ledger.deleteRow(key);
@@ -199,7 +206,7 @@ function addRow(found: Found, seq: number, row: Uint8Array): void {
   found.lastEvent = seq;
 }
 
-/** Its gaps, the one before its first row too, but for those that are accepted. */
+/** New gaps of a stream, also the one before its first row, without those that were accepted before. */
 function newGaps({ state, first, last, gaps, accepted }: Found): Gap[] {
   const leading =
     state !== undefined && last > 0 && first > state.first ? [{ from: state.first, to: first - 1 }] : [];
@@ -226,7 +233,7 @@ function mendStream(ledger: Ledger, name: string, found: Found): void {
   const { state, first, last, lastId, lastTotals, newest, accepted, producers } = found;
   const gaps = newGaps(found);
   const stream = state?.stream ?? streamOf(name);
-  // A group whose id cannot be told from its key: its rows stay, and nobody asks for them.
+  // The id of the group cannot be told from this key. Its rows stay, and nobody asks for them.
   if (stream === undefined) return;
   const before: StreamRecord1 = state ?? { ...emptyStream(stream), first: first as Seq };
   const whole = last === state?.top && lastId === state.topId;
@@ -256,7 +263,10 @@ function mendStream(ledger: Ledger, name: string, found: Found): void {
   for (const { key, seq } of producers) if (isGone(seq)) ledger.put(key as Key<ProducerRecord>, undefined);
 }
 
-/** Enters an event again. What it is about stands in its content; where that cannot be read, it is an event no longer. */
+/**
+ * Adds an event to the index again. Its content names the message it is about. If that cannot be read, the
+ * entry is no longer an event.
+ */
 function mendEvent(ledger: Ledger, stream: StreamRef, seq: Seq): void {
   const row = ledger.row(entryKey(stream, seq));
   if (row === undefined) return;

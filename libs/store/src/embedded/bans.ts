@@ -12,7 +12,7 @@ import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import type { BanRecord } from './records.ts';
 
-/** One record holds them all: there are few, and they change seldom. */
+/** Bans in one record: they are few, and seldom change. */
 export class EmbeddedBans implements Bans {
   readonly #ledger: Ledger;
   readonly #now: () => number;

@@ -30,7 +30,7 @@ export class EmbeddedBlocks implements Blocks {
     await this.#ledger.commit();
   }
 
-  /** Whether the user does not take messages of the sender. */
+  /** Whether the user has blocked the sender. */
   has(user: UserId, sender: UserId): boolean {
     return this.#written(user).includes(sender);
   }

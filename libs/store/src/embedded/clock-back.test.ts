@@ -1,4 +1,4 @@
-/** A machine whose clock goes back, while the store is open or before it is opened again. */
+/** A clock that goes back, while the store is open or before it is opened again. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { CIM, cimAt, logIn, newClaim, newServer, newUser } from '../../test/contract-fixture.ts';
@@ -14,7 +14,7 @@ async function openAt(t: TestContext) {
 
 for (const reopened of [false, true]) {
   const name = reopened ? 'before the store is opened again' : 'while the store is open';
-  test(`a clock that goes back ${name}: no login that nobody claimed stands in the way`, async (t) => {
+  test(`a clock that goes back ${name}: an unclaimed login does not block new logins`, async (t) => {
     const { clock, folder, store } = await openAt(t);
     const [user, instance] = [await newUser(store), await newServer(store)];
     const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;
@@ -29,7 +29,7 @@ for (const reopened of [false, true]) {
   });
 }
 
-test('a clock that goes back by a few seconds takes no login away', async (t) => {
+test('a clock that goes back by a few seconds ends no login', async (t) => {
   const { store, clock } = await openAt(t);
   const [user, instance] = [await newUser(store), await newServer(store)];
   const login = { user, instance, ...CIM, policy: 'reject', secretHash: '' } as const;

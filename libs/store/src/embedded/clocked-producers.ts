@@ -7,14 +7,14 @@ const SLICE = 1_000;
 const SLICE_BYTES = 1024 * 1024;
 
 /**
- * A folder that an older version wrote has its producers by the time at which they were heard of. Moves each to where
- * its last entry is, so that clients that were connected before the upgrade go on. A new folder has none.
+ * Upgrades the producers of a folder whose version forgot them by the clock. Moves each record to the window
+ * of its last entry, so that clients that were connected before the upgrade go on. A new folder has none.
  */
 export async function moveClockedProducers(ledger: Ledger, producerEntries: number): Promise<void> {
   for (;;) {
     const rows = await ledger.rows(clockedProducers, SLICE, SLICE_BYTES);
     if (rows.length === 0) return;
-    // In the order of time: the newer record of a producer replaces the older.
+    // In order of time: the newer record of a producer replaces the older one.
     for (const [clocked, row] of rows) {
       const record = decodeRecord(row) as ProducerRecord;
       const key = producerKeyOf(clocked, Math.floor(record.seq / producerEntries));

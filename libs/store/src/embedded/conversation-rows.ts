@@ -15,7 +15,9 @@ const NOTHING: SavedConversations = {
   rows: [],
 };
 
-/** A user's rows lie behind the record that says how often they were saved; all change in one batch. */
+/**
+ * The conversation rows of each user, and a record with the number of saves. All of them change in one batch.
+ */
 export class EmbeddedConversationRows implements ConversationRows {
   readonly #ledger: Ledger;
 
@@ -26,7 +28,7 @@ export class EmbeddedConversationRows implements ConversationRows {
   async load(user: UserId): Promise<SavedConversations> {
     for (;;) {
       const saved = await this.#read(user);
-      // A save between two pages: some rows may be older than others.
+      // Repeats the read when a save came between two pages, since some rows may be older than others.
       if (this.#onDisk(user).revision === saved.revision) return saved;
     }
   }
@@ -37,7 +39,7 @@ export class EmbeddedConversationRows implements ConversationRows {
     folded: Cursor,
     rows: readonly ConversationRow[],
   ): Promise<boolean> {
-    // From the disk into the ledger, in slices: what follows is one step.
+    // Reads the rows into the ledger in slices, so that the next part needs no disk and is one step.
     await inSlices(rows, ({ peer }) => this.#ledger.get(rowKey(user, peer)));
     const key = foldKey(user);
     const fold = this.#ledger.get(key);
@@ -69,7 +71,7 @@ export class EmbeddedConversationRows implements ConversationRows {
     }
   }
 
-  /** Read as the rows are, past what the ledger remembers: a batch that has just been written is in both. */
+  /** Reads the record like the rows, without the ledger's memory: both see the batch that was just written. */
   #onDisk(user: UserId): Pick<SavedConversations, 'revision' | 'folded'> {
     const row = this.#ledger.row(foldKey(user) satisfies Key<FoldRecord>);
     return row === undefined ? NOTHING : (decodeRecord(row) as FoldRecord);

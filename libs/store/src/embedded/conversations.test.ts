@@ -5,11 +5,11 @@ import { test, type TestContext } from 'node:test';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { checkConversations, CONVERSATION_LIMITS, type StoreWithPast } from '../conversations.property.ts';
 
-test('histories, unread counts and lists of conversations are the model’s, whatever is said, read and lost', async (t) => {
+test('histories, unread counts and conversation lists equal the model’s after random sends, reads and losses', async (t) => {
   await checkConversations(await withPast(t), { runs: 16 });
 });
 
-/** A copy of the folder takes its place, as after a restore from a backup. */
+/** Replaces the folder by a copy, as a restore from a backup does. */
 async function withPast(t: TestContext): Promise<StoreWithPast> {
   const folder = await openEmbeddedForTest(t, { limits: CONVERSATION_LIMITS });
   const backup = await mkdtemp(join(tmpdir(), 'cim-embedded-backup-'));

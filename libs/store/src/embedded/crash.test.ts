@@ -37,7 +37,7 @@ type Said =
   | { readonly registered: UserId; readonly name: UserName }
   | { readonly epoch: Epoch };
 
-/** Runs the writer, kills it when it has said `lines` lines, and answers all that it has said. */
+/** Runs the writer, kills it after it has printed `lines` lines, and answers all its lines. */
 async function killedAfter(
   lines: number,
   dir: string,
@@ -81,7 +81,7 @@ test('a process that is killed while it writes loses nothing that was answered, 
     said.push(...(await killedAfter(1_500, folder.dir, life)));
     const store = await folder.reopen();
     const logs = new Map<string, Entry[]>();
-    /** Key: seq in the writer's inbox. */
+    /** Key: seq in the writer's inbox. Value: id of the message. */
     const copies = new Map<Seq, MessageId | undefined>();
     let epoch = 0;
     for (const one of said) {
@@ -101,7 +101,7 @@ test('a process that is killed while it writes loses nothing that was answered, 
     assert.ok(writer && reader);
     const own = await readAll(store, inboxOf(writer.userId));
     for (const [seq, id] of copies) assert.equal(own[seq - 1] && messageIdOf(own[seq - 1] as Entry), id);
-    // Both sides of a message are on disk, or none.
+    // Either both sides of a message are on disk, or neither is.
     const received = await readAll(store, inboxOf(reader.userId));
     assert.deepEqual(own.filter(isCopy).map(messageIdOf), received.map(messageIdOf));
     assert.ok(received.length > 0);
@@ -121,7 +121,7 @@ test('a process that is killed while it writes loses nothing that was answered, 
   }
 });
 
-test('a folder that another process has open is refused with one line, and is free when that one is killed', async (t) => {
+test('a folder that another process has open is refused with one line, and is free when that process is killed', async (t) => {
   const folder = await openEmbeddedForTest(t);
   await folder.store.stop();
   await killedAfter(1, folder.dir, 'holder', async () => {

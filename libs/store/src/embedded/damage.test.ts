@@ -1,6 +1,6 @@
 /**
- * Folders with real entries are damaged in many ways. Each time everything is there, or the start is refused with one
- * line; and after `acceptLoss` what is lost is told by what the store answers, never as `expired`.
+ * Damages folders with real entries in many ways. Each time nothing is missing, or the start is refused with
+ * one line. With `acceptLoss` the store's answers tell of the loss, and never call it `expired`.
  */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -39,18 +39,18 @@ import {
 } from './keys.ts';
 
 const lobby = groupStream(LOBBY);
-/** Several blocks of a table and of a log. */
+/** Enough entries for several blocks of a table and of a log. */
 const ENTRIES = 150;
 const content = Buffer.from('text '.repeat(60));
 let whole: string;
-/** `whole`, with a group, an event and a conversation. */
+/** A copy of `whole` with a group, an event and a conversation. */
 let grouped: string;
 let alice: NamedUser;
 let carol: NamedUser;
 let group: GroupId;
 let expected: object[];
 
-/** With a clock that stands still, so that each run damages the same bytes. */
+/** Opens a folder with a clock that stands still, so that each run damages the same bytes. */
 const open = (dir: string, acceptLoss = false): Promise<Store> =>
   openEmbeddedStore({ dir, logger: silentLogger(), acceptLoss, now: () => 1_795_900_000_000 });
 const streams = (): StreamRef[] => [lobby, inboxOf(alice.userId)];
@@ -66,7 +66,7 @@ async function readAll(store: Store, stream: StreamRef): Promise<object[]> {
   }
 }
 
-/** All that anybody could ask. */
+/** Everything that clients could ask for. */
 const contents = (store: Store): Promise<object[]> =>
   Promise.all([
     store.accounts.byName('alice'),
@@ -84,7 +84,7 @@ before(async () => {
   alice = await register(store, 'alice');
   for (const stream of streams()) await appendRange(store, stream, alice, 1, ENTRIES, { content });
   await store.stop();
-  // Opening it puts the log into a table, and begins a new log.
+  // Opening the folder moves the log into a table and begins a new log.
   store = await open(whole);
   for (let i = 1; i <= 20; i++)
     for (const stream of streams())
@@ -123,7 +123,7 @@ async function damagedBy(damage: (dir: string) => Promise<unknown>, from = whole
   return dir;
 }
 
-/** Answers how it ended. */
+/** Damages a copy of the folder, checks it, and answers how it ended. */
 async function check(what: string, damage: (dir: string) => Promise<unknown>): Promise<'whole' | 'refused'> {
   const dir = await damagedBy(damage);
   try {
@@ -157,7 +157,7 @@ async function checkAccepted(what: string, dir: string): Promise<void> {
       const left = (await readAll(store, stream)) as { seq: number; counter: number }[];
       for (const entry of left) assert.deepEqual(entry, before[entry.seq - 1], `${what}: another entry`);
       assert.equal(left.at(-1)?.seq ?? 0, top, `${what}: the top is not the last that is there`);
-      // Nobody is told that the newest of a producer is there when it is not.
+      // The store must not claim the newest entry of a producer when it is lost.
       const [counter] = await store.streams.counters(alice.userId, [{ stream, producer: PRODUCER }]);
       const newest = Math.max(0, ...left.map((entry) => entry.counter));
       assert.ok((counter ?? 0) <= newest, `${what}: ${counter} is said to be stored, ${newest} is`);
@@ -169,14 +169,14 @@ async function checkAccepted(what: string, dir: string): Promise<void> {
   } finally {
     await store.stop();
   }
-  // It is whole again.
+  // The mended folder is whole again.
   await (await open(dir)).stop();
 }
 
 const files = async (): Promise<string[]> =>
   (await readdir(whole)).filter((name) => name !== 'LOCK' && !name.startsWith('LOG')).sort();
 
-test('a folder is what the tests below think', async () => {
+test('the folder has the files that the tests below damage', async () => {
   assert.deepEqual(
     (await files()).map((name) => name.replace(/\d+/, 'N')),
     ['N.ldb', 'N.log', 'CURRENT', 'MANIFEST-N', 'batches'],
@@ -185,24 +185,24 @@ test('a folder is what the tests below think', async () => {
   for (const name of ['LOCK', 'LOG']) assert.equal(await check(name, (dir) => rm(join(dir, name))), 'whole');
 });
 
-test('each file that is deleted is missed', async () => {
+test('each deleted file is noticed', async () => {
   for (const name of await files())
     assert.equal(await check(`no ${name}`, (dir) => rm(join(dir, name))), 'refused', name);
 });
 
-test('each file that is cut off anywhere is missed', async () => {
+test('each file that is cut off anywhere is noticed', async () => {
   for (const name of await files()) {
     const { length } = await readFile(join(whole, name));
     for (const to of [0, length * 0.3, length * 0.8, length - 1].map(Math.floor)) {
       if (to < 0) continue;
       const ended = await check(`${name} cut to ${to}`, (dir) => truncate(join(dir, name), to));
-      // The last byte of CURRENT is a line's end.
+      // The last byte of CURRENT is a line end, so its loss does no harm.
       if (name !== 'CURRENT') assert.equal(ended, 'refused', `${name} cut to ${to} of ${length}`);
     }
   }
 });
 
-test('a bit that is flipped anywhere loses nothing in silence', async (t) => {
+test('a flipped bit anywhere is noticed, or does no harm', async (t) => {
   const ended = { whole: 0, refused: 0 };
   for (const name of await files()) {
     const bytes = await readFile(join(whole, name));
@@ -217,7 +217,7 @@ test('a bit that is flipped anywhere loses nothing in silence', async (t) => {
   assert.ok(ended.refused > 30);
 });
 
-test('each record that is gone is missed', async () => {
+test('each lost record is noticed', async () => {
   const inbox = inboxOf(alice.userId);
   const records = [
     entryKey(lobby, 1 as Seq),
@@ -246,7 +246,7 @@ async function without(...keys: string[]): Promise<string> {
   }, grouped);
 }
 
-test('each record of a group, of its members, of an event and of a conversation that is gone is missed', async () => {
+test('each lost record of a group, its members, an event or a conversation is noticed', async () => {
   await (await open(grouped)).stop();
   const records = [
     groupKey(group),
@@ -261,13 +261,13 @@ test('each record of a group, of its members, of an event and of a conversation 
     const dir = await without(key);
     await assert.rejects(open(dir), /^Error: the data folder \S+ is damaged /, key);
     await (await open(dir, true)).stop();
-    // It is whole again.
+    // The mended folder is whole again.
     await (await open(dir)).stop();
     await rm(dir, { recursive: true, force: true });
   }
 });
 
-test('what is lost of a group leaves it usable: with its other members, an owner, and its events', async () => {
+test('a group with lost records stays usable: it has its other members, an owner, and its events', async () => {
   const stores = await Promise.all([
     without(memberKey(group, alice.userId), membershipsKey(carol.userId)).then((dir) => open(dir, true)),
     without(eventKey(groupStream(group), 2 as Seq)).then((dir) => open(dir, true)),

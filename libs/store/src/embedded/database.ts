@@ -8,8 +8,9 @@ export type Database = ClassicLevel<string, Uint8Array>;
 const LEVELDB_FILE = /^(CURRENT|LOCK|LOG|LOG\.old|batches|MANIFEST-\d+|\d+\.(ldb|sst|log|dbtmp))$/;
 
 /**
- * Opens the LevelDB in a folder, which is made when it is not there. The folder and its files are closed to other users.
- * @param acceptLoss a damaged one is repaired as far as LevelDB can
+ * Opens the LevelDB in a folder, and makes the folder when it is missing. The folder and its files are closed
+ * to other users.
+ * @param acceptLoss whether a damaged database is repaired as far as LevelDB can
  * @throws {Error} one line that says what to do: the folder is in use, cannot be written, or is damaged
  */
 export async function openDatabase(dir: string, acceptLoss = false): Promise<Database> {
@@ -22,7 +23,7 @@ export async function openDatabase(dir: string, acceptLoss = false): Promise<Dat
   }
   const log = await damagedLog(dir);
   if (log !== undefined && !acceptLoss) throw damaged(dir, `the file ${log} is`);
-  // LevelDB takes a folder without CURRENT for a new one and would write over what is there.
+  // LevelDB takes a folder without CURRENT for a new one, and would overwrite its data.
   if (!files.includes('CURRENT') && files.some((file) => /^(\d+\.(ldb|sst|log)|MANIFEST-\d+)$/.test(file))) {
     if (!acceptLoss) throw damaged(dir, 'the file CURRENT is missing');
     await repairDatabase(dir);
@@ -33,7 +34,7 @@ export async function openDatabase(dir: string, acceptLoss = false): Promise<Dat
     return database;
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    // CURRENT names a file that is gone.
+    // CURRENT names a file that is missing.
     const isDamaged =
       codeOf(cause) === 'LEVEL_CORRUPTION' ||
       (files.includes('CURRENT') && /no such file/i.test(String(cause)));
@@ -44,10 +45,12 @@ export async function openDatabase(dir: string, acceptLoss = false): Promise<Dat
   }
 }
 
-/** Makes what LevelDB can still read into a database; the rest it moves to a folder `lost`. */
+/**
+ * Rebuilds the database from the data that LevelDB can still read. LevelDB moves the rest to a folder `lost`.
+ */
 export const repairDatabase = (dir: string): Promise<void> => ClassicLevel.repair(dir);
 
-/** A folder that must not be used as if it were whole: one line, with the ways out. */
+/** The error for a folder that must not be used as if it were whole: one line with the possible remedies. */
 export const damaged = (dir: string, why: string, cause?: unknown): Error =>
   new Error(
     `the data folder ${dir} is damaged (${why}); put a copy of it in its place, set CIM_DATA_DIR to a new one, or start with --accept-loss yes: it goes on with what is left and tells its clients what is lost`,

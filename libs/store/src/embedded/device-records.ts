@@ -1,18 +1,21 @@
-/** The sessions of one user as the embedded store has them: a record per device. */
+/** The session records of one user in the embedded store: one per device. */
 import { CIM_DEVICE, DEFAULT_DEVICE, type DeviceId } from '@cim/protocol';
 import type { SessionAt } from '../sessions.ts';
 import type { DeviceRecord, SessionRecord1, SessionsRecord } from './records.ts';
 
-/** A user has at most so many records. */
+/** Most records of one user. */
 const RECORDS = 64;
-/** The record of a device outlives its session so long [ms]: 90 days. */
+/** The record of a device outlives its session by this time [ms]: 90 days. */
 const KEPT_MS = 90 * 24 * 3_600_000;
-/** How many secrets of logins of a device that nobody claimed count, with the one claimed last. */
+/** Number of secrets of one device that are valid: those of unclaimed logins, and the one claimed last. */
 const SECRETS = 8;
 
 const NONE: readonly DeviceRecord[] = [];
 
-/** All records of a user. The version before had one, which is that of `cim` or, when it has a secret, of `default`. */
+/**
+ * All records of a user. The version before had one per user. It counts as that of `cim`, or of `default`
+ * when it has a secret.
+ */
 export function devicesOf(stored: SessionsRecord | SessionRecord1 | undefined): readonly DeviceRecord[] {
   if (stored === undefined) return NONE;
   if ('devices' in stored) return stored.devices;
@@ -27,7 +30,10 @@ export function devicesOf(stored: SessionsRecord | SessionRecord1 | undefined): 
   ];
 }
 
-/** Whose channel is open, leases not looked at: the live session, or the one before an unclaimed login. */
+/**
+ * The session whose channel is open, without regard to leases: the live one, or the one before an unclaimed
+ * login.
+ */
 export function openOf(record: DeviceRecord | undefined): SessionAt | undefined {
   if (record?.state === 'live')
     return { device: record.device, instance: record.instance, epoch: record.epoch };
@@ -36,22 +42,22 @@ export function openOf(record: DeviceRecord | undefined): SessionAt | undefined 
 
 export const isOver = ({ state }: DeviceRecord): boolean => state === 'ended' || state === 'replaced';
 
-/** The hashes of all secrets that count, newest first. */
+/** The hashes of all valid secrets, newest first. */
 export function secretsOf(record: DeviceRecord | undefined): readonly string[] {
   if (record === undefined) return [];
   return record.secretHash === '' ? record.olderHashes : [record.secretHash, ...record.olderHashes];
 }
 
 /**
- * When the lives of the newest secret and of the older ones began, in ms. A record of format 1 does not say it: these lives
- * begin with the next change of the record.
+ * When the lives of the newest secret and of the older ones began [ms]. A record of format 1 does not tell,
+ * so these lives begin with the next change of the record.
  */
 export function livesOf(record: DeviceRecord, now: number): { createdAt: number; olderCreatedAt: number } {
   const createdAt = record.createdAt ?? (record.seenAt === 0 ? now : record.seenAt);
   return { createdAt, olderCreatedAt: record.olderCreatedAt ?? createdAt };
 }
 
-/** The last is the oldest, and the one that was claimed. */
+/** The last hash belongs to the oldest secret, which was claimed. */
 export function olderThanNext(current: DeviceRecord | undefined): readonly string[] {
   const secrets = secretsOf(current);
   return secrets.length < SECRETS ? secrets : [...secrets.slice(0, SECRETS - 2), ...secrets.slice(-1)];
@@ -61,9 +67,9 @@ export const newest = (records: readonly DeviceRecord[]): number =>
   records.reduce((epoch, record) => Math.max(epoch, record.epoch), 0);
 
 /**
- * Whether a login still waits for its claim, and stands in the way of another. Not when a later login ends all sessions
- * of the user. Not when it would wait half as long again as a login is issued for: the clock has gone back since, and
- * nobody is locked out until it has caught up.
+ * Whether a login still waits for its claim and blocks another one. It does not when a later login ends all
+ * sessions of the user. It does not when it would wait half as long again as a login stays issued: then the
+ * clock has gone back, and nobody is locked out until it has caught up.
  */
 export function waits(
   records: readonly DeviceRecord[],
@@ -76,7 +82,10 @@ export function waits(
   return !records.some(({ one, epoch }) => one === 'user' && epoch > record.epoch);
 }
 
-/** Without what has ended long ago, and without the oldest when there are too many: first those that have ended. */
+/**
+ * The records without those that ended long ago. If there are still too many, the oldest go, ended ones
+ * first.
+ */
 export function pruned(
   records: readonly DeviceRecord[],
   now: number,
@@ -91,7 +100,7 @@ export function pruned(
     .slice(0, RECORDS - 1);
 }
 
-/** The records with some in place of what was there of their devices. */
+/** The records, with some of them replacing those of their devices. */
 export const withRecords = (
   records: readonly DeviceRecord[],
   ...changed: readonly DeviceRecord[]

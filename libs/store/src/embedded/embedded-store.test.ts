@@ -52,7 +52,7 @@ test('user ids begin at 1001 and go on where they were after a restart', async (
   assert.equal((await register(store, 'BOB')).userId, 1_002);
 });
 
-test('opening the folder ends every lease: who was online can log in at once, with the next epoch', async (t) => {
+test('opening the folder ends every lease: users that were online can log in at once, with the next epoch', async (t) => {
   const folder = await openEmbeddedForTest(t);
   const user = await register(folder.store, 'alice');
   const login = { user, instance: INSTANCE, ...CIM, policy: 'reject', secretHash: '' } as const;
@@ -73,7 +73,7 @@ test('opening the folder ends every lease: who was online can log in at once, wi
   assert.deepEqual(await sessions.issue(login), { outcome: 'issued', epoch: 2 });
 });
 
-test('nothing is told that is not on disk yet', async (t) => {
+test('no answer tells of data that is not on disk yet', async (t) => {
   const { store } = await openEmbeddedForTest(t);
   const user = await register(store, 'alice');
   const look = async () => {
@@ -141,7 +141,7 @@ test('a read takes any limit', async (t) => {
     assert.equal((await store.streams.read(lobby, 1 as Seq, limit)).length, expected, String(limit));
 });
 
-test('an inbox drops what is acked after 30 days and what is not after 90, a group all after 30', async (t) => {
+test('an inbox drops acked entries after 30 days and unacked ones after 90; a group drops all after 30', async (t) => {
   const clock = new Clock();
   const { store } = await openEmbeddedForTest(t, { now: clock.now });
   const user = await register(store, 'alice');
@@ -157,7 +157,7 @@ test('an inbox drops what is acked after 30 days and what is not after 90, a gro
   const firsts = async (afterMs: number): Promise<number[]> => {
     clock.ms += afterMs;
     counter++;
-    // The clock goes further than a producer is known.
+    // The clock moves on further than producers used to be remembered.
     const producer = `producer-of-part-${String(counter)}` as typeof PRODUCER;
     for (const stream of [inbox, lobby])
       assert.equal((await appendTo(store, stream, user, { counter: 1, producer })).outcome, 'ok');
@@ -185,7 +185,7 @@ test('unacked entries that are trimmed for their age make room in a full inbox',
   assert.equal((await appendTo(store, inbox, user, { counter: 0, content })).outcome, 'ok');
 });
 
-test('copies that lie behind what a user has acked are settled when the next one comes', async (t) => {
+test('copies behind the entries that a user has acked are settled by the next append', async (t) => {
   const maxEntries = 4;
   const { store } = await openEmbeddedForTest(t, { limits: { ...RETENTION, maxEntries } });
   const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')];
@@ -204,7 +204,7 @@ test('copies that lie behind what a user has acked are settled when the next one
   assert.deepEqual([next.first, next.top], [3, 6]);
 });
 
-test('a store that was stopped answers retry to appends and throws one line at the rest', async (t) => {
+test('a stopped store answers appends with retry and throws one line for all other calls', async (t) => {
   const { store } = await openEmbeddedForTest(t);
   const user = await register(store, 'alice');
   const last = appendTo(store, lobby, user, { counter: 1 });
@@ -222,7 +222,7 @@ test('a store that was stopped answers retry to appends and throws one line at t
     await assert.rejects(call(), { message: 'the store is closed' });
 });
 
-test('a folder that is none, is damaged or is of another format is refused with one line that says what to do', async (t) => {
+test('a path that is not a folder, and a damaged or foreign folder, is refused with one line that says what to do', async (t) => {
   const folder = await openEmbeddedForTest(t);
   await register(folder.store, 'alice');
   await folder.store.stop();

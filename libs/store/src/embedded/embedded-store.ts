@@ -24,30 +24,30 @@ import { EmbeddedWebhooks } from './webhooks.ts';
 import { FORMAT_VERSION, OLDEST_FORMAT, upgradeFolder } from './upgrade.ts';
 
 export interface EmbeddedStoreOptions {
-  /** Made when it is not there. One process owns it. */
+  /** The folder, which is made when it is missing. One process owns it. */
   readonly dir: string;
   readonly logger: Logger;
-  /** Nobody counts when it is absent. */
+  /** Absent: nothing is counted. */
   readonly observer?: Pick<Observer, 'storeFailed'>;
   readonly leaseMs?: number;
-  /** Lengths of suspensions, one after the other [ms]. */
+  /** Lengths of suspensions, in order [ms]. */
   readonly suspensionMs?: readonly number[];
   readonly issuedMs?: number;
-  /** ms since 1970. */
+  /** The time [ms since 1970]. */
   readonly now?: () => number;
-  /** Opens a damaged folder too, and goes on with what is left. */
+  /** Whether a damaged folder is opened too, with the data that is left. */
   readonly acceptLoss?: boolean;
   /** Added to the clock for scheduled messages [ms]: for tests. */
   readonly scheduleSkewMs?: () => number;
-  /** In place of the product's: for tests. */
+  /** Replaces the limits of the product: for tests. */
   readonly limits?: StreamLimits;
-  /** ms, never goes back. */
+  /** A time that never goes back [ms]. */
   readonly monotonic?: () => number;
 }
 
 /**
- * A store in a folder of this machine, for one process. Opening it ends all leases and online sets. When the disk
- * fails, calls throw and appends answer `retry`, until it takes writes again.
+ * Opens a store in a folder of this machine, for one process. Opening it ends all leases and online sets.
+ * When the disk fails, calls throw and appends answer `retry`, until the disk takes writes again.
  * @throws {Error} one line that says what to do: the folder is in use, cannot be written, or is damaged
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
@@ -82,7 +82,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     logWishes: new EmbeddedLogWishes(monotonic),
     conversations: new EmbeddedConversationRows(ledger),
     description: 'embedded, durable on disk',
-    // The folder is this process's alone: nothing goes back under it.
+    // The folder belongs to this process alone, so its data never goes back while the process runs.
     opened: Promise.resolve(),
     onSuccession: () => undefined,
     state: () => ({
@@ -99,8 +99,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 }
 
 /**
- * Opens the ledger and reads all of it: what is missing is known before anybody is answered.
- * @throws {Error} one line that says what is damaged, unless `acceptLoss`
+ * Opens the ledger and reads all of it, so that missing data is known before any call is answered.
+ * @throws {Error} one line that says what is damaged, unless `acceptLoss` is set
  */
 async function openWhole(dir: string, logger: Logger, acceptLoss: boolean): Promise<Ledger> {
   let ledger = await Ledger.open(dir, logger, acceptLoss);
@@ -108,7 +108,7 @@ async function openWhole(dir: string, logger: Logger, acceptLoss: boolean): Prom
     await refuseOtherFormat(ledger, dir);
     const { problems, mend } = await audit(ledger).catch(async (error: unknown) => {
       if (!acceptLoss) throw damaged(dir, reasonOf(error), error);
-      // A table that cannot be read through.
+      // A table cannot be read to its end.
       await ledger.close();
       await repairDatabase(dir);
       ledger = await Ledger.open(dir, logger, acceptLoss);
@@ -129,7 +129,7 @@ async function openWhole(dir: string, logger: Logger, acceptLoss: boolean): Prom
 }
 
 async function refuseOtherFormat(ledger: Ledger, dir: string): Promise<void> {
-  // One that cannot be read is for the audit to tell.
+  // The audit reports a record that cannot be read.
   const version = await promised(() => ledger.committed(FORMAT)?.version).catch(() => undefined);
   if (version !== undefined && !(version >= OLDEST_FORMAT && version <= FORMAT_VERSION))
     throw new Error(

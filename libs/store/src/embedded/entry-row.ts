@@ -3,8 +3,8 @@ import { cim, encodeEntry, type MessageId, type ProducerId, type Seq, type UserI
 import type { Entry } from '../streams.ts';
 
 /**
- * A row is a mark, the CRC-32 of all that follows it, two numbers of 48 bits (`Totals`), and the encoded entry.
- * The mark also says whether the entry is in the index of events.
+ * A row is a mark, the CRC-32 of the bytes after it, two numbers of 48 bits (`Totals`), and the encoded
+ * entry. The mark also says whether the entry is in the index of events.
  */
 const MARK = 0xe0;
 const EVENT_MARK = 0xe1;
@@ -14,21 +14,24 @@ const COPIES_AT = 11;
 const HEAD_BYTES = 17;
 
 /**
- * Rows of versions before begin with a float64, big-endian, whose first byte is no mark. It is `-1 - bytes`, and a CRC-32
- * of the entry follows it; or it is `bytes`, and no CRC-32 follows it.
+ * Rows of earlier versions begin with a big-endian float64, whose first byte is never a mark. If it is `-1 -
+ * bytes`, a CRC-32 of the entry follows it. If it is `bytes`, no CRC-32 follows it.
  */
 const OLD_TOTAL_BYTES = 8;
 const OLD_HEAD_BYTES = OLD_TOTAL_BYTES + 4;
 
-/** What a stream has had up to an entry and with it: what lies between two entries is the difference. */
+/**
+ * Totals of a stream up to and with an entry. The difference of two totals is what lies between their
+ * entries.
+ */
 export interface Totals {
-  /** Content bytes of entries that are no copies. */
+  /** Content bytes of all entries that are not copies. */
   readonly bytes: number;
-  /** Copies of the user's own messages. */
+  /** Number of copies of the user's own messages. */
   readonly copies: number;
 }
 
-/** An entry as the database has it. */
+/** Encodes the row of an entry. */
 export function encodeRow(entry: Entry, { bytes, copies }: Totals, isEvent: boolean): Uint8Array {
   const row = encodeEntry(entry, HEAD_BYTES);
   row.writeUInt8(isEvent ? EVENT_MARK : MARK, 0);
@@ -38,7 +41,7 @@ export function encodeRow(entry: Entry, { bytes, copies }: Totals, isEvent: bool
   return row;
 }
 
-/** The entry in it, encoded. */
+/** The encoded entry in a row. */
 export const wireOf = (row: Uint8Array): Uint8Array =>
   row.subarray(isMarked(row) ? HEAD_BYTES : hasOldCrc(row) ? OLD_HEAD_BYTES : OLD_TOTAL_BYTES);
 
@@ -52,7 +55,7 @@ export function totalsOf(row: Uint8Array): Totals {
 export const isEvent = (row: Uint8Array): boolean => row[0] === EVENT_MARK;
 
 const isMarked = (row: Uint8Array): boolean => row[0] === MARK || row[0] === EVENT_MARK;
-/** The sign of the float64. */
+/** Tests the sign of the float64. */
 const hasOldCrc = (row: Uint8Array): boolean => ((row[0] ?? 0) & 0x80) !== 0;
 const uint48 = (view: DataView, at: number): number => view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2);
 
@@ -62,7 +65,7 @@ function isWhole(row: Uint8Array): boolean {
   return !hasOldCrc(row) || crc32(row.subarray(OLD_HEAD_BYTES)) === view.getUint32(OLD_TOTAL_BYTES);
 }
 
-/** @throws {Error} when the row is damaged */
+/** Decodes the entry of a row. @throws {Error} when the row is damaged */
 export function decodeRow(row: Uint8Array): Entry {
   if (!isWhole(row)) throw new Error('an entry is damaged');
   const wire = wireOf(row);

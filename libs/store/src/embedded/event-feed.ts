@@ -16,19 +16,19 @@ import { decodeRecord } from './record-bytes.ts';
 import type { FeedStateRecord, LetterRecord } from './records.ts';
 
 const ONLY = '0' as FeedPartition;
-/** The redis adapter has so many partitions, each of which keeps `FEED.most` records. */
+/** The Redis adapter has this many partitions. Each keeps `FEED.most` records. */
 const PARTITIONS = 256;
 const READ_BYTES = 4 * 1024 * 1024;
-/** Records that one append removes at most. */
+/** Most records that one append removes. */
 const TRIM_STEPS = 16;
 const EMPTY: FeedStateRecord = { first: 1, top: 0, cursors: {} };
 
-/** One partition. Leases are in memory: one process has the folder. */
+/** The event feed as one partition. Leases are in memory, since one process has the folder. */
 export class EmbeddedEventFeed implements EventFeed {
   readonly partitions = [ONLY];
   readonly #ledger: Ledger;
   readonly #monotonic: () => number;
-  /** Key: relay. Until when it lives [ms, monotonic]; removed when it has lapsed. */
+  /** Key: relay. Value: until when it lives [ms, monotonic]. Removed when it has lapsed. */
   readonly #relays = new Map<string, number>();
   #lease: { readonly relay: string; readonly until: number } | undefined;
   #looks = 0;
@@ -38,7 +38,7 @@ export class EmbeddedEventFeed implements EventFeed {
     this.#monotonic = monotonic;
   }
 
-  /** Of an append, to be written with it. @param row the entry as its log has it */
+  /** Writes the record of an append, in the same batch. @param row the entry as its log has it */
   write(stream: StreamRef, row: Uint8Array): void {
     const on = this.#ledger.get(FEED_ON);
     if (on === undefined || !on.kinds.includes('messages')) return;
@@ -79,7 +79,7 @@ export class EmbeddedEventFeed implements EventFeed {
     relay: string,
     leaseMs: number,
   ): Promise<(PartitionState | undefined)[]> {
-    // What another relay has done is on disk then.
+    // Makes sure that the changes of another relay are on disk.
     await this.#ledger.commit();
     const letters = await this.#letters('');
     return partitions.map(() => {
@@ -185,13 +185,13 @@ export class EmbeddedEventFeed implements EventFeed {
   }
 }
 
-/** How long the name of the stream is, the name, and the row of the log. */
+/** Encodes a record: the length of the stream's name, the name, and the row of the log. */
 function encodeFeedRow(stream: StreamRef, row: Uint8Array): Uint8Array {
   const name = Buffer.from(streamName(stream));
   return Buffer.concat([Buffer.of(name.length), name, row]);
 }
 
-/** @throws {Error} when the row is damaged */
+/** Decodes a record. @throws {Error} when the row is damaged */
 export function decodeFeedRow(row: Uint8Array): Omit<FeedRecord, 'position'> {
   const end = 1 + (row[0] ?? 0);
   const name = Buffer.from(row.subarray(1, end)).toString();

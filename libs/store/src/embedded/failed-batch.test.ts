@@ -11,7 +11,7 @@ import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 import { appendRange, appendTo, register } from '../../test/stored.ts';
 import { messageIdOf } from '../streams.ts';
 
-/** The largest file that this process may write, in bytes: what a full disk does to it, at will. */
+/** Sets the largest file that this process may write [bytes], to act like a full disk. */
 const limitFiles = (bytes: number | 'unlimited'): void => {
   execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${String(bytes)}:`]);
 };
@@ -20,7 +20,7 @@ afterEach(() => limitFiles('unlimited'));
 const lobby = groupStream(LOBBY);
 const big = Buffer.alloc(20_000, 'x');
 
-test('a batch that fails fails all that waited for it; nothing of it counts, and the store goes on when it can write again', async (t) => {
+test('a failed batch fails every waiting call and changes nothing, and the store goes on when it can write again', async (t) => {
   const errors: string[] = [];
   const { store } = await openEmbeddedForTest(t, {
     observer: { storeFailed: (kind) => errors.push(kind) },
@@ -30,7 +30,7 @@ test('a batch that fails fails all that waited for it; nothing of it counts, and
 
   limitFiles(16_384);
   const first = appendRange(store, lobby, alice, 2, 5, { content: big });
-  // These come while the batch of those is being written.
+  // These appends come while the first batch is being written.
   const second = new Promise((resolve) => setImmediate(() => setImmediate(resolve))).then(() =>
     appendRange(store, lobby, alice, 6, 9),
   );
@@ -49,7 +49,7 @@ test('a batch that fails fails all that waited for it; nothing of it counts, and
     ),
   );
   assert.equal(store.state().problem, undefined);
-  // What failed may have reached the disk all the same: that is what repeating is for.
+  // The failed appends may be on disk all the same. Repeating them shows it.
   const again = await appendRange(store, lobby, alice, 2, 9);
   for (const { outcome } of again) assert.match(outcome, /^(ok|duplicate)$/);
   const entries = await store.streams.read(lobby, 1 as Seq, 100);
@@ -59,7 +59,7 @@ test('a batch that fails fails all that waited for it; nothing of it counts, and
   );
 });
 
-/** From now on each batch is written to the disk and then fails. */
+/** Makes each batch fail after it was written to the disk. */
 async function failAfterWriting(t: TestContext) {
   const other = new ClassicLevel(await mkdtemp(join(tmpdir(), 'cim-level-')));
   await other.open();
@@ -75,7 +75,7 @@ async function failAfterWriting(t: TestContext) {
   });
 }
 
-test('a send under a name of its own that was on disk although its batch failed is found when it is repeated', async (t) => {
+test('a send without a key that is on disk although its batch failed is found when it is repeated', async (t) => {
   let steppedBackMs = 0;
   const { store } = await openEmbeddedForTest(t, { now: () => Date.now() - steppedBackMs });
   const alice = await register(store, 'alice');
@@ -110,7 +110,7 @@ test('a send under a name of its own that was on disk although its batch failed 
   );
 });
 
-test('a private message whose batch has failed is on both sides or on none, and on both once when it is repeated', async (t) => {
+test('a private message whose batch failed is on both sides or on neither, and on both once after its repetition', async (t) => {
   const { store } = await openEmbeddedForTest(t);
   const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')];
   const [sent, inbox] = [inboxOf(alice.userId), inboxOf(bob.userId)];
@@ -148,7 +148,7 @@ test('a private message whose batch has failed is on both sides or on none, and 
   assert.deepEqual(await ids(sent), received);
 });
 
-test('a send under a name of its own that is not on disk is stored when it is repeated', async (t) => {
+test('a send without a key that is not on disk is stored when it is repeated', async (t) => {
   const { store } = await openEmbeddedForTest(t);
   const alice = await register(store, 'alice');
   const own = { counter: 0, producer: 'a-name-of-its-own' as ProducerId, content: big };
@@ -181,7 +181,7 @@ test('the store can be stopped and opened while it cannot write', async (t) => {
   assert.equal(answer.outcome, 'ok');
 });
 
-test('a callback that throws keeps nobody else waiting', async (t) => {
+test('a callback that throws does not hold up the others', async (t) => {
   const { store } = await openEmbeddedForTest(t);
   const alice = await register(store, 'alice');
   const answers: string[] = [];

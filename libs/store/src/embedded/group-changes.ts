@@ -1,32 +1,32 @@
-/** What an operation does to a group: the rules of `groups.ts`, and the records that change. */
+/** Applies operations to groups: the rules of `groups.ts`, and the records that change. */
 import type { GroupId, NamedUser, UserId } from '@cim/protocol';
 import { GROUP_LIMITS, type GroupOperation, type GroupProblem, type Role } from '../groups.ts';
 import { groupKey, type Key, memberKey } from './keys.ts';
 import type { GroupRecord, MemberRecord } from './records.ts';
 
-/** Without `joined` and `joinedN`: a new member, who gets those of the entry. */
+/** A member after the change. Without `joined` and `joinedN` it is new, and gets those of the entry. */
 type NextMember = Pick<MemberRecord, 'userName' | 'role' | 'muted'> & Partial<MemberRecord>;
 
 export interface GroupChange {
   readonly group: GroupId;
   /** Its version becomes that of the entry. */
   readonly record: Omit<GroupRecord, 'version'>;
-  /** Undefined: a member no longer. */
+  /** Value undefined: the user is no longer a member. */
   readonly members: ReadonlyMap<UserId, NextMember | undefined>;
 }
 
-/** The group as the operation finds it. */
+/** The group before the operation. */
 export interface GroupView {
   readonly now: number;
   get<T>(key: Key<T>): T | undefined;
 }
 
-/** Undefined: the operation may be done, and changes nothing. */
+/** The judgement of an operation: a refusal, a change, or undefined when it is allowed and changes nothing. */
 export type Judgement = GroupProblem | GroupChange | undefined;
 
 const newMember = ({ userName }: NamedUser, role: Role): NextMember => ({ userName, role, muted: false });
 
-/** Reads only. */
+/** Judges an operation. Writes nothing. */
 export function judge(
   view: GroupView,
   group: GroupId,
@@ -74,7 +74,7 @@ export function judge(
     case 'mute':
   }
 
-  // All else is about one member.
+  // All further operations concern one member.
   const { user } = operation;
   const member = view.get(memberKey(group, user));
   if (member === undefined) return 'no-such-member';
@@ -86,7 +86,7 @@ export function judge(
     ]);
   }
   if (isOwner && user === actor.userId) return operation.kind === 'remove' ? 'owner-stays' : 'not-allowed';
-  // An admin has no say over the owner and the other admins.
+  // An admin cannot change the owner or other admins.
   if (!isOwner && member.role !== 'member') return 'not-allowed';
   switch (operation.kind) {
     case 'remove':

@@ -1,4 +1,4 @@
-/** What only the embedded store does with groups; what both stores do is in `groups.contract.ts`. */
+/** Tests of groups in the embedded store alone. `groups.contract.ts` tests both stores. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ import { Sweeper } from './sweeper.ts';
 const INSTANCE = 'an-instance-here' as InstanceId;
 const named = (userId: number): NamedUser => ({ userId: userId as UserId, userName: `user ${userId}` });
 
-test('an im-server that has not said so for long follows a group no more', async (t) => {
+test('an im-server that has not renewed its interest for long no longer follows a group', async (t) => {
   let ms = 0;
   const { store } = await openEmbeddedForTest(t, { monotonic: () => ms });
   const owner = await newUser(store);
@@ -92,6 +92,6 @@ test('a group of 100,000: made, paged, full, and cleared after it was disbanded,
     assert.deepEqual(await ledger.rows(range, 1, 1_000), []);
   await sweeper.stop();
   watch.stop();
-  // On a machine that is busy a turn takes twice as long.
+  // On a busy machine a turn takes twice as long.
   assert.ok(watch.worstMs <= 2 * HELD_MS, `${watch.worstMs} ms`);
 });

@@ -36,21 +36,24 @@ import type { ClearingRecord, MemberRecord } from './records.ts';
 const BEFORE_FIRST_GROUP = 1_000;
 const MOST_MEMBERS = 1_000;
 const READ_BYTES = 1024 * 1024;
-/** Members of one step when a disbanded group is cleared. */
+/** Members that one step removes when a disbanded group is cleared. */
 const CLEARED_AT_ONCE = 500;
 
 /**
- * Groups and their members. Both sides of a membership change in the batch of the entry that says so, so that nothing is
- * left to settle. Who follows a group is in memory: a new process has none of their connections.
+ * Groups and their members. Both sides of a membership change in the batch of the entry that says so, so
+ * there is nothing to settle. Followers of a group are in memory: a new process has no connections of theirs.
  */
 export class EmbeddedGroups implements Groups {
   readonly #ledger: Ledger;
   readonly #now: () => number;
   readonly #monotonic: () => number;
-  /** Key: group, then instance. Until when it follows, in ms of `monotonic`; removed by `unfollow`, or when found lapsed. */
+  /**
+   * Key: group, then instance. Value: until when it follows [ms of `monotonic`]. Removed by `unfollow`, or
+   * when found lapsed.
+   */
   readonly #followers = new Map<GroupId, Map<InstanceId, number>>();
 
-  /** @param monotonic ms, never goes back */
+  /** @param monotonic a time that never goes back [ms] */
   constructor(ledger: Ledger, now: () => number, monotonic: () => number) {
     this.#ledger = ledger;
     this.#now = now;
@@ -171,14 +174,14 @@ export class EmbeddedGroups implements Groups {
     return [...followers.keys()];
   }
 
-  /** Whether the sender may append to the group, and what the append changes. Reads only. */
+  /** Judges whether the sender may append to the group, and what the append changes. Writes nothing. */
   admit({ stream, sender, operation }: Append): Judgement {
     const group = groupWithMembers(stream);
     if (group === undefined) return undefined;
     const get = <T>(key: Key<T>): T | undefined => this.#ledger.get(key);
     if (operation !== undefined) {
       const judgement = judge({ now: this.#now(), get }, group, sender, operation);
-      // `write` reads them again, and must not fail half way.
+      // Reads the records now, so that `write` finds them in memory and cannot fail half-way.
       if (typeof judgement === 'object')
         for (const user of judgement.members.keys()) get(membershipsKey(user));
       return judgement;
@@ -190,7 +193,7 @@ export class EmbeddedGroups implements Groups {
     return member.muted ? 'muted' : undefined;
   }
 
-  /** Writes what an admitted append changes. @param n of its entry */
+  /** Writes the change of an admitted append. @param n the number `n` of its entry */
   write({ group, record, members }: GroupChange, seq: Seq, n: number): void {
     this.#ledger.put(groupKey(group), { ...record, version: seq });
     if (record.disbanded === true) this.#ledger.put(clearingKey(group), { group });
@@ -231,7 +234,10 @@ export class EmbeddedGroups implements Groups {
   }
 }
 
-/** Removes the members of disbanded groups, in slices. Nobody sees them any more; what a crash leaves is removed later. */
+/**
+ * Removes the members of disbanded groups in slices. Nobody sees them any more. Members that a crash leaves
+ * are removed later.
+ */
 export async function clearDisbanded(ledger: Ledger, stopped: () => boolean): Promise<void> {
   const clearing = await ledger.rows(allClearing, CLEARED_AT_ONCE, READ_BYTES);
   const slice = new Slice();

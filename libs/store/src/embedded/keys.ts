@@ -1,4 +1,7 @@
-/** Database keys: made of ids that we made. What comes from outside (names, group ids) cannot reach into another key. */
+/**
+ * Keys of the database. They are made of ids that we made; names and group ids from outside cannot reach into
+ * another key.
+ */
 import { hash } from 'node:crypto';
 import {
   foldName,
@@ -50,7 +53,7 @@ export type Key<T> = string & { readonly [record]: T };
 const keyOf = <T>(text: string): Key<T> => text as Key<T>;
 const padded = (n: number): string => String(n).padStart(16, '0');
 
-/** As it is when it has no separator in it, else hashed ("~" is never part of what stands as it is). */
+/** An id inside a key: unchanged without a separator, otherwise hashed. "~" occurs in no unchanged id. */
 const part = (id: GroupId | ProducerId): string =>
   /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : `~${hash('sha256', id, 'base64url')}`;
 
@@ -66,7 +69,7 @@ export const NEXT_USER = keyOf<NextUserRecord>('m:next-user');
 
 /** All API keys. */
 export const API_KEYS = keyOf<ApiKeysRecord>('m:api-keys');
-/** Who is the subject of tokens. */
+/** The account of a subject of tokens. */
 export const subjectKey = (subject: string): Key<NameRecord> =>
   keyOf(`j:${hash('sha256', subject, 'base64url')}`);
 export const BANS = keyOf<BansRecord>('m:bans');
@@ -74,20 +77,20 @@ export const BANS = keyOf<BansRecord>('m:bans');
 /** The group id that was given last. */
 export const LAST_GROUP = keyOf<LastGroupRecord>('m:last-group');
 
-/** How many batches were written: in each of them. */
+/** Number of written batches, stored in each batch. */
 export const BATCHES = keyOf<BatchesRecord>('m:batches');
 
-/** `name`: the stream's, as it is in keys. */
+/** @param name the stream's name in keys */
 export const gapsKey = (name: string): Key<GapsRecord> => keyOf(`d:${name}`);
 
-/** Written once the looks of all accounts are entered. */
+/** Written when the looks of all accounts are entered. */
 export const LOOKS = keyOf<FormatRecord>('m:looks');
 
 export const accountKey = (user: UserId): Key<AccountRecord> => keyOf(`a:${user}`);
 export const nameKey = (name: string): Key<NameRecord> =>
   keyOf(`n:${hash('sha256', foldName(name), 'base64url')}`);
 export const allAccounts = { gte: 'a:', lt: 'a;' };
-/** Who has a look (`looks.ts`). */
+/** The account that has a look (`looks.ts`). */
 export const lookKey = (look: string): Key<NameRecord> => keyOf(`l:${hash('sha256', look, 'base64url')}`);
 export const blocksKey = (user: UserId): Key<BlocksRecord> => keyOf(`q:${user}`);
 export const sessionKey = (user: UserId): Key<SessionsRecord | SessionRecord1> => keyOf(`s:${user}`);
@@ -97,22 +100,22 @@ export const cursorKey = (user: UserId, stream: StreamRef): Key<CursorRecord> =>
 export const streamKey = (stream: StreamRef): Key<StreamRecord> => keyOf(`t:${nameOf(stream)}`);
 export const allStreams = { gte: 't:', lt: 't;' } as const;
 
-/** Of the key of a stream's record. */
+/** The stream's name in the key of its record. */
 export const nameOfStreamKey = (key: string): string => key.slice('t:'.length);
-/** Of the key of an entry, or of a row of the index of events. */
+/** The name and the seq in the key of an entry, or of a row of the index of events. */
 export function nameOfRow(key: string): { readonly name: string; readonly seq: number } {
   const [, name = '', seq = ''] = key.split(':');
   return { name, seq: Number(seq) };
 }
 
-/** The rest are read in ranges: plain text. */
+/** The remaining rows are read in ranges. Their keys are plain text. */
 export const entryKey = (stream: StreamRef, seq: Seq): string => `e:${nameOf(stream)}:${padded(seq)}`;
 export const entriesFrom = (stream: StreamRef, seq: Seq): { gte: string; lt: string } => ({
   gte: entryKey(stream, seq),
   lt: `e:${nameOf(stream)};`,
 });
 
-/** The index of events, in ranges too: an `EventRecord` each. */
+/** Rows of the index of events, an `EventRecord` each. They are read in ranges. */
 export const eventKey = (stream: StreamRef, seq: Seq): string => `v:${nameOf(stream)}:${padded(seq)}`;
 export const eventsFrom = (stream: StreamRef, seq: Seq): { gte: string; lt: string } => ({
   gte: eventKey(stream, seq),
@@ -123,7 +126,7 @@ export const eventsBefore = (stream: StreamRef, seq: Seq): { gte: string; lt: st
   lt: eventKey(stream, seq),
 });
 
-/** `window`: see `RETENTION.producerEntries`. */
+/** @param window see `RETENTION.producerEntries` */
 export const producerKey = (
   stream: StreamRef,
   window: number,
@@ -136,9 +139,9 @@ export const producersBefore = (stream: StreamRef, window: number): { gte: strin
 });
 const producersOf = (stream: StreamRef, window: number): string => `p:${nameOf(stream)}:${padded(window)}`;
 
-/** Records of producers as an older version had them, by the clock. */
+/** Range of the producer records of an older version, which ordered them by the clock. */
 export const clockedProducers = { gte: 'p:0', lt: 'p::' } as const;
-/** Where such a record belongs now; undefined: it is none. */
+/** The present key of such a record; undefined when it is not one. */
 export function producerKeyOf(clocked: string, window: number): Key<ProducerRecord> | undefined {
   const [, stream, rest] = /^p:\d{16}:([^:]+):(.+)$/.exec(clocked) ?? [];
   return stream === undefined || rest === undefined
@@ -148,7 +151,7 @@ export function producerKeyOf(clocked: string, window: number): Key<ProducerReco
 
 export const keyedKey = (stream: StreamRef, sender: UserId, producer: ProducerId): Key<KeyedRecord> =>
   keyOf(`k:${nameOf(stream)}:${sender}:${part(producer)}`);
-/** When a keyed send, or a keyed request, may be forgotten; what follows the time is its key. */
+/** When a keyed send or a keyed request may be forgotten. Its key follows the time. */
 export const expiryKey = (until: number, keyed: Key<KeyedRecord> | Key<ScheduledKeyRecord>): string =>
   `x:${padded(until)}:${keyed}`;
 export const expiriesBefore = (time: number): { gte: string; lt: string } => ({
@@ -158,7 +161,7 @@ export const expiriesBefore = (time: number): { gte: string; lt: string } => ({
 export const keyedOfExpiry = (expiry: string): Key<KeyedRecord | ScheduledKeyRecord> =>
   keyOf(expiry.slice('x:'.length + 16 + 1));
 
-/** Scheduled messages: a record for each user, and a row for the content of each. */
+/** Scheduled messages: one record per user, and one row for the content of each message. */
 export const scheduledKey = (user: UserId): Key<ScheduledRecord> => keyOf(`z:${user}`);
 export const SCHEDULED_COUNT = keyOf<ScheduledCountRecord>('m:scheduled');
 export const scheduledContentKey = (user: UserId, id: ProducerId): string => `f:${user}:${id}`;
@@ -166,10 +169,10 @@ export const scheduledContents = (user: UserId): { gte: string; lt: string } => 
   gte: `f:${user}:`,
   lt: `f:${user};`,
 });
-/** Named by the caller's idempotency key. */
+/** The scheduled message with the caller's idempotency key. */
 export const scheduledKeyKey = (user: UserId, named: string): Key<ScheduledKeyRecord> =>
   keyOf(`u:${user}:${named}`);
-/** When something is to be done about a scheduled message: it is to be sent or, once refused, to be forgotten. */
+/** When something is to be done about a scheduled message: to send it or, once refused, to forget it. */
 export const dueKey = (time: number, user: UserId, id: ProducerId): string =>
   `o:${padded(time)}:${user}:${id}`;
 export const dueBetween = (from: number, until: number): { gte: string; lt: string } => ({
@@ -180,7 +183,7 @@ export const dueAfter = (time: number): { gte: string; lt: string } => ({
   gte: `o:${padded(time)}`,
   lt: 'o;',
 });
-/** Of the key of what is due. */
+/** The parts of the key of a due message. */
 export function nameOfDue(key: string): {
   readonly at: number;
   readonly user: UserId;
@@ -191,14 +194,14 @@ export function nameOfDue(key: string): {
 }
 
 export const groupKey = (group: GroupId): Key<GroupRecord> => keyOf(`g:${part(group)}`);
-/** Members lie in the order of their user ids. */
+/** Members are in the order of their user ids. */
 export const memberKey = (group: GroupId, user: UserId): Key<MemberRecord> =>
   keyOf(`b:${part(group)}:${padded(user)}`);
 export const membersAfter = (group: GroupId, user: number): { gte: string; lt: string } => ({
   gte: memberKey(group, (user + 1) as UserId),
   lt: `b:${part(group)};`,
 });
-/** Of the key of a member: the group as it is in keys, and the user. */
+/** The parts of a member's key: the group as it is in keys, and the user. */
 export function nameOfMember(key: string): { readonly group: string; readonly user: UserId } {
   const [, group = '', user = ''] = key.split(':');
   return { group, user: Number(user) as UserId };
@@ -208,7 +211,7 @@ export const markKey = (user: UserId, group: GroupId): Key<MarkRecord> => keyOf(
 export const clearingKey = (group: GroupId): Key<ClearingRecord> => keyOf(`y:${part(group)}`);
 export const allClearing = { gte: 'y:', lt: 'y;' } as const;
 
-/** Rows of conversations, and before them how often they were saved. */
+/** Conversation rows of a user, and before them the record with the number of saves. */
 export const foldKey = (user: UserId): Key<FoldRecord> => keyOf(`w:${user}`);
 export const rowKey = (user: UserId, peer: UserId): Key<ConversationRow> =>
   keyOf(`w:${user}:${padded(peer)}`);
@@ -218,10 +221,10 @@ export const rowsOf = (user: UserId): { gte: string; lt: string } => ({
 });
 
 export const WEBHOOKS = keyOf<WebhooksRecord>('m:webhooks');
-/** Absent: the feed of events was never on. */
+/** Absent when the feed of events was never on. */
 export const FEED_ON = keyOf<FeedOnRecord>('m:feed-on');
 export const FEED_STATE = keyOf<FeedStateRecord>('m:feed');
-/** Records of the feed, in ranges. */
+/** Records of the feed. They are read in ranges. */
 export const feedKey = (position: number): string => `i:${padded(position)}`;
 export const feedFrom = (position: number): { gte: string; lt: string } => ({
   gte: feedKey(position),

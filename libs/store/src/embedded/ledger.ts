@@ -1,11 +1,9 @@
 /**
- * Records on one machine that are on disk before they count.
- *
- * `get` sees all writes at once, for who decides what to write next; `committed` only what is on disk, for who answers.
- * Writes that come while a batch is on its way to the disk travel in the next one together (group commit).
- *
- * When a batch fails, all that waits fails with it and is forgotten: it may have been built on what was lost. The
- * database is opened anew then, because LevelDB may have left half a record in its log and must not write behind it.
+ * Records on one machine that count only when they are on disk. `get` sees all writes at once: use it to
+ * decide what to write next. `committed` sees only what is on disk: use it for answers. Writes that come
+ * while a batch is being written go into the next batch together (group commit). When a batch fails, all
+ * waiting writes fail with it and are forgotten, since they may be based on lost ones. The database is then
+ * opened anew: LevelDB may have left half a record in its log and must not write behind it.
  */
 import { type Logger, Slice } from '@cim/runtime';
 import { LRUCache } from 'lru-cache';
@@ -15,22 +13,25 @@ import { decodeRecord, encodeRecord } from './record-bytes.ts';
 import type { BatchesRecord } from './records.ts';
 import { Witness } from './witness.ts';
 
-/** Called once: nothing, or why nothing of it is known to be on disk. */
+/** Called once: without an error when the writes are on disk, else with the reason why that is not known. */
 export type Committed = (error?: Error) => void;
 type Records = Map<string, { readonly value: unknown }>;
 interface RowWrite {
   readonly key: string;
-  /** undefined: delete. */
+  /** undefined: delete the row. */
   readonly row: Uint8Array | undefined;
 }
 
 const RECENT_RECORDS = 50_000;
-/** LevelDB's binding makes room for as many as it is asked for, and aborts the process when there is none. */
+/**
+ * Most rows of one read. LevelDB's binding allocates memory for all of them, and aborts the process when
+ * there is none.
+ */
 const MAX_ROWS = 4_096;
 const REOPEN_MS = 1_000;
 /**
- * Each batch costs as much as some texts: one with so many that wait for it is followed by another one after this time
- * at the earliest, in ms, so that what comes meanwhile gathers. Where little comes nothing waits.
+ * A batch costs as much as several texts. So after a batch with at least this many waiters the next one
+ * begins `GATHER_MS` later at the earliest, and gathers more. With few waiters nothing waits.
  */
 const BUSY_WAITERS = 12;
 const GATHER_MS = 2;
@@ -38,32 +39,32 @@ const GATHER_MS = 2;
 export class Ledger {
   readonly #dir: string;
   readonly #logger: Logger;
-  /** Records that are on disk and were used last; absent ones too. */
+  /** Key: database key. The records on disk that were used last; absent ones too. Bounded by size. */
   readonly #recent = new LRUCache<string, { readonly value: unknown }>({ max: RECENT_RECORDS });
   #database: Database;
-  /** Why nothing can be read or written at the moment. */
+  /** Why nothing can be read or written at present; undefined when all is well. */
   #broken: Error | undefined;
   #onFailure: () => void = () => undefined;
   #closing: Promise<void> | undefined;
   #reopening: Promise<void> | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
-  /** Key: database key. What the batch that is being written holds; empty between batches. */
+  /** Key: database key. Value: the writes of the batch that is being written. Empty between batches. */
   #writing: Records = new Map();
-  /** Key: database key. What the next batch will hold. */
+  /** Key: database key. Value: the writes of the next batch. */
   #next: Records = new Map();
   #nextRows: RowWrite[] = [];
   #waiters: Committed[] = [];
   #phase: 'idle' | 'scheduled' | 'writing' = 'idle';
-  /** Waiters whose batch has ended, in order; emptied in slices by `#callBack`. */
+  /** Waiters whose batch has ended, in order. `#callBack` empties it in slices. */
   #ended: { readonly done: Committed; readonly error: Error | undefined }[] = [];
   #calls = false;
   /** The last run of `#callBack`. */
   #calling: Promise<void> | undefined;
-  /** ms, monotonic: until then what comes gathers. */
+  /** The next batch gathers until this time [ms, monotonic]. */
   #gathersUntil = 0;
   readonly #flush = (): void => void this.#writeBatch();
 
-  /** Batches that were begun, ever: those that failed count too. */
+  /** Number of batches ever begun, failed ones included. */
   #batches: number;
   readonly #witness: Witness;
 
@@ -76,7 +77,8 @@ export class Ledger {
   }
 
   /**
-   * @param acceptLoss opens a damaged folder too, with what can be read of it
+   * Opens the ledger of a folder.
+   * @param acceptLoss whether a damaged folder is opened too, with the data that can be read
    * @throws {Error} one line that says what to do
    */
   static async open(dir: string, logger: Logger, acceptLoss = false): Promise<Ledger> {
@@ -101,12 +103,12 @@ export class Ledger {
     }
   }
 
-  /** Nothing can be read or written at the moment. */
+  /** Whether nothing can be read or written at present. */
   get broken(): boolean {
     return this.#broken !== undefined;
   }
 
-  /** Calls `listener` for each batch that was not written. */
+  /** Calls `listener` for each batch that failed. */
   onFailure(listener: () => void): void {
     this.#onFailure = listener;
   }
@@ -115,13 +117,13 @@ export class Ledger {
     return this.#closing !== undefined;
   }
 
-  /** As last written, on disk or not. */
+  /** The record as last written, on disk or not. */
   get<T>(key: Key<T>): T | undefined {
     const written = this.#next.get(key) ?? this.#writing.get(key);
     return written === undefined ? this.committed(key) : (written.value as T | undefined);
   }
 
-  /** As it is on disk. */
+  /** The record as it is on disk. */
   committed<T>(key: Key<T>): T | undefined {
     const recent = this.#recent.get(key);
     if (recent !== undefined) return recent.value as T | undefined;
@@ -131,12 +133,12 @@ export class Ledger {
     return value;
   }
 
-  /** `undefined` deletes. Follow it by `commit` or `onCommit` in the same turn. */
+  /** Writes a record; `undefined` deletes it. Call `commit` or `onCommit` afterwards in the same turn. */
   put<T>(key: Key<T>, value: T | undefined): void {
     this.#next.set(key, { value });
   }
 
-  /** A row is bytes: read from disk, never held here. */
+  /** Writes a row, which is bytes. Rows are read from the disk and not remembered here. */
   putRow(key: string, row: Uint8Array): void {
     this.#nextRows.push({ key, row });
   }
@@ -145,7 +147,7 @@ export class Ledger {
     this.#nextRows.push({ key, row: undefined });
   }
 
-  /** Calls back, on a later turn, when all that was written and read here so far is on disk, or is lost. */
+  /** Calls back in a later turn, when everything that was written and read so far is on disk, or is lost. */
   onCommit(done: Committed): void {
     this.#waiters.push(done);
     this.#schedule();
@@ -165,7 +167,7 @@ export class Ledger {
     return this.#usable().getSync(key);
   }
 
-  /** Rows that are on disk, in order; stops early, after at least one, when it has about `maxBytes`. */
+  /** Rows that are on disk, in order. Stops early when it has about `maxBytes`, after one row at least. */
   async rows(
     range: { readonly gte: string; readonly lt: string },
     limit: number,
@@ -180,7 +182,10 @@ export class Ledger {
     }
   }
 
-  /** Deletes rows that nobody reads any more, once all that was written here so far is on disk. A crash may leave some. */
+  /**
+   * Deletes rows that nobody reads any more, once all earlier writes are on disk. A crash may leave some of
+   * them.
+   */
   clearLater(range: { readonly gte: string; readonly lt: string }): void {
     this.onCommit((error) => {
       if (error !== undefined || this.#broken !== undefined) return;
@@ -190,12 +195,12 @@ export class Ledger {
     });
   }
 
-  /** @throws {Error} one line that says why nothing can be stored */
+  /** Checks that the disk takes writes. @throws {Error} one line that says why it does not */
   async ping<T>(anyKey: Key<T>): Promise<void> {
     await this.#usable().get(anyKey);
   }
 
-  /** Writes what waits, then closes; what comes later is answered as lost. */
+  /** Writes what waits, then closes. Later writes are answered as lost. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -249,7 +254,7 @@ export class Ledger {
   async #store(rows: readonly RowWrite[], records: Records): Promise<void> {
     const database = this.#usable();
     if (rows.length + records.size === 0) return;
-    // A chained batch costs the event loop a tenth of `batch([...])`, which copies each operation twice.
+    // A chained batch costs a tenth of `batch([...])`, which copies each operation twice.
     const batch = database.batch();
     const slice = new Slice();
     for (const { key, row } of rows) {
@@ -291,7 +296,7 @@ export class Ledger {
     try {
       await this.#database.close();
       this.#database = await openDatabase(this.#dir);
-      // `close` has begun: it waits for this, and then closes what is open.
+      // `close` has begun. It waits for this, and then closes what is open.
       if (this.closing) return;
       this.#broken = undefined;
       this.#logger.info({ dir: this.#dir }, 'store.reopened');
@@ -305,7 +310,7 @@ export class Ledger {
     }
   }
 
-  /** Calls back in the order of the calls. A callback may push to many sessions, so that this is done in slices. */
+  /** Calls back in the order of the calls, in slices, since a callback may push to many sessions. */
   #answer(waiters: readonly Committed[], error: Error | undefined): void {
     for (const done of waiters) this.#ended.push({ done, error });
     if (this.#calls) return;
@@ -322,7 +327,7 @@ export class Ledger {
         try {
           done(error);
         } catch (thrown) {
-          // One caller's mistake must not keep the others waiting.
+          // The fault of one caller must not hold up the others.
           this.#logger.error({ err: thrown }, 'store.callback-failed');
         }
         if (slice.over) await slice.next();
@@ -337,7 +342,7 @@ function unwritable(dir: string, cause: unknown): Error {
   return new Error(`the data folder ${dir} cannot be written: ${reason}`, { cause });
 }
 
-/** 0: there is none, or it is damaged. */
+/** The number in the record; 0 when there is none, or it is damaged. */
 function countOf(record: Uint8Array | undefined): number {
   try {
     return record === undefined ? 0 : (decodeRecord(record) as BatchesRecord).count;

@@ -2,16 +2,16 @@ import { takeFrom } from '@cim/runtime';
 import { LRUCache } from 'lru-cache';
 import type { Limited, Limits, Take } from '../limits.ts';
 
-/** Buckets that are remembered; the one that was idle longest is forgotten. */
+/** Most remembered buckets. Above that the one idle longest is forgotten. */
 const BUCKETS = 100_000;
 
-/** In memory: the process is the only one. A restart fills all buckets. */
+/** Limits in memory: this is the only process. A restart fills all buckets. */
 export class EmbeddedLimits implements Limits {
   readonly #now: () => number;
-  /** Key: limit and whose. When the bucket will be full. */
+  /** Key: the limit and its subject. Value: when the bucket will be full. Bounded by size. */
   readonly #fullAt = new LRUCache<string, number>({ max: BUCKETS });
 
-  /** @param now ms, never goes back */
+  /** @param now a time that never goes back [ms] */
   constructor(now: () => number) {
     this.#now = now;
   }

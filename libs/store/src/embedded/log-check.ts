@@ -1,7 +1,7 @@
 /**
- * LevelDB's logs hold what is not in its tables yet. LevelDB itself passes over a damaged record of them in silence, so
- * they are read here before it opens them. Format: blocks of 32 KiB; a record is a masked CRC-32C [4 bytes], a length [2]
- * and a type [1], then its bytes (leveldb/doc/log_format.md).
+ * LevelDB's logs hold the writes that are not in its tables yet. LevelDB silently skips a damaged record in
+ * them, so this module reads them before LevelDB does. Format: blocks of 32 KiB. A record is a masked CRC-32C
+ * [4 bytes], a length [2] and a type [1], then its bytes (leveldb/doc/log_format.md).
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,8 +23,8 @@ function maskedCrc(bytes: Uint8Array): number {
 }
 
 /**
- * The name of a log that is damaged before its end. A record that is cut off at the end is none: a process that died
- * while it wrote leaves one, and nobody was answered for it.
+ * The name of a log that is damaged before its end; undefined when there is none. A record cut off at the end
+ * is no damage: a process that dies while it writes leaves one, and nobody was told that it is stored.
  */
 export async function damagedLog(dir: string): Promise<string | undefined> {
   for (const name of await readdir(dir))
@@ -40,7 +40,7 @@ function isDamaged(log: Buffer): boolean {
       const length = log.readUInt16LE(at + 4);
       const next = at + HEADER + length;
       if (next > end || maskedCrc(log.subarray(at + 6, next)) !== log.readUInt32LE(at)) {
-        // Zeros are room that was reserved. Anything else must be the end.
+        // Zeros are reserved space. Any other bytes must be the end of the log.
         if (log.subarray(at, end).some((byte) => byte !== 0)) broken = true;
         break;
       }

@@ -1,11 +1,11 @@
 import type { LogWishes } from '../log-wishes.ts';
 
-/** In memory: the process is the only one, and a restart forgets wishes anyhow. */
+/** Wishes in memory: this is the only process, and a restart forgets wishes anyhow. */
 export class EmbeddedLogWishes implements LogWishes {
   readonly #now: () => number;
   #wish: { readonly text: string; readonly until: number } | undefined;
 
-  /** @param now ms, never goes back */
+  /** @param now a time that never goes back [ms] */
   constructor(now: () => number) {
     this.#now = now;
   }

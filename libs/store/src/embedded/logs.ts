@@ -19,25 +19,31 @@ import type { EventRecord, ProducerRecord, StreamRecord } from './records.ts';
 import { emptyStream, trimmed, waitingOf, writeTrim } from './retention.ts';
 import { Shares } from './shares.ts';
 
-/** An append removes at most this many old entries, so that no append takes long. */
+/** Most old entries that one append removes, so that no append takes long. */
 const TRIM_STEPS = 16;
-/** Once the appends of a batch have removed so many, each further one removes one: a thousand come in one go. */
+/**
+ * After the appends of a batch have removed this many entries, each further one removes one: a thousand
+ * appends may come at once.
+ */
 const TRIM_BATCH = 256;
 
-/** The end of a log, where an entry comes. `after`: without what has become too old. */
+/** The end of a log where an entry is added. `after`: the stream without its entries that are too old. */
 interface Place {
   readonly before: StreamRecord;
   readonly after: StreamRecord;
 }
 
-/** Where the entry of an append comes, and its copy. */
+/** The places for the entry of an append and for its copy. */
 export interface Places {
   readonly log: Place;
-  /** In the sender's own inbox; undefined when the append has no copy, or the inbox has no room for it. */
+  /**
+   * The place in the sender's own inbox. Undefined when the append has no copy, or the inbox has no room for
+   * it.
+   */
   readonly copy: (Place & { readonly to: UserId }) | undefined;
 }
 
-/** The logs of streams: what they hold, what comes, and what they forget of entries and producers. */
+/** The logs of streams: their entries, new entries, and how they forget entries and producers. */
 export class Logs {
   readonly #ledger: Ledger;
   readonly #now: () => number;
@@ -67,12 +73,12 @@ export class Logs {
     this.#trims = 0;
   }
 
-  /** As last written, on disk or not. */
+  /** The record of a stream as last written, on disk or not. */
   state(stream: StreamRef): StreamRecord {
     return this.#ledger.get(streamKey(stream)) ?? emptyStream(stream);
   }
 
-  /** @param get reads what is written, or what is on disk */
+  /** @param get reads the written records, or those on disk */
   producer(
     state: StreamRecord,
     sender: UserId,
@@ -88,7 +94,7 @@ export class Logs {
     );
   }
 
-  /** All reading of an append, so that one that fails has written nothing. */
+  /** Does all reading of an append, so that an append that fails has written nothing. */
   admit({ stream, sender, content }: Append): Places | 'unknown' | 'blocked' | 'full' | 'share' {
     const log = this.#place(stream);
     const owner = ownerOf(stream);
@@ -119,9 +125,9 @@ export class Logs {
   }
 
   /**
-   * Writes the entry of an append, or its copy, which nobody waits for and which does not count as unread.
-   * @param storedAt ms
-   * @param copyTo the recipient, of a copy
+   * Writes the entry of an append, or its copy. Nobody waits for a copy, and it does not count as unread.
+   * @param storedAt when it is stored [ms]
+   * @param copyTo the recipient of the message whose copy this is
    */
   write(item: Append, { before, after }: Place, storedAt: number, copyTo?: UserId): Stored {
     const { sender, counter, digest, content, silent, about } = item;
@@ -133,7 +139,7 @@ export class Logs {
     const copies = isCopy ? after.copies + 1 : after.copies;
     const shows = !isCopy && silent !== true;
     const n = shows ? after.shown + 1 : after.shown;
-    // Copies that came while something waited are settled with it.
+    // Copies that came while entries waited are settled together with those.
     const isSettled = isCopy && waitingOf(after) <= 0;
     const isEvent = about !== undefined;
     const last = producerOfTop(after);
@@ -147,14 +153,15 @@ export class Logs {
     this.#ledger.putRow(entryKey(stream, seq), row);
     if (!isCopy) this.#feed.write(stream, row);
     if (isEvent) this.#ledger.putRow(eventKey(stream, seq), encodeRecord({ about } satisfies EventRecord));
-    // Each field by name: a spread with others over it costs V8 (Node 20) 1 µs, here once a text.
+    // Each field by name: a spread with overrides costs V8 (Node 20) 1 µs, which here is once a text.
     this.#ledger.put(streamKey(stream), {
       stream,
       first: after.first,
       firstAt: after.first === seq ? storedAt : after.firstAt,
       top: seq,
       topId: messageId(sender.userId, producer, counter),
-      // Whether a send was stored before is known from the recipient's log: a copy needs no record of its producer.
+      // The recipient's log tells whether a send was stored before, so a copy needs no record of its
+      // producer.
       topDigest: !isCopy && counter > 0 ? digest : undefined,
       bytes,
       copies,
@@ -170,12 +177,12 @@ export class Logs {
     return { seq, prev, storedAt, n, wire: wireOf(row) };
   }
 
-  /** What the user of an inbox has acked waits no longer. */
+  /** Notes that the user of an inbox has acked entries: they no longer wait. */
   settle(stream: StreamRef, upTo: Seq): void {
     const state = this.state(stream);
     if (upTo <= state.settled) return;
     const row = upTo >= state.top ? undefined : this.#ledger.row(entryKey(stream, upTo));
-    // An entry that is lost: how much lies up to it is not known, and an ack of a later one settles it.
+    // The entry is lost, so the totals up to it are not known. The ack of a later entry settles it.
     if (upTo < state.top && row === undefined) return;
     const { bytes, copies } = row === undefined ? state : totalsOf(row);
     this.#ledger.put(streamKey(stream), {
@@ -186,12 +193,18 @@ export class Logs {
     });
   }
 
-  /** Records of producers lie in windows of so many entries; this one and the one before are remembered. */
+  /**
+   * The window of a seq. Records of producers lie in windows of `producerEntries` entries; the present window
+   * and the one before are remembered.
+   */
   #window(seq: Seq): number {
     return Math.floor(seq / this.#limits.producerEntries);
   }
 
-  /** Whether the entry at `seq` makes the stream forget producers. Their records are removed once that is on disk. */
+  /**
+   * Whether the entry at `seq` makes the stream forget producers. Their records are removed once this is on
+   * disk.
+   */
   #forget(stream: StreamRef, seq: Seq): boolean {
     const window = this.#window(seq);
     if (window < 2 || seq % this.#limits.producerEntries !== 0) return false;
@@ -200,13 +213,19 @@ export class Logs {
   }
 }
 
-/** Whether a counted send goes on where that producer has ended: the record stays with the newest entry. */
+/**
+ * Whether a counted send belongs to the producer of the newest entry. The record of that producer then stays
+ * with the entry.
+ */
 const isOfProducer = (
   last: { readonly sender: UserId; readonly producer: ProducerId },
   { sender, producer, counter }: Append,
 ): boolean => counter > 0 && last.sender === sender.userId && last.producer === producer;
 
-/** The record that a stream holds of the producer of its newest entry; undefined when that was not counted. */
+/**
+ * The record of the producer of the newest entry, which the stream itself holds; undefined when that entry
+ * was not counted.
+ */
 function producerOfTop({ top, topId, topDigest }: StreamRecord) {
   if (topDigest === undefined) return undefined;
   const [first, last] = [topId.indexOf(':'), topId.lastIndexOf(':')];

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
 import { openEmbeddedForTest } from '../../test/embedded-folder.ts';
 
-test('whatever is sent, acked and read in whatever order, also over restarts, is answered as the model says', async (t) => {
+test('random sends, acks, reads and restarts are answered as the model says', async (t) => {
   const folder = await openEmbeddedForTest(t, { limits: MODEL_LIMITS });
   const store = await checkAgainstModel(folder.store, { runs: 60, reopen: () => folder.reopen() });
   assert.equal(store, folder.store);

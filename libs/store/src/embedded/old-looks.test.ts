@@ -10,7 +10,7 @@ import { Ledger } from './ledger.ts';
 
 test('accounts of a version without looks keep working, and no new name may look like theirs', async (t) => {
   const folder = await openEmbeddedForTest(t);
-  // More than are read at once; two that look the same among them.
+  // More accounts than are read at once. Two of them look the same.
   const names = ['alice', ...Array.from({ length: 1_200 }, (_, i) => `user-${i}-x`), 'аlice'] as UserName[];
   await folder.store.stop();
   const ledger = await Ledger.open(folder.dir, silentLogger());

@@ -9,9 +9,9 @@ const ACCOUNTS_AT_ONCE = 500;
 const READ_BYTES = 256 * 1024;
 
 /**
- * Enters the looks of the accounts that a version without looks has made: once, when a folder is opened for the first
- * time. Where two of them look the same, the older one has the look, and both go on. A crash in the middle costs nothing
- * but the work: the next opening begins anew.
+ * Enters the looks of accounts made by a version without looks, when a folder is first opened. If two
+ * accounts look the same, the older one gets the look, and both go on. After a crash in the middle the next
+ * opening starts again.
  */
 export async function enterOldLooks(ledger: Ledger): Promise<void> {
   if (ledger.committed(LOOKS) !== undefined) return;

@@ -1,4 +1,4 @@
-/** What the embedded store remembers of producers; what both stores do is in `producers.contract.ts`. */
+/** Tests how the embedded store remembers producers. `producers.contract.ts` tests both stores. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ test('no time that passes, and no clock that jumps, makes a stream forget a prod
   assert.equal((await appendTo(store, lobby, user, { counter: 4 })).outcome, 'ok');
 });
 
-test('records of producers that are forgotten leave the disk, and the others stay', async (t) => {
+test('records of forgotten producers are removed from the disk, and the others stay', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'cim-producers-'));
   const ledger = await Ledger.open(dir, silentLogger());
   t.after(async () => {
@@ -65,7 +65,7 @@ test('records of producers that are forgotten leave the disk, and the others sta
     (await ledger.rows({ gte: 'p:', lt: 'p;' }, 4_000, 2 ** 24)).length;
   await fill(other, 1, 5);
   await fill(lobby, 1, 100);
-  // The newest one of each stream has its record with the stream; all of two windows but that one may be there.
+  // The record of the newest producer is with its stream. The others of two windows may be there.
   await until('those of old windows are gone', async () => (await count()) <= 4 + 19);
   assert.ok((await count()) >= 4 + 10);
 });
@@ -77,7 +77,7 @@ test('producers of a folder that an older version wrote are known, and its strea
   for (const producer of [first, second, PRODUCER])
     await appendRange(folder.store, lobby, user, 1, 3, { producer });
   await folder.store.stop();
-  // As it was: records by the weeks since 1970, and nothing about what was forgotten.
+  // The older state: records by the weeks since 1970, and no note of forgotten producers.
   const ledger = await Ledger.open(folder.dir, silentLogger());
   for (const [key, row] of await ledger.rows({ gte: 'p:', lt: 'p;' }, 10, 2 ** 20)) {
     ledger.deleteRow(key);

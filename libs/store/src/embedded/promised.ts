@@ -1,5 +1,5 @@
-/** What can be answered at once, as a promise; what `look` throws, as its rejection. */
-export const promised = <T>(look: () => T): Promise<T> =>
+/** The result of `read` as a promise; an error that it throws becomes a rejection. */
+export const promised = <T>(read: () => T): Promise<T> =>
   new Promise((resolve) => {
-    resolve(look());
+    resolve(read());
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeRecord, encodeRecord } from './record-bytes.ts';
 
-test('a record of any text comes back; one of an older version does; no flipped bit goes unnoticed', () => {
+test('a record of any text survives, also one of an older version; every flipped bit is noticed', () => {
   const record = { userName: 'Zoë } é', id: 7, nothing: null };
   const bytes = encodeRecord(record);
   assert.deepEqual(decodeRecord(bytes), record);
@@ -16,7 +16,7 @@ test('a record of any text comes back; one of an older version does; no flipped 
     } catch {
       continue;
     }
-    // The space, and the case of a digit, say nothing.
+    // A flipped bit in the space, or in the case of a digit, changes nothing.
     assert.deepEqual(read, record);
   }
 });

@@ -1,4 +1,4 @@
-/** What the database holds under its keys, as JSON. Entries alone are binary (`entry-row.ts`). */
+/** The records that the database holds under its keys, as JSON. Only entries are binary (`entry-row.ts`). */
 import type {
   DeviceId,
   Epoch,
@@ -19,12 +19,12 @@ import type { Session, SessionAt } from '../sessions.ts';
 import type { Cursor } from '../streams.ts';
 import type { Webhook } from '../webhooks.ts';
 
-/** Written once, when the folder is made; a later product reads it before anything else. */
+/** Written once, when the folder is made. Later versions read it before all else. */
 export interface FormatRecord {
   readonly version: number;
 }
 
-/** Of one stream: entries that are missing, which the operator has accepted. */
+/** Missing entries of one stream that the operator has accepted. */
 export interface GapsRecord {
   readonly gaps: readonly { readonly from: number; readonly to: number }[];
 }
@@ -37,10 +37,10 @@ export interface BansRecord {
   readonly bans: readonly BanRecord[];
 }
 
-/** One that is active, or has ended within the last day. */
+/** A ban that is active or ended within the last day. */
 export interface BanRecord {
   readonly subject: Subject;
-  /** ms since 1970. */
+  /** When it ends [ms since 1970]. */
   readonly until: number;
   readonly begun: number;
   readonly step: number;
@@ -57,7 +57,7 @@ export interface AccountRecord {
   readonly subject?: string;
 }
 
-/** Of one user: whose private messages it does not take; ascending. */
+/** The users whose private messages this user has blocked, ascending. */
 export interface BlocksRecord {
   readonly users: readonly UserId[];
 }
@@ -79,29 +79,35 @@ export interface DeviceRecord {
   readonly userName: string;
   readonly device: DeviceId;
   readonly label: string;
-  /** Whether its claim ends the sessions of all other devices, too. */
+  /** Whether its claim also ends the sessions of all other devices. */
   readonly one: 'user' | 'device';
-  /** When it logged in last, or left, in ms; 0: in a version that did not note it. */
+  /** When the device last logged in or left [ms]; 0: the version before did not note it. */
   readonly seenAt: number;
   readonly epoch: Epoch;
   /** `replaced`: a login of another device has ended it. */
   readonly state: Session['state'] | 'replaced';
   readonly instance: InstanceId;
   readonly secretHash: string;
-  /** Of epochs before, as long as they count; newest first. */
+  /** Hashes of older secrets that are still valid, newest first. */
   readonly olderHashes: readonly string[];
-  /** When the lives of `secretHash` and of `olderHashes` began, in ms; absent: the version before did not note it. */
+  /**
+   * When the lives of `secretHash` and of `olderHashes` began [ms]; absent: the version before did not note
+   * it.
+   */
   readonly createdAt?: number | undefined;
   readonly olderCreatedAt?: number | undefined;
-  /** While `issued`: until when, in ms. */
+  /** For `issued`: when the login lapses [ms]. */
   readonly until: number;
-  /** While `live`: the attempt that claimed it. */
+  /** For `live`: the attempt that claimed it. */
   readonly claim: string;
-  /** Of an issued login the live session of its device before it; of a live session those that it has replaced. */
+  /**
+   * For an issued login: the live session of its device before it. For a live session: the sessions that it
+   * has replaced.
+   */
   readonly previous: readonly SessionAt[];
 }
 
-/** As format 1 has it: a user had one session. It is replaced with the next change of the user's sessions. */
+/** The record of format 1: a user had one session. The next change of the user's sessions replaces it. */
 export interface SessionRecord1
   extends Pick<DeviceRecord, 'userName' | 'epoch' | 'instance' | 'secretHash' | 'until' | 'claim'> {
   readonly state: Session['state'];
@@ -109,44 +115,48 @@ export interface SessionRecord1
   readonly previous?: Omit<SessionAt, 'device'> | undefined;
 }
 
-/** The highest cursor of any device of a user in a stream, and that of each device. Format 1 has the first alone. */
+/**
+ * The highest cursor of any device of a user in a stream, and the cursor of each device. Format 1 has the
+ * first only.
+ */
 export interface CursorRecord extends Cursor {
   readonly devices?: readonly (Cursor & { readonly device: DeviceId })[];
 }
 
 export interface StreamRecord {
   readonly stream: StreamRef;
-  /** Oldest entry kept; `top` + 1 when there is none. */
+  /** The oldest entry that is kept; `top` + 1 when there is none. */
   readonly first: Seq;
-  /** When the oldest was stored, or a little later. */
+  /** When the oldest entry was stored, or a little later. */
   readonly firstAt: number;
   readonly top: Seq;
   readonly topId: MessageId;
   /**
-   * Of the newest, when it was counted: with its id the record of its producer, which has one of its own only when
-   * another's entry follows. Most entries of an inbox come from the one who sent the last.
+   * Digest of the newest entry, when it was counted. With its id this is the record of its producer, which
+   * gets a record of its own only when an entry of another producer follows. Most entries of an inbox come
+   * from the sender of the one before.
    */
   readonly topDigest?: string | undefined;
-  /** Content bytes of all entries ever, but for copies. */
+  /** Content bytes of all entries ever, without copies. */
   readonly bytes: number;
-  /** How many copies of its user's own messages an inbox has had. */
+  /** Number of copies of its user's own messages that an inbox ever had. */
   readonly copies: number;
   /**
-   * Of an inbox: up to here nothing waits for its user. An entry before it is acked, was trimmed for its age, or is a copy
-   * that came when nothing waited.
+   * For an inbox: up to this entry nothing waits for its user. Each entry up to it is acked, was trimmed for
+   * its age, or is a copy that came when nothing waited.
    */
   readonly settled: Seq;
-  /** Of `bytes` and `copies`, what lies up to `settled`: the difference is what waits, or lies among it. */
+  /** The part of `bytes` and `copies` up to `settled`. The difference is what waits, or lies among it. */
   readonly settledBytes: number;
   readonly settledCopies: number;
-  /** How many entries that count as unread the stream has had since it was first written by a version that counts them. */
+  /** Number of entries that count as unread, since a version that counts them first wrote the stream. */
   readonly shown: number;
-  /** The newest of them, and when it was stored [ms]; 0: there is none. */
+  /** The newest entry that counts as unread, and when it was stored [ms]; 0: there is none. */
   readonly shownSeq: Seq;
   readonly shownAt: number;
-  /** The newest entry that is in the index of events; 0: there is none. */
+  /** The newest entry in the index of events; 0: there is none. */
   readonly lastEvent: Seq;
-  /** Whether producers of it were forgotten. */
+  /** Whether any of its producers was forgotten. */
   readonly forgot: boolean;
 }
 
@@ -159,12 +169,12 @@ type Counted =
   | 'shownAt'
   | 'lastEvent'
   | 'forgot';
-/** As format 1 has it. */
+/** The record of format 1. */
 export type StreamRecord1 = Omit<StreamRecord, Counted> & {
   readonly [Field in Counted]?: StreamRecord[Field] | undefined;
 };
 
-/** In the index of events, under the seq of the entry. */
+/** A row of the index of events, under the seq of the entry. */
 export interface EventRecord {
   readonly about: MessageId;
 }
@@ -178,30 +188,30 @@ export interface ProducerRecord {
 export interface KeyedRecord {
   readonly seq: Seq;
   readonly digest: string;
-  /** When it is forgotten, in ms. */
+  /** When it is forgotten [ms]. */
   readonly until: number;
 }
 
-/** Scheduled messages of a user, but for their contents; refused ones too. */
+/** The scheduled messages of a user, also refused ones, without their contents. */
 export interface ScheduledRecord {
   readonly messages: readonly ScheduledRow[];
 }
 
 export interface ScheduledRow {
   readonly id: ProducerId;
-  /** ms since 1970, as all times here. */
+  /** When it is to be sent [ms since 1970, as all times here]. */
   readonly sendAt: number;
-  /** When it was claimed first; 0: it never was. */
+  /** When it was first claimed; 0: never. */
   readonly tried: number;
   readonly refused?: { readonly at: number; readonly code: string; readonly text: string };
 }
 
-/** What a scheduled message says, under the user and its id. */
+/** The content of a scheduled message, under the user and its id. */
 export interface ScheduledContentRecord {
   readonly sender: string;
-  /** Name of the stream. */
+  /** Name of the stream that it goes to. */
   readonly to: string;
-  /** base64 */
+  /** Base64. */
   readonly content: string;
 }
 
@@ -210,11 +220,11 @@ export interface ScheduledKeyRecord {
   readonly id: ProducerId;
   readonly sendAt: number;
   readonly digest: string;
-  /** When it is forgotten, in ms. */
+  /** When it is forgotten [ms]. */
   readonly until: number;
 }
 
-/** How many messages of all users wait to be sent, and how many refused ones are listed. */
+/** Number of waiting messages of all users, and of listed refused ones. */
 export interface ScheduledCountRecord {
   readonly waiting: number;
   readonly refused: number;
@@ -232,11 +242,11 @@ export interface GroupRecord {
   readonly members: number;
   readonly version: Seq;
   readonly createdAt: number;
-  /** It is gone for everybody. The record stays, so that nobody gets its id. */
+  /** Set when the group is gone for everybody. The record stays, so that no other group gets its id. */
   readonly disbanded?: true;
 }
 
-/** One member of a group: what counts. */
+/** One member of a group. This side of a membership is authoritative. */
 export interface MemberRecord {
   readonly userName: string;
   readonly role: Role;
@@ -245,10 +255,13 @@ export interface MemberRecord {
   readonly joinedN: number;
 }
 
-/** Of one user: groups to ask. One that is gone, or has the user no longer, is passed over. */
+/**
+ * The groups of one user that are asked for the user's membership. Groups that are gone, or no longer have
+ * the user, are skipped.
+ */
 export interface MembershipsRecord {
   readonly groups: readonly GroupId[];
-  /** Memberships that have ended, oldest first. A version before this one has none. */
+  /** Memberships that have ended, oldest first. The version before has none. */
   readonly stays?: readonly StayRecord[];
 }
 
@@ -257,31 +270,31 @@ export interface StayRecord extends Stay {
   readonly at: number;
 }
 
-/** Read mark of one user in one group. */
+/** The read mark of one user in one group. */
 export interface MarkRecord {
   readonly n: number;
 }
 
-/** A group that was disbanded and whose members are still to be removed. */
+/** A disbanded group whose members are still to be removed. */
 export interface ClearingRecord {
   readonly group: GroupId;
 }
 
-/** Of the rows of a user's conversations. */
+/** The state of a user's conversation rows. */
 export interface FoldRecord {
   readonly revision: number;
   readonly folded: Cursor;
-  /** How many rows there are. */
+  /** Number of rows. */
   readonly peers: number;
 }
 
 export interface WebhooksRecord {
-  /** Counts the changes. */
+  /** Number of changes. */
   readonly revision: number;
   readonly webhooks: readonly Webhook[];
 }
 
-/** What the feed of events records. */
+/** Which events the feed records. */
 export interface FeedOnRecord {
   readonly revision: number;
   readonly kinds: readonly FeedKind[];
@@ -292,11 +305,11 @@ export interface FeedStateRecord {
   /** Oldest record that is kept; `top` + 1 when there is none. */
   readonly first: number;
   readonly top: number;
-  /** Key: a receiver. */
+  /** Key: a receiver. Value: its cursor. */
   readonly cursors: Readonly<Record<string, number>>;
 }
 
-/** What a relay keeps under a name. */
+/** A text that a relay stores under a name. */
 export interface LetterRecord {
   readonly name: string;
   readonly text: string;

@@ -1,4 +1,4 @@
-/** What a stream may forget (design: retention). */
+/** What a stream may forget, and when. */
 import type { MessageId, Seq, StreamRef } from '@cim/protocol';
 import { policyOf } from '../stream-policy.ts';
 import type { StreamLimits } from '../streams.ts';
@@ -7,7 +7,7 @@ import { entryKey, eventsBefore, streamKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { StreamRecord } from './records.ts';
 
-/** Rows of the index of events are removed at every so many entries that a log loses. */
+/** The index of events is trimmed each time a log has lost this many entries. */
 const EVENTS_STEP = 1_000;
 
 export const emptyStream = (stream: StreamRef): StreamRecord => ({
@@ -28,18 +28,18 @@ export const emptyStream = (stream: StreamRef): StreamRecord => ({
   forgot: false,
 });
 
-/** Up to where a stream waits for nobody; a group keeps nothing for anybody, so all of it. */
+/** The seq up to which a stream waits for nobody. A group waits for nobody, so for a group it is the top. */
 const settledOf = ({ stream, top, settled }: StreamRecord): Seq =>
   policyOf(stream).settledWhen === 'stored' ? top : settled;
 
-/** How many received entries of an inbox wait for its user. */
+/** Number of received entries of an inbox that wait for its user. */
 export const waitingOf = ({ top, copies, settled, settledCopies }: StreamRecord): number =>
   top - copies - (settled - settledCopies);
 
 /**
- * The stream without its oldest entries that are too many or too old. Reads only.
- * @param steps how many entries it may go on
- * @param coming entries that are about to be added
+ * The stream without its oldest entries that are too many or too old. Writes nothing.
+ * @param steps most entries that it removes
+ * @param coming number of entries that are about to be added
  */
 export function trimmed(
   ledger: Ledger,
@@ -61,13 +61,14 @@ export function trimmed(
     if (!tooMany) {
       const keptMs = isSettled ? limits.keptMs : limits.unackedMs;
       if (firstAt + keptMs > now) break;
-      // `firstAt` may be that of an entry that is gone: look when it matters. A row not on disk yet is a young one.
+      // `firstAt` may be the time of an entry that is gone, so the row is read when it matters. A row that is
+      // not on disk yet is young.
       const row = ledger.row(entryKey(stream, first));
       if (row === undefined && first > (ledger.committed(streamKey(stream))?.top ?? 0)) {
         firstAt = now;
         break;
       }
-      // One that is on disk by its stream's record and is not there was lost: it is as old as the one before it.
+      // A row that should be on disk and is not was lost. It counts as as old as the one before it.
       if (row !== undefined) firstAt = decodeRow(row).storedAt;
       if (firstAt + keptMs > now) break;
       if (!isSettled) {
@@ -82,7 +83,7 @@ export function trimmed(
     : { ...before, first, firstAt, settled, settledBytes, settledCopies };
 }
 
-/** Writes what `trimmed` answered. */
+/** Writes the answer of `trimmed`. */
 export function writeTrim(ledger: Ledger, before: StreamRecord, after: StreamRecord): void {
   const { stream, lastEvent } = before;
   for (let seq: number = before.first; seq < after.first; seq++)

@@ -1,4 +1,4 @@
-/** Scheduled messages of the embedded store alone: a folder that was mended, and what happens while rows are read. */
+/** Scheduled messages in the embedded store alone: after a folder was mended, and while rows are read. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -36,7 +36,7 @@ async function start(t: TestContext) {
   return { ledger, clock, scheduled, add };
 }
 
-test('what is left is sent, what is lost holds up nobody: the count, a content, a record of a user', async (t) => {
+test('after the loss of the count, a content or a record the remaining messages are sent', async (t) => {
   const { ledger, clock, scheduled, add } = await start(t);
   const [whole, empty, unknown] = [await add(1), await add(1), await add(2)];
   assert.equal((await scheduled.count()).waiting, 3);

@@ -28,21 +28,24 @@ import type { Ledger } from './ledger.ts';
 import { decodeRecord, encodeRecord } from './record-bytes.ts';
 import type { ScheduledContentRecord, ScheduledRow } from './records.ts';
 
-/** Due messages that are counted, at most. */
+/** Most due messages that are counted. */
 const COUNTED = 1_000;
 const READ_BYTES = 4 * 1024 * 1024;
 const NOTHING: ScheduleCount = { waiting: 0, due: 0, lateMs: 0, ready: false, nextMs: undefined };
 
 /**
- * Each user has a record of its messages, each message a row with its content, and a row under the time at which something is to be
- * done about it. Claims are in memory: they end with the process, which alone has the folder.
+ * Scheduled messages. Each user has a record of its messages. Each message has a row with its content, and a
+ * row under the time at which something is to be done about it. Claims are in memory: they end with the
+ * process, which alone has the folder.
  */
 export class EmbeddedScheduled implements Scheduled {
   readonly #ledger: Ledger;
   readonly #clock: () => number;
   readonly #monotonic: () => number;
   readonly #skewMs: () => number;
-  /** Key: id of a message. When its claim lapses [ms, monotonic]. Removed when the message is settled. */
+  /**
+   * Key: id of a message. Value: when its claim lapses [ms, monotonic]. Removed when the message is settled.
+   */
   readonly #claims = new Map<ProducerId, number>();
 
   /**
@@ -91,7 +94,7 @@ export class EmbeddedScheduled implements Scheduled {
   }
 
   async list(user: UserId): Promise<readonly ListedMessage[]> {
-    // All that was begun is on disk then, or is not there.
+    // Waits, so that everything begun before is on disk, or is lost.
     await this.#ledger.commit();
     const states = new Map(this.#rows(user).map((row) => [row.id, row]));
     const listed: ListedMessage[] = [];
@@ -124,7 +127,7 @@ export class EmbeddedScheduled implements Scheduled {
     const now = this.#now();
     const come = await this.#ledger.rows(dueBetween(0, now + 1), COUNTED, READ_BYTES);
     const [later] = await this.#ledger.rows(dueAfter(now + 1), 1, READ_BYTES);
-    // Nobody relies on the counter: a folder that was mended may have lost it.
+    // Nothing relies on the counter, since a mended folder may have lost it.
     if (come.length === 0 && later === undefined) return NOTHING;
     const waiting = Math.max(0, this.#ledger.committed(SCHEDULED_COUNT)?.waiting ?? 0);
     let [due, oldest, ready] = [0, now, false];
@@ -149,12 +152,12 @@ export class EmbeddedScheduled implements Scheduled {
       const row = this.#find(user, id);
       if (row === undefined) this.#ledger.deleteRow(key);
       else if (row.refused !== undefined) {
-        // Refused while the rows were read, it stays listed.
+        // A message that was refused while the rows were read stays listed.
         if (dueOf(user, row) === key) this.#remove(user, row);
       } else if (!this.#isClaimed(id)) {
         const content = this.#ledger.row(scheduledContentKey(user, id));
         if (content === undefined) {
-          // Only in a folder that was mended: it was lost, and there is nothing to send.
+          // Only in a mended folder: the content was lost, so there is nothing to send.
           this.#remove(user, row);
           continue;
         }
@@ -191,7 +194,7 @@ export class EmbeddedScheduled implements Scheduled {
     return settles;
   }
 
-  /** A refused message goes. */
+  /** Removes a refused message, so that another one has room. */
   #makeRoom(user: UserId): boolean {
     let oldest: ScheduledRow | undefined;
     for (const row of this.#rows(user))
@@ -215,7 +218,7 @@ export class EmbeddedScheduled implements Scheduled {
     this.#write(user, rows, 0, 0);
   }
 
-  /** @param waits by how many more wait to be sent */
+  /** @param waits change of the number of waiting messages */
   #write(user: UserId, messages: readonly ScheduledRow[], waits: number, refused: number): void {
     this.#ledger.put(scheduledKey(user), messages.length === 0 ? undefined : { messages });
     const count = this.#ledger.get(SCHEDULED_COUNT) ?? { waiting: 0, refused: 0 };
@@ -240,7 +243,7 @@ export class EmbeddedScheduled implements Scheduled {
   }
 }
 
-/** When it is to be sent or, of a refused one, forgotten. */
+/** When the message is to be sent or, if it was refused, forgotten. */
 const dueOf = (user: UserId, { id, sendAt, refused }: ScheduledRow): string =>
   dueKey(refused === undefined ? sendAt : refused.at + SCHEDULE.refusedMs, user, id);
 

@@ -41,26 +41,29 @@ interface Online {
 }
 
 interface Lease {
-  /** ms, of `SessionTimes.monotonic`. */
+  /** When the lease lapses [ms of `SessionTimes.monotonic`]. */
   until: number;
-  /** Key: user. Who is live here; removed with the last device, or with the lease. */
+  /** Key: user. Value: the user's live devices here. Removed with the last device, or with the lease. */
   readonly online: Map<UserId, Online>;
 }
 
 export interface SessionTimes {
   readonly leaseMs: number;
   readonly issuedMs: number;
-  /** ms since 1970, for what is on disk. It may go back. */
+  /** The time for records on disk [ms since 1970]. It may go back. */
   readonly now: () => number;
-  /** ms, never goes back: leases are in memory. */
+  /** The time for leases, which are in memory [ms]. It never goes back. */
   readonly monotonic: () => number;
 }
 
-/** Leases and online sets live in memory: whoever opens the folder is the only process, and all before it are gone. */
+/**
+ * Leases and online sets are in memory: the process that opens the folder is the only one, and all earlier
+ * ones have ended.
+ */
 export class EmbeddedSessions implements Sessions {
   readonly #ledger: Ledger;
   readonly #times: SessionTimes;
-  /** Key: instance. Removed by `closeLease` or when found lapsed. */
+  /** Key: instance. Removed by `closeLease`, or when found lapsed. */
   readonly #leases = new Map<InstanceId, Lease>();
 
   constructor(ledger: Ledger, times: SessionTimes) {
@@ -95,7 +98,7 @@ export class EmbeddedSessions implements Sessions {
     const now = this.#times.now();
     const epoch = (newest(records) + 1) as Epoch;
     const previous = this.#open(mine);
-    // A session whose server is gone ends here, where this login may be the only one of the user.
+    // A session whose server is gone ends here, if this login may be the only one of the user.
     const rest = records
       .filter((of) => of !== mine)
       .map((of): DeviceRecord => {
@@ -128,7 +131,7 @@ export class EmbeddedSessions implements Sessions {
     );
     if (current === undefined || this.#lease(instance) === undefined) return { outcome: 'refused' };
     if (current.instance !== instance && current.instance !== ANY_INSTANCE) return { outcome: 'refused' };
-    // A login that was issued with a secret is not redeemed by a name.
+    // A login that was issued with a secret cannot be claimed by a name.
     const named = current.userName === userName && current.secretHash === '';
     if (epoch === undefined && !named) return { outcome: 'refused' };
     const isFresh = this.#waits(records, current);
@@ -145,7 +148,7 @@ export class EmbeddedSessions implements Sessions {
     };
   }
 
-  /** A login that ends all sessions of its user does so now. */
+  /** The claim of a login that ends all sessions of its user ends them now. */
   #claimFresh(
     userId: UserId,
     records: readonly DeviceRecord[],
@@ -247,7 +250,8 @@ export class EmbeddedSessions implements Sessions {
         changed.push({
           ...record,
           ...{ state: 'ended', secretHash: '', olderHashes: [], claim: '', previous: [] },
-          // Who has only a name keeps its epoch: a CIM client acks by what the kernel took, and logs out right behind it.
+          // A session by name keeps its epoch. A CIM client acks by the bytes that the kernel took, and its
+          // ack may come after its logout.
           epoch: secretsOf(record).length > 0 ? (++epoch as Epoch) : record.epoch,
           seenAt: isOver(record) ? record.seenAt : this.#times.now(),
         });
@@ -313,7 +317,9 @@ export class EmbeddedSessions implements Sessions {
     return Promise.resolve([...online].map(([userId, { userName }]) => ({ userId, userName })));
   }
 
-  /** Into the online set, once the session is on disk and if nothing has ended or replaced it since. */
+  /**
+   * Enters the session in the online set once it is on disk, unless something has ended or replaced it since.
+   */
   #appear({ userId, device }: UserDevice, epoch: Epoch, instance: InstanceId): void {
     const current = this.#get(userId).find((of) => of.device === device);
     const open = openOf(current);
@@ -335,7 +341,7 @@ export class EmbeddedSessions implements Sessions {
     return waits(records, record, this.#times.now(), this.#times.issuedMs);
   }
 
-  /** Where the device is live, on an instance whose lease lives. */
+  /** The live session of the device, if the lease of its instance is valid. */
   #open(record: DeviceRecord | undefined): SessionAt | undefined {
     const open = openOf(record);
     return open !== undefined && this.#lease(open.instance) !== undefined ? open : undefined;
@@ -365,11 +371,14 @@ export class EmbeddedSessions implements Sessions {
   }
 }
 
-/** When the life of one of its secrets began, in ms. */
+/** When the life of one of its secrets began [ms]. */
 function lifeOf(record: DeviceRecord, secretHash: string, now: number): number {
   const { createdAt, olderCreatedAt } = livesOf(record, now);
   return record.secretHash === secretHash ? createdAt : olderCreatedAt;
 }
 
-/** Devices that are no one installation: a second login of theirs is refused under `devices`, as all are under `reject`. */
+/**
+ * Whether the device id stands for several installations. Its second login is refused under `devices`, as
+ * under `reject`.
+ */
 const isShared = (device: DeviceId): boolean => device === CIM_DEVICE || device === DEFAULT_DEVICE;

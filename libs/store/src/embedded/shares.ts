@@ -6,29 +6,32 @@ import type { Ledger } from './ledger.ts';
 import type { StreamRecord } from './records.ts';
 import { waitingOf } from './retention.ts';
 
-/** Of all inboxes together: seqs that are remembered. One takes 8 bytes and more. */
+/** Most seqs that are remembered for all inboxes together. A seq takes 8 bytes and more. */
 const MOST_SEQS = 1_000_000;
-/** What an inbox takes beside its seqs, in seqs. */
+/** Memory of an inbox besides its seqs, counted in seqs. */
 const INBOX_SEQS = 64;
 
 interface Inbox {
-  /** Entries that it had received when this was written last: another number says that something is missing here. */
+  /**
+   * Number of entries that the inbox had received at the last update. Another number in the stream's record
+   * shows that something is missing here.
+   */
   received: number;
   seqs: number;
-  /** Key: sender. Newest entries, ascending, at most a share. */
+  /** Key: sender. Value: its newest entries, ascending, at most a share. */
   readonly bySender: Map<UserId, Seq[]>;
 }
 
 /**
- * How many entries of each sender wait in an inbox for its user. It is in memory, for inboxes in which something waits. What is
- * not there is read from the log.
+ * Counts the entries of each sender that wait in an inbox. It is in memory, for inboxes in which something
+ * waits. Missing data is read from the log.
  */
 export class Shares {
   readonly #ledger: Ledger;
   readonly #share: number;
   readonly #inboxes = new LRUCache<UserId, Inbox>({ maxSize: MOST_SEQS, sizeCalculation: () => INBOX_SEQS });
 
-  /** @param share entries of one sender that may wait in an inbox */
+  /** @param share most entries of one sender that may wait in an inbox */
   constructor(ledger: Ledger, share: number) {
     this.#ledger = ledger;
     this.#share = share;
@@ -42,7 +45,7 @@ export class Shares {
     return oldest === undefined || seqs === undefined || seqs.length < this.#share || oldest <= state.settled;
   }
 
-  /** An entry of the sender was written. @param state of the inbox before it */
+  /** Notes that an entry of the sender was written. @param state record of the inbox before it */
   wrote(user: UserId, sender: UserId, state: StreamRecord): void {
     const inbox = this.#inboxOf(user, state);
     inbox.received++;
@@ -69,7 +72,10 @@ export class Shares {
     return inbox;
   }
 
-  /** All that waits, or of very much the newest. What is not on disk yet is in memory, unless much else was since. */
+  /**
+   * Reads all waiting entries, or only the newest of very many. Entries that are not on disk yet are usually
+   * still in memory.
+   */
   #read(user: UserId, inbox: Inbox, { first, settled, top, copies, settledCopies }: StreamRecord): void {
     const most = 2 * this.#share + Math.min(copies - settledCopies, 2 * this.#share);
     for (let seq = Math.max(first, settled + 1, top - most + 1); seq <= top; seq++) {

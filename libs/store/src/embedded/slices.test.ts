@@ -1,4 +1,4 @@
-/** Nothing in the embedded store holds the event loop for long, however much it has to do at once. */
+/** No work of the embedded store holds the event loop for long, however much it has to do at once. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -38,12 +38,12 @@ async function openLedger(t: TestContext): Promise<Ledger> {
   return ledger;
 }
 
-/** The longest that the event loop was held while `work` went on [ms of CPU time]. */
+/** Longest time that the event loop was held during `work` [ms of CPU time]. */
 async function heldBy(work: () => Promise<unknown>): Promise<number> {
   const watch = new LoopWatch();
   watch.start();
   await work();
-  // So that the watch sees the last of it.
+  // Waits, so that the watch sees the last part of the work.
   await new Promise((resolve) => setTimeout(resolve, 30));
   watch.stop();
   return watch.worstMs;
@@ -83,7 +83,7 @@ test('callbacks of one batch that take long together are called in order, in sli
         ledger.onCommit(() => {
           called.push(i);
           for (const begun = cpuMs(); cpuMs() - begun < 5; );
-          // The next batch ends while the callbacks of this one still wait.
+          // The next batch ends while callbacks of this one still wait.
           if (i === 0) ledger.onCommit(() => resolve());
         });
     });

@@ -52,11 +52,14 @@ import { devicesOf, openOf } from './device-records.ts';
 import { emptyStream } from './retention.ts';
 import { UncertainSends } from './uncertain-sends.ts';
 
-/** A read answers about this many bytes at most. */
+/** Approximate bytes that a read answers at most. */
 const READ_BYTES = 256 * 1024;
-/** Rows of the index of events that one read answers. */
+/** Rows of the index of events that one read answers at most. */
 const EVENTS_AT_ONCE = 1_000;
-/** Producers of sends that were not stored lately, and that may still be under way on another connection. */
+/**
+ * Remembered producers with a send that was not stored lately and may still be under way on another
+ * connection.
+ */
 const ENDED_PRODUCERS = 10_000;
 const NOTHING = new Uint8Array();
 
@@ -69,11 +72,14 @@ export class EmbeddedStreams implements Streams {
   readonly #groups: EmbeddedGroups;
   readonly #duplicates: Duplicates;
   /**
-   * From which counter on nothing of a producer is stored any more. Key: as `keyedKey` has it. It needs no disk: a new
-   * process has none of their connections.
+   * Key: as `keyedKey` has it. Value: the counter from which on nothing of the producer is stored any more. It
+   * is in memory: a new process has no connections of these producers. Bounded by size.
    */
   readonly #ended = new LRUCache<string, number>({ max: ENDED_PRODUCERS });
-  /** Key: instance, then stream name. Removed when taken; it needs no disk, since a new process is a new instance. */
+  /**
+   * Key: instance, then stream name. Removed when taken. It is in memory, since a new process is a new
+   * instance.
+   */
   readonly #dirty = new Map<InstanceId, Map<string, StreamRef>>();
   readonly #uncertain = new UncertainSends();
 
@@ -104,7 +110,7 @@ export class EmbeddedStreams implements Streams {
       setImmediate(tell, done, { outcome: 'retry', cause }, this.#logger);
       return;
     }
-    // Whatever the answer is: it may rest on what is on its way to the disk.
+    // Waits for the disk whatever the answer is: it may be based on data that is not on disk yet.
     this.#ledger.onCommit((error) => {
       this.#logs.batchEnded();
       if (error !== undefined) {
@@ -196,7 +202,7 @@ export class EmbeddedStreams implements Streams {
       if (cursor.seq <= (ownCursor(before, device)?.seq ?? 0) || cursor.seq > top) continue;
       if (policyOf(stream).settledWhen === 'acked') this.#logs.settle(stream, cursor.seq);
       const highest = before === undefined || cursor.seq > before.seq ? cursor : before;
-      // The cursors of devices that have no record any more go with them.
+      // Cursors of devices that have no record any more are removed too.
       const others = (before?.devices ?? []).filter(
         (of) => of.device !== device && sessions.some((record) => record.device === of.device),
       );
@@ -248,8 +254,9 @@ export class EmbeddedStreams implements Streams {
   }
 
   /**
-   * A send that may have been sent before and is not stored may still be under way on another connection, and those behind
-   * it too, while their sender goes on under another producer. So none of them is stored after that answer.
+   * Appends, and ends the producer of a repeated send that is refused. Such a send may still be under way on
+   * another connection, with others behind it, while its sender goes on under another producer. So none of
+   * them may be stored after this answer.
    */
   #appendNext(item: Append): AppendAnswer {
     const answer = this.#appendNew(item);
@@ -297,7 +304,7 @@ export class EmbeddedStreams implements Streams {
     if (!this.#uncertain.none) this.#uncertain.remove(messageId(sender.userId, producer, 0));
   }
 
-  /** The batch that it was in has failed. */
+  /** Called when the batch of a send without a key has failed. */
   #ownFailed({ sender, producer }: Append, answer: AppendAnswer | Older): void {
     if ('seq' in answer) this.#uncertain.add(messageId(sender.userId, producer, 0), answer.seq, this.#now());
   }
@@ -323,11 +330,14 @@ export class EmbeddedStreams implements Streams {
 const withFollowers = (answer: AppendAnswer, followers: readonly InstanceId[]): AppendAnswer =>
   answer.outcome === 'ok' || answer.outcome === 'duplicate' ? { ...answer, followers } : answer;
 
-/** To nobody nothing is stored, whenever it comes; of a share that is used up the sender may be asked to send it again. */
+/**
+ * Whether the answer refuses the send for good. A recipient that does not exist never gets anything, whenever a
+ * late copy of the send comes. After a used-up share the sender may be asked to send the same again.
+ */
 const isRefusal = ({ outcome }: AppendAnswer): boolean =>
   outcome !== 'ok' && outcome !== 'unknown' && outcome !== 'share';
 
-/** The producer was made for this send. */
+/** Whether the producer was made for this send alone. */
 const isOwn = ({ counter, rememberMs }: Append): boolean => counter === 0 && rememberMs === undefined;
 
 const plainCursor = (cursor: Cursor | undefined): Cursor | undefined =>

@@ -25,7 +25,7 @@ const lobby = groupStream(LOBBY);
 const sender: NamedUser = { userId: 1_001 as UserId, userName: 'alice' };
 const ALL = Number.MAX_SAFE_INTEGER;
 
-test('what may be forgotten leaves the disk, also of streams that nobody writes to; what may not stays', async (t) => {
+test('data that may be forgotten is removed from the disk, also in unused streams; all else stays', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'cim-sweeper-'));
   const ledger = await Ledger.open(dir, silentLogger());
   t.after(async () => {
@@ -55,7 +55,7 @@ test('what may be forgotten leaves the disk, also of streams that nobody writes 
   await append({ counter: 0, producer: keyed(9_999), rememberMs: RETENTION.keptMs * 2 });
   assert.equal(await count(expiriesBefore(ALL)), 2_501);
   ms += 1_001;
-  // Used again, so that its first expiry is not its end.
+  // The key is used again, so its first expiry is not its end.
   await append({ counter: 0, producer: keyed(7), rememberMs: 60_000 });
   await sweeper.sweep();
   assert.equal(await count(expiriesBefore(ALL)), 2);
@@ -64,7 +64,7 @@ test('what may be forgotten leaves the disk, also of streams that nobody writes 
   assert.equal(await count(entriesFrom(lobby, 1 as Seq)), 2_503);
 
   ms += RETENTION.keptMs;
-  // It goes round the streams in slices, and on a stream in steps.
+  // The sweeper visits the streams in slices, and trims a stream in steps.
   for (let round = 0; round < 10; round++) await sweeper.sweep();
   assert.equal(await count(entriesFrom(lobby, 1 as Seq)), 0);
   assert.deepEqual(ends(await streams.position(lobby)), {

@@ -10,13 +10,13 @@ const EVERY_MS = 60_000;
 /** Rows of one read. */
 const PAGE = 1_000;
 const PAGE_BYTES = 1024 * 1024;
-/** Of one stream in one round; between two steps the event loop may do other work. */
+/** Most entries of one stream that one step removes. Between two steps the event loop does other work. */
 const TRIM_ENTRIES = 1_000;
 const TRIM_STEP = 50;
 
 /**
- * Forgets, in the background and in slices, what may be forgotten: keyed sends after their time, members of groups that were
- * disbanded, and old entries of streams that nobody writes to (appends trim the others).
+ * Forgets data in the background and in slices: keyed sends after their time, members of disbanded groups,
+ * and old entries of streams that nobody writes to (appends trim the others).
  */
 export class Sweeper {
   readonly #ledger: Ledger;
@@ -47,7 +47,7 @@ export class Sweeper {
     await this.#round;
   }
 
-  /** One round; joins the one that is under way. Never throws: what failed is done by a later round. */
+  /** Runs one round, or joins the one under way. Never throws: a later round does what failed. */
   sweep(): Promise<void> {
     this.#round ??= this.#sweep()
       .catch((error: unknown) => {
@@ -65,7 +65,7 @@ export class Sweeper {
     await this.#trimStreams();
   }
 
-  /** True when there may be more. */
+  /** Answers true when there may be more. */
   async #forgetKeyed(): Promise<boolean> {
     const now = this.#now();
     const expiries = await this.#ledger.rows(expiriesBefore(now), PAGE, PAGE_BYTES);
@@ -102,7 +102,7 @@ export class Sweeper {
     await this.#ledger.commit();
   }
 
-  /** One step; true when there may be more to trim. */
+  /** Trims one step. Answers true when there may be more to trim. */
   #trim(key: Key<StreamRecord>): boolean {
     const before = this.#ledger.get(key);
     if (before === undefined) return false;

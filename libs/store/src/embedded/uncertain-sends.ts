@@ -1,23 +1,23 @@
 import type { MessageId, Seq } from '@cim/protocol';
 
-/** How long a send may be repeated after it has failed, in ms, and how many such are known. */
+/** How long a send may be repeated after it has failed [ms], and how many such sends are remembered. */
 const UNCERTAIN_MS = 60_000;
 const UNCERTAIN_SENDS = 100_000;
 
 /**
- * Sends that only this process would repeat and whose batch has failed: they may be on disk all the same, and where they
- * would be is known. Nothing else is kept of them.
+ * Sends without a key whose batch has failed. They may be on disk all the same, and only this process would
+ * repeat them. Their seq is remembered here and nowhere else.
  */
 export class UncertainSends {
-  /** In the order in which they failed. */
+  /** Key: id of a message. In the order of failure. Removed when found on disk, by age, or by number. */
   readonly #sends = new Map<MessageId, { readonly seq: Seq; readonly at: number }>();
 
-  /** Where it is, if it is on disk. */
+  /** The seq of the entry, if it is on disk. */
   seqOf(id: MessageId): Seq | undefined {
     return this.#sends.get(id)?.seq;
   }
 
-  /** Its batch has failed. */
+  /** Notes that the batch of a send has failed. */
   add(id: MessageId, seq: Seq, now: number): void {
     this.#sends.delete(id);
     this.#sends.set(id, { seq, at: now });
@@ -27,7 +27,7 @@ export class UncertainSends {
     }
   }
 
-  /** It is on disk. */
+  /** Forgets a send that is on disk. */
   remove(id: MessageId): void {
     this.#sends.delete(id);
   }

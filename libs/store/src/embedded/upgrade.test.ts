@@ -1,4 +1,4 @@
-/** A folder that the version before made (`test/folder-of-format-1.json` holds what it wrote) is opened by this one. */
+/** Opens a folder that the version before made. `test/folder-of-format-1.json` holds its records. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ async function open(t: TestContext, dir: string): Promise<Store> {
   return store;
 }
 
-/** What the version before had stored: five messages to bob, of which it has acked three. */
+/** The data of the version before: five messages to bob, of which bob has acked three. */
 async function checkOld(store: Store): Promise<void> {
   assert.equal((await store.accounts.byName('bob'))?.userId, bob.userId);
   const entries = await store.streams.read(inbox, 1 as Seq, 100);
@@ -71,7 +71,7 @@ async function checkOld(store: Store): Promise<void> {
   assert.ok(session?.secretHashes.includes('the-hash-of-a-secret'));
 }
 
-test('what the version before had stored is there, and its producers, keys and cursors go on', async (t) => {
+test('everything stored by the version before is there, and its producers, keys and cursors go on', async (t) => {
   const store = await open(t, await oldFolder(t));
   await checkOld(store);
   for (const counter of [5, 3])
@@ -87,18 +87,18 @@ test('what the version before had stored is there, and its producers, keys and c
   assert.ok(sixth.outcome === 'ok');
   assert.deepEqual([sixth.seq, sixth.n, sixth.copy?.seq], [6, 1, 3]);
   assert.equal((await appendTo(store, inbox, alice, { counter: 7 })).outcome, 'ok');
-  // Two waited, and two have come: no more than four wait. What was acked made room, and nothing else did.
+  // Two entries waited, and two have come; at most four may wait. Only acked entries have made room.
   assert.deepEqual(await appendTo(store, inbox, alice, { counter: 8 }), { outcome: 'full' });
   const { first, top, shown, shownSeq } = await store.streams.position(inbox);
   assert.deepEqual([first, top, shown, shownSeq], [4, 7, 2, 7]);
 });
 
-test('an upgrade that a crash ended goes on, and an upgraded folder is of the new format', async (t) => {
+test('an upgrade interrupted by a crash goes on, and ends with the new format', async (t) => {
   const dir = await oldFolder(t);
   await (await open(t, dir)).stop();
   let ledger = await Ledger.open(dir, silentLogger());
   assert.equal(ledger.committed(FORMAT)?.version, 2);
-  // One stream is upgraded, the other is not, and the number of the format was not written.
+  // One stream is upgraded, the other is not, and the new format is not written yet.
   ledger.put(FORMAT, { version: 1 });
   ledger.putRow(streamKey(inbox), Buffer.from(fixture.rows[streamKey(inbox)] ?? '', 'base64'));
   await ledger.commit();

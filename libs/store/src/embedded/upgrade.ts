@@ -9,17 +9,17 @@ import { decodeRecord } from './record-bytes.ts';
 import type { StreamRecord, StreamRecord1 } from './records.ts';
 import { emptyStream } from './retention.ts';
 
-/** Of what is in the folder. A product that changes it must read the old one too. */
+/** The format of the folder. A version that changes it must read the format before too. */
 export const FORMAT_VERSION = 2;
-/** The oldest that `upgradeFolder` can read. */
+/** The oldest format that `upgradeFolder` can read. */
 export const OLDEST_FORMAT = 1;
 
 const STREAMS_AT_ONCE = 500;
 const READ_BYTES = 1024 * 1024;
 
 /**
- * Makes a folder of an older format, or a new one, into one of this format. Each step leaves alone what is done already:
- * after a crash the next opening goes on. The number of the format is written last.
+ * Upgrades a folder of an older format, or fills a new one. Each step skips what is done already, so after a
+ * crash the next opening goes on. The number of the format is written last.
  */
 export async function upgradeFolder(ledger: Ledger, producerEntries: number): Promise<void> {
   await enterOldLooks(ledger);
@@ -30,7 +30,7 @@ export async function upgradeFolder(ledger: Ledger, producerEntries: number): Pr
   await ledger.commit();
 }
 
-/** From format 1: the record of a stream says what is settled, and counts what is unread from now on. */
+/** From format 1: the record of a stream gets the settled seq, and counts unread entries from now on. */
 async function countStreams(ledger: Ledger): Promise<void> {
   const slice = new Slice();
   for (let gte: string = allStreams.gte; ; ) {
@@ -56,7 +56,7 @@ function counted(ledger: Ledger, before: StreamRecord1): StreamRecord {
     ...{ first, top, firstAt: before.firstAt, topId: before.topId, topDigest: before.topDigest },
     ...{ bytes: before.bytes, settledBytes: before.settledBytes },
     settled: Math.max(acked, first - 1) as Seq,
-    // A version that forgot producers by the clock did not note it.
+    // A version that forgot producers by the clock did not note whether it had.
     forgot: before.forgot ?? top > 0,
   };
 }

@@ -3,10 +3,10 @@ import { WEBHOOKS } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 
-/** All webhooks are one record: they are few, and seldom change. How they fare is in memory. */
+/** Webhooks in one record: they are few, and seldom change. Their health is in memory. */
 export class EmbeddedWebhooks implements Webhooks {
   readonly #ledger: Ledger;
-  /** Key: id. Removed with the webhook. */
+  /** Key: id of a webhook. Removed with it. */
   readonly #health = new Map<string, WebhookHealth>();
 
   constructor(ledger: Ledger) {

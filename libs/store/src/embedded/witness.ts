@@ -1,7 +1,8 @@
 /**
- * A file beside the database: how many batches were answered as stored. LevelDB takes a log that is gone, cut or older
- * for a shorter history; with this number it is known that there was more. It is written after each batch and not
- * synced: after a power cut it may be behind the database, which is no damage, and never ahead of it.
+ * A file beside the database with the number of batches that were answered as stored. LevelDB takes a log
+ * that is missing, cut or older for a shorter history; this number shows that there was more. It is written
+ * after each batch and not synced. After a power cut it may be behind the database, which is no damage. It is
+ * never ahead of it.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ export class Witness {
     this.#file = file;
   }
 
-  /** What it says; undefined: there is none. NaN: it cannot be read. */
+  /** The number in the file. Undefined: there is no file. NaN: it cannot be read. */
   static read(dir: string): number | undefined {
     const path = join(dir, NAME);
     if (!existsSync(path)) return undefined;
@@ -24,7 +25,7 @@ export class Witness {
     return /^\d{16}$/.test(text) ? Number(text) : NaN;
   }
 
-  /** Makes the file, and has it on disk before it counts. */
+  /** Makes the file, and syncs it to the disk. */
   static open(dir: string, batches: number): Witness {
     const path = join(dir, NAME);
     const witness = new Witness(openSync(path, existsSync(path) ? 'r+' : 'w', 0o600));

@@ -75,7 +75,7 @@ describe('Redis that lets in by certificate and password', () => {
     ...['--tls-cert-file', file('server.pem'), '--tls-key-file', file('server.key')],
     ...['--tls-ca-cert-file', file('ca.pem')],
   ];
-  /** The plain port stays, for the test's own questions. */
+  /** Starts a Redis. Its plain port stays open for the questions of the test. */
   async function startRedis(
     t: TestContext,
     ...flags: readonly string[]
@@ -96,7 +96,7 @@ describe('Redis that lets in by certificate and password', () => {
     const { sends } = await newPair(store);
     await appendOk(store, sends.item(1));
   }
-  /** As a program reads them. */
+  /** The passwords in files, as a program reads them. */
   function passwordsInFiles(): Pick<RedisStoreOptions, 'redisPassword' | 'redisSentinelPassword'> {
     const schema = pick(settings, 'redisPassword', 'redisSentinelPassword');
     const read = readConfig('test', schema, [], {

@@ -1,8 +1,8 @@
-/** How we are let in: what a URL cannot say, or should not. */
+/** Access to Redis: the parts that a URL cannot hold, or should not. */
 import { readFileSync } from 'node:fs';
 import type { RedisUrl } from './url.ts';
 
-/** Named like the settings of the programs; '' is as good as absent. */
+/** Named like the settings of the programs; '' is the same as absent. */
 export interface RedisAccess {
   readonly redisPassword?: string;
   readonly redisSentinelUsername?: string;
@@ -25,10 +25,13 @@ interface Login {
   readonly password?: string;
 }
 
-/** A URL with the ways in to Redis and its Sentinels. */
+/** A URL with everything needed to connect to Redis and its Sentinels. */
 export type RedisTarget = RedisUrl & { readonly sentinelLogin: Login; readonly tlsOptions: RedisTls };
 
-/** @throws {Error} one line: a file that cannot be read, or settings that contradict each other */
+/**
+ * Adds the access to a URL. @throws {Error} one line: a file cannot be read, or settings contradict each
+ * other
+ */
 export function withAccess(url: RedisUrl, access: RedisAccess): RedisTarget {
   const password = filled(access.redisPassword);
   if (password !== undefined && url.password !== undefined)

@@ -7,13 +7,13 @@ import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 
-/** The counter counts from 1; ids from here. */
+/** The counter counts from 1. Ids are this much higher. */
 const BEFORE_FIRST_USER = 1_000;
 
 /**
- * Exclusive: a counter that went back, with a store that lost data, makes no two users one.
- * KEYS account. ARGV name, password hash or '', attempt, subject of tokens or ''. Answers 1 when the account is of this
- * attempt.
+ * Creates an account exclusively: a counter that went back, in a store that lost data, never makes two users
+ * one. KEYS account. ARGV name, password hash or '', attempt, subject of tokens or ''. Answers 1 when the
+ * account is of this attempt.
  */
 const CREATE = new Script(`
 local attempt = redis.call('HGET', KEYS[1], 'attempt')
@@ -24,8 +24,8 @@ if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'subject', ARGV[4]) end
 return 1`);
 
 /**
- * KEYS names or looks. ARGV folded name or look, user id, id that it may have and lose, or ''. Answers the id that has
- * it now.
+ * Takes a name or look. KEYS names or looks. ARGV folded name or look, user id, id of another user that may
+ * lose it, or ''. Answers the id that has it now.
  */
 const TAKE = new Script(`
 local id = redis.call('HGET', KEYS[1], ARGV[1])
@@ -33,7 +33,7 @@ if id and id ~= ARGV[3] then return id end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]`);
 
-/** KEYS looks. ARGV look, user id. Gives it up if that user has it. */
+/** Gives up a look of that user. KEYS looks. ARGV look, user id. */
 const GIVE_UP = new Script(`
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
 return 1`);
@@ -79,12 +79,12 @@ export class RedisAccounts implements Accounts {
     const made = await this.#register(name, passwordHash, subject);
     const { userId } = made.account;
     if (made.account.subject !== subject) return made;
-    // After a crash right here the next registration finds the account by its name, and goes on.
+    // After a crash at this point the next registration finds the account by its name and goes on.
     const winner = Number(
       await this.#commit.run(TAKE, [key.subjects(subject)], [subject, userId, holder ?? '']),
     ) as UserId;
     if (winner === userId) return made;
-    // Two first logins of one subject at once, under two names.
+    // Two first logins of one subject came at once, under two names.
     if (made.created) await this.#takeBack(userId, looksOf(name), name);
     const account = await this.byId(winner);
     if (account === undefined) throw new CimError('failure', 'the account of this subject is not there');
@@ -103,7 +103,7 @@ export class RedisAccounts implements Accounts {
       return { account: taken, created: false };
     }
     const looks = looksOf(name);
-    // Asked first: a refusal then makes nothing that has to be taken back.
+    // The looks are checked first, so that a refusal leaves nothing to take back.
     for (const look of looks) {
       const other = await this.#holderOf(look);
       if (other !== undefined && !isSameName(other.userName, name)) throw looksLike(name, other.userName);
@@ -113,12 +113,12 @@ export class RedisAccounts implements Accounts {
     if (other !== undefined) {
       await this.#takeBack(userId, looks);
       if (!isSameName(other.userName, name)) throw looksLike(name, other.userName);
-      // The same name, registered at the same time or by a process that has died since: its account is the one.
+      // The name was registered at the same time, or by a process that has died since. That account is used.
       await this.#commit.run(TAKE, [key.names(name)], [foldName(name), other.userId, holder ?? '']);
       if (this.#commit.waits) await this.#touch(other);
       return { account: other, created: false };
     }
-    // A holder without an account: the store lost it, and the name is free again.
+    // The name has an id without an account: the store has lost it, and the name is free again.
     const winner = Number(
       await this.#commit.run(TAKE, [key.names(name)], [foldName(name), userId, holder ?? '']),
     ) as UserId;
@@ -130,7 +130,10 @@ export class RedisAccounts implements Accounts {
     return { account, created: false };
   }
 
-  /** The account and its name are written as they are: whoever made them may not have waited for all replicas. */
+  /**
+   * Writes the account and its name again unchanged: the process that made them may not have waited for all
+   * replicas.
+   */
   async #touch({ userId, userName }: Account): Promise<void> {
     await Promise.all([
       this.#commit.run(TOUCH, [key.account(userId)], []),
@@ -139,15 +142,16 @@ export class RedisAccounts implements Accounts {
     ]);
   }
 
-  /** The account that has a look now. */
+  /** The account that has a look now; undefined when none has. */
   async #holderOf(look: string): Promise<Account | undefined> {
     const id = await this.#link.ask((redis) => redis.hget(key.looks(look), look));
     return id === null ? undefined : this.byId(Number(id) as UserId);
   }
 
   /**
-   * Takes the looks one by one, sorted: of two accounts that want the same ones, one gets them all. Answers the account
-   * that has one of them already. An account is made before it takes a look, so a holder without one is gone for good.
+   * Takes the looks one by one, sorted, so that of two accounts with the same looks one gets them all.
+   * Answers the account that has one of them already. An account is made before it takes a look, so a look
+   * without an account can be taken.
    */
   async #takeLooks(looks: readonly string[], userId: UserId): Promise<Account | undefined> {
     for (const look of looks)
@@ -162,7 +166,7 @@ export class RedisAccounts implements Accounts {
     return undefined;
   }
 
-  /** An account that has lost its name or a look to another one was never answered to anybody. */
+  /** Removes a new account that has lost its name or a look to another one. No client was ever told of it. */
   async #takeBack(userId: UserId, looks: readonly string[], name?: UserName): Promise<void> {
     await this.#giveUp(userId, looks, name);
     await this.#link.ask((redis) => redis.del(key.account(userId)));
@@ -173,7 +177,7 @@ export class RedisAccounts implements Accounts {
     if (name !== undefined) await this.#commit.run(GIVE_UP, [key.names(name)], [foldName(name), userId]);
   }
 
-  /** A crash on the way leaves the account with one of both names, and may leave the other one taken by it. */
+  /** After a crash in between the account has one of both names, and the other one may still be taken. */
   async rename(userId: UserId, name: UserName): Promise<Account> {
     const before = await this.byId(userId);
     if (before === undefined) throw new CimError('unknownAccount');

@@ -4,7 +4,7 @@ import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 
-/** KEYS keys. ARGV id, key as JSON, when it ends or '', how many there may be. Answers 1 when it is there. */
+/** KEYS keys. ARGV id, key as JSON, when it ends or '', most keys. Answers 1 when the key is there. */
 const ADD = new Script(`
 if not redis.call('HGET', KEYS[1], 'k:' .. ARGV[1]) then
   local n = 0
@@ -15,7 +15,7 @@ redis.call('HSET', KEYS[1], 'k:' .. ARGV[1], ARGV[2])
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'e:' .. ARGV[1], ARGV[3]) end
 return 1`);
 
-/** KEYS keys. ARGV id, when it ends. Answers 1 when there is such a key. */
+/** KEYS keys. ARGV id, when it ends. Answers 1 when the key exists. */
 const EXPIRE = new Script(`
 if not redis.call('HGET', KEYS[1], 'k:' .. ARGV[1]) then return 0 end
 local at = redis.call('HGET', KEYS[1], 'e:' .. ARGV[1])

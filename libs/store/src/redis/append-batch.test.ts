@@ -17,7 +17,7 @@ const item = (user: number): Append => ({
   content: new Uint8Array(1),
 });
 
-test('a caller that throws keeps nobody else waiting, and the batch ends', async () => {
+test('a caller that throws does not hold up the others, and the batch ends', async () => {
   const commit = { run: () => Promise.resolve('1\nok 1 \nok 1 '), waits: false, acrossShards: true };
   const duplicates = new Duplicates(new LogScans({ read: () => Promise.resolve([]) }), silentLogger());
   const batch = new AppendBatch(commit, new Script('return 1'), duplicates, () => undefined, silentLogger());

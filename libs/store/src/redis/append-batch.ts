@@ -1,6 +1,7 @@
 /**
- * Appends that meet in one turn of the event loop travel in one call: on a Cluster one per shard, which is all that a
- * script may touch there. A store that has a few calls to carry out gets what comes meanwhile as one more.
+ * Gathers appends of one turn of the event loop into one call. On a Cluster this is one call per shard, since
+ * a script may touch only one shard there. While a few calls are under way, further appends wait and travel
+ * together in the next call.
  */
 import {
   CimError,
@@ -23,49 +24,57 @@ import { PackedTexts } from './packed-texts.ts';
 import type { Script } from './script.ts';
 import { LATE_MS } from './append-script.ts';
 
-/** Of one call, items and bytes of content: a script keeps Redis from everybody else. */
+/**
+ * Most items of one call. A script holds up all other clients of Redis. The next constant bounds the bytes of
+ * content.
+ */
 const CALL_ITEMS = 256;
 const CALL_BYTES = 1024 * 1024;
-/** Calls under way at a time, per way: what waits for one travels together, so that a busy store gets fewer and larger ones. */
+/**
+ * Most calls under way per queue. Appends that wait for one travel together, so that a busy store gets fewer
+ * and larger calls.
+ */
 const CALLS_UNDER_WAY = 2;
 /**
- * Each call costs as much as some texts, so they gather: after a call with several, the next one follows LEAST_MS later
- * at the earliest, and 1 ms more for each so many texts, MOST_MS at most. Who sends alone waits for nothing.
+ * A call costs as much as several texts, so appends gather: after a call with several items the next one
+ * follows LEAST_MS later at the earliest, plus 1 ms for each TEXTS_A_MS texts, and MOST_MS at most. A single
+ * sender never waits.
  */
 const LEAST_MS = 2;
 const TEXTS_A_MS = 4;
 const MOST_MS = 8;
-/** What timers cannot tell. */
+/** Waits shorter than this are not timed, since timers are not exact enough [ms]. */
 const TIMER_MS = 1;
-/** Without an answer yet: more are turned away, so that a store that is slow costs bounded memory. */
+/** Most appends without an answer. Further ones are refused, so that a slow store costs bounded memory. */
 const OPEN_ITEMS = 50_000;
 const OPEN_BYTES = 64 * 1024 * 1024;
-/** Of an item without its content, packed; about. */
+/** Approximate packed bytes of an item without its content. */
 const ITEM_BYTES = 160;
 
 /**
- * Of a copy that is an item by itself. `new`: of a message that was stored just now; `again`: of one that was stored before, perhaps
- * with its copy; `behind`: those before it have gone first. Answers `gap` when some before it are missing, with a
- * last of -1 when it is not on record which, and `full` when it was left out.
+ * The mode of a copy that is an item of its own. `new`: its message was stored just now. `again`: its message
+ * was stored before, perhaps with its copy. `behind`: the copies before it have gone first. Its answer is
+ * `gap` when copies before it are missing, with a `last` of -1 when no record says which, and `full` when it
+ * was left out.
  */
 export type CopyMode = 'new' | 'again' | 'behind';
 
 interface Waiting {
   readonly item: Append;
   readonly done: Done;
-  /** '': it is no copy. */
+  /** '' for an item that is not a copy. */
   readonly copy: CopyMode | '';
 }
 
-/** Appends of a shard, or of all where one server holds them all. */
-interface Way {
+/** The appends of one shard, or of all shards where one server holds them all. */
+interface ShardQueue {
   waiting: Waiting[];
   callsUnderWay: number;
-  /** It is looked at when the turn ends. */
+  /** Whether the queue is examined at the end of this turn. */
   due: boolean;
-  /** Not before, of `performance.now()`, unless as many wait as a call may have. */
+  /** Earliest time of the next call [ms, performance.now()], unless enough items for a call wait. */
   nextAtMs: number;
-  /** A timer is set for that. */
+  /** Whether a timer is set for `nextAtMs`. */
   timed: boolean;
 }
 
@@ -76,25 +85,27 @@ export class AppendBatch {
   readonly #logger: Logger;
   readonly #onFault: (fault: Fault) => void;
   /** Key: shard, or '' for all. Never removed. */
-  readonly #ways = new Map<string, Way>();
-  /** Emptied once a turn. */
-  #due: Way[] = [];
+  readonly #queues = new Map<string, ShardQueue>();
+  /** Queues with new appends. Emptied once per turn. */
+  #due: ShardQueue[] = [];
   #openItems = 0;
   #openBytes = 0;
-  /** Called when nothing is open any more. */
+  /** Called when no append is open any more. Emptied then. */
   readonly #onIdle: (() => void)[] = [];
   readonly #flush = (): void => {
     const due = this.#due;
     this.#due = [];
-    for (const way of due) {
-      way.due = false;
-      while (way.waiting.length > 0 && way.callsUnderWay < CALLS_UNDER_WAY) void this.#send(way, cut(way));
+    for (const queue of due) {
+      queue.due = false;
+      while (queue.waiting.length > 0 && queue.callsUnderWay < CALLS_UNDER_WAY)
+        void this.#send(queue, cut(queue));
     }
   };
 
   /**
    * @param duplicates answers sends whose counter is below the last one
-   * @param onFault told what Redis said of an item that failed inside the script, where the driver sees no error
+   * @param onFault called with Redis' words about an item that failed inside the script, where the driver
+   * sees no error
    */
   constructor(
     commit: Commit,
@@ -110,7 +121,10 @@ export class AppendBatch {
     this.#logger = logger;
   }
 
-  /** @param copy the item is a copy by itself. It is never turned away: its message is stored */
+  /**
+   * Adds an append. @param copy the mode, when the item is a copy by itself. Such an item is never refused:
+   * its message is stored
+   */
   add(item: Append, done: Done, copy: CopyMode | '' = ''): void {
     const { length } = item.content;
     if (copy === '' && (this.#openItems >= OPEN_ITEMS || this.#openBytes + length > OPEN_BYTES)) {
@@ -120,11 +134,14 @@ export class AppendBatch {
     this.#openItems++;
     this.#openBytes += length;
     const shard = this.#commit.acrossShards ? '' : streamShard(item.stream);
-    let way = this.#ways.get(shard);
-    if (way === undefined)
-      this.#ways.set(shard, (way = { waiting: [], callsUnderWay: 0, due: false, nextAtMs: 0, timed: false }));
-    way.waiting.push({ item, done, copy });
-    this.#look(way);
+    let queue = this.#queues.get(shard);
+    if (queue === undefined)
+      this.#queues.set(
+        shard,
+        (queue = { waiting: [], callsUnderWay: 0, due: false, nextAtMs: 0, timed: false }),
+      );
+    queue.waiting.push({ item, done, copy });
+    this.#sendIfDue(queue);
   }
 
   /** Resolves when every append has its answer. */
@@ -133,34 +150,34 @@ export class AppendBatch {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  #look(way: Way): void {
-    if (way.due || way.callsUnderWay >= CALLS_UNDER_WAY) return;
-    if (way.waiting.length < CALL_ITEMS) {
-      if (way.timed) return;
-      const ms = way.nextAtMs - performance.now();
-      if (ms > TIMER_MS) return this.#lookIn(way, Math.round(ms));
+  #sendIfDue(queue: ShardQueue): void {
+    if (queue.due || queue.callsUnderWay >= CALLS_UNDER_WAY) return;
+    if (queue.waiting.length < CALL_ITEMS) {
+      if (queue.timed) return;
+      const ms = queue.nextAtMs - performance.now();
+      if (ms > TIMER_MS) return this.#sendIn(queue, Math.round(ms));
     }
-    way.due = true;
-    if (this.#due.push(way) === 1) setImmediate(this.#flush);
+    queue.due = true;
+    if (this.#due.push(queue) === 1) setImmediate(this.#flush);
   }
 
-  #lookIn(way: Way, ms: number): void {
-    way.timed = true;
+  #sendIn(queue: ShardQueue, ms: number): void {
+    queue.timed = true;
     setTimeout(() => {
-      way.timed = false;
-      if (way.waiting.length > 0) this.#look(way);
+      queue.timed = false;
+      if (queue.waiting.length > 0) this.#sendIfDue(queue);
     }, ms);
   }
 
   /**
-   * Calls in flight are carried out in order, unless Redis has just started and not the script yet: then a
-   * later one may be answered `gap` or `unknown-producer`.
+   * Sends one call. Calls in flight are carried out in order, except when Redis has just started and does not
+   * know the script yet. Then a later call may be answered `gap` or `unknown-producer`.
    */
-  async #send(way: Way, batch: readonly Waiting[]): Promise<void> {
-    way.callsUnderWay++;
+  async #send(queue: ShardQueue, batch: readonly Waiting[]): Promise<void> {
+    queue.callsUnderWay++;
     const gapMs =
       batch.length === 1 ? 0 : Math.min(LEAST_MS + Math.floor(batch.length / TEXTS_A_MS), MOST_MS);
-    way.nextAtMs = performance.now() + gapMs;
+    queue.nextAtMs = performance.now() + gapMs;
     let answers = '';
     let failure: { readonly cause: unknown } | undefined;
     try {
@@ -169,15 +186,15 @@ export class AppendBatch {
     } catch (cause) {
       failure = { cause };
     }
-    way.callsUnderWay--;
+    queue.callsUnderWay--;
     this.#answer(batch, answers, failure?.cause);
-    // What waits behind a call without an answer would only wait as long again.
-    if (failure !== undefined) this.#answer(way.waiting.splice(0), '', failure.cause);
-    else if (way.waiting.length > 0) this.#look(way);
+    // Appends that wait behind a call without an answer would only wait as long again.
+    if (failure !== undefined) this.#answer(queue.waiting.splice(0), '', failure.cause);
+    else if (queue.waiting.length > 0) this.#sendIfDue(queue);
     if (this.#openItems === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** @param answers lines: the time, then one for each item */
+  /** @param answers lines: the time, then one line for each item */
   #answer(batch: readonly Waiting[], answers: string, cause: unknown): void {
     const lines = answers.split('\n');
     const storedAt = Number(lines[0]);
@@ -194,25 +211,25 @@ export class AppendBatch {
   }
 }
 
-/** Takes what makes one call. */
-function cut(way: Way): Waiting[] {
+/** Removes the items for one call from the queue. */
+function cut(queue: ShardQueue): Waiting[] {
   let items = 0;
   let bytes = 0;
-  for (const { item } of way.waiting) {
+  for (const { item } of queue.waiting) {
     bytes += item.content.length;
     if (items > 0 && (items === CALL_ITEMS || bytes > CALL_BYTES)) break;
     items++;
   }
-  return way.waiting.splice(0, items);
+  return queue.waiting.splice(0, items);
 }
 
-/** @param together a copy goes along with its message */
+/** @param together whether a copy goes along with its message */
 function callOf(batch: readonly Waiting[], together: boolean): { key: string; packed: Buffer } {
-  /** Key: stream name. Which stream of the call, from 1. */
+  /** Key: stream name. Value: its number in the call, from 1. */
   const numbers = new Map<string, number>();
   const streams: StreamRef[] = [];
   let bytes = 0;
-  // Of each item, its stream and that of its copy (0: none).
+  // For each item the number of its stream and of the stream for its copy (0: none).
   const of: number[] = [];
   for (const { item } of batch) {
     bytes += ITEM_BYTES + item.content.length;
@@ -233,7 +250,7 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     pack.number(sender.userId);
     pack.text(sender.userName);
     pack.text(producer);
-    // Below zero: it may have been sent before.
+    // A negative counter says that the send may have been sent before.
     if (again === true && counter > 0) pack.text(`-${counter}`);
     else pack.number(counter);
     pack.text(counter === 0 ? `${digest} ${rememberMs}` : digest);
@@ -241,7 +258,7 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
     const copy = of[2 * i + 1] as number;
     if (copy === 0) pack.text(mode);
     else pack.number(copy);
-    // What most items have not.
+    // Fields that most items do not have.
     const { silent, about, operation, endsProducer } = item;
     const hasMore =
       silent === true || about !== undefined || operation !== undefined || endsProducer === true;
@@ -250,7 +267,7 @@ function callOf(batch: readonly Waiting[], together: boolean): { key: string; pa
   return { key: streamKeys(streams[0] as StreamRef).log, packed: pack.packed() };
 }
 
-/** The number of a stream in a call, from 1. */
+/** The number of a stream in a call, from 1. Adds the stream when it is new. */
 function numberIn(numbers: Map<string, number>, streams: StreamRef[], stream: StreamRef): number {
   const name = streamName(stream);
   let number = numbers.get(name);
@@ -258,7 +275,7 @@ function numberIn(numbers: Map<string, number>, streams: StreamRef[], stream: St
   return number;
 }
 
-/** It comes into its sender's own inbox too. */
+/** Whether the append also goes into its sender's own inbox. */
 export const hasCopy = ({ stream, sender }: Append): boolean => {
   const owner = ownerOf(stream);
   return owner !== undefined && owner !== sender.userId;
@@ -267,7 +284,7 @@ export const hasCopy = ({ stream, sender }: Append): boolean => {
 const OK = 'ok ';
 const FAILED = 'failed ';
 
-/** `ok seq n copy's-seq copy's-n prev TAB copy's-prev`, and behind a TAB followers. */
+/** Parses `ok seq n copy's-seq copy's-n prev TAB copy's-prev`, with the followers behind another TAB. */
 function storedOf(line: string, storedAt: number): AppendAnswer {
   const afterSeq = line.indexOf(' ', OK.length);
   const afterN = line.indexOf(' ', afterSeq + 1);
@@ -293,7 +310,7 @@ function storedOf(line: string, storedAt: number): AppendAnswer {
   return { outcome: 'ok', seq, prev, storedAt, n, copy };
 }
 
-/** Behind the first TAB from there on. */
+/** The followers behind the first TAB from `from` on. */
 function followersOf(line: string, from: number): InstanceId[] | undefined {
   const tab = line.indexOf('\t', from);
   if (tab === -1) return undefined;
@@ -301,7 +318,7 @@ function followersOf(line: string, from: number): InstanceId[] | undefined {
 }
 
 function answerOf(line: string, storedAt: number, cause: unknown): AppendAnswer | Older {
-  // Nearly all of them.
+  // Nearly all answers begin so.
   if (line.startsWith(OK)) return storedOf(line, storedAt);
   const [outcome, first = '', second = ''] = line.split(/[ \t]/, 3);
   switch (outcome) {

@@ -1,17 +1,17 @@
-/** Lua of the append: the only commit point. */
+/** The Lua script of the append, which is the only commit point. */
 import type { StreamLimits } from '../streams.ts';
 import { Script } from './script.ts';
 import { GROUPS } from './group-lua.ts';
 import { META } from './stream-scripts.ts';
 
-/** Before its items an append's argument has how many streams there are, then so much of each. */
+/** The argument of an append begins with the number of streams, then has this many texts for each stream. */
 export const STREAM_FIELDS = 2;
 export const ITEM_FIELDS = 9;
 
-/** A call to append may be carried out so late: meanwhile its sender may have asked again elsewhere, in ms. */
+/** A call to append may be carried out this late [ms]. Meanwhile its sender may have asked again elsewhere. */
 export const LATE_MS = 60_000;
 
-/** Entries that are looked through for the numbers of a stream whose meta the version before has written. */
+/** Entries that are searched for the numbers of a stream whose meta the version before has written. */
 const RESTORE_ENTRIES = 64;
 
 /**

@@ -84,7 +84,7 @@ export class RedisBans implements Bans {
   readonly #link: RedisLink;
   readonly #script: Script;
 
-  /** @param lengthsMs as `SUSPENSION_MS` */
+  /** @param lengthsMs see `SUSPENSION_MS` */
   constructor(link: RedisLink, lengthsMs: readonly number[] = SUSPENSION_MS) {
     this.#link = link;
     this.#script = actScript(lengthsMs);
@@ -120,7 +120,7 @@ export class RedisBans implements Bans {
   }
 }
 
-/** What a script always answers. */
+/** Stands for "no ban", since a script always answers something. */
 const none = (subject: Subject): Ban => ({ subject, leftMs: 0, step: 0, reason: '' });
 
 function banOf(subject: Subject, [leftMs, step = 0, reason = '']: Answer | []): Ban | undefined {

@@ -6,8 +6,9 @@ import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 
 /**
- * KEYS blocks of a user. ARGV whom, and 1 to block or 0 to unblock. Answers 0 when there are too many.
- * It writes in any case, so that who waits for replicas waits for what it has found.
+ * KEYS blocks of a user. ARGV the other user, and 1 to block or 0 to unblock. Answers 0 when there are too
+ * many. It always writes, so that a caller that waits for replicas also waits for the state that the script
+ * has found.
  */
 const CHANGE = new Script(`
 local blocks = redis.call('GET', KEYS[1]) or ' '
@@ -23,7 +24,7 @@ end
 if blocks == ' ' then redis.call('UNLINK', KEYS[1]) else redis.call('SET', KEYS[1], blocks) end
 return answer`);
 
-/** One text of each user: the append script reads it along with what it knows of the user's inbox. */
+/** Blocks as one text per user. The append script reads it together with the meta of the user's inbox. */
 export class RedisBlocks implements Blocks {
   readonly #link: RedisLink;
   readonly #commit: Commit;

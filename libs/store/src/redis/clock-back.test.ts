@@ -1,4 +1,7 @@
-/** A Redis whose clock is behind after a restart: what it was told before ends too late, unless somebody sees to it. */
+/**
+ * A Redis whose clock is behind after a restart. Without countermeasures, keys set before would expire too
+ * late.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { RedisProcess, until } from '@cim/testkit';
@@ -56,7 +59,7 @@ describe('a Redis whose clock has gone back', () => {
     await until('nobody is online', async () => (await sessions.online(listed)).length === 0);
   });
 
-  test('lets no login that nobody claimed stand in the way, nor be claimed later than it should', async (t) => {
+  test('lets no unclaimed login block another one, or be claimed later than it should', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const { sessions } = store;
     const [user, instance] = [await newUser(store), await newServer(store)];
@@ -71,7 +74,7 @@ describe('a Redis whose clock has gone back', () => {
     assert.equal((await sessions.claim(claim)).outcome, 'claimed');
   });
 
-  test('takes no login away when it has gone back by a few seconds', async (t) => {
+  test('ends no login when it has gone back by a few seconds', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const { sessions } = store;
     const [user, instance] = [await newUser(store), await newServer(store)];

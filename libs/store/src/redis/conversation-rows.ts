@@ -9,8 +9,8 @@ import { Script } from './script.ts';
 const CALL_VALUES = 1_000;
 
 /**
- * KEYS conversations of a user. ARGV revision, seq and id of what is folded, then peer and row of each. Answers 1 when it
- * has saved them.
+ * KEYS conversations of a user. ARGV revision, seq and id of the last folded entry, then peer and row of
+ * each. Answers 1 when it has saved them.
  */
 const SAVE = new Script(`
 local before = redis.call('HGET', KEYS[1], 'revision') or '0'
@@ -22,7 +22,10 @@ for i = 4, #ARGV, ${CALL_VALUES} do
 end
 return 1`);
 
-/** A hash of each user: peer → row, `revision`, and `seq` and `id` of what is folded. */
+/**
+ * Conversation rows as one hash per user: peer → row, `revision`, and `seq` and `id` of the last folded
+ * entry.
+ */
 export class RedisConversationRows implements ConversationRows {
   readonly #link: RedisLink;
   readonly #commit: Commit;

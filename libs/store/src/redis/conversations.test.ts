@@ -4,13 +4,15 @@ import { Redis } from './ioredis.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { checkConversations, CONVERSATION_LIMITS, type StoreWithPast } from '../conversations.property.ts';
 
-test('histories, unread counts and lists of conversations are the model’s, whatever is said, read and lost', async (t) => {
+test('histories, unread counts and conversation lists equal the model’s after random sends, reads and losses', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   await checkConversations(await withPast(t, redis.url), { runs: 16 });
 });
 
-/** The same store goes on with what Redis held before, as after a failover to a replica that was behind. */
+/**
+ * Lets the same store go on with an older content of Redis, as after a failover to a replica that was behind.
+ */
 async function withPast(t: TestContext, url: string): Promise<StoreWithPast> {
   const client = new Redis(url);
   t.after(() => client.disconnect());

@@ -16,7 +16,9 @@ import { MemberSides } from './member-sides.ts';
 import { RedisStreams } from './streams.ts';
 import { parseRedisUrl } from './url.ts';
 
-/** A message and its copy as on a Cluster: each shard has calls of its own, and each call can be made to fail. */
+/**
+ * A message and its copy as on a Cluster: each shard has its own calls, and the test can make each call fail.
+ */
 describe('a copy in another shard than its message', () => {
   let redis: RedisProcess;
   let client: Redis;
@@ -33,10 +35,10 @@ describe('a copy in another shard than its message', () => {
     readonly store: Store;
     readonly sends: Sends;
     readonly to: NamedUser;
-    /** The sender's. */
+    /** The inbox of the sender. */
     readonly own: StreamRef;
     readonly append: (item: Append) => Promise<AppendAnswer>;
-    /** The sender's shard does not answer. */
+    /** Makes the sender's shard unavailable. */
     readonly breakOwn: () => void;
     readonly mend: () => void;
   }
@@ -72,7 +74,7 @@ describe('a copy in another shard than its message', () => {
     };
   }
 
-  /** Counters of the copies, and of what the recipient has. */
+  /** Counters of the copies, and of the recipient's entries. */
   const both = async ({ store, sends, own }: Opened): Promise<number[][]> =>
     Promise.all(
       [own, sends.stream].map(async (stream) =>
@@ -111,7 +113,7 @@ describe('a copy in another shard than its message', () => {
     ]);
   });
 
-  test('that a crash has left out is made when the send is repeated, once', async (t) => {
+  test('that is missing after a crash is made once when the send is repeated', async (t) => {
     const opened = await open(t);
     const { sends, append, breakOwn, mend } = opened;
     const keyed = { ...sends.item(0), rememberMs: 60_000 };
@@ -128,7 +130,7 @@ describe('a copy in another shard than its message', () => {
     ]);
   });
 
-  test('behind missing ones: they come first, with what they say, and once', async (t) => {
+  test('behind missing ones: these are made first, with their contents, and once', async (t) => {
     const opened = await open(t);
     const { store, sends, own, to, append, breakOwn, mend } = opened;
     const about = messageId(to.userId, sends.producer, 7);
@@ -160,7 +162,7 @@ describe('a copy in another shard than its message', () => {
     assert.deepEqual([second?.content, third?.content], [recall, Buffer.from('text 3')]);
   });
 
-  test('behind missing ones that the log keeps no more: these are passed over', async (t) => {
+  test('behind missing ones that the log no longer keeps: these are skipped', async (t) => {
     const opened = await open(t);
     const { sends, append, breakOwn, mend } = opened;
     breakOwn();
@@ -174,7 +176,7 @@ describe('a copy in another shard than its message', () => {
     ]);
   });
 
-  test('behind what the version before has stored, which made no copies: that stays as it is', async (t) => {
+  test('behind messages of the version before, which made no copies: these get none', async (t) => {
     const opened = await open(t);
     const { sends, append, breakOwn, mend } = opened;
     breakOwn();
@@ -188,7 +190,7 @@ describe('a copy in another shard than its message', () => {
     assert.deepEqual(await both(opened), [[2], [1, 2]]);
   });
 
-  test('of a producer that the own inbox has forgotten: a new send is copied, a repeated one is not once more', async (t) => {
+  test('of a producer that the own inbox has forgotten: a new send is copied, a repeated one is not copied again', async (t) => {
     const opened = await open(t, { producerEntries: 2 });
     const { store, sends, append, own } = opened;
     await append(sends.item(1));
@@ -205,7 +207,7 @@ describe('a copy in another shard than its message', () => {
     );
   });
 
-  test('that was made while one call reached all shards is not made once more', async (t) => {
+  test('that was made while one call reached all shards is not made again', async (t) => {
     const opened = await open(t);
     const { store, sends, append } = opened;
     const keyed = { ...sends.item(0), rememberMs: 60_000 };
@@ -237,7 +239,7 @@ describe('a copy in another shard than its message', () => {
         .filter(({ sender }) => sender.userId === sends.sender.userId)
         .map(({ counter }) => counter);
     assert.deepEqual(await copies(), [1, 2, 3, 4, 5]);
-    // It reads: there is room again.
+    // The user reads, so there is room again.
     await (await reader(store, sends.sender))();
     const answer = await append(sends.item(8));
     assert.equal(answer.outcome === 'ok' && answer.copy !== undefined, true);
@@ -245,7 +247,7 @@ describe('a copy in another shard than its message', () => {
     assert.ok(!(await copies()).includes(6) && !(await copies()).includes(7));
   });
 
-  /** Logs in, and acks all there is at each call. */
+  /** Logs in, and acks everything at each call. */
   async function reader(store: Store, user: NamedUser): Promise<() => Promise<void>> {
     const epoch = await logIn(store, user, await newServer(store));
     const stream = inboxOf(user.userId);

@@ -7,9 +7,10 @@ import type { AppendBatch } from './append-batch.ts';
 type Stored = Extract<AppendAnswer, { outcome: 'ok' | 'duplicate' }>;
 
 /**
- * The sender's copy of a private message, where it lies in another shard than the message and needs a call of its own. The
- * message counts; its answer waits for the copy. A crash between the two is made good when the send is repeated, or when the
- * next copy of the producer comes: then those before it that are missing come first.
+ * Makes the sender's copy of a private message where it lies in another shard than the message and needs a
+ * call of its own. The message is the commit; its answer waits for the copy. After a crash in between, the
+ * copy is made when the send is repeated, or when the next copy of the producer comes: that one is preceded
+ * by the missing ones.
  */
 export class Copies {
   readonly #appends: AppendBatch;
@@ -17,7 +18,7 @@ export class Copies {
   readonly #scans: LogScans;
   readonly #logger: Logger;
   #open = 0;
-  /** Called when nothing is open any more. */
+  /** Called when no copy is open any more. Emptied then. */
   readonly #onIdle: (() => void)[] = [];
 
   constructor(appends: AppendBatch, streams: Pick<Streams, 'position'>, scans: LogScans, logger: Logger) {
@@ -27,7 +28,7 @@ export class Copies {
     this.#logger = logger;
   }
 
-  /** @param answer of the append of the message; `done` gets it when the copy is made */
+  /** Makes the copy. @param answer of the append of the message; `done` gets it when the copy is made */
   make(item: Append, answer: AppendAnswer, done: Done): void {
     if (answer.outcome !== 'ok' && answer.outcome !== 'duplicate') return tell(done, answer, this.#logger);
     this.#open++;
@@ -52,7 +53,7 @@ export class Copies {
     if (this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** Makes the copies after counter `last` (-1: not known) that are missing, then this one. */
+  /** Makes the missing copies after counter `last` (-1: not known), then this one. */
   async #makeGood(item: Append, answer: Stored, last: number, done: Done): Promise<void> {
     let missing: Append[];
     try {
@@ -62,7 +63,7 @@ export class Copies {
     } catch (cause) {
       return this.#end(answer, { outcome: 'retry', cause }, done);
     }
-    // One behind the other in one shard: they are carried out in this order.
+    // The calls go to one shard one after the other, so they are carried out in this order.
     const made = [...missing, item].map(
       (one) => new Promise<AppendAnswer>((resolve) => this.#appends.add(copyOf(one), resolve, 'behind')),
     );
@@ -72,9 +73,9 @@ export class Copies {
   }
 
   /**
-   * Counter of the last copy that was made for the producer of an item, as the own log tells: nothing is on record of copies
-   * that were made where one server holds all shards, or of a producer that is forgotten. `made`: that of the item is there, or
-   * may have been trimmed.
+   * The counter of the last copy that was made for the producer of an item, as the sender's own log tells. No
+   * record tells of copies made where one server holds all shards, or of a forgotten producer. `made`: the
+   * copy of the item is there, or may have been trimmed.
    */
   async #lastMade(item: Append, { outcome }: Stored): Promise<number | 'made'> {
     const { stream, producer } = copyOf(item);
@@ -92,7 +93,10 @@ export class Copies {
     return outcome === 'duplicate' ? 'made' : item.counter - 1;
   }
 
-  /** What the producer of an item that is stored at `seq` has stored after counter `last`, as far as the log keeps it; ascending. */
+  /**
+   * The sends that the producer of the item at `seq` has stored after counter `last`, as far as the log keeps
+   * them, ascending.
+   */
   async #between(item: Append, seq: Seq, last: number): Promise<Append[]> {
     const { sender, producer, counter } = item;
     const found: Append[] = [];
@@ -101,7 +105,7 @@ export class Copies {
     await this.#scans.scan(item.stream, seq - 1, (page, below) => {
       for (const entry of page.toReversed()) {
         if (!isOf(entry) || entry.counter >= counter) continue;
-        // Without an n it was stored by the version before, which made no copies.
+        // An entry without an n was stored by the version before, which made no copies.
         if (entry.counter <= last || entry.n === 0) return 0;
         const { ref, event, unread } = contentFacts(entry.content);
         const about = event ? (ref as MessageId) : undefined;

@@ -20,7 +20,7 @@ describe('durability', () => {
   });
   after(() => redis[Symbol.asyncDispose]());
 
-  test('disk is taken from a Redis that keeps the promise, and said in the description', async (t) => {
+  test('disk is accepted with a Redis that keeps the promise, and named in the description', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const { host } = new URL(redis.url);
     assert.equal(store.description, `Redis at ${host}, durable on disk (appendfsync always)`);
@@ -41,7 +41,7 @@ describe('durability', () => {
     await openRedisForTest(t, redis.url);
   });
 
-  test('fast takes Redis as it is and says what that means', async (t) => {
+  test('fast accepts any Redis and says that a loss is possible', async (t) => {
     await redis.cli('CONFIG', 'SET', 'appendfsync', 'everysec');
     const store = await openRedisForTest(t, redis.url, { durability: 'fast' });
     assert.match(store.description, /fast: what Redis loses is lost/);
@@ -63,7 +63,7 @@ describe('durability', () => {
     await redis.cli('CONFIG', 'SET', 'appendfsync', 'always');
   });
 
-  test('a Redis that keeps its configuration to itself cannot promise disk', async () => {
+  test('a Redis that does not tell its configuration cannot promise disk', async () => {
     await redis.cli('ACL', 'SETUSER', 'guest', 'on', '>pw', '~*', '&*', '+@all', '-config');
     const { host } = new URL(redis.url);
     await refused(

@@ -1,4 +1,7 @@
-/** Whether the Redis that answers can keep the promise of the mode: asked of every master, at start and from then on. */
+/**
+ * Checks whether Redis can keep the promise of the durability mode. Every master is asked, at the start and
+ * from then on.
+ */
 import { faultOf } from './fault.ts';
 import type { Redis } from './ioredis.ts';
 import type { RedisLink } from './link.ts';
@@ -7,7 +10,10 @@ import { addressOf } from './url.ts';
 
 export type Durability = 'disk' | 'quorum' | 'fast';
 
-/** `no-appendfsync-on-rewrite yes` would take the promise back while the file is rewritten. */
+/**
+ * The settings that the promise needs. `no-appendfsync-on-rewrite yes` would break it while the file is
+ * rewritten.
+ */
 const WANTED = {
   appendonly: 'yes',
   appendfsync: 'always',
@@ -15,7 +21,7 @@ const WANTED = {
   'maxmemory-policy': 'noeviction',
 } as const;
 
-/** The mode in words, for people. */
+/** The modes in words, for people. */
 export const PROMISES: { readonly [mode in Durability]: string } = {
   disk: 'durable on disk (appendfsync always)',
   quorum: 'durable on disk and on every replica that is online (appendfsync always, WAIT)',
@@ -23,7 +29,7 @@ export const PROMISES: { readonly [mode in Durability]: string } = {
 };
 
 /**
- * Answers what is in the way of the promise, in one line that names what mends it; undefined when nothing is.
+ * Answers why the promise cannot be kept, in one line that names the remedy; undefined when it can.
  * @throws {CimError} 4000: Redis does not answer
  */
 export async function checkDurability(link: RedisLink, mode: Durability): Promise<string | undefined> {
@@ -38,7 +44,10 @@ export async function checkDurability(link: RedisLink, mode: Durability): Promis
   );
 }
 
-/** A URL that leads to a replica, or to one node of a Cluster, would fail at the first write. Answers as above. */
+/**
+ * Checks the role of the server: a URL that leads to a replica, or to one node of a Cluster, would fail at
+ * the first write. Answers as above.
+ */
 export function checkRoles(link: RedisLink): Promise<string | undefined> {
   return firstOf(link.masters().map((node) => checkRole(node, link)));
 }
@@ -67,7 +76,7 @@ async function checkConfiguration(
       if (fault.kind !== 'request' && fault.kind !== 'settings') throw error;
       return `Redis at ${addressOf(node)} does not tell its configuration (${fault.text}), so CIM_DURABILITY=${mode} cannot be promised; let this user run CONFIG GET, or use fast`;
     }
-    // RESP2 answers a list, RESP3 a map; ioredis makes the one or the other of it.
+    // The answer is a list in RESP2 and a map in RESP3; ioredis makes one or the other of it.
     const value: unknown = Array.isArray(answer) ? answer[1] : (answer as Record<string, unknown>)[name];
     if (value !== wanted) wrong.push(`CONFIG SET ${name} ${wanted}`);
   }
@@ -79,7 +88,7 @@ async function checkConfiguration(
 async function checkReplicas(node: Redis, link: RedisLink, mode: Durability): Promise<string | undefined> {
   const { isMaster, online } = replicationOf(await link.ask(() => node.info('replication')));
   if (!isMaster) {
-    // The servers change places: what the next master says counts.
+    // The servers are changing roles. The configuration of the next master counts.
     link.notice(faultOf('READONLY it is a replica'));
     return undefined;
   }

@@ -26,10 +26,10 @@ import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 import { entryOf, type Row } from './streams.ts';
 
-/** Of one call on a server that holds all shards: a script keeps Redis from everybody else. */
+/** Most shards of one call on a server that holds all shards. A script holds up all other clients of Redis. */
 const CALL_SHARDS = 64;
 const LETTERS_OF_KINDS: { readonly [Kind in FeedKind]: string } = { messages: 'm' };
-/** The first that counts ids of a stream by itself. */
+/** The oldest version of Redis that completes an id such as `1-*`. */
 const REDIS_VERSION = 7;
 
 const BEGIN = `
@@ -108,7 +108,7 @@ end
 if ARGV[2] ~= '' then redis.call('XTRIM', KEYS[3], 'MINID', '1-' .. ARGV[2]) end
 return 1`);
 
-/** KEYS state, letters. ARGV name, text before, text or '' for none, look. */
+/** KEYS state, letters. ARGV name, text before, new text or '' for none, new value of `look`. */
 const CHANGE_LETTER = new Script(`
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
 if ARGV[3] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
@@ -185,7 +185,7 @@ export class RedisEventFeed implements EventFeed {
         ),
       ),
     );
-    // Most have nothing, and need not be asked twice.
+    // Most shards have no records, and need no second question.
     return Promise.all(
       asks.map(async ({ partition, after }, i) => {
         const found = rows[i] ?? [];
@@ -235,7 +235,7 @@ export class RedisEventFeed implements EventFeed {
     return (answers as string[]).map((answer) => (answer === '' ? undefined : answer.slice(1)));
   }
 
-  /** Runs a script on shards, and answers what it answers of each. */
+  /** Runs a script on shards, and answers its answers for each shard. */
   async #each(
     script: Script,
     shards: readonly FeedPartition[],
@@ -249,7 +249,7 @@ export class RedisEventFeed implements EventFeed {
     return (await Promise.all(calls)).flat();
   }
 
-  /** @throws {CimError} 4000 */
+  /** Checks the version of Redis. @throws {CimError} 4000: it is too old, or Redis does not answer */
   async #assertVersion(): Promise<void> {
     const infos = await this.#link.ask(() =>
       Promise.all(this.#link.masters().map((redis) => redis.info('server'))),
@@ -271,7 +271,7 @@ function pairs(flat: readonly string[]): Map<string, string> {
   return found;
 }
 
-/** Ids count from `1-0`, positions from 1. */
+/** The id after which the records of this position begin. Ids count from `1-0`, positions from 1. */
 const idAfter = (position: number): string => `1-${position}`;
 
 function recordOf([id, [, at = Buffer.alloc(0), ...rest]]: Row): FeedRecord {

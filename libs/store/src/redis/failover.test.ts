@@ -21,7 +21,7 @@ async function startCluster(t: TestContext): Promise<{ nodes: readonly RedisProc
   return { nodes, url: `redis+cluster://${nodes.map((node) => `127.0.0.1:${node.port}`).join(',')}` };
 }
 
-/** Everybody is promised something, then something more after `breaking`, and all of it is there. */
+/** Stores under load, runs `breaking`, stores more, and checks that everything answered as stored is there. */
 async function outlives(
   load: Load,
   breaking: () => Promise<void>,
@@ -74,7 +74,7 @@ describe('Sentinel', () => {
         return successor !== undefined;
       });
       const other = replicas.find((server) => server !== successor);
-      // The one that has not been told yet, for as long as this lasts.
+      // Makes the server that has not been told yet follow the old master while this lasts.
       await other?.cli('REPLICAOF', '127.0.0.1', String(old.port));
       await old.start();
       await until('the old one is followed, or has been told', async () => {
@@ -100,7 +100,7 @@ describe('Sentinel', () => {
     const { sends } = await newPair(store);
     const master = await redis.master();
     await master?.kill();
-    // Whatever of it the replica has.
+    // The replica may have any part of what was stored.
     await until('the replica serves', async () => (await append(store, sends.item(1))).outcome !== 'retry');
     await until('it is said', () => successions > 0);
     assert.equal(successions, 1);
@@ -124,7 +124,7 @@ describe('a Cluster with replicas', () => {
         const roles = await Promise.all(nodes.slice(3).map((node) => node.cli('ROLE')));
         return roles.some((role) => role.startsWith('master'));
       });
-      // That one has no replica of its own until then.
+      // That replica has no replica of its own until then.
       await nodes[0]?.start();
     });
     assert.ok(load.retries > 0);
@@ -152,7 +152,7 @@ describe('a Cluster with replicas', () => {
   });
 });
 
-test('a connection that is cut, and a Redis that is the one before, are no succession; one that was started anew is', async (t) => {
+test('a cut connection to the same Redis is no succession; a restarted Redis is one', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisForTest(t, redis.url, { checkMs: 20 });

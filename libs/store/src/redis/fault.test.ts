@@ -51,7 +51,7 @@ test('a reply is known by its first word, however it comes', () => {
   }
 });
 
-test('what is no reply is an absence, and a certificate is a setting', () => {
+test('an error without a reply is kind away, and a certificate error is kind settings', () => {
   const codes: readonly [string, string, FaultKind][] = [
     ['', 'ECONNREFUSED', 'away'],
     ['connect ETIMEDOUT', 'ETIMEDOUT', 'away'],
@@ -76,7 +76,7 @@ test('the last reply of a Cluster that the driver has given up on is the one tha
   assert.match(text, /^CLUSTERDOWN The cluster is down \(/);
 });
 
-test('a password that Sentinels ask for is told from one that Redis asks for', () => {
+test('a password that Sentinels ask for is distinguished from one that Redis asks for', () => {
   for (const [reply, does] of [
     ['NOAUTH no', 'set'],
     ['WRONGPASS no', 'correct'],

@@ -1,6 +1,7 @@
 /**
- * What an error of Redis, or of the connection to it, means: the one place where the words of Redis are read. Errors
- * come as replies, inside the replies of scripts (`failed READONLY ...`), and wrapped by the driver.
+ * Interprets errors of Redis and of the connection to it. This is the only place that reads the words of
+ * Redis. Errors come as replies, inside the replies of scripts (`failed READONLY ...`), and wrapped by the
+ * driver.
  */
 import { redactText } from '@cim/runtime';
 
@@ -8,28 +9,28 @@ import { redactText } from '@cim/runtime';
  * - `elsewhere` another server holds the data: connect anew.
  * - `refusing` Redis takes no writes until somebody mends it.
  * - `settings` our settings and those of Redis do not fit: a password, a permission, a certificate.
- * - `passing` goes away by itself.
+ * - `passing` the fault goes away by itself.
  * - `script` the server does not know the script.
- * - `request` concerns this one request.
+ * - `request` the fault concerns this one request.
  * - `away` no reply: the server is not reached, or hangs.
  */
 export type FaultKind = 'elsewhere' | 'refusing' | 'settings' | 'passing' | 'script' | 'request' | 'away';
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** First word of the reply, or the code of Node's error; '' when there is none. */
+  /** The first word of the reply, or the code of Node's error; '' when there is none. */
   readonly code: string;
-  /** One line: what was wrong and, where it is known, what mends it. */
+  /** One line: the fault and, where it is known, the remedy. */
   readonly text: string;
 }
 
 interface Row {
   readonly kind: FaultKind;
-  /** What the operator can do. */
+  /** The remedy for the operator. */
   readonly advice?: string;
 }
 
-/** By the first word of a reply. */
+/** Key: the first word of a reply. */
 const REPLIES: { readonly [code: string]: Row } = {
   READONLY: { kind: 'elsewhere', advice: 'this server is a replica, so lead the address to its master' },
   MASTERDOWN: { kind: 'elsewhere', advice: 'this server is a replica, so lead the address to its master' },
@@ -57,18 +58,18 @@ const REPLIES: { readonly [code: string]: Row } = {
   NOPROTO: { kind: 'settings' },
 };
 
-/** Replies that begin with ERR and are about our settings. */
+/** Replies that begin with ERR and concern our settings. */
 const WRONG_SETTINGS = /^ERR (invalid password|AUTH |Client sent AUTH|(invalid )?DB index|unknown command)/i;
-/** Redis 7.0 says NOPERM in these words when a script runs into it. */
+/** Redis 7.0 uses these words for NOPERM inside a script. */
 const DENIED_IN_SCRIPT = /^-?ERR The user executing the script can't /;
-/** A replica says so of WAIT. */
+/** The answer of a replica to WAIT. */
 const WAIT_ON_REPLICA = /^-?ERR WAIT cannot be used with replica/;
-/** Of TLS: an attempt more would end alike. */
+/** Errors of TLS: another attempt would end alike. */
 const TLS_CODES =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/;
 const TLS_ADVICE =
   'compare CIM_REDIS_TLS_CA, CIM_REDIS_TLS_CERT and CIM_REDIS_TLS_SERVERNAME with the certificate of the server';
-/** The same replies when a Sentinel has given them: its password is another setting. */
+/** Remedies for replies of a Sentinel, whose password is another setting. */
 const SENTINEL_ADVICE: { readonly [code: string]: string } = {
   NOAUTH:
     'set CIM_REDIS_SENTINEL_PASSWORD, or CIM_REDIS_SENTINEL_PASSWORD_FILE to a file with it, and CIM_REDIS_SENTINEL_USERNAME if the Sentinels have users',
@@ -76,7 +77,10 @@ const SENTINEL_ADVICE: { readonly [code: string]: string } = {
     'correct CIM_REDIS_SENTINEL_USERNAME, or the password in CIM_REDIS_SENTINEL_PASSWORD or in the file of CIM_REDIS_SENTINEL_PASSWORD_FILE',
 };
 
-/** Never throws. Reads through what the driver and we have wrapped around the error. */
+/**
+ * Finds the fault of an error inside everything that the driver and our code have wrapped around it. Never
+ * throws.
+ */
 export function faultOf(error: unknown): Fault {
   const { message, code, sentinel } = innermost(error);
   if (TLS_CODES.test(code))
@@ -95,7 +99,10 @@ export function faultOf(error: unknown): Fault {
 const advised = (text: string, advice: string | undefined): string =>
   advice === undefined ? text : `${text} (${advice})`;
 
-/** READONLY of `READONLY You can't ...`; Redis 6 wraps what a script ran into: `ERR Error running script ...: -READONLY You ...`. */
+/**
+ * The reply in a message. For `READONLY You can't ...` this is the message. Redis 6 wraps the error of a
+ * script: `ERR Error running script ...: -READONLY You ...`.
+ */
 function replyOf(message: string): string {
   if (DENIED_IN_SCRIPT.test(message)) return 'NOPERM';
   if (WAIT_ON_REPLICA.test(message)) return 'READONLY';
@@ -103,10 +110,13 @@ function replyOf(message: string): string {
   return wrapped ?? /^-?([A-Z]{2,})(?= |$)/.exec(message)?.[1] ?? '';
 }
 
-/** The driver gives up on a command of a Cluster in these words, around the last reply. */
+/** The driver's words, around the last reply, when it gives up on a command of a Cluster. */
 const REDIRECTIONS = /^Too many Cluster redirections\. Last error: (?:[A-Za-z]+: )?(.*)$/s;
 
-/** One line. A Cluster tells what was wrong with its last node; a refused connection to two addresses has no words. */
+/**
+ * The innermost error, as one line. A Cluster names the fault of its last node. A refused connection to two
+ * addresses has no words.
+ */
 function innermost(error: unknown): { message: string; code: string; sentinel: boolean } {
   if (typeof error === 'string') return { message: oneLine(error), code: '', sentinel: false };
   if (!(error instanceof Error)) return { message: String(error), code: '', sentinel: false };
@@ -121,7 +131,7 @@ function innermost(error: unknown): { message: string; code: string; sentinel: b
   };
 }
 
-/** Without what differs from attempt to attempt, which would be news each time. */
+/** The text without parts that differ at each attempt, so that the same fault has the same text. */
 function oneLine(text: string): string {
   const [line = ''] = redactText(text)
     .replace(/ Retrying from scratch after [\d.]+ms\./, '')
@@ -129,6 +139,6 @@ function oneLine(text: string): string {
   return line.trimEnd().replace(/\.$/, '');
 }
 
-/** Whether a NOPERM is about the command itself and not about its keys: Redis says so in words alone. */
+/** Whether a NOPERM denies the command itself and not its keys. Only the words of Redis tell. */
 export const deniesCommand = ({ text }: Fault): boolean =>
   / the '[^']+' command|can't run this command/.test(text);

@@ -5,7 +5,7 @@ interface Waiting {
   readonly reject: (cause: unknown) => void;
 }
 
-/** `GET`s that meet in one turn, as one `MGET`: only where one server holds all keys. */
+/** Joins the `GET`s of one turn of the event loop to one `MGET`. Used only where one server holds all keys. */
 export class GatheredGets {
   readonly #link: RedisLink;
   #keys: string[] = [];

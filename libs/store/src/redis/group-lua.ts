@@ -21,7 +21,7 @@ local memberIn = function(members, user)
   return {text = text, role = role, muted = muted == '1'}
 end`;
 
-/** Of the append script. Its streams have `group`, the id of a group that has members, and `tag`. */
+/** Part of the append script. A stream of a group with members has the fields `group`, its id, and `tag`. */
 export const GROUPS = `${MEMBERS}
 local openGroup = function(m)
   m.grp, m.members, m.pending = m.tag .. ':grp:' .. m.group, m.tag .. ':members:' .. m.group, m.tag .. ':pending'
@@ -177,12 +177,12 @@ local applyTo = function(m, apply, seq, n)
   if #users > 0 then call('HSET', m.pending, m.group .. ' ' .. seq, table.concat(users, ' ')) end
 end`;
 
-/** For the scripts of `groups.ts`. */
+/** Part of the scripts in `groups.ts`. */
 export const MEMBER_OF = `local call, match = redis.call, string.match${MEMBERS}`;
 
 const ROLES: { readonly [letter: string]: Role } = { o: 'owner', a: 'admin', m: 'member' };
 
-/** A member as its group has it. */
+/** Parses a member as its group stores it. */
 export function parseMember(text: string): Member {
   const [userId, role = '', muted, joined, joinedN] = text.split(' ', 5);
   let name = 0;

@@ -26,7 +26,7 @@ after(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-/** Something that a test waits for. */
+/** A gate that a test opens. */
 function newGate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => {
@@ -50,14 +50,17 @@ describe('groups in Redis', () => {
     return group;
   }
 
-  /** As after a crash between the two sides of a change at `seq`: the note is there, and the user's side is as it was before. */
+  /**
+   * Restores the state of a crash between the two sides of a change at `seq`: the note is there, and the
+   * user's side is as before.
+   */
   async function undoUserSide(group: GroupId, seq: number, user: NamedUser, before?: number): Promise<void> {
     await client.hset(groupKeys(group).pending, `${group} ${seq}`, String(user.userId));
     if (before === undefined) await client.hdel(key.memberships(user.userId), group);
     else await client.hset(key.memberships(user.userId), group, String(before));
   }
 
-  test('settling writes the users’ sides that a crash has left, and answers whose', async (t) => {
+  test('settling completes the users’ sides after a crash, and answers these users', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const [owner, comes, goes] = [await newUser(store), await newUser(store), await newUser(store)];
     const group = await newGroup(store, owner, [goes]);
@@ -77,7 +80,7 @@ describe('groups in Redis', () => {
     assert.deepEqual(await store.groups.settle(), []);
   });
 
-  test('settling writes of a membership that ended when it was, and leaves no note of it', async (t) => {
+  test('settling of an ended membership stores its stay, and removes the note', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const [owner, goes] = [await newUser(store), await newUser(store)];
     const group = await newGroup(store, owner, [goes]);
@@ -92,7 +95,7 @@ describe('groups in Redis', () => {
     await store.groups.settle();
     assert.deepEqual(await store.groups.stays(goes.userId), stays);
     assert.equal(await client.exists(ended), 0);
-    // A version before this one leaves no such note.
+    // The version before leaves no such note.
     await undoUserSide(group, removed, goes, 1);
     await client.del(key.stays(goes.userId));
     await store.groups.settle();
@@ -166,7 +169,7 @@ describe('groups in Redis', () => {
     assert.ok(!groups.includes(await store.groups.newId()));
   });
 
-  test('an instance that has not said for long that it follows is rung no more', async (t) => {
+  test('an instance that has not renewed its interest for long is no longer rung', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const owner = await newUser(store);
     const group = await newGroup(store, owner);
@@ -197,7 +200,7 @@ describe('groups in Redis', () => {
         await append(store, changeOf(group, operation.kind === 'join' ? other : owner, operation)),
         { outcome: 'refused', problem: 'full' },
       );
-    // Who is a member already needs no room.
+    // A user who is a member already needs no room.
     await appendOk(store, changeOf(group, owner, { kind: 'add', users: [owner] }));
     let count = 0;
     for (let next: string | undefined = '0'; next !== undefined; ) {
@@ -212,7 +215,7 @@ describe('groups in Redis', () => {
     assert.equal(count, GROUP_LIMITS.members);
     await appendOk(store, changeOf(group, owner, { kind: 'disband' }));
     assert.equal(await client.exists(members), 0);
-    // Its id stays taken; its log goes when nobody can want it any more.
+    // The id stays taken. The log is removed when nobody can need it any more.
     assert.ok((await client.pttl(groupKeys(group).record)) < 0);
     for (const kept of ['log', 'meta'] as const)
       assert.ok((await client.pttl(streamKeys(groupStream(group))[kept])) > 0, kept);

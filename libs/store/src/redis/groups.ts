@@ -15,12 +15,14 @@ import type { RedisLink } from './link.ts';
 import type { MemberSides } from './member-sides.ts';
 import { Script } from './script.ts';
 
-/** The counter counts from 1; ids from here. */
+/** The counter counts from 1. Ids are this much higher. */
 const BEFORE_FIRST_GROUP = 1_000;
-/** Groups of one call: a script keeps Redis from everybody else. */
+/** Most groups of one call. A script holds up all other clients of Redis. */
 const CALL_GROUPS = 256;
 
-/** KEYS record and members of each group. ARGV user. Answers of each: version, name, category, member or ''. */
+/**
+ * KEYS record and members of each group. ARGV user. Answers for each: version, name, category, member or ''.
+ */
 const MEMBERSHIPS = new Script(`${MEMBER_OF}
 local rows = {}
 for i = 1, #KEYS, 2 do
@@ -72,7 +74,7 @@ export class RedisGroups implements Groups {
     for (;;) {
       const count = await this.#link.ask((redis) => redis.incr(key.nextGroup));
       const group = String(BEFORE_FIRST_GROUP + count) as GroupId;
-      // A counter that went back, with a store that lost data, gives no id twice.
+      // A counter that went back, in a store that lost data, must not give an id twice.
       if ((await this.#link.ask((redis) => redis.exists(groupKeys(group).record))) === 0) return group;
     }
   }
@@ -134,7 +136,7 @@ export class RedisGroups implements Groups {
       const rows = (await this.#link.ask((redis) => MEMBERSHIPS.run(redis, keys, [user]))) as string[];
       for (const [i, group] of some.entries()) {
         const [version = '', name = '', category = '', text = ''] = rows.slice(i * MEMBERSHIP_VALUES);
-        // Its own side is behind, as after a group was disbanded: the group's side counts.
+        // The user's own side is behind, as after a group was disbanded. The group's side counts.
         if (text === '') {
           await this.#sides.drop(user, group, Number(version));
           continue;
@@ -181,7 +183,7 @@ export class RedisGroups implements Groups {
     });
   }
 
-  /** What one call may reach, at most `CALL_GROUPS` at a time. */
+  /** Splits groups into portions that one call may reach, at most `CALL_GROUPS` each. */
   async #perShard(
     groups: readonly GroupId[],
     call: (some: readonly GroupId[]) => Promise<void>,

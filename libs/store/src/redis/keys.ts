@@ -1,7 +1,9 @@
 /**
- * Redis keys. Everything of one owner lies in one of 256 shards, so that a script finds it in one slot of a Cluster:
- * a user's account, session, inbox, producers, cursors, conversations, groups, read marks and blocks; a group's record, members, log and producers; an instance's lease and
- * online set. A user's scheduled messages lie in another one. Keys are made of ids that we made; a name is only ever a field or a value.
+ * The keys in Redis. All keys of one owner lie in one of 256 shards, so that a script finds them in one slot
+ * of a Cluster. For a user these are the account, session, inbox, producers, cursors, conversations, groups,
+ * read marks and blocks. For a group: record, members, log and producers. For an instance: lease and online
+ * set. A user's scheduled messages lie in another shard. Keys are made of ids that we made; a name is only
+ * ever a field or a value.
  */
 import { hash } from 'node:crypto';
 import {
@@ -17,19 +19,19 @@ import {
 
 const SHARDS = 256;
 
-/** FNV-1a: spreads consecutive ids. */
+/** FNV-1a, which spreads consecutive ids. */
 function shardOf(owner: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < owner.length; i++) h = Math.imul(h ^ owner.charCodeAt(i), 0x01000193) >>> 0;
   return h % SHARDS;
 }
 
-/** Begin all keys but those of names. */
+/** The beginnings of all keys except those of names. */
 export const SHARD_TAGS: readonly string[] = Array.from(
   { length: SHARDS },
   (_, i) => `{s${String(i).padStart(3, '0')}}`,
 );
-/** Begin the keys of names. */
+/** The beginnings of the keys of names. */
 export const NAME_TAGS: readonly string[] = Array.from(
   { length: 256 },
   (_, i) => `{n${i.toString(16).padStart(2, '0')}}`,
@@ -38,14 +40,14 @@ const tag = (owner: string): string => SHARD_TAGS[shardOf(owner)] ?? '';
 const userTag = (user: UserId): string => tag(`u${user}`);
 const groupTag = (group: GroupId): string => tag(`g${group}`);
 
-/** Scheduled messages lie in a sixteenth of the shards: few enough to look at all of them every second. */
+/** The shards of scheduled messages: a sixteenth of all, few enough to read all of them every second. */
 export const scheduledShards: readonly string[] = SHARD_TAGS.filter((_, i) => i % 16 === 0);
 const scheduledShard = (user: UserId): string => scheduledShards[shardOf(`u${user}`) % 16] ?? '';
 
 export const streamShard = (stream: StreamRef): string => ofStream(stream, userTag, groupTag);
 
 const nameTag = (value: string): string => `{n${hash('sha256', value, 'hex').slice(0, 2)}}`;
-/** Every hash of names. */
+/** The keys of all hashes of names. */
 export const nameShards: readonly string[] = NAME_TAGS.map((of) => `${of}:names`);
 
 export const key = {
@@ -62,7 +64,7 @@ export const key = {
   looksEntered: `${tag('users')}:looks-entered`,
   /** A hash: device → record (`session-scripts.ts`). */
   session: (user: UserId) => `${userTag(user)}:sess:${user}`,
-  /** A hash of cursors, "seq id" (`ACK` in `stream-scripts.ts`). */
+  /** A hash of cursors, "seq id" (see `ACK` in `stream-scripts.ts`). */
   cursors: (user: UserId) => `${userTag(user)}:cur:${user}`,
   lease: (instance: InstanceId) => `${tag(instance)}:lease:${instance}`,
   /** A hash: user id → "epoch:device,epoch:device name". */
@@ -72,7 +74,7 @@ export const key = {
   nextGroup: `${tag('groups')}:next-group`,
   /** A hash: group → its version when the user was known to be a member. */
   memberships: (user: UserId) => `${userTag(user)}:mem:${user}`,
-  /** A hash: "group left" → "joined ms": memberships that have ended, and when this was written. */
+  /** A hash: "group left" → "joined ms": ended memberships, and when each was written. */
   stays: (user: UserId) => `${userTag(user)}:stays:${user}`,
   /** A hash: group → n up to which the user has read it. */
   marks: (user: UserId) => `${userTag(user)}:marks:${user}`,
@@ -85,15 +87,15 @@ export const key = {
   webhooks: `${tag('webhooks')}:webhooks`,
   /** A sorted set: relay → until when it lives [ms]. */
   relays: `${tag('relays')}:relays`,
-  /** Of each shard (`event-feed.ts`). The append script makes the first two too. */
+  /** One per shard (`event-feed.ts`). The append script makes the first two keys as well. */
   feed: (shard: string) => `${shard}:feed`,
   feedOn: (shard: string) => `${shard}:feed-on`,
   feedRelay: (shard: string) => `${shard}:feed-relay`,
   letters: (shard: string) => `${shard}:letters`,
-  /** @param of whose budget it is (`limits.ts`) */
+  /** @param of the subject of the budget (`limits.ts`) */
   limit: (limit: string, of: string) => `${tag(of)}:limit:${limit}:${of}`,
   limitShard: tag,
-  /** As `scheduled.ts` says. The claim script makes the same of shard and user. */
+  /** See `scheduled.ts`. The claim script makes the same key from the shard and the user. */
   scheduled: (user: UserId) => `${scheduledShard(user)}:sched:${user}`,
   scheduledKey: (user: UserId, named: string) => `${scheduledShard(user)}:sched-key:${user}:${named}`,
   scheduledShard,
@@ -103,13 +105,13 @@ export const key = {
     refused: `${shard}:sched-refused`,
   }),
   conversations: (user: UserId) => `${userTag(user)}:conv:${user}`,
-  /** As `group-lua.ts` says. */
+  /** See `group-lua.ts`. */
   pending: (shard: string) => `${shard}:pending`,
   ended: (shard: string) => `${shard}:ended`,
   userShard: userTag,
 } as const;
 
-/** The append script makes the same of shard and group; `group-lua.ts` says what they hold. */
+/** The append script makes the same keys from the shard and the group. `group-lua.ts` says what they hold. */
 export function groupKeys(group: GroupId): {
   readonly record: string;
   readonly members: string;
@@ -127,11 +129,17 @@ export function groupKeys(group: GroupId): {
   };
 }
 
-/** The append script makes the same of shard and name, and `key` for "digest seq" of a send known by its idempotency key. */
+/**
+ * The append script makes the same keys from the shard and the name, and a `key` with "digest seq" of each
+ * send known by its idempotency key.
+ */
 export interface StreamKeys {
   readonly log: string;
   readonly meta: string;
-  /** A stream whose ids are the seqs of events: of each the id of the message that it is about. */
+  /**
+   * A stream whose ids are the seqs of events. Each entry holds the id of the message that the event is
+   * about.
+   */
   readonly events: string;
   /** Hashes: "sender:producer" → "counter seq digest". */
   readonly producers: string;

@@ -4,9 +4,9 @@ import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 
 /**
- * KEYS a bucket each: when it will be full [ms]. ARGV of each: ms for one token, how many it holds, how many are taken (0: none, is
- * there one?). The same arithmetic as `takeFrom` in `token-bucket.ts`. Answers 0, or which one has too little and for how many
- * ms. A bucket that is full is not there.
+ * KEYS one bucket each: when it will be full [ms]. ARGV for each: ms per token, most tokens, tokens to take
+ * (0: none, is there one?). The arithmetic is that of `takeFrom` in `token-bucket.ts`. Answers 0, or the
+ * number of the bucket with too few tokens and for how many ms. A full bucket has no key.
  */
 const TAKE = new Script(`
 local time = redis.call('TIME')
@@ -30,7 +30,7 @@ export class RedisLimits implements Limits {
   readonly #link: RedisLink;
   readonly #acrossShards: boolean;
 
-  /** @param acrossShards one call may touch keys of several shards */
+  /** @param acrossShards whether one call may touch keys of several shards */
   constructor(link: RedisLink, acrossShards: boolean) {
     this.#link = link;
     this.#acrossShards = acrossShards;
@@ -39,7 +39,7 @@ export class RedisLimits implements Limits {
   async take(takes: readonly Take[]): Promise<Limited | undefined> {
     const first = takes[0];
     if (first === undefined) return undefined;
-    /** Key: shard, or '' for all. Places of what lies there. */
+    /** Key: shard, or '' for all. Value: indexes of its buckets. */
     const shards = new Map<string, number[]>();
     for (const [i, { of }] of takes.entries()) {
       const shard = this.#acrossShards ? '' : key.limitShard(of);

@@ -1,4 +1,4 @@
-/** The way to Redis: one connection (one per node of a Cluster) that comes back by itself. */
+/** The connection to Redis (one per node of a Cluster), which reconnects by itself. */
 import { CimError } from '@cim/protocol';
 import type { Observer } from '@cim/runtime';
 import type { RedisTarget } from './access.ts';
@@ -8,46 +8,58 @@ import { describeUrl, type RedisUrl, shown } from './url.ts';
 
 export type Connection = Redis | Cluster;
 
-/** A question without an answer after this fails, in ms. It may still be carried out: every write is safe to repeat. */
+/**
+ * A request without an answer fails after this time [ms]. Redis may still carry it out: every write is safe
+ * to repeat.
+ */
 const ANSWER_MS = 1_500;
-/** A connection on which an answer is owed and nothing has come for this long is cut, in ms: the server hangs. */
+/** A connection that owes an answer and is silent for this long is cut [ms]: the server hangs. */
 const SILENCE_MS = 3_000;
 const STOP_MS = 2_000;
-/** How long a Sentinel may take to name the master, in ms. */
+/** Longest time for a Sentinel to name the master [ms]. */
 const SENTINEL_MS = 1_000;
-/** At least so long between two connections that are left because another server holds the data, in ms. */
+/** Shortest time between two reconnects because another server holds the data [ms]. */
 const LEAVE_MS = 250;
-/** A connection left so long after the one before was a good one [ms]: its requests are sent again on the next. */
+/**
+ * A connection left this long after the one before was a good one [ms]: its requests are sent again on the
+ * next connection.
+ */
 const GOOD_MS = 10_000;
-/** A connection that is open for so long and not ready [ms] leads to a server that reads its data: another may serve by now. */
+/**
+ * A connection that is open for this long and not ready [ms] leads to a server that still reads its data.
+ * Another server may serve by now.
+ */
 const NOT_READY_MS = 2_000;
-/** Between two looks at the map of a Cluster that somebody asks for, and between those that nobody does, in ms. */
+/** Shortest times between two reads of a Cluster's map: on request, and without one [ms]. */
 const LOOK_MS = 200;
 const LOOK_EVERY_MS = 5_000;
 
 export class RedisLink {
   readonly url: RedisTarget;
   readonly #redis: Connection;
-  /** What was last wrong with the connection; undefined since it is up. */
+  /** The last fault of the connection; undefined while it is up. */
   #trouble: Fault | undefined;
-  /** ms, monotonic; undefined while the connection is up. */
+  /** Since when the connection is down [ms, monotonic]; undefined while it is up. */
   #downSince: number | undefined = performance.now();
-  /** The connection that was left last, when [ms, monotonic], and whether its requests are sent again on the next. */
+  /**
+   * The connection that was left last, when [ms, monotonic], and whether its requests are sent again on the
+   * next one.
+   */
   #left: { readonly stream: Redis['stream']; readonly atMs: number; readonly resends: boolean } | undefined;
   #openSince: number | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
   readonly #onTopology: (() => void)[] = [];
   readonly #onTrouble: ((fault: Fault) => void)[] = [];
-  /** Holds back what is written to it in this turn. */
+  /** The stream whose writes of this turn are being gathered. */
   #gathering: Redis['stream'] | undefined;
-  /** What begins when that has gone out: the time that an answer may take. */
+  /** Timers for answers that start when the gathered writes go out. */
   #held: (() => void)[] = [];
   readonly #flush = (): void => this.flush();
 
   readonly #observer: Pick<Observer, 'storeFailed'> | undefined;
 
-  /** Connects in the background, again and again until stopped. */
+  /** Connects in the background, and reconnects until stopped. */
   constructor(url: RedisTarget, observer?: Pick<Observer, 'storeFailed'>) {
     this.url = url;
     this.#observer = observer;
@@ -68,28 +80,33 @@ export class RedisLink {
       this.#openSince = undefined;
       this.#changed();
     });
-    // Of a Cluster: a node is met, and its map was read anew (every few seconds, and whenever a node says MOVED).
+    // For a Cluster: a node was found, or the map was read again (every few seconds, and after a MOVED).
     for (const event of ['+node', 'refresh']) this.#redis.on(event, () => this.#changed());
   }
 
-  /** Calls `listener` whenever other servers than before may hold the data: the connection is back, or the map of a Cluster new. */
+  /**
+   * Calls `listener` whenever other servers may hold the data: after a reconnect, or a new map of a Cluster.
+   */
   onTopology(listener: () => void): void {
     this.#onTopology.push(listener);
   }
 
-  /** Calls `listener` at each failure of the connection, and of each attempt to make it. */
+  /** Calls `listener` at each failure of the connection, and of each attempt to connect. */
   onTrouble(listener: (fault: Fault) => void): void {
     this.#onTrouble.push(listener);
   }
 
-  /** A request has failed, and was not asked by way of `ask`. An unknown script is sent again and is no failure. */
+  /**
+   * Counts a failed request that was not made by `ask`. A request with an unknown script is sent again and
+   * not counted.
+   */
   count({ kind }: Fault): void {
     if (kind !== 'script') this.#observer?.storeFailed(kind);
   }
 
   /**
-   * Takes note of an error that Redis has told inside an answer, where the driver does not see it. If the error says
-   * that another server holds the data, the link connects anew, or reads the map of a Cluster.
+   * Notes an error that Redis has reported inside an answer, where the driver does not see it. If the error
+   * says that another server holds the data, the link reconnects, or reads the map of a Cluster.
    */
   notice(fault: Fault): void {
     if (fault.kind !== 'elsewhere') return;
@@ -97,7 +114,9 @@ export class RedisLink {
     else this.#leave(this.#redis, fault);
   }
 
-  /** Called every few seconds: leaves a server that is still reading its data, since another may serve by now. */
+  /**
+   * Leaves a server that is still reading its data, since another may serve by now. Called every few seconds.
+   */
   leaveWhereNotReady(): void {
     if (this.#redis instanceof Cluster || this.#redis.status !== 'connect') return;
     if (this.#openSince !== undefined && performance.now() - this.#openSince > NOT_READY_MS)
@@ -105,9 +124,9 @@ export class RedisLink {
   }
 
   /**
-   * Asks Redis one thing, or several. What is asked in one turn goes out in one write when it ends.
-   * @throws {CimError} 4000: no answer in 1.5 s, or a refusal. At once when Redis has been away for that long:
-   * a queue of questions would be answered when nobody waits any more.
+   * Sends Redis one request or several. All requests of one turn of the event loop go out in one write.
+   * @throws {CimError} 4000: no answer within 1.5 s, or a refusal. It throws at once when Redis has been away
+   * for that long, since queued requests would be answered when nobody waits any more.
    */
   ask<T>(work: (redis: Connection) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -122,7 +141,7 @@ export class RedisLink {
         end();
         reject(this.#failure(faultOf(cause), cause));
       };
-      // After a turn that took long the timer comes before the answer that has been there all the while.
+      // After a long turn of the event loop the timer comes before an answer that has already arrived.
       const late = (): unknown => setImmediate(fail, new Error(`no answer within ${ANSWER_MS} ms`));
       const begin = (): void => {
         if (open) timer = setTimeout(late, ANSWER_MS);
@@ -140,7 +159,7 @@ export class RedisLink {
     });
   }
 
-  /** For those who have gathered already: what was asked in this turn goes out now. */
+  /** Sends the requests of this turn now. For callers that have gathered requests themselves. */
   flush(): void {
     if (this.#gathering === undefined) return;
     this.#gathering.uncork();
@@ -150,14 +169,14 @@ export class RedisLink {
     for (const begin of held) begin();
   }
 
-  /** @throws {CimError} 4000: it is closed, or has been away for 1.5 s */
+  /** Checks the connection. @throws {CimError} 4000: it is closed, or has been down for 1.5 s */
   assertUp(): void {
     if (this.#stopping !== undefined) throw this.#failure(faultOf('it is closed'));
     if (this.#downSince !== undefined && performance.now() - this.#downSince > ANSWER_MS)
       throw this.#failure(this.trouble);
   }
 
-  /** What is wrong with the connection, while it is down. */
+  /** The fault of the connection while it is down. */
   get trouble(): Fault {
     if (this.#trouble !== undefined) return this.#trouble;
     if (this.#redis.status === 'connect')
@@ -169,12 +188,12 @@ export class RedisLink {
     return this.#downSince === undefined;
   }
 
-  /** The name of the server that holds a slot, for `dial`; undefined while none does. */
+  /** The name of the server that holds a slot, for `dial`; undefined while no server does. */
   masterOf(slot: number): string | undefined {
     return this.#redis instanceof Cluster ? this.#redis.slots[slot]?.[0] : nameOf(this.url);
   }
 
-  /** A connection of its own to that server: not open yet, it does not come back by itself and queues nothing. */
+  /** Makes a separate connection to that server. It is not open yet, does not reconnect and queues nothing. */
   dial(master: string): Redis {
     const node =
       this.#redis instanceof Cluster
@@ -192,19 +211,19 @@ export class RedisLink {
     });
   }
 
-  /** Of a Cluster: which server holds what has changed. */
+  /** Reads the map of a Cluster again: other servers may hold the slots. */
   lookAgain(): void {
     if (!(this.#redis instanceof Cluster) || performance.now() - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = performance.now();
     this.#redis.refreshSlotsCache();
   }
 
-  /** The servers that hold the data. */
+  /** Connections to the servers that hold the data. */
   masters(): Redis[] {
     return this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
   }
 
-  /** What was asked before is answered first, if that does not take long. Idempotent. */
+  /** Closes the connection, after open requests were answered if that does not take long. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -227,10 +246,12 @@ export class RedisLink {
     }
   }
 
-  /** Whether what is written in this turn is held back until it ends: a write costs as much as several questions. */
+  /**
+   * Whether the writes of this turn are gathered until it ends: one write costs as much as several requests.
+   */
   #gathers(): boolean {
     if (this.#gathering !== undefined) return true;
-    // A Cluster's connections are not ours to hold back.
+    // The writes of a Cluster's connections cannot be gathered here.
     if (!(this.#redis instanceof Redis) || this.#redis.status !== 'ready') return false;
     this.#gathering = this.#redis.stream;
     this.#gathering.cork();
@@ -248,7 +269,10 @@ export class RedisLink {
     for (const listener of this.#onTrouble) listener(fault);
   }
 
-  /** What the driver does about an error reply: nothing (false), or connect anew and send the request again (2) or not (1). */
+  /**
+   * How the driver reacts to an error reply: not at all (false), or it reconnects and sends the request again
+   * (2) or not (1).
+   */
   #onReply(error: Error): false | 1 | 2 {
     const fault = faultOf(error);
     if (fault.kind !== 'elsewhere') return false;
@@ -258,7 +282,7 @@ export class RedisLink {
       return false;
     }
     if (!this.#leave(this.#redis, fault)) return false;
-    // A next server that is a replica too must not make requests go round for ever.
+    // If the next server is a replica too, the requests must not go round for ever.
     return this.#left?.resends === true ? 2 : 1;
   }
 
@@ -268,7 +292,10 @@ export class RedisLink {
     return new CimError('failure', `the store ${verb}: ${fault.text}`, { cause });
   }
 
-  /** Makes the connection anew. Answers whether this one is being left. @param trouble why, until it is back */
+  /**
+   * Reconnects. Answers whether this connection is being left. @param trouble the reason, until the link is
+   * up again
+   */
   #leave(redis: Redis, trouble: Fault | undefined): boolean {
     const { stream } = redis;
     if (this.#left?.stream === stream) return true;
@@ -310,12 +337,12 @@ function connect(url: RedisTarget, onReply: (error: Error) => false | 1 | 2): Co
       ...(url.sentinelLogin.username === undefined ? {} : { sentinelUsername: url.sentinelLogin.username }),
       ...(url.sentinelLogin.password === undefined ? {} : { sentinelPassword: url.sentinelLogin.password }),
       sentinelRetryStrategy: retryAfter,
-      // One that hangs would hold up the search for the master for ever.
+      // A Sentinel that hangs would stop the search for the master for ever.
       sentinelCommandTimeout: SENTINEL_MS,
     });
   return new Cluster([...url.nodes], {
     redisOptions: options,
-    // A certificate is checked by the name that was given, not by the address behind it.
+    // A certificate is checked against the name that was given, and not against the address behind it.
     ...(url.tls
       ? { dnsLookup: (host: string, found: (error: null, host: string) => void) => found(null, host) }
       : {}),

@@ -19,7 +19,10 @@ import { ReplyCutter } from '../../test/reply-cutter.ts';
 import type { Store } from '../store.ts';
 import { openRedisStore } from './redis-store.ts';
 
-/** The driver sends again what got no reply; whoever called must not notice that it was carried out twice. */
+/**
+ * The driver sends a request again when its reply was lost. The caller must not notice that it was carried
+ * out twice.
+ */
 describe('a reply that is lost', () => {
   let redis: RedisProcess;
   let cutter: ReplyCutter;
@@ -29,7 +32,7 @@ describe('a reply that is lost', () => {
     cutter = await ReplyCutter.start(redis.port);
     const url = `redis://127.0.0.1:${cutter.port}`;
     store = await openRedisStore({ url, durability: 'disk', logger: silentLogger() });
-    // From here on Redis knows the scripts: each is one request.
+    // From here on Redis knows the scripts, so each is one request.
     const { to, sends } = await newPair(store);
     await append(store, sends.item(1));
     const instance = await newServer(store);
@@ -69,7 +72,7 @@ describe('a reply that is lost', () => {
     assert.deepEqual(await store.sessions.online(instance), [user]);
   });
 
-  test('of a lease that is opened: it is not taken by itself', async () => {
+  test('of a new lease: the repeated request does not find the id taken', async () => {
     const instance = newInstance();
     cutter.cutReplyTo('EVALSHA');
     await store.sessions.openLease(instance);

@@ -7,15 +7,15 @@ import { groupKeys, key, SHARD_TAGS } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 
-/** KEYS record, members. ARGV users. Answers the group's version, then of each user 1 when it is a member. */
+/** KEYS record, members. ARGV users. Answers the group's version, then 1 for each user who is a member. */
 const ASK = new Script(`${MEMBER_OF}
 local answers = {tonumber(call('HGET', KEYS[1], 'version') or '0')}
 for i, user in ipairs(ARGV) do answers[i + 1] = memberIn(KEYS[2], user) and 1 or 0 end
 return answers`);
 
 /**
- * KEYS a user's groups. ARGV group, version at which the group was asked, 1 when the user is a member. A later answer wins, in
- * whatever order they come. Answers 1 when it has changed something.
+ * KEYS a user's groups. ARGV group, version at which the group was asked, 1 when the user is a member. The
+ * answer with the later version wins, in any order. Answers 1 when it has changed something.
  */
 const FOLLOW_GROUP = new Script(`
 local before = redis.call('HGET', KEYS[1], ARGV[1])
@@ -29,13 +29,13 @@ if not before or tonumber(before) > version then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 return 1`);
 
-/** KEYS notes of a shard, and what they say of memberships that have ended. ARGV "group seq". */
+/** KEYS notes of a shard, and its notes about ended memberships. ARGV "group seq". */
 const FORGET = new Script(`
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[1])
 return 1`);
 
-/** KEYS a user's stays. ARGV "group left", joined. The oldest ones above `STAYS.most` go. Answers 1. */
+/** KEYS a user's stays. ARGV "group left", joined. Removes the oldest above `STAYS.most`. Answers 1. */
 const ADD_STAY = new Script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -49,7 +49,7 @@ table.sort(times, function(a, b) return a[1] < b[1] end)
 for i = 1, #times - ${STAYS.most} do redis.call('HDEL', KEYS[1], times[i][2]) end
 return 1`);
 
-/** Keys of what a shard's groups have left to do. */
+/** Keys of the open work for the groups of a shard. */
 interface Notes {
   readonly pending: string;
   readonly ended: string;
@@ -58,9 +58,10 @@ interface Notes {
 const notesOf = (shard: string): Notes => ({ pending: key.pending(shard), ended: key.ended(shard) });
 
 /**
- * The users' side of groups: which groups a user may be a member of. The append script changes the group's side and notes whose
- * own side is to follow; here it follows. The note goes last, so that a crash before leaves it to `settle`.
- * A user's side may name a group that it is no member of any more; the group is asked whenever it matters.
+ * The users' side of groups: which groups a user may be a member of. The append script changes the group's
+ * side, and notes whose own side is to follow. This class completes those sides. It removes the note last, so
+ * that after a crash `settle` finds it. A user's side may name a group that the user has left, so the group
+ * is asked whenever it matters.
  */
 export class MemberSides {
   readonly #link: RedisLink;
@@ -71,7 +72,10 @@ export class MemberSides {
     this.#commit = commit;
   }
 
-  /** Of the change at `seq` of the group's log, unless that is done. @throws {CimError} it is not known to be done */
+  /**
+   * Completes the change at `seq` of the group's log, unless that is done. @throws {CimError} it is not known
+   * to be done
+   */
   async follow(group: GroupId, seq: number): Promise<void> {
     const { pending, ended } = groupKeys(group);
     const note = `${group} ${seq}`;
@@ -79,7 +83,7 @@ export class MemberSides {
     if (users !== null) await this.#followNote({ pending, ended }, note, users);
   }
 
-  /** Whatever a crash has left. Answers the users whose side has changed. */
+  /** Completes all changes that a crash has interrupted. Answers the users whose side has changed. */
   async settle(): Promise<UserId[]> {
     const settled = new Set<UserId>();
     const shards = SHARD_TAGS.map((shard) => key.pending(shard));
@@ -104,7 +108,7 @@ export class MemberSides {
     return stays.sort((a, b) => a.left - b.left);
   }
 
-  /** The user is no member of the group, as the group had it at that version. */
+  /** Notes that the user is not a member of the group, as of that version of the group. */
   async drop(user: UserId, group: GroupId, version: number): Promise<void> {
     await this.#commit.run(FOLLOW_GROUP, [key.memberships(user)], [group, version, 0]);
   }
@@ -122,7 +126,7 @@ export class MemberSides {
         this.#commit.run(FOLLOW_GROUP, [key.memberships(user)], [group, version, are[i] === true ? 1 : 0]),
       ),
     );
-    // A version before this one makes notes without it.
+    // The version before makes notes without it.
     const joined = await this.#link.ask((redis) => redis.hget(ended, note));
     if (joined !== null)
       for (const user of users) await this.#commit.run(ADD_STAY, [key.stays(user)], [note, joined]);

@@ -3,7 +3,7 @@ import { RedisProcess } from '@cim/testkit';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import { checkAgainstModel, MODEL_LIMITS } from '../streams.model.ts';
 
-test('whatever is sent, acked and read in whatever order is answered as the model says', async (t) => {
+test('random sends, acks and reads are answered as the model says', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisForTest(t, redis.url, { limits: MODEL_LIMITS });

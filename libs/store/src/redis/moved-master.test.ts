@@ -9,9 +9,9 @@ import type { Store } from '../store.ts';
 import type { AppendAnswer } from '../streams.ts';
 import type { Durability } from './durability.ts';
 
-/** How long servers may take to connect to the server that holds the data now [ms]. */
+/** Longest time for servers to connect to the server that holds the data now [ms]. */
 const RECONNECT_MS = 5_000;
-/** So rare that no check of the store's own helps. */
+/** So rare that no check of the store itself helps. */
 const NEVER_MS = 3_600_000;
 
 interface Pair {
@@ -23,7 +23,7 @@ interface Pair {
 const inStep = (master: RedisProcess): Promise<void> =>
   until('the replica is online', async () => /state=online/.test(await master.cli('INFO', 'replication')));
 
-/** A master with a replica, and an address that leads to the master. */
+/** Starts a master with a replica, and an address that leads to the master. */
 async function startPair(t: TestContext): Promise<Pair> {
   const old = await RedisProcess.start(PROMPT);
   t.after(() => old[Symbol.asyncDispose]());
@@ -35,11 +35,11 @@ async function startPair(t: TestContext): Promise<Pair> {
   return { old, next, endpoint };
 }
 
-/** The servers change places, and the old master stays up; the address is not changed yet. */
+/** Makes the servers change roles. The old master stays up, and the address does not change yet. */
 async function changePlaces({ old, next }: Pair): Promise<void> {
   const offset = async (redis: RedisProcess, name: string): Promise<number> =>
     Number(new RegExp(`\\b${name}:(\\d+)`).exec(await redis.cli('INFO', 'replication'))?.[1]);
-  // Only `quorum` waits for the replica; what it has not copied would be lost.
+  // Only `quorum` waits for the replica. Otherwise data that it has not copied would be lost.
   const written = await offset(old, 'master_repl_offset');
   await until('the replica has all', async () => (await offset(next, 'slave_repl_offset')) >= written);
   await next.cli('REPLICAOF', 'NO', 'ONE');
@@ -132,7 +132,7 @@ describe('an address that leads to another server, while the old master stays up
     await untilStored(store, sends, 1);
   });
 
-  test('a server that still reads its data is left for the one that the address leads to', async (t) => {
+  test('a server that still reads its data is left for the server that the address now leads to', async (t) => {
     const pair = await startPair(t);
     const { old, next, endpoint } = pair;
     await old.cli('EVAL', "for i = 1, 20000 do redis.call('SET', 'k' .. i, i) end", '0');
@@ -201,7 +201,7 @@ test('Cluster: a master that is made a replica by hand and stays up is left with
   for (const replica of nodes.slice(3))
     await until('it is a master with a replica', async () => {
       const info = await replica.cli('INFO', 'replication');
-      // A second try: the other masters may not have agreed.
+      // A second try, since the other masters may not have agreed.
       if (/role:slave/.test(info)) await replica.cli('CLUSTER', 'FAILOVER');
       return /role:master/.test(info) && /state=online/.test(info);
     });

@@ -23,7 +23,7 @@ const commandsOf = (...of: Parameters<typeof needsOf>): string[] =>
   [...new Set(needsOf(...of).map(({ command }) => command))].sort();
 const patternsOf = (): string[] => [...new Set(needsOf('disk').flatMap(({ patterns }) => patterns))].sort();
 
-/** As ACL SETUSER takes it: nothing but what the table says. */
+/** Arguments of ACL SETUSER that allow exactly what the table says. */
 const rules = (...of: Parameters<typeof needsOf>): string[] => [
   'on',
   '>pw',
@@ -46,7 +46,7 @@ describe('a user who may do what the table says and nothing else', () => {
     monitor = await base.monitor();
     monitor.on('monitor', (_time: string, words: string[]) => {
       const [command = '', sub = ''] = words.map((word) => word.toLowerCase());
-      // The probe tries all; this is about what else is done.
+      // The probe runs every command; this test is about all other work.
       if (words.some((word) => word.includes(':probe-'))) return;
       seen.commands.add(/^(config|cluster|client)$/.test(command) ? `${command}|${sub}` : command);
       for (const word of words) {
@@ -65,7 +65,7 @@ describe('a user who may do what the table says and nothing else', () => {
   const openCounted: OpenStore = async (times = {}) => {
     const opened: Store[] = [];
     const open = async (): Promise<Store> => {
-      // The probe comes once, at the start.
+      // The probe runs once, at the start.
       const store = await openRedisStore({
         url: asUser(redis.url),
         durability: 'disk',
@@ -86,15 +86,15 @@ describe('a user who may do what the table says and nothing else', () => {
   };
   storeContract('keeps the contract', openCounted);
 
-  test('the store does all that is in the table, and nothing that is not', async (t) => {
+  test('the store uses everything in the table, and nothing else', async (t) => {
     const store = await openRedisForTest(t, asUser(redis.url), {
-      // So that producers change hashes at once.
+      // Makes producers change hashes at once.
       limits: { ...RETENTION, producerEntries: 1 },
     });
     const { to, sends } = await newPair(store);
     for (const from of [sends, new Sends(sends.stream, to), sends])
       await append(store, { ...from.item(1), about: messageId(to.userId, sends.producer, 1) });
-    // MONITOR does not show it.
+    // MONITOR does not show this command.
     if (/cmdstat_config\|get:calls=/.test(await redis.cli('INFO', 'commandstats')))
       seen.commands.add('config|get');
     await until('the last is seen', () => seen.commands.has('rename'));
@@ -158,7 +158,7 @@ describe('a user who may do what the table says and nothing else', () => {
   });
 });
 
-test('quorum and Cluster need what the table says of them, and it is enough', async (t) => {
+test('the table is exactly enough for quorum and for a Cluster', async (t) => {
   const master = await RedisProcess.start(PROMPT);
   t.after(() => master[Symbol.asyncDispose]());
   const replica = await RedisProcess.start([...PROMPT, '--replicaof', `127.0.0.1 ${master.port}`]);

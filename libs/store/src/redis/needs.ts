@@ -1,7 +1,7 @@
 /**
- * What our user may have to do in Redis: the one table of commands and kinds of keys. A start tries each of them and
- * names those that Redis' ACL denies; `write-probe.ts` tries them again every few seconds. A test compares the table with what
- * Redis sees of the store's work.
+ * The table of all commands and kinds of keys that our user needs in Redis. A start tries each of them and
+ * names those that Redis' ACL denies; `write-probe.ts` tries them again every few seconds. A test compares
+ * the table with the commands that Redis sees.
  */
 import { deniesCommand, type Fault, faultOf } from './fault.ts';
 import type { Redis } from './ioredis.ts';
@@ -11,7 +11,7 @@ import { NAME_TAGS, SHARD_TAGS } from './keys.ts';
 import { slotOf } from './slot.ts';
 import { addressOf, type RedisUrl } from './url.ts';
 
-/** Parts of a key behind its shard; behind them comes whose key it is. */
+/** Parts of a key behind its shard. The id of the owner follows them. */
 export const KEY_KINDS = [
   'acct',
   'sess',
@@ -40,16 +40,16 @@ export const KEY_KINDS = [
 ] as const;
 
 export interface Need {
-  /** As ACL names it. */
+  /** The name of the command in ACL. */
   readonly command: string;
-  /** Key patterns as ACL writes them, of all keys among the words. */
+  /** Patterns in the syntax of ACL that cover all keys among the words. */
   readonly patterns: readonly string[];
-  /** The command, in full. Leaves nothing behind once all of a table were tried. */
+  /** The whole command. When all commands of a table have run, they leave nothing behind. */
   readonly words: readonly [string, ...string[]];
 }
 
 const patternOf = (kind: string): string => `{s*}:${kind}:*`;
-/** One each in a database; notes of groups (`pending`, `ended`) one in each shard. */
+/** Kinds with one key in a database; notes of groups (`pending`, `ended`) have one in each shard. */
 const SINGLE_KINDS = [
   'next-user',
   'looks-entered',
@@ -70,12 +70,13 @@ const SINGLE_KINDS = [
   'feed-relay',
   'letters',
 ] as const;
-/** Of the names of users: hashes. */
+/** Kinds of keys for the names of users: hashes. */
 const NAME_KINDS = ['names', 'looks', 'subjects'] as const;
 
 /**
- * What is needed on the keys of one shard. First a write that needs memory: behind another one in a script Redis lets it pass.
- * @param id tells this process from others
+ * The needs on the keys of one shard. A write that needs memory comes first: behind another write of the same
+ * script Redis would let it pass.
+ * @param id distinguishes this process from others
  */
 export function shardNeeds(shard: string, id: string): Need[] {
   const of = (kind: (typeof KEY_KINDS)[number]): string => `${shard}:${kind}:probe-${id}`;
@@ -114,7 +115,7 @@ export function shardNeeds(shard: string, id: string): Need[] {
     need(['dirty'], 'smembers'),
     need(['key'], 'del'),
     { command: 'time', patterns: [], words: ['time'] },
-    // Where there is no such key or field this changes nothing, and it needs the right to write.
+    // Without such a key or field this changes nothing, but it needs the right to write.
     ...KEY_KINDS.flatMap((kind) => [need([kind], 'exists'), need([kind], 'hdel', '')]),
     ...SINGLE_KINDS.flatMap((kind) =>
       [['exists'] as const, ['hdel', ''] as const].map(([command, ...rest]) => ({
@@ -123,12 +124,12 @@ export function shardNeeds(shard: string, id: string): Need[] {
         words: [command, `${shard}:${kind}`, ...rest] as const,
       })),
     ),
-    // Each by itself: a user who may not reach one of them leaves nothing of the others.
+    // One command per key, so that a user who may not reach one key leaves nothing in the others.
     ...KEY_KINDS.map((kind) => need([kind], 'unlink')),
   ];
 }
 
-/** What is needed on the names of users. */
+/** The needs on the names of users. */
 export const nameNeeds = (tag: string): Need[] =>
   NAME_KINDS.flatMap((kind) =>
     (['hget', 'hdel'] as const).map((command) => ({
@@ -138,7 +139,7 @@ export const nameNeeds = (tag: string): Need[] =>
     })),
   );
 
-/** What is needed beside keys. */
+/** The needs that do not concern keys. */
 export function serverNeeds(url: Pick<RedisUrl, 'kind' | 'db'>, mode: Durability): Need[] {
   const need = (command: string, ...words: readonly [string, ...string[]]): Need => ({
     command,
@@ -170,7 +171,7 @@ export interface Target {
   readonly names?: string;
 }
 
-/** One target for each master that holds keys of ours. @throws {Error} CLUSTERDOWN: no server holds some of them */
+/** One target per master that holds keys of ours. @throws {Error} CLUSTERDOWN: no server holds some of them */
 export function targets(link: RedisLink): Target[] {
   const [only, ...others] = link.masters();
   if (only === undefined) throw new Error('CLUSTERDOWN no server of the Cluster is reached');
@@ -194,7 +195,8 @@ export function targets(link: RedisLink): Target[] {
 }
 
 /**
- * What Redis' ACL denies our user, in one line with the command that grants it; undefined when it denies nothing.
+ * In one line, the rights that Redis' ACL denies our user, with the command that grants them; undefined when
+ * it denies none.
  * @throws {CimError} 4000: Redis does not answer
  */
 export async function missingPermissions(
@@ -221,7 +223,7 @@ export async function missingPermissions(
   return lines.find((line) => line !== undefined);
 }
 
-/** @param faults what became of each need; undefined for those that succeeded */
+/** @param faults the fault of each need; undefined for those that succeeded */
 export function deniedLine(
   needs: readonly Need[],
   faults: readonly (Fault | undefined)[],
@@ -238,7 +240,7 @@ export function deniedLine(
     else for (const pattern of patterns.length === 1 ? patterns : []) keys.add(pattern);
   }
   if (commands.size === 0 && keys.size === 0) return undefined;
-  // Behind a denied command it cannot be seen whether the keys are allowed.
+  // A denied command hides whether the keys are allowed.
   for (const { patterns } of needs)
     for (const pattern of patterns) if (!reached.has(pattern)) keys.add(pattern);
   const user = link.url.username ?? 'default';

@@ -36,7 +36,7 @@ describe('the looks of names in Redis', { concurrency: false }, () => {
     await assert.rejects(other.accounts.register('sсope' as UserName), /looks like/);
   });
 
-  test('a registration that died before it had its name is gone on with by the next one of that name', async (t) => {
+  test('a registration that died before it had its name is completed by the next one of that name', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     await isEntered();
     const { account } = await store.accounts.register('dora' as UserName, 'hash');
@@ -59,10 +59,10 @@ describe('the looks of names in Redis', { concurrency: false }, () => {
     assert.deepEqual(await keys(), before_);
   });
 
-  test('a look that another one takes between the question and the account is refused, and all is taken back', async (t) => {
+  test('a look that another account takes in between is refused, and everything is taken back', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     await isEntered();
-    // Many at once: all of them ask before one of them has taken the look.
+    // Many registrations at once: all of them check before one of them has taken the look.
     const names = ['pacos', 'раcos', 'pаcos', 'paсos', 'pacоs', 'pасоs'] as UserName[];
     const answers = await Promise.allSettled(names.map((name) => store.accounts.register(name)));
     const made = answers.filter((answer) => answer.status === 'fulfilled');

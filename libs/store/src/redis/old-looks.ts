@@ -10,9 +10,9 @@ const AGAIN_MS = 30_000;
 const DONE = '1';
 
 /**
- * Enters the looks of the accounts that a version without looks has made: once in the life of a database, in the
- * background, by whichever process opens it first; two that do it at once do each other no harm. Until it is done a new
- * name may still look like an old one. Where two old names look the same, one has the look, and both go on.
+ * Enters the looks of accounts made by a version without looks: once in the life of a database, in the
+ * background, by the first process that opens it. Two processes that do it at once do no harm. Until it is
+ * done a new name may look like an old one. If two old names look the same, one has the look, and both go on.
  */
 export class OldLooks {
   readonly #link: RedisLink;
@@ -44,7 +44,7 @@ export class OldLooks {
       if (names > 0) this.#logger.info({ names }, 'looks.entered');
     } catch (error) {
       if (this.#stopped) return;
-      // Of Redis as a whole the store's own line tells.
+      // The store's own line reports faults of Redis as a whole.
       const { kind } = faultOf(error);
       const isOurs = kind === 'request' || kind === 'script';
       this.#logger[isOurs ? 'warn' : 'debug']({ err: error }, 'looks.not-entered');

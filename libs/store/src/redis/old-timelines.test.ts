@@ -9,7 +9,7 @@ import { RETENTION } from '../streams.ts';
 import { Redis } from './ioredis.ts';
 import { streamKeys } from './keys.ts';
 
-/** Of the numbers that the version before does not write. */
+/** Bytes of the numbers that the version before does not write. */
 const NEW_BYTES = 6 * 8;
 
 describe('a timeline that the version before wrote', () => {
@@ -26,7 +26,7 @@ describe('a timeline that the version before wrote', () => {
 
   const open = (t: TestContext): Promise<Store> => openRedisForTest(t, redis.url);
 
-  /** The version before writes the meta of a stream: after an ack, or after an append. */
+  /** Writes the meta of a stream as the version before does, after an ack or an append. */
   async function dropNumbers(stream: StreamRef): Promise<void> {
     const { meta } = streamKeys(stream);
     const stored = await client.getBuffer(meta);
@@ -34,7 +34,7 @@ describe('a timeline that the version before wrote', () => {
     await client.set(meta, stored.subarray(0, stored.length - NEW_BYTES));
   }
 
-  /** The entries from `from` on, and the meta, as the version before would have written them. */
+  /** Rewrites the entries from `from` on, and the meta, as the version before would have written them. */
   async function makeOld(stream: StreamRef, from = 1): Promise<void> {
     const { log } = streamKeys(stream);
     const rows = await client.xrange(log, '-', '+');
@@ -53,7 +53,7 @@ describe('a timeline that the version before wrote', () => {
     await store.streams.ack([{ user: user.userId, device: CIM_DEVICE, epoch, stream: sends.stream, cursor }]);
   };
 
-  test('is read, acked and goes on; what was there before counts for nothing', async (t) => {
+  test('is read, acked and goes on; its old entries do not count as unread', async (t) => {
     const store = await open(t);
     const { sends, to, inbox } = await newPair(store);
     for (const counter of [1, 2, 3]) await appendOk(store, sends.item(counter));
@@ -72,7 +72,7 @@ describe('a timeline that the version before wrote', () => {
     assert.equal(position.shownAt, entries[3]?.storedAt);
   });
 
-  test('during a rolling upgrade: numbers that it has dropped are found again, and its own entries count', async (t) => {
+  test('loses its numbers during a rolling upgrade; they are found again, and its new entries count', async (t) => {
     const store = await open(t);
     const { sends, to, inbox } = await newPair(store);
     const back = new Sends(inboxOf(sends.sender.userId), to);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { PackedTexts } from './packed-texts.ts';
 
-/** MessagePack's own rules for an array of strings, as any reader has them. */
+/** Reads an array of strings by MessagePack's own rules. */
 function unpack(packed: Buffer): Buffer[] {
   assert.equal(packed[0], 0xdd, 'an array with a length of 32 bits');
   const strings: Buffer[] = [];
@@ -22,7 +22,7 @@ function unpack(packed: Buffer): Buffer[] {
   return strings;
 }
 
-test('a reader of MessagePack finds the texts, bytes and numbers that were packed, of any length', () => {
+test('a reader of MessagePack finds the packed texts, bytes and numbers, of any length', () => {
   const text = fc.string({ unit: 'binary', maxLength: 400 });
   fc.assert(
     fc.property(

@@ -1,18 +1,21 @@
 /**
- * Many texts as one argument of a script: a MessagePack array of strings, which Lua in Redis opens with one call.
- * An argument for each costs the driver, and Redis, more than everything else about an append.
+ * Packs many texts into one argument of a script: a MessagePack array of strings, which Lua in Redis unpacks
+ * with one call. One argument per text costs the driver and Redis more than all the rest of an append.
  */
 const ARRAY_32 = 0xdd;
-/** With the length in its low bits. */
+/** Marks a short string, with its length in the low bits. */
 const STRING_5 = 0xa0;
 const STRING_8 = 0xd9;
 const STRING_32 = 0xdb;
 const HEAD_BYTES = 5;
-/** UTF-8 of one unit of UTF-16. */
+/** Most bytes of one UTF-16 unit in UTF-8. */
 const UNIT_BYTES = 3;
-/** Longer ones are left to the platform, whose call costs as much as writing about so many characters. */
+/**
+ * Longest text that is written here. For a longer one the platform's call costs no more than this many
+ * characters.
+ */
 const SHORT = 48;
-/** Of a number below 2^53 in digits. */
+/** Digits of the longest number below 2^53. */
 const NUMBER_BYTES = 16;
 
 export class PackedTexts {
@@ -20,12 +23,12 @@ export class PackedTexts {
   #at = HEAD_BYTES;
   #count = 0;
 
-  /** @param likely how long it will be, in bytes; it grows beyond that */
+  /** @param likely expected bytes; the buffer grows beyond that */
   constructor(likely: number) {
     this.#bytes = Buffer.allocUnsafe(HEAD_BYTES + likely);
   }
 
-  /** As UTF-8; Lua knows no difference between texts and bytes. */
+  /** Adds a text as UTF-8. Lua does not distinguish texts from bytes. */
   text(text: string): void {
     const { length } = text;
     this.#begin(length * UNIT_BYTES);
@@ -50,7 +53,7 @@ export class PackedTexts {
     this.#at += length;
   }
 
-  /** In digits. */
+  /** Adds a number in digits. */
   number(value: number): void {
     this.#begin(NUMBER_BYTES);
     let digits = 1;
@@ -65,7 +68,7 @@ export class PackedTexts {
     this.#at += digits;
   }
 
-  /** All of it; nothing may be added afterwards. */
+  /** All packed bytes. Nothing may be added afterwards. */
   packed(): Buffer {
     this.#bytes[0] = ARRAY_32;
     this.#bytes.writeUInt32BE(this.#count, 1);

@@ -6,15 +6,15 @@ import { replicationOf } from './replication.ts';
 import type { Script, ScriptArgs } from './script.ts';
 import { type Address, shown } from './url.ts';
 
-/** How long the replicas may take, in ms. */
+/** Longest wait for the replicas [ms]. */
 const WAIT_MS = 1_000;
-/** How long a batch may take with all that belongs to it, in ms. */
+/** Longest time of a batch with everything that belongs to it [ms]. */
 const BATCH_MS = 1_500;
-/** A replica that comes online while a batch waits is waited for too, and so on, so often. */
+/** How often a batch also waits for a replica that came online meanwhile. */
 const COUNTS = 5;
-/** After these errors another server may be the master. */
+/** Kinds of faults after which another server may be the master. */
 const LEAVES: ReadonlySet<Fault['kind']> = new Set(['elsewhere', 'passing']);
-/** Calls a batch: one that waits answers late. */
+/** Most calls of a batch: a call in a large batch is answered late. */
 const BATCH_CALLS = 64;
 
 interface Call {
@@ -26,26 +26,27 @@ interface Call {
 }
 
 /**
- * One connection to a master, for calls that count only when all its replicas have them. One batch at a time, its
- * scripts and then `WAIT`, so that this waits for what they wrote and for nothing less: on a connection that has not
- * written, `WAIT` answers at once. For the same reason nothing is ever sent again on another connection.
+ * One connection to a master, for calls that count only when all its replicas have them. It carries out one
+ * batch at a time: the scripts, then `WAIT`. So `WAIT` covers all writes of the batch; on a connection
+ * without writes it answers at once. For the same reason no call is ever repeated on another connection.
  */
 export class QuorumLane {
   readonly #dial: () => Redis;
-  /** For people. */
+  /** The address, for people. */
   readonly #address: string;
-  /** Told that the server may be the master of these keys no more. */
+  /** Called when the server may no longer be the master of these keys. */
   readonly #onMoved: () => void;
   readonly #named: () => Promise<Address | undefined>;
   #redis: Redis | undefined;
-  /** Replicas that follow, as this connection last saw it; undefined before that. */
+  /** Number of online replicas, as this connection last saw it; undefined before that. */
   #online: number | undefined;
   #queue: Call[] = [];
   #busy = false;
 
   /**
-   * @param dial makes a connection that is not open yet, does not come back by itself and queues nothing
-   * @param named where the master is, as those who decide it say now; undefined when the server itself would know
+   * @param dial makes a connection that is not open yet, does not reconnect and queues nothing
+   * @param named the address of the master according to the Sentinels; undefined when the server itself would
+   * know
    */
   constructor(
     address: string,
@@ -59,7 +60,10 @@ export class QuorumLane {
     this.#named = named;
   }
 
-  /** Calls are carried out in the order made. @throws {Error} when it is not known to be on all replicas */
+  /**
+   * Carries out a call. Calls are carried out in order. @throws {Error} when it is not known to be on all
+   * replicas
+   */
   run(script: Script, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ script, keys, args, resolve, reject });
@@ -79,7 +83,7 @@ export class QuorumLane {
       try {
         await this.#inTime(batch);
       } catch (cause) {
-        // What waits behind it would only wait as long again.
+        // Calls that wait behind it would only wait as long again.
         for (const call of [...batch, ...this.#queue.splice(0)]) call.reject(cause);
       }
     }
@@ -120,7 +124,7 @@ export class QuorumLane {
     const redis = this.#dial();
     this.#redis = redis;
     this.#online = undefined;
-    // The call that waits for it hears of it.
+    // The waiting call gets the error.
     redis.on('error', () => undefined);
     try {
       await redis.connect();
@@ -131,7 +135,7 @@ export class QuorumLane {
     return redis;
   }
 
-  /** @throws {CimError} nobody could take over */
+  /** Reads `INFO replication`. @throws {CimError} no replica could take over */
   #see(info: string): number {
     const { isMaster, online } = replicationOf(info);
     if (!isMaster) {
@@ -147,8 +151,8 @@ export class QuorumLane {
   }
 
   /**
-   * Resolves when all replicas that are online have what this connection has written. They are counted after the
-   * wait: one that has come online meanwhile could be promoted without it.
+   * Resolves when all online replicas have everything that this connection has written. Replicas are counted
+   * after the wait, since one that came online meanwhile could be promoted without these writes.
    */
   async #onAll(redis: Redis): Promise<void> {
     for (let counts = 0; counts < COUNTS; counts++) {
@@ -168,20 +172,20 @@ export class QuorumLane {
     throw failure(`the replicas of Redis at ${this.#address} come and go`);
   }
 
-  /** Asked after the wait: whoever is made master from now on has it. */
+  /** Asks who the master is, after the wait: a master promoted from now on has the writes. */
   async #confirm(redis: Redis): Promise<void> {
     const named = await this.#named();
     if (named === undefined) return;
     const { remoteAddress = '', remotePort = 0 } = redis.stream;
     const here = { host: remoteAddress.replace(/^::ffff:/, ''), port: remotePort };
-    // A host that goes by its name is known by its port alone.
+    // A host that is given by name is recognized by its port alone.
     const sameHost = isIP(named.host) === 0 || named.host === here.host;
     if (sameHost && named.port === here.port) return;
     this.#moved();
     throw failure(`Redis at ${shown(here)} is not the master, which is at ${shown(named)}`);
   }
 
-  /** Answers the calls, and those whose script the server does not know back to the caller. */
+  /** Answers the calls. Returns those whose script the server does not know. */
   async #send(redis: Redis, calls: readonly Call[], sent: (call: Call) => Promise<unknown>): Promise<Call[]> {
     const asked = calls.map(sent);
     const [onAll, answers] = await Promise.all([
@@ -205,7 +209,7 @@ export class QuorumLane {
     return unknown;
   }
 
-  /** Leaves a server that may be the master no more, says so, and answers what the error means. */
+  /** Handles an error: leaves a server that may no longer be the master, and answers the fault. */
   #notice(cause: unknown): Fault {
     const fault = faultOf(cause);
     if (LEAVES.has(fault.kind)) this.#moved();

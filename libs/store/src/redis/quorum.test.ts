@@ -51,7 +51,7 @@ describe('quorum, on one master with a replica', () => {
     await checkAgainstModel(store, { runs: 10, copies: 'apart' });
   });
 
-  test('a server that knows the script no more is given it anew', async (t) => {
+  test('a server that has forgotten the script gets it again', async (t) => {
     const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
     const { sends } = await newPair(store);
     await appendOk(store, sends.item(1));
@@ -83,7 +83,7 @@ describe('quorum, on one master with a replica', () => {
     assert.equal((await store.streams.position(inbox)).top, 3);
   });
 
-  test('shows nobody what a replica lacks', async (t) => {
+  test('shows nobody an entry that a replica lacks', async (t) => {
     const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
     const { sends, inbox } = await newPair(store);
     await appendOk(store, sends.item(1));

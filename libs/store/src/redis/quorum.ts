@@ -1,4 +1,4 @@
-/** Calls that count only when every replica that could be promoted has them too. */
+/** Carries out calls that count only when every replica that could be promoted has them too. */
 import { CimError } from '@cim/protocol';
 import { faultOf } from './fault.ts';
 import type { RedisLink } from './link.ts';
@@ -7,12 +7,15 @@ import type { Script, ScriptArgs } from './script.ts';
 import { SentinelView } from './sentinel-view.ts';
 import { slotOf } from './slot.ts';
 
-/** Connections to each master: each waits for the replicas once a batch. */
+/** Number of connections to each master. Each waits for the replicas once per batch. */
 const LANES = 4;
 
 export class Quorum {
   readonly #link: RedisLink;
-  /** Key: a master's address and the lane's number. Never removed; one that leads nowhere any more is closed. */
+  /**
+   * Key: a master's address and the number of the lane. Never removed; a lane to a server that is gone is
+   * closed.
+   */
   readonly #lanes = new Map<string, QuorumLane>();
 
   readonly #sentinels: SentinelView | undefined;
@@ -23,7 +26,10 @@ export class Quorum {
     if (url.kind === 'sentinel') this.#sentinels = new SentinelView(url);
   }
 
-  /** Calls on one shard are carried out in the order made. @throws {CimError} it is not known to be on all replicas */
+  /**
+   * Carries out a call. Calls on one shard keep their order. @throws {CimError} it is not known to be on all
+   * replicas
+   */
   async run(script: Script, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
     this.#link.assertUp();
     const slot = slotOf(keys[0] ?? '');

@@ -22,7 +22,7 @@ import type { Store } from '../store.ts';
 import { streamKeys, streamShard } from './keys.ts';
 import { openRedisStore } from './redis-store.ts';
 
-/** What the port promises while Redis is away, in ms, with room for a busy machine. */
+/** The time within which calls fail while Redis is away [ms], with room for a busy machine. */
 const SOON_MS = 2_500;
 
 async function soon<T>(work: () => Promise<T>): Promise<T> {
@@ -80,7 +80,7 @@ describe('while Redis is away', () => {
         () => false,
       ),
     );
-    // The first may have been carried out after all: what was sent before is safe to send again.
+    // The first append may have been carried out after all. A repeated send is safe.
     const outcomes = [
       (await append(store, sends.item(2))).outcome,
       (await append(store, sends.item(3))).outcome,
@@ -99,7 +99,7 @@ describe('while Redis is away', () => {
     redis.freeze();
     try {
       await assertAway(store, sends, to);
-      // The connection is given up then, and nothing waits for the next.
+      // By then the connection is given up, and no call waits for the next one.
       await until('it fails at once, again and again', async () => {
         const started = performance.now();
         for (let i = 0; i < 20; i++) await assert.rejects(store.ping());
@@ -126,7 +126,7 @@ describe('while Redis is away', () => {
     );
   });
 
-  test('hanging under load: what is more than memory may hold is turned away at once', async (t) => {
+  test('hanging under load: appends beyond the memory limit are refused at once', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const { sends } = await newPair(store);
     redis.freeze();
@@ -154,7 +154,7 @@ describe('while Redis is away', () => {
     const answered: string[] = [];
     let stored = 0;
     let stopped = false;
-    /** One at a time each, and again until it is answered. */
+    /** One send at a time per producer, repeated until it is answered. */
     const work = producers.map(async (sends) => {
       for (let counter = 1; !stopped; ) {
         const answer = await append(store, sends.item(counter));
@@ -194,12 +194,12 @@ describe('while Redis is away', () => {
     await logIn(store, to, await newServer(store));
   });
 
-  test('an append that fails holds up the rest of its producer on that stream, and nobody else', async (t) => {
+  test('a failed append holds up the rest of its producer on that stream, and no other', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const [sender, other] = [await newUser(store), await newUser(store)];
     const broken = groupStream(`broken-${newName()}` as GroupId);
     let whole = broken;
-    // Of the same shard, so that all travel in one call.
+    // Streams of the same shard, so that all travel in one call.
     for (let i = 0; whole === broken || streamShard(whole) !== streamShard(broken); i++)
       whole = groupStream(`whole-${i}` as GroupId);
     await redis.cli('SET', streamKeys(broken).log, 'no stream');
@@ -223,7 +223,7 @@ describe('while Redis is away', () => {
     assert.equal((await store.streams.position(broken)).top, 3);
   });
 
-  test('a stream whose meta is damaged fails by itself, whoever shares a call with it', async (t) => {
+  test('a stream with a damaged meta fails alone, whatever else is in the same call', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const [damaged, whole] = [await newUser(store), await newUser(store)];
     await redis.cli('SET', streamKeys(inboxOf(damaged.userId)).meta, 'short');
@@ -248,7 +248,7 @@ describe('while Redis is away', () => {
   });
 });
 
-test('a turn that takes longer than an answer may costs no answer', async (t) => {
+test('a turn of the event loop longer than the time-out loses no answer', async (t) => {
   await using redis = await RedisProcess.start();
   const store = await openRedisForTest(t, redis.url);
   const { userId } = await newUser(store);
@@ -261,7 +261,7 @@ test('a turn that takes longer than an answer may costs no answer', async (t) =>
   }
 });
 
-test('what was sent before a stop is answered; what comes after is refused', async (t) => {
+test('appends before a stop are answered; later ones are refused', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisForTest(t, redis.url);
@@ -276,7 +276,7 @@ test('what was sent before a stop is answered; what comes after is refused', asy
   await assert.rejects(store.ping(), /closed/);
 });
 
-test('a password that is missing or wrong is said at start, at once', async (t) => {
+test('a missing or wrong password ends the start at once', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   await redis.cli('CONFIG', 'SET', 'requirepass', 'right');

@@ -53,7 +53,7 @@ test('appends to many inboxes that meet travel together, in order, whatever thei
     answers.filter(({ outcome }) => outcome !== 'ok'),
     [],
   );
-  // 1,000 of them, 256 a call at most, and 3 MiB of content, 1 MiB a call at most.
+  // 1,000 appends, at most 256 a call, and 3 MiB of content, at most 1 MiB a call.
   const made = (await calls()) - before;
   assert.ok(made <= 14, `${made} calls`);
   for (const { inbox } of pairs) {
@@ -66,7 +66,7 @@ test('appends to many inboxes that meet travel together, in order, whatever thei
   }
 });
 
-test('a store that stops answers first what it looks up in a log', async (t) => {
+test('a stopping store first answers appends that it looks up in a log', async (t) => {
   const store = await openRedisForTest(t, redis.url);
   const { sends } = await newPair(store);
   for (const counter of [1, 2, 3]) await append(store, sends.item(counter));

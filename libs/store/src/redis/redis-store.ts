@@ -31,35 +31,37 @@ import { RedisWebhooks } from './webhooks.ts';
 import { WriteProbe } from './write-probe.ts';
 
 export interface RedisStoreOptions extends RedisAccess {
-  /** redis://, rediss://, redis+sentinel:// or redis+cluster:// */
+  /** A URL: redis://, rediss://, redis+sentinel:// or redis+cluster:// */
   readonly url: string;
   readonly durability: Durability;
   readonly logger: Logger;
-  /** Nobody counts when it is absent. */
+  /** Absent: nothing is counted. */
   readonly observer?: Pick<Observer, 'storeFailed'>;
   readonly leaseMs?: number;
-  /** Lengths of suspensions, one after the other [ms]. */
+  /** Lengths of suspensions, in order [ms]. */
   readonly suspensionMs?: readonly number[];
   readonly issuedMs?: number;
-  /** Time between two checks of whether the promise can be kept and writes are taken [ms]. */
+  /** Time between two checks of the promise and of writes [ms]. */
   readonly checkMs?: number;
-  /** In place of the product's: for tests. */
+  /** Replaces the limits of the product: for tests. */
   readonly limits?: StreamLimits;
   /** Added to Redis' clock for scheduled messages [ms]: for tests. */
   readonly scheduleSkewMs?: () => number;
-  /** Time that a start waits for Redis before it goes on without [ms]. */
+  /** Longest time that a start waits for Redis [ms]. After it the start goes on without Redis. */
   readonly startMs?: number;
 }
 
 const CHECK_MS = 3_000;
-/** Between two looks for another server that holds the data [ms]; each new connection has its own. */
+/**
+ * Time between two looks for another server that holds the data [ms]. Each new connection causes one as well.
+ */
 const SUCCESSION_MS = 30_000;
 const START_MS = 5_000;
 
 /**
- * A store in Redis, for any number of processes. It comes back by itself after Redis was away; until then appends
- * answer `retry` and all else throws, both within 2 s. When Redis is away at the start, or takes no writes, the store is
- * answered after 5 s and opens later: `opened`.
+ * Opens a store in Redis, for any number of processes. After an outage of Redis it goes on by itself. Until
+ * then appends answer `retry` and all other calls throw, both within 2 s. When Redis is away at the start, or
+ * takes no writes, the store is returned after 5 s and opens later (`opened`).
  * @throws {Error} one line: a wrong URL, password or permission, or a Redis that cannot keep the promise
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
@@ -82,7 +84,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     link.leaveWhereNotReady();
     if (!link.isUp) {
       const problem = problemOf(link.trouble, name);
-      // However a connection fails, it is one outage. A server that the link leaves has said why.
+      // All failures of a connection are one outage. When the link leaves a server, its reason is known.
       return link.trouble.kind === 'elsewhere' ? problem : { ...problem, key: 'away' };
     }
     try {

@@ -8,11 +8,11 @@ import { append, appendOk, newPair } from '../../test/contract-fixture.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 
-/** Checks that an episode lasts for, at least: a line for each would be seen. */
+/** An episode lasts for at least this many checks, so that a line for each would be noticed. */
 const CHECKS = 5;
 const CHECK_MS = 100;
 
-/** A logger that keeps its lines about the store as a whole. */
+/** A logger that records its lines about the store as a whole. */
 function listen(): { readonly logger: Logger; readonly lines: string[] } {
   const lines: string[] = [];
   const say =
@@ -32,7 +32,10 @@ const reason = (store: Store): Promise<string> =>
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
 
-/** `breaking` makes the store not ready, for that reason; `mending` makes it ready again; each is logged once. */
+/**
+ * Runs an episode: `breaking` makes the store not ready for that reason, and `mending` makes it ready again.
+ * Each is logged once.
+ */
 async function refuses(
   t: TestContext,
   redis: RedisProcess,
@@ -52,7 +55,7 @@ async function refuses(
   await until('the store is not ready', async () => (said = await reason(store)) !== '');
   assert.match(said, words);
   assert.doesNotMatch(said, /\n/);
-  // Each check reads four settings.
+  // The number of checks: each reads four settings.
   const calls = async (): Promise<number> =>
     Number(/cmdstat_config\|get:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))?.[1] ?? 0);
   const before = await calls();
@@ -107,7 +110,7 @@ describe('the store is not ready, and says why, while Redis refuses writes', () 
   test('for want of a disk that can be written', async (t) => {
     const redis = await startRedis(t, ['--save', '3600 1']);
     const [, dir = ''] = (await redis.cli('CONFIG', 'GET', 'dir')).split('\n');
-    // What stands in the place of the file that Redis saves to.
+    // A folder in the place of the file that Redis saves to.
     const inTheWay = join(dir.trim(), 'dump.rdb');
     const save = async (status: string): Promise<void> => {
       await redis.cli('BGSAVE');
@@ -141,7 +144,7 @@ describe('the store is not ready, and says why, while Redis refuses writes', () 
       t,
       redis,
       async () => {
-        // One that is behind would take what was stored with it.
+        // A replica that is behind would lack what was stored.
         const offsetOf = async (of: RedisProcess) =>
           /master_repl_offset:(\d+)/.exec(await of.cli('INFO', 'replication'))?.[1];
         await until('the replica has all', async () => (await offsetOf(redis)) === (await offsetOf(replica)));
@@ -213,7 +216,7 @@ describe('the store is not ready, and says why, while Redis refuses writes', () 
     await until('the others know', async () => /CLUSTERDOWN/.test(await reason(store)));
     await nodes[1]?.start();
     await until('the store is ready', async () => (await reason(store)) === '');
-    // Away, then down as the other nodes say, then back: no line a check.
+    // Redis is away, then reported down by the other nodes, then back: fewer lines than checks.
     assert.ok(lines.length <= 5, lines.join('\n'));
   });
 });

@@ -1,9 +1,9 @@
-/** What `INFO replication` says. */
+/** The answer of `INFO replication`. */
 export interface Replication {
   readonly isMaster: boolean;
-  /** Of the history that this server continues: another one after each promotion and each start. */
+  /** Id of the history that this server continues. Each promotion and each start begins another one. */
   readonly replid: string;
-  /** Replicas that follow: each of them can be promoted. */
+  /** Number of replicas that follow. Each of them can be promoted. */
   readonly online: number;
 }
 

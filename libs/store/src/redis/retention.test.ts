@@ -21,18 +21,18 @@ import { withAccess } from './access.ts';
 import { RedisLink } from './link.ts';
 import { parseRedisUrl } from './url.ts';
 
-describe('what Redis keeps', () => {
+describe('retention in Redis', () => {
   let redis: RedisProcess;
   before(async () => {
     redis = await RedisProcess.start();
   });
   after(() => redis[Symbol.asyncDispose]());
 
-  /** A store whose streams keep less. */
+  /** Opens a store with smaller limits of retention. */
   const open = (t: TestContext, limits: Partial<StreamLimits>): Promise<Store> =>
     openRedisForTest(t, redis.url, { limits: { ...RETENTION, ...limits } });
 
-  /** Sends on until the oldest entry kept is `first` or later; answers the next counter. */
+  /** Sends until the oldest entry that is kept is `first` or later. Answers the next counter. */
   async function sendUntilFirst(store: Store, sends: Sends, from: number, first: number): Promise<number> {
     let counter = from;
     await until(`the first entry is ${first}`, async () => {
@@ -53,7 +53,7 @@ describe('what Redis keeps', () => {
     await store.streams.ack([{ user: user.userId, device: CIM_DEVICE, epoch, stream: sends.stream, cursor }]);
   }
 
-  test('a group forgets entries for their age, and what it answers is what is there', async (t) => {
+  test('a group forgets entries for their age, and answers with the entries that are there', async (t) => {
     const store = await open(t, { keptMs: 200 });
     const group = groupStream(`aging-${newName()}` as GroupId);
     const sends = new Sends(group, await newUser(store));
@@ -85,13 +85,13 @@ describe('what Redis keeps', () => {
     for (let counter = 1; counter <= 3; counter++) await appendOk(store, sends.item(counter));
     assert.deepEqual(await append(store, sends.item(4)), { outcome: 'full' });
     await until('there is room', async () => (await append(store, sends.item(4))).outcome === 'ok');
-    // At least the oldest went; those stored a moment later may still be there.
+    // At least the oldest entry is gone. Entries stored a moment later may still be there.
     const seqs = (await readAll(store, inbox)).map((entry) => entry.seq as number);
     assert.deepEqual(seqs, [2, 3, 4].slice(-seqs.length));
     await until('there is room again', async () => (await append(store, sends.item(5))).outcome === 'ok');
   });
 
-  test('bytes that were acked or forgotten make room', async (t) => {
+  test('acked and forgotten bytes make room', async (t) => {
     const store = await open(t, { inboxUnackedBytes: 100 });
     const { sends, to } = await newPair(store);
     const forty = Buffer.alloc(40);
@@ -105,7 +105,7 @@ describe('what Redis keeps', () => {
     await appendOk(store, sends.item(5, Buffer.alloc(100)));
   });
 
-  test('producers that are forgotten leave Redis: at most two windows of them are there', async (t) => {
+  test('forgotten producers are removed from Redis: at most two windows of them are there', async (t) => {
     const store = await open(t, { producerEntries: 10 });
     const group = groupStream(`many-${newName()}` as GroupId);
     const sender = await newUser(store);
@@ -128,7 +128,7 @@ describe('what Redis keeps', () => {
     const stored = await link.ask((client) => client.getBuffer(meta));
     assert.ok(stored);
     assert.equal(stored.readDoubleBE(6 * 8), 0);
-    // The time at which it last forgot.
+    // The time at which it last forgot producers.
     stored.writeDoubleBE(Date.now(), 6 * 8);
     await link.ask((client) => client.set(meta, stored));
     assert.deepEqual(await append(store, sends.item(1)), { outcome: 'duplicate', seq: 1 });
@@ -147,7 +147,7 @@ describe('what Redis keeps', () => {
     for (let i = 0; i < 5; i++) before.push((await store.accounts.register(newName())).account);
     const [first] = before;
     assert.ok(first !== undefined);
-    // Ids are the counter and 1,000: the next is the id of the first once more.
+    // Ids are the counter plus 1,000. So the next id is that of the first user again.
     await redis.cli('SET', key.nextUser, String(first.userId - 1_001));
     const after = await Promise.all(Array.from({ length: 5 }, () => store.accounts.register(newName())));
     const all = [...before, ...after.map(({ account }) => account)];
@@ -167,7 +167,7 @@ describe('what Redis keeps', () => {
     assert.notEqual(answers[0].account.userId, lost.userId);
   });
 
-  test('no key is made of a name, and all of one owner lie in one shard', async (t) => {
+  test('no key is made of a name, and all keys of one owner lie in one shard', async (t) => {
     const store = await openRedisForTest(t, redis.url);
     const name = newName();
     const { account } = await store.accounts.register(name);

@@ -81,7 +81,7 @@ call('ZREM', due, at .. ' ' .. user .. ' ' .. id)
 call('ZREM', refused, at .. ' ' .. user .. ' ' .. id)
 return 'cancelled'`);
 
-/** A claim ends later than it can when the clock has gone back: then it has lapsed too. */
+/** A claim that ends later than it can was made before the clock went back. It has lapsed too. */
 const LAPSED = `
 local lease = ${SCHEDULE.leaseMs}
 local lapsed = function(claims, limit)
@@ -184,18 +184,18 @@ call('ZREM', claims, member)
 call('ZADD', refused, int(now + ${SCHEDULE.refusedMs}), member)
 return 1`);
 
-/** As it is in the hash. */
+/** The message as it is in the hash. */
 interface Given {
   readonly user: UserId;
   readonly name: string;
   readonly to: string;
-  /** base64 */
+  /** Base64. */
   readonly content: string;
 }
 
 type CountAnswer = [] | [waiting: number, due: number, lateMs: number, nextMs: number, ready: number[]];
 
-/** `shards`: where a claim finds something. */
+/** @param shards indexes of the shards where a claim finds something */
 interface ShardCount extends ScheduleCount {
   readonly shards: readonly string[];
 }
@@ -206,7 +206,7 @@ export class RedisScheduled implements Scheduled {
   readonly #acrossShards: boolean;
   readonly #skewMs: () => number;
 
-  /** @param acrossShards one call may touch keys of several shards */
+  /** @param acrossShards whether one call may touch keys of several shards */
   constructor(link: RedisLink, commit: Commit, acrossShards: boolean, skewMs: () => number = () => 0) {
     this.#link = link;
     this.#commit = commit;
@@ -270,7 +270,7 @@ export class RedisScheduled implements Scheduled {
 
   async claim(limit: number): Promise<readonly ClaimedMessage[]> {
     const ready = (await this.#counts()).flatMap(({ shards }) => shards);
-    // Begins anywhere, so that no shard comes before the others.
+    // Begins with a random shard, so that none comes before the others.
     const from = Math.floor(Math.random() * ready.length);
     const claimed: ClaimedMessage[] = [];
     for (const shard of [...ready.slice(from), ...ready.slice(0, from)]) {
@@ -293,7 +293,7 @@ export class RedisScheduled implements Scheduled {
     return claimed;
   }
 
-  /** Of a call for each shard, or of one for all. */
+  /** The counts from one call per shard, or from one call for all. */
   #counts(): Promise<ShardCount[]> {
     const calls = this.#acrossShards ? [scheduledShards] : scheduledShards.map((shard) => [shard]);
     return Promise.all(

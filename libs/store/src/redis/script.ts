@@ -2,16 +2,19 @@ import { hash } from 'node:crypto';
 import { faultOf } from './fault.ts';
 import type { Connection } from './link.ts';
 
-/** Bytes among them are to be Buffers. */
+/** Arguments of a script. Bytes among them must be Buffers. */
 export type ScriptArgs = readonly (string | number | Buffer)[];
 
-/** A Lua script; all its keys lie in one shard. Sent by its hash, and whole when the server does not know it. */
+/**
+ * A Lua script. All its keys lie in one shard. It is sent by its hash, and whole when the server does not
+ * know it.
+ */
 export class Script {
   readonly #lua: string;
   readonly #sha: string;
   readonly #call: 'call' | 'callBuffer';
 
-  /** @param answers what strings among its answers come as */
+  /** @param answers whether strings among its answers come as texts or as bytes */
   constructor(lua: string, answers: 'texts' | 'bytes' = 'texts') {
     this.#lua = lua;
     this.#call = answers === 'bytes' ? 'callBuffer' : 'call';
@@ -25,7 +28,7 @@ export class Script {
     });
   }
 
-  /** Fails with NOSCRIPT when the server does not know it. */
+  /** Sends the script by its hash. Fails with NOSCRIPT when the server does not know it. */
   byHash(redis: Connection, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
     return redis[this.#call]('EVALSHA', this.#sha, keys.length, ...keys, ...args);
   }

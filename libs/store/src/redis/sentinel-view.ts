@@ -4,18 +4,19 @@ import { Redis } from './ioredis.ts';
 import { type Address, shown } from './url.ts';
 
 const ANSWER_MS = 700;
-/** Flags of a master that may soon be none. */
+/** Flags of a master that may soon no longer be the master. */
 const LEAVING = /s_down|o_down|failover_in_progress/;
 
 /**
- * What all Sentinels say, for whom the word of one does not do: one that has not heard of a failover still names the
- * old master, which, started anew, may even have found a replica that has not heard of it either.
+ * The common view of all Sentinels. The word of one Sentinel is not enough: a Sentinel that has not heard of
+ * a failover still names the old master. A restarted old master may even have found a replica that has not
+ * heard of it either.
  */
 export class SentinelView {
   readonly #master: string;
   readonly #sentinels: readonly Redis[];
   #asking: Promise<unknown> = Promise.resolve();
-  /** Asked when the one under way is answered. */
+  /** The next question, which begins when the present one is answered. */
   #next: Promise<Address> | undefined;
 
   constructor(url: RedisTarget & { readonly kind: 'sentinel' }) {
@@ -33,15 +34,15 @@ export class SentinelView {
         connectTimeout: ANSWER_MS,
         retryStrategy: () => 200,
       });
-      // Who asks hears of it.
+      // Callers of `ask` get the error.
       sentinel.on('error', () => undefined);
       return sentinel;
     });
   }
 
   /**
-   * Where the master is, as it is after this call. Those who ask meanwhile share the next answer.
-   * @throws {CimError} most do not answer, they do not agree, or another is being made master
+   * The address of the master, as of this call. Calls during a question share the next answer.
+   * @throws {CimError} most Sentinels do not answer, they do not agree, or another master is being promoted
    */
   ask(): Promise<Address> {
     this.#next ??= this.#asking.then(() => {
@@ -77,7 +78,7 @@ export class SentinelView {
 
 const failure = (words: string): CimError => new CimError('failure', `not certain of the master: ${words}`);
 
-/** Of a list of names and values, by turns. */
+/** Parses the Sentinel's list of alternating names and values. */
 function masterOf(answer: unknown): { readonly address: Address; readonly flags: string } {
   const words = answer as string[];
   const value = (name: string): string => words[words.indexOf(name) + 1] ?? '';

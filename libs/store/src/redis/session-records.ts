@@ -1,4 +1,4 @@
-/** Records of sessions as `session-scripts.ts` writes them, read in one go. */
+/** Parses the records of sessions that `session-scripts.ts` writes. */
 import {
   CIM_DEVICE,
   DEFAULT_DEVICE,
@@ -12,12 +12,12 @@ import type { CurrentSession, Session, SessionAt } from '../sessions.ts';
 /** Fields of a user who has not logged in through a route of this version yet. */
 export const FLAT_FIELDS = ['epoch', 'state', 'instance', 'prevInstance', 'prevEpoch'] as const;
 
-/** Where the open channel is, and what holds for the device. */
+/** The open channel of a device, and the current session of the device. */
 export interface Standing extends CurrentSession {
   readonly open: SessionAt | undefined;
 }
 
-/** `device@epoch@instance`, with commas; "-" for none. */
+/** Parses `device@epoch@instance` with commas; "-" is none. */
 export const sessionsOf = (joined: string | undefined): SessionAt[] =>
   (joined ?? '-') === '-'
     ? []
@@ -32,13 +32,13 @@ const sessionAt = (device: string, epoch: string | undefined, instance: string):
   epoch: Number(epoch) as Epoch,
 });
 
-/** Of one record. */
+/** Parses one record. */
 export function standingOf(device: string, record: string): Standing {
   const [epoch, stored = '', instance = '', previous] = record.split(' ', 4);
   return standing(device, epoch, stored, instance, sessionsOf(previous)[0]);
 }
 
-/** Of the fields of the version before; undefined when there are none. */
+/** Parses the fields of the version before; undefined when there are none. */
 export function flatStandingOf(
   device: string,
   [epoch, state, instance, prevInstance, prevEpoch]: readonly (string | null | undefined)[],
@@ -65,7 +65,7 @@ function standing(
 const isDevice = (field: string): boolean =>
   field === CIM_DEVICE || field === DEFAULT_DEVICE || field.length >= 16;
 
-/** Where the devices of a user have open channels, of the whole hash. */
+/** Sessions with open channels, of the whole hash. */
 export function openOf(fields: Readonly<Record<string, string>>): SessionAt[] {
   const flat = flatStandingOf(
     flatDevice(fields),
@@ -79,14 +79,14 @@ export function openOf(fields: Readonly<Record<string, string>>): SessionAt[] {
   ];
 }
 
-/** What a record has as JSON. */
+/** The JSON part of a record. */
 interface Rest {
   readonly name: string;
   readonly label: string;
   readonly seen: string;
   readonly secret: string;
   readonly older: string;
-  /** The version before wrote neither. */
+  /** The version before wrote neither field. */
   readonly born?: string;
   readonly olderBorn?: string;
 }
@@ -115,7 +115,7 @@ export function allSessions(userId: UserId, fields: Readonly<Record<string, stri
   return sessions.sort((one, other) => other.epoch - one.epoch);
 }
 
-/** Whom the version before had logged in: own clients alone have secrets. */
+/** The device of a user that the version before had logged in: only our own clients have secrets. */
 const flatDevice = ({ secret = '', older = '' }: Readonly<Record<string, string>>): DeviceId =>
   secret === '' && older === '' ? CIM_DEVICE : DEFAULT_DEVICE;
 

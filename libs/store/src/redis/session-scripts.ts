@@ -14,9 +14,9 @@
 import { ANY_INSTANCE } from '@cim/protocol';
 import { Script } from './script.ts';
 
-/** A user has at most so many records. */
+/** Most records of one user. */
 const RECORDS = 64;
-/** How many secrets of logins of a device that nobody claimed count, with the one claimed last. */
+/** Number of secrets of one device that are valid: those of unclaimed logins, and the one claimed last. */
 const SECRETS = 8;
 
 const NOW = `
@@ -24,7 +24,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local int = function(n) return string.format('%d', n) end`;
 
-/** `load` answers all records; KEYS[1] is the hash. */
+/** `load` reads all records. KEYS[1] is the hash. */
 const RECORDS_LUA = `
 local FLAT = {'epoch', 'state', 'instance', 'name', 'secret', 'older', 'until', 'attempt', 'claim', 'prevInstance', 'prevEpoch'}
 local parse = function(device, text)
@@ -103,9 +103,9 @@ local newest = function(list)
 end`;
 
 /**
- * Whether a login still waits for its claim, and stands in the way of another. Not when a later login ends all sessions
- * of the user. Not when it would wait half as long again as a login is issued for: the clock has gone back since, and
- * nobody is locked out until it has caught up.
+ * Whether a login still waits for its claim and blocks another one. It does not when a later login ends all
+ * sessions of the user. It does not when it would wait half as long again as a login stays issued: then the
+ * clock has gone back, and nobody is locked out until it has caught up.
  */
 const WAITS = `
 local waits = function(list, r, issuedMs)
@@ -279,7 +279,7 @@ end
 if KEYS[2] then enter(KEYS[2], ARGV[5], r.device, r.epoch, r.name, ARGV[6]) end
 return {r.epoch, r.name, r.device, r.label, joined(r.previous), joined(live), r.secret == '' and '0' or r.born}`);
 
-/** KEYS sessions. ARGV device, epoch, new instance. Answers 1 when it is the live one. */
+/** KEYS sessions. ARGV device, epoch, new instance. Answers 1 when it is the live session. */
 export const RECLAIM = new Script(`${RECORDS_LUA}
 local r = recordOf(load(false), ARGV[1])
 local at, epoch
@@ -359,14 +359,14 @@ if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1`);
 
-/** KEYS lease. ARGV attempt, lease (ms). Answers 1 when the lease is of this attempt. */
+/** KEYS lease. ARGV attempt, lease (ms). Answers 1 when the lease belongs to this attempt. */
 export const OPEN = new Script(`
 if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
 return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0`);
 
 /**
- * KEYS lease. ARGV lease (ms). A lease that would live longer than one was renewed before the clock went back: from now
- * on it has the usual time, in which its server renews it if it lives.
+ * KEYS lease. ARGV lease (ms). A lease that would live longer than a lease can was renewed before the clock
+ * went back. It gets the usual time from now on, in which its server renews it if it lives.
  */
 export const SHORTEN = new Script(`
 if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end

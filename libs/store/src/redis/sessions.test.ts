@@ -22,7 +22,7 @@ test('a login that has seen a session whose server died does not replace the one
   await logIn(store, user, dead);
   await store.sessions.closeLease(dead);
   const current = await logIn(store, user, alive);
-  // What the login has asked before: of the lease of the server that died.
+  // What the login asked before: the lease of the server that died.
   const made = ['reject', 'user', 'cim', '', alive, user.userName, '', 20_000, 'an-attempt', '', 10, 1_000];
   const keys = [key.session(user.userId), key.account(user.userId), key.cursors(user.userId)];
   const answer = await link.ask((connection) => ISSUE.run(connection, keys, [...made, dead, 0]));
@@ -30,7 +30,7 @@ test('a login that has seen a session whose server died does not replace the one
   assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(alive, current)]);
 });
 
-test('a session of the version before goes on, and becomes that of a device with the next login', async (t) => {
+test('a session of the version before goes on, and the next login makes it the session of a device', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisForTest(t, redis.url);

@@ -42,12 +42,15 @@ import {
   SHORTEN,
 } from './session-scripts.ts';
 
-/** Logins of one user that meet: each may find open channels of the other at an im-server that it has not asked for. */
+/**
+ * Most tries of one login. Logins of one user at the same time may each find open channels at im-servers not
+ * asked yet.
+ */
 const ISSUE_TRIES = 32;
-/** The record of a device outlives its session so long [ms]: 90 days. */
+/** The record of a device outlives its session by this time [ms]: 90 days. */
 const KEPT_MS = 90 * 24 * 3_600_000;
 const SCAN_COUNT = 1_000;
-/** PTTL's answer for a key that is not there. */
+/** The answer of PTTL for a missing key. */
 const NO_KEY = -2;
 
 export interface RedisSessionTimes {
@@ -58,7 +61,10 @@ export interface RedisSessionTimes {
 export class RedisSessions implements Sessions {
   readonly #link: RedisLink;
   readonly #times: RedisSessionTimes;
-  /** One server holds a user's session and the online set of an instance: one call reaches both. */
+  /**
+   * Whether one server holds a user's session and the online set of an instance, so that one call reaches
+   * both.
+   */
   readonly #together: boolean;
 
   constructor(link: RedisLink, times: RedisSessionTimes) {
@@ -73,10 +79,13 @@ export class RedisSessions implements Sessions {
     const keys = [key.session(user.userId), key.account(user.userId), key.cursors(user.userId)];
     const one = policy === 'replace' ? request.one : policy === 'devices' ? 'device' : 'user';
     const checkedBy = policy === 'replace' ? request.shownHash : (request.passwordHash ?? '');
-    // A connection that breaks is not told whether the login was made, and sends it again.
+    // When the connection breaks, this process does not learn whether the login was made, and sends it again.
     const made = [policy, one, device, label, instance, user.userName, secretHash, issuedMs, newAttempt()];
     const args = [...made, checkedBy, request.maxDevices ?? MAX_DEVICES, KEPT_MS];
-    /** Key: instance. Leases lie in other shards, so they are asked for between two calls: one that has lapsed stays so. */
+    /**
+     * Key: instance. Leases lie in other shards, so they are asked for between two calls. A lapsed lease
+     * never revives.
+     */
     const leases = new Map<string, boolean>();
     for (let i = 0; i < ISSUE_TRIES; i++) {
       const known = [...leases].flatMap(([at, lives]) => [at, lives ? 1 : 0]);
@@ -91,7 +100,7 @@ export class RedisSessions implements Sessions {
 
   async claim(request: Parameters<Sessions['claim']>[0]): Promise<ClaimAnswer> {
     const { userId, instance, epoch, userName, claim } = request;
-    // Both absent must not match a session without a name.
+    // When both are absent they must not match a session without a name.
     if (epoch === undefined && userName === undefined) return { outcome: 'refused' };
     const { leaseMs, issuedMs } = this.#times;
     const args = [instance, epoch ?? '', userName ?? '', claim, userId, leaseMs, issuedMs];
@@ -166,7 +175,7 @@ export class RedisSessions implements Sessions {
   async locate(userId: UserId): Promise<SessionAt[]> {
     const open = openOf(await this.#link.ask((redis) => redis.hgetall(key.session(userId))));
     const [first] = open;
-    // Nearly all have one.
+    // Nearly all users have one session.
     if (open.length <= 1) return first !== undefined && (await this.#lives(first.instance)) ? open : [];
     const servers = [...new Set(open.map(({ instance }) => instance))];
     const lives = await Promise.all(servers.map((at) => this.#lives(at)));
@@ -201,7 +210,7 @@ export class RedisSessions implements Sessions {
 
   async online(instance: InstanceId): Promise<NamedUser[]> {
     if (!(await this.#lives(instance))) return [];
-    // A scan may show a user twice.
+    // A scan may answer a user twice.
     const users = new Map<UserId, NamedUser>();
     let cursor = '0';
     do {
@@ -236,7 +245,7 @@ export class RedisSessions implements Sessions {
     return this.#link.ask((redis) => script.run(redis, keys, args));
   }
 
-  /** Whether the lease lives. The clock of Redis may have gone back: no lease lives longer for that. */
+  /** Whether the lease is valid. If the clock of Redis went back, no lease lives longer because of it. */
   async #lives(instance: InstanceId): Promise<boolean> {
     const lease = key.lease(instance);
     const leftMs = await this.#link.ask((redis) => redis.pttl(lease));
@@ -245,5 +254,5 @@ export class RedisSessions implements Sessions {
   }
 }
 
-/** What tells a call that is sent twice from two calls. */
+/** A text that distinguishes a call that is sent twice from two calls. */
 const newAttempt = (): string => randomText(12);

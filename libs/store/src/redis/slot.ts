@@ -1,4 +1,4 @@
-/** The slot of a Redis Cluster that a key lies in: CRC-16/XMODEM of its hash tag, or of all of it. */
+/** The slot of a key in a Redis Cluster: CRC-16/XMODEM of its hash tag, or of the whole key. */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   const close = open === -1 ? -1 : key.indexOf('}', open);

@@ -1,33 +1,41 @@
-/** Asks every few seconds whether Redis keeps the promise and takes our writes. Logs one line for each change. */
+/**
+ * Checks every few seconds whether Redis keeps the promise and takes writes. It logs one line for each
+ * change.
+ */
 import { CimError } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { StoreProblem } from '../store.ts';
 import type { Fault } from './fault.ts';
 
-/** What is in the way. */
+/** Why the store cannot be used. */
 export interface Problem {
   readonly kind: StoreProblem;
-  /** The same for the same problem, however its text varies. */
+  /** The same key for the same problem, however its text varies. */
   readonly key: string;
-  /** One line that says what is wrong and, where it is known, what mends it. */
+  /** One line that says what is wrong and, where it is known, how to mend it. */
   readonly text: string;
 }
 
 export interface StoreWatchParts {
-  /** Never throws. `opening` until nothing was found wrong for the first time. */
+  /**
+   * Finds a problem. Never throws. @param opening true until a check has found no problem for the first time
+   */
   readonly check: (opening: boolean) => Promise<Problem | undefined>;
   readonly logger: Logger;
-  /** Time between two checks [ms]; shorter while something is wrong. */
+  /** Time between two checks [ms]; while a problem lasts it is shorter. */
   readonly everyMs: number;
 }
 
-/** Between two checks while something is wrong [ms]: an operator who mends it should not wait. */
+/** Time between two checks while a problem lasts [ms], so that an operator who mends it need not wait. */
 const TROUBLE_EVERY_MS = 1_000;
-/** Time that a start gives the first connection to come about or fail, before it asks [ms]. */
+/** Time that a start gives the first connection to succeed or fail before the first check [ms]. */
 const FIRST_MS = 2_000;
 
 export class StoreWatch {
-  /** Resolves when nothing is wrong for the first time; rejects when the promise or the settings are. */
+  /**
+   * Resolves when a check finds no problem for the first time. Rejects when the promise cannot be kept or the
+   * settings are wrong.
+   */
   readonly opened: Promise<void>;
   readonly #parts: StoreWatchParts;
   readonly #open: () => void;
@@ -36,7 +44,7 @@ export class StoreWatch {
   #problem: Problem | undefined;
   #timer: NodeJS.Timeout | undefined;
   #checking = false;
-  /** A check was asked for while one was under way. */
+  /** Whether another check was requested during the present one. */
   #again = false;
   #stopped = false;
 
@@ -48,13 +56,13 @@ export class StoreWatch {
       open = resolve;
       refuse = reject;
     });
-    // A caller who has stopped waiting is told of nothing.
+    // A caller that has stopped waiting must not cause an unhandled rejection.
     this.opened.catch(() => undefined);
     this.#open = open;
     this.#refuse = refuse;
   }
 
-  /** Checks from now on: first when somebody calls `look`, or after 2 s. */
+  /** Starts the checks. The first one comes when `look` is called, or after 2 s. */
   start(): void {
     this.#plan(FIRST_MS);
   }
@@ -71,19 +79,19 @@ export class StoreWatch {
     void this.#check();
   }
 
-  /** @throws {CimError} 4000: a send that Redis takes now would not be kept as promised */
+  /** @throws {CimError} 4000: Redis would not keep a send that it takes now as promised */
   assertKept(): void {
     if (this.#opening) throw unusable(this.#problem?.text ?? 'it was not looked at yet');
     if (this.#problem?.kind === 'promise') throw new CimError('failure', this.#problem.text);
   }
 
-  /** @throws {CimError} 4000 with the line that names what is wrong */
+  /** @throws {CimError} 4000 with the line that names the problem */
   assertReady(): void {
     this.assertKept();
     if (this.#problem !== undefined) throw unusable(this.#problem.text);
   }
 
-  /** What is wrong, as it was found last. */
+  /** The problem that the last check found. */
   get problem(): StoreProblem | undefined {
     return this.#problem?.kind ?? (this.#opening ? 'waiting' : undefined);
   }
@@ -130,14 +138,15 @@ export class StoreWatch {
   }
 }
 
-/** Of a Cluster in which no server serves a slot, or another one than its map says. */
+/** Replies of a Cluster in which no server serves a slot, or another server than the map says. */
 const SLOT_REPLIES: ReadonlySet<string> = new Set(['CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
 
-/** @param of names the server, for people */
+/** Describes a fault as a problem. @param of names the server, for people */
 export function problemOf({ kind, code, text }: Fault, of: string): Problem {
   if (kind === 'settings') return { kind, key: code, text: `${of} cannot be used: ${text}` };
   if (kind === 'refusing') return { kind, key: code, text: `${of} refuses writes: ${text}` };
-  // A reply names itself; a connection, and a Cluster without a master, fail in many words for one reason.
+  // A reply has its own code as the key. A failed connection, or a Cluster without a master, has many texts
+  // for one problem.
   const key = kind === 'away' ? kind : SLOT_REPLIES.has(code) ? 'slots' : code;
   return { kind: 'waiting', key, text: `${of} cannot serve: ${text}` };
 }

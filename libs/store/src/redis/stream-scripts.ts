@@ -1,4 +1,7 @@
-/** Lua of streams, and the two packed values it shares with TypeScript: a stream's meta and an entry's head. */
+/**
+ * Lua scripts of streams, and the two packed values that they share with TypeScript: the meta of a stream and
+ * the head of an entry.
+ */
 import { Script } from './script.ts';
 
 /**
@@ -54,7 +57,7 @@ end`;
 const META_NUMBERS = 8;
 const FORGOT_AT = 6;
 
-/** What others want to know of a meta. */
+/** The fields of a meta that TypeScript reads. */
 export interface Meta {
   readonly top: number;
   readonly first: number;

@@ -38,13 +38,13 @@ import type { RedisLink } from './link.ts';
 import type { MemberSides } from './member-sides.ts';
 import { ACK, ACK_KEYS, MARK_DIRTY, readMeta, READ, READ_META, TAKE_DIRTY } from './stream-scripts.ts';
 
-/** A read answers about this many bytes at most. */
+/** Approximate bytes that a read answers at most. */
 const READ_BYTES = 256 * 1024;
-/** What a read asks for first, in entries; then as many as are likely to fit. */
+/** Entries that a read asks for first. After that it asks for as many as are likely to fit. */
 const FIRST_READ = 32;
 const ACKS_A_CALL = 256;
 
-/** As XRANGE answers. */
+/** A row of XRANGE's answer. */
 export type Row = [id: Buffer, fields: Buffer[]];
 
 export class RedisStreams implements Streams {
@@ -58,7 +58,7 @@ export class RedisStreams implements Streams {
   readonly #copies: Copies | undefined;
   readonly #sides: MemberSides;
   readonly #logger: Logger;
-  /** Changes of groups that wait for the users' sides; each removes itself. */
+  /** Changes of groups that wait for the users' sides. Each removes itself. */
   readonly #following = new Set<Promise<void>>();
 
   constructor(link: RedisLink, commit: Commit, sides: MemberSides, logger: Logger, limits: StreamLimits) {
@@ -92,7 +92,10 @@ export class RedisStreams implements Streams {
     else this.#appends.add(item, done);
   }
 
-  /** The users' sides follow a change of a group before it is answered; also where an answer says that it was made before. */
+  /**
+   * Completes the users' sides of a change of a group before it is answered, also when the answer is that it
+   * was made before.
+   */
   #follow({ stream }: Append, answer: AppendAnswer, done: (answer: AppendAnswer) => void): void {
     const group = groupOf(stream);
     if (group === undefined || !('seq' in answer)) return done(answer);
@@ -104,7 +107,7 @@ export class RedisStreams implements Streams {
     void following.then(() => this.#following.delete(following));
   }
 
-  /** Resolves when every append has its answer. */
+  /** Resolves when every append is answered. */
   async idle(): Promise<void> {
     await this.#appends.idle();
     await this.#duplicates.idle();
@@ -183,7 +186,7 @@ export class RedisStreams implements Streams {
       ]),
     );
     return of.map(({ producer }, i) => {
-      // What the producer of the top has sent last is known by the top alone.
+      // Only the top itself tells the last send of its producer.
       const own = `${sender}:${producer}:`;
       const { topId, forgot } = readMeta(metas[i] ?? null);
       const ofTop = topId.startsWith(own) ? Number(topId.slice(own.length)) : 0;
@@ -226,7 +229,7 @@ export class RedisStreams implements Streams {
         call = { keys: [], args: [] };
         calls.push(call);
       }
-      // Only one's own inbox lies in one's shard; of any other stream the cursor alone moves.
+      // Only the user's own inbox lies in the user's shard. For other streams only the cursor moves.
       const own = ownerOf(stream) === user;
       const { log, meta } = streamKeys(inboxOf(user));
       call.keys.push(key.session(user), key.cursors(user), log, meta);
@@ -271,7 +274,7 @@ function positionOf(meta: Buffer | null): Position {
   };
 }
 
-/** Of a row of a log, or of the feed. */
+/** Decodes an entry from a row of a log or of the feed. */
 export function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
   let head = '';
   let content: Uint8Array = new Uint8Array();
@@ -297,5 +300,5 @@ export function entryOf(id: Buffer, fields: readonly Buffer[]): Entry {
   };
 }
 
-/** "h", the field of an entry's head. */
+/** "h", the name of the field with an entry's head. */
 const HEAD = 0x68;

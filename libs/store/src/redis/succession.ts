@@ -1,9 +1,9 @@
-/** Notices that another server holds the data now, or the same one anew: what it holds may have gone back. */
+/** Notices that another server holds the data, or the same one after a restart. Its data may have gone back. */
 import type { Logger } from '@cim/runtime';
 import type { RedisLink } from './link.ts';
 import { replicationOf } from './replication.ts';
 
-/** After a look in which not every master answered, in ms. */
+/** Wait after a look at which not every master answered [ms]. */
 const AGAIN_MS = 1_000;
 
 export interface SuccessionParts {
@@ -15,11 +15,11 @@ export interface SuccessionParts {
 export class Succession {
   readonly #parts: SuccessionParts;
   readonly #listeners: (() => void)[] = [];
-  /** Of all masters, at the last look that all of them answered, and of those that came since. */
+  /** The history ids of all masters: those of the last look at which all answered, and those found since. */
   #seen: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
-  /** Asked for while a look was under way. */
+  /** Whether another look was requested during the present one. */
   #oncemore = false;
   #stopped = false;
 
@@ -27,7 +27,7 @@ export class Succession {
     this.#parts = parts;
   }
 
-  /** Remembers who is there; what comes later is news. */
+  /** Remembers the present masters. Later ones are news. */
   async start(): Promise<void> {
     this.#seen = new Set((await this.#replids()).found);
     this.#parts.link.onTopology(() => this.look());
@@ -38,7 +38,7 @@ export class Succession {
     this.#listeners.push(listener);
   }
 
-  /** Now; never throws. */
+  /** Looks now. Never throws. */
   look(): void {
     if (this.#stopped) return;
     if (this.#looking) {
@@ -60,7 +60,7 @@ export class Succession {
     this.#looking = false;
     if (this.#stopped) return;
     const news = found.some((replid) => !this.#seen.has(replid));
-    // One that did not answer may come back as it was.
+    // A master that did not answer may come back unchanged.
     this.#seen = new Set(whole ? found : [...this.#seen, ...found]);
     if (news) {
       this.#parts.logger.info({ replids: found }, 'redis.succession');
@@ -68,7 +68,7 @@ export class Succession {
         try {
           listener();
         } catch (error) {
-          // The others are told, and the looks go on.
+          // The other listeners are called, and the looks go on.
           this.#parts.logger.error({ err: error }, 'store.callback-failed');
         }
       }

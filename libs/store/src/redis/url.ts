@@ -1,4 +1,4 @@
-/** What a Redis URL says. */
+/** The parts of a Redis URL. */
 
 export interface Address {
   readonly host: string;
@@ -20,7 +20,10 @@ const FORM =
   'redis://host:port/db, rediss://host:port/db, redis+sentinel://host:port,host:port/master or redis+cluster://host:port,host:port (with TLS rediss+sentinel://, rediss+cluster://)';
 const WRONG = `the Redis URL must look like ${FORM}`;
 
-/** @throws {Error} one line that says how a URL must look; the URL itself may hold a password and is not repeated. */
+/**
+ * Parses a URL. @throws {Error} one line that says how a URL must look. It does not repeat the URL, which may
+ * hold a password
+ */
 export function parseRedisUrl(url: string): RedisUrl {
   const [, scheme, login, hosts = '', path = ''] =
     /^(rediss?(?:\+sentinel|\+cluster)?):\/\/(?:([^@/]*)@)?([^@/?#]+)(?:\/([^?#]*))?$/.exec(url) ?? [];
@@ -50,7 +53,7 @@ export function parseRedisUrl(url: string): RedisUrl {
   return { kind: 'standalone', ...first, db: database(parts[0]), ...shared };
 }
 
-/** Never with the password. */
+/** Describes the URL for people, without its password. */
 export function describeUrl(url: RedisUrl): string {
   const list = (addresses: readonly Address[]): string => addresses.map(shown).join(',');
   if (url.kind === 'standalone') return `Redis at ${shown(url)}`;
@@ -61,7 +64,7 @@ export function describeUrl(url: RedisUrl): string {
 export const shown = ({ host, port }: Address): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** Of a connection, for people. */
+/** The address of a connection, for people. */
 export const addressOf = (connection: {
   readonly options: { readonly host?: string | undefined; readonly port?: number | undefined };
 }): string => shown({ host: connection.options.host ?? '?', port: connection.options.port ?? 0 });
@@ -75,7 +78,7 @@ function address(text: string, defaultPort: number): Address {
   return { host, port: number };
 }
 
-/** `user:password`, `:password` or `user:`, percent-encoded. */
+/** Decodes `user:password`, `:password` or `user:`. */
 function credentials(login: string | undefined): { readonly username?: string; readonly password?: string } {
   if (login === undefined || login === '') return {};
   const cut = login.indexOf(':');

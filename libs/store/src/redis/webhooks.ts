@@ -4,7 +4,7 @@ import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
 
-/** KEYS webhooks. ARGV id, version, webhook as JSON, how many there may be. */
+/** KEYS webhooks. ARGV id, version, webhook as JSON, most webhooks. */
 const PUT = new Script(`
 local call = redis.call
 local version = call('HGET', KEYS[1], 'v:' .. ARGV[1])
@@ -34,7 +34,9 @@ const NOTE = new Script(`
 if redis.call('HGET', KEYS[1], 'w:' .. ARGV[1]) then redis.call('HSET', KEYS[1], 'h:' .. ARGV[1], ARGV[2]) end
 return 1`);
 
-/** One hash: `revision`; of each webhook `w:<id>` as JSON, `v:<id>` its version, `h:<id>` how it fares as JSON. */
+/**
+ * One hash: `revision`; for each webhook `w:<id>` as JSON, `v:<id>` its version, `h:<id>` its health as JSON.
+ */
 export class RedisWebhooks implements Webhooks {
   readonly #link: RedisLink;
   readonly #commit: Commit;

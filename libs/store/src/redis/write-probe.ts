@@ -6,7 +6,10 @@ import { Script } from './script.ts';
 import { type Problem, problemOf } from './store-watch.ts';
 import { addressOf } from './url.ts';
 
-/** KEYS one of the keys. ARGV commands, as JSON. Answers of each that failed its number, from 0, a space and the error. */
+/**
+ * KEYS one of the keys. ARGV commands, as JSON. For each failed command it answers its index, a space and the
+ * error.
+ */
 const TRY = new Script(`
 local failed = {}
 for i, words in ipairs(cjson.decode(ARGV[1])) do
@@ -19,22 +22,23 @@ return failed`);
 const CONCERNS_ALL: ReadonlySet<Fault['kind']> = new Set(['elsewhere', 'refusing', 'settings', 'passing']);
 
 /**
- * Writes to each master what an append could write, by the same way as an append, and takes it back in the same call.
- * So it finds whatever makes Redis refuse writes: memory, disk, replicas, permissions, another role.
+ * Tries on each master the writes of an append, by the same path as an append, and undoes them in the same
+ * call. So it finds every reason why Redis refuses writes: memory, disk, replicas, permissions, a changed
+ * role.
  */
 export class WriteProbe {
   readonly #link: RedisLink;
   readonly #commit: Commit;
   readonly #id: string;
 
-  /** @param id tells this process from others */
+  /** @param id distinguishes this process from others */
   constructor(link: RedisLink, commit: Commit, id: string) {
     this.#link = link;
     this.#commit = commit;
     this.#id = id;
   }
 
-  /** @throws {Error} Redis does not answer, or refuses the call as a whole */
+  /** Runs the probe once. @throws {Error} Redis does not answer, or refuses the call as a whole */
   async run(): Promise<Problem | undefined> {
     const problems = await Promise.all(
       targets(this.#link).flatMap(({ node, shard, names }) => [
