@@ -5,26 +5,26 @@ import type { ReadStream, WriteStream } from 'node:tty';
 import { CimClient, fileState } from '@cim/client/node';
 import { CimError, CODES, parseUserName, type UserName } from '@cim/protocol';
 import { createLogger, makePrivate, silentLogger } from '@cim/runtime';
-import { askPassword } from './ask-password.ts';
+import { askPassword } from './screen/ask-password.ts';
 import { Chat } from './chat.ts';
 import { type ChatConfig, environment } from './config.ts';
-import { Contacts } from './contacts.ts';
-import { History } from './history.ts';
+import { Contacts } from './messages/contacts.ts';
+import { History } from './files/history.ts';
 import { Listener } from './listener.ts';
-import { InputHistory } from './input-history.ts';
+import { InputHistory } from './files/input-history.ts';
 import { Ignored } from './options/ignored.ts';
-import { createPaint, plainPaint } from './paint.ts';
-import { PlainScreen } from './plain-screen.ts';
+import { createPaint, plainPaint } from './screen/paint.ts';
+import { PlainScreen } from './screen/plain-screen.ts';
 import { configFolder, PreferencesFile, stateFolder } from './options/preferences.ts';
 import { Look } from './options/set-option.ts';
 import { Themes } from './options/themes.ts';
-import type { Screen } from './screen.ts';
-import { stateName } from './state-name.ts';
-import { Suspension } from './suspend.ts';
-import { TerminalScreen } from './terminal-screen.ts';
+import type { Screen } from './screen/screen.ts';
+import { stateName } from './files/state-name.ts';
+import { Suspension } from './screen/suspend.ts';
+import { TerminalScreen } from './screen/terminal-screen.ts';
 import { trustOf } from './trust.ts';
-import { View } from './view.ts';
-import { FullScreen } from './window/full-screen.ts';
+import { View } from './screen/view.ts';
+import { FullScreen } from './screen/window/full-screen.ts';
 
 /** The three streams of a process. */
 export interface Streams {

@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { TerminalScreen } from '../src/terminal-screen.ts';
+import { TerminalScreen } from '../src/screen/terminal-screen.ts';
 
 const socket = connect(Number(process.argv[2]), '127.0.0.1');
 const screen = new TerminalScreen(process.stdin, process.stdout, 'me');

@@ -1,5 +1,5 @@
 import { parseUserName } from '@cim/protocol';
-import { MARK_MODES, type MarkMode } from '../marks.ts';
+import { MARK_MODES, type MarkMode } from '../messages/marks.ts';
 
 /** What a person has chosen for all terminals of this machine. */
 export interface Preferences {

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { parseLine } from '../commands.ts';
-import { plainPaint } from '../paint.ts';
-import type { Screen } from '../screen.ts';
-import { View } from '../view.ts';
+import { parseLine } from '../commands/parse-line.ts';
+import { plainPaint } from '../screen/paint.ts';
+import type { Screen } from '../screen/screen.ts';
+import { View } from '../screen/view.ts';
 import type { Preferences } from './options.ts';
 import { PreferencesFile } from './preferences.ts';
 import { Look, SetOption } from './set-option.ts';

@@ -1,8 +1,8 @@
 import { CimError } from '@cim/protocol';
-import type { Command } from '../commands.ts';
-import { nearest } from '../nearest.ts';
-import type { Screen } from '../screen.ts';
-import type { View } from '../view.ts';
+import type { Command } from '../commands/command.ts';
+import { nearest } from '../commands/nearest.ts';
+import type { Screen } from '../screen/screen.ts';
+import type { View } from '../screen/view.ts';
 import { OPTION_NAMES, OPTIONS, type Option, optionOf, type Preferences } from './options.ts';
 import type { PreferencesFile } from './preferences.ts';
 import { BUILT_IN, type Theme } from './theme.ts';

@@ -10,7 +10,7 @@ import { foldName, parseUserName } from '@cim/protocol';
 import { readConfig, settingNames } from '@cim/runtime';
 import { cleanLine } from '@cim/terminal-text';
 import { chatSettings, environment } from '../config.ts';
-import { stateName } from '../state-name.ts';
+import { stateName } from '../files/state-name.ts';
 import { type Json, NotReachable, Refused, ScriptApi, UsageError } from './script-api.ts';
 import { tail } from './tail.ts';
 

@@ -3,7 +3,7 @@ import { CimClient, fileState, type Message } from '@cim/client/node';
 import { CimError } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import type { ChatConfig } from '../config.ts';
-import { stateName } from '../state-name.ts';
+import { stateName } from '../files/state-name.ts';
 import { trustOf } from '../trust.ts';
 import { type Json, NotReachable } from './script-api.ts';
 

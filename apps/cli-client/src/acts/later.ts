@@ -1,8 +1,8 @@
 import type { CimClient, Recipient, ScheduledMessage } from '@cim/client/node';
-import type { Command, Say } from './commands.ts';
-import { count } from './count.ts';
-import type { Screen } from './screen.ts';
-import type { View } from './view.ts';
+import type { Command, Say } from '../commands/command.ts';
+import { count } from '../screen/count.ts';
+import type { Screen } from '../screen/screen.ts';
+import type { View } from '../screen/view.ts';
 
 interface LaterParts {
   readonly client: Pick<CimClient, 'scheduled'>;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { COMMAND_NAMES, commandHelp, helpOf, parseLine } from './commands.ts';
+import { parseLine } from './parse-line.ts';
+import { COMMAND_NAMES, commandHelp, helpOf } from './table.ts';
 
 describe('a typed line', () => {
   const cases: [string, ReturnType<typeof parseLine>][] = [
@@ -243,7 +244,7 @@ describe(':help', () => {
 describe(':all', () => {
   it('names every command of the contract, as Tab and docs/terminal.md do', () => {
     const help = commandHelp().join('\n');
-    const page = readFileSync(new URL('../../../docs/terminal.md', import.meta.url), 'utf8');
+    const page = readFileSync(new URL('../../../../docs/terminal.md', import.meta.url), 'utf8');
     const contract = [':all', ':olu', ':q', ':q!', ':pu', ':info', ':emoji', ':delay', ':ai', ':qai'];
     for (const name of contract) assert.ok(COMMAND_NAMES.includes(name), name);
     for (const name of COMMAND_NAMES) {

@@ -1,7 +1,7 @@
 import type { CimClient } from '@cim/client/node';
 import { CimError, CODES } from '@cim/protocol';
-import type { Command } from './commands.ts';
-import type { Screen } from './screen.ts';
+import type { Command } from '../commands/command.ts';
+import type { Screen } from '../screen/screen.ts';
 
 interface PasswordParts {
   readonly client: Pick<CimClient, 'changePassword'>;

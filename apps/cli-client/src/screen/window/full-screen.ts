@@ -1,8 +1,8 @@
 import { emitKeypressEvents } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { cleanLine } from '@cim/terminal-text';
-import { COMMAND_NAMES } from '../commands.ts';
-import type { InputHistory } from '../input-history.ts';
+import { COMMAND_NAMES } from '../../commands/table.ts';
+import type { InputHistory } from '../../files/input-history.ts';
 import {
   type Facts,
   LOBBY_CONVERSATION,
@@ -20,7 +20,7 @@ import { EntryRows, names } from './entry-rows.ts';
 import { type Key, Keys } from './keys.ts';
 import { pictureOf } from './layout.ts';
 import { LineEditor } from './line-editor.ts';
-import type { Theme } from '../options/theme.ts';
+import type { Theme } from '../../options/theme.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -1,4 +1,4 @@
-import type { Theme } from './options/theme.ts';
+import type { Theme } from '../options/theme.ts';
 
 /** Colours of lines, or none. */
 export interface Paint {

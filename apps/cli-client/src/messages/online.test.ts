@@ -4,8 +4,8 @@ import type { NamedUser } from '@cim/protocol';
 import { longestTurn } from '@cim/testkit';
 import { Contacts } from './contacts.ts';
 import { Online } from './online.ts';
-import { plainPaint } from './paint.ts';
-import { View } from './view.ts';
+import { plainPaint } from '../screen/paint.ts';
+import { View } from '../screen/view.ts';
 
 const users = (names: readonly string[]): NamedUser[] =>
   names.map((userName, i) => ({ userId: 1001 + i, userName })) as unknown as NamedUser[];

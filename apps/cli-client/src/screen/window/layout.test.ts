@@ -7,7 +7,7 @@ import type { Spoken } from './entry.ts';
 import { EntryRows, names } from './entry-rows.ts';
 import { pictureOf, type Seen } from './layout.ts';
 import { widthOfRow } from './rows.ts';
-import { BUILT_IN } from '../options/theme.ts';
+import { BUILT_IN } from '../../options/theme.ts';
 
 const NOON = new Date(2026, 10, 29, 12, 0).getTime();
 const DAY_MS = 86_400_000;

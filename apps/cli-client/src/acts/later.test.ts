@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { Recipient, ScheduledMessage, SendTime } from '@cim/client/node';
 import { CimError } from '@cim/protocol';
-import { parseLine } from './commands.ts';
+import { parseLine } from '../commands/parse-line.ts';
 import { Later } from './later.ts';
-import { plainPaint } from './paint.ts';
-import type { Screen } from './screen.ts';
-import { View } from './view.ts';
+import { plainPaint } from '../screen/paint.ts';
+import type { Screen } from '../screen/screen.ts';
+import { View } from '../screen/view.ts';
 
 let scheduled: ScheduledMessage[];
 let lines: string[];

@@ -2,7 +2,7 @@ import { foldName } from '@cim/protocol';
 import { cleanLine, cleanLines } from '@cim/terminal-text';
 import type { Entry, Spoken } from './entry.ts';
 import { type Row, rowOf, type Span, span, wrapRow } from './rows.ts';
-import { nameStyle, type Theme } from '../options/theme.ts';
+import { nameStyle, type Theme } from '../../options/theme.ts';
 
 /** Columns of the time, and of what stands below it. */
 const INDENT = 6;

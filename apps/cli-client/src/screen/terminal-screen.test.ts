@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Terminal } from '@cim/testkit';
 
-const PROGRAM = fileURLToPath(new URL('../test/screen-program.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../test/screen-program.ts', import.meta.url));
 
 let server: Server;
 let terminal: Terminal;

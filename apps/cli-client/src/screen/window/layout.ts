@@ -4,7 +4,7 @@ import type { Area, Areas } from './areas.ts';
 import type { Picture } from './canvas.ts';
 import { clock, type EntryRows } from './entry-rows.ts';
 import { fitRow, type Row, type Span, span, widthOfRow } from './rows.ts';
-import { nameStyle, type Theme } from '../options/theme.ts';
+import { nameStyle, type Theme } from '../../options/theme.ts';
 
 export interface Seen {
   readonly areas: Areas;

@@ -1,13 +1,13 @@
 import type { CimClient, Recipient, SendOutcome } from '@cim/client/node';
 import { CimError, LOBBY, type UserId } from '@cim/protocol';
-import type { Say } from './commands.ts';
+import type { Say } from '../commands/command.ts';
 import type { Contacts } from './contacts.ts';
-import type { Conversing } from './conversing.ts';
-import { sentId } from './history.ts';
+import type { Directory } from './directory.ts';
+import { sentId } from '../files/history.ts';
 import type { Marks } from './marks.ts';
-import type { Placed, Screen } from './screen.ts';
-import type { Spoken } from './window/entry.ts';
-import type { Said, View } from './view.ts';
+import type { Placed, Screen } from '../screen/screen.ts';
+import type { Spoken } from '../screen/window/entry.ts';
+import type { Said, View } from '../screen/view.ts';
 
 const PIPE_UNANSWERED = 1_000;
 
@@ -24,7 +24,9 @@ interface SayingParts {
   readonly screen: Screen;
   readonly view: View;
   readonly contacts: Contacts;
-  readonly conversing: Conversing;
+  readonly directory: Directory;
+  /** Is told of each message that was stored. */
+  readonly stored: (to: Recipient, id: string) => void;
   readonly marks: Marks;
   readonly print: Print;
   /** ms since 1970. */
@@ -63,14 +65,14 @@ export class Saying {
 
   /** @param here as `say` has it */
   async recipientOf(command: Say, here: string): Promise<Recipient> {
-    const { client, conversing } = this.#parts;
+    const { client, directory } = this.#parts;
     switch (command.kind) {
       case 'group':
         return { group: LOBBY };
       case 'members-only':
-        return conversing.findGroup(command.group);
+        return directory.findGroup(command.group);
       case 'private':
-        return { user: await conversing.findUser(command.to) };
+        return { user: await directory.findUser(command.to) };
       case 'here':
         if (here === '') throw new CimError('invalid', 'the ":to" before it found nobody');
         return client.conversation(here).to;
@@ -78,9 +80,9 @@ export class Saying {
   }
 
   #send(to: Recipient, text: string): void {
-    const { client, conversing, marks, now, print, screen, view } = this.#parts;
+    const { client, directory, marks, now, print, screen, view } = this.#parts;
     const said = this.#saidOf(to, text);
-    const place = conversing.placeOf(to);
+    const place = directory.placeOf(to);
     const key = ++this.#keys;
     const spoken = (of: Partial<Spoken>): Placed => ({
       ...place,
@@ -98,7 +100,7 @@ export class Saying {
       const shown = { ...said, at: now() };
       if (answer.outcome === 'stored') {
         this.sent++;
-        conversing.stored(to, answer.id);
+        this.#parts.stored(to, answer.id);
         const plainly = marks.mode === 'off' && screen.interactive;
         const { id, n, ref } = answer;
         print.show(
@@ -118,10 +120,10 @@ export class Saying {
   }
 
   #saidOf(to: Recipient, text: string): Said {
-    const { client, contacts, conversing, now } = this.#parts;
+    const { client, contacts, directory, now } = this.#parts;
     const base = { at: now(), from: client.user?.userName ?? '', text };
     if ('user' in to) return { ...base, private: true, to: contacts.nameOf(to.user as UserId) };
-    return { ...base, private: false, ...(to.group !== LOBBY && { group: conversing.groupName(to.group) }) };
+    return { ...base, private: false, ...(to.group !== LOBBY && { group: directory.groupName(to.group) }) };
   }
 
   /** Resolves when few enough sends wait for their answer that a pipe may say more. */

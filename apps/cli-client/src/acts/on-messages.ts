@@ -1,26 +1,33 @@
-import type { CimClient, SendOutcome, StoredMessage } from '@cim/client/node';
+import type { CimClient, Recipient, SendOutcome, StoredMessage } from '@cim/client/node';
 import { CimError } from '@cim/protocol';
-import type { Command } from './commands.ts';
-import { count } from './count.ts';
-import type { Screen } from './screen.ts';
-import { type Names, titleOf, type View } from './view.ts';
-import type { Change } from './window/entry.ts';
+import type { Command, Whom } from '../commands/command.ts';
+import type { Contacts } from '../messages/contacts.ts';
+import type { Directory } from '../messages/directory.ts';
+import { count } from '../screen/count.ts';
+import type { Screen } from '../screen/screen.ts';
+import { titleOf, type View } from '../screen/view.ts';
+import type { Change } from '../screen/window/entry.ts';
 
 const PAGE = 100;
 /** Pages that a search reads. */
 const PAGES = 10;
 const FOUND = 20;
+/** Own messages that `:recall` can take back, newest first. */
+const RECALLABLE = 100;
 
 export interface OnMessagesParts {
   readonly client: CimClient;
   readonly screen: Screen;
   readonly view: View;
-  readonly names: Names;
+  readonly contacts: Contacts;
+  readonly directory: Directory;
 }
 
-/** Changes messages of the conversation that the person is in, reacts to them, and finds them. */
+/** Changes messages, takes them back, reacts to them, and finds them: mostly those of the conversation that the person is in. */
 export class OnMessages {
   readonly #parts: OnMessagesParts;
+  /** Own messages that were stored, the newest last. */
+  readonly #sent: { readonly to: Recipient; readonly id: string }[] = [];
 
   constructor(parts: OnMessagesParts) {
     this.#parts = parts;
@@ -38,9 +45,48 @@ export class OnMessages {
       case 'find':
         await this.#find(here, command.word);
         return true;
+      case 'recall':
+        await this.#recall();
+        return true;
+      case 'history':
+        if (command.of === undefined) return false;
+        await this.#showConversation(command.of, command.count);
+        return true;
       default:
         return false;
     }
+  }
+
+  /** Remembers an own message that was stored, for `:recall`. */
+  stored(to: Recipient, id: string): void {
+    this.#sent.push({ to, id });
+    if (this.#sent.length > RECALLABLE) this.#sent.shift();
+  }
+
+  async #recall(): Promise<void> {
+    const { client, screen, view } = this.#parts;
+    const last = this.#sent.pop();
+    if (last === undefined)
+      throw new CimError('invalid', 'there is nothing that you sent from here to take back');
+    const answer: SendOutcome = await client.conversation(last.to).recall(last.id);
+    if (answer.outcome === 'stored') {
+      screen.print(view.notice('your last message is taken back'));
+      return;
+    }
+    this.#sent.push(last);
+    throw new CimError('invalid', `not taken back: ${answer.text}`);
+  }
+
+  async #showConversation(of: Whom, limit: number): Promise<void> {
+    const { client, screen, view, contacts, directory } = this.#parts;
+    const to = await directory.find(of);
+    const { title } = directory.placeOf(to);
+    const { items } = await client.conversation(to).messages({ limit });
+    for (const { from } of items) contacts.meet(from);
+    screen.print([
+      ...view.notice(`the newest ${count(items.length, 'message')} with ${title}`),
+      ...items.flatMap((message) => view.said(saidOfStored(message))),
+    ]);
   }
 
   async #edit(here: string, text: string): Promise<void> {
@@ -62,8 +108,8 @@ export class OnMessages {
 
   /** A full screen shows the change where the message stands. */
   #changed(here: string, notice: string, change: Change): void {
-    const { screen, view, names } = this.#parts;
-    screen.print(view.notice(notice), { conversation: here, title: titleOf(here, names), change });
+    const { screen, view, directory } = this.#parts;
+    screen.print(view.notice(notice), { conversation: here, title: titleOf(here, directory), change });
   }
 
   async #newest(here: string, is: (message: StoredMessage) => boolean): Promise<StoredMessage | undefined> {
@@ -73,7 +119,7 @@ export class OnMessages {
 
   /** What both sides said, in the newest 1,000 messages. */
   async #find(here: string, word: string): Promise<void> {
-    const { client, screen, view, names } = this.#parts;
+    const { client, screen, view, directory } = this.#parts;
     const wanted = word.toLowerCase();
     const found: StoredMessage[] = [];
     let before: string | undefined;
@@ -93,7 +139,7 @@ export class OnMessages {
     const more = found.length > FOUND ? `, the newest ${FOUND} of them` : '';
     screen.print([
       ...view.notice(
-        `${count(found.length, 'message')} of ${titleOf(here, names)} with "${word}"${more}, of the newest ${read}`,
+        `${count(found.length, 'message')} of ${titleOf(here, directory)} with "${word}"${more}, of the newest ${read}`,
       ),
       ...shown.flatMap(({ storedAt, from, texts }) =>
         view.said({ at: storedAt, from: from.userName, private: false, text: texts.join('\n') }, '', word),
@@ -104,4 +150,19 @@ export class OnMessages {
 
 function stored(answer: SendOutcome, done: string): void {
   if (answer.outcome !== 'stored') throw new CimError('invalid', `not ${done}: ${answer.text}`);
+}
+
+/** A message that was taken back stays as a line that says so. */
+function saidOfStored({ from, texts, type, storedAt, edited, recalled, reactions }: StoredMessage) {
+  const said = recalled ? '(taken back)' : texts.length > 0 ? texts.join('\n') : `[${type}]`;
+  const marks = [
+    ...(edited ? ['(changed)'] : []),
+    ...reactions.map(({ reaction, users }) => `${reaction} ${users.length}`),
+  ];
+  return {
+    at: storedAt,
+    from: from.userName,
+    private: false,
+    text: marks.length === 0 ? said : `${said}  ${marks.join(' ')}`,
+  };
 }

@@ -1,9 +1,9 @@
 import type { Message, Offered, StreamEvent } from '@cim/client/node';
 import { within } from './guarded.ts';
-import { type History, receivedId } from './history.ts';
-import type { Ignored } from './options/ignored.ts';
-import type { Placed, Screen } from './screen.ts';
-import { eventLine, type Names, saidOf, type Shown, titleOf, type View } from './view.ts';
+import { type History, receivedId } from '../files/history.ts';
+import type { Ignored } from '../options/ignored.ts';
+import type { Placed, Screen } from '../screen/screen.ts';
+import { eventLine, type Names, saidOf, type Shown, titleOf, type View } from '../screen/view.ts';
 
 /** A message that takes longer to be made into lines is not shown [ms]. */
 const RENDER_MS = 1_000;

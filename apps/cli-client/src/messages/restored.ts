@@ -1,8 +1,8 @@
 import type { CimClient, Recipient } from '@cim/client/node';
 import type { UserId } from '@cim/protocol';
 import type { Contacts } from './contacts.ts';
-import { sentId } from './history.ts';
-import type { Said } from './view.ts';
+import { sentId } from '../files/history.ts';
+import type { Said } from '../screen/view.ts';
 
 interface Restored {
   readonly to: Recipient;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { CimError } from '@cim/protocol';
-import { parseLine } from './commands.ts';
+import { parseLine } from '../commands/parse-line.ts';
 import { PasswordChange } from './password.ts';
 
 let asked: string[];

@@ -1,11 +1,11 @@
 import type { CimClient, MessagePage, StoredMessage } from '@cim/client/node';
 import type { UserId } from '@cim/protocol';
 import type { Contacts } from './contacts.ts';
-import type { Ignored } from './options/ignored.ts';
+import type { Ignored } from '../options/ignored.ts';
 import type { Online } from './online.ts';
-import { LOBBY_CONVERSATION, type Screen } from './screen.ts';
-import { type Names, titleOf } from './view.ts';
-import type { Spoken } from './window/entry.ts';
+import { LOBBY_CONVERSATION, type Screen } from '../screen/screen.ts';
+import { type Names, titleOf } from '../screen/view.ts';
+import type { Spoken } from '../screen/window/entry.ts';
 
 const PAGE = 50;
 /** Members that are asked for. */

@@ -2,7 +2,7 @@ import { createInterface, type Interface } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { cleanLine } from '@cim/terminal-text';
 import { askPassword } from './ask-password.ts';
-import { COMMAND_NAMES } from './commands.ts';
+import { COMMAND_NAMES } from '../commands/table.ts';
 import { LOBBY_CONVERSATION, type Screen, type ScreenInput } from './screen.ts';
 import { Suspension } from './suspend.ts';
 

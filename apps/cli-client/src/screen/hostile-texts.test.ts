@@ -4,12 +4,12 @@ import type { Message } from '@cim/client/node';
 import type { UserId } from '@cim/protocol';
 import { assertQuick } from '@cim/testkit';
 import { cleanLine, cleanLines } from '@cim/terminal-text';
-import { answerTo } from './answerer.ts';
-import { parseLine } from './commands.ts';
-import { Contacts } from './contacts.ts';
-import { withEmoji } from './emoji.ts';
-import { Marks } from './marks.ts';
-import { BUILT_IN } from './options/theme.ts';
+import { answerTo } from '../acts/answerer.ts';
+import { parseLine } from '../commands/parse-line.ts';
+import { Contacts } from '../messages/contacts.ts';
+import { withEmoji } from '../commands/emoji.ts';
+import { Marks } from '../messages/marks.ts';
+import { BUILT_IN } from '../options/theme.ts';
 import { createPaint } from './paint.ts';
 import { eventLine, saidOf, View } from './view.ts';
 

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Message } from '@cim/client/node';
 import { within } from './guarded.ts';
-import { History } from './history.ts';
-import { Ignored } from './options/ignored.ts';
-import { plainPaint } from './paint.ts';
+import { History } from '../files/history.ts';
+import { Ignored } from '../options/ignored.ts';
+import { plainPaint } from '../screen/paint.ts';
 import { Received } from './received.ts';
-import type { Screen } from './screen.ts';
-import { type Names, type Said, View } from './view.ts';
+import type { Screen } from '../screen/screen.ts';
+import { type Names, type Said, View } from '../screen/view.ts';
 
 let folder: string;
 let log: string;
