@@ -177,6 +177,7 @@ test('a store that takes no new hash keeps nobody from logging in', async (t) =>
         byName: (...of) => store.accounts.byName(...of),
         bySubject: (...of) => store.accounts.bySubject(...of),
         rename: (...of) => store.accounts.rename(...of),
+        adopt: (...of) => store.accounts.adopt(...of),
         replacePassword: () => Promise.reject(new Error('away')),
       },
     }),

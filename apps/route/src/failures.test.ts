@@ -218,6 +218,7 @@ test('a stop answers what is under way, and does not wait for connections that a
         byName: (...of) => store.accounts.byName(...of),
         bySubject: (...of) => store.accounts.bySubject(...of),
         rename: (...of) => store.accounts.rename(...of),
+        adopt: (...of) => store.accounts.adopt(...of),
         byId: async (id) => {
           asked();
           await gate;

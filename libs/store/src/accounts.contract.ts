@@ -5,6 +5,7 @@ import type { CimError, UserId, UserName } from '@cim/protocol';
 import {
   AWKWARD_NAMES,
   NOBODY,
+  newId,
   newName,
   type OpenedStore,
   type OpenStore,
@@ -29,6 +30,56 @@ export function accountsContract(open: OpenStore): void {
       assert.ok(Number.isSafeInteger(account.userId) && account.userId > 1_000);
       assert.deepEqual(await store.accounts.byId(account.userId), account);
       assert.deepEqual(await store.accounts.byName(name), account);
+    });
+
+    test('an account of another system keeps its id; a repeated call answers it', async () => {
+      const [name, userId] = [newName(), newId()];
+      const adopted = await store.accounts.adopt(userId, name);
+      assert.deepEqual(adopted, { account: { userId, userName: name }, created: true });
+      assert.deepEqual(await store.accounts.byId(userId), { userId, userName: name });
+      assert.deepEqual(await store.accounts.byName(name), { userId, userName: name });
+      assert.deepEqual(await store.accounts.adopt(userId, name), { ...adopted, created: false });
+      assert.equal((await store.accounts.register(name)).account.userId, userId);
+    });
+
+    test('an account is not adopted whose id or name is taken, or whose name looks like another one', async () => {
+      const { account } = await store.accounts.register(`I${newName()}` as UserName);
+      const refused = async (userId: UserId, name: string, why: RegExp) => {
+        await assert.rejects(store.accounts.adopt(userId, name as UserName), (error: CimError) => {
+          assert.equal(error.code, '3000');
+          assert.match(error.message, why);
+          return true;
+        });
+      };
+      const name = newName();
+      await refused(account.userId, name, new RegExp(`belongs to "${account.userName}" already`));
+      const userId = newId();
+      await refused(userId, account.userName, /is taken by another account/);
+      await refused(userId, account.userName.toUpperCase(), /is taken by another account/);
+      await refused(userId, account.userName.replace('I', 'l'), /looks like/);
+      assert.equal(await store.accounts.byId(userId), undefined);
+      assert.equal(await store.accounts.byName(name), undefined);
+      assert.equal((await store.accounts.adopt(userId, name)).created, true);
+    });
+
+    test('of two accounts that are adopted at once with one name, one gets it', async () => {
+      const name = newName();
+      const ids = [newId(), newId(), newId()];
+      const results = await Promise.allSettled(ids.map((id) => store.accounts.adopt(id, name)));
+      const made = ids.filter((_, i) => results[i]?.status === 'fulfilled');
+      assert.ok(made.length <= 1);
+      assert.equal((await store.accounts.byName(name))?.userId, made[0]);
+      for (const id of ids) if (id !== made[0]) assert.equal(await store.accounts.byId(id), undefined);
+    });
+
+    test('a new account passes over ids that were adopted', async () => {
+      const { account } = await store.accounts.register(newName());
+      const next = (account.userId + 1) as UserId;
+      const name = newName();
+      const [adopted] = await Promise.allSettled([store.accounts.adopt(next, name)]);
+      const after = await store.accounts.register(newName());
+      assert.notEqual(after.account.userId, next);
+      if (adopted.status === 'fulfilled') assert.equal((await store.accounts.byId(next))?.userName, name);
     });
 
     test('a password hash comes back as it was given', async () => {

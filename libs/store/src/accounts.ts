@@ -25,6 +25,12 @@ export interface Accounts {
     subject?: string,
   ): Promise<{ readonly account: Account; readonly created: boolean }>;
   /**
+   * Makes an account with the id that it had elsewhere. Safe to repeat: an account with this id and name is answered.
+   * @throws {CimError} 3000, and nothing is made: the id belongs to an account with another name, another account has the
+   * name, or one has a name that looks like it
+   */
+  adopt(userId: UserId, name: UserName): Promise<{ readonly account: Account; readonly created: boolean }>;
+  /**
    * Puts `passwordHash` in the place of `replaces`. Safe to repeat. False, and nothing is changed, when the account has
    * neither hash or is not there.
    * @param replaces undefined: the account has no password until now
@@ -46,3 +52,6 @@ export const looksLike = (name: string, taken: string): CimError =>
 
 export const nameTaken = (name: string): CimError =>
   new CimError('invalid', `userName "${name}" is taken by another account`);
+
+export const idTaken = (userId: UserId, holder: string): CimError =>
+  new CimError('invalid', `userId ${userId} belongs to "${holder}" already`);

@@ -37,6 +37,8 @@ export type OpenStore = (options?: {
 
 const random = (bytes: number): string => randomBytes(bytes).toString('base64url');
 export const newName = (): UserName => `u-${random(9)}` as UserName;
+/** As another system gives it. */
+export const newId = (): UserId => (1_600_000_000_000 + randomInt(100_000_000_000)) as UserId;
 export const newInstance = (): InstanceId => random(12) as InstanceId;
 export const newProducer = (): ProducerId => random(12) as ProducerId;
 export const newClaim = (): string => random(12);

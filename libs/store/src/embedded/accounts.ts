@@ -1,5 +1,5 @@
 import { CimError, type UserId, type UserName } from '@cim/protocol';
-import { type Account, type Accounts, looksLike, nameTaken } from '../accounts.ts';
+import { type Account, type Accounts, idTaken, looksLike, nameTaken } from '../accounts.ts';
 import { looksOf } from '../looks.ts';
 import { accountKey, lookKey, NEXT_USER, nameKey, subjectKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -24,6 +24,27 @@ export class EmbeddedAccounts implements Accounts {
     // Waits also for an account that was found: it may still be on its way to the disk.
     await this.#ledger.commit();
     return { account, created };
+  }
+
+  async adopt(userId: UserId, name: UserName): Promise<{ account: Account; created: boolean }> {
+    const held = this.#ledger.get(accountKey(userId));
+    if (held !== undefined && held.userName !== name) throw idTaken(userId, held.userName);
+    if (held === undefined) {
+      const holder = this.#ledger.get(nameKey(name));
+      if (holder !== undefined && this.#ledger.get(accountKey(holder.userId))) throw nameTaken(name);
+      const other = this.#lookAlike(looksOf(name), userId);
+      if (other !== undefined) throw looksLike(name, other);
+      this.#put(userId, { userName: name, adopted: true });
+    }
+    await this.#ledger.commit();
+    return { account: accountOf(userId, held ?? { userName: name }), created: held === undefined };
+  }
+
+  /** The account with its name and its looks. */
+  #put(userId: UserId, record: AccountRecord): void {
+    this.#ledger.put(accountKey(userId), record);
+    this.#ledger.put(nameKey(record.userName), { userId });
+    for (const look of looksOf(record.userName)) this.#ledger.put(lookKey(look), { userId });
   }
 
   async replacePassword(
@@ -59,11 +80,9 @@ export class EmbeddedAccounts implements Accounts {
     this.#ledger.put(nameKey(record.userName), undefined);
     for (const look of looksOf(record.userName))
       if (this.#ledger.get(lookKey(look))?.userId === userId) this.#ledger.put(lookKey(look), undefined);
-    this.#ledger.put(accountKey(userId), renamed);
-    this.#ledger.put(nameKey(name), { userId });
-    for (const look of looks) this.#ledger.put(lookKey(look), { userId });
+    this.#put(userId, renamed);
     await this.#ledger.commit();
-    return { userId, ...renamed };
+    return accountOf(userId, renamed);
   }
 
   byId(userId: UserId): Promise<Account | undefined> {
@@ -79,7 +98,7 @@ export class EmbeddedAccounts implements Accounts {
 
   #byId(userId: UserId): Account | undefined {
     const record = this.#ledger.committed(accountKey(userId));
-    return record === undefined ? undefined : { userId, ...record };
+    return record === undefined ? undefined : accountOf(userId, record);
   }
 
   /** The name of another account that has one of these looks; undefined when there is none. */
@@ -102,11 +121,13 @@ export class EmbeddedAccounts implements Accounts {
     const found = own ?? this.#ledger.get(nameKey(name));
     const taken = found === undefined ? undefined : this.#ledger.get(accountKey(found.userId));
     if (found !== undefined && taken !== undefined)
-      return { account: { userId: found.userId, ...taken }, created: false };
+      return { account: accountOf(found.userId, taken), created: false };
     const looks = looksOf(name);
     const other = this.#lookAlike(looks);
     if (other !== undefined) throw looksLike(name, other);
-    const userId = (this.#ledger.get(NEXT_USER)?.id ?? FIRST_USER) as UserId;
+    let userId = (this.#ledger.get(NEXT_USER)?.id ?? FIRST_USER) as UserId;
+    // An adopted account may have the id.
+    while (this.#ledger.get(accountKey(userId)) !== undefined) userId++;
     const record: AccountRecord = {
       userName: name,
       ...(passwordHash === undefined ? {} : { passwordHash }),
@@ -114,9 +135,14 @@ export class EmbeddedAccounts implements Accounts {
     };
     if (subject !== undefined) this.#ledger.put(subjectKey(subject), { userId });
     this.#ledger.put(NEXT_USER, { id: userId + 1 });
-    this.#ledger.put(accountKey(userId), record);
-    this.#ledger.put(nameKey(name), { userId });
-    for (const look of looks) this.#ledger.put(lookKey(look), { userId });
-    return { account: { userId, ...record }, created: true };
+    this.#put(userId, record);
+    return { account: accountOf(userId, record), created: true };
   }
 }
+
+const accountOf = (userId: UserId, { userName, passwordHash, subject }: AccountRecord): Account => ({
+  userId,
+  userName,
+  ...(passwordHash === undefined ? {} : { passwordHash }),
+  ...(subject === undefined ? {} : { subject }),
+});

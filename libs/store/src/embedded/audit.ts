@@ -31,6 +31,7 @@ import {
 import type { Ledger } from './ledger.ts';
 import { decodeRecord, encodeRecord } from './record-bytes.ts';
 import type {
+  AccountRecord,
   EventRecord,
   FeedStateRecord,
   GapsRecord,
@@ -142,7 +143,9 @@ export async function audit(ledger: Ledger): Promise<Audit> {
       const { name, seq } = nameOfRow(key);
       of(name).events.delete(seq);
     }
-    if (key.startsWith('a:')) newestUser = Math.max(newestUser, Number(key.slice('a:'.length)));
+    // The id of an adopted account was given elsewhere.
+    if (key.startsWith('a:') && (record as AccountRecord).adopted !== true)
+      newestUser = Math.max(newestUser, Number(key.slice('a:'.length)));
   };
 
   const slice = new Slice();

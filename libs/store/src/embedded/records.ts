@@ -55,6 +55,8 @@ export interface AccountRecord {
   readonly userName: UserName;
   readonly passwordHash?: string;
   readonly subject?: string;
+  /** Its id is not of our numbering: the account was adopted from another system. */
+  readonly adopted?: true;
 }
 
 /** The users whose private messages this user has blocked, ascending. */

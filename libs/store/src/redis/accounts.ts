@@ -1,6 +1,6 @@
 import { CimError, foldName, type UserId, type UserName } from '@cim/protocol';
 import { randomText } from '@cim/runtime';
-import { type Account, type Accounts, looksLike, nameTaken } from '../accounts.ts';
+import { type Account, type Accounts, idTaken, looksLike, nameTaken } from '../accounts.ts';
 import { looksOf } from '../looks.ts';
 import type { Commit } from './commit.ts';
 import { key } from './keys.ts';
@@ -130,6 +130,37 @@ export class RedisAccounts implements Accounts {
     return { account, created: false };
   }
 
+  async adopt(userId: UserId, name: UserName): Promise<{ account: Account; created: boolean }> {
+    const held = await this.byId(userId);
+    if (held !== undefined && held.userName !== name) throw idTaken(userId, held.userName);
+    const holder = await this.#idOf(name);
+    if (holder !== undefined && holder !== userId && (await this.byId(holder)) !== undefined)
+      throw nameTaken(name);
+    const looks = looksOf(name);
+    for (const look of looks) {
+      const other = await this.#holderOf(look);
+      if (other !== undefined && other.userId !== userId) throw looksLike(name, other.userName);
+    }
+    if (held === undefined) {
+      const made = await this.#commit.run(CREATE, [key.account(userId)], [name, '', randomText(12), '']);
+      if (made !== 1) throw idTaken(userId, (await this.byId(userId))?.userName ?? '');
+    }
+    // An account of an earlier try, which ended on the way, gets its looks and its name here.
+    const other = await this.#takeLooks(looks, userId);
+    const winner = other ?? (await this.#takeName(name, userId, holder));
+    if (winner?.userId !== userId) {
+      if (held === undefined) await this.#takeBack(userId, looks);
+      throw other === undefined ? nameTaken(name) : looksLike(name, other.userName);
+    }
+    return { account: held ?? accountOf(userId, name, '', ''), created: held === undefined };
+  }
+
+  /** Answers the account that has the name now. @param holder id that has the name and no account, if there is one */
+  async #takeName(name: UserName, userId: UserId, holder: UserId | undefined): Promise<Account | undefined> {
+    const args = [foldName(name), userId, holder ?? ''];
+    return this.byId(Number(await this.#commit.run(TAKE, [key.names(name)], args)) as UserId);
+  }
+
   /**
    * Writes the account and its name again unchanged: the process that made them may not have waited for all
    * replicas.
@@ -187,13 +218,7 @@ export class RedisAccounts implements Accounts {
     const [looks, old] = [looksOf(name), looksOf(before.userName)];
     const added = looks.filter((look) => !old.includes(look));
     const other = await this.#takeLooks(added, userId);
-    const winner =
-      other ??
-      (await this.byId(
-        Number(
-          await this.#commit.run(TAKE, [key.names(name)], [foldName(name), userId, holder ?? '']),
-        ) as UserId,
-      ));
+    const winner = other ?? (await this.#takeName(name, userId, holder));
     if (winner?.userId !== userId) {
       await this.#giveUp(userId, added);
       throw other === undefined ? nameTaken(name) : looksLike(name, other.userName);
