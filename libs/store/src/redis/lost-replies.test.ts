@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { inboxOf } from '@cim/protocol';
+import { CimError, inboxOf } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
 import {
@@ -49,6 +49,15 @@ describe('a reply that is lost', () => {
     cuts = cutter.cuts;
   });
   const wasCut = (): void => assert.equal(cutter.cuts, cuts + 1);
+  /** On a busy machine the driver may not be back in the time that an answer may take; whoever called then asks again. */
+  const answered = async <T>(ask: () => Promise<T>): Promise<T> => {
+    for (let tries = 1; ; tries++)
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof CimError) || !error.retryable || tries === 10) throw error;
+      }
+  };
 
   test('of a login: it is issued, once, and not refused as a repeat of itself', async () => {
     const user = await newUser(store);
@@ -67,7 +76,7 @@ describe('a reply that is lost', () => {
     assert.ok(issued.outcome === 'issued');
     cutter.cutReplyTo('EVALSHA');
     const claim = { userId: user.userId, instance, userName: user.userName, claim: newClaim() };
-    assert.deepEqual(await store.sessions.claim(claim), claimedBy(user, issued.epoch));
+    assert.deepEqual(await answered(() => store.sessions.claim(claim)), claimedBy(user, issued.epoch));
     wasCut();
     assert.deepEqual(await store.sessions.online(instance), [user]);
   });
@@ -75,7 +84,7 @@ describe('a reply that is lost', () => {
   test('of a new lease: the repeated request does not find the id taken', async () => {
     const instance = newInstance();
     cutter.cutReplyTo('EVALSHA');
-    await store.sessions.openLease(instance);
+    await answered(() => store.sessions.openLease(instance));
     wasCut();
     assert.equal(await store.sessions.renewLease(instance), true);
   });
