@@ -26,6 +26,10 @@ const PARTS: Readonly<Record<string, Part>> = {
     about: 'ask and command the servers of a cluster',
     run: async (words) => (await import('@cim/admin-cli')).runAdmin(words),
   },
+  import: {
+    about: 'take over accounts and waiting texts of a Java CIM',
+    run: async (words) => (await import('@cim/import')).startImport(words),
+  },
 };
 
 const usage = (): string => {

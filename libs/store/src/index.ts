@@ -35,3 +35,4 @@ export * from './ticket.ts';
 export * from './webhooks.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';
+export { type CimAccount, type CimSource, type CimTexts, openCimSource } from './redis/cim-source.ts';
