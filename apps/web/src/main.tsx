@@ -3,7 +3,7 @@ import { CimClient } from '@cim/client/browser';
 import { render } from 'preact';
 import { Chat, errorText } from './model/chat.ts';
 import { Kept } from './model/kept.ts';
-import { notify } from './notify.ts';
+import { closeNotifications, notify, onNotificationClick } from './notify.ts';
 import { applyTheme } from './theme.ts';
 import { App } from './view/app.tsx';
 import { type Auth, type Credentials, Login } from './view/login.tsx';
@@ -20,6 +20,11 @@ const auth =
   'open';
 
 applyTheme();
+// A file that is dropped beside the field would take the place of the page.
+for (const name of ['dragover', 'drop'] as const)
+  addEventListener(name, (event) => {
+    if (event.dataTransfer?.types.includes('Files') === true) event.preventDefault();
+  });
 document.documentElement.lang = LANGUAGE;
 document.title = say('title');
 keepPage();
@@ -54,9 +59,9 @@ async function enter(credentials: Credentials): Promise<void> {
   const chat: Chat = new Chat(client, new Kept(credentials.userName), {
     onChange: draw,
     onMessage(line, conversation) {
-      // One of the tabs tells: the one that has the connection, unless somebody looks at it.
+      // One of the tabs tells: the one that has the connection.
       if (client.ownsConnection && !document.hasFocus())
-        notify(line, conversation, () => void chat.show(conversation.id));
+        void notify(line, conversation, () => void chat.show(conversation.id));
     },
   });
   function draw(): void {
@@ -73,6 +78,8 @@ async function enter(credentials: Credentials): Promise<void> {
     logIn('', credentials.userName);
   }
   addEventListener('pagehide', () => chat.keepNow());
+  addEventListener('focus', () => void closeNotifications());
+  onNotificationClick((id) => void chat.show(id));
   await chat.start();
   if (!client.durable) chat.tell('memory', '');
   draw();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Conversation } from './model/conversation.ts';
 import { FRESH, type Shown } from './model/shown.ts';
 
-test('a browser whose pages may not open notifications, as on Android, does not fail the message', async () => {
+test('a browser without a service worker whose pages may not open notifications does not fail the message', async () => {
   Object.defineProperty(globalThis, 'navigator', { value: { language: 'en' }, configurable: true });
   let asked = 0;
   class Illegal {
@@ -13,10 +13,10 @@ test('a browser whose pages may not open notifications, as on Android, does not 
       throw new TypeError('Illegal constructor');
     }
   }
-  Object.assign(globalThis, { Notification: Illegal });
+  Object.assign(globalThis, { Notification: Illegal, document: { hasFocus: () => false } });
   const { notify } = await import('./notify.ts');
   const from = { id: 1_002, name: 'bob' };
   const line: Shown = { key: 'a', id: 'a', from, own: false, at: 1, texts: ['hello'], type: '', ...FRESH };
-  notify(line, new Conversation('u1002', 'bob'), () => undefined);
+  await notify(line, new Conversation('u1002', 'bob'), () => undefined);
   assert.equal(asked, 1);
 });

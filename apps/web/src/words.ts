@@ -98,6 +98,7 @@ const en = {
   unreadLine: 'New messages',
   everybodyHint: 'all users of this server',
   memberCount: '{x} members',
+  oneMember: '1 member',
   invite: 'Name of a user to invite',
   removeName: 'Remove {x}',
   joinOpen: 'anybody may join',
@@ -126,6 +127,13 @@ const en = {
   keyEdit: '↑ | edit your last message',
   keyMessages: 'Shift Tab, ↑ ↓, Enter | choose a message and act on it',
   welcome: 'Choose a conversation, or begin one',
+  hello: 'Welcome, {x}',
+  helloChat: 'Write to one person, make a group, or talk to everybody on this server.',
+  helloAlone:
+    'Nobody here yet? Open this page in another browser or in a private window and log in with another name.',
+  toEverybody: 'Write to everybody',
+  dropHere: 'Drop a text file to write its content here',
+  blocked: 'The browser blocks notifications of this page. Its settings for this site allow them.',
 };
 
 export type Word = keyof typeof en;
@@ -228,6 +236,7 @@ const zh: Record<Word, string> = {
   unreadLine: '新消息',
   everybodyHint: '本服务器的所有用户',
   memberCount: '{x} 位成员',
+  oneMember: '1 位成员',
   invite: '要邀请的用户名',
   removeName: '移除 {x}',
   joinOpen: '任何人可加入',
@@ -256,6 +265,12 @@ const zh: Record<Word, string> = {
   keyEdit: '↑ | 编辑最后一条消息',
   keyMessages: 'Shift Tab, ↑ ↓, Enter | 选择消息并操作',
   welcome: '请选择一个会话，或开始新的会话',
+  hello: '欢迎，{x}',
+  helloChat: '可以与某人单独聊天、创建群组，或与本服务器的所有人交谈。',
+  helloAlone: '还没有别人？用另一个浏览器或隐私窗口打开本页，以另一个名字登录即可试用。',
+  toEverybody: '向所有人发言',
+  dropHere: '将文本文件拖放到此处，即可填入其内容',
+  blocked: '浏览器阻止了此页面的通知，请在浏览器的网站设置中允许。',
 };
 
 /** The language of the browser, if the page speaks it. */
@@ -281,3 +296,7 @@ export const nameOf = ({ name, isLobby }: { readonly name: string; readonly isLo
 /** A name inside a sentence: whatever direction it has, or changes, ends with it. */
 export const isolated = (name: string): string =>
   `\u2068${name.replaceAll(/[\u2066-\u2069\u202a-\u202e]/g, '')}\u2069`;
+
+/** How many members a group has. */
+export const memberText = (members: number): string =>
+  members === 1 ? say('oneMember') : say('memberCount', members);

@@ -99,8 +99,8 @@ export class Chat {
 
   /** Shows what is kept, then reads the list of conversations if there is a connection. */
   async start(): Promise<void> {
-    for (const { id, name, lines, lastAt, lastText, lastOwn, draft } of await this.#kept.load())
-      Object.assign(this.#conversation(id, name), { lines, lastAt, lastText, lastOwn, draft });
+    for (const { id, name, ...kept } of await this.#kept.load())
+      Object.assign(this.#conversation(id, name), kept);
     this.#conversation('globby', 'lobby');
     if (this.client.online) await this.#onConnected();
     this.#changed();
@@ -178,8 +178,9 @@ export class Chat {
   }
 
   /** This user is a member of the group now. @returns the id of its conversation */
-  meet({ id, name }: GroupInfo): string {
+  meet({ id, name }: GroupInfo, isNew: boolean): string {
     const conversation = this.#conversation(`g${id}`, name);
+    conversation.isNew = isNew;
     conversation.lastAt = Math.max(conversation.lastAt, Date.now());
     this.#changed();
     return conversation.id;
@@ -284,7 +285,7 @@ export class Chat {
         // The list may have counted it before it came.
         const isCounted = n <= conversation.n;
         conversation.n = Math.max(conversation.n, n);
-        this.#isNewest(conversation, storedAt, texts, own);
+        if (this.#isNewest(conversation, storedAt, texts, own)) conversation.lastFrom = from.name;
         conversation.add(line);
         this.#bound(conversation);
         if (own) conversation.unread = 0;
@@ -429,11 +430,12 @@ export class Chat {
     this.#changed();
   }
 
-  #isNewest(conversation: Conversation, at: number, texts: readonly string[], own: boolean): void {
-    if (at < conversation.lastAt) return;
+  #isNewest(conversation: Conversation, at: number, texts: readonly string[], own: boolean): boolean {
+    if (at < conversation.lastAt) return false;
     conversation.lastAt = at;
     conversation.lastText = texts.join(' ');
     conversation.lastOwn = own;
+    return true;
   }
 
   #isWatched(conversation: Conversation): boolean {

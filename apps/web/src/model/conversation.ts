@@ -19,6 +19,8 @@ export class Conversation {
   lastAt = 0;
   lastText = '';
   lastOwn = false;
+  /** Name of its sender, in a group. */
+  lastFrom = '';
   /** Oldest first. Empty until the conversation was opened. */
   lines: readonly Shown[] = [];
   /** The newest page was read, and lines that come are added to it. */
@@ -26,6 +28,8 @@ export class Conversation {
   loading = false;
   /** Cursor of older messages; undefined: there are none. */
   older: string | undefined;
+  /** This user has just made the group. */
+  isNew = false;
   /** What was typed and not sent. */
   draft = '';
   /** The first line that was not read when the conversation was opened last. */
@@ -61,6 +65,7 @@ export class Conversation {
     this.lastAt = last.storedAt;
     this.lastText = last.recalled ? '' : last.texts.join(' ');
     this.lastOwn = last.from.userId === me;
+    this.lastFrom = last.from.userName;
   }
 
   /** The newest page: lines that came meanwhile, or are still being sent, stay behind it. */

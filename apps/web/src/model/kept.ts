@@ -9,7 +9,7 @@ const LINES = 50;
 
 /** A conversation as it is drawn before anybody was asked. */
 export interface KeptConversation
-  extends Pick<Conversation, 'id' | 'name' | 'lastAt' | 'lastText' | 'lastOwn' | 'draft'> {
+  extends Pick<Conversation, 'id' | 'name' | 'lastAt' | 'lastText' | 'lastOwn' | 'lastFrom' | 'draft'> {
   readonly lines: readonly Shown[];
 }
 
@@ -39,10 +39,10 @@ export class Kept {
 
   async save(conversations: readonly Conversation[]): Promise<void> {
     const kept = conversations.slice(0, CONVERSATIONS).map((one): KeptConversation => {
-      const { id, name, lastAt, lastText, lastOwn, draft } = one;
+      const { id, name, lastAt, lastText, lastOwn, lastFrom, draft } = one;
       // What is not stored is in the client's database, and comes back from there.
       const lines = one.lines.slice(-LINES).filter((line) => line.id !== undefined);
-      return { id, name, lastAt, lastText, lastOwn, draft, lines };
+      return { id, name, lastAt, lastText, lastOwn, lastFrom, draft, lines };
     });
     try {
       // At once when it can be: a page that goes away waits for nothing.

@@ -23,6 +23,8 @@ test('a text is plain text, links, code and blocks', () => {
     'plain:there',
   ]);
   assert.deepEqual(drawn('```\nnot closed'), ['block:not closed']);
+  assert.deepEqual(drawn('````\n```\ncode\n```\n````\nthere'), ['block:```\ncode\n```', 'plain:there']);
+  assert.deepEqual(drawn('```in line```\nthere'), ['plain:```in line```\nthere']);
 });
 
 test('only http and https are links, and none whose host is not what it seems', () => {
@@ -98,4 +100,17 @@ test('a long text becomes texts and messages that the server takes, and nothing 
     { numRuns: 50 },
   );
   assert.deepEqual(messagesOf('hello\nthere'), [['hello\nthere']]);
+});
+
+test('code that is too long for one message is code in each of its messages', () => {
+  const code = Array.from({ length: 9_000 }, (_, i) => `line ${i}`).join('\n');
+  const messages = messagesOf(`look:\n\`\`\`\n${code}\n\`\`\`\nthat was it`);
+  assert.ok(messages.length > 2, `${messages.length} messages`);
+  const segments = messages.map((texts) => segmentsOf(texts.join('\n')));
+  assert.deepEqual(
+    segments.map((one) => one.map(({ kind }) => kind)),
+    [['plain', 'block'], ...segments.slice(2).map(() => ['block']), ['block', 'plain']],
+  );
+  const blocks = segments.flat().filter(({ kind }) => kind === 'block');
+  assert.equal(blocks.map(({ text }) => text).join('\n'), code);
 });

@@ -3,39 +3,53 @@ export type Segment =
   | { readonly kind: 'plain' | 'code' | 'block'; readonly text: string }
   | { readonly kind: 'link'; readonly text: string; readonly href: string };
 
-const FENCE = '```';
 /** Punctuation that follows a link in a sentence, and is no part of it. */
 const AFTER_LINK = new Set('.,;:!?\'")]}>。，；：！？”’）》】');
 /** A longer word is drawn as it is: nobody follows it by hand. */
 const LINK_CHARACTERS = 2_048;
 
 /**
- * Splits a text into plain text, links, `code` and blocks between lines of three backticks. Each character is visited a bounded
+ * Splits a text into plain text, links, `code` and blocks between lines of three backticks or more. Each character is visited a bounded
  * number of times, whatever the text is.
  */
 export function segmentsOf(text: string): Segment[] {
   const segments: Segment[] = [];
   let plain: string[] = [];
   let block: string[] | undefined;
+  let fence = '';
   const endPlain = (): void => {
     if (plain.length > 0) inline(plain.join('\n'), segments);
     plain = [];
   };
   for (const line of text.split('\n')) {
-    if (line.trimEnd().startsWith(FENCE)) {
-      if (block === undefined) {
-        endPlain();
-        block = [];
-      } else {
-        segments.push({ kind: 'block', text: block.join('\n') });
-        block = undefined;
-      }
-    } else (block ?? plain).push(line);
+    const next = fenceAfter(line, fence);
+    if (next === fence) (block ?? plain).push(line);
+    else if (block === undefined) {
+      endPlain();
+      block = [];
+    } else {
+      segments.push({ kind: 'block', text: block.join('\n') });
+      block = undefined;
+    }
+    fence = next;
   }
   // A block that is not closed ends with the text.
   if (block !== undefined) segments.push({ kind: 'block', text: block.join('\n') });
   endPlain();
   return segments;
+}
+
+/**
+ * The fence that is open behind a line; '' for none. A line of as many backticks, or more, closes it: a block may hold shorter ones.
+ * @param fence open before the line
+ */
+export function fenceAfter(line: string, fence: string): string {
+  const ticks = /^`{3,}/.exec(line)?.[0];
+  if (ticks === undefined) return fence;
+  const behind = line.slice(ticks.length).trim();
+  // Behind an opening fence stands the language of the code.
+  if (fence === '') return behind.includes('`') ? '' : ticks;
+  return behind === '' && ticks.length >= fence.length ? '' : fence;
 }
 
 function inline(text: string, segments: Segment[]): void {

@@ -1,13 +1,14 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { address, back, openAddressed } from '../address.ts';
 import type { Chat } from '../model/chat.ts';
 import { nameOf, say } from '../words.ts';
 import { ConversationView } from './conversation-view.tsx';
-import { Icon } from './icons.tsx';
 import { NewDialog } from './new-dialog.tsx';
 import { IconButton } from './parts.tsx';
 import { SettingsDialog } from './settings-dialog.tsx';
 import { Sidebar } from './sidebar.tsx';
+import { Welcome } from './welcome.tsx';
 
 interface Props {
   readonly chat: Chat;
@@ -35,6 +36,13 @@ export function App({ chat, onLogOut }: Props): JSX.Element {
     return () => removeEventListener('keydown', onKey);
   }, [chat]);
   useEffect(() => {
+    const onMoved = (): void => openAddressed(chat);
+    onMoved();
+    addEventListener('popstate', onMoved);
+    return () => removeEventListener('popstate', onMoved);
+  }, [chat]);
+  useEffect(() => address(open?.id), [open?.id]);
+  useEffect(() => {
     const { unread } = chat;
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${open === undefined ? '' : `${plain(nameOf(open))} · `}${say('title')}`;
   });
@@ -50,12 +58,15 @@ export function App({ chat, onLogOut }: Props): JSX.Element {
       <div class="pane">
         <Banner chat={chat} onLogOut={onLogOut} />
         {open === undefined ? (
-          <div class="nothing quiet">
-            <Icon name="chat" />
-            <p>{say('welcome')}</p>
-          </div>
+          <Welcome chat={chat} onOpen={show} onNew={() => setDialog('new')} />
         ) : (
-          <ConversationView key={open.id} chat={chat} conversation={open} onBack={() => show(undefined)} />
+          <ConversationView
+            key={open.id}
+            chat={chat}
+            conversation={open}
+            onBack={() => back() || show(undefined)}
+            onPeople={() => setDialog('new')}
+          />
         )}
       </div>
       {dialog === 'new' && <NewDialog chat={chat} onOpen={show} onClose={() => setDialog(undefined)} />}

@@ -76,14 +76,13 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
       onAbout({ kind: 'edit', line });
     }
   };
-  const drop = async (event: DragEvent): Promise<void> => {
-    const [file] = event.dataTransfer?.files ?? [];
-    if (file === undefined) return;
-    event.preventDefault();
+  const takeFile = async (file: File): Promise<void> => {
     const dropped = file.size > FILE_BYTES ? undefined : await textOf(file);
     if (dropped === undefined) chat.tell('error', say('noText', file.name));
-    else write(text + (PROSE.test(file.name) ? dropped : `\`\`\`\n${dropped.trimEnd()}\n\`\`\``));
+    else write(joined(field.current?.value ?? '', PROSE.test(file.name) ? dropped : blockOf(dropped)));
+    field.current?.focus();
   };
+  const isDragged = useDrop((file) => void takeFile(file));
   const hint = say('write', nameOf(conversation));
   return (
     <form
@@ -93,6 +92,11 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
         send();
       }}
     >
+      {isDragged && (
+        <p class="hint" role="status">
+          {say('dropHere')}
+        </p>
+      )}
       {about !== undefined && (
         <div class="about">
           <Icon name="reply" />
@@ -119,8 +123,12 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
           onInput={({ currentTarget }) => write(currentTarget.value)}
           onKeyDown={onKey}
           onCompositionEnd={({ timeStamp }) => (composedAt.current = timeStamp)}
-          onDragOver={(event) => event.preventDefault()}
-          onDrop={(event) => void drop(event)}
+          onPaste={(event) => {
+            const [file] = event.clipboardData?.files ?? [];
+            if (file === undefined || event.clipboardData?.getData('text/plain') !== '') return;
+            event.preventDefault();
+            void takeFile(file);
+          }}
         />
         <button
           type="submit"
@@ -137,6 +145,41 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
 }
 
 export const isText = ({ type, recalled }: Shown): boolean => type === '' && !recalled;
+
+/** Files may be dropped anywhere in the page. @returns whether one is held above it */
+function useDrop(onFile: (file: File) => void): boolean {
+  const [isDragged, setIsDragged] = useState(false);
+  const take = useRef(onFile);
+  take.current = onFile;
+  useEffect(() => {
+    const listeners = {
+      dragover: () => setIsDragged(true),
+      // Nothing is entered when the window is left.
+      dragleave: (event: DragEvent) => event.relatedTarget === null && setIsDragged(false),
+      drop: (event: DragEvent) => {
+        setIsDragged(false);
+        const [file] = event.dataTransfer?.files ?? [];
+        if (file !== undefined) take.current(file);
+      },
+    };
+    const names = Object.keys(listeners) as (keyof typeof listeners)[];
+    for (const name of names) addEventListener(name, listeners[name]);
+    return () => {
+      for (const name of names) removeEventListener(name, listeners[name]);
+    };
+  }, []);
+  return isDragged;
+}
+
+const joined = (before: string, text: string): string =>
+  before === '' || before.endsWith('\n') ? before + text : `${before}\n${text}`;
+
+/** Code between fences that are longer than any in it. */
+function blockOf(code: string): string {
+  const longest = Math.max(2, ...(code.match(/^`+/gm) ?? []).map(({ length }) => length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${code.trimEnd()}\n${fence}`;
+}
 
 /** As high as its text, up to what the style allows. */
 function grow(field: HTMLTextAreaElement | null): void {

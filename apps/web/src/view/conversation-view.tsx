@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Chat } from '../model/chat.ts';
 import type { Conversation } from '../model/conversation.ts';
 import { linesWith } from '../model/history.ts';
-import { nameOf, say } from '../words.ts';
+import { memberText, nameOf, say } from '../words.ts';
 import { type About, Composer } from './composer.tsx';
 import { GroupDialog } from './group-dialog.tsx';
 import { History } from './history.tsx';
@@ -14,17 +14,22 @@ interface Props {
   readonly chat: Chat;
   readonly conversation: Conversation;
   readonly onBack: () => void;
+  /** Shows who is online. */
+  readonly onPeople: () => void;
 }
 
 /** Whether the other side is online is asked so often [ms]. */
 const PRESENCE_MS = 30_000;
+/** A message may tell of a change: then it is asked too, but never more often than this [ms]. */
+const PRESENCE_AT_MOST_MS = 2_000;
 
 /** The open conversation. Its owner gives it the id as key. */
-export function ConversationView({ chat, conversation, onBack }: Props): JSX.Element {
+export function ConversationView({ chat, conversation, onBack, onPeople }: Props): JSX.Element {
   const [about, setAbout] = useState<About>();
   const [searching, setSearching] = useState(false);
   const [target, setTarget] = useState<{ readonly key: string }>();
-  const [showsGroup, setShowsGroup] = useState(false);
+  // Somebody who has made a group adds others next.
+  const [showsGroup, setShowsGroup] = useState(conversation.isNew);
   const atEnd = useRef(false);
   const name = nameOf(conversation);
   const watch = useCallback((): void => {
@@ -78,8 +83,12 @@ export function ConversationView({ chat, conversation, onBack }: Props): JSX.Ele
           pressed={searching}
           onClick={() => setSearching(!searching)}
         />
-        {conversation.isGroup && !conversation.isLobby && (
-          <IconButton icon="people" label={say('members')} onClick={() => setShowsGroup(true)} />
+        {conversation.isGroup && (
+          <IconButton
+            icon="people"
+            label={say(conversation.isLobby ? 'online' : 'members')}
+            onClick={() => (conversation.isLobby ? onPeople() : setShowsGroup(true))}
+          />
         )}
       </header>
       {searching && (
@@ -111,7 +120,14 @@ export function ConversationView({ chat, conversation, onBack }: Props): JSX.Ele
       />
       <Composer chat={chat} conversation={conversation} about={about} onAbout={setAbout} />
       {showsGroup && (
-        <GroupDialog chat={chat} id={conversation.id.slice(1)} onClose={() => setShowsGroup(false)} />
+        <GroupDialog
+          chat={chat}
+          id={conversation.id.slice(1)}
+          onClose={() => {
+            conversation.isNew = false;
+            setShowsGroup(false);
+          }}
+        />
       )}
     </section>
   );
@@ -126,6 +142,7 @@ interface PartProps {
 function Standing({ chat, conversation }: PartProps): JSX.Element {
   const [text, setText] = useState('');
   const [online, setOnline] = useState(false);
+  const askedAt = useRef(-Infinity);
   useEffect(() => {
     let gone = false;
     const ask = async (): Promise<void> => {
@@ -135,7 +152,7 @@ function Standing({ chat, conversation }: PartProps): JSX.Element {
         if (conversation.isLobby) return;
         if (conversation.isGroup) {
           const { members } = await chat.client.groups.get(id);
-          if (!gone) setText(say('memberCount', members));
+          if (!gone) setText(memberText(members));
           return;
         }
         const { online: is } = await chat.client.users.byId(Number(id));
@@ -146,11 +163,15 @@ function Standing({ chat, conversation }: PartProps): JSX.Element {
         if (!gone) setText('');
       }
     };
-    void ask();
-    const timer = setInterval(() => void ask(), PRESENCE_MS);
+    const askNow = (): void => {
+      askedAt.current = performance.now();
+      void ask();
+      timer = setTimeout(askNow, PRESENCE_MS);
+    };
+    let timer = setTimeout(askNow, askedAt.current + PRESENCE_AT_MOST_MS - performance.now());
     return () => {
       gone = true;
-      clearInterval(timer);
+      clearTimeout(timer);
     };
   }, [chat, conversation, chat.link.state, conversation.lines.at(-1)?.key]);
   const [first, ...others] = conversation.typing(Date.now());

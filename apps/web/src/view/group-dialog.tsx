@@ -2,7 +2,7 @@ import type { GroupInfo, MemberInfo } from '@cim/client/browser';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Chat, errorText } from '../model/chat.ts';
-import { say, type Word } from '../words.ts';
+import { memberText, say, type Word } from '../words.ts';
 import { Avatar, Dialog, fieldOf, IconButton } from './parts.tsx';
 
 interface Props {
@@ -50,7 +50,7 @@ export function GroupDialog({ chat, id, onClose }: Props): JSX.Element {
     <Dialog title={group?.name ?? say('members')} onClose={onClose}>
       {group !== undefined && (
         <p class="quiet">
-          {say('memberCount', group.members)} · {say('groupNumber', id)} ·{' '}
+          {memberText(group.members)} · {say('groupNumber', id)} ·{' '}
           {say(group.join === 'open' ? 'joinOpen' : 'joinInvite')}
         </p>
       )}
@@ -65,6 +65,7 @@ export function GroupDialog({ chat, id, onClose }: Props): JSX.Element {
           <input
             name="name"
             required
+            autofocus
             aria-label={say('invite')}
             placeholder={say('invite')}
             autocomplete="off"

@@ -72,11 +72,13 @@ export class History extends Component<Props, State> {
     const box = this.#box.current;
     if (box === null) return undefined;
     const { top } = box.getBoundingClientRect();
+    // Somebody may have scrolled since, of which nothing is told yet.
+    const atEnd = this.state.atEnd && this.state.end === undefined && below(box) <= AT_END;
     for (const one of box.querySelectorAll<HTMLElement>('[data-key]')) {
       const place = one.getBoundingClientRect();
       if (place.bottom > top)
         return {
-          atEnd: this.state.atEnd && this.state.end === undefined,
+          atEnd,
           key: one.dataset['key'] ?? '',
           top: place.top,
         };
@@ -85,7 +87,7 @@ export class History extends Component<Props, State> {
   }
 
   override componentDidUpdate(before: Props, _: State, anchor: Anchor | undefined): void {
-    const { target, firstUnread } = this.props;
+    const { target, firstUnread, lines, isLoading } = this.props;
     const box = this.#box.current;
     if (box === null) return;
     if (target !== undefined && target !== before.target) return this.#show(target.key);
@@ -102,6 +104,8 @@ export class History extends Component<Props, State> {
     if (anchor === undefined) return;
     const line = this.#lineOf(anchor.key);
     if (line !== null) box.scrollTop += line.getBoundingClientRect().top - anchor.top;
+    // Older lines have come for somebody who waits at the upper edge, where there is nothing to scroll.
+    if (lines !== before.lines || isLoading !== before.isLoading) this.#onScroll();
   }
 
   override render({ lines, label, hasOlder, isLoading }: Props, { end, atEnd }: State): ComponentChildren {
@@ -170,15 +174,15 @@ export class History extends Component<Props, State> {
     const box = this.#box.current;
     if (box === null) return;
     const { lines, hasOlder, isLoading, onOlder, onEnd } = this.props;
-    const below = box.scrollHeight - box.scrollTop - box.clientHeight;
+    const rest = below(box);
     const [from, to] = this.#range(lines, this.state.end);
-    const atEnd = below <= AT_END && to === lines.length;
+    const atEnd = rest <= AT_END && to === lines.length;
     if (atEnd !== this.state.atEnd) this.setState({ atEnd });
     onEnd(atEnd);
     if (box.scrollTop < NEAR) {
       if (from > 0) this.#moveTo(to - STEP);
       else if (hasOlder && !isLoading) onOlder();
-    } else if (below < NEAR && to < lines.length) this.#moveTo(to + STEP);
+    } else if (rest < NEAR && to < lines.length) this.#moveTo(to + STEP);
   }
 
   /** @param to index behind the last line of the window */
@@ -226,6 +230,9 @@ export class History extends Component<Props, State> {
   }
 }
 
+/** How much of it is below what is seen [pixels]. */
+const below = ({ scrollHeight, scrollTop, clientHeight }: HTMLElement): number =>
+  scrollHeight - scrollTop - clientHeight;
 const dayOf = (at: number): number => new Date(at).setHours(0, 0, 0, 0);
 const belongs = (one: Shown | undefined, next: Shown | undefined): boolean =>
   one !== undefined &&

@@ -11,6 +11,8 @@ const REACTIONS = ['👍', '❤️', '😄', '🎉', '😮', '😢'];
 /** A longer text is cut until somebody wants all of it. */
 const SHOWN_LINES = 24;
 const SHOWN_CHARACTERS = 2_400;
+/** Between a menu and the edge of what is seen [pixels]. */
+const MENU_MARGIN = 8;
 
 /** What can be done with a line. */
 export interface LineActions {
@@ -64,7 +66,10 @@ export class Message extends Component<Props, State> {
   }
 
   override componentDidUpdate(_: Props, before: State): void {
-    if (this.state.menu && !before.menu) this.#menu.current?.querySelector('button')?.focus();
+    const menu = this.#menu.current;
+    if (!this.state.menu || before.menu || menu === null) return;
+    fit(menu);
+    menu.querySelector('button')?.focus({ preventScroll: true });
   }
 
   override render({ line, follows, goesOn, found, named }: Props): ComponentChildren {
@@ -289,6 +294,19 @@ export class Message extends Component<Props, State> {
     if (!(currentTarget as Node).contains(relatedTarget as Node | null)) this.#shut();
   }
 }
+
+/** Moves the menu so that all of it is seen, wherever its message stands. */
+function fit(menu: HTMLElement): void {
+  const seen = menu.closest('.history')?.getBoundingClientRect();
+  if (seen === undefined) return;
+  const { left, right, top, bottom } = menu.getBoundingClientRect();
+  const x = inside(left, right, seen.left, seen.right);
+  menu.style.translate = `${x}px ${inside(top, bottom, seen.top, seen.bottom)}px`;
+}
+
+/** How far something has to move to be between two edges, and some pixels away from them. */
+const inside = (from: number, to: number, low: number, high: number): number =>
+  Math.max(low + MENU_MARGIN - from, Math.min(0, high - MENU_MARGIN - to));
 
 const MARKS = {
   sending: 'clock',

@@ -35,11 +35,11 @@ export function NewDialog({ chat, onOpen, onClose }: Props): JSX.Element {
       } else if (kind === 'group') {
         const join = new FormData(form).get('open') === 'on' ? 'open' : 'invite';
         const group = await groups.create({ name: text, join });
-        onOpen(chat.meet(group), group.name);
+        onOpen(chat.meet(group, true), group.name);
       } else {
         await groups.join(text);
         const group = await groups.get(text);
-        onOpen(chat.meet(group), group.name);
+        onOpen(chat.meet(group, false), group.name);
       }
     } catch (error) {
       setProblem(errorText(error));

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Chat } from '../model/chat.ts';
-import { canNotify, mayNotify } from '../notify.ts';
+import { canNotify } from '../notify.ts';
 import { setTheme, theme, THEMES } from '../theme.ts';
 import { say } from '../words.ts';
 import { Avatar, Dialog } from './parts.tsx';
@@ -14,7 +14,7 @@ interface Props {
 
 export function SettingsDialog({ chat, onLogOut, onClose }: Props): JSX.Element {
   const [now, setNow] = useState(theme());
-  const [notified, setNotified] = useState(mayNotify());
+  const [permission, setPermission] = useState(canNotify() ? Notification.permission : 'denied');
   return (
     <Dialog title={say('settings')} onClose={onClose}>
       <p class="me">
@@ -43,13 +43,12 @@ export function SettingsDialog({ chat, onLogOut, onClose }: Props): JSX.Element 
       {canNotify() && (
         <>
           <h3>{say('notifications')}</h3>
-          {notified ? (
+          {permission === 'granted' ? (
             <p class="quiet">{say('notified')}</p>
+          ) : permission === 'denied' ? (
+            <p class="quiet">{say('blocked')}</p>
           ) : (
-            <button
-              type="button"
-              onClick={() => void Notification.requestPermission().then(() => setNotified(mayNotify()))}
-            >
+            <button type="button" onClick={() => void Notification.requestPermission().then(setPermission)}>
               {say('notify')}
             </button>
           )}

@@ -4,6 +4,7 @@ import type { Chat } from '../model/chat.ts';
 import type { Conversation } from '../model/conversation.ts';
 import { REGION, nameOf, say } from '../words.ts';
 import { Avatar, IconButton } from './parts.tsx';
+import { isFirstTime, Welcome } from './welcome.tsx';
 
 interface Props {
   readonly chat: Chat;
@@ -70,6 +71,11 @@ export function Sidebar({ chat, onOpen, onNew, onSettings }: Props): JSX.Element
           <Row key={one.id} conversation={one} isOpen={one === chat.open} onOpen={onOpen} />
         ))}
       </ul>
+      {isFirstTime(chat) && filter === '' && (
+        <div class="only-narrow">
+          <Welcome chat={chat} onOpen={onOpen} onNew={onNew} />
+        </div>
+      )}
     </nav>
   );
 }
@@ -81,7 +87,7 @@ interface RowProps {
 }
 
 function Row({ conversation, isOpen, onOpen }: RowProps): JSX.Element {
-  const { id, unread, lastAt, lastText, lastOwn, draft } = conversation;
+  const { id, unread, lastAt, lastText, lastOwn, lastFrom, draft } = conversation;
   const name = nameOf(conversation);
   const typing = conversation.typing(Date.now()).length > 0;
   return (
@@ -101,8 +107,13 @@ function Row({ conversation, isOpen, onOpen }: RowProps): JSX.Element {
             </>
           ) : (
             <>
-              {lastOwn && lastText !== '' && `${say('you')}: `}
+              {lastText !== '' && (lastOwn || conversation.isGroup) && (
+                <>
+                  <bdi>{lastOwn ? say('you') : lastFrom}</bdi>:{' '}
+                </>
+              )}
               <bdi>{lastText.slice(0, 120)}</bdi>
+              {conversation.isLobby && lastAt === 0 && say('everybodyHint')}
             </>
           )}
         </span>
