@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { translationProblems } from './translations.mjs';
 
 const tracked = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).split('\n').filter(Boolean);
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -49,6 +50,10 @@ for (const page of pages) {
   for (const [path] of text.matchAll(/(?<![\w.])\/(?:root|home|Users|work)\/\S+/g))
     say(`${path} is a path of one machine`);
 }
+/** Each is kept in step with its original. */
+const TRANSLATIONS = [['README.md', 'README.zh-CN.md']];
+for (const names of TRANSLATIONS)
+  problems.push(...translationProblems(names, ...names.map((name) => readFileSync(name, 'utf8'))));
 for (const problem of problems) console.error(problem);
 if (pages.length === 0) console.error('no pages were read');
 console.log(`${pages.length} pages, ${problems.length} problems`);
