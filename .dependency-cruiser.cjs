@@ -13,6 +13,7 @@ const may = {
   'libs/testkit': ['protocol', 'runtime', 'channel', 'rpc', 'discovery', 'store', 'delivery', 'client'],
   'apps/route': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
+  'apps/relay': ['outcall', 'store', 'protocol', 'runtime'],
   'apps/cli-client': ['client', 'protocol', 'runtime', 'terminal-text'],
   'apps/admin-cli': ['runtime', 'terminal-text'],
   'apps/import': ['store', 'protocol', 'runtime', 'terminal-text'],
@@ -23,7 +24,7 @@ const may = {
 };
 /** Standalone is both servers in one process; `cim` loads the part that its first word names. */
 const mayApps = {
-  'apps/standalone': ['^apps/(route|im-server)/src/index\\.ts$'],
+  'apps/standalone': ['^apps/(route|im-server|relay)/src/index\\.ts$'],
   'apps/cim': ['^apps/(admin-cli|cli-client|import)/src/index\\.ts$'],
 };
 /** Doors beside the first: the client for each host, and what of the runtime is for any host. */

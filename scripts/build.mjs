@@ -17,7 +17,7 @@ import { gzipSync } from 'node:zlib';
 import { giveUp, needs } from './set-up.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const APPS = ['route', 'im-server', 'cli-client', 'standalone', 'cim'];
+const APPS = ['route', 'im-server', 'relay', 'cli-client', 'standalone', 'cim'];
 /** Served as they are. */
 const WEB_FILES = ['index.html', 'icon.svg', 'manifest.webmanifest'];
 const stamp = join(root, 'dist', '.built');

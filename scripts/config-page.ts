@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseOptions } from '../bench/options.ts';
 import { flagOf, type Option, settings } from '../libs/runtime/src/index.ts';
 
-const PROGRAMS = ['standalone', 'cli-client', 'route', 'im-server', 'cim'];
+const PROGRAMS = ['standalone', 'cli-client', 'route', 'im-server', 'relay', 'cim'];
 
 const rows = Object.values(settings as Record<string, Option<unknown>>).map(
   ({ env, doc, fallback, secret }) =>

@@ -1,4 +1,4 @@
-// What `npm start`, `npm run chat`, `npm run cim`, `npm run route` and `npm run im-server` call: set up when needed, then run the
+// What `npm start`, `npm run chat`, `npm run cim`, `npm run route`, `npm run im-server` and `npm run relay` call: set up when needed, then run the
 // program in this very process, so that signals, the terminal and the exit code are its own.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,7 +8,7 @@ import { checkNode, exclusively, giveUp, helpAtOnce, install, load, noteOtherPac
 checkNode();
 const [app, ...args] = process.argv.slice(2);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const APPS = ['standalone', 'cli-client', 'route', 'im-server', 'cim'];
+const APPS = ['standalone', 'cli-client', 'route', 'im-server', 'relay', 'cim'];
 if (!APPS.includes(app)) giveUp(`usage: node scripts/run.mjs ${APPS.join('|')} [--help] [--flag value ...]`);
 // The help of a part of `cim` is in that part.
 if (app !== 'cim' || args[0] === '--help') helpAtOnce(app, args);

@@ -115,7 +115,7 @@ test('a server counts what happens, docs/metrics.md names each metric, and promt
       async () => count(await scrape(), 'cim_channels_closed_total', 'reason="closed"') === 1,
     );
 
-    assert.deepEqual(listed(page), await documented('Every server', 'Im-servers only'));
+    assert.deepEqual(listed(page), await documented('Every server', 'Im-servers only', 'Relays only'));
     assertAccepted(page);
   } finally {
     await ann.close();
@@ -150,6 +150,11 @@ test('a route and an im-server tell what docs/metrics.md says of each, promtool 
   const served = await ofImServer();
   assert.deepEqual(listed(served), await documented('Every server', 'Im-servers only'));
   assertAccepted(served);
+  await using relay = await ServerProcess.start('relay', { CIM_REDIS_URL: cluster.redis.url });
+  const ofRelay = await page(relay.relayUrl);
+  const common = (await documented('Every server')).filter((line) => line.startsWith('cim_build_info '));
+  assert.deepEqual(listed(ofRelay), [...common, ...(await documented('Relays only'))].sort());
+  assertAccepted(ofRelay);
   assert.equal(count(served, 'cim_rpc_served_connections'), 1);
   assert.equal(count(served, 'cim_store_info', 'engine="redis"', 'durability="disk"'), 1);
   assert.equal(count(served, 'cim_store_ready'), 1);

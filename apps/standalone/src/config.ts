@@ -37,6 +37,8 @@ export const standaloneSettings = {
     'placement',
     'loginRate',
     'allowList',
+    'eventsKept',
+    'outcallHosts',
     ...limitKeys,
     'idleTimeoutMs',
     'drainRate',

@@ -4,6 +4,7 @@ import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
 import { addSurroundings, createMessaging, observe } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
+import { startRelay } from '@cim/relay';
 import { startRoute } from '@cim/route';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -94,6 +95,8 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     exit: () => process.kill(process.pid, 'SIGTERM'),
   });
   onStop(() => server.stop());
+  const relay = startRelay({ config, store, logger, metrics });
+  onStop(() => relay.stop());
   const placement = createPlacement(config.placement);
   const route = await startRoute({
     config,

@@ -66,8 +66,8 @@ export class CountRow<A extends string> {
     );
   }
 
-  add(a: A): void {
-    this.#counts.set(a, (this.#counts.get(a) ?? 0) + 1);
+  add(a: A, count = 1): void {
+    this.#counts.set(a, (this.#counts.get(a) ?? 0) + count);
   }
 }
 

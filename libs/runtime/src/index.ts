@@ -25,6 +25,7 @@ export * from './random-text.ts';
 export * from './rare-warning.ts';
 export * from './recent-load.ts';
 export * from './redaction.ts';
+export * from './relay-observer.ts';
 export * from './request-ids.ts';
 export * from './same-secret.ts';
 export * from './security-headers.ts';

@@ -61,6 +61,7 @@ export const settings = {
     8082,
     'Internal port of the route, HTTP: metrics, documentation, health, admin',
   ),
+  relayPort: port('CIM_RELAY_PORT', 8084, 'Internal port of the relay, HTTP: metrics, health'),
   publicPages: list(
     'CIM_PUBLIC_PAGES',
     'Pages of the internal port that the route shows on its port for clients too: documentation,metrics',
@@ -296,6 +297,12 @@ export const settings = {
     'CIM_ALLOW_LIST',
     LOOPBACK_NETWORKS,
     'Networks whose addresses have no limit by address and are never suspended: 192.0.2.0/24,2001:db8::/32; none for no network. Loopback stands for the own machine: leave it out when a proxy on this machine is not in CIM_TRUSTED_PROXIES',
+  ),
+  eventsKept: integer(
+    'CIM_EVENTS_KEPT',
+    10_000,
+    [100, 1_000_000],
+    'Events that each of the 256 partitions of the feed keeps while a receiver is away; then the oldest are lost for it',
   ),
   outcallHosts: list(
     'CIM_OUTCALL_HOSTS',

@@ -227,7 +227,7 @@ export function eventFeedContract(open: OpenStore): void {
       assert.notEqual(look, state.look);
       const [now] = await store.feed.take([partition], relay, LEASE_MS);
       assert.equal(now?.letters.get(name), 'again');
-      assert.equal(now?.look, look);
+      assert.equal(now.look, look);
       assert.equal(await store.feed.changeLetter(partition, name, 'again', undefined), true);
       assert.deepEqual(await store.feed.letters(relay), []);
       await store.feed.release([partition], relay);

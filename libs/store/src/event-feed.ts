@@ -53,6 +53,11 @@ export interface FeedProgress {
   readonly letters?: ReadonlyMap<string, string | undefined>;
   /** Records up to this position are needed by nobody. */
   readonly trimTo?: number | undefined;
+  /**
+   * The newest record that the relay has read before this. Where the store has another one there, or ends before it, it has lost records:
+   * new ones have their positions, and the relay must read them. Records that are trimmed prove nothing.
+   */
+  readonly check?: FeedRecord | undefined;
 }
 
 /**
@@ -84,7 +89,7 @@ export interface EventFeed {
     asks: readonly { readonly partition: FeedPartition; readonly after: number }[],
     limit: number,
   ): Promise<readonly (readonly FeedRecord[])[]>;
-  /** False: another relay has the partition, and nothing is changed. */
+  /** False, and nothing is changed: another relay has the partition, or `check` has failed. The relay takes it anew then. */
   commit(partition: FeedPartition, relay: string, progress: FeedProgress): Promise<boolean>;
   /** Letters of all partitions whose name begins so, as they are now. */
   letters(

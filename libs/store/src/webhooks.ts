@@ -1,5 +1,26 @@
 /** Receivers of events, and how they fare. */
 
+/** All types of events. docs/business.md describes each. */
+export const EVENT_TYPES = [
+  'message.stored',
+  'message.offline',
+  'group.created',
+  'group.changed',
+  'group.added',
+  'group.joined',
+  'group.left',
+  'group.removed',
+  'group.role',
+  'group.muted',
+  'group.transferred',
+  'group.disbanded',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** Whether a wish names a type of event: by itself, or with all of its kind (`group.*`, `*`). */
+export const namesEvent = (wish: string, type: EventType): boolean =>
+  wish === type || wish === '*' || (wish.endsWith('.*') && type.startsWith(wish.slice(0, -1)));
+
 /** A URL that is told of events. */
 export interface Webhook {
   /** 12 of [A-Za-z0-9_-]. */

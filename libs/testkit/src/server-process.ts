@@ -11,7 +11,15 @@ import { until } from './until.ts';
  */
 const HELD_AT_MOST_MS = 100;
 
-export type Program = 'route' | 'im-server' | 'standalone';
+export type Program = 'route' | 'im-server' | 'relay' | 'standalone';
+
+/** What a program prints once it serves. */
+const SAID: { readonly [P in Program]: RegExp } = {
+  route: /route has its metrics.*\n/,
+  standalone: /route has its metrics.*\n/,
+  'im-server': /im-server stores/,
+  relay: /relay reads events/,
+};
 
 /** One of our programs as a process of its own, built into `dist/`. */
 export class ServerProcess {
@@ -60,7 +68,7 @@ export class ServerProcess {
     const file = fileURLToPath(new URL(`../../../dist/${program}.js`, import.meta.url));
     const ports = {
       ...{ CIM_ROUTE_PORT: '0', CIM_ROUTE_INTERNAL_PORT: '0' },
-      ...{ CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' },
+      ...{ CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0', CIM_RELAY_PORT: '0' },
     };
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CIM_')));
     const command: readonly [string, ...string[]] =
@@ -78,7 +86,7 @@ export class ServerProcess {
   /** Resolves when it has said that it listens. */
   listens(): Promise<void> {
     return until(`${this.#program} listens`, () => {
-      const said = this.#program === 'im-server' ? /im-server stores/ : /route has its metrics.*\n/;
+      const said = SAID[this.#program];
       if (said.test(this.#out)) return true;
       if (this.ended) throw new Error(`${this.#program} ended: ${this.#log}`);
       return false;
@@ -106,6 +114,11 @@ export class ServerProcess {
   /** `http://host:port` of the internal port of the route in it. */
   get routeInternalUrl(): string {
     return /route has its metrics.* on (\S+)/.exec(this.#out)?.[1] ?? '';
+  }
+
+  /** `http://host:port` of the relay. */
+  get relayUrl(): string {
+    return /relay has its metrics on (\S+)/.exec(this.#out)?.[1] ?? '';
   }
 
   get tcpPort(): number {

@@ -9,7 +9,7 @@
  * | `letters` | hash | name → text |
  */
 import { randomText } from '@cim/runtime';
-import { CimError, streamOfName } from '@cim/protocol';
+import { CimError, streamName, streamOfName } from '@cim/protocol';
 import {
   type EventFeed,
   FEED,
@@ -96,12 +96,19 @@ return rows`,
   'bytes',
 );
 
-/** KEYS state, letters, feed. ARGV relay, up to where the feed is trimmed or '', how many cursors, then name and value of each ('': gone), then of letters. */
+/**
+ * KEYS state, letters, feed. ARGV relay, up to where the feed is trimmed or '', id of the record that is checked or '', its s; how many
+ * cursors, then name and value of each ('': gone), then of letters.
+ */
 const COMMIT = new Script(`
 if string.match(redis.call('HGET', KEYS[1], 'lease') or '', '^%S+') ~= ARGV[1] then return 0 end
-local cursors = 2 * tonumber(ARGV[3])
-for i = 4, #ARGV, 2 do
-  local isCursor = i < 4 + cursors
+if ARGV[3] ~= '' then
+  local row = redis.call('XRANGE', KEYS[3], ARGV[3], '+', 'COUNT', 1)[1]
+  if not row or row[1] == ARGV[3] and row[2][2] ~= ARGV[4] then return 0 end
+end
+local cursors = 2 * tonumber(ARGV[5])
+for i = 6, #ARGV, 2 do
+  local isCursor = i < 6 + cursors
   local key, field = isCursor and KEYS[1] or KEYS[2], isCursor and 'c:' .. ARGV[i] or ARGV[i]
   if ARGV[i + 1] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[i + 1]) end
 end
@@ -203,10 +210,20 @@ export class RedisEventFeed implements EventFeed {
   }
 
   async commit(partition: FeedPartition, relay: string, progress: FeedProgress): Promise<boolean> {
-    const { cursors = new Map<string, number>(), letters = new Map<string, string>(), trimTo } = progress;
+    const {
+      cursors = new Map<string, number>(),
+      letters = new Map<string, string>(),
+      trimTo,
+      check,
+    } = progress;
     const keys = [key.feedRelay(partition), key.letters(partition), key.feed(partition)];
     const changes = [...cursors, ...letters].flatMap(([name, value]) => [name, value ?? '']);
-    return (await this.#commit.run(COMMIT, keys, [relay, trimTo ?? '', cursors.size, ...changes])) === 1;
+    const checked =
+      check === undefined
+        ? ['', '']
+        : [idAfter(check.position - 1), `${check.entry.seq} ${streamName(check.stream)}`];
+    const args = [relay, trimTo ?? '', ...checked, cursors.size, ...changes];
+    return (await this.#commit.run(COMMIT, keys, args)) === 1;
   }
 
   async letters(prefix: string) {

@@ -1,0 +1,28 @@
+import { pick, settings } from '@cim/runtime';
+
+/** What a relay reads from flags and environment. */
+export const relaySettings = pick(
+  settings,
+  'internalHost',
+  'relayPort',
+  'allowedHosts',
+  'redisUrl',
+  'redisPassword',
+  'redisSentinelUsername',
+  'redisSentinelPassword',
+  'redisTlsCa',
+  'redisTlsCert',
+  'redisTlsKey',
+  'redisTlsServername',
+  'durability',
+  'tlsCert',
+  'tlsKey',
+  'tlsCa',
+  'insecure',
+  'eventsKept',
+  'outcallHosts',
+  'logLevel',
+  'logFile',
+  'logFileMb',
+  'logFilesKept',
+);

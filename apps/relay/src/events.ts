@@ -1,0 +1,106 @@
+/** Events as receivers are told of them. docs/business.md describes each; a test compares. */
+import { contentFacts, decodeContent, groupOf, ownerOf, type UserId } from '@cim/protocol';
+import {
+  conversationName,
+  conversationOf,
+  type Entry,
+  type EventType,
+  type FeedRecord,
+  messageIdOf,
+} from '@cim/store';
+
+/** Operations of a group, as its entries name them, and the events that tell of them. */
+const GROUP_EVENTS: Readonly<Record<string, EventType>> = {
+  create: 'group.created',
+  change: 'group.changed',
+  add: 'group.added',
+  join: 'group.joined',
+  leave: 'group.left',
+  remove: 'group.removed',
+  role: 'group.role',
+  mute: 'group.muted',
+  transfer: 'group.transferred',
+  disband: 'group.disbanded',
+};
+
+/** As the body of a request has it. */
+export interface RelayEvent {
+  /** The same however often it is told. */
+  readonly id: string;
+  readonly type: EventType;
+  /** ISO 8601, the store's clock. */
+  readonly timestamp: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An event with what the relay needs to know of it. */
+export interface Told {
+  readonly event: RelayEvent;
+  /** Events of one conversation are told one after the other. */
+  readonly conversation: string;
+  /** Names of those that it concerns: `u1001`, `g17`. */
+  readonly concerns: readonly string[];
+  /** The user who gets it on a phone, if nobody is at a device; undefined: nobody is to be asked. */
+  readonly offline?: UserId;
+}
+
+/** The events of a record of the feed, in their order. */
+export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
+  const { sender, storedAt } = entry;
+  const { type, unread } = contentFacts(entry.content);
+  const id = messageIdOf(entry);
+  const recipient = ownerOf(stream);
+  const from = `u${sender.userId}`;
+  const to = conversationName(conversationOf(stream));
+  const timestamp = new Date(storedAt).toISOString();
+  const data = messageOf(stream, entry, id);
+  // Both directions of a private conversation have one name.
+  const conversation =
+    recipient === undefined
+      ? to
+      : `u${Math.min(sender.userId, recipient)}-${Math.max(sender.userId, recipient)}`;
+  const told = (name: EventType, offline?: UserId): Told => ({
+    event: { id: `${name}:${id}`, type: name, timestamp, data },
+    conversation,
+    concerns: [from, to],
+    ...(offline === undefined ? {} : { offline }),
+  });
+  if (type === 'member') return [told(GROUP_EVENTS[operationOf(data)] ?? 'group.changed')];
+  const stored = told('message.stored');
+  const isPushed = unread && recipient !== undefined && recipient !== sender.userId;
+  return isPushed ? [stored, told('message.offline', recipient)] : [stored];
+}
+
+/** Types whose body is JSON in UTF-8. Of every other type the body is base64. */
+const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'member']);
+
+function messageOf(stream: FeedRecord['stream'], { sender, seq, n, storedAt, content }: Entry, id: string) {
+  const { texts = [], type = '', body, ref = '' } = decodeContent(content) ?? {};
+  const recipient = ownerOf(stream);
+  return {
+    id,
+    from: { id: String(sender.userId), name: sender.userName },
+    to: recipient === undefined ? { group: groupOf(stream) } : { user: String(recipient) },
+    ...(type === '' ? {} : { type }),
+    ...(texts.length === 0 ? {} : { texts }),
+    ...(body === undefined || body.length === 0 ? {} : { body: shownBody(type, body) }),
+    ...(ref === '' ? {} : { ref }),
+    ...{ seq, n, storedAt: new Date(storedAt).toISOString() },
+  };
+}
+
+function shownBody(type: string, body: Uint8Array): unknown {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  if (JSON_TYPES.has(type))
+    try {
+      return JSON.parse(bytes.toString('utf8')) as unknown;
+    } catch {
+      // A version that did not check it has stored it.
+    }
+  return bytes.toString('base64');
+}
+
+const operationOf = ({ body }: { readonly body?: unknown }): string => {
+  const { op } = (body ?? {}) as { readonly op?: unknown };
+  return typeof op === 'string' ? op : '';
+};

@@ -1,0 +1,278 @@
+/**
+ * The place of one webhook in one partition of the feed. Up to the cursor it needs nothing any more: an event was delivered, was not for
+ * it, or is a letter, which the store keeps by itself. So an event that fails for hours holds up neither the feed nor a
+ * restart, which goes on after the cursor.
+ */
+import type { UserId } from '@cim/protocol';
+import type { FeedRecord, Webhook } from '@cim/store';
+import { eventsOf, type RelayEvent, type Told } from './events.ts';
+import { HELD_AFTER, type Item, type ItemOwner, type Sender } from './sender.ts';
+import { wants } from './wishes.ts';
+
+/** Records that are read and not finished, at most. */
+const WINDOW = 1_000;
+/** Letters of a webhook in a partition at most: further events wait in the feed. */
+const LETTERS = 2_000;
+/** Clocks differ: a new webhook is told of the minute before it was made. */
+const BEFORE_MS = 60_000;
+
+/** As the store has it. */
+export interface Letter {
+  readonly event: RelayEvent;
+  readonly conversation: string;
+  readonly failed: number;
+  /** When it is tried next; of a dead one when it died [ms since 1970]. */
+  readonly at: number;
+  readonly dead?: true;
+  readonly problem: string;
+}
+
+export const letterName = (webhook: string, position: number, index: number): string =>
+  `${webhook} ${position}.${index}`;
+/** @throws {SyntaxError} it is none */
+export const letterOf = (text: string): Letter => JSON.parse(text) as Letter;
+/** Order of two letters of one webhook in one partition. */
+const placeOf = (name: string): number => Number.parseFloat(name.slice(name.indexOf(' ') + 1));
+
+interface Read {
+  readonly position: number;
+  /** Events of it that are neither delivered nor letters. */
+  open: number;
+}
+
+/** An event of this place. */
+interface OwnItem extends Item {
+  readonly name: string;
+  /** Undefined: it comes from a letter. */
+  readonly read: Read | undefined;
+  isLetter: boolean;
+  ended: boolean;
+}
+
+export interface PlaceParts {
+  readonly sender: Sender;
+  readonly now: () => number;
+  /** Whether none of the user's devices is online. */
+  readonly isOffline: (user: UserId) => Promise<boolean>;
+  /** Something is to be written. */
+  readonly changed: () => void;
+  readonly observe: (outcome: 'parked' | 'dead' | 'dropped') => void;
+}
+
+export class HookPlace implements ItemOwner {
+  /** As it is now. */
+  webhook: Webhook;
+  readonly #parts: PlaceParts;
+  readonly #window: Read[] = [];
+  /** What is neither delivered nor dead. */
+  readonly #items = new Set<OwnItem>();
+  /** Key: name. Waiting ones; removed when they are delivered or die. */
+  readonly #letters = new Map<string, OwnItem>();
+  /** Of all letters that the store has, or will have. */
+  readonly #names = new Set<string>();
+  /** Of dead letters the store has so many. */
+  #dead = 0;
+  /** Key: name. What is to be written. */
+  #dirty = new Map<string, string | undefined>();
+  #readTo: number;
+  #written: number;
+  /** No cursor was there: it begins with the webhook. */
+  readonly #since: number;
+  #ended = false;
+
+  constructor(
+    webhook: Webhook,
+    cursor: number | undefined,
+    letters: ReadonlyMap<string, string>,
+    parts: PlaceParts,
+  ) {
+    this.webhook = webhook;
+    this.#parts = parts;
+    this.#readTo = cursor ?? 0;
+    this.#written = cursor ?? -1;
+    this.#since = cursor === undefined ? webhook.createdAt - BEFORE_MS : -Infinity;
+    this.look(letters);
+  }
+
+  /** Position up to which it has read. */
+  get readTo(): number {
+    return this.#readTo;
+  }
+
+  get cursor(): number {
+    const [first] = this.#window;
+    return first === undefined ? this.#readTo : first.position - 1;
+  }
+
+  get wantsMore(): boolean {
+    return this.#window.length < WINDOW;
+  }
+
+  /** Of all its letters in the store. */
+  get names(): Iterable<string> {
+    return this.#names;
+  }
+
+  get letters(): number {
+    return this.#letters.size;
+  }
+
+  get deadLetters(): number {
+    return this.#dead;
+  }
+
+  /** Letters as the store has them: what an operator wants to be told again is among them. */
+  look(letters: ReadonlyMap<string, string>): void {
+    this.#dead = 0;
+    this.#names.clear();
+    for (const name of this.#letters.keys()) this.#names.add(name);
+    const own = [...letters].filter(([name]) => name.startsWith(`${this.webhook.id} `));
+    own.sort(([one], [other]) => placeOf(one) - placeOf(other));
+    for (const [name, text] of own) {
+      const { event, conversation, failed, at, dead } = letterOf(text);
+      this.#names.add(name);
+      if (dead === true) this.#dead++;
+      else if (!this.#letters.has(name) && !this.#dirty.has(name)) {
+        const item = this.#item({ event, conversation }, name, undefined, text.length, failed);
+        item.notBefore = at;
+        item.isLetter = true;
+        this.#letters.set(name, item);
+        this.#parts.sender.offer(item);
+      }
+    }
+  }
+
+  /** Takes records that were read after `readTo`. */
+  async take(records: readonly FeedRecord[]): Promise<void> {
+    const fresh = records.filter(({ position }) => position > this.#readTo);
+    const wanted = await Promise.all(fresh.map((record) => this.#wantedOf(record)));
+    if (this.#ended) return;
+    for (const [i, { position }] of fresh.entries()) {
+      const read: Read = { position, open: 0 };
+      this.#readTo = position;
+      this.#window.push(read);
+      for (const [index, told] of (wanted[i] ?? []).entries()) {
+        if (told === undefined) continue;
+        read.open++;
+        const name = letterName(this.webhook.id, position, index);
+        const item = this.#item(told, name, read, JSON.stringify(told.event.data).length, 0);
+        // Behind one that is a letter it would hold up the cursor for as long.
+        if (this.#parts.sender.isHeld(told.conversation)) this.held(item);
+        this.#parts.sender.offer(item);
+      }
+    }
+    this.#advance();
+  }
+
+  /** One for one of the events of a record; undefined: the webhook is not told of it. */
+  async #wantedOf(record: FeedRecord): Promise<readonly (Told | undefined)[]> {
+    if (this.webhook.off !== undefined || record.entry.storedAt < this.#since) return [];
+    return Promise.all(
+      eventsOf(record).map(async (told) => {
+        const isWanted = wants(this.webhook, told);
+        return isWanted && (told.offline === undefined || (await this.#parts.isOffline(told.offline)))
+          ? told
+          : undefined;
+      }),
+    );
+  }
+
+  delivered(item: Item): void {
+    this.#end(item as OwnItem, undefined);
+  }
+
+  retried(item: Item, problem: string): void {
+    const own = item as OwnItem;
+    if (own.isLetter || own.failed >= HELD_AFTER) this.#park(own, problem);
+  }
+
+  held(item: Item): void {
+    if (!(item as OwnItem).isLetter) this.#park(item as OwnItem, 'it waits for the event before it');
+  }
+
+  dead(item: Item, problem: string): void {
+    if (this.#letters.size + this.#dead >= LETTERS && !(item as OwnItem).isLetter) {
+      this.#parts.observe('dropped');
+      return this.#end(item as OwnItem, undefined);
+    }
+    this.#parts.observe('dead');
+    this.#dead++;
+    const { event, conversation, failed } = item;
+    const letter: Letter = { event, conversation, failed, at: this.#parts.now(), dead: true, problem };
+    this.#end(item as OwnItem, JSON.stringify(letter));
+  }
+
+  /** What is to be written since the last time; undefined: nothing. */
+  progress():
+    | { readonly cursor: number; readonly letters: ReadonlyMap<string, string | undefined> }
+    | undefined {
+    const { cursor } = this;
+    if (cursor === this.#written && this.#dirty.size === 0) return undefined;
+    const letters = this.#dirty;
+    for (const [name, text] of letters)
+      if (text === undefined) this.#names.delete(name);
+      else this.#names.add(name);
+    this.#dirty = new Map();
+    this.#written = cursor;
+    return { cursor, letters };
+  }
+
+  /** The last progress was not written. */
+  notWritten(letters: ReadonlyMap<string, string | undefined>): void {
+    this.#written = -1;
+    for (const [name, text] of letters) if (!this.#dirty.has(name)) this.#dirty.set(name, text);
+  }
+
+  /** The partition is another relay's now. */
+  end(): void {
+    this.#ended = true;
+    for (const item of this.#items) item.dropped = true;
+    this.#items.clear();
+  }
+
+  #item(
+    { event, conversation }: Pick<Told, 'event' | 'conversation'>,
+    name: string,
+    read: Read | undefined,
+    bytes: number,
+    failed: number,
+  ): OwnItem {
+    const item: OwnItem = {
+      ...{ event, conversation, name, read, bytes, failed },
+      ...{ notBefore: 0, dropped: false, isLetter: false, ended: false, owner: this },
+    };
+    this.#items.add(item);
+    return item;
+  }
+
+  #park(item: OwnItem, problem: string): void {
+    if (!item.isLetter) {
+      if (this.#letters.size + this.#dead >= LETTERS) return;
+      item.isLetter = true;
+      this.#letters.set(item.name, item);
+      this.#parts.observe('parked');
+      if (item.read !== undefined) item.read.open--;
+    }
+    const { event, conversation, failed, notBefore: at } = item;
+    this.#dirty.set(item.name, JSON.stringify({ event, conversation, failed, at, problem } satisfies Letter));
+    this.#advance();
+  }
+
+  /** @param text of the letter that is left of it */
+  #end(item: OwnItem, text: string | undefined): void {
+    if (item.ended || item.dropped) return;
+    item.ended = true;
+    this.#items.delete(item);
+    if (item.isLetter) this.#letters.delete(item.name);
+    else if (item.read !== undefined) item.read.open--;
+    if (item.isLetter || text !== undefined) this.#dirty.set(item.name, text);
+    this.#advance();
+  }
+
+  #advance(): void {
+    let done = 0;
+    while (this.#window[done]?.open === 0) done++;
+    this.#window.splice(0, done);
+    this.#parts.changed();
+  }
+}

@@ -1,0 +1,147 @@
+/** A partition of the feed that this relay has the lease of: a place in it for each webhook. */
+import type { EventFeed, FeedPartition, FeedRecord, PartitionState, Webhook } from '@cim/store';
+import { HookPlace, type PlaceParts } from './hook-place.ts';
+
+export interface PartitionParts {
+  readonly feed: Pick<EventFeed, 'commit'>;
+  readonly relay: string;
+  readonly placeParts: (webhook: Webhook) => PlaceParts;
+  /** Records that the store has dropped before they were read. */
+  readonly lost: (webhook: Webhook, records: number) => void;
+}
+
+/** Trims all that there is. */
+const ALL = Number.MAX_SAFE_INTEGER - 1;
+
+export class Partition {
+  readonly id: FeedPartition;
+  look: string;
+  readonly #parts: PartitionParts;
+  /** Key: id of a webhook. */
+  readonly #places = new Map<string, HookPlace>();
+  readonly #state: PartitionState;
+  /** Key: id of a webhook that there is no more. Letters of it that are to be removed, with its cursor. */
+  readonly #gone = new Map<string, readonly string[]>();
+  #newest: FeedRecord | undefined;
+  /** The newest one when the last commit was written. */
+  #checked: FeedRecord | undefined;
+  #trimmed = 0;
+  #committing: Promise<boolean> | undefined;
+
+  constructor(id: FeedPartition, state: PartitionState, parts: PartitionParts) {
+    this.id = id;
+    this.look = state.look;
+    this.#state = state;
+    this.#parts = parts;
+    for (const id of state.cursors.keys())
+      this.#gone.set(
+        id,
+        [...state.letters.keys()].filter((name) => name.startsWith(`${id} `)),
+      );
+  }
+
+  get places(): Iterable<HookPlace> {
+    return this.#places.values();
+  }
+
+  /** The webhooks there are now. One that was changed goes on in its place. */
+  setWebhooks(webhooks: readonly Webhook[], letters = this.#state.letters): void {
+    const ids = new Set(webhooks.map(({ id }) => id));
+    for (const [id, place] of this.#places) {
+      if (ids.has(id)) continue;
+      place.end();
+      this.#places.delete(id);
+      this.#gone.set(id, [...place.names]);
+    }
+    for (const webhook of webhooks) {
+      const before = this.#places.get(webhook.id);
+      if (before === undefined) {
+        this.#gone.delete(webhook.id);
+        this.#places.set(
+          webhook.id,
+          new HookPlace(
+            webhook,
+            this.#state.cursors.get(webhook.id),
+            letters,
+            this.#parts.placeParts(webhook),
+          ),
+        );
+      } else before.webhook = webhook;
+    }
+  }
+
+  /** Somebody else has changed letters. */
+  lookAt(state: PartitionState): void {
+    this.look = state.look;
+    for (const place of this.#places.values()) place.look(state.letters);
+  }
+
+  /** Positions after which records are wanted. */
+  get wanted(): ReadonlySet<number> {
+    const wanted = new Set<number>();
+    for (const place of this.#places.values()) if (place.wantsMore) wanted.add(place.readTo);
+    return wanted;
+  }
+
+  /** Takes what was read after a position. */
+  async take(after: number, records: readonly FeedRecord[]): Promise<void> {
+    const [first] = records;
+    const last = records.at(-1);
+    if (first === undefined || last === undefined) return;
+    for (const place of this.#places.values()) {
+      if (place.readTo !== after || !place.wantsMore) continue;
+      if (after > 0 && first.position > after + 1)
+        this.#parts.lost(place.webhook, first.position - after - 1);
+      await place.take(records);
+    }
+    if (last.position > (this.#newest?.position ?? 0)) this.#newest = last;
+  }
+
+  /** Writes what is new. False: the partition is another relay's, or the store has lost records. Throws when the store does not answer. */
+  commit(): Promise<boolean> {
+    this.#committing ??= this.#commit().finally(() => (this.#committing = undefined));
+    return this.#committing;
+  }
+
+  async #commit(): Promise<boolean> {
+    const cursors = new Map<string, number | undefined>();
+    const letters = new Map<string, string | undefined>();
+    const written: [HookPlace, ReadonlyMap<string, string | undefined>][] = [];
+    const gone = [...this.#gone];
+    for (const [id, names] of gone) {
+      cursors.set(id, undefined);
+      for (const name of names) letters.set(name, undefined);
+    }
+    let least = this.#places.size === 0 ? ALL : Infinity;
+    for (const [id, place] of this.#places) {
+      least = Math.min(least, place.cursor);
+      const progress = place.progress();
+      if (progress === undefined) continue;
+      written.push([place, progress.letters]);
+      cursors.set(id, progress.cursor);
+      for (const [name, text] of progress.letters) letters.set(name, text);
+    }
+    // The newest one stays, so that the store can be seen to have it.
+    const trimTo = least === ALL ? ALL : Math.min(least, (this.#newest?.position ?? 0) - 1);
+    if (cursors.size === 0 && letters.size === 0 && trimTo <= this.#trimmed) return true;
+    const newest = this.#newest;
+    try {
+      const isOurs = await this.#parts.feed.commit(this.id, this.#parts.relay, {
+        ...{ cursors, letters, check: this.#checked },
+        trimTo: trimTo > this.#trimmed ? trimTo : undefined,
+      });
+      if (!isOurs) return false;
+      for (const [id] of gone) this.#gone.delete(id);
+      this.#checked = newest;
+      this.#trimmed = Math.max(this.#trimmed, trimTo);
+      return true;
+    } catch (error) {
+      for (const [place, of] of written) place.notWritten(of);
+      throw error;
+    }
+  }
+
+  end(): void {
+    for (const place of this.#places.values()) place.end();
+  }
+}

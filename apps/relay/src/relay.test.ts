@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { silentLogger } from '@cim/runtime';
+import { openEmbeddedStore, type Store, type Webhook } from '@cim/store';
+import { until } from '@cim/testkit';
+import { answers, type Behave, faultsOf, lineOf, Receiver, takes } from '../test/receiver.ts';
+import { newWebhook, SECRET, Senders, startRelay } from '../test/running-relay.ts';
+import { letterOf } from './hook-place.ts';
+
+async function begin(t: TestContext, behave?: Behave, changes?: Partial<Webhook>) {
+  const dir = await mkdtemp(join(tmpdir(), 'cim-relay-'));
+  let store: Store = await openEmbeddedStore({ dir, logger: silentLogger() });
+  const receiver = await new Receiver(SECRET, behave).start();
+  const webhook = newWebhook(receiver.url, changes);
+  await store.webhooks.put(webhook);
+  const relays: ReturnType<typeof startRelay>[] = [];
+  const start = (options: Parameters<typeof startRelay>[1] = {}) => {
+    const relay = startRelay(store, options);
+    relays.push(relay);
+    return relay;
+  };
+  t.after(async () => {
+    await receiver[Symbol.asyncDispose]();
+    for (const relay of relays) await relay.stop();
+    await store.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+  const relay = start();
+  await until('the feed is on', () => relay.problem === undefined && relay.partitions > 0);
+  return {
+    ...{ receiver, webhook, relay, start },
+    senders: new Senders(store),
+    store: () => store,
+    reopen: async () => {
+      await store.stop();
+      store = await openEmbeddedStore({ dir, logger: silentLogger() });
+    },
+  };
+}
+const letters = async (store: Store) => (await store.feed.letters('')).map(({ text }) => letterOf(text));
+
+test('a message is told with what it says, and signed', async (t) => {
+  const { receiver, senders } = await begin(t);
+  const [ann, ben] = [await senders.newUser('ann'), await senders.newUser('ben')];
+  const id = await senders.send(ann, ben, 'hello 🦊');
+  await until('it is told', () => receiver.taken.length === 1);
+  const [event] = receiver.taken;
+  const { storedAt, ...data } = event?.data as { storedAt: string };
+  assert.equal(event?.type, 'message.stored');
+  assert.equal(event.id, `message.stored:${id}`);
+  assert.equal(event.timestamp, storedAt);
+  assert.deepEqual(data, {
+    ...{ id, seq: 1, n: 1, texts: ['hello 🦊'] },
+    ...{ from: { id: String(ann.userId), name: 'ann' }, to: { user: String(ben.userId) } },
+  });
+  assert.equal(receiver.got[0]?.headers['webhook-id'], event.id);
+});
+
+test('each message is told once by a receiver that takes all, a conversation in its order', async (t) => {
+  const { receiver, senders } = await begin(t, async (_, response) => {
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
+    response.writeHead(200).end();
+  });
+  const users = await Promise.all([1, 2, 3, 4].map(() => senders.newUser()));
+  const [owner] = users;
+  assert.ok(owner !== undefined);
+  const group = await senders.newGroup(owner, users);
+  await Promise.all(
+    users.flatMap((from) =>
+      users.map(async (to) => {
+        for (let i = 0; i < 5; i++) await senders.send(from, from === to ? group : to, `${i}`);
+      }),
+    ),
+  );
+  // In a group several write at once: the log says in which order.
+  senders.stored.delete(`g${group}`);
+  await until('all are told', () => receiver.taken.length === 80);
+  assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
+  assert.deepEqual(receiver.overlaps, []);
+  const seqs = receiver.taken.filter((event) => lineOf(event) === `g${group}`).map(({ data }) => data['seq']);
+  assert.deepEqual(
+    seqs,
+    seqs.toSorted((a, b) => Number(a) - Number(b)),
+  );
+  assert.equal(seqs.length, 20);
+});
+
+test('a webhook that asks for batches gets several events in a request', async (t) => {
+  const { receiver, senders } = await begin(t, takes, { batch: 20 });
+  receiver.behave = async (_, response, nth) => {
+    if (nth === 1) await new Promise((resolve) => setTimeout(resolve, 300));
+    response.writeHead(200).end();
+  };
+  const [ann, ben, cat] = await Promise.all([senders.newUser(), senders.newUser(), senders.newUser()]);
+  for (let i = 0; i < 40; i++) await senders.send(ann, i % 2 === 0 ? ben : cat, `${i}`);
+  await until('all are told', () => receiver.taken.length === 40);
+  assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
+  assert.deepEqual(receiver.overlaps, []);
+  assert.ok(receiver.got.length < 20, `${receiver.got.length} requests`);
+  assert.ok(receiver.got.every(({ events }) => events.length <= 20));
+});
+
+test('an event that fails is told again, and its conversation waits while others go on', async (t) => {
+  let refuses = 3;
+  const { receiver, senders, store } = await begin(t, ({ events }, response) => {
+    const isBad = events.some(({ data }) => (data as { texts: string[] }).texts[0] === 'bad');
+    response.writeHead(isBad && refuses-- > 0 ? 500 : 200).end();
+  });
+  const [ann, ben, cat] = await Promise.all([senders.newUser(), senders.newUser(), senders.newUser()]);
+  for (const text of ['good', 'bad', 'behind']) await senders.send(ann, ben, text);
+  for (const text of ['one', 'two']) await senders.send(ann, cat, text);
+  await until('the others are told', () => receiver.taken.length === 3);
+  assert.ok(refuses > 0);
+  await until(
+    'it is a letter, and so is what is behind it',
+    async () => (await letters(store())).length === 2,
+  );
+  // Nothing is left in the feed but the newest record, though an event fails.
+  await until('the feed is trimmed', async () => {
+    const [records = []] = await store().feed.read([{ partition: '0' as never, after: 0 }], 100);
+    return records.length === 1;
+  });
+  await until('all are told', () => receiver.taken.length === 5);
+  assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
+  assert.deepEqual(receiver.overlaps, []);
+  await until('no letter is left', async () => (await letters(store())).length === 0);
+});
+
+test('a receiver that crashes and comes back is told of all', async (t) => {
+  const { receiver, senders } = await begin(t);
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  await senders.send(ann, ben, 'before');
+  await until('it is told', () => receiver.taken.length === 1);
+  await receiver.crash();
+  for (let i = 0; i < 20; i++) await senders.send(ann, ben, `${i}`);
+  await receiver.start();
+  await until('all are told', () => receiver.taken.length >= 21);
+  assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
+});
+
+test('a relay that dies leaves its partitions to another, which goes on; nothing is lost', async (t) => {
+  const { receiver, senders, store, relay, start } = await begin(t);
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  for (let i = 0; i < 20; i++) await senders.send(ann, ben, `${i}`);
+  await until('some are told', () => receiver.taken.length > 0);
+  await relay.stop();
+  for (let i = 0; i < 20; i++) await senders.send(ann, ben, `more ${i}`);
+  start();
+  await until('all are told', () => receiver.taken.length >= 40);
+  assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
+  assert.equal((await store().feed.letters('')).length, 0);
+});
+
+test('HTTP 410 turns a webhook off: what waits is listed as dead, and nothing more is told', async (t) => {
+  const { receiver, senders, store, webhook } = await begin(t, answers(410));
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  await senders.send(ann, ben, 'one');
+  await until('it is off', async () => {
+    const { items } = await store().webhooks.list();
+    return items.find(({ id }) => id === webhook.id)?.off !== undefined;
+  });
+  const { items } = await store().webhooks.list();
+  assert.match(items[0]?.off ?? '', /HTTP 410/);
+  await until('what waited is dead', async () => (await letters(store())).some(({ dead }) => dead === true));
+  assert.equal(receiver.got.length, 1);
+  await until('the feed is off', async () => {
+    const before = await store().feed.read([{ partition: '0' as never, after: 0 }], 100);
+    await senders.send(ann, ben, 'two');
+    const after = await store().feed.read([{ partition: '0' as never, after: 0 }], 100);
+    return before[0]?.length === after[0]?.length;
+  });
+  assert.equal(receiver.got.length, 1);
+});
+
+test('a receiver that asks for time by Retry-After gets it', async (t) => {
+  const { receiver, senders } = await begin(t, (_, response, nth) => {
+    response.writeHead(nth === 1 ? 429 : 200, { 'retry-after': '2' }).end();
+  });
+  const [ann, ben, cat] = await Promise.all([senders.newUser(), senders.newUser(), senders.newUser()]);
+  await senders.send(ann, ben, 'one');
+  await until('it is refused', () => receiver.got.length === 1);
+  await senders.send(ann, cat, 'two');
+  await until('both are told', () => receiver.taken.length === 2);
+  const [refused, ...later] = receiver.got;
+  for (const { at } of later) assert.ok(at - (refused?.at ?? 0) >= 1_950, `${at - (refused?.at ?? 0)} ms`);
+});
+
+test('a redirect is no delivery', async (t) => {
+  const { receiver, senders, relay } = await begin(t, (got, response, nth) => {
+    assert.equal(got.path, '/hook');
+    response.writeHead(nth === 1 ? 302 : 200, { location: '/elsewhere' }).end();
+  });
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  await senders.send(ann, ben, 'one');
+  await until('it has failed', () => relay.hooks[0]?.failingSince !== undefined);
+  assert.match(relay.hooks[0]?.problem ?? '', /HTTP 302, a redirect/);
+  await until('it is told', () => receiver.taken.length === 1);
+  assert.equal(relay.hooks[0]?.failingSince, undefined);
+});

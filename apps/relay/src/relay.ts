@@ -1,0 +1,341 @@
+/**
+ * Reads the feed of events and tells webhooks of them. Any number of relays share the partitions of the feed; each partition is
+ * one relay's at a time, by a lease. When a relay dies, its leases lapse and the others take its partitions.
+ */
+import type { Outcall } from '@cim/outcall';
+import type { UserId } from '@cim/protocol';
+import { type Logger, RareWarning, type RelayObserver } from '@cim/runtime';
+import type { FeedPartition, Store, Webhook } from '@cim/store';
+import { Partition } from './partition.ts';
+import { type RetryAfter, retrySchedule } from './retry-schedule.ts';
+import { Sender } from './sender.ts';
+import { sharesOf } from './shares.ts';
+
+/** Partitions of a relay that is not heard of are taken by others after this [ms]. */
+const LEASE_MS = 10_000;
+/** Between two looks at the leases, and at who else lives [ms]. */
+const LEASES_EVERY_MS = 2_000;
+/** Between two looks at the list of webhooks [ms]. */
+const WEBHOOKS_EVERY_MS = 1_000;
+/** Between two reads of the feed: while something comes, and while nothing does [ms]. */
+const BUSY_MS = 50;
+const IDLE_MS = 200;
+const READ_RECORDS = 200;
+/** A stop waits so long for requests that are under way [ms]. */
+const STOP_MS = 5_000;
+
+export interface RelayParts {
+  readonly store: Pick<Store, 'feed' | 'webhooks' | 'sessions' | 'onSuccession'>;
+  readonly outcall: Pick<Outcall, 'post'>;
+  readonly logger: Logger;
+  readonly observer: RelayObserver;
+  /** Of this process, unlike any other's. */
+  readonly id: string;
+  /** Records that a partition keeps. */
+  readonly most: number;
+  /** ms since 1970. */
+  readonly now?: () => number;
+  /** In place of the product's: for tests. */
+  readonly retryAfter?: RetryAfter;
+  readonly leaseMs?: number;
+}
+
+/** How a webhook fares at this relay. */
+export interface HookState {
+  readonly webhook: Webhook;
+  readonly failingSince: number | undefined;
+  readonly problem: string | undefined;
+  readonly waiting: number;
+  readonly letters: number;
+  readonly deadLetters: number;
+}
+
+export class Relay {
+  readonly #parts: RelayParts;
+  readonly #now: () => number;
+  readonly #leaseMs: number;
+  /** Key: partition. Those that this relay has. */
+  readonly #partitions = new Map<FeedPartition, Partition>();
+  /** Key: id of a webhook. */
+  readonly #senders = new Map<string, Sender>();
+  #webhooks: readonly Webhook[] = [];
+  /** Of the list of webhooks; undefined: it was not read yet. */
+  #revision: number | undefined;
+  readonly #failed: RareWarning;
+  /** Key: id of a webhook. What was noted of it last. */
+  readonly #noted = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | undefined;
+  #stopping = false;
+  #leasesAt = 0;
+  #webhooksAt = 0;
+  #problem: string | undefined = 'the feed was not read yet';
+  /** The store may have lost records: all is taken anew. */
+  #wentBack = false;
+  #changed = false;
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+    this.#leaseMs = parts.leaseMs ?? LEASE_MS;
+    this.#failed = new RareWarning(parts.logger, 'relay.store-failed');
+    parts.store.onSuccession(() => (this.#wentBack = true));
+  }
+
+  start(): void {
+    this.#next(0);
+  }
+
+  /** Why it cannot do its work; undefined: it can. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get partitions(): number {
+    return this.#partitions.size;
+  }
+
+  get hooks(): readonly HookState[] {
+    return this.#webhooks.map((webhook) => {
+      const sender = this.#senders.get(webhook.id);
+      let [letters, deadLetters] = [0, 0];
+      for (const partition of this.#partitions.values())
+        for (const place of partition.places)
+          if (place.webhook.id === webhook.id) {
+            letters += place.letters;
+            deadLetters += place.deadLetters;
+          }
+      return {
+        ...{ webhook, failingSince: sender?.failingSince, problem: sender?.problem },
+        ...{ waiting: sender?.waiting ?? 0, letters, deadLetters },
+      };
+    });
+  }
+
+  /** Waits for requests under way, writes what has come of them, and gives up its partitions. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+    for (const sender of this.#senders.values()) sender.stop();
+    const until = performance.now() + STOP_MS;
+    const isUnderWay = (): boolean => [...this.#senders.values()].some(({ requests }) => requests > 0);
+    while (isUnderWay() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 20));
+    try {
+      await this.#commit();
+      await this.#parts.store.feed.release([...this.#partitions.keys()], this.#parts.id);
+      await this.#parts.store.feed.withdraw(this.#parts.id);
+    } catch (error) {
+      // Its leases lapse.
+      this.#failed.due({ err: error });
+    }
+  }
+
+  #next(ms: number): void {
+    if (this.#stopping) return;
+    this.#timer = setTimeout(() => {
+      this.#round = this.#go().then((ms) => this.#next(ms));
+    }, ms);
+  }
+
+  /** One round. Answers when the next one is due [ms]. */
+  async #go(): Promise<number> {
+    try {
+      const now = performance.now();
+      if (this.#wentBack) this.#dropAll();
+      if (now >= this.#webhooksAt) {
+        this.#webhooksAt = now + WEBHOOKS_EVERY_MS;
+        await this.#lookAtWebhooks();
+      }
+      // Without the list every cursor would seem to be of a webhook that is gone.
+      if (this.#revision === undefined) return IDLE_MS;
+      if (now >= this.#leasesAt) {
+        this.#leasesAt = now + LEASES_EVERY_MS;
+        await this.#lookAtLeases();
+      }
+      const found = await this.#read();
+      const changed = this.#changed;
+      this.#changed = false;
+      if (changed || found) await this.#commit();
+      this.#problem = undefined;
+      return found || changed ? BUSY_MS : IDLE_MS;
+    } catch (error) {
+      this.#changed = true;
+      this.#problem = error instanceof Error ? error.message : String(error);
+      this.#failed.due({ err: error });
+      return IDLE_MS;
+    }
+  }
+
+  async #lookAtWebhooks(): Promise<void> {
+    const { store, most } = this.#parts;
+    const { revision, items } = await store.webhooks.list();
+    await this.#noteHealth();
+    if (revision === this.#revision) return;
+    const isOn = items.some(({ off }) => off === undefined);
+    await store.feed.record({ revision, kinds: isOn ? ['messages'] : [], most });
+    const ids = new Set(items.map(({ id }) => id));
+    for (const [id, sender] of this.#senders) {
+      if (ids.has(id)) continue;
+      sender.stop();
+      this.#senders.delete(id);
+      this.#noted.delete(id);
+    }
+    for (const webhook of items) {
+      const sender = this.#senders.get(webhook.id);
+      if (sender === undefined) this.#senders.set(webhook.id, this.#newSender(webhook));
+      else sender.webhook = webhook;
+      if (webhook.off !== undefined) this.#senders.get(webhook.id)?.turnOff(webhook.off);
+    }
+    this.#webhooks = items;
+    for (const partition of this.#partitions.values()) partition.setWebhooks(items);
+    this.#revision = revision;
+    this.#changed = true;
+  }
+
+  #newSender(webhook: Webhook): Sender {
+    const { outcall, observer, retryAfter = retrySchedule() } = this.#parts;
+    return new Sender(webhook, {
+      ...{ outcall, now: this.#now, retryAfter },
+      after: (ms, run) => {
+        const timer = setTimeout(run, ms);
+        return { cancel: () => clearTimeout(timer) };
+      },
+      gone: (of, problem) => void this.#turnOff(of, problem),
+      observe: (outcome, seconds, events) => observer.webhookCalled(outcome, seconds, events),
+    });
+  }
+
+  /** The receiver has said that it is gone for good. */
+  async #turnOff(webhook: Webhook, problem: string): Promise<void> {
+    const { store, logger } = this.#parts;
+    const off = `${problem}: the receiver says that it is gone for good`;
+    try {
+      const answer = await store.webhooks.put({ ...webhook, version: webhook.version + 1, off });
+      if (answer === 'ok') logger.warn({ webhook: webhook.id, url: webhook.url, problem }, 'webhook.off');
+      this.#webhooksAt = 0;
+    } catch (error) {
+      // The next request finds out again.
+      this.#failed.due({ err: error });
+    }
+  }
+
+  async #noteHealth(): Promise<void> {
+    for (const { webhook, failingSince, problem } of this.hooks) {
+      const text = `${failingSince ?? ''} ${problem ?? ''}`;
+      if (
+        this.#noted.get(webhook.id) === text ||
+        (!this.#noted.has(webhook.id) && failingSince === undefined)
+      )
+        continue;
+      const health = {
+        ...(failingSince === undefined ? {} : { failingSince }),
+        ...(problem === undefined ? {} : { problem }),
+      };
+      await this.#parts.store.webhooks.note(webhook.id, { ...health, notedAt: this.#now() });
+      if (failingSince !== undefined && !this.#noted.get(webhook.id)?.startsWith(String(failingSince)))
+        this.#parts.logger.warn({ webhook: webhook.id, url: webhook.url, problem }, 'webhook.failing');
+      if (failingSince === undefined)
+        this.#parts.logger.info({ webhook: webhook.id, url: webhook.url }, 'webhook.back');
+      this.#noted.set(webhook.id, text);
+    }
+  }
+
+  async #lookAtLeases(): Promise<void> {
+    const { feed } = this.#parts.store;
+    const { id } = this.#parts;
+    const relays = await feed.announce(id, this.#leaseMs);
+    const own = sharesOf(feed.partitions, relays, id);
+    const shares = new Set(own);
+    const held = [...this.#partitions.keys()];
+    const given = held.filter((partition) => !shares.has(partition));
+    if (given.length > 0) {
+      await this.#commit();
+      for (const partition of given) this.#drop(partition);
+      await feed.release(given, id);
+    }
+    const kept = held.filter((partition) => shares.has(partition));
+    const looks = await feed.renew(kept, id, this.#leaseMs);
+    const changed = kept.filter((partition, i) => {
+      const look = looks[i];
+      if (look === undefined) this.#drop(partition);
+      return look !== undefined && look !== this.#partitions.get(partition)?.look;
+    });
+    const wanted = [...own.filter((partition) => !this.#partitions.has(partition)), ...changed];
+    const states = await feed.take(wanted, id, this.#leaseMs);
+    for (const [i, partition] of wanted.entries()) {
+      const state = states[i];
+      if (state === undefined) continue;
+      const before = this.#partitions.get(partition);
+      if (before !== undefined) before.lookAt(state);
+      else this.#add(partition, new Partition(partition, state, this.#partitionParts));
+    }
+  }
+
+  #add(id: FeedPartition, partition: Partition): void {
+    this.#partitions.set(id, partition);
+    partition.setWebhooks(this.#webhooks);
+    this.#changed = true;
+  }
+
+  get #partitionParts() {
+    const { store, logger, observer, id } = this.#parts;
+    return {
+      ...{ feed: store.feed, relay: id },
+      placeParts: (webhook: Webhook) => {
+        const sender = this.#senders.get(webhook.id);
+        if (sender === undefined) throw new Error(`the webhook ${webhook.id} has no sender`);
+        return {
+          ...{ sender, now: this.#now },
+          isOffline: async (user: UserId) => (await store.sessions.locate(user)).length === 0,
+          changed: () => (this.#changed = true),
+          observe: (outcome: 'parked' | 'dead' | 'dropped') => observer.webhookEvent(outcome, 1),
+        };
+      },
+      lost: (webhook: Webhook, records: number) => {
+        observer.webhookEvent('lost', records);
+        logger.error({ webhook: webhook.id, records }, 'events.lost');
+      },
+    };
+  }
+
+  #drop(id: FeedPartition): void {
+    this.#partitions.get(id)?.end();
+    this.#partitions.delete(id);
+    for (const sender of this.#senders.values()) sender.sweep();
+  }
+
+  #dropAll(): void {
+    this.#wentBack = false;
+    for (const id of [...this.#partitions.keys()]) this.#drop(id);
+    this.#leasesAt = 0;
+  }
+
+  /** Answers whether there was something. */
+  async #read(): Promise<boolean> {
+    const asks = [...this.#partitions.values()].flatMap((partition) =>
+      [...partition.wanted].map((after) => ({ partition: partition.id, after })),
+    );
+    const read = await this.#parts.store.feed.read(asks, READ_RECORDS);
+    let found = false;
+    for (const [i, { partition, after }] of asks.entries()) {
+      const records = read[i] ?? [];
+      if (records.length === 0) continue;
+      found = true;
+      await this.#partitions.get(partition)?.take(after, records);
+    }
+    return found;
+  }
+
+  async #commit(): Promise<void> {
+    await Promise.all(
+      [...this.#partitions.values()].map(async (partition) => {
+        if (await partition.commit()) return;
+        this.#parts.logger.warn({ partition: partition.id }, 'relay.partition-lost');
+        if (this.#partitions.get(partition.id) === partition) this.#drop(partition.id);
+        this.#leasesAt = 0;
+      }),
+    );
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * Tells one webhook of events. Each conversation is a lane: its events go out in order, and the next request of a lane begins after the one
+ * before has ended, however it ended. Lanes do not wait for each other.
+ *
+ * When several requests in a row fail, the receiver is taken to be away: then one request at a time tries whether it is back,
+ * and the other lanes neither wait for deadlines nor use up their tries.
+ */
+import type { Outcall, OutcallAnswer } from '@cim/outcall';
+import type { Webhook } from '@cim/store';
+import type { RelayEvent } from './events.ts';
+import { MOST_ASKED_MS, type RetryAfter } from './retry-schedule.ts';
+
+/** A request that takes longer has failed [ms]. */
+const DEADLINE_MS = 15_000;
+/** Requests of one webhook at a time. */
+const REQUESTS = 16;
+/** An event that has failed so often holds up its conversation for long. */
+export const HELD_AFTER = 2;
+/** The receiver has said that it is gone: that is noted meanwhile [ms]. */
+const GONE_MS = 5_000;
+/** Requests in a row that failed: the receiver is away. */
+const AWAY_AFTER = 5;
+/** While it is away, a try follows the one before after a second, after twice as long each time, and then each [ms]. */
+const PROBE_MS = 1_000;
+const PROBES_MS = 60_000;
+const BATCH_BYTES = 256 * 1024;
+
+/** An event on its way. Its owner is told what becomes of it. */
+export interface Item {
+  readonly event: RelayEvent;
+  readonly conversation: string;
+  /** About. */
+  readonly bytes: number;
+  /** How often it has failed. */
+  failed: number;
+  /** Not before this time [ms since 1970]. */
+  notBefore: number;
+  /** Set when the owner has lost the partition that it is from: it is another relay's. */
+  dropped: boolean;
+  readonly owner: ItemOwner;
+}
+
+export interface ItemOwner {
+  delivered(item: Item): void;
+  /** It failed, and is told again. */
+  retried(item: Item, problem: string): void;
+  /** It is held up by an event before it that has failed several times. */
+  held(item: Item): void;
+  /** It is told no more. */
+  dead(item: Item, problem: string): void;
+}
+
+export interface SenderParts {
+  readonly outcall: Pick<Outcall, 'post'>;
+  /** ms since 1970. */
+  readonly now: () => number;
+  readonly after: (ms: number, run: () => void) => { readonly cancel: () => void };
+  readonly retryAfter: RetryAfter;
+  /** The receiver has said that it is gone for good (HTTP 410). */
+  readonly gone: (webhook: Webhook, problem: string) => void;
+  readonly observe: (outcome: 'delivered' | 'failed', seconds: number, events: number) => void;
+}
+
+interface Lane {
+  readonly items: Item[];
+  busy: boolean;
+  /** The last request of it failed: its events are told one by one, so that one of them holds up no others. */
+  alone: boolean;
+}
+
+export class Sender {
+  #webhook: Webhook;
+  readonly #parts: SenderParts;
+  /** Key: conversation. Removed when it is empty. */
+  readonly #lanes = new Map<string, Lane>();
+  #requests = 0;
+  #failedInRow = 0;
+  /** ms since 1970; the receiver is away, or has asked for time. */
+  #pausedUntil = 0;
+  #failingSince: number | undefined;
+  #problem: string | undefined;
+  #stopped = false;
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  #due = false;
+
+  constructor(webhook: Webhook, parts: SenderParts) {
+    this.#webhook = webhook;
+    this.#parts = parts;
+  }
+
+  /** In the place of the version before. A change of the URL is a reason to try at once. */
+  set webhook(webhook: Webhook) {
+    const isElsewhere = webhook.url !== this.#webhook.url;
+    this.#webhook = webhook;
+    if (!isElsewhere) return;
+    [this.#failedInRow, this.#pausedUntil] = [0, 0];
+    for (const { items } of this.#lanes.values()) for (const item of items) item.notBefore = 0;
+    this.#schedule(0);
+  }
+
+  get webhook(): Webhook {
+    return this.#webhook;
+  }
+
+  /** Since when no request was answered well [ms since 1970]; undefined: the last one was. */
+  get failingSince(): number | undefined {
+    return this.#failingSince;
+  }
+
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get waiting(): number {
+    let waiting = 0;
+    for (const { items } of this.#lanes.values()) waiting += items.length;
+    return waiting;
+  }
+
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Whether the conversation waits for an event that has failed several times. */
+  isHeld(conversation: string): boolean {
+    return (this.#lanes.get(conversation)?.items[0]?.failed ?? 0) >= HELD_AFTER;
+  }
+
+  offer(item: Item): void {
+    let lane = this.#lanes.get(item.conversation);
+    if (lane === undefined)
+      this.#lanes.set(item.conversation, (lane = { items: [], busy: false, alone: item.failed > 0 }));
+    lane.items.push(item);
+    this.#schedule(item.notBefore);
+  }
+
+  /** Forgets what was dropped. */
+  sweep(): void {
+    for (const [name, lane] of this.#lanes) {
+      if (lane.busy) continue;
+      keep(lane, (item) => !item.dropped);
+      if (lane.items.length === 0) this.#lanes.delete(name);
+    }
+  }
+
+  /** All that waits is given up. */
+  turnOff(problem: string): void {
+    for (const [name, { items }] of this.#lanes) {
+      for (const item of items) if (!item.dropped) item.owner.dead(item, problem);
+      this.#lanes.delete(name);
+    }
+  }
+
+  /** Begins no further request. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #schedule(at: number): void {
+    const now = this.#parts.now();
+    if (at <= now) {
+      if (this.#due) return;
+      this.#due = true;
+      queueMicrotask(() => {
+        this.#due = false;
+        this.#go();
+      });
+      return;
+    }
+    if (this.#timer !== undefined && this.#timer.at <= at) return;
+    this.#timer?.cancel();
+    const timer = this.#parts.after(at - now, () => {
+      this.#timer = undefined;
+      this.#go();
+    });
+    this.#timer = { at, cancel: timer.cancel };
+  }
+
+  #go(): void {
+    if (this.#stopped || this.#webhook.off !== undefined) return;
+    const now = this.#parts.now();
+    if (now < this.#pausedUntil) return this.#schedule(this.#pausedUntil);
+    if (this.#failedInRow >= AWAY_AFTER) return this.#probe(now);
+    let next = Infinity;
+    let batch = new Batch();
+    const send = (): void => {
+      if (batch.items.length > 0) void this.#send(batch);
+      batch = new Batch();
+    };
+    for (const [name, lane] of this.#lanes) {
+      if (this.#requests + Number(batch.items.length > 0) >= REQUESTS) break;
+      if (lane.busy) continue;
+      keep(lane, (item) => !item.dropped);
+      const [first] = lane.items;
+      if (first === undefined) this.#lanes.delete(name);
+      else if (first.notBefore > now) next = Math.min(next, first.notBefore);
+      else if (lane.alone) void this.#send(new Batch().add(lane, 1));
+      else if (batch.add(lane, this.#webhook.batch).isFull(this.#webhook.batch)) send();
+    }
+    send();
+    if (next < Infinity) this.#schedule(next);
+  }
+
+  /** One event tries whether the receiver is back: one that is due or, if none is, the one that is due first. */
+  #probe(now: number): void {
+    if (this.#requests > 0) return;
+    let found: Lane | undefined;
+    for (const lane of this.#lanes.values()) {
+      keep(lane, (item) => !item.dropped);
+      const [first] = lane.items;
+      if (first === undefined) continue;
+      if (first.notBefore < (found?.items[0]?.notBefore ?? Infinity)) found = lane;
+      if (first.notBefore <= now) break;
+    }
+    if (found !== undefined) void this.#send(new Batch().add(found, 1));
+  }
+
+  async #send({ items, lanes }: Batch): Promise<void> {
+    this.#requests++;
+    for (const lane of lanes) lane.busy = true;
+    const { outcall, now, observe } = this.#parts;
+    const { url, secrets } = this.#webhook;
+    const begun = now();
+    const [first] = items;
+    const events = items.map(({ event }) => event);
+    const body =
+      this.#webhook.batch === 1
+        ? events[0]
+        : { type: 'batch', timestamp: events.at(-1)?.timestamp, data: events };
+    const answer = await outcall.post({
+      url,
+      body: JSON.stringify(body),
+      id: first?.event.id ?? '',
+      secrets: secrets.flatMap(({ secret, until }) => (until === undefined || until > now() ? [secret] : [])),
+      deadlineMs: DEADLINE_MS,
+    });
+    this.#requests--;
+    for (const lane of lanes) lane.busy = false;
+    const problem = problemOf(answer);
+    observe(problem === undefined ? 'delivered' : 'failed', answer.ms / 1_000, items.length);
+    if (problem === undefined) this.#delivered(items, lanes);
+    else this.#failed(items, lanes, answer, problem, begun);
+    this.#goBehind(items);
+    this.#schedule(0);
+  }
+
+  #delivered(items: readonly Item[], lanes: readonly Lane[]): void {
+    const wasAway = this.#failedInRow >= AWAY_AFTER;
+    this.#failedInRow = 0;
+    this.#failingSince = undefined;
+    this.#problem = undefined;
+    // It is back: what failed meanwhile did not fail by itself.
+    if (wasAway)
+      for (const { items: waiting } of this.#lanes.values()) for (const item of waiting) item.notBefore = 0;
+    const sent = new Set(items);
+    for (const lane of lanes) {
+      lane.alone = false;
+      keep(lane, (item) => !sent.has(item));
+    }
+    for (const item of items) if (!item.dropped) item.owner.delivered(item);
+  }
+
+  /** @param begun when the request began: an event that was not due then has used up no try */
+  #failed(
+    items: readonly Item[],
+    lanes: readonly Lane[],
+    answer: OutcallAnswer,
+    problem: string,
+    begun: number,
+  ): void {
+    const { now, retryAfter, gone } = this.#parts;
+    this.#failedInRow++;
+    this.#failingSince ??= now();
+    this.#problem = problem;
+    for (const lane of lanes) lane.alone = true;
+    if (answer.outcome === 'answered' && answer.status === 410) {
+      this.#pausedUntil = now() + GONE_MS;
+      return gone(this.#webhook, problem);
+    }
+    const askedMs = answer.outcome === 'answered' ? answer.retryAfterMs : undefined;
+    const tries = this.#failedInRow - AWAY_AFTER;
+    const probeMs = tries < 0 ? 0 : Math.min(PROBE_MS * 2 ** Math.min(tries, 10), PROBES_MS);
+    this.#pausedUntil = now() + Math.max(probeMs, Math.min(askedMs ?? 0, MOST_ASKED_MS));
+    for (const item of items) {
+      if (item.dropped || item.notBefore > begun) continue;
+      item.failed++;
+      const ms = retryAfter(item.failed, askedMs);
+      item.notBefore = ms === undefined ? 0 : now() + ms;
+      if (ms !== undefined) item.owner.retried(item, problem);
+      else {
+        const lane = this.#lanes.get(item.conversation);
+        if (lane !== undefined) keep(lane, (one) => one !== item);
+        item.owner.dead(item, problem);
+      }
+    }
+    for (const { items: waiting } of lanes) {
+      const [first, ...behind] = waiting;
+      if ((first?.failed ?? 0) >= HELD_AFTER) for (const item of behind) item.owner.held(item);
+    }
+  }
+
+  /** Lanes that have had a request wait behind the others. */
+  #goBehind(items: readonly Item[]): void {
+    for (const { conversation } of items) {
+      const lane = this.#lanes.get(conversation);
+      if (lane === undefined) continue;
+      this.#lanes.delete(conversation);
+      if (lane.items.length > 0) this.#lanes.set(conversation, lane);
+    }
+  }
+}
+
+/** The events of a request, and their lanes. */
+class Batch {
+  readonly items: Item[] = [];
+  readonly lanes: Lane[] = [];
+  #bytes = 0;
+
+  /** Adds events from the begin of a lane; one at least, when there is none in it yet. */
+  add(lane: Lane, most: number): this {
+    this.lanes.push(lane);
+    for (const item of lane.items) {
+      if (this.isFull(most)) break;
+      this.items.push(item);
+      this.#bytes += item.bytes;
+    }
+    return this;
+  }
+
+  isFull(most: number): boolean {
+    return this.items.length >= most || this.#bytes >= BATCH_BYTES;
+  }
+}
+
+function keep({ items }: Lane, isKept: (item: Item) => boolean): void {
+  let kept = 0;
+  for (const item of items) if (isKept(item)) items[kept++] = item;
+  items.length = kept;
+}
+
+/** Why a request has failed, in one line; undefined: the receiver has the events. */
+function problemOf(answer: OutcallAnswer): string | undefined {
+  if (answer.outcome === 'failed') return answer.text;
+  const { status } = answer;
+  if (status >= 200 && status < 300) return undefined;
+  return status >= 300 && status < 400
+    ? `it answered HTTP ${status}, a redirect, which is not followed: enter the new URL`
+    : `it answered HTTP ${status}`;
+}

@@ -1,0 +1,9 @@
+/** What runs first. Loading the program opens many files at once, so the limit is checked before. */
+import { failStart, requireOpenFiles } from '@cim/runtime';
+
+try {
+  requireOpenFiles();
+} catch (error) {
+  failStart('relay', error);
+}
+await import('./main.ts');
