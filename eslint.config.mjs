@@ -1,5 +1,6 @@
 import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
+import { contentTypes } from './scripts/content-type.mjs';
 import { oneWayToMatch } from './scripts/one-way-to-match.mjs';
 import { streamKind } from './scripts/stream-kind.mjs';
 
@@ -79,6 +80,19 @@ export default tseslint.config(
     ],
     plugins: { streams: { rules: { kind: streamKind } } },
     rules: { 'streams/kind': 'error' },
+  },
+  {
+    // The web chat knows contents by what the SDK tells of them.
+    files: ['{apps,libs}/*/src/**/*.ts'],
+    ignores: [
+      '**/*.test.ts',
+      '**/*.model.ts',
+      '**/*.property.ts',
+      'apps/web/**',
+      'libs/protocol/src/content-types.ts',
+    ],
+    plugins: { contents: { rules: { type: contentTypes } } },
+    rules: { 'contents/type': 'error' },
   },
   {
     files: ['**/*.test.ts', '**/*.contract.ts', 'libs/testkit/**'],

@@ -1,5 +1,5 @@
 /** What `/v1` answers, as the SDK gives it to the application. Each reader answers undefined for what is none. */
-import { isUserId, type MessageId, type NamedUser, type UserId } from '@cim/protocol';
+import { contentType, isUserId, type MessageId, type NamedUser, type UserId } from '@cim/protocol';
 import { isRecord } from './http-caller.ts';
 
 /** A message as a conversation keeps it: edits, recalls and reactions are folded in. */
@@ -183,7 +183,7 @@ function reactionOf(raw: unknown): StoredMessage['reactions'][number] | undefine
 
 /** `/v1` shows the body of JSON types as JSON, and every other body as base64. */
 export function bodyOf(type: string, body: unknown): Uint8Array {
-  if (isJson(type)) return new TextEncoder().encode(JSON.stringify(body));
+  if (contentType(type).jsonBody) return new TextEncoder().encode(JSON.stringify(body));
   if (typeof body !== 'string') return new Uint8Array();
   return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
 }
@@ -191,13 +191,11 @@ export function bodyOf(type: string, body: unknown): Uint8Array {
 /** The same the other way round. */
 export function bodyToSend(type: string, body: Uint8Array | string): unknown {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
-  if (isJson(type)) return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
+  if (contentType(type).jsonBody) return JSON.parse(new TextDecoder().decode(bytes)) as unknown;
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);
   return btoa(text);
 }
-
-const isJson = (type: string): boolean => type === 'json' || type === 'member';
 
 export const userIdOf = (raw: unknown): UserId | undefined => {
   const id = typeof raw === 'string' ? Number(raw) : undefined;

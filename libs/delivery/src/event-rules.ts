@@ -1,22 +1,11 @@
-import { CimError, groupOf, type MessageId } from '@cim/protocol';
+import { CimError, contentType, groupOf, type MessageId } from '@cim/protocol';
 import { conversationOf, type Groups, type Histories, policyOf } from '@cim/store';
 import { refused } from './send-problems.ts';
 import type { Refused, SendRequest } from './send-request.ts';
 
-/** A sender can recall its message for this long [ms]. */
-const RECALL_MS = 24 * 3_600_000;
-
 /**
- * Decides who may write an event about a message:
- *
- * | event | its author |
- * | --- | --- |
- * | recall | the message's sender, within 24 h; the owner or an admin of the group at any time |
- * | edit | the message's sender |
- * | reaction, and events to come | any user who may write to the conversation |
- *
- * The message must be one of the conversation. About a message that was recalled only another recall is
- * allowed.
+ * Decides who may write an event about a message. The table of content types says it for each type
+ * (`EventAbout`). The message must be one of the conversation.
  */
 export class EventRules {
   readonly #histories: Pick<Histories, 'find'>;
@@ -42,16 +31,14 @@ export class EventRules {
     }
     if (message === undefined) return refused('unknownMessage');
     const isOwn = message.sender === actor.userId;
-    if (type === 'recall') {
-      // The sender repeats a recall that was stored.
-      if (message.recalled && isOwn) return undefined;
-      if (isOwn && this.#now() - message.storedAt <= RECALL_MS) return undefined;
-      if (await this.#administers(actor.userId, to)) return undefined;
-      return isOwn ? refused('tooLate') : refused('notYours');
-    }
-    if (message.recalled) return refused('unknownMessage', 'the message was recalled');
-    if (type === 'edit' && !isOwn) return refused('notYours');
-    return undefined;
+    const rule = contentType(type).about;
+    if (rule === undefined) return undefined;
+    if (message.recalled && !rule.ofRecalled) return refused('unknownMessage', 'the message was recalled');
+    if (rule.author === 'writers') return undefined;
+    // The sender repeats an event that was stored.
+    if (isOwn && (message.recalled || this.#now() - message.storedAt <= rule.senderMs)) return undefined;
+    if (rule.author === 'sender-or-admins' && (await this.#administers(actor.userId, to))) return undefined;
+    return isOwn ? refused('tooLate') : refused('notYours');
   }
 
   async #administers(user: SendRequest['actor']['userId'], to: SendRequest['to']): Promise<boolean> {

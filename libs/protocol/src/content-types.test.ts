@@ -3,6 +3,27 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { contentFacts, contentType, TEXT_LIMITS } from './content-types.ts';
 import { cim } from './generated.ts';
+import type { UserId } from './ids.ts';
+
+test('the table says what events do to a message, and in which order', () => {
+  const message = { recalled: false, reactions: new Map<UserId, string>() };
+  const change = (type: string, texts: string[], sender = 1, inGroup = false): void =>
+    contentType(type).about?.change(message, {
+      ...{ texts, sender: sender as UserId, at: 5, isOwn: sender === 1, inGroup },
+    });
+  change('edit', ['better']);
+  change('edit', ['forged'], 2);
+  change('reaction', ['+'], 2);
+  change('reaction', ['-'], 1);
+  change('reaction', [], 2);
+  change('recall', [], 2);
+  change('json', ['no event']);
+  assert.deepEqual(message, {
+    ...{ recalled: false, edit: { texts: ['better'], at: 5 }, reactions: new Map([[1, '-']]) },
+  });
+  change('recall', [], 2, true);
+  assert.equal(message.recalled, true);
+});
 
 test('every event that arrives encoded is checked: it needs a message, and has only the texts of its type', () => {
   const problem = (content: cim.Content.$Properties): string | undefined =>
@@ -62,12 +83,20 @@ test('what is wrong with a content is what is wrong with its texts', () => {
   fc.assert(fc.property(contents, (content) => assert.equal(contentProblem(content), generated(content))));
 });
 
+/** The generated code reads a number of more than ten bytes, which no encoder writes. Our code refuses it. */
+const hasLongNumber = (content: Uint8Array): boolean =>
+  /[\x80-\xff]{10}/.test(Buffer.from(content).toString('latin1'));
+
 test('with any of its bytes changed, or cut short, too', () => {
   fc.assert(
     fc.property(contents, fc.nat(), fc.nat(255), fc.nat(600), (content, at, byte, length) => {
       if (content.length > 0) content[at % content.length] = byte;
       for (const some of [content, content.subarray(0, length)])
-        assert.equal(contentProblem(some), generated(some));
+        if (!hasLongNumber(some)) assert.equal(contentProblem(some), generated(some));
+        else
+          assert.ok(
+            [generated(some), 'the content is not an encoded Content'].includes(contentProblem(some)),
+          );
     }),
     { numRuns: 3_000 },
   );

@@ -2,7 +2,9 @@
  * The table of content types. It is the only place that tells one content type from another: servers check a
  * content by this table and forward its bytes.
  */
-import { type Content, decodeContent } from './client-frames.ts';
+import { type Content, decodeContent, encodeContent } from './client-frames.ts';
+import { isUserId, type MessageId, type UserId } from './ids.ts';
+import type { NamedUser } from './names.ts';
 import { JSON_LEVELS, jsonLevels } from './json-depth.ts';
 import { utf8Bytes } from './utf8.ts';
 import { WireReader } from './wire-reader.ts';
@@ -18,8 +20,8 @@ export const TEXT_LIMITS = { textBytes: 8 * 1024, batchTexts: 100, batchBytes: 3
 
 /** Longest text of a reaction in UTF-8 [bytes]. */
 const REACTION_BYTES = 64;
-/** Longest line that stands for a message in a list [UTF-16 units]. */
-const PREVIEW_UNITS = 120;
+/** A sender can recall its message for this long [ms]. */
+const RECALL_MS = 24 * 3_600_000;
 const TYPE_NAME = /^[a-z][a-z0-9._-]{0,63}$/;
 const READER = /* @__PURE__ */ new WireReader();
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
@@ -29,8 +31,14 @@ interface ContentType {
   readonly problem: (content: Content) => string | undefined;
   /** Texts that a CIM client shows for the content; empty when it shows nothing. */
   readonly cimTexts: (content: Content) => readonly string[];
-  /** One line that stands for the content in a conversation list; '' when the list passes over it. */
-  readonly preview: (content: Content) => string;
+  /**
+   * What a client tells its application of the content.
+   * @param from the author
+   * @returns undefined when the body cannot be read
+   */
+  readonly says: (content: Content, from: NamedUser) => Said | undefined;
+  /** Whether the body is JSON in UTF-8. */
+  readonly jsonBody: boolean;
   /** Whether it makes a conversation unread. */
   readonly unread: boolean;
   /**
@@ -38,13 +46,75 @@ interface ContentType {
    * refused.
    */
   readonly author: 'users' | 'servers';
-  /** Whether the content is an event about the message in `ref`. Clients show it by changing that message. */
-  readonly event: boolean;
+  /** Set for an event about the message in `ref`. Clients show an event by changing that message. */
+  readonly about: EventAbout | undefined;
+}
+
+/** What a content says, by the name of the event that the SDK makes of it. */
+export type Said =
+  | {
+      readonly event: 'message';
+      readonly value: {
+        readonly texts: readonly string[];
+        readonly type: string;
+        readonly body?: Uint8Array;
+        readonly ref?: MessageId;
+      };
+    }
+  | { readonly event: 'recalled'; readonly value: { readonly ref: MessageId } }
+  | {
+      readonly event: 'edited';
+      readonly value: { readonly ref: MessageId; readonly texts: readonly string[] };
+    }
+  | { readonly event: 'reaction'; readonly value: { readonly ref: MessageId; readonly reaction: string } }
+  | { readonly event: 'members'; readonly value: MembersTold };
+
+/** A change of a group or its members. */
+export interface MembersTold {
+  readonly op: string;
+  /** The users it is about; the author when the body names nobody. */
+  readonly users: readonly NamedUser[];
+  readonly name?: string;
+  readonly category?: string;
+  readonly join?: string;
+  readonly role?: string;
+  readonly muted?: boolean;
+}
+
+/** Who may write an event about a message, and what the event does to that message. */
+interface EventAbout {
+  /**
+   * `writers`: any user who may write to the conversation. `sender`: the message's sender. `sender-or-admins`: also
+   * the owner and the admins of the group.
+   */
+  readonly author: 'writers' | 'sender' | 'sender-or-admins';
+  /** How long after the message was stored its sender may write the event [ms]. */
+  readonly senderMs: number;
+  /** Whether the event may be about a message that was recalled. */
+  readonly ofRecalled: boolean;
+  /** Changes the message. Events of one message come in the order in which they were stored. */
+  readonly change: (message: ChangedMessage, event: ChangingEvent) => void;
+}
+
+/** What events have made of one message. */
+export interface ChangedMessage {
+  recalled: boolean;
+  edit?: { readonly texts: readonly string[]; readonly at: number };
+  /** Key: the user who reacted. In the order in which the reactions that count were stored. */
+  readonly reactions: Map<UserId, string>;
+}
+
+export interface ChangingEvent {
+  readonly texts: readonly string[];
+  readonly sender: UserId;
+  /** ms, the store's clock. */
+  readonly at: number;
+  /** Whether the sender of the message sent the event. */
+  readonly isOwn: boolean;
+  readonly inGroup: boolean;
 }
 
 const nothing = (): readonly string[] => [];
-const cutTo = (text: string): string =>
-  text.length <= PREVIEW_UNITS ? text : `${text.slice(0, PREVIEW_UNITS - 1).toWellFormed()}…`;
 
 const bodyProblem = ({ body }: Content): string | undefined =>
   body.length > TEXT_LIMITS.batchBytes
@@ -63,58 +133,97 @@ const TEXT: ContentType = {
   problem: (content) =>
     content.body.length > 0 ? 'a text has no body; give a type' : textsProblem(content.texts),
   cimTexts: ({ texts }) => texts,
-  preview: ({ texts }) => cutTo(texts.join(' ')),
+  says: ({ texts, ref }) => ({ event: 'message', value: { texts, type: '', ...referenceOf(ref) } }),
+  jsonBody: false,
   unread: true,
   author: 'users',
-  event: false,
+  about: undefined,
 };
 
 const OPAQUE: ContentType = {
   problem: (content) =>
     content.texts.length > 0 ? (textsProblem(content.texts) ?? bodyProblem(content)) : bodyProblem(content),
   cimTexts: nothing,
-  preview: ({ type }) => `[${type}]`,
+  // A copy of the body: the bytes of a frame do not outlive the frame.
+  says: ({ texts, type, body, ref }) => ({
+    event: 'message',
+    value: { texts, type, body: new Uint8Array(body), ...referenceOf(ref) },
+  }),
+  jsonBody: false,
   unread: true,
   author: 'users',
-  event: false,
+  about: undefined,
 };
 
 const OWN_TYPES: Readonly<Record<OwnContentType, ContentType>> = {
   '': TEXT,
-  json: { ...OPAQUE, problem: (content) => bodyProblem(content) ?? jsonProblem(content) },
+  json: { ...OPAQUE, jsonBody: true, problem: (content) => bodyProblem(content) ?? jsonProblem(content) },
   recall: {
     problem: (content) => eventProblem(content, 'no texts'),
     cimTexts: () => ['[a message was recalled]'],
-    preview: () => '',
+    says: ({ ref }) => ({ event: 'recalled', value: { ref: ref as MessageId } }),
+    jsonBody: false,
     unread: false,
     author: 'users',
-    event: true,
+    about: {
+      author: 'sender-or-admins',
+      senderMs: RECALL_MS,
+      ofRecalled: true,
+      // In a group the send was checked: the event is of the message's sender, or of an admin.
+      change: (message, { isOwn, inGroup }) => {
+        if (isOwn || inGroup) message.recalled = true;
+      },
+    },
   },
   edit: {
     problem: (content) => eventProblem(content, 'texts'),
     cimTexts: ({ texts }) => ['[a message was edited]', ...texts],
-    preview: () => '',
+    says: ({ ref, texts }) => ({ event: 'edited', value: { ref: ref as MessageId, texts } }),
+    jsonBody: false,
     unread: false,
     author: 'users',
-    event: true,
+    about: {
+      author: 'sender',
+      senderMs: Infinity,
+      ofRecalled: false,
+      change: (message, { isOwn, texts, at }) => {
+        if (isOwn) message.edit = { texts, at };
+      },
+    },
   },
   // A reaction without a text removes the sender's reaction.
   reaction: {
     problem: (content) => eventProblem(content, 'any texts') ?? reactionProblem(content.texts),
     cimTexts: nothing,
-    preview: () => '',
+    says: ({ ref, texts: [reaction = ''] }) => ({
+      event: 'reaction',
+      value: { ref: ref as MessageId, reaction },
+    }),
+    jsonBody: false,
     unread: false,
     author: 'users',
-    event: true,
+    about: {
+      author: 'writers',
+      senderMs: Infinity,
+      ofRecalled: false,
+      change: ({ reactions }, { sender, texts: [reaction = ''] }) => {
+        reactions.delete(sender);
+        if (reaction !== '') reactions.set(sender, reaction);
+      },
+    },
   },
   // Names the users who joined, left or changed their role. The body is JSON (docs/protocol.md, "Groups").
   member: {
     problem: (content) => bodyProblem(content) ?? jsonProblem(content),
     cimTexts: nothing,
-    preview: () => '',
+    says: ({ body }, from) => {
+      const value = membersTold(body, from);
+      return value && { event: 'members', value };
+    },
+    jsonBody: true,
     unread: false,
     author: 'servers',
-    event: false,
+    about: undefined,
   },
 };
 
@@ -161,8 +270,47 @@ export function factsOf(content: Content): ContentFacts {
       unknownType: true,
       problem: 'a content type has 1 to 64 characters of a-z, 0-9, ".", "_" and "-" and begins with a letter',
     };
-  const { problem, unread, event, author } = contentType(type);
+  const { problem, unread, about, author } = contentType(type);
+  const event = about !== undefined;
   return { type, ref, unread, event, author, problem: problem(content), unknownType: false };
+}
+
+const referenceOf = (ref: string): { readonly ref?: MessageId } =>
+  ref === '' ? {} : { ref: ref as MessageId };
+
+/** Reads the body of a content of type `member`; undefined when it is no such body. */
+function membersTold(body: Uint8Array, from: NamedUser): MembersTold | undefined {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return undefined;
+  }
+  if (typeof raw !== 'object' || raw === null) return undefined;
+  const { op, users, name, category, join, role, muted } = raw as Record<string, unknown>;
+  if (typeof op !== 'string') return undefined;
+  return {
+    op,
+    users: Array.isArray(users) ? users.flatMap((user) => userOf(user) ?? []) : [from],
+    ...(typeof name === 'string' && { name }),
+    ...(typeof category === 'string' && { category }),
+    ...(typeof join === 'string' && { join }),
+    ...(typeof role === 'string' && { role }),
+    ...(typeof muted === 'boolean' && { muted }),
+  };
+}
+
+function userOf(raw: unknown): NamedUser | undefined {
+  if (typeof raw !== 'object' || raw === null) return undefined;
+  const { id, name } = raw as Record<string, unknown>;
+  const userId = Number(id);
+  return isUserId(userId) && typeof name === 'string' ? { userId, userName: name } : undefined;
+}
+
+/** Whose membership of the group ends with what is told; `all` when the group is disbanded. */
+export function leaversOf({ op, users }: Pick<MembersTold, 'op' | 'users'>): 'all' | readonly UserId[] {
+  if (op === 'disband') return 'all';
+  return op === 'leave' || op === 'remove' ? users.map(({ userId }) => userId) : [];
 }
 
 function jsonProblem({ body }: Content): string | undefined {
@@ -219,4 +367,17 @@ export function isPlainTexts(content: Uint8Array): boolean {
     total += bytes;
   }
   return !READER.unfamiliar && texts > 0 && texts <= batchTexts && total <= batchBytes;
+}
+
+/** First bytes of a content of type `member`: it has no texts before its type. */
+const MEMBER = /* @__PURE__ */ encodeContent({ texts: [], type: 'member', body: new Uint8Array(), ref: '' });
+
+/**
+ * The change of members that an encoded `Content` tells, without a look into any other content. Undefined for another
+ * content, or when the body cannot be read.
+ */
+export function membersToldBy(content: Uint8Array, from: NamedUser): MembersTold | undefined {
+  if (content.length < MEMBER.length || MEMBER.some((byte, i) => content[i] !== byte)) return undefined;
+  const decoded = decodeContent(content);
+  return decoded && membersTold(decoded.body, from);
 }

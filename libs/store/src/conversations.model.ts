@@ -58,7 +58,7 @@ export interface ModelConversation {
 }
 
 const countsAsUnread = ({ type, to }: Said): boolean => contentType(type).unread && to === undefined;
-const isMessage = ({ type }: Said): boolean => !contentType(type).event;
+const isMessage = ({ type }: Said): boolean => contentType(type).about === undefined;
 
 export class ModelConversations {
   /** Key: stream name. Entries ascending, trimmed ones too. */

@@ -1,4 +1,6 @@
 import {
+  type ChangedMessage,
+  type ChangingEvent,
   contentType,
   decodeContent,
   groupOf,
@@ -47,14 +49,6 @@ export interface HistoryItem {
   readonly reactions?: readonly { readonly reaction: string; readonly users: readonly UserId[] }[];
 }
 
-/** What events make of one message. The newest event of a kind counts; a recall hides everything for good. */
-interface Folded {
-  recalled: boolean;
-  edit?: { readonly texts: readonly string[]; readonly at: number };
-  /** Key: the user who reacted. In the order in which the reactions that count were stored. */
-  readonly reactions: Map<UserId, string>;
-}
-
 /** Messages as they are shown now: entries of a stream, with the events about them folded in. */
 export class HistoryItems {
   readonly #streams: Pick<Streams, 'events'>;
@@ -84,9 +78,9 @@ export class HistoryItems {
     stream: StreamRef,
     events: readonly EventAt[],
     messages: ReadonlyMap<MessageId, Entry>,
-  ): Promise<Map<MessageId, Folded>> {
+  ): Promise<Map<MessageId, ChangedMessage>> {
     const about = new Map(events.map((event) => [event.seq, event.about]));
-    const folded = new Map<MessageId, Folded>();
+    const folded = new Map<MessageId, ChangedMessage>();
     const ranges = rangesOf(events);
     for (let i = 0; i < ranges.length; i += RANGES) {
       const pages = await Promise.all(
@@ -106,25 +100,14 @@ export class HistoryItems {
 }
 
 function foldInto(
-  of: Folded,
-  entry: Entry,
-  by: { readonly isOwn: boolean; readonly inGroup: boolean },
+  of: ChangedMessage,
+  { content, sender, storedAt }: Entry,
+  by: Pick<ChangingEvent, 'isOwn' | 'inGroup'>,
 ): void {
-  const content = decodeContent(entry.content);
-  switch (content?.type) {
-    case 'recall':
-      // In a group the send was checked: it was the sender's own message, or an admin's recall.
-      if (by.isOwn || by.inGroup) of.recalled = true;
-      return;
-    case 'edit':
-      if (by.isOwn) of.edit = { texts: content.texts, at: entry.storedAt };
-      return;
-    case 'reaction': {
-      const [reaction = ''] = content.texts;
-      of.reactions.delete(entry.sender.userId);
-      if (reaction !== '') of.reactions.set(entry.sender.userId, reaction);
-    }
-  }
+  const decoded = decodeContent(content);
+  if (decoded === undefined) return;
+  const { type, texts } = decoded;
+  contentType(type).about?.change(of, { texts, sender: sender.userId, at: storedAt, ...by });
 }
 
 /** Ranges of seqs that hold all of the events. */
@@ -146,11 +129,11 @@ const isOneConversation = (stream: StreamRef, a: Entry, b: Entry): boolean => {
 const isOfOneSender = (a: Entry, b: Entry): boolean => a.sender.userId === b.sender.userId;
 
 const typeOf = ({ content }: Entry) => contentType(decodeContent(content)?.type ?? '');
-export const isEvent = (entry: Entry): boolean => typeOf(entry).event;
+export const isEvent = (entry: Entry): boolean => typeOf(entry).about !== undefined;
 /** Something that a user said. */
 export const isMessage = (entry: Entry): boolean => !isEvent(entry) && typeOf(entry).author === 'users';
 
-function itemOf(entry: Entry, folded: Folded | undefined): HistoryItem {
+function itemOf(entry: Entry, folded: ChangedMessage | undefined): HistoryItem {
   const { seq, n, sender, storedAt } = entry;
   const { texts = [], type = '', body, ref = '' } = decodeContent(entry.content) ?? {};
   const item = { id: messageIdOf(entry), seq, n, from: sender, type, storedAt };

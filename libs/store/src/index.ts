@@ -21,7 +21,7 @@ export {
 export * from './event-feed.ts';
 export * from './groups.ts';
 export { Histories, type HistoryAsk, type HistoryPage } from './history.ts';
-export type { HistoryItem } from './history-items.ts';
+export { type HistoryItem, HistoryItems } from './history-items.ts';
 export { pageCursor, positionInCursor } from './page-cursor.ts';
 export { looksOf } from './looks.ts';
 export type { Limited, Limits, Take } from './limits.ts';

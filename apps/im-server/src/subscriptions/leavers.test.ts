@@ -11,7 +11,7 @@ import {
   type UserId,
 } from '@cim/protocol';
 import type { Entry } from '@cim/store';
-import { leaversOf } from './leavers.ts';
+import { leaversBy } from './leavers.ts';
 import { forLevel0 } from './level0.ts';
 import { SharedPiece } from './shared-piece.ts';
 
@@ -28,14 +28,14 @@ const entryOf = (content: cim.Content.$Properties, producer = 'A'.repeat(16)): E
 const change = (body: object): Entry => entryOf({ type: 'member', body: Buffer.from(JSON.stringify(body)) });
 
 test('a leave ends the membership of its sender, a removal that of the named users, and a disband that of all', () => {
-  assert.deepEqual(leaversOf(change({ op: 'leave' })), [7]);
-  assert.deepEqual(leaversOf(change({ op: 'remove', users: [{ id: '8', name: 'eight' }] })), [8]);
-  assert.equal(leaversOf(change({ op: 'disband' })), 'all');
+  assert.deepEqual(leaversBy(change({ op: 'leave' })), [7]);
+  assert.deepEqual(leaversBy(change({ op: 'remove', users: [{ id: '8', name: 'eight' }] })), [8]);
+  assert.equal(leaversBy(change({ op: 'disband' })), 'all');
   for (const op of ['add', 'join', 'role', 'mute', 'change', 'transfer', 'create'])
-    assert.equal(leaversOf(change({ op, users: [{ id: '8' }] })), undefined, op);
-  assert.equal(leaversOf(entryOf({ texts: ['{"op":"disband"}'] })), undefined);
-  assert.equal(leaversOf(entryOf({ type: 'member2', body: Buffer.from('{"op":"disband"}') })), undefined);
-  assert.equal(leaversOf(entryOf({ type: 'member', body: Buffer.from('{') })), undefined);
+    assert.equal(leaversBy(change({ op, users: [{ id: '8' }] })), undefined, op);
+  assert.equal(leaversBy(entryOf({ texts: ['{"op":"disband"}'] })), undefined);
+  assert.equal(leaversBy(entryOf({ type: 'member2', body: Buffer.from('{"op":"disband"}') })), undefined);
+  assert.equal(leaversBy(entryOf({ type: 'member', body: Buffer.from('{') })), undefined);
 });
 
 test('no entry ends a membership of the lobby', () => {

@@ -9,7 +9,7 @@ import {
   type Seq,
 } from '@cim/protocol';
 import { type Entry, entryId, policyOf } from '@cim/store';
-import { type Leavers, leaversOf } from './leavers.ts';
+import { type Leavers, leaversBy } from './leavers.ts';
 import { forLevel0 } from './level0.ts';
 
 /**
@@ -77,7 +77,7 @@ export class SharedPiece {
   #findLeavers(): Leavers | undefined {
     if (policyOf(groupStream(this.#group)).readers !== 'members') return undefined;
     const [entry] = this.entries;
-    return entry && this.entries.length === 1 ? leaversOf(entry) : undefined;
+    return entry && this.entries.length === 1 ? leaversBy(entry) : undefined;
   }
 }
 

@@ -1,17 +1,11 @@
 /** `GET /admin/messages/:id`: where one message is, from its store to its readers. */
-import {
-  CimError,
-  contentFacts,
-  groupOf,
-  LOBBY,
-  type MessageId,
-  type NamedUser,
-  type StreamRef,
-} from '@cim/protocol';
+import { CimError, contentFacts, groupOf, LOBBY, type NamedUser, type StreamRef } from '@cim/protocol';
 import {
   type ConversationRef,
   conversationName,
   type Entry,
+  HistoryItems,
+  LogScans,
   pageCursor,
   positionInCursor,
   parseConversation,
@@ -129,7 +123,7 @@ export function addMessages(app: V1App, { parts, audited }: AdminParts): void {
           kept: entry !== undefined,
           ...(entry !== undefined && {
             seq: entry.seq,
-            recalled: await isRecalled(store, stream, entry, name.id),
+            recalled: await isRecalled(store, stream, entry),
           }),
           type: contentFacts(shown.content).type,
         };
@@ -154,12 +148,10 @@ async function groupName({ groups }: Pick<Store, 'groups'>, stream: StreamRef): 
 async function isRecalled(
   { streams }: Pick<Store, 'streams'>,
   stream: StreamRef,
-  { seq }: Entry,
-  id: MessageId,
+  entry: Entry,
 ): Promise<boolean> {
-  const about = (await streams.events(stream, seq)).filter((event) => event.about === id);
-  const events = await Promise.all(about.map((event) => streams.read(stream, event.seq, 1)));
-  return events.some(([event]) => event !== undefined && contentFacts(event.content).type === 'recall');
+  const [shown] = await new HistoryItems(streams, new LogScans(streams)).of(stream, [entry]);
+  return shown?.recalled === true;
 }
 
 /** Whom the message is for; a page of members. Of the lobby only the one who is asked for: its members are all users. */

@@ -1,11 +1,8 @@
 /** The content of a message as `/v1` has it: texts, or a type with a body, which is JSON or base64. */
-import { CimError, cim } from '@cim/protocol';
+import { CimError, cim, contentType } from '@cim/protocol';
 import type { HistoryItem } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import { NamedUserShape, timeText } from './shapes.ts';
-
-/** Types whose body is JSON in UTF-8. Of every other type the body is base64. */
-const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'member']);
 
 export const contentShape = {
   type: Type.Optional(
@@ -95,7 +92,9 @@ export const shownContent = ({
 
 /** JSON that was stored does parse: a content of such a type is refused otherwise. */
 const decodeBody = (type: string, body: Uint8Array): unknown =>
-  JSON_TYPES.has(type) ? JSON.parse(Buffer.from(body).toString()) : Buffer.from(body).toString('base64');
+  contentType(type).jsonBody
+    ? JSON.parse(Buffer.from(body).toString())
+    : Buffer.from(body).toString('base64');
 
 interface GivenContent {
   readonly type?: string | undefined;
@@ -116,7 +115,7 @@ export function encodeContent({ type = '', texts = [], body, ref = '' }: GivenCo
 }
 
 function encodeBody(type: string, body: unknown): Uint8Array {
-  if (JSON_TYPES.has(type)) {
+  if (contentType(type).jsonBody) {
     try {
       return Buffer.from(JSON.stringify(body));
     } catch {
