@@ -1,12 +1,9 @@
-/**
- * The SDK as others install it: packed, installed in an empty folder, and used from there in every way that is promised.
- * `CIM_LONG=1` does it on Node 22 and 24 too.
- */
+/** The SDK as others install it: packed, installed in an empty folder, and used from there in every way that is promised. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -23,6 +20,8 @@ const TOOLS = [
   '@types/node@20',
   'typescript@6.0.3',
 ];
+/** Each is a package of the registry that holds the program `node`. */
+const NODES = [22, 24];
 const BROWSER_BYTES = 35 * 1024;
 
 const TALK = `
@@ -69,9 +68,19 @@ describe('the package @cim/client', { timeout: 300_000 }, () => {
     await run(process.execPath, ['scripts/build-client.mjs'], { cwd: ROOT });
     const { stdout } = await run('npm', ['pack', join(ROOT, 'dist/client'), '--silent'], { cwd: folder });
     await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+    const nodes = NODES.map((major) => `node${major}@npm:node-${process.platform}-${process.arch}@${major}`);
     await run(
       'npm',
-      ['install', '--no-audit', '--no-fund', '--silent', '--prefer-offline', stdout.trim(), ...TOOLS],
+      [
+        'install',
+        '--no-audit',
+        '--no-fund',
+        '--silent',
+        '--prefer-offline',
+        stdout.trim(),
+        ...TOOLS,
+        ...nodes,
+      ],
       { cwd: folder },
     );
     server = await ServerProcess.start('standalone', { CIM_DATA_DIR: join(folder, 'data') });
@@ -100,16 +109,13 @@ describe('the package @cim/client', { timeout: 300_000 }, () => {
     assert.equal(await node('same.cjs', ''), 'true true');
   });
 
-  if (process.env['CIM_LONG'] === '1')
-    for (const major of [22, 24])
-      it(`talks on Node ${major}`, async () => {
-        const at = join(folder, `node${major}`);
-        await run('npm', ['install', '--silent', '--prefix', at, `node@${major}`], { cwd: folder });
-        const exe = join(at, 'node_modules/node/bin/node');
-        assert.match((await run(exe, ['--version'])).stdout, new RegExp(`^v${major}\\.`));
-        assert.equal(await node('talk.js', `imported-${major}`, exe), 'stored');
-        assert.equal(await node('talk.cjs', `required-${major}`, exe), 'stored');
-      });
+  for (const major of NODES)
+    it(`talks on Node ${major}, by import and by require`, async () => {
+      const exe = join(folder, `node_modules/node${major}/bin/node`);
+      assert.match((await run(exe, ['--version'])).stdout, new RegExp(`^v${major}\\.`));
+      assert.equal(await node('talk.js', `imported-${major}`, exe), 'stored');
+      assert.equal(await node('talk.cjs', `required-${major}`, exe), 'stored');
+    });
 
   it('has types for TypeScript in strict mode, as a module and as CommonJS', async () => {
     await write('typed.mts', TYPED);
@@ -168,7 +174,7 @@ describe('the package @cim/client', { timeout: 300_000 }, () => {
     assert.match(await readFile(join(folder, 'pages/modules.html'), 'utf8'), /browser/);
   });
 
-  it('is clean for publint and for attw, and needs nothing of ours from the registry', async () => {
+  it('is clean for publint and for attw, has source maps, and needs nothing of ours from the registry', async () => {
     const installed = join(folder, 'node_modules/@cim/client');
     await run(bin('publint'), ['--strict', installed]);
     await run(bin('attw'), ['--pack', join(ROOT, 'dist/client'), '--profile', 'node16'], {
@@ -179,5 +185,12 @@ describe('the package @cim/client', { timeout: 300_000 }, () => {
       readonly version: string;
     };
     assert.deepEqual([Object.keys(dependencies), version], [['fs-native-extensions', 'ws'], '1.0.0']);
+    for (const file of ['esm/node.js', 'cjs/node.js']) {
+      const map = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(await readFile(join(installed, file), 'utf8'))?.[1];
+      const { sources } = JSON.parse(await readFile(join(installed, dirname(file), map ?? ''), 'utf8')) as {
+        readonly sources: readonly string[];
+      };
+      assert.ok(sources.length > 0, file);
+    }
   });
 });
