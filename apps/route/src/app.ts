@@ -47,12 +47,12 @@ import { addV1 } from './v1/v1.ts';
 import { addWeb } from './web.ts';
 
 const BODY_BYTES = 256 * 1024;
-/** CIM's HTTP library pools connections for 5 minutes. */
+/** CIM's HTTP library keeps connections for 5 minutes. */
 const KEEP_ALIVE_MS = 330_000;
-/** A client that has gone is told to come again after this time, in vain [ms]. */
+/** Retry-After for a request whose client is gone [ms]; nobody reads it. */
 const GONE_MS = 1_000;
 
-/** What clients ask: all of it is described by `swagger()` of the answer, once it is ready. */
+/** Makes the server for clients. After it is ready, `swagger()` of the result describes all of its paths. */
 export async function createApp(parts: RouteParts, readiness: Readiness): Promise<FastifyInstance> {
   const { store, messaging, metrics, observer } = parts;
   const app = fastify({
@@ -60,13 +60,13 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES,
     genReqId: requestIds(parts.config.trustedProxies),
-    // `request.ip` is the client then, as far as the proxies that are trusted say.
+    // So `request.ip` is the client's address, as trusted proxies tell it.
     trustProxy: (address) => parts.config.trustedProxies(address),
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: HTTP_TIMES.requestTimeout,
     http: HTTP_TIMES,
     forceCloseConnections: 'idle',
-    // What comes in while the route stops is served, and told to come elsewhere next time.
+    // A request during the stop is served, and its answer closes the connection.
     return503OnClosing: false,
     // A path that cannot be decoded is an unknown path. Fastify's own answer has no envelope.
     frameworkErrors: (error, request, reply) => {
@@ -109,7 +109,8 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     logger: parts.logger,
   });
   app.addHook('onRequest', (request, reply, done) => {
-    // Node does not know the address of a connection that is gone any more: nobody reads the answer, and nothing is done.
+    // Node no longer knows the address of a connection that has ended. Nobody reads the answer, so nothing is
+    // done.
     const address = request.ip as string | undefined;
     request.clientAddress = address ?? '';
     const refused = address === undefined ? limitedError('request', GONE_MS) : limits.refusal(address);
@@ -122,7 +123,8 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     if (reply.v1Code === CODES.unknownAccount.code) limits.namedNobody(request.clientAddress);
     done(null, payload);
   });
-  // A hook for each path, which knows it: fastify gathers all there is to know about a route when a request is asked for it.
+  // One hook per path, which knows the path. Asking a request for its route makes fastify collect everything
+  // about it.
   app.addHook('onRoute', (route) => {
     if (isV1(route.url) || route.schema?.hide === true) return;
     observer.pathServed(route.url);
@@ -260,7 +262,7 @@ export async function createApp(parts: RouteParts, readiness: Readiness): Promis
     async (request, reply) => {
       const { limit = schemas.ONLINE_AT_MOST, after = 0 } = request.query;
       const { users, more } = await online.page(limit, after);
-      // CIM's reader knows no more than the list: what else there is to say is in a header.
+      // CIM's reader expects the list and nothing else, so further information is in a header.
       if (more) void reply.header('x-cim-more', 'true');
       const list = await online.text(users);
       const answer = success(request, []);

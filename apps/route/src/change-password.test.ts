@@ -8,7 +8,7 @@ type IssueRequest = Parameters<Sessions['issue']>[0];
 
 const OLD = 'the old password';
 const NEW = 'the new password';
-/** scrypt of an older version: "pleaseletmein", of RFC 7914, section 12. */
+/** A hash of an older version (scrypt): "pleaseletmein" of RFC 7914, section 12. */
 const SCRYPT = `$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$${Buffer.from(
   '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2' +
     'd5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887',
@@ -35,7 +35,7 @@ describe('the password of an account', { concurrency: false }, () => {
       session === '' ? {} : { authorization: `Bearer ${session}` },
     );
 
-  test('is changed by whoever knows it: the old one opens nothing, and every session ends', async () => {
+  test('is changed by a caller who knows it: the old one opens nothing, and every session ends', async () => {
     const userId = await at.register('anna', OLD);
     const { session, epoch } = await logIn(userId, 'anna', OLD);
     await at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: 'c' });
@@ -49,7 +49,7 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.equal((await logIn(userId, 'anna', NEW)).code, '9000');
   });
 
-  test('is changed with the session that asks shown: that one goes on', async () => {
+  test('is changed by a caller who also shows a session: that session goes on', async () => {
     const userId = await at.register('berta', OLD);
     const { session, epoch } = await logIn(userId, 'berta', OLD);
     await at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: 'c' });
@@ -62,7 +62,7 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.equal(again.code, '9000', again.message);
   });
 
-  test('a change ends a login that waits to be claimed, whoever asks', async () => {
+  test('a change ends an unclaimed login, whoever asks', async () => {
     const userId = await at.register('carla', OLD);
     const live = await logIn(userId, 'carla', OLD);
     await at.store.sessions.claim({ userId, epoch: live.epoch as Epoch, instance: INSTANCE, claim: 'c' });
@@ -91,7 +91,7 @@ describe('the password of an account', { concurrency: false }, () => {
       assert.equal((await logIn(userId, userName, NEW)).code, '9000');
     });
 
-  test('hashed anew by another login, between the check and the issue, is checked again', async (t) => {
+  test('is checked again when another login has replaced its hash between check and issue', async (t) => {
     const { account } = await at.store.accounts.register('ida' as UserName, SCRYPT);
     const { userId } = account;
     const issue = t.mock.method(at.store.sessions, 'issue', async (request: IssueRequest) => {
@@ -104,7 +104,7 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.equal(issue.mock.callCount(), 1);
   });
 
-  test('is not changed by a wrong password, to a weak one, or where there is none, and no session ends', async () => {
+  test('is not changed with a wrong password, to a weak one, or on an account without one, and no session ends', async () => {
     const [userId, open] = [await at.register('dora', OLD), await at.register('emil')];
     const { session } = await logIn(userId, 'dora', OLD);
     for (const [answer, code, message] of [
@@ -122,7 +122,7 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.equal(resumed.code, '9000', resumed.message);
   });
 
-  test('is set by the session of an account that has none, once, and by nobody else', async () => {
+  test('of an account without one is set once, and only with a session of the account', async () => {
     const [userId, other] = [await at.register('nora'), await at.register('olga')];
     const { session = '' } = await logIn(userId, 'nora', undefined);
     const { session: stranger = '' } = await logIn(other, 'olga', undefined);
@@ -145,7 +145,7 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.equal((await logIn(userId, 'nora', NEW)).code, '9000');
   });
 
-  test('of a new account has 8 characters or more; an older, shorter one goes on working', async () => {
+  test('of a new account has 8 characters or more; an older, shorter one keeps working', async () => {
     const short = await at.post('/registerAccount', { userName: 'franz', password: 'seven77' });
     assert.equal(short.code, '3000');
     assert.match(short.message, /^password: .* 8 characters/);
@@ -153,7 +153,7 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.ok((await at.register('franz', 'eight888')) > 0);
   });
 
-  test('hashed by an older version is checked, and hashed anew at the next login', async () => {
+  test('hashed by an older version is accepted, and hashed anew at the next login', async () => {
     const { account } = await at.store.accounts.register('gustav' as UserName, SCRYPT);
     const { userId } = account;
     const stored = async () => (await at.store.accounts.byId(userId))?.passwordHash;
@@ -167,7 +167,7 @@ describe('the password of an account', { concurrency: false }, () => {
   });
 });
 
-test('a store that takes no new hash keeps nobody from logging in', async (t) => {
+test('a store that takes no new hash does not prevent logins', async (t) => {
   const at = await RunningRoute.start({
     storeFor: (store) => ({
       ...store,

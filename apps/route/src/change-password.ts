@@ -7,7 +7,10 @@ import type { RouteParts } from './route-parts.ts';
 
 const GIVE_THE_OLD_ONE = 'give the password of the account too';
 
-/** Sets or changes the password of an account and ends its other sessions: whoever had the old password is out. */
+/**
+ * Sets or changes the password of an account and ends its other sessions, so that holders of the old password
+ * are logged out.
+ */
 export class ChangePassword {
   readonly #parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>;
   readonly #passwords: Passwords;
@@ -24,9 +27,10 @@ export class ChangePassword {
   }
 
   /**
-   * @param password undefined: the account has none until now, and gets its first one
-   * @param secret of the caller's session, '' for none; that session goes on, every other one ends
-   * @throws {CimError} 9100: no such account, not its password, or no session of it that may set its first one; 3000: a weak new one
+   * @param password undefined: the account has none yet, and gets its first one
+   * @param secret secret of the caller's session, '' for none; that session goes on, all others end
+   * @throws {CimError} 9100: no such account, a wrong password, or no session that may set the first one;
+   * 3000: the new one is weak
    */
   async change(
     userId: UserId,
@@ -59,13 +63,13 @@ export class ChangePassword {
       account.passwordHash,
       await this.#passwords.hash(newPassword, address),
     );
-    // Another change, or a login that made the hash anew, came between: the old password may be wrong now.
+    // Another change, or a login that replaced the hash, came in between: the old password may be wrong now.
     if (!changed)
       throw new CimError('failure', 'the password was changed by another request just now; try again');
     await this.#endOthers(userId, secret);
   }
 
-  /** Nobody but who is logged in sets the first password of an account: a stranger would lock its user out. */
+  /** Only a logged-in user sets the first password of an account: a stranger could lock the user out. */
   async #requireMaySet(
     { userId, userName, subject }: Account,
     password: string | undefined,
@@ -85,7 +89,7 @@ export class ChangePassword {
     const { config, store, messaging } = this.#parts;
     const sessions = await store.sessions.find(userId);
     const own = sessionOf(secret, sessions, sessionsCountFrom(config));
-    // A login that is not claimed yet stands beside the live session that it will replace: which of them is shown is open.
+    // With an unclaimed login the secrets of two sessions are valid, and it is open which of them was shown.
     const goesOn = own !== undefined && own !== 'expired' && own.secretHashes.length === 1;
     const ends = goesOn
       ? sessions.filter((session) => session !== own && opensSomething(session))
@@ -96,6 +100,6 @@ export class ChangePassword {
   }
 }
 
-/** A lost connection ends a session, but its secret opens a new one. */
+/** A lost connection ends a session, but its secret can open a new one. */
 const opensSomething = ({ state, secretHashes }: Session): boolean =>
   state !== 'ended' || secretHashes.some((hash) => hash !== '');

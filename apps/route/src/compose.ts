@@ -1,4 +1,4 @@
-/** The route, put together. */
+/** Builds the route: the only place where its parts are put together. */
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import {
@@ -18,20 +18,20 @@ import { createInternalApp } from './internal-app.ts';
 import { Readiness } from './operate.ts';
 import type { RouteParts } from './route-parts.ts';
 
-/** Where a port listens. */
+/** The address of a listening port. */
 export interface Listening {
   readonly host: string;
   readonly port: number;
   readonly url: string;
 }
 
-/** Where it listens for clients. */
+/** A running route, with the address for clients. */
 export interface Route extends Listening, Running {
-  /** Where it listens for operators: `/metrics`, `/documentation`, `/admin`. */
+  /** The address for operators: `/metrics`, `/documentation`, `/admin`. */
   readonly internal: Listening;
 }
 
-/** A client that does not finish its request, or does not read its answer, holds up no stop for longer. */
+/** Longest wait at a stop for clients that do not finish a request or do not read an answer [ms]. */
 const CLOSE_WITHIN_MS = 5_000;
 
 /** Listens on both ports. Throws one line when one of them is taken. */
@@ -39,7 +39,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
   const { config, logger, tls } = parts;
   const readiness = new Readiness(parts);
   let stopped = false;
-  // Until the store is there its own line says why nothing works.
+  // Until the store is open, its own log line says why nothing works.
   const begin = (): void => {
     if (stopped) return;
     parts.messaging.suspensions.start();
@@ -54,7 +54,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
   const [appFront, internalFront] = [front(app.server), front(internal.server)];
   for (const { server } of [app, internal]) boundHttp(server, boundsOf(parts));
   const stop = async (): Promise<void> => {
-    // Until nobody is served any more, operators see how it goes.
+    // The internal port stays open until clients are no longer served, so that operators can watch the stop.
     await close(app, appFront, closeWithinMs);
     await close(internal, internalFront, closeWithinMs);
     readiness.stop();
@@ -83,7 +83,7 @@ export async function startRoute(parts: RouteParts, closeWithinMs = CLOSE_WITHIN
   }
 }
 
-/** A proxy that is trusted speaks for many, and bounds them itself. */
+/** A trusted proxy speaks for many clients, and bounds them itself. */
 function boundsOf({ config, logger, observer, supplies, maxConnections }: RouteParts): HttpBounds {
   const { limits = defaultLimits, allowList: allowed = loopbackOnly, trustedProxies } = config;
   const refused = new RareWarning(logger, 'connection.refused');
@@ -104,7 +104,8 @@ async function listen(
   setting: string,
   { logger, tls }: Pick<RouteParts, 'logger' | 'tls'>,
 ): Promise<Listening> {
-  // By the name, fastify would open a further server for each other address, which knows nothing of TLS.
+  // Given the name, fastify would open another server for each further address, and those would not speak
+  // TLS.
   const one = host === 'localhost' && tls !== undefined ? (await lookup(host)).address : host;
   try {
     await app.listen({ host: one, port: wanted, backlog: 4_096 });
@@ -116,7 +117,7 @@ async function listen(
     );
   }
   const { address, port } = app.server.address() as AddressInfo;
-  // One connection could not be taken, for want of file descriptors for instance: the others can.
+  // One connection could not be accepted, for example for want of file descriptors. Others can.
   const failed = new RareWarning(logger, 'accept.failed');
   app.server.on('error', (error) => failed.due({ err: error, port }));
   const scheme = tls === undefined ? 'http' : 'https';
@@ -127,7 +128,10 @@ async function listen(
   };
 }
 
-/** Answers what is under way. A kept-alive connection that falls idle only now would keep the server open. */
+/**
+ * Answers the requests under way. A kept-alive connection that becomes idle only now would keep the server
+ * open.
+ */
 async function close(app: FastifyInstance, front: SecureHttp | undefined, withinMs: number): Promise<void> {
   const idle = setInterval(() => {
     app.server.closeIdleConnections();

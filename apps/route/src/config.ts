@@ -9,7 +9,7 @@ import {
   type Values,
 } from '@cim/runtime';
 
-/** What a route reads from flags and environment. */
+/** The settings of a route, from flags and environment. */
 export const routeSettings = pick(
   settings,
   'host',
@@ -61,7 +61,7 @@ export const routeSettings = pick(
   ...limitKeys,
 );
 
-/** Settings of tokens. */
+/** The settings for tokens. */
 export type TokenConfig = Pick<
   Values<typeof routeSettings>,
   'jwtKey' | 'jwtJwksUrl' | 'jwtAlgorithms' | 'jwtIssuer' | 'jwtAudience' | 'jwtGroups'
@@ -84,15 +84,15 @@ export type RouteConfig = Pick<
   | 'trustedProxies'
   | 'advertiseUrl'
 > & {
-  /** A text never changes. */
+  /** The cluster secret. A text never changes. */
   readonly clusterSecret: string | ClusterSecret;
   readonly auth: Auth;
-  /** Whether it serves the web chat; not when it is absent. */
+  /** Whether the route serves the web chat. Absent: no. */
   readonly web?: boolean;
-  /** Of CIM_AUTH=jwt. */
+  /** The settings of CIM_AUTH=jwt. */
   readonly jwt?: TokenConfig;
-  /** Addresses without a limit; those of loopback when it is absent. */
+  /** Addresses without limits. Absent: those of loopback. */
   readonly allowList?: InNetworks;
-  /** The defaults when it is absent. */
+  /** Absent: the default limits. */
   readonly limits?: LimitValues;
 };

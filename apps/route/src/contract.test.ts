@@ -1,4 +1,4 @@
-/** The route's part of the CIM contract, a case a row, and every answer's exact shape. */
+/** The route's part of the CIM contract: one case a row, with the exact shape of every answer. */
 import assert from 'node:assert/strict';
 import { before, describe, test, after } from 'node:test';
 import {
@@ -48,7 +48,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
   });
   after(() => at.stop());
 
-  test('/registerAccount answers the account, for a name that exists its own', async () => {
+  test('/registerAccount answers the new account, or the existing account of the name', async () => {
     const first = await at.post('/registerAccount', { userName: 'Ada', reqNo: '1', timeStamp: 0 });
     const { userId } = first.dataBody as { userId: number };
     assert.ok(Number.isSafeInteger(userId) && userId > 0);
@@ -85,7 +85,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     );
   });
 
-  test('one address of all im-servers is told to our own wire, with a ticket for any of them, and not to CIM', async (t) => {
+  test('the shared address of all im-servers is given to our own wire only, with a ticket for any of them', async (t) => {
     for (const [advertiseUrl, ip, port] of [
       ['wss://chat.example/cim', '127.0.0.1', 11211],
       ['tcp://[2001:db8::1]:4433', '2001:db8::1', 4433],
@@ -143,7 +143,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     assert.deepEqual(shape(await at.post('/offLine', { userId, msg: 'again' })), ok(null));
   });
 
-  test('/p2pRoute stores one entry, a batch too, and rings where the recipient is', async () => {
+  test('/p2pRoute stores one entry, also for a batch, and rings the im-server of the recipient', async () => {
     const [from, to] = [await at.register('emil'), (await at.join('fred')).userId];
     const cimSends = {
       userId: from,
@@ -163,7 +163,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     assert.equal(at.rung.filter((ring) => ring === `deliver ${to}`).length, 3);
   });
 
-  test('/p2pRoute to somebody offline answers 7000, and the message is stored', async () => {
+  test('/p2pRoute to an offline user answers 7000, and the message is stored', async () => {
     const [from, to] = [await at.register('gero'), await at.register('hans')];
     const sent = await at.post('/p2pRoute', { userId: from, receiveUserId: to, msg: 'later', reqNo: '3' });
     assert.deepEqual(shape(sent), no('7000', OFFLINE, '3'));
@@ -179,7 +179,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     assert.deepEqual(at.rung.slice(rings), ['broadcast lobby']);
   });
 
-  test('/fetchOfflineMsgs answers null and asks the im-server of the receiver, if there is one', async () => {
+  test('/fetchOfflineMsgs answers null and tells the im-server of the receiver, if there is one', async () => {
     const { userId } = await at.join('jana');
     assert.deepEqual(shape(await at.post('/fetchOfflineMsgs', { receiveUserId: userId })), ok(null));
     assert.ok(at.rung.includes(`fetchOffline ${userId}`));
@@ -208,7 +208,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     assert.deepEqual([nobody.status, nobody.code], [400, '9100']);
   });
 
-  test('5000 answers a second login, and the first goes on', async () => {
+  test('5000 answers a second login, and the first session goes on', async () => {
     const { userId, epoch } = await at.join('mona');
     assert.deepEqual(
       shape(await at.post('/login', { userId, userName: 'mona' })),
@@ -219,7 +219,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     ]);
   });
 
-  test('a session that its im-server knows nothing of, as the store has lost its end, locks nobody out', async () => {
+  test('a session that its im-server does not know, because the store has lost its end, locks nobody out', async () => {
     let holds = true;
     const forgetful = await RunningRoute.start({ holds: () => holds });
     try {
@@ -256,7 +256,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
     }
   });
 
-  test('a body with bytes that are not UTF-8 is refused, and nothing of it is stored', async () => {
+  test('a body that is not UTF-8 is refused, and nothing of it is stored', async () => {
     const [from, to] = [await at.register('otto'), await at.register('petra')];
     const bytes = (tail: number[]) =>
       Buffer.concat([
@@ -264,7 +264,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
         Buffer.from(tail),
         Buffer.from('"}'),
       ]);
-    // Latin-1, a sequence that is cut, one that is overlong, half a surrogate pair.
+    // Latin-1, a truncated sequence, an overlong one, half of a surrogate pair.
     for (const tail of [[0xe9], [0xe2, 0x82], [0xc0, 0x80], [0xed, 0xa0, 0x80]]) {
       const { status, code, message } = await at.post('/p2pRoute', bytes(tail));
       assert.deepEqual([status, code, message], [400, '3000', 'the body is not UTF-8']);
@@ -280,21 +280,21 @@ describe('the paths of the contract', { concurrency: false }, () => {
     assert.equal((await at.post('/registerAccount', { userName: 'nora', reqNo: {} })).code, '3000');
   });
 
-  test('half a surrogate pair is replaced: the entry can be read by everybody', async () => {
+  test('half of a surrogate pair is replaced, so that everybody can read the entry', async () => {
     const [from, to] = [await at.register('olga'), await at.register('paul')];
     const raw = `{"userId":${from},"receiveUserId":${to},"msg":"a\\ud800b","batchMsg":["\\udc00","\\ud83d\\ude00"]}`;
     assert.equal((await at.post('/p2pRoute', raw)).code, '7000');
     assert.deepEqual(await at.entries(inboxOf(to)), [['a\ufffdb', '\ufffd', '😀']]);
   });
 
-  test('a password given for a name that anybody may use is refused, not ignored', async () => {
+  test('a password for the name of an account without one is refused, and not ignored', async () => {
     await at.register('quinn');
     const answer = await at.post('/registerAccount', { userName: 'quinn', password: 'mine' });
     assert.equal(answer.code, '9100');
     assert.match(answer.message, /quinn exists and has no password/);
   });
 
-  test('of registrations of one name with different passwords at once, one wins', async () => {
+  test('of simultaneous registrations of one name with different passwords one wins', async () => {
     const answers = await Promise.all(
       ['aaaaaaaa', 'bbbbbbbb', 'cccccccc'].map((password) =>
         at.post('/registerAccount', { userName: 'race', password }),
@@ -304,7 +304,7 @@ describe('the paths of the contract', { concurrency: false }, () => {
   });
 });
 
-test('7100 answers a login when no im-server is listed, or none of those answers, without a trace', async (t) => {
+test('7100 answers a login when no im-server is listed or none answers, and nothing is stored', async (t) => {
   const at = await RunningRoute.start({ listed: false });
   t.after(() => at.stop());
   const userId = await at.register('ruth');
@@ -332,7 +332,7 @@ test('under the policy kick a second login is issued', async (t) => {
   assert.equal((dataBody as { epoch: number }).epoch, epoch + 1);
 });
 
-test('6000 answers logins and registrations over the rate, with 503 and when to come back', async (t) => {
+test('6000 answers logins and registrations over the rate, with 503 and a time to wait', async (t) => {
   const at = await RunningRoute.start({ config: { loginRate: 1 } });
   t.after(() => at.stop());
   const userId = await at.register('tom');
@@ -404,7 +404,7 @@ test('a logout revokes: afterwards the secret reads nothing, sends nothing and l
   );
 });
 
-test("an account with a password is not logged in for CIM's wire, which cannot show that it knows it", async (t) => {
+test("an account with a password cannot log in on CIM's wire, which has no field for a password", async (t) => {
   const at = await RunningRoute.start();
   t.after(() => at.stop());
   const userId = await at.register('walt', 'correct horse');
@@ -418,7 +418,7 @@ test("an account with a password is not logged in for CIM's wire, which cannot s
   }
 });
 
-test('under CIM_AUTH=password a secret of an account without a password logs nobody in', async (t) => {
+test('under CIM_AUTH=password the secret of an account without a password opens no session', async (t) => {
   const open = await RunningRoute.start();
   t.after(() => open.stop());
   const strict = await RunningRoute.start({ config: { auth: 'password' }, storeFor: () => open.store });

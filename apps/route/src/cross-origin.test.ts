@@ -37,7 +37,7 @@ describe('CIM_ALLOWED_ORIGINS', () => {
     assert.equal(answer.headers.get('access-control-allow-credentials'), null);
   });
 
-  it('says nothing to any other page', async () => {
+  it('adds no headers for any other page', async () => {
     for (const origin of [
       'https://evil.example',
       'https://pages.example.evil',
@@ -51,7 +51,7 @@ describe('CIM_ALLOWED_ORIGINS', () => {
     }
   });
 
-  it('is not there when nothing is listed', async () => {
+  it('does nothing when no origin is listed', async () => {
     const bare = await RunningRoute.start();
     try {
       const answer = await fetch(`${bare.route.url}/onlineUser`, { headers: { origin: PAGE } });

@@ -1,22 +1,23 @@
-/** Pages of other origins that may ask this route (CORS). */
+/** Lets pages of listed origins use this route (CORS). */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 const METHODS = 'GET, POST, PUT, PATCH, DELETE';
 const HEADERS = 'authorization, content-type, idempotency-key, x-cim-from';
-/** What a page may read beside the body. */
+/** Headers that a page may read besides the body. */
 const EXPOSED = 'retry-after, x-cim-more';
-/** How long a browser remembers what it was allowed [s]. */
+/** How long a browser remembers the answer to a preflight request [s]. */
 const MAX_AGE_S = 600;
 
 /**
- * What a browser needs to let a page of a listed origin read an answer; nothing for any other page. No credentials: a page shows its
- * session by `Authorization`, and a route sets no cookies.
+ * The headers that a browser needs to let a page of a listed origin read an answer; none for any other page.
+ * Without credentials of the browser: a page shows its session by `Authorization`, and a route sets no
+ * cookies.
  */
 export function originHeaders(
   origin: string | undefined,
   allowed: readonly string[],
 ): Readonly<Record<string, string>> {
-  // Answers differ by origin, for caches.
+  // Tells caches that answers differ by origin.
   if (allowed.length === 0) return {};
   if (origin === undefined || !allowed.includes(origin)) return { vary: 'origin' };
   return {
@@ -31,7 +32,7 @@ const asksFirst = ({ method, headers }: FastifyRequest): boolean =>
   headers.origin !== undefined &&
   headers['access-control-request-method'] !== undefined;
 
-/** Answers browsers that ask before a request whether their page may make it. */
+/** Answers preflight requests, by which browsers ask whether a page may make a request. */
 export function answerPreflights(app: FastifyInstance, allowed: readonly string[]): void {
   if (allowed.length === 0) return;
   app.addHook('onRequest', (request, reply, done) => {

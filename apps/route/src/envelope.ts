@@ -1,8 +1,8 @@
-/** CIM's answer to everything, and how an error becomes one. */
+/** CIM's envelope of all answers, and how errors are put into it. */
 import { CimError, CODES } from '@cim/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
-/** Code of the error for a body whose bytes are not UTF-8. */
+/** Code of the error for a body that is not UTF-8. */
 export const NOT_UTF8 = 'CIM_NOT_UTF8';
 
 export interface Answer {
@@ -15,19 +15,19 @@ export interface Answer {
 export function reqNoOf(request: FastifyRequest): string | null {
   const body = request.body;
   if (typeof body !== 'object' || body === null || !('reqNo' in body)) return null;
-  // CIM's reader makes a text of a number.
+  // CIM's reader turns a number into a text.
   return typeof body.reqNo === 'string' || typeof body.reqNo === 'number' ? String(body.reqNo) : null;
 }
 
 export const success = (request: FastifyRequest, dataBody: unknown = null): Answer => ({
-  // Not spread: a copy of an object is slow to grow.
+  // Written without a spread, which is slow.
   code: CODES.success.code,
   message: CODES.success.message,
   reqNo: reqNoOf(request),
   dataBody,
 });
 
-/** An answer with a code that is not success. It sets no HTTP status. */
+/** An answer with an error code. It does not set the HTTP status. */
 export const refusal = (request: FastifyRequest, code: string, message: string): Answer => ({
   code,
   message,
@@ -35,23 +35,28 @@ export const refusal = (request: FastifyRequest, code: string, message: string):
   dataBody: null,
 });
 
-/** CIM's client takes every HTTP 200 on these paths for "sent", unless the code is 7000. */
+/** On these paths CIM's client takes every HTTP 200 for "sent", unless the code is 7000. */
 const SEND_PATHS: readonly (string | undefined)[] = ['/p2pRoute', '/groupRoute'];
 
-/** A refusal that is no failure of ours: HTTP 400 for a send, 200 otherwise, as CIM's clients expect. */
+/**
+ * A refusal that is not a failure of the server: HTTP 400 for a send, 200 otherwise, as CIM's clients expect.
+ */
 export function refuse(request: FastifyRequest, reply: FastifyReply, code: string, message: string): Answer {
   const isSend = SEND_PATHS.includes(request.routeOptions.url);
   void reply.code(isSend ? 400 : 200);
   return refusal(request, code, message);
 }
 
-/** There is no such path: HTTP 404 in the envelope. */
+/** The answer for an unknown path: HTTP 404 in the envelope. */
 export function unknownPath(request: FastifyRequest, reply: FastifyReply, message: string): Answer {
   void reply.code(404);
   return refusal(request, CODES.invalid.code, message);
 }
 
-/** Not stored, or too much at once: 503, which makes an HTTP library wait and repeat. */
+/**
+ * The answer for a message that is not stored, or for too many requests: HTTP 503, after which HTTP libraries
+ * wait and repeat.
+ */
 export function unavailable(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -64,7 +69,7 @@ export function unavailable(
 }
 
 /**
- * What went wrong with a request, in words that say what to do about it; undefined when the request is not to blame.
+ * In words that say what to do, what was wrong with a request; undefined when the error is in the server.
  * @param fieldOf the name of a field by its path in the request, `/to/user`
  */
 export function problemOf(

@@ -1,4 +1,4 @@
-/** A store that fails, clients that do not keep to HTTP, and a stop in the middle of it all. */
+/** A store that fails, clients that violate HTTP, and a stop while requests are under way. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { inboxOf } from '@cim/protocol';
 import type { AppendAnswer, Store } from '@cim/store';
 import { RunningRoute } from '../test/running-route.ts';
 
-/** The store, with appends that answer `answers` before they are let through. */
+/** The store, with appends that answer `answers` before the real store is used. */
 const failingAppends =
   (answers: AppendAnswer['outcome'][], alsoStore = false) =>
   (store: Store): Store => ({
@@ -35,7 +35,7 @@ const failingAppends =
     },
   });
 
-/** A connection that says what it is given, and all that comes back once the other side has closed it. */
+/** Sends bytes on a connection, and answers everything received until the other side has closed it. */
 async function raw(
   { route }: RunningRoute,
   text: string,
@@ -50,7 +50,7 @@ async function raw(
   return { socket, answer: closed };
 }
 
-test('/p2pRoute does not say "offline" of a recipient whom the store could not locate', async (t) => {
+test('/p2pRoute does not answer "offline" for a recipient that the store could not locate', async (t) => {
   let fails = true;
   const at = await RunningRoute.start({
     storeFor: (store) => {
@@ -65,13 +65,13 @@ test('/p2pRoute does not say "offline" of a recipient whom the store could not l
   const [from, to] = [await at.register('ann'), await at.register('ben')];
   const send = async () => (await at.post('/p2pRoute', { userId: from, receiveUserId: to, msg: 'hi' })).code;
   assert.equal(await send(), '9000');
-  // Nor could the sender's other devices be located, which are rung for the copy.
+  // The sender's other devices, rung for the copy, could not be located either.
   assert.deepEqual(at.rung, [`deliver ${to}`, `deliver ${from}`]);
   fails = false;
   assert.equal(await send(), '7000');
 });
 
-test('a store that is gone makes every path answer 4000, HTTP 503, and the route not ready, but alive', async (t) => {
+test('without the store every path answers 4000, HTTP 503, and the route is alive but not ready', async (t) => {
   const at = await RunningRoute.start();
   t.after(() => at.stop());
   await at.store.stop();
@@ -95,12 +95,12 @@ test('a store that is gone makes every path answer 4000, HTTP 503, and the route
   assert.equal((await fetch(`${at.route.url}/healthz`)).status, 200);
 });
 
-test('a store that fails for a moment, even after it has stored, costs time: one entry, one success', async (t) => {
+test('a store that fails for a moment, even after it has stored, costs only time: one entry, one success', async (t) => {
   for (const alsoStore of [false, true]) {
     const at = await RunningRoute.start({ storeFor: failingAppends(['retry', 'retry'], alsoStore) });
     t.after(() => at.stop());
     const [userId, { userId: to }] = [await at.register('ben'), await at.join('cleo')];
-    // Of a name that the route makes the embedded store knows itself what has failed (failed-batch.test.ts).
+    // For a send without a key the embedded store itself knows which batch has failed (failed-batch.test.ts).
     const headers: Record<string, string> = alsoStore ? { 'idempotency-key': 'of a caller' } : {};
     const answer = await at.post('/p2pRoute', { userId, receiveUserId: to, msg: 'once' }, headers);
     assert.equal(answer.code, '9000');
@@ -108,7 +108,7 @@ test('a store that fails for a moment, even after it has stored, costs time: one
   }
 });
 
-test('a message that is not stored is never answered with HTTP 200, which CIM takes for sent', async (t) => {
+test('a message that is not stored is never answered with HTTP 200, which CIM’s client takes for sent', async (t) => {
   const outcomes: AppendAnswer['outcome'][] = ['retry', 'retry', 'retry', 'full'];
   const at = await RunningRoute.start({ storeFor: failingAppends(outcomes) });
   t.after(() => at.stop());
@@ -150,7 +150,7 @@ test('a route that has seen an im-server stays ready when all are away: sends ne
   assert.equal(await ready(), 200);
 });
 
-test('what is no HTTP is answered and closed, half a request harms nobody, and the route lives', async (t) => {
+test('bytes that are not HTTP are answered and the connection closed, and half a request harms nobody', async (t) => {
   const at = await RunningRoute.start();
   t.after(() => at.stop());
   const json = 'Host: localhost\r\nContent-Type: application/json\r\n';
@@ -175,7 +175,7 @@ test('what is no HTTP is answered and closed, half a request harms nobody, and t
   assert.ok((await at.register('finn')) > 0);
 });
 
-test('hostile JSON is a wrong field or nothing at all', async (t) => {
+test('hostile JSON is refused as a wrong field, or ignored', async (t) => {
   const at = await RunningRoute.start();
   t.after(() => at.stop());
   const userId = await at.register('gina');
@@ -198,13 +198,13 @@ test('hostile JSON is a wrong field or nothing at all', async (t) => {
     const { status, code } = await at.post('/groupRoute', body);
     assert.deepEqual([status, code], [400, '3000'], body.slice(0, 60));
   }
-  // Not item by item, which would hold the event loop for long.
+  // One message for the whole list; a message for each item would hold the event loop for long.
   const { message } = await at.post('/groupRoute', { userId, batchMsg: Array(60_000).fill(1) });
   assert.equal(message, 'batchMsg has 60000 texts; at most 100 are allowed');
   assert.equal(({} as { userId?: unknown }).userId, undefined);
 });
 
-test('a stop answers what is under way, and does not wait for connections that are kept alive', async () => {
+test('a stop answers requests under way, and does not wait for kept-alive connections', async () => {
   let goOn = (): void => undefined;
   let asked = (): void => undefined;
   const arrived = new Promise<void>((resolve) => (asked = resolve));
@@ -240,7 +240,7 @@ test('a stop answers what is under way, and does not wait for connections that a
   await at.stop();
 });
 
-test('a stop waits only so long for a client that never finishes its request', async () => {
+test('a stop waits a limited time for a client that never finishes its request', async () => {
   const at = await RunningRoute.start({ closeWithinMs: 100 });
   const { answer } = await raw(at, 'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
   assert.ok((await at.register('ida')) > 0, 'the half request has been read');

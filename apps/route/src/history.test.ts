@@ -1,4 +1,4 @@
-/** Pages of a user's own streams, over HTTP. */
+/** Pages of a user's own streams over HTTP. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { parseUserName, type UserId } from '@cim/protocol';
@@ -11,7 +11,7 @@ const pageOf = ({ code, message, dataBody }: Answer): HistoryPage => {
   assert.equal(code, '9000', message);
   return dataBody as HistoryPage;
 };
-/** The seqs of a page, and whether there is more. */
+/** The seqs of a page, and whether there are more. */
 const told = (page: HistoryPage): [number[], boolean] => [page.entries.map(({ seq }) => seq), page.more];
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -65,7 +65,7 @@ describe('/history', { concurrency: false }, () => {
     assert.deepEqual(told(pageOf(await ask(`&after=${Number.MAX_SAFE_INTEGER}`))), [[], false]);
   });
 
-  test('reads the lobby for anybody who has an account, and a stream without entries', async () => {
+  test('reads the lobby for every account, and a stream without entries', async () => {
     const empty = await at.get(`/history?userId=${bob}&stream=lobby`);
     assert.deepEqual(pageOf(empty), { entries: [], more: false });
     await at.post('/groupRoute', { userId: ann, msg: 'to all' });
@@ -99,7 +99,7 @@ describe('/history', { concurrency: false }, () => {
     assert.deepEqual(told(pageOf(await at.get(`${path}&after=16`))), [range(17, 20), false]);
   });
 
-  test('3000 names what is wrong with the question, 9100 answers an unknown user', async () => {
+  test('3000 names the wrong field, 9100 answers an unknown user', async () => {
     const cases: [string, RegExp][] = [
       [`?stream=inbox`, /^userId is missing$/],
       [`?userId=${bob}`, /^stream is missing$/],
@@ -147,7 +147,7 @@ describe('/history', { concurrency: false }, () => {
   });
 });
 
-test('without a password nobody reads under CIM_AUTH=password', async (t) => {
+test('an account without a password cannot read under CIM_AUTH=password', async (t) => {
   const at = await RunningRoute.start({ config: { auth: 'password' } });
   t.after(() => at.stop());
   const parsed = parseUserName('ed');
@@ -156,7 +156,7 @@ test('without a password nobody reads under CIM_AUTH=password', async (t) => {
   assert.equal((await at.get(`/history?userId=${account.userId}&stream=lobby`)).code, '9100');
 });
 
-test('what was trimmed is left out: the first page begins at the oldest kept, and its seq tells', async () => {
+test('trimmed entries are left out: the first page begins at the oldest kept entry, as its seq shows', async () => {
   const kept = (from: number, limit: number): Entry[] =>
     range(from, Math.min(from + limit - 1, 12)).map(
       (seq) =>

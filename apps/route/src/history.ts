@@ -13,12 +13,15 @@ import { type Entry, messageIdOf, type Streams } from '@cim/store';
 import type { HistoryEntry, HistoryPage, HistoryQuestion } from './schemas.ts';
 
 const DEFAULT_LIMIT = 50;
-/** Content of a page [B], unless its first entry alone is longer. JSON may make six times as much of it, in one turn. */
+/**
+ * Most content of a page [bytes], unless its first entry alone is longer. JSON may be six times as long, and
+ * is made in one turn.
+ */
 const PAGE_BYTES = 128 * 1024;
 
 /**
- * A page of a stream that the user reads, ascending. What retention has trimmed is not there: since seqs have no gaps,
- * a first entry above `after` + 1 says how much.
+ * A page of a stream that the user reads, ascending. Entries that retention has trimmed are missing. Since
+ * seqs have no gaps, a first entry above `after` + 1 shows how many.
  * @throws {CimError} 3000: both directions at once
  */
 export async function historyPage(
@@ -48,21 +51,21 @@ export async function historyPage(
   };
 }
 
-/** How many of the entries, from the first on, one page takes: at least one. */
+/** Number of entries from the first on that fit into one page; at least one. */
 function howManyFit(entries: readonly Entry[]): number {
   let bytes = 0;
   const beyond = entries.findIndex(({ content }, i) => (bytes += content.length) > PAGE_BYTES && i > 0);
   return beyond === -1 ? entries.length : beyond;
 }
 
-/** A read of the store may answer less than it was asked for, by bytes. */
+/** Reads a range. One read of the store may answer less, since it is limited by bytes. */
 async function readRange(streams: Streams, stream: StreamRef, from: number, to: number): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (let next = from; next <= to; ) {
     const read = await streams.read(stream, next as Seq, to - next + 1);
     const last = read.at(-1);
     if (last === undefined) break;
-    // Entries that were trimmed meanwhile make the read begin, and end, later.
+    // If entries are trimmed meanwhile, a read begins and ends later.
     for (const entry of read) if (entry.seq <= to) entries.push(entry);
     next = last.seq + 1;
   }
@@ -77,7 +80,10 @@ const toHistory = (entry: Entry): HistoryEntry => ({
   storedAt: entry.storedAt,
 });
 
-/** As a CIM client is shown it. A content that cannot be read hides no other: it has no texts. */
+/**
+ * The texts that a CIM client shows. A content that cannot be decoded has no texts, and does not prevent the
+ * others.
+ */
 function textsOf(content: Uint8Array): string[] {
   const decoded = decodeContent(content);
   return decoded === undefined ? [] : [...contentType(decoded.type).cimTexts(decoded)];

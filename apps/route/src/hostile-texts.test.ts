@@ -1,4 +1,4 @@
-/** What the route reads of a request before any limit of a name or a text, with texts made to hold it up. */
+/** The texts of a request that the route reads before any limit applies, built to make it slow. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
 import type { FastifyRequest } from 'fastify';

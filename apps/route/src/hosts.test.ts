@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { test } from 'node:test';
 import { RunningRoute } from '../test/running-route.ts';
 
-/** `fetch` does not let a caller say which `Host` it means. */
+/** Uses node:http, since `fetch` does not let a caller set `Host`. */
 async function ask(at: RunningRoute, host: string, path: string, body?: string) {
   const asked = request({
     host: at.route.host,
@@ -20,7 +20,7 @@ async function ask(at: RunningRoute, host: string, path: string, body?: string) 
   return { status: answer.statusCode, text };
 }
 
-test('a page that made its own name point to this machine is refused on every path, and nothing is done', async (t) => {
+test('a page whose own name points to this machine is refused on every path, and nothing is done', async (t) => {
   const at = await RunningRoute.start();
   t.after(() => at.stop());
   for (const path of ['/onlineUser', '/metrics', '/healthz', '/documentation/json', '/nowhere']) {
@@ -37,7 +37,7 @@ test('a page that made its own name point to this machine is refused on every pa
     assert.equal((await ask(at, host, '/onlineUser')).status, 200, host);
 });
 
-test('a name that is listed, as a proxy in front passes it on, is answered', async (t) => {
+test('a listed name, as a proxy in front passes it on, is accepted', async (t) => {
   const at = await RunningRoute.start({ config: { allowedHosts: ['chat.example'] } });
   t.after(() => at.stop());
   assert.equal((await ask(at, 'Chat.example:443', '/onlineUser')).status, 200);

@@ -1,4 +1,4 @@
-/** The route's two ports: what clients find, and what only operators do. */
+/** The route's two ports: the paths for clients, and those for operators only. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
@@ -16,7 +16,7 @@ describe('the internal port of a route', () => {
     return { at, clients: at.route.url, internal: at.route.internal.url, stop: () => at.stop() };
   };
 
-  test('has metrics, documentation and health; the port for clients has health alone', async (t) => {
+  test('has metrics, documentation and health; the port for clients has only health', async (t) => {
     const { clients, internal, stop } = await start();
     t.after(stop);
     for (const path of [
@@ -37,7 +37,7 @@ describe('the internal port of a route', () => {
     assert.ok(!Object.keys(paths).some((path) => /metrics|admin|healthz/.test(path)));
   });
 
-  test('shows its pages on the port for clients too, each one that is asked for', async (t) => {
+  test('shows pages on the port for clients too when a setting names them', async (t) => {
     const { clients, stop } = await start({ publicPages: ['documentation'] });
     t.after(stop);
     assert.equal(await statusOf(`${clients}/documentation/json`), 200);
@@ -48,7 +48,7 @@ describe('the internal port of a route', () => {
     assert.equal(await statusOf(`${other.clients}/documentation/json`), 404);
   });
 
-  test('refuses a page that made its own name point to this machine', async (t) => {
+  test('refuses a page whose own name points to this machine', async (t) => {
     const { at, stop } = await start();
     t.after(stop);
     const { host, port } = at.route.internal;
@@ -57,7 +57,7 @@ describe('the internal port of a route', () => {
     assert.equal(refused.resume().statusCode, 403);
   });
 
-  test('tells browsers on both ports, whatever the answer, what they may do with it, and no version of anything', async (t) => {
+  test('sets security headers on every answer of both ports, and names no version of anything', async (t) => {
     const { clients, internal, stop } = await start({ publicPages: ['documentation', 'metrics'] });
     t.after(stop);
     const paths = [
@@ -96,7 +96,7 @@ describe('the internal port of a route', () => {
     }
   });
 
-  test('whose port is taken refuses the start, in one line that names the setting', async () => {
+  test('refuses the start when its port is taken, in one line that names the setting', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
@@ -118,7 +118,7 @@ describe('/admin', () => {
     );
   const problemOf = async (answer: Response) => (await answer.json()) as { code: string; detail: string };
 
-  test('is off without CIM_ADMIN_TOKEN, whatever token is shown, and names that setting', async (t) => {
+  test('is off without CIM_ADMIN_TOKEN for every token, and names that setting', async (t) => {
     const at = await RunningRoute.start();
     t.after(() => at.stop());
     for (const token of [undefined, '', TOKEN]) {
@@ -128,7 +128,7 @@ describe('/admin', () => {
     }
   });
 
-  test('opens to its token alone, on every path', async (t) => {
+  test('opens only to its token, on every path', async (t) => {
     const at = await RunningRoute.start({ config: { adminToken: TOKEN } });
     t.after(() => at.stop());
     for (const path of ['/admin/servers', '/admin/nowhere'])

@@ -1,4 +1,4 @@
-/** The internal port of the route: metrics, documentation, health, and the operators' door under `/admin`. */
+/** The internal port of the route: metrics, documentation, health, and the admin API under `/admin`. */
 import swagger, { type StaticDocumentSpec } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type CimError, CODES } from '@cim/protocol';
@@ -18,7 +18,10 @@ import { errorProblem, problem } from './v1/problems.ts';
 
 const BODY_BYTES = 64 * 1024;
 
-/** @param document describes what the route answers to clients (OpenAPI 3.1, which the types of the plugin do not know) */
+/**
+ * @param document OpenAPI document of the paths for clients (version 3.1, which the types of the plugin do
+ * not know)
+ */
 export async function createInternalApp(
   parts: RouteParts,
   readiness: Readiness,
@@ -43,7 +46,7 @@ export async function createInternalApp(
   app.decorateRequest('clientAddress', '');
   const hostProblem = knownHosts(parts.config.internalHost, parts.config.allowedHosts);
   app.addHook('onRequest', (request, reply, done) => {
-    // At once: the audit log needs it when the act has ended, and a client that has gone by then would not be in it.
+    // Read now: the audit log needs the address when the act has ended, and the client may have left by then.
     const address = request.ip as string | undefined;
     request.clientAddress = address ?? '';
     void reply.headers(SECURITY_HEADERS).header(REQUEST_ID_HEADER, request.id);
@@ -61,7 +64,7 @@ export async function createInternalApp(
   });
   const specification = { document } as StaticDocumentSpec;
   await app.register(swagger, { mode: 'static', specification });
-  // The paths that the page describes are on another port, which its "try it out" would not reach.
+  // "Try it out" is off, since the paths of the page are on another port.
   await app.register(swaggerUi, {
     routePrefix: '/documentation',
     uiConfig: { supportedSubmitMethods: [] },

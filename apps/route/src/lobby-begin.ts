@@ -2,7 +2,10 @@ import { groupStream, LOBBY, type UserId } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { Store } from '@cim/store';
 
-/** What was said to everybody before a user came is not unread. A mark that cannot be written only shows more as unread. */
+/**
+ * Marks the lobby as read up to its end for a new user: messages from before are not unread. If the mark
+ * cannot be written, more messages show as unread.
+ */
 export async function beginLobby(
   { streams, groups }: Pick<Store, 'streams' | 'groups'>,
   user: UserId,

@@ -28,20 +28,23 @@ export interface Placed {
   readonly ip: string;
   readonly cimServerPort: number;
   readonly httpPort: number;
-  /** For our own wire only: CIM's reader refuses what it does not know. */
+  /** For our own wire only: CIM's reader refuses unknown fields. */
   readonly ticket?: string;
   readonly session?: string;
   readonly epoch?: number;
-  /** The one address of all im-servers, where there is one. */
+  /** The shared address of all im-servers, if there is one. */
   readonly url?: string;
-  /** The im-server takes TLS, so the client speaks it. */
+  /** Set when the im-server accepts TLS, so that the client uses it. */
   readonly tls?: true;
 }
 
-/** What a login answers of the one address of all im-servers. */
+/** The shared address of all im-servers in the answer of a login. */
 type SharedAddress = { readonly url: string } & Partial<Pick<Placed, 'ip' | 'cimServerPort' | 'tls'>>;
 
-/** Where the address speaks frames, it is also the host and the port that a client connects to who reads no URL. */
+/**
+ * Parses the shared address. If it speaks frames, the host and port are given too, for clients that read no
+ * URL.
+ */
 function sharedAddressOf(url: string): SharedAddress {
   const { protocol, hostname, port } = new URL(url);
   if (protocol !== 'tcp:' && protocol !== 'tls:') return { url };
@@ -51,13 +54,13 @@ function sharedAddressOf(url: string): SharedAddress {
 
 const GIVE_A_PASSWORD = 'give the password of the account';
 
-/** Of what a user calls a device. */
+/** Longest label of a device [characters]. */
 const LABEL_CHARACTERS = 64;
 
-/** While files or memory are scarce, strangers may come again then [ms]. */
+/** Retry-After for strangers while files or memory are scarce [ms]. */
 const SCARCE_AFTER_MS = 5_000;
 
-/** How often a login is checked that meets changes of its password or session. */
+/** Most checks of one login, when changes of its password or session come in between. */
 const CHECKS = 3;
 
 export class Login {
@@ -69,12 +72,15 @@ export class Login {
   readonly #registerRate: TokenBucket;
   readonly #loginRate: TokenBucket;
   readonly #secret: ClusterSecret;
-  /** At most one a second: anybody may try. */
+  /** Logged at most once a second, since anybody may try to log in. */
   readonly #refused: RareWarning;
-  /** Of CIM_ADVERTISE_URL. For our own wire only: CIM's clients know no URLs, and its TCP login names no ticket. */
+  /**
+   * From CIM_ADVERTISE_URL. Only for our own wire: CIM's clients know no URLs, and their TCP login has no
+   * ticket.
+   */
   readonly #shared: SharedAddress | undefined;
 
-  /** @param tokens undefined: this server takes none */
+  /** @param tokens undefined: this server accepts no tokens */
   constructor(
     parts: RouteParts,
     passwords: Passwords,
@@ -97,7 +103,7 @@ export class Login {
     this.#shared = advertiseUrl === '' ? undefined : sharedAddressOf(advertiseUrl);
   }
 
-  /** Somebody is at the door who shows no session. @throws {CimError} 6000: too little is left for strangers */
+  /** Admits a request without a session. @throws {CimError} 6000: too little is left for strangers */
   #admitStranger(): void {
     if (this.#parts.supplies.supply !== 'scarce') return;
     throw new CimError(
@@ -107,7 +113,10 @@ export class Login {
     );
   }
 
-  /** A name that exists answers its own account, to whoever knows its password. A token answers the account of its user. */
+  /**
+   * Registers. An existing name answers its account to a caller who knows its password. A token answers the
+   * account of its user.
+   */
   async register(
     userName: unknown,
     password: string | undefined,
@@ -126,13 +135,13 @@ export class Login {
     const parsed = parseUserName(userName);
     if (!parsed.ok) throw new CimError('invalid', parsed.problem);
     const existing = await store.accounts.byName(parsed.name);
-    // Who has an account may have a session too: a client that starts again asks here for its id first.
+    // The owner of an account may have a session: a client that restarts asks here for its id first.
     if (existing === undefined) this.#admitStranger();
     if (existing === undefined && config.auth === 'password' && password === undefined)
       throw new CimError('invalid', 'password is missing: this server takes accounts with a password only');
     const nameProblem = existing === undefined ? newNameProblem(parsed.name) : undefined;
     if (nameProblem !== undefined) throw new CimError('invalid', nameProblem);
-    // An account that exists may have a shorter one, of an older version.
+    // An existing account may have a shorter password, from an older version.
     const problem = existing !== undefined || password === undefined ? undefined : passwordProblem(password);
     if (problem !== undefined) throw new CimError('invalid', `password: ${problem}`);
     const { account, created } =
@@ -145,7 +154,7 @@ export class Login {
           )
         : { account: existing, created: false };
     if (!created) {
-      // Nobody shall believe that an account is protected which anybody may use.
+      // Otherwise the caller would believe that the account is protected, though anybody may use it.
       if (password !== undefined && account.passwordHash === undefined)
         throw new CimError(
           'unknownAccount',
@@ -156,7 +165,7 @@ export class Login {
     return { account, created };
   }
 
-  /** @param reqId of the request, for the log */
+  /** Logs in. @param reqId id of the request, for the log */
   async login(body: LoginBody, ip: string, reqId: string): Promise<Placed> {
     const { userId, device, wire } = body;
     const line = { userId, device: device ?? undefined, wire: wire ?? undefined, from: ip, reqId };
@@ -182,11 +191,11 @@ export class Login {
   }
 
   /**
-   * There is no such account. The answer, and the time that it takes, are those of a wrong password.
+   * Refuses a login for a missing account. The answer and its time are those of a wrong password.
    * @throws {CimError} 9100
    */
   async refuseUnknown(password: string | undefined, ip: string): Promise<never> {
-    // As for an account that exists, so that the answer does not tell which do.
+    // The same check as for an existing account, so that the answer does not reveal which accounts exist.
     this.#admitStranger();
     void this.#limits.loginFailed(ip, undefined);
     if (password !== undefined) await this.#passwords.matchNobody(password, this.#limits.addressOf(ip));
@@ -194,12 +203,12 @@ export class Login {
     throw new CimError('unknownAccount');
   }
 
-  /** The account of a token, for `POST /v1/sessions`, which names nobody beside it. */
+  /** The account of a token, for `POST /v1/sessions`, which has only the token. */
   async accountOf(token: string, ip: string): Promise<Account> {
     return (await this.#withToken(ip, (tokens) => tokens.account(token))).account;
   }
 
-  /** @throws {CimError} 3000: this server takes no tokens */
+  /** Runs `work` with the accounts of tokens. @throws {CimError} 3000: this server accepts no tokens */
   async #withToken<T>(ip: string, work: (tokens: TokenAccounts) => Promise<T>): Promise<T> {
     if (this.#tokens === undefined)
       throw new CimError('invalid', 'this server takes no tokens (CIM_AUTH is not jwt)');
@@ -212,7 +221,10 @@ export class Login {
     }
   }
 
-  /** Undefined when the password was changed, or the session ended, after it was checked: check again. */
+  /**
+   * Undefined when the password was changed, or the session ended, after it was checked. The caller checks
+   * again.
+   */
   async #checkAndPlace(body: LoginBody, ip: string): Promise<Placed | undefined> {
     const { store, config } = this.#parts;
     const password = body.password ?? undefined;
@@ -245,19 +257,21 @@ export class Login {
           policy: config.sessionPolicy,
           passwordHash: await this.#checkPassword(account, password, ip),
         } as const);
-    // Behind the proof: nobody else asks in the name of the user, which would lengthen it.
+    // Checked after the proof of identity: otherwise a stranger could ask in the name of the user and
+    // lengthen the suspension.
     this.#limits.requireNotSuspended(account.userId);
-    // CIM's TCP login shows a name and nothing else: whoever knows the name could take this session.
+    // CIM's TCP login shows only a name, so anybody who knows the name could take this session.
     if (isProtected && body.wire !== 2)
       throw new CimError(
         'unknownAccount',
         `the account ${account.userName} has a password or a token, which CIM's TCP login cannot show; log in with "wire": 2`,
       );
 
-    // Placement comes first: a login that cannot be placed leaves no trace.
+    // Placement comes first, so that a login that cannot be placed stores nothing.
     const member = await this.#place(account.userId, body.wire === 2);
     const shared = body.wire === 2 ? this.#shared : undefined;
-    // Behind one address nobody knows yet which im-server the client will reach: that one claims the session.
+    // Behind a shared address it is not known which im-server the client will reach. That one claims the
+    // session.
     const instance = shared === undefined ? member.instance : ANY_INSTANCE;
     const session = body.wire === 2 ? newSecret(account.userId) : '';
     const answer = await this.#issue({
@@ -275,12 +289,15 @@ export class Login {
     if (body.wire !== 2) return at;
     const { epoch } = answer;
     const ticket = makeTicket(this.#secret.key('ticket'), { userId: account.userId, epoch, instance });
-    // What a client finds behind one address is up to that address.
+    // Whether a shared address speaks TLS is decided by that address.
     const tls = shared === undefined && member.tls !== undefined;
     return { ...at, ...shared, ticket, session, epoch, ...(tls && { tls }) };
   }
 
-  /** The secret of a session stands for the password; where each device has a session, only that of the same device. */
+  /**
+   * The session whose secret was shown; the secret replaces the password. Where each device has a session, it
+   * must belong to the same device.
+   */
   async #shownSession(
     user: UserId,
     device: DeviceId,
@@ -296,8 +313,8 @@ export class Login {
   }
 
   /**
-   * Ends sessions and closes their channels. With a session secret nothing newer than its session is ended; CIM's bare
-   * `/offLine` ends whatever is current, of all devices.
+   * Ends sessions and closes their channels. A session secret ends nothing newer than its session. CIM's bare
+   * `/offLine` ends all sessions of all devices.
    */
   async logOut(userId: UserId, which: Parameters<Sessions['end']>[1]): Promise<void> {
     const { store, messaging, logger } = this.#parts;
@@ -307,7 +324,10 @@ export class Login {
     }
   }
 
-  /** A session that its im-server knows nothing of (the store has lost what came after it) locks nobody out. */
+  /**
+   * Issues a session. An earlier session that its im-server does not know (the store has lost its end) blocks
+   * nobody.
+   */
   async #issue(request: Parameters<Sessions['issue']>[0]): Promise<IssueAnswer> {
     const { store, messaging, logger } = this.#parts;
     const answer = await store.sessions.issue(request);
@@ -324,7 +344,10 @@ export class Login {
     return store.sessions.issue(request);
   }
 
-  /** Answers the hash that the account has now, as far as is known; undefined when it has no password. */
+  /**
+   * Checks the password. Answers the present hash of the account, as far as it is known; undefined when it
+   * has no password.
+   */
   async #checkPassword(
     account: Account,
     password: string | undefined,
@@ -334,7 +357,7 @@ export class Login {
     if (password === undefined)
       throw new CimError(
         'unknownAccount',
-        // Where names are no public matter, the answer does not tell whether this one exists.
+        // Where names are not public, the answer does not reveal whether the account exists.
         this.#parts.config.auth === 'open'
           ? `the account ${account.userName} has a password; give it`
           : GIVE_A_PASSWORD,
@@ -349,7 +372,10 @@ export class Login {
       : this.#renewHash(account.userId, account.passwordHash, password);
   }
 
-  /** Replaces a hash of an older version while its password is at hand. A failure costs nothing: the next login tries again. */
+  /**
+   * Replaces a hash of an older version while its password is known. A failure does no harm: the next login
+   * tries again.
+   */
   async #renewHash(userId: UserId, stored: string, password: string): Promise<string> {
     const { store, logger } = this.#parts;
     try {
@@ -361,7 +387,7 @@ export class Login {
     return stored;
   }
 
-  /** @param speaksTls a client of CIM's does not */
+  /** Chooses an im-server. @param speaksTls false for CIM's clients */
   async #place(user: UserId, speaksTls: boolean): Promise<Member & { readonly instance: InstanceId }> {
     const { membership, placement } = this.#parts;
     const all = membership
@@ -379,14 +405,17 @@ export class Login {
   }
 }
 
-/** The rate of this route in all, whoever asks. @throws {CimError} 6000 */
+/** Takes from the total rate of this route. @throws {CimError} 6000 */
 function requireToken(bucket: TokenBucket, what: string): void {
   const afterMs = bucket.take(1, performance.now());
   if (afterMs === 0) return;
   throw new CimError('limited', `too many ${what} at once, try again in 1 s`, { retryAfterMs: afterMs });
 }
 
-/** @throws {CimError} 3000: what names no device of our wire, or a label that nobody could read */
+/**
+ * The device and its label. @throws {CimError} 3000: the device is not valid for our wire, or the label
+ * cannot be shown
+ */
 function deviceOf(body: Pick<LoginBody, 'device' | 'label'>): { device: DeviceId; label: string } {
   const device = body.device ?? DEFAULT_DEVICE;
   if (!isDeviceId(device) || device === CIM_DEVICE)

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
-/** Runs the program, which must end by itself. */
+/** Runs the program until it ends by itself. */
 async function run(
   env: Record<string, string>,
   ...flags: string[]
@@ -40,7 +40,7 @@ describe('a route that cannot start says why, in one line each, and ends with 1'
       assert.match(err, line);
     });
 
-  test('--help is an answer: all settings of the route, and 0', async () => {
+  test('--help prints all settings of the route and ends with 0', async () => {
     const { code, out, err } = await run({}, '--help');
     assert.deepEqual([code, err], [0, '']);
     for (const flag of ['--route-port', '--redis-url', '--auth', '--placement'])

@@ -33,7 +33,7 @@ const lines = await logLines(given).catch((error: unknown) => failStart('route',
 const logger = createLogger(given.logLevel, { program: 'route' }, lines, logControl);
 const connections = limitConnections(logger);
 await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
-  // The last of all: what stops before it logs.
+  // The log is closed last: parts that stop before it still log.
   onStop(() => lines.end());
   const clusterSecret = openClusterSecret(given, configuredFiles(routeSettings), logger);
   onStop(() => clusterSecret.stop());
@@ -42,7 +42,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     ...{ jwt: given, limits: limitsOf(given) },
   };
   const metrics = createMetrics({ program: 'route' });
-  // Before anything is waited for: a pair of files that cannot be used ends the start.
+  // Checked before anything is waited for: an unusable pair of files ends the start.
   const tls = openTls(given, { logger, metrics });
   onStop(() => tls?.stop());
   const supplies = watchExhaustion(logger, metrics, connections);
@@ -97,7 +97,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   });
   onStop(() => route.stop());
   watchLoop(logger, metrics, observer, load);
-  // A Redis that was away at the start may turn out to be a wrong one.
+  // A Redis that was away at the start may turn out to be unusable.
   store.opened.catch((error: unknown) => failStart('route', error));
   console.log(`route listening on ${route.url}`);
   console.log(`route has its metrics, documentation and admin API on ${route.internal.url}`);

@@ -33,7 +33,7 @@ describe('a new name', () => {
       }
     });
 
-  test('is taken otherwise: every script, marks behind letters, digits among letters', () => {
+  test('is accepted otherwise: every script, marks after letters, digits among letters', () => {
     for (const name of [
       'alice',
       'crossoverJie',
@@ -59,7 +59,7 @@ describe('a new name', () => {
 });
 
 describe('a registration', { concurrency: false }, () => {
-  test('of a name that looks like another one is refused, and what exists keeps its case and its account', async (t) => {
+  test('of a name that looks like another one is refused, and the existing name keeps its case and account', async (t) => {
     const at = await RunningRoute.start();
     t.after(() => at.stop());
     const userId = await at.register('Alice');
@@ -72,7 +72,7 @@ describe('a registration', { concurrency: false }, () => {
     assert.notEqual(await at.register('alicia'), userId);
   });
 
-  test('of what could be registered before still answers its account, and it logs in', async (t) => {
+  test('of a name that was allowed before still answers its account, which can log in', async (t) => {
     const at = await RunningRoute.start();
     t.after(() => at.stop());
     for (const name of ['alice', '\u0301', '1001', 'admin', 'bob\ufe0f', '\u3164']) {
@@ -85,7 +85,7 @@ describe('a registration', { concurrency: false }, () => {
     }
   });
 
-  test('of look-alikes at once makes one account', async (t) => {
+  test('of simultaneous look-alikes makes one account', async (t) => {
     const at = await RunningRoute.start();
     t.after(() => at.stop());
     const names = ['scope', 'ѕсоре', 'ѕcope', 'sсope', 'scоpe', 'scopе'];

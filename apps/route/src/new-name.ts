@@ -1,11 +1,11 @@
 /**
- * What a name must be to be registered anew, beyond what every name is (`parseUserName`). A name that exists already
- * keeps working, whatever it is.
+ * Rules for new names beyond those for all names (`parseUserName`). An existing name keeps working, whatever
+ * it is.
  */
 import type { UserName } from '@cim/protocol';
 import { looksOf } from '@cim/store';
 
-/** Names that people would take for the product or for more than one person. */
+/** Names that people would take for the product or for a group of persons. */
 const RESERVED: readonly string[] = [
   'admin',
   'administrator',
@@ -29,7 +29,9 @@ const RESERVED: readonly string[] = [
 ];
 const RESERVED_LOOKS: ReadonlySet<string> = new Set(RESERVED.flatMap(looksOf));
 
-/** Why the name cannot be registered, in one line; undefined when it can, unless another one looks the same. */
+/**
+ * In one line, why the name cannot be registered; undefined when it can, unless another name looks the same.
+ */
 export function newNameProblem(name: UserName): string | undefined {
   const unseen = /\p{Default_Ignorable_Code_Point}/u.exec(name)?.[0];
   if (unseen !== undefined) return `userName holds a character that nobody can see (${codePoint(unseen)})`;

@@ -32,7 +32,7 @@ test('/onlineUser without a limit answers up to 100,000, and says in a header th
   assert.equal(rest.headers.get('x-cim-more'), null);
 });
 
-test('a list of 100,000 users is made into a text in turns of less than 50 ms of processor time', async () => {
+test('a list of 100,000 users becomes text in turns of less than 50 ms of CPU time', async () => {
   const users = Array.from({ length: ONLINE_AT_MOST }, (_, i) => ({
     userId: i + 1,
     userName: `näme "${i}"`,
@@ -43,7 +43,7 @@ test('a list of 100,000 users is made into a text in turns of less than 50 ms of
   assert.ok(longest < 50, `${longest} ms`);
 });
 
-test('with no server listed and a registry that does not answer it is not known who is online', async () => {
+test('the users online are unknown while no server is listed and the registry does not answer', async () => {
   const membership = { members: () => [], connected: false, description: 'ZooKeeper' };
   const online = new Online({ membership } as unknown as RouteParts);
   await assert.rejects(online.page(10, 0), { code: '4000', message: /not known: ZooKeeper does not answer/ });

@@ -1,18 +1,21 @@
-/** What operators and their programs ask: is it alive, can it serve, what has it done. */
+/** Paths for operators and their programs: whether the route is alive, whether it is ready, and its metrics. */
 import type { Member } from '@cim/discovery';
 import type { Metrics } from '@cim/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
 
-/** Those that a login can be placed on. */
+/** Number of members that a login can be placed on. */
 const placeable = (members: readonly Member[]): number =>
   members.filter((member) => member.instance !== undefined).length;
 
-/** Whether the route can serve. It remembers that im-servers were listed, so there is one for each route. */
+/** Whether the route is ready. It remembers that im-servers were listed, so each route has its own. */
 export class Readiness {
   readonly #parts: Pick<RouteParts, 'store' | 'membership'>;
   readonly #forget: () => void;
-  /** Sends need the store alone: a route that has once seen its cluster goes on when all im-servers are away. */
+  /**
+   * Sends need only the store, so a route that has once seen im-servers stays ready when all of them are
+   * away.
+   */
   #seen: boolean;
 
   constructor(parts: Pick<RouteParts, 'store' | 'membership'>) {
@@ -56,7 +59,7 @@ export class Readiness {
   }
 }
 
-/** `/healthz`, `/readyz`: not in the envelope, not in the documentation. */
+/** Adds `/healthz` and `/readyz`, without the envelope and without documentation. */
 export function addHealth(app: FastifyInstance, readiness: Readiness): void {
   app.get('/healthz', { schema: { hide: true } }, () => ({ status: 'ok' }));
   app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
@@ -66,7 +69,7 @@ export function addHealth(app: FastifyInstance, readiness: Readiness): void {
   });
 }
 
-/** `/metrics`, in Prometheus' format. */
+/** Adds `/metrics`, in Prometheus' format. */
 export function addMetrics(app: FastifyInstance, metrics: Metrics): void {
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     void reply.type(metrics.contentType);

@@ -4,7 +4,7 @@ import { CimError } from '@cim/protocol';
 import { passwordProblem, Passwords } from './passwords.ts';
 
 const plain = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
-// scrypt of RFC 7914, section 12: "pleaseletmein", "SodiumChloride", N=16384, r=8, p=1, 64 bytes.
+// The scrypt vector of RFC 7914, section 12: "pleaseletmein", "SodiumChloride", N=16384, r=8, p=1, 64 bytes.
 const key = Buffer.from(
   '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2' +
     'd5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887',
@@ -12,7 +12,7 @@ const key = Buffer.from(
 );
 const SCRYPT = `$scrypt$ln=14,r=8,p=1$${plain(Buffer.from('SodiumChloride'))}$${plain(key)}`;
 
-test('a password matches its own hash, whatever form its letters came in, and no other', async () => {
+test('a password matches only its own hash, in every Unicode form of its letters', async () => {
   const passwords = new Passwords();
   const stored = await passwords.hash('pâssword');
   assert.match(stored, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]{43}$/);
@@ -23,9 +23,9 @@ test('a password matches its own hash, whatever form its letters came in, and no
   assert.notEqual(await passwords.hash('pâssword'), stored);
 });
 
-test('a hash of scrypt or of other parameters is still checked, and is to be made anew', async () => {
+test('a hash of scrypt or with other parameters is still accepted, and marked for renewal', async () => {
   const passwords = new Passwords();
-  // argon2id of "password", "somesalt", v=19, m=256, t=2, p=1: a test vector of the reference implementation.
+  // The argon2id vector of the reference implementation: "password", "somesalt", v=19, m=256, t=2, p=1.
   const weak = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4';
   for (const [stored, password] of [
     [SCRYPT, 'pleaseletmein'],
@@ -37,7 +37,7 @@ test('a hash of scrypt or of other parameters is still checked, and is to be mad
   }
 });
 
-test('a text that is no hash matches nothing', async () => {
+test('a text that is not a hash matches nothing', async () => {
   const passwords = new Passwords();
   for (const nonsense of [
     '',
@@ -68,11 +68,11 @@ test('the event loop turns while passwords are hashed', async () => {
   setImmediate(turn);
   await Promise.all(['a', 'b', 'c', 'd'].map((letter) => passwords.hash(letter.repeat(8))));
   hashing = false;
-  // Hashing on the loop itself would leave it a few turns, one between two hashes.
+  // Hashing on the loop itself would leave only a few turns, one between two hashes.
   assert.ok(turns > 50, `${turns} turns`);
 });
 
-test('too many at once are told to come back, and those before them are served', async () => {
+test('too many at once are answered "try again", and earlier ones are served', async () => {
   const passwords = new Passwords(undefined, 16);
   const answers = await Promise.allSettled(
     Array.from({ length: 40 }, () => passwords.matches('x', '$scrypt$ln=4,r=1,p=1$AAAA$AAAA', '192.0.2.1')),

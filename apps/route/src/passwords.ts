@@ -1,29 +1,38 @@
 /**
- * Passwords as PHC strings of argon2id, at the strength that OWASP advises. Hashes that an older version made with
- * scrypt are still checked; `isCurrent` tells which ones to make anew.
+ * Passwords as PHC strings of argon2id, at the strength that OWASP recommends. Hashes that an older version
+ * made with scrypt are still accepted; `isCurrent` tells which hashes to renew.
  */
 import { scrypt, timingSafeEqual } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
 import { FairQueue } from './limits/fair-queue.ts';
 import { limitedError } from './limits/request-limits.ts';
 
-/** 19 MiB, 2 passes, 1 lane (OWASP). The package makes argon2id unless told otherwise; a test reads it from the hash. */
+/** 19 MiB, 2 passes, 1 lane (OWASP). The package makes argon2id by default; a test checks this in the hash. */
 const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const CURRENT = `$argon2id$v=19$m=${ARGON2.memoryCost},t=${ARGON2.timeCost},p=${ARGON2.parallelism}$`;
-/** In code points, after NFKC. */
+/** Shortest password [code points after NFKC]. */
 const MIN_CHARACTERS = 8;
-/** Hashes at once, each on a thread of libuv's pool (4 threads): the embedded store needs the others. More wait their turn. */
+/**
+ * Hashes computed at once, each on a thread of libuv's pool (4 threads): the embedded store needs the others.
+ * Further ones wait.
+ */
 const AT_ONCE = 2;
-/** That wait; above that many the caller is told to come back. At 20 ms each the last one waits for some seconds. */
+/**
+ * Most hashes that wait; above that a caller is told to come back. At 20 ms each the last one waits for some
+ * seconds.
+ */
 const WAITING = 256;
 const BUSY_MS = 1_000;
 
 const SCRYPT = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
-/** One composed form per password, whatever the keyboard sent. */
+/** One composed form per password, whatever the keyboard has sent. */
 const composed = (password: string): string => password.normalize('NFKC');
 
-/** Why a new password is not taken, in one line; undefined when it is. Older, shorter ones go on working. */
+/**
+ * In one line, why a new password is refused; undefined when it is accepted. Older, shorter ones keep
+ * working.
+ */
 export function passwordProblem(password: string): string | undefined {
   const length = [...composed(password)].length;
   return length < MIN_CHARACTERS
@@ -31,10 +40,10 @@ export function passwordProblem(password: string): string | undefined {
     : undefined;
 }
 
-/** Of today's strength; its password was random, and is forgotten. */
+/** A hash at the present strength whose random password nobody knows. */
 const NOBODYS = `${CURRENT}wlJjppF4iN2KIuVaaWJhag$TvsrC8Qlb5UhTyz39xTQE30VQWR/tz/63VZZhBWrEeA`;
 
-/** What computes hashes; tests count its calls. */
+/** Computes hashes. Tests count its calls. */
 export interface Argon2 {
   readonly hash: typeof hash;
   readonly verify: typeof verify;
@@ -44,21 +53,22 @@ export class Passwords {
   readonly #argon2: Argon2;
   readonly #queue: FairQueue;
 
-  /** @param mostOfAddress how many of one address may wait */
+  /** @param mostOfAddress most hashes of one address that wait */
   constructor(argon2: Argon2 = { hash, verify }, mostOfAddress = WAITING) {
     this.#queue = new FairQueue(AT_ONCE, WAITING, mostOfAddress);
     this.#argon2 = argon2;
   }
 
   /**
-   * @param address whose turn it is; undefined: one without a limit
+   * Hashes a password.
+   * @param address the address that asks; undefined: one without a limit
    * @throws {CimError} 6000: too many at once
    */
   hash(password: string, address?: string): Promise<string> {
     return this.#inTurn(address, () => this.#argon2.hash(composed(password), ARGON2));
   }
 
-  /** The parameters are those of `hash`. @throws {CimError} 6000: too many at once */
+  /** Checks a password; parameters as in `hash`. @throws {CimError} 6000: too many at once */
   matches(password: string, stored: string, address?: string): Promise<boolean> {
     return this.#inTurn(address, () =>
       stored.startsWith('$argon2id$')
@@ -68,15 +78,15 @@ export class Passwords {
   }
 
   /**
-   * Costs what `matches` costs, where there is no account to check the password of: the time that a login takes tells
-   * nobody whether its name exists.
+   * Takes the same time as `matches`, for a missing account: so the time of a login does not reveal whether
+   * its name exists.
    * @throws {CimError} 6000: too many at once
    */
   async matchNobody(password: string, address?: string): Promise<void> {
     await this.matches(password, NOBODYS, address);
   }
 
-  /** Whether the hash is of today's strength. */
+  /** Whether the hash has the present strength. */
   isCurrent(stored: string): boolean {
     return stored.startsWith(CURRENT);
   }

@@ -1,14 +1,19 @@
-/** Whether im-servers answer, frozen ones too: asked before each login is placed, which costs one call. */
+/**
+ * Whether im-servers answer; frozen ones do not. Asked before each login is placed, at the cost of one call.
+ */
 import type { ServerCalls } from '@cim/delivery';
 import { type Member, memberName } from '@cim/discovery';
 import { LRUCache } from 'lru-cache';
 
-/** One that does not answer costs a login the time to find out: it is not asked again so soon, in ms. */
+/**
+ * A server that did not answer is not asked again for this long [ms], since finding out takes the login's
+ * time.
+ */
 const AVOID_MS = 1_000;
 
 export class Reachability {
   readonly #calls: ServerCalls;
-  /** Key: member name and instance. Servers that did not answer lately. */
+  /** Key: member name and instance. Servers that did not answer lately. Removed by time and by number. */
   readonly #avoided = new LRUCache<string, true>({ max: 10_000, ttl: AVOID_MS });
 
   constructor(calls: ServerCalls) {

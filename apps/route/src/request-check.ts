@@ -3,8 +3,8 @@ import { TEXT_LIMITS } from '@cim/protocol';
 import { GROUP_LIMITS } from '@cim/store';
 
 /**
- * Checks a request by its schema. TypeBox walks a list to its end to describe one wrong item, which held the event
- * loop for more than 50 ms with 125,000 items; so a list that is too long by far is refused before.
+ * Checks a request by its schema. TypeBox walks a list to its end to describe one wrong item, which held the
+ * event loop for more than 50 ms with 125,000 items. So a list that is far too long is refused before.
  */
 export const requestCheck: typeof TypeBoxValidatorCompiler = (route) => {
   const validate = TypeBoxValidatorCompiler(route);
@@ -14,14 +14,14 @@ export const requestCheck: typeof TypeBoxValidatorCompiler = (route) => {
   };
 };
 
-/** The lists that requests have. */
+/** The lists that requests may have. */
 const LISTS = [
   { name: 'batchMsg', items: 'texts', atMost: TEXT_LIMITS.batchTexts },
   { name: 'texts', items: 'texts', atMost: TEXT_LIMITS.batchTexts },
   { name: 'users', items: 'users', atMost: GROUP_LIMITS.addedAtOnce },
 ] as const;
 
-/** In the shape of a validation error. */
+/** The problem in the form of a validation error. */
 function listProblem(body: unknown) {
   if (typeof body !== 'object' || body === null) return undefined;
   for (const { name, items, atMost } of LISTS) {

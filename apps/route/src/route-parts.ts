@@ -14,13 +14,13 @@ export interface RouteParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly observer: Observer;
-  /** That of this process, for operators; its own when it is absent. */
+  /** The load of this process, for operators. Absent: the route measures its own. */
   readonly load?: RecentLoad;
-  /** Tests count its hashes. */
+  /** Tests pass one that counts hashes. */
   readonly passwords?: Passwords;
-  /** Connections that the process can hold. */
+  /** Most connections that the process can hold. */
   readonly maxConnections: number;
   readonly supplies: Supplies;
-  /** Both ports speak TLS when it is there. */
+  /** With it both ports speak TLS. */
   readonly tls?: TlsFiles | undefined;
 }

@@ -1,4 +1,4 @@
-/** A route on the embedded store, spoken to in HTTP. */
+/** A route on the embedded store, tested over HTTP. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -162,7 +162,7 @@ describe('a route', { concurrency: false }, () => {
     assert.match(form.message, /Content-Type/);
   });
 
-  test('takes what CIM clients send: nulls, fields it does not know, a request number to echo', async () => {
+  test('accepts requests of CIM clients: nulls, unknown fields, a request number to echo', async () => {
     const answer = await call(open, '/registerAccount', {
       userName: 'wanda',
       reqNo: 'r-1',
@@ -176,12 +176,12 @@ describe('a route', { concurrency: false }, () => {
     for (const name of ['login-status', 'toString', 'constructor']) assert.ok((await register(name)) > 0);
   });
 
-  test('a name is one account whatever its case, and every script may write one', async () => {
+  test('a name is one account whatever its case, in every script', async () => {
     assert.equal(await register('Ünïté'), await register('ÜNÏTÉ'));
     assert.notEqual(await register('李雷'), await register('韩梅梅'));
   });
 
-  test('an account with a password is for those who know it', async () => {
+  test('an account with a password opens only with it', async () => {
     const userId = await register('xaver', 'secret-x');
     const other = await register('yara');
     assert.equal((await call(open, '/registerAccount', { userName: 'Xaver' })).code, '9100');
@@ -216,7 +216,7 @@ describe('a route', { concurrency: false }, () => {
       );
   });
 
-  test('a session secret replaces its session without a password, until the next one is claimed', async () => {
+  test('a session secret logs in without a password, until the next session is claimed', async () => {
     const userId = await register('zita', 'secret-x');
     const login = { userId, userName: 'zita', wire: 2 };
     const first = (await call(open, '/login', { ...login, password: 'secret-x' })).dataBody as {
@@ -227,7 +227,7 @@ describe('a route', { concurrency: false }, () => {
     const again = await call(open, '/login', { ...login, session: first.session });
     assert.equal(again.code, '9000');
     assert.equal((again.dataBody as { epoch: number }).epoch, first.epoch + 1);
-    // The answer may have been lost: the client has only the first.
+    // The answer may have been lost, so that the client has only the first secret.
     const third = await call(open, '/login', { ...login, session: first.session });
     assert.equal(third.code, '9000');
     await claim(userId, (third.dataBody as { epoch: number }).epoch);
@@ -245,7 +245,7 @@ describe('a route', { concurrency: false }, () => {
     );
   });
 
-  test('the same Idempotency-Key stores once, on any route; with another text it is refused', async () => {
+  test('the same Idempotency-Key stores once on all routes; with another text it is refused', async () => {
     const [from, to] = [await register('ken'), await register('kim')];
     const body = { userId: from, receiveUserId: to, msg: 'once' };
     const key = { 'idempotency-key': 'order-7' };
@@ -258,7 +258,7 @@ describe('a route', { concurrency: false }, () => {
     assert.equal((await call(open, '/p2pRoute', body, { 'idempotency-key': 'x'.repeat(256) })).code, '3000');
   });
 
-  test('a group message is one entry, and unknown users are told so', async () => {
+  test('a group message is one entry, and an unknown sender is refused', async () => {
     const userId = await register('gus');
     const before = (await store.streams.position(groupStream(LOBBY))).top;
     assert.equal((await call(open, '/groupRoute', { userId, msg: 'all' })).code, '9000');
@@ -269,7 +269,7 @@ describe('a route', { concurrency: false }, () => {
     assert.equal((await call(open, '/offLine', { userId: 999_999 })).code, '9100');
   });
 
-  test('/offLine ends whatever session there is and closes its channel', async () => {
+  test('/offLine ends the present session and closes its channel', async () => {
     const userId = await register('olaf');
     assert.equal((await call(open, '/login', { userId, userName: 'olaf' })).code, '9000');
     assert.equal((await call(open, '/login', { userId, userName: 'olaf' })).code, '5000');
@@ -288,7 +288,7 @@ describe('a route', { concurrency: false }, () => {
     assert.equal((await call(open, '/login', { userId, userName: 'late' })).code, '5000');
   });
 
-  test('a logout that shows the secret of the live session ends that, and not a login that waits to be claimed', async () => {
+  test('a logout with the secret of the live session ends that session, and not an unclaimed login', async () => {
     const userId = await register('both');
     const login = { userId, userName: 'both', wire: 2 };
     const live = (await call(open, '/login', login)).dataBody as { session: string; epoch: number };

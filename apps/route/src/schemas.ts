@@ -1,4 +1,7 @@
-/** The shapes of requests. CIM's clients send every field of their classes, so null means absent and more is ignored. */
+/**
+ * The shapes of requests. CIM's clients send every field of their classes, so null means absent and further
+ * fields are ignored.
+ */
 import { type Static, Type } from 'typebox';
 import { TOKEN_CHARACTERS } from './identity/tokens.ts';
 
@@ -86,7 +89,7 @@ export const PrivateRequest = Type.Object({
 });
 export const GroupRequest = Type.Object({ ...envelopeFields, userId: userId('the sender'), ...texts });
 export const FetchOfflineRequest = Type.Object({ ...envelopeFields, receiveUserId: userId('who fetches') });
-/** Who is online, without a `limit`: so many at most; the answer says with a header that there are more. */
+/** Most users in an answer without a `limit`. A header of the answer says when there are more. */
 export const ONLINE_AT_MOST = 100_000;
 export const OnlineQuery = Type.Object({
   limit: Type.Optional(

@@ -35,7 +35,7 @@ export class Sending {
     texts: Texts,
   ): Promise<Answer> {
     const receipt = await this.#send(request, sender, inboxOf(receiver as UserId), texts);
-    // Of a recipient whom the store could not locate nobody knows whether they are offline.
+    // If the store could not locate the recipient, it is not known whether the recipient is offline.
     if (receipt.outcome === 'stored' && receipt.online === false)
       return refusal(request, CODES.offline.code, CODES.offline.message);
     return this.#answer(request, reply, receipt);
@@ -55,7 +55,7 @@ export class Sending {
       case 'stored':
         return success(request);
       case 'refused':
-        // The recipient has too much to read. CIM's client takes a 200 for sent, and it is not.
+        // The recipient has too much to read. CIM's client would take a 200 for sent.
         if (receipt.code === CODES.limited.code || receipt.code === CODES.inboxShare.code)
           return unavailable(request, reply, receipt.code, receipt.text);
         return refuse(request, reply, receipt.code, receipt.text);
@@ -63,7 +63,7 @@ export class Sending {
         return unavailable(request, reply, receipt.code, receipt.text);
       case 'gap':
       case 'unknown-producer':
-        // Counters are not used over HTTP.
+        // Sends over HTTP have no counters, so this cannot happen.
         return unavailable(request, reply, CODES.failure.code, CODES.failure.message);
     }
   }
@@ -85,12 +85,12 @@ export class Sending {
   }
 }
 
-/** What the caller named its request by; the service that takes it says how long it may be. */
+/** The idempotency key of a request. The service that takes it checks its length. */
 export function idempotencyKey({ headers }: FastifyRequest): string | undefined {
   const key = headers['idempotency-key'];
   if (Array.isArray(key)) throw new CimError('invalid', 'give one Idempotency-Key');
   return key;
 }
 
-/** JSON can carry half a surrogate pair, UTF-8 cannot: an entry with one could be read by nobody. */
+/** JSON can carry half of a surrogate pair, UTF-8 cannot: nobody could read an entry with one. */
 const wellFormed = (text: string): string => text.toWellFormed();

@@ -1,4 +1,4 @@
-/** The web chat: the files of `dist/web` at `/`. */
+/** Serves the web chat: the files of `dist/web` at `/`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,14 +8,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
 
 const INDEX = 'index.html';
-/** Where the files lie, seen from a program in `dist/`, from a part of it in `dist/parts/`, and from the sources. */
+/**
+ * Folders of the files, relative to a program in `dist/`, to a part of it in `dist/parts/`, and to the
+ * sources.
+ */
 const FOLDERS = ['./web/', '../web/', '../../../dist/web/'];
-/** In the page: replaced by what a login needs (`CIM_AUTH`). */
+/** Placeholder in the page for the kind of login (`CIM_AUTH`). */
 const AUTH = '{{auth}}';
 
 /**
- * Serves the page and its files. The page may open WebSockets to the im-servers that are there when it is loaded, and asks
- * nobody else.
+ * Adds the page and its files. The page may open WebSockets to the im-servers that are listed when it loads,
+ * and to no others.
  * @throws {Error} one line, when the web chat was not built
  */
 export async function addWeb(
@@ -43,18 +46,22 @@ export async function addWeb(
     index: false,
     preCompressed: true,
     globIgnore: ['**/*.map', '**/*.gz', `**/${INDEX}`],
-    // A browser asks whether a file has changed each time, so that a page and its script are of one version.
+    // The browser asks each time whether a file has changed, so that the page and its script have the same
+    // version.
     cacheControl: false,
     setHeaders: (reply, path) => {
       reply.header('cache-control', 'no-cache');
-      // The policy of the service worker is that of its script: it asks for the files of the page.
+      // A service worker has the policy of its own script. It fetches the files of the page.
       if (path.includes('worker.js'))
         reply.header('content-security-policy', "default-src 'none'; connect-src 'self'");
     },
   });
 }
 
-/** Where the page may connect to: the host that it came from at any port, the shared address, and im-servers elsewhere. */
+/**
+ * The hosts that the page may connect to: its own host at any port, the shared address, and im-servers
+ * elsewhere.
+ */
 export function webPolicy(
   host: string,
   advertiseUrl: string,
@@ -80,7 +87,7 @@ export function webPolicy(
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-    // Nothing of the page makes HTML or scripts from texts: the browser would refuse it.
+    // The page never makes HTML or scripts from texts; the browser would refuse it.
     "require-trusted-types-for 'script'",
     'trusted-types worker',
   ].join('; ');

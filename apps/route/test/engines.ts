@@ -2,10 +2,13 @@ import { silentLogger } from '@cim/runtime';
 import { openRedisStore, type Store } from '@cim/store';
 import { RedisProcess } from '@cim/testkit';
 
-/** What a route's store may stand on. */
+/** The stores that a route is tested on. */
 export const ENGINES = ['LevelDB', 'Redis'] as const;
 
-/** How `RunningRoute` opens a store on an engine. `end` ends the engine; whoever opened the store has stopped it before. */
+/**
+ * Starts an engine, for `RunningRoute` to open a store on. `end` ends the engine; call it after the store was
+ * stopped.
+ */
 export async function startStore(
   engine: (typeof ENGINES)[number],
 ): Promise<{ readonly openStore?: () => Promise<Store>; readonly end: () => Promise<void> }> {

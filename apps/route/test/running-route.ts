@@ -1,4 +1,4 @@
-/** A route that listens, on a store of its own, and what it asked of the one im-server it knows. */
+/** A route that listens, on its own store, and the calls that it made to the one im-server that it knows. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,21 +30,21 @@ export interface Answer {
 
 export interface RouteOptions {
   readonly config?: Partial<RouteConfig>;
-  /** The store, on a Redis of its own, say; the embedded one in a folder of its own unless told otherwise. */
+  /** Opens the store, for example on Redis. Absent: the embedded one in a temporary folder. */
   readonly openStore?: () => Promise<Store>;
-  /** What the route is given in place of the store. */
+  /** Replaces the store that the route gets. */
   readonly storeFor?: (store: Store) => Store;
-  /** Whether the im-server is listed from the beginning. */
+  /** Whether the im-server is listed from the start. */
   readonly listed?: boolean;
   readonly closeWithinMs?: number;
   readonly passwords?: Passwords;
   readonly supplies?: Supplies;
   readonly maxConnections?: number;
-  /** Whether the im-server has a session of that user; yes unless told otherwise. */
+  /** Whether the im-server has a session of that user. Absent: yes. */
   readonly holds?: (user: UserId) => boolean;
-  /** What the im-server says of sessions that it holds; nothing unless told otherwise. */
+  /** The answer of the im-server about its sessions. Absent: none. */
   readonly places?: Doorbell['places'];
-  /** What the im-server answers to a push; `taken` unless told otherwise. */
+  /** The answer of the im-server to a push. Absent: `taken`. */
   readonly delivers?: () => 'taken' | 'gone';
 }
 
@@ -53,7 +53,7 @@ export class RunningRoute {
   readonly store: Store;
   readonly membership: Membership;
   readonly messaging: Messaging;
-  /** Calls at the im-server's doorbell, in order: `deliver 1001`. */
+  /** The calls at the im-server's doorbell, in order, such as `deliver 1001`. */
   readonly rung: readonly string[];
   readonly stop: () => Promise<void>;
 
@@ -183,14 +183,14 @@ export class RunningRoute {
     return this.#ask(path, { headers });
   }
 
-  /** A new account's id. */
+  /** Registers an account. Answers its id. */
   async register(userName: string, password?: string): Promise<UserId> {
     const { dataBody, message } = await this.post('/registerAccount', { userName, password });
     assert.ok(dataBody !== null, message);
     return (dataBody as { userId: UserId }).userId;
   }
 
-  /** Registers and logs in, as a CIM client does: over HTTP, then TCP. */
+  /** Registers and logs in as a CIM client does: over HTTP, then TCP. */
   async join(userName: string): Promise<{ userId: UserId; epoch: Epoch }> {
     const userId = await this.register(userName);
     const { code, message } = await this.post('/login', { userId, userName });
@@ -206,7 +206,7 @@ export class RunningRoute {
     return entries.map(({ content }) => cim.Content.decode(content).texts);
   }
 
-  /** Asks the admin API; the route is to be started with `ADMIN_TOKEN`. */
+  /** Calls the admin API. The route must have been started with `ADMIN_TOKEN`. */
   async admin(
     method: string,
     path: string,

@@ -1,4 +1,4 @@
-/** A business system of the tests that signs tokens. */
+/** A business system that signs tokens, for tests. */
 import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type JWK, SignJWT } from 'jose';
 
@@ -6,7 +6,7 @@ export const SECRET_KEY = 'a secret of the tests, 32 bytes+';
 
 export type Algorithm = 'HS256' | 'RS256' | 'ES256' | 'EdDSA';
 
-/** Token claims; `exp` is in an hour unless told otherwise. */
+/** Claims of a token. Without `exp` it ends in an hour. */
 export type TokenClaims = Readonly<Record<string, unknown>>;
 
 export const seconds = (): number => Math.floor(Date.now() / 1_000);
@@ -14,9 +14,9 @@ export const seconds = (): number => Math.floor(Date.now() / 1_000);
 export class Signer {
   readonly algorithm: Algorithm;
   readonly kid: string;
-  /** PEM of the public key, or the secret. */
+  /** The PEM of the public key, or the secret. */
   readonly publicText: string;
-  /** As it is published. */
+  /** The public key as it is published. */
   readonly jwk: JWK;
   readonly #key: KeyObject | Uint8Array;
 
@@ -50,7 +50,10 @@ export class Signer {
 const part = (json: string | object): string =>
   Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)).toString('base64url');
 
-/** A token by hand, signed with HMAC by any text, or not at all. @param payload as JSON text, so that it may be odd */
+/**
+ * A token made by hand, signed with HMAC by any text, or not at all. @param payload JSON text, which may be
+ * malformed
+ */
 export function handMade(header: object, payload: string | object, secret?: string): string {
   const signed = `${part(header)}.${part(payload)}`;
   return `${signed}.${secret === undefined ? '' : createHmac('sha256', secret).update(signed).digest('base64url')}`;

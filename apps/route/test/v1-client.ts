@@ -1,4 +1,4 @@
-/** Asks `/v1` or `/admin` of a running route, and holds each answer against the OpenAPI document. */
+/** Calls `/v1` or `/admin` of a running route, and checks each answer against the OpenAPI document. */
 import assert from 'node:assert/strict';
 import { Compile } from 'typebox/schema';
 import type { Route } from '../src/compose.ts';
@@ -6,7 +6,7 @@ import type { Route } from '../src/compose.ts';
 export interface V1Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** Undefined when the answer has none. */
+  /** Undefined when the answer has no body. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -26,11 +26,11 @@ export type OpenApi = {
 
 export class V1Client {
   readonly document: OpenApi;
-  /** `POST /v1/messages 201`, of every request that was made. */
+  /** Every request that was made, such as `POST /v1/messages 201`. */
   readonly driven = new Set<string>();
   readonly #url: string;
   readonly #base: string;
-  /** Shown unless a request names another one. */
+  /** The credential that is shown unless a request names another one. */
   readonly #secret: string | undefined;
 
   private constructor(url: string, document: OpenApi, base = '/v1', secret?: string) {
@@ -44,7 +44,7 @@ export class V1Client {
     return new V1Client(url, (await (await fetch(`${internal.url}/documentation/json`)).json()) as OpenApi);
   }
 
-  /** Of `/admin`. */
+  /** A client of `/admin`. */
   static async ofAdmin({ internal: { url } }: Route, token: string): Promise<V1Client> {
     const answer = await fetch(`${url}/admin/openapi.json`, {
       headers: { authorization: `Bearer ${token}` },
@@ -65,7 +65,7 @@ export class V1Client {
     return this.ask('POST', path, body, secret, headers);
   }
 
-  /** A body that is text or bytes is sent as it is. */
+  /** Sends a request. A body that is text or bytes is sent unchanged. */
   async ask(
     method: string,
     path: string,
@@ -99,7 +99,7 @@ export class V1Client {
     };
   }
 
-  /** An account that has logged in. */
+  /** Makes an account and logs it in. */
   async join(name: string, password?: string): Promise<{ id: string; name: string; secret: string }> {
     const account = await this.post('/accounts', { name, password });
     assert.equal(account.status, 201, JSON.stringify(account.body));
@@ -108,7 +108,10 @@ export class V1Client {
     return { id: String(account.body?.['id']), name, secret: String(session.body?.['secret']) };
   }
 
-  /** Every operation under these tags is described, and has answered in each way that is no problem. */
+  /**
+   * Checks that every operation under these tags is described, and has given each answer that is not a
+   * problem.
+   */
   assertDriven(...tags: string[]): void {
     const operations = Object.entries(this.document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
@@ -176,7 +179,7 @@ export class V1Client {
   }
 }
 
-/** The schema with every object closed: an answer has no field that is not documented. */
+/** The schema with all objects closed, so that an answer with an undocumented field fails. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== 'object' || schema === null) return schema;

@@ -91,7 +91,7 @@ export function accountsContract(open: OpenStore): void {
       assert.equal((await store.accounts.byName(name))?.passwordHash, hash);
     });
 
-    test('a password hash is replaced by whoever knows the one that is there, and by nobody else', async () => {
+    test('a password hash is replaced only by a caller that knows the present one', async () => {
       const { account } = await store.accounts.register(newName(), 'first');
       const hashOf = async () => (await store.accounts.byId(account.userId))?.passwordHash;
       assert.equal(await store.accounts.replacePassword(account.userId, 'other', 'second'), false);
@@ -105,7 +105,7 @@ export function accountsContract(open: OpenStore): void {
       assert.equal((await store.accounts.byId(account.userId))?.userName, account.userName);
     });
 
-    test('an account without a password gets one, once, and one that is not there gets none', async () => {
+    test('an account without a password gets one once, and a missing account gets none', async () => {
       const { account } = await store.accounts.register(newName());
       const set = (userId: UserId, hash: string) => store.accounts.replacePassword(userId, undefined, hash);
       assert.equal(await set(account.userId, 'first'), true);
@@ -116,7 +116,7 @@ export function accountsContract(open: OpenStore): void {
       assert.equal(await store.accounts.byId(NOBODY), undefined);
     });
 
-    test('of password changes at once one wins', async () => {
+    test('of simultaneous password changes one wins', async () => {
       const { account } = await store.accounts.register(newName(), 'first');
       const answers = await Promise.all(
         ['a', 'b', 'c', 'd'].map((hash) => store.accounts.replacePassword(account.userId, 'first', hash)),
@@ -124,7 +124,7 @@ export function accountsContract(open: OpenStore): void {
       assert.equal(answers.filter(Boolean).length, 1);
     });
 
-    test('an account without a password, or that is not there, gets none by a change', async () => {
+    test('a change gives no password to an account without one, or to a missing account', async () => {
       const { account } = await store.accounts.register(newName());
       for (const userId of [account.userId, NOBODY]) {
         for (const replaces of ['first', 'undefined'])
@@ -147,7 +147,7 @@ export function accountsContract(open: OpenStore): void {
       assert.deepEqual(await store.accounts.byName(`${name}-å`), account);
     });
 
-    test('registrations of one name at once get one account, made once', async () => {
+    test('simultaneous registrations of one name get the same account, made once', async () => {
       const name = newName();
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
@@ -160,8 +160,8 @@ export function accountsContract(open: OpenStore): void {
       assert.deepEqual(await store.accounts.byName(name), winner);
     });
 
-    test('a new name that looks like a taken one is refused, and makes nothing', async () => {
-      // Without letters that have look-alikes themselves.
+    test('a new name that looks like a taken one is refused, and no account is made', async () => {
+      // An end without characters that have look-alikes themselves.
       const end = `-${randomBytes(6).toString('hex').replaceAll(/[01]/g, '2')}`;
       const { account } = await store.accounts.register(`Paypal${end}` as UserName);
       for (const like of [`Раypal${end}`, `PaypaI${end}`, `рауpal${end}`, `paypa1${end}`]) {
@@ -174,14 +174,14 @@ export function accountsContract(open: OpenStore): void {
       }
       for (const same of [`paypal${end}`, `PAYPAL${end}`])
         assert.deepEqual(await store.accounts.register(same as UserName), { account, created: false });
-      // A refusal takes nothing: names that differ from the taken one only by what was refused go on.
+      // A refusal takes no name. A name that differs from the taken one only by the refused part is accepted.
       const { created } = await store.accounts.register(`Раypalx${end}` as UserName);
       assert.equal(created, true);
       store = await opened.reopen();
       await assert.rejects(store.accounts.register(`paypa1${end}` as UserName), /looks like/);
     });
 
-    test('of look-alikes at once at most one gets an account, and the name stays free for no other', async () => {
+    test('of simultaneous look-alikes at most one gets an account, and none of the names stays free', async () => {
       for (let round = 0; round < 5; round++) {
         const end = `-${randomBytes(6).toString('hex').replaceAll(/[01]/g, '2')}`;
         const names = ['scope', 'ѕcope', 'sсope', 'scоpe', 'scopе', 'SCOPE', 'ЅCOPE'].map(
@@ -208,7 +208,7 @@ export function accountsContract(open: OpenStore): void {
       assert.equal(new Set(answers.map((answer) => answer.account.userId)).size, 50);
     });
 
-    test('nobody is found under an id or a name that was never made', async () => {
+    test('no account is found by an id or a name that was never made', async () => {
       assert.equal(await store.accounts.byId(NOBODY), undefined);
       assert.equal(await store.accounts.byName(newName()), undefined);
       for (const name of AWKWARD_NAMES)
@@ -217,7 +217,7 @@ export function accountsContract(open: OpenStore): void {
       assert.equal(await store.accounts.byName(''), undefined);
     });
 
-    test('a name is only ever a value, whatever it looks like', async () => {
+    test('a name is stored as a value only, whatever its characters', async () => {
       for (const name of AWKWARD_NAMES) {
         assert.equal(await store.accounts.byName(name), undefined, name);
         const { account } = await store.accounts.register(name as UserName);
@@ -227,7 +227,7 @@ export function accountsContract(open: OpenStore): void {
       }
     });
 
-    test('accounts outlive the process, and no id is given twice', async () => {
+    test('accounts survive a restart, and no id is given twice', async () => {
       const name = newName();
       const { account } = await store.accounts.register(name, 'hash');
       store = await opened.reopen();

@@ -27,7 +27,7 @@ export function apiKeysContract(open: OpenStore): void {
       ...changes,
     });
 
-    test('a key is found as it was made, also by a store that opens the data later', async () => {
+    test('a key is found unchanged, also after a restart', async () => {
       const keys = [made(), made({ user: 1_001 as UserId, expiresAt: T + 1 }), made({ scopes: [] })];
       for (const key of keys) await store.apiKeys.add(key);
       for (const key of keys) assert.deepEqual(await store.apiKeys.find(key.id), key);
@@ -45,7 +45,7 @@ export function apiKeysContract(open: OpenStore): void {
       assert.deepEqual(listed, [early, late]);
     });
 
-    test('an end is moved forward only, and is there at once', async () => {
+    test('the end of a key can only be moved earlier, and applies at once', async () => {
       const key = made();
       await store.apiKeys.add(key);
       for (const [at, then] of [
@@ -59,7 +59,7 @@ export function apiKeysContract(open: OpenStore): void {
       assert.equal(await store.apiKeys.expire('nobody-made-1', T), false);
     });
 
-    test('a removed key is gone, and a late note of its use does not bring it back', async () => {
+    test('a removed key is gone, and a late note of its use does not restore it', async () => {
       const key = made({ expiresAt: T });
       await store.apiKeys.add(key);
       await store.apiKeys.used(key.id, T + 7);
@@ -69,13 +69,13 @@ export function apiKeysContract(open: OpenStore): void {
       assert.equal(await store.apiKeys.find(key.id), undefined);
       assert.equal(await store.apiKeys.remove(key.id), false);
       assert.ok(!(await store.apiKeys.list()).some(({ id }) => id === key.id));
-      // Nothing of it is left for another key of the same id.
+      // A new key with the same id has nothing of the old one.
       const again = made({ id: key.id });
       await store.apiKeys.add(again);
       assert.deepEqual(await store.apiKeys.find(key.id), again);
     });
 
-    test('what happens to several keys at once happens to each', async () => {
+    test('simultaneous changes of several keys all take effect', async () => {
       const keys = Array.from({ length: 10 }, () => made());
       await Promise.all(keys.map((key) => store.apiKeys.add(key)));
       await Promise.all(

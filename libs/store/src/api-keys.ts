@@ -1,43 +1,43 @@
 import { CimError, type UserId } from '@cim/protocol';
 
-/** What an API key may allow. `admin`: the admin API. */
+/** The rights that an API key may have. `admin`: the admin API. */
 export const SCOPES = ['send', 'read', 'groups', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** Keys that there may be at once. */
+/** Most keys at once. */
 export const API_KEYS_AT_MOST = 1_000;
 
-/** The key of a system. Its secret is nowhere: only its hash is kept. */
+/** The API key of a business system. Its secret is stored nowhere, only a hash of it. */
 export interface ApiKey {
-  /** 12 of [A-Za-z0-9_-]; the key begins with `cim_<id>`. */
+  /** 12 of [A-Za-z0-9_-]. The key begins with `cim_<id>`. */
   readonly id: string;
   /** SHA-256 of the whole key, base64url. */
   readonly hash: string;
-  /** What people call it. */
+  /** A name for people. */
   readonly label: string;
   readonly scopes: readonly Scope[];
-  /** The one user that it acts as; absent: any user. */
+  /** The one user that the key acts as. Absent: any user. */
   readonly user?: UserId;
-  /** ms since 1970, as all times here. */
+  /** When it was made [ms since 1970, as all times here]. */
   readonly createdAt: number;
-  /** From then on it opens nothing. */
+  /** From this time on it opens nothing. */
   readonly expiresAt?: number;
-  /** When it was used last, noted now and then. */
+  /** When it was last used, noted now and then. */
   readonly usedAt?: number;
 }
 
-/** API keys of all routes. Every call is safe to repeat. All throw when the store does not answer. */
+/** The API keys of all routes. Every call is safe to repeat. All calls throw when the store does not answer. */
 export interface ApiKeys {
-  /** @throws {CimError} 6000: there are too many already */
+  /** Adds a key. @throws {CimError} 6000: there are too many already */
   add(key: Omit<ApiKey, 'usedAt'>): Promise<void>;
   find(id: string): Promise<ApiKey | undefined>;
-  /** The oldest first. */
+  /** All keys, the oldest first. */
   list(): Promise<readonly ApiKey[]>;
-  /** Ends the key at that time, if it does not end sooner. False: there is no such key. */
+  /** Makes the key end at that time, unless it ends sooner. False: there is no such key. */
   expire(id: string, at: number): Promise<boolean>;
-  /** False: there was no such key. */
+  /** Removes the key. False: there was no such key. */
   remove(id: string): Promise<boolean>;
-  /** Notes when it was used. A key that is gone stays gone. */
+  /** Notes when the key was used. A removed key stays removed. */
   used(id: string, at: number): Promise<void>;
 }
 

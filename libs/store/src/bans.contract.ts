@@ -37,7 +37,7 @@ export function bansContract(open: OpenStore): void {
       }
     });
 
-    test('whoever is suspended already is not suspended for longer by the same', async () => {
+    test('another threshold does not lengthen a suspension', async () => {
       const subject = newSubject();
       await bans.suspend(subject, 'first');
       const again = await bans.suspend(subject, 'second');
@@ -45,7 +45,7 @@ export function bansContract(open: OpenStore): void {
       near(again.leftMs, FIRST);
     });
 
-    test('the next suspension within a day is longer, up to the last length; a fresh start follows an unban', async () => {
+    test('the next suspension within a day is longer, up to the longest; after an unban it is the first again', async () => {
       const lengths = [50, 120, 300];
       const short = await open({ suspensionMs: lengths });
       try {
@@ -68,7 +68,7 @@ export function bansContract(open: OpenStore): void {
       }
     });
 
-    test('asking goes on for twice the length at most: whoever has stopped comes back', async () => {
+    test('requests lengthen a suspension to at most twice its length', async () => {
       const short = await open({ suspensionMs: [300] });
       try {
         const subject = newSubject();
@@ -82,7 +82,7 @@ export function bansContract(open: OpenStore): void {
       }
     });
 
-    test('asking while suspended begins the time anew', async () => {
+    test('a request during a suspension starts its time again', async () => {
       const subject = newSubject();
       assert.equal(await bans.asked(subject), undefined);
       await bans.suspend(subject, 'one');
@@ -93,7 +93,7 @@ export function bansContract(open: OpenStore): void {
       assert.equal((await found(subject))?.step, 1);
     });
 
-    test('an operator bans for as long as it says, and asking does not lengthen that', async () => {
+    test('a ban by an operator lasts for the given time, and requests do not lengthen it', async () => {
       const subject = newSubject();
       await bans.suspend(subject, 'one');
       const ban = await bans.ban(subject, SECOND, 'an operator');
@@ -102,7 +102,7 @@ export function bansContract(open: OpenStore): void {
       near((await bans.asked(subject))?.leftMs, SECOND);
     });
 
-    test('unban ends it and forgets it', async () => {
+    test('unban ends and forgets a suspension', async () => {
       const subject = newSubject();
       assert.equal(await bans.unban(subject), false);
       await bans.suspend(subject, 'one');
@@ -112,7 +112,7 @@ export function bansContract(open: OpenStore): void {
       assert.equal((await bans.suspend(subject, 'two')).step, 1);
     });
 
-    test('bans outlive the process', async () => {
+    test('bans survive a restart', async () => {
       const subject = newSubject();
       await bans.ban(subject, 3_600_000, 'an operator');
       bans = (await opened.reopen()).bans;

@@ -24,23 +24,23 @@ export function blocksContract(open: OpenStore): void {
     });
     after(() => opened.close());
 
-    test('a blocked user sends nothing more to who blocked it, until it is unblocked; all others do', async () => {
+    test('a blocked user cannot send to the user who blocked it until it is unblocked; others can', async () => {
       const { sends, to, inbox } = await newPair(store);
       const other = new Sends(inbox, await newUser(store));
       await appendOk(store, sends.item(1));
       assert.equal(await store.blocks.block(to.userId, sends.sender.userId), 'ok');
       assert.deepEqual(await append(store, sends.item(2)), { outcome: 'blocked' });
       assert.deepEqual(await append(store, sends.item(0)), { outcome: 'blocked' });
-      // It was stored before: the answer was lost, and the sender asks again.
+      // A send that was stored before is still answered: its answer was lost, and the sender asks again.
       assert.deepEqual(await append(store, sends.item(1)), { outcome: 'duplicate', seq: 1 });
       assert.equal(await appendOk(store, other.item(1)), 2);
-      // The other way round nothing is blocked.
+      // The other direction is not blocked.
       await appendOk(store, new Sends(inboxOf(sends.sender.userId), to).item(1));
       await store.blocks.unblock(to.userId, sends.sender.userId);
       await appendOk(store, sends.item(2));
     });
 
-    test('what was stored before the block stays', async () => {
+    test('messages from before the block stay', async () => {
       const { sends, to, inbox } = await newPair(store);
       await appendOk(store, sends.item(1));
       await store.blocks.block(to.userId, sends.sender.userId);
@@ -55,7 +55,7 @@ export function blocksContract(open: OpenStore): void {
       await appendOk(store, new Sends(group, bob).item(1));
     });
 
-    test('the list is ascending and says each once, whatever was blocked and unblocked how often', async () => {
+    test('the list is ascending and has each user once, however often users were blocked and unblocked', async () => {
       const { userId } = await newUser(store);
       assert.deepEqual(await store.blocks.list(userId), []);
       for (const id of [2_110, 110, 21, 110]) await store.blocks.block(userId, id as UserId);
@@ -72,12 +72,12 @@ export function blocksContract(open: OpenStore): void {
       const answers = await Promise.all(all.map((id) => store.blocks.block(userId, id)));
       assert.ok(answers.every((answer) => answer === 'ok'));
       assert.equal(await store.blocks.block(userId, 9 as UserId), 'full');
-      // One that is blocked already needs no room.
+      // A user who is blocked already needs no room.
       assert.equal(await store.blocks.block(userId, 10_007 as UserId), 'ok');
       assert.deepEqual(await store.blocks.list(userId), all);
     });
 
-    test('blocks outlive the process', async () => {
+    test('blocks survive a restart', async () => {
       const { sends, to } = await newPair(store);
       await store.blocks.block(to.userId, sends.sender.userId);
       store = await opened.reopen();

@@ -1,17 +1,18 @@
 import type { UserId } from '@cim/protocol';
 
-/** Users whom one user may have blocked at once. */
+/** Most users that one user may have blocked at once. */
 export const MOST_BLOCKS = 1_000;
 
 /**
- * Whose private messages a user does not take. The append refuses them (`blocked`) in the step that would store them, so that a
- * block holds everywhere once it is answered. What is stored already stays. Messages to groups are not affected.
+ * Blocks of private messages, per user. The append refuses a blocked sender (`blocked`) in the step that
+ * would store the message, so a block holds everywhere once it is answered. Stored messages stay. Messages to
+ * groups are not affected.
  */
 export interface Blocks {
-  /** Ascending. */
+  /** The blocked users, ascending. */
   list(user: UserId): Promise<readonly UserId[]>;
-  /** Idempotent. `full`: the user has blocked as many as may be. */
+  /** Blocks a user. Idempotent. `full`: the user has blocked as many as it may. */
   block(user: UserId, blocked: UserId): Promise<'ok' | 'full'>;
-  /** Idempotent. */
+  /** Unblocks a user. Idempotent. */
   unblock(user: UserId, blocked: UserId): Promise<void>;
 }

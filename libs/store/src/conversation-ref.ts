@@ -11,16 +11,16 @@ import {
 } from '@cim/protocol';
 import type { Entry } from './streams.ts';
 
-/** A conversation as one user names it: the other user of a private one, or a group. */
+/** A conversation as one user names it: by the other user of a private one, or by the group. */
 export type ConversationRef =
   | { readonly kind: 'user'; readonly user: UserId }
   | { readonly kind: 'group'; readonly group: GroupId };
 
-/** `u1001`, `g17` or `globby`. */
+/** The name of a conversation: `u1001`, `g17` or `globby`. */
 export const conversationName = (of: ConversationRef): string =>
   of.kind === 'user' ? `u${of.user}` : `g${of.group}`;
 
-/** Of a name that `conversationName` makes; undefined for any other text. */
+/** Parses a name that `conversationName` makes. Undefined for any other text. */
 export function parseConversation(text: string): ConversationRef | undefined {
   const rest = text.slice(1);
   if (text.startsWith('g') && isGroupId(rest)) return { kind: 'group', group: rest };
@@ -30,11 +30,14 @@ export function parseConversation(text: string): ConversationRef | undefined {
     : undefined;
 }
 
-/** The stream that holds the conversation for `user`: a private one is part of the user's own timeline. */
+/**
+ * The stream that holds the conversation for `user`. A private conversation is a part of the user's own
+ * timeline.
+ */
 export const streamOfConversation = (user: UserId, of: ConversationRef): StreamRef =>
   of.kind === 'user' ? inboxOf(user) : groupStream(of.group);
 
-/** The conversation that a message to this stream belongs to, as its sender names it. */
+/** The conversation of a message to this stream, as its sender names it. */
 export const conversationOf = (to: StreamRef): ConversationRef =>
   ofStream<ConversationRef>(
     to,

@@ -12,7 +12,7 @@ const row = (peer: number, more: Partial<ConversationRow> = {}): ConversationRow
 });
 const at = (seq: number): Cursor => ({ seq: seq as Seq, id: `1:a-producer-of-tests:${seq}` as MessageId });
 
-/** Registers the cases of the rows of private conversations. */
+/** Registers the tests of the rows of private conversations. */
 export function conversationRowsContract(open: OpenStore): void {
   describe('rows of conversations', () => {
     let opened: OpenedStore;
@@ -35,12 +35,12 @@ export function conversationRowsContract(open: OpenStore): void {
       assert.deepEqual({ ...saved, rows: byPeer(saved.rows) }, { revision, folded, rows: byPeer(rows) });
     }
 
-    test('of a user that has none are none, and nothing is folded', async () => {
+    test('of a user without any are empty, and nothing is folded', async () => {
       const { userId } = await newUser(store);
       await assertRows(userId, 0, { seq: 0 as Seq, id: '' as MessageId }, []);
     });
 
-    test('are loaded as they were saved; those that are not named stay', async () => {
+    test('are loaded unchanged; rows that a save does not name stay', async () => {
       const [{ userId }, other] = [await newUser(store), await newUser(store)];
       const [one, two, three] = [row(1), row(2), row(3)];
       assert.equal(await store.conversations.save(userId, 0, at(5), [one, two]), true);
@@ -51,7 +51,7 @@ export function conversationRowsContract(open: OpenStore): void {
       await assertRows(other.userId, 0, { seq: 0 as Seq, id: '' as MessageId }, []);
     });
 
-    test('are not saved by who has not seen the newest ones, and nothing changes then', async () => {
+    test('are not saved by a caller that has not seen the newest ones', async () => {
       const { userId } = await newUser(store);
       assert.equal(await store.conversations.save(userId, 0, at(5), [row(1)]), true);
       const kept = (await store.conversations.load(userId)).rows;
@@ -63,7 +63,7 @@ export function conversationRowsContract(open: OpenStore): void {
       await assertRows(userId, 1, at(5), [...kept]);
     });
 
-    test('saved by several at once: one of them has saved', async () => {
+    test('saved by several callers at once: one of the saves succeeds', async () => {
       const { userId } = await newUser(store);
       const saved = await Promise.all(
         [1, 2, 3, 4].map((peer) => store.conversations.save(userId, 0, at(peer), [row(peer)])),
@@ -77,7 +77,7 @@ export function conversationRowsContract(open: OpenStore): void {
       );
     });
 
-    test('the revision rises also when no row changes, and what is folded may go back', async () => {
+    test('the revision rises also when no row changes, and the folded cursor may go back', async () => {
       const { userId } = await newUser(store);
       const only = row(1);
       assert.equal(await store.conversations.save(userId, 0, at(5), [only]), true);
@@ -86,7 +86,7 @@ export function conversationRowsContract(open: OpenStore): void {
       await assertRows(userId, 3, at(2), [only]);
     });
 
-    test('of many peers with any name are saved in one step, and outlive the process', async () => {
+    test('of many peers with any name are saved in one step, and survive a restart', async () => {
       const { userId } = await newUser(store);
       const rows = Array.from({ length: 3_000 }, (_, i) =>
         row(i + 1, { peerName: AWKWARD_NAMES[i % AWKWARD_NAMES.length] ?? '' }),

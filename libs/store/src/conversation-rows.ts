@@ -1,38 +1,44 @@
 import type { Seq, UserId } from '@cim/protocol';
 import type { Cursor } from './streams.ts';
 
-/** A private conversation as its user has it. Made by folding the user's inbox; it can be thrown away and made again. */
+/**
+ * A private conversation of one user. It is made by folding the user's inbox, and can be thrown away and made
+ * again.
+ */
 export interface ConversationRow {
   readonly peer: UserId;
-  /** Name of the peer in the newest entry that it sent; '' when it has sent none that was folded. */
+  /** Name of the peer in its newest folded entry; '' when it has sent none. */
   readonly peerName: string;
-  /** Newest message, of either side. */
+  /** Newest message of either side. */
   readonly lastSeq: Seq;
-  /** ms, the store's clock. */
+  /** When it was stored [ms, the store's clock]. */
   readonly lastAt: number;
-  /** `n` of the newest entry that the peer sent; 0 when there is none. */
+  /** `n` of the newest entry from the peer; 0 when there is none. */
   readonly lastN: number;
-  /** Received and counting as unread above `read`. */
+  /** Number of received entries that count as unread and are above `read`. */
   readonly unread: number;
-  /** Read mark: `n` of the user's inbox up to which the user has read this conversation. */
+  /** Read mark: the `n` of the user's inbox up to which the user has read this conversation. */
   readonly read: number;
 }
 
-/** Rows of a user, as they were saved last. */
+/** The rows of a user as they were last saved. */
 export interface SavedConversations {
-  /** How often rows of the user were saved; 0: never. */
+  /** Number of saves of the user's rows; 0: never. */
   readonly revision: number;
-  /** All of the inbox up to here is in the rows. Seq 0 with the id '': nothing is. */
+  /** The rows contain the inbox up to this entry. Seq 0 with the id '': nothing is folded. */
   readonly folded: Cursor;
   readonly rows: readonly ConversationRow[];
 }
 
-/** What an adapter keeps of a user's private conversations (`conversations.ts` folds and answers). */
+/**
+ * The rows of users' private conversations in a store. `private-conversations.ts` folds them, and
+ * `conversations.ts` answers from them.
+ */
 export interface ConversationRows {
   load(user: UserId): Promise<SavedConversations>;
   /**
-   * Writes rows if nobody has saved any since `revision`; else false. Rows that are not named stay. One step, which
-   * raises the revision by 1, also when only the rows or only `folded` change.
+   * Writes rows, unless a save has come since `revision`. False: it has. Rows that are not named stay. One
+   * step; it raises the revision by 1, also when only the rows or only `folded` change.
    */
   save(user: UserId, revision: number, folded: Cursor, rows: readonly ConversationRow[]): Promise<boolean>;
 }

@@ -9,7 +9,10 @@ import { Histories } from './history.ts';
 import type { Store } from './store.ts';
 import { type Append, messageIdOf } from './streams.ts';
 
-/** Histories and conversation lists over what an adapter keeps: that its timelines, counts, groups and rows fit together. */
+/**
+ * Tests histories and conversation lists on a whole store: its timelines, counts, groups and rows must fit
+ * together.
+ */
 export function conversationsContract(open: OpenStore): void {
   describe('conversations', () => {
     let opened: OpenedStore;
@@ -21,7 +24,7 @@ export function conversationsContract(open: OpenStore): void {
     after(() => opened.close());
 
     const withUser = ({ userId }: NamedUser): ConversationRef => ({ kind: 'user', user: userId });
-    /** Answers the message's id. */
+    /** Sends a message, and answers its id. */
     async function say(item: Append, content: cim.Content.$Properties, silent = false): Promise<MessageId> {
       const about = silent ? ((content.ref ?? '') as MessageId) : undefined;
       const bytes = cim.Content.encode(content).finish();
@@ -36,7 +39,7 @@ export function conversationsContract(open: OpenStore): void {
       );
     };
 
-    test('both sides of a private one read the same, with a recall folded in, and count what is unread', async () => {
+    test('both sides of a private conversation read the same, with a recall folded in, and count unread messages', async () => {
       const [alice, bob] = [await newUser(store), await newUser(store)];
       const toBob = new Sends(inboxOf(bob.userId), alice);
       const toAlice = new Sends(inboxOf(alice.userId), bob);
@@ -72,7 +75,7 @@ export function conversationsContract(open: OpenStore): void {
       assert.equal((await new Conversations(store).one(alice.userId, withUser(bob))).peerRead, 3);
     });
 
-    test('of a group a member reads what came after its join, and counts that', async () => {
+    test('a member of a group reads and counts messages from its join on', async () => {
       const [owner, late] = [await newUser(store), await newUser(store)];
       const group = await store.groups.newId();
       const of: ConversationRef = { kind: 'group', group };

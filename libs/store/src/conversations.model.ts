@@ -1,6 +1,6 @@
 /**
- * What conversations are, in the plainest form: every list, count and page is found by going through whole logs. A
- * property in `conversations.property.ts` holds an adapter to it.
+ * A model of conversations in the plainest form: every list, count and page is found by going through whole
+ * logs. A property in `conversations.property.ts` compares an adapter with it.
  */
 import {
   contentType,
@@ -17,21 +17,21 @@ import {
 } from '@cim/protocol';
 import { type ConversationRef, conversationName } from './conversation-ref.ts';
 
-/** An entry of a log, as whoever wrote it knows it. */
+/** An entry of a log, as its sender knows it. */
 export interface Said {
   readonly seq: number;
   readonly n: number;
   readonly storedAt: number;
   readonly id: MessageId;
   readonly sender: NamedUser;
-  /** Of a sender's own copy: who received the message. */
+  /** For a sender's own copy: the recipient of the message. */
   readonly to?: UserId;
   readonly type: string;
   readonly texts: readonly string[];
   readonly ref: string;
 }
 
-/** A member of a group since an entry of its log. */
+/** A member of a group, and the entry since which it is one. */
 interface ModelMember {
   readonly joined: number;
   readonly joinedN: number;
@@ -40,11 +40,11 @@ interface ModelMember {
 interface ModelGroup {
   readonly id: GroupId;
   readonly owner: UserId;
-  /** Key: user. */
+  /** Key: user. Removed when the user leaves. */
   readonly members: Map<UserId, ModelMember>;
 }
 
-/** As a conversation is listed. */
+/** A conversation as it is listed. */
 export interface ModelConversation {
   readonly id: string;
   readonly at: number;
@@ -53,7 +53,7 @@ export interface ModelConversation {
   readonly unread: number;
   readonly read: number;
   readonly n: number;
-  /** The mark of a server that remembers the user's newest message in a group although it was trimmed. */
+  /** The read mark at a server that still remembers the user's newest message in a group after it was trimmed. */
   readonly remembered: number;
 }
 
@@ -61,19 +61,22 @@ const countsAsUnread = ({ type, to }: Said): boolean => contentType(type).unread
 const isMessage = ({ type }: Said): boolean => contentType(type).about === undefined;
 
 export class ModelConversations {
-  /** Key: stream name. Entries ascending, trimmed ones too. */
+  /** Key: stream name. Entries ascending, including trimmed ones. Never removed. */
   readonly #logs = new Map<string, Said[]>();
-  /** Key: stream name. The oldest entry that the store keeps. */
+  /** Key: stream name. Value: the oldest entry that the store keeps. */
   readonly #first = new Map<string, number>();
-  /** Key: user. Entries of the timeline that somebody has counted before they were trimmed. */
+  /** Key: user. Value: entries of the timeline that were counted before they were trimmed. */
   readonly #counted = new Map<UserId, Said[]>();
-  /** Key: user and conversation. */
+  /** Key: user and conversation. Value: read mark. */
   readonly #marks = new Map<string, number>();
-  /** Key: user and message id. Trimmed, and not counted any more since its user has set a mark amid what was unread. */
+  /**
+   * Keys of trimmed messages that no longer count, since their user has set a read mark among the unread
+   * ones. Key: user and message id.
+   */
   readonly #passed = new Set<string>();
   readonly groups: ModelGroup[] = [];
 
-  /** The same as it is now. */
+  /** A copy of the model in its present state. */
   copy(): ModelConversations {
     const copy = new ModelConversations();
     for (const [key, log] of this.#logs) copy.#logs.set(key, [...log]);
@@ -103,12 +106,12 @@ export class ModelConversations {
     return log.at(-1) ?? one;
   }
 
-  /** The store has trimmed a log up to here. */
+  /** Notes that the store has trimmed a log up to this entry. */
   trim(stream: StreamRef, first: number): void {
     this.#first.set(streamName(stream), first);
   }
 
-  /** Somebody counts a user's timeline: what is trimmed later stays counted. */
+  /** Notes that a user's timeline was counted: entries trimmed later stay counted. */
   count(user: UserId): void {
     const counted = this.#counted.get(user) ?? [];
     this.#counted.set(user, counted);
@@ -116,7 +119,7 @@ export class ModelConversations {
     counted.push(...this.#kept(inboxOf(user)).filter(({ seq }) => seq > upTo));
   }
 
-  /** Moves a read mark; answers whether it did. */
+  /** Moves a read mark. Answers whether it moved. */
   mark(user: UserId, of: ConversationRef, n: number): boolean {
     if (of.kind === 'user') this.count(user);
     const before = this.#state(user, of);
@@ -133,20 +136,20 @@ export class ModelConversations {
     return true;
   }
 
-  /** Oldest first: what the user may read of a conversation, as history shows it. */
+  /** All that the user may read of a conversation, oldest first, as history shows it. */
   history(user: UserId, of: ConversationRef): object[] {
     const entries = this.#readable(user, of);
     return entries.filter(isMessage).map((entry) => this.#shownAs(entry, entries, of));
   }
 
-  /** The message with this id, as whoever may change it needs it. */
+  /** The message with this id, for a user who may change it. */
   find(user: UserId, of: ConversationRef, id: MessageId): object | undefined {
     const own = this.#findIn(user, of, id);
     if (own !== undefined || of.kind === 'group' || !id.startsWith(`${user}:`)) return own;
     return this.#findIn(of.user, { kind: 'user', user }, id);
   }
 
-  /** Newest first. */
+  /** The user's conversations, newest first. */
   list(user: UserId, names: ReadonlyMap<UserId, string>): ModelConversation[] {
     this.count(user);
     const peers = new Set(
@@ -183,7 +186,7 @@ export class ModelConversations {
     };
   }
 
-  /** Where a conversation stands: its newest message, or in a group without one its newest entry. */
+  /** The newest message of a conversation; for a group without one, its newest entry. */
   #newest(user: UserId, of: ConversationRef): Said | undefined {
     if (of.kind === 'user') return this.#countedOf(user, of).at(-1);
     const log = this.log(groupStream(of.group)).filter(
@@ -192,7 +195,7 @@ export class ModelConversations {
     return log.findLast(countsAsUnread) ?? log.at(-1);
   }
 
-  /** Undefined: a private conversation in which nothing was said. */
+  /** Undefined: a private conversation without messages. */
   #state(user: UserId, of: ConversationRef): { readonly unread: number; readonly read: number } | undefined {
     const mark = this.#marks.get(`${user} ${conversationName(of)}`) ?? 0;
     if (of.kind === 'group') {

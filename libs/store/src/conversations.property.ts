@@ -1,6 +1,7 @@
 /**
- * A property that holds an adapter, with `Histories` and `Conversations` on it, to the model in `conversations.model.ts`:
- * people say things, refer to them, come and go, read, and are away, while logs are trimmed and the store goes back.
+ * A property that compares an adapter, under `Histories` and `Conversations`, with the model in
+ * `conversations.model.ts`. Random people send, refer to messages, join, leave, read and are away, while logs
+ * are trimmed and the store goes back.
  */
 import assert from 'node:assert/strict';
 import {
@@ -34,19 +35,19 @@ import type { HistoryItem } from './history-items.ts';
 import type { Store } from './store.ts';
 import { type AppendAnswer, messageIdOf, RETENTION, type StreamLimits } from './streams.ts';
 
-/** Of the stores that are held to the model: logs that are trimmed soon. */
+/** Limits of the compared stores: logs are trimmed soon. */
 export const CONVERSATION_LIMITS: StreamLimits = { ...RETENTION, maxEntries: 10, producerEntries: 1_000 };
 
-/** A store with a way back. */
+/** A store that can go back to an earlier state. */
 export interface StoreWithPast {
   readonly store: Store;
-  /** Keeps a copy of all that is stored now. Answers the store to go on with. */
+  /** Copies all data as it is now. Answers the store to go on with. */
   keep(): Promise<Store>;
-  /** Puts what was kept last in the place of all that is stored. Answers the store to go on with. */
+  /** Replaces all data by the last copy. Answers the store to go on with. */
   goBack(): Promise<Store>;
 }
 
-// Numbers are taken modulo what there is.
+// Steps. Numbers are taken modulo the number of things to choose from.
 const step = fc.oneof(
   {
     weight: 16,
@@ -117,7 +118,7 @@ export async function checkConversations(
       await trial.checkAll();
       store = trial.store;
     }),
-    // Not made smaller: a further run finds another lobby.
+    // No shrinking: a further run would find another lobby.
     {
       numRuns: options.runs,
       endOnFailure: true,
@@ -128,16 +129,16 @@ export async function checkConversations(
   );
 }
 
-/** One run: fresh users, and the lobby as it is. */
+/** One run: new users, and the lobby as it is. */
 class Trial {
   store: Store;
   readonly #past: StoreWithPast;
   #model = new ModelConversations();
-  /** The model as it was when the store was kept. */
+  /** The model at the time of the copy. */
   #kept: ModelConversations | undefined;
   readonly #users: readonly NamedUser[];
   readonly #names: ReadonlyMap<UserId, string>;
-  /** Key: user and device. */
+  /** Key: user and device. Value: its epoch. */
   readonly #epochs = new Map<string, Epoch>();
   #histories: Histories;
   #conversations: Conversations;
@@ -242,7 +243,7 @@ class Trial {
     if (said.length === 0) return;
     const { id, from: sender } = pick(said, message);
     const owner = this.#model.groups.find((group) => of.kind === 'group' && group.id === of.group)?.owner;
-    // Whoever may recall in a group is checked before the store is asked; anything else is left to the folding.
+    // The right to recall in a group is checked before the store is asked. All else is left to the folding.
     if (type === 'recall' && of.kind === 'group' && sender.userId !== actor.userId && owner !== actor.userId)
       return;
     const texts =
@@ -252,7 +253,7 @@ class Trial {
     await this.#send(actor, of, { type, ref: id, texts });
   }
 
-  /** Writes to the store and the model; what the store refuses is written nowhere. */
+  /** Sends to the store and the model. What the store refuses is written to neither. */
   async #send(
     sender: NamedUser,
     of: ConversationRef,
@@ -270,7 +271,7 @@ class Trial {
       ...(facts.event ? { about: facts.ref as MessageId } : {}),
       ...(operation === undefined ? {} : { operation }),
     });
-    // The recipient has not acked so much.
+    // The inbox of the recipient is full.
     if (answer.outcome === 'full') return undefined;
     return this.#stored(stream, sender, content, answer);
   }
@@ -385,7 +386,7 @@ class Trial {
     await this.store.streams.ack([{ user: userId, device: of, epoch, stream, cursor }]);
   }
 
-  /** The model learns what the store has trimmed; that it may is the streams' own tests' business. */
+  /** Tells the model what the store has trimmed. Other tests check whether the store may trim it. */
   async #trimmed(): Promise<void> {
     const groups = this.#model.groups.map(({ id }) => groupStream(id));
     const streams = [...this.#users.map(({ userId }) => inboxOf(userId)), groupStream(LOBBY), ...groups];
@@ -397,7 +398,10 @@ class Trial {
     }
   }
 
-  /** All that a user sees: the list in pages, each conversation, its history in both directions, and messages by id. */
+  /**
+   * Compares everything that a user sees: the list in pages, each conversation, its history in both
+   * directions, and messages by id.
+   */
   async #check(user: NamedUser, limit: number): Promise<void> {
     const { userId } = user;
     await this.#trimmed();
@@ -444,7 +448,7 @@ class Trial {
   }
 }
 
-/** The model answers no bodies. */
+/** An item without its body, since the model has none. */
 function plainItem(item: HistoryItem): object {
   const { body, ...rest } = item;
   assert.equal(body !== undefined, item.type !== '' && item.recalled !== true);
@@ -460,7 +464,10 @@ function plainModel(of: ModelConversation, read: number): object {
   return { id, name, last, ...stateOf(of, read), n };
 }
 
-/** As a server has it that remembers the user's own newest message although it was trimmed, or as one that does not. */
+/**
+ * The state at a server that remembers the user's own newest message after it was trimmed, or at one that
+ * does not.
+ */
 function stateOf({ unread, read, remembered }: ModelConversation, found: number) {
   return found === remembered ? { unread: unread + read - remembered, read: remembered } : { unread, read };
 }

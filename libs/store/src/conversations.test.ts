@@ -24,7 +24,7 @@ const line = ({ of, name, last, unread, read }: Conversation): string =>
   `${conversationName(of)} ${name}: ${last?.texts.join(' ') ?? '-'} (${unread} unread, read to ${read})`;
 
 describe('private conversations', () => {
-  test('have the newest message of both sides, what is unread, and a name, newest first', async () => {
+  test('have the newest message of both sides, the unread count and a name, newest first', async () => {
     const { timeline, list } = start();
     timeline.say(bob, 'hello');
     timeline.say(bob, 'hello?');
@@ -61,7 +61,7 @@ describe('private conversations', () => {
     ]);
   });
 
-  test('are folded once: what was folded is not read again', async () => {
+  test('are folded once: folded entries are not read again', async () => {
     const { timeline, list, conversations } = start();
     for (let i = 0; i < 1_000; i++) timeline.say(bob, `text ${i}`);
     await conversations.foldNow(alice.userId);
@@ -74,7 +74,7 @@ describe('private conversations', () => {
     assert.equal(read, 3);
   });
 
-  test('of which messages were trimmed before they were folded miss those, and a read mark mends the count', async () => {
+  test('miss messages that were trimmed before they were folded, and a read mark corrects the count', async () => {
     const { timeline, list, conversations } = start();
     timeline.say(carol, 'trimmed');
     timeline.say(bob, 'folded');
@@ -99,7 +99,7 @@ describe('private conversations', () => {
 });
 
 describe('a read mark of a private conversation', () => {
-  test('moves forward alone, counts what is left, and is refused beyond the end', async () => {
+  test('only moves forward, counts the rest, and is refused beyond the end', async () => {
     const { timeline, conversations } = start();
     for (const text of ['one', 'two', 'three']) {
       timeline.say(bob, text);
@@ -114,7 +114,7 @@ describe('a read mark of a private conversation', () => {
     assert.deepEqual([carols.unread, carols.read, carols.n], [3, 0, 6]);
   });
 
-  test('is not lost when several are set, and messages are folded, at once', async () => {
+  test('is not lost when marks are set and messages folded at the same time', async () => {
     const { timeline, store, conversations } = start();
     for (let i = 1; i <= 8; i++) timeline.say(bob, `text ${i}`);
     let folds = 3;
@@ -129,7 +129,7 @@ describe('a read mark of a private conversation', () => {
     assert.ok(n > 8);
   });
 
-  test('is told to whoever asks for the conversation from the other side', async () => {
+  test('is shown to the other side when it asks for the conversation', async () => {
     const { store, conversations } = start();
     store.inbox(alice).say(bob, 'to alice');
     store.inbox(bob).say(bob, 'to alice', alice);
@@ -141,7 +141,7 @@ describe('a read mark of a private conversation', () => {
     assert.equal(await peerRead(), 1);
   });
 
-  test('of somebody with whom nothing was said moves nothing; of nobody it is refused', async () => {
+  test('of a user without messages moves nothing; of a missing user it is refused', async () => {
     const { conversations } = start();
     assert.deepEqual(await conversations.read(alice.userId, withUser(bob), 0), {
       ...{ unread: 0, read: 0, moved: false },
@@ -154,7 +154,7 @@ describe('a read mark of a private conversation', () => {
 });
 
 describe('when the store went back', () => {
-  test('private conversations are what the log holds, and marks end with it', async () => {
+  test('private conversations equal the log, and marks are cut to its end', async () => {
     const { timeline, list, conversations } = start();
     for (let i = 1; i <= 10; i++) timeline.say(i % 2 === 0 ? bob : carol, `text ${i}`);
     await conversations.read(alice.userId, withUser(bob), 10);
@@ -169,7 +169,7 @@ describe('when the store went back', () => {
     assert.deepEqual(await list(), []);
   });
 
-  test('and has grown again, to the same length or beyond, that is seen by the ids of entries', async () => {
+  test('and has grown again to at least the same length, the ids of entries show it', async () => {
     for (const more of [0, 5]) {
       const { timeline, list } = start();
       for (let i = 1; i <= 10; i++) timeline.say(bob, `text ${i}`);
@@ -220,7 +220,7 @@ describe('groups', () => {
     await assert.rejects(conversations.read(alice.userId, group17, 13), codeOf('9405'));
   });
 
-  test('show nothing from before the join; one in which nothing was said stands where it changed last', async () => {
+  test('show nothing from before the join; one without messages is listed by its last change', async () => {
     const { store, list } = start();
     const group = store.group('17');
     group.say(bob, 'before');
@@ -244,7 +244,7 @@ describe('groups', () => {
     await assert.rejects(conversations.one(alice.userId, group18), codeOf('9200'));
   });
 
-  test('the lobby is everybody’s, and is listed once something was said there', async () => {
+  test('the lobby is listed for everybody once it has a message', async () => {
     const { store, list, conversations } = start();
     assert.deepEqual(await list(), []);
     store.group(LOBBY).say(bob, 'hello all');
@@ -253,7 +253,7 @@ describe('groups', () => {
     assert.deepEqual(await list(), ['globby lobby: hello all (0 unread, read to 1)']);
   });
 
-  test('a read mark below the user’s own message keeps what that message marked, also after the log has lost it', async () => {
+  test('a read mark below the user’s own message does not undo that message’s mark, also after the log has lost it', async () => {
     const { store, conversations } = start();
     const log = store.group(LOBBY);
     log.say(bob, 'one');
@@ -265,7 +265,7 @@ describe('groups', () => {
     assert.deepEqual({ unread, read }, { unread: 1, read: 2 });
   });
 
-  test('are read once for all their members, who look for their own newest message', async () => {
+  test('are read once for all members when these look for their own newest messages', async () => {
     const { store, conversations } = start();
     const group = store.group(LOBBY);
     group.say(carol, 'of carol');
@@ -281,7 +281,7 @@ describe('groups', () => {
     assert.equal(reads, 2, 'the last message of each conversation');
     group.say(alice, 'of alice');
     assert.deepEqual([await unread(alice), await unread(carol), await unread(bob)], [0, 1_001, 1]);
-    // The store goes back: alice has not said it.
+    // The store goes back, so that alice's message is gone.
     group.cutTo(1_001);
     group.say(bob, 'another');
     assert.deepEqual([await unread(alice), await unread(carol), await unread(bob)], [1_002, 1_001, 0]);
@@ -289,7 +289,7 @@ describe('groups', () => {
 });
 
 describe('a list of conversations', () => {
-  test('has pages in which each conversation stands once, while others get messages', async () => {
+  test('has pages that show each conversation once while others get messages', async () => {
     const { store, timeline, conversations } = start();
     for (let i = 10; i < 30; i++) timeline.say(user(i, `user ${i}`), 'hello');
     for (let i = 50; i < 60; i++) {
@@ -311,7 +311,7 @@ describe('a list of conversations', () => {
     assert.deepEqual(paged, all);
   });
 
-  test('refuses the cursor of another user, of a history, and text that is none', async () => {
+  test('refuses the cursor of another user, of a history, and any other text', async () => {
     const { timeline, conversations } = start();
     for (const peer of [bob, carol]) timeline.say(peer, 'hello');
     const { next = '' } = await conversations.list(alice.userId, { limit: 1 });

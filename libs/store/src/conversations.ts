@@ -13,24 +13,27 @@ import type { Position, Streams } from './streams.ts';
 /** A private conversation or a group, as one user sees it. */
 export interface Conversation extends ReadState {
   readonly of: ConversationRef;
-  /** Of the peer, or of the group. */
+  /** Name of the peer, or of the group. */
   readonly name: string;
-  /** Newest message; undefined when there is none, or when it was trimmed. */
+  /** The newest message; undefined when there is none, or it was trimmed. */
   readonly last?: HistoryItem;
-  /** Newest `n` there is, of the user's timeline or of the group: a read mark may go so far. */
+  /** The newest `n` of the user's timeline or of the group: the highest possible read mark. */
   readonly n: number;
-  /** The peer's read mark, in numbers of the peer's timeline. Only of a private conversation that was asked for alone. */
+  /**
+   * The peer's read mark, in numbers of the peer's timeline. Only for a private conversation that was asked
+   * for by itself.
+   */
   readonly peerRead?: number;
 }
 
 export interface ConversationPage {
-  /** Newest first. */
+  /** Conversations, newest first. */
   readonly items: readonly Conversation[];
   /** Cursor of the next page; undefined after the last one. */
   readonly next?: string;
 }
 
-/** What conversations need of a store. */
+/** The parts of a store that conversations use. */
 export interface ConversationStore {
   readonly accounts: Pick<Accounts, 'byId'>;
   readonly streams: Pick<Streams, 'read' | 'peek' | 'position' | 'positions' | 'events'>;
@@ -38,7 +41,7 @@ export interface ConversationStore {
   readonly conversations: ConversationRows;
 }
 
-/** Where a conversation stands in a list: newest first, then by its name. */
+/** The position of a conversation in a list: newest first, then by name. */
 interface Place {
   /** When its newest message was stored [ms, the store's clock]. */
   readonly at: number;
@@ -47,8 +50,8 @@ interface Place {
 type Listed = Place & { readonly of: ConversationRow | GroupEnd };
 
 /**
- * Conversations of users: the private ones (`private-conversations.ts`), the groups that they are members of, and the
- * lobby (`group-conversations.ts`).
+ * The conversations of users: private ones (`private-conversations.ts`), groups of which they are members,
+ * and the lobby (`group-conversations.ts`).
  */
 export class Conversations {
   readonly #accounts: ConversationStore['accounts'];
@@ -66,9 +69,8 @@ export class Conversations {
   }
 
   /**
-   * A page of the user's conversations. One that gets a message meanwhile moves to the begin of the list; the others are
-   * met once each.
-   * Throws `foreignCursor`.
+   * A page of the user's conversations. A conversation that gets a message meanwhile moves to the begin of
+   * the list; each of the others is on one page. Throws `foreignCursor`.
    */
   async list(
     user: UserId,
@@ -93,7 +95,7 @@ export class Conversations {
     };
   }
 
-  /** Throws `unknownAccount`, `unknownGroup`, `notMember`. */
+  /** One conversation. Throws `unknownAccount`, `unknownGroup`, `notMember`. */
   async one(user: UserId, of: ConversationRef): Promise<Conversation> {
     if (of.kind === 'group') return this.#group(user, await this.#groups.one(user, of.group));
     const { rows, position } = await this.#folds.current(user);
@@ -110,8 +112,8 @@ export class Conversations {
   }
 
   /**
-   * Moves the read mark, never back. `moved`: whether it did.
-   * Throws `beyondEnd`, `unknownAccount`, `unknownGroup`, `notMember`.
+   * Moves the read mark, never back. `moved` says whether it moved. Throws `beyondEnd`, `unknownAccount`,
+   * `unknownGroup`, `notMember`.
    */
   async read(user: UserId, of: ConversationRef, n: number): Promise<ReadState & { readonly moved: boolean }> {
     if (of.kind === 'group') return this.#groups.read(user, of.group, n);
@@ -122,8 +124,8 @@ export class Conversations {
   }
 
   /**
-   * Folds what has come into the user's timeline, so that nothing is trimmed before it is counted. To be called when a
-   * timeline has moved by some thousand entries; `list`, `one` and `read` do it themselves.
+   * Folds the new entries of the user's timeline, so that none is trimmed before it is counted. Call it when
+   * a timeline has grown by some thousand entries; `list`, `one` and `read` fold by themselves.
    */
   async foldNow(user: UserId): Promise<void> {
     await this.#folds.current(user);
@@ -173,7 +175,7 @@ export class Conversations {
     );
   }
 
-  /** The messages that are there. */
+  /** The messages at these seqs that still exist. */
   async #itemsAt(stream: StreamRef, seqs: readonly (Seq | 0)[]): Promise<HistoryItem[]> {
     const some = seqs.filter((seq) => seq > 0).sort((a, b) => a - b);
     const entries = await Promise.all(some.map((seq) => this.#scans.range(stream, seq, seq)));
@@ -189,7 +191,7 @@ export class Conversations {
 
 const idOf = ({ peer }: ConversationRow): string => conversationName({ kind: 'user', user: peer });
 
-/** Negative when `a` stands before `b`. */
+/** Negative when `a` is listed before `b`. */
 const inOrder = (a: Place, b: Place): number => b.at - a.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 
 function placeOf(position: string): Place {

@@ -29,7 +29,7 @@ const PHONE = 'phone-of-the-user' as DeviceId;
 const LAPTOP = 'laptop-of-the-user' as DeviceId;
 const numbered = (i: number): DeviceId => `device-number-${String(i).padStart(4, '0')}` as DeviceId;
 
-/** A user with several devices. */
+/** Tests users with several devices. */
 export function devicesContract(open: OpenStore): void {
   describe('devices', () => {
     let opened: OpenedStore;
@@ -47,7 +47,7 @@ export function devicesContract(open: OpenStore): void {
       readonly policy?: 'devices' | 'kick' | 'reject';
       readonly maxDevices?: number;
     };
-    /** A login whose secret is the device's id. */
+    /** Issues a login whose secret is the device's id. */
     const issue = (user: NamedUser, device: DeviceId, options: Options = {}): Promise<IssueAnswer> => {
       const { at = instance, policy = 'devices', maxDevices = 10 } = options;
       const secretHash = device === CIM_DEVICE ? '' : `secret-of-${device}`;
@@ -60,7 +60,7 @@ export function devicesContract(open: OpenStore): void {
     };
     const claim = (user: NamedUser, epoch: Epoch, at = instance): Promise<ClaimAnswer> =>
       store.sessions.claim({ userId: user.userId, instance: at, epoch, claim: newClaim() });
-    /** A live session, and what its claim answered. */
+    /** Makes a live session. Answers what its claim answered. */
     async function live(user: NamedUser, device: DeviceId, options: Options = {}) {
       const { at = instance } = options;
       const epoch = await issued(user, device, options);
@@ -112,7 +112,7 @@ export function devicesContract(open: OpenStore): void {
       for (const { seenAt } of found) assert.ok(Math.abs(seenAt - Date.now()) < 60_000);
     });
 
-    test('a login of one takes nothing from the other; the newest login of a device wins', async () => {
+    test('a login of one device does not affect the other; the newest login of a device wins', async () => {
       const user = await newUser(store);
       const phone = await live(user, PHONE);
       const before = await live(user, LAPTOP);
@@ -122,7 +122,7 @@ export function devicesContract(open: OpenStore): void {
       assert.deepEqual(await located(user), [LAPTOP, PHONE]);
     });
 
-    test('`cim` and `default` are no one installation: their second login is refused', async () => {
+    test('`cim` and `default` are shared by installations: their second login is refused', async () => {
       const user = await newUser(store);
       const phone = await live(user, PHONE);
       for (const device of [CIM_DEVICE, DEFAULT_DEVICE]) {
@@ -133,7 +133,7 @@ export function devicesContract(open: OpenStore): void {
       assert.ok((await located(user)).includes(phone.device));
     });
 
-    test('are ten at most; one that is logged out, or was by name and has left, makes room', async () => {
+    test('are ten at most; a logged-out device, or one by name that has left, makes room', async () => {
       const user = await newUser(store);
       const byName = await live(user, CIM_DEVICE);
       for (let i = 1; i < 10; i++) await live(user, numbered(i));
@@ -146,7 +146,7 @@ export function devicesContract(open: OpenStore): void {
       assert.equal((await issue(user, numbered(11))).outcome, 'issued');
     });
 
-    test('a lost connection makes no room: its secret opens a new session', async () => {
+    test('a lost connection makes no room, since its secret opens a new session', async () => {
       const user = await newUser(store);
       const phone = await live(user, PHONE);
       await store.sessions.release({ userId: user.userId, device: PHONE }, phone.epoch, instance);
@@ -156,7 +156,7 @@ export function devicesContract(open: OpenStore): void {
       assert.equal((await store.sessions.issue({ ...replace, ...answer })).outcome, 'issued');
     });
 
-    test('the secret of one opens no session of another, unless a user has one session', async () => {
+    test('the secret of one device opens no session of another, unless a user has one session', async () => {
       const user = await newUser(store);
       await live(user, PHONE);
       const replace = { user, device: LAPTOP, label: '', policy: 'replace', instance } as const;
@@ -166,7 +166,7 @@ export function devicesContract(open: OpenStore): void {
       assert.equal((await store.sessions.issue({ ...replace, ...shown, one: 'user' })).outcome, 'issued');
     });
 
-    test('under kick the newest ends all others, when it is claimed and not before', async () => {
+    test('under kick the claim of the newest login ends all others, and nothing ends before', async () => {
       const user = await newUser(store);
       const other = await newServer(store);
       const phone = await live(user, PHONE, { policy: 'kick' });
@@ -185,7 +185,7 @@ export function devicesContract(open: OpenStore): void {
       assert.deepEqual(found?.secretHashes, ['']);
     });
 
-    test('under kick a login that a later one of another device follows cannot be claimed', async () => {
+    test('under kick a login cannot be claimed after a later login of another device', async () => {
       const user = await newUser(store);
       const first = await issued(user, PHONE, { policy: 'kick' });
       const second = await issued(user, LAPTOP, { policy: 'kick' });
@@ -203,7 +203,7 @@ export function devicesContract(open: OpenStore): void {
       assert.deepEqual(await issue(user, PHONE, { policy: 'reject' }), { outcome: 'repeat', live: [] });
     });
 
-    test('a server that died holds up no device and none of its users', async () => {
+    test('a dead server blocks no device and no user', async () => {
       const user = await newUser(store);
       const dead = await newServer(store);
       await live(user, PHONE, { at: dead, policy: 'reject' });
@@ -213,7 +213,7 @@ export function devicesContract(open: OpenStore): void {
       assert.deepEqual(await located(user), [LAPTOP]);
     });
 
-    test('after a crash of its server each device is taken along by itself, or is free to come again', async () => {
+    test('after a crash of its server each device is moved by itself, or can log in again', async () => {
       const user = await newUser(store);
       const [crashed, next] = [await newServer(store), await newServer(store)];
       const held = [await live(user, PHONE, { at: crashed }), await live(user, LAPTOP, { at: crashed })];
@@ -233,7 +233,7 @@ export function devicesContract(open: OpenStore): void {
       );
     });
 
-    test('a user is online until the last device has left, and is named once', async () => {
+    test('a user is online until the last device has left, and is listed once', async () => {
       const user = await newUser(store);
       const at = await newServer(store);
       const [phone, laptop] = [await live(user, PHONE, { at }), await live(user, LAPTOP, { at })];
@@ -269,7 +269,7 @@ export function devicesContract(open: OpenStore): void {
       assert.deepEqual([await located(user), await store.sessions.end(userId)], [[], []]);
     });
 
-    test('a user has 64 records at most: the oldest of those that ended go first', async () => {
+    test('a user has 64 records at most: the oldest ended ones are removed first', async () => {
       const user = await newUser(store);
       const kept = await live(user, PHONE, { policy: 'devices', maxDevices: 100 });
       for (let i = 0; i < 70; i++) {
@@ -303,7 +303,7 @@ export function devicesContract(open: OpenStore): void {
         return { to, ack, cursors, cursorAt, inbox };
       }
 
-      test('are each device’s own; the highest is that of the device that is furthest', async () => {
+      test('are separate for each device; the highest is that of the furthest device', async () => {
         const { to, ack, cursors, cursorAt, inbox } = await withMessages(6);
         const [phone, laptop] = [await live(to, PHONE), await live(to, LAPTOP)];
         assert.deepEqual(await cursors(PHONE, LAPTOP), [undefined, undefined, undefined]);
@@ -324,7 +324,7 @@ export function devicesContract(open: OpenStore): void {
         assert.deepEqual(await store.streams.highestCursor(to.userId, inbox), cursorAt(6));
       });
 
-      test('of a group are each device’s own, too', async () => {
+      test('of a group are separate for each device, too', async () => {
         const { to } = await withMessages(0);
         const lobby = groupStream(LOBBY);
         const [phone, laptop] = [await live(to, PHONE), await live(to, LAPTOP)];
@@ -341,7 +341,7 @@ export function devicesContract(open: OpenStore): void {
         assert.equal((await store.streams.cursor(user, LAPTOP, lobby))?.seq, seq);
       });
 
-      test('are fenced by each device’s epoch: one that has logged out, or was replaced, moves nothing', async () => {
+      test('are fenced by each device’s epoch: a logged-out or replaced session moves nothing', async () => {
         const { to, ack, cursors } = await withMessages(6);
         const [phone, laptop] = [await live(to, PHONE), await live(to, LAPTOP)];
         await ack(phone, 1);
@@ -361,7 +361,7 @@ export function devicesContract(open: OpenStore): void {
         assert.deepEqual(await cursors(LAPTOP, numbered(2)), [3, 6, 6]);
       });
 
-      test('outlive a new process, and those of a device go with its record', async () => {
+      test('survive a restart, and those of a device are removed with its record', async () => {
         const { to, ack, cursors } = await withMessages(3);
         const first = await live(to, numbered(0), { maxDevices: 100 });
         await ack(first, 1);

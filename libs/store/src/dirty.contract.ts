@@ -14,7 +14,7 @@ import type { Store } from './store.ts';
 
 const newGroup = () => groupStream(`g-${randomBytes(9).toString('base64url')}` as GroupId);
 
-/** What is marked for a server whose push failed, it takes. */
+/** Tests the streams that are marked for a server after a failed push. */
 export function dirtyContract(open: OpenStore): void {
   describe('dirty streams', () => {
     let opened: OpenedStore;
@@ -27,7 +27,7 @@ export function dirtyContract(open: OpenStore): void {
 
     const named = (streams: readonly StreamRef[]): string[] => streams.map(streamName).sort();
 
-    test('what was marked for an instance is taken once, each stream once', async () => {
+    test('streams marked for an instance are taken once, each once', async () => {
       const [instance, user] = [await newServer(store), await newUser(store)];
       const streams = [inboxOf(user.userId), newGroup(), inboxOf(NOBODY)];
       for (const stream of [...streams, ...streams]) await store.streams.markDirty(instance, stream);
@@ -43,7 +43,7 @@ export function dirtyContract(open: OpenStore): void {
       }
     });
 
-    test('an instance takes its own marks only; one for which nothing was marked takes none', async () => {
+    test('an instance takes its own marks only, and none when nothing was marked for it', async () => {
       const [one, other, third] = [newInstance(), newInstance(), newInstance()];
       const [group, inbox] = [newGroup(), inboxOf((await newUser(store)).userId)];
       await store.streams.markDirty(one, group);
@@ -53,7 +53,7 @@ export function dirtyContract(open: OpenStore): void {
       assert.deepEqual(await store.streams.takeDirty(other), [inbox]);
     });
 
-    test('marks and takes that meet lose no mark', async () => {
+    test('simultaneous marks and takes lose no mark', async () => {
       const instance = await newServer(store);
       const groups = Array.from({ length: 100 }, newGroup);
       const taken: StreamRef[] = [];

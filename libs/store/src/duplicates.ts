@@ -3,42 +3,43 @@ import type { Logger } from '@cim/runtime';
 import type { LogScans } from './log-scans.ts';
 import { type Append, type AppendAnswer, type Done, type Entry, tell } from './streams.ts';
 
-/** What an adapter finds of a send whose counter is below the last one of its producer. */
+/** The finding of an adapter about a send whose counter is below the last one of its producer. */
 export interface Older {
   readonly outcome: 'older';
-  /** Where the last one is. */
+  /** Seq of the producer's last entry. */
   readonly seq: Seq;
-  /** Counter of the last one. */
+  /** Counter of the producer's last entry. */
   readonly last: number;
-  /** As an answer has them. */
+  /** Followers of the group, as in an answer. */
   readonly followers?: readonly InstanceId[];
 }
 
 interface Waiting {
   readonly item: Append;
-  /** The entry is here or before: a producer's counters have no gaps. */
+  /** The entry is at this seq or before it: a producer's counters have no gaps. */
   readonly upTo: number;
   readonly followers: readonly InstanceId[] | undefined;
   readonly done: Done;
 }
 
 /**
- * Sends with a counter below the last one of their producer. A counter alone does not show that this message is stored:
- * a client that was set back may have used it for another one. So the entry is looked up in the log and the contents
- * are compared. One scan answers all such sends of a producer that came in meanwhile, as after a reconnect.
+ * Answers sends whose counter is below the last one of their producer. The counter alone does not show that
+ * this message is stored: a client that was set back may have used the counter for another message. So the
+ * entry is looked up in the log and the contents are compared. One scan answers all such sends of a producer
+ * that came in meanwhile, as after a reconnect.
  *
  * | the entry | answer |
  * | --- | --- |
  * | has the same content | `duplicate`, with its seq |
  * | has another content | `conflict` |
- * | is not in the log any more | `unknown-producer`: that it was this message can no longer be shown |
+ * | is no longer in the log | `unknown-producer`: nothing can show any more that it was this message |
  */
 export class Duplicates {
   readonly #scans: LogScans;
   readonly #logger: Logger;
-  /** Key: stream, sender, producer. What the next scan answers; removed when none waits. */
+  /** Key: stream, sender, producer. Value: sends that the next scan answers. Removed when none waits. */
   readonly #waiting = new Map<string, Waiting[]>();
-  /** Called when nothing waits any more. */
+  /** Called when no send waits any more. Emptied then. */
   readonly #onIdle: (() => void)[] = [];
 
   constructor(scans: LogScans, logger: Logger) {
@@ -56,11 +57,11 @@ export class Duplicates {
       return;
     }
     this.#waiting.set(key, [one]);
-    // Those of the same call come in this turn.
+    // Sends of the same call come in this turn.
     setImmediate(() => void this.#answerAll(key));
   }
 
-  /** Resolves when every check has its answer. */
+  /** Resolves when every send is answered. */
   idle(): Promise<void> {
     if (this.#waiting.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
@@ -76,9 +77,9 @@ export class Duplicates {
     if (this.#waiting.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** @param batch of one stream and producer */
+  /** @param batch sends of one stream and producer */
   async #answer(batch: readonly Waiting[]): Promise<void> {
-    /** By counter, the highest first. */
+    /** Counters, the highest first. */
     const open = new Map(
       [...batch].sort((a, b) => b.item.counter - a.item.counter).map((of) => [of.item.counter, of.upTo]),
     );
@@ -95,8 +96,9 @@ export class Duplicates {
   }
 
   /**
-   * @param open counters that are looked for, highest first, and where each is at the latest; emptied
-   * @param found gets their entries
+   * Finds entries.
+   * @param open counters to find, highest first, with the highest seq where each can be; emptied
+   * @param found receives their entries
    */
   async #find(of: Append | undefined, open: Map<number, number>, found: Map<number, Entry>): Promise<void> {
     const highest = open.values().next().value;
@@ -109,7 +111,7 @@ export class Duplicates {
         if (entry === undefined || !isOf(entry, sender.userId, producer)) continue;
         const { counter, seq } = entry;
         if (open.has(counter)) found.set(counter, entry);
-        // Those above it would have come before.
+        // Entries of these counters would have come before.
         for (const wanted of open.keys()) {
           if (wanted < counter) {
             next = Math.min(below, seq - (counter - wanted));

@@ -35,12 +35,12 @@ export function eventFeedContract(open: OpenStore): void {
     });
     after(() => opened.close());
 
-    /** Seqs of a stream that have come into the feed since, in the order of the feed. */
+    /** Seqs of a stream in the feed since these positions, in the order of the feed. */
     const seqsOf = async (stream: StreamRef, since: FeedPositions): Promise<number[]> =>
       (await readFeed(store.feed, since)).flatMap((one) =>
         streamName(one.stream) === streamName(stream) ? [one.entry.seq] : [],
       );
-    /** The partition of a stream, which has one record more afterwards. */
+    /** Finds the partition of a stream by adding one record to it. */
     const partitionOf = async (sends: Sends, counter: number): Promise<FeedPartition> => {
       const ends = await feedEnds(store.feed);
       await appendOk(store, sends.item(counter));
@@ -50,7 +50,7 @@ export function eventFeedContract(open: OpenStore): void {
       return found;
     };
 
-    test('while it is off nothing is recorded', async () => {
+    test('records nothing while it is off', async () => {
       await record(false);
       const ends = await feedEnds(store.feed);
       const { sends } = await newPair(store);
@@ -96,7 +96,7 @@ export function eventFeedContract(open: OpenStore): void {
       }
     });
 
-    test('what is refused, skipped or stored already does not come into it', async () => {
+    test('refused, skipped and repeated sends are not recorded', async () => {
       await record(true);
       const { sends, to, inbox } = await newPair(store);
       const group = await newGroup(store, to);
@@ -183,7 +183,7 @@ export function eventFeedContract(open: OpenStore): void {
       await store.feed.release([partition], other);
     });
 
-    test('a partition whose relay does not renew its lease is taken by another one', async () => {
+    test('a partition whose relay does not renew its lease can be taken by another relay', async () => {
       const [relay, other] = [newRelay(), newRelay()];
       const [partition] = store.feed.partitions;
       assert.ok(partition !== undefined);
@@ -197,7 +197,7 @@ export function eventFeedContract(open: OpenStore): void {
       await store.feed.release([partition], other);
     });
 
-    test('relays that live are known until they leave or are not heard of any more', async () => {
+    test('live relays are known until they leave or fall silent', async () => {
       const [relay, other, brief] = [newRelay(), newRelay(), newRelay()];
       await store.feed.announce(brief, 1);
       await store.feed.announce(relay, LEASE_MS);
@@ -211,7 +211,7 @@ export function eventFeedContract(open: OpenStore): void {
       await store.feed.withdraw(other);
     });
 
-    test('a letter is listed, changed and removed by others, and its relay sees that', async () => {
+    test('others can list, change and remove a letter, and its relay notices that', async () => {
       const relay = newRelay();
       const partition = store.feed.partitions.at(-1);
       assert.ok(partition !== undefined);
@@ -233,14 +233,15 @@ export function eventFeedContract(open: OpenStore): void {
       await store.feed.release([partition], relay);
     });
 
-    test('the oldest records go when there are more than are kept, and a reader sees how many it has missed', async () => {
+    test('the oldest records are removed above the limit, and a reader sees how many it has missed', async () => {
       await record(true, 1);
       const owner = await newUser(store);
       const sends = new Sends(await newGroup(store, owner), owner);
       const partition = await partitionOf(sends, 1);
       const [begin] = await store.feed.read([{ partition, after: 0 }], 1);
       const from = begin?.[0]?.position ?? 0;
-      // Redis trims whole nodes of 100 entries; the embedded store keeps as many as 256 partitions would.
+      // Redis trims whole nodes of 100 entries. The embedded store keeps as many records as 256 partitions
+      // would.
       for (let n = 2; n <= 600; n += 50)
         await Promise.all(Array.from({ length: 50 }, (_, i) => appendOk(store, sends.item(n + i))));
       const [left = []] = await store.feed.read([{ partition, after: 0 }], 1_000);

@@ -1,57 +1,67 @@
 /**
- * The feed of events: what was stored, for business systems (docs/adr/0008-the-event-feed-lies-beside-the-streams.md). What the store
- * records and the record of it are one atomic step. A relay reads the records, and removes them when every receiver has them.
+ * The feed of events: the stored messages, for business systems
+ * (docs/adr/0008-the-event-feed-lies-beside-the-streams.md). An entry and its record in the feed are written
+ * in one atomic step. A relay reads the records, and removes them when every receiver has them.
  */
 import type { StreamRef } from '@cim/protocol';
 import type { Entry } from './streams.ts';
 
-/** What can be recorded: `messages` stands for every entry of every stream, but for copies. */
+/** The kinds of events that can be recorded. `messages`: every entry of every stream, except copies. */
 export const FEED_KINDS = ['messages'] as const;
 export type FeedKind = (typeof FEED_KINDS)[number];
 
 export const FEED = {
-  /** Records that a partition keeps unless the wish says otherwise; the oldest ones go when there are more. */
+  /**
+   * Records that a partition keeps unless the wish names another number. The oldest ones are removed above
+   * it.
+   */
   most: 10_000,
 } as const;
 
-/** What is to be recorded from now on. */
+/** Which events are to be recorded from now on. */
 export interface FeedWish {
-  /** Of the list of receivers that it was made from. A wish that is older than the one that holds changes nothing. */
+  /**
+   * Revision of the list of receivers that the wish was made from. An older wish than the present one changes
+   * nothing.
+   */
   readonly revision: number;
   readonly kinds: readonly FeedKind[];
-  /** Undefined: as before, or `FEED.most`. */
+  /** Undefined: the number stays as it is, or is `FEED.most`. */
   readonly most?: number | undefined;
 }
 
-/** Where a part of the feed is: all records of one stream are in one partition, in their order. */
+/** A part of the feed. All records of one stream are in one partition, in order. */
 export type FeedPartition = string & { readonly partition: true };
 
-/** One record. Positions count from 1 in each partition, without gaps: one that is missing was lost. */
+/** One record. Positions count from 1 in each partition without gaps, so a missing position was lost. */
 export interface FeedRecord {
   readonly position: number;
   readonly stream: StreamRef;
   readonly entry: Entry;
 }
 
-/** Text that a relay keeps under a name while it has the partition: what could not be delivered yet, or not at all. */
+/**
+ * Texts that a relay stores under names while it has the partition: events that could not be delivered yet,
+ * or not at all.
+ */
 export type Letters = ReadonlyMap<string, string>;
 
-/** A partition as the relay finds it that takes it. */
+/** The state of a partition when a relay takes it. */
 export interface PartitionState {
-  /** Key: a receiver. The position up to which it needs nothing any more. */
+  /** Key: a receiver. Value: the position up to which it needs no records. */
   readonly cursors: ReadonlyMap<string, number>;
   readonly letters: Letters;
-  /** Changes when somebody else has changed the letters. */
+  /** Changes when another process has changed the letters. */
   readonly look: string;
 }
 
-/** What a relay has done; all of it in one step. */
+/** The progress of a relay, stored in one step. */
 export interface FeedProgress {
-  /** Undefined: the receiver is gone. */
+  /** Value undefined: the receiver is gone. */
   readonly cursors?: ReadonlyMap<string, number | undefined>;
-  /** Undefined: the letter is gone. */
+  /** Value undefined: the letter is gone. */
   readonly letters?: ReadonlyMap<string, string | undefined>;
-  /** Records up to this position are needed by nobody. */
+  /** No receiver needs the records up to this position. */
   readonly trimTo?: number | undefined;
   /**
    * The newest record that the relay has read before this. Where the store has another one there, or ends before it, it has lost records:
@@ -61,43 +71,52 @@ export interface FeedProgress {
 }
 
 /**
- * All throw when the store does not answer. A lease is for one relay at a time: what a relay does whose lease another one
- * has taken changes nothing.
+ * The feed. All calls throw when the store does not answer. A partition has a lease for one relay at a time.
+ * After another relay has taken the lease, calls of the first one change nothing.
  */
 export interface EventFeed {
   readonly partitions: readonly FeedPartition[];
-  /** Holds for every append that begins later, of every server. */
+  /** Sets which events are recorded. It holds for every later append of every server. */
   record(wish: FeedWish): Promise<void>;
-  /** The relay lives for so long. Answers all that live, in order. */
+  /** Says that the relay lives for this long. Answers all live relays, in order. */
   announce(relay: string, aliveMs: number): Promise<readonly string[]>;
   withdraw(relay: string): Promise<void>;
-  /** One for one. Undefined: another relay has it. */
+  /** Takes partitions. One answer for each; undefined: another relay has it. */
   take(
     partitions: readonly FeedPartition[],
     relay: string,
     leaseMs: number,
   ): Promise<readonly (PartitionState | undefined)[]>;
-  /** One for one, `look` of each. Undefined: another relay has it, or had it meanwhile. */
+  /**
+   * Renews leases. One answer for each, the value of `look`; undefined: another relay has it, or had it
+   * meanwhile.
+   */
   renew(
     partitions: readonly FeedPartition[],
     relay: string,
     leaseMs: number,
   ): Promise<readonly (string | undefined)[]>;
   release(partitions: readonly FeedPartition[], relay: string): Promise<void>;
-  /** One for one: the records after a position, at most `limit` of each. What it answers is kept as the durability mode says. */
+  /**
+   * The records after a position, at most `limit`, one list for each partition. Answered records are durable
+   * as the mode says.
+   */
   read(
     asks: readonly { readonly partition: FeedPartition; readonly after: number }[],
     limit: number,
   ): Promise<readonly (readonly FeedRecord[])[]>;
-  /** False, and nothing is changed: another relay has the partition, or `check` has failed. The relay takes it anew then. */
+  /**
+   * Stores the progress of a relay. False, and nothing is changed: another relay has the partition, or `check`
+   * has failed. The relay then takes the partition anew.
+   */
   commit(partition: FeedPartition, relay: string, progress: FeedProgress): Promise<boolean>;
-  /** Letters of all partitions whose name begins so, as they are now. */
+  /** Present letters of all partitions whose names begin with this text. */
   letters(
     prefix: string,
   ): Promise<readonly { readonly partition: FeedPartition; readonly name: string; readonly text: string }[]>;
   /**
-   * Puts another text in the place of one, or removes it, and lets the relay know; for those who have no lease.
-   * False: the letter has another text by now, or is gone.
+   * Replaces or removes a letter and lets its relay know; for callers without a lease. False: the letter has
+   * another text by now, or is gone.
    */
   changeLetter(
     partition: FeedPartition,

@@ -4,20 +4,23 @@ import type { LogScans } from './log-scans.ts';
 import { OwnMessages } from './own-messages.ts';
 import type { Position, Streams } from './streams.ts';
 
-/** A group as its member has it, with the end of its log. */
+/** A group of a member, with the end of its log. */
 export interface GroupEnd {
   readonly of: Pick<Membership, 'group' | 'name' | 'joined' | 'joinedN' | 'read'>;
   readonly position: Position;
 }
 
 export interface ReadState {
-  /** Messages of others above the read mark. */
+  /** Number of messages of others above the read mark. */
   readonly unread: number;
-  /** Read mark: all messages with an `n` up to here count as read. */
+  /** Read mark: all messages with an `n` up to this one count as read. */
   readonly read: number;
 }
 
-/** What a user reads in groups and in the lobby. The counts cost the same however many members and messages there are. */
+/**
+ * The read state of users in groups and the lobby. The cost of a count does not depend on the numbers of
+ * members and messages.
+ */
 export class GroupConversations {
   readonly #streams: Pick<Streams, 'peek' | 'position' | 'positions'>;
   readonly #groups: Pick<Groups, 'find' | 'member' | 'memberships' | 'mark' | 'markOf'>;
@@ -33,7 +36,7 @@ export class GroupConversations {
     this.#own = new OwnMessages(scans);
   }
 
-  /** The user's groups; the lobby too, once somebody has written to it. */
+  /** The user's groups, and the lobby once it has a message. */
   async all(user: UserId): Promise<GroupEnd[]> {
     const [memberships, lobby] = await Promise.all([this.#groups.memberships(user), this.#lobby(user)]);
     const groups = [...memberships, lobby];
@@ -46,7 +49,7 @@ export class GroupConversations {
     return ends;
   }
 
-  /** Throws `notMember`, `unknownGroup`. */
+  /** One group. Throws `notMember`, `unknownGroup`. */
   async one(user: UserId, group: GroupId): Promise<GroupEnd> {
     const [of, position] = await Promise.all([
       group === LOBBY ? this.#lobby(user) : this.#membership(user, group),
@@ -55,20 +58,22 @@ export class GroupConversations {
     return { of, position };
   }
 
-  /** When the newest message that the user may read was stored; of a group without one, the newest entry [ms]. */
+  /**
+   * When the newest message that the user may read was stored; in a group without one, the newest entry [ms].
+   */
   async newestAt({ of, position }: GroupEnd): Promise<number> {
     const { shownSeq, shownAt, top } = position;
     if (shownSeq > 0 && shownSeq >= of.joined) return shownAt;
     return top < of.joined ? 0 : ((await this.#streams.peek(groupStream(of.group), top))?.storedAt ?? 0);
   }
 
-  /** Where the newest message is that the user may read; 0: there is none. An older version did not note it. */
+  /** Seq of the newest message that the user may read; 0: there is none. The version before did not note it. */
   newestSeq({ of, position: { shownSeq, top } }: GroupEnd): Seq | 0 {
     const seq = shownSeq > 0 ? shownSeq : top;
     return seq >= of.joined ? seq : 0;
   }
 
-  /** A mark beyond the end, of before the store went back, counts as the end. */
+  /** The read state. A mark beyond the end, from before the store went back, counts as the end. */
   async state(user: UserId, { of, position }: GroupEnd): Promise<ReadState> {
     const marked = Math.max(of.joinedN, of.read);
     const own = await this.#own.newest(of.group, user, position, marked);
@@ -76,16 +81,14 @@ export class GroupConversations {
     return { unread: position.shown - read, read };
   }
 
-  /**
-   * Moves the read mark, never back.
-   * Throws `notMember`, `unknownGroup`, `beyondEnd`.
-   */
+  /** Moves the read mark, never back. Throws `notMember`, `unknownGroup`, `beyondEnd`. */
   async read(user: UserId, group: GroupId, n: number): Promise<ReadState & { readonly moved: boolean }> {
     const { of, position } = await this.one(user, group);
     if (n > position.shown) throw new CimError('beyondEnd');
     const before = await this.state(user, { of, position });
     if (n <= before.read) {
-      // The user's own newest message is behind this. The log forgets that message one day; the mark stays.
+      // This mark comes from the user's own newest message. The log forgets that message some day, so the
+      // mark is stored.
       if (of.read < before.read) await this.#groups.mark(user, group, before.read);
       return { ...before, moved: false };
     }

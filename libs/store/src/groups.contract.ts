@@ -26,14 +26,14 @@ import { STAYS } from './stays.ts';
 import type { Store } from './store.ts';
 import type { Append, AppendAnswer } from './streams.ts';
 
-/** A change of a group by this actor, as a send of its own. */
+/** The send of a change of a group by this actor. */
 export const changeOf = (group: GroupId, actor: NamedUser, operation: GroupOperation): Append => ({
   ...new Sends(groupStream(group), actor, newProducer()).item(1),
   silent: true,
   operation,
 });
 
-/** Registers the cases of groups and of the appends that change them. */
+/** Registers the tests of groups and of the appends that change them. */
 export function groupsContract(open: OpenStore): void {
   describe('groups', () => {
     let opened: OpenedStore;
@@ -60,7 +60,7 @@ export function groupsContract(open: OpenStore): void {
       assert.deepEqual(await change(group, actor, operation), { outcome: 'refused', problem });
       assert.equal((await store.streams.position(groupStream(group))).top, top, 'nothing was stored');
     }
-    /** A group that is invited to, with these members beside its owner. */
+    /** A group by invitation, with these members besides its owner. */
     async function newGroup(
       owner: NamedUser,
       others: readonly NamedUser[] = [],
@@ -78,7 +78,7 @@ export function groupsContract(open: OpenStore): void {
     const say = (group: GroupId, user: NamedUser): Promise<AppendAnswer> =>
       append(store, new Sends(groupStream(group), user, newProducer()).item(1));
 
-    test('ids are decimal, and no two groups have one', async () => {
+    test('ids are decimal, and no two groups have the same', async () => {
       const ids = await Promise.all(Array.from({ length: 20 }, () => store.groups.newId()));
       assert.equal(new Set(ids).size, 20);
       for (const id of ids) assert.match(id, /^[1-9]\d*$/);
@@ -98,7 +98,7 @@ export function groupsContract(open: OpenStore): void {
           assert.deepEqual(await append(store, { ...item, again }), { outcome: 'refused', problem: 'muted' });
       await mute(false);
       const { top } = await store.streams.position(groupStream(group));
-      // They were under way on another connection all the while, or are sent once more.
+      // The sends were under way on another connection all the while, or are sent once more.
       for (const item of [sends.item(3), sends.item(4), first.item(1), first.item(2)])
         for (const again of [false, true])
           assert.deepEqual(await append(store, { ...item, again }), { outcome: 'unknown-producer' });
@@ -163,7 +163,7 @@ export function groupsContract(open: OpenStore): void {
       assert.equal((await readAll(store, groupStream(group))).length, 1);
     });
 
-    test('an id that is taken makes no second group, and the same send again none either', async () => {
+    test('a taken id makes no second group, and neither does a repeated send', async () => {
       const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
       const group = await store.groups.newId();
       const create: GroupOperation = { kind: 'create', name: 'one', category: '', join: 'open', users: [] };
@@ -175,7 +175,7 @@ export function groupsContract(open: OpenStore): void {
       assert.deepEqual(await memberIds(group), [owner.userId]);
     });
 
-    test('of a group that is not there nothing can be done, and nobody is in it', async () => {
+    test('a missing group cannot be changed, and has no members', async () => {
       const user = await newUser(store);
       const group = await store.groups.newId();
       for (const kind of ['join', 'leave', 'disband'] as const)
@@ -199,7 +199,7 @@ export function groupsContract(open: OpenStore): void {
       assert.equal(await appendOk(store, sends.item(2)), 5);
       await changeOk(group, owner, { kind: 'remove', user: other.userId });
       assert.deepEqual(await append(store, sends.item(3)), { outcome: 'refused', problem: 'not-member' });
-      // What it had stored before it was removed is stored.
+      // A send that was stored before the removal is answered as stored.
       const stored = await append(store, sends.item(2));
       assert.ok(stored.outcome === 'duplicate' && stored.seq === 5);
       const older = await append(store, sends.item(1));
@@ -207,7 +207,7 @@ export function groupsContract(open: OpenStore): void {
       await appendOk(store, new Sends(groupStream(LOBBY), stranger).item(1));
     });
 
-    test('what is sent and changed in one turn is carried out in the order made', async () => {
+    test('sends and changes of one turn are carried out in order', async () => {
       const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
       const group = await newGroup(owner);
       const sends = new Sends(groupStream(group), other);
@@ -225,7 +225,7 @@ export function groupsContract(open: OpenStore): void {
       assert.deepEqual(await groupsOf(other), []);
     });
 
-    test('a member joins an open group by itself, and leaves it; who comes later reads from there on', async () => {
+    test('a user joins an open group, reads from its join on, and leaves it', async () => {
       const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
       const group = await newGroup(owner, [], { join: 'open' });
       const sends = new Sends(groupStream(group), owner);
@@ -233,7 +233,7 @@ export function groupsContract(open: OpenStore): void {
       assert.equal(await changeOk(group, other, { kind: 'join' }), 4);
       const [membership] = await store.groups.memberships(other.userId);
       assert.deepEqual([membership?.joined, membership?.joinedN], [4, 2]);
-      // Once more changes nothing.
+      // A repeated change changes nothing.
       await changeOk(group, other, { kind: 'join' });
       assert.deepEqual((await store.groups.memberships(other.userId))[0], membership);
       assert.equal((await store.groups.find(group))?.version, 4);
@@ -248,7 +248,7 @@ export function groupsContract(open: OpenStore): void {
       await refusedAs('not-allowed', group, await newUser(store), { kind: 'join' });
     });
 
-    test('memberships that ended are known to their user, each with the entry that began it and the one that ended it', async () => {
+    test('ended memberships of a user are known, each with the entries that began and ended it', async () => {
       const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
       const group = await newGroup(owner, [other], { join: 'open' });
       assert.deepEqual(await store.groups.stays(other.userId), []);
@@ -294,12 +294,12 @@ export function groupsContract(open: OpenStore): void {
       );
       await refusedAs('not-allowed', group, owner, { kind: 'transfer', user: owner.userId });
       await changeOk(group, owner, { kind: 'leave' });
-      // To whom has it already: nothing changes.
+      // A transfer to the present owner changes nothing.
       await changeOk(group, other, { kind: 'transfer', user: other.userId });
       assert.equal((await store.groups.member(group, other.userId))?.role, 'owner');
     });
 
-    test('roles say who may do what', async () => {
+    test('the roles allow exactly what the table says', async () => {
       const [owner, admin, other, member, stranger] = (await users(5)) as [
         NamedUser,
         NamedUser,
@@ -362,7 +362,7 @@ export function groupsContract(open: OpenStore): void {
       assert.deepEqual([membership?.name, membership?.category], ['theirs', 'c']);
     });
 
-    test('a group that was disbanded is gone for everybody, and its id stays taken', async () => {
+    test('a disbanded group is gone for everybody, and its id stays taken', async () => {
       const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
       const group = await newGroup(owner, [other], { join: 'open' });
       const kept = await newGroup(owner, [other]);
@@ -377,7 +377,7 @@ export function groupsContract(open: OpenStore): void {
       await refusedAs('taken', group, owner, {
         ...{ kind: 'create', name: 'again', category: '', join: 'open', users: [] },
       });
-      // Its last entry can still be told.
+      // Its last entry can still be delivered.
       assert.equal((await readAll(store, groupStream(group))).length, 2);
     });
 
@@ -396,7 +396,7 @@ export function groupsContract(open: OpenStore): void {
       assert.equal((await store.groups.find(group))?.name, AWKWARD_NAMES.join(' '));
     });
 
-    test('pages of members show everybody who stays exactly once while others come and go', async () => {
+    test('pages of members show each member who stays exactly once while others come and go', async () => {
       const [owner, ...others] = (await users(41)) as [NamedUser, ...NamedUser[]];
       const group = await newGroup(owner, others.slice(0, 30));
       const seen: UserId[] = [];
@@ -445,7 +445,7 @@ export function groupsContract(open: OpenStore): void {
       assert.equal((await store.groups.memberships(other.userId))[0]?.read, 6);
     });
 
-    test('an answer names the instances that follow the group, until they do no more; that of an inbox or the lobby none', async () => {
+    test('an answer names the instances that follow the group at that time; for an inbox or the lobby it names none', async () => {
       const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
       const [group, quiet] = await Promise.all([newGroup(owner), newGroup(owner)]);
       const [one, two] = [newInstance(), newInstance()];
@@ -485,13 +485,13 @@ export function groupsContract(open: OpenStore): void {
       );
     });
 
-    test('where nothing was left undone, settling answers nobody', async () => {
+    test('settling answers nobody when no change was interrupted', async () => {
       const [owner, other] = (await users(2)) as [NamedUser, NamedUser];
       await newGroup(owner, [other]);
       assert.deepEqual(await store.groups.settle(), []);
     });
 
-    test('groups, members, memberships and marks outlive the process', async () => {
+    test('groups, members, memberships and marks survive a restart', async () => {
       const [owner, other, third] = (await users(3)) as [NamedUser, NamedUser, NamedUser];
       const group = await newGroup(owner, [other, third]);
       await changeOk(group, owner, { kind: 'remove', user: third.userId });

@@ -1,44 +1,44 @@
 import type { GroupId, InstanceId, NamedUser, Seq, UserId } from '@cim/protocol';
 
-/** Of the lobby there is none: its members are all users. */
+/** Limits of groups. The lobby has none: its members are all users. */
 export const GROUP_LIMITS = {
   members: 100_000,
   groupsOfUser: 1_000,
-  /** Users that one operation adds. */
+  /** Most users that one operation adds. */
   addedAtOnce: 100,
   nameCharacters: 64,
   categoryCharacters: 32,
 } as const;
 
 export type Role = 'owner' | 'admin' | 'member';
-/** `open`: anybody may join; `invite`: an owner or admin adds. */
+/** `open`: any user may join. `invite`: the owner or an admin adds members. */
 export type JoinPolicy = 'open' | 'invite';
 
 export interface Group {
   readonly id: GroupId;
   readonly name: string;
-  /** A label to list by; '' for none. */
+  /** A label to list groups by; '' for none. */
   readonly category: string;
   readonly join: JoinPolicy;
   readonly owner: UserId;
-  /** How many members. */
+  /** Number of members. */
   readonly members: number;
-  /** Seq of the entry that changed the group or its members last. */
+  /** Seq of the entry that last changed the group or its members. */
   readonly version: Seq;
-  /** ms, the store's clock. */
+  /** When it was created [ms, the store's clock]. */
   readonly createdAt: number;
 }
 
 export interface Member extends NamedUser {
   readonly role: Role;
   readonly muted: boolean;
-  /** Entry of the group's log that made it a member: it reads from there on. */
+  /** Entry of the group's log that made the user a member. The user reads from there on. */
   readonly joined: Seq;
   /** `shown` of the group's stream at the join. */
   readonly joinedN: number;
 }
 
-/** A group as one of its members has it. */
+/** A group from the point of view of one of its members. */
 export interface Membership {
   readonly group: GroupId;
   readonly name: string;
@@ -47,23 +47,23 @@ export interface Membership {
   readonly joined: Seq;
   /** `shown` of the group's stream at the join. */
   readonly joinedN: number;
-  /** Read mark: n up to which it has read. */
+  /** Read mark: the n up to which the user has read. */
   readonly read: number;
 }
 
-/** A membership that has ended. What was said in it is for the user's devices that were away. */
+/** A membership that has ended. Devices that were away still get its entries. */
 export interface Stay {
   readonly group: GroupId;
   /** Entry of the group's log that made the user a member. */
   readonly joined: Seq;
-  /** The entry that ended it. */
+  /** The entry that ended the membership. */
   readonly left: Seq;
 }
 
 /**
- * What changes a group. It is appended to the group's log with an entry of type `member`, and takes effect in the same
- * step: the log says who was a member when. All are idempotent: what is so already changes nothing and is no error.
- * The actor is the sender of the append.
+ * A change of a group. It is appended to the group's log with an entry of type `member`, and takes effect in
+ * the same step: so the log says who was a member when. All operations are idempotent: one that changes
+ * nothing is no error. The actor is the sender of the append.
  */
 export type GroupOperation =
   | {
@@ -71,7 +71,7 @@ export type GroupOperation =
       readonly name: string;
       readonly category: string;
       readonly join: JoinPolicy;
-      /** Beside the actor, who is the owner. */
+      /** Members besides the actor, who is the owner. */
       readonly users: readonly NamedUser[];
     }
   | {
@@ -92,11 +92,13 @@ export type GroupOperation =
   | { readonly kind: 'disband' };
 
 /**
- * | who | may |
+ * The reason why an operation or a message is refused.
+ *
+ * | role | may |
  * | --- | --- |
  * | owner | everything |
  * | admin | change, add, remove members, mute members |
- * | member | leave; everybody may join an open group |
+ * | member | leave; every user may join an open group |
  */
 export type GroupProblem =
   | 'no-group'
@@ -112,18 +114,18 @@ export type GroupProblem =
   | 'taken';
 
 /**
- * Groups. What changes them is an append (`Streams.append` with an operation). The group's side counts; the user's
- * side, `memberships`, follows it: the append's answer waits for it, and `settle` makes good what a crash has left.
- * All may throw when the store does not answer.
+ * Groups. An append with an operation changes a group (`Streams.append`). The group's side of a membership is
+ * authoritative. The user's side, `memberships`, follows it: the answer of the append waits for it, and
+ * `settle` repairs it after a crash. All calls may throw when the store does not answer.
  */
 export interface Groups {
-  /** An id that no group has had. */
+  /** A new id that no group ever had. */
   newId(): Promise<GroupId>;
-  /** Undefined: there is none, or it was disbanded. */
+  /** Undefined: the group does not exist, or was disbanded. */
   find(group: GroupId): Promise<Group | undefined>;
   member(group: GroupId, user: UserId): Promise<Member | undefined>;
   /**
-   * A page of members, in an order that stays while members come and go.
+   * A page of members, in an order that does not change while members come and go.
    * @param after `next` of the page before
    */
   members(
@@ -132,26 +134,38 @@ export interface Groups {
     after?: string,
   ): Promise<{ readonly items: readonly Member[]; readonly next?: string }>;
   /**
-   * The groups that the user's own side names, the lobby not among them. It may be behind: whether the user is a member, the
-   * group says (`member`). One question, however many groups.
+   * The groups that the user's own side names, without the lobby. It may be behind: only the group itself
+   * (`member`) says whether the user is a member. One question, however many groups.
    */
   groupsOf(user: UserId): Promise<GroupId[]>;
-  /** At most 1,000, the lobby not among them. Every one of the groups is asked. */
+  /** The user's groups, at most 1,000, without the lobby. Every one of the groups is asked. */
   memberships(user: UserId): Promise<Membership[]>;
-  /** Memberships of the user that ended by a leave or a removal, of the last 30 days (`stays.ts`); ascending by `left` in each group. */
+  /**
+   * Memberships that ended by a leave or a removal within the last 30 days (`stays.ts`); ascending by `left`
+   * in each group.
+   */
   stays(user: UserId): Promise<Stay[]>;
   /** Which of these users are members. One round trip. */
   areMembers(group: GroupId, users: readonly UserId[]): Promise<boolean[]>;
-  /** Moves a read mark forward, never back; answers where it is. For the lobby too. */
+  /** Moves a read mark forward, never back. Answers the present mark. Also for the lobby. */
   mark(user: UserId, group: GroupId, n: number): Promise<number>;
-  /** Read mark of the lobby or another group. */
+  /** The read mark of the lobby or of another group. */
   markOf(user: UserId, group: GroupId): Promise<number>;
-  /** The instance is rung for what is appended to the group, until `unfollow`, or for `FOLLOW_MS` after the last call. */
+  /**
+   * The instance is rung for new entries of these groups, until `unfollow`, or for `FOLLOW_MS` after the last
+   * call.
+   */
   follow(groups: readonly GroupId[], instance: InstanceId): Promise<void>;
   unfollow(groups: readonly GroupId[], instance: InstanceId): Promise<void>;
-  /** Writes the users' sides that a crash has left undone; answers the users that it wrote. Called now and then by servers. */
+  /**
+   * Completes the users' sides after a crash. Answers the users whose side it wrote. Servers call it now and
+   * then.
+   */
   settle(): Promise<UserId[]>;
 }
 
-/** How long an im-server counts as a follower of a group after it has said so [ms]. It says so again in a third of it. */
+/**
+ * How long an im-server counts as a follower of a group after its last call [ms]. It calls again after a
+ * third of this time.
+ */
 export const FOLLOW_MS = 30 * 60_000;

@@ -15,37 +15,37 @@ import { peerOf } from './conversation-ref.ts';
 import type { LogScans } from './log-scans.ts';
 import { type Entry, type EventAt, messageIdOf, type Streams } from './streams.ts';
 
-/** Entries between two events that are read along, since a further read costs more than they do. */
+/** Entries between two events that are read too, since another read would cost more. */
 const READ_ALONG = 16;
-/** Longest range that is read at a time [entries]. */
+/** Longest range of one read [entries]. */
 const RANGE = 256;
-/** Ranges that are read at a time. Their entries are in memory together. */
+/** Ranges that are read at once. Their entries are in memory together. */
 const RANGES = 4;
 /**
- * On a Cluster the copy of a message is made after the message, so that in its sender's timeline a quick event about it
- * may come first. Events count from so many entries before a message.
+ * On a Cluster the copy of a message is made after the message, so in its sender's timeline an event about it
+ * may come first. Events count from this many entries before their message.
  */
 const EARLY_EVENTS = 256;
 
 /** A message of a conversation as it is shown now. */
 export interface HistoryItem {
-  /** The same for everybody. */
+  /** The id is the same for every reader. */
   readonly id: MessageId;
-  /** In the stream that was read: the user's timeline, or the group's log. */
+  /** Seq in the stream that was read: the user's timeline, or the group's log. */
   readonly seq: Seq;
   readonly n: number;
   readonly from: NamedUser;
-  /** Of the newest edit; empty once recalled. */
+  /** The texts of the newest edit; empty after a recall. */
   readonly texts: readonly string[];
   readonly type: string;
   readonly body?: Uint8Array;
-  /** The message that it refers to. */
+  /** Id of the message that it refers to. */
   readonly ref?: MessageId;
-  /** ms, the store's clock. */
+  /** When it was stored [ms, the store's clock]. */
   readonly storedAt: number;
   readonly editedAt?: number;
   readonly recalled?: boolean;
-  /** In the order in which they were stored, by the oldest of each. */
+  /** Reactions in the order in which the oldest of each was stored. */
   readonly reactions?: readonly { readonly reaction: string; readonly users: readonly UserId[] }[];
 }
 
@@ -60,9 +60,9 @@ export class HistoryItems {
   }
 
   /**
-   * One item for each entry. The newest event of a kind counts, and a recall hides everything for good. An edit counts
-   * when the sender of the message made it; so does a recall in a private conversation.
-   * @param entries of one stream, ascending, none of them an event
+   * One item for each entry. The newest event of a kind counts, and a recall hides everything for good. An
+   * edit counts when the sender of the message made it; so does a recall in a private conversation.
+   * @param entries of one stream, ascending, without events
    */
   async of(stream: StreamRef, entries: readonly Entry[]): Promise<HistoryItem[]> {
     const [oldest] = entries;
@@ -110,7 +110,7 @@ function foldInto(
   contentType(type).about?.change(of, { texts, sender: sender.userId, at: storedAt, ...by });
 }
 
-/** Ranges of seqs that hold all of the events. */
+/** Ranges of seqs that contain all of the events. */
 function rangesOf(events: readonly EventAt[]): [from: number, to: number][] {
   const ranges: [number, number][] = [];
   for (const { seq } of events) {
@@ -121,7 +121,7 @@ function rangesOf(events: readonly EventAt[]): [from: number, to: number][] {
   return ranges;
 }
 
-/** Of entries of a timeline: whether they are part of one private conversation. */
+/** Whether two entries of a timeline belong to the same private conversation. */
 const isOneConversation = (stream: StreamRef, a: Entry, b: Entry): boolean => {
   const owner = ownerOf(stream);
   return owner === undefined || peerOf(owner, a) === peerOf(owner, b);

@@ -11,7 +11,7 @@ const withBob: ConversationRef = { kind: 'user', user: bob.userId };
 const withCarol: ConversationRef = { kind: 'user', user: carol.userId };
 const group: ConversationRef = { kind: 'group', group: '17' as GroupId };
 
-/** Histories of alice over one stream. `joined`: she is a member of group 17 from there on. */
+/** Histories of alice over one stream. With `joined`, she is a member of group 17 from that entry on. */
 function historiesOf(timeline: Timeline, joined?: number) {
   const member = {
     ...alice,
@@ -37,7 +37,7 @@ const textsOf = ({ items }: HistoryPage): string[] => items.map(({ texts }) => t
 const codeOf = (code: string) => (error: unknown) => error instanceof CimError && error.code === code;
 
 describe('the name of a conversation', () => {
-  test('is read back, and any other text is none', () => {
+  test('is parsed, and any other text is refused', () => {
     for (const of of [withBob, group, { kind: 'group', group: LOBBY } as const])
       assert.deepEqual(parseConversation(conversationName(of)), of);
     for (const text of [
@@ -59,7 +59,7 @@ describe('the name of a conversation', () => {
 });
 
 describe('history of a private conversation', () => {
-  test('holds what both sides said, and nothing of other conversations', async () => {
+  test('holds the messages of both sides, and nothing of other conversations', async () => {
     const timeline = new Timeline();
     timeline.say(bob, 'hello');
     timeline.say(carol, 'of carol');
@@ -137,7 +137,7 @@ describe('history of a private conversation', () => {
     assert.deepEqual([from.items.length, from.more], [0, false]);
   });
 
-  test('goes on when the store went back behind a cursor', async () => {
+  test('works with a cursor beyond the end after the store went back', async () => {
     const timeline = new Timeline();
     for (let i = 1; i <= 20; i++) timeline.say(bob, `text ${i}`);
     const { page } = historiesOf(timeline);
@@ -150,7 +150,7 @@ describe('history of a private conversation', () => {
     assert.deepEqual(textsOf(await page(withBob, { limit: 2, before: after })), ['text 10', 'new']);
   });
 
-  test('of nobody, or of an empty timeline, is an empty page from which one may go on', async () => {
+  test('of an unknown user or an empty timeline is an empty page with a cursor to go on', async () => {
     const timeline = new Timeline();
     const { page } = historiesOf(timeline);
     const { after, ...none } = await page(withBob, { limit: 10 });
@@ -159,7 +159,7 @@ describe('history of a private conversation', () => {
     assert.deepEqual(textsOf(await page(withBob, { limit: 10, after })), ['first']);
   });
 
-  test('refuses a cursor of another conversation or of another user, text that is none, and two directions', async () => {
+  test('refuses a cursor of another conversation or user, any other text, and two directions at once', async () => {
     const timeline = new Timeline();
     timeline.say(bob, 'hello');
     timeline.say(bob, 'again');
@@ -200,7 +200,7 @@ describe('history of a group', () => {
     assert.equal((await page({ kind: 'group', group: LOBBY }, { limit: 10 })).items.length, 3);
   });
 
-  test('is refused to a user who is no member, with another code when there is no such group', async () => {
+  test('is refused to a user who is not a member, with another code when the group does not exist', async () => {
     const { page, find } = historiesOf(new Timeline());
     await assert.rejects(page(group, { limit: 1 }), codeOf('9201'));
     await assert.rejects(find(group, '1:x:1' as MessageId), codeOf('9201'));
@@ -226,7 +226,7 @@ describe('events', () => {
     assert.deepEqual([item?.texts, item?.editedAt, item?.recalled], [['third'], 2_003, undefined]);
   });
 
-  test('of a recall hide the texts and the body, whatever is edited afterwards', async () => {
+  test('of type recall hide the texts and the body, whatever is edited afterwards', async () => {
     const timeline = new Timeline();
     const ref = timeline.add(bob, { type: 'json', body: Buffer.from('{}'), texts: ['a card'] });
     assert.notEqual((await only(timeline, withBob))?.body, undefined);
@@ -240,7 +240,7 @@ describe('events', () => {
     assert.equal((await historiesOf(timeline).find(withBob, ref))?.recalled, true);
   });
 
-  test('of somebody else change nothing, except the recall of an admin in a group', async () => {
+  test('of another user change nothing, except the recall by an admin in a group', async () => {
     const timeline = new Timeline();
     const ref = timeline.say(bob, 'of bob');
     timeline.add(alice, { type: 'edit', ref, texts: ['of alice'] }, bob);
@@ -261,7 +261,7 @@ describe('events', () => {
     assert.equal((await only(timeline, withBob))?.reactions, undefined);
   });
 
-  test('of reactions count per user, the newest; an empty one takes it away', async () => {
+  test('of type reaction: the newest of each user counts; an empty one removes it', async () => {
     const timeline = new Timeline();
     const ref = timeline.say(bob, 'hello');
     const react = (who: typeof alice, text?: string): void =>
@@ -280,7 +280,7 @@ describe('events', () => {
     assert.equal((await only(timeline, group, 1))?.reactions, undefined);
   });
 
-  test('that came before the message in the timeline of its sender count', async () => {
+  test('that lie before their message in its sender’s timeline count', async () => {
     const timeline = new Timeline();
     const ref = '1:a-producer-of-tests:2' as MessageId;
     timeline.add(bob, { type: 'reaction', ref, texts: ['👍'] });
@@ -300,7 +300,7 @@ describe('events', () => {
 });
 
 describe('a message by its id', () => {
-  test('is found from the newest down, with its sender, and not in another conversation', async () => {
+  test('is found with its sender, and not in another conversation', async () => {
     const timeline = new Timeline();
     const own = timeline.say(alice, 'hello', bob);
     const theirs = timeline.say(bob, 'hello alice');
@@ -314,7 +314,7 @@ describe('a message by its id', () => {
     assert.equal(await find(withBob, '2:a-producer-of-tests:9' as MessageId), undefined);
   });
 
-  test("of the user's own, whose copy was left out, is found in the recipient's timeline", async () => {
+  test("of the user itself, whose copy was left out, is found in the recipient's timeline", async () => {
     const timelines = { [alice.userId]: new Timeline(), [bob.userId]: new Timeline() };
     const of = (stream: { readonly kind: string; readonly user?: number }): Timeline =>
       timelines[stream.user ?? 0] ?? new Timeline();

@@ -16,19 +16,19 @@ import type { Groups } from './groups.ts';
 import { foreignCursor, pageCursor, positionInCursor } from './page-cursor.ts';
 import { type Entry, messageIdOf, type Streams } from './streams.ts';
 
-/** Contents of a page end it when they have so many bytes. */
+/** A page ends when its contents have this many bytes. */
 const PAGE_BYTES = 128 * 1024;
-/** After so many entries a page ends with what it has found. One that has found nothing goes on. */
+/** A page ends after this many entries if it has found a message. Otherwise the search goes on. */
 const PAGE_SCAN = 4_096;
 
 export interface HistoryPage {
-  /** Oldest first. */
+  /** Messages, oldest first. */
   readonly items: readonly HistoryItem[];
   /** Cursor of the page before this one; undefined when nothing older may be read. */
   readonly before?: string;
-  /** Cursor of the page after this one. There is always one: messages will come. */
+  /** Cursor of the page after this one. There always is one, since messages may come. */
   readonly after?: string;
-  /** Whether there is more in the direction that was asked, now. */
+  /** Whether there is more now in the requested direction. */
   readonly more: boolean;
 }
 
@@ -38,22 +38,23 @@ export interface HistoryAsk {
   readonly after?: string | undefined;
 }
 
-/** What histories need of a store. */
+/** The parts of a store that histories use. */
 export interface HistoryStore {
   readonly streams: Pick<Streams, 'read' | 'position' | 'events'>;
   readonly groups: Pick<Groups, 'find' | 'member'>;
 }
 
-/** What a user may read of a conversation: entries of `stream` from `from` on. */
+/** The part of a conversation that a user may read: entries of `stream` from `from` on. */
 interface Readable {
   readonly stream: StreamRef;
   readonly from: number;
 }
 
 /**
- * History of conversations. A private conversation is what the user's own timeline holds of it, both sides; of a group it
- * is the log from the user's join on. Entries never change, so pages by seq have no gaps and no overlaps while messages
- * arrive. Events (recall, edit, reaction) are folded into the messages that they are about, and not listed.
+ * The history of conversations. Of a private conversation it is the user's own timeline, with both sides. Of
+ * a group it is the log from the user's join on. Entries never change, so pages by seq have no gaps and no
+ * overlaps while messages arrive. Events (recall, edit, reaction) are folded into their messages, and not
+ * listed.
  */
 export class Histories {
   readonly #streams: HistoryStore['streams'];
@@ -69,9 +70,9 @@ export class Histories {
   }
 
   /**
-   * A page of a conversation: the newest messages, or those before or after a cursor. It may end before `limit`, but it
-   * holds a message unless there is no further one.
-   * Throws `notMember`, `unknownGroup`, `foreignCursor`.
+   * A page of a conversation: the newest messages, or those before or after a cursor. It may hold fewer than
+   * `limit`. It is empty only when there is no further message. Throws `notMember`, `unknownGroup`,
+   * `foreignCursor`.
    */
   async page(user: UserId, of: ConversationRef, ask: HistoryAsk): Promise<HistoryPage> {
     if (ask.before !== undefined && ask.after !== undefined)
@@ -83,7 +84,7 @@ export class Histories {
       this.#streams.position(streamOfConversation(user, of)),
     ]);
     const begin = Math.max(first, from);
-    // A store that went back may be shorter than a cursor says.
+    // The store may have gone back below the cursor.
     const low = Math.max(Math.min(after ?? 0, top) + 1, begin);
     const high = Math.min((before ?? Infinity) - 1, top);
     const draft = new PageDraft(ask.limit, belongsTo(user, of));
@@ -106,10 +107,9 @@ export class Histories {
   }
 
   /**
-   * A message of the conversation by its id; undefined when the conversation holds none, or no longer. Events and changes
-   * of members are no messages. A message of the user's own whose copy was left out of the timeline is found in the
-   * recipient's.
-   * Throws `notMember`, `unknownGroup`.
+   * A message of the conversation by its id; undefined when the conversation does not hold it, or no longer.
+   * Events and changes of members are not messages. A message of the user whose copy was left out of the
+   * timeline is found in the recipient's. Throws `notMember`, `unknownGroup`.
    */
   async find(
     user: UserId,
@@ -151,16 +151,19 @@ export class Histories {
   }
 }
 
-/** Takes entries of a scan until the page is full. */
+/** Collects the entries of a scan until the page is full. */
 class PageDraft {
   readonly #limit: number;
   readonly #belongs: (entry: Entry) => boolean;
   readonly #found: Entry[] = [];
   #bytes = 0;
   #scanned = 0;
-  /** Seq of the last entry taken into account; 0 before the first. */
+  /** Seq of the last examined entry; 0 before the first. */
   last = 0;
-  /** The page ended with this seq, for its own limits; undefined when the scan came to the log's end. */
+  /**
+   * The seq at which the page ended because of its own limits; undefined when the scan came to the end of the
+   * log.
+   */
   stoppedAt: number | undefined;
 
   constructor(limit: number, belongs: (entry: Entry) => boolean) {
@@ -168,12 +171,12 @@ class PageDraft {
     this.#belongs = belongs;
   }
 
-  /** Ascending. */
+  /** The collected entries, ascending. */
   get entries(): readonly Entry[] {
     return this.#found.sort((a, b) => a.seq - b.seq);
   }
 
-  /** @param page in the direction of the scan; answers whether the page takes more */
+  /** Adds a page of the scan, in its direction. Answers whether the page takes more. */
   addAll(page: readonly Entry[]): boolean {
     for (const entry of page) {
       this.last = entry.seq;
@@ -196,7 +199,7 @@ class PageDraft {
   }
 }
 
-/** Whether an entry of the conversation's stream is part of the conversation. */
+/** Whether an entry of the stream is part of the conversation. */
 const belongsTo =
   (user: UserId, of: ConversationRef): ((entry: Entry) => boolean) =>
   (entry) =>

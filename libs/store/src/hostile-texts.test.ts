@@ -1,4 +1,7 @@
-/** What a store reads of its settings and of Redis, and the keys it makes of names, with texts made to hold it up. */
+/**
+ * The texts that a store reads from its settings and from Redis, and the names that it makes keys of, built
+ * to make it slow.
+ */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
 import { nameKey } from './embedded/keys.ts';

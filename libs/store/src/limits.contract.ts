@@ -24,7 +24,7 @@ export function limitsContract(open: OpenStore): void {
       ...one,
     });
 
-    test('a bucket gives what it holds, and then says after how many ms there is more', async () => {
+    test('a bucket gives its tokens, and then answers after how many ms there is another', async () => {
       const one = take({ of: of() });
       for (let i = 0; i < 3; i++) assert.equal(await limits.take([one]), undefined);
       const limited = await limits.take([one]);
@@ -38,7 +38,7 @@ export function limitsContract(open: OpenStore): void {
       await until('there is a token', async () => (await limits.take([one])) === undefined);
     });
 
-    test('several buckets are taken from all or none, and the answer names the one that had too little', async () => {
+    test('tokens are taken from all buckets or from none, and the answer names the bucket with too few', async () => {
       const user = of();
       const [full, empty] = [take({ of: user, limit: 'full' }), take({ of: user, limit: 'empty', cost: 3 })];
       assert.equal(await limits.take([empty]), undefined);
@@ -46,7 +46,7 @@ export function limitsContract(open: OpenStore): void {
       assert.equal(await limits.take([{ ...full, cost: 3 }]), undefined);
     });
 
-    test('buckets of different limits, and of different users, are different ones', async () => {
+    test('each limit and each user has a separate bucket', async () => {
       const [alice, bob] = [of(), of()];
       assert.equal(await limits.take([take({ of: alice, cost: 3 })]), undefined);
       assert.equal(
@@ -55,27 +55,27 @@ export function limitsContract(open: OpenStore): void {
       );
     });
 
-    test('a cost of 0 takes nothing, and says whether there is anything', async () => {
+    test('a cost of 0 takes nothing, and tells whether there is a token', async () => {
       const one = take({ of: of(), cost: 0 });
       for (let i = 0; i < 5; i++) assert.equal(await limits.take([one]), undefined);
       assert.equal(await limits.take([{ ...one, cost: 3 }]), undefined);
       assert.equal((await limits.take([one]))?.index, 0);
     });
 
-    test('a cost above what a bucket holds empties a full one, and is refused by any other', async () => {
+    test('a cost above the size of a bucket empties a full one, and is refused by any other', async () => {
       const one = take({ of: of(), cost: 100 });
       assert.equal(await limits.take([one]), undefined);
       assert.equal((await limits.take([one]))?.index, 0);
     });
 
-    test('addresses of both kinds are fine, and nothing to take is taken', async () => {
+    test('addresses of IPv4 and IPv6 work, and an empty list takes nothing', async () => {
       assert.equal(await limits.take([]), undefined);
       const name = newName();
       for (const address of ['192.0.2.1', '2001:db8:0:1::/64'])
         assert.equal(await limits.take([take({ of: address, limit: name })]), undefined);
     });
 
-    test('a thousand at once are counted, each one', async () => {
+    test('a thousand simultaneous takes are each counted', async () => {
       const one = take({ of: of(), rate: { ...SLOW, burst: 500 } });
       const answers = await Promise.all(Array.from({ length: 1_000 }, () => limits.take([one])));
       assert.equal(answers.filter((answer) => answer === undefined).length, 500);

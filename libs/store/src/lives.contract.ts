@@ -12,7 +12,7 @@ const replacing = (shownHash: string, one: 'user' | 'device' = 'user'): LoginPro
   ...{ one, shownHash },
 });
 
-/** When the lives of session secrets begin. */
+/** Tests when the lives of session secrets begin. */
 export function livesContract(open: OpenStore): void {
   describe('lives of session secrets', () => {
     let opened: OpenedStore;
@@ -44,7 +44,7 @@ export function livesContract(open: OpenStore): void {
       assert.ok(found);
       return found;
     };
-    /** Until the clock of the store shows another millisecond: times that must differ do. */
+    /** Waits until the clock of the store shows another millisecond, so that times differ. */
     const later = async (): Promise<void> => {
       const probe = await newUser(store);
       const time = async (): Promise<number> => {
@@ -58,7 +58,7 @@ export function livesContract(open: OpenStore): void {
       [user, instance] = [await newUser(store), await newServer(store)];
     };
 
-    test('a login that shows a secret inherits its life; one with another proof begins a new one', async () => {
+    test('a login that shows a secret inherits its life; another proof begins a new life', async () => {
       await fresh();
       const began = await claim(await logIn(BY_PASSWORD, 'first'));
       assert.ok(Math.abs(began - Date.now()) < 60_000);
@@ -66,14 +66,14 @@ export function livesContract(open: OpenStore): void {
       await later();
       assert.equal(await claim(await logIn(replacing('first'), 'second')), began);
       await later();
-      // Another device, under a policy of one session per user.
+      // A login of another device, under a policy of one session per user.
       assert.equal(await claim(await logIn(replacing('second'), 'third', PHONE)), began);
       assert.equal((await find(PHONE)).createdAt, began);
       await later();
       assert.ok((await claim(await logIn(BY_PASSWORD, 'fourth', PHONE))) > began);
     });
 
-    test('a login that nobody has claimed lends its life to no secret before it', async () => {
+    test('an unclaimed login does not change the lives of earlier secrets', async () => {
       await fresh();
       const began = await claim(await logIn(BY_PASSWORD, 'first'));
       await later();
@@ -85,7 +85,7 @@ export function livesContract(open: OpenStore): void {
       await later();
       await logIn(BY_PASSWORD, 'third');
       assert.equal((await find()).olderCreatedAt, began, 'that of the oldest');
-      // The older secret logs in: its own life goes on.
+      // A login with the older secret continues that secret's life.
       await logIn(replacing('first'), 'fourth');
       assert.equal((await find()).createdAt, began);
       assert.notEqual(second, 0);
@@ -111,7 +111,7 @@ export function livesContract(open: OpenStore): void {
       assert.equal((await find()).createdAt, began);
     });
 
-    test('a session by name alone has no life that could end', async () => {
+    test('a session by name alone has no life, so it never ends by age', async () => {
       await fresh();
       assert.equal(await claim(await logIn(BY_PASSWORD, '')), 0);
     });

@@ -10,7 +10,7 @@ import type { Append, AppendAnswer, Entry, Streams } from './streams.ts';
 const stream = inboxOf(1 as UserId);
 const sender = { userId: 2 as UserId, userName: 'alice' };
 const producer = 'producer-of-tests' as ProducerId;
-/** Entry `seq` has the counter `seq` and the content `seq`. */
+/** Entry `seq` with the counter `seq` and the content `seq`. */
 const entry = (seq: number): Entry => ({
   seq: seq as Seq,
   n: 1,
@@ -22,7 +22,7 @@ const entry = (seq: number): Entry => ({
   content: Buffer.from(String(seq)),
 });
 
-/** A log of entries `first` to `top`, which reads at most 100 at a time. */
+/** A log of the entries `first` to `top`, which answers at most 100 entries per read. */
 function log(first: number, top: number) {
   const reads: number[] = [];
   const read: Streams['read'] = (_, from, limit) => {
@@ -87,7 +87,7 @@ describe('scans of a log', () => {
 });
 
 describe('short and long scans', () => {
-  test('take turns, so that a short one does not wait for the end of long ones', async () => {
+  test('alternate, so that a short one does not wait for the end of long ones', async () => {
     const { scans } = log(1, 10_000);
     const ended: string[] = [];
     const scan = (name: string, upTo: number) =>
@@ -111,7 +111,7 @@ describe('sends with a counter below the last one', () => {
       duplicates.check(of, { outcome: 'older', seq: last as Seq, last }, done),
     );
 
-  test('512 of them are answered by one scan, which reads no more than where they are', async () => {
+  test('512 of them are answered by one scan, which reads only the range where they are', async () => {
     const { reads, scans } = log(1, 10_000);
     const duplicates = new Duplicates(scans, silentLogger());
     const answers = await Promise.all(
@@ -125,7 +125,7 @@ describe('sends with a counter below the last one', () => {
     await duplicates.idle();
   });
 
-  test('those far apart do not make the scan read what is between them', async () => {
+  test('the scan does not read the entries between two that are far apart', async () => {
     const { reads, scans } = log(1, 10_000);
     const duplicates = new Duplicates(scans, silentLogger());
     const answers = await Promise.all([
@@ -140,7 +140,7 @@ describe('sends with a counter below the last one', () => {
     assert.ok(reads.length <= 9, `${String(reads.length)} reads`);
   });
 
-  test('are to be sent again when the log cannot be read; a caller that throws keeps nobody else waiting', async () => {
+  test('are answered retry when the log cannot be read; a caller that throws does not hold up the others', async () => {
     let fails = true;
     const { scans } = log(1, 10);
     const failing = new LogScans({

@@ -3,18 +3,18 @@ import type { Entry, Streams } from './streams.ts';
 
 /** Entries of one page. */
 const PAGE = 256;
-/** Pages that are read at a time; further ones wait. */
+/** Pages that are read at once. Further ones wait. */
 const READS = 4;
 
 /**
- * Reads logs, mostly backwards, for questions that only the entries can answer. A scan may read a whole log, so it reads
- * page by page and takes turns with the others: few reads at once take little from those who append, and a short scan
- * does not wait for the end of long ones.
+ * Reads logs, mostly backwards, for questions that only the entries can answer. A scan may read a whole log,
+ * so it reads page by page and alternates with other scans. Few reads at once take little from appends, and a
+ * short scan does not wait for the end of long ones.
  */
 export class LogScans {
   readonly #streams: Pick<Streams, 'read'>;
   #reading = 0;
-  /** Pages that wait for a read to end, oldest first. */
+  /** Pages that wait for another read to end, oldest first. */
   readonly #waiting: (() => void)[] = [];
 
   constructor(streams: Pick<Streams, 'read'>) {
@@ -22,7 +22,7 @@ export class LogScans {
   }
 
   /**
-   * The newest entry from `upTo` down that matches; undefined when the log holds none.
+   * The newest entry at or below `upTo` that matches; undefined when the log holds none.
    * @param most how many entries are read at most
    */
   newest(
@@ -40,8 +40,8 @@ export class LogScans {
   }
 
   /**
-   * Reads pages from `upTo` down. `visit` gets the entries of a page, ascending, and the seq below them; it answers the
-   * seq from which the next page goes down: that one or a lower one, or 0 to end.
+   * Reads pages from `upTo` down. `visit` gets the entries of a page, ascending, and the seq below them. It
+   * answers the seq from which the next page goes down: that one or a lower one, or 0 to end.
    */
   async scan(
     stream: StreamRef,
@@ -59,8 +59,8 @@ export class LogScans {
   }
 
   /**
-   * Reads pages from `from` up, until a page is empty. `visit` gets the entries of a page, ascending, and answers whether
-   * the next page is wanted. Resolves to false when it answered no.
+   * Reads pages from `from` up, until a page is empty. `visit` gets the entries of a page, ascending, and
+   * answers whether the next page is wanted. Resolves to false when it answered no.
    */
   async ahead(stream: StreamRef, from: number, visit: (page: readonly Entry[]) => boolean): Promise<boolean> {
     for (let next = from; ; ) {
@@ -72,7 +72,7 @@ export class LogScans {
     }
   }
 
-  /** Entries that are there in a short range, ascending. */
+  /** The entries of a short range that exist, ascending. */
   range(stream: StreamRef, from: number, to: number): Promise<Entry[]> {
     return this.#inTurn(() => this.#page(stream, from, to));
   }
@@ -83,14 +83,14 @@ export class LogScans {
     try {
       return await read();
     } finally {
-      // The place goes on to the next one that waits.
+      // The place goes to the next page that waits.
       const next = this.#waiting.shift();
       if (next === undefined) this.#reading--;
       else next();
     }
   }
 
-  /** All entries there are in a range: a read may answer fewer. */
+  /** All entries of a range that exist. One read may answer fewer, so it reads until the end. */
   async #page(stream: StreamRef, from: number, to: number): Promise<Entry[]> {
     const page: Entry[] = [];
     for (let next = from; next <= to; ) {

@@ -11,7 +11,7 @@ export function logWishesContract(open: OpenStore): void {
     });
     after(() => opened.close());
 
-    test('the newest is known until its time is over', async () => {
+    test('the newest wish is known until its time is over', async () => {
       const { logWishes } = opened.store;
       await logWishes.put('first', 60_000);
       await logWishes.put('a "second"', 60_000);

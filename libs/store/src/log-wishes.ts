@@ -1,7 +1,7 @@
-/** What operators want to be logged for a while, for all servers of a cluster. */
+/** An operator's temporary wishes for the log of all servers of a cluster. */
 export interface LogWishes {
-  /** In place of the one before. @param text what it is, to whoever puts and gets it @param ms it is forgotten after that */
+  /** Replaces the wish. @param text opaque to the store @param ms the wish is forgotten after this time */
   put(text: string, ms: number): Promise<void>;
-  /** Undefined: there is none, or it was forgotten. */
+  /** Undefined: there is no wish, or it was forgotten. */
   get(): Promise<string | undefined>;
 }

@@ -5,7 +5,7 @@ import { looksOf } from './looks.ts';
 const alike = (one: string, other: string): boolean =>
   looksOf(one).some((look) => looksOf(other).includes(look));
 
-test('names that a reader takes for one another share a look, in either order', () => {
+test('names that a reader confuses share a look, in either order', () => {
   for (const [one, other] of [
     ['alice', 'аlice'], // Cyrillic a
     ['alice', 'aIice'], // capital i
@@ -28,7 +28,7 @@ test('names that a reader takes for one another share a look, in either order', 
   }
 });
 
-test('names that differ to a reader share none', () => {
+test('names that a reader distinguishes share no look', () => {
   const names = [
     'alice',
     'alicia',

@@ -3,30 +3,31 @@ import { LRUCache } from 'lru-cache';
 import type { LogScans } from './log-scans.ts';
 import { type Entry, entryId, type Position } from './streams.ts';
 
-/** Senders that are remembered, over all groups. */
+/** Senders that are remembered over all groups. */
 const MAX_SENDERS = 200_000;
 
-/** What was read of a group's log: entries `low` to `top`. */
+/** The part of a group's log that was read: entries `low` to `top`. */
 interface ReadPart {
   low: number;
   top: number;
   topId: MessageId;
-  /** `n` of the entry below `low`, or a higher one. */
+  /** `n` of the entry below `low`, or a higher number. */
   belowN: number;
-  /** By sender: `n` of the newest message in this part. */
+  /** Key: sender. Value: `n` of its newest message in this part. */
   readonly newest: Map<UserId, number>;
-  /** Reads that are under way; further ones wait for them. */
+  /** The reads under way. Further ones wait for them. */
   reading: Promise<unknown>;
 }
 
 /**
- * Which message of a user is the newest in a group: the user has read what was there before it. Nobody writes that down,
- * since a message to a group writes once, however many read it. So the log is read, newest entries first, as far as the
- * asker's read mark; one reading serves all users of a group, and the next one reads only what came since.
+ * Finds the newest message of a user in a group, since the user has read everything before it. Nobody stores
+ * it: a message to a group writes once, however many members read it. So the log is read from its newest
+ * entry down to the asker's read mark. One reading serves all users of a group, and the next one reads only
+ * what came since.
  */
 export class OwnMessages {
   readonly #scans: LogScans;
-  /** Key: group. The least recently asked go first. */
+  /** Key: group. The groups that were asked for least recently are removed. */
   readonly #parts = new LRUCache<GroupId, ReadPart>({
     maxSize: MAX_SENDERS,
     sizeCalculation: ({ newest }) => 1 + newest.size,
@@ -36,7 +37,7 @@ export class OwnMessages {
     this.#scans = scans;
   }
 
-  /** `n` of the user's newest message in the group, if it is above `n`; else `n`. */
+  /** `n` of the user's newest message in the group if it is above `n`, else `n`. */
   async newest(group: GroupId, user: UserId, position: Position, n: number): Promise<number> {
     if (position.shown <= n) return n;
     const part: ReadPart = this.#parts.get(group) ?? {
@@ -48,7 +49,7 @@ export class OwnMessages {
     part.reading = reading.catch(() => undefined);
     this.#parts.set(group, part);
     await reading;
-    // A size is taken when it is set.
+    // The cache measures the size of a part when it is set.
     this.#parts.set(group, part);
     return Math.max(part.newest.get(user) ?? 0, n);
   }
@@ -68,7 +69,7 @@ export class OwnMessages {
       if (last !== undefined && entryId(last) === part.topId)
         await this.#scans.ahead(stream, part.top + 1, (page) => addNewer(part, page));
       else {
-        // The log went back, or has lost what was read before.
+        // The log went back, or has lost entries that were read before.
         part.newest.clear();
         Object.assign(part, endOf(position));
       }
@@ -83,7 +84,7 @@ export class OwnMessages {
   }
 }
 
-/** Nothing is read, and everything is below. */
+/** An empty part at the end of the log. */
 const endOf = ({ top, topId, shown }: Position) => ({ low: top + 1, top, topId, belowN: shown });
 
 function addNewer(part: ReadPart, page: readonly Entry[]): true {

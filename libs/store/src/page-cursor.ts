@@ -1,8 +1,8 @@
 import { CimError } from '@cim/protocol';
 
 /**
- * A cursor of a page. It names the list that it belongs to and a position there, so that a cursor of another list is
- * refused and never taken for a position in this one. To a client it is opaque.
+ * A cursor of a page. It names its list and a position there, so that a cursor of another list is refused
+ * instead of being taken for a position in this one. It is opaque to clients.
  */
 export function pageCursor(list: string, position: string): string {
   return Buffer.from(`${list} ${position}`).toString('base64url');

@@ -5,31 +5,30 @@ import type { ReadState } from './group-conversations.ts';
 import type { LogScans } from './log-scans.ts';
 import { type Cursor, type Entry, entryId, type Position, type Streams } from './streams.ts';
 
-/** Tries of a change that others make at the same time. */
+/** Tries of a change while others change the same rows. */
 const TRIES = 10;
 
 type Row = { -readonly [Field in keyof ConversationRow]: ConversationRow[Field] };
 
 /** A user's private conversations as the timeline has them now. */
 export interface PrivateConversations {
-  /** By peer. */
+  /** Key: peer. */
   readonly rows: ReadonlyMap<UserId, ConversationRow>;
   readonly position: Position;
 }
 
-/** Rows that are complete, and the revision that a change of them is saved against. */
+/** Complete rows, and the revision that a change of them is saved against. */
 interface Complete extends PrivateConversations {
   readonly revision: number;
   readonly folded: Cursor;
 }
 
 /**
- * Private conversations of users: a fold over the user's timeline, kept as rows. Whoever asks completes the fold from the
- * log, which costs one read for each 256 entries that came since, and saves it. An entry that was trimmed before it was
- * folded is missing in the counts for good; a read mark mends that.
- *
- * The rows name the entry up to which they are folded. When the log has another entry there, or ends before it, the store
- * went back: the rows are made anew from the log.
+ * The private conversations of users: a fold over the user's timeline, stored as rows. Each question
+ * completes the fold from the log, at the cost of one read for each 256 new entries, and saves it. An entry
+ * that was trimmed before it was folded is missing in the counts; a read mark corrects that. The rows name
+ * the entry up to which they are folded. When the log has another entry there, or ends before it, the store
+ * went back: the rows are made again from the log.
  */
 export class PrivateFolds {
   readonly #streams: Pick<Streams, 'position'>;
@@ -47,8 +46,8 @@ export class PrivateFolds {
   }
 
   /**
-   * Moves the read mark of a conversation, never back. Undefined: there is no such conversation.
-   * Throws `beyondEnd` for a mark above what the timeline has had.
+   * Moves the read mark of a conversation, never back. Undefined: there is no such conversation. Throws
+   * `beyondEnd` for a mark above the end of the timeline.
    */
   async read(
     user: UserId,
@@ -61,7 +60,7 @@ export class PrivateFolds {
       const row = rows.get(peer);
       if (row === undefined) return undefined;
       if (n <= row.read) return { unread: row.unread, read: row.read, moved: false };
-      // A mark amid what is unread: what is left is counted, unless it was trimmed.
+      // For a mark among unread messages the rest is counted from the log, without trimmed ones.
       const left = n >= row.lastN ? 0 : await this.#countAbove(user, peer, n, folded.seq);
       const unread = Math.min(row.unread, left);
       if (await this.#rows.save(user, revision, folded, [{ ...row, read: n, unread }]))
@@ -71,7 +70,8 @@ export class PrivateFolds {
   }
 
   async #complete(user: UserId): Promise<Complete> {
-    // In this order: rows that were saved meanwhile would look as if the log went back.
+    // The rows are loaded before the position is read. Otherwise rows saved in between would look as if the
+    // log had gone back.
     const saved = await this.#rows.load(user);
     const position = await this.#streams.position(inboxOf(user));
     const { folded, revision } = saved;
@@ -89,7 +89,7 @@ export class PrivateFolds {
     return { rows: fold.rows, folded: end, revision: isSaved ? revision + 1 : revision, position };
   }
 
-  /** Adds what the log keeps from `from` to the position: the rows are those of one moment. */
+  /** Adds the entries from `from` to the position, so that the rows belong to one moment. */
   async #foldTo({ top }: Position, fold: Fold, from: number): Promise<void> {
     await this.#scans.ahead(inboxOf(fold.user), from, (page) => {
       for (const entry of page) if (entry.seq <= top) fold.add(entry);
@@ -97,7 +97,7 @@ export class PrivateFolds {
     });
   }
 
-  /** How many messages of a peer count as unread above a mark, in what the log keeps. */
+  /** Number of unread messages of a peer above a mark, in the entries that the log keeps. */
   async #countAbove(user: UserId, peer: UserId, mark: number, upTo: Seq): Promise<number> {
     let count = 0;
     await this.#scans.scan(inboxOf(user), upTo, (page, below) => {
@@ -108,7 +108,7 @@ export class PrivateFolds {
   }
 }
 
-/** Rows to fold the whole log into: read marks stay, and last lines that were trimmed. */
+/** Rows to fold the whole log into. They keep the read marks, and last messages that were trimmed. */
 const uncounted = (rows: readonly ConversationRow[], { first, shown }: Position): ConversationRow[] =>
   rows.map((row) => ({
     ...row,
@@ -125,11 +125,11 @@ class Fold {
   readonly rows: Map<UserId, Row>;
   /** Rows to save. */
   readonly changed = new Set<Row>();
-  /** An entry does not follow the one before it: the log went back and has grown again. */
+  /** Whether an entry does not follow the one before it: the log went back and has grown again. */
   isBroken = false;
   #end: Cursor;
 
-  /** @param end the last entry that is in the rows; of rows that were made anew, all are to be saved */
+  /** @param end the last entry that is in the rows. Rows that were made again are all to be saved */
   constructor(user: UserId, rows: readonly ConversationRow[], end: Cursor) {
     this.user = user;
     this.rows = new Map(rows.map((row) => [row.peer, { ...row }]));
@@ -148,7 +148,7 @@ class Fold {
     row.lastSeq = entry.seq;
     row.lastAt = entry.storedAt;
     if (entry.sender.userId === this.user) {
-      // Whoever answers has read what was there before.
+      // A user who answers has read everything before the answer.
       row.read = Math.max(row.read, entry.n);
       row.unread = 0;
       return;

@@ -14,11 +14,11 @@ import {
 import type { Store } from './store.ts';
 import { type Append, RETENTION } from './streams.ts';
 
-/** Entries that make a stream forget a producer: between one and two times as many. */
+/** A stream forgets a producer after at least this many further entries, and at most twice as many. */
 const WINDOW = 10;
 const KEPT = 30;
 
-/** How an idempotency key (producer and counter) is trusted, and forgotten. */
+/** Tests how producers and their counters are remembered and forgotten. */
 export function producersContract(open: OpenStore): void {
   describe('producers', () => {
     let opened: OpenedStore;
@@ -33,7 +33,7 @@ export function producersContract(open: OpenStore): void {
       const group = groupStream(`g-${randomBytes(9).toString('base64url')}` as GroupId);
       return new Sends(group, await newUser(store));
     };
-    /** Entries of others, each of a producer of its own. */
+    /** Appends entries of other producers, each with a producer of its own. */
     const fill = async ({ stream, sender }: Sends, count: number): Promise<void> => {
       for (let i = 0; i < count; i++) await appendOk(store, new Sends(stream, sender).item(1));
     };
@@ -41,7 +41,7 @@ export function producersContract(open: OpenStore): void {
     const counter = async ({ stream, sender, producer }: Sends): Promise<number | undefined> =>
       (await store.streams.counters(sender.userId, [{ stream, producer }]))[0];
 
-    test('one whose last entry is among the newest so many is remembered, and forgotten before twice as many follow', async () => {
+    test('one is remembered while its last entry is within the window, and forgotten before two windows have passed', async () => {
       for (let at = 0; at < WINDOW; at++) {
         const sends = await newSends();
         await fill(sends, at);
@@ -60,7 +60,7 @@ export function producersContract(open: OpenStore): void {
       }
     });
 
-    test('the one of the newest entry is remembered, however many it has sent', async () => {
+    test('the producer of the newest entry is remembered, however many entries it has sent', async () => {
       const sends = await newSends();
       for (let n = 1; n <= 3 * WINDOW; n++) await appendOk(store, sends.item(n));
       assert.equal(await counter(sends), 3 * WINDOW);
@@ -72,7 +72,7 @@ export function producersContract(open: OpenStore): void {
       assert.equal(await appendOk(store, sends.item(3 * WINDOW + 1)), 4 * WINDOW + 1);
     });
 
-    test('a first send that was sent before is stored while the stream has forgotten nobody', async () => {
+    test('a repeated first send is stored while the stream has forgotten no producer', async () => {
       const sends = await newSends();
       await fill(sends, 2 * WINDOW - 1);
       assert.equal(await counter(sends), 0, 'it is known that the stream never had it');
@@ -83,7 +83,7 @@ export function producersContract(open: OpenStore): void {
       });
     });
 
-    test('a first send that was sent before is unknown afterwards, and one that comes late is not stored', async () => {
+    test('a repeated first send is unknown afterwards, and a late copy of it is not stored', async () => {
       const sends = await newSends();
       await fill(sends, 2 * WINDOW);
       assert.equal(await counter(sends), undefined);
@@ -91,7 +91,7 @@ export function producersContract(open: OpenStore): void {
       assert.deepEqual(await append(store, { ...sends.item(1), again: true }), {
         outcome: 'unknown-producer',
       });
-      // As it was first sent, over a connection that was slower.
+      // The first copy of the send, over a slower connection.
       assert.deepEqual(await append(store, sends.item(1)), { outcome: 'unknown-producer' });
       assert.equal(await top(sends.stream), before);
       const next = new Sends(sends.stream, sends.sender);
@@ -100,7 +100,7 @@ export function producersContract(open: OpenStore): void {
       assert.equal(await appendOk(store, other.item(1)), before + 2);
     });
 
-    test('what is forgotten stays so over a restart', async () => {
+    test('a forgotten producer stays forgotten after a restart', async () => {
       const sends = await newSends();
       await appendOk(store, sends.item(1));
       await fill(sends, WINDOW);
@@ -161,11 +161,11 @@ export function producersContract(open: OpenStore): void {
       const withContent = (sends: Sends, n: number, text: string) =>
         sends.item(n, Buffer.from(text), Buffer.from(text).toString('hex'));
 
-      test('is a duplicate with its own seq when the content is the same, else a conflict', async () => {
+      test('is a duplicate with its own seq when the content is the same, otherwise a conflict', async () => {
         const sends = await newSends();
         for (let n = 1; n <= 5; n++) {
           await appendOk(store, withContent(sends, n, `text ${n}`));
-          // Others in between, one of them under the same producer id and counter.
+          // Entries of others in between, one of them under the same producer id and counter.
           if (n === 2)
             await appendOk(store, new Sends(sends.stream, await newUser(store), sends.producer).item(1));
           if (n === 3) await fill(sends, 2);
@@ -181,7 +181,7 @@ export function producersContract(open: OpenStore): void {
         assert.equal(await top(sends.stream), 8);
       });
 
-      test('is unknown when its entry was trimmed: that it was this message can no longer be shown', async () => {
+      test('is unknown when its entry was trimmed, since nothing shows that it was this message', async () => {
         const sends = await newSends();
         for (let n = 1; n <= KEPT + 5; n++) await appendOk(store, sends.item(n));
         const answers = await Promise.all([1, 5, 6, KEPT].map((n) => append(store, sends.item(n))));
@@ -195,7 +195,7 @@ export function producersContract(open: OpenStore): void {
       });
     });
 
-    test('many that are sent again in one turn are answered each with its own seq', async () => {
+    test('many repeated sends of one turn are each answered with their own seq', async () => {
       const wide = await open();
       const sender = await newUser(wide.store);
       const group = groupStream(`g-${randomBytes(9).toString('base64url')}` as GroupId);

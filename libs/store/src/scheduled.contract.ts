@@ -41,7 +41,7 @@ export function scheduledContract(open: OpenStore): void {
     };
     const ids = async (of = alice): Promise<ProducerId[]> =>
       (await store.scheduled.list(of.userId)).map(({ id }) => id);
-    /** Whatever is due, of everybody. */
+    /** Claims all due messages of all users. */
     const claimAll = async (): Promise<ClaimedMessage[]> => {
       const all: ClaimedMessage[] = [];
       for (;;) {
@@ -53,7 +53,7 @@ export function scheduledContract(open: OpenStore): void {
     const claimOf = async (of: ProducerId): Promise<ClaimedMessage | undefined> =>
       (await claimAll()).find(({ id }) => id === of);
 
-    test('a message is listed with all it has, and claimed when its time has come, not before', async () => {
+    test('a message is listed with all its fields, and can be claimed when its time has come and not before', async () => {
       const content = randomBytes(200);
       const group = groupStream('17' as GroupId);
       const { id, sendAt } = await add({ content, to: group });
@@ -85,7 +85,7 @@ export function scheduledContract(open: OpenStore): void {
       assert.deepEqual(await ids(), []);
     });
 
-    test('the next one comes first in the list, and each user has a list of its own', async () => {
+    test('the list of a user begins with the next message to be sent', async () => {
       const late = await add({ when: { afterMs: 2 * HOUR } });
       const soon = await add();
       const other = await add({ sender: bob });
@@ -93,7 +93,7 @@ export function scheduledContract(open: OpenStore): void {
       assert.deepEqual(await ids(bob), [other.id]);
     });
 
-    test('a claim keeps all others away until it lapses; then the next one learns that it was tried', async () => {
+    test('a claim excludes others until it lapses; the next claim tells that the message was tried', async () => {
       const { id } = await add();
       skewMs += HOUR;
       assert.ok(await claimOf(id));
@@ -108,17 +108,17 @@ export function scheduledContract(open: OpenStore): void {
       assert.equal(await claimOf(id), undefined);
     });
 
-    test('several who claim at once get each message once', async () => {
+    test('simultaneous claims get each message once', async () => {
       const added = await Promise.all(Array.from({ length: 60 }, () => add()));
       skewMs += HOUR;
       const claimed = (await Promise.all(Array.from({ length: 5 }, () => store.scheduled.claim(25)))).flat();
-      // Those that asked at the same moment may have met, and have less than they asked for.
+      // Simultaneous claims may have met, and got fewer than they asked for.
       claimed.push(...(await claimAll()));
       const own = claimed.filter(({ sender }) => sender.userId === alice.userId).map(({ id }) => id);
       assert.deepEqual(own.toSorted(), added.map(({ id }) => id).toSorted());
     });
 
-    test('a cancelled message is never claimed; one that was claimed can be cancelled no longer', async () => {
+    test('a cancelled message is never claimed, and a claimed one can no longer be cancelled', async () => {
       const [first, second] = [await add(), await add()];
       assert.equal(await store.scheduled.cancel(alice.userId, first.id), 'cancelled');
       assert.equal(await store.scheduled.cancel(alice.userId, first.id), 'none');
@@ -130,7 +130,7 @@ export function scheduledContract(open: OpenStore): void {
       );
       assert.equal(await store.scheduled.cancel(alice.userId, second.id), 'sending');
       skewMs += SCHEDULE.leaseMs + 1;
-      // Whoever claimed it may have sent it.
+      // The im-server that claimed it may have sent it.
       assert.equal(await store.scheduled.cancel(alice.userId, second.id), 'sending');
       assert.equal((await store.scheduled.list(alice.userId))[0]?.sending, true);
       await store.scheduled.sent(alice.userId, second.id);
@@ -156,7 +156,7 @@ export function scheduledContract(open: OpenStore): void {
       assert.deepEqual(await ids(), []);
     });
 
-    test('a refused message that is cancelled is listed no longer', async () => {
+    test('a refused message is no longer listed after it was cancelled', async () => {
       const { id } = await add();
       skewMs += HOUR;
       await claimAll();
@@ -166,7 +166,7 @@ export function scheduledContract(open: OpenStore): void {
       assert.equal(await store.scheduled.refuse(alice.userId, id, { code: '9501', text: '' }), false);
     });
 
-    test('a user has as many as may be; a refused one makes room', async () => {
+    test('the number of a user’s messages is limited; a refused one makes room', async () => {
       const all = [await add({ most: 2 }), await add({ most: 2 })];
       assert.deepEqual(await store.scheduled.add(message({ most: 2 })), { outcome: 'full' });
       skewMs += HOUR;
@@ -179,7 +179,7 @@ export function scheduledContract(open: OpenStore): void {
       await add({ most: Number.POSITIVE_INFINITY });
     });
 
-    test('a time too far ahead, or one that has passed, is refused; one that has just passed is now', async () => {
+    test('a time too far ahead or in the past is refused; one that has just passed means now', async () => {
       const now = Date.now() + skewMs;
       for (const when of [
         { at: now + SCHEDULE.aheadMs + 60_000 },
@@ -193,7 +193,7 @@ export function scheduledContract(open: OpenStore): void {
       assert.ok(await claimOf(id));
     });
 
-    test('a request that is repeated with its key schedules once, also when the message was cancelled since', async () => {
+    test('a request repeated with its key schedules once, also when the message was cancelled meanwhile', async () => {
       const given = { key: 'a-key-of-mine', when: { afterMs: HOUR } };
       const first = await add(given);
       assert.deepEqual(await add(given), first);
@@ -210,7 +210,7 @@ export function scheduledContract(open: OpenStore): void {
       assert.deepEqual(await ids(), []);
     });
 
-    test('all of it outlives the process: what waits, what was tried, and what was refused', async () => {
+    test('waiting, tried and refused messages survive a restart', async () => {
       const [waiting, tried, refused] = [
         await add({ when: { afterMs: 9 * HOUR } }),
         await add(),
@@ -230,7 +230,7 @@ export function scheduledContract(open: OpenStore): void {
       assert.equal(await store.scheduled.cancel(alice.userId, waiting.id), 'cancelled');
     });
 
-    test('counts what waits, what is due and how late it is, also when it is claimed', async () => {
+    test('counts waiting and due messages and their delay, also claimed ones', async () => {
       for (const { id, sender } of await claimAll()) await store.scheduled.sent(sender.userId, id);
       const before = await store.scheduled.count();
       const { id } = await add();

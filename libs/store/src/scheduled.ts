@@ -1,4 +1,7 @@
-/** Messages that are to be sent later. The store holds them until they are sent; im-servers send them (`ScheduledSends` in libs/delivery). */
+/**
+ * Messages that are to be sent later. The store holds them until im-servers send them (`ScheduledSends` in
+ * libs/delivery).
+ */
 import { hash } from 'node:crypto';
 import {
   CimError,
@@ -12,38 +15,40 @@ import {
 const DAY_MS = 24 * 3_600_000;
 
 export const SCHEDULE = {
-  /** A message can be scheduled for so far ahead [ms]. */
+  /** A message can be scheduled this far ahead [ms]. */
   aheadMs: 30 * DAY_MS,
-  /** A time that has passed by less is taken as now [ms]: the clocks of machines differ. */
+  /** A time in the past by less than this counts as now [ms], since the clocks of machines differ. */
   passedMs: 60_000,
-  /** A message that was claimed and is not sent by then is claimed again, by any im-server [ms]. */
+  /** A claimed message that is not sent by then can be claimed again by any im-server [ms]. */
   leaseMs: 10_000,
-  /** A refused message stays listed for so long [ms]. */
+  /** A refused message stays listed for this long [ms]. */
   refusedMs: 7 * DAY_MS,
-  /** An idempotency key of a request is remembered for so long [ms]. */
+  /** An idempotency key of a request is remembered for this long [ms]. */
   keyMs: 3_600_000,
-  /** The id of a message is remembered by the stream that has stored it for so long [ms]: a repeated send stores nothing. */
+  /**
+   * The stream that has stored a message remembers its id for this long [ms]: a repeated send stores nothing.
+   */
   sentMs: 7 * DAY_MS,
 } as const;
 
 /** A message to be scheduled. */
 export interface NewScheduled {
-  /** Chosen by the caller, new for each: the message is sent under this producer with counter 0. */
+  /** Chosen by the caller, new for each message. The message is sent under this producer with counter 0. */
   readonly id: ProducerId;
   readonly sender: NamedUser;
   readonly to: StreamRef;
-  /** An encoded Content, opaque here. */
+  /** An encoded Content, opaque to the store. */
   readonly content: Uint8Array;
-  /** ms since 1970, or from now; by the store's clock. */
+  /** When to send it [ms since 1970, or ms from now], by the store's clock. */
   readonly when: { readonly at: number } | { readonly afterMs: number };
-  /** Names the request: with the same key it is carried out once in an hour. [A-Za-z0-9_-]. */
+  /** Names the request: with the same key it is carried out once within an hour. Of [A-Za-z0-9_-]. */
   readonly key?: string | undefined;
-  /** How many messages of the sender may be scheduled at once; Infinity: any number. */
+  /** Most messages that the sender may have scheduled at once; Infinity: no limit. */
   readonly most: number;
 }
 
 export type ScheduleAnswer =
-  /** On disk. Of a repeated request: as it was answered first, whatever became of the message. */
+  /** The message is on disk. A repeated request gets the first answer, whatever became of the message. */
   | { readonly outcome: 'ok'; readonly id: ProducerId; readonly sendAt: number }
   /** The sender has as many scheduled as may be. */
   | { readonly outcome: 'full' }
@@ -54,7 +59,7 @@ export type ScheduleAnswer =
 
 export interface Refusal {
   readonly code: string;
-  /** For people. */
+  /** A sentence for people. */
   readonly text: string;
 }
 
@@ -63,59 +68,60 @@ export interface ScheduledMessage {
   readonly sender: NamedUser;
   readonly to: StreamRef;
   readonly content: Uint8Array;
-  /** ms since 1970, the store's clock. */
+  /** When it is to be sent [ms since 1970, the store's clock]. */
   readonly sendAt: number;
 }
 
 export interface ListedMessage extends ScheduledMessage {
-  /** An im-server has begun to send it: it can be cancelled no longer. */
+  /** An im-server has begun to send it, so it can no longer be cancelled. */
   readonly sending: boolean;
-  /** It was not sent, and will not be. `at`: ms since 1970. */
+  /** It was refused and will not be sent. `at`: ms since 1970. */
   readonly refused?: (Refusal & { readonly at: number }) | undefined;
 }
 
 export interface ClaimedMessage extends ScheduledMessage {
-  /** Undefined: nobody has tried to send it before. Else how long ago the first try was [ms]. */
+  /** How long ago it was first tried [ms]; undefined: never. */
   readonly triedMs: number | undefined;
 }
 
-/** All scheduled messages, counted. */
+/** Counts over all scheduled messages. */
 export interface ScheduleCount {
-  /** Refused ones are not counted. */
+  /** Messages that wait to be sent, without refused ones. */
   readonly waiting: number;
-  /** Of `waiting`: their time has come. 1,000 at most in the embedded store. */
+  /** The waiting messages whose time has come. The embedded store counts 1,000 at most. */
   readonly due: number;
-  /** How late the oldest of these is [ms]; 0: none is due. */
+  /** How late the oldest due message is [ms]; 0: none is due. */
   readonly lateMs: number;
-  /** Whether `claim` would find something. */
+  /** Whether `claim` would find a message. */
   readonly ready: boolean;
-  /** When the next one is due [ms from now]; undefined: none waits for its time. */
+  /** When the next message is due [ms from now]; undefined: none waits for its time. */
   readonly nextMs: number | undefined;
 }
 
 export interface Scheduled {
   add(message: NewScheduled): Promise<ScheduleAnswer>;
-  /** Of one user, the next one first; refused ones too. */
+  /** The messages of one user, the next one first; refused ones too. */
   list(user: UserId): Promise<readonly ListedMessage[]>;
   /**
-   * `cancelled`: it is gone, and is not sent. Of a refused one: it is listed no longer. `sending`: an im-server has begun to send
-   * it, and perhaps has. `none`: it was sent, or was never there.
+   * Cancels a message. `cancelled`: it is gone, and is not sent; a refused one is no longer listed.
+   * `sending`: an im-server has begun to send it, and may have sent it. `none`: it was sent, or never
+   * existed.
    */
   cancel(user: UserId, id: ProducerId): Promise<'cancelled' | 'sending' | 'none'>;
-  /** Cheap when nothing is scheduled. */
+  /** Counts the messages. Cheap when nothing is scheduled. */
   count(): Promise<ScheduleCount>;
   /**
-   * Due messages that nobody has claimed within `SCHEDULE.leaseMs`: the caller sends them. A message whose claim has lapsed is
-   * claimed again. Forgets refused messages whose time is over.
+   * Claims due messages without a claim of the last `SCHEDULE.leaseMs`; the caller sends them. A message
+   * whose claim has lapsed is claimed again. Also forgets refused messages whose time is over.
    */
   claim(limit: number): Promise<readonly ClaimedMessage[]>;
-  /** It is stored: removes it. Idempotent. */
+  /** Removes a message that was stored. Idempotent. */
   sent(user: UserId, id: ProducerId): Promise<void>;
-  /** It is not stored, and must not be sent again. False: it was settled before. */
+  /** Marks a message as refused: it is not stored, and must not be sent. False: it was settled before. */
   refuse(user: UserId, id: ProducerId, refusal: Refusal): Promise<boolean>;
 }
 
-/** What a request asks for: two requests with one key must agree in it. */
+/** The digest of a request. Two requests with one key must have the same. */
 export function scheduleDigest({ to, content, when }: NewScheduled): string {
   const time = 'at' in when ? `at ${when.at}` : `after ${when.afterMs}`;
   return hash('sha256', Buffer.concat([Buffer.from(`${streamName(to)} ${time} `), content]), 'base64url');
@@ -124,7 +130,7 @@ export function scheduleDigest({ to, content, when }: NewScheduled): string {
 export const byTime = (a: ScheduledMessage, b: ScheduledMessage): number =>
   a.sendAt - b.sendAt || (a.id < b.id ? -1 : 1);
 
-/** What keeps a message from being scheduled, for its sender. */
+/** The error for the sender when a message cannot be scheduled. */
 export function scheduleError(answer: Exclude<ScheduleAnswer, { outcome: 'ok' }>, most: number): CimError {
   switch (answer.outcome) {
     case 'full':

@@ -28,7 +28,7 @@ const epochOf = (answer: IssueAnswer): Epoch => {
   return answer.epoch;
 };
 
-/** All of a session but the time. */
+/** All fields of a session except times. */
 function lasting({
   seenAt,
   createdAt,
@@ -51,7 +51,7 @@ export function sessionsContract(open: OpenStore): void {
     after(() => opened.close());
 
     describe('issue', () => {
-      test('makes a session that is found as issued and that nobody is located by', async () => {
+      test('makes a session that is found as issued and that locates nobody', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = epochOf(
@@ -91,7 +91,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(await store.sessions.issue({ ...replace, shownHash: '' }), { outcome: 'stale' });
       });
 
-      test('issues nothing to a login that was checked by a password hash the account has no more', async () => {
+      test('issues nothing to a login that was checked by an outdated password hash', async () => {
         const { account } = await store.accounts.register(newName(), 'first');
         const user = { userId: account.userId, userName: account.userName };
         const instance = await newServer(store);
@@ -101,7 +101,8 @@ export function sessionsContract(open: OpenStore): void {
           assert.deepEqual(await by(wrong), { outcome: 'stale' }, wrong);
         assert.deepEqual(await store.sessions.find(user.userId), []);
         epochOf(await by('first'));
-        // The change is on its way while the login is issued: whichever is first, the old hash opens nothing behind it.
+        // The password changes while the login is issued. In either order the old hash opens nothing
+        // afterwards.
         const changing = store.accounts.replacePassword(user.userId, 'first', 'second');
         const meanwhile = by('first');
         assert.equal(await changing, true);
@@ -116,7 +117,7 @@ export function sessionsContract(open: OpenStore): void {
         epochOf(await store.sessions.issue(login));
       });
 
-      test('issues nothing to a secret that counts no more: after a logout, a newer claim, or for another user', async () => {
+      test('issues nothing to an invalid secret: after a logout, a newer claim, or of another user', async () => {
         const [user, other] = await Promise.all([newUser(store), newUser(store)]);
         const instance = await newServer(store);
         const at = { instance, secretHash: 'newer' } as const;
@@ -126,7 +127,7 @@ export function sessionsContract(open: OpenStore): void {
         await store.sessions.issue({ user, instance, ...CIM, policy: 'kick', secretHash: 'first' });
         assert.deepEqual(await resume('first', other), { outcome: 'stale' });
         epochOf(await resume('first'));
-        // Until a newer login is claimed, the one before it counts too.
+        // Until a newer login is claimed, the secret before it stays valid.
         const epoch = epochOf(await resume('first'));
         await store.sessions.claim({ userId: user.userId, instance, epoch, claim: newClaim() });
         assert.deepEqual(await resume('first'), { outcome: 'stale' });
@@ -136,7 +137,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.equal((await store.sessions.find(user.userId))[0]?.state, 'ended');
       });
 
-      test('logins of one user at once: under reject one is issued, under kick each has its own epoch', async () => {
+      test('of simultaneous logins of one user reject issues one, and kick gives each its own epoch', async () => {
         const instance = await newServer(store);
         const many = async (policy: 'reject' | 'kick', count: number): Promise<IssueAnswer[]> => {
           const user = await newUser(store);
@@ -189,7 +190,7 @@ export function sessionsContract(open: OpenStore): void {
         ]);
       });
 
-      test('by name takes the exact name, whatever it looks like', async () => {
+      test('by name takes exactly this name, whatever its characters', async () => {
         const instance = await newServer(store);
         for (const userName of AWKWARD_NAMES) {
           const user = { ...(await newUser(store)), userName };
@@ -206,7 +207,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(online.map((user) => user.userName).sort(), [...AWKWARD_NAMES].sort());
       });
 
-      test('by name takes no login that was issued with a secret; its epoch still does', async () => {
+      test('by name takes no login that was issued with a secret; a claim by its epoch does', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
         const login = { user, instance, ...CIM, policy: 'kick' } as const;
@@ -257,7 +258,7 @@ export function sessionsContract(open: OpenStore): void {
         });
       });
 
-      test('lets one of two attempts at once through', async () => {
+      test('lets one of two simultaneous attempts through', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = epochOf(
@@ -284,7 +285,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.equal((await store.sessions.claim({ ...attempt, epoch: newer })).outcome, 'claimed');
       });
 
-      test('names the live session before it, also over logins that nobody claimed', async () => {
+      test('names the live session before it, also across unclaimed logins', async () => {
         const user = await newUser(store);
         const [old, instance] = await Promise.all([newServer(store), newServer(store)]);
         const previous = cimAt(old, await logIn(store, user, old));
@@ -300,7 +301,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(answer, claimedBy(user, epoch, previous));
       });
 
-      test('names no session before it that was released, ended, or whose server is gone', async () => {
+      test('names no earlier session that was released or ended, or whose server is gone', async () => {
         const user = await newUser(store);
         const [old, instance] = await Promise.all([newServer(store), newServer(store)]);
         const leave = [
@@ -332,7 +333,7 @@ export function sessionsContract(open: OpenStore): void {
     });
 
     describe('release and end', () => {
-      test('a released session is ended, offline and does not stand in the way of a login', async () => {
+      test('a released session is ended and offline, and does not block a login', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
         const epoch = await logIn(store, user, instance);
@@ -345,7 +346,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.ok(epochOf(next) > epoch);
       });
 
-      test('a late release changes nothing of the session after it, on the same server', async () => {
+      test('a late release does not affect the next session, on the same server', async () => {
         const user = await newUser(store);
         const instance = await newServer(store);
         const old = await logIn(store, user, instance);
@@ -415,7 +416,7 @@ export function sessionsContract(open: OpenStore): void {
           }
       });
 
-      test('a logout has an epoch of its own: nothing that the session does later counts', async () => {
+      test('a logout has an epoch of its own: later acts of the session change nothing', async () => {
         const { sends, to: user, inbox } = await newPair(store);
         const [instance, other] = await Promise.all([newServer(store), newServer(store)]);
         const login = { user, instance, ...CIM, policy: 'kick', secretHash: 'secret' } as const;
@@ -437,13 +438,13 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(await store.sessions.epochs([cimOf(user)]), [now]);
       });
 
-      test('a lost connection fences no ack that was on its way', async () => {
+      test('an ack on its way counts after a lost connection', async () => {
         const { sends, to: user, inbox } = await newPair(store);
         const instance = await newServer(store);
         const epoch = await logIn(store, user, instance);
         await appendOk(store, sends.item(1));
         await store.sessions.release(cimOf(user), epoch, instance);
-        // The ack of a session by name comes behind its logout.
+        // The ack of a session by name comes after its logout.
         await store.sessions.end(user.userId);
         const cursor = { seq: 1 as Seq, id: messageId(sends.sender.userId, sends.producer, 1) };
         await store.streams.ack([{ user: user.userId, device: CIM_DEVICE, epoch, stream: inbox, cursor }]);
@@ -466,7 +467,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(answer, { outcome: 'refused' });
       });
 
-      test('a user who never logged in has nothing to release, end, find or locate', async () => {
+      test('release, end, find and locate do nothing for a user who never logged in', async () => {
         const { userId } = await newUser(store);
         await store.sessions.release({ userId, device: CIM_DEVICE }, 1 as Epoch, newInstance());
         assert.deepEqual(await store.sessions.end(userId), []);
@@ -475,7 +476,7 @@ export function sessionsContract(open: OpenStore): void {
       });
     });
 
-    describe('many', () => {
+    describe('many sessions', () => {
       test('epochs are answered one for one, 0 where there is no session', async () => {
         const [ada, ben] = await Promise.all([newUser(store), newUser(store)]);
         const instance = await newServer(store);
@@ -535,7 +536,7 @@ export function sessionsContract(open: OpenStore): void {
         assert.deepEqual(await store.sessions.online(to), [{ userId: kept.userId, userName: kept.userName }]);
       });
 
-      test('an online set holds everybody who is live there', async () => {
+      test('an online set holds every user who is live there', async () => {
         const instance = await newServer(store);
         const users = await Promise.all(Array.from({ length: 300 }, () => newUser(store)));
         await Promise.all(users.map((user) => logIn(store, user, instance)));
@@ -606,7 +607,7 @@ export function sessionsContract(open: OpenStore): void {
         }
       });
 
-      test('a lease that is renewed lives on, with everybody in its online set', async () => {
+      test('a renewed lease lives on, with its online set', async () => {
         const leaseMs = 900;
         const short = await open({ leaseMs });
         try {
@@ -626,7 +627,7 @@ export function sessionsContract(open: OpenStore): void {
         }
       });
 
-      test('a login that nobody claimed in its time stands in the way of nobody and cannot be claimed', async () => {
+      test('a login that was not claimed in time blocks nobody and cannot be claimed', async () => {
         const short = await open({ issuedMs: 300 });
         try {
           const user = await newUser(short.store);

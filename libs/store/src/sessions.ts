@@ -1,42 +1,49 @@
 import type { DeviceId, Epoch, InstanceId, NamedUser, UserId } from '@cim/protocol';
 
-/** A session that a login has made and no TCP login has claimed counts as logged in for this long, in ms. */
+/** A session that a login has made and no TCP login has claimed counts as logged in for this long [ms]. */
 export const ISSUED_MS = 20_000;
-/** How long a server's sessions outlive its last renewal, in ms. Renew every third of it. */
+/** The sessions of a server outlive its last renewal by this time [ms]. Renew every third of it. */
 export const LEASE_MS = 30_000;
 
-/** How many devices of a user may have a session under the policy `devices`, unless a setting says otherwise. */
+/** Most devices of a user with a session under the policy `devices`, unless a setting says otherwise. */
 export const MAX_DEVICES = 10;
 
-/** Of one device of a user. */
+/** The session of one device of a user. */
 export interface Session extends NamedUser {
   readonly device: DeviceId;
-  /** What its user calls the device; '' for none. */
+  /** The user's name for the device; '' for none. */
   readonly label: string;
-  /** When it logged in last, or left [ms, the store's clock]. */
+  /** When the device last logged in or left [ms, the store's clock]. */
   readonly seenAt: number;
   readonly epoch: Epoch;
   readonly state: 'ended' | 'issued' | 'live';
-  /** Where it is, or was to be; ANY_INSTANCE while a login that names no im-server waits for its claim. */
+  /**
+   * The im-server where the session is, or was to be. ANY_INSTANCE while a login that names no im-server
+   * waits for its claim.
+   */
   readonly instance: InstanceId;
   /**
-   * SHA-256, base64url, of the session secrets that count now. A secret counts until a newer login is claimed or until
-   * its user logs out with it; a lost connection takes no secret away. The first is that of `epoch`: '' for a login by
-   * name only (CIM's) and after a logout. Those of the logins before it follow, the newest few of them.
+   * SHA-256, base64url, of the valid session secrets. A secret is valid until a newer login is claimed, or
+   * until its user logs out with it; a lost connection does not end it. The first is that of `epoch`: '' for
+   * a login by name only (CIM's) and after a logout. Those of earlier logins follow, the newest few of them.
    */
   readonly secretHashes: readonly string[];
   /**
-   * When the life of the first secret began [ms, the store's clock]: when its login showed a password or a token. A login
-   * that showed the secret of a session inherits the time of that secret, so that no secret renews itself for ever.
+   * When the life of the first secret began [ms, the store's clock]: when its login showed a password or a
+   * token. A login that showed the secret of a session inherits the time of that secret, so no secret can
+   * renew itself for ever.
    */
   readonly createdAt: number;
-  /** The same of all other secrets: the earliest. */
+  /** The earliest such time of all other secrets. */
   readonly olderCreatedAt: number;
 }
 
-/** What holds for a device of a user now, as a server that has a channel of it needs to know it. */
+/** The current session of a device, for a server that has a channel of the device. */
 export interface CurrentSession {
-  /** Of the live session, also while a newer login is only issued; else of the newest login or logout. 0: there is none. */
+  /**
+   * Epoch of the live session, also while a newer login is only issued; else of the newest login or logout.
+   * 0: there is none.
+   */
   readonly epoch: Epoch;
   /** `replaced`: a login of another device has ended it, under a policy of one session per user. */
   readonly state: Session['state'] | 'replaced';
@@ -55,26 +62,26 @@ export interface SessionAt {
 }
 
 /**
- * What a login was checked by. A change of the password, or a logout, may come between the check and `issue`: the store
- * looks again in the same step that issues.
+ * How a login was checked. A change of the password, or a logout, may come between the check and `issue`, so
+ * the store checks the proof again in the step that issues.
  */
 export type LoginProof =
   | {
       /**
-       * `reject`: one session per user, a second login is refused. `kick`: one session per user, the newest wins.
-       * `devices`: one session per device, the newest of a device wins; but of the devices `cim` and `default`, which are
-       * no one installation, a second login is refused.
+       * `reject`: one session per user; a second login is refused. `kick`: one session per user; the newest
+       * wins. `devices`: one session per device; the newest of a device wins. The devices `cim` and `default`
+       * stand for many installations, so there a second login is refused.
        */
       readonly policy: 'reject' | 'kick' | 'devices';
-      /** The account's hash that the password was checked against; absent for an account without a password. */
+      /** The account's hash that the password was checked against. Absent for an account without a password. */
       readonly passwordHash?: string | undefined;
     }
   | {
-      /** The caller has shown the secret of a session, which the new one replaces under any policy. */
+      /** The caller has shown the secret of a session. The new session replaces that one under any policy. */
       readonly policy: 'replace';
-      /** `user`: there is one session per user; `device`: one per device, and the secret is that of this device. */
+      /** `user`: one session per user. `device`: one per device, and the secret belongs to this device. */
       readonly one: 'user' | 'device';
-      /** SHA-256, base64url, of that secret. */
+      /** SHA-256, base64url, of the shown secret. */
       readonly shownHash: string;
     };
 
@@ -93,8 +100,8 @@ export type IssueAnswer =
 
 export type ClaimAnswer =
   /**
-   * `previous` are the sessions that this one replaces and that may still be open: kick them. `others` are the other
-   * devices of the user that are live: they are told of this one.
+   * `previous` are the replaced sessions that may still be open: kick them. `others` are the other live
+   * devices of the user: tell them of this one.
    */
   | {
       readonly outcome: 'claimed';
@@ -111,36 +118,40 @@ export type ClaimAnswer =
   | { readonly outcome: 'refused' };
 
 /**
- * Sessions: one per device of a user, fenced by epochs, and the leases of the servers that hold them. Under the policies
- * `reject` and `kick` a user has one at a time, whatever its device. A login that is only issued takes nothing from the
- * live session before it: that one is located, acks and is named online until the claim.
- * Time is the store's clock. Every call is safe to repeat. All may throw when the store does not answer.
+ * Sessions, one per device of a user, fenced by epochs, and the leases of the servers that hold them. Under
+ * the policies `reject` and `kick` a user has one session at a time, on any device. A login that is only
+ * issued changes nothing of the live session before it: until the claim that session is located, acks and is
+ * online. All times are by the store's clock. Every call is safe to repeat. All calls may throw when the
+ * store does not answer.
  */
 export interface Sessions {
   /**
-   * Makes the user's next epoch, above all before it of any device, `issued` at that instance, if the proof still
-   * counts. The record of a device lives until its session has ended and no secret counts, and 90 days longer.
+   * Makes the user's next epoch, above all earlier ones of any device, `issued` at that instance, if the
+   * proof is still valid. The record of a device lives until its session has ended and no secret is valid,
+   * and 90 days longer.
    */
   issue(
     request: LoginProof & {
       readonly user: NamedUser;
       readonly device: DeviceId;
       readonly label: string;
-      /** Under `devices`: how many devices a user may have, with this one. */
+      /** Under `devices`: how many devices a user may have, including this one. */
       readonly maxDevices?: number;
-      /** Where it may be claimed; ANY_INSTANCE: at whichever im-server claims it first, which is where it is from then on. */
+      /**
+       * The im-server that may claim it. ANY_INSTANCE: the first one that claims it, where the session is
+       * from then on.
+       */
       readonly instance: InstanceId;
-      /** Of the new session; '' for a login without a secret. */
+      /** Hash of the secret of the new session; '' for a login without a secret. */
       readonly secretHash: string;
     },
   ): Promise<IssueAnswer>;
 
   /**
-   * The TCP login: `issued` becomes `live`, once. `epoch` for a ticket, whatever the device; `userName` for a CIM login
-   * (exact name) of the device `cim`.
-   * A login that was issued with a secret is never claimed by name: a name is no secret.
-   * `claim` is random per attempt to log in: repeating a call with it answers as the first did.
-   * Adds the user to the instance's online set.
+   * The TCP login: `issued` becomes `live`, once. A ticket claims by `epoch`, for any device. A CIM login
+   * claims by `userName` (exact name), for the device `cim`. A login that was issued with a secret is never
+   * claimed by name, since a name is not a secret. `claim` is random for each attempt to log in: a repeated
+   * call with it gets the same answer. Adds the user to the instance's online set.
    */
   claim(request: {
     readonly userId: UserId;
@@ -151,8 +162,8 @@ export interface Sessions {
   }): Promise<ClaimAnswer>;
 
   /**
-   * After its lease lapsed, a server moves the sessions that are still current to its new instance id.
-   * Answers, one for one, whether the session is (still) live and now at `to`. Adds those to `to`'s online set.
+   * After its lease lapsed, a server moves its current sessions to its new instance id. Answers for each
+   * session whether it is live and now at `to`, and adds those to the online set of `to`.
    */
   reclaim(
     sessions: readonly (NamedUser & UserDevice & { readonly epoch: Epoch })[],
@@ -160,19 +171,20 @@ export interface Sessions {
   ): Promise<boolean[]>;
 
   /**
-   * Ends the session if `epoch` is the device's newest, or the live one before a login that is only issued; a late call of
-   * an old session changes nothing. The device leaves the online set of `instance` in any case, unless a newer session of
-   * it is live there.
+   * Ends the session if `epoch` is the device's newest, or that of the live session before a login that is
+   * only issued. A late call of an old session changes nothing. The device leaves the online set of
+   * `instance` in any case, unless a newer session of it is live there.
    */
   release(of: UserDevice, epoch: Epoch, instance: InstanceId): Promise<void>;
 
   /**
-   * The logout. It ends the live session and the issued login, takes a new epoch if one of them has a secret (so that
-   * acks and other late acts of what it ended do nothing; the ack of a CIM client comes behind its logout) and forgets
-   * every secret, also those of a session that had ended before. Answers where the open channels are, or were to be, so
-   * that the caller can close them; empty when nothing was left to end.
-   * @param which `secretHash`: only the login that this secret belongs to and the logins of its device before it; a newer
-   * login and its secret stay. `device`: whatever is current of that device. Undefined: of all devices, as CIM's bare
+   * The logout. It ends the live session and the issued login. It takes a new epoch if one of them has a
+   * secret, so that acks and other late acts of the ended session do nothing; the ack of a CIM client comes
+   * after its logout. It forgets every secret, also those of a session that had ended before. It answers
+   * where the open channels are, or were to be, so that the caller can close them; empty when nothing was
+   * left to end.
+   * @param which `secretHash`: the login of this secret and the earlier logins of its device; a newer login
+   * and its secret stay. `device`: everything of that device. Undefined: all devices, as CIM's bare
    * `/offLine`.
    */
   end(
@@ -180,20 +192,26 @@ export interface Sessions {
     which?: { readonly secretHash: string } | { readonly device: DeviceId },
   ): Promise<SessionAt[]>;
 
-  /** The records of all devices as they stand, leases not looked at; the newest login first. */
+  /** The records of all devices, without regard to leases; the newest login first. */
   find(userId: UserId): Promise<Session[]>;
-  /** Where the user is live, on instances whose leases live, whatever logins have been issued since; one for each device. */
+  /**
+   * Where the user is live, on instances with a valid lease, whatever logins were issued since; one for each
+   * device.
+   */
   locate(userId: UserId): Promise<SessionAt[]>;
-  /** What holds for each device, one for one, in one round trip. */
+  /** The current session of each device, one answer for each, in one round trip. */
   epochs(of: readonly UserDevice[]): Promise<CurrentSession[]>;
 
   /** Starts the lease of a new instance. Throws when the id is taken. */
   openLease(instance: InstanceId): Promise<void>;
-  /** False when it has lapsed: it is never revived, take a new instance id. */
+  /** Renews a lease. False when it has lapsed: it never revives, so take a new instance id. */
   renewLease(instance: InstanceId): Promise<boolean>;
-  /** Ends it at once, with its online set. */
+  /** Ends a lease at once, with its online set. */
   closeLease(instance: InstanceId): Promise<void>;
 
-  /** Everybody in the online set of an instance, once however many devices; [] when its lease is gone. Order unspecified. */
+  /**
+   * The users in the online set of an instance, each once; [] when its lease is gone. The order is
+   * unspecified.
+   */
   online(instance: InstanceId): Promise<NamedUser[]>;
 }

@@ -1,4 +1,4 @@
-/** What one sender may have wait for a recipient. */
+/** The number of entries of one sender that may wait for a recipient. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CIM_DEVICE, type Epoch, inboxOf, messageId, type NamedUser, type Seq } from '@cim/protocol';
@@ -34,7 +34,7 @@ export function sharesContract(open: OpenStore): void {
       const answers = await Promise.all(counters.map((counter) => append(store, sends.item(counter))));
       return answers.map(({ outcome }) => outcome);
     };
-    /** Logs the user in; then answers how to ack its inbox. */
+    /** Logs the user in. Answers a function that acks its inbox. */
     const acking = async (user: NamedUser): Promise<(seq: number) => Promise<void>> => {
       const epoch: Epoch = await logIn(store, user, await newServer(store));
       const stream = inboxOf(user.userId);
@@ -47,7 +47,7 @@ export function sharesContract(open: OpenStore): void {
       };
     };
 
-    test('a sender whose share waits is refused, others are not, and what is acked makes room', async () => {
+    test('a sender whose share waits is refused, others are not, and acks make room', async () => {
       const { sends, to, inbox } = await newPair(store);
       const other = new Sends(inbox, await newUser(store));
       for (let counter = 1; counter <= SHARE; counter++) await appendOk(store, sends.item(counter));
@@ -71,7 +71,7 @@ export function sharesContract(open: OpenStore): void {
       await appendOk(store, next);
     });
 
-    test('all that meets in one turn is counted', async () => {
+    test('all sends of one turn are counted', async () => {
       const { sends, inbox } = await newPair(store);
       const other = new Sends(inbox, await newUser(store));
       const [first, second] = await Promise.all([send(sends, 1, 3 * SHARE), send(other, 1, 3 * SHARE)]);
@@ -79,7 +79,7 @@ export function sharesContract(open: OpenStore): void {
         assert.equal(outcomes.filter((outcome) => outcome === 'ok').length, SHARE);
     });
 
-    test('copies of what the recipient sends, and what it says to itself, are nobody else’s', async () => {
+    test('copies of the recipient’s own messages, and messages to itself, count for no sender', async () => {
       const { sends, to, inbox } = await newPair(store);
       await send(sends, 1, SHARE - 1);
       await send(new Sends(inboxOf(sends.sender.userId), to), 1, SHARE);
@@ -87,14 +87,14 @@ export function sharesContract(open: OpenStore): void {
       assert.deepEqual(await send(sends, SHARE, SHARE + 1), ['ok', 'share']);
     });
 
-    test('a new process knows what waits', async () => {
+    test('the count survives a restart', async () => {
       const { sends } = await newPair(store);
       await send(sends, 1, SHARE);
       store = await opened.reopen();
       assert.deepEqual(await append(store, sends.item(SHARE + 1)), { outcome: 'share' });
     });
 
-    test('whoever sends, acks and answers in whatever order: refused exactly while a share waits', async () => {
+    test('after random sends and acks a sender is refused exactly while its share waits', async () => {
       const step = fc.oneof(
         { weight: 6, arbitrary: fc.record({ by: fc.nat(2), count: fc.integer({ min: 1, max: 5 }) }) },
         { weight: 3, arbitrary: fc.record({ ackOf: fc.double({ min: 0, max: 1, noNaN: true }) }) },
@@ -111,7 +111,7 @@ export function sharesContract(open: OpenStore): void {
           const self = new Sends(inbox, to);
           const away = new Sends(inboxOf((await newUser(store)).userId), to);
           const ack = await acking(to);
-          /** By whom each entry is; -1: the recipient's own. */
+          /** The sender of each entry; -1: the recipient itself. */
           const log: number[] = [];
           let acked = 0;
           let own = 0;

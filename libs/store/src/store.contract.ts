@@ -26,7 +26,7 @@ import { webhooksContract } from './webhooks.contract.ts';
 
 export type { OpenedStore, OpenStore } from '../test/contract-fixture.ts';
 
-/** Registers the cases that every adapter of the store passes. */
+/** Registers the tests that every adapter of the store passes. */
 export function storeContract(name: string, open: OpenStore): void {
   describe(name, () => {
     accountsContract(open);
@@ -52,7 +52,7 @@ export function storeContract(name: string, open: OpenStore): void {
     conversationRowsContract(open);
     conversationsContract(open);
 
-    test('answers a ping, describes itself in one line, and stops once however often it is told', async () => {
+    test('answers a ping, describes itself in one line, and stops once however often stop is called', async () => {
       const { store, close } = await open();
       await store.ping();
       assert.match(store.description, /^[^\n]+$/);

@@ -13,8 +13,8 @@ import type { Streams } from './streams.ts';
 import type { Webhooks } from './webhooks.ts';
 
 /**
- * What keeps a store from doing its work.
- * - `promise` it would take a send and not keep what it promises.
+ * The reason why a store cannot do its work.
+ * - `promise` it would take a send but not keep its promise.
  * - `settings` a password, a permission or an address is wrong.
  * - `refusing` it takes no writes until somebody mends it.
  * - `waiting` it is away, or busy with itself.
@@ -22,10 +22,10 @@ import type { Webhooks } from './webhooks.ts';
 export const STORE_PROBLEMS = ['promise', 'settings', 'refusing', 'waiting'] as const;
 export type StoreProblem = (typeof STORE_PROBLEMS)[number];
 
-/** For metrics. */
+/** The state of a store, for metrics. */
 export interface StoreState {
   readonly engine: 'redis' | 'embedded';
-  /** What a stored message survives. */
+  /** The failures that a stored message survives. */
   readonly durability: 'disk' | 'quorum' | 'fast';
   /** Undefined while the store keeps its promise and takes writes. */
   readonly problem: StoreProblem | undefined;
@@ -46,22 +46,25 @@ export interface Store {
   readonly limits: Limits;
   readonly bans: Bans;
   readonly logWishes: LogWishes;
-  /** For people, at start: `embedded, durable on disk` */
+  /** A description for people at the start, such as `embedded, durable on disk`. */
   readonly description: string;
   /**
-   * Resolves when the engine has answered, keeps its promise and takes writes: at once, unless it was away at the start.
-   * Rejects with one line when its settings are wrong; the program should end then.
+   * Resolves when the engine has answered, keeps its promise and takes writes: at once, unless it was away at
+   * the start. Rejects with one line when its settings are wrong; the program should then end.
    */
   readonly opened: Promise<void>;
   /**
-   * Calls `listener` whenever what the engine holds may have gone back: another server has taken over, or one was
-   * started anew. Never called by an engine that cannot lose anything.
+   * Calls `listener` whenever the data may have gone back: another server has taken over, or a server was
+   * restarted. Never called by an engine that cannot lose anything.
    */
   onSuccession(listener: () => void): void;
-  /** As it was found last; asks nobody. */
+  /** The state as the last check found it. It asks no server. */
   state(): StoreState;
-  /** Throws, with one line that says why, when the engine does not answer, takes no writes or cannot keep its promise. */
+  /**
+   * Checks the engine. Throws, with one line that says why, when it does not answer, takes no writes or
+   * cannot keep its promise.
+   */
   ping(): Promise<void>;
-  /** Finishes what was begun, then closes. Idempotent. */
+  /** Finishes the calls under way, then closes. Idempotent. */
   stop(): Promise<void>;
 }

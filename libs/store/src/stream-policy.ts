@@ -1,30 +1,31 @@
 /**
- * What holds for a stream. This table is the only place that tells a user's timeline, the lobby and another group apart:
- * a server asks for the policy of a stream and acts by it (docs/architecture.md, "Streams"). ESLint refuses a look at the
- * kind of a stream elsewhere (scripts/stream-kind.mjs).
+ * The rules of each kind of stream. This table is the only place that distinguishes a user's timeline, the
+ * lobby and other groups: a server asks for the policy of a stream and acts by it (docs/architecture.md,
+ * "Streams"). ESLint forbids other code to read the kind of a stream (scripts/stream-kind.mjs).
  */
 import { LOBBY, type StreamRef } from '@cim/protocol';
 
 export interface StreamPolicy {
   /**
-   * Retention. A settled entry is kept for 30 days, one that is not settled for 90, and unsettled entries are bounded by
-   * their bytes (`RETENTION`). `acked`: an entry is settled when a device of the stream's user has acked it; `stored`: at once.
+   * Retention. A settled entry is kept for 30 days, an unsettled one for 90, and unsettled entries are
+   * bounded by their bytes (`RETENTION`). `acked`: an entry is settled when a device of the stream's user has
+   * acked it. `stored`: at once.
    */
   readonly settledWhen: 'acked' | 'stored';
-  /** Who may append. `accounts`: every account; `members`: a member of the group that is not muted. */
+  /** Who may append. `accounts`: every account. `members`: a member of the group that is not muted. */
   readonly writers: 'accounts' | 'members';
-  /** Who may read. `owner`: the user of the timeline; `members`: a member of the group, from its join on. */
+  /** Who may read. `owner`: the user of the timeline. `members`: a member of the group, from its join on. */
   readonly readers: 'owner' | 'accounts' | 'members';
   /**
-   * Which im-servers are rung for an entry. `devices`: those that hold a device of the owner; `everywhere`: all;
-   * `followers`: those that have registered their interest (`Groups.follow`).
+   * Which im-servers are rung for an entry. `devices`: those that hold a device of the owner. `everywhere`:
+   * all. `followers`: those that have registered their interest (`Groups.follow`).
    */
   readonly fanOut: 'devices' | 'everywhere' | 'followers';
-  /** Where a device goes on that presents no cursor and has never acked the stream. */
+  /** Where a device begins that presents no cursor and has never acked the stream. */
   readonly startsAt: 'beginning' | 'end' | 'join';
-  /** What a device gets that was away for long: all that is kept, or the newest entries only. */
+  /** The entries for a device that was away for long: all that are kept, or only the newest. */
   readonly catchUp: 'all' | 'newest';
-  /** When an ack is written to the store: `soon`, or `seldom`, because every member acks every entry. */
+  /** When an ack is written to the store: `soon`, or `seldom` because every member acks every entry. */
   readonly acks: 'soon' | 'seldom';
 }
 

@@ -54,7 +54,7 @@ export function streamsContract(open: OpenStore): void {
     });
 
     describe('append', () => {
-      test('numbers entries from 1, each with the id of the one before, and reads them as they were given', async () => {
+      test('numbers entries from 1, each with the id of the one before, and reads them unchanged', async () => {
         const sender = await newUser(store);
         for (const stream of [inboxOf((await newUser(store)).userId), newGroup()]) {
           const sends = new Sends(stream, sender);
@@ -110,7 +110,7 @@ export function streamsContract(open: OpenStore): void {
         assert.equal((await readAll(store, inbox)).length, 4);
       });
 
-      test('answers gap to a counter that skips one, and goes on where it says', async () => {
+      test('answers gap to a counter that skips one, and accepts the missing one next', async () => {
         const { sends, inbox } = await newPair(store);
         await appendOk(store, sends.item(1));
         assert.deepEqual(await append(store, sends.item(3)), { outcome: 'gap', last: 1 });
@@ -132,7 +132,7 @@ export function streamsContract(open: OpenStore): void {
         assert.equal((await store.streams.position(inbox)).top, 2);
       });
 
-      test('a caller that throws keeps nobody else waiting', async () => {
+      test('a caller that throws does not hold up the others', async () => {
         const { sends, inbox } = await newPair(store);
         const fault = (): never => {
           throw new Error('a fault of one caller');
@@ -164,7 +164,7 @@ export function streamsContract(open: OpenStore): void {
         assert.equal((await store.streams.position(inbox)).top, 3);
       });
 
-      test('answers unknown for an inbox without an account, and leaves nothing there', async () => {
+      test('answers unknown for an inbox without an account, and stores nothing there', async () => {
         const { sender } = (await newPair(store)).sends;
         const inbox = inboxOf(NOBODY);
         const sends = new Sends(inbox, sender);
@@ -180,7 +180,7 @@ export function streamsContract(open: OpenStore): void {
       test('keeps every byte of a content, and takes an empty one', async () => {
         const { sends, inbox } = await newPair(store);
         const all = Uint8Array.from({ length: 512 }, (_, i) => i % 256);
-        // A view into something larger, as a frame's content is.
+        // A view into a larger buffer, as a frame's content is.
         const contents = [all.subarray(3, 300), new Uint8Array(), Uint8Array.of(0), Buffer.from('\r\n\0"{}')];
         for (const [i, content] of contents.entries()) await appendOk(store, sends.item(i + 1, content));
         const entries = await readAll(store, inbox);
@@ -201,7 +201,7 @@ export function streamsContract(open: OpenStore): void {
         );
       });
 
-      test('carries out what one producer sends in one turn in the order made, each with its own answer', async () => {
+      test('carries out the sends of one producer in one turn in order, each with its own answer', async () => {
         const { sends, inbox } = await newPair(store);
         const absent = new Sends(inboxOf(NOBODY), sends.sender);
         const items = [
@@ -261,7 +261,7 @@ export function streamsContract(open: OpenStore): void {
     });
 
     describe('sends with a key (counter 0)', () => {
-      test('store once: the same again is a duplicate, another content a conflict', async () => {
+      test('are stored once: a repeated one is a duplicate, another content a conflict', async () => {
         const { sends, inbox } = await newPair(store);
         const item = { ...sends.item(0), rememberMs: 60_000 };
         assert.equal(await appendOk(store, item), 1);
@@ -279,7 +279,7 @@ export function streamsContract(open: OpenStore): void {
         assert.equal(entries[1]?.prev, messageId(sends.sender.userId, sends.producer, 0));
       });
 
-      test('at once: one is stored', async () => {
+      test('made simultaneously are stored once', async () => {
         const { sends, inbox } = await newPair(store);
         const item = { ...sends.item(0), rememberMs: 60_000 };
         const answers = await Promise.all(Array.from({ length: 10 }, () => append(store, item)));
@@ -298,7 +298,7 @@ export function streamsContract(open: OpenStore): void {
         assert.deepEqual(await store.streams.counters(sender.userId, [{ stream: inbox, producer }]), [2]);
       });
 
-      test('are remembered as long as told, and no longer', async () => {
+      test('are remembered for the given time, and no longer', async () => {
         const { sends, inbox } = await newPair(store);
         const item = { ...sends.item(0), rememberMs: 150 };
         await appendOk(store, item);
@@ -308,7 +308,7 @@ export function streamsContract(open: OpenStore): void {
     });
 
     describe('read', () => {
-      test('starts where told and stops at the limit', async () => {
+      test('starts at the given seq and stops at the limit', async () => {
         const { sends, inbox } = await newPair(store);
         await Promise.all(Array.from({ length: 200 }, (_, i) => appendOk(store, sends.item(i + 1))));
         const seqs = async (from: number, limit: number): Promise<number[]> =>
@@ -416,7 +416,7 @@ export function streamsContract(open: OpenStore): void {
         assert.equal(await store.streams.cursor(to.userId, CIM_DEVICE, inbox), undefined);
       });
 
-      test('keeps a cursor of its own for each user and stream, of many in one call', async () => {
+      test('keeps a separate cursor for each user and stream, with many in one call', async () => {
         const server = await newServer(store);
         const group = newGroup();
         const shared = new Sends(group, await newUser(store));
@@ -459,7 +459,7 @@ export function streamsContract(open: OpenStore): void {
     });
 
     describe('retention', () => {
-      // One sender fills an inbox alone.
+      // One sender may fill an inbox alone.
       const limits = { ...RETENTION, inboxShare: RETENTION.maxEntries };
       let filled: OpenedStore;
       let store: Store;
@@ -469,7 +469,7 @@ export function streamsContract(open: OpenStore): void {
       });
       after(() => filled.close());
 
-      /** Many small appends, in order, a thousand in flight. */
+      /** Many small appends in order, a thousand at a time. */
       const fill = async (sends: Sends, from: number, to: number): Promise<void> => {
         for (let start = from; start <= to; start += 1_000) {
           const count = Math.min(1_000, to - start + 1);
@@ -489,7 +489,7 @@ export function streamsContract(open: OpenStore): void {
         ]);
       };
 
-      test('an inbox with 10,000 unacked entries is full until some are acked; it then keeps the newest 10,000', async () => {
+      test('an inbox with 10,000 unacked entries is full until some are acked; then it keeps the newest 10,000', async () => {
         const { sends, to, inbox } = await newPair(store);
         const max = RETENTION.maxEntries;
         await fill(sends, 1, max);
@@ -542,7 +542,7 @@ export function streamsContract(open: OpenStore): void {
       assert.deepEqual(await store.streams.positions([]), []);
     });
 
-    test('many positions are those that each stream answers by itself', async () => {
+    test('many positions in one call equal the positions of single calls', async () => {
       const sender = await newUser(store);
       const groups = Array.from({ length: 200 }, newGroup);
       await Promise.all(
@@ -559,7 +559,7 @@ export function streamsContract(open: OpenStore): void {
       assert.deepEqual(together, await Promise.all(groups.map((group) => store.streams.position(group))));
     });
 
-    test('entries, counters, keys and cursors outlive the process', async () => {
+    test('entries, counters, keys and cursors survive a restart', async () => {
       const { sends, to, inbox } = await newPair(store);
       const epoch = await logIn(store, to, await newServer(store));
       for (const counter of [1, 2, 3]) await appendOk(store, sends.item(counter));

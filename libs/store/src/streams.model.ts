@@ -1,6 +1,6 @@
 /**
- * What the streams of a store must do, in the plainest form, and a property that holds an adapter to it: random calls,
- * many of them in one turn, each answered as the model answers.
+ * A model of the streams of a store in the plainest form, and a property that compares an adapter with it:
+ * random calls, many of them in one turn, must be answered as the model answers.
  */
 import assert from 'node:assert/strict';
 import {
@@ -41,17 +41,17 @@ type ModelAnswer =
   | { readonly outcome: 'duplicate'; readonly seq: number }
   | { readonly outcome: 'gap'; readonly last: number };
 
-/** Where the sender's copy is. */
+/** The position of the sender's copy. */
 interface Copied {
   readonly seq: number;
   readonly n: number;
 }
 
-/** An entry without what only the store knows. */
+/** An entry without the fields that only the store knows. */
 type ModelEntry = Append & { readonly seq: number; readonly n: number };
 type OfProducer = Pick<Append, 'stream' | 'producer'> & { readonly sender: { readonly userId: UserId } };
 
-/** Streams without disk, batches or time; all is found by going through the whole log. */
+/** Streams without disk, batches or time. Everything is found by going through the whole log. */
 class ModelStreams {
   /** Key: stream name. */
   readonly #logs = new Map<string, ModelEntry[]>();
@@ -63,7 +63,7 @@ class ModelStreams {
   readonly epochs = new Map<UserId, Epoch>();
   readonly #window: number;
 
-  /** @param window as `RETENTION.producerEntries` */
+  /** @param window see `RETENTION.producerEntries` */
   constructor(window: number) {
     this.#window = window;
   }
@@ -103,7 +103,7 @@ class ModelStreams {
     return entry;
   }
 
-  /** The newest counted entry of a producer, if the stream remembers it. */
+  /** The newest counted entry of a producer, if the stream remembers the producer. */
   last(of: OfProducer): ModelEntry | undefined {
     const log = this.log(of.stream);
     const last = log.findLast((entry) => producerOf(entry) === producerOf(of));
@@ -144,8 +144,9 @@ class ModelStreams {
 const producerOf = (of: OfProducer): string => `${streamName(of.stream)} ${of.sender.userId} ${of.producer}`;
 
 /**
- * Numbers are taken modulo what there is. `counter`: relative to the last one stored; 'first': 1; none: a keyed send.
- * `same`: with the content of the entry that has the counter, where there is one.
+ * Sends. Numbers are taken modulo the number of things to choose from. `counter`: relative to the last stored
+ * one; 'first': 1; null: a keyed send. `same`: with the content of the entry that has the counter, if there
+ * is one.
  */
 const sends = fc.array(
   fc.record({
@@ -188,7 +189,7 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 type Sent = (Step & { kind: 'send' })['sends'][number];
 
-/** Of the stores that are held to the model: streams that forget soon. */
+/** Limits of the compared stores: streams forget soon. */
 export const MODEL_LIMITS: StreamLimits = { ...RETENTION, producerEntries: 5 };
 
 type Copies = 'together' | 'apart';
@@ -204,7 +205,7 @@ export async function checkAgainstModel(
   options: {
     readonly runs: number;
     readonly reopen?: () => Promise<Store>;
-    /** `apart`: a copy follows its message in a call of its own, so that sends are made one by one. */
+    /** `apart`: a copy follows its message in a call of its own, so sends are made one by one. */
     readonly copies?: Copies;
   },
 ): Promise<Store> {
@@ -228,7 +229,7 @@ export async function checkAgainstModel(
   return store;
 }
 
-/** One run: fresh users and streams. */
+/** One run: new users and streams. */
 class Trial {
   #store: Store;
   #isReopened = false;
@@ -236,9 +237,9 @@ class Trial {
   readonly #copies: Copies;
   readonly #users: readonly NamedUser[];
   readonly #streams: readonly StreamRef[];
-  /** Where the feed was at the begin. */
+  /** Ends of the feed at the start. */
   readonly #feed: FeedPositions;
-  /** Key: stream name. What the store has said of its entries. */
+  /** Key: stream name. Value: what the store has answered about its entries. */
   readonly #told = new Map<string, Pick<Entry, 'prev' | 'storedAt' | 'n'>[]>();
 
   private constructor(
@@ -301,7 +302,7 @@ class Trial {
     }
   }
 
-  /** All sends are made in one turn; those of a stream are carried out in the order made. */
+  /** Makes all sends in one turn. Those of a stream are carried out in order. */
   async #send(sends: readonly Sent[]): Promise<void> {
     const items = sends.map((send): [Append, ModelAnswer] => {
       const append = this.#item(send);
@@ -327,7 +328,7 @@ class Trial {
           expected,
         );
       } else {
-        // Who follows a group is no part of the model.
+        // The followers of a group are not part of the model.
         const said = answer?.outcome === 'duplicate' ? { outcome: answer.outcome, seq: answer.seq } : answer;
         assert.deepEqual(said, expected, JSON.stringify(item));
       }
@@ -351,7 +352,7 @@ class Trial {
     const n =
       counter === null
         ? 0
-        : // To nobody always the first: what another is called is the adapter's choice.
+        : // The recipient that does not exist is always the first: adapters may answer differently for others.
           exists && counter !== 'first'
           ? Math.max(1, last + counter)
           : 1;
@@ -360,7 +361,7 @@ class Trial {
     return {
       ...of,
       counter: n,
-      // Whether a new process knows what was refused before is the adapter's choice.
+      // An adapter may or may not remember refusals across a restart.
       again: again || (this.#isReopened && this.#model.wasRefused(of)),
       rememberMs: 60_000,
       digest: Buffer.from(text).toString('hex').padEnd(22, '_'),
@@ -387,7 +388,7 @@ class Trial {
 
   async #ack(step: Step & { kind: 'ack' }): Promise<void> {
     const { userId } = pick(this.#users, step.user);
-    // One's own inbox, or the group.
+    // The user's own inbox, or a group.
     const stream = step.stream % 2 === 0 ? inboxOf(userId) : pick(this.#streams, this.#users.length);
     const entry = this.#model.log(stream)[step.seq % (this.#model.log(stream).length + 1)];
     const current = this.#model.epochs.get(userId) ?? 0;
@@ -445,7 +446,7 @@ class Trial {
     );
   }
 
-  /** All that was stored is in the feed once, in the order of its stream, and nothing else is. */
+  /** Every stored entry is in the feed once, in the order of its stream, and nothing else is. */
   async #checkFeed(): Promise<void> {
     const records = await readFeed(this.#store.feed, this.#feed);
     for (const stream of this.#streams)

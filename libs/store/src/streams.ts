@@ -14,35 +14,37 @@ import {
 import type { Logger } from '@cim/runtime';
 import type { GroupOperation, GroupProblem } from './groups.ts';
 
-/** What a stream keeps (design: retention). */
+/** The limits of what a stream keeps. */
 export const RETENTION = {
   maxEntries: 10_000,
-  /** Entries of one sender that may wait in an inbox for its user. Nobody can fill an inbox alone. */
+  /** Entries of one sender that may wait in an inbox, so that nobody can fill an inbox alone. */
   inboxShare: 500,
   /**
-   * A stream remembers a producer at least while the producer's last entry is among this many newest ones, and forgets
-   * it before twice as many have followed (docs/adr/0005-producers-are-forgotten-by-position.md).
+   * A stream remembers a producer at least while the producer's last entry is among this many newest ones. It
+   * forgets the producer before twice as many have followed
+   * (docs/adr/0005-producers-are-forgotten-by-position.md).
    */
   producerEntries: 10_000,
-  /** Unacked bytes of an inbox, contents only. */
+  /** Most unacked bytes of an inbox, contents only. */
   inboxUnackedBytes: 64 * 1024 * 1024,
   keptMs: 30 * 24 * 3_600_000,
   unackedMs: 90 * 24 * 3_600_000,
 } as const;
-/** @param inboxShare as configured; Infinity: one sender may fill an inbox */
+/** @param inboxShare the setting; Infinity: one sender may fill an inbox */
 export const streamLimits = (inboxShare: number): StreamLimits => ({
   ...RETENTION,
   inboxShare: Math.min(inboxShare, RETENTION.maxEntries),
 });
 
-/** `RETENTION`, or what a test has in its place. */
+/** `RETENTION`, or other limits in a test. */
 export type StreamLimits = { readonly [Limit in keyof typeof RETENTION]: number };
 
 /**
- * An append to the inbox of another user also puts a copy into the sender's own inbox, under `copyProducer`: a timeline
- * holds what both sides said. On one server both are one step; on a Cluster the copy follows, and a repeated append makes
- * good a copy that is missing. A copy is never refused: it waits for nobody and counts for no limit of what is not acked.
- * When the own inbox keeps more than twice `maxEntries` because its user does not read, it is left out.
+ * An append. An append to the inbox of another user also puts a copy into the sender's own inbox, under
+ * `copyProducer`: so a timeline holds both sides. On one server both are one step. On a Cluster the copy
+ * follows, and a repeated append makes a missing copy. A copy is never refused: it waits for nobody and
+ * counts for no limit of unacked entries. When the sender's inbox keeps more than twice `maxEntries` because
+ * its user does not read, the copy is left out.
  */
 export interface Append {
   readonly stream: StreamRef;
@@ -50,7 +52,7 @@ export interface Append {
   readonly producer: ProducerId;
   /** From 1, per producer and stream. 0: not counted; the producer is the hash of an idempotency key. */
   readonly counter: number;
-  /** The same send may have been handed to the store before. */
+  /** Whether the same send may have been handed to the store before. */
   readonly again?: boolean | undefined;
   /**
    * It is not to be stored: it was refused. It may have been handed to the store before, so the store has the last word. What is
@@ -59,36 +61,43 @@ export interface Append {
    */
   readonly endsProducer?: boolean | undefined;
   /**
-   * For counter 0: how long the producer is remembered, in ms. Undefined: it was made for this send, which nobody but this
-   * process repeats, after `retry`.
+   * For counter 0: how long the producer is remembered [ms]. Undefined: it was made for this send, which only
+   * this process repeats after `retry`.
    */
   readonly rememberMs?: number | undefined;
-  /** Of the content, 22 of [A-Za-z0-9_-]. */
+  /** Digest of the content, 22 of [A-Za-z0-9_-]. */
   readonly digest: string;
-  /** An encoded Content, opaque here. */
+  /** An encoded Content, opaque to the store. */
   readonly content: Uint8Array;
-  /** It does not count as unread: it does not raise `shown`. A copy never does. */
+  /** Whether the entry does not count as unread, so that it does not raise `shown`. A copy never does. */
   readonly silent?: boolean | undefined;
-  /** Message that it is an event about: the store can be asked for all events of a page (`Streams.events`). */
+  /**
+   * The message that this event is about. The store can be asked for all events of a page (`Streams.events`).
+   */
   readonly about?: MessageId | undefined;
-  /** Of a group other than the lobby: changes its members in the same step, or is refused with nothing stored. */
+  /**
+   * For a group other than the lobby: changes its members in the same step, or is refused and stores nothing.
+   */
   readonly operation?: GroupOperation | undefined;
 }
 
-/** What an entry has that an append does not say. */
+/** Fields of an entry that its append does not have. */
 export interface Stored {
   readonly seq: Seq;
   readonly prev: MessageId;
-  /** ms, the store's clock. */
+  /** When it was stored [ms, the store's clock]. */
   readonly storedAt: number;
   /** `shown` of the stream with this entry. */
   readonly n: number;
-  /** The entry as the wire has it, where somebody has encoded it already. */
+  /** The entry as it is on the wire, if it was encoded already. */
   readonly wire?: Uint8Array | undefined;
 }
 
 export type AppendAnswer =
-  /** On disk. `copy`: in the sender's own inbox. `followers`: im-servers that follow the group; undefined for the lobby and inboxes. */
+  /**
+   * On disk. `copy`: in the sender's own inbox. `followers`: im-servers that follow the group; undefined for
+   * the lobby and inboxes.
+   */
   | ({
       readonly outcome: 'ok';
       readonly copy?: Stored | undefined;
@@ -128,7 +137,7 @@ export type AppendAnswer =
 
 export type Done = (answer: AppendAnswer) => void;
 
-/** Answers an append. A caller that throws keeps nobody else waiting and does not end the process. */
+/** Answers an append. A caller that throws neither holds up the others nor ends the process. */
 export function tell(done: Done, answer: AppendAnswer, logger: Logger): void {
   try {
     done(answer);
@@ -144,33 +153,33 @@ export interface Entry extends Stored {
   readonly content: Uint8Array;
 }
 
-/** Whether it is the sender's copy, which has the id of the message and `>` with the recipient in its own id. */
+/** Whether the entry is its sender's copy. The producer of a copy contains `>` and the recipient. */
 export const isCopy = ({ producer }: Entry): boolean => producer.includes('>');
-/** The same for everybody, of a copy too. */
+/** The id of the message, the same in every copy. */
 export const messageIdOf = ({ sender, producer, counter }: Entry): MessageId =>
   messageId(sender.userId, copyOf(producer).producer, counter);
 
 export const entryId = ({ sender, producer, counter }: Entry): MessageId =>
   messageId(sender.userId, producer, counter);
 
-/** `id` is that of the entry at `seq`. */
+/** A position in a stream. `id` is the id of the entry at `seq`. */
 export interface Cursor {
   readonly seq: Seq;
   readonly id: MessageId;
 }
 
 export interface Position {
-  /** Oldest entry kept; `top` + 1 when there is none. */
+  /** The oldest entry that is kept; `top` + 1 when there is none. */
   readonly first: Seq;
-  /** Newest entry; 0 for a stream that was never written. */
+  /** The newest entry; 0 for a stream that was never written. */
   readonly top: Seq;
-  /** Id of the newest. */
+  /** Id of the newest entry. */
   readonly topId: MessageId;
-  /** How many entries that count as unread the stream has had. */
+  /** Number of entries that count as unread. */
   readonly shown: number;
-  /** The newest of them; 0 when there is none, or an older version wrote it. */
+  /** The newest of these entries; 0 when there is none, or the version before wrote it. */
   readonly shownSeq: Seq;
-  /** When that was stored [ms, the store's clock]; 0 with `shownSeq` 0. */
+  /** When that entry was stored [ms, the store's clock]; 0 with `shownSeq` 0. */
   readonly shownAt: number;
 }
 
@@ -182,48 +191,50 @@ export interface EventAt {
 
 export interface Streams {
   /**
-   * The only commit point. Never throws; `done` is called once, on a later turn. Calls of one producer on one stream
-   * are carried out in the order made; calls that meet in one turn travel together.
+   * The only commit point. Never throws. `done` is called once, in a later turn. Calls of one producer on one
+   * stream are carried out in order. Calls of one turn travel together.
    */
   append(item: Append, done: (answer: AppendAnswer) => void): void;
 
   /**
-   * Entries from `from` on, ascending, at most `limit` and about 256 KiB (at least one if there is one). What it
-   * answers is kept as the durability mode says: nobody is shown what no replica has.
+   * Entries at or after `from`, ascending, at most `limit` and about 256 KiB (at least one if there is one).
+   * What it answers is kept as the durability mode says: nobody is shown an entry that no replica has.
    */
   read(stream: StreamRef, from: Seq, limit: number): Promise<Entry[]>;
 
-  /** The first entry from `from` on, as it stands now: for those who compare, and show it to nobody. */
+  /** First entry at or after `from`, not confirmed by replicas. Use it for comparing only; never deliver it. */
   peek(stream: StreamRef, from: Seq): Promise<Entry | undefined>;
   position(stream: StreamRef): Promise<Position>;
   /**
-   * The same of what is kept, as `read` answers it. Who finds that a log went back asks here before anybody is told: for
-   * some seconds a server that has been deposed may have answered.
+   * The same questions with confirmation by replicas, as in `read`. When a log seems to have gone back, ask
+   * here before telling anybody: for some seconds a deposed server may have answered.
    */
   readonly kept: Pick<Streams, 'peek' | 'position'>;
-  /** One for one, in one round trip. */
+  /** Positions of several streams, one for each, in one round trip. */
   positions(streams: readonly StreamRef[]): Promise<Position[]>;
 
   /**
-   * The last counter stored of each producer, in one round trip. 0: the stream holds nothing of it, and has lost what it
-   * once held. Undefined: the stream may have forgotten it.
+   * The last stored counter of each producer, in one round trip. 0: the stream holds nothing of it, and has
+   * lost what it once held. Undefined: the stream may have forgotten the producer.
    */
   counters(
     sender: UserId,
     of: readonly { readonly stream: StreamRef; readonly producer: ProducerId }[],
   ): Promise<(number | undefined)[]>;
 
-  /** Events about messages, from `from` on, ascending: what a page of history folds in. */
+  /** Events about messages at or after `from`, ascending. A page of history folds them in. */
   events(stream: StreamRef, from: Seq): Promise<EventAt[]>;
 
-  /** The acked cursor of one device. Undefined: that device has none, and begins at the highest one of its user. */
+  /**
+   * The acked cursor of one device. Undefined: the device has none, and begins at the highest one of its
+   * user.
+   */
   cursor(user: UserId, device: DeviceId, stream: StreamRef): Promise<Cursor | undefined>;
-  /** The highest acked cursor of any device of the user: retention and `delivered` go by it. */
+  /** The highest acked cursor of any device of the user. Retention and `delivered` go by it. */
   highestCursor(user: UserId, stream: StreamRef): Promise<Cursor | undefined>;
   /**
-   * Moves cursors of devices forward, never back; each is fenced: one whose epoch is neither the device's newest nor that
-   * of its live session before a login that is only issued does nothing.
-   * One round trip per shard.
+   * Moves cursors of devices forward, never back. Each is fenced: an epoch that is neither the device's
+   * newest nor that of its live session before an issued login does nothing. One round trip per shard.
    */
   ack(
     acks: readonly {
@@ -235,8 +246,11 @@ export interface Streams {
     }[],
   ): Promise<void>;
 
-  /** A push to `instance` failed: the stream is among what it takes next. Kept as long as a lease. */
+  /**
+   * Notes that a push to `instance` has failed: the stream is among those that it takes next. Kept as long as
+   * a lease.
+   */
   markDirty(instance: InstanceId, stream: StreamRef): Promise<void>;
-  /** The streams marked since the last call, which are marked no longer; mostly none. */
+  /** Takes the streams that were marked since the last call; mostly none. */
   takeDirty(instance: InstanceId): Promise<StreamRef[]>;
 }

@@ -10,7 +10,7 @@ import {
 } from '../test/contract-fixture.ts';
 import type { Store } from './store.ts';
 
-/** Accounts of users who log in with tokens, and their names. */
+/** Tests accounts of users who log in with tokens, and their names. */
 export function subjectsContract(open: OpenStore): void {
   describe('accounts of subjects', () => {
     let opened: OpenedStore;
@@ -27,7 +27,7 @@ export function subjectsContract(open: OpenStore): void {
       return true;
     };
 
-    test('a subject has one account, whatever its name says later, and whatever it looks like', async () => {
+    test('a subject has one account, whatever its later names, and whatever its characters', async () => {
       for (const awkward of ['', ...AWKWARD_NAMES]) {
         const subject = `${awkward}${newName()}`;
         assert.equal(await store.accounts.bySubject(subject), undefined);
@@ -49,7 +49,7 @@ export function subjectsContract(open: OpenStore): void {
       assert.equal(await store.accounts.bySubject(`sub-${account.userName}`), undefined);
     });
 
-    test('first logins of one subject at once get one account, also under different names', async () => {
+    test('simultaneous first logins of one subject get one account, also under different names', async () => {
       for (const one of [true, false]) {
         const [subject, name] = [`sub-${newName()}`, newName()];
         const names = Array.from({ length: 8 }, () => (one ? name : newName()));
@@ -58,13 +58,13 @@ export function subjectsContract(open: OpenStore): void {
         assert.equal(ids.size, 1);
         const account = await store.accounts.bySubject(subject);
         assert.ok(account !== undefined && ids.has(account.userId));
-        // The names that were not taken are free.
+        // The names that were not used are free.
         for (const it of names)
           if (it !== account.userName) assert.equal((await store.accounts.register(it)).created, true);
       }
     });
 
-    test('a new name is taken over and the one before is free; the account stays the same', async () => {
+    test('a new name replaces the old one, which becomes free; the account stays the same', async () => {
       const [subject, first, second] = [`sub-${newName()}`, newName(), newName()];
       const { account } = await store.accounts.register(first, undefined, subject);
       const renamed = { ...account, userName: second };
@@ -86,7 +86,7 @@ export function subjectsContract(open: OpenStore): void {
       assert.equal((await store.accounts.byName(second))?.userName, upper);
     });
 
-    test("a name that is another account's, or looks like it, is not taken over, and nothing changes", async () => {
+    test('a name that belongs to another account, or looks like it, is refused, and nothing changes', async () => {
       const { account: other } = await store.accounts.register(`scope${newName()}` as UserName);
       const { account } = await store.accounts.register(newName(), undefined, `sub-${newName()}`);
       await assert.rejects(

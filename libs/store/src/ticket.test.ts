@@ -10,7 +10,7 @@ const given = {
   instance: 'AAAA-BBBB_CCCC00' as InstanceId,
 };
 
-test('a ticket opens to what it was made of, with the same secret only', () => {
+test('a ticket opens to its fields, with the same secret only', () => {
   const ticket = makeTicket('secret', given);
   assert.deepEqual(openTicket('secret', ticket), given);
   assert.equal(openTicket('Secret', ticket), undefined);
@@ -44,7 +44,7 @@ test('no part of a ticket can be cut off, added or moved into another', () => {
     assert.equal(openTicket('secret', wrong), undefined);
 });
 
-test('any text is no ticket, and none throws', () => {
+test('no other text opens as a ticket, and none throws', () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.string({ unit: 'binary', maxLength: 400 }), fc.string({ maxLength: 400 })),

@@ -1,11 +1,14 @@
-/** The proof of a login that the route gives and the im-server checks: signed with the cluster's key for tickets. */
+/**
+ * The ticket of a login: the route makes it and the im-server checks it. It is signed with the cluster's key
+ * for tickets.
+ */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Epoch, type InstanceId, isUserId, type UserId } from '@cim/protocol';
 
 export interface Ticket {
   readonly userId: UserId;
   readonly epoch: Epoch;
-  /** The only server that takes it; ANY_INSTANCE: whichever the client reaches. */
+  /** The only server that accepts it. ANY_INSTANCE: the server that the client reaches. */
   readonly instance: InstanceId;
 }
 
@@ -17,7 +20,10 @@ export function makeTicket(key: string, { userId, epoch, instance }: Ticket): st
   return `${body}.${sign(key, body)}`;
 }
 
-/** Undefined when it was not made with this key. How long it is good the store says: clocks of servers differ. */
+/**
+ * Opens a ticket. Undefined when it was not made with this key. The store decides how long it is valid, since
+ * clocks of servers differ.
+ */
 export function openTicket(key: string, ticket: string): Ticket | undefined {
   if (ticket.length > 256) return undefined;
   const cut = ticket.lastIndexOf('.');

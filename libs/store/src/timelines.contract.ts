@@ -38,7 +38,10 @@ import {
 
 const KEPT = 20;
 
-/** A user's inbox holds both sides of what was said; how many entries count as unread; events about messages. */
+/**
+ * Tests that a user's inbox holds both sides of conversations, counts unread entries, and indexes events
+ * about messages.
+ */
 export function timelinesContract(open: OpenStore): void {
   describe('timelines', () => {
     let opened: OpenedStore;
@@ -49,7 +52,7 @@ export function timelinesContract(open: OpenStore): void {
     });
     after(() => opened.close());
 
-    /** Appends what must be stored, and answers where its copy is. */
+    /** Appends a message that must be stored. Answers the position of its copy. */
     const copyOfSend = async (item: Append): Promise<Stored | undefined> => {
       const answer = await append(store, item);
       assert.ok(answer.outcome === 'ok', answer.outcome);
@@ -58,7 +61,7 @@ export function timelinesContract(open: OpenStore): void {
     const own = ({ sender }: Sends): StreamRef => inboxOf(sender.userId);
     const tops = (...streams: StreamRef[]): Promise<number[]> =>
       store.streams.positions(streams).then((positions) => positions.map(({ top }) => top));
-    /** A user that has acked all of its inbox. */
+    /** Acks the whole inbox of a user. */
     const ackAll = async (user: NamedUser): Promise<void> => {
       const stream = inboxOf(user.userId);
       const { top, topId } = await store.streams.position(stream);
@@ -71,7 +74,7 @@ export function timelinesContract(open: OpenStore): void {
     };
 
     describe('a copy', () => {
-      test('of a private message comes into the inbox of its sender, and its answer says where', async () => {
+      test('of a private message is put into the inbox of its sender, and the answer names its position', async () => {
         const { sends, to, inbox } = await newPair(store);
         const answers: AppendAnswer[] = [];
         for (const item of [sends.item(1), sends.item(2)]) answers.push(await append(store, item));
@@ -97,7 +100,7 @@ export function timelinesContract(open: OpenStore): void {
         assert.equal((await store.streams.position(own(sends))).topId, last && entryId(last));
       });
 
-      test('lies among what its sender receives, in the order stored', async () => {
+      test('lies among the received messages of its sender, in the order stored', async () => {
         const { sends, to, inbox } = await newPair(store);
         const back = new Sends(own(sends), to);
         await appendOk(store, sends.item(1));
@@ -131,7 +134,7 @@ export function timelinesContract(open: OpenStore): void {
         assert.deepEqual(await tops(self.stream), [1]);
       });
 
-      test('is not made of what is not stored', async () => {
+      test('is not made of a message that is not stored', async () => {
         const { sends, inbox } = await newPair(store);
         await appendOk(store, sends.item(1));
         const absent = new Sends(inboxOf(NOBODY), sends.sender);
@@ -146,7 +149,7 @@ export function timelinesContract(open: OpenStore): void {
         assert.deepEqual(await tops(own(sends), inbox), [1, 1]);
       });
 
-      test('is made once of a send that is repeated, counted or keyed, also at once', async () => {
+      test('is made once of a repeated send, counted or keyed, also simultaneously', async () => {
         const { sends, inbox } = await newPair(store);
         for (const item of [sends.item(1), { ...sends.item(0), rememberMs: 60_000 }]) {
           const answers = await Promise.all(Array.from({ length: 5 }, () => append(store, item)));
@@ -229,7 +232,7 @@ export function timelinesContract(open: OpenStore): void {
         about: about as MessageId,
       });
 
-      test('are found by where they are, on both sides', async () => {
+      test('are found by their positions, on both sides', async () => {
         const { sends, inbox } = await newPair(store);
         const id = messageId(sends.sender.userId, sends.producer, 1);
         assert.deepEqual(await store.streams.events(inbox, 1 as Seq), []);
@@ -272,23 +275,23 @@ export function timelinesContract(open: OpenStore): void {
     });
 
     describe('retention', () => {
-      test('copies do not fill an inbox: so many received ones do', async () => {
+      test('copies do not fill an inbox; only received entries count', async () => {
         const { sends, to, inbox } = await newPair(store);
         const back = new Sends(own(sends), to);
         await appendOk(store, sends.item(1));
         await fill(back, 1, KEPT - 5);
         await fill(sends, 2, KEPT);
         assert.deepEqual(await append(store, sends.item(KEPT + 1)), { outcome: 'full' });
-        // The sender's own is not, and what it gets there is no copy of what was refused.
+        // The sender's own inbox is not full, and no copy of the refused message is in it.
         assert.equal((await tops(inbox))[0], KEPT + KEPT - 5);
         await ackAll(to);
         await appendOk(store, sends.item(KEPT + 1));
       });
 
-      test('copies in an inbox where nothing waits are trimmed like what is acked', async () => {
+      test('copies in an inbox where nothing waits are trimmed like acked entries', async () => {
         const { sends, to, inbox } = await newPair(store);
         const back = new Sends(own(sends), to);
-        // Never logged in, as who sends over HTTP.
+        // A user who never logged in, as one that sends over HTTP.
         for (let i = 0; i < 3 * KEPT; i++) {
           assert.notEqual(await copyOfSend(new Sends(own(sends), to).item(1)), undefined);
           if (i % 10 === 9) await ackAll(sends.sender);
@@ -298,7 +301,7 @@ export function timelinesContract(open: OpenStore): void {
         assert.equal(await copyOfSend(back.item(1)).then((copy) => copy?.seq), top + 1);
       });
 
-      test('an inbox that keeps twice as much as it should gets no more copies, until its user reads', async () => {
+      test('an inbox with twice its limit gets no more copies until its user reads', async () => {
         const { sends, to, inbox } = await newPair(store);
         const back = new Sends(own(sends), to);
         await appendOk(store, sends.item(1));
@@ -316,14 +319,14 @@ export function timelinesContract(open: OpenStore): void {
           (await readAll(store, inbox)).map(({ seq }) => seq),
           Array.from({ length: 2 * KEPT }, (_, i) => i + 1),
         );
-        // One who may receive it still does.
+        // The recipient still gets its messages.
         await appendOk(store, sends.item(2));
         await ackAll(to);
         assert.notEqual(await copyOfSend(new Sends(own(sends), to).item(1)), undefined);
       });
     });
 
-    test('both sides, counts and events outlive the process', async () => {
+    test('both sides, counts and events survive a restart', async () => {
       const { sends, to, inbox } = await newPair(store);
       const back = new Sends(own(sends), to);
       await appendOk(store, sends.item(1));

@@ -28,7 +28,10 @@ import {
 } from '../test/contract-fixture.ts';
 import type { Store } from './store.ts';
 
-/** A login that is only issued: its secret counts, and the live session before it stays what it is until the claim. */
+/**
+ * Tests a login that is only issued: its secret is valid, and the live session before it stays live until the
+ * claim.
+ */
 export function unclaimedContract(open: OpenStore): void {
   describe('a login that nobody has claimed yet', () => {
     let opened: OpenedStore;
@@ -53,7 +56,7 @@ export function unclaimedContract(open: OpenStore): void {
     const secrets = async (user: NamedUser): Promise<readonly string[] | undefined> =>
       (await store.sessions.find(user.userId))[0]?.secretHashes;
 
-    /** A user with a live session on one server and a newer login, unclaimed, at another. */
+    /** Makes a user with a live session on one server and a newer, unclaimed login at another. */
     async function both() {
       const user = await newUser(store);
       const [old, instance] = [await newServer(store), await newServer(store)];
@@ -61,7 +64,7 @@ export function unclaimedContract(open: OpenStore): void {
       return { user, live, instance, epoch: await issue(user, instance) };
     }
 
-    test('takes no secret from the logins before it; its claim does', async () => {
+    test('leaves the secrets of earlier logins valid; its claim ends them', async () => {
       const user = await newUser(store);
       const instance = await newServer(store);
       await claim(user, instance, await issue(user, instance, 'first'));
@@ -73,7 +76,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await secrets(user), ['third']);
     });
 
-    test('a secret outlives a lost connection, and a login without one until that is claimed', async () => {
+    test('a secret survives a lost connection, and a login without a secret until that is claimed', async () => {
       const user = await newUser(store);
       const instance = await newServer(store);
       const epoch = await issue(user, instance, 'mine');
@@ -108,7 +111,7 @@ export function unclaimedContract(open: OpenStore): void {
         );
       assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(first, epoch)]);
       assert.deepEqual(await store.sessions.online(first), [user]);
-      // A late end of the session that it replaced.
+      // A late end of the replaced session.
       await store.sessions.release(cimOf(user), old, second);
       assert.deepEqual(await store.sessions.locate(user.userId), [cimAt(first, epoch)]);
     });
@@ -133,7 +136,7 @@ export function unclaimedContract(open: OpenStore): void {
       );
     });
 
-    test('many of them cost bounded room: the claimed secret and the newest are kept', async () => {
+    test('many unclaimed logins cost bounded room: the claimed secret and the newest are kept', async () => {
       const user = await newUser(store);
       const instance = await newServer(store);
       await claim(user, instance, await issue(user, instance, 'claimed'));
@@ -143,7 +146,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.ok(kept?.length === 8, `${kept?.length} are kept`);
     });
 
-    test('hides the live session neither from a push, nor from who is online, nor from the look', async () => {
+    test('does not hide the live session from pushes, from the online set, or from the pass over sessions', async () => {
       const { user, live, instance, epoch } = await both();
       const { sessions } = store;
       assert.deepEqual(await sessions.locate(user.userId), [live]);
@@ -161,7 +164,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await store.sessions.locate(user.userId), [live]);
     });
 
-    test('leaves nobody to be located once the server of the live session is gone', async () => {
+    test('locates nobody once the server of the live session is gone', async () => {
       const { user, live } = await both();
       await store.sessions.closeLease(live.instance);
       assert.deepEqual(await store.sessions.locate(user.userId), []);
@@ -185,7 +188,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.equal(await ack(epoch, 2), 2);
     });
 
-    test('the live session is moved by a reclaim, and named by the claim where it is then', async () => {
+    test('a reclaim moves the live session, and the claim names its new place', async () => {
       const { user, live, instance, epoch } = await both();
       const to = await newServer(store);
       assert.deepEqual(await store.sessions.reclaim([{ ...user, ...CIM, epoch: live.epoch }], to), [true]);
@@ -196,7 +199,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await store.sessions.claim(attempt), claimedBy(user, epoch, moved));
     });
 
-    test('end answers where the open channel is, and ends both', async () => {
+    test('end answers the place of the open channel, and ends both', async () => {
       const { user, live, instance, epoch } = await both();
       assert.deepEqual(await store.sessions.end(user.userId), [live]);
       assert.deepEqual(await store.sessions.end(user.userId), []);
@@ -224,7 +227,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await secrets(user), ['newest']);
     });
 
-    test('end with the secret of a login between takes the secrets before it too', async () => {
+    test('end with the secret of a login in between ends the secrets before it too', async () => {
       const user = await newUser(store);
       const instance = await newServer(store);
       const live = cimAt(instance, await issue(user, instance, 'live'));
@@ -235,7 +238,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await secrets(user), ['newest']);
     });
 
-    test('end with the newest secret ends everything, and no secret counts any more', async () => {
+    test('end with the newest secret ends everything, and no secret is valid afterwards', async () => {
       const user = await newUser(store);
       const [old, instance] = [await newServer(store), await newServer(store)];
       const live = cimAt(old, await issue(user, old, 'live'));
@@ -248,7 +251,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await store.sessions.claim(attempt), { outcome: 'refused' });
     });
 
-    test('once the live session is released there is only the login', async () => {
+    test('after a release of the live session only the login is left', async () => {
       const { user, live, instance, epoch } = await both();
       await store.sessions.release(cimOf(user), live.epoch, live.instance);
       assert.deepEqual(await store.sessions.locate(user.userId), []);
@@ -256,7 +259,7 @@ export function unclaimedContract(open: OpenStore): void {
       assert.deepEqual(await store.sessions.end(user.userId), [cimAt(instance, epoch)]);
     });
 
-    test('lapses, and under reject the live session still stands in the way, until it is released', async () => {
+    test('lapses, and under reject the live session still blocks a login until it is released', async () => {
       const short = await open({ issuedMs: 200 });
       try {
         const { sessions } = short.store;

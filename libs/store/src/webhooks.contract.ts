@@ -23,7 +23,7 @@ export function webhooksContract(open: OpenStore): void {
     const find = async (id: string): Promise<Webhook | undefined> =>
       (await store.webhooks.list()).items.find((webhook) => webhook.id === id);
 
-    test('one is listed as it was made, the oldest first, also by a store that opens the data later', async () => {
+    test('are listed unchanged, the oldest first, also after a restart', async () => {
       const [late, early] = [made({ createdAt: 9, off: 'why' }), made({ createdAt: 8, only: ['g17'] })];
       for (const webhook of [late, early]) assert.equal(await store.webhooks.put(webhook), 'ok');
       store = await opened.reopen();
@@ -31,7 +31,7 @@ export function webhooksContract(open: OpenStore): void {
       assert.deepEqual(listed, [early, late]);
     });
 
-    test('a change follows the version that it was made from, and raises the revision', async () => {
+    test('a change must follow the present version, and raises the revision', async () => {
       const webhook = made();
       await store.webhooks.put(webhook);
       const { revision } = await store.webhooks.list();
@@ -43,7 +43,7 @@ export function webhooksContract(open: OpenStore): void {
       assert.deepEqual(await find(webhook.id), next);
     });
 
-    test('one that is removed is gone, and a late note of how it fares does not bring it back', async () => {
+    test('a removed webhook is gone, and a late note of its health does not restore it', async () => {
       const webhook = made();
       await store.webhooks.put(webhook);
       const health = { failingSince: 5, problem: 'HTTP 500', notedAt: 6 };
@@ -58,7 +58,7 @@ export function webhooksContract(open: OpenStore): void {
       assert.equal(await find(webhook.id), undefined);
     });
 
-    test('there may be so many', async () => {
+    test('their number is limited', async () => {
       for (const { id } of (await store.webhooks.list()).items) await store.webhooks.remove(id);
       const all = Array.from({ length: WEBHOOKS_AT_MOST }, () => made());
       for (const webhook of all) assert.equal(await store.webhooks.put(webhook), 'ok');

@@ -1,4 +1,4 @@
-/** Receivers of events, and how they fare. */
+/** Webhooks: the receivers of events, and their health. */
 
 /** All types of events. docs/business.md describes each. */
 export const EVENT_TYPES = [
@@ -21,52 +21,55 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export const namesEvent = (wish: string, type: EventType): boolean =>
   wish === type || wish === '*' || (wish.endsWith('.*') && type.startsWith(wish.slice(0, -1)));
 
-/** A URL that is told of events. */
+/** A URL that receives events. */
 export interface Webhook {
   /** 12 of [A-Za-z0-9_-]. */
   readonly id: string;
-  /** Counts the changes, from 1. */
+  /** Number of changes, from 1. */
   readonly version: number;
   readonly url: string;
-  /** The newest first: `whsec_...`, each until a time [ms since 1970; absent: for good]. */
+  /** Secrets `whsec_...`, the newest first, each valid until a time [ms since 1970; absent: for ever]. */
   readonly secrets: readonly { readonly secret: string; readonly until?: number }[];
-  /** Types of events, or `group.*` and the like. */
+  /** Types of events, or patterns such as `group.*`. */
   readonly events: readonly string[];
-  /** Absent: of all. Names of conversations (`u<id>`: messages from or to that user; `g<id>`; `lobby`). */
+  /**
+   * Conversations whose events it gets (`u<id>`: messages from or to that user; `g<id>`; `lobby`). Absent:
+   * all.
+   */
   readonly only?: readonly string[];
-  /** Events of one request at most. */
+  /** Most events of one request. */
   readonly batch: number;
-  /** Why it gets nothing; absent: it is on. */
+  /** Why it is off; absent: it is on. */
   readonly off?: string;
   readonly createdAt: number;
-  /** Made by a setting of the relay, under this name. */
+  /** Name under which a setting of the relay has made it; absent: it was made by the admin API. */
   readonly setting?: string;
 }
 
-/** How a receiver fares, as a relay has noted it. */
+/** The health of a receiver, as a relay has noted it. */
 export interface WebhookHealth {
-  /** Since when no request was answered well [ms since 1970]; absent: the last one was. */
+  /** Since when no request has succeeded [ms since 1970]; absent: the last one succeeded. */
   readonly failingSince?: number;
-  /** One line: what came of the last request that failed. */
+  /** One line about the last failed request. */
   readonly problem?: string;
   readonly notedAt: number;
 }
 
 export const WEBHOOKS_AT_MOST = 100;
 
-/** Every call is safe to repeat. All throw when the store does not answer. */
+/** Stores webhooks. Every call is safe to repeat. All calls throw when the store does not answer. */
 export interface Webhooks {
-  /** The oldest first. `revision` grows with each change. */
+  /** All webhooks, the oldest first. `revision` grows with each change. */
   list(): Promise<{ readonly revision: number; readonly items: readonly Webhook[] }>;
   /**
-   * Stores a new one (version 1), or one in the place of the version before. `changed`: there is another version, or none, to which
-   * this one is no successor.
+   * Stores a new webhook (version 1), or replaces the version before. `changed`: the stored version is not
+   * the one before this.
    */
   put(webhook: Webhook): Promise<'ok' | 'changed' | 'full'>;
-  /** False: there was none. */
+  /** Removes a webhook. False: there was none. */
   remove(id: string): Promise<boolean>;
   note(id: string, health: WebhookHealth): Promise<void>;
-  /** Key: id. */
+  /** Key: id of a webhook. */
   health(): Promise<ReadonlyMap<string, WebhookHealth>>;
 }
 

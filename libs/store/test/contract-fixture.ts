@@ -1,4 +1,4 @@
-/** What the contract suites of the store's ports share. */
+/** Parts that the contract suites of the store's ports share. */
 import { randomBytes, randomInt } from 'node:crypto';
 import {
   CIM_DEVICE,
@@ -20,13 +20,13 @@ import type { Append, AppendAnswer, Entry, StreamLimits } from '../src/streams.t
 
 export interface OpenedStore {
   readonly store: Store;
-  /** Stops `store`, if the engine needs that, and opens the same data again as a new process would. */
+  /** Stops `store` if the engine needs that, and opens the same data again as a new process would. */
   reopen(): Promise<Store>;
-  /** Stops whatever is open and removes the data. */
+  /** Stops everything that is open and removes the data. */
   close(): Promise<void>;
 }
 
-/** Times are given where a test waits for them to pass, limits where it reaches them. */
+/** Opens a store. Tests pass times when they wait for them to pass, and limits when they reach them. */
 export type OpenStore = (options?: {
   readonly leaseMs?: number;
   readonly suspensionMs?: readonly number[];
@@ -43,7 +43,7 @@ export const newInstance = (): InstanceId => random(12) as InstanceId;
 export const newProducer = (): ProducerId => random(12) as ProducerId;
 export const newClaim = (): string => random(12);
 
-/** An account of its own for each test, so that tests do not meet. */
+/** Makes an account for one test, so that tests do not affect each other. */
 export async function newUser(store: Store): Promise<NamedUser> {
   const { account } = await store.accounts.register(newName());
   return { userId: account.userId, userName: account.userName };
@@ -57,21 +57,21 @@ export const cimAt = (instance: InstanceId, epoch: Epoch): SessionAt => ({
   instance,
   epoch,
 });
-/** What the claim of a CIM client's login answers. */
+/** The answer of the claim of a CIM client's login. */
 export const claimedBy = (
   { userName }: Pick<NamedUser, 'userName'>,
   epoch: Epoch,
   ...previous: SessionAt[]
 ): ClaimAnswer => ({ outcome: 'claimed', epoch, userName, ...CIM, createdAt: 0, previous, others: [] });
 
-/** An instance with an open lease. */
+/** Opens the lease of a new instance. */
 export async function newServer(store: Store): Promise<InstanceId> {
   const instance = newInstance();
   await store.sessions.openLease(instance);
   return instance;
 }
 
-/** Logs a user in and claims it at `instance`; answers the epoch. */
+/** Logs a user in and claims the login at `instance`. Answers the epoch. */
 export async function logIn(store: Store, user: NamedUser, instance: InstanceId): Promise<Epoch> {
   const issued = await store.sessions.issue({ user, ...CIM, instance, policy: 'kick', secretHash: '' });
   if (issued.outcome !== 'issued') throw new Error(`login answered ${issued.outcome}`);
@@ -84,14 +84,14 @@ export async function logIn(store: Store, user: NamedUser, instance: InstanceId)
 export const append = (store: Store, item: Append): Promise<AppendAnswer> =>
   new Promise((resolve) => store.streams.append(item, resolve));
 
-/** The seq of an append that must succeed. */
+/** Appends, which must succeed. Answers the seq. */
 export async function appendOk(store: Store, item: Append): Promise<Seq> {
   const answer = await append(store, item);
   if (answer.outcome !== 'ok') throw new Error(`append answered ${JSON.stringify(answer)}`);
   return answer.seq;
 }
 
-/** One sender's sends to one stream, counted. */
+/** Makes the counted sends of one sender to one stream. */
 export class Sends {
   readonly stream: StreamRef;
   readonly sender: NamedUser;
@@ -103,7 +103,7 @@ export class Sends {
     this.producer = producer;
   }
 
-  /** The send of that counter; its content and digest follow from it unless given. */
+  /** The send with that counter. Its content and digest follow from the counter unless they are given. */
   item(
     counter: number,
     content: Uint8Array = Buffer.from(`text ${counter}`),
@@ -114,31 +114,31 @@ export class Sends {
   }
 }
 
-/** No group has it. */
+/** An id that no group has. */
 export const newGroupId = (): GroupId => String(10 ** 14 + randomInt(2 ** 47)) as GroupId;
 
-/** Makes a group, with the first entry of its log. */
+/** The send that creates a group, the first entry of its log. */
 export const creationOf = (group: GroupId, owner: NamedUser, users: readonly NamedUser[] = []): Append => ({
   ...new Sends(groupStream(group), owner).item(1),
   silent: true,
   operation: { kind: 'create', name: `group ${group}`, category: '', join: 'invite', users },
 });
 
-/** The stream of a group with these members; the first one owns it, and the log has one entry. */
+/** Creates a group with these members. The first one owns it, and the log has one entry. Answers its stream. */
 export async function newGroup(store: Store, owner: NamedUser, ...others: NamedUser[]): Promise<StreamRef> {
   const creation = creationOf(newGroupId(), owner, others);
   await appendOk(store, creation);
   return creation.stream;
 }
 
-/** A sender and a recipient with an inbox. */
+/** Makes a sender, and a recipient with an inbox. */
 export async function newPair(store: Store): Promise<{ sends: Sends; to: NamedUser; inbox: StreamRef }> {
   const [sender, to] = await Promise.all([newUser(store), newUser(store)]);
   const inbox = inboxOf(to.userId);
   return { sends: new Sends(inbox, sender), to, inbox };
 }
 
-/** Every entry kept from `from` on, however many reads that takes. */
+/** Reads all entries at or after `from`, with as many reads as necessary. */
 export async function readAll(store: Store, stream: StreamRef, from = 1): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (;;) {
@@ -149,7 +149,7 @@ export async function readAll(store: Store, stream: StreamRef, from = 1): Promis
   }
 }
 
-/** No account was ever made under it. */
+/** An id without an account. */
 export const NOBODY = 9_000_000_000 as UserId;
 /** Texts that break a store which takes them for keys, properties, patterns or scripts. */
 export const AWKWARD_NAMES: readonly string[] = [

@@ -1,4 +1,4 @@
-/** A store in a folder of its own, for tests. */
+/** A store in a temporary folder, for tests. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,14 +9,14 @@ import { type EmbeddedStoreOptions, openEmbeddedStore } from '../src/embedded/em
 
 export interface EmbeddedFolder {
   readonly dir: string;
-  /** The one that is open. */
+  /** The store that is open now. */
   readonly store: Store;
-  /** The same folder, as a new process finds it. `meanwhile`: while it is closed. */
+  /** Opens the same folder as a new process would. `meanwhile` runs while it is closed. */
   reopen(meanwhile?: () => Promise<void>): Promise<Store>;
   close(): Promise<void>;
 }
 
-/** Removes the folder afterwards. */
+/** Opens a store in a new folder, which is removed after the test. */
 export async function openEmbeddedFolder(
   options: Omit<Partial<EmbeddedStoreOptions>, 'dir'> = {},
 ): Promise<EmbeddedFolder> {

@@ -1,6 +1,6 @@
 /**
- * A process that writes to a folder until it is killed, and says on standard output (a file), a line of JSON each, what the
- * store has answered as done. Arguments: folder, a name for this life.
+ * A process that writes to a folder until it is killed. It writes the store's positive answers to standard
+ * output (a file), one line of JSON each. Arguments: folder, a name for this life.
  */
 import { writeSync } from 'node:fs';
 import {
@@ -20,10 +20,10 @@ import { RETENTION } from '../src/streams.ts';
 const IN_FLIGHT = 32;
 const [dir = '', life = ''] = process.argv.slice(2);
 
-// One sender writes until it is killed: it may fill the inbox alone.
+// A single sender writes until it is killed, so it may fill the inbox alone.
 const limits = { ...RETENTION, inboxShare: RETENTION.maxEntries };
 const store = await openEmbeddedStore({ dir, logger: silentLogger(), limits });
-// Standard output is a file: a line that is written outlives this process, and a pipe would refuse when it is full.
+// Standard output is a file: a written line survives this process. A pipe would block when it is full.
 const say = (line: object): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
 const { account } = await store.accounts.register('writer' as UserName);

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** An address that leads to one server and then to another, as DNS or a proxy does: open connections stay where they are. */
+/**
+ * An address that leads to one server and then to another, like DNS or a proxy. Open connections stay where
+ * they are.
+ */
 export class Endpoint {
   readonly port: number;
   readonly #server: Server;
@@ -31,12 +34,12 @@ export class Endpoint {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** How many connections it has taken. */
+  /** Number of accepted connections. */
   get accepted(): number {
     return this.#accepted;
   }
 
-  /** New connections lead there; 0 takes them and answers nothing. */
+  /** Makes new connections lead to this port; 0 accepts them and answers nothing. */
   pointTo(port: number): void {
     this.#to = port;
   }

@@ -1,10 +1,10 @@
 /** Reads a feed to its end. */
 import type { EventFeed, FeedPartition, FeedRecord } from '../src/event-feed.ts';
 
-/** Key: partition. */
+/** Key: partition. Value: a position in it. */
 export type FeedPositions = ReadonlyMap<FeedPartition, number>;
 
-/** All records after some positions (absent: 0), of each partition in their order. */
+/** Reads all records after the given positions (absent: 0), in order within each partition. */
 export async function readFeed(feed: EventFeed, after: FeedPositions = new Map()): Promise<FeedRecord[]> {
   const all: FeedRecord[] = [];
   let asks = feed.partitions.map((partition) => ({ partition, after: after.get(partition) ?? 0 }));
@@ -19,7 +19,7 @@ export async function readFeed(feed: EventFeed, after: FeedPositions = new Map()
   return all;
 }
 
-/** Where each partition ends now. */
+/** The last position of each partition. */
 export async function feedEnds(feed: EventFeed): Promise<FeedPositions> {
   const ends = new Map<FeedPartition, number>();
   for (const partition of feed.partitions) {

@@ -1,4 +1,4 @@
-/** Senders that go on through a failover, as the SDK does, and remember what they were promised. */
+/** Senders that go on through a failover like the SDK, and remember which sends were answered as stored. */
 import assert from 'node:assert/strict';
 import { type MessageId, messageId, type Seq, streamName } from '@cim/protocol';
 import type { Store } from '../src/store.ts';
@@ -31,12 +31,12 @@ export class Load {
     );
   }
 
-  /** What was answered `ok` or `duplicate`, over all senders. */
+  /** Number of sends answered `ok` or `duplicate`, over all senders. */
   get promised(): number {
     return this.#senders.reduce((sum, { promised }) => sum + promised, 0);
   }
 
-  /** What each sender was promised by now. */
+  /** Number of promised sends of each sender. */
   get each(): readonly number[] {
     return this.#senders.map(({ promised }) => promised);
   }
@@ -50,7 +50,10 @@ export class Load {
     await Promise.all(this.#ends);
   }
 
-  /** Every promise is in the log: once, in order, each entry with the id of the one before. */
+  /**
+   * Checks that every promised send is in the log once and in order, each entry with the id of the one
+   * before.
+   */
   async check(): Promise<void> {
     for (const { sends, promised } of this.#senders) {
       const entries = await readAll(this.#store, sends.stream);

@@ -1,4 +1,7 @@
-/** A store in memory with what histories and conversations read: timelines, rows, memberships and marks. */
+/**
+ * A store in memory with the parts that histories and conversations read: timelines, rows, memberships and
+ * marks.
+ */
 import {
   CimError,
   type GroupId,

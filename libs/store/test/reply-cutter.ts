@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A proxy before a server that cuts the connection in place of one reply: done, and nobody was told. */
+/**
+ * A proxy before a server. In place of one reply it cuts the connection: the request is carried out, and its
+ * caller does not learn it.
+ */
 export class ReplyCutter {
   readonly port: number;
   readonly #server: Server;
@@ -26,12 +29,12 @@ export class ReplyCutter {
     return cutter;
   }
 
-  /** How often it has cut. */
+  /** Number of cuts. */
   get cuts(): number {
     return this.#cuts;
   }
 
-  /** The next request in which all these words stand gets no reply. */
+  /** Cuts the connection in place of the reply to the next request that contains all these words. */
   cutReplyTo(...words: readonly string[]): void {
     this.#words = words;
   }

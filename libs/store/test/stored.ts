@@ -1,4 +1,4 @@
-/** The shortest ways to fill a store, for tests. */
+/** Short ways to fill a store, for tests. */
 import assert from 'node:assert/strict';
 import { encodeEntry, type NamedUser, type ProducerId, parseUserName, type StreamRef } from '@cim/protocol';
 import type { Store } from '../src/store.ts';
@@ -24,7 +24,7 @@ export const appendTo = (
     store.streams.append({ stream, sender, producer: PRODUCER, digest: DIGEST, content, ...item }, done);
   });
 
-/** Counters `from` to `to`, all in one turn. */
+/** Appends the counters `from` to `to` in one turn. */
 export const appendRange = (
   store: Store,
   stream: StreamRef,
@@ -40,8 +40,8 @@ export const appendRange = (
   );
 
 /**
- * Comparable, whichever kind of bytes the content is and whatever else the sender's object holds. What a store says that
- * the entry is on the wire, it must be.
+ * The entry in a comparable form, whatever kind of bytes the content is and whatever else the sender's object
+ * holds. Checks that `wire`, if it is there, is the encoding of the entry.
  */
 export function plain({ sender, content, wire, ...rest }: Entry): object {
   if (wire !== undefined)
@@ -53,5 +53,5 @@ export function plain({ sender, content, wire, ...rest }: Entry): object {
   };
 }
 
-/** Of a position: where the stream begins and ends, without what it counts. */
+/** The begin and end of a stream, without its counts. */
 export const ends = ({ first, top, topId }: Position): object => ({ first, top, topId });

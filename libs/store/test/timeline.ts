@@ -1,4 +1,7 @@
-/** Entries of one stream in memory, for tests of what reads a stream: the plainest `read`, `position` and `events`. */
+/**
+ * Entries of one stream in memory, with the plainest `read`, `position` and `events`, for tests of code that
+ * reads streams.
+ */
 import {
   cim,
   contentFacts,
@@ -21,7 +24,7 @@ export class Timeline {
   /** Called before each read. */
   onRead: (() => void) | undefined;
 
-  /** Adds an entry; `to`: as the copy that its sender has. Answers the id of the message. */
+  /** Adds an entry; with `to`, as the sender's copy. Answers the id of the message. */
   add(sender: NamedUser, content: cim.Content.$Properties, to?: NamedUser): MessageId {
     const seq = (this.top + 1) as Seq;
     const bytes = cim.Content.encode(content).finish();
@@ -57,7 +60,7 @@ export class Timeline {
     this.#first = first;
   }
 
-  /** The store goes back: newest entries are gone. */
+  /** Removes the newest entries, as if the store had gone back. */
   cutTo(top: number): void {
     this.#entries.length = top;
     this.#shown = this.#entries.at(-1)?.n ?? 0;

@@ -1,4 +1,7 @@
-/** The operators' door: `/admin` on the internal port. A file for each resource; this one guards it and puts them together. */
+/**
+ * The operators' API: `/admin` on the internal port. Each resource has a file of its own; this file checks
+ * credentials and registers the resources.
+ */
 import { CimError, CODES } from '@cim/protocol';
 import { RareWarning, sameSecret, VERSION } from '@cim/runtime';
 import swagger from '@fastify/swagger';
@@ -41,20 +44,20 @@ const DOCUMENT = {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Describes the paths under `/admin` (OpenAPI). */
+    /** The OpenAPI description of the paths under `/admin`. */
     adminApi: () => object;
   }
 }
 
-/** Without CIM_ADMIN_TOKEN every path under `/admin` answers 404 and names that setting. */
+/** Adds `/admin`. Without CIM_ADMIN_TOKEN every path under it answers 404 and names that setting. */
 export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise<void> {
   const { adminToken } = parts.config;
   const refused = new RareWarning(parts.logger, 'admin.refused');
   const unnoted = new RareWarning(parts.logger, 'api-key.use-not-noted');
   const keys = new ApiKeyCheck(parts.store.apiKeys, (error) => unnoted.due({ err: error }));
-  /** Key: a request under way. The name of the credential that it showed. */
+  /** Key: a request under way. Value: the name of the credential that it showed. */
   const names = new WeakMap<FastifyRequest, string>();
-  /** The admin token, or an API key with the scope `admin`. */
+  /** Answers the name of a valid credential: the admin token, or an API key with the scope `admin`. */
   const credentialOf = async (credential: string): Promise<string> => {
     if (looksLikeApiKey(credential)) {
       const key = await keys.check(credential);
@@ -84,7 +87,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
             },
           );
       });
-      // One of its own, so that an unknown path too asks for the token first.
+      // A handler of its own, so that an unknown path also asks for the token first.
       scope.setNotFoundHandler((request, reply) => {
         const detail = `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`;
         void reply.send(problem(reply, CODES.invalid.code, detail, { status: 404 }));

@@ -1,7 +1,7 @@
 import type { RouteParts } from '../route-parts.ts';
 import type { Audited } from './audited.ts';
 
-/** What each resource under `/admin` is given. */
+/** The parts that each resource under `/admin` gets. */
 export interface AdminParts {
   readonly parts: RouteParts;
   readonly audited: Audited;

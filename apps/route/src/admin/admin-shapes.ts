@@ -1,9 +1,12 @@
-/** Shapes that several resources under `/admin` share, and how they are documented. */
+/** Shapes and documentation that several resources under `/admin` share. */
 import type { TObject } from 'typebox';
 import { Type } from 'typebox';
 import { documented, NamedUserShape, oneOf, type Operation } from '../v1/shapes.ts';
 
-/** A route's schema, as `documented` makes it; every operation needs the admin token, or an API key of the scope `admin`. */
+/**
+ * The schema of an operation, as `documented` makes it. Every operation needs the admin token, or an API key
+ * with the scope `admin`.
+ */
 export function adminOperation<R extends { body?: TObject; querystring?: TObject; params?: TObject }>(
   request: R,
   operation: Omit<Operation, 'open' | 'known' | 'keyed'>,
@@ -12,8 +15,8 @@ export function adminOperation<R extends { body?: TObject; querystring?: TObject
 }
 
 /**
- * Of a resource that checks its requests itself: a refusal is in the audit log then, and says more than a schema could. The
- * schema only describes them.
+ * Options of a resource that checks its requests itself: its refusals are then in the audit log, and say more
+ * than a schema could. The schema only describes the requests.
  */
 export const CHECKED_BY_HAND = { validatorCompiler: () => () => true } as const;
 
@@ -21,7 +24,7 @@ export const unknownText = Type.Optional(
   Type.String({ description: 'there when this is not known: why, for people' }),
 );
 
-/** What is known of something that is so or not. */
+/** A fact that is true, false or unknown. */
 export const FindingShape = Type.Object({
   is: oneOf(['yes', 'no', 'unknown'], '`unknown` is never said for a plain no'),
   why: Type.Optional(Type.String({ description: 'what a plain yes or no would hide, for people' })),

@@ -1,4 +1,4 @@
-/** `/admin/api-keys`: the keys of systems are made, listed, replaced and revoked here. */
+/** `/admin/api-keys`: makes, lists, replaces and revokes the API keys of business systems. */
 import { CimError, isUserId, parseUserName, type UserId } from '@cim/protocol';
 import { type ApiKey, type Scope, SCOPES } from '@cim/store';
 import { Type } from 'typebox';
@@ -12,7 +12,7 @@ const LABEL_CHARACTERS = 64;
 const DAY_MS = 24 * 3_600_000;
 const MOST_DAYS = 3_650;
 const HOUR_MS = 3_600_000;
-/** How long a key goes on beside the one that replaces it [hours], unless the request says otherwise. */
+/** How long a replaced key stays valid unless the request says otherwise [hours]. */
 const OVERLAP_HOURS = 24;
 const MOST_OVERLAP_HOURS = 720;
 
@@ -122,7 +122,7 @@ export function addApiKeys(app: V1App, { parts, audited }: AdminParts): void {
     return reply.code(201).send(made);
   });
 
-  /** Of a bot: an account that nobody logs in to. */
+  /** The account of a bot, which nobody logs in to. */
   const systemAccount = async (name: string): Promise<UserId> => {
     const parsed = parseUserName(name);
     if (!parsed.ok) throw new CimError('invalid', parsed.problem);
@@ -144,7 +144,7 @@ export function addApiKeys(app: V1App, { parts, audited }: AdminParts): void {
     const { id } = request.params;
     const made = await audited(request, 'api-key.rotate', id, async () => {
       const { label, scopes, user, createdAt, expiresAt } = await find(id);
-      // The new one lives as long as the old one was to live.
+      // The new key gets the same length of life as the old one.
       const next = expiresAt === undefined ? {} : { expiresAt: Date.now() + expiresAt - createdAt };
       const successor = await store({ label, scopes, ...(user === undefined ? {} : { user }), ...next });
       if (!(await apiKeys.expire(id, Date.now() + hours * HOUR_MS))) throw unknownKey();
@@ -195,7 +195,7 @@ interface Asked {
   readonly name: string | undefined;
 }
 
-/** @throws {CimError} 3000 */
+/** Checks the body. @throws {CimError} 3000 */
 function asked(body: unknown): Asked {
   const fields = fieldsOf(body);
   const { label, scopes, user, name } = fields;

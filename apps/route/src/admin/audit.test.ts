@@ -6,7 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import { type AdminAct, auditTo } from './audit.ts';
 import { auditedTo } from './audited.ts';
 
-test('an act of an operator is in the log at every level, and secrets in it are not', () => {
+test('an act of an operator is logged at every level, without its secrets', () => {
   const lines: string[] = [];
   const logger = createLogger('silent', { program: 'route' }, { write: (line) => void lines.push(line) });
   logger.warn('not written');
@@ -18,7 +18,7 @@ test('an act of an operator is in the log at every level, and secrets in it are 
   assert.deepEqual(line, { program: 'route', ...act, target: 'user 1001, Bearer ***', msg: 'admin.act' });
 });
 
-test('an act is noted as done, as refused when the request was wrong, and as failed when it may work later', async () => {
+test('an act is logged as done, as refused when the request was wrong, and as failed when it may work later', async () => {
   const acts: AdminAct[] = [];
   const audited = auditedTo(
     (act) => void acts.push(act),
@@ -38,13 +38,13 @@ test('an act is noted as done, as refused when the request was wrong, and as fai
   );
 });
 
-test('an act has the address that its request came from, also when the client has gone meanwhile; without one nothing is done', async () => {
+test('an act has the address of its request, also when the client has left meanwhile; without one nothing is done', async () => {
   const acts: AdminAct[] = [];
   const audited = auditedTo(
     (act) => void acts.push(act),
     () => 'admin-token',
   );
-  // Node forgets the address of a connection with its end.
+  // Node forgets the address of a connection when it ends.
   const left = { clientAddress: '192.0.2.1', ip: undefined } as unknown as FastifyRequest;
   await audited(left, 'user.kick', '1001', () => Promise.resolve());
   const unknown = { clientAddress: '', ip: undefined } as unknown as FastifyRequest;

@@ -1,13 +1,13 @@
-/** The audit log: every act of an operator is one line of the log, whatever the log level. */
+/** The audit log. Every act of an operator is one line of the log, at every log level. */
 import { auditLogger, type Logger } from '@cim/runtime';
 
-/** An act of an operator. It holds ids and names, never secrets and never texts. */
+/** An act of an operator. It holds ids and names, never secrets and never texts of messages. */
 export interface AdminAct {
-  /** The credential that acted, by its name: `admin-token`. */
+  /** Name of the credential that acted, such as `admin-token`. */
   readonly actor: string;
-  /** Such as `user.ban`. */
+  /** Name of the act, such as `user.ban`. */
   readonly act: string;
-  /** What it was done to, such as `user 1001`. */
+  /** The object of the act, such as `user 1001`. */
   readonly target: string;
   /** Address that the request came from. */
   readonly from: string;
@@ -16,7 +16,7 @@ export interface AdminAct {
 
 export type Audit = (act: AdminAct) => void;
 
-/** Writes each act as a line `admin.act`. */
+/** Makes an audit that logs each act as a line `admin.act`. */
 export function auditTo(logger: Logger): Audit {
   const audited = auditLogger(logger);
   return (act) => audited.info(act, 'admin.act');

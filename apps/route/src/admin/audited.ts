@@ -3,8 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import type { AdminAct, Audit } from './audit.ts';
 
 /**
- * Carries out an act of an operator, and notes it however it ends: `refused` when the request was wrong or names nobody,
- * `failed` when it could not be done now.
+ * Carries out an act of an operator and logs how it ended: `refused` when the request was wrong or its object
+ * does not exist, `failed` when it could not be done now.
  */
 export type Audited = <T>(
   request: FastifyRequest,
@@ -13,7 +13,7 @@ export type Audited = <T>(
   work: () => Promise<T>,
 ) => Promise<T>;
 
-/** @param actorOf the credential that a request showed, by its name */
+/** @param actorOf answers the name of the credential that a request showed */
 export function auditedTo(audit: Audit, actorOf: (request: FastifyRequest) => string): Audited {
   return async (request, act, target, work) => {
     const end = (outcome: AdminAct['outcome']): void =>

@@ -11,7 +11,7 @@ async function start() {
   return { at, ask };
 }
 
-test('an operator suspends a user, who can neither log in nor send until it is ended', async (t) => {
+test('a user suspended by an operator can neither log in nor send until the suspension ends', async (t) => {
   const { at, ask } = await start();
   t.after(() => at.stop());
   const alice = await at.join('alice');
@@ -42,7 +42,7 @@ test('an operator suspends a user, who can neither log in nor send until it is e
   assert.equal((await ask('DELETE', `/bans/${subject}`)).status, 400);
 });
 
-test('what names nobody, and a time or reason that cannot be, are refused with what is right', async (t) => {
+test('an invalid subject, time or reason is refused with a line that says what is right', async (t) => {
   const { at, ask } = await start();
   t.after(() => at.stop());
   for (const [subject, body, expected] of [
@@ -62,7 +62,7 @@ test('what names nobody, and a time or reason that cannot be, are refused with w
   assert.equal(body['subject'], 'address:2001:db8:0:0::/64');
 });
 
-test('an address that goes on above its limits is suspended, and its requests answer 9500', async (t) => {
+test('an address that keeps exceeding its limits is suspended, and its requests are answered 9500', async (t) => {
   const two = { tokens: 1, intervalMs: 600_000, burst: 2 };
   const limits = { ...defaultLimits, request: two, offences: two };
   const at = await RunningRoute.start({ config: { allowList: networks('none'), limits } });

@@ -1,4 +1,4 @@
-/** `/admin/bans`: who is suspended; an operator suspends and ends it. */
+/** `/admin/bans`: lists suspensions, and lets an operator suspend a user or an address and end it. */
 import { CimError } from '@cim/protocol';
 import { type Ban, parseSubject, type Subject } from '@cim/store';
 import { Type } from 'typebox';
@@ -7,7 +7,7 @@ import type { V1App } from '../v1/v1-app.ts';
 import type { AdminParts } from './admin-parts.ts';
 import { adminOperation, CHECKED_BY_HAND } from './admin-shapes.ts';
 
-/** A ban by hand lasts so long unless it says, and a year at most [s]. */
+/** Length of a ban unless the request names one [s]; the longest is a year. */
 const USUAL_S = 3_600;
 const MOST_S = 365 * 86_400;
 const REASON_CHARACTERS = 200;

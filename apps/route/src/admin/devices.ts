@@ -1,4 +1,4 @@
-/** Where the devices of users are, as the store and the im-servers that hold them say. */
+/** Finds where the devices of users are, according to the store and to the im-servers that hold them. */
 import type { Asked, PlaceAt, ServerCalls } from '@cim/delivery';
 import type { GroupId, InstanceId, UserId } from '@cim/protocol';
 import type { Session, SessionAt, Sessions } from '@cim/store';
@@ -6,15 +6,18 @@ import type { Session, SessionAt, Sessions } from '@cim/store';
 /** A device of a user. */
 export interface SeenDevice {
   readonly session: Session;
-  /** Where it is live by the store's account, on an im-server whose lease lives. */
+  /** The im-server with a valid lease where the device is live according to the store. */
   readonly at: SessionAt | undefined;
-  /** What that im-server says; `answer` undefined: it has no such session. Undefined: the device is not live. */
+  /**
+   * The answer of that im-server; `answer` undefined: it has no such session. Undefined: the device is not
+   * live.
+   */
   readonly said: Asked<PlaceAt | undefined> | undefined;
 }
 
 /**
- * Asks the store for each user, and each im-server that holds some of the devices once.
- * @param group whose places are asked for; '': those in the timeline of each user
+ * Asks the store about each user, and each im-server that holds some of the devices once.
+ * @param group the group whose places are asked for; '': the timelines of the users
  */
 export async function seenDevices(
   users: readonly UserId[],

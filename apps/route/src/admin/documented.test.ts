@@ -1,4 +1,4 @@
-/** Each answer of `/admin` is held against its OpenAPI document, and what is documented is carried out. */
+/** Checks each answer of `/admin` against its OpenAPI document, and that everything documented is used. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ async function start(options: RouteOptions = {}) {
     config: { adminToken: TOKEN, sessionPolicy: 'devices' },
   });
   const [admin, v1] = await Promise.all([V1Client.ofAdmin(at.route, TOKEN), V1Client.of(at.route)]);
-  /** A user with a live session on a device. */
+  /** Makes a user with a live session on a device. */
   const join = async (name: string, device = PHONE) => {
     const userId = await at.register(name);
     return { userId, name, epoch: await claim(userId, name, device) };
@@ -135,7 +135,7 @@ describe('what is known of a message', () => {
     return { id: String(body?.['id']), seq: Number(body?.['seq']) };
   };
 
-  test('is by the im-server that holds the device: pushed, in the log still, or not known', async (t) => {
+  test('comes from the im-server that holds the device: pushed, still in the log, or not known', async (t) => {
     let place: PlaceAt['place'];
     let holds = true;
     const { at, admin, v1, join } = await start({
@@ -167,7 +167,7 @@ describe('what is known of a message', () => {
       [{ is: 'no', why: 'the im-server has no such session, whatever the store says' }, 1],
     );
 
-    // The im-server is one of another process that does not answer.
+    // The im-server belongs to another process, which does not answer.
     const gone = 'a-second-server0' as InstanceId;
     await at.store.sessions.openLease(gone);
     await at.store.sessions.reclaim(
@@ -180,7 +180,7 @@ describe('what is known of a message', () => {
     assert.deepEqual(unknown?.pushed, { is: 'unknown', why: 'the im-server does not answer' });
     assert.equal(unknown.delivered.is, 'unknown');
 
-    // Its acknowledgement is in the store, whoever answers.
+    // The store has the acknowledgement, whether the im-server answers or not.
     const cursor = { seq: seq as Seq, id: id as MessageId };
     const { userId: user, epoch } = bob;
     await at.store.streams.ack([{ user, device: PHONE, epoch, stream: inboxOf(user), cursor }]);
@@ -189,7 +189,7 @@ describe('what is known of a message', () => {
     assert.deepEqual(acked.read, no);
   });
 
-  test('is not a yes for a device that logged in after it, and not a no for a reader who does not tell', async (t) => {
+  test('is not "yes" for a device that logged in later, and not "no" for a reader whose client does not tell', async (t) => {
     const { at, admin, v1, join, claim } = await start();
     t.after(() => at.stop());
     const bob = await join('bob', CIM_DEVICE);
@@ -213,7 +213,7 @@ describe('what is known of a message', () => {
     assert.deepEqual((await traced(admin, id)).delivered, { is: 'yes' });
   });
 
-  test('names a message of a group that was sent over HTTP, its recall, and a member who came later', async (t) => {
+  test('covers a group message that was sent over HTTP, its recall, and a member who joined later', async (t) => {
     const { at, admin, v1, join } = await start();
     t.after(() => at.stop());
     const alice = await v1.join('alice');
@@ -237,7 +237,7 @@ describe('what is known of a message', () => {
     assert.equal((await traced(admin, toAll, '?user=bob')).devices.length, 1);
   });
 
-  test('is told in words when its log has trimmed it: that it was stored there, or that nobody can tell', async (t) => {
+  test('is a sentence when the log has trimmed it: it was stored there, or nothing can tell', async (t) => {
     const dir = await mkdtemp(join(tmpdir(), 'cim-admin-'));
     const limits = { ...RETENTION, maxEntries: 10 };
     const { at, admin, v1 } = await start({

@@ -1,4 +1,4 @@
-/** `/admin/log`: what all servers log, for a while. */
+/** `/admin/log`: changes the log of all servers for a while. */
 import { CimError, isUserId } from '@cim/protocol';
 import { LOG_LEVELS, type LogWish } from '@cim/runtime';
 import { Type } from 'typebox';

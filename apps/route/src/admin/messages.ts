@@ -154,7 +154,10 @@ async function isRecalled(
   return shown?.recalled === true;
 }
 
-/** Whom the message is for; a page of members. Of the lobby only the one who is asked for: its members are all users. */
+/**
+ * The recipients of a message; of a group one page of members. Of the lobby only the one that was asked for,
+ * since its members are all users.
+ */
 async function recipientsOf(
   store: Pick<Store, 'accounts' | 'groups'>,
   of: ConversationRef,

@@ -4,7 +4,7 @@ import type { InstanceId } from '@cim/protocol';
 import { ADMIN_TOKEN, INSTANCE, RunningRoute } from '../../test/running-route.ts';
 import { shareOf } from './share.ts';
 
-test('the share of each im-server is the mean, rounded up; one that is drained takes no part', () => {
+test('the share of each im-server is the mean, rounded up; a draining one is left out', () => {
   const counts = (...sessions: number[]) => sessions.map((own) => ({ moving: 'none', own, cim: 0 }));
   assert.equal(shareOf(counts(100, 100, 0)), 67);
   assert.equal(shareOf(counts(5)), 5);
@@ -13,7 +13,7 @@ test('the share of each im-server is the mean, rounded up; one that is drained t
   assert.equal(shareOf([{ moving: 'rebalance', own: 1, cim: 9 }, ...counts(0)]), 5);
 });
 
-test('a drain of the only im-server, of one that is not there, or with words that mean nothing is refused', async (t) => {
+test('a drain of the only im-server, of a missing one, or with unknown fields is refused', async (t) => {
   const at = await RunningRoute.start({ config: { adminToken: ADMIN_TOKEN } });
   t.after(() => at.stop());
   const refused = async (...asked: Parameters<typeof at.admin>): Promise<string> => {
@@ -44,7 +44,7 @@ test('a drain of the only im-server, of one that is not there, or with words tha
   assert.equal((await at.admin('GET', `/servers/127.0.0.1:11211:8081/drain`)).body['moving'], 'none');
 });
 
-test('a server that does not answer is named, and nothing is moved by what is not known', async (t) => {
+test('a server that does not answer is named, and nothing is moved on unknown numbers', async (t) => {
   const at = await RunningRoute.start({ config: { adminToken: ADMIN_TOKEN } });
   t.after(() => at.stop());
   await at.membership.announce({

@@ -1,4 +1,4 @@
-/** `/admin/servers/:id/drain` and `/admin/rebalance`: sessions move from im-servers to the others. */
+/** `/admin/servers/:id/drain` and `/admin/rebalance`: move sessions from im-servers to the others. */
 import type { MoveRequest, MoveStanding } from '@cim/delivery';
 import { type Member, memberName } from '@cim/discovery';
 import { CimError, type InstanceId } from '@cim/protocol';
@@ -56,7 +56,7 @@ export function addMoves(app: V1App, { parts, audited }: AdminParts): void {
   const ask = async (member: Ours, asked: MoveRequest) =>
     shown(member, await messaging.calls.move(member, asked));
   const ours = (): Ours[] => membership.members().filter(isOurs);
-  /** By instance, or by address as it is listed. @throws {CimError} 9515 */
+  /** Finds an im-server by its instance or its listed address. @throws {CimError} 9515 */
   const find = (id: string): Ours => {
     const found = ours().find((member) => member.instance === id || memberName(member) === id);
     if (found !== undefined) return found;

@@ -1,7 +1,7 @@
 import { CimError, isUserId, type NamedUser, type UserId } from '@cim/protocol';
 import type { Store } from '@cim/store';
 
-/** The user whom an operator named by id or by name. @throws {CimError} 9100 */
+/** Finds the user that an operator named by id or name. @throws {CimError} 9100 */
 export async function namedUser({ accounts }: Pick<Store, 'accounts'>, text: string): Promise<NamedUser> {
   const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0;
   const byId = isUserId(id) ? await accounts.byId(id) : undefined;
@@ -10,7 +10,7 @@ export async function namedUser({ accounts }: Pick<Store, 'accounts'>, text: str
   return account;
 }
 
-/** The name of a user, as far as there is one. */
+/** The name of a user; '' when there is none. */
 export async function nameOf({ accounts }: Pick<Store, 'accounts'>, user: UserId): Promise<string> {
   return (await accounts.byId(user))?.userName ?? '';
 }

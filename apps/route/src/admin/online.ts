@@ -1,4 +1,4 @@
-/** `GET /admin/online`: who is online, by im-server. */
+/** `GET /admin/online`: lists the users who are online, by im-server. */
 import { CimError, type InstanceId, type NamedUser } from '@cim/protocol';
 import { inSlices } from '@cim/runtime';
 import { pageCursor, positionInCursor } from '@cim/store';
@@ -60,7 +60,7 @@ export function addOnline(app: V1App, { parts, audited }: AdminParts): void {
         await inSlices(await store.sessions.online(instance), (user) => {
           if (user.userId > above) users.set(user.userId, user);
         });
-        // Numbers in an array of their own are sorted ten times as fast as users by a comparison.
+        // A typed array of numbers is sorted ten times as fast as users with a comparison.
         const ids = Float64Array.from(users.keys()).sort();
         for (const id of ids.subarray(0, limit + 1 - items.length)) {
           const user = users.get(id);

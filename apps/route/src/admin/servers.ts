@@ -1,4 +1,4 @@
-/** `GET /admin/servers`: the im-servers that the registry lists, how busy each is and since when, and this route. */
+/** `GET /admin/servers`: lists the im-servers in the registry with their load and age, and this route. */
 import { RecentLoad, VERSION } from '@cim/runtime';
 import { type Static, Type } from 'typebox';
 import { oneOf, timeText } from '../v1/shapes.ts';

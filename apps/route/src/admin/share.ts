@@ -4,7 +4,10 @@ interface Standing {
   readonly cim: number;
 }
 
-/** Sessions that each im-server has when all have the same, rounded up. One that is drained takes no part. */
+/**
+ * The number of sessions that each im-server has when all have the same, rounded up. A draining im-server is
+ * left out.
+ */
 export function shareOf(standings: readonly Standing[]): number {
   const taking = standings.filter(({ moving }) => moving !== 'drain');
   const all = taking.reduce((sum, { own, cim }) => sum + own + cim, 0);

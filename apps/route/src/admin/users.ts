@@ -1,4 +1,4 @@
-/** `/admin/users`: the devices of a user and where each is, whom the user has blocked, and the end of sessions. */
+/** `/admin/users`: shows the devices of a user and where each is, and the user's blocks; ends sessions. */
 import { CimError, type DeviceId, inboxOf } from '@cim/protocol';
 import { ANY_INSTANCE } from '@cim/protocol';
 import { userSubject } from '@cim/store';

@@ -1,4 +1,4 @@
-/** API keys: made by the admin API, shown to a route, revoked and replaced while it runs. */
+/** API keys: made by the admin API, shown to a route, revoked and replaced while the route runs. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { inboxOf, type Seq, type UserId } from '@cim/protocol';
@@ -57,7 +57,7 @@ describe('API keys', { concurrency: false }, () => {
       from === undefined ? {} : { 'x-cim-from': from },
     );
 
-  test('a key is shown once; the store and the list have no more than its hash and its prefix', async () => {
+  test('a key is shown once; the store and the list have only its hash and its prefix', async () => {
     const made = await make({ scopes: ['send'] });
     assert.match(made.key, /^cim_[A-Za-z0-9_-]{12}_[A-Za-z0-9_-]{43}$/);
     assert.ok(made.key.startsWith(`${made.prefix}_`));
@@ -69,7 +69,7 @@ describe('API keys', { concurrency: false }, () => {
     assert.ok(!kept.includes(key.slice(-43)));
   });
 
-  test('it sends as any user, who is named by a header, or as one system account', async () => {
+  test('a key sends as any user named by a header, or as one system account', async () => {
     const any = await make({ scopes: ['send'] });
     assert.equal((await send(any.key, alice.id)).status, 201);
     const [entry] = await at.store.streams.read(inboxOf(Number(bob.id) as UserId), 1 as Seq, 1);
@@ -89,7 +89,7 @@ describe('API keys', { concurrency: false }, () => {
     assert.equal((await send(bot.key, bot.user.id)).status, 201);
     const other = await send(bot.key, alice.id);
     assert.deepEqual([other.status, other.body?.['code']], [403, '9503']);
-    // The account of a bot has no password: nobody else comes in by its name.
+    // The account of a bot has no password, and nobody can log in by its name.
     assert.equal((await v1.post('/sessions', { name: 'billing' })).status, 401);
     const [one, two] = [
       await make({ scopes: ['send'], name: 'BILLING' }),
@@ -98,7 +98,7 @@ describe('API keys', { concurrency: false }, () => {
     assert.deepEqual([one.user?.id, two.user?.name], [bot.user.id, 'bob']);
   });
 
-  test('each operation of the document takes the scopes that it names, and no others', async () => {
+  test('each documented operation accepts the scopes that it names, and no others', async () => {
     const keys = new Map<string, string>();
     for (const scope of SCOPES) keys.set(scope, (await make({ scopes: [scope], user: alice.id })).key);
     const operations = Object.entries(v1.document.paths).flatMap(([path, methods]) =>
@@ -135,7 +135,7 @@ describe('API keys', { concurrency: false }, () => {
     assert.ok(asked >= 60, `${asked} were asked`);
   });
 
-  test("CIM's paths take them by the same scopes", async () => {
+  test("CIM's paths accept keys by the same scopes", async () => {
     const userId = Number(alice.id);
     const bearer = async (scopes: string[], user?: string) => ({
       authorization: `Bearer ${(await make({ scopes, ...(user === undefined ? {} : { user }) })).key}`,
@@ -170,7 +170,7 @@ describe('API keys', { concurrency: false }, () => {
     assert.equal((await admin('DELETE', `/api-keys/${id}`)).status, 404);
   });
 
-  test('a key is replaced without a gap: both count, until the time of the old one is over', async () => {
+  test('a key is replaced without a gap: both are valid until the old one ends', async () => {
     const old = await make({ scopes: ['read'], user: alice.id, days: 90 });
     const rotated = await admin('POST', `/api-keys/${old.id}/rotate`, { overlapHours: 1 });
     assert.equal(rotated.status, 201);
@@ -190,7 +190,7 @@ describe('API keys', { concurrency: false }, () => {
     assert.equal((await admin('POST', '/api-keys/nobody-made-1/rotate', {})).status, 404);
   });
 
-  test('its use is noted, not at each request', async () => {
+  test('the use of a key is noted, but not at each request', async () => {
     const { id, key } = await make({ scopes: ['read'], user: alice.id });
     const usedAt = async (): Promise<number | undefined> => (await at.store.apiKeys.find(id))?.usedAt;
     assert.equal(await usedAt(), undefined);
@@ -201,7 +201,7 @@ describe('API keys', { concurrency: false }, () => {
     assert.equal(await usedAt(), first);
   });
 
-  test('what is no key of ours opens nothing: another secret, another id, parts of one', async () => {
+  test('an invalid key opens nothing: another secret, another id, parts of a key', async () => {
     const { key, id } = await make({ scopes: ['read'], user: alice.id });
     const other = await make({ scopes: ['read'], user: alice.id });
     for (const wrong of [
@@ -219,7 +219,7 @@ describe('API keys', { concurrency: false }, () => {
     }
   });
 
-  test('the admin API is opened by its token, and by keys of the scope `admin`', async () => {
+  test('the admin API accepts its token, and keys with the scope `admin`', async () => {
     const { key } = await make({ scopes: ['admin'] });
     assert.equal((await admin('GET', '/api-keys', undefined, key)).status, 200);
     assert.equal((await admin('GET', '/servers', undefined, key)).status, 200);
@@ -229,7 +229,7 @@ describe('API keys', { concurrency: false }, () => {
       assert.equal((await admin('GET', '/api-keys', undefined, wrong)).status, 401, wrong);
   });
 
-  test('a wrong request makes no key, and says what was wrong', async () => {
+  test('a wrong request makes no key, and its answer says what was wrong', async () => {
     const before = (await at.store.apiKeys.list()).length;
     for (const [body, text] of [
       [{}, /label/],

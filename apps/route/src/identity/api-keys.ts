@@ -1,43 +1,43 @@
-/** API keys of systems: how they are made, and what a key that a request shows allows. */
+/** API keys of business systems: how they are made, and the rights of a key that a request shows. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { randomText } from '@cim/runtime';
 import type { ApiKey, Store } from '@cim/store';
 import { Expired, NotAuthorized } from './not-authorized.ts';
 
 const ID_BYTES = 9;
-/** 256 bits: nobody guesses one, so that a fast hash protects it as well as a slow one would. */
+/** 256 bits: nobody can guess a key, so a fast hash protects it as well as a slow one. */
 const SECRET_BYTES = 32;
 const KEY = /^cim_([A-Za-z0-9_-]{12})_[A-Za-z0-9_-]{43}$/;
-/** The use of a key is noted once in this time [ms]. */
+/** Shortest time between two notes of the use of a key [ms]. */
 const NOTED_MS = 5 * 60_000;
 
-/** Whether a credential looks like an API key, right or wrong. */
+/** Whether a credential has the form of an API key, valid or not. */
 export const looksLikeApiKey = (credential: string): boolean => credential.startsWith('cim_');
 
-/** What people recognize a key by; it begins so, and it is no secret. */
+/** The beginning of a key, by which people recognize it. It is not secret. */
 export const prefixOf = ({ id }: Pick<ApiKey, 'id'>): string => `cim_${id}`;
 
-/** A new key, to be shown once, and what is kept of it. */
+/** Makes a new key, which is shown once, and the parts of it that are stored. */
 export function newApiKey(): { readonly key: string; readonly id: string; readonly hash: string } {
   const id = randomText(ID_BYTES);
   const key = `${prefixOf({ id })}_${randomText(SECRET_BYTES)}`;
   return { key, id, hash: hashOf(key) };
 }
 
-/** Asks the store for each request: a key that was revoked opens nothing from then on. */
+/** Checks API keys. It asks the store for each request, so a revoked key opens nothing from then on. */
 export class ApiKeyCheck {
   readonly #keys: Store['apiKeys'];
   readonly #now: () => number;
   readonly #onUnnoted: (error: unknown) => void;
 
-  /** @param onUnnoted told when the use of a key could not be noted */
+  /** @param onUnnoted called when the use of a key could not be noted */
   constructor(keys: Store['apiKeys'], onUnnoted: (error: unknown) => void, now: () => number = Date.now) {
     this.#keys = keys;
     this.#onUnnoted = onUnnoted;
     this.#now = now;
   }
 
-  /** @throws {CimError} 9100 or 9504, both 401: there is no such key, or it has ended */
+  /** Finds a valid key. @throws {CimError} 9100 or 9504, both 401: there is no such key, or it has ended */
   async check(key: string): Promise<ApiKey> {
     const [, id] = KEY.exec(key) ?? [];
     const found = id === undefined ? undefined : await this.#keys.find(id);

@@ -1,6 +1,6 @@
 /**
- * Who a request acts for, by the credential that it shows as `Authorization: Bearer`: the secret of a session, a token, or an
- * API key. Every path that asks who somebody is asks here.
+ * Finds the user for whom a request acts, by its credential (`Authorization: Bearer`): the secret of a
+ * session, a token, or an API key. Every path that needs a user calls it.
  */
 import { CimError, type DeviceId, isUserId, type NamedUser, type UserId } from '@cim/protocol';
 import { RareWarning } from '@cim/runtime';
@@ -24,7 +24,7 @@ import { looksLikeToken } from './tokens.ts';
 import { suspendedError } from '../limits/request-limits.ts';
 
 export interface Actor extends NamedUser {
-  /** The session whose secret was shown; a token and an API key have none. */
+  /** The session whose secret was shown. Tokens and API keys have none. */
   readonly session?: {
     readonly device: DeviceId;
     /** SHA-256 of that secret, base64url. */
@@ -32,7 +32,7 @@ export interface Actor extends NamedUser {
   };
 }
 
-/** The header by which an API key says for whom it acts. */
+/** The header in which an API key names the user that it acts for. */
 export const FROM_HEADER = 'x-cim-from';
 
 export class Identify {
@@ -40,7 +40,7 @@ export class Identify {
   readonly #tokens: TokenAccounts | undefined;
   readonly #keys: ApiKeyCheck;
 
-  /** @param tokens undefined: this server takes none */
+  /** @param tokens undefined: this server accepts no tokens */
   constructor(
     parts: Pick<RouteParts, 'config' | 'store' | 'logger' | 'messaging'>,
     tokens: TokenAccounts | undefined,
@@ -52,8 +52,10 @@ export class Identify {
   }
 
   /**
-   * @param scopes what an API key must allow, one of them; [] for what no API key may do
-   * @throws {CimError} 9100 or 9504, both 401: it shows no credential that counts; 9503: the credential does not allow this
+   * The user that a request acts for.
+   * @param scopes an API key needs one of these; []: no API key may do this
+   * @throws {CimError} 9100 or 9504, both 401: the request shows no valid credential; 9503: the credential
+   * does not allow this
    */
   async actor(request: FastifyRequest, scopes: readonly Scope[]): Promise<Actor> {
     const credential = bearerOf(request);
@@ -70,7 +72,8 @@ export class Identify {
   }
 
   /**
-   * For what everybody with a credential may ask: names, ids, who is online. Under `open` nobody has to show one.
+   * Checks a request for information that every holder of a credential may have: names, ids, users online.
+   * Under `open` no credential is needed.
    * @throws {CimError} 9100 or 9504, both 401
    */
   async assertKnown(request: FastifyRequest): Promise<void> {
@@ -81,7 +84,8 @@ export class Identify {
   }
 
   /**
-   * On CIM's paths a request names the user that it acts for; under `open` anybody may for an account without a password.
+   * The account that a request on CIM's paths names. Under `open` anybody may act for an account without a
+   * password.
    * @throws {CimError} 9100: there is no such user, or the request may not act for it; 9503, 9504 as above
    */
   async account(request: FastifyRequest, userId: number, scopes: readonly Scope[]): Promise<Account> {
@@ -107,7 +111,7 @@ export class Identify {
     );
   }
 
-  /** An API key that allows one of the scopes. @throws {CimError} */
+  /** An API key with one of the scopes. @throws {CimError} as `actor` */
   async #allowed(credential: string, scopes: readonly Scope[]): Promise<ApiKey> {
     const key = await this.#keys.check(credential);
     if (scopes.some((scope) => key.scopes.includes(scope))) return key;
@@ -135,7 +139,10 @@ export class Identify {
     return { userId, userName: account.userName };
   }
 
-  /** Behind the proof of a credential, since asking lengthens a suspension. @throws {CimError} 9500: nothing is done for a suspended user */
+  /**
+   * Called after the proof of a credential, since a request lengthens a suspension. @throws {CimError} 9500:
+   * the user is suspended
+   */
   #assertNotSuspended(user: UserId): void {
     const suspendedMs = this.#parts.messaging.suspensions.ask(userSubject(user));
     if (suspendedMs > 0) throw suspendedError(suspendedMs);

@@ -53,7 +53,7 @@ class Issuer {
   }
 }
 
-test('keys are fetched once for many tokens, and again after 10 minutes while the old ones go on', async (t) => {
+test('keys are fetched once for many tokens, and again after 10 minutes while the old ones stay valid', async (t) => {
   const issuer = await Issuer.start(t);
   const signer = new Signer('ES256');
   issuer.keys = [signer.jwk];
@@ -65,7 +65,7 @@ test('keys are fetched once for many tokens, and again after 10 minutes while th
   assert.equal(issuer.asked, 1);
   issuer.now = 11 * MINUTE_MS;
   issuer.hangs();
-  // The fetch hangs, and nobody waits for it.
+  // The fetch hangs, and no token waits for it.
   assert.equal(await issuer.subjectOf(token), '7');
   await until('the keys are asked for', () => issuer.asked === 2);
 });
@@ -88,11 +88,11 @@ test('a new key is fetched when a token names it, at most once in 30 s', async (
       /no applicable/,
     );
   assert.equal(issuer.asked, 2);
-  // One that was taken back opens nothing.
+  // A withdrawn key opens nothing.
   await assert.rejects(issuer.subjectOf(await old.sign({ sub: '7' })), /no applicable/);
 });
 
-test('while the issuer fails its last keys count for a day, and then nobody is let in', async (t) => {
+test('while the issuer fails its last keys are valid for a day, and then all tokens are refused', async (t) => {
   const issuer = await Issuer.start(t);
   const signer = new Signer('EdDSA');
   issuer.keys = [signer.jwk];
@@ -102,7 +102,7 @@ test('while the issuer fails its last keys count for a day, and then nobody is l
   for (let hour = 1; hour < 24; hour++) {
     issuer.now = hour * 60 * MINUTE_MS;
     assert.equal(await issuer.subjectOf(token), '7', `after ${hour} h`);
-    // The failed fetch of the hour before may have ended only now, and began a time without fetches then.
+    // The failed fetch of the hour before may have ended only now. No fetch follows for some time after it.
     await until('it was asked', () => {
       issuer.now += 1_000;
       issuer.subjectOf(token).catch(() => undefined);
@@ -117,7 +117,7 @@ test('while the issuer fails its last keys count for a day, and then nobody is l
   assert.equal(await issuer.subjectOf(token), '7');
 });
 
-test('before there are keys a token waits for the issuer as long as a fetch may take, and is told to come again', async (t) => {
+test('before the first keys a token waits as long as a fetch may take, and is then answered "try again"', async (t) => {
   const issuer = await Issuer.start(t, 200);
   const signer = new Signer('ES256');
   const token = await signer.sign({ sub: '7' });
@@ -133,7 +133,7 @@ test('before there are keys a token waits for the issuer as long as a fetch may 
   assert.equal(await issuer.subjectOf(token), '7');
 });
 
-test('what is no list of public keys is not taken: a redirect, other bytes, too many, secrets', async (t) => {
+test('an answer that is not a list of public keys is refused: a redirect, other bytes, too many bytes, secrets', async (t) => {
   const signer = new Signer('HS256');
   for (const answer of [
     (response: ServerResponse) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),

@@ -1,24 +1,24 @@
-/** The keys that a token issuer publishes (RFC 7517), fetched over HTTP and kept. */
+/** The keys that a token issuer publishes (RFC 7517), fetched over HTTP and cached. */
 import { CimError } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 
-/** Keys are fetched anew after this time [ms], while the old ones go on. */
+/** Age after which keys are fetched again [ms]. The old ones stay valid meanwhile. */
 const FRESH_MS = 10 * 60_000;
-/** While the issuer does not answer, its last keys count so long [ms]. */
+/** While the issuer does not answer, its last keys are valid for this long [ms]. */
 const STALE_MS = 24 * 3_600_000;
-/** Between two fetches [ms]: whoever sends tokens with unknown key ids must not make many. */
+/** Shortest time between two fetches [ms], so that tokens with unknown key ids cannot cause many. */
 const COOL_DOWN_MS = 30_000;
-/** The same after a fetch that failed. */
+/** Shortest time after a failed fetch [ms]. */
 const FAILED_MS = 5_000;
 const MAX_BYTES = 256 * 1024;
 
 export interface JwksOptions {
   readonly url: string;
   readonly logger: Logger;
-  /** A fetch that takes longer has failed. */
+  /** A fetch that takes longer has failed [ms]. */
   readonly timeoutMs?: number;
-  /** ms, monotonic. */
+  /** The time of a monotonic clock [ms]. */
   readonly now?: () => number;
 }
 
@@ -28,7 +28,7 @@ export class Jwks {
   readonly #timeoutMs: number;
   readonly #now: () => number;
   #keys: { readonly find: JWTVerifyGetKey; readonly at: number } | undefined;
-  /** Not before this time. */
+  /** Earliest time of the next fetch. */
   #nextFetch = -Infinity;
   #fetching: Promise<boolean> | undefined;
 
@@ -39,7 +39,10 @@ export class Jwks {
     this.#now = now;
   }
 
-  /** The key that a token names. @throws {CimError} 4000: there are no keys now; a jose error: none of them fits */
+  /**
+   * Finds the key that a token names. @throws {CimError} 4000: there are no keys now; a jose error: none of
+   * them fits
+   */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const age = this.#now() - (this.#keys?.at ?? -Infinity);
     if (age >= STALE_MS) await this.#refresh();
@@ -47,7 +50,7 @@ export class Jwks {
     try {
       return await this.#current()(header, token);
     } catch (error) {
-      // The issuer may have a new one.
+      // The issuer may have published a new key.
       if (!(error instanceof errors.JWKSNoMatchingKey) || !(await this.#refresh())) throw error;
       return this.#current()(header, token);
     }
@@ -62,7 +65,7 @@ export class Jwks {
     return keys.find;
   }
 
-  /** Whether there are keys that are newer than before. One fetch at a time. */
+  /** Fetches keys, one fetch at a time. Answers whether there are newer keys than before. */
   #refresh(): Promise<boolean> {
     if (this.#fetching !== undefined) return this.#fetching;
     if (this.#now() < this.#nextFetch) return Promise.resolve(false);
@@ -98,7 +101,7 @@ export class Jwks {
       pieces.push(piece);
     }
     const { keys } = JSON.parse(Buffer.concat(pieces).toString('utf8')) as JSONWebKeySet;
-    // A published secret is none.
+    // A published secret is not secret, so it is not accepted.
     return { keys: keys.filter(({ kty }) => kty !== 'oct') };
   }
 }

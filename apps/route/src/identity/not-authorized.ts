@@ -1,6 +1,6 @@
 import { CimError } from '@cim/protocol';
 
-/** The caller has not shown who it is, or not truly: 401. */
+/** The caller has not shown a valid credential: 401. */
 export class NotAuthorized extends CimError {
   constructor(detail: string) {
     super('unknownAccount', detail);

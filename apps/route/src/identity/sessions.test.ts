@@ -1,4 +1,4 @@
-/** The life of a session secret, and what a route tells those who show none. */
+/** The life of a session secret, and the answers of a route to requests without one. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,14 +20,14 @@ async function start(t: TestContext, options: RouteOptions = {}): Promise<[Runni
   return [at, await V1Client.of(at.route)];
 }
 
-/** A route whose store has a clock of its own. */
+/** Starts a route whose store has its own clock. */
 async function startAt(t: TestContext, now: () => number): Promise<[RunningRoute, V1Client]> {
   const dir = await mkdtemp(join(tmpdir(), 'cim-lives-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
   return start(t, { openStore: () => openEmbeddedStore({ dir, logger: silentLogger(), now }) });
 }
 
-test('a session is listed with its beginning and its end, which a login with its secret does not move', async (t) => {
+test('a session is listed with the begin and end of its life, which a login with its secret does not move', async (t) => {
   let age = 29 * DAY_MS;
   const [, v1] = await startAt(t, () => Date.now() - age);
   const { secret, id } = await v1.join('anna', PASSWORD);
@@ -60,7 +60,7 @@ test('a secret at the end of its life opens nothing, and logs nobody in; the pas
   assert.equal((await at.post('/login', { ...login, password: PASSWORD })).code, '9000');
 });
 
-test('an older secret of a login that nobody claimed ends by its own life', async (t) => {
+test('the secret of an older, unclaimed login ends by its own life', async (t) => {
   let age = 31 * DAY_MS;
   const [, v1] = await startAt(t, () => Date.now() - age);
   const { secret, id } = await v1.join('cora', PASSWORD);
@@ -71,7 +71,7 @@ test('an older secret of a login that nobody claimed ends by its own life', asyn
   assert.equal((await v1.get('/sessions', String(body?.['secret']))).status, 200);
 });
 
-test('CIM_SESSION_DAYS is the life', async (t) => {
+test('CIM_SESSION_DAYS is the length of the life', async (t) => {
   const [open] = await startAt(t, () => Date.now() - 3 * DAY_MS);
   const { secret } = await (await V1Client.of(open.route)).join('dora', PASSWORD);
   for (const [sessionDays, status] of [
@@ -83,12 +83,12 @@ test('CIM_SESSION_DAYS is the life', async (t) => {
   }
 });
 
-test('a login for an unknown account costs as many hashes as one with a wrong password, and has the same answer', async (t) => {
+test('a login for an unknown account computes as many hashes as a wrong password, and gets the same answer', async (t) => {
   let verified = 0;
   const passwords = new Passwords({
     hash,
     verify: async (...args) => {
-      // A text that is no hash would reject at once, and cost nothing.
+      // A text that is not a hash would be rejected at once, without any work.
       const answer = await verify(...args);
       verified++;
       return answer;
@@ -129,7 +129,7 @@ test('a login for an unknown account costs as many hashes as one with a wrong pa
   assert.deepEqual(await changes({ userId: 777, ...change }), await changes({ userId, ...change }));
 });
 
-test('names, ids and who is online are told to those with a credential, and under CIM_AUTH=open to everybody', async (t) => {
+test('names, ids and users online are shown to holders of a credential, and under CIM_AUTH=open to everybody', async (t) => {
   const [open, anybody] = await start(t);
   const { secret, id } = await anybody.join('fred', PASSWORD);
   const [strict, v1] = await start(t, { config: { auth: 'password' }, storeFor: () => open.store });

@@ -1,4 +1,4 @@
-/** The accounts of users who log in with tokens: each appears with its first token. */
+/** The accounts of users who log in with tokens. Each is made with the first token of its user. */
 import type { Messaging } from '@cim/delivery';
 import {
   CimError,
@@ -21,13 +21,13 @@ interface TokenAccountParts {
   readonly tokens: Tokens;
   readonly store: Pick<Store, 'accounts' | 'groups' | 'streams'>;
   readonly service: Pick<Messaging['groups'], 'join' | 'add'>;
-  /** Key: what a token calls a group. */
+  /** Key: the name of a group in tokens. */
   readonly groups: ReadonlyMap<string, GroupId>;
   readonly logger: Logger;
 }
 
 /**
- * Undefined unless CIM_AUTH is jwt.
+ * Makes the accounts. Undefined unless CIM_AUTH is jwt.
  * @throws {Error} one line: which setting is missing or wrong
  */
 export function tokenAccounts({ config, store, messaging, logger }: RouteParts): TokenAccounts | undefined {
@@ -46,8 +46,9 @@ export class TokenAccounts {
   }
 
   /**
-   * The account of a token, for a request; made with the first one.
-   * @throws {CimError} 9100 or 9504: the token does not count; 3000: its name cannot be that of a new account
+   * The account of a token, for a request. It is made with the first token.
+   * @throws {CimError} 9100 or 9504: the token is not valid; 3000: its name cannot be the name of a new
+   * account
    */
   async account(token: string): Promise<{ readonly account: Account; readonly created: boolean }> {
     const claims = await this.#parts.tokens.claims(token);
@@ -56,8 +57,8 @@ export class TokenAccounts {
   }
 
   /**
-   * The same for a login, which also takes over what the token says of the user: a changed name, and groups.
-   * @throws {CimError} as `account`; 3000 also for a changed name that is not to be had
+   * The account of a token, for a login. It also takes over a changed name and the groups of the token.
+   * @throws {CimError} as `account`; 3000 also for a changed name that is not available
    */
   async logIn(token: string): Promise<Account> {
     const claims = await this.#parts.tokens.claims(token);
@@ -90,7 +91,7 @@ export class TokenAccounts {
     return this.#parts.store.accounts.rename(account.userId, renamed);
   }
 
-  /** A group that cannot be joined keeps nobody from logging in. */
+  /** A group that cannot be joined does not prevent the login. */
   async #join(account: Account, names: readonly string[]): Promise<void> {
     const { logger } = this.#parts;
     for (const name of new Set(names))
@@ -103,8 +104,9 @@ export class TokenAccounts {
   }
 
   /**
-   * A token opens no group that is closed to its user: one that is open, which the user could join by hand; and one that
-   * the operator has listed, into which its owner adds the user.
+   * Joins a group that a token names. It opens only groups that are open to the user anyhow: an open group,
+   * which the user could join itself, and a group that the operator has listed, to which its owner adds the
+   * user.
    */
   async #joinOne({ userId, userName }: Account, name: string): Promise<void> {
     const { store, service, groups } = this.#parts;

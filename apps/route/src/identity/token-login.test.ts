@@ -1,4 +1,4 @@
-/** Users who log in with tokens (CIM_AUTH=jwt), on a route with a store of its own. */
+/** Users who log in with tokens (CIM_AUTH=jwt), on a route with its own store. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { GroupId, UserId } from '@cim/protocol';
@@ -41,7 +41,7 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
     return { status, code: body?.['code'], detail: String(body?.['detail']), ...body };
   };
 
-  test('an account appears with the first token, has an id as others, and is the same for ever', async () => {
+  test('the first token makes an account with an ordinary id, and later tokens get the same account', async () => {
     const token = await signer.sign({ sub: newSubject(), name: 'Änne' });
     const { status, body } = await v1.post('/sessions', { token, device: 'a-device-of-the-tests' });
     assert.equal(status, 201);
@@ -98,7 +98,7 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
     assert.equal((await v1.get('/sessions', session)).status, 401);
   });
 
-  test('nobody comes in without a token: no name, no password, no account of another kind', async (t) => {
+  test('nobody logs in without a token: not by name, by password or with another kind of account', async (t) => {
     const [, open] = await start(t, { storeFor: () => at.store });
     const dora = await open.join('dora', 'correct horse');
     const emil = await open.join('emil');
@@ -113,7 +113,7 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
     assert.equal((await at.get('/onlineUser')).code, '9100');
   });
 
-  test('an account of a token is not free for all where CIM_AUTH is open', async (t) => {
+  test('the account of a token is protected also where CIM_AUTH is open', async (t) => {
     const [route, open] = await start(t, { storeFor: () => at.store });
     const token = await signer.sign({ sub: newSubject(), name: 'gina' });
     assert.equal((await v1.post('/accounts', { token })).body?.['name'], 'gina');
@@ -126,7 +126,7 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
     assert.match(String(withToken.body?.['detail']), /takes no tokens/);
   });
 
-  test('the rules of names hold, and a name of somebody else is refused in one line', async () => {
+  test('the rules of names apply, and the name of another account is refused in one line', async () => {
     const first = (claims: object) => signer.sign({ sub: newSubject(), ...claims }).then(logIn);
     for (const [claims, text] of [
       [{}, /needs the claim "name"/],
@@ -146,7 +146,7 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
     assert.match((await first({ name: 'hаnna' })).detail, /looks like "hanna"/);
   });
 
-  test('a changed name is taken over by the next login, and the one before is free', async () => {
+  test('the next login takes over a changed name, and the old one becomes free', async () => {
     const sub = newSubject();
     const before = await logIn(await signer.sign({ sub, name: 'ines' }));
     const after = await logIn(await signer.sign({ sub, name: 'Ines-Marie' }));
@@ -154,7 +154,7 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
       id: (before as unknown as { user: { id: string } }).user.id,
       name: 'Ines-Marie',
     });
-    // Not by a request: two tokens with two names would rename the account to and fro.
+    // A request does not change the name: two tokens with two names would rename the account to and fro.
     const old = await signer.sign({ sub, name: 'ines' });
     assert.equal((await v1.get('/users?name=ines-marie', old)).status, 200);
     assert.equal((await v1.get('/users?name=ines', old)).status, 404);
@@ -165,21 +165,21 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
     assert.match(refused.detail, /"ines" is taken by another account/);
   });
 
-  test('a session of an account whose life is over says so, and the token begins a new one', async (t) => {
+  test('a session at the end of its life is answered so, and the token begins a new one', async (t) => {
     const token = await signer.sign({ sub: newSubject(), name: 'jana' });
     const device = 'a-device-of-the-tests';
     const { secret, user } = (await v1.post('/sessions', { token, device })).body as {
       secret: string;
       user: { id: string };
     };
-    // As after 31 days: the life of a session is counted by the setting of the route.
+    // The state after 31 days: the setting of the route decides the length of the life.
     const [, later] = await start(t, { config: { ...config(), sessionDays: 0 }, storeFor: () => at.store });
     const ended = await later.post('/sessions', { id: user.id, session: secret, device });
     assert.deepEqual([ended.status, ended.body?.['code']], [401, '9504']);
     assert.equal((await later.post('/sessions', { token, session: secret, device })).status, 201);
   });
 
-  test('a token is one credential: not beside a name, and not longer than 8 KiB', async () => {
+  test('a token stands alone: not together with a name, and not longer than 8 KiB', async () => {
     const token = await signer.sign({ sub: newSubject(), name: 'kurt' });
     assert.equal((await v1.post('/sessions', { token, name: 'kurt' })).status, 400);
     assert.equal((await v1.post('/sessions', { token: 'x'.repeat(9_000) })).status, 400);
@@ -192,7 +192,7 @@ describe('under CIM_AUTH=jwt', { concurrency: false }, () => {
   });
 });
 
-test('a token opens groups that are open, and those that the operator has listed; it opens no other', async (t) => {
+test('a token opens open groups and those that the operator has listed, and no others', async (t) => {
   const owner = new Signer('HS256');
   const jwt = { jwtKey: owner.publicText };
   const [at, v1] = await start(t, { config: config(jwt) });
@@ -216,11 +216,11 @@ test('a token opens groups that are open, and those that the operator has listed
   const isMember = async (id: string): Promise<boolean> =>
     (await at.store.groups.member(id as GroupId, Number(user.id) as UserId)) !== undefined;
   assert.deepEqual(await Promise.all([open, closed, listed].map(isMember)), [true, false, true]);
-  // Who is a member stays what they are.
+  // A user who is a member already keeps its role.
   await v1.ask('PATCH', `/groups/${listed}/members/${user.id}`, { role: 'admin' }, boss);
   assert.equal((await mapped.post('/sessions', { token, session: body?.['secret'] })).status, 201);
   assert.equal((await at.store.groups.member(listed as GroupId, Number(user.id) as UserId))?.role, 'admin');
-  // A group of the token that is gone keeps nobody out.
+  // A group of the token that no longer exists does not prevent the login.
   await v1.ask('DELETE', `/groups/${listed}`, undefined, boss);
   const late = await owner.sign({ sub: 'late', name: 'latecomer', groups: ['engineering', open] });
   assert.equal((await mapped.post('/sessions', { token: late })).status, 201);
@@ -228,7 +228,7 @@ test('a token opens groups that are open, and those that the operator has listed
   assert.ok(account !== undefined && (await at.store.groups.member(open as GroupId, account.userId)));
 });
 
-test('a route with wrong settings of tokens does not start, and says which', async () => {
+test('a route with wrong token settings does not start, and names the setting', async () => {
   await assert.rejects(
     RunningRoute.start({ config: config({ jwtKey: 'short' }) }),
     /^Error: CIM_JWT_KEY has 5 bytes[^\n]*$/,

@@ -1,4 +1,4 @@
-/** What the settings of CIM_AUTH=jwt mean. */
+/** Interprets the settings of CIM_AUTH=jwt. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { GroupId } from '@cim/protocol';
 import { isLoopback, type Logger } from '@cim/runtime';
@@ -6,20 +6,20 @@ import type { JWTVerifyGetKey } from 'jose';
 import type { TokenConfig } from '../config.ts';
 import { Jwks } from './jwks.ts';
 
-/** How tokens are checked. */
+/** The rules by which tokens are checked. */
 export interface TokenRules {
   readonly algorithms: readonly string[];
   readonly key: JWTVerifyGetKey;
   readonly issuer: string;
   readonly audience: string;
-  /** Key: what a token calls a group. Whether its members may be added by invitation only does not matter here. */
+  /** Key: the name of a group in tokens. The group may be open or by invitation. */
   readonly groups: ReadonlyMap<string, GroupId>;
 }
 
 const SECRET_BYTES = 32;
 const RSA_BITS = 2_048;
 
-/** @throws {Error} one line: which setting is missing or wrong */
+/** Makes the rules. @throws {Error} one line: which setting is missing or wrong */
 export function tokenRules(config: TokenConfig, logger: Logger): TokenRules {
   const { jwtKey, jwtJwksUrl, jwtAlgorithms, jwtIssuer, jwtAudience } = config;
   if ((jwtKey === '') === (jwtJwksUrl === ''))
@@ -38,7 +38,7 @@ export function tokenRules(config: TokenConfig, logger: Logger): TokenRules {
 }
 
 interface Source {
-  /** The algorithms that it can check. */
+  /** Algorithms that the key can check. */
   readonly fits: readonly string[];
   readonly key: JWTVerifyGetKey;
   readonly what: string;
@@ -53,11 +53,11 @@ function published({ jwtJwksUrl, jwtAudience }: TokenConfig, logger: Logger): So
       'CIM_JWT_AUDIENCE must be set with CIM_JWT_JWKS_URL: tokens that the issuer made for others would count here',
     );
   const { find } = new Jwks({ url: jwtJwksUrl, logger });
-  // No secret among them: a secret is not published.
+  // No algorithm with a secret, since a secret is never published.
   return { fits: ['RS256', 'ES256', 'EdDSA'], key: find, what: 'a published key' };
 }
 
-/** A PEM with a public key, or else a secret. */
+/** The key is a PEM with a public key, or else a secret. */
 function given(text: string): Source {
   if (!text.includes('-----BEGIN')) {
     const secret = Buffer.from(text);
@@ -71,7 +71,7 @@ function given(text: string): Source {
     throw new Error('CIM_JWT_KEY is a private key, which only the signer of tokens has; give the public one');
   let key: KeyObject;
   try {
-    // An environment file may have no line breaks.
+    // An environment file cannot hold line breaks, so `\n` stands for one.
     key = createPublicKey(text.replaceAll('\\n', '\n'));
   } catch (error) {
     throw new Error('CIM_JWT_KEY is no PEM of a public key', { cause: error });

@@ -1,4 +1,4 @@
-/** Tokens, good and hostile, against the rules that settings make. */
+/** Valid and hostile tokens, against the rules that settings make. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CimError, CODES } from '@cim/protocol';
@@ -38,7 +38,7 @@ async function refused(
 }
 
 describe('a token', () => {
-  test('of each algorithm counts with its key, and with no other', async () => {
+  test('of each algorithm is valid with its own key only', async () => {
     for (const algorithm of ALGORITHMS) {
       const tokens = tokensOf({ jwtKey: signerOf(algorithm).publicText });
       for (const other of ALGORITHMS) {
@@ -60,7 +60,7 @@ describe('a token', () => {
     );
   });
 
-  test('chooses no algorithm: none, and a public key as a secret, do not count', async () => {
+  test('cannot choose its algorithm: `none`, and a public key used as a secret, are refused', async () => {
     const claims = { sub: '7', exp: seconds() + 60 };
     for (const algorithm of ['RS256', 'ES256', 'EdDSA'] as const) {
       const { publicText } = signerOf(algorithm);
@@ -79,7 +79,7 @@ describe('a token', () => {
     assert.equal((await tokens.claims(handMade({ alg: 'HS256' }, claims, SECRET_KEY))).subject, '7');
   });
 
-  test('names no place of its key: kid, jku, x5u and jwk are not followed, and what is critical must be known', async () => {
+  test('cannot name the place of its key: kid, jku, x5u and jwk are ignored, and critical headers must be known', async () => {
     const signer = signerOf('ES256');
     const tokens = tokensOf({ jwtKey: signer.publicText });
     const odd = [
@@ -90,7 +90,7 @@ describe('a token', () => {
     ];
     for (const header of odd)
       assert.equal((await tokens.claims(await signer.sign({ sub: '7' }, header))).subject, '7');
-    // Signed with a key that the token itself brings.
+    // A token signed with a key that it brings itself.
     const own = new Signer('ES256');
     await refused(await own.sign({ sub: '7' }, { jwk: own.jwk }), tokens, /signature/);
     const critical = handMade(
@@ -101,7 +101,7 @@ describe('a token', () => {
     await refused(critical, tokensOf({ jwtKey: SECRET_KEY }), /crit|exp2/i);
   });
 
-  test('counts from nbf to exp, with 60 s for clocks that differ', async () => {
+  test('is valid from nbf to exp, with 60 s for different clocks', async () => {
     const now = 1_800_000_000;
     let at = now;
     const tokens = tokensOf({ jwtKey: SECRET_KEY }, () => at * 1_000);
@@ -129,7 +129,7 @@ describe('a token', () => {
     );
   });
 
-  test('has a subject, an end, and claims of the right kind, each once', async () => {
+  test('needs a subject, an end, and claims of the right types, each once', async () => {
     const tokens = tokensOf({ jwtKey: SECRET_KEY });
     const exp = seconds() + 60;
     const made = (claims: object | string): string => handMade({ alg: 'HS256' }, claims, SECRET_KEY);
@@ -171,7 +171,7 @@ describe('a token', () => {
     await refused('x.'.repeat(500_000), tokens, new RegExp(`longer than ${TOKEN_CHARACTERS}`));
   });
 
-  test('of another issuer, or for others, does not count where the settings name them', async () => {
+  test('of another issuer or audience is refused where the settings name these', async () => {
     const tokens = tokensOf({ jwtKey: SECRET_KEY, jwtIssuer: 'https://shop.example', jwtAudience: 'chat' });
     const signer = signerOf('HS256');
     const good = { sub: '7', iss: 'https://shop.example', aud: ['web', 'chat'] };
@@ -208,7 +208,7 @@ describe('settings of tokens', () => {
     wrong({ jwtJwksUrl: 'https://keys.example/', jwtAudience: 'a', jwtAlgorithms: ['HS256'] }, /has HS256/);
   });
 
-  test('take a PEM whose line breaks an environment file has written as \\n', async () => {
+  test('accept a PEM whose line breaks are written as \\n', async () => {
     const signer = signerOf('ES256');
     const tokens = tokensOf({ jwtKey: signer.publicText.trim().replaceAll('\n', '\\n') });
     assert.equal((await tokens.claims(await signer.sign({ sub: '7' }))).subject, '7');

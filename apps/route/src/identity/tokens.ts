@@ -1,23 +1,23 @@
-/** Tokens that a business system signs (JWT, RFC 7519): whether one counts, and what it claims. */
+/** Checks tokens that a business system signs (JWT, RFC 7519), and reads their claims. */
 import { errors, jwtVerify } from 'jose';
 import { CimError } from '@cim/protocol';
 import { Expired, NotAuthorized } from './not-authorized.ts';
 import type { TokenRules } from './token-settings.ts';
 
 export const TOKEN_CHARACTERS = 8_192;
-/** Clocks of two machines may differ by so much. */
+/** Allowed difference between the clocks of two machines [s]. */
 const SKEW_S = 60;
 const SUBJECT_CHARACTERS = 255;
 const GROUPS = 100;
 
 export interface Claims {
-  /** The user, for the signer; for ever the same one. */
+  /** The signer's name for the user, which never changes. */
   readonly subject: string;
   readonly name: string | undefined;
   readonly groups: readonly string[];
 }
 
-/** Whether a credential looks like a token, right or wrong. */
+/** Whether a credential has the form of a token, valid or not. */
 export const looksLikeToken = (credential: string): boolean =>
   /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/.test(credential);
 
@@ -25,16 +25,16 @@ export class Tokens {
   readonly #rules: TokenRules;
   readonly #now: () => number;
 
-  /** @param now ms since 1970 */
+  /** @param now the time [ms since 1970] */
   constructor(rules: TokenRules, now: () => number = Date.now) {
     this.#rules = rules;
     this.#now = now;
   }
 
   /**
-   * The algorithm is one of the configured ones, which fit the configured key; what the token says of keys and their
-   * places is not followed.
-   * @throws {CimError} 9100 or 9504, both 401; 4000: the keys of the issuer cannot be had now
+   * The claims of a valid token. Its algorithm must be one of the configured ones, which fit the configured
+   * key. Headers that name keys or their places are ignored.
+   * @throws {CimError} 9100 or 9504, both 401; 4000: the keys of the issuer are not available now
    */
   async claims(token: string): Promise<Claims> {
     if (token.length > TOKEN_CHARACTERS) throw refused(`it is longer than ${TOKEN_CHARACTERS} characters`);
@@ -54,7 +54,7 @@ export class Tokens {
     } catch (error) {
       if (error instanceof CimError) throw error;
       if (error instanceof errors.JWTExpired) throw new Expired('the token has expired; get a fresh one');
-      // A TypeError of jose: the token is not what its algorithm says.
+      // jose throws a TypeError when the token does not fit its algorithm.
       if (error instanceof errors.JOSEError || error instanceof TypeError) throw refused(error.message);
       throw error;
     }
@@ -72,7 +72,9 @@ function claimsOf({ sub, name, groups = [] }: Readonly<Record<string, unknown>>)
   return { subject: sub, name, groups };
 }
 
-/** A name that a JSON object has twice in its outermost level: readers differ in which one they take. */
+/**
+ * A name that occurs twice in the outermost level of a JSON object; readers differ in which value they take.
+ */
 function repeated(json: string): string | undefined {
   const names = new Set<string>();
   let depth = 0;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FairQueue } from './fair-queue.ts';
 
-/** A queue whose work ends when the test says so. */
+/** A queue with work that ends when the test says so. */
 function queue(atOnce: number, most: number, mostOfAddress: number) {
   const fair = new FairQueue(atOnce, most, mostOfAddress);
   const begun: string[] = [];
@@ -21,7 +21,7 @@ function queue(atOnce: number, most: number, mostOfAddress: number) {
   return { ask, end, begun };
 }
 
-test('addresses take turns, however much one of them has asked for before', async () => {
+test('addresses are served in rotation, however much one of them has asked for before', async () => {
   const { ask, end, begun } = queue(1, 100, 50);
   for (let i = 0; i < 20; i++) void ask('attacker', `a${i}`);
   void ask('victim', 'v0');
@@ -31,7 +31,7 @@ test('addresses take turns, however much one of them has asked for before', asyn
   assert.deepEqual(begun, ['a0', 'a1', 'v0', 'o0', 'a2', 'v1', 'a3', 'a4']);
 });
 
-test('one address has so much wait and no more, others still wait, and all together are bounded', async () => {
+test('the waiting work of one address is bounded, that of others still waits, and the total is bounded', async () => {
   const { ask, end, begun } = queue(1, 5, 3);
   const asked = [ask('a', 'a0'), ask('a', 'a1'), ask('a', 'a2'), ask('a', 'a3'), ask('a', 'a4')];
   assert.equal(await asked[4], 'refused');
@@ -41,7 +41,7 @@ test('one address has so much wait and no more, others still wait, and all toget
   for (let i = 0; i < 6; i++) await end();
   assert.deepEqual(begun, ['a0', 'a1', 'b0', 'u0', 'a2', 'a3']);
   assert.equal(await asked[0], 'done');
-  // All is done: the place is free again.
+  // All work is done: a place is free again.
   void ask('c', 'c1');
   assert.equal(begun.at(-1), 'c1');
 });

@@ -1,17 +1,17 @@
-/** Work that waits its turn, one address after the other: an address that asks for much delays itself. */
+/** Work that waits, served in rotation by address: an address that asks for much delays only itself. */
 export class FairQueue {
   readonly #atOnce: number;
   readonly #most: number;
   readonly #mostOfAddress: number;
   #running = 0;
   #waiting = 0;
-  /** Key: address. In the order of their turns; an address without work leaves. */
+  /** Key: address, in the order in which addresses are served. Removed when it has no waiting work. */
   readonly #queues = new Map<string, (() => void)[]>();
 
   /**
-   * @param atOnce how much is done at once
-   * @param most how much may wait in all
-   * @param mostOfAddress how much of one address may wait
+   * @param atOnce most work that runs at once
+   * @param most most work that waits in all
+   * @param mostOfAddress most work of one address that waits
    */
   constructor(atOnce: number, most: number, mostOfAddress: number) {
     this.#atOnce = atOnce;
@@ -19,7 +19,10 @@ export class FairQueue {
     this.#mostOfAddress = mostOfAddress;
   }
 
-  /** @param address undefined: one without a limit of its own. Answers undefined when too much waits. */
+  /**
+   * Runs work when its place comes. Undefined when too much waits. @param address undefined: no limit of its
+   * own
+   */
   async run<T>(
     address: string | undefined,
     work: () => Promise<T>,
@@ -47,7 +50,10 @@ export class FairQueue {
     return new Promise((resolve) => queue.push(resolve));
   }
 
-  /** The place is handed over: given up first, a newcomer could take it before the one who waits for it runs. */
+  /**
+   * The place is handed over directly. If it were given up first, a newcomer could take it before the waiting
+   * work runs.
+   */
   #next(): void {
     const [first] = this.#queues;
     if (first === undefined) {
@@ -57,7 +63,7 @@ export class FairQueue {
     const [address, queue] = first;
     this.#queues.delete(address);
     const resolve = queue.shift();
-    // Behind all others.
+    // The address goes behind all others.
     if (queue.length > 0) this.#queues.set(address, queue);
     this.#waiting--;
     resolve?.();

@@ -9,7 +9,7 @@ import { RequestLimits } from './request-limits.ts';
 
 const TWO = { tokens: 1, intervalMs: 600_000, burst: 2 };
 const nobody = networks('none');
-/** Nobody is suspended. */
+/** Suspensions under which nobody is suspended. */
 const suspensions = { ask: () => 0, offence: () => undefined };
 const retryAfter = ({ headers }: { headers: Headers }): number => Number(headers.get('retry-after'));
 
@@ -43,7 +43,7 @@ describe('limits of the clients’ port', () => {
     assert.equal(await logIn(1, 'correct horse'), '9000');
   });
 
-  test('whoever asks for users that do not exist is refused for a while, at /v1 with 429', async () => {
+  test('an address that asks for many missing users is refused for a while, at /v1 with 429', async () => {
     const limits = { ...defaultLimits, unknown: TWO };
     await using at = await startWith({ allowList: nobody, limits });
     for (let i = 0; i < 2; i++) assert.equal((await fetch(`${at.route.url}/v1/users/99999999`)).status, 404);
@@ -80,7 +80,7 @@ describe('limits of the clients’ port', () => {
     await at.register('bob', password);
   });
 
-  test('requests of one address are limited, and those of an allowed address are not', async () => {
+  test('requests of one address are limited, except those of an allowed address', async () => {
     const limits = { ...defaultLimits, request: TWO };
     await using at = await startWith({ allowList: nobody, limits });
     const ask = async (of: RunningRoute): Promise<string> => (await of.get('/onlineUser')).code;
@@ -120,7 +120,7 @@ describe('limits of the clients’ port', () => {
     }
   });
 
-  test('a request is one call of the store, and none when no limit is on', async () => {
+  test('a request makes one call to the store, and none when no limit is on', async () => {
     let calls = 0;
     const counting: Limits = {
       take: () => {

@@ -1,4 +1,4 @@
-/** Limits of the clients' port: by address and by user. */
+/** Limits of the clients' port, by address and by user. */
 import { CimError, ofStream, type StreamRef, type UserId } from '@cim/protocol';
 import {
   addressGroup,
@@ -14,12 +14,12 @@ import {
 import type { Suspensions } from '@cim/delivery';
 import { addressSubject, type Limits, type Take, userSubject } from '@cim/store';
 
-/** The store is asked so long [ms]. What it does not answer limits nobody. */
+/** Longest wait for the store's answer [ms]. Without an answer the request is not limited. */
 const ASK_MS = 500;
-/** `limit` names it, `of` whose budget it is. */
+/** A charge: `limit` names the limit, `of` the subject of the budget. */
 export type Charge = readonly [limit: RateName, of: string, cost?: number];
 
-/** Who a limit refuses, in words that name it and its setting's row in docs/operations.md. */
+/** The error of an exceeded limit. It names the limit, which is a row of docs/operations.md. */
 export const limitedError = (limit: LimitName, afterMs: number): CimError =>
   new CimError(
     'limited',
@@ -27,7 +27,7 @@ export const limitedError = (limit: LimitName, afterMs: number): CimError =>
     { retryAfterMs: afterMs },
   );
 
-/** Who is suspended, with the time until it may come again. */
+/** The error of a suspended subject, with the time that is left. */
 export const suspendedError = (leftMs: number): CimError =>
   new CimError('suspended', `suspended for ${Math.ceil(leftMs / 1_000)} s more; asking makes it longer`, {
     retryAfterMs: leftMs,
@@ -36,7 +36,7 @@ export const suspendedError = (leftMs: number): CimError =>
 export interface RequestLimitsParts {
   readonly limits: Limits;
   readonly values: LimitValues;
-  /** Addresses that have no limit. */
+  /** Addresses without limits. */
   readonly allowed: InNetworks;
   readonly suspensions: Pick<Suspensions, 'ask' | 'offence'>;
   readonly logger: Logger;
@@ -44,8 +44,8 @@ export interface RequestLimitsParts {
 }
 
 /**
- * Each request that costs something is charged once: all its buckets in one call of the store, so that all routes share them.
- * Nobody is refused because the store does not answer: a warning says that limits are not kept meanwhile.
+ * Charges requests. All buckets of a request are in one call of the store, so that all routes share them. A
+ * request is never refused because the store does not answer: then a warning says that limits are not kept.
  */
 export class RequestLimits {
   readonly #parts: RequestLimitsParts;
@@ -60,12 +60,12 @@ export class RequestLimits {
     this.#failed = new RareWarning(parts.logger, 'limits.not-kept');
   }
 
-  /** What limits count as one address; undefined: it has no limit. */
+  /** The group that an address is counted in; undefined: it has no limit. */
   addressOf(ip: string): string | undefined {
     return this.#parts.allowed(ip) ? undefined : addressGroup(ip);
   }
 
-  /** Of every request, before it is read. Undefined: it may go on. */
+  /** Checks every request before it is read. Undefined: it may go on. */
   refusal(ip: string): CimError | undefined {
     const address = this.addressOf(ip);
     if (address === undefined) return undefined;
@@ -80,13 +80,13 @@ export class RequestLimits {
     return limitedError(limit, requestMs + unknownMs);
   }
 
-  /** The request named somebody who is not there. */
+  /** Charges a request that named a user who does not exist. */
   namedNobody(ip: string): void {
     const address = this.addressOf(ip);
     if (address !== undefined) this.#unknown.take(address);
   }
 
-  /** Before a password is checked. @throws {CimError} 6000 */
+  /** Charges a login before its password is checked. @throws {CimError} 6000 */
   login(ip: string, user: UserId): Promise<void> {
     const address = this.addressOf(ip);
     if (address === undefined) return Promise.resolve();
@@ -97,7 +97,7 @@ export class RequestLimits {
     );
   }
 
-  /** The password was wrong, or there is no such user. Never throws. */
+  /** Charges a login with a wrong password, or of a missing user. Never throws. */
   async loginFailed(ip: string, user: UserId | undefined): Promise<void> {
     const address = this.addressOf(ip);
     if (address === undefined) return;
@@ -105,13 +105,16 @@ export class RequestLimits {
     await this.take(['failedLogin', address], ...ofUser).catch(() => undefined);
   }
 
-  /** @throws {CimError} 6000 */
+  /** Charges a registration. @throws {CimError} 6000 */
   register(ip: string): Promise<void> {
     const address = this.addressOf(ip);
     return address === undefined ? Promise.resolve() : this.take(['register', address]);
   }
 
-  /** @param keyed it has an idempotency key, which the store remembers. @throws {CimError} 6000 */
+  /**
+   * Charges a send. @param keyed whether it has an idempotency key, which the store remembers @throws
+   * {CimError} 6000
+   */
   send(user: UserId, to: StreamRef, bytes: number, keyed: boolean): Promise<void> {
     const charges: Charge[] = [
       ['send', String(user)],
@@ -126,7 +129,7 @@ export class RequestLimits {
     return this.take(...charges);
   }
 
-  /** Groups that are made and joined, and users that are added. @throws {CimError} 6000 */
+  /** Charges the creating and joining of groups, and the adding of users. @throws {CimError} 6000 */
   join(user: UserId, users = 1): Promise<void> {
     return this.take(['join', String(user), users]);
   }
@@ -137,7 +140,7 @@ export class RequestLimits {
     if (leftMs > 0) throw suspendedError(leftMs);
   }
 
-  /** @throws {CimError} 6000: one of the budgets is spent, and none is charged */
+  /** Takes from several budgets. @throws {CimError} 6000: one of them is spent, and none is charged */
   async take(...charges: readonly Charge[]): Promise<void> {
     const { limits, values, askMs = ASK_MS } = this.#parts;
     const takes: Take[] = [];
@@ -162,7 +165,7 @@ export class RequestLimits {
     throw limitedError(limit, limited.afterMs);
   }
 
-  /** @param of as the bucket names whose it is: a user, perhaps with a recipient; an address, perhaps with a user */
+  /** @param of subject of the bucket: a user, perhaps with a recipient; or an address, perhaps with a user */
   #offence(limit: LimitName, of: string): void {
     const { by, what } = LIMITS[limit];
     const user = /^(\d+)(\/\d+)?$/.exec(of)?.[1];

@@ -1,4 +1,7 @@
-/** What `/v1` answers to a request that is wrong: its own code, status and one sentence, and nothing is stored. */
+/**
+ * The answers of `/v1` to wrong requests: each has its own code, status and one sentence, and nothing is
+ * stored.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { groupStream, inboxOf, LOBBY, type UserId } from '@cim/protocol';
@@ -27,7 +30,7 @@ describe('bad input', { concurrency: false }, () => {
     headers?: Record<string, string>,
   ];
 
-  /** Asks each row in turn, as ada. */
+  /** Sends each row in order, as ada. */
   async function check(rows: readonly Row[]): Promise<void> {
     for (const [method, path, body, status, code, detail, headers] of rows) {
       const answer = await v1.ask(method, path, body, ada.secret, headers);

@@ -1,28 +1,31 @@
-/** What the paths of `/v1` ask of a caller's credential, before a body is read. */
+/** Checks the credential of a request to `/v1` before its body is read. */
 import type { Scope } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
 import type { Actor, Identify } from '../identity/identify.ts';
 
-/** What a path asks of an API key, for its documentation too. */
+/** The scopes that a path needs from an API key, also for its documentation. */
 interface ScopedHook {
   (request: FastifyRequest): Promise<void>;
   readonly scopes: readonly Scope[];
 }
 
-/** Of a path's `onRequest`; undefined: it has no `acts`. */
+/** The scopes of a path's `onRequest`; undefined: it was not made by `acts`. */
 export const scopesOf = (hook: unknown): readonly Scope[] | undefined =>
   typeof hook === 'function' && 'scopes' in hook ? (hook as ScopedHook).scopes : undefined;
 
 export class Bearer {
   readonly #identify: Identify;
-  /** Key: a request under way whose credential counts. */
+  /** Key: a request under way with a valid credential. */
   readonly #actors = new WeakMap<FastifyRequest, Actor>();
 
   constructor(identify: Identify) {
     this.#identify = identify;
   }
 
-  /** An `onRequest`: the request acts for a user. @param scopes of an API key, one of them; none: no API key may */
+  /**
+   * Makes an `onRequest` for a path that acts for a user. @param scopes an API key needs one of these; none:
+   * no API key may
+   */
   acts(...scopes: readonly Scope[]): ScopedHook {
     const hook = async (request: FastifyRequest): Promise<void> => {
       this.#actors.set(request, await this.#identify.actor(request, scopes));
@@ -30,10 +33,10 @@ export class Bearer {
     return Object.assign(hook, { scopes });
   }
 
-  /** An `onRequest`: the request asks what everybody with a credential may know. */
+  /** An `onRequest` for a path with information that every holder of a credential may have. */
   readonly known = (request: FastifyRequest): Promise<void> => this.#identify.assertKnown(request);
 
-  /** Of a request of a route that has `acts`. */
+  /** The actor of a request on a path with `acts`. */
   actor(request: FastifyRequest): Actor {
     const actor = this.#actors.get(request);
     if (actor === undefined) throw new Error(`${request.url} does not check who asks`);

@@ -9,7 +9,7 @@ const tags = ['users'];
 const params = Type.Object({ user: userIdText('of the user who is blocked') });
 const List = Type.Object({ items: Type.Array(NamedUserShape) });
 
-/** Whose private messages the caller does not take. */
+/** Adds the paths for the users whose private messages the caller has blocked. */
 export function addBlocks(
   v1: V1App,
   bearer: Bearer,

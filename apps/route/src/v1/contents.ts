@@ -23,7 +23,7 @@ export const contentShape = {
   ),
 };
 
-/** A message as it is shown now. */
+/** The shape of a message as it is shown now. */
 export const MessageShape = Type.Object(
   {
     id: Type.String({ description: 'the same for everybody' }),
@@ -76,7 +76,7 @@ export function shownMessage(item: HistoryItem): Static<typeof MessageShape> {
   };
 }
 
-/** What a message says. */
+/** The content fields of a message. */
 export const shownContent = ({
   type,
   texts,
@@ -90,7 +90,7 @@ export const shownContent = ({
   ...(body === undefined ? {} : { body: decodeBody(type, body) }),
 });
 
-/** JSON that was stored does parse: a content of such a type is refused otherwise. */
+/** Stored JSON can be parsed: a content of such a type was refused otherwise. */
 const decodeBody = (type: string, body: Uint8Array): unknown =>
   contentType(type).jsonBody
     ? JSON.parse(Buffer.from(body).toString())
@@ -103,11 +103,11 @@ interface GivenContent {
   readonly ref?: string | undefined;
 }
 
-/** @throws {CimError} 3000: the body is not what the type has */
+/** Encodes a content. @throws {CimError} 3000: the body does not fit the type */
 export function encodeContent({ type = '', texts = [], body, ref = '' }: GivenContent): Uint8Array {
   return cim.Content.encode({
     type,
-    // JSON can carry half a surrogate pair, UTF-8 cannot.
+    // JSON can carry half of a surrogate pair, UTF-8 cannot.
     texts: texts.map((text) => text.toWellFormed()),
     body: body === undefined ? new Uint8Array() : encodeBody(type, body),
     ref,
@@ -119,7 +119,7 @@ function encodeBody(type: string, body: unknown): Uint8Array {
     try {
       return Buffer.from(JSON.stringify(body));
     } catch {
-      // Far more levels than a content may have: too many for the stack.
+      // The body has so many levels that the stack overflows, far more than a content may have.
       throw new CimError('invalid', 'the body is nested too deeply');
     }
   }

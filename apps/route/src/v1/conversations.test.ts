@@ -32,7 +32,7 @@ for (const engine of ENGINES)
     const itemsOf = ({ body }: { readonly body: Fields | undefined }) => body?.['items'] as Fields[];
     const textOf = ({ texts }: Fields): unknown => (texts as string[] | undefined)?.join();
 
-    test('pages hold what both said, oldest first, the same for both, with no gap and no overlap while more is said', async () => {
+    test('pages hold the messages of both, oldest first, equal for both, without gaps or overlaps while more arrive', async () => {
       const [ann, ben] = [await join('ann'), await join('ben')];
       const said: string[] = [];
       const talk = async (): Promise<void> => {
@@ -108,7 +108,7 @@ for (const engine of ENGINES)
       }
     });
 
-    test('the list is newest first, with the last message, what is unread, and the read mark, which never goes back', async () => {
+    test('the list is newest first, with the last message, the unread count, and the read mark, which never goes back', async () => {
       const [eve, fay, gus] = [await join('eve'), await join('fay'), await join('gus')];
       for (const text of ['one', 'two', 'three']) await say(fay, { user: eve.id }, { texts: [text] });
       await say(gus, { user: eve.id }, { texts: ['four'] });
@@ -140,7 +140,7 @@ for (const engine of ENGINES)
       assert.deepEqual((await mark(4)).body, { unread: 0, read: 4 });
     });
 
-    test('what was said to everybody before a user came is not unread', async () => {
+    test('messages to everybody from before a user’s first login are not unread', async () => {
       const hal = await join('hal');
       await say(hal, { group: 'lobby' }, { texts: ['before'] });
       const joe = await join('joe');
@@ -186,5 +186,5 @@ for (const engine of ENGINES)
       assert.equal((await v1.get('/conversations')).status, 401);
     });
 
-    test('every operation was driven', () => v1.assertDriven('conversations'));
+    test('every operation was called', () => v1.assertDriven('conversations'));
   });

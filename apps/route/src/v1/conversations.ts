@@ -183,14 +183,14 @@ function shownConversation(conversation: Conversation): Static<typeof Conversati
   };
 }
 
-/** @throws {CimError} 9100: the id is too large to be a user's */
+/** Parses the id of a conversation. @throws {CimError} 9100: the id is too large to be a user's */
 function refOf(id: string): ConversationRef {
   const of = parseConversation(id);
   if (of === undefined) throw new CimError('unknownAccount', 'there is no such user');
   return of;
 }
 
-/** @throws {CimError} 9100: a conversation with somebody who is not there */
+/** Checks the peer of a private conversation. @throws {CimError} 9100: the peer does not exist */
 async function requirePeer(accounts: Store['accounts'], of: ConversationRef): Promise<void> {
   if (of.kind === 'user' && (await accounts.byId(of.user)) === undefined)
     throw new CimError('unknownAccount', 'there is no such user');

@@ -64,7 +64,7 @@ for (const engine of ENGINES)
       );
     });
 
-    test('one device above the limit is 9301; ending another one makes room', async () => {
+    test('a device above the limit is refused with 9301; ending another one makes room', async () => {
       await v1.post('/accounts', { name: 'ben' });
       const first = await connect('ben', { device: device('first') });
       await connect('ben', { device: device('second') });
@@ -75,14 +75,14 @@ for (const engine of ENGINES)
       await connect('ben', { device: device('fourth') });
     });
 
-    test('the secret of a session replaces that of its own device, and of no other one', async () => {
+    test('the secret of a session replaces only the session of its own device', async () => {
       await v1.post('/accounts', { name: 'cleo', password: 'correct horse' });
       const session = await connect('cleo', { password: 'correct horse', device: device('phone') });
       assert.equal((await logIn('cleo', { session, device: device('phone') })).status, 201);
       assert.equal((await logIn('cleo', { session, device: device('laptop') })).status, 401);
     });
 
-    test('/login with our wire takes the device too; what is none is refused with one sentence', async () => {
+    test('/login with our wire accepts the device too; an invalid one is refused with one sentence', async () => {
       const userId = await at.register('dan');
       const login = (fields: Fields) => at.post('/login', { userId, userName: 'dan', wire: 2, ...fields });
       assert.equal((await login({ device: device('phone'), label: null })).code, '9000');

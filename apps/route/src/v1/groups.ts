@@ -78,7 +78,7 @@ export function addGroups(
   service: Messaging['groups'],
   limits: RequestLimits,
 ): void {
-  /** A group after a change, as its member sees it. */
+  /** The group after a change, as the actor sees it. */
   const seenBy = async (actor: Actor, group: Group): Promise<ShownGroup> =>
     shownGroup(group, (await groups.member(group.id, actor.userId))?.role);
 
@@ -143,7 +143,7 @@ export function addGroups(
       const found = await Promise.all(page.map(({ group }) => groups.find(group)));
       const last = page.at(-1);
       return {
-        // A group that was disbanded meanwhile is not shown.
+        // Groups that were disbanded meanwhile are left out.
         items: found.flatMap((group, i) => (group === undefined ? [] : shownGroup(group, page[i]?.role))),
         ...(last === undefined || own.length === page.length ? {} : { next: pageCursor(name, last.group) }),
       };
@@ -240,7 +240,9 @@ function shownGroup(group: Group, role: Role | undefined): ShownGroup {
 
 export const userOf = (id: string): UserId => Number(id) as UserId;
 
-/** @throws {CimError} 9202: the lobby has no list of members, and nothing of it can be changed */
+/**
+ * Parses the id of a group. @throws {CimError} 9202: the lobby has no list of members, and cannot be changed
+ */
 export function groupOf(id: string): GroupId {
   if (id === LOBBY)
     throw new CimError(

@@ -1,4 +1,4 @@
-/** The limits of groups over `/v1`, on a store that says that they are reached. */
+/** The limits of groups over `/v1`, on a store that answers that they are reached. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { GroupId, Seq } from '@cim/protocol';
@@ -6,7 +6,7 @@ import type { AppendAnswer, Membership } from '@cim/store';
 import { RunningRoute } from '../../test/running-route.ts';
 import { V1Client } from '../../test/v1-client.ts';
 
-/** A part of the store with some calls in place of its own. */
+/** A part of the store with some calls replaced. */
 const withCalls = <T extends object>(part: T, calls: Partial<T>): T =>
   new Proxy(part, {
     get: (_, name) => {
@@ -15,7 +15,7 @@ const withCalls = <T extends object>(part: T, calls: Partial<T>): T =>
     },
   });
 
-test('a user who is in 1,000 groups makes, joins and is added to no other: 9205', async (t) => {
+test('a user in 1,000 groups can neither create, join nor be added to another: 9205', async (t) => {
   const membership = (i: number): Membership => ({
     group: String(i + 1) as GroupId,
     ...{ name: 'x', category: '', role: 'member', joined: 1 as Seq, joinedN: 0, read: 0 },
@@ -49,7 +49,7 @@ test('a user who is in 1,000 groups makes, joins and is added to no other: 9205'
   }
 });
 
-test('a group that has 100,000 members takes no other: 9204', async (t) => {
+test('a group with 100,000 members takes no further member: 9204', async (t) => {
   let full = false;
   const at = await RunningRoute.start({
     storeFor: (store) => ({

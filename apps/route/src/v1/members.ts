@@ -53,7 +53,7 @@ export function addMembers(
   service: Messaging['groups'],
   limits: RequestLimits,
 ): void {
-  /** @throws {CimError} 9200, 9201 */
+  /** Checks that the user is a member. @throws {CimError} 9200, 9201 */
   const requireMember = async (group: GroupId, user: UserId): Promise<void> => {
     if ((await groups.member(group, user)) !== undefined) return;
     throw new CimError((await groups.find(group)) === undefined ? 'unknownGroup' : 'notMember');

@@ -69,7 +69,7 @@ export function addMessages(
       keyed: true,
     },
   );
-  /** Of an entry that a repeated request has met: undefined when it is kept no longer. */
+  /** When the entry that a repeated request has met was stored; undefined when it is no longer kept. */
   const storedAtOf = async (stream: StreamRef, seq: Seq): Promise<number | undefined> => {
     const entry = await streams.peek(stream, seq);
     return entry?.seq === seq ? entry.storedAt : undefined;
@@ -113,7 +113,7 @@ export function addMessages(
           return problem(reply, receipt.code, receipt.text);
         case 'gap':
         case 'unknown-producer':
-          // Counters are not used over HTTP.
+          // Sends over HTTP have no counters, so this cannot happen.
           return problem(reply, CODES.failure.code, CODES.failure.message);
       }
     },

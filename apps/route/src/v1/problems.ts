@@ -1,4 +1,4 @@
-/** How `/v1` says what went wrong: problem details (RFC 9457), with CIM's code and a proper HTTP status. */
+/** The errors of `/v1`: problem details (RFC 9457), with CIM's code and a proper HTTP status. */
 import { CimError, CODES, type Code } from '@cim/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from '../envelope.ts';
@@ -12,7 +12,7 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '4000': 503,
   '5000': 409,
   '6000': 429,
-  // `/v1` never answers it: the message is stored, and `online` is false.
+  // `/v1` never answers 7000: the message is stored, and `online` is false.
   '7000': 409,
   '7100': 503,
   '9100': 404,
@@ -39,9 +39,9 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9506': 409,
   '9507': 400,
   '9508': 409,
-  // Of /admin alone.
+  // Only /admin answers this code.
   '9515': 404,
-  // The SDK alone says these, of what it meets on its way to a server.
+  // Only the SDK uses these codes, for problems on the way to a server.
   '9520': 502,
   '9521': 502,
 };
@@ -58,16 +58,19 @@ export interface Problem {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of the client, as far as the proxies that are trusted say; taken once, because Node forgets that of a connection that has gone. */
+    /**
+     * Address of the client, as trusted proxies tell it. Read once, since Node forgets it when the connection
+     * ends.
+     */
     clientAddress: string;
   }
   interface FastifyReply {
-    /** Code that an answer of `/v1` is counted under: 9000, or that of its problem. */
+    /** The code that an answer of `/v1` is counted under: 9000, or that of its problem. */
     v1Code: Code;
   }
 }
 
-/** What a login throws for a wrong name, id or password is 401 there, not the 404 of a user that is looked up. */
+/** Changes the errors of a login: a wrong name, id or password is 401, and not the 404 of a missing user. */
 export async function asCredentials<T>(login: Promise<T>): Promise<T> {
   try {
     return await login;
@@ -78,7 +81,7 @@ export async function asCredentials<T>(login: Promise<T>): Promise<T> {
   }
 }
 
-/** Sets status and headers of the reply and makes its body. */
+/** Sets the status and headers of the reply, and makes its body. */
 export function problem(
   reply: FastifyReply,
   code: Code,
@@ -93,7 +96,7 @@ export function problem(
   return { type: `urn:cim:code:${code}`, title: TITLES.get(code) ?? '', status, code, detail };
 }
 
-/** Of a refusal or a failure that a handler threw, or fastify did before there was one. */
+/** The problem for an error that a handler, or fastify before it, has thrown. */
 export function errorProblem(
   error: FastifyError | CimError,
   request: FastifyRequest,
@@ -112,7 +115,7 @@ export function errorProblem(
   return problem(reply, CODES.failure.code, CODES.failure.message);
 }
 
-/** An id of another form than it has. */
+/** The problem for an id of the wrong form. */
 function patternProblem({ validation }: FastifyError): string | undefined {
   const [first] = validation ?? [];
   if (first?.keyword !== 'pattern') return undefined;
@@ -120,5 +123,5 @@ function patternProblem({ validation }: FastifyError): string | undefined {
   return meaning && `${fieldOf(first.instancePath)} must be ${meaning[1]}`;
 }
 
-/** `to.user`, of the path `/to/user`. */
+/** The name of a field, such as `to.user` for the path `/to/user`. */
 const fieldOf = (path: string): string => path.replace(/^\//, '').replaceAll('/', '.');

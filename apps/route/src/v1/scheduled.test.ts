@@ -1,4 +1,4 @@
-/** Messages that are sent later, over `/v1`. */
+/** Scheduled messages over `/v1`. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { defaultLimits } from '@cim/runtime';
@@ -82,7 +82,7 @@ for (const engine of ENGINES)
       assert.deepEqual([await textsOf(dan, cleo), await textsOf(cleo, dan)], [['later'], ['later']]);
     });
 
-    test('a message that is refused when its time has come stays listed with its problem, and goes when it is cancelled', async () => {
+    test('a message refused at its time stays listed with its problem until it is cancelled', async () => {
       const [emma, finn] = [await v1.join('emma'), await v1.join('finn')];
       await later(emma, { user: finn.id }, { sendAfter: 0 });
       assert.equal((await v1.ask('PUT', `/blocks/${emma.id}`, undefined, finn.secret)).status, 204);
@@ -99,7 +99,7 @@ for (const engine of ENGINES)
       assert.deepEqual([await listOf(emma), await textsOf(finn, emma)], [[], []]);
     });
 
-    test('a message of a user who is suspended by then is refused', async () => {
+    test('a message of a user who is suspended at its time is refused', async () => {
       const [greta, hugo] = [await v1.join('greta'), await v1.join('hugo')];
       await later(greta, { user: hugo.id }, { sendAfter: 0 });
       at.messaging.suspensions.learn(`user:${greta.id}` as never, 60_000);
@@ -170,7 +170,7 @@ for (const engine of ENGINES)
       assert.equal((await v1.get('/scheduled')).status, 401);
     });
 
-    test('the document describes every operation, and each was driven', async () => {
+    test('the document describes every operation, and each was called', async () => {
       const ola = await v1.join('ola');
       const now = await v1.post('/messages', { to: { group: 'lobby' }, texts: ['now'] }, ola.secret);
       assert.equal(now.status, 201);

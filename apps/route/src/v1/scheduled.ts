@@ -9,7 +9,7 @@ import type { V1App } from './v1-app.ts';
 
 const tags = ['scheduled'];
 
-/** When a new message is to be sent; neither: now. */
+/** When a new message is to be sent. With neither field: now. */
 export const whenShape = {
   sendAt: Type.Optional(
     timeText('send it then, by the clock of the store: with its offset, at most 30 days ahead'),
@@ -58,11 +58,11 @@ const ScheduledShape = Type.Object(
 
 const WITH_OFFSET = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
-/** @throws {CimError} 3000: it is no time, or there are two */
+/** The time of a request. @throws {CimError} 3000: it is not a valid time, or there are two */
 export function sendTime(at?: string, afterS?: number): NewScheduled['when'] | undefined {
   if (at !== undefined && afterS !== undefined)
     throw new CimError('invalid', 'give sendAt or sendAfter, one of them');
-  // Any number that JSON has; the store says what is too far ahead.
+  // JSON may hold any number. The store refuses times too far ahead.
   if (afterS !== undefined) return { afterMs: Math.min(afterS, 1e9) * 1_000 };
   if (at === undefined) return undefined;
   const time = WITH_OFFSET.test(at) ? Date.parse(at) : Number.NaN;

@@ -1,8 +1,8 @@
-/** Shapes that several resources of `/v1` share, and how they are documented. */
+/** Shapes and documentation that several resources of `/v1` share. */
 import { TOKEN_CHARACTERS } from '../identity/tokens.ts';
 import { type TObject, type TSchema, Type } from 'typebox';
 
-/** What each pattern of a request means, in words that complete `<field> must be ...`. */
+/** Key: a pattern in a request. Value: its meaning, in words that complete `<field> must be ...`. */
 export const PATTERNS = {
   userId: ['^[1-9][0-9]{0,15}$', 'a user id in decimal digits, such as "1001"'],
   groupId: ['^(lobby|[1-9][0-9]{0,15})$', 'a group id in decimal digits, such as "17", or "lobby"'],
@@ -31,12 +31,12 @@ export const NamedUserShape = Type.Object({
   id: Type.String({ description: 'user id, decimal' }),
   name: Type.String(),
 });
-/** One of some words. */
+/** A shape whose value is one of some words. */
 export const oneOf = <const W extends string>(words: readonly W[], description: string) =>
   Type.Unsafe<W>({ type: 'string', enum: words, description });
 export const timeText = (description: string) => Type.String({ format: 'date-time', description });
 
-/** A page of a list: `next` is there when there is more. */
+/** The shape of one page of a list. `next` is there when there is more. */
 export const pageOf = (items: TSchema, how: string) =>
   Type.Object({
     items: Type.Array(items),
@@ -85,37 +85,43 @@ const problemAnswer = (status: number) => ({
   content: { 'application/problem+json': { schema: ProblemShape } },
 });
 
-/** Any request may be answered so. */
+/** Problems that any request may be answered with. */
 const ALWAYS = [400, 403, 503] as const;
-/** One that has a body, too. */
+/** Further problems of a request with a body. */
 const WITH_BODY = [413, 415] as const;
 
 type Security = Readonly<Record<string, string[]>>;
 
-/** Of an operation whose caller shows a credential. @param scopes what an API key must have, one of them; [] for none may */
+/**
+ * Security of an operation that needs a credential. @param scopes an API key needs one of these; []: no API
+ * key may
+ */
 export const securityOf = (scopes: readonly string[]): readonly Security[] => [
   { session: [] },
   { token: [] },
   ...(scopes.length === 0 ? [] : [{ apiKey: [...scopes] }]),
 ];
 
-/** For what everybody with a credential may ask; under CIM_AUTH=open the empty one, too. */
+/**
+ * Security of an operation with information for every holder of a credential; under CIM_AUTH=open none is
+ * needed.
+ */
 const KNOWN: readonly Security[] = [{ session: [] }, { token: [] }, { apiKey: [] }, {}];
 
-/** What an operation does and answers: documented, and serialized by its shape. */
+/** The description of an operation and its answers. Answers are documented and serialized by their shapes. */
 export interface Operation {
   readonly tags: string[];
   readonly summary: string;
   readonly description?: string;
-  /** By status; null for an answer without a body. */
+  /** Key: status. Null: an answer without a body. */
   readonly answers: Readonly<Record<number, TSchema | null>>;
-  /** Statuses of problems, beside those that every request may meet. */
+  /** Statuses of problems besides those of every request. */
   readonly problems?: readonly number[];
-  /** Nobody has to show a session. */
+  /** Whether no session is needed. */
   readonly open?: boolean;
-  /** Under CIM_AUTH=open nobody has to show a credential. */
+  /** Whether no credential is needed under CIM_AUTH=open. */
   readonly known?: boolean;
-  /** It takes `Idempotency-Key`. */
+  /** Whether it accepts `Idempotency-Key`. */
   readonly keyed?: boolean;
 }
 
@@ -128,7 +134,7 @@ const KeyHeader = Type.Object({
   ),
 });
 
-/** A route's schema: the shapes of its request, and what `/documentation` says of it. */
+/** Makes the schema of a path: the shapes of its request, and its part of `/documentation`. */
 export function documented<R extends { body?: TObject; querystring?: TObject; params?: TObject }>(
   request: R,
   { answers, problems = [], open = false, known = false, keyed = false, ...texts }: Operation,
@@ -143,7 +149,7 @@ export function documented<R extends { body?: TObject; querystring?: TObject; pa
     ...request,
     ...texts,
     ...(keyed ? { headers: KeyHeader } : {}),
-    // Of a path with `Bearer.acts` v1.ts writes it.
+    // For a path with `Bearer.acts`, v1.ts writes it.
     security: known ? [...KNOWN] : ([] as Security[]),
     response: {
       ...Object.fromEntries(statuses.map((status) => [status, problemAnswer(status)])),

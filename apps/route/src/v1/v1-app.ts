@@ -1,4 +1,4 @@
-/** The part of the application that serves `/v1`, as each resource sees it. */
+/** The type of the application that serves `/v1`, as each resource uses it. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type {
   FastifyBaseLogger,
@@ -17,5 +17,5 @@ export type V1App = FastifyInstance<
 >;
 
 export const V1 = '/v1';
-/** Whether a URL's path is of `/v1`, which answers problems in its own form. */
+/** Whether the path of a URL belongs to `/v1`, which answers problems in its own form. */
 export const isV1 = (url: string): boolean => /^\/v1(?:[/?]|$)/.test(url);

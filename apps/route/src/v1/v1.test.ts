@@ -1,4 +1,7 @@
-/** Every operation of `/v1`, each answer held against the OpenAPI document, on a route with a store of its own. */
+/**
+ * Calls every operation of `/v1` and checks each answer against the OpenAPI document, on a route with its own
+ * store.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -18,7 +21,7 @@ describe('/v1', { concurrency: false }, () => {
   });
   after(() => at.stop());
 
-  test('an account is made once: its name answers it again, to whoever has its password', async () => {
+  test('an account is made once; its name answers it again to a caller who knows its password', async () => {
     const made = await v1.post('/accounts', { name: 'Änne', password: 'correct horse' });
     assert.equal(made.status, 201);
     assert.deepEqual(made.body, { id: String(await at.register('änne', 'correct horse')), name: 'Änne' });
@@ -28,7 +31,7 @@ describe('/v1', { concurrency: false }, () => {
     assert.equal((await v1.post('/accounts', { name: 'änne' })).status, 401);
   });
 
-  test('a user is found by name or id, and is online once a device has connected', async () => {
+  test('a user is found by name or id, and is shown online once a device has connected', async () => {
     const { userId } = await at.join('bert');
     const user = { id: String(userId), name: 'bert', online: true };
     assert.deepEqual((await v1.get('/users?name=BERT')).body, user);
@@ -37,7 +40,7 @@ describe('/v1', { concurrency: false }, () => {
     assert.deepEqual((await v1.get('/users?name=away')).body, { ...away.body, online: false });
   });
 
-  test('who is online comes in pages, ascending by id', async (t) => {
+  test('the users online come in pages, ascending by id', async (t) => {
     const own = await RunningRoute.start();
     t.after(() => own.stop());
     const items: object[] = [];
@@ -53,7 +56,7 @@ describe('/v1', { concurrency: false }, () => {
     });
   });
 
-  test('a login by name or id answers where to connect, and a secret that speaks for its user alone', async () => {
+  test('a login by name or id answers where to connect, and a secret that is valid for its user alone', async () => {
     const { id } = (await v1.post('/accounts', { name: 'cora', password: 'correct horse' })).body as {
       id: string;
     };
@@ -158,7 +161,7 @@ describe('/v1', { concurrency: false }, () => {
     );
   });
 
-  test('logins over the rate are 429, and no server to log in at is 503', async (t) => {
+  test('logins over the rate are answered 429, and without an im-server 503', async (t) => {
     const slow = await RunningRoute.start({ config: { loginRate: 1 }, listed: false });
     t.after(() => slow.stop());
     const there = await V1Client.of(slow.route);
@@ -169,7 +172,7 @@ describe('/v1', { concurrency: false }, () => {
     assert.equal((await there.post('/sessions', { name: 'lena' })).status, 429);
   });
 
-  test('a store that does not answer is 503, and the request may be repeated', async (t) => {
+  test('while the store does not answer, requests are answered 503 and may be repeated', async (t) => {
     const broken = await RunningRoute.start({
       storeFor: (store) => ({
         ...store,
@@ -187,7 +190,7 @@ describe('/v1', { concurrency: false }, () => {
     assert.ok(Number(sent.headers.get('retry-after')) >= 1);
   });
 
-  test('the list of who is online is there for everybody', async () => {
+  test('everybody may list the users online', async () => {
     assert.equal((await v1.get('/online')).status, 200);
   });
 
@@ -265,12 +268,12 @@ describe('/v1', { concurrency: false }, () => {
     assert.deepEqual([full.status, full.body?.['code']], [409, '9505']);
   });
 
-  test('the document describes every operation, and each was driven', () => {
+  test('the document describes every operation, and each was called', () => {
     v1.assertDriven('accounts', 'users', 'sessions');
     const tags = Object.entries(v1.document.paths)
       .filter(([path]) => path.startsWith('/v1/'))
       .flatMap(([, methods]) => Object.values(methods).flatMap((operation) => operation.tags ?? ['none']));
-    // Those of `conversations`, `groups`, `messages` and `scheduled` have tests of their own.
+    // The operations of `conversations`, `groups`, `messages` and `scheduled` have tests of their own.
     assert.deepEqual([...new Set(tags)].sort(), [
       'accounts',
       'conversations',

@@ -1,4 +1,4 @@
-/** `/v1`: HTTP for everybody but CIM's clients. A file for each resource; this one puts them together. */
+/** `/v1`: HTTP for all clients but CIM's. Each resource has a file of its own; this file registers them. */
 import { CODES } from '@cim/protocol';
 import { UNKNOWN_PATH } from '@cim/runtime';
 import type { FastifyInstance, HTTPMethods } from 'fastify';
@@ -45,7 +45,7 @@ export async function addV1(app: FastifyInstance, given: V1Parts): Promise<void>
 
 function addPaths(v1: V1App, { parts, login, online, identify, limits }: V1Parts): void {
   const { store, observer } = parts;
-  /** Key: a path with its parameters' names. */
+  /** Key: a path with its parameters' names. Value: its methods. */
   const methods = new Map<string, Set<string>>();
   v1.addHook('onRoute', (route) => {
     const known = methods.get(route.url) ?? new Set();
@@ -89,7 +89,7 @@ function addPaths(v1: V1App, { parts, login, online, identify, limits }: V1Parts
       url: url.slice(V1.length),
       method: METHODS.filter((method) => !known.has(method)),
       schema: { hide: true },
-      // Before a body is read.
+      // Answered before a body is read.
       onRequest: (request, reply) => {
         const detail = `${request.method} is not allowed here; ${allowed} is`;
         void reply.header('allow', allowed);

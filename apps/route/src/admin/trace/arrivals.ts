@@ -1,4 +1,4 @@
-/** How far one message has come with its recipients, as the store and the im-servers know it now. */
+/** Finds how far one message has come with its recipients, as the store and the im-servers know it now. */
 import type { Messaging } from '@cim/delivery';
 import { CIM_DEVICE, CimError, groupOf, type NamedUser, type UserId } from '@cim/protocol';
 import { type ConversationRef, type Cursor, type Entry, type Store } from '@cim/store';
@@ -39,7 +39,7 @@ export class Arrivals {
     this.#messaging = messaging;
   }
 
-  /** @param sender of the message @param users whom it is for; one for one in the answer */
+  /** @param sender of the message @param users recipients; the answer has one item for each */
   async of(found: FoundMessage, sender: UserId, users: readonly NamedUser[]): Promise<Recipient[]> {
     const group = groupOf(found.stream) ?? '';
     const seen = await seenDevices(
@@ -98,7 +98,7 @@ export class Arrivals {
   ): Promise<Finding> {
     if (entry === undefined) return unknown(TRIMMED);
     try {
-      // A private conversation is called after its peer, who is the sender for the recipient.
+      // A private conversation is named after its peer. For the recipient that is the sender.
       const own: ConversationRef = of.kind === 'user' ? { kind: 'user', user: sender } : of;
       if ((await this.#messaging.conversations.one(user, own)).read >= entry.n) return yes;
     } catch (error) {
@@ -124,7 +124,7 @@ function arrivalOf(
 ): Arrival {
   const answer = said !== undefined && 'answer' in said ? said.answer : undefined;
   const acked = Math.max(cursor?.seq ?? 0, answer?.place?.acked ?? 0);
-  // CIM's client begins at the end of the lobby each time that it logs in.
+  // CIM's client begins at the end of the lobby at each login.
   const begun = isGroup && session.device === CIM_DEVICE ? session.seenAt : session.createdAt;
   if (acked >= seq)
     return begun > storedAt
@@ -151,7 +151,7 @@ function arrivalOf(
   return { pushed: answer.place.sent >= seq ? yes : no('it waits in the log'), delivered: no() };
 }
 
-/** By any device, also one whose record has ended. */
+/** Whether any device has acked it, also one whose record has ended. */
 function deliveredOf(
   entry: Entry | undefined,
   highest: Cursor | undefined,

@@ -9,8 +9,8 @@ const PRODUCER = 'a-producer-of-22-chars' as ProducerId;
 const sender = { userId: 1_001 as UserId, userName: 'alice' };
 const content = encodeContent({ texts: ['hello'] });
 
-it('a message far down in a long timeline of somebody who does not read is found, without the copy of its sender', async () => {
-  // As long as a timeline becomes: RETENTION.
+it('a message far down in the timeline of a user who does not read is found, without its sender’s copy', async () => {
+  // The longest that a timeline becomes (RETENTION).
   const top = 19_000;
   const entryAt = (seq: number): Entry => ({
     ...{

@@ -1,4 +1,4 @@
-/** Finds a message by its id alone: the id names the sender, and not the conversation. */
+/** Finds a message by its id alone. The id names the sender but not the conversation. */
 import {
   CimError,
   copyOf,
@@ -26,9 +26,12 @@ import {
   streamToAppend,
 } from '@cim/store';
 
-/** Logs that are read in search of a message, where the store's counters do not tell. */
+/** Most logs that are read in search of a message when the store's counters do not tell. */
 const LOGS_READ = 50;
-/** A copy and its message are stored in one step, or on two servers shortly behind each other [ms]. */
+/**
+ * Longest time between storing a message and its copy [ms]. They are stored in one step, or on two servers
+ * shortly after each other.
+ */
 const APART_MS = 3_600_000;
 
 export interface MessageName {
@@ -38,7 +41,7 @@ export interface MessageName {
   readonly counter: number;
 }
 
-/** @throws {CimError} 3000 */
+/** Parses the id of a message. @throws {CimError} 3000 */
 export function parseMessageId(text: string): MessageName {
   const [, user = '', named = '', count = ''] = /^(\d{1,16}):([^:]+):(\d{1,16})$/.exec(text) ?? [];
   const [sender, counter] = [Number(user), Number(count)];
@@ -52,12 +55,12 @@ export function parseMessageId(text: string): MessageName {
 }
 
 export interface FoundMessage {
-  /** As its sender names it. */
+  /** The conversation as its sender names it. */
   readonly of: ConversationRef;
   readonly stream: StreamRef;
-  /** Undefined: its log holds it no longer. */
+  /** Undefined: the log no longer holds the message. */
   readonly entry: Entry | undefined;
-  /** In the sender's timeline, of a private message. */
+  /** For a private message: the copy in the sender's timeline. */
   readonly copy: Entry | undefined;
 }
 
@@ -73,6 +76,7 @@ export class MessageFinder {
   }
 
   /**
+   * Finds the message.
    * @param hint the conversation, as the sender names it
    * @throws {CimError} 9401 with what was searched; 3000 when messages in several conversations have this id
    */
@@ -105,7 +109,7 @@ export class MessageFinder {
     );
   }
 
-  /** The copies in the sender's timeline, and what the sender sent to itself; by recipient. */
+  /** Key: recipient. The copies in the sender's timeline, and the sender's messages to itself. */
   async #copies({ id, sender }: MessageName): Promise<Map<UserId, Entry>> {
     const copies = new Map<UserId, Entry>();
     const timeline = inboxOf(sender);
@@ -118,7 +122,10 @@ export class MessageFinder {
     return copies;
   }
 
-  /** Other conversations of the sender: `held` as the store's counters say, `open` where they do not tell. */
+  /**
+   * Other conversations of the sender: `held` according to the store's counters, `open` where these do not
+   * tell.
+   */
   async #others(
     { sender, producer, counter }: MessageName,
     copies: ReadonlyMap<UserId, Entry>,
@@ -137,7 +144,7 @@ export class MessageFinder {
       sender,
       refs.map((of) => ({ stream: streamToAppend(of), producer })),
     );
-    // The producer of a send over HTTP counts nothing.
+    // A send over HTTP has no counter.
     const isOpen = (last: number | undefined): boolean => counter === 0 || last === undefined;
     return {
       held: refs.filter((_, i) => !isOpen(counters[i]) && (counters[i] ?? 0) >= counter),
@@ -171,7 +178,8 @@ export class MessageFinder {
     await this.#scans.scan(stream, top, (page, below) => {
       found = page.find((entry) => entryId(entry) === name.id);
       const isOlder = copy !== undefined && (page[0]?.storedAt ?? 0) < copy.storedAt - APART_MS;
-      // To the end otherwise: a log that was read in part could not be said to hold it no longer.
+      // Otherwise the log is read to its end: after a partial reading the answer "no longer in the log" would
+      // be wrong.
       return found !== undefined || isOlder ? 0 : below;
     });
     return found;
