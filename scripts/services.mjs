@@ -21,7 +21,7 @@ const NEEDED = [
   { what: 'nginx', found: () => has('nginx'), packages: ['nginx-light'] },
   { what: 'HAProxy', found: () => has('haproxy'), packages: ['haproxy'] },
   { what: 'OpenSSL', found: () => has('openssl'), packages: ['openssl'] },
-  { what: 'promtool', found: () => has('promtool'), packages: ['prometheus'] },
+  { what: 'Prometheus', found: () => has('prometheus') && has('promtool'), packages: ['prometheus'] },
 ];
 
 /** Throws, with one line, when something is missing and cannot be installed. Nothing is started here. */
