@@ -6,7 +6,7 @@ import { httpLife, type HttpTarget } from './http-life.ts';
 import { OF_OPERATORS, OF_SERVERS, operationsOf } from './http-requests.ts';
 import { live, type Trace } from './life.ts';
 import { Pair } from './pair.ts';
-import { ADMIN_TOKEN, CLUSTER_SECRET, FuzzedServer, type Memory } from './server.ts';
+import { ADMIN_TOKEN, CLUSTER_SECRET, FuzzedServer, inUse, type Memory } from './server.ts';
 import { Tally } from './tally.ts';
 import { type Account, World } from './world.ts';
 
@@ -14,9 +14,9 @@ const ACCOUNTS = 24;
 const GROUPS = 4;
 /** Lives at once. */
 const AT_ONCE: Readonly<Record<DoorName, number>> = { tcp: 16, ws: 16, http: 12 };
-/** Of all frames: then the server has allocated what it goes on with. */
-const WARM_UP = 0.3;
-/** What may come on top of that [MiB]. */
+/** Shares of all frames after which the memory is measured. The first half warms the server up. */
+const QUARTERS = [0.25, 0.5, 0.75, 1];
+/** What may come on top in the second half [MiB]. */
 const GROWTH_MIB = 20;
 const WATCH_MS = 50;
 /** Findings that are shown whole, and how much of what led to each. */
@@ -144,15 +144,17 @@ export async function fuzz(plan: Plan): Promise<Report> {
   const run = (share: number): Promise<unknown> =>
     Promise.all(doors.map((door) => door.until((plan.frames[door.name] ?? 0) * share, stop)));
   if (plan.lives === undefined) {
-    await run(WARM_UP);
-    const warm = await server.memory().catch(() => undefined);
-    say(`${seconds(begun)}: warm, ${told(warm)}`);
-    await run(1);
-    const last = await server.memory().catch(() => undefined);
-    figures.push(`memory: ${told(warm)} after the warm-up; ${told(last)} at the end`);
-    if (warm === undefined || last === undefined) found('the server does not tell its memory');
-    else if (last.inUseMiB - warm.inUseMiB > GROWTH_MIB)
-      found(`the server holds ${(last.inUseMiB - warm.inUseMiB).toFixed(1)} MiB more`);
+    const memory: (Memory | undefined)[] = [];
+    for (const share of QUARTERS) {
+      await run(share);
+      memory.push(await server.memory().catch(() => undefined));
+      figures.push(`memory after ${share * 100} %: ${told(memory.at(-1))}`);
+      say(`${seconds(begun)}: ${figures.at(-1)}`);
+    }
+    const [half, last] = [memory[1], memory[3]];
+    if (half === undefined || last === undefined) found('the server does not tell its memory');
+    else if (inUse(last) - inUse(half) > GROWTH_MIB)
+      found(`the server holds ${(inUse(last) - inUse(half)).toFixed(1)} MiB more than at half-time`);
   } else for (const life of plan.lives) await doors[0]?.one(life);
   watched.abort();
   clearInterval(progress);
@@ -175,4 +177,4 @@ const seconds = (begun: number): string => `${((performance.now() - begun) / 1_0
 const told = (memory: Memory | undefined): string =>
   memory === undefined
     ? 'unknown'
-    : `${memory.inUseMiB.toFixed(1)} MiB in use, ${memory.residentMiB.toFixed(1)} MiB resident`;
+    : `${inUse(memory).toFixed(1)} MiB in use (heap ${memory.heap.toFixed(1)}, external ${memory.external.toFixed(1)}, array buffers ${memory.arrayBuffers.toFixed(1)} of these), ${memory.resident.toFixed(1)} MiB resident`;

@@ -8,10 +8,11 @@ import { ServerProcess, until } from '@cim/testkit';
 
 export const ADMIN_TOKEN = 'an admin token of 32 characters.';
 export const CLUSTER_SECRET = 'a cluster secret of 32 characters';
-const COLLECTOR = fileURLToPath(new URL('../../bench/gc.mjs', import.meta.url));
-/** Between two samples of which the lesser counts [ms]. */
-const SAMPLE_MS = 150;
+const COLLECTOR = fileURLToPath(new URL('collect.mjs', import.meta.url));
+/** Collections of which the least counts: what one life holds for a moment is no growth. */
 const SAMPLES = 6;
+const COLLECTED = /"msg":"memory\.collected"/;
+const MIB = 1_048_576;
 /** CPU time. Far above the 50 ms that are promised: the load is beyond all bounds, and its garbage is collected too. */
 const HELD_AT_MOST_MS = 250;
 
@@ -26,12 +27,20 @@ const WITHOUT_LIMITS: Readonly<Record<string, string>> = {
   CIM_LOGIN_RATE: '1000000',
 };
 
+/** What the process holds once its garbage is collected [MiB]. */
 export interface Memory {
-  /** Objects and buffers. */
-  readonly inUseMiB: number;
-  /** Also what the allocator keeps for later. */
-  readonly residentMiB: number;
+  /** Objects of JavaScript. */
+  readonly heap: number;
+  /** Buffers outside of the heap, of any kind. */
+  readonly external: number;
+  /** Those among them that JavaScript has made. */
+  readonly arrayBuffers: number;
+  /** All that the system counts: also the code, the store's caches, and what allocators keep for later. */
+  readonly resident: number;
 }
+
+/** What is ours: objects and buffers. */
+export const inUse = ({ heap, external }: Memory): number => heap + external;
 
 export class FuzzedServer implements AsyncDisposable {
   readonly process: ServerProcess;
@@ -85,22 +94,34 @@ export class FuzzedServer implements AsyncDisposable {
     return counts;
   }
 
-  /** What the process holds once its garbage is collected. */
   async memory(): Promise<Memory> {
-    let least: Memory = { inUseMiB: Infinity, residentMiB: Infinity };
+    let least: Memory | undefined;
     this.#collecting = true;
     for (let sample = 0; sample < SAMPLES; sample++) {
-      globalThis.process.kill(this.process.pid, 'SIGUSR2');
-      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-      const page = await (await fetch(`${this.process.routeInternalUrl}/metrics`)).text();
-      const mib = (name: string): number =>
-        Number(new RegExp(`^${name}\\{.* (\\d+)$`, 'm').exec(page)?.[1]) / 1_048_576;
-      const inUseMiB = mib('nodejs_heap_size_used_bytes') + mib('nodejs_external_memory_bytes');
-      if (inUseMiB < least.inUseMiB) least = { inUseMiB, residentMiB: mib('process_resident_memory_bytes') };
+      const next = await this.#collect();
+      if (least === undefined || inUse(next) < inUse(least)) least = next;
     }
     this.#pending.push(...this.faults());
     this.#collecting = false;
+    if (least === undefined) throw new Error('no sample');
     return least;
+  }
+
+  async #collect(): Promise<Memory> {
+    const from = this.process.log.length;
+    const said = (): string | undefined =>
+      this.process.log
+        .slice(from)
+        .split('\n')
+        .slice(0, -1)
+        .find((line) => COLLECTED.test(line));
+    globalThis.process.kill(this.process.pid, 'SIGUSR2');
+    await until('the server has collected its garbage', () => said() !== undefined);
+    const { heapUsed, external, arrayBuffers, rss } = JSON.parse(said() ?? '') as NodeJS.MemoryUsage;
+    return {
+      ...{ heap: heapUsed / MIB, external: external / MIB },
+      ...{ arrayBuffers: arrayBuffers / MIB, resident: rss / MIB },
+    };
   }
 
   #isHeld(line: string): boolean {

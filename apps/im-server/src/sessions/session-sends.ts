@@ -53,6 +53,8 @@ type StoredReceipt = Extract<SendReceipt, { readonly outcome: 'stored' }>;
 
 export class SessionSends implements Waiter {
   readonly #sender: Sender;
+  /** The user without the session. Logs of groups keep it with the message for longer than the session lives. */
+  readonly #actor: NamedUser;
   readonly #parts: SessionParts;
   readonly #limits: SendLimits;
   #underWay = 0;
@@ -66,6 +68,7 @@ export class SessionSends implements Waiter {
 
   constructor(sender: Sender, parts: SessionParts) {
     this.#sender = sender;
+    this.#actor = { userId: sender.userId, userName: sender.userName };
     this.#parts = parts;
     this.#limits = new SendLimits(parts.limits);
   }
@@ -100,7 +103,7 @@ export class SessionSends implements Waiter {
     // that buffer again.
     const request: SendRequest = {
       door: 'tcp',
-      actor: this.#sender,
+      actor: this.#actor,
       to: isUserId(to) ? inboxOf(to) : groupStream(send.group as GroupId),
       producer: this.#producer as ProducerId,
       counter,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import {
+  decodeEntry,
+  entryBytes,
   type GroupId,
   groupStream,
   type MessageId,
@@ -101,6 +103,32 @@ describe('the log of a group', () => {
     assert.equal(a?.pieces.length, 1);
     assert.ok(a.pieces[0] !== undefined && a.pieces[0].own === b?.pieces[0]?.own);
     assert.equal(reads, 0);
+    log.end();
+  });
+
+  test('keeps entries in memory of their own length, not the reads of sockets that they came in', async () => {
+    const read = Buffer.alloc(64 * 1024);
+    const whole = madeUp(1);
+    read.set(entryBytes(whole), 500);
+    read.set(whole.content, 100);
+    const fromSession = { ...whole, content: read.subarray(100, 100 + whole.content.length) };
+    const fromServer = {
+      ...decodeEntry(read.subarray(500, 500 + entryBytes(whole).length)),
+      seq: 2,
+      prev: entryId(whole),
+      counter: 2,
+    };
+    const log = new GroupLog(group, counted(), timers);
+    const { pieces } = join(log, 1);
+    await offer(log, [fromSession, fromServer as unknown as Entry]);
+    const entries = pieces.flatMap((piece) => piece.entries);
+    assert.equal(entries.length, 2);
+    for (const [i, { content, wire }] of entries.entries()) {
+      assert.deepEqual(Buffer.from(content), whole.content);
+      const kept = [content, ...(wire === undefined ? [] : [wire]), ...pieces.map(({ own }) => own)];
+      for (const bytes of kept)
+        assert.ok(bytes.buffer.byteLength < 300, `${i}: ${bytes.buffer.byteLength} bytes`);
+    }
     log.end();
   });
 

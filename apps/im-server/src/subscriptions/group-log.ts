@@ -9,7 +9,7 @@ import { type Cursor, type Entry, entryId, type Position, type Streams } from '@
 import type { FeedSink } from './feed-sink.ts';
 import { type FollowedLog, type GroupFeed } from './group-feed.ts';
 import { GROUP_LOG_KEEPS, GroupSessions } from './group-sessions.ts';
-import { SharedPiece } from './shared-piece.ts';
+import { exactEntry, SharedPiece } from './shared-piece.ts';
 import { realTimers, type Timer, type Timers } from './timers.ts';
 import { wentBack } from './went-back.ts';
 
@@ -161,7 +161,7 @@ export class GroupLog implements FollowedLog {
       if (known === undefined || known.id !== entryId(entry)) this.look();
       return;
     }
-    const piece = new SharedPiece(this.group, entry);
+    const piece = new SharedPiece(this.group, exactEntry(entry));
     if (entry.seq > this.#top + 1 || this.#reading) {
       this.#keep(piece);
       return;
@@ -307,7 +307,7 @@ export class GroupLog implements FollowedLog {
       for (const entry of entries) {
         if (entry.seq <= this.#top) continue;
         const pushed = this.#early?.get(entry.seq);
-        const piece = pushed?.id === entryId(entry) ? pushed : new SharedPiece(this.group, entry);
+        const piece = pushed?.id === entryId(entry) ? pushed : new SharedPiece(this.group, exactEntry(entry));
         if (!this.#take(piece)) return;
         this.#early?.delete(entry.seq);
       }

@@ -45,7 +45,7 @@ export class SharedPiece {
 
   /** The entries on our own wire, a frame each. */
   get own(): Uint8Array {
-    this.#own ??= joined(this.entries.map((entry) => deliverFrame(this.#group, entryBytes(entry))));
+    this.#own ??= exact(joined(this.entries.map((entry) => deliverFrame(this.#group, entryBytes(entry)))));
     return this.#own;
   }
 
@@ -55,7 +55,7 @@ export class SharedPiece {
     const entries = this.entries.map(forLevel0);
     this.#ownLevel0 = entries.every((entry, i) => entry === this.entries[i])
       ? this.own
-      : joined(entries.map((entry) => deliverFrame(this.#group, entryBytes(entry))));
+      : exact(joined(entries.map((entry) => deliverFrame(this.#group, entryBytes(entry)))));
     return this.#ownLevel0;
   }
 
@@ -79,6 +79,27 @@ export class SharedPiece {
     const [entry] = this.entries;
     return entry && this.entries.length === 1 ? leaversBy(entry) : undefined;
   }
+}
+
+/**
+ * The same entry in memory of its own. A log keeps its newest entries for as long as the group is quiet, and the
+ * bytes of an entry are a view of all that a socket had read at once, up to 64 KiB.
+ */
+export function exactEntry(entry: Entry): Entry {
+  const { content, wire } = entry;
+  if (wire === undefined) return { ...entry, content: exact(content) };
+  const own = exact(wire);
+  const at = content.byteOffset - wire.byteOffset;
+  const isInside = content.buffer === wire.buffer && at >= 0 && at + content.length <= wire.length;
+  return { ...entry, wire: own, content: isInside ? own.subarray(at, at + content.length) : exact(content) };
+}
+
+/** The bytes in a buffer of their own length. */
+function exact(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === bytes.buffer.byteLength) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
 }
 
 /** The texts that a CIM client shows for an entry. */
