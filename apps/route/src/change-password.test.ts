@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { DEFAULT_DEVICE, type Epoch, type UserId, type UserName } from '@cim/protocol';
+import { DEFAULT_DEVICE, type DeviceId, type Epoch, type UserId, type UserName } from '@cim/protocol';
 import type { Sessions } from '@cim/store';
 import { INSTANCE, RunningRoute } from '../test/running-route.ts';
 
@@ -145,6 +145,45 @@ describe('the password of an account', { concurrency: false }, () => {
     assert.equal((await logIn(userId, 'nora', NEW)).code, '9000');
   });
 
+  describe('whose change has no answer', () => {
+    const claim = (userId: UserId, epoch: Epoch | undefined, name: string) =>
+      at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: name });
+
+    test('is changed, and its other sessions are out, though nobody repeats the request', async (t) => {
+      const userId = await at.register('karla', OLD);
+      const { epoch } = await logIn(userId, 'karla', OLD);
+      await claim(userId, epoch, 'c');
+      t.mock.method(at.store.accounts, 'replacePassword', () => Promise.reject(new Error('the route dies')));
+      assert.equal((await change(userId, OLD, NEW)).code, '4000');
+      assert.deepEqual(await at.store.sessions.locate(userId), []);
+      assert.ok(at.rung.some((ring) => ring.startsWith(`kick ${userId} `)));
+    });
+
+    test('is changed by the request that is repeated: it ends the sessions that are left', async (t) => {
+      const userId = await at.register('laura', OLD);
+      const end = t.mock.method(at.store.sessions, 'end');
+      end.mock.mockImplementationOnce(() => Promise.reject(new Error('away')), 1);
+      assert.equal((await change(userId, OLD, NEW)).code, '4000');
+      const left = await logIn(userId, 'laura', NEW);
+      await claim(userId, left.epoch, 'c');
+      for (const wrong of [OLD, 'something else'])
+        assert.equal((await change(userId, wrong, 'another password')).code, '9100');
+      assert.equal((await at.store.sessions.locate(userId)).length, 1);
+      assert.equal((await change(userId, OLD, NEW)).code, '9000');
+      assert.deepEqual(await at.store.sessions.locate(userId), []);
+      assert.equal((await logIn(userId, 'laura', NEW)).code, '9000');
+    });
+
+    test('is set by the repeated request of the session that has set the first one, and of no other', async () => {
+      const userId = await at.register('maria');
+      const { session } = await logIn(userId, 'maria', undefined);
+      assert.equal((await change(userId, undefined, NEW, session)).code, '9000');
+      assert.equal((await change(userId, undefined, NEW, session)).code, '9000');
+      assert.equal((await change(userId, undefined, NEW)).code, '9100');
+      assert.equal((await change(userId, undefined, 'another password', session)).code, '9100');
+    });
+  });
+
   test('of a new account has 8 characters or more; an older, shorter one keeps working', async () => {
     const short = await at.post('/registerAccount', { userName: 'franz', password: 'seven77' });
     assert.equal(short.code, '3000');
@@ -165,6 +204,57 @@ describe('the password of an account', { concurrency: false }, () => {
     const known = await at.post('/registerAccount', { userName: 'gustav', password: 'pleaseletmein' });
     assert.equal(known.code, '9000', 'the same password, by the new hash');
   });
+});
+
+test('several devices: the one that changes the password goes on, every other one is out, waiting logins too', async (t) => {
+  const at = await RunningRoute.start({ config: { sessionPolicy: 'devices' } });
+  t.after(() => at.stop());
+  const userId = await at.register('pia', OLD);
+  const logIn = async (device: string, proof: object) => {
+    const { code, dataBody } = await at.post('/login', {
+      ...{ userId, userName: 'pia', wire: 2, device: `device-of-pia-${device}`, ...proof },
+    });
+    return { code, ...(dataBody as { session: string; epoch: Epoch } | null) };
+  };
+  const live = async (device: string) => {
+    const { epoch, session } = await logIn(device, { password: OLD });
+    await at.store.sessions.claim({ userId, epoch: epoch as Epoch, instance: INSTANCE, claim: device });
+    return { session, epoch };
+  };
+  const [phone, desk, away] = [await live('phone'), await live('desk'), await live('away')];
+  await at.store.sessions.release(
+    { userId, device: 'device-of-pia-away' as DeviceId },
+    away.epoch as Epoch,
+    INSTANCE,
+  );
+  const waiting = await logIn('waiting', { password: OLD });
+  const answer = await at.post(
+    '/changePassword',
+    { userId, password: OLD, newPassword: NEW },
+    { authorization: `Bearer ${phone.session ?? ''}` },
+  );
+  assert.equal(answer.code, '9000', answer.message);
+  const located = await at.store.sessions.locate(userId);
+  assert.deepEqual(
+    located.map(({ device }) => device),
+    ['device-of-pia-phone'],
+  );
+  for (const [device, { session }] of [
+    ['desk', desk],
+    ['away', away],
+    ['waiting', waiting],
+  ] as const)
+    assert.equal((await logIn(device, { session })).code, '9100', device);
+  const { epoch } = waiting;
+  const late = await at.store.sessions.claim({
+    userId,
+    epoch: epoch as Epoch,
+    instance: INSTANCE,
+    claim: 'w',
+  });
+  assert.equal(late.outcome, 'refused');
+  assert.equal((await logIn('phone', { session: phone.session })).code, '9000');
+  assert.equal((await logIn('desk', { password: NEW })).code, '9000');
 });
 
 test('a store that takes no new hash does not prevent logins', async (t) => {

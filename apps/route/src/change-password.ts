@@ -43,30 +43,65 @@ export class ChangePassword {
     const problem = passwordProblem(newPassword);
     if (problem !== undefined) throw new CimError('invalid', `newPassword: ${problem}`);
     const account = await store.accounts.byId(userId);
-    const address = this.#limits.addressOf(ip);
     if (account !== undefined && account.passwordHash === undefined)
       await this.#requireMaySet(account, password, secret);
-    else {
+    else if (!(await this.#matches(userId, account, password, ip))) {
+      // The answer of the request before was lost, and perhaps its end: the sessions that are open still end now.
+      if (await this.#isDone(userId, account, password, newPassword, secret, ip))
+        return this.#endOthers(userId, secret);
       if (password === undefined) throw new CimError('unknownAccount', GIVE_THE_OLD_ONE);
-      if (account === undefined) {
-        await this.#passwords.matchNobody(password);
-        throw new CimError('unknownAccount');
-      }
-      await this.#limits.login(ip, userId);
-      if (!(await this.#passwords.matches(password, account.passwordHash ?? '', address))) {
-        void this.#limits.loginFailed(ip, userId);
-        throw new CimError('unknownAccount');
-      }
+      if (account !== undefined) void this.#limits.loginFailed(ip, userId);
+      throw new CimError('unknownAccount');
     }
+    // Before the change too: if this process dies behind it, nobody is left with a session of the old password.
+    await this.#endOthers(userId, secret);
     const changed = await store.accounts.replacePassword(
       userId,
-      account.passwordHash,
-      await this.#passwords.hash(newPassword, address),
+      account?.passwordHash,
+      await this.#passwords.hash(newPassword, this.#limits.addressOf(ip)),
     );
     // Another change, or a login that replaced the hash, came in between: the old password may be wrong now.
     if (!changed)
       throw new CimError('failure', 'the password was changed by another request just now; try again');
+    // Whoever logged in with the old password meanwhile is out too.
     await this.#endOthers(userId, secret);
+  }
+
+  /** @throws {CimError} 6000: too many tries */
+  async #matches(
+    userId: UserId,
+    account: Account | undefined,
+    password: string | undefined,
+    ip: string,
+  ): Promise<boolean> {
+    if (password === undefined) return false;
+    const address = this.#limits.addressOf(ip);
+    if (account === undefined) {
+      await this.#passwords.matchNobody(password, address);
+      return false;
+    }
+    await this.#limits.login(ip, userId);
+    return this.#passwords.matches(password, account.passwordHash ?? '', address);
+  }
+
+  /** Whether the account has the new password already: the request is repeated. It counts as one more try to log in. */
+  async #isDone(
+    userId: UserId,
+    account: Account | undefined,
+    password: string | undefined,
+    newPassword: string,
+    secret: string,
+    ip: string,
+  ): Promise<boolean> {
+    // The first password of an account is set by a session, and so is a repetition.
+    if (password === undefined && !(await this.#isOwn(userId, secret))) return false;
+    return this.#matches(userId, account, newPassword, ip);
+  }
+
+  async #isOwn(userId: UserId, secret: string): Promise<boolean> {
+    const { config, store } = this.#parts;
+    const own = sessionOf(secret, await store.sessions.find(userId), sessionsCountFrom(config));
+    return own !== undefined && own !== 'expired';
   }
 
   /** Only a logged-in user sets the first password of an account: a stranger could lock the user out. */
@@ -75,13 +110,12 @@ export class ChangePassword {
     password: string | undefined,
     secret: string,
   ): Promise<void> {
-    const { config, store } = this.#parts;
+    const { config } = this.#parts;
     const none = `the account ${userName} has no password`;
     if (password !== undefined) throw new CimError('unknownAccount', `${none} to change`);
     if (subject !== undefined || config.auth === 'jwt')
       throw new CimError('forbidden', `${none}: its user logs in with a token`);
-    const own = sessionOf(secret, await store.sessions.find(userId), sessionsCountFrom(config));
-    if (own === undefined || own === 'expired')
+    if (!(await this.#isOwn(userId, secret)))
       throw new CimError('unknownAccount', `${none}; show its session as "Authorization: Bearer" to set one`);
   }
 
