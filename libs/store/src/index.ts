@@ -3,6 +3,7 @@ export type { Account, Accounts } from './accounts.ts';
 export { type ApiKey, type ApiKeys, type Scope, SCOPES } from './api-keys.ts';
 export type { LogWishes } from './log-wishes.ts';
 export { addressSubject, type Ban, type Bans, parseSubject, type Subject, userSubject } from './bans.ts';
+export type { Backup, Verified } from './backup.ts';
 export type { Blocks } from './blocks.ts';
 export * from './conversation-rows.ts';
 export {
@@ -36,3 +37,4 @@ export * from './webhooks.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';
 export { type CimAccount, type CimSource, type CimTexts, openCimSource } from './redis/cim-source.ts';
+export { restore, verify } from './embedded/backup.ts';

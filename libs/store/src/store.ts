@@ -1,5 +1,6 @@
 import type { Accounts } from './accounts.ts';
 import type { ApiKeys } from './api-keys.ts';
+import type { Backup } from './backup.ts';
 import type { Bans } from './bans.ts';
 import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
@@ -60,6 +61,12 @@ export interface Store {
   onSuccession(listener: () => void): void;
   /** The state as the last check found it. It asks no server. */
   state(): StoreState;
+  /**
+   * Copies all data into a new folder of this machine while the store goes on. An engine that is a server of
+   * its own has its own way to do this.
+   * @throws {Error} one line
+   */
+  readonly backUp?: (folder: string) => Promise<Backup>;
   /**
    * Checks the engine. Throws, with one line that says why, when it does not answer, takes no writes or
    * cannot keep its promise.

@@ -69,6 +69,8 @@ interface Found {
 }
 
 export interface Audit {
+  readonly accounts: number;
+  readonly streams: number;
   /** One line for each fault. */
   readonly problems: readonly string[];
   /**
@@ -105,6 +107,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     return found;
   };
   let records = 0;
+  let accounts = 0;
   let newestUser = 0;
   let nextUser = 0;
   const format = { found: false };
@@ -143,6 +146,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
       const { name, seq } = nameOfRow(key);
       of(name).events.delete(seq);
     }
+    if (key.startsWith('a:')) accounts++;
     // The id of an adopted account was given elsewhere.
     if (key.startsWith('a:') && (record as AccountRecord).adopted !== true)
       newestUser = Math.max(newestUser, Number(key.slice('a:'.length)));
@@ -181,7 +185,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     groups.mend(ledger);
     conversations.mend(ledger);
   };
-  return { problems, mend };
+  return { problems, mend, accounts, streams: streams.size };
 }
 
 /**

@@ -5,23 +5,24 @@ import { RETENTION, type StreamLimits } from '../streams.ts';
 import { EmbeddedAccounts } from './accounts.ts';
 import { EmbeddedApiKeys } from './api-keys.ts';
 import { audit } from './audit.ts';
+import { backUp } from './backup.ts';
 import { EmbeddedBans } from './bans.ts';
 import { EmbeddedBlocks } from './blocks.ts';
 import { EmbeddedConversationRows } from './conversation-rows.ts';
 import { damaged, reasonOf, repairDatabase } from './database.ts';
 import { EmbeddedEventFeed } from './event-feed.ts';
 import { EmbeddedGroups } from './groups.ts';
-import { FORMAT, NEXT_USER } from './keys.ts';
+import { refuseOtherFormat } from './format.ts';
+import { NEXT_USER } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { EmbeddedLimits } from './limits.ts';
 import { EmbeddedLogWishes } from './log-wishes.ts';
-import { promised } from './promised.ts';
 import { EmbeddedScheduled } from './scheduled.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
 import { EmbeddedWebhooks } from './webhooks.ts';
-import { FORMAT_VERSION, OLDEST_FORMAT, upgradeFolder } from './upgrade.ts';
+import { upgradeFolder } from './upgrade.ts';
 
 export interface EmbeddedStoreOptions {
   /** The folder, which is made when it is missing. One process owns it. */
@@ -90,6 +91,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       durability: 'disk',
       problem: ledger.broken ? 'refusing' : undefined,
     }),
+    backUp: (folder) => backUp(ledger, folder),
     ping: () => ledger.ping(NEXT_USER),
     stop: async () => {
       await sweeper.stop();
@@ -126,13 +128,4 @@ async function openWhole(dir: string, logger: Logger, acceptLoss: boolean): Prom
     await ledger.close();
     throw error;
   }
-}
-
-async function refuseOtherFormat(ledger: Ledger, dir: string): Promise<void> {
-  // The audit reports a record that cannot be read.
-  const version = await promised(() => ledger.committed(FORMAT)?.version).catch(() => undefined);
-  if (version !== undefined && !(version >= OLDEST_FORMAT && version <= FORMAT_VERSION))
-    throw new Error(
-      `the data folder ${dir} has format ${version}, this program reads ${OLDEST_FORMAT} to ${FORMAT_VERSION}; use the version that made it, or set CIM_DATA_DIR to a new folder`,
-    );
 }

@@ -28,6 +28,9 @@ const RECENT_RECORDS = 50_000;
  * there is none.
  */
 const MAX_ROWS = 4_096;
+/** What a copy of everything reads at once. */
+const SNAPSHOT_ROWS = 1_000;
+const SNAPSHOT_BYTES = 1024 * 1024;
 const REOPEN_MS = 1_000;
 /**
  * A batch costs as much as several texts. So after a batch with at least this many waiters the next one
@@ -177,6 +180,20 @@ export class Ledger {
     const iterator = this.#usable().iterator({ ...range, highWaterMarkBytes: maxBytes });
     try {
       return await iterator.nextv(Math.min(limit, MAX_ROWS));
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /** Every row as it is on disk at this moment, in order, whatever is written meanwhile. */
+  async *snapshot(): AsyncGenerator<[key: string, row: Uint8Array]> {
+    const iterator = this.#usable().iterator({ highWaterMarkBytes: SNAPSHOT_BYTES });
+    try {
+      for (;;) {
+        const rows = await iterator.nextv(SNAPSHOT_ROWS);
+        if (rows.length === 0) return;
+        yield* rows;
+      }
     } finally {
       await iterator.close();
     }
