@@ -15,7 +15,7 @@ const may = {
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/relay': ['outcall', 'store', 'protocol', 'runtime'],
   'apps/cli-client': ['client', 'protocol', 'runtime', 'terminal-text'],
-  'apps/admin-cli': ['runtime', 'terminal-text'],
+  'apps/admin-cli': ['store', 'runtime', 'terminal-text'],
   'apps/import': ['store', 'protocol', 'runtime', 'terminal-text'],
   'apps/cim': [],
   'apps/web': ['client'],

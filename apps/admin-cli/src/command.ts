@@ -28,18 +28,34 @@ export interface Given {
 /** A JSON object that the API answered. Old servers leave fields out, new ones may add some. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-export interface Command {
+interface Shown {
   /** One or two words: `bans add`. */
   readonly name: string;
   /** The names of the words that follow, in capitals: `SERVER`. */
   readonly words: readonly string[];
   readonly flags: Readonly<Record<string, Flag>>;
   readonly about: string;
+  /** The answer as lines for a person, without the last line break. */
+  readonly show: (answer: Answer, given: Given) => string;
+  /** Whether the answer says that it was not done: the exit code is 1 then. */
+  readonly failed?: (answer: Answer) => boolean;
+}
+
+/** Asks the admin API. */
+export interface ApiCommand extends Shown {
   /** @throws {UsageError} */
   readonly request: (given: Given) => AdminRequest;
-  /** The API's answer as lines for a person, without the last line break. */
-  readonly show: (answer: Answer, given: Given) => string;
+  /** What is asked half a second later, for as long as the act is under way. */
+  readonly again?: (answer: Answer) => AdminRequest | undefined;
 }
+
+/** Works on this machine and asks nobody. */
+export interface LocalCommand extends Shown {
+  /** @throws {Error} one line */
+  readonly local: (given: Given) => Promise<object>;
+}
+
+export type Command = ApiCommand | LocalCommand;
 
 /** A path with each part escaped; queries that are undefined are left out. */
 export function pathOf(

@@ -2,13 +2,17 @@
  * `cim admin`: finds the command that the words name, asks the admin API, shows the answer. Exit codes: 0 done, 1 refused or
  * failed, 2 the words are wrong, 3 no admin API can be reached. Whatever goes wrong is one line on stderr.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { askAdmin, NotReachable } from './admin-api.ts';
-import { type Answer, type Command, type Given, UsageError } from './command.ts';
+import { type Answer, type ApiCommand, type Command, type Given, UsageError } from './command.ts';
 import { COMMANDS } from './commands/commands.ts';
 import { adminConfig } from './config.ts';
 import { FLAGS_OF_ALL, helpOf } from './help.ts';
 import { cleaned } from './table.ts';
+
+/** Between two questions about an act that is under way [ms]. */
+const AGAIN_MS = 500;
 
 export interface Output {
   readonly out: (text: string) => void;
@@ -27,15 +31,30 @@ export async function runAdmin(argv: readonly string[], output: Output = standar
     if (flags['help'] === true) return output.out(helpOf(words));
     if (words.length === 0) throw new UsageError('name a command; cim admin --help lists them');
     const { command, given } = commandOf(words, flags);
-    const config = adminConfig(given.flags as Readonly<Record<string, string | undefined>>);
-    const body = await askAdmin(config, command.request(given));
+    const body =
+      'local' in command ? JSON.stringify(await command.local(given)) : await asked(command, given);
+    const answer = body === '' ? {} : (JSON.parse(body) as Answer);
     if (flags['json'] === true) output.out(body === '' ? '' : `${body}\n`);
-    else output.out(`${command.show(body === '' ? {} : (JSON.parse(body) as Answer), given)}\n`);
+    else output.out(`${command.show(answer, given)}\n`);
+    if (command.failed?.(answer) === true) process.exitCode = 1;
   } catch (error) {
     const line = error instanceof Error ? error.message : String(error);
     output.err(cleaned(`cim admin: ${line}`));
     process.exitCode = error instanceof UsageError ? 2 : error instanceof NotReachable ? 3 : 1;
   }
+}
+
+/** The body of the last answer. */
+async function asked(command: ApiCommand, given: Given): Promise<string> {
+  const config = adminConfig(given.flags as Readonly<Record<string, string | undefined>>);
+  let body = await askAdmin(config, command.request(given));
+  while (command.again !== undefined) {
+    const next = command.again(JSON.parse(body) as Answer);
+    if (next === undefined) break;
+    await sleep(AGAIN_MS);
+    body = await askAdmin(config, next);
+  }
+  return body;
 }
 
 /** The words and flags, of whichever command. */

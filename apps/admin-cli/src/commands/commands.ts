@@ -1,6 +1,7 @@
 /** Every command of `cim admin`. */
 import type { Command } from '../command.ts';
 import { apiKeyCommands } from './api-keys.ts';
+import { backupCommands } from './backups.ts';
 import { banCommands } from './bans.ts';
 import { logCommands } from './log.ts';
 import { moveCommands } from './moves.ts';
@@ -14,6 +15,7 @@ export const COMMANDS: readonly Command[] = [
   ...traceCommands,
   ...moveCommands,
   ...logCommands,
+  ...backupCommands,
   ...banCommands,
   ...apiKeyCommands,
 ];

@@ -17,6 +17,7 @@ import type { AdminParts } from './admin-parts.ts';
 import { auditTo } from './audit.ts';
 import { auditedTo } from './audited.ts';
 import { addApiKeys } from './api-keys.ts';
+import { addBackups } from './backups.ts';
 import { addBans } from './bans.ts';
 import { addLog } from './log.ts';
 import { addMessages } from './messages.ts';
@@ -104,6 +105,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       addMessages(typed, given);
       addMoves(typed, given);
       addLog(typed, given);
+      addBackups(typed, given);
       addApiKeys(typed, given);
       addBans(typed, given);
       scope.get('/openapi.json', { schema: { hide: true } }, () => scope.adminApi());
