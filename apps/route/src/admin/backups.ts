@@ -93,8 +93,9 @@ export function addBackups(app: V1App, { parts, audited }: AdminParts): void {
     },
   );
   app.post('/backup', { schema: make, ...CHECKED_BY_HAND }, async (request, reply) => {
-    const { folder } = (request.body as { readonly folder?: unknown } | null) ?? {};
-    const target = typeof folder === 'string' ? folder : '';
+    const body: unknown = request.body;
+    const given = typeof body === 'object' && body !== null && 'folder' in body ? body.folder : undefined;
+    const target = typeof given === 'string' ? given : '';
     const begun = await audited(request, 'backup.begin', target, () => {
       if (!isAbsolute(target) || target.includes('\0'))
         throw new CimError('invalid', 'folder must be an absolute path on the machine of the server');
