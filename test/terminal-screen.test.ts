@@ -112,6 +112,20 @@ describe('a line being typed', () => {
     await alice.until(`now ${words} \u2713`);
   });
 
+  it('gets a second line with Alt-Enter, and both are one message', async () => {
+    const alice = await openChat('alice', 80, 24);
+    const bob = await openChat('bob', 80, 24);
+    await alice.type('above');
+    await alice.press('M-Enter');
+    await alice.type('belo');
+    await alice.press('Up', 'End', 'Down', 'End');
+    await alice.type('w');
+    await alice.until(/^everybody> above\nbelow$/m);
+    assert.doesNotMatch(await bob.screen(), /above/);
+    await alice.press('Enter');
+    await bob.until(/alice: above\n {6}below$/m);
+  });
+
   it('may be several lines that were pasted, which are one message', async () => {
     const alice = await openChat('alice', 80, 24);
     const bob = await openChat('bob', 80, 24);

@@ -67,6 +67,12 @@ export class Terminal {
     return stdout.trimEnd();
   }
 
+  /** What is seen, with the colours (SGR). */
+  async screenInColours(): Promise<string> {
+    const { stdout } = await this.#tmux('capture-pane', '-p', '-e', '-N');
+    return stdout.replace(/\n$/, '');
+  }
+
   /** Column and row of the cursor, from 0. */
   async cursor(): Promise<{ column: number; row: number }> {
     const { stdout } = await this.#tmux('display-message', '-p', '#{cursor_x} #{cursor_y}');

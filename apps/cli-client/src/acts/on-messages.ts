@@ -5,7 +5,7 @@ import type { Contacts } from '../messages/contacts.ts';
 import type { Directory } from '../messages/directory.ts';
 import { count } from '../screen/count.ts';
 import type { Screen } from '../screen/screen.ts';
-import { titleOf, type View } from '../screen/view.ts';
+import { storedText, titleOf, type View } from '../screen/view.ts';
 import type { Change } from '../screen/window/entry.ts';
 
 const PAGE = 100;
@@ -153,8 +153,9 @@ function stored(answer: SendOutcome, done: string): void {
 }
 
 /** A message that was taken back stays as a line that says so. */
-function saidOfStored({ from, texts, type, storedAt, edited, recalled, reactions }: StoredMessage) {
-  const said = recalled ? '(taken back)' : texts.length > 0 ? texts.join('\n') : `[${type}]`;
+function saidOfStored(message: StoredMessage) {
+  const { from, storedAt, edited, recalled, reactions } = message;
+  const said = recalled ? '(taken back)' : storedText(message);
   const marks = [
     ...(edited ? ['(changed)'] : []),
     ...reactions.map(({ reaction, users }) => `${reaction} ${users.length}`),

@@ -253,5 +253,8 @@ describe(':all', () => {
       assert.notDeepEqual(parseLine(name), { kind: 'nothing' });
       assert.doesNotMatch(JSON.stringify(parseLine(name)), /there is no command/);
     }
+    // A picture ends with a colon.
+    for (const [, name = ''] of page.matchAll(/`(:[a-z]+!?)(?!:|[a-z])/g))
+      assert.ok(COMMAND_NAMES.includes(name), `docs/terminal.md names ${name}`);
   });
 });

@@ -4,7 +4,7 @@ import type { Contacts } from './contacts.ts';
 import type { Ignored } from '../options/ignored.ts';
 import type { Online } from './online.ts';
 import { LOBBY_CONVERSATION, type Screen } from '../screen/screen.ts';
-import { type Names, titleOf } from '../screen/view.ts';
+import { type Names, storedText, titleOf } from '../screen/view.ts';
 import type { Spoken } from '../screen/window/entry.ts';
 
 const PAGE = 50;
@@ -91,13 +91,14 @@ const olderOf = ({ items, before }: MessagePage): string => (items.length === 0 
 
 /** A message of the history as it stands on the screen. */
 export function spokenOf(message: StoredMessage, me: UserId | undefined): Spoken {
-  const { id, n, from, texts, type, storedAt: at, edited, recalled, reactions } = message;
+  const { id, n, from, type, storedAt: at, edited, recalled, reactions } = message;
   return {
     kind: 'said',
     at,
     from: from.userName,
     own: from.userId === me,
-    text: texts.length > 0 ? texts.join('\n') : `[${type}]`,
+    text: storedText(message),
+    ...(type === 'member' && { event: true }),
     id,
     n,
     edited,

@@ -3,7 +3,15 @@ import { within } from './guarded.ts';
 import { type History, receivedId } from '../files/history.ts';
 import type { Ignored } from '../options/ignored.ts';
 import type { Placed, Screen } from '../screen/screen.ts';
-import { eventLine, type Names, saidOf, type Shown, titleOf, type View } from '../screen/view.ts';
+import {
+  eventLine,
+  membersWords,
+  type Names,
+  saidOf,
+  type Shown,
+  titleOf,
+  type View,
+} from '../screen/view.ts';
 
 /** A message that takes longer to be made into lines is not shown [ms]. */
 const RENDER_MS = 1_000;
@@ -73,8 +81,8 @@ export class Received {
   }
 }
 
-/** What an event does to its message, where that is on the screen. */
-function changeOf(event: Exclude<StreamEvent, { event: 'message' }>): Pick<Placed, 'change'> {
+/** What an event does to its message, where that is on the screen; or what stands there for it. */
+function changeOf(event: Exclude<StreamEvent, { event: 'message' }>): Pick<Placed, 'change' | 'message'> {
   switch (event.event) {
     case 'recalled':
       return { change: { id: event.value.ref, recalled: true } };
@@ -84,8 +92,12 @@ function changeOf(event: Exclude<StreamEvent, { event: 'message' }>): Pick<Place
       const { ref, from, reaction } = event.value;
       return { change: { id: ref, user: from.userId, reaction } };
     }
-    case 'members':
-      return {};
+    case 'members': {
+      const { value } = event;
+      const { id, from, own, storedAt: at } = value;
+      const text = membersWords(value);
+      return { message: { kind: 'said', at, from: from.userName, own, text, id, n: 0, event: true } };
+    }
   }
 }
 

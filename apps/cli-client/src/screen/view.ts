@@ -1,4 +1,4 @@
-import type { Message, StreamEvent } from '@cim/client/node';
+import type { MembersChange, Message, StoredMessage, StreamEvent } from '@cim/client/node';
 import { LOBBY, type NamedUser, type UserId } from '@cim/protocol';
 import { cleanLine, cleanLines } from '@cim/terminal-text';
 import type { Paint } from './paint.ts';
@@ -74,12 +74,35 @@ export function eventLine(event: Exclude<StreamEvent, { event: 'message' }>, nam
       return event.value.reaction === ''
         ? `${who} took a reaction back`
         : `${who} reacts to a message: ${event.value.reaction}`;
-    case 'members': {
-      const { op, users } = event.value;
-      const others = users.filter((user) => user.userId !== from.userId).map((user) => user.userName);
-      return `${who} ${MEMBERS_WORDS[op] ?? 'changed the group'} ${others.join(', ')}`.trimEnd();
-    }
+    case 'members':
+      return `${who} ${membersWords(event.value)}`;
   }
+}
+
+/** What somebody did to the members of a group, behind the name of who did it. */
+export function membersWords({ op, users, from }: Pick<MembersChange, 'op' | 'users' | 'from'>): string {
+  const others = users.filter((user) => user.userId !== from.userId).map((user) => user.userName);
+  const words = MEMBERS_WORDS[op] ?? 'changed the group';
+  if (others.length === 0) return words.replace(/:$/, '');
+  return `${words}${op === 'create' ? ' with' : ''} ${others.join(', ')}`;
+}
+
+/** The text of a message that the server keeps; of one without any, what it is. */
+export function storedText({ texts, type, body, from }: StoredMessage): string {
+  if (texts.length > 0) return texts.join('\n');
+  if (type !== 'member' || body === undefined) return `[${type}]`;
+  try {
+    const { op, users } = JSON.parse(new TextDecoder().decode(body)) as { op?: unknown; users?: unknown };
+    const named = Array.isArray(users) ? users.flatMap((user) => userOf(user) ?? []) : [];
+    return membersWords({ op: String(op), users: named, from });
+  } catch {
+    return `[${type}]`;
+  }
+}
+
+function userOf(raw: unknown): NamedUser | undefined {
+  if (typeof raw !== 'object' || raw === null || !('id' in raw && 'name' in raw)) return undefined;
+  return typeof raw.name === 'string' ? { userId: Number(raw.id) as UserId, userName: raw.name } : undefined;
 }
 
 /** Marks a word, case ignored. A text that has another length in small letters is left as it is. */

@@ -31,6 +31,18 @@ describe('areas', () => {
     assert.deepEqual([bob.unread, bob.mentioned], [0, false]);
   });
 
+  it('show what somebody did once, live or of a page, and count it as nothing unread', () => {
+    const { areas, bob } = create();
+    const joined = said('joined', { event: true });
+    areas.said(bob, joined, false);
+    areas.page(bob, { items: [said('hello', { at: -1 }), joined], more: false });
+    assert.deepEqual(
+      bob.entries.map((entry) => entry.kind === 'said' && entry.text),
+      ['hello', 'joined'],
+    );
+    assert.equal(bob.unread, 0);
+  });
+
   it('go on with the count of the server, each message once', () => {
     const { areas, bob } = create();
     areas.said(bob, said('live', { n: 6 }), false);

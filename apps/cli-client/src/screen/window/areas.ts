@@ -102,7 +102,8 @@ export class Areas {
       return;
     if (spoken.id !== '' && area.entries.some((one) => one.kind === 'said' && one.id === spoken.id)) return;
     this.#add(area, spoken);
-    if (spoken.own || !isNew || (area === this.#current && area.scroll === 0)) return;
+    if (spoken.own || spoken.event === true || !isNew || (area === this.#current && area.scroll === 0))
+      return;
     area.unread++;
     area.mentioned ||= mentions;
   }

@@ -35,6 +35,10 @@ export class EntryRows {
   #said(spoken: Spoken, width: number): Row[] {
     const theme = this.#theme();
     const { own, from } = spoken;
+    if (spoken.event === true) {
+      const line = `* ${brief(cleanLine(from))} ${cleanLine(spoken.text)}`;
+      return wrapRow([span(`${clock(spoken.at)} `, theme.time), span(line, theme.mark)], width, INDENT);
+    }
     // What `:me` says, as any other client shows it too.
     const acts = `* ${from} `;
     const isAct = spoken.recalled !== true && spoken.text.startsWith(acts);

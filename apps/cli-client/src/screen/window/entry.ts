@@ -11,6 +11,8 @@ export interface Spoken {
   readonly from: string;
   readonly own: boolean;
   readonly text: string;
+  /** It is something that the user did, such as joining a group: `text` tells what. */
+  readonly event?: true;
   /** Message id; '' while it is not stored. */
   readonly id: string;
   /** Ordinal for the read mark; 0 when there is none. */

@@ -214,7 +214,7 @@ export class FullScreen implements Screen {
   }
 
   #said(area: Area, message: Spoken): void {
-    const isNamed = !message.own && names(message.text, this.#parts.name);
+    const isNamed = !message.own && message.event !== true && names(message.text, this.#parts.name);
     const before = area.unread;
     this.#areas.said(area, message, isNamed);
     const isPrivate = area.id.startsWith('u') && area.unread > before;
