@@ -10,7 +10,7 @@ export class DeviceCalls {
     this.#v1 = v1;
   }
 
-  /** All of them, this one too. */
+  /** Lists all devices, this one too. */
   async list(): Promise<readonly DeviceInfo[]> {
     return this.#v1.listOf(await this.#v1.get('/sessions'), deviceInfoOf);
   }
@@ -21,7 +21,10 @@ export class DeviceCalls {
   }
 }
 
-/** Users whose private messages this user does not take. Each call is one request to the route, and rejects with a `CimError`. */
+/**
+ * Users whose private messages this user has blocked. Each call is one request to the route, and rejects with
+ * a `CimError`.
+ */
 export class BlockCalls {
   readonly #v1: V1Api;
 
@@ -29,17 +32,20 @@ export class BlockCalls {
     this.#v1 = v1;
   }
 
-  /** All of them, 1,000 at most. */
+  /** Lists all blocked users, 1,000 at most. */
   async list(): Promise<readonly NamedUser[]> {
     return this.#v1.listOf(await this.#v1.get('/blocks'), userOf);
   }
 
-  /** Private messages of that user are refused from then on. Messages that are stored stay. In groups it changes nothing, but that user cannot add this one to a group. */
+  /**
+   * Blocks a user: later private messages of that user are refused, and that user cannot add this one to a
+   * group. Stored messages stay, and groups are not affected otherwise.
+   */
   async add(user: number): Promise<void> {
     await this.#v1.call('PUT', `/blocks/${user}`);
   }
 
-  /** That user may send private messages again. */
+  /** Unblocks a user. */
   async remove(user: number): Promise<void> {
     await this.#v1.call('DELETE', `/blocks/${user}`);
   }
@@ -53,12 +59,12 @@ export class UserCalls {
     this.#v1 = v1;
   }
 
-  /** By the exact name; case is ignored. */
+  /** Finds a user by the exact name, ignoring case. */
   async byName(name: string): Promise<UserInfo> {
     return this.#v1.oneOf(await this.#v1.get('/users', { name }), userInfoOf);
   }
 
-  /** By the exact name; undefined when there is no such user. */
+  /** Finds a user by the exact name, ignoring case; undefined when there is none. */
   async find(name: string): Promise<UserInfo | undefined> {
     try {
       return await this.byName(name);
@@ -68,7 +74,7 @@ export class UserCalls {
     }
   }
 
-  /** By the id. */
+  /** Finds a user by id. */
   async byId(id: number): Promise<UserInfo> {
     return this.#v1.oneOf(await this.#v1.get(`/users/${id}`), userInfoOf);
   }

@@ -23,7 +23,7 @@ import { ScheduledCalls } from './scheduled-calls.ts';
 import { hostTimers, type Timers } from './timers.ts';
 import { V1Api } from './v1-api.ts';
 
-/** @internal What the kinds of clients share. */
+/** @internal The parts that all kinds of clients share. */
 export interface ClientParts {
   readonly route: RouteApi;
   readonly events: Emitter<ClientEvents>;
@@ -33,9 +33,9 @@ export interface ClientParts {
   random(): number;
 }
 
-/** What a client can do beside its connection: events, and calls of the route. */
+/** The parts of a client besides its connection: events, and calls of the route. */
 export abstract class ClientBase {
-  /** Groups: make, list, change, join, leave, and their members. */
+  /** Creates, lists and changes groups and their members; joins and leaves groups. */
   readonly groups: GroupCalls;
   /** This user's devices. */
   readonly devices: DeviceCalls;
@@ -50,7 +50,7 @@ export abstract class ClientBase {
   readonly #v1: V1Api;
   #loop: MessageLoop | undefined;
 
-  /** @throws {CimError} when `routeUrl` is none */
+  /** @throws {CimError} when `routeUrl` is not a URL */
   constructor(options: CimClientOptions & Pick<ClientCoreOptions, 'http'>) {
     const http = new HttpCaller(options.routeUrl, { exchange: options.http });
     const random = options.random ?? Math.random;
@@ -77,17 +77,17 @@ export abstract class ClientBase {
     };
   }
 
-  /** Who we are, once it is known. */
+  /** This user; undefined before it is known. */
   abstract get user(): NamedUser | undefined;
   /** Whether messages flow. */
   abstract get online(): boolean;
-  /** `host:port` of the im-server, '' before the first. */
+  /** `host:port` of the im-server, '' before the first connection. */
   abstract get server(): string;
 
   /**
-   * Sends to a user or a group: a text, several as one message, or a content of another type. The send goes out in the order
-   * of calls and is repeated until the server has answered, over reconnects; the promise never rejects. While not connected
-   * sends wait; so do those that find no room in the outbox.
+   * Sends to a user or a group: a text, several texts as one message, or a content of another type. Sends go
+   * out in the order of calls. A send is repeated, also over reconnects, until the server has answered; its
+   * promise never rejects. While not connected, sends wait; so do sends that find no room in the outbox.
    */
   abstract send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome>;
   /** Ends the session, so that the name is free at once, and closes. Never rejects. */
@@ -101,8 +101,9 @@ export abstract class ClientBase {
   protected abstract typing(to: Recipient): void;
 
   /**
-   * Calls `listener` at each such event from now on; promises of `message` listeners are awaited, see `ClientEvents`.
-   * Answers how to stop; `signal` stops it too.
+   * Calls `listener` at each such event from now on. Promises of `message` listeners are awaited, see
+   * `ClientEvents`.
+   * @returns a function that stops it; `signal` stops it too
    * @throws {TypeError} an event of this name does not exist
    */
   on<K extends keyof ClientEvents>(
@@ -114,7 +115,8 @@ export abstract class ClientBase {
   }
 
   /**
-   * The same for one event. A listener of a message that fails is called again, and is removed when it has succeeded.
+   * Calls `listener` for one event. A listener of a message that fails is called again, and removed when it
+   * has succeeded.
    * @throws {TypeError} an event of this name does not exist
    */
   once<K extends keyof ClientEvents>(
@@ -131,9 +133,10 @@ export abstract class ClientBase {
   }
 
   /**
-   * The messages, for a `for await` loop; call it before `connect`. A message counts as processed when the loop asks for the
-   * next one. The message at which a loop was left, by `break` or an error, is the first one of the next loop, or of the next
-   * start. The loop ends when the client has closed, or when `signal` is aborted, behind the message that it is at.
+   * The messages, for a `for await` loop; call it before `connect`. A message counts as processed when the
+   * loop asks for the next one. The message at which a loop was left, by `break` or an error, is the first
+   * one of the next loop, or of the next start. The loop ends after its present message when the client has
+   * closed, or when `signal` is aborted.
    */
   messages(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Message> {
     let loop = this.#loop;
@@ -147,8 +150,8 @@ export abstract class ClientBase {
   }
 
   /**
-   * A conversation, by its id (`u<userId>`, `g<groupId>`) or by whom it is with.
-   * @throws {CimError} 3000: that names none
+   * A conversation, by its id (`u<userId>`, `g<groupId>`) or by its recipient.
+   * @throws {CimError} 3000: that is not a conversation
    */
   conversation(of: string | Recipient): ConversationCalls {
     return new ConversationCalls(of, {
@@ -165,13 +168,14 @@ export abstract class ClientBase {
     return listConversations(this.#v1, query);
   }
 
-  /** Who is online now. @throws {CimError} */
+  /** The users who are online now. @throws {CimError} */
   onlineUsers(): Promise<NamedUser[]> {
     return this.parts.route.online(this.secret);
   }
 
   /**
-   * What the store keeps of the own inbox or of a group, our own group messages too. It moves no cursor.
+   * The entries that the store keeps of the user's inbox or of a group, with the user's own group messages.
+   * It moves no cursor.
    * @throws {CimError}
    */
   async history(query: HistoryQuery = {}): Promise<HistoryPage> {
@@ -181,8 +185,9 @@ export abstract class ClientBase {
   }
 
   /**
-   * Changes the password of the account, or sets its first one. This session goes on, and every other one of this user ends.
-   * @param password the one until now; undefined where the account has none
+   * Changes the password of the account, or sets its first one. This session goes on, and all other sessions
+   * of this user end.
+   * @param password the present one; undefined where the account has none
    * @throws {CimError} 9100: that is not its password; 3000: the new one is too short
    */
   async changePassword(password: string | undefined, newPassword: string): Promise<void> {
@@ -191,7 +196,7 @@ export abstract class ClientBase {
     await this.parts.route.changePassword(user.userId, this.secret, password, newPassword);
   }
 
-  /** `await using` closes the client. */
+  /** Lets `await using` close the client. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -4,61 +4,62 @@ import type { Storage } from './state.ts';
 import type { Timers } from './timers.ts';
 import type { Transport } from './transport.ts';
 
-/** Figures of a link, ms; tests shorten them. */
+/** Times of a connection [ms]; tests shorten them. */
 export interface LinkTimes {
-  /** For the connection itself. */
+  /** Longest time to open the connection. */
   readonly connectMs: number;
-  /** From the connection to the answer of the resume. */
+  /** Longest time from the connection to the answer of the resume. */
   readonly handshakeMs: number;
-  /** Silence after which the client shows that it lives. */
+  /** Silence after which the client sends a sign of life. */
   readonly pingAfterMs: number;
   /** Silence after which the connection counts as dead. */
   readonly idleMs: number;
-  /** A send unanswered for so long on a live link: start again. */
+  /** A send that is unanswered for this long on a live connection makes the client reconnect. */
   readonly answerMs: number;
 }
 
-/** How a client is made. */
+/** Options of a client. */
 export interface CimClientOptions {
-  /** Such as `http://127.0.0.1:8083`. */
+  /** URL of the route, such as `http://127.0.0.1:8083`. */
   readonly routeUrl: string;
-  /** Registered at the first connect when it is new. */
+  /** Name of the user. A new name is registered at the first connect. */
   readonly userName: string;
-  /** Needed when the account has one; sets it when the account is new. */
+  /** Password of the account. It is needed when the account has one, and set when the account is new. */
   readonly password?: string;
   /**
-   * For a server whose users log in with tokens (CIM_AUTH=jwt), in place of a password: the token, or a function that gets a fresh
-   * one from the business system. The function is called for a login that no session secret opens: at the first one, and when the
-   * session has ended. The user name of the account is the one of the token.
+   * For a server whose users log in with tokens (CIM_AUTH=jwt), in place of a password: the token, or a
+   * function that gets a fresh one from the business system. The function is called when no session secret
+   * opens the login: at the first one, and when the session has ended. The user name of the account comes
+   * from the token.
    */
   readonly token?: string | (() => string | Promise<string>);
-  /** What outlives the process; default: nothing does. */
+  /** Storage for the state that survives the process. Absent: no state survives. */
   readonly state?: Storage;
-  /** Name and version of the program, for the server's people. */
+  /** Name and version of the program, for the operators of the server. */
   readonly agent?: string;
-  /** Names this device to its user, in the list of devices; default: the agent. */
+  /** Name of this device in the user's list of devices; default: the agent. */
   readonly label?: string;
-  /** Sends that may be unanswered at a time; default 10,000. */
+  /** Most unanswered sends; default 10,000. */
   readonly outboxCapacity?: number;
   /** Where the client logs; default: nowhere. */
   readonly logger?: Logger;
-  /** 0 to 1; for jitter. */
+  /** Random numbers from 0 to 1, for jitter. */
   readonly random?: () => number;
   /** Clocks and timers; default: those of the host. */
   readonly timers?: Timers;
-  /** Figures of connections; tests shorten them. */
+  /** Times of connections; tests shorten them. */
   readonly times?: Partial<LinkTimes>;
 }
 
-/** How a client of the core is made: the entries for Node and for browsers bring a transport of their own. */
+/** Options of a client of the core. The entries for Node and for browsers bring their own transport. */
 export interface ClientCoreOptions extends CimClientOptions {
   /** Opens connections to im-servers. */
   readonly transport: Transport;
   /** Carries requests to the route; default: the host's `fetch`. */
   readonly http?: HttpExchange;
   /**
-   * A client whose state knows the user begins without a connection when the route cannot be reached: `connect` resolves, sends
-   * wait, and it goes on trying. Default: `connect` rejects.
+   * Whether a client whose state knows the user starts without a connection when the route cannot be reached:
+   * `connect` resolves, sends wait, and it keeps trying. Absent: `connect` rejects.
    */
   readonly startsOffline?: boolean;
 }

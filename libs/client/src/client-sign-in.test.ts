@@ -1,4 +1,4 @@
-/** How a client shows who it is, against a scripted server. */
+/** How a client proves who it is, against a scripted server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CLOSE_REASONS } from '@cim/protocol';
@@ -18,7 +18,7 @@ test('a token logs in: asked for at the first login, and again when the session 
     ['/registerAccount', 'token-1', undefined],
     ['/login', 'token-2', undefined],
   ]);
-  // A lost connection: the secret opens the next session, and nobody asks for a token.
+  // After a lost connection the secret opens the next session, and no token is asked for.
   server.peer.cut();
   await until(() => connected.length === 2, 'the next step');
   assert.deepEqual(proofs().slice(2), [['/login', undefined, 'secret-1']]);

@@ -188,7 +188,7 @@ describe('staying connected', () => {
   it('acks a group instead of pinging when it has heard something, and pings when it has not', async () => {
     const client = makeClient({ times: { pingAfterMs: 1_000 } });
     await client.connect();
-    // Late: what is heard in the first half of the way to the ping is no news any more when it is due.
+    // The ping is due: what came in the first half of its interval no longer counts.
     await new Promise((resolve) => setTimeout(resolve, 800));
     server.say('group:lobby', 'one');
     const said = (): (string | undefined)[] => server.peer.received.map(({ body }) => body);
@@ -204,7 +204,7 @@ describe('staying connected', () => {
     const away = collect(client, 'disconnected');
     await client.connect();
     await until(() => server.peer.received.at(-1)?.body === 'ping', 'a ping');
-    // The wheel looks again 1.25 s after it, and again after as long.
+    // The client checks 1.25 s after it, and again after the same time.
     await new Promise((resolve) => setTimeout(resolve, 370));
     server.say('group:lobby', 'one');
     await new Promise((resolve) => setTimeout(resolve, 3_000));
@@ -332,7 +332,7 @@ describe('staying connected', () => {
       server.requests.map(({ path }) => path),
       ['0', '2', '4'].map((after) => `/onlineUser?limit=5000&after=${after}`),
     );
-    // One that says so for ever, and tells nobody new, is not asked for ever.
+    // A route that always says "more" and lists nobody new is not asked for ever.
     server.http = () => ({ code: '9000', dataBody: users, more: true });
     assert.equal((await client.onlineUsers()).length, 10);
   });

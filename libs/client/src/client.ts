@@ -22,21 +22,23 @@ type Attempt =
 
 const OUTBOX_CAPACITY = 10_000;
 const AGENT = 'cim-client';
-/** A listener at work when the client closes has so long to end and have its message kept as processed, ms; less than the next client waits for the state. */
+/**
+ * Time for running listeners to end, and their messages to be stored as processed, when the client closes
+ * [ms]. It is shorter than the next client's wait for the state.
+ */
 const LAST_LISTENERS_MS = 1_000;
-/** Of a first connect whose login the im-server refuses: a person waits for the answer. */
+/**
+ * Tries of a first connect whose login the im-server refuses. They are few, since a person waits for the
+ * answer.
+ */
 const LOGIN_ATTEMPTS = 3;
 
 /**
- * A user of a CIM cluster. After `connect` it stays connected until `close`, `logout` or the `closed` event: it
- * comes back by itself, shows each message once and in order, and repeats what was not answered.
- *
- * ```ts
- * const client = new CimClient({ routeUrl: 'http://127.0.0.1:8083', userName: 'alice' });
- * client.on('message', ({ from, texts }) => console.log(from.userName, texts));
- * await client.connect();
- * const answer = await client.send({ group: 'lobby' }, ['hello']);
- * ```
+ * A user of a CIM cluster. After `connect` it stays connected until `close`, `logout` or the `closed` event:
+ * it reconnects by itself, shows each message once and in order, and repeats unanswered sends. ```ts const
+ * client = new CimClient({ routeUrl: 'http://127.0.0.1:8083', userName: 'alice' }); client.on('message', ({
+ * from, texts }) => console.log(from.userName, texts)); await client.connect(); const answer = await
+ * client.send({ group: 'lobby' }, ['hello']); ```
  */
 export class ClientCore extends ClientBase {
   readonly #options: ClientCoreOptions;
@@ -50,17 +52,17 @@ export class ClientCore extends ClientBase {
   #me: NamedUser | undefined;
   #installation: Installation | undefined;
   readonly #early = new EarlySends();
-  /** The one that is ready, and the one that is under way. */
+  /** The connection that is ready, and the one that is being made. */
   #link: Link | undefined;
   #opening: Link | undefined;
   #server = '';
   #retry: Cancel | undefined;
   #wasOnline = false;
 
-  /** What the state has, once it was asked. */
+  /** The saved state, once it was loaded. */
   #loaded: { readonly saved: SavedState | undefined } | undefined;
 
-  /** @throws {CimError} when `routeUrl` is none */
+  /** @throws {CimError} when `routeUrl` is not a URL */
   constructor(options: ClientCoreOptions) {
     super(options);
     this.#options = options;
@@ -72,12 +74,12 @@ export class ClientCore extends ClientBase {
     this.#comeback = new Comeback(() => timers.now());
   }
 
-  /** Who we are, once connected. */
+  /** This user, once connected. */
   override get user(): NamedUser | undefined {
     return this.#me;
   }
 
-  /** `host:port` of the im-server, '' before the first. */
+  /** `host:port` of the im-server, '' before the first connection. */
   override get server(): string {
     return this.#server;
   }
@@ -92,9 +94,10 @@ export class ClientCore extends ClientBase {
   }
 
   /**
-   * Registers, logs in, connects; resolves when messages flow.
-   * @throws {CimError} one line that says why not: no route there, logged in already (5000), wrong name or password
-   *   (9100), no server (7100). It may be called again. What `signal` is aborted with, which closes the client.
+   * Registers, logs in and connects. Resolves when messages flow.
+   * @throws {CimError} one line that says why not: no route there, logged in already (5000), wrong name or
+   * password (9100), no server (7100). It may be called again. The reason of `signal` when that is aborted,
+   * which closes the client.
    */
   async connect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
@@ -133,9 +136,9 @@ export class ClientCore extends ClientBase {
   }
 
   /**
-   * Sends to a user or a group: a text, several as one message, or a content of another type. The send goes out in the order
-   * of calls and is repeated until the server has answered, over reconnects; the promise never rejects. While not connected
-   * sends wait; so do those that find no room in the outbox.
+   * Sends to a user or a group: a text, several texts as one message, or a content of another type. Sends go
+   * out in the order of calls. A send is repeated, also over reconnects, until the server has answered; its
+   * promise never rejects. While not connected, sends wait; so do sends that find no room in the outbox.
    */
   override send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
     const sending = this.#installation?.sending;
@@ -146,8 +149,8 @@ export class ClientCore extends ClientBase {
   }
 
   /**
-   * @internal A send that the state keeps and this process has not numbered, under the number of the state.
-   * Undefined before it is known as which user.
+   * @internal Sends a send of the state that this process has not numbered, under the ref of the state.
+   * Undefined before the user is known.
    */
   sendSaved(ref: number, to: Recipient, encoded: Encoded): Promise<SendOutcome> | undefined {
     return this.#installation?.sending.sendEncoded(ref, to, encoded);
@@ -162,13 +165,17 @@ export class ClientCore extends ClientBase {
     if (this.#isClosed()) return;
     this.#installation?.inbound.flush();
     const link = this.#link;
-    // Nothing fences this call: while away, another login may have come, and it would end that one's session.
+    // Nothing fences this call: while this client is away, another login may have come, and the call would
+    // end that session.
     if (link !== undefined && this.user !== undefined) await this.#signIn.logOut(this.user);
     this.#close('logged-out', CLOSE_REASONS['logged-out'].text);
     await link?.whenClosed;
   }
 
-  /** Ends the connection and the client. Unanswered sends end as `unknown`; a state with a journal keeps them. Idempotent. */
+  /**
+   * Closes the connection and the client. Unanswered sends end as `unknown`; a state with a journal stores
+   * them. Idempotent.
+   */
   override async close(): Promise<void> {
     this.#installation?.inbound.flush();
     const link = this.#link;
@@ -210,7 +217,7 @@ export class ClientCore extends ClientBase {
     const saved = loaded?.userId === me.userId ? loaded : undefined;
     const left = this.#isClosed() ? [] : ((await this.#state.sends?.open(me.userId)) ?? []);
     if (this.#isClosed()) {
-      // It may have been opened after it was closed.
+      // The state may have been opened after it was closed.
       this.#state.close();
       this.#assertOpen();
     }
@@ -230,14 +237,14 @@ export class ClientCore extends ClientBase {
     return this.#installation;
   }
 
-  /** Who the state says we are; undefined when that is nobody, or somebody else. */
+  /** The user in the saved state; undefined when there is none, or another one. */
   #knownUser(saved: SavedState | undefined): NamedUser | undefined {
     if (saved?.userName === undefined || saved.session === '') return undefined;
     const { userId, userName } = saved;
     return foldName(userName) === foldName(this.#options.userName) ? { userId, userName } : undefined;
   }
 
-  /** Once. */
+  /** Loads the state once. */
   async #load(): Promise<SavedState | undefined> {
     if (this.#loaded !== undefined) return this.#loaded.saved;
     let saved: SavedState | undefined;
@@ -321,7 +328,8 @@ export class ClientCore extends ClientBase {
 
   #comeBack(end: Pick<LinkEnd, 'reason' | 'text' | 'afterMs'>): void {
     this.#phase = 'away';
-    // At random above what was asked for: all who were told the same do not come at once.
+    // A random time above the requested one, so that clients with the same request do not come at the same
+    // moment.
     const retryInMs = Math.min(Math.max(end.afterMs, 0), 60_000) + this.#backoff.next();
     this.#retry = this.parts.timers.after(retryInMs, () => {
       void this.#tryAgain();
@@ -357,7 +365,7 @@ export class ClientCore extends ClientBase {
     if (this.#isClosed()) throw new CimError('failure', 'the client is closed');
   }
 
-  /** A function, because the phase changes while other code awaits. */
+  /** This is a function because the phase changes while other code awaits. */
   #isClosed(): boolean {
     return this.#phase === 'closed';
   }

@@ -1,19 +1,20 @@
 import { type CimError, type CloseReason, CODES, type CodeName } from '@cim/protocol';
 import type { LinkEnd } from './link.ts';
 
-/** What follows an attempt to connect that failed. */
+/** What the client does after an attempt to connect has failed. */
 export type Verdict =
   | { readonly back: true; readonly reason: CloseReason; readonly text: string; readonly afterMs: number }
   | { readonly back: false; readonly reason: CloseReason; readonly text: string };
 
 /**
- * How long a reconnect is refused before we believe it. As a second login: a lost answer makes one for 20 s. By the server
- * that the route has just named: for some 10 s after a failover the two may ask different masters. For its TLS: the server
- * may have restarted with another certificate or without one since the route named it.
+ * How long refusals must go on before the client believes them [ms]. A refused second login: a lost answer
+ * causes one for 20 s. A refusal by the server that the route has just named: for about 10 s after a failover
+ * the two may ask different masters. A TLS failure: the server may have restarted with another certificate,
+ * or without one, since the route named it.
  */
 const BELIEVED_MS = 35_000;
 
-/** Refusals that are not believed at once. */
+/** Kinds of refusals that are not believed at once. */
 type Doubted = 'repeat' | 'unauthorized' | 'tls';
 
 const DOUBTED: Partial<Record<CloseReason, Doubted>> = {
@@ -29,23 +30,29 @@ export function codeNameOf(reason: CloseReason): CodeName {
   return reason === 'tls-mismatch' ? 'tlsMismatch' : 'failure';
 }
 
-/** Whether a client that is away comes back, or has ended. */
+/** Decides whether a disconnected client reconnects or has ended. */
 export class Comeback {
   readonly #now: () => number;
-  /** Key: a kind; value: when the first of a row of them came. Emptied by a failure of another kind, and by success. */
+  /**
+   * Key: a kind of refusal. Value: when the first of consecutive ones came. Emptied by another kind of
+   * failure, and by success.
+   */
   readonly #since = new Map<Doubted, number>();
 
-  /** @param now monotonic, ms */
+  /** @param now monotonic [ms] */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** It is connected. */
+  /** Notes that the client is connected. */
   reset(): void {
     this.#since.clear();
   }
 
-  /** A login that came too late for its ticket, or to a server that has just restarted, is worth another. */
+  /**
+   * Changes the end of a connection that was never ready: a login that was too late for its ticket, or
+   * reached a server that has just restarted, is worth another try.
+   */
   beforeReady(end: LinkEnd): LinkEnd {
     const kind = DOUBTED[end.reason];
     if (kind !== undefined) return { ...end, reconnect: this.#doubts(kind) };
@@ -53,7 +60,7 @@ export class Comeback {
     return end;
   }
 
-  /** @param end of the connection, when there was one; else the route has said no */
+  /** Judges a failure. @param end how the connection ended; undefined when the route refused */
   judge(error: CimError, end: LinkEnd | undefined): Verdict {
     if (end !== undefined) return { ...end, back: end.reconnect };
     const text = error.message;

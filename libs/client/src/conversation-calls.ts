@@ -4,25 +4,25 @@ import { conversationOf, recipientOfConversation, recipientProblem } from './rec
 import type { V1Api } from './v1-api.ts';
 import { conversationInfoOf, type ConversationInfo, messageOf, type StoredMessage } from './v1-shapes.ts';
 
-/** What of a conversation is asked for: the newest messages, or those before or after a cursor. */
+/** A question for messages of a conversation: the newest, or those before or after a cursor. */
 export interface MessagesQuery {
-  /** `before` of a page: older messages. */
+  /** The `before` of a page, for older messages. */
   readonly before?: string;
-  /** `after` of a page: newer messages. */
+  /** The `after` of a page, for newer messages. */
   readonly after?: string;
-  /** At most; default 50. */
+  /** Most messages; default 50. */
   readonly limit?: number;
 }
 
-/** Oldest first. */
+/** A page of messages, oldest first. */
 export interface MessagePage {
   /** The messages. */
   readonly items: readonly StoredMessage[];
-  /** Cursor of older messages; absent when there are none. */
+  /** Cursor for older messages; absent when there are none. */
   readonly before?: string;
-  /** Cursor of newer messages, also of those that will come. */
+  /** Cursor for newer messages, also for future ones. */
   readonly after?: string;
-  /** There is more in the direction that was asked for: its cursor. */
+  /** Cursor of the next page in the requested direction; absent when there is no more. */
   readonly next?: string;
 }
 
@@ -30,11 +30,11 @@ export interface MessagePage {
 export interface ConversationPage {
   /** The conversations. */
   readonly items: readonly ConversationInfo[];
-  /** There are more: pass it on as `before`. */
+  /** Cursor of the next page: pass it on as `before`. Absent on the last page. */
   readonly next?: string;
 }
 
-/** What a conversation needs from the client around it. */
+/** The parts of the client that a conversation uses. */
 export interface ConversationParts {
   readonly v1: V1Api;
   send(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome>;
@@ -42,17 +42,17 @@ export interface ConversationParts {
 }
 
 /**
- * The calls of one conversation: with a user, or a group. It holds nothing; make one whenever it is needed. Those that ask the
- * route reject with a `CimError`, those that send answer as `client.send`.
+ * The calls of one conversation, with a user or a group. It has no state; make one whenever it is needed.
+ * Calls to the route reject with a `CimError`; those that send answer as `client.send`.
  */
 export class ConversationCalls {
   /** `u<userId>` or `g<groupId>` */
   readonly id: string;
-  /** Whom it is with. */
+  /** The other user, or the group. */
   readonly to: Recipient;
   readonly #parts: ConversationParts;
 
-  /** @throws {CimError} 3000: it names no conversation */
+  /** @throws {CimError} 3000: `of` is not a conversation */
   constructor(of: string | Recipient, parts: ConversationParts) {
     this.to = typeof of === 'string' ? recipientOfConversation(of) : of;
     const problem = recipientProblem(this.to);
@@ -61,7 +61,10 @@ export class ConversationCalls {
     this.#parts = parts;
   }
 
-  /** A page of what both sides said; the newest messages first of all. Pages have no gaps and no overlaps. */
+  /**
+   * A page of the messages of both sides; without a cursor the newest ones. Pages have no gaps and no
+   * overlaps.
+   */
   async messages(query: MessagesQuery = {}): Promise<MessagePage> {
     const { v1 } = this.#parts;
     const answer = await v1.get(`/conversations/${this.id}/messages`, { ...query });
@@ -81,8 +84,8 @@ export class ConversationCalls {
   }
 
   /**
-   * Moves the read mark, never back. The other side, and this user's other devices, are told.
-   * @param n of the newest message that is read; without it everything is
+   * Moves the read mark, never back. The other side and this user's other devices are told.
+   * @param n `n` of the newest read message; absent: all messages are read
    */
   async read(n?: number): Promise<{ readonly unread: number; readonly read: number }> {
     const mark = n ?? (await this.info()).n;
@@ -90,27 +93,30 @@ export class ConversationCalls {
     return { unread: Number(answer['unread']), read: Number(answer['read']) };
   }
 
-  /** As `client.send`. */
+  /** Sends to the conversation, as `client.send`. */
   send(what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
     return this.#parts.send(this.to, what);
   }
 
-  /** Takes a message back: an own one of the last 24 hours, or in a group any, as its owner or admin. */
+  /** Recalls a message: an own one of the last 24 hours, or any in a group as its owner or admin. */
   recall(message: MessageId | string): Promise<SendOutcome> {
     return this.send({ type: 'recall', ref: message });
   }
 
-  /** Gives an own message other texts. */
+  /** Replaces the texts of an own message. */
   edit(message: MessageId | string, texts: string | readonly string[]): Promise<SendOutcome> {
     return this.send({ type: 'edit', ref: message, texts });
   }
 
-  /** Sets this user's reaction to a message, such as an emoji; '' takes it away. */
+  /** Sets this user's reaction to a message, such as an emoji; '' removes it. */
   react(message: MessageId | string, reaction: string): Promise<SendOutcome> {
     return this.send({ type: 'reaction', ref: message, ...(reaction !== '' && { texts: reaction }) });
   }
 
-  /** Tells the other side, if it is connected, that this user is typing. At most one a second gets through. */
+  /**
+   * Tells the other side, if it is connected, that this user is typing. At most one such signal per second is
+   * sent on.
+   */
   typing(): void {
     this.#parts.typing(this.to);
   }

@@ -9,19 +9,25 @@ interface Open {
   dropped: boolean;
 }
 
-/** Sends that are followed at a time. */
+/** Most sends that are followed. */
 const FOLLOWED = 4_096;
-/** Recipients asked about after a reconnect: a server takes 64 questions at a time, and the counters are one. */
+/**
+ * Most recipients asked about after a reconnect. A server takes 64 questions at once, and the counters are
+ * one of them.
+ */
 const ASKED = 63;
 
-/** Private sends that are stored and that their recipient has not acked: the oldest are no longer followed. */
+/** Stored private sends that their recipients have not acked. The oldest are no longer followed. */
 export class Deliveries {
-  /** By recipient, in the order stored; removed with its last send. */
+  /** Key: recipient. Value: its sends in the order stored. Removed with the last one. */
   readonly #open = new Map<UserId, Open[]>();
-  /** All of them, oldest first, and some that are delivered already. */
+  /** All of them, oldest first, with some that are delivered already. */
   #order: Open[] = [];
   #size = 0;
-  /** How far recipients are whose sends of ours are not answered yet: news of a send may come before its receipt. */
+  /**
+   * Key: recipient with unanswered sends. Value: its acked seq, since the notice of a send may come before
+   * its receipt.
+   */
   readonly #ahead = new Map<UserId, Seq>();
   readonly #delivered: (event: ClientEvents['delivered']) => void;
 
@@ -29,7 +35,7 @@ export class Deliveries {
     this.#delivered = delivered;
   }
 
-  /** A private send was stored. */
+  /** Notes that a private send was stored. */
   stored(ref: number, to: UserId, seq: Seq): void {
     if ((this.#ahead.get(to) ?? 0) >= seq) {
       this.#delivered({ ref, to, seq });
@@ -44,7 +50,10 @@ export class Deliveries {
     if (this.#size > FOLLOWED) this.#dropOldest();
   }
 
-  /** @param awaited whether a send to the recipient is not answered yet */
+  /**
+   * Notes that a recipient has acked up to `seq`. @param awaited whether a send to the recipient is
+   * unanswered
+   */
   passed(to: UserId, seq: Seq, awaited: boolean): void {
     if (awaited && seq > (this.#ahead.get(to) ?? 0)) this.#ahead.set(to, seq);
     if (!awaited) this.#ahead.delete(to);
@@ -61,7 +70,10 @@ export class Deliveries {
     if (this.#order.length > 2 * FOLLOWED) this.#order = this.#order.filter((send) => !send.dropped);
   }
 
-  /** The recipient's inbox has lost entries: its seqs are used again, and say nothing of what was sent before. */
+  /**
+   * Forgets a recipient whose inbox has lost entries: its seqs are used again, and tell nothing of earlier
+   * sends.
+   */
   forget(to: UserId): void {
     this.#ahead.delete(to);
     const open = this.#open.get(to) ?? [];
@@ -70,9 +82,9 @@ export class Deliveries {
     for (const send of open) send.dropped = true;
   }
 
-  /** What to ask on a new connection: the notice of a delivery is sent once. */
+  /** The questions for a new connection, since a notice of delivery is sent only once. */
   questions(): Partial<wire.Delivered>[] {
-    // What was heard before may be of a log that has gone back since.
+    // Earlier notices may be about a log that has gone back since.
     this.#ahead.clear();
     return [...this.#open].slice(-ASKED).map(([to, open]) => ({ to, seq: open.at(-1)?.seq ?? 0 }));
   }

@@ -4,9 +4,9 @@ import { refused, type Sending } from './sending.ts';
 
 const CAPACITY = 10_000;
 
-/** Sends of a time when it is not known yet as which user. They wait for a `connect` that is under way. */
+/** Sends made before the user is known. They wait for a `connect` under way. */
 export class EarlySends {
-  /** In the order of calls; emptied by `end`. */
+  /** Sends in the order of calls. Emptied by `end`. */
   #waiting: ((sending: Sending | undefined, why: string) => void)[] = [];
 
   add(to: Recipient, what: string | readonly string[] | Outgoing): Promise<SendOutcome> {
@@ -21,7 +21,7 @@ export class EarlySends {
     });
   }
 
-  /** @param sending undefined: none of them will be sent, and `why` says why not */
+  /** Ends the wait. @param sending undefined: none of them will be sent, and `why` says the reason */
   end(sending: Sending | undefined, why = ''): void {
     for (const end of this.#waiting.splice(0)) end(sending, why);
   }

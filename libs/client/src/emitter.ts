@@ -6,22 +6,22 @@ export interface Failed {
   readonly error: unknown;
 }
 
-/** Typed events. A listener that throws, or whose promise is rejected, harms no other listener. */
+/** Typed events. A listener that throws, or whose promise is rejected, does not affect the others. */
 export class Emitter<E extends object> {
-  /** Event → its listeners in the order they came; `on`'s answer removes one. Holds every event from the start. */
+  /** Key: event. Value: its listeners in the order they came. The function that `on` returns removes one. */
   readonly #listeners: ReadonlyMap<PropertyKey, Set<Listener>>;
-  /** What `on` was given, by what it has added. */
+  /** Key: a listener given to `on`. Value: the function that was added for it. */
   readonly #added = new WeakMap<Listener, Listener>();
   readonly #onThrow: (error: unknown, event: keyof E) => void;
 
-  /** @param events all that there are */
+  /** @param events all names of events */
   constructor(events: readonly (keyof E)[], onThrow: (error: unknown, event: keyof E) => void) {
     this.#listeners = new Map(events.map((event) => [event, new Set<Listener>()]));
     this.#onThrow = onThrow;
   }
 
   /**
-   * Calls `listener` at each event from now on. Answers how to stop.
+   * Calls `listener` at each event from now on. Returns a function that stops it.
    * @throws {TypeError} an event of this name does not exist
    */
   on<K extends keyof E>(event: K, listener: (value: E[K]) => unknown): () => void {
@@ -30,7 +30,7 @@ export class Emitter<E extends object> {
       const names = [...this.#listeners.keys()].map(String).join(', ');
       throw new TypeError(`there is no event "${String(event)}"; the events are ${names}`);
     }
-    // A function of its own, so that the same listener can be added twice and removed once.
+    // A new function, so that the same listener can be added twice and removed once.
     const added: Listener = (value) => listener(value);
     this.#added.set(added, listener);
     listeners.add(added);
@@ -55,14 +55,14 @@ export class Emitter<E extends object> {
     return off;
   }
 
-  /** Removes a listener that `on` has added: the one that was added last. */
+  /** Removes a listener that `on` has added; of several additions the last one. */
   off<K extends keyof E>(event: K, listener: (value: E[K]) => unknown): void {
     const listeners = this.#listeners.get(event) ?? new Set<Listener>();
     const added = [...listeners].findLast((one) => this.#added.get(one) === listener);
     if (added !== undefined) listeners.delete(added);
   }
 
-  /** Calls the listeners and waits for none: `onThrow` is told of a failure, now or later. */
+  /** Calls the listeners and waits for none. `onThrow` gets their failures, now or later. */
   emit<K extends keyof E>(event: K, value: E[K]): void {
     const failures = this.offer(event, value);
     if (failures === undefined) return;
@@ -73,8 +73,9 @@ export class Emitter<E extends object> {
 
   /**
    * Calls the listeners.
-   * @param only of those of an earlier offer that had failed; one that was removed since is not called
-   * @returns undefined when all have returned without a promise; else the failures, when the last one has ended
+   * @param only those that failed at an earlier offer; one that was removed since is not called
+   * @returns undefined when all have returned without a promise; else the failures, when the last one has
+   * ended
    */
   offer<K extends keyof E>(
     event: K,
@@ -106,6 +107,6 @@ export class Emitter<E extends object> {
 const failuresOf = async (pending: readonly Promise<Failed | undefined>[]): Promise<readonly Failed[]> =>
   (await Promise.all(pending)).filter((failed) => failed !== undefined);
 
-/** Promises of other libraries too. */
+/** Recognizes promises of other libraries too. */
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';

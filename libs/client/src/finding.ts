@@ -2,14 +2,17 @@ import type { wire, ProducerId } from '@cim/protocol';
 import type { WireRecipient } from './recipient.ts';
 import type { Cancel, Timers } from './timers.ts';
 
-/** A server that could not answer is asked again. */
+/** Wait before a question that a server could not answer is asked again [ms]. */
 const AGAIN_MS = 15_000;
 
-/** Asks what streams hold of producers that the store has forgotten: one question at a time, as servers want it. */
+/**
+ * Asks which sends streams hold of producers that the store has forgotten: one question at a time, as servers
+ * require.
+ */
 export class Finding {
   readonly #ask: (find: wire.Find) => void;
   readonly #timers: Timers;
-  /** In the order wanted; the first one is asked. Removed when it is answered. */
+  /** Questions in order; the first one is under way. Removed when answered. */
   readonly #wanted = new Map<string, wire.Find>();
   #timer: Cancel | undefined;
 
@@ -25,13 +28,13 @@ export class Finding {
     if (this.#wanted.size === 1) this.#next();
   }
 
-  /** A server's answer. */
+  /** Takes a server's answer. */
   answered({ to, group, producer }: wire.Found): void {
     this.#wanted.delete(`${to === 0 ? `group:${group}` : `inbox:${to}`} ${producer}`);
     this.#next();
   }
 
-  /** The connection is gone, and the questions with it. */
+  /** Forgets all questions when the connection is gone. */
   clear(): void {
     this.#timer?.();
     this.#timer = undefined;

@@ -51,7 +51,7 @@ test('thousands who ask a route at once do so over few connections, and all are 
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const answers = await Promise.all(Array.from({ length: 2_000 }, () => routeApi(url).online('')));
   assert.equal(answers.length, 2_000);
-  // One is free a moment later than its answer is there.
+  // A connection is free a moment after its answer has arrived.
   assert.ok(connections <= 4 * 64, `${connections} connections`);
 });
 

@@ -1,7 +1,7 @@
-/** Lets so many in at a time; the others wait in the order in which they came. */
+/** Runs a limited number of works at once. Others wait in order. */
 export class Gate {
   #free: number;
-  /** Ordered. */
+  /** Waiting works in order. Removed when they run or give up. */
   readonly #waiting = new Set<() => void>();
 
   constructor(places: number) {
@@ -9,8 +9,8 @@ export class Gate {
   }
 
   /**
-   * Runs `work` when there is a place, and answers what it answers.
-   * @throws {DOMException} TimeoutError: there was none within `withinMs`
+   * Runs `work` when there is a place, and answers its result.
+   * @throws {DOMException} TimeoutError: there was no place within `withinMs`
    */
   async through<T>(work: () => Promise<T>, withinMs: number): Promise<T> {
     if (this.#free > 0) this.#free--;
@@ -18,7 +18,7 @@ export class Gate {
     try {
       return await work();
     } finally {
-      // Handed over: nobody who has just come is before those who wait.
+      // The place is handed over directly, so that a newcomer does not overtake those who wait.
       const [next] = this.#waiting;
       if (next === undefined) this.#free++;
       else next();

@@ -1,4 +1,4 @@
-/** What the SDK reads of a server, with texts made to freeze it. */
+/** The texts of a server that the SDK reads, built to freeze it. */
 import { describe, it } from 'node:test';
 import { assertQuick } from '@cim/testkit';
 import { failureText, HttpCaller } from './http-caller.ts';

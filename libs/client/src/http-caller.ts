@@ -6,51 +6,51 @@ export interface HttpRequest {
   /** Default: POST with a body, GET without one. */
   readonly method?: string;
   readonly body?: object | undefined;
-  /** Secret of a session, to be shown; '' is shown too. */
+  /** Secret of a session to show; '' shows an empty one. */
   readonly session?: string;
   /** Requests with the same key create one thing. */
   readonly key?: string | undefined;
   readonly timeoutMs?: number;
-  /** Not for a goodbye: it does not wait its turn. */
+  /** False for a goodbye: it does not wait for a free connection. */
   readonly waits?: boolean;
 }
 
-/** A request as it goes out, ready; `body` is JSON. */
+/** A request that is ready to be sent; `body` is JSON. */
 export interface HttpOut {
-  /** In capitals. */
+  /** The method, in capitals. */
   readonly method: string;
-  /** All that are to be sent, names in small letters. */
+  /** All headers, names in small letters. */
   readonly headers: Readonly<Record<string, string>>;
   /** JSON; undefined for none. */
   readonly body: string | undefined;
-  /** Aborted when it has taken too long. */
+  /** Aborted when the request has taken too long. */
   readonly signal: AbortSignal;
 }
 
 /** An answer as it came in. */
 export interface HttpIn {
-  /** Of HTTP. */
+  /** HTTP status. */
   readonly status: number;
   /** The whole body. */
   readonly text: string;
-  /** A header of the answer, if it is there. @param name in small letters */
+  /** A header of the answer, if there is one. @param name in small letters */
   header(name: string): string | null | undefined;
 }
 
 /**
- * Carries one request, and follows no redirect. Rejects with a `CimError` that says all there is to say, or with anything
- * else, of which the caller makes one that says that the route cannot be reached.
+ * Carries one request, and follows no redirect. It rejects with a `CimError` that is shown as it is, or with
+ * any other error: the caller then says that the route cannot be reached.
  */
 export type HttpExchange = (url: string, request: HttpOut) => Promise<HttpIn>;
 
-/** By the host's `fetch`. */
+/** Carries requests with the host's `fetch`. */
 const byFetch: HttpExchange = async (url, { body, ...request }) => {
   const response = await fetch(url, { ...request, body: body ?? null, redirect: 'error' });
   const { status, headers } = response;
   return { status, text: await response.text(), header: (name) => headers.get(name) };
 };
 
-/** How the answer to a plain request begins where only TLS is spoken. */
+/** Begin of the answer to a plain request on a port that speaks only TLS. */
 export const SPEAKS_TLS = 'this port speaks TLS';
 
 export interface HttpAnswer {
@@ -58,28 +58,31 @@ export interface HttpAnswer {
   /** Undefined when the answer has no body. */
   readonly body: unknown;
   readonly retryAfterMs: number;
-  /** CIM's paths: the list goes on after the last of these. */
+  /** On CIM's paths: whether the list goes on after the last of these items. */
   readonly more: boolean;
 }
 
 /**
- * Requests of this process to one route at a time, each on a connection of its own. Thousands of clients that come back
- * together would be busy with their connections for longer than any answer takes.
+ * Most requests of this process to one route at once, each on its own connection. Otherwise thousands of
+ * clients that reconnect together would be busy with connections for longer than any answer takes.
  */
 const AT_A_TIME = 64;
 const TIMEOUT_MS = 10_000;
 
-/** Key: the route's URL. Never removed. */
+/** Key: the route's URL. Never removed: a program uses few routes. */
 const gates = new Map<string, Gate>();
 
-/** Requests to one route, JSON both ways. Rejects with `CimError` only; its message is one line for a person. */
+/**
+ * Requests to one route, JSON in both directions. Rejects only with `CimError`; its message is one line for a
+ * person.
+ */
 export class HttpCaller {
   readonly url: string;
   readonly #timeoutMs: number;
   readonly #exchange: HttpExchange;
   readonly #gate: Gate;
 
-  /** @param url such as `http://127.0.0.1:8083`; throws when it is none */
+  /** @param url such as `http://127.0.0.1:8083`; throws when it is not a URL */
   constructor(
     url: string,
     { timeoutMs = TIMEOUT_MS, exchange }: { timeoutMs?: number; exchange?: HttpExchange | undefined } = {},
@@ -99,7 +102,10 @@ export class HttpCaller {
     gates.set(this.url, this.#gate);
   }
 
-  /** @throws {CimError} 4000: there is no answer, or it is not JSON. What an answer means is the caller's. */
+  /**
+   * Sends a request. @throws {CimError} 4000: there is no answer, or it is not JSON. The caller interprets
+   * the answer.
+   */
   async ask(path: string, request: HttpRequest = {}): Promise<HttpAnswer> {
     const { body, method = body === undefined ? 'GET' : 'POST', session, key } = request;
     const { timeoutMs = this.#timeoutMs, waits = true } = request;
@@ -135,7 +141,7 @@ export class HttpCaller {
     }
   }
 
-  /** For an answer that no route gives. */
+  /** The error for an answer that no route gives. */
   foreign(): CimError {
     return new CimError('failure', `what answers at ${this.url} is not a CIM route; check the address`);
   }
@@ -151,21 +157,24 @@ export class HttpCaller {
   }
 }
 
-/** What a route has refused, by its code. @param text for a person, whatever the route has put there */
+/**
+ * The error for a refusal of the route, by its code. @param text for a person; the route may have put
+ * anything there
+ */
 export function refusal(code: string, text: unknown, retryAfterMs: number): CimError {
   const names = Object.keys(CODES) as CodeName[];
   const name = names.find((one) => CODES[one].code === code) ?? 'failure';
   return new CimError(name, oneLine(text, code), { retryAfterMs });
 }
 
-/** Without the slashes at its end. */
+/** The URL without slashes at its end. */
 function withoutSlashes(url: string): string {
   let end = url.length;
   while (url[end - 1] === '/') end--;
   return url.slice(0, end);
 }
 
-/** What went wrong with a connection, in a few words for a person. */
+/** In a few words for a person, why a connection failed. */
 export function failureText(error: unknown, timeoutMs: number): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `no answer in ${timeoutMs / 1000} s`;
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;

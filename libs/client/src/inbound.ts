@@ -14,24 +14,27 @@ import type { GroupId, MessageId, ProducerId, Seq, UserId } from '@cim/protocol'
 import { SAVED_SEEN, SAVED_SEEN_OF_GROUP, type Cursor, type SavedState } from './state.ts';
 import { type InboundParts, StreamIn } from './stream-in.ts';
 
-/** By stream name. */
+/** The saved part of the streams. Key: stream name. */
 export type SavedInbound = Pick<SavedState, 'cursors' | 'seen'>;
 
-/** Groups beside the lobby: so many a user can be in. */
+/** Most groups besides the lobby that a user can be in. */
 const GROUPS = 1_000;
-/** Cursors of one `resume`, which is at most 64 KiB long. Groups that are not named go on after what was acked. */
+/**
+ * Cursors in one `resume`, which is at most 64 KiB long. Groups that are not named go on after their acked
+ * cursors.
+ */
 const CURSORS = 500;
 
 /**
- * The streams that come in: the inbox, the lobby, and the groups of the user. Each entry is offered once and in order, and
- * is known by its id; a seq can be used again after the store lost data.
+ * The incoming streams: the inbox, the lobby, and the groups of the user. Each entry is offered once and in
+ * order. Entries are known by their ids, since a seq can be used again after the store lost data.
  */
 export class Inbound {
   readonly #me: UserId;
   readonly #parts: InboundParts;
   /**
-   * By the group of the wire: '' the inbox, 'lobby', and groups. A group comes with the server's `resumed`, and goes when it is
-   * delivered no more and 1,000 others are there.
+   * Key: the group on the wire, '' for the inbox. A group is added by the server's `resumed`. It is removed
+   * when it is no longer delivered and 1,000 others are there.
    */
   readonly #streams = new Map<string, StreamIn>();
 
@@ -42,14 +45,14 @@ export class Inbound {
     for (const group of ['', LOBBY, ...named.map(groupOf).filter(isGroupId)]) this.#make(group, saved);
   }
 
-  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was received. */
+  /** When the newest received entry was stored [ms, the store's clock]; 0: none was received. */
   get newestStoredAt(): number {
     let newest = 0;
     for (const stream of this.#streams.values()) newest = Math.max(newest, stream.newestStoredAt);
     return newest;
   }
 
-  /** What the next process needs to show nothing twice and to miss nothing. */
+  /** The state that the next process needs to show nothing twice and to miss nothing. */
   saved(): SavedInbound {
     const cursors: Record<string, Cursor> = {};
     const seen: Record<string, readonly MessageId[]> = {};
@@ -61,7 +64,7 @@ export class Inbound {
     return { cursors, seen };
   }
 
-  /** For a `Resume`. A cursor without an id cannot be checked and counts as none. */
+  /** The `Resume` of this client. A cursor without an id cannot be checked and is left out. */
   resume(): wire.Resume {
     const [always, groups] = [[] as StreamIn[], [] as StreamIn[]];
     for (const stream of this.#streams.values())
@@ -78,14 +81,17 @@ export class Inbound {
     };
   }
 
-  /** Answers to `resume`; at any time again, see `StreamIn`, also for a group that the user has joined. */
+  /**
+   * Takes the answers to `resume`. They may also come later, see `StreamIn`, and for a group that the user
+   * has joined.
+   */
   onResumed(answer: wire.Resumed): void {
     for (const wire of answer.streams)
       (this.#streams.get(wire.group) ?? this.#make(wire.group))?.onResumed(wire);
     this.#parts.moved();
   }
 
-  /** False when entries are missing before one of these: see `StreamIn.take`. */
+  /** Takes entries. False when entries are missing before one of them, see `StreamIn.take`. */
   onDeliver(deliver: wire.Deliver): boolean {
     const stream = this.#streams.get(deliver.group);
     if (stream === undefined) return true;
@@ -97,29 +103,29 @@ export class Inbound {
     return true;
   }
 
-  /** The answer to a send may deliver the copy in the own inbox. */
+  /** Takes the answer to a send, which may deliver the copy in the user's own inbox. */
   onReceipt({ outcome, to, producer, counter, copy }: wire.Receipt): void {
     if (outcome !== wire.OUTCOMES.stored || to === 0 || copy === 0) return;
     const copied = copyProducer(producer as ProducerId, to as UserId);
     this.#streams.get('')?.passCopy(copy as Seq, messageId(this.#me, copied, counter));
   }
 
-  /** Acks all that is processed, now. */
+  /** Acks all processed entries now. */
   flush(): void {
     for (const stream of this.#streams.values()) stream.flush();
   }
 
-  /** The connection is gone; what is not acked stays so until the next one has resumed. */
+  /** The connection is gone. Unacked entries stay unacked until the next one has resumed. */
   detach(): void {
     for (const stream of this.#streams.values()) stream.detach();
   }
 
-  /** Nothing more is shown. */
+  /** Ends: nothing more is shown. */
   end(): void {
     for (const stream of this.#streams.values()) stream.end();
   }
 
-  /** Undefined for a group that is none, or when the server delivers 1,000 others. */
+  /** Makes a stream. Undefined for an invalid group, or when the server delivers 1,000 others. */
   #make(group: string, saved: Partial<SavedInbound> = {}): StreamIn | undefined {
     if (!isAlways(group) && (!isGroupId(group) || !this.#makeRoom())) return undefined;
     const name = streamName(group === '' ? inboxOf(this.#me) : groupStream(group as GroupId));
@@ -129,7 +135,7 @@ export class Inbound {
     return stream;
   }
 
-  /** A group that the user has left is delivered no more. */
+  /** Removes a group that is no longer delivered, since the user has left it. */
   #makeRoom(): boolean {
     if (this.#streams.size < GROUPS + 2) return true;
     for (const [group, stream] of this.#streams)
@@ -142,8 +148,8 @@ export class Inbound {
   }
 
   /**
-   * The user is no member of the group any more, and this client has shown all that there was. It keeps its place, and tells the
-   * server, which otherwise gives it the end of the membership once more.
+   * The user is no longer a member of the group, and this client has shown all its entries. It keeps its
+   * cursor and tells the server, which would otherwise send the end of the membership again.
    */
   #leave(stream: StreamIn): void {
     stream.flush();
@@ -152,5 +158,5 @@ export class Inbound {
   }
 }
 
-/** The inbox and the lobby are everybody's. */
+/** Every user always has the inbox and the lobby. */
 const isAlways = (group: string): boolean => group === '' || group === LOBBY;

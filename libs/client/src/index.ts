@@ -1,4 +1,7 @@
-/** The core of the client SDK: runs wherever there are `fetch`, timers and a transport. docs/sdk.md shows how to use it. */
+/**
+ * The core of the client SDK. It runs wherever there are `fetch`, timers and a transport. docs/sdk.md shows
+ * how to use it.
+ */
 export { CimError } from '@cim/protocol';
 export { ClientCore } from './client.ts';
 export type { CimClientOptions, ClientCoreOptions, LinkTimes } from './client-options.ts';

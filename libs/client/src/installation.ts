@@ -12,31 +12,32 @@ import type { SavedSend } from './send-journal.ts';
 import type { ProcessedRecord, SavedState, Storage } from './state.ts';
 import type { Cancel, Timers } from './timers.ts';
 
-/** What an installation needs from the client around it. */
+/** The parts of the client that an installation uses. */
 export interface InstallationParts extends Timers {
   readonly me: NamedUser;
   readonly state: Storage;
   readonly events: Emitter<ClientEvents>;
   readonly offers: Offers;
   readonly logger: Logger;
-  /** Sends that may be unanswered. */
+  /** Most unanswered sends. */
   readonly capacity: number;
-  /** The session secret, to be saved. */
+  /** The session secret, for the saved state. */
   secret(): string;
-  /** The one that is ready. */
+  /** The connection that is ready. */
   link(): Link | undefined;
-  /** 0 to 1; for jitter. */
+  /** Random numbers from 0 to 1, for jitter. */
   random(): number;
 }
 
-/** What is stored is saved so long after, ms: with what comes meanwhile. */
+/** Stored counters are saved this long after a change [ms], with later changes. */
 const SAVE_DELAY_MS = 1_000;
-/** Producer ids of before there were device ids, of those that are saved. */
+/** Most saved producer ids from before there were device ids. */
 const OTHER_PRODUCERS = 64;
 
 /**
- * What this installation has of its user: streams that come in, sends that go out, and the ids under which it sends.
- * Made once it is known as which user; it outlives connections, and its state outlives the process.
+ * The state of this installation for its user: incoming streams, outgoing sends, and the ids under which it
+ * sends. It is made when the user is known. It survives connections, and its saved state survives the
+ * process.
  */
 export class Installation {
   readonly me: NamedUser;
@@ -45,15 +46,15 @@ export class Installation {
   readonly #producers: ProducerIds;
   readonly #parts: InstallationParts;
   #saving: Cancel | undefined;
-  /** The newest write to the state that has not ended: those before it end before it. */
+  /** The newest write to the state that has not ended. Earlier writes end before it. */
   #writing: Promise<void> | undefined;
   #saveFailed = false;
-  /** Messages were processed since the last save, by a state that cannot note them one by one. */
+  /** Whether messages were processed since the last save, with a state that cannot note them one by one. */
   #unsaved = false;
   #ended = false;
 
   /**
-   * @param saved by the process before, if anything
+   * @param saved state of the process before, if there is one
    * @param left sends that it has left unanswered
    */
   constructor(parts: InstallationParts, saved: SavedState | undefined, left: readonly SavedSend[]) {
@@ -85,7 +86,7 @@ export class Installation {
     return this.#producers.device;
   }
 
-  /** What this installation has to do with a link, once it is ready and before. */
+  /** The parts that a connection uses, before and after it is ready. */
   linkParts() {
     const { inbound, sending } = this;
     return {
@@ -95,7 +96,7 @@ export class Installation {
       onResumed: (resumed: wire.Resumed) => inbound.onResumed(resumed),
       onDeliver: (deliver: wire.Deliver) => inbound.onDeliver(deliver),
       onReceipt: (receipt: wire.Receipt) => {
-        // First: whoever is told of the receipt may close the client, and the state has its cursor.
+        // Called first: a listener of the receipt may close the client, and the state must have its cursor.
         inbound.onReceipt(receipt);
         sending.onReceipt(receipt);
       },
@@ -107,7 +108,7 @@ export class Installation {
     } satisfies Partial<LinkParts>;
   }
 
-  /** The client ends: nothing more is shown or sent. What is at work may still be noted as processed. */
+  /** Ends: nothing more is shown or sent. Running listeners may still be noted as processed. */
   end(text: string): void {
     this.inbound.end();
     this.#save();
@@ -167,7 +168,10 @@ export class Installation {
     );
   }
 
-  /** Writes to the state. Tells a failure once until it works again: it is tried several times a second. */
+  /**
+   * Writes to the state. A failure is reported once until a write succeeds, since writes are tried several
+   * times a second.
+   */
   #try(write: () => Promise<void> | undefined): void {
     try {
       const writing = write();

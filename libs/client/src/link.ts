@@ -11,36 +11,36 @@ import type { Place } from './route-api.ts';
 import type { Cancel, Timers } from './timers.ts';
 import type { Connection, TlsReason, Transport } from './transport.ts';
 
-/** Why a link ended. */
+/** How a connection ended. */
 export interface LinkEnd {
   readonly reason: CloseReason;
   /** One line for a person. */
   readonly text: string;
   readonly reconnect: boolean;
-  /** Do not come back sooner. */
+  /** The client should not reconnect sooner than this [ms]. */
   readonly afterMs: number;
 }
 
-/** What a link tells its client. After `onEnd`, called once, nothing. */
+/** The calls of a link to its client. `onEnd` is called once, and nothing after it. */
 export interface LinkParts extends Timers {
   readonly transport: Transport;
-  /** Asked after the welcome. */
+  /** Called after the welcome. */
   resume(): wire.Resume;
-  /** Acks what is not acked yet. */
+  /** Acks everything that is not acked yet. */
   ackNow(): void;
-  /** Since when the oldest send is unanswered. */
+  /** When the oldest unanswered send was written. */
   waitingSince(): number | undefined;
   onReady(resumed: wire.Resumed): void;
-  /** Again, while ready: entries were trimmed before they could be sent. */
+  /** Called again while ready: entries were trimmed before they could be sent. */
   onResumed(resumed: wire.Resumed): void;
-  /** False: entries are missing, start again. */
+  /** False: entries are missing, so the link starts again. */
   onDeliver(deliver: wire.Deliver): boolean;
   onReceipt(receipt: wire.Receipt): void;
   onDelivered(delivered: wire.Delivered): void;
   onCounters(counters: wire.Counters): void;
   onFound(found: wire.Found): void;
   onSignal(signal: wire.Signal): void;
-  /** The server has refused a frame; the link lives. */
+  /** The server has refused a frame; the connection goes on. */
   onRefusal(error: wire.Refusal): void;
   onDrain(): void;
   onEnd(end: LinkEnd): void;
@@ -54,10 +54,13 @@ export const LINK_TIMES: LinkTimes = {
   answerMs: 20_000,
 };
 
-/** What this client understands: docs/protocol.md, "Login". */
+/** The level of this client (docs/protocol.md, "Log in"). */
 const LEVEL = 1;
 
-/** One connection to an im-server: login, resume, then frames both ways, until it ends. Never comes back. */
+/**
+ * One connection to an im-server: login, resume, then frames in both directions, until it ends. It is never
+ * used again.
+ */
 export class Link {
   readonly #parts: LinkParts;
   readonly #times: LinkTimes;
@@ -66,7 +69,7 @@ export class Link {
   readonly #connection: Connection;
   readonly #decoder = new FrameDecoder(FRAME_LIMITS.toClient);
   readonly #startedAt: number;
-  /** Resolves when the connection is closed: all that was written is out, or lost. */
+  /** Resolves when the connection is closed: all written bytes are sent, or lost. */
   readonly whenClosed: Promise<void>;
   #state: 'connecting' | 'login' | 'resuming' | 'ready' | 'ended' = 'connecting';
   #heardAt = 0;
@@ -108,7 +111,7 @@ export class Link {
     return this.#state === 'ready';
   }
 
-  /** Only when ready. False: wait for `onDrain`. */
+  /** Sends when the link is ready. False: wait for `onDrain`. */
   send(send: Partial<wire.Send>): boolean {
     return this.#write('send', send);
   }
@@ -117,7 +120,10 @@ export class Link {
     if (this.#state === 'ready') this.#write('ack', ack);
   }
 
-  /** How far a recipient is, what the store has, what a stream holds; answered, perhaps. A signal has no answer. */
+  /**
+   * Asks how far a recipient is, what the store has, or what a stream holds. An answer may come. A signal has
+   * no answer.
+   */
   ask<K extends 'counters' | 'delivered' | 'find' | 'signal'>(
     kind: K,
     question: Partial<wire.ClientFrames[K]>,
@@ -125,7 +131,7 @@ export class Link {
     if (this.#state === 'ready') this.#write(kind, question);
   }
 
-  /** Writes what is queued and closes; `onEnd` follows, perhaps at once. */
+  /** Writes queued bytes and closes. `onEnd` follows, perhaps at once. */
   close(reason: CloseReason): void {
     this.#end(reason, CLOSE_REASONS[reason].text);
   }
@@ -189,7 +195,7 @@ export class Link {
     }
   }
 
-  /** False: the link has ended. */
+  /** Takes a frame. False: the link has ended. */
   #onFrame(body: Uint8Array): boolean {
     let frame: wire.ServerFrame | undefined;
     try {
@@ -197,7 +203,7 @@ export class Link {
     } catch {
       this.#end('bad-frame', `${this.server} sent bytes that are no frame of this protocol`);
     }
-    // One of a newer server: it lives, which is noted.
+    // A kind of frame that only a newer server knows. It still shows that the server lives.
     if (frame !== undefined) this.#take(frame);
     return this.#isOpen();
   }
@@ -272,7 +278,7 @@ export class Link {
     return this.#connection.send(encodeClientFrame(kind, body));
   }
 
-  /** A function, because the state changes while a frame is taken. */
+  /** This is a function because the state changes while a frame is taken. */
   #isOpen(): boolean {
     return this.#state !== 'ended';
   }

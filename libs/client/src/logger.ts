@@ -1,12 +1,15 @@
-/** Where a client logs: fields, then the event's name. pino's loggers are such, and `console` wrapped in one line. */
+/**
+ * Where a client logs: fields, then the event's name. A pino logger fits, and so does `console` wrapped in
+ * one line.
+ */
 export interface Logger {
-  /** Per frame. */
+  /** One line per frame. */
   debug(fields: object, event: string): void;
-  /** The life of the client. */
+  /** The lifecycle of the client. */
   info(fields: object, event: string): void;
   /** Something was refused or failed, and the client goes on. */
   warn(fields: object, event: string): void;
-  /** A fault of the client. */
+  /** A programming error of the client. */
   error(fields: object, event: string): void;
 }
 

@@ -5,23 +5,26 @@ import type { Cancel, Timers } from './timers.ts';
 
 export interface OffersParts extends Timers {
   readonly events: Emitter<ClientEvents>;
-  /** 0 to 1; for jitter. */
+  /** Random numbers from 0 to 1, for jitter. */
   random(): number;
-  /** A listener has failed. */
+  /** Called when a listener has failed. */
   failed(error: unknown, event: keyof ClientEvents): void;
 }
 
-/** A message that failed so often is reported as `stuck`. */
+/** A message that failed this often is reported as `stuck`. */
 const STUCK_AFTER = 5;
 const AGAIN_MIN_MS = 500;
 const AGAIN_MAX_MS = 30_000;
 
-/** Offers each message, and each event about one, to the application until every listener has succeeded with it. */
+/**
+ * Offers each message, and each event about one, to the application until every listener has succeeded with
+ * it.
+ */
 export class Offers {
   readonly #parts: OffersParts;
-  /** Messages that a listener still works on, or that wait to be offered again; removed when they end. */
+  /** Messages that a listener still works on, or that wait to be offered again. Removed when they end. */
   readonly #open = new Set<Promise<boolean>>();
-  /** Of waits between two offers; each removes itself. */
+  /** Waits between two offers. Each removes itself. */
   readonly #timers = new Map<Cancel, () => void>();
   #stopped = false;
 
@@ -31,7 +34,8 @@ export class Offers {
 
   /**
    * Calls the listeners of the event.
-   * @returns undefined when all have returned; else a promise, true when all have succeeded, false when `stop` came first
+   * @returns undefined when all have returned; else a promise: true when all have succeeded, false when
+   * `stop` came first
    */
   offer(offered: StreamEvent): Promise<boolean> | undefined {
     const failures = this.#parts.events.offer(offered.event, offered.value);
@@ -42,7 +46,7 @@ export class Offers {
     return open;
   }
 
-  /** Nothing is offered again from now on. Resolves when the listeners that are at work have ended, at the latest after `withinMs`. */
+  /** Stops offering. Resolves when running listeners have ended, at the latest after `withinMs`. */
   async stop(withinMs: number): Promise<void> {
     this.#stopped = true;
     for (const [timer, end] of this.#timers) {
@@ -56,7 +60,7 @@ export class Offers {
     limit?.();
   }
 
-  /** Whether a listener is at work. */
+  /** Whether a listener is running. */
   get busy(): boolean {
     return this.#open.size > 0;
   }

@@ -18,11 +18,11 @@ interface Entry {
   readonly text: string;
 }
 
-/** A store behind connections that lose things. */
+/** A store behind connections that lose frames. */
 class Store {
-  /** By recipient. */
+  /** Key: recipient. */
   readonly logs = new Map<number, Entry[]>();
-  /** Written on this connection and not looked at. */
+  /** Sends written on this connection and not handled yet. */
   arrived: cim.Send[] = [];
   readonly #last = new Map<string, number>();
   readonly #forgetful = new Set<number>();
@@ -37,7 +37,7 @@ class Store {
     const { to, group, producer, counter, again } = send;
     const about = { to, group, producer, counter };
     const text = Buffer.from(send.content).toString();
-    // As an im-server does, before it looks at the counter.
+    // Refused before the counter is checked, as an im-server does.
     if (text.startsWith('bad'))
       return new cim.Receipt({ ...about, outcome: cim.Outcome.REFUSED, code: '3000' });
     if (retry) return new cim.Receipt({ ...about, outcome: cim.Outcome.RETRY });
@@ -80,7 +80,7 @@ function createOutbox({ capacity = 10_000, time = 0, storeTime = 0 } = {}) {
   const gaps: [string, number][] = [];
   const finds: { to: number; producer: string }[] = [];
   const records: SendRecord[] = [];
-  /** Set for a journal that is written later. */
+  /** Set for a journal that writes later. */
   const keeping: { promise?: Promise<void> } = {};
   const ids = new ProducerIds(DEVICE, []);
   const outbox = new Outbox({
@@ -115,7 +115,7 @@ const sends = fc.array(fc.tuple(fc.integer({ min: 1, max: 2 }), fc.boolean()), {
   maxLength: 40,
 });
 
-/** Runs a script of faults until all is answered; a journal may lose its tail. */
+/** Runs a script of faults until every send is answered. A journal may lose its tail. */
 function run(
   planned: readonly (readonly [number, boolean])[],
   script: readonly (string | number)[],
@@ -180,7 +180,7 @@ function run(
   };
   for (const fault of script) step(fault);
   while (offers.length > 0) offer();
-  step('cut'); // what waits for a receipt that is lost waits for the next connection
+  step('cut'); // a send whose receipt is lost waits for the next connection
   for (let i = 0; made.outbox.size > 0; i++) {
     assert.ok(i < 10_000, `stuck with ${made.outbox.size} unanswered`);
     step('fine');
@@ -293,7 +293,7 @@ describe('a send whose producer the store has forgotten', () => {
   const DAY = 24 * 3_600_000;
   const NOW = 1_800_000_000_000;
 
-  /** A process that had two stored, and one under way when it died; then the store forgot it. */
+  /** A process that had two sends stored and one under way when it died; then the store forgot its producer. */
   function restart({ arrived = false, time = NOW, storeTime = 0 } = {}) {
     const store = new Store();
     const first = createOutbox({ time, storeTime });
@@ -344,7 +344,7 @@ describe('a send whose producer the store has forgotten', () => {
     for (const [storeTime, oldestAt, outcome] of [
       [0, NOW - DAY + 1, 'unknown'],
       [0, NOW - DAY, 'stored'],
-      // The store's own clock says more: the send was made after an entry of 5,000 s ago.
+      // The store's own clock tells more: the send was made after an entry stored 5,000 s ago.
       [NOW - 5_000_000, NOW - 5_000_000, 'unknown'],
       [NOW - 5_000_000, NOW - 5_060_000, 'stored'],
     ] as const) {

@@ -7,45 +7,55 @@ import type { Timers } from './timers.ts';
 
 export interface OutboxParts extends Timers {
   readonly me: UserId;
-  /** Sends of one process that may be unanswered. */
+  /** Most unanswered sends of one process. */
   readonly capacity: number;
-  /** Bytes of their contents. */
+  /** Most bytes of their contents. */
   readonly capacityBytes: number;
-  /** What must outlive a crash; kept, or given up, when it returns, or when the promise ends. Nothing is written before. */
+  /**
+   * Stores a record that must survive a crash. It is stored, or given up, when the call returns or its
+   * promise ends. The send is not written before.
+   */
   note(record: SendRecord): Promise<void> | undefined;
   newProducer(): ProducerId;
-  /** For what follows a counter that will never be stored; the same for the same two. */
+  /**
+   * The producer for sends after a counter that will never be stored. The same arguments give the same
+   * producer.
+   */
   producerAfter(producer: ProducerId, counter: number): ProducerId;
   random(): number;
-  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was. */
+  /** When the newest received entry was stored [ms, the store's clock]; 0: none was. */
   storeTime(): number;
-  /** The store has `last` of the producer's counters at most, and more had been answered, or given back. */
+  /**
+   * Called when the store has at most `last` of the producer's counters although more were answered or given
+   * back.
+   */
   gap(recipient: WireRecipient, producer: ProducerId, last: number): void;
   /** The store has forgotten the producer: ask whether the stream holds its sends, and call `onFound`. */
   find(recipient: WireRecipient, producer: ProducerId): void;
 }
 
-/** Writes one send. False: it was taken, but wait for `onDrain` before the next. */
+/** Writes one send. False: it was written, but wait for `onDrain` before the next. */
 export type Transmit = (send: Partial<wire.Send>) => boolean;
 
-/** Written and unanswered at most, so that a server that answers slowly is not buried. */
+/** Most sends that are written and unanswered, so that a slow server is not overloaded. */
 const WINDOW = 512;
 
 /**
- * Sends that are not answered, in order per recipient. A send gets its number, a producer id and a counter, when it is
- * offered: no other content ever has that number, and it is kept through every repetition, so that the store takes it once.
- * Counters have no gaps: a send that was refused leaves its number unused, and those behind it get another producer id.
+ * Unanswered sends, in order per recipient. A send gets its number, a producer id and a counter, when it is
+ * offered. No other content ever has that number, and every repetition keeps it, so that the store takes it
+ * once. Counters have no gaps: a refused send leaves its number unused, and the sends behind it get another
+ * producer id.
  */
 export class Outbox {
   readonly #parts: OutboxParts;
-  /** By stream name; kept while the client lives, its counter must go on. */
+  /** Key: stream name. Never removed, since its counter must go on. */
   readonly #streams = new Map<string, StreamOut>();
-  /** Streams that may have something to write, in turn. */
+  /** Streams that may have something to write, in rotation. */
   readonly #waiting = new Set<StreamOut>();
   readonly #producer: ProducerId;
   readonly #ofStreams: StreamOutParts;
   #transmit: Transmit | undefined;
-  /** The connection takes no more until it has drained. */
+  /** Whether the connection takes no more until it has drained. */
   #blocked = false;
   #size = 0;
   #bytes = 0;
@@ -62,18 +72,18 @@ export class Outbox {
     };
   }
 
-  /** Unanswered sends. */
+  /** Number of unanswered sends. */
   get size(): number {
     return this.#size;
   }
 
-  /** Whether a content of so many bytes may be offered. One is always taken. */
+  /** Whether a content of this many bytes may be offered. An empty outbox accepts any. */
   hasRoomFor(bytes: number): boolean {
     const { capacity, capacityBytes } = this.#parts;
     return this.#size === 0 || (this.#size < capacity && this.#bytes + bytes <= capacityBytes);
   }
 
-  /** `settle` is called once, later. The caller pumps. */
+  /** Offers a send. `settle` is called once, later. The caller pumps. */
   offer(
     ref: number,
     recipient: WireRecipient,
@@ -99,7 +109,7 @@ export class Outbox {
     this.#add(recipient, item);
   }
 
-  /** Takes over what a process before has left; before the first `offer`, in order. */
+  /** Takes over a send of an earlier process. Call it before the first `offer`, in order. */
   restore(recipient: WireRecipient, send: SavedSend, settle: (settled: Settled) => void): void {
     const { ref, content, after, offeredAt: offeredTime } = send;
     const age = Math.max(0, this.#parts.time() - offeredTime);
@@ -119,7 +129,7 @@ export class Outbox {
     this.#add(recipient, item);
   }
 
-  /** A connection is there: everything unanswered goes again. */
+  /** Opens the outbox on a new connection: every unanswered send is written again. */
   open(transmit: Transmit): void {
     this.#transmit = transmit;
     this.#blocked = false;
@@ -139,7 +149,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** Writes what may be written. */
+  /** Writes the sends that may be written. */
   pump(): void {
     for (const stream of this.#waiting) if (!this.#pumpStream(stream)) return;
   }
@@ -151,7 +161,7 @@ export class Outbox {
       (i) => i.counter === receipt.counter && i.producer === receipt.producer,
     );
     const item = stream.items[at];
-    if (item === undefined) return; // answered before, on an earlier connection
+    if (item === undefined) return; // it was answered on an earlier connection
     this.#unwrite(item);
     switch (receipt.outcome) {
       case wire.OUTCOMES.stored:
@@ -159,7 +169,7 @@ export class Outbox {
         this.#stored(stream, at, item, receipt.seq, receipt.n);
         break;
       case wire.OUTCOMES.refused:
-        // Before the caller is told: it may send again at once.
+        // Renumbers before the caller is told, which may send again at once.
         this.#renumber(stream, item.producer, item.counter);
         this.#settle(stream, at, item, { outcome: 'refused', code: receipt.code, text: receipt.text });
         break;
@@ -176,7 +186,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** The answer to `find`. What the stream does not hold for sure goes under a new number. */
+  /** Takes the answer to `find`. Sends that the stream does not certainly hold get new numbers. */
   onFound({ to, group, producer, last, oldestAt }: wire.Found): void {
     const stream = this.#streams.get(to === 0 ? `group:${group}` : `inbox:${to}`);
     if (stream === undefined || stream.doubt !== producer) return;
@@ -198,19 +208,19 @@ export class Outbox {
     this.pump();
   }
 
-  /** The store has lost entries of ours: what comes goes under a new producer id. The caller pumps. */
+  /** The store has lost entries of this client. Later sends get a new producer id. The caller pumps. */
   renew(recipient: WireRecipient): void {
     const stream = this.#streamOf(recipient);
     stream.renew();
     this.#waiting.add(stream);
   }
 
-  /** Whether a send of the stream is not answered. */
+  /** Whether a send of the stream is unanswered. */
   awaits(stream: string): boolean {
     return (this.#streams.get(stream)?.items.length ?? 0) > 0;
   }
 
-  /** Since when the oldest written send is unanswered, by `now`. */
+  /** When the oldest unanswered send was written, by `now`. */
   oldestWritten(): number | undefined {
     let oldest: number | undefined;
     for (const stream of this.#streams.values()) {
@@ -220,7 +230,7 @@ export class Outbox {
     return oldest;
   }
 
-  /** Gives back what has waited since before `deadline`. */
+  /** Gives back sends offered before `deadline`. */
   expire(deadline: number, text: string): void {
     for (const stream of this.#streams.values()) {
       for (
@@ -234,7 +244,7 @@ export class Outbox {
     }
   }
 
-  /** Answers all as not known: the client ends. What was noted of them stays, for the next process. */
+  /** Ends all sends as unknown when the client ends. Their records stay for the next process. */
   abandon(text: string): void {
     this.shut();
     this.#size = 0;
@@ -245,7 +255,7 @@ export class Outbox {
       }
   }
 
-  /** Notes what the item is now. It is written when that is kept. */
+  /** Stores the present state of the item. It is written when that is stored. */
   #note(item: SendItem, record: SendRecord): void {
     const kept = this.#parts.note(record);
     if (kept === undefined) return;
@@ -272,7 +282,7 @@ export class Outbox {
     return stream;
   }
 
-  /** False when nothing more may be written now, whatever the stream. */
+  /** Answers false when nothing more may be written now, on any stream. */
   #pumpStream(stream: StreamOut): boolean {
     const transmit = this.#transmit;
     if (transmit === undefined || this.#blocked) return false;
@@ -281,7 +291,7 @@ export class Outbox {
       if (item.writtenAt !== undefined) continue;
       if (item.unsaved > 0) return true;
       if (this.#written >= WINDOW) return false;
-      // Answers to those before it, of another producer, come first: else it could overtake them.
+      // Sends of another producer before this one must be answered first, or this one could overtake them.
       if (item.producer !== stream.items[0]?.producer) return true;
       item.writtenAt = this.#parts.now();
       item.once = !item.again;
@@ -305,7 +315,7 @@ export class Outbox {
   }
 
   #onUnknownProducer(stream: StreamOut, at: number, item: SendItem): void {
-    // The first one's own answer decides: it may have been postponed, and this one came too early.
+    // The answer to the first send decides: it may have been postponed, and this one came too early.
     if (at > 0) this.#repeatLater(stream);
     // Written once, and answered that nothing was stored.
     else if (item.once) this.#renumber(stream, item.producer, item.counter - 1);

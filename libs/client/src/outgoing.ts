@@ -2,16 +2,19 @@ import { CODES, encodeContent, factsOf, textsProblem } from '@cim/protocol';
 import type { Outgoing } from './events.ts';
 import { wellFormed } from './recipient.ts';
 
-/** A content ready to be sent. */
+/** A content that is ready to be sent. */
 export interface Encoded {
   readonly texts: readonly string[];
   readonly type: string;
-  /** '' when it refers to no message. */
+  /** Id of the message that it refers to, or ''. */
   readonly about: string;
   readonly content: Uint8Array;
 }
 
-/** What an application sends, encoded; or why it cannot be sent, whatever a program that has no types gives. */
+/**
+ * Encodes what an application sends, or says why it cannot be sent. A program without types may pass
+ * anything.
+ */
 export function encodeOutgoing(
   what: string | readonly string[] | Outgoing,
 ): Encoded | { readonly code: string; readonly problem: string } {
@@ -28,7 +31,7 @@ export function encodeOutgoing(
     return invalid('type and ref of a message are texts');
   if (typeof body !== 'string' && !((body as unknown) instanceof Uint8Array))
     return invalid('the body of a message is a Uint8Array or a string');
-  // Before they are encoded: there may be any number of them.
+  // Checked before encoding, since there may be any number of texts.
   const problem = texts.length > 0 || type === '' ? textsProblem(texts) : undefined;
   if (problem !== undefined) return invalid(problem);
   const said = {

@@ -2,15 +2,15 @@ import { CimError, groupStream, inboxOf, isGroupId, isUserId, LOBBY, streamName 
 import type { GroupId, UserId } from '@cim/protocol';
 import type { Recipient } from './events.ts';
 
-/** Recipient as the wire has it: `to` a user, or 0 and a group. */
+/** A recipient on the wire: `to` is a user, or 0 with a group. */
 export interface WireRecipient {
   readonly to: number;
   readonly group: string;
-  /** Name of the stream it is appended to. */
+  /** Name of the stream that messages to it are appended to. */
   readonly stream: string;
 }
 
-/** As the wire and the outbox name it. */
+/** The recipient as the wire and the outbox name it. */
 export const wireRecipient = (to: Recipient): WireRecipient =>
   'user' in to ? wireRecipientOf(to.user, '') : wireRecipientOf(0, to.group);
 
@@ -19,13 +19,13 @@ export const wireRecipientOf = (to: number, group: string): WireRecipient =>
     ? { to, group, stream: streamName(groupStream(group as GroupId)) }
     : { to, group: '', stream: streamName(inboxOf(to as UserId)) };
 
-/** As an application names it. */
+/** The recipient as an application names it. */
 export const recipientOf = ({ to, group }: WireRecipient): Recipient => (to === 0 ? { group } : { user: to });
 
-/** `u<userId>` or `g<groupId>`, as `client.conversation` takes it. */
+/** The conversation with the recipient: `u<userId>` or `g<groupId>`, as `client.conversation` takes it. */
 export const conversationOf = (to: Recipient): string => ('user' in to ? `u${to.user}` : `g${to.group}`);
 
-/** @throws {CimError} 3000: the name is none of a conversation */
+/** Parses the name of a conversation. @throws {CimError} 3000: it is not a valid name */
 export function recipientOfConversation(name: string): Recipient {
   const id = name.slice(1);
   if (name.startsWith('g') && isGroupId(id)) return { group: id };
@@ -33,7 +33,7 @@ export function recipientOfConversation(name: string): Recipient {
   throw new CimError('invalid', `"${name}" is no conversation; give u<userId> or g<groupId>`);
 }
 
-/** What is wrong with a recipient, whatever a program that has no types gives; undefined: nothing. */
+/** Says what is wrong with a recipient; undefined: nothing. A program without types may pass anything. */
 export function recipientProblem(to: unknown): string | undefined {
   const wanted = `a message goes to { user: id }, to { group: id } or to { group: '${LOBBY}' }`;
   if (typeof to !== 'object' || to === null) return wanted;
@@ -42,6 +42,6 @@ export function recipientProblem(to: unknown): string | undefined {
   return isGroupId(to.group) ? undefined : `there is no group "${String(to.group)}"; ${wanted}`;
 }
 
-/** Half a surrogate pair is no character and has no UTF-8. */
+/** Replaces halves of surrogate pairs, which have no UTF-8. */
 export const wellFormed = (text: string): string =>
   /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\u{fffd}') : text;

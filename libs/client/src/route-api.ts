@@ -15,17 +15,17 @@ import type { HistoryPage, HistoryQuery, KeptMessage } from './events.ts';
 import { type HttpCaller, type HttpRequest, isRecord, refusal } from './http-caller.ts';
 import type { Address } from './transport.ts';
 
-/** What a login answers: which im-server to go to, and what opens it. */
+/** The answer of a login: the im-server to connect to, and the secrets that open it. */
 export interface Place {
   readonly address: Address;
-  /** For the login at the im-server; single use, 20 s. */
+  /** For the login at the im-server; valid once, for 20 s. */
   readonly ticket: string;
-  /** Lets the next login replace this session. */
+  /** Secret that lets the next login replace this session. */
   readonly session: string;
   readonly epoch: Epoch;
 }
 
-/** What shows who logs in, beside the secret of a session. */
+/** The proof of a user's identity, besides the secret of a session. */
 export interface Proof {
   readonly password?: string;
   readonly token?: string;
@@ -36,21 +36,24 @@ export interface Login extends Proof {
   readonly userName: string;
   /** The secret of the session to be replaced. */
   readonly session?: string;
-  /** The installation, and its name for people. A route of before there were devices leaves both alone. */
+  /** The installation, and its name for people. A route without devices ignores both. */
   readonly device: string;
   readonly label: string;
 }
 
-/** An entry of a stream, as the route shows it. */
+/** An entry of a stream as the route shows it. */
 type HistoryEntry = Omit<KeptMessage, 'stream' | 'group'>;
 
-/** Users of one answer: a longer one would hold route and client up while it is written and read. */
+/** Users in one answer. A longer answer would hold up the route and the client. */
 const ONLINE_PAGE = 5_000;
 
-/** Nobody waits longer for a goodbye, ms. */
+/** Longest wait for a goodbye [ms]. */
 const OFFLINE_MS = 3_000;
 
-/** CIM's paths of the route, as a client needs them. Rejects with `CimError` only; its message is one line for a person. */
+/**
+ * CIM's paths of the route that a client needs. Rejects only with `CimError`; its message is one line for a
+ * person.
+ */
 export class RouteApi {
   readonly #http: HttpCaller;
 
@@ -58,7 +61,7 @@ export class RouteApi {
     this.#http = http;
   }
 
-  /** @param proof of who it is: a password, or a token, whose account has a name of its own */
+  /** Registers. @param proof a password, or a token, whose account has its own name */
   async register(userName: string, proof: Proof): Promise<NamedUser> {
     const body = await this.#call('/registerAccount', { userName, ...proof });
     if (!isRecord(body) || !isUserId(body['userId']) || typeof body['userName'] !== 'string')
@@ -70,7 +73,7 @@ export class RouteApi {
     const body = await this.#call('/login', { ...login, wire: 2 });
     const place = placeOf(body);
     if (place !== undefined) return place;
-    // The user is logged in now, and nobody would come to use it: CIM's route keeps that for ever.
+    // The user is logged in now, but nobody will use that session: CIM's route keeps it for ever.
     const undone = await this.offLine(login.userId, '').then(
       () => 'nobody is logged in',
       () => `"${login.userName}" stays logged in there, since the logout failed`,
@@ -82,7 +85,7 @@ export class RouteApi {
     );
   }
 
-  /** Everybody, however many answers that takes. */
+  /** All users online, with as many requests as necessary. */
   async online(session: string): Promise<NamedUser[]> {
     const users: NamedUser[] = [];
     for (let more = true; more; ) {
@@ -118,7 +121,7 @@ export class RouteApi {
     await this.#ask('/offLine', { body, session, timeoutMs: OFFLINE_MS, waits: false });
   }
 
-  /** @param password the one until now; undefined where the account has none */
+  /** @param password the present one; undefined where the account has none */
   async changePassword(
     userId: UserId,
     session: string,
@@ -132,7 +135,7 @@ export class RouteApi {
     return (await this.#ask(path, { body })).body;
   }
 
-  /** @returns what the envelope holds; `more`: the list goes on after the last of these */
+  /** @returns the content of the envelope; `more`: the list goes on after the last of these items */
   async #ask(path: string, request: HttpRequest = {}): Promise<{ body: unknown; more: boolean }> {
     const { body, more, retryAfterMs } = await this.#http.ask(path, request);
     if (!isRecord(body) || typeof body['code'] !== 'string') throw this.#http.foreign();

@@ -2,7 +2,7 @@ import { isProducerId, isSeq, isUserId, type MessageId } from '@cim/protocol';
 import { DEVICE_CHARACTERS } from './producer-ids.ts';
 import type { Cursor, SavedState, StoredCounter } from './state.ts';
 
-/** Any JSON as a state, also one of an older version; undefined when it is none. */
+/** Parses a state from JSON, also one of an older version; undefined when it is not valid. */
 export function parseState(raw: unknown): SavedState | undefined {
   if (!isRecord(raw)) return undefined;
   const { userId, session, producers, cursors, device } = raw;

@@ -8,36 +8,39 @@ import { bodyOf, bodyToSend, timeOf, userIdOf } from './v1-shapes.ts';
 
 /** When a message is to be sent, at most 30 days ahead. */
 export type SendTime =
-  /** By the server's clock; a number is ms since 1970. */
+  /** A time by the server's clock; a number is ms since 1970. */
   | { readonly sendAt: Date | number }
   /** In so many seconds: the clock of this machine may be wrong. */
   | { readonly sendAfter: number };
 
 /** A message that is to be sent later, or was refused when its time had come. */
 export interface ScheduledMessage {
-  /** For `client.scheduled.cancel`. */
+  /** Id, for `client.scheduled.cancel`. */
   readonly id: string;
-  /** Where it goes. */
+  /** The recipient. */
   readonly to: Recipient;
   /** Name of that user or group. */
   readonly name: string;
-  /** What it says. */
+  /** Its texts. */
   readonly texts: readonly string[];
-  /** '' for plain text. */
+  /** Its type; '' for plain text. */
   readonly type: string;
-  /** Of a type that is not text. */
+  /** Body of a type that is not text. */
   readonly body?: Uint8Array;
-  /** ms since 1970, by the server's clock. */
+  /** When it is to be sent [ms since 1970, the server's clock]. */
   readonly sendAt: number;
-  /** `sending`: its time has come, and it can be cancelled no longer. `refused`: it was not sent, and stays listed for 7 days. */
+  /**
+   * `sending`: its time has come, and it can no longer be cancelled. `refused`: it was not sent, and stays
+   * listed for 7 days.
+   */
   readonly state: 'waiting' | 'sending' | 'refused';
   /** Why it was not sent. */
   readonly problem?: { readonly code: string; readonly text: string };
 }
 
 /**
- * Messages that are to be sent later. The servers hold and send them, also when this client is away by then. Each call is a
- * request to the route, and rejects with a `CimError`.
+ * Messages that are to be sent later. The servers hold and send them, also when this client is away. Each
+ * call is a request to the route, and rejects with a `CimError`.
  */
 export class ScheduledCalls {
   readonly #v1: V1Api;
@@ -47,9 +50,11 @@ export class ScheduledCalls {
   }
 
   /**
-   * The message is on disk when this resolves. Rejects with 9506 when there are too many, with 9507 when the time is none of the next 30 days.
-   * One call schedules one message, also when an answer is lost: the request is repeated under one `Idempotency-Key`.
-   * @param key calls with the same key within an hour schedule one message: for a caller that may have to repeat the call
+   * Schedules a message, which is on disk when this resolves. Rejects with 9506 when there are too many, and
+   * with 9507 when the time is not within the next 30 days. One call schedules one message, also when an
+   * answer is lost: the request is repeated under one `Idempotency-Key`.
+   * @param key calls with the same key within an hour schedule one message: for a caller that may have to
+   * repeat the call
    */
   async send(
     to: Recipient,
@@ -81,12 +86,15 @@ export class ScheduledCalls {
     return this.#v1.oneOf(answer, acceptedOf);
   }
 
-  /** The next one first; those that were refused, too. */
+  /** Lists scheduled messages, the next one first, and refused ones. */
   async list(): Promise<readonly ScheduledMessage[]> {
     return this.#v1.listOf(await this.#v1.get('/scheduled'), scheduledOf);
   }
 
-  /** It is not sent then; a refused one is listed no longer. Rejects with 9508 when it is being sent, with 9401 when it was sent or is not there. */
+  /**
+   * Cancels a message; a refused one is no longer listed. Rejects with 9508 when it is being sent, and with
+   * 9401 when it was sent or does not exist.
+   */
   async cancel(id: string): Promise<void> {
     await this.#v1.call('DELETE', `/scheduled/${encodeURIComponent(id)}`);
   }

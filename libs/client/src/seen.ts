@@ -1,6 +1,6 @@
 import type { MessageId } from '@cim/protocol';
 
-/** Remembers the newest `capacity` ids; what comes twice within them is known. */
+/** Remembers the newest `capacity` ids. */
 export class Seen {
   readonly #capacity: number;
   readonly #ids = new Set<MessageId>();
@@ -16,7 +16,7 @@ export class Seen {
     return this.#ids.has(id);
   }
 
-  /** True the first time. */
+  /** Adds an id. True when it is new. */
   add(id: MessageId): boolean {
     if (this.#ids.has(id)) return false;
     this.#ids.add(id);
@@ -31,7 +31,7 @@ export class Seen {
   newest(count: number): MessageId[] {
     const start = this.#at - Math.min(count, this.#ring.length);
     if (start >= 0) return this.#ring.slice(start, this.#at);
-    // The ring is full, or it would not reach behind its beginning.
+    // Either the ring is full, or the range does not wrap around.
     return [...this.#ring.slice(start), ...this.#ring.slice(0, this.#at)];
   }
 }

@@ -1,29 +1,35 @@
 import type { ProducerId, UserId } from '@cim/protocol';
 import type { SendOutcome } from './events.ts';
 
-/** A send that was not answered when its process ended. */
+/** A send that was unanswered when its process ended. */
 export interface SavedSend {
   /** Its number in this installation. */
   readonly ref: number;
-  /** A user, or 0 and a group. */
+  /** A user; 0 for a group. */
   readonly to: number;
   /** A group, or ''. */
   readonly group: string;
-  /** ms since 1970. */
+  /** When it was offered [ms since 1970]. */
   readonly offeredAt: number;
-  /** When the newest entry that the client had received was stored [ms, the store's clock]; 0: none was received. */
+  /**
+   * When the newest entry that the client had received was stored [ms, the store's clock]; 0: none was
+   * received.
+   */
   readonly after: number;
-  /** Encoded, as it goes to the server. */
+  /** The encoded content, as it is sent. */
   readonly content: Uint8Array;
-  /** Its number, for ever: no other content has it. '' and 0 in a journal of an older version, for a send that was never written. */
+  /**
+   * Its producer; no other content ever has this producer and counter. '' and 0 in a journal of an older
+   * version, for a send that was never written.
+   */
   readonly producer: ProducerId | '';
   /** Counts the sends of the producer to one stream, from 1. */
   readonly counter: number;
 }
 
-/** What becomes of a send. */
+/** A change in the state of a send. */
 export type SendRecord =
-  /** Before it is written: content and number are one record. */
+  /** Recorded before the send is written: content and number are one record. */
   | ({ readonly kind: 'offered' } & SavedSend)
   /** It was not stored under its number and has another one. */
   | {
@@ -35,24 +41,24 @@ export type SendRecord =
   /** It was answered, or given back. */
   | { readonly kind: 'settled'; readonly ref: number; readonly outcome?: SendOutcome };
 
-/** Where unanswered sends outlive a crash of the process. */
+/** Where unanswered sends survive a crash of the process. */
 export interface SendJournal {
-  /** What the user's processes before have left, in the order offered. Asked once, after `load`. */
+  /** The sends that the user's earlier processes have left, in the order offered. Called once, after `load`. */
   open(user: UserId): readonly SavedSend[] | Promise<readonly SavedSend[]>;
   /**
-   * When it returns from `offered` or `numbered`, or when its promise ends, all before it is kept; until then the send is not
-   * written to a connection. Never throws.
+   * Stores a record. When the call with `offered` or `numbered` returns, or when its promise ends, everything
+   * before is stored; until then the send is not written to a connection. Never throws.
    */
   note(record: SendRecord): Promise<void> | undefined;
 }
 
-/** What the records of a journal amount to. */
+/** The sends that result from the records of a journal. */
 export class SendLedger {
-  /** By ref, in the order offered; removed when settled. */
+  /** Key: ref. In the order offered. Removed when settled. */
   readonly #sends = new Map<number, SavedSend>();
   #bytes = 0;
 
-  /** Of the contents that are kept. */
+  /** Bytes of the stored contents. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -80,7 +86,7 @@ export class SendLedger {
     return [...this.#sends.values()];
   }
 
-  /** The shortest journal that amounts to the same. */
+  /** The shortest journal with the same result. */
   *records(): Iterable<SendRecord> {
     for (const send of this.#sends.values()) yield { ...send, kind: 'offered' };
   }

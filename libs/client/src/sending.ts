@@ -14,20 +14,20 @@ import { type Loss, StoredCounters } from './stored-counters.ts';
 import type { Settled } from './stream-out.ts';
 import type { Cancel, Timers } from './timers.ts';
 
-/** What `Sending` needs from the client around it. */
+/** The parts of the client that `Sending` uses. */
 export interface SendingParts extends Timers {
   readonly me: UserId;
   readonly capacity: number;
   readonly logger: Logger;
-  /** Where unanswered sends outlive a crash. */
+  /** Where unanswered sends survive a crash. */
   readonly journal: SendJournal | undefined;
   newProducer(): ProducerId;
   producerAfter(producer: ProducerId, counter: number): ProducerId;
   random(): number;
-  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was. */
+  /** When the newest received entry was stored [ms, the store's clock]; 0: none was. */
   storeTime(): number;
   emit<K extends keyof ClientEvents>(event: K, value: ClientEvents[K]): void;
-  /** There is something new to be saved; it may wait a second. */
+  /** Called when there is something new to save; it may wait a second. */
   changed(): void;
 }
 
@@ -38,30 +38,33 @@ interface Early extends Encoded {
   readonly resolve: (outcome: SendOutcome) => void;
 }
 
-/** A question that the server could not answer is asked again. */
+/** Wait before a question that the server could not answer is asked again [ms]. */
 const ASK_AGAIN_MS = 15_000;
 const OUTBOX_BYTES = 16 * 1024 * 1024;
-/** Sends that may wait for room in the outbox: a program that waits for none of its sends must not fill the memory. */
+/**
+ * Most sends that wait for room in the outbox: a program that never awaits its sends must not fill the
+ * memory.
+ */
 const EARLY = 100_000;
 const EARLY_BYTES = 64 * 1024 * 1024;
-/** After this an unanswered send goes back to the application. */
+/** An unanswered send goes back to the application after this time [ms]. */
 const UNANSWERED_MS = 7 * 24 * 3_600_000;
 
-/** What goes out: sends, what becomes of each, and what the store still has of them. */
+/** The outgoing side: sends, their outcomes, and whether the store still has them. */
 export class Sending {
   readonly #parts: SendingParts;
   readonly #outbox: Outbox;
   readonly #counters: StoredCounters;
   readonly #deliveries: Deliveries;
   readonly #finding: Finding;
-  /** In the order of calls; removed when there is room in the outbox. */
+  /** Sends in the order of calls. Removed when there is room in the outbox. */
   readonly #early = new Set<Early>();
   #earlyBytes = 0;
   #link: Link | undefined;
   #asking: Cancel | undefined;
   #refs = 0;
 
-  /** @param left what the journal has of the processes before */
+  /** @param left the journal's sends of earlier processes */
   constructor(parts: SendingParts, stored: SavedState['stored'], left: readonly SavedSend[]) {
     this.#parts = parts;
     this.#counters = new StoredCounters(stored, () => parts.time());
@@ -88,7 +91,7 @@ export class Sending {
     this.#restore(left);
   }
 
-  /** Sends that are not answered. */
+  /** Number of unanswered sends. */
   get unanswered(): number {
     return this.#outbox.size + this.#early.size;
   }
@@ -102,7 +105,7 @@ export class Sending {
     return this.sendEncoded(ref, to, encoded);
   }
 
-  /** @param ref of a send that this process has not numbered: no other has it */
+  /** @param ref number of a send that this process has not numbered itself */
   sendEncoded(ref: number, to: Recipient, encoded: Encoded): Promise<SendOutcome> {
     const { content } = encoded;
     if (this.#early.size >= EARLY || this.#earlyBytes + content.length > EARLY_BYTES)
@@ -122,7 +125,7 @@ export class Sending {
     return ++this.#refs;
   }
 
-  /** A connection is there: everything unanswered goes again, and what may have been missed is asked. */
+  /** A new connection: every unanswered send is written again, and missed answers are asked for. */
   open(link: Link): void {
     this.#link = link;
     this.#askCounters();
@@ -166,26 +169,26 @@ export class Sending {
     );
   }
 
-  /** What the store has, or with an empty list: it may have lost something. */
+  /** Takes the counters that the store has. An empty list means that the store may have lost something. */
   onCounters(counters: wire.Counters): void {
     if (counters.counters.length === 0) {
       this.#askCounters();
       return;
     }
     const losses = this.#counters.answer(counters);
-    // Before anybody is told, who may send again at once.
+    // Renewed before anybody is told, since a listener may send at once.
     for (const { recipient } of losses) this.#outbox.renew(recipient);
     for (const loss of losses) this.#tellLost(loss);
     this.#outbox.pump();
   }
 
-  /** Gives back what the server has not answered for 7 days. */
+  /** Gives back sends that the server has not answered for 7 days. */
   expire(): void {
     this.#outbox.expire(this.#parts.now() - UNANSWERED_MS, 'the server did not answer for 7 days');
     this.#admit();
   }
 
-  /** The client ends. */
+  /** Ends all sends, because the client ends. */
   end(text: string): void {
     this.shut();
     const early = [...this.#early];
@@ -195,12 +198,12 @@ export class Sending {
       resolve({ outcome: 'refused', ref, code: CODES.failure.code, text: `not sent: ${text}` });
   }
 
-  /** To be saved, so that the next process asks about them. */
+  /** The stored counters for the saved state, so that the next process asks about them. */
   stored(): SavedState['stored'] {
     return this.#counters.saved();
   }
 
-  /** Moves what waits into the outbox while there is room. */
+  /** Moves waiting sends into the outbox while there is room. */
   #admit(): void {
     for (const early of this.#early) {
       const { ref, to, content, resolve } = early;
@@ -269,6 +272,6 @@ export class Sending {
   }
 }
 
-/** The answer to a send that goes nowhere. */
+/** The outcome of a send that goes nowhere. */
 export const refused = (ref: number, code: string, text: string): Promise<SendOutcome> =>
   Promise.resolve({ outcome: 'refused', ref, code, text });

@@ -5,7 +5,7 @@ const ROUND = PRIMES.map((prime) => fraction(Math.cbrt(prime)));
 const START = PRIMES.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
 const BLOCK = 64;
 
-/** SHA-256 (FIPS 180-4) of a few bytes, at once: what browsers have answers later only. */
+/** SHA-256 (FIPS 180-4) of a few bytes, synchronously; the function of browsers answers only later. */
 export function sha256(bytes: Uint8Array): Uint8Array {
   const padded = new Uint8Array(Math.ceil((bytes.length + 9) / BLOCK) * BLOCK);
   padded.set(bytes);

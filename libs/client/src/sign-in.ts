@@ -3,7 +3,7 @@ import type { Logger } from './logger.ts';
 import type { CimClientOptions } from './client-options.ts';
 import type { Place, Proof, RouteApi } from './route-api.ts';
 
-/** Who logs in, and how this device is called. */
+/** The user who logs in, and the name of this device. */
 export interface Account {
   readonly userName: string;
   readonly password: string | undefined;
@@ -11,16 +11,19 @@ export interface Account {
   readonly label: string;
 }
 
-/** As many as a route takes. */
+/** Longest label that a route accepts. */
 const LABEL_CHARACTERS = 64;
 
-/** The user's account and session at the route: name, password or token, and the secrets that let it come back. */
+/**
+ * The user's account and session at the route: name, password or token, and the secrets that open the next
+ * session.
+ */
 export class SignIn {
   readonly #route: RouteApi;
   readonly #account: Account;
   #password: string | undefined;
   readonly #logger: Logger;
-  /** Session secrets, newest first: the one before counts until the newer is claimed. */
+  /** Session secrets, newest first. An older one is valid until the newer one is claimed. */
   #secrets: string[] = [];
 
   constructor(route: RouteApi, account: Account, logger: Logger) {
@@ -30,17 +33,17 @@ export class SignIn {
     this.#logger = logger;
   }
 
-  /** The newest secret, '' when there is none; to be saved. */
+  /** The newest secret, for the saved state; '' when there is none. */
   get secret(): string {
     return this.#secrets[0] ?? '';
   }
 
-  /** The one secret that counts: of a saved session, or of one that was claimed; '' for none. */
+  /** Sets the only valid secret: that of a saved session, or one that was claimed; '' for none. */
   set secret(secret: string) {
     this.#secrets = secret === '' ? [] : [secret];
   }
 
-  /** For later logins: it was changed. */
+  /** Sets the changed password for later logins. */
   set password(password: string) {
     this.#password = password;
   }
@@ -55,7 +58,7 @@ export class SignIn {
   }
 
   /**
-   * The session secret first: with it a login is never refused as a second one.
+   * Logs in. It tries the session secret first: such a login is never refused as a second one.
    * @throws {CimError}
    */
   async logIn(me: NamedUser, device: string): Promise<Place> {
@@ -85,7 +88,7 @@ export class SignIn {
     }
   }
 
-  /** @throws {CimError} 4000: no token can be had now */
+  /** The proof of identity. @throws {CimError} 4000: no token is available now */
   async #proof(): Promise<Proof> {
     const { token } = this.#account;
     if (token === undefined) return this.#password === undefined ? {} : { password: this.#password };

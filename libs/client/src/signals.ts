@@ -4,7 +4,10 @@ import type { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
 import { conversationOf } from './recipient.ts';
 
-/** Tells the application of a signal: `typing`, `read`, `device` or `unsent`. One of a newer server that is not known is left out. */
+/**
+ * Emits the event for a signal: `typing`, `read`, `device` or `unsent`. A kind that only a newer server knows
+ * is ignored.
+ */
 export function tellSignal(events: Emitter<ClientEvents>, me: UserId, signal: wire.Signal): void {
   const { kind, to, group, n, device, label, scheduled: id, code, text } = signal;
   const from: NamedUser = { userId: signal.sender as UserId, userName: signal.senderName };

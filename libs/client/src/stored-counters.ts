@@ -2,7 +2,7 @@ import { isGroupId, isUserId, ofStream, type ProducerId, streamOfName, type wire
 import { type WireRecipient, wireRecipientOf } from './recipient.ts';
 import type { SavedState } from './state.ts';
 
-/** The store has lost counters `from` to `upTo`, which it had answered as stored. */
+/** A loss: the store no longer has the counters `from` to `upTo`, which it had answered as stored. */
 export interface Loss {
   readonly recipient: WireRecipient;
   readonly from: number;
@@ -13,28 +13,29 @@ interface Newest {
   readonly recipient: WireRecipient;
   readonly producer: ProducerId;
   readonly counter: number;
-  /** In the recipient's stream, at most; 0 when it is not known. */
+  /** Highest possible seq in the recipient's stream; 0 when it is not known. */
   readonly seq: number;
-  /** When it was answered, ms since 1970. */
+  /** When it was answered [ms since 1970]. */
   readonly at: number;
 }
 
-/** Streams that are asked about, and for how long after a send. */
+/** Most streams that are asked about, and for how long after a send. */
 const ASKED = 64;
 const ASKED_MS = 24 * 3_600_000;
 
 /**
- * The newest counter of each stream that was answered as stored. The store is asked whether it still has it: one that
- * was restored from a backup, or lost a failover, is found out though nobody sends.
+ * The newest counter of each stream that was answered as stored. The client asks the store whether it still
+ * has them. So a store that was restored from a backup, or lost data at a failover, is noticed although
+ * nobody sends.
  */
 export class StoredCounters {
-  /** By stream name, the one written last at the end; the oldest goes when there are 64. */
+  /** Key: stream name; the stream written last is at the end. The oldest is removed when there are 64. */
   readonly #newest = new Map<string, Newest>();
-  /** What was asked on this connection and is not answered, by stream name. */
+  /** Key: stream name. Questions of this connection that are not answered. */
   readonly #asked = new Map<string, Newest>();
   readonly #time: () => number;
 
-  /** @param time ms since 1970 */
+  /** @param time the time [ms since 1970] */
   constructor(saved: SavedState['stored'], time: () => number) {
     this.#time = time;
     const known = Object.entries(saved).sort(([, a], [, b]) => a.at - b.at);
@@ -44,7 +45,7 @@ export class StoredCounters {
     }
   }
 
-  /** A send was answered as stored. */
+  /** Notes that a send was answered as stored. */
   stored(recipient: WireRecipient, producer: ProducerId, counter: number, seq: number): void {
     const known = this.#newest.get(recipient.stream);
     if (known?.producer === producer && known.counter >= counter) return;
@@ -57,7 +58,7 @@ export class StoredCounters {
     }
   }
 
-  /** What is to be asked, newest first; undefined for nothing. */
+  /** The question to ask, newest first; undefined when there is nothing to ask. */
   question(): wire.Counters | undefined {
     this.#asked.clear();
     const since = this.#time() - ASKED_MS;
@@ -81,14 +82,14 @@ export class StoredCounters {
     return this.#asked.size > 0;
   }
 
-  /** What the store has. Each loss is answered once. */
+  /** Takes the counters that the store has. Each loss is answered once. */
   answer({ counters }: wire.Counters): Loss[] {
     const losses: Loss[] = [];
     for (const has of counters) {
       const stream = has.to === 0 ? `group:${has.group}` : `inbox:${has.to}`;
       const [asked, newest] = [this.#asked.get(stream), this.#newest.get(stream)];
       if (asked?.producer !== has.producer || newest?.producer !== has.producer) continue;
-      // More may have been stored since, or fewer be left, which a gap has told.
+      // More may have been stored since, or fewer be left, as a gap has shown.
       if (has.unknown || has.counter >= Math.min(asked.counter, newest.counter)) continue;
       losses.push({ recipient: newest.recipient, from: has.counter + 1, upTo: newest.counter });
       this.#lower(stream, newest, has.counter);
@@ -97,7 +98,7 @@ export class StoredCounters {
     return losses;
   }
 
-  /** A gap has shown that the store has no more than `last` of a producer. Undefined when no more was stored. */
+  /** Notes that the store has at most `last` of a producer. Undefined when no more was stored. */
   gap(recipient: WireRecipient, producer: ProducerId, last: number): Loss | undefined {
     const newest = this.#newest.get(recipient.stream);
     if (newest?.producer !== producer || newest.counter <= last) return undefined;
@@ -105,7 +106,7 @@ export class StoredCounters {
     return { recipient, from: last + 1, upTo: newest.counter };
   }
 
-  /** To be saved, so that the next process asks. */
+  /** The counters for the saved state, so that the next process asks about them. */
   saved(): SavedState['stored'] {
     return Object.fromEntries(
       [...this.#newest].map(([stream, { producer, counter, seq, at }]) => [
@@ -121,7 +122,7 @@ export class StoredCounters {
   }
 }
 
-/** Undefined for a name that is none of ours. */
+/** The recipient with this stream name; undefined for an unknown form of name. */
 function recipientNamed(name: string): WireRecipient | undefined {
   return ofStream(
     streamOfName(name),

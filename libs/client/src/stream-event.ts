@@ -3,20 +3,21 @@ import type { ProducerId, Seq, UserId, wire } from '@cim/protocol';
 import type { Offered, StreamEvent } from './events.ts';
 import { conversationOf } from './recipient.ts';
 
-/** The stream that an entry was read from, and what the reader knows of itself. */
+/** The stream that an entry was read from, and facts about its reader. */
 export interface Reader {
   readonly me: UserId;
   /** Name of the stream. */
   readonly stream: string;
-  /** Of the wire: '' for the inbox. */
+  /** The group on the wire; '' for the inbox. */
   readonly group: string;
   /** Whether this installation sends under the producer. */
   isOwn(producer: ProducerId): boolean;
 }
 
 /**
- * An entry as the application is offered it.
- * @returns `'own'`: this installation sent it, and it is not offered; `'unreadable'`: its content is none that is known here
+ * The event that an entry is offered as.
+ * @returns `'own'`: this installation sent it, and it is not offered; `'unreadable'`: its content cannot be
+ * decoded
  */
 export function readEntry(entry: wire.Entry, reader: Reader): StreamEvent | 'own' | 'unreadable' {
   const { me, stream, group } = reader;
@@ -26,7 +27,7 @@ export function readEntry(entry: wire.Entry, reader: Reader): StreamEvent | 'own
   const content = decodeContent(entry.content);
   if (content === undefined) return 'unreadable';
   const of = contentType(content.type);
-  // A message to oneself has no copy and is offered. Servers write what changes a group, under any producer.
+  // A message to oneself has no copy and is offered. Servers write changes of groups, under any producer.
   if (own && (group !== '' || to !== undefined) && of.author === 'users' && reader.isOwn(producer))
     return 'own';
   const peer = own ? (to ?? me) : sender;
@@ -48,7 +49,7 @@ export function readEntry(entry: wire.Entry, reader: Reader): StreamEvent | 'own
   return { event: said.event, value: { ...offered, ...said.value, ...more } } as StreamEvent;
 }
 
-/** Whether the user is no member of the group any more behind this event. */
+/** Whether the event ends the user's membership of the group. */
 export function isOut({ event, value }: StreamEvent, user: UserId): boolean {
   if (event !== 'members') return false;
   const leavers = leaversOf(value);

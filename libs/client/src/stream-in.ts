@@ -6,45 +6,56 @@ import type { Cursor, ProcessedRecord } from './state.ts';
 import { isOut, readEntry, type Reader } from './stream-event.ts';
 import type { Cancel, Timers } from './timers.ts';
 
-/** What a stream needs from the client around it. */
+/** The parts of the client that a stream uses. */
 export interface InboundParts extends Timers {
   /**
    * Offers a message, or an event about one, to the application.
-   * @returns undefined when it is processed; else a promise, true when it is, false when it never will be
+   * @returns undefined when it is processed; else a promise: true when it is, false when it never will be
    */
   show(event: StreamEvent): Promise<boolean> | undefined;
   skipped(event: ClientEvents['skipped']): void;
   /** Whether this installation sent it. */
   isOwn(producer: ProducerId): boolean;
-  /** An entry is processed: to be kept before the next one is shown. */
+  /** An entry is processed. It must be stored before the next one is shown. */
   processed(record: ProcessedRecord, event: StreamEvent | undefined): void;
-  /** Before an ack goes out: all that was given to `processed` must be kept when it returns, or when its promise ends. */
+  /**
+   * Called before an ack goes out. Everything given to `processed` must be stored when it returns, or when
+   * its promise ends.
+   */
   keep(): Promise<void> | undefined;
   /** Cursors have moved by an answer to a resume. */
   moved(): void;
   ack(ack: Partial<wire.Ack>): void;
-  /** This user is no member of the stream's group any more, and its last entry is processed. */
+  /** This user is no longer a member of the stream's group, and its last entry is processed. */
   left(stream: StreamIn): void;
-  /** An entry whose content is none. */
+  /** The content of an entry cannot be decoded. */
   unreadable(stream: string, seq: number): void;
 }
 
 /**
- * A stream is acked after so many processed entries, or bytes of them; an inbox, and entries that a server has sent
- * once more, after this time at most. A server goes on until four times as much is not acked.
+ * A stream is acked after this many processed entries, or bytes of them. An inbox, and entries that a server
+ * has resent, are acked after `ACK_DELAY_MS` at the latest. A server sends on until four times as much is
+ * unacked.
  */
 const ACK_EVERY = 64;
 const ACK_EVERY_BYTES = 64 * 1024;
 const ACK_DELAY_MS = 200;
 /**
- * A group, whose ack spares little, in a ping's place; a client that writes all the time never pings. A server resends
- * after 24 s. Own messages that a receipt has delivered are acked so too.
+ * Longest delay of a group's ack, which saves little, in place of a ping; a client that writes all the time
+ * never pings. A server resends after 24 s. Own messages that a receipt has delivered are acked like this
+ * too.
  */
 const LATE_ACK_DELAY_MS = 18_000;
-/** The server is told so long after an entry has come that the application still works on it, or on one before it. */
+/**
+ * This long after an entry has come, the server is told that the application still works on it, or on an
+ * earlier one [ms].
+ */
 const HOLD_AFTER_MS = 10_000;
 
-/** Ids that are remembered of the inbox and of the lobby; of every other group. After a loss a server sends 2,000 again. */
+/**
+ * Ids that are remembered of the inbox and of the lobby, and of every other group. After a loss a server
+ * resends 2,000.
+ */
 const SEEN = 4_096;
 const SEEN_OF_GROUP = 2_048;
 
@@ -57,60 +68,63 @@ interface Item {
   readonly id: MessageId;
   readonly seq: Seq;
   readonly bytes: number;
-  /** Undefined for an entry that is not offered: it only moves the cursor. */
+  /** Undefined for an entry that is not offered and only moves the cursor. */
   readonly event: StreamEvent | undefined;
-  /** False once the log has gone elsewhere: then `seq` says nothing of where the stream goes on. */
+  /** False once the log has gone elsewhere: `seq` then does not tell where the stream goes on. */
   moves: boolean;
 }
 
 /**
- * One stream as it comes in. Entries are received in order, wait in a queue, and are processed one after the other: the
- * cursor moves, and the server gets its ack, when the application has finished. The server's window bounds the queue:
- * it sends at most 256 entries or 256 KiB that are not acked.
+ * One incoming stream. Entries are received in order, wait in a queue, and are processed one after the other:
+ * the cursor moves, and the server gets its ack, when the application has finished. The server's window
+ * bounds the queue: it sends at most 256 unacked entries or 256 KiB.
  */
 export class StreamIn {
   readonly name: string;
-  /** Of the wire: '' for the inbox. */
+  /** The group on the wire; '' for the inbox. */
   readonly group: string;
   readonly #reader: Reader;
   readonly #parts: InboundParts;
-  /** By entry id: the copy of an own message has another one than the message. */
+  /** Ids of entries: the copy of an own message has another id than the message. */
   readonly #seen: Seen;
   /** The newest entry received on this connection; its id is '' while it is not known. */
   #received: Cursor;
-  /** All of the log up to here is processed, as far as is known. */
+  /** The log is processed up to this seq, as far as is known. */
   #processed: number;
   /**
-   * The newest processed cursor with an id: it is presented and saved. After a reset or a skip it stays the old one
-   * until the next entry, so that a reconnect in between gets the same answer; without a cursor a group would start at
-   * its end.
+   * The newest processed cursor with an id, which is presented and saved. After a reset or a skip it stays
+   * the old one until the next entry, so that a reconnect in between gets the same answer; without a cursor a
+   * group would start at its end.
    */
   #known: Cursor;
-  /** The last one given to `processed`. */
+  /** The last cursor given to `processed`. */
   #kept: Cursor;
-  /** Received, and waiting for the one at work, in the order of the log. Removed when it is their turn. */
+  /**
+   * Received entries that wait for the one being processed, in the order of the log. Removed when their
+   * processing begins.
+   */
   readonly #queue = new Map<MessageId, Item>();
   #atWork: Item | undefined;
   #ended = false;
-  /** The newest entry that was received ends this user's membership of the group. */
+  /** Whether the newest received entry ends this user's membership of the group. */
   #out = false;
   /** Whether the server of this connection delivers the stream. */
   attached = false;
   /** Grows with each answer to a resume, and with the end of a connection. */
   #round = 0;
-  /** Entries processed and not acked. */
+  /** Number of processed and unacked entries. */
   #unacked = 0;
   #unackedBytes = 0;
-  /** When the newest entry that was received was stored [ms, the store's clock]; 0: none was received. */
+  /** When the newest received entry was stored [ms, the store's clock]; 0: none was received. */
   newestStoredAt = 0;
-  /** The server was told that all up to this is here. */
+  /** The server was told that all entries up to this are held. */
   #held = 0;
-  /** Where entries were missing last. */
+  /** Seq at which entries were last missing. */
   #holeAt = 0;
-  /** The last report of the gap that `#known` stands before. */
+  /** The last report of the gap after `#known`. */
   #told: ClientEvents['skipped'] | undefined;
   #ackTimer: Cancel | undefined;
-  /** Of the timer that runs. */
+  /** Delay of the running timer [ms]. */
   #ackDelayMs = 0;
   #holdTimer: Cancel | undefined;
 
@@ -133,21 +147,24 @@ export class StreamIn {
     for (const id of saved.seen) this.#seen.add(id);
   }
 
-  /** What is saved and presented; undefined when there is no cursor that a server could check. */
+  /** The cursor that is saved and presented; undefined when a server could not check it. */
   get cursor(): Cursor | undefined {
     return this.#known.id === '' ? undefined : this.#known;
   }
 
-  /** Ids of the newest entries that were processed, oldest first. */
+  /** Ids of the newest processed entries, oldest first. */
   newestSeen(count: number): readonly MessageId[] {
     return this.#seen.newest(count);
   }
 
-  /** The answer to a resume; at any time again, when the server finds that the log went back or was trimmed. */
+  /**
+   * Takes the answer to a resume. It may come again at any time, when the server finds that the log went back
+   * or was trimmed.
+   */
   onResumed({ answer, from, to, id }: wire.ResumedStream): void {
     this.attached = true;
     this.#round++;
-    // Out and in again: what comes now is of the new membership.
+    // The user is a member again: the next entries belong to the new membership.
     this.#out = false;
     switch (answer) {
       case wire.RESUME_ANSWERS.continue:
@@ -160,11 +177,11 @@ export class StreamIn {
         this.#processed = Math.max(to, this.#known.seq);
         break;
       case wire.RESUME_ANSWERS.reset:
-        // What was processed and not acked is not in the log; an ack beyond its end would be an error.
+        // Processed and unacked entries are no longer in the log; an ack beyond its end would be an error.
         this.#unacked = 0;
         this.#unackedBytes = 0;
         this.#holeAt = 0;
-        // The log sends these again, if it has them still, perhaps in another order.
+        // The log sends these again if it still has them, perhaps in another order.
         this.#queue.clear();
         this.#goOn(Math.max(0, from - 1), from <= 1 ? BEFORE_THE_FIRST : '');
         this.#tell('reset', from, to);
@@ -174,7 +191,7 @@ export class StreamIn {
         this.#goOn(to, id);
         this.#tell(answer === wire.RESUME_ANSWERS.expired ? 'expired' : 'skipped', from, to);
         break;
-      default: // of a newer server: its entries tell where it goes on
+      default: // an answer of a newer server: its entries tell where it goes on
     }
     this.#held = 0;
     if (this.#unacked > 0) this.#armAck();
@@ -182,8 +199,8 @@ export class StreamIn {
   }
 
   /**
-   * False when entries are missing before this one: the connection is to be made anew, which resumes. If they are missing
-   * again after that they are gone, and reported as such.
+   * Takes an entry. False when entries are missing before it: the caller then makes a new connection, which
+   * resumes. If they are missing again after that, they are gone and reported.
    */
   take(entry: wire.Entry): boolean {
     const next = this.#received.seq + 1;
@@ -206,11 +223,11 @@ export class StreamIn {
     const waiting = this.#atWork?.id === id ? this.#atWork : this.#queue.get(id);
     if (advances && waiting?.moves === false) this.#addCursor(entry.seq, id);
     else if (waiting !== undefined) {
-      // Sent again on this connection: the server has not heard that it is here.
+      // The entry was resent on this connection: the server has not heard that it is held.
       if (!advances) this.#held = 0;
     } else if (!this.#seen.has(id)) this.#add(entry, id, advances);
     else {
-      // Sent again after it was processed: the server has not heard our ack.
+      // The entry was resent after it was processed: the server has not heard the ack.
       if (advances) this.#addCursor(entry.seq, id);
       else if (this.#unacked === 0) this.#unacked = 1;
       this.#armAck(ACK_DELAY_MS);
@@ -220,8 +237,8 @@ export class StreamIn {
   }
 
   /**
-   * A receipt has delivered the copy of an own message: the cursor passes it. One that does not follow the newest entry is
-   * left alone: it came before, or it comes by itself.
+   * A receipt has delivered the copy of an own message, and the cursor passes it. A copy that does not follow
+   * the newest entry is ignored: it came before, or it comes by itself.
    */
   passCopy(seq: Seq, id: MessageId): void {
     if (seq !== this.#received.seq + 1) return;
@@ -231,18 +248,18 @@ export class StreamIn {
     else if (this.#unacked > 0) this.#armAck(LATE_ACK_DELAY_MS);
   }
 
-  /** Whether this user is no member of the group any more, and all that came before is processed. */
+  /** Whether this user is no longer a member of the group, and everything before is processed. */
   get left(): boolean {
     return this.#out && !this.#busy;
   }
 
-  /** After an entry, and after a message that took its time. */
+  /** Called after an entry, and after a message that took its time. */
   settleAcks(): void {
     if (this.#unacked >= ACK_EVERY || this.#unackedBytes >= ACK_EVERY_BYTES) this.#ack();
     else if (this.#unacked > 0) this.#armAck();
   }
 
-  /** Acks all that is processed, now. */
+  /** Acks all processed entries now. */
   flush(): void {
     if (this.#unacked > 0) this.#ack();
   }
@@ -257,7 +274,7 @@ export class StreamIn {
     this.#round++;
   }
 
-  /** Nothing more is shown. An entry at work is still kept as processed when it ends. */
+  /** Ends: nothing more is shown. A running entry is still stored as processed when it ends. */
   end(): void {
     this.#ended = true;
     this.detach();
@@ -267,7 +284,7 @@ export class StreamIn {
     return this.#atWork !== undefined || this.#queue.size > 0;
   }
 
-  /** The log has gone elsewhere. What is left in the queue is shown, and known by its ids. */
+  /** The log has gone elsewhere. The remaining queue is shown, and its entries are known by their ids. */
   #goOn(seq: number, id: string): void {
     if (this.#atWork !== undefined) this.#atWork.moves = false;
     for (const item of this.#queue.values()) item.moves = false;
@@ -278,7 +295,7 @@ export class StreamIn {
     this.#told = undefined;
   }
 
-  /** Once, though the server says it again after each reconnect until an entry has come. */
+  /** Reports a gap once, though the server tells it again after each reconnect until an entry has come. */
   #tell(kind: ClientEvents['skipped']['kind'], from: number, to: number): void {
     const told = this.#told;
     this.#told = { stream: this.name, kind, from, to };
@@ -295,7 +312,7 @@ export class StreamIn {
     this.#work();
   }
 
-  /** An entry that is not offered, or was before: only the cursor has to pass it, when its turn comes. */
+  /** Adds an entry that is not offered, or was before: the cursor only passes it in its order. */
   #addCursor(seq: number, id: MessageId): void {
     this.#queue.set(id, { id, seq: seq as Seq, bytes: 0, event: undefined, moves: true });
     this.#work();
@@ -362,19 +379,22 @@ export class StreamIn {
     this.#ackTimer = undefined;
     this.#unacked = 0;
     this.#unackedBytes = 0;
-    // Entries that are not shown were not kept one by one.
+    // Entries that are not shown were not stored one by one.
     if (this.#known !== this.#kept && this.#known.id !== '') {
       this.#kept = this.#known;
       this.#parts.processed({ stream: this.name, id: this.#known.id, seq: this.#known.seq }, undefined);
     }
-    // Never what this connection has not sent: it may have been processed on the one before.
+    // Never acks entries that this connection has not sent: they may have been processed on an earlier one.
     const ack = { group: this.group, seq: Math.min(this.#processed, this.#received.seq) };
     const kept = this.#parts.keep();
     if (kept === undefined) this.#parts.ack(ack);
     else this.#ackWhen(kept, ack);
   }
 
-  /** Not on another connection, and not behind an answer that the log went back: the server would have none of it. */
+  /**
+   * Not on another connection, and not after an answer that the log went back: the server would refuse the
+   * ack.
+   */
   #ackWhen(kept: Promise<void>, ack: Partial<wire.Ack>): void {
     const round = this.#round;
     void kept.then(() => {
@@ -395,6 +415,6 @@ export class StreamIn {
   }
 }
 
-/** Whether the entry names the cursor's as the one before it; true while that is not known. */
+/** Whether the entry names the cursor's entry as its predecessor; true while that is not known. */
 const follows = (entry: wire.Entry, { id }: Cursor): boolean =>
   id === '' || entry.prev === (id === BEFORE_THE_FIRST ? '' : id);

@@ -4,14 +4,14 @@ import type { WireRecipient } from './recipient.ts';
 import type { SendRecord } from './send-journal.ts';
 import type { Cancel } from './timers.ts';
 
-/** How a send ended. */
+/** The outcome of a send. */
 export type Settled =
   | {
       readonly outcome: 'stored';
       readonly id: MessageId;
-      /** 0 when it is known to be stored, but not where. */
+      /** 0 when it is stored but its seq is not known. */
       readonly seq: Seq;
-      /** Of the entry; 0 when it is not known. */
+      /** `n` of the entry; 0 when it is not known. */
       readonly n: number;
       readonly producer: ProducerId;
       readonly counter: number;
@@ -19,62 +19,68 @@ export type Settled =
   | { readonly outcome: 'refused'; readonly code: string; readonly text: string }
   | { readonly outcome: 'unknown'; readonly text: string };
 
-/** A send that is not answered. */
+/** An unanswered send. */
 export interface SendItem {
   readonly ref: number;
   readonly content: Uint8Array;
   readonly settle: (settled: Settled) => void;
-  /** Given when it is offered, and kept for every repetition. */
+  /** Given when the send is offered, and kept for every repetition. */
   producer: ProducerId;
   counter: number;
-  /** A process before has left it. */
+  /** Whether an earlier process has left it. */
   readonly restored: boolean;
-  /** It may have been written under its number before. */
+  /** Whether it may have been written under its number before. */
   again: boolean;
-  /** It was written under its number once, and never before: an answer that it is not stored is certain. */
+  /** Whether it was written exactly once under its number: an answer that it is not stored is then certain. */
   once: boolean;
-  /** Notes of it that are not kept yet: until then it is not written. */
+  /** Number of its records that are not stored yet. Until then it is not written. */
   unsaved: number;
-  /** Written and not answered; when, by the outbox's `now`. */
+  /** When it was written, by the outbox's `now`; undefined while it is not written. */
   writtenAt: number | undefined;
-  /** By the outbox's `now`. */
+  /** When it was offered, by the outbox's `now`. */
   readonly offeredAt: number;
-  /** ms since 1970. */
+  /** When it was offered [ms since 1970]. */
   readonly offeredTime: number;
-  /** When the newest entry that was received by then was stored [ms, the store's clock]; 0: none was. */
+  /** When the newest entry received by then was stored [ms, the store's clock]; 0: none was. */
   readonly after: number;
 }
 
-/** What a stream needs from the outbox around it. */
+/** The parts of the outbox that a stream uses. */
 export interface StreamOutParts {
-  /** For what follows a counter that will never be stored; the same for the same two. */
+  /**
+   * The producer for sends after a counter that will never be stored. The same arguments give the same
+   * producer.
+   */
   producerAfter(producer: ProducerId, counter: number): ProducerId;
   note(item: SendItem, record: SendRecord): void;
   /** The item is to be written again. */
   unwrite(item: SendItem): void;
-  /** 0 to 1; for jitter. */
+  /** Random numbers from 0 to 1, for jitter. */
   random(): number;
 }
 
-/** The clocks of client and store may differ by so much. */
+/** Allowed difference between the clocks of client and store [ms]. */
 const CLOCKS_MS = 24 * 3_600_000;
-/** The clocks of two of the store's servers may differ by so much. */
+/** Allowed difference between the clocks of two of the store's servers [ms]. */
 const STORE_CLOCKS_MS = 60_000;
 
-/** Sends to one recipient that are not answered, in order, and their numbers. */
+/** The unanswered sends to one recipient, in order, and their numbers. */
 export class StreamOut {
   readonly recipient: WireRecipient;
-  /** In order; those of one producer stand together, with counters that ascend by one. */
+  /** Sends in order. Those of one producer are adjacent, with counters that ascend by one. */
   readonly items: SendItem[] = [];
-  /** Set while a repetition waits; nothing of the stream is written meanwhile. */
+  /** Set while a repetition waits. Nothing of the stream is written meanwhile. */
   pause: Cancel | undefined;
-  /** Set while it is asked what the stream holds of this producer; nothing of the stream is written meanwhile. */
+  /**
+   * Set while the client asks what the stream holds of this producer. Nothing of the stream is written
+   * meanwhile.
+   */
   doubt: ProducerId | undefined;
   readonly backoff: Backoff;
   readonly #parts: StreamOutParts;
-  /** Of the next send that is offered. */
+  /** Producer of the next offered send. */
   #producer: ProducerId;
-  /** Last one given under `#producer`. */
+  /** The last counter given under `#producer`. */
   #counter = 0;
 
   constructor(recipient: WireRecipient, producer: ProducerId, parts: StreamOutParts) {
@@ -88,7 +94,7 @@ export class StreamOut {
     return { producer: this.#producer, counter: ++this.#counter };
   }
 
-  /** What is not answered, and what will be offered, gets new numbers. */
+  /** Gives new numbers to all unanswered sends, and to later ones. */
   renew(): void {
     const [first] = this.items;
     if (first !== undefined) this.renumber(first.producer, first.counter - 1);
@@ -96,8 +102,9 @@ export class StreamOut {
   }
 
   /**
-   * `counter` of a producer will never be stored: those behind it get numbers of their own under another producer id.
-   * @param mayBeThere whether a process before, whose journal has lost that, may have sent them under these numbers
+   * A counter of a producer will never be stored: the sends behind it get numbers under another producer id.
+   * @param mayBeThere whether an earlier process, whose journal has lost it, may have sent them under these
+   * numbers
    */
   renumber(producer: ProducerId, counter: number, mayBeThere = true): void {
     const after = this.#parts.producerAfter(producer, counter);
@@ -120,15 +127,16 @@ export class StreamOut {
   shut(): void {
     this.pause?.();
     this.pause = undefined;
-    // Its sends go again, and are answered again.
+    // The producer's sends are written again, and answered again.
     this.doubt = undefined;
   }
 }
 
 /**
- * Whether an item that the stream does not hold may have been stored and trimmed since. By the store's own clock if the
- * client had received an entry before it offered the item: then the item was stored after that entry.
- * @param oldestAt when the oldest entry that the stream holds was stored; 0: nothing was ever trimmed
+ * Whether an item that the stream does not hold may have been stored and trimmed since. If the client had
+ * received an entry before it offered the item, the store's own clock decides: the item was stored after that
+ * entry.
+ * @param oldestAt when the oldest entry in the stream was stored; 0: nothing was ever trimmed
  */
 export function mayBeTrimmed({ again, after, offeredTime }: SendItem, oldestAt: number): boolean {
   if (oldestAt === 0 || !again) return false;

@@ -1,17 +1,17 @@
-/** Cancels what was to be called later. Idempotent. */
+/** Cancels a timer. Idempotent. */
 export type Cancel = () => void;
 
-/** The clocks of a client, and its timers: a port, so that tests and unusual hosts can have their own. */
+/** A port: the clocks and timers of a client. Tests and unusual hosts can provide their own. */
 export interface Timers {
-  /** Calls once, after so many ms. */
+  /** Calls `callback` once, after this many ms. */
   after(ms: number, callback: () => void): Cancel;
-  /** Monotonic [ms]. */
+  /** Monotonic time [ms]. */
   now(): number;
-  /** Since 1970 [ms]. */
+  /** The time [ms since 1970]. */
   time(): number;
 }
 
-/** Those of the host. */
+/** The clocks and timers of the host. */
 export const hostTimers: Timers = {
   after(ms, callback) {
     const timer = setTimeout(callback, ms);

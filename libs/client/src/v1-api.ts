@@ -3,20 +3,23 @@ import { HttpCaller, isRecord, refusal } from './http-caller.ts';
 import { randomId } from './producer-ids.ts';
 import type { Timers } from './timers.ts';
 
-/** A request that creates something is made so often, so far apart [ms], while no answer comes. */
+/** Tries of a request that creates something, while no answer comes, and the time between them [ms]. */
 const CREATE_TRIES = 3;
 const CREATE_AGAIN_MS = 500;
 
-/** What a query of a path has; undefined values are left out. */
+/** The query of a path; undefined values are left out. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** The route's `/v1`, as the user of a session. Rejects with `CimError` only, with the code and the detail of the problem. */
+/**
+ * The route's `/v1` for the user of a session. Rejects only with `CimError`, with the code and the detail of
+ * the problem.
+ */
 export class V1Api {
   readonly #http: HttpCaller;
   readonly #secret: () => string;
   readonly #timers: Pick<Timers, 'after'>;
 
-  /** @param secret of the session; '' when there is none */
+  /** @param secret answers the secret of the session; '' when there is none */
   constructor(http: HttpCaller, secret: () => string, timers: Pick<Timers, 'after'>) {
     this.#http = http;
     this.#timers = timers;
@@ -48,8 +51,8 @@ export class V1Api {
   }
 
   /**
-   * Creates something, once: a request whose answer was lost is repeated under the same key.
-   * @param key of the caller, who may repeat the call with it; default: one for this call
+   * Creates something once: a request whose answer was lost is repeated under the same key.
+   * @param key of a caller that may repeat the call; absent: a new key for this call
    */
   async create(path: string, body: object, key = randomId(18)): Promise<Record<string, unknown>> {
     for (let tries = 1; ; tries++) {
@@ -64,14 +67,14 @@ export class V1Api {
     }
   }
 
-  /** Each of them as `read` reads it. @throws {CimError} when one of them is none */
+  /** The items of an answer, each parsed by `read`. @throws {CimError} when one of them is not valid */
   listOf<T>(answer: Record<string, unknown>, read: (item: unknown) => T | undefined): T[] {
     const { items } = answer;
     if (!Array.isArray(items)) throw this.#http.foreign();
     return items.map((item) => this.oneOf(item, read));
   }
 
-  /** @throws {CimError} when it is none */
+  /** The answer, parsed by `read`. @throws {CimError} when it is not valid */
   oneOf<T>(answer: unknown, read: (item: unknown) => T | undefined): T {
     const item = read(answer);
     if (item === undefined) throw this.#http.foreign();

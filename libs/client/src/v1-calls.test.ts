@@ -1,4 +1,7 @@
-/** What the calls of a client ask of `/v1`, and what they make of its answers. Real routes answer them in test/sdk.test.ts. */
+/**
+ * The requests that a client's calls make to `/v1`, and how they read its answers. test/sdk.test.ts tests
+ * real routes.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { cim } from '@cim/protocol';

@@ -1,18 +1,21 @@
-/** What `/v1` answers, as the SDK gives it to the application. Each reader answers undefined for what is none. */
+/**
+ * The answers of `/v1` as the SDK gives them to the application. Each reader answers undefined for an invalid
+ * answer.
+ */
 import { contentType, isUserId, type MessageId, type NamedUser, type UserId } from '@cim/protocol';
 import { isRecord } from './http-caller.ts';
 
-/** A message as a conversation keeps it: edits, recalls and reactions are folded in. */
+/** A message in a conversation, with edits, recalls and reactions folded in. */
 export interface StoredMessage {
-  /** The same for everybody. */
+  /** Id of the message, the same for every reader. */
   readonly id: MessageId;
   /** Position in the stream. */
   readonly seq: number;
   /** For `conversation.read`. */
   readonly n: number;
-  /** Who has sent it. */
+  /** The sender. */
   readonly from: NamedUser;
-  /** What it says; none when it was recalled. */
+  /** The texts; none after a recall. */
   readonly texts: readonly string[];
   /** '' for plain text. */
   readonly type: string;
@@ -22,29 +25,29 @@ export interface StoredMessage {
   readonly ref?: MessageId;
   /** ms since 1970, the store's clock. */
   readonly storedAt: number;
-  /** The texts are those of the newest edit. */
+  /** Whether the texts are those of an edit. */
   readonly edited: boolean;
-  /** Its content is gone. */
+  /** Whether the message was recalled; its content is gone. */
   readonly recalled: boolean;
-  /** Each reaction, and who has it. */
+  /** Each reaction, and its users. */
   readonly reactions: readonly { readonly reaction: string; readonly users: readonly UserId[] }[];
 }
 
-/** A conversation as this user has it. */
+/** A conversation from the point of view of this user. */
 export interface ConversationInfo {
   /** `u<userId>` or `g<groupId>`; for `client.conversation`. */
   readonly id: string;
-  /** Of the other user, or of the group. */
+  /** Name of the other user, or of the group. */
   readonly name: string;
   /** Newest message; absent when there is none. */
   readonly last?: StoredMessage;
-  /** Messages of others that are not read. */
+  /** Number of unread messages of others. */
   readonly unread: number;
   /** Read mark. */
   readonly read: number;
   /** The read mark that reads everything. */
   readonly n: number;
-  /** How far the other side has read: messages that were `stored` with an `n` up to this. */
+  /** The other side's read mark: it has read messages that were `stored` with an `n` up to this. */
   readonly peerRead?: number;
 }
 
@@ -56,13 +59,13 @@ export interface GroupInfo {
   readonly name: string;
   /** A label to list by; '' for none. */
   readonly category: string;
-  /** `open`: anybody may join; `invite`: an owner or admin adds. */
+  /** `open`: any user may join; `invite`: the owner or an admin adds members. */
   readonly join: string;
-  /** Who owns it. */
+  /** The owner. */
   readonly owner: UserId;
-  /** How many members. */
+  /** Number of members. */
   readonly members: number;
-  /** This user's own: `owner`, `admin` or `member`; absent when it is no member. */
+  /** This user's role: `owner`, `admin` or `member`; absent when it is not a member. */
   readonly role?: string;
 }
 
@@ -70,7 +73,7 @@ export interface GroupInfo {
 export interface MemberInfo extends NamedUser {
   /** `owner`, `admin` or `member`. */
   readonly role: string;
-  /** May not write. */
+  /** Whether the member may not write. */
   readonly muted: boolean;
 }
 
@@ -80,11 +83,11 @@ export interface DeviceInfo {
   readonly device: string;
   /** For people; '' for none. */
   readonly label: string;
-  /** It is connected. */
+  /** Whether it is connected. */
   readonly online: boolean;
-  /** It is the one that this client runs on. */
+  /** Whether it is the device of this client. */
   readonly current: boolean;
-  /** When it logged in or left last, ms since 1970; 0 when it is not known. */
+  /** When it last logged in or left [ms since 1970]; 0 when it is not known. */
   readonly seenAt: number;
 }
 
@@ -181,14 +184,14 @@ function reactionOf(raw: unknown): StoredMessage['reactions'][number] | undefine
   return { reaction: raw['reaction'], users: raw['users'].flatMap((id) => userIdOf(id) ?? []) };
 }
 
-/** `/v1` shows the body of JSON types as JSON, and every other body as base64. */
+/** Decodes a body: `/v1` shows the body of JSON types as JSON, and every other body as base64. */
 export function bodyOf(type: string, body: unknown): Uint8Array {
   if (contentType(type).jsonBody) return new TextEncoder().encode(JSON.stringify(body));
   if (typeof body !== 'string') return new Uint8Array();
   return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
 }
 
-/** The same the other way round. */
+/** Encodes a body in the same form. */
 export function bodyToSend(type: string, body: Uint8Array | string): unknown {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   if (contentType(type).jsonBody) return JSON.parse(new TextDecoder().decode(bytes)) as unknown;

@@ -5,7 +5,7 @@ import type { CimClientOptions } from '../src/client-options.ts';
 import type { ClientEvents, Message } from '../src/events.ts';
 import { ScriptedServer } from './scripted-server.ts';
 
-/** That of the test that runs. */
+/** The server of the running test. */
 export let server: ScriptedServer;
 let clients: CimClient[] = [];
 

@@ -15,7 +15,7 @@ export interface Peer {
   cut(): void;
 }
 
-/** `retryAfter`, in s, makes it a 503; `more` says that a list goes on. */
+/** An answer. `retryAfter` [s] makes it a 503; `more` says that a list goes on. */
 type HttpAnswer = {
   code: string;
   message?: string;
@@ -25,7 +25,7 @@ type HttpAnswer = {
 };
 
 interface V1Answer {
-  /** Default: 200. 0: the request was carried out, and its answer is lost. */
+  /** Default: 200. 0: the request is carried out, and its answer is lost. */
   readonly status?: number;
   readonly answer?: object;
 }
@@ -37,8 +37,8 @@ interface ScriptedTls {
 }
 
 /**
- * A route and an im-server in memory, for one client under test: streams without limits, acks noted, every answer
- * replaceable. What real servers do is tested against real servers.
+ * A route and an im-server in memory, for one client under test: streams without limits, recorded acks, every
+ * answer replaceable. Other tests use real servers.
  */
 export class ScriptedServer {
   readonly peers: Peer[] = [];
@@ -52,21 +52,24 @@ export class ScriptedServer {
   }[] = [];
   readonly logs = new Map<string, cim.Entry[]>();
   readonly acks: { group: string; seq: number }[] = [];
-  /** Replaces an HTTP answer while it is set. */
+  /** Replaces an HTTP answer. */
   http: (path: string, body: Record<string, unknown>) => HttpAnswer | undefined = () => undefined;
-  /** What `/v1` answers, by method and path. */
+  /** The answer of `/v1`, by method and path. */
   v1: (call: string, body: Record<string, unknown>) => V1Answer = () => ({ status: 404 });
-  /** Replaces the answer to a send while it is set: `taken` is the default one. */
+  /** Replaces the answer to a send; `taken` gives the default one. */
   onSend: (peer: Peer, send: cim.Send, taken: () => void) => void = (_peer, _send, taken) => taken();
-  /** What the store has of a counter that is asked about; default: all of it. No answer when it is undefined. */
+  /** The stored part of a counter that is asked about; default: all of it. Undefined: no answer. */
   has: (counter: cim.Counter) => number | undefined = ({ counter }) => counter;
-  /** It has forgotten producers: a repeated first counter may have been stored. */
+  /** Whether the store has forgotten producers: a repeated first counter may have been stored. */
   forgetful = false;
-  /** When the oldest entry that it still has was stored; 0: nothing was trimmed. */
+  /** When the oldest kept entry was stored; 0: nothing was trimmed. */
   oldestAt = 0;
-  /** Private messages are copied into their sender's inbox: the receipt delivers the copy, or it comes by itself. */
+  /**
+   * Whether private messages are copied into their sender's inbox, and whether the receipt or an entry
+   * delivers the copy.
+   */
   copies: 'none' | 'by-receipt' | 'by-entry' = 'none';
-  /** How far inboxes are that are asked about, by user id; no answer for others. */
+  /** Key: user id. Value: the acked seq of the inbox. No answer for others. */
   readonly inboxAt = new Map<number, number>();
   /** Replaces the answer to a TCP login. True: it was answered. */
   onLogin: (peer: Peer) => boolean = () => false;
@@ -75,7 +78,7 @@ export class ScriptedServer {
   readonly #ids = new Map<string, number>();
   readonly #counters = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
-  /** What a login says beside the rest. */
+  /** Further fields of the answer to a login. */
   place: object;
   readonly #scheme: string;
   readonly #http;
@@ -158,13 +161,13 @@ export class ScriptedServer {
     return entry;
   }
 
-  /** All producers: the store knows them no more. */
+  /** Makes the store forget all producers. */
   forget(): void {
     this.#counters.clear();
     this.forgetful = true;
   }
 
-  /** Somebody else says something; answers the entry, delivered when `deliver`. */
+  /** Adds a message of another user. Answers its entry, which is delivered when `deliver` is true. */
   say(stream: string, what: string | cim.Content.$Properties, deliver = true): cim.Entry {
     const counter = this.log(stream).length + 1;
     const content = cim.Content.encode(typeof what === 'string' ? { texts: [what] } : what).finish();
@@ -173,7 +176,7 @@ export class ScriptedServer {
     return entry;
   }
 
-  /** The client's user has joined a group: it is delivered from `after` on. */
+  /** The client's user has joined a group, which is delivered from `after` on. */
   joined(group: string, after = this.log(`group:${group}`).length): void {
     const entry = this.log(`group:${group}`)[after - 1];
     const { CONTINUE } = cim.ResumeAnswer;
@@ -265,7 +268,7 @@ export class ScriptedServer {
     this.peers.push(peer);
     socket.on('data', (chunk) => {
       decoder.push(chunk, (body) => {
-        // A copy: the bytes of a send outlive the chunk.
+        // A copy, since the bytes of a send outlive the chunk.
         this.#onFrame(peer, cim.Frame.decode(Uint8Array.from(body)));
         return true;
       });

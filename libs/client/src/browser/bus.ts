@@ -1,20 +1,20 @@
 import type { NamedUser } from '@cim/protocol';
 import type { ClientEvents, Recipient, SendOutcome } from '../events.ts';
 
-/** How the client stands, as the tab that owns the connection says it. */
+/** The state of the client, as the tab that owns the connection tells it. */
 export interface Status {
-  /** Another one with each tab that comes to own the connection. */
+  /** Id of the ownership: it changes when another tab takes over. */
   readonly owner: string;
   readonly user: NamedUser | undefined;
   readonly online: boolean;
   readonly server: string;
-  /** Of the session: tabs ask the route themselves. */
+  /** Secret of the session, since tabs ask the route themselves. */
   readonly secret: string;
 }
 
-/** What the tabs of a user tell each other. */
+/** Messages between the tabs of a user. */
 export type TabMessage =
-  /** To the owner: how do things stand? */
+  /** A tab asks the owner for its status. */
   | { readonly kind: 'hello' }
   /** To the owner: the database has new sends. */
   | { readonly kind: 'sends' }
@@ -32,13 +32,13 @@ export type TabMessage =
   /** The database has these sends as ended. */
   | { readonly kind: 'ended'; readonly outcomes: readonly SendOutcome[] };
 
-/** Carries messages to every tab of the user, this one too: on a later turn, in order. */
+/** Carries messages to every tab of the user, this one too, in a later turn and in order. */
 export class Bus {
   readonly #channel: BroadcastChannel | undefined;
   readonly #hear: (message: TabMessage) => void;
   #closed = false;
 
-  /** @param shared false: there is this tab alone */
+  /** @param shared false: this tab is the only one */
   constructor(name: string, shared: boolean, hear: (message: TabMessage) => void) {
     this.#hear = hear;
     if (!shared) return;

@@ -13,36 +13,33 @@ import { openMemoryDatabase } from './memory-database.ts';
 import { Owner } from './owner.ts';
 import { webSocket } from './web-socket.ts';
 
-/** How a client in a browser is made. The state is in IndexedDB, one database a user. */
+/** Options of a client in a browser. Its state is in IndexedDB, one database per user. */
 export interface BrowserClientOptions extends Omit<CimClientOptions, 'state'> {
-  /** Default: WebSockets. */
+  /** Absent: WebSockets. */
   readonly transport?: Transport;
 }
 
-/** Entries that a tab reads at a time. */
+/** Entries that a tab reads at once. */
 const ROWS = 64;
-/** A listener at work when the client closes has so long to end [ms]. */
+/** Time for running listeners to end when the client closes [ms]. */
 const LAST_LISTENERS_MS = 1_000;
-/** Within this time every tab has heard what another has told [ms]. */
+/** Time in which every tab has received a message of another one [ms]. */
 const HEARD_MS = 200;
-/** Another tab that owns the connection, and does not answer, is not waited for any longer [ms]. */
+/** Longest wait for another tab that owns the connection and does not answer [ms]. */
 const LOGOUT_MS = 5_000;
 
 /**
- * A user of a CIM cluster, for pages. All tabs of a user share one connection, which one of them owns: when it goes, another takes
- * over. What is received and what is sent is in IndexedDB before it is acknowledged or goes out, so that a reload, a crash, or
- * hours without a network lose nothing. Each tab shows each message once; a message that no tab has shown waits for the next one.
- *
- * ```ts
- * const client = new CimClient({ routeUrl: location.origin, userName: 'alice' });
- * client.on('message', ({ from, texts }) => show(from.userName, texts));
- * await client.connect();
- * ```
+ * A user of a CIM cluster, for web pages. All tabs of a user share one connection, which one of the tabs
+ * owns; when that tab goes, another takes over. Received messages are in IndexedDB before they are
+ * acknowledged, and sends before they go out. So a reload, a crash, or hours without a network lose nothing.
+ * Each tab shows each message once; a message that no tab has shown waits for the next tab. ```ts const
+ * client = new CimClient({ routeUrl: location.origin, userName: 'alice' }); client.on('message', ({ from,
+ * texts }) => show(from.userName, texts)); await client.connect(); ```
  */
 export class CimClient extends ClientBase {
   readonly #options: BrowserClientOptions;
   readonly #name: string;
-  /** Sends of this tab that are not answered, by ref; removed with their outcome. */
+  /** Key: ref of an unanswered send of this tab. Removed with its outcome. */
   readonly #pending = new Map<number, (outcome: SendOutcome) => void>();
   #phase: 'new' | 'connecting' | 'open' | 'closed' = 'new';
   #connecting: { readonly done: Promise<void>; resolve(): void; reject(error: unknown): void } | undefined;
@@ -50,14 +47,14 @@ export class CimClient extends ClientBase {
   #bus: Bus | undefined;
   #owner: Owner | undefined;
   #status: Status | undefined;
-  /** Ends the wait for the lock, and the ownership. */
+  /** Ends the wait for the lock, or the ownership. */
   #leave: () => void = () => undefined;
-  /** The entry that this tab has shown last. */
+  /** Position of the last entry that this tab has shown. */
   #position = 0;
   #showing = false;
   #more = false;
 
-  /** @throws {CimError} when `routeUrl` is none */
+  /** @throws {CimError} when `routeUrl` is not a URL */
   constructor(options: BrowserClientOptions) {
     super(options);
     this.#options = options;
@@ -76,12 +73,15 @@ export class CimClient extends ClientBase {
     return this.#status?.server ?? '';
   }
 
-  /** Sends of this tab that are not answered. */
+  /** Number of unanswered sends of this tab. */
   get unanswered(): number {
     return this.#pending.size;
   }
 
-  /** False: this browser keeps nothing, so that messages and sends end with the page, and each tab is a device of its own. */
+  /**
+   * False when this browser stores nothing: messages and sends then end with the page, and each tab is a
+   * device of its own.
+   */
   get durable(): boolean {
     return this.#database?.durable === true;
   }
@@ -92,8 +92,9 @@ export class CimClient extends ClientBase {
   }
 
   /**
-   * Opens the database, and the connection unless another tab has it. Resolves when messages flow, or when this browser knows the
-   * user and there is no connection yet: see `online`. May be called again after it has failed.
+   * Opens the database, and the connection unless another tab has it. Resolves when messages flow, or when
+   * this browser knows the user and there is no connection yet (see `online`). It may be called again after a
+   * failure.
    * @throws {CimError} as the client of the core
    */
   async connect(): Promise<void> {
@@ -142,7 +143,7 @@ export class CimClient extends ClientBase {
     }
   }
 
-  /** Messages of a conversation that this browser has received, oldest first, without asking anybody. */
+  /** Messages of a conversation that this browser has received, oldest first. It makes no request. */
   async received(query: ReceivedQuery): Promise<readonly ReceivedMessage[]> {
     return (await this.#database?.messages(query)) ?? [];
   }
@@ -159,7 +160,7 @@ export class CimClient extends ClientBase {
     await this.close();
   }
 
-  /** This tab leaves; another one takes the connection over if this one has it. Its sends that are not answered go out from there. */
+  /** Closes this tab. If it owns the connection, another tab takes over and sends its unanswered sends. */
   override async close(): Promise<void> {
     await this.#end({ reason: 'closed', text: 'closed by this program' });
   }
@@ -175,7 +176,8 @@ export class CimClient extends ClientBase {
   }
 
   async #open(): Promise<Database> {
-    // Web Locks are there on HTTPS and on this machine only. Node's types know nothing of that.
+    // Web Locks exist only on HTTPS and on the machine itself. Node's types do not know that they may be
+    // missing.
     const { locks } = navigator as { readonly locks?: LockManager };
     try {
       if (locks === undefined) throw new Error('a page that is not secure has no locks');
@@ -188,13 +190,13 @@ export class CimClient extends ClientBase {
     }
   }
 
-  /** Owns the connection when no other tab does, now or later. */
+  /** Takes the ownership of the connection when no other tab has it, now or later. */
   async #elect(shared: boolean): Promise<void> {
     const left = new Promise<void>((resolve) => (this.#leave = resolve));
     if (!shared) return this.#own(left);
     const waiting = new AbortController();
     void left.then(() => waiting.abort());
-    // The lock is held until the function's promise ends; the browser ends it with the page.
+    // The lock is held until the function's promise ends. The browser ends it with the page.
     await navigator.locks
       .request(this.#name, { signal: waiting.signal }, () => this.#own(left))
       .catch(() => undefined);
@@ -209,7 +211,7 @@ export class CimClient extends ClientBase {
       ...{ database, bus, timers },
     });
     this.#owner = owner;
-    // The one before is gone, and its connection with it.
+    // The previous owner is gone, and its connection with it.
     if (this.#status !== undefined) bus.post({ kind: 'status', status: { ...this.#status, online: false } });
     try {
       await owner.start();
@@ -222,7 +224,10 @@ export class CimClient extends ClientBase {
     }
   }
 
-  /** The first connect of this tab has failed, and may be tried again; or it has come to own the connection and cannot log in. */
+  /**
+   * The first connect of this tab failed and may be tried again, or this tab became the owner and cannot log
+   * in.
+   */
   #fail(error: unknown): void {
     if (this.#phase === 'open')
       void this.#end({
@@ -264,7 +269,7 @@ export class CimClient extends ClientBase {
       this.#connecting?.resolve();
       void this.#show();
     }
-    // The owner before may have died before it said so.
+    // The previous owner may have died before it told the outcomes.
     if (moved && this.#pending.size > 0) void this.#lookForOutcomes();
   }
 
@@ -280,11 +285,11 @@ export class CimClient extends ClientBase {
       this.#pending.get(outcome.ref)?.(outcome);
       this.#pending.delete(outcome.ref);
     }
-    // Nobody else waits for them. What cannot be removed now is removed by the next owner.
+    // No other tab waits for these outcomes. The next owner removes those that cannot be removed now.
     this.#database?.removeSends(mine.map(({ ref }) => ref)).catch(() => undefined);
   }
 
-  /** Shows what the database has and this tab has not shown, one after the other. */
+  /** Shows the entries in the database that this tab has not shown, one after the other. */
   async #show(): Promise<void> {
     this.#more = true;
     if (this.#showing || this.#phase !== 'open') return;
@@ -301,7 +306,7 @@ export class CimClient extends ClientBase {
     }
   }
 
-  /** False: there is nothing more, or the client is closed. */
+  /** Answers false when there is nothing more, or the client is closed. */
   async #showSome(): Promise<boolean> {
     const database = this.#database;
     const rows = this.#isClosed() ? [] : ((await database?.received(this.#position, ROWS)) ?? []);
@@ -327,21 +332,21 @@ export class CimClient extends ClientBase {
       resolve({ outcome: 'unknown', ref, text: `not answered: ${closed.text}` });
     this.#pending.clear();
     await Promise.all([this.parts.offers.stop(LAST_LISTENERS_MS), owner?.stop()]);
-    // The session has ended for all tabs. None of them must come to own the connection before it has heard that.
+    // The session has ended for all tabs. None may take over the connection before it has heard this.
     if (closed.reason !== 'closed')
       await new Promise<void>((resolve) => void this.parts.timers.after(HEARD_MS, resolve));
     this.#shut();
     this.parts.events.emit('closed', closed);
   }
 
-  /** Gives the connection up, and leaves the other tabs. */
+  /** Gives up the connection and leaves the other tabs. */
   #shut(): void {
     this.#leave();
     this.#bus?.close();
     this.#database?.close();
   }
 
-  /** A function, because the phase changes while other code awaits. */
+  /** This is a function because the phase changes while other code awaits. */
   #isClosed(): boolean {
     return this.#phase === 'closed';
   }

@@ -2,73 +2,73 @@ import type { ProcessedRecord, SavedState } from '../state.ts';
 import type { SavedSend } from '../send-journal.ts';
 import type { Message, SendOutcome, StreamEvent } from '../events.ts';
 
-/** An entry that was received, in the order received: with its cursor, and what it is shown as. */
+/** A received entry with its cursor and the event that it is shown as, in the order of receipt. */
 export interface Received extends ProcessedRecord {
-  /** Its place in this installation, from 1. */
+  /** Its number in this installation, from 1. */
   readonly at: number;
   /** Absent for an entry that is not shown. */
   readonly event?: StreamEvent;
 }
 
-/** A send that a tab has made. Its number is '' and 0 until the tab that owns the connection has taken it. */
+/** A send of a tab. Its producer is '' and its counter 0 until the owner of the connection has taken it. */
 export interface KeptSend extends SavedSend {
-  /** How it ended; kept for the tab that waits for it. */
+  /** The outcome, stored for the tab that waits for it. */
   readonly outcome?: SendOutcome;
-  /** When it ended, ms since 1970. */
+  /** When it ended [ms since 1970]. */
   readonly endedAt?: number;
 }
 
-/** A state that was saved as a whole, and the newest entry that it knows of. */
+/** A state that was saved as a whole, and the newest entry that it contains. */
 export interface WholeState {
   readonly state: SavedState;
   readonly at: number;
 }
 
-/** What one transaction changes. */
+/** The changes of one transaction. */
 export interface Changes {
   readonly received: readonly Omit<Received, 'at'>[];
   readonly sends: readonly KeptSend[];
   readonly state: SavedState | undefined;
 }
 
-/** What messages of this installation are asked for. */
+/** A question for messages of this installation. */
 export interface ReceivedQuery {
   /** `u<userId>` or `g<groupId>` */
   readonly conversation: string;
-  /** The `at` of the oldest one that is known: older ones. */
+  /** `at` of the oldest known message: older ones are answered. */
   readonly before?: number;
-  /** At most; default 50. */
+  /** Most messages; default 50. */
   readonly limit?: number;
 }
 
-/** A message that this installation has received, and its place: pass it on as `before`. */
+/** A message that this installation has received, with its number `at`: pass it on as `before`. */
 export type ReceivedMessage = Message & { readonly at: number };
 
 /**
- * What the tabs of a user share: entries received, sends, and the state. Each method is one transaction; those that change
- * something are kept when their promise resolves.
+ * The data that the tabs of a user share: received entries, sends, and the state. Each method is one
+ * transaction. A change is durable when its promise resolves.
  */
 export interface Database {
-  /** Whether it outlives the page, and other tabs see it. */
+  /** Whether the data survives the page, and other tabs see it. */
   readonly durable: boolean;
-  /** Up to where entries were shown by a tab, at least; 0: none was. */
+  /** The highest entry up to which tabs have shown all; 0: none. */
   shown(): Promise<number>;
-  /** Raises it. */
+  /** Raises the shown mark. */
   markShown(at: number): Promise<void>;
-  /** The newest entry; 0: there is none. */
+  /** Number of the newest entry; 0: there is none. */
   newest(): Promise<number>;
-  /** Entries behind `after`, oldest first. */
+  /** Entries after `after`, oldest first. */
   received(after: number, limit: number): Promise<readonly Received[]>;
   /** Messages of a conversation, oldest first. */
   messages(query: ReceivedQuery): Promise<readonly ReceivedMessage[]>;
   /** @returns its ref */
   addSend(send: Omit<KeptSend, 'ref'>): Promise<number>;
-  /** Those behind the ref `after`, oldest first. */
+  /** Sends with a ref above `after`, oldest first. */
   sends(after: number): Promise<readonly KeptSend[]>;
   removeSends(refs: readonly number[]): Promise<void>;
   load(): Promise<WholeState | undefined>;
   write(changes: Changes): Promise<void>;
-  /** Removes entries up to `at` that were shown, and that the state knows of. */
+  /** Removes entries up to `at` that were shown and that the state contains. */
   trim(at: number): Promise<void>;
   close(): void;
 }

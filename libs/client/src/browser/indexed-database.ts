@@ -11,17 +11,19 @@ import type {
   WholeState,
 } from './database.ts';
 
-/** Of the layout. A newer one, made by a newer page of the same site, refuses to open. */
+/** Version of the layout. A database with a newer one, made by a newer page of the same site, does not open. */
 const VERSION = 1;
 const META = 'meta';
 const RECEIVED = 'received';
 const SENDS = 'sends';
 const BY_CONVERSATION = 'conversation';
 
-/** As it lies in the database: `conversation` is there for messages only, which are what the index holds. */
+/** A row in the database. Only messages have `conversation`, so the index holds only them. */
 type Row = Omit<Received, 'at'> & { readonly at?: number; readonly conversation?: string };
 
-/** Opens the database of this name, or makes it. @throws when there is none to be had, as in some private windows */
+/**
+ * Opens or makes the database of this name. @throws when the browser offers none, as in some private windows
+ */
 export async function openIndexedDatabase(name: string): Promise<Database> {
   const request = indexedDB.open(name, VERSION);
   request.onupgradeneeded = () => {
@@ -137,13 +139,13 @@ class IndexedDatabase implements Database {
     this.#db.close();
   }
 
-  /** With the newest entry of this very transaction: the state knows of all of them. */
+  /** Saves the state with the newest entry of this transaction: the state contains all of them. */
   #putState(meta: IDBObjectStore, received: IDBObjectStore, state: SavedState): void {
     const newest = received.openKeyCursor(null, 'prev');
     newest.onsuccess = () => {
       const at = newest.result === null ? undefined : Number(newest.result.key);
       const before = meta.get('state') as IDBRequest<WholeState | undefined>;
-      // All entries may be trimmed away: the numbers go on.
+      // If all entries are trimmed, numbering goes on after the old state.
       before.onsuccess = () => meta.put({ state, at: at ?? before.result?.at ?? 0 }, 'state');
     };
   }

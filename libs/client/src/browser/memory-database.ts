@@ -1,6 +1,9 @@
 import type { Database, KeptSend, Received, WholeState } from './database.ts';
 
-/** For a browser that keeps nothing, as some private windows do: it ends with the page, and each tab is a client of its own. */
+/**
+ * A database for a browser that stores nothing, as some private windows do. It ends with the page, and each
+ * tab is a client of its own.
+ */
 export function openMemoryDatabase(): Database {
   let received: Received[] = [];
   const sends = new Map<number, KeptSend>();

@@ -15,10 +15,13 @@ export interface OwnerParts {
   readonly timers: Timers;
 }
 
-/** A database that cannot be written holds nobody up for longer [ms]. */
+/** Longest wait for a database that cannot be written [ms]. */
 const LAST_WRITES_MS = 500;
 
-/** The tab that owns the connection: it receives into the database, sends what the database has, and tells all tabs. */
+/**
+ * The part of the tab that owns the connection: it receives into the database, sends the sends of all tabs,
+ * and tells all tabs.
+ */
 export class Owner {
   readonly #parts: OwnerParts;
   readonly #id = Math.random().toString(36).slice(2);
@@ -49,12 +52,12 @@ export class Owner {
     await this.#core.connect();
     this.#started = true;
     this.#tellStatus();
-    // The owner before may have died before it said so.
+    // The previous owner may have died before it told this.
     this.#parts.bus.post({ kind: 'received' });
     this.#take();
   }
 
-  /** Ends the connection. Resolves when all is kept: the next owner may begin. */
+  /** Ends the connection. Resolves when everything is stored, so that the next owner may begin. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#core.close();
@@ -78,7 +81,7 @@ export class Owner {
     try {
       bus.post({ kind: 'event', event, value });
     } catch {
-      // What a listener has thrown may be anything.
+      // A listener may have thrown any value.
       bus.post({
         kind: 'event',
         event: 'error',
@@ -122,7 +125,7 @@ export class Owner {
       content,
     });
     void answered?.then((outcome) => {
-      // Refused before it had a number: nothing else notes that.
+      // The send was refused before it had a number, so nothing else stores the outcome.
       if (outcome.outcome === 'refused' && !this.#stopped)
         this.#storage.end({
           ...send,

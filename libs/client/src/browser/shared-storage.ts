@@ -13,36 +13,37 @@ import type { Database, KeptSend, Received } from './database.ts';
 export interface SharedStorageParts {
   readonly database: Database;
   readonly timers: Timers;
-  /** Entries are kept: tabs may show them. */
+  /** Called when entries are stored: tabs may show them. */
   received(): void;
-  /** Sends are kept as ended. */
+  /** Called when ended sends are stored. */
   ended(sends: readonly KeptSend[]): void;
-  /** It cannot be written. Told once until it works again. */
+  /** Called when the database cannot be written: once until it works again. */
   failed(error: unknown): void;
 }
 
-/** A write that has failed is tried again so much later [ms]. */
+/** Wait before a failed write is tried again [ms]. */
 const AGAIN_MS = 1_000;
-/** Entries that stay for tabs that were asleep, and for `received`. */
+/** Number of entries that stay, for tabs that were asleep and for `received`. */
 const KEPT = 20_000;
-/** For so long the outcome of a send waits for the tab that made it [ms]. */
+/** The outcome of a send waits for this long for the tab that made it [ms]. */
 const OUTCOME_KEPT_MS = 24 * 3_600_000;
 
 /**
- * The state of the client in the tab that owns the connection. All that is to be written while a transaction is under way goes
- * into the next one, in order: entries received with their cursors, sends, and the state are kept together or not at all.
+ * The storage of the client in the tab that owns the connection. Changes that come during a transaction go
+ * into the next one, in order. Received entries with their cursors, sends, and the state are stored together
+ * or not at all.
  */
 export class SharedStorage implements Storage {
   readonly sends: SendJournal;
-  /** The newest send that the client has taken. */
+  /** Ref of the newest send that the client has taken. */
   takenUpTo = 0;
   readonly #parts: SharedStorageParts;
-  /** Unanswered sends, as they are kept or will be. */
+  /** Key: ref. Unanswered sends, as they are or will be stored. Removed with their outcome. */
   readonly #open = new Map<number, KeptSend>();
   #received: Omit<Received, 'at'>[] = [];
   #changed = new Map<number, KeptSend>();
   #state: SavedState | undefined;
-  /** Of the writes that are not under way yet. */
+  /** The promise of the writes that are not under way yet. */
   #next: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #writing = false;
   #failing = false;
@@ -56,7 +57,7 @@ export class SharedStorage implements Storage {
     };
   }
 
-  /** What was saved as a whole, and what was received since. */
+  /** The state that was saved as a whole, with the entries received since. */
   async load(): Promise<SavedState | undefined> {
     const { database } = this.#parts;
     const whole = await database.load();
@@ -77,12 +78,12 @@ export class SharedStorage implements Storage {
 
   processed({ stream, id, seq }: ProcessedRecord, event: StreamEvent | undefined): Promise<void> {
     this.#received.push({ stream, id, seq, ...(event !== undefined && { event }) });
-    // A state that waits for the same transaction knows of all that is in it.
+    // A state that waits for the same transaction contains everything in it.
     if (this.#state !== undefined) this.#state = withProcessed(this.#state, [{ stream, id, seq }]);
     return this.#write();
   }
 
-  /** The send will not be made: it was refused before it had a number. */
+  /** Ends a send that was refused before it had a number. */
   end(send: KeptSend): void {
     this.#changed.set(send.ref, send);
     void this.#write();
@@ -92,7 +93,7 @@ export class SharedStorage implements Storage {
     // The writes that are under way end by themselves: `idle`.
   }
 
-  /** When all that was given to it is kept. */
+  /** Resolves when everything given to it is stored. */
   async idle(): Promise<void> {
     while (this.#writing || this.#next !== undefined) await this.#idle;
   }
@@ -112,7 +113,7 @@ export class SharedStorage implements Storage {
     const { ref } = record;
     if (record.kind === 'offered') {
       const { to, group, offeredAt, after, producer, counter } = record;
-      // The bytes may be a part of something larger, all of which would be kept.
+      // The bytes may be a view of a larger buffer, all of which would be stored.
       const content = record.content.slice();
       this.#put({ ref, to, group, offeredAt, after, content, producer, counter });
     } else {
@@ -147,7 +148,7 @@ export class SharedStorage implements Storage {
 
   async #run(): Promise<void> {
     this.#writing = true;
-    // All of this turn of the event loop goes together.
+    // Waits, so that all changes of this turn of the event loop go together.
     await Promise.resolve();
     for (let next = this.#next; next !== undefined; next = this.#next) {
       this.#next = undefined;

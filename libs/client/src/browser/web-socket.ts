@@ -4,24 +4,26 @@ import type { Cancel, Timers } from '../timers.ts';
 
 const SUBPROTOCOL = 'cim.v2';
 const PATH = '/cim';
-/** An im-server closes with this plus the number of a close reason. */
+/** An im-server closes a WebSocket with this code plus the number of a close reason. */
 const CLOSE_CODE_BASE = 4_000;
-/** Bytes that the browser has not sent yet: above it `send` answers false, below half of it there is room again. */
+/**
+ * Bytes that the browser has not sent. Above this `send` answers false; below half of it there is room again.
+ */
 const SOFT_BYTES = 256 * 1024;
-/** A browser does not say when it has sent something [ms]. */
+/** Interval for checking the unsent bytes [ms], since a browser does not report them. */
 const LOOK_MS = 50;
 
-/** Connections to im-servers over WebSockets. */
+/** Connects to im-servers over WebSockets. */
 export const webSocket =
   (timers: Timers): Transport =>
   (address, events) =>
     new WebSocketConnection(webSocketUrl(address, location), timers, events);
 
 /**
- * The URL that the server has told, when it is one of WebSockets; else its port, which takes them too: with TLS when the page came
- * with it, since a browser allows nothing else, or when the server says that its port speaks it. A page of this machine reaches a
- * server of this machine under the page's own name: to a browser `localhost` and `127.0.0.1` are two hosts, and the server takes
- * pages of its own host.
+ * The URL of a WebSocket. If the server's URL is one, it is used. Otherwise the server's port, which accepts
+ * WebSockets too: with TLS when the page came with it, since a browser allows nothing else, or when the
+ * server says so. A page of this machine uses its own host name for a server of this machine: to a browser
+ * `localhost` and `127.0.0.1` are different hosts, and the server accepts only pages of its own host.
  */
 export function webSocketUrl({ host, port, url = '', tls = false }: Address, page: PageAddress): string {
   if (/^wss?:/.test(url)) return url;
@@ -31,7 +33,7 @@ export function webSocketUrl({ host, port, url = '', tls = false }: Address, pag
   return `${secure ? 'wss' : 'ws'}://${name}:${port}${PATH}`;
 }
 
-/** What of a page's `location` counts. */
+/** The parts of a page's `location` that matter. */
 type PageAddress = Pick<Location, 'protocol' | 'hostname'>;
 
 const isLoopback = (host: string): boolean => /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(host);
@@ -82,7 +84,7 @@ class WebSocketConnection implements Connection {
   }
 }
 
-/** Undefined when the other side has closed it as usual. */
+/** In words, why a WebSocket ended; undefined when the other side closed it as usual. */
 function problemOf(code: number, wasClean: boolean): string | undefined {
   if (code > CLOSE_CODE_BASE) return CLOSE_REASONS[closeReasonOf(code - CLOSE_CODE_BASE)].text;
   return wasClean ? undefined : 'the connection was cut';

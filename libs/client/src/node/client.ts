@@ -5,11 +5,14 @@ import { httpsExchange } from './https.ts';
 import { serverTransport, withoutPlainText } from './transport.ts';
 import { type TlsOptions, trustOf } from './trust.ts';
 
-/** How a client on Node is made. */
+/** Options of a client on Node. */
 export interface NodeClientOptions extends CimClientOptions {
-  /** Default: what the route names: TCP, TCP with TLS, or a WebSocket. */
+  /** Absent: as the route says: TCP, TCP with TLS, or a WebSocket. */
   readonly transport?: Transport;
-  /** Whom it trusts, for `https://` and im-servers that speak TLS. Default: the authorities that Node knows. */
+  /**
+   * The trusted authorities, for `https://` and im-servers that speak TLS. Absent: the authorities that Node
+   * knows.
+   */
   readonly tls?: TlsOptions;
 }
 
@@ -24,11 +27,11 @@ export interface NodeClientOptions extends CimClientOptions {
  * ```
  */
 export class CimClient extends ClientCore {
-  /** @throws {CimError} when `routeUrl` is none, or `tls.ca` holds no certificate */
+  /** @throws {CimError} when `routeUrl` is not a URL, or `tls.ca` holds no certificate */
   constructor(options: NodeClientOptions) {
     const { tls = {}, ...rest } = options;
     const trust = trustOf(tls);
-    // As the URL is read everywhere: ` https://` with a blank before it is one with TLS too.
+    // Parsed as everywhere else: ` https://` with a space before it also means TLS.
     const { routeUrl } = options;
     const expectsTls = URL.canParse(routeUrl) && new URL(routeUrl).protocol === 'https:';
     const { transport = serverTransport(trust) } = rest;

@@ -1,4 +1,7 @@
 declare module 'fs-native-extensions' {
-  /** An exclusive lock of the whole file, which ends with the descriptor. False: another descriptor has one. */
+  /**
+   * Takes an exclusive lock of the whole file, which ends with the descriptor. False: another descriptor has
+   * one.
+   */
   export function tryLock(fd: number): boolean;
 }

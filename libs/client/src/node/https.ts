@@ -4,10 +4,10 @@ import { codeNameOf } from '../comeback.ts';
 import type { HttpExchange, HttpIn } from '../http-caller.ts';
 import { tlsProblem, type trustOf } from './trust.ts';
 
-/** A connection that waits for its next request is closed then [ms]: sooner than a route closes it. */
+/** An idle connection is closed after this time [ms], sooner than a route closes it. */
 const FREE_MS = 4_000;
 
-/** Requests over HTTPS to a route. `fetch` takes no authority of the caller's own. */
+/** Carries requests over HTTPS. `fetch` accepts no authority from its caller. */
 export function httpsExchange(trust: ReturnType<typeof trustOf>): HttpExchange {
   const agent = new Agent({ ...trust, keepAlive: true, timeout: FREE_MS });
   return (url, { body, ...options }) =>

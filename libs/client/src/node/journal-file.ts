@@ -3,15 +3,15 @@ import type { UserId } from '@cim/protocol';
 import { fieldsOfLine, lineOf, recordOf, VERSION, VERSION_1, VERSION_2 } from './journal-lines.ts';
 import { type SavedSend, type SendJournal, SendLedger, type SendRecord } from '../send-journal.ts';
 
-/** Journals that are read. */
+/** Versions of journals that can be read. */
 const VERSIONS: readonly unknown[] = [VERSION, VERSION_2, VERSION_1];
 
-/** A journal is written anew when it is larger than this and than four times what it has to say. */
+/** A journal is rewritten when it is larger than this and than four times its content. */
 const COMPACT_BYTES = 1024 * 1024;
 
 /**
- * A journal in a file (mode 0600): a line of JSON a record, appended before a send is written to its socket. It holds
- * against the death of the process, not of the machine: nothing waits for the disk.
+ * A journal in a file (mode 0600), one line of JSON per record, appended before a send is written to its
+ * socket. It survives the death of the process but not of the machine, since nothing waits for the disk.
  */
 export class JournalFile implements SendJournal {
   readonly #path: string;
@@ -24,7 +24,7 @@ export class JournalFile implements SendJournal {
   #flushing = false;
   #written = 0;
 
-  /** @param note told in one line when sends cannot be kept */
+  /** @param note called with one line when sends cannot be stored */
   constructor(path: string, note: (line: string) => void) {
     this.#path = path;
     this.#note = note;
@@ -60,7 +60,7 @@ export class JournalFile implements SendJournal {
     this.#fd = undefined;
   }
 
-  /** '' when there is none, undefined when it cannot be read. */
+  /** The text of the file; '' when there is none, undefined when it cannot be read. */
   #read(): string | undefined {
     try {
       return readFileSync(this.#path, 'utf8');
@@ -71,10 +71,10 @@ export class JournalFile implements SendJournal {
     }
   }
 
-  /** False: it is no journal of this user that this version can read. */
+  /** False: the file is not a journal of this user that this version can read. */
   #replay(text: string): boolean {
     const lines = text.split('\n');
-    // A last line without its end was under way when the process died: nothing followed from it.
+    // A last line without its end was being written when the process died. Nothing depends on it.
     lines.pop();
     const [version, user] = fieldsOfLine(lines.shift() ?? '');
     if (typeof version !== 'string' || !VERSIONS.includes(version) || user !== this.#user) return false;
@@ -116,7 +116,7 @@ export class JournalFile implements SendJournal {
     if (this.#written > Math.max(COMPACT_BYTES, 4 * this.#ledger.bytes)) this.#rewrite();
   }
 
-  /** By rename, so that a crash leaves the old or the new one. */
+  /** Replaces the file by rename, so that a crash leaves the old or the new one. */
   #rewrite(): void {
     const next = `${this.#path}.new`;
     try {
@@ -133,7 +133,7 @@ export class JournalFile implements SendJournal {
     }
   }
 
-  /** The rest of the file stays: sends that were answered since are repeated, and the store knows them. */
+  /** The rest of the file stays. Sends that were answered since are repeated, and the store recognizes them. */
   #fail(fd: number | undefined, error: unknown): void {
     this.#fd = undefined;
     this.#buffer = '';

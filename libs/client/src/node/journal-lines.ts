@@ -1,14 +1,14 @@
 import { isProducerId, isSeq } from '@cim/protocol';
 import type { SendRecord } from '../send-journal.ts';
 
-/** A send goes to any group, and its content has any type. */
+/** Version 3: sends to any group, with content of any type. */
 export const VERSION = 'cim-sends-3';
-/** Every group in it is the lobby, and every content texts: readers of that time show nothing else. */
+/** Version 2: every group is the lobby, and every content is texts. */
 export const VERSION_2 = 'cim-sends-2';
-/** Content and number were two records in it, and it said where counting stood, which counts no more. */
+/** Version 1: content and number were two records. It also stored the counters, which are no longer used. */
 export const VERSION_1 = 'cim-sends-1';
 
-/** A record as a line of JSON. */
+/** A record as one line of JSON. */
 export function lineOf(record: SendRecord): string {
   return `${JSON.stringify(fieldsOf(record))}\n`;
 }
@@ -36,7 +36,10 @@ function fieldsOf(record: SendRecord): (string | number)[] {
   }
 }
 
-/** `'none'`: a record of an old version that says nothing any more; undefined: the line cannot be read. */
+/**
+ * Parses a line. `'none'`: a record of an old version that is no longer used. Undefined: the line cannot be
+ * read.
+ */
 export function recordOf(line: string, version: string): SendRecord | 'none' | undefined {
   const [kind, ref, ...more] = fieldsOfLine(line);
   if (version === VERSION_1 && kind === '=') return 'none';
@@ -68,7 +71,7 @@ function offeredOf(ref: number, fields: readonly unknown[]): SendRecord | undefi
   return { kind: 'offered', ...about, producer: isProducerId(producer) ? producer : '', counter };
 }
 
-/** Empty when the line is no JSON array. */
+/** The fields of a line; empty when it is not a JSON array. */
 export function fieldsOfLine(line: string): unknown[] {
   try {
     const fields: unknown = JSON.parse(line);

@@ -2,25 +2,26 @@ import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'nod
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What came of an attempt to lock. */
+/** The result of an attempt to lock. */
 export type Locked =
-  /** `warning`: there is no lock here, and why. */
+  /** `warning`: why this system has no lock. */
   | { readonly locked: true; readonly warning?: string }
   /** By whom, in words. */
   | { readonly locked: false; readonly holder: string };
 
-/** The program before may be saying goodbye just now. */
+/** Longest wait for the holder to go, since an earlier program may just be ending [ms]. */
 const WAIT_MS = 1_500;
 const ASK_EVERY_MS = 50;
 
 /**
- * A lock of the operating system on a file: it ends with the process that has it, however that ends, and does not depend on
- * process ids, which begin anew in each container. The file stays; what is in it is for people only. ADR 4 has the reasons.
+ * A lock of the operating system on a file. It ends with its process, however that ends, and does not depend
+ * on process ids, which start again in each container. The file stays; its text is for people only. ADR 4 has
+ * the reasons.
  */
 export class LockFile {
   readonly #path: string;
   #fd: number | undefined;
-  /** Counts calls, so that a `release` is seen by the `acquire` that it came into. */
+  /** Counts calls, so that an `acquire` notices a `release` during it. */
   #calls = 0;
 
   constructor(path: string) {
@@ -28,7 +29,7 @@ export class LockFile {
   }
 
   /**
-   * Waits 1.5 s for a holder to go. Undefined: `release` came meanwhile.
+   * Locks the file. Waits 1.5 s for a holder to go. Undefined: `release` came meanwhile.
    * @throws when the file cannot be opened
    */
   async acquire(): Promise<Locked | undefined> {
@@ -68,7 +69,7 @@ export class LockFile {
     return { locked: true };
   }
 
-  /** Also ends an `acquire` that is under way. Idempotent. */
+  /** Releases the lock, and ends an `acquire` under way. Idempotent. */
   release(): void {
     this.#calls++;
     const fd = this.#fd;

@@ -6,8 +6,9 @@ import type { ProcessedRecord } from '../state.ts';
 const VERSION = 'cim-processed-1';
 
 /**
- * Entries that were processed since a state was saved as a whole: a line of JSON each, appended (mode 0600), so that a
- * message costs one short write. Names the saved state that it goes on from; beside any other one it says nothing.
+ * The entries processed since a state was saved as a whole: one line of JSON each, appended (mode 0600), so
+ * that a message costs one short write. The file names the saved state that it continues; together with
+ * another state it means nothing.
  */
 export class ProcessedFile {
   readonly #path: string;
@@ -18,12 +19,12 @@ export class ProcessedFile {
     this.#path = path;
   }
 
-  /** Of this process, and those that `read` found. */
+  /** Records of this process, and those that `read` found. */
   get records(): readonly ProcessedRecord[] {
     return this.#records;
   }
 
-  /** What follows the saved state of this name. A last line that was under way is no record. */
+  /** Reads the records after the saved state of this name. An unfinished last line is no record. */
   read(after: string): readonly ProcessedRecord[] {
     this.#records = [];
     let lines: string[];
@@ -42,7 +43,10 @@ export class ProcessedFile {
     return this.#records;
   }
 
-  /** Begins anew, after a saved state. By rename: a crash leaves the old one, which that state makes void. */
+  /**
+   * Starts a new file after a saved state. By rename: a crash leaves the old file, which the new state makes
+   * void.
+   */
   start(after: string): void {
     this.close();
     this.#records = [];
@@ -53,8 +57,8 @@ export class ProcessedFile {
   }
 
   /**
-   * Kept, against the death of the process, when it returns.
-   * @throws when it cannot be written, or nothing was started
+   * Adds a record. When it returns, the record survives the death of the process.
+   * @throws when the file cannot be written, or nothing was started
    */
   add(record: ProcessedRecord): void {
     if (this.#fd === undefined) throw new Error(`${this.#path} could not be written before`);

@@ -14,36 +14,38 @@ import {
   withProcessed,
 } from '../state.ts';
 
-/** What `fileState` answers: all that it is given is kept when its methods return. */
+/** The state of `fileState`. It has stored its arguments when its methods return. */
 export interface FileState extends Storage {
   save(state: SavedState): undefined;
   processed(record: ProcessedRecord): undefined;
   /**
-   * Locks the state before the client does, for a program that does not want to go on without it. `close` gives it back.
-   * @returns who has it, in words; undefined when nobody else does
+   * Locks the state before the client does, for a program that should not go on without it. `close` releases
+   * it.
+   * @returns the holder in words; undefined when nobody else holds it
    */
   claim(): Promise<string | undefined>;
 }
 
-/** 2: cursors of any group, and of own copies. A file without a version is of the first one, and is read. */
+/**
+ * Version 2: cursors of any group and of own copies. A file without a version has the first one, and is read.
+ */
 const VERSION = 2;
 
 /**
- * State in files of mode 0600 (they hold the session secret and texts):
+ * A state in files of mode 0600 (they hold the session secret and texts):
  * - `<path>`: the state, replaced by rename, so that a crash leaves the old or the new one;
- * - `<path>.processed`: messages that were processed since, appended;
+ * - `<path>.processed`: messages processed since then, appended;
  * - `<path>.sends`: the journal of unanswered sends, appended;
- * - `<path>.lock`: locked while a client has the state. Another client waits for 1.5 s; then it loads and saves nothing.
- *
- * A file that cannot be read is set aside.
- * @param note told in one line what a person should know: a damaged file, one that is in use
+ * - `<path>.lock`: locked while a client has the state. Another client waits for 1.5 s; then it loads and
+ * saves nothing. A file that cannot be read is set aside.
+ * @param note called with one line for a person: a damaged file, or one in use
  */
 export function fileState(path: string, note: (line: string) => void = () => undefined): FileState {
   const lock = new LockFile(`${path}.lock`);
   const journal = new JournalFile(`${path}.sends`, note);
   const processed = new ProcessedFile(`${path}.processed`);
   let held = false;
-  /** As it was saved last. */
+  /** The state as it was last saved. */
   let saved: SavedState | undefined;
   const save = (state: SavedState): void => {
     const after = randomUUID();
@@ -72,7 +74,7 @@ export function fileState(path: string, note: (line: string) => void = () => und
     note(`${path} ${why} and is set aside as ${aside}; starting without it`);
     return undefined;
   };
-  /** A client waits for the lock, unless the program has it already. */
+  /** The client locks the state, unless the program has done so already. */
   const claim = async (): Promise<Locked | undefined> => {
     if (held) return { locked: true };
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

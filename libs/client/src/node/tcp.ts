@@ -4,10 +4,13 @@ import { failureText } from '../http-caller.ts';
 import type { Address, Connection, ConnectionEvents, Transport } from '../transport.ts';
 import { tlsProblem, type trustOf } from './trust.ts';
 
-/** A peer that does not close its side in this time is cut off [ms]. */
+/** A peer that does not close its side within this time is cut off [ms]. */
 const LINGER_MS = 1_000;
 
-/** Connections to im-servers over TCP, in plain text. All that is sent in one turn of the event loop goes out in one write. */
+/**
+ * Connects to im-servers over TCP, in plain text. All bytes of one turn of the event loop go out in one
+ * write.
+ */
 export const tcp = (): Transport => (address, events) => {
   const socket = connect({ host: address.host, port: address.port, noDelay: true });
   return new SocketConnection(socket, 'connect', address, events);
@@ -31,7 +34,7 @@ class SocketConnection implements Connection {
   #corked = false;
   #closing = false;
 
-  /** @param opens event of the socket that says that bytes may go */
+  /** @param opens name of the socket's event after which bytes may be sent */
   constructor(
     socket: Socket,
     opens: 'connect' | 'secureConnect',

@@ -1,4 +1,4 @@
-/** Connections with TLS of a client on Node: what it trusts, and what it says when it does not. */
+/** TLS connections of a client on Node: the certificates it trusts, and its messages when it does not. */
 import assert from 'node:assert/strict';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
@@ -186,7 +186,7 @@ describe('a client on Node', () => {
       );
       await client?.close();
     }
-    // Whatever transport an application has chosen.
+    // The application has chosen some transport.
     server.place = {};
     for (const transport of [webSocket(tls), tcp()])
       assert.match((await problemOf({ transport })).text, /^the route speaks TLS and names an im-server/);

@@ -3,20 +3,23 @@ import { createSecureContext, type ConnectionOptions } from 'node:tls';
 import { CimError } from '@cim/protocol';
 import type { TlsReason } from '../transport.ts';
 
-/** Whom a client trusts. Certificates are always checked. */
+/** The certificates that a client trusts. Certificates are always checked. */
 export interface TlsOptions {
   /**
-   * PEM of the authorities that servers must have their certificates from, in place of those that Node knows (which
-   * `NODE_EXTRA_CA_CERTS` adds to).
+   * PEM of the authorities for server certificates. They replace those that Node knows (to which
+   * `NODE_EXTRA_CA_CERTS` adds).
    */
   readonly ca?: string | Uint8Array;
-  /** Connects to im-servers in plain text though the route speaks TLS. Default: false, the client says so and stops. */
+  /**
+   * Whether to connect to im-servers in plain text though the route speaks TLS. Default: false; the client
+   * reports it and stops.
+   */
   readonly allowPlainText?: boolean;
 }
 
-/** What a connection with TLS is opened with. @throws {CimError} 3000: `ca` holds no certificate */
+/** Options of TLS connections. @throws {CimError} 3000: `ca` holds no certificate */
 export function trustOf({ ca }: TlsOptions): Pick<ConnectionOptions, 'secureContext' | 'rejectUnauthorized'> {
-  // By name, since an environment variable could turn it off.
+  // Set explicitly, since an environment variable could turn it off.
   const checked = { rejectUnauthorized: true };
   if (ca === undefined) return checked;
   const pem = Buffer.from(ca).toString();
@@ -34,7 +37,7 @@ export function trustOf({ ca }: TlsOptions): Pick<ConnectionOptions, 'secureCont
   return { ...checked, secureContext: createSecureContext({ ca: pem }) };
 }
 
-/** What is wrong with TLS, and what to do; undefined when the failure is of another kind. */
+/** A problem with TLS and its remedy; undefined when the failure is of another kind. */
 export interface TlsProblem {
   readonly reason: TlsReason;
   /** One line, which begins with the name of the server. */
@@ -59,13 +62,13 @@ export function tlsProblem(error: unknown, server: string): TlsProblem | undefin
   return undefined;
 }
 
-/** What came back to the begin of a handshake was none of TLS. */
+/** Errors that show that the answer to the handshake was not TLS. */
 const NO_TLS = /WRONG_VERSION_NUMBER|wrong version number|PACKET_LENGTH_TOO_LONG|packet length too long/;
 
 const UNKNOWN_AUTHORITY =
   'shows a certificate of an authority that is not trusted here: name the PEM file of that authority (tls.ca of the SDK, CIM_TLS_CA of the terminal, or NODE_EXTRA_CA_CERTS)';
 
-/** By the code of OpenSSL. */
+/** Key: an error code of OpenSSL. */
 const WRONG_CERTIFICATE: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED:
     'shows a certificate that has expired: renew it there, and look at the clock of this machine',

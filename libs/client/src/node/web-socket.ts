@@ -5,18 +5,21 @@ import type { Connection, ConnectionEvents, Transport } from '../transport.ts';
 import { type TlsOptions, tlsProblem, trustOf } from './trust.ts';
 
 const SUBPROTOCOL = 'cim.v2';
-/** Longest message that an im-server takes [B]. Where the bytes of frames are cut means nothing. */
+/** Longest message that an im-server accepts [bytes]. Frames may be cut anywhere. */
 const MESSAGE_BYTES = 64 * 1024;
-/** Longest message that is taken [B]: many frames of an im-server. */
+/** Longest message that the client accepts [bytes]: many frames of an im-server. */
 const ANSWER_BYTES = 16 * 1024 * 1024;
-/** Bytes that are not on their way yet: above it `send` answers false [B]. */
+/** Bytes that are not sent yet. Above this `send` answers false [bytes]. */
 const SOFT_BYTES = 256 * 1024;
-/** An im-server closes with this plus the number of a close reason. */
+/** An im-server closes a WebSocket with this code plus the number of a close reason. */
 const CLOSE_CODE_BASE = 4_000;
-/** A peer that does not answer the close in this time is cut off [ms]. */
+/** A peer that does not answer the close within this time is cut off [ms]. */
 const LINGER_MS = 1_000;
 
-/** Connections over WebSockets, to the URL that the route has named, or to the im-server's port, which takes them too. */
+/**
+ * Connects over WebSockets to the URL that the route has named, or to the im-server's port, which accepts
+ * them too.
+ */
 export const webSocket = (tls: TlsOptions = {}): Transport => {
   const trust = trustOf(tls);
   return ({ host, port, url = '', tls: isTls = false }, events) => {
@@ -30,15 +33,15 @@ export const webSocket = (tls: TlsOptions = {}): Transport => {
   };
 };
 
-/** A connection to an im-server over a WebSocket. All that is sent in one turn of the event loop is one message. */
+/** A connection to an im-server over a WebSocket. All bytes of one turn of the event loop are one message. */
 export class NodeWebSocket implements Connection {
   readonly #socket: WebSocket;
   readonly #events: ConnectionEvents;
   #problem: Parameters<ConnectionEvents['onClose']> = [];
-  /** Of this turn. */
+  /** The bytes of this turn. */
   #pieces: Uint8Array[] = [];
   #closing = false;
-  /** `send` has answered false. */
+  /** Whether `send` has answered false. */
   #waiting = false;
 
   constructor(url: string, trust: ReturnType<typeof trustOf>, events: ConnectionEvents) {
