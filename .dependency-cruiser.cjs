@@ -11,7 +11,7 @@ const may = {
   'libs/delivery': ['store', 'discovery', 'rpc', 'protocol', 'runtime'],
   'libs/client': ['protocol', 'runtime'],
   'libs/testkit': ['protocol', 'runtime', 'channel', 'rpc', 'discovery', 'store', 'delivery', 'client'],
-  'apps/route': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
+  'apps/route': ['channel', 'outcall', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/im-server': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   'apps/relay': ['outcall', 'store', 'protocol', 'runtime'],
   'apps/cli-client': ['client', 'protocol', 'runtime', 'terminal-text'],

@@ -60,6 +60,8 @@ describe('examples', { timeout: 120_000 }, () => {
       'listener.mjs',
       'notifier.mjs',
       'page.html',
+      // Run by apps/relay/src/example.test.ts.
+      'receiver.mjs',
       'save-bot.mjs',
     ]);
     for (const name of names)

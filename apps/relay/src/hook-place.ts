@@ -4,7 +4,15 @@
  * restart, which goes on after the cursor.
  */
 import type { UserId } from '@cim/protocol';
-import type { FeedRecord, Webhook } from '@cim/store';
+import {
+  type FeedRecord,
+  type Letter,
+  letterName,
+  letterOf,
+  lettersOf,
+  placeOfLetter,
+  type Webhook,
+} from '@cim/store';
 import { eventsOf, type RelayEvent, type Told } from './events.ts';
 import { HELD_AFTER, type Item, type ItemOwner, type Sender } from './sender.ts';
 import { wants } from './wishes.ts';
@@ -15,24 +23,6 @@ const WINDOW = 1_000;
 const LETTERS = 2_000;
 /** Clocks differ: a new webhook is told of the minute before it was made. */
 const BEFORE_MS = 60_000;
-
-/** As the store has it. */
-export interface Letter {
-  readonly event: RelayEvent;
-  readonly conversation: string;
-  readonly failed: number;
-  /** When it is tried next; of a dead one when it died [ms since 1970]. */
-  readonly at: number;
-  readonly dead?: true;
-  readonly problem: string;
-}
-
-export const letterName = (webhook: string, position: number, index: number): string =>
-  `${webhook} ${position}.${index}`;
-/** @throws {SyntaxError} it is none */
-export const letterOf = (text: string): Letter => JSON.parse(text) as Letter;
-/** Order of two letters of one webhook in one partition. */
-const placeOf = (name: string): number => Number.parseFloat(name.slice(name.indexOf(' ') + 1));
 
 interface Read {
   readonly position: number;
@@ -126,14 +116,20 @@ export class HookPlace implements ItemOwner {
     this.#dead = 0;
     this.#names.clear();
     for (const name of this.#letters.keys()) this.#names.add(name);
-    const own = [...letters].filter(([name]) => name.startsWith(`${this.webhook.id} `));
-    own.sort(([one], [other]) => placeOf(one) - placeOf(other));
+    const own = [...letters].filter(([name]) => name.startsWith(lettersOf(this.webhook.id)));
+    own.sort(([one], [other]) => placeOfLetter(one) - placeOfLetter(other));
     for (const [name, text] of own) {
       const { event, conversation, failed, at, dead } = letterOf(text);
       this.#names.add(name);
       if (dead === true) this.#dead++;
       else if (!this.#letters.has(name) && !this.#dirty.has(name)) {
-        const item = this.#item({ event, conversation }, name, undefined, text.length, failed);
+        const item = this.#item(
+          { event: event as RelayEvent, conversation },
+          name,
+          undefined,
+          text.length,
+          failed,
+        );
         item.notBefore = at;
         item.isLetter = true;
         this.#letters.set(name, item);

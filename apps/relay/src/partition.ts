@@ -1,5 +1,12 @@
 /** A partition of the feed that this relay has the lease of: a place in it for each webhook. */
-import type { EventFeed, FeedPartition, FeedRecord, PartitionState, Webhook } from '@cim/store';
+import {
+  type EventFeed,
+  type FeedPartition,
+  type FeedRecord,
+  lettersOf,
+  type PartitionState,
+  type Webhook,
+} from '@cim/store';
 import { HookPlace, type PlaceParts } from './hook-place.ts';
 
 export interface PartitionParts {
@@ -36,7 +43,7 @@ export class Partition {
     for (const id of state.cursors.keys())
       this.#gone.set(
         id,
-        [...state.letters.keys()].filter((name) => name.startsWith(`${id} `)),
+        [...state.letters.keys()].filter((name) => name.startsWith(lettersOf(id))),
       );
   }
 

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { silentLogger } from '@cim/runtime';
-import { openEmbeddedStore, type Store, type Webhook } from '@cim/store';
+import { letterOf, openEmbeddedStore, type Store, type Webhook } from '@cim/store';
 import { until } from '@cim/testkit';
 import { answers, type Behave, faultsOf, lineOf, Receiver, takes } from '../test/receiver.ts';
 import { newWebhook, SECRET, Senders, startRelay } from '../test/running-relay.ts';
-import { letterOf } from './hook-place.ts';
 
 async function begin(t: TestContext, behave?: Behave, changes?: Partial<Webhook>) {
   const dir = await mkdtemp(join(tmpdir(), 'cim-relay-'));

@@ -5,7 +5,7 @@
 import type { Outcall } from '@cim/outcall';
 import type { UserId } from '@cim/protocol';
 import { type Logger, RareWarning, type RelayObserver } from '@cim/runtime';
-import type { FeedPartition, Store, Webhook } from '@cim/store';
+import { type FeedPartition, kindsFor, type Store, type Webhook } from '@cim/store';
 import { Partition } from './partition.ts';
 import { type RetryAfter, retrySchedule } from './retry-schedule.ts';
 import { Sender } from './sender.ts';
@@ -173,8 +173,7 @@ export class Relay {
     const { revision, items } = await store.webhooks.list();
     await this.#noteHealth();
     if (revision === this.#revision) return;
-    const isOn = items.some(({ off }) => off === undefined);
-    await store.feed.record({ revision, kinds: isOn ? ['messages'] : [], most });
+    await store.feed.record({ revision, kinds: kindsFor(items), most });
     const ids = new Set(items.map(({ id }) => id));
     for (const [id, sender] of this.#senders) {
       if (ids.has(id)) continue;

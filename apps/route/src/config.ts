@@ -52,6 +52,7 @@ export const routeSettings = pick(
   'durability',
   'loginRate',
   'allowList',
+  'outcallHosts',
   'trustedProxies',
   'advertiseUrl',
   'logLevel',
@@ -93,6 +94,8 @@ export type RouteConfig = Pick<
   readonly jwt?: TokenConfig;
   /** Addresses without limits. Absent: those of loopback. */
   readonly allowList?: InNetworks;
+  /** Hosts inside the network that webhooks may name. Absent: none. */
+  readonly outcallHosts?: readonly string[];
   /** Absent: the default limits. */
   readonly limits?: LimitValues;
 };

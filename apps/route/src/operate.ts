@@ -1,6 +1,7 @@
 /** Paths for operators and their programs: whether the route is alive, whether it is ready, and its metrics. */
 import type { Member } from '@cim/discovery';
 import type { Metrics } from '@cim/runtime';
+import type { WebhookHealth } from '@cim/store';
 import type { FastifyInstance } from 'fastify';
 import type { RouteParts } from './route-parts.ts';
 
@@ -27,7 +28,11 @@ export class Readiness {
     });
   }
 
-  async report(): Promise<{ readonly ready: boolean; readonly missing: readonly string[] }> {
+  async report(): Promise<{
+    readonly ready: boolean;
+    readonly missing: readonly string[];
+    readonly webhooks?: readonly string[];
+  }> {
     const { store, membership } = this.#parts;
     const missing: string[] = [];
     await store
@@ -47,11 +52,23 @@ export class Readiness {
       );
       if (problem !== undefined) missing.push(`registry: ${problem}`);
     }
+    const webhooks = missing.length === 0 ? await this.#failingWebhooks() : [];
     return {
       ready: missing.length === 0,
       missing,
       ...{ imServers, foreign, membershipConnected: connected },
+      ...(webhooks.length === 0 ? {} : { webhooks }),
     };
+  }
+
+  /** A line for each. A receiver that is away never makes a route unready. */
+  async #failingWebhooks(): Promise<string[]> {
+    const health = await this.#parts.store.webhooks.health().catch(() => new Map<string, WebhookHealth>());
+    return [...health].flatMap(([id, { failingSince, problem = '' }]) =>
+      failingSince === undefined
+        ? []
+        : [`webhook ${id} fails since ${new Date(failingSince).toISOString()}: ${problem}`],
+    );
   }
 
   stop(): void {

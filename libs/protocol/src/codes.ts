@@ -34,6 +34,7 @@ export const CODES = {
   unknownServer: { code: '9515', message: 'There is no such im-server' },
   untrusted: { code: '9520', message: 'The certificate of the server cannot be trusted' },
   tlsMismatch: { code: '9521', message: 'One side speaks TLS, the other plain text' },
+  unknownWebhook: { code: '9530', message: 'There is no such webhook' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

@@ -1,4 +1,5 @@
 /** Webhooks: the receivers of events, and their health. */
+import type { FeedKind } from './event-feed.ts';
 
 /** All types of events. docs/business.md describes each. */
 export const EVENT_TYPES = [
@@ -20,6 +21,13 @@ export type EventType = (typeof EVENT_TYPES)[number];
 /** Whether a wish names a type of event: by itself, or with all of its kind (`group.*`, `*`). */
 export const namesEvent = (wish: string, type: EventType): boolean =>
   wish === type || wish === '*' || (wish.endsWith('.*') && type.startsWith(wish.slice(0, -1)));
+
+/** Whether there are events of that name. */
+export const isEventName = (wish: string): boolean => EVENT_TYPES.some((type) => namesEvent(wish, type));
+
+/** What is to be recorded for these webhooks. */
+export const kindsFor = (webhooks: readonly Webhook[]): readonly FeedKind[] =>
+  webhooks.some(({ off }) => off === undefined) ? ['messages'] : [];
 
 /** A URL that receives events. */
 export interface Webhook {

@@ -8,6 +8,7 @@ import { moveCommands } from './moves.ts';
 import { serverCommands } from './servers.ts';
 import { traceCommands } from './trace.ts';
 import { userCommands } from './users.ts';
+import { webhookCommands } from './webhooks.ts';
 
 export const COMMANDS: readonly Command[] = [
   ...serverCommands,
@@ -18,4 +19,5 @@ export const COMMANDS: readonly Command[] = [
   ...backupCommands,
   ...banCommands,
   ...apiKeyCommands,
+  ...webhookCommands,
 ];

@@ -25,6 +25,7 @@ import { addMoves } from './moves.ts';
 import { addOnline } from './online.ts';
 import { addServers } from './servers.ts';
 import { addUsers } from './users.ts';
+import { addWebhooks } from './webhooks.ts';
 
 const ADMIN = '/admin';
 
@@ -108,6 +109,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       addBackups(typed, given);
       addApiKeys(typed, given);
       addBans(typed, given);
+      addWebhooks(typed, given);
       scope.get('/openapi.json', { schema: { hide: true } }, () => scope.adminApi());
     },
     { prefix: ADMIN },

@@ -105,11 +105,23 @@ test('every operation of users, messages, bans and API keys answers as it is doc
   assert.equal(rotated.status, 201);
   assert.equal((await admin.ask('DELETE', `/api-keys/${String(rotated.body?.['id'])}`)).status, 204);
 
+  const hook = { url: 'https://hook.example/', events: ['group.*'], only: ['g17'], batch: 5 };
+  const webhook = await admin.post('/webhooks', hook);
+  assert.equal(webhook.status, 201, JSON.stringify(webhook.body));
+  const hookPath = `/webhooks/${String(webhook.body?.['id'])}`;
+  assert.equal((await admin.get('/webhooks')).status, 200);
+  assert.equal((await admin.ask('PUT', hookPath, { on: false })).status, 200);
+  assert.equal((await admin.post(`${hookPath}/rotate`, {})).status, 200);
+  assert.equal((await admin.get(`${hookPath}/letters`)).status, 200);
+  assert.equal((await admin.post(`${hookPath}/replay`, {})).status, 200);
+  assert.equal((await admin.ask('DELETE', `${hookPath}/letters`)).status, 200);
+  assert.equal((await admin.ask('DELETE', hookPath)).status, 204);
+
   for (const path of ['/rebalance', `/servers/${INSTANCE}/drain`])
     assert.equal((await admin.get(path)).status, 200, path);
   assert.equal((await admin.post('/rebalance', {})).status, 202);
   assert.equal((await admin.ask('DELETE', '/rebalance')).status, 200);
-  admin.assertDriven('users', 'messages', 'bans', 'api-keys');
+  admin.assertDriven('users', 'messages', 'bans', 'api-keys', 'webhooks');
 });
 
 test('the document and docs/admin.md tell of every path under /admin, and what it needs', async (t) => {

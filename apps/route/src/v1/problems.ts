@@ -41,6 +41,7 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9508': 409,
   // Only /admin answers this code.
   '9515': 404,
+  '9530': 404,
   // Only the SDK uses these codes, for problems on the way to a server.
   '9520': 502,
   '9521': 502,
