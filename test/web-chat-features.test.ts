@@ -182,6 +182,11 @@ describe('the web chat in use', { timeout: 180_000 }, () => {
     await quinn.waitForSelector('.search >> text=Nothing found');
     await quinn.press('.search input', 'Escape');
     assert.equal(await quinn.locator('.search').count(), 0);
+    // Whoever says something, far above, sees it.
+    assert.equal(await quinn.evaluate(IS_END_IN_VIEW), false);
+    await say(quinn, 'found it');
+    await quinn.waitForSelector('article.own >> text=found it');
+    await until('the end is in view', () => quinn.evaluate<boolean>(IS_END_IN_VIEW));
     await quinn.context().close();
   });
 
@@ -301,6 +306,10 @@ async function tabTo(page: Page, label: string): Promise<void> {
   }
   assert.fail(`Tab does not lead to "${label}"`);
 }
+
+const IS_END_IN_VIEW = `(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight < 40)(
+  document.querySelector('.history'),
+)`;
 
 const FOCUSED = `(({ ariaLabel, textContent, value }) => ariaLabel || textContent || value || '')(document.activeElement)`;
 

@@ -61,7 +61,7 @@ describe('the screens of the web chat', { timeout: 180_000 }, () => {
       await page.waitForSelector('.row:has(.badge)');
       await isFine(page, 'the list');
       await page.click('header .icon-button:first-child');
-      await page.waitForSelector('dialog .keys');
+      await page.waitForSelector('dialog .me');
       await isFine(page, 'the settings');
       await page.keyboard.press('Escape');
       await page.waitForSelector('dialog', { state: 'detached' });

@@ -1,7 +1,8 @@
 /** The web chat: logs in, or goes on as the user that this browser knows. */
 import { CimClient } from '@cim/client/browser';
 import { render } from 'preact';
-import { Chat, errorText } from './model/chat.ts';
+import { errorText } from './errors.ts';
+import { Chat } from './model/chat.ts';
 import { Kept } from './model/kept.ts';
 import { closeNotifications, notify, onNotificationClick } from './notify.ts';
 import { applyTheme } from './theme.ts';

@@ -6,6 +6,7 @@ import type {
   Recipient,
   StreamEvent,
 } from '@cim/client/browser';
+import { errorText } from '../errors.ts';
 import { Conversation, TYPING_MS } from './conversation.ts';
 import { History } from './history.ts';
 import type { Kept } from './kept.ts';
@@ -474,5 +475,3 @@ function nameFor({ own, group, from }: Offered): string {
   if (group !== undefined) return group === 'lobby' ? 'lobby' : '';
   return own ? '' : from.userName;
 }
-
-export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 import type { ClientEvents, SendOutcome } from '@cim/client/browser';
+import { problemText } from '../errors.ts';
 import type { Conversation } from './conversation.ts';
 import { FRESH, type Person, recalledOf, type Shown, withProgress, withReaction } from './shown.ts';
 
@@ -109,11 +110,12 @@ export class OwnSends {
     if (outcome.outcome !== 'stored') {
       this.#sends.delete(outcome.ref);
       const { text } = outcome;
-      if (sent.kind === 'event') this.#problem(text);
+      const problem = problemText(outcome.outcome === 'refused' ? outcome.code : undefined, text);
+      if (sent.kind === 'event') this.#problem(problem);
       else
         conversation.change(
           ({ key }) => key === sent.key,
-          (line) => ({ ...line, progress: 'failed', problem: text }),
+          (line) => ({ ...line, progress: 'failed', problem }),
         );
     } else if (sent.kind === 'event') {
       this.#sends.delete(outcome.ref);

@@ -82,7 +82,11 @@ function Banner({ chat, onLogOut }: Props): JSX.Element {
   const { link, notice } = chat;
   return (
     <div role="status">
-      {link.state === 'away' && <p class="banner">{say('away', link.text)}</p>}
+      {link.state === 'away' && (
+        <p class="banner" title={link.text}>
+          {say('away')}
+        </p>
+      )}
       {link.state === 'ended' && (
         <p class="banner bad">
           <span>{say('ended', link.text)}</span>

@@ -144,7 +144,6 @@ function Standing({ chat, conversation }: PartProps): JSX.Element {
   const [online, setOnline] = useState(false);
   const askedAt = useRef(-Infinity);
   useEffect(() => {
-    let gone = false;
     const ask = async (): Promise<void> => {
       if (document.visibilityState !== 'visible' || chat.link.state !== 'online') return;
       const id = conversation.id.slice(1);
@@ -152,15 +151,14 @@ function Standing({ chat, conversation }: PartProps): JSX.Element {
         if (conversation.isLobby) return;
         if (conversation.isGroup) {
           const { members } = await chat.client.groups.get(id);
-          if (!gone) setText(memberText(members));
+          setText(memberText(members));
           return;
         }
         const { online: is } = await chat.client.users.byId(Number(id));
-        if (gone) return;
         setOnline(is);
         setText(say(is ? 'isOnline' : 'isOffline'));
       } catch {
-        if (!gone) setText('');
+        setText('');
       }
     };
     const askNow = (): void => {
@@ -170,7 +168,6 @@ function Standing({ chat, conversation }: PartProps): JSX.Element {
     };
     let timer = setTimeout(askNow, askedAt.current + PRESENCE_AT_MOST_MS - performance.now());
     return () => {
-      gone = true;
       clearTimeout(timer);
     };
   }, [chat, conversation, chat.link.state, conversation.lines.at(-1)?.key]);

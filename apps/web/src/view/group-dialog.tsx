@@ -1,7 +1,8 @@
 import type { GroupInfo, MemberInfo } from '@cim/client/browser';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { type Chat, errorText } from '../model/chat.ts';
+import { errorText } from '../errors.ts';
+import type { Chat } from '../model/chat.ts';
 import { memberText, say, type Word } from '../words.ts';
 import { Avatar, Dialog, fieldOf, IconButton } from './parts.tsx';
 

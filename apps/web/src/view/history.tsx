@@ -100,6 +100,7 @@ export class History extends Component<Props, State> {
         return;
       }
     }
+    if (hasSaidMore(before.lines, lines)) return this.#showEnd();
     if (anchor?.atEnd === true) return this.#toEnd();
     if (anchor === undefined) return;
     const line = this.#lineOf(anchor.key);
@@ -131,12 +132,7 @@ export class History extends Component<Props, State> {
           </div>
         </div>
         {(!atEnd || to < lines.length) && (
-          <IconButton
-            icon="down"
-            class="to-end"
-            label={say('newest')}
-            onClick={() => this.setState({ end: undefined }, () => this.#toEnd())}
-          />
+          <IconButton icon="down" class="to-end" label={say('newest')} onClick={() => this.#showEnd()} />
         )}
       </div>
     );
@@ -199,6 +195,10 @@ export class History extends Component<Props, State> {
     this.#onScroll();
   }
 
+  #showEnd(): void {
+    this.setState({ end: undefined }, () => this.#toEnd());
+  }
+
   #show(key: string): void {
     const index = this.props.lines.findIndex((line) => line.key === key);
     if (index < 0) return;
@@ -228,6 +228,12 @@ export class History extends Component<Props, State> {
   #lineOf(key: string): HTMLElement | null {
     return this.#box.current?.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? null;
   }
+}
+
+/** This user has just sent something, and wants to see it. */
+function hasSaidMore(before: readonly Shown[], now: readonly Shown[]): boolean {
+  const newest = now.at(-1);
+  return newest?.progress === 'sending' && newest.key !== before.at(-1)?.key;
 }
 
 /** How much of it is below what is seen [pixels]. */

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { errorText } from '../model/chat.ts';
+import { errorText } from '../errors.ts';
 import { say } from '../words.ts';
 import { fieldOf } from './parts.tsx';
 

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { type Chat, errorText } from '../model/chat.ts';
+import { errorText } from '../errors.ts';
+import type { Chat } from '../model/chat.ts';
 import type { Person } from '../model/shown.ts';
 import { say } from '../words.ts';
 import { Avatar, Dialog } from './parts.tsx';

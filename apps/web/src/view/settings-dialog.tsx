@@ -54,7 +54,7 @@ export function SettingsDialog({ chat, onLogOut, onClose }: Props): JSX.Element 
           )}
         </>
       )}
-      <h3>{say('keys')}</h3>
+      <h3 class="keys">{say('keys')}</h3>
       <dl class="keys">
         {(['keyFind', 'keySwitch', 'keySearch', 'keyEdit', 'keyMessages'] as const).map((one) => {
           const [keys = '', does = ''] = say(one).split(' | ');
