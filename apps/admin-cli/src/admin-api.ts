@@ -5,17 +5,17 @@ import { request as tlsRequest } from 'node:https';
 import type { AdminRequest } from './command.ts';
 import type { AdminConfig } from './config.ts';
 
-/** A route that says nothing for so long is not reachable [ms]. */
+/** Longest wait for the answer of a route [ms]. */
 const ANSWER_MS = 30_000;
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** The route refused or could not do it. */
+/** The route refused the request, or could not carry it out. */
 export class Refused extends Error {}
-/** Nobody answered, or somebody who has no admin API. */
+/** Nothing answered, or something that has no admin API. */
 export class NotReachable extends Error {}
 
 /**
- * Answers the body as the API sent it; '' for an act that answers nothing.
+ * Sends one request. Answers the body as the API sent it; '' when there is none.
  * @throws {Refused | NotReachable} one line
  */
 export async function askAdmin(
@@ -42,7 +42,7 @@ function send(
 ): Promise<{ readonly status: number; readonly body: string }> {
   const isTls = url.startsWith('https:');
   const ca = isTls && caFile !== '' ? { ca: readCa(caFile) } : {};
-  // By name, since an environment variable could turn it off.
+  // Set explicitly, since an environment variable could turn it off.
   const trust = { ...ca, rejectUnauthorized: true };
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
@@ -92,7 +92,7 @@ function readCa(path: string): Buffer {
   }
 }
 
-/** Of problem details; undefined for any other body. */
+/** The detail of problem details; undefined for any other body. */
 function detailOf(body: string): string | undefined {
   try {
     const { detail } = JSON.parse(body) as { detail?: unknown };

@@ -1,6 +1,6 @@
 /** The shape of a command of `cim admin`. The commands themselves are in `commands/`. */
 
-/** The command line cannot be carried out. The message says what to write instead. */
+/** The command line is wrong. The message says what to write instead. */
 export class UsageError extends Error {}
 
 export interface Flag {
@@ -12,20 +12,20 @@ export interface Flag {
 /** A request to the admin API. */
 export interface AdminRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Behind `/admin`, with its query. */
+  /** Path after `/admin`, with its query. */
   readonly path: string;
   readonly body?: object;
 }
 
-/** The words and flags behind the name of a command. */
+/** The words and flags after the name of a command. */
 export interface Given {
-  /** One for each name in `Command.words`. */
+  /** One word for each name in `Command.words`. */
   readonly words: readonly string[];
   /** A flag without a value is `true`. */
   readonly flags: Readonly<Record<string, string | true | undefined>>;
 }
 
-/** A JSON object that the API answered. Old servers leave fields out, new ones may add some. */
+/** A JSON object of the API's answer. Old servers leave fields out, new ones may add some. */
 export type Answer = Readonly<Record<string, unknown>>;
 
 interface Shown {
@@ -37,19 +37,19 @@ interface Shown {
   readonly about: string;
   /** The answer as lines for a person, without the last line break. */
   readonly show: (answer: Answer, given: Given) => string;
-  /** Whether the answer says that it was not done: the exit code is 1 then. */
+  /** Whether the answer says that the act failed: the exit code is then 1. */
   readonly failed?: (answer: Answer) => boolean;
 }
 
-/** Asks the admin API. */
+/** A command that calls the admin API. */
 export interface ApiCommand extends Shown {
   /** @throws {UsageError} */
   readonly request: (given: Given) => AdminRequest;
-  /** What is asked half a second later, for as long as the act is under way. */
+  /** The request that is repeated every half second while the act is under way; undefined when it has ended. */
   readonly again?: (answer: Answer) => AdminRequest | undefined;
 }
 
-/** Works on this machine and asks nobody. */
+/** A command that works on this machine and makes no request. */
 export interface LocalCommand extends Shown {
   /** @throws {Error} one line */
   readonly local: (given: Given) => Promise<object>;
@@ -57,7 +57,7 @@ export interface LocalCommand extends Shown {
 
 export type Command = ApiCommand | LocalCommand;
 
-/** A path with each part escaped; queries that are undefined are left out. */
+/** Makes a path from escaped parts; undefined queries are left out. */
 export function pathOf(
   parts: readonly string[],
   query: Readonly<Record<string, string | number | undefined>> = {},
@@ -69,7 +69,9 @@ export function pathOf(
   return given.length === 0 ? path : `${path}?${given.join('&')}`;
 }
 
-/** @throws {UsageError} it is no whole number; the API says which numbers it takes */
+/**
+ * The number in a flag. @throws {UsageError} it is not a whole number; the API says which numbers it accepts
+ */
 export function numberOf({ flags }: Given, name: string): number | undefined {
   const text = flags[name];
   if (text === undefined) return undefined;

@@ -1,11 +1,14 @@
-/** What `cim admin` reads from its environment. */
+/** The settings of `cim admin`, from its environment. */
 import { pick, readConfig, settingNames, settings, type Values } from '@cim/runtime';
 import { UsageError } from './command.ts';
 
 const adminSettings = pick(settings, 'adminToken', 'routeInternal', 'tlsCa');
 export type AdminConfig = Values<typeof adminSettings>;
 
-/** Flags that every command takes in place of a variable. The token has none: processes are listed with their flags. */
+/**
+ * Flags that every command accepts in place of a variable. The token has none, since process lists show
+ * flags.
+ */
 export const SETTING_FLAGS = {
   'route-internal': { value: 'URL', doc: `${adminSettings.routeInternal.doc} (CIM_ROUTE_INTERNAL)` },
   'token-file': {

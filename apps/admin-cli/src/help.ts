@@ -8,12 +8,14 @@ export const FLAGS_OF_ALL: Readonly<Record<string, Flag>> = {
   help: { doc: 'This; behind a command, more of that command' },
 };
 
-/** @param words those of a command, or with which commands begin; none for all */
+/**
+ * The help of commands. @param words those of a command, or the first words of several; none for all commands
+ */
 export function helpOf(words: readonly string[]): string {
   const begins = (command: Command): boolean =>
     `${words.join(' ')} `.startsWith(`${command.name} `) ||
     `${command.name} `.startsWith(`${words.join(' ')} `.trimStart());
-  // `drain` is a command, and begins `drain end`.
+  // `drain` is a command, and also the begin of `drain end`.
   const exact = COMMANDS.filter(({ name }) => name === words.join(' '));
   const found = exact.length > 0 ? exact : COMMANDS.filter(begins);
   const [only] = found;
@@ -56,7 +58,7 @@ const flagRows = (flags: Readonly<Record<string, Flag>>): string =>
 
 const COLUMNS = 80;
 
-/** Two columns; the second is broken between words. */
+/** Formats two columns; the second is broken between words. */
 function aligned(rows: readonly (readonly [string, string])[]): string {
   const left = Math.max(...rows.map(([name]) => name.length)) + 4;
   return rows
@@ -66,7 +68,7 @@ function aligned(rows: readonly (readonly [string, string])[]): string {
     .join('\n');
 }
 
-/** A text in lines. */
+/** Breaks a text into lines. */
 function broken(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

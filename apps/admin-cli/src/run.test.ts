@@ -72,7 +72,7 @@ describe('the answer of a route', () => {
   after(() => {
     for (const server of servers) server.close();
   });
-  /** Answers everything so. */
+  /** Starts a route that gives this answer to every request. */
   async function answering(status: number, body: string) {
     const asked: IncomingMessage[] = [];
     const server = createServer((request, response) => {

@@ -1,6 +1,7 @@
 /**
- * `cim admin`: finds the command that the words name, asks the admin API, shows the answer. Exit codes: 0 done, 1 refused or
- * failed, 2 the words are wrong, 3 no admin API can be reached. Whatever goes wrong is one line on stderr.
+ * `cim admin`: finds the command that the words name, calls the admin API, and shows the answer. Exit codes:
+ * 0 done, 1 refused or failed, 2 the words are wrong, 3 no admin API can be reached. Every failure is one
+ * line on stderr.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -11,7 +12,7 @@ import { adminConfig } from './config.ts';
 import { FLAGS_OF_ALL, helpOf } from './help.ts';
 import { cleaned } from './table.ts';
 
-/** Between two questions about an act that is under way [ms]. */
+/** Time between two questions about an act that is under way [ms]. */
 const AGAIN_MS = 500;
 
 export interface Output {
@@ -24,7 +25,7 @@ const standard: Output = {
   err: (line) => console.error(line),
 };
 
-/** Sets the exit code of the process. */
+/** Runs a command, and sets the exit code of the process. */
 export async function runAdmin(argv: readonly string[], output: Output = standard): Promise<void> {
   try {
     const { words, flags } = parsed(argv);
@@ -44,7 +45,7 @@ export async function runAdmin(argv: readonly string[], output: Output = standar
   }
 }
 
-/** The body of the last answer. */
+/** Sends the request of a command. Answers the body of the last answer. */
 async function asked(command: ApiCommand, given: Given): Promise<string> {
   const config = adminConfig(given.flags as Readonly<Record<string, string | undefined>>);
   let body = await askAdmin(config, command.request(given));
@@ -57,7 +58,7 @@ async function asked(command: ApiCommand, given: Given): Promise<string> {
   return body;
 }
 
-/** The words and flags, of whichever command. */
+/** Parses the words and flags of any command. */
 function parsed(argv: readonly string[]): Given {
   const all = Object.assign({}, FLAGS_OF_ALL, ...COMMANDS.map(({ flags }) => flags)) as typeof FLAGS_OF_ALL;
   const options = Object.fromEntries(

@@ -9,7 +9,7 @@ describe('a table', () => {
     { heading: 'REASON', cell: ([, , reason = '']: readonly string[]) => reason, givesWay: true },
   ];
 
-  it('shortens the columns that give way until a line has 80 columns, and no others', () => {
+  it('shortens only the columns that may be shortened, until a line fits 80 columns', () => {
     const id = 'i'.repeat(30);
     const lines = table([[id, 'n'.repeat(60), 'short']], columns, '').split('\n');
     assert.ok(lines.every((line) => line.length <= 80));
@@ -32,13 +32,13 @@ describe('a table', () => {
     assert.equal(cleaned('a\u{1b}[2Jb\u{202e}c\nd'), 'a\u{fffd}[2Jb\u{fffd}c\u{fffd}d');
   });
 
-  it('says a sentence when there is no row', () => {
+  it('is one sentence when there are no rows', () => {
     assert.equal(table([], columns, 'nobody is here'), 'nobody is here');
   });
 });
 
 describe('a time', () => {
-  it('is told in its largest unit, from now', () => {
+  it('is shown in its largest unit, relative to now', () => {
     assert.deepEqual([0, 59_999, 60_000, 7_200_000, 864_000_000].map(duration), [
       '0s',
       '59s',

@@ -1,22 +1,22 @@
-/** Plain tables of at most 80 columns, and the words for what stands in them. */
+/** Plain tables of at most 80 columns, and the words in them. */
 import { cleanLine, cut, widthOf } from '@cim/terminal-text';
 
 const COLUMNS = 80;
 const GAP = '  ';
-/** A column that gives way is at least so wide. */
+/** Smallest width of a shortened column. */
 const NARROWEST = 6;
 
-/** One line that a terminal shows as it is: names are made by strangers. */
+/** The text as one line that is safe in a terminal, since strangers choose names. */
 export const cleaned = (text: string): string => cleanLine(text.replaceAll(/[\t\r\n]/g, '\u{fffd}'));
 
 export interface Column<T> {
   readonly heading: string;
   readonly cell: (row: T) => string;
-  /** The widest of these are shortened when a line is too long. */
+  /** Whether the column may be shortened when a line is too long. */
   readonly givesWay?: boolean;
 }
 
-/** @param none what is said in place of a table without rows */
+/** Makes a table. @param none the sentence in place of a table without rows */
 export function table<T>(rows: readonly T[], columns: readonly Column<T>[], none: string): string {
   if (rows.length === 0) return none;
   const cells = [
@@ -77,7 +77,7 @@ export const shown = (value: unknown): string =>
 export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 
-/** `yes`, `no` or `unknown`. An old route says nothing: that is not known either. */
+/** `yes`, `no` or `unknown`. An old route leaves the field out, which means unknown. */
 export const finding = (value: unknown): string => shown(fieldsOf(value)['is']) || 'unknown';
 
 /** The reasons of the findings in a table, one line each. A finding without a reason adds none. */

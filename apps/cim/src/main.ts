@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The program `cim`. Its first word names a part, which is loaded then and gets the other words. Exit code 2: there is no
- * such part.
+ * The program `cim`. Its first word names a part, which is then loaded and gets the remaining words. Exit
+ * code 2: there is no such part.
  */
 interface Part {
   readonly about: string;

@@ -1,4 +1,7 @@
-/** What runs first. Loading the program opens many files at once, so the limit is checked before. */
+/**
+ * The first code that runs. Loading the program opens many files at once, so the limit of open files is
+ * checked before.
+ */
 import { failStart, requireOpenFiles } from '@cim/runtime';
 
 try {

@@ -1,6 +1,9 @@
 import { limitKeys, pick, settings } from '@cim/runtime';
 
-/** What standalone reads: all that its route and its im-server read, but for the engines it does not use. */
+/**
+ * The settings of standalone: those of its route and im-server, without those of engines that it does not
+ * use.
+ */
 export const standaloneSettings = {
   ...pick(
     settings,

@@ -30,7 +30,7 @@ import { standaloneSettings } from './config.ts';
 
 const STOP_WITHIN_MS = 15_000;
 
-// Nothing that this process writes is for others: the store, its logs, the secret.
+// All files of this process are closed to others: the store, its logs, the secret.
 process.umask(0o077);
 const given = configureProcess('standalone', standaloneSettings);
 const logControl = new LogControl(given.logLevel);
@@ -39,13 +39,13 @@ const logger = createLogger(given.logLevel, { program: 'standalone' }, lines, lo
 // LevelDB keeps up to a fifth of the allowed files open.
 const connections = limitConnections(logger, 0.2);
 await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop }) => {
-  // The last of all: what stops before it logs.
+  // The log is closed last: parts that stop before it still log.
   onStop(() => lines.end());
   const metrics = createMetrics({ program: 'standalone' });
   const supplies = watchExhaustion(logger, metrics, connections);
   const load = new RecentLoad();
   const observer = observe(metrics, VERSION, DOOR_LIMITS);
-  // Before anything is waited for: a pair of files that cannot be used ends the start.
+  // Checked before anything is waited for: an unusable pair of files ends the start.
   const tls = openTls(given, { logger, metrics });
   onStop(() => tls?.stop());
   const store = await openEmbeddedStore({

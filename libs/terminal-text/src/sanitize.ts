@@ -1,22 +1,22 @@
 /**
- * What others wrote, made harmless for a terminal: no control characters, no escapes, nothing that reorders or hides
- * text. Each such character becomes U+FFFD, so that one sees that something was there.
+ * Makes texts of others harmless for a terminal: it removes control characters, escapes, and characters that
+ * reorder or hide text. Each of them becomes U+FFFD, so that a reader sees that something was there.
  */
 
-/** Joins emoji to one picture: the only invisible character that may stay, and only there. */
+/** Joins several emoji into one picture. It is the only invisible character that may stay, and only there. */
 const JOINER = '\u{200d}';
 const BETWEEN_PICTURES =
   /(?<=[\p{Extended_Pictographic}\u{fe0f}\u{1f3fb}-\u{1f3ff}])\u{200d}(?=\p{Extended_Pictographic})/gu;
 
-/** Controls, format characters (bidi, zero-width, tags), line separators, halves of pairs, private use. */
+/** Control and format characters (bidi, zero-width, tags), line separators, halves of pairs, private use. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\u{115f}\u{1160}\u{3164}\u{ffa0}]/gu;
 
-/** More marks on one letter than any script needs; they climb over the lines around. */
+/** More marks on one letter than any script needs; they would cover the lines around. */
 const PILED_MARKS = /(\p{M}{8})\p{M}+/gu;
 
 const SHOWN_LINES = 20;
 
-/** One line, whatever was in it. */
+/** The text as one line. */
 export function cleanLine(text: string): string {
   return text
     .replace(/\r\n|[\r\n]/g, '\u{23ce}')
@@ -27,7 +27,7 @@ export function cleanLine(text: string): string {
     .replace(PILED_MARKS, '$1');
 }
 
-/** The lines of a text without the empty ones at its end; at most 20, and a remark. */
+/** The lines of a text without empty ones at its end; at most 20 lines, and then a remark. */
 export function cleanLines(text: string): string[] {
   const lines = text.split(/\r\n|[\r\n]/);
   while (lines.length > 1 && lines.at(-1) === '') lines.pop();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { clustersOf, widthOf } from './width.ts';
 
-/** Texts of which terminals agree how wide they are. */
+/** Texts whose width is the same in all terminals. */
 const WIDTHS: readonly (readonly [text: string, width: number])[] = [
   ['hello', 5],
   ['naïve café', 10],

@@ -1,15 +1,17 @@
-/** How many columns of a terminal texts take. */
+/** The width of texts in columns of a terminal. */
 
-/** What a terminal shows as one character. */
+/** The characters that a terminal shows as one. */
 export interface Cluster {
   readonly text: string;
-  /** Columns. */
+  /** Width in columns. */
   readonly width: number;
-  /** Every terminal agrees on the width. Where it does not, the cursor is placed anew behind the cluster. */
+  /**
+   * Whether every terminal shows it in this width. If not, the cursor is positioned again after the cluster.
+   */
   readonly sure: boolean;
 }
 
-/** Code points of two columns that are no emoji (East Asian Width W and F). */
+/** Ranges of code points with two columns that are not emoji (East Asian Width W and F). */
 const WIDE: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
   [0x2329, 0x232a],
@@ -30,7 +32,10 @@ const WIDE: readonly (readonly [number, number])[] = [
 ];
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
-/** Marks, format characters, and the vowels and ends of Hangul syllables take no column of their own. */
+/**
+ * Characters without a column of their own: marks, format characters, and the vowels and ends of Hangul
+ * syllables.
+ */
 const NO_COLUMN = /^[\p{Mn}\p{Me}\p{Cf}\u{1160}-\u{11ff}\u{d7b0}-\u{d7ff}]$/u;
 const PICTURE = /^\p{Emoji_Presentation}|\u{fe0f}|^\p{Regional_Indicator}{2}|\u{200d}/u;
 const SURE =
@@ -38,10 +43,10 @@ const SURE =
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** Splits a text where a terminal would. */
+/** Splits a text into the characters that a terminal shows. */
 export function clustersOf(text: string): Cluster[] {
   if (PRINTABLE_ASCII.test(text)) return [...text].map((letter) => ({ text: letter, width: 1, sure: true }));
-  /** By text: a hostile text may have the same one thousands of times. */
+  /** Key: text of a cluster. A hostile text may repeat a cluster thousands of times. */
   const known = new Map<string, Cluster>();
   const clusters: Cluster[] = [];
   for (const { segment } of segmenter.segment(text)) {
@@ -70,7 +75,7 @@ function widthOfCluster(cluster: string): number {
 
 const isWide = (code: number): boolean => WIDE.some(([from, to]) => code >= from && code <= to);
 
-/** A text that takes at most so many columns; a longer one ends with "…". */
+/** The text shortened to this many columns; a shortened text ends with "…". */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   let short = '';

@@ -1,4 +1,6 @@
-/** X.509 certificates of the tests' own: an authority, and certificates that are right or wrong in one way each. */
+/**
+ * X.509 certificates for tests: an authority, and certificates that are valid or wrong in one property each.
+ */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -6,22 +8,22 @@ import { join } from 'node:path';
 
 const DAY_MS = 86_400_000;
 
-/** A certificate with its key, both PEM. */
+/** A certificate with its key, both as PEM. */
 export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
 }
 
 export interface CertificateOptions {
-  /** Host names and addresses that it is for. */
+  /** Host names and addresses of the certificate. */
   readonly names?: readonly string[];
-  /** When it begins and ends to be valid, in days from now. */
+  /** Begin and end of its validity, in days from now. */
   readonly days?: readonly [number, number];
 }
 
-/** An authority that signs certificates. Another one is a stranger. */
+/** An authority that signs certificates. A second one is not trusted by the first one's clients. */
 export class TestAuthority {
-  /** PEM. */
+  /** The authority's certificate as PEM. */
   readonly cert: string;
   readonly #name: string;
   readonly #key: KeyObject;
@@ -36,7 +38,7 @@ export class TestAuthority {
     });
   }
 
-  /** By default it is for this machine, and valid from yesterday for 90 days. */
+  /** Makes a certificate. By default it is for this machine, and valid from yesterday for 90 days. */
   issue({ names = ['localhost', '127.0.0.1'], days = [-1, 90] }: CertificateOptions = {}): CertificatePair {
     const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const cert = makeCertificate({
@@ -51,7 +53,7 @@ export class TestAuthority {
 export interface TlsFilesOnDisk {
   /** The three settings. */
   readonly env: { readonly CIM_TLS_CERT: string; readonly CIM_TLS_KEY: string; readonly CIM_TLS_CA: string };
-  /** Puts another pair in the place of the one that is there. */
+  /** Replaces the pair in the files. */
   replace(pair: CertificatePair): void;
 }
 
@@ -83,7 +85,7 @@ interface Contents {
   readonly extensions: readonly Buffer[];
 }
 
-/** DER (X.690) by hand: a tag, a length, the contents. */
+/** Encodes DER (X.690): a tag, a length, the contents. */
 function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(contents);
   const { length } = body;
@@ -95,7 +97,7 @@ const sequence = (...items: readonly Uint8Array[]): Buffer => der(0x30, ...items
 const octets = (contents: Uint8Array): Buffer => der(0x04, contents);
 const bits = (contents: Uint8Array): Buffer => der(0x03, Buffer.from([0]), contents);
 const utf8 = (text: string): Buffer => der(0x0c, Buffer.from(text));
-/** Object identifiers that are needed, encoded. */
+/** An encoded object identifier. */
 const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, 'hex'));
 const ECDSA_WITH_SHA256 = sequence(oid('2a8648ce3d040302'));
 const commonName = (name: string): Buffer => sequence(der(0x31, sequence(oid('550403'), utf8(name))));

@@ -4,14 +4,14 @@ import { type Browser, chromium } from 'playwright-core';
 
 export type { Browser, BrowserContext, Page } from 'playwright-core';
 
-/** Debian's. */
+/** Path of Debian's Chromium. */
 const CHROMIUM = '/usr/bin/chromium';
 
-/** A real Chromium without a window. `launch` is done once for many tests: it takes a second. */
+/** Starts a real Chromium without a window. Start it once for many tests, since it takes a second. */
 export const launchChromium = (): Promise<Browser> =>
   chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
-/** A site with pages of a test, and behind it a route: to a browser both are one origin. */
+/** A site with the pages of a test, and behind it a route: to a browser both are one origin. */
 export class Site {
   readonly url: string;
   readonly #server: ReturnType<typeof createServer>;
@@ -22,8 +22,8 @@ export class Site {
   }
 
   /**
-   * @param pages by path: what is served, and its type
-   * @param routeUrl where everything else is asked; a function, since a server that comes back may have moved
+   * @param pages key: path. Value: content and its type
+   * @param routeUrl where all other requests go; a function, since a restarted server may have moved
    */
   static async start(
     pages: Readonly<Record<string, { readonly type: string; readonly body: string | Uint8Array }>>,

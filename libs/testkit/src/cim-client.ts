@@ -1,6 +1,7 @@
 /**
- * An unmodified CIM v2 client, as far as a server can tell: it knows CIM's five fields and its JSON, byte by byte, and
- * shares no code with our SDK or our codec. What CIM's Java client cannot bear is an error here, not a shrug.
+ * A CIM v2 client that a server cannot tell from the original. It knows CIM's five fields and its JSON, byte
+ * by byte, and shares no code with our SDK or our codec. Anything that would break CIM's Java client is an
+ * error here.
  */
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -8,7 +9,7 @@ import type { Duplex } from 'node:stream';
 /** CIM's `BaseCommand`. */
 export const CIM_COMMANDS = { login: 0, message: 1, ping: 2, offline: 3 } as const;
 
-/** What is left out is CIM's default, which protobuf does not write. */
+/** An absent field has CIM's default, which protobuf does not write. */
 export interface CimFrameFields {
   readonly text?: string;
   readonly id?: number;
@@ -20,7 +21,7 @@ export interface CimFrameFields {
 export interface CimFrame extends Required<CimFrameFields> {
   /** The body as it came, without its length. */
   readonly bytes: Buffer;
-  /** `performance.now()` when its last byte was read. */
+  /** When its last byte was read [ms, performance.now()]. */
   readonly at: number;
 }
 
@@ -76,7 +77,7 @@ export function cimFrame({
   );
 }
 
-/** The varint at `at` and where the next byte is, undefined when it is not whole yet. */
+/** The varint at `at` and the position after it; undefined when it is not complete yet. */
 function varintAt(bytes: Buffer, at: number, longest: number): { value: number; next: number } | undefined {
   let value = 0n;
   for (let i = 0; i < longest; i++) {
@@ -150,7 +151,7 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** Opens what carries the frames. */
+/** Opens the connection for the frames. */
 export type CimDial = (host: string, port: number) => Promise<Duplex>;
 
 const tcp: CimDial = async (host, port) => {
@@ -161,12 +162,15 @@ const tcp: CimDial = async (host, port) => {
 
 /** A connection of a CIM client: TCP, unless it is dialled otherwise. */
 export class CimConnection {
-  /** Of the server that it is connected to. */
+  /** Port of the server that it is connected to. */
   readonly port: number;
   readonly #socket: Duplex;
-  /** Resolves when the server has closed it, whatever the manner. */
+  /** Resolves when the server has closed the connection in any way. */
   readonly closed: Promise<void>;
-  /** Who waits in `next`; each leaves when its frame is here, its time is over or the connection has ended. */
+  /**
+   * Callers of `next` that wait. Each is removed when its frame has come, its time is over or the connection
+   * has ended.
+   */
   readonly #waiters = new Set<Waiter>();
   #unread: CimFrame[] = [];
   #rest: Buffer = Buffer.alloc(0);
@@ -195,12 +199,12 @@ export class CimConnection {
     return this.#open;
   }
 
-  /** Frames that nobody has asked for yet. */
+  /** Frames that no caller has taken yet. */
   get unread(): readonly CimFrame[] {
     return this.#unread;
   }
 
-  /** Why CIM's client would have failed. */
+  /** The error that would have ended CIM's client. */
   get fault(): Error | undefined {
     return this.#fault;
   }
@@ -209,7 +213,7 @@ export class CimConnection {
     this.#socket.write(bytes);
   }
 
-  /** The TCP login of CIM's client; a server answers nothing. */
+  /** Sends the TCP login of CIM's client. A server does not answer it. */
   logIn(userId: number, userName: string): void {
     this.send(cimFrame({ cmd: CIM_COMMANDS.login, id: userId, text: userName }));
   }
@@ -220,7 +224,7 @@ export class CimConnection {
     return this.next('a pong', ({ cmd }) => cmd === CIM_COMMANDS.ping);
   }
 
-  /** Takes the first frame that is wanted, waiting for it; others stay unread. */
+  /** Waits for the first frame that fits and takes it. Others stay unread. */
   async next(
     what = 'a frame',
     wanted: (frame: CimFrame) => boolean = () => true,
@@ -255,12 +259,12 @@ export class CimConnection {
     });
   }
 
-  /** Stops reading, as a client that hangs. */
+  /** Stops reading, like a client that hangs. */
   pause(): void {
     this.#socket.pause();
   }
 
-  /** Leaves without a word; throws what CIM's client would have failed on. */
+  /** Closes the connection. Throws the error that would have ended CIM's client. */
   async end(): Promise<void> {
     this.#socket.destroy();
     await this.closed;
@@ -286,9 +290,9 @@ export class CimConnection {
   }
 }
 
-/** Names of the envelope's fields; CIM's JSON reader refuses any other. */
+/** The fields of the envelope. CIM's JSON reader refuses any other. */
 const ENVELOPE = ['code', 'dataBody', 'message', 'reqNo'];
-/** Fields of `dataBody` that CIM's classes have, by path. */
+/** Key: path. Value: the fields of `dataBody` in CIM's classes. */
 const DATA: Readonly<Record<string, readonly string[]>> = {
   '/registerAccount': ['userId', 'userName'],
   '/login': ['cimServerPort', 'httpPort', 'ip'],
@@ -301,9 +305,9 @@ const same = (value: object, names: readonly string[]): boolean =>
   JSON.stringify(Object.keys(value).sort()) === JSON.stringify(names);
 
 /**
- * A request to the route, read as strictly as CIM's client reads: no unknown field, HTTP 200, 503 for what it shall
- * repeat and then with a time to wait, 400 for a refused send, 404 for an unknown path. Without a body it is a GET; a
- * text and bytes are sent as they are.
+ * Makes a request to the route and reads the answer as strictly as CIM's client: no unknown field; HTTP 200,
+ * or 503 with a time to wait for requests to repeat, 400 for a refused send, 404 for an unknown path. Without
+ * a body it is a GET. A text or bytes are sent unchanged.
  */
 export async function cimRequest(
   routeUrl: string,
@@ -333,7 +337,7 @@ export async function cimRequest(
   } else if (answer.status === 404) {
     if (parsed.code !== '3000') fail('404 is for an unknown path');
   } else {
-    // CIM's client shows nothing of a refused send that comes with HTTP 200: it takes the text for sent.
+    // CIM's client takes a refused send with HTTP 200 for sent.
     const refusedSend = SEND_PATHS.includes(path) && ['3000', '9100'].includes(parsed.code);
     if (answer.status !== (refusedSend ? 400 : 200)) fail(`not HTTP ${refusedSend ? 400 : 200}`);
   }
@@ -377,12 +381,14 @@ export class UnmodifiedCimClient {
     return this.#connection;
   }
 
-  /** `/login` alone. */
+  /** Makes only the request to `/login`. */
   async logIn(): Promise<CimAnswer> {
     return this.#post('/login', { userId: this.userId, userName: this.userName });
   }
 
-  /** `/login` and the TCP login. A server answers the latter with nothing: a ping shows that it was taken. */
+  /**
+   * Logs in over HTTP and TCP. A server does not answer the TCP login, so a ping shows that it was accepted.
+   */
   async connect(): Promise<CimConnection> {
     const { code, message, dataBody } = await this.logIn();
     if (code !== '9000') throw new Error(`logging in ${this.userName}: ${code} ${message}`);
@@ -414,7 +420,7 @@ export class UnmodifiedCimClient {
     return this.#post('/offLine', { userId: this.userId, msg: 'offLine' });
   }
 
-  /** Logs out and leaves; throws what CIM's client would have failed on. */
+  /** Logs out and closes. Throws the error that would have ended CIM's client. */
   async end(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -428,5 +434,5 @@ export class UnmodifiedCimClient {
   }
 }
 
-/** What CIM's `BaseRequest` puts into every request. */
+/** The fields that CIM's `BaseRequest` puts into every request. */
 const javaRequest = () => ({ reqNo: null, timeStamp: Math.floor(Date.now() / 1000) });

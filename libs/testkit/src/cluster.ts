@@ -4,7 +4,7 @@ import { ServerProcess } from './server-process.ts';
 import { until } from './until.ts';
 import { ZooKeeperProcess } from './zookeeper-process.ts';
 
-/** Redis, ZooKeeper, routes and im-servers, each a real process of its own. */
+/** Redis, ZooKeeper, routes and im-servers, each a real process. */
 export class Cluster {
   readonly redis: RedisProcess;
   readonly zooKeeper: ZooKeeperProcess;
@@ -37,7 +37,7 @@ export class Cluster {
     readonly routes: number;
     readonly imServers: number;
     readonly env?: Readonly<Record<string, string>>;
-    /** Of each server; as in `ServerProcess.start`. */
+    /** For each server; as in `ServerProcess.start`. */
     readonly heldAtMostMs?: number;
   }): Promise<Cluster> {
     return Parts.start(async (parts) => {
@@ -60,7 +60,7 @@ export class Cluster {
     });
   }
 
-  /** One more, in place of one that was ended. */
+  /** Starts another im-server, in place of one that was ended. */
   async startImServer(): Promise<ServerProcess> {
     const server = await this.#parts.add(() =>
       ServerProcess.start('im-server', this.#env, this.#heldAtMostMs),

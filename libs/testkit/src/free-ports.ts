@@ -1,14 +1,15 @@
 import { createServer, type Server } from 'node:net';
 
 /**
- * Below the range from which the system takes ports for outgoing connections, also with the 10,000 that a node of a
- * Redis Cluster adds for its bus: a server that was killed finds its port free when it is started again.
+ * First port that is chosen. The ports are below the range from which the system takes ports for outgoing
+ * connections, also with the 10,000 that a node of a Redis Cluster adds for its bus. So a killed server finds
+ * its port free when it is started again.
  */
 const FIRST = 12_000;
 const COUNT = 10_000;
 const TRIES = 1_000;
 
-/** Held all at once while they are chosen, so that they differ. */
+/** Finds free ports. All are held open while they are chosen, so that they differ. */
 export async function freePorts(count: number): Promise<number[]> {
   const held = new Map<number, Server>();
   for (let tries = 0; held.size < count; tries++) {

@@ -1,15 +1,21 @@
-/** Texts that a stranger makes to hold a program up, and a check that a function reads each of them quickly. */
+/**
+ * Texts that a stranger builds to make a program slow, and a check that a function reads each of them
+ * quickly.
+ */
 import assert from 'node:assert/strict';
 import { createContext, Script } from 'node:vm';
 import fc from 'fast-check';
 
 const TEXT_BYTES = 8 * 1024;
-/** A function may use so much processor time for a text [ms]: a linear one needs 1, a quadratic one over 50. */
+/** Most CPU time of a function for a text [ms]: a linear function needs 1, a quadratic one over 50. */
 const BOUND_MS = 25;
-/** An exponential pattern never ends by itself: after so long it is interrupted [ms, wall clock]. */
+/**
+ * A function is interrupted after this time [ms, wall clock], since an exponential pattern never ends by
+ * itself.
+ */
 const INTERRUPT_MS = 5_000;
 
-/** What separators, patterns, normalization and width tables care about. */
+/** Characters that matter to separators, patterns, normalization and width tables. */
 const UNITS = [
   ...'\r\n\t \u00a0\u3000\u200b\u200d\u202e\ufeff\u0000\u001b;；:：/／?？=.,-_+@&%$[]()"\\a9Bé你吗أ😀❤',
   ...['\u0301', '\u0316', '\u0338', '\ufe0f', '\u{1f3fb}', '\u1100', '\ufdfa', '\ud83d', '\udc00'],
@@ -34,7 +40,7 @@ const ENDS = ['', 'x', '!', '\u0000', ' ', '\n', ':', '9'];
 const repeated = (start: string, unit: string, end: string): string =>
   start + unit.repeat(Math.floor((TEXT_BYTES - 16) / Buffer.byteLength(unit))) + end;
 
-/** Each unit over and over, with an end that most patterns refuse. */
+/** Each unit repeated, with an end that most patterns refuse. */
 const PLAIN = UNITS.flatMap((unit) => ['', 'x'].map((end) => repeated('', unit, end)));
 
 /** Up to 8 KiB of one short piece, between two others. */
@@ -47,8 +53,8 @@ const hostileTexts: fc.Arbitrary<string> = fc
   .map(([start, unit, end]) => repeated(start, unit, end));
 
 /**
- * Fails when a function needs more processor time than a linear one for any such text. Whatever a function answers or
- * throws is fine. Processor time, because a busy machine makes every wall clock wrong.
+ * Fails when a function needs more CPU time than a linear one for any such text. It may answer or throw
+ * anything. CPU time is measured because a busy machine makes wall clocks wrong.
  */
 export function assertQuick(reads: (text: string) => unknown): void {
   for (const text of PLAIN) check(reads, text);
@@ -58,7 +64,7 @@ export function assertQuick(reads: (text: string) => unknown): void {
   );
 }
 
-/** The least of three: the first calls are compiled, and memory is collected at any of them. */
+/** Measures three times and takes the least: first calls are compiled, and any call may collect garbage. */
 function check(reads: (text: string) => unknown, text: string): void {
   let spent = Infinity;
   for (let tries = 0; spent > BOUND_MS && tries < 3; tries++) spent = Math.min(spent, cost(reads, text));

@@ -1,4 +1,4 @@
-/** What only tests use: real services, clusters of real processes, a real terminal. */
+/** Parts that only tests use: real services, clusters of real processes, a real terminal. */
 export * from './certificates.ts';
 export * from './chromium.ts';
 export * from './cim-client.ts';

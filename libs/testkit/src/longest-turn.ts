@@ -1,4 +1,4 @@
-/** The most processor time that one turn of the event loop takes until the work is done [ms]. */
+/** Longest CPU time of one turn of the event loop until the work is done [ms]. */
 export async function longestTurn(work: Promise<unknown>): Promise<number> {
   let longest = 0;
   let at = process.cpuUsage();

@@ -5,7 +5,10 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { until } from './until.ts';
 
-/** Starts three that sleep, ends the second, prints the others' ids, and does as it is told. */
+/**
+ * A program that starts three sleeping processes, ends the second, prints the ids of the others, and then
+ * runs `then`.
+ */
 const program = (then: string): string => `
   import { spawn } from 'node:child_process';
   import { once } from 'node:events';
@@ -23,14 +26,14 @@ const start = (then: string): ChildProcess =>
     stdio: ['ignore', 'pipe', 'inherit'],
   });
 
-/** The ids it prints. */
+/** The ids that the program prints. */
 async function sleepers(parent: ChildProcess): Promise<number[]> {
   assert.ok(parent.stdout);
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   return JSON.parse(line.toString()) as number[];
 }
 
-/** One that nobody has buried yet is dead too. */
+/** Whether a process is alive. A zombie counts as dead. */
 function lives(pid: number): boolean {
   try {
     return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z');

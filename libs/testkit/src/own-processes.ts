@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 
-/** Reads "+pid" and "-pid" lines; when they end, so has the test's process, and what is left is killed. */
+/**
+ * A shell script that reads "+pid" and "-pid" lines. When the input ends, the test's process has ended, and
+ * the script kills the remaining processes.
+ */
 const WATCH = `pids=" "
 while read -r line; do
   pid=\${line#?}
@@ -12,10 +15,10 @@ while read -r line; do
 done
 for pid in $pids; do kill -9 "$pid"; done`;
 
-/** A process beside the test's: it sees the end of a `kill -9` too. */
+/** The process that runs the script. It also notices when the test's process ends by `kill -9`. */
 let watcher: ChildProcess | undefined;
 
-/** The process is killed with the test's own, however that ends. */
+/** Makes a process end together with the test's process, however that ends. */
 export function endWithUs(child: ChildProcess): void {
   const { pid } = child;
   if (pid === undefined) return;
@@ -26,12 +29,12 @@ export function endWithUs(child: ChildProcess): void {
 }
 
 function watch(): ChildProcess {
-  // In a session of its own, so that Ctrl-C in the terminal leaves it its work.
+  // In a session of its own, so that Ctrl-C in the terminal does not end it first.
   const child = spawn('sh', ['-c', WATCH], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   child.unref();
   const { stdin } = child;
   stdin.on('error', () => undefined);
-  // A test's process ends when its tests do, whoever watches.
+  // This pipe must not keep the test's process alive.
   if (stdin instanceof Socket) stdin.unref();
   return child;
 }

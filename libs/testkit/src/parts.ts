@@ -1,4 +1,4 @@
-/** Takes down what did not come up. */
+/** Waits until a part has started, and takes it down if it fails. */
 export async function upOrDown<T extends AsyncDisposable>(part: T, starting: Promise<unknown>): Promise<T> {
   try {
     await starting;
@@ -9,12 +9,18 @@ export async function upOrDown<T extends AsyncDisposable>(part: T, starting: Pro
   return part;
 }
 
-/** What something is made of. It comes up as a whole or not at all, and nothing is started once it is taken down. */
+/**
+ * The parts of a test fixture. They all start or none stays, and nothing is started after they were taken
+ * down.
+ */
 export class Parts implements AsyncDisposable {
   readonly #parts = new Set<AsyncDisposable>();
   #down = false;
 
-  /** All that `start` has added is taken down when it fails, what is still starting too. */
+  /**
+   * Starts parts. If `start` fails, everything that it has added is taken down, also parts that are still
+   * starting.
+   */
   static async start<T>(start: (parts: Parts) => Promise<T>): Promise<T> {
     const parts = new Parts();
     try {
@@ -40,7 +46,7 @@ export class Parts implements AsyncDisposable {
     return Promise.all(starts.map((start) => this.add(start)));
   }
 
-  /** What is to be done when all is taken down. */
+  /** Runs a function when everything is taken down. */
   onDown(what: () => unknown): void {
     this.#parts.add({
       [Symbol.asyncDispose]: async () => {
@@ -49,12 +55,12 @@ export class Parts implements AsyncDisposable {
     });
   }
 
-  /** It has ended by itself. */
+  /** Forgets a part that has ended by itself. */
   drop(part: AsyncDisposable | undefined): void {
     if (part !== undefined) this.#parts.delete(part);
   }
 
-  /** The last one first: it may need those before it. All of them, whatever one of them throws. */
+  /** Takes down the last part first, since it may need the earlier ones; all of them, even if one throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#down = true;
     const parts = [...this.#parts].reverse();
@@ -69,13 +75,13 @@ export class Parts implements AsyncDisposable {
     if (errors.length > 0) throw new AggregateError(errors, String(errors[0]));
   }
 
-  /** Asked again after waiting. */
+  /** Asked again after each wait. */
   #isDown(): boolean {
     return this.#down;
   }
 }
 
-/** After a failure that tells more than one of this would. */
+/** Takes down a part after a failure that says more than a further error would. */
 async function down(part: AsyncDisposable): Promise<void> {
   try {
     await part[Symbol.asyncDispose]();

@@ -8,10 +8,10 @@ import { endWithUs } from './own-processes.ts';
 import { upOrDown } from './parts.ts';
 import { until } from './until.ts';
 
-/** A real nginx or HAProxy with an example of `deploy/`, changed only in where things are. */
+/** A real nginx or HAProxy with an example of `deploy/`, in which only paths and addresses are changed. */
 export class ProxyProcess implements AsyncDisposable {
   readonly ports: readonly number[];
-  /** The certificate that it shows, for localhost, which is its own authority: PEM. */
+  /** The certificate that it shows, for localhost, which is its own authority (PEM). */
   readonly ca: string;
   readonly #dir: string;
   readonly #command: readonly string[];
@@ -28,8 +28,8 @@ export class ProxyProcess implements AsyncDisposable {
   /**
    * @param example file in `deploy/`
    * @param ports that it listens on
-   * @param changes texts of the example and what stands in their place; `$dir` is a folder of its own, with `cert.pem`,
-   * `cert.key` and `both.pem`. Each text must be there.
+   * @param changes key: a text of the example, which must be there. Value: its replacement, in which `$dir`
+   * is a temporary folder with `cert.pem`, `cert.key` and `both.pem`
    */
   static async start(
     kind: 'nginx' | 'haproxy',
@@ -66,7 +66,7 @@ export class ProxyProcess implements AsyncDisposable {
     return upOrDown(proxy, proxy.start());
   }
 
-  /** Again, after `stop`. */
+  /** Starts it again after `stop`. */
   async start(): Promise<void> {
     const [program = '', ...args] = this.#command;
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -80,7 +80,7 @@ export class ProxyProcess implements AsyncDisposable {
     });
   }
 
-  /** At once, with all connections: as a crash or a hurried restart. */
+  /** Ends it at once with all connections, like a crash or a hurried restart. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;

@@ -1,7 +1,10 @@
 import type { Doorbell } from '@cim/delivery';
 import type { InstanceId } from '@cim/protocol';
 
-/** An im-server that takes every push and says that it holds every session, and does nothing else unless a test says so. */
+/**
+ * An im-server that takes every push, says that it holds every session, and does nothing else unless a test
+ * replaces an act.
+ */
 export const quietDoorbell = (instance: InstanceId, acts: Partial<Doorbell> = {}): Doorbell => ({
   instance,
   deliver: () => 'taken',

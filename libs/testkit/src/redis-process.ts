@@ -10,7 +10,7 @@ import { until } from './until.ts';
 
 const run = promisify(execFile);
 
-/** As the durability mode `disk` wants it. */
+/** Flags that the durability mode `disk` needs. */
 const DURABLE = [
   '--appendonly',
   'yes',
@@ -22,16 +22,16 @@ const DURABLE = [
   'noeviction',
 ];
 
-/** `redis-cli` waits for as long as it takes until all nodes have met. */
+/** Longest time until all nodes of a Cluster have met [ms]. */
 const CREATED_MS = 60_000;
 
-/** In the append-only file: when a key expires, and until when a login waits for its claim. */
+/** Times in the append-only file: when a key expires, and until when a login waits for its claim. */
 const LAPSES_AT = /(?<=\r\n(?:PXAT|PEXPIREAT\r\n\$\d+\r\n[^\r]+)\r\n\$13\r\n|"till":")\d{13}(?=\r\n|")/gi;
 
-/** A master does not wait for more replicas before it serves the first. */
+/** A master serves its first replica without waiting for more. */
 export const PROMPT = ['--repl-diskless-sync-delay', '0'];
 
-/** A real Redis on a free port of 127.0.0.1, to be killed, frozen and started again on the same data. */
+/** A real Redis on a free port of 127.0.0.1, which can be killed, frozen and started again on the same data. */
 export class RedisProcess {
   readonly port: number;
   readonly #directory: string;
@@ -51,7 +51,7 @@ export class RedisProcess {
     return upOrDown(redis, redis.start());
   }
 
-  /** Three masters that share the slots, then as many replicas of each as asked for. */
+  /** Starts three masters that share the slots, and this many replicas of each. */
   static startCluster(replicas = 0): Promise<RedisProcess[]> {
     const flags = [...PROMPT, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
     return Parts.start(async (parts) => {
@@ -115,7 +115,7 @@ export class RedisProcess {
     this.#child?.kill('SIGCONT');
   }
 
-  /** -9: what is not on disk is gone. */
+  /** Kills it with -9: data that is not on disk is lost. */
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -126,8 +126,8 @@ export class RedisProcess {
   }
 
   /**
-   * Kills it, and starts it as a machine does whose clock is behind after a power cut: for that clock everything on the
-   * disk that lapses at some time (ms since 1970) lapses later by `ms`.
+   * Kills and starts it like a machine whose clock is behind after a power cut: everything on the disk that
+   * lapses at a time (ms since 1970) lapses `ms` later for that clock.
    */
   async restartWithClockBehind(ms: number): Promise<void> {
     await this.kill();

@@ -11,9 +11,12 @@ import { until } from './until.ts';
 
 const run = promisify(execFile);
 
-/** A master, two replicas, and three Sentinels that call it `cim` and promote a replica when two of them miss it. */
+/**
+ * A master, two replicas, and three Sentinels that call it `cim` and promote a replica when two of them miss
+ * the master.
+ */
 export class RedisSentinel {
-  /** The first was the master at the start. */
+  /** The servers; the first was the master at the start. */
   readonly servers: readonly RedisProcess[];
   readonly url: string;
   readonly #sentinels: readonly Sentinel[];
@@ -51,18 +54,18 @@ export class RedisSentinel {
     });
   }
 
-  /** The one that the Sentinels name. */
+  /** The server that the Sentinels name as the master. */
   async master(): Promise<RedisProcess | undefined> {
     const port = Number(/\nport\n(\d+)\n/.exec((await this.#sentinels[0]?.state()) ?? '')?.[1]);
     return this.servers.find((server) => server.port === port);
   }
 
-  /** Makes a replica the master; the old one stays up and becomes a replica. */
+  /** Promotes a replica. The old master stays up and becomes a replica. */
   async failOver(): Promise<void> {
     await this.#sentinels[0]?.failOver();
   }
 
-  /** Whether all Sentinels name this server, and none is still at work on a failover. */
+  /** Whether all Sentinels name this server, and no failover is under way. */
   async isSettledOn(server: RedisProcess): Promise<boolean> {
     const states = await Promise.all(this.#sentinels.map((sentinel) => sentinel.state()));
     return states.every(
@@ -89,7 +92,7 @@ class Sentinel {
   static async start(port: number, master: number): Promise<Sentinel> {
     const directory = await mkdtemp(join(tmpdir(), 'cim-sentinel-'));
     const configuration = join(directory, 'sentinel.conf');
-    // Sooner, and on a busy machine they leave a master that they have just made for another.
+    // With shorter times Sentinels on a busy machine leave a master that they have just promoted.
     await writeFile(
       configuration,
       `port ${port}\nbind 127.0.0.1\ndir ${directory}\nsentinel monitor cim 127.0.0.1 ${master} 2\n` +
@@ -101,7 +104,7 @@ class Sentinel {
     return new Sentinel(port, directory, child);
   }
 
-  /** What it knows of the master, a line a word; '' while it does not answer. */
+  /** What this Sentinel knows of the master, one word a line; '' while it does not answer. */
   async state(): Promise<string> {
     const words = ['-p', String(this.port), 'SENTINEL', 'MASTER', 'cim'];
     return run('redis-cli', words, { timeout: 2_000 }).then(

@@ -6,14 +6,14 @@ import { upOrDown } from './parts.ts';
 import { until } from './until.ts';
 
 /**
- * A server that held its event loop for longer [ms of CPU time] fails the test that ends it. Twice the 50 ms that are
- * promised: two processes that share a core slow each other down.
+ * A server that held its event loop for longer than this [ms of CPU time] fails the test that ends it. It is
+ * twice the promised 50 ms, since two processes on one core slow each other down.
  */
 const HELD_AT_MOST_MS = 100;
 
 export type Program = 'route' | 'im-server' | 'relay' | 'standalone';
 
-/** What a program prints once it serves. */
+/** The line that a program prints when it serves. */
 const SAID: { readonly [P in Program]: RegExp } = {
   route: /route has its metrics.*\n/,
   standalone: /route has its metrics.*\n/,
@@ -21,7 +21,7 @@ const SAID: { readonly [P in Program]: RegExp } = {
   relay: /relay reads events/,
 };
 
-/** One of our programs as a process of its own, built into `dist/`. */
+/** One of our programs as a process, built into `dist/`. */
 export class ServerProcess {
   readonly #program: Program;
   readonly #child: ChildProcess;
@@ -44,9 +44,9 @@ export class ServerProcess {
   }
 
   /**
-   * Resolves when it has said that it listens; ports are free ones unless `env` says otherwise.
-   * @param heldAtMostMs how long it may hold its event loop; Infinity where load beyond all bounds is the purpose
-   * @param openFiles so many may it have open; as many as this process when it is absent
+   * Starts a program. Resolves when it listens; ports are free ones unless `env` names others.
+   * @param heldAtMostMs how long it may hold its event loop; Infinity for tests with extreme load
+   * @param openFiles how many files it may have open; absent: as many as this process
    */
   static async start(
     program: Program,
@@ -58,7 +58,7 @@ export class ServerProcess {
     return upOrDown(server, server.listens());
   }
 
-  /** The same, not waited for: for a program that cannot listen yet. */
+  /** Starts a program without waiting, for one that cannot listen yet. */
   static launch(
     program: Program,
     env: Readonly<Record<string, string>>,
@@ -83,7 +83,7 @@ export class ServerProcess {
     return new ServerProcess(program, child, heldAtMostMs);
   }
 
-  /** Resolves when it has said that it listens. */
+  /** Resolves when it listens. */
   listens(): Promise<void> {
     return until(`${this.#program} listens`, () => {
       const said = SAID[this.#program];
@@ -93,7 +93,7 @@ export class ServerProcess {
     });
   }
 
-  /** All it printed on standard output. */
+  /** Everything that it printed on standard output. */
   get output(): string {
     return this.#out;
   }
@@ -142,13 +142,13 @@ export class ServerProcess {
   }
 
   /**
-   * Answers the exit code, null when a signal ended it.
+   * Ends the process. Answers the exit code, null when a signal ended it.
    * @throws {Error} when the server held its event loop for too long
    */
   async end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT' | 'SIGHUP' = 'SIGKILL'): Promise<number | null> {
     const child = this.#child;
     child.kill(signal);
-    // Not at `exit`: what it has logged is read to the end.
+    // `exit` would be too early: the log must be read to its end.
     await this.#closed;
     const held = this.#log.split('\n').filter((line) => heldMsOf(line) > this.#heldAtMostMs);
     if (held.length > 0) throw new Error(`a server held its event loop:\n${held.join('\n')}`);
@@ -160,7 +160,7 @@ export class ServerProcess {
   }
 }
 
-/** 0 for a line that says something else. */
+/** How long the event loop was held according to a log line; 0 for any other line. */
 function heldMsOf(line: string): number {
   if (!line.includes(`"msg":"${LOOP_HELD}"`)) return 0;
   return (JSON.parse(line) as { heldMs: number }).heldMs;

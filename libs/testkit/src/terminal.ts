@@ -13,22 +13,22 @@ export interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A real terminal (tmux) with one program in it: keys go in, what a person would see comes out. */
+/** A real terminal (tmux) with one program in it. A test presses keys and reads the screen. */
 export class Terminal {
-  /** Where this terminal's own tmux server has its socket. */
+  /** Folder of the socket of this terminal's own tmux server. */
   readonly #folder: string;
 
   private constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** The screen stays readable after the program has ended. */
+  /** Starts a program. Its screen stays readable after its end. */
   static async start(command: readonly string[], options: TerminalOptions = {}): Promise<Terminal> {
     const { columns = 80, rows = 24, cwd = process.cwd(), env = {} } = options;
     const terminal = new Terminal(await mkdtemp(join(tmpdir(), 'cim-terminal-')));
     const assignments = Object.entries(env).map(([name, value]) => quote(`${name}=${value}`));
     const line = ['env', ...assignments, ...command.map(quote)].join(' ');
-    // The status is told after the program, so that a test can read it off the screen.
+    // The exit code is printed after the program, so that a test can read it on the screen.
     const script = `${line}; echo "[exit $?]"; exec sleep 600`;
     const size = ['-x', String(columns), '-y', String(rows)];
     const session = ['new-session', '-d', ...size, '-c', cwd, 'sh', '-c', script];
@@ -36,7 +36,7 @@ export class Terminal {
     return terminal;
   }
 
-  /** Types text as it is; `key` presses Enter. */
+  /** Types text; `press` presses Enter. */
   async type(text: string): Promise<void> {
     await this.#tmux('send-keys', '-l', '--', text);
   }
@@ -46,7 +46,7 @@ export class Terminal {
     await this.#tmux('send-keys', ...keys);
   }
 
-  /** Pastes, as a terminal does for a program that wants to know (bracketed paste). */
+  /** Pastes text, as a terminal does for a program that asks to be told (bracketed paste). */
   async paste(text: string): Promise<void> {
     await this.#tmux('set-buffer', '--', text);
     await this.#tmux('paste-buffer', '-p', '-r');
@@ -61,13 +61,13 @@ export class Terminal {
     await this.#tmux('resize-window', '-x', String(columns), '-y', String(rows));
   }
 
-  /** What is seen, without blank lines at the end. `history`: and what has scrolled away. */
+  /** The visible screen, without blank lines at the end. `history`: also the lines that have scrolled away. */
   async screen(history = false): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p', ...(history ? ['-S', '-'] : []));
     return stdout.trimEnd();
   }
 
-  /** What is seen, with the colours (SGR). */
+  /** The visible screen with colours (SGR). */
   async screenInColours(): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p', '-e', '-N');
     return stdout.replace(/\n$/, '');
@@ -80,7 +80,7 @@ export class Terminal {
     return { column, row };
   }
 
-  /** Waits until the screen, with what has scrolled away, is as wanted, and answers it. */
+  /** Waits until the screen, with the lines that have scrolled away, is as wanted. Answers it. */
   async until(wanted: string | RegExp | ((screen: string) => boolean), timeoutMs = 45_000): Promise<string> {
     const holds =
       typeof wanted === 'function'

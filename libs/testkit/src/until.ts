@@ -1,4 +1,4 @@
-/** Polls until the condition holds; fails with what was expected when it does not in time. */
+/** Polls until the condition holds. Fails with `what` when it does not hold in time. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,

@@ -9,7 +9,7 @@ import { endWithUs } from './own-processes.ts';
 import { Parts, upOrDown } from './parts.ts';
 import { until } from './until.ts';
 
-/** A real ZooKeeper server on a free port of 127.0.0.1, to be killed, hung and started again. */
+/** A real ZooKeeper server on a free port of 127.0.0.1, which can be killed, hung and started again. */
 export class ZooKeeperProcess {
   readonly port: number;
   readonly #directory: string;
@@ -20,7 +20,7 @@ export class ZooKeeperProcess {
     this.#directory = directory;
   }
 
-  /** Configured, not started. */
+  /** Makes a configured server that is not started. */
   static async create(): Promise<ZooKeeperProcess> {
     const [port = 0] = await freePorts(1);
     return ZooKeeperProcess.#configure(port, '', 1);
@@ -31,7 +31,7 @@ export class ZooKeeperProcess {
     return upOrDown(server, server.start());
   }
 
-  /** Three servers that vote; resolves when all serve. */
+  /** Starts three servers that vote. Resolves when all of them serve. */
   static async startEnsemble(): Promise<ZooKeeperProcess[]> {
     const ports = await freePorts(9);
     const at = (i: number): number => ports[i] ?? 0;
@@ -87,7 +87,7 @@ export class ZooKeeperProcess {
     return text(socket);
   }
 
-  /** Stands still with its connections open, as in a long pause of its machine. */
+  /** Stops the process with its connections open, like a long pause of its machine. */
   hang(): void {
     this.#child?.kill('SIGSTOP');
   }

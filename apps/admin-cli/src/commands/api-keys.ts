@@ -15,7 +15,7 @@ const columns: readonly Column<Answer>[] = [
   { heading: 'USED', cell: ({ usedAt }) => when(usedAt) || 'never' },
 ];
 
-/** Of what a key begins with, as it is listed, or of the id alone, as the API names it. */
+/** The id of a key, from its listed prefix or the id itself. */
 const idOf = ({ words: [key = ''] }: Given): string => /^cim_([A-Za-z0-9_-]{12})/.exec(key)?.[1] ?? key;
 
 const made = (answer: Answer): string =>

@@ -6,7 +6,7 @@ const PAGE_FLAGS = {
   after: { value: 'CURSOR', doc: 'The next page, as the page before names it' },
 } as const;
 
-/** How to ask for the next page; [] at the last one. */
+/** A line that says how to ask for the next page; [] on the last page. */
 export const nextPage = ({ next }: Answer): string[] =>
   typeof next === 'string' ? [`more: --after ${cleaned(next)}`] : [];
 
