@@ -112,7 +112,7 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
       look,
       loggedInWith: config.token !== '' ? 'token' : password !== '' ? 'password' : 'nothing',
       ignored: new Ignored(preferences.values.ignore, (ignore) => preferences.set({ ignore })),
-      about: [AGENT, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
+      about: [`* ${AGENT}`, `  route      ${config.route}`, `  files      ${join(config.stateDir, about)}.*`],
       now: Date.now,
     });
     try {

@@ -62,6 +62,23 @@ export class GroupActs {
         this.#notice(`${directory.userName(user)} is in #${group.name} now`);
         return true;
       }
+      case 'remove':
+      case 'transfer': {
+        const user = await directory.findUser(command.name);
+        const group = await directory.groups.find(command.group);
+        await client.groups[command.kind](group.id, user);
+        const done =
+          command.kind === 'remove' ? `is not in #${group.name} any more` : `owns #${group.name} now`;
+        this.#notice(`${directory.userName(user)} ${done}`);
+        return true;
+      }
+      case 'disband': {
+        const group = await directory.groups.find(command.group);
+        await client.groups.disband(group.id);
+        directory.groups.forget(group.id);
+        this.#notice(`#${group.name} is disbanded`);
+        return true;
+      }
       case 'members':
         await this.#listMembers(command.group);
         return true;

@@ -155,7 +155,7 @@ function stored(answer: SendOutcome, done: string): void {
 /** A message that was taken back stays as a line that says so. */
 function saidOfStored(message: StoredMessage) {
   const { from, storedAt, edited, recalled, reactions } = message;
-  const said = recalled ? '(taken back)' : storedText(message);
+  const said = recalled ? '(taken back)' : storedText(message).text;
   const marks = [
     ...(edited ? ['(changed)'] : []),
     ...reactions.map(({ reaction, users }) => `${reaction} ${users.length}`),

@@ -48,7 +48,10 @@ export class TerminalActs {
     };
     switch (command.kind) {
       case 'all':
-        return print(commandHelp());
+        return print([
+          ...commandHelp(),
+          ...(screen.full ? view.notice('PageUp shows the first of these') : []),
+        ]);
       case 'help':
         return print(helpOf(command.name));
       case 'info':

@@ -44,13 +44,23 @@ export const ofGroup = (rest: string): { readonly group?: string } => {
 export function parseGroup(rest: string): Command {
   const space = rest.search(/\s/);
   const verb = rest.slice(0, Math.max(space, 0)).toLowerCase();
-  const { group: name } = ofGroup(rest.slice(space + 1).trim());
-  const join = verb === 'new' ? 'invite' : verb === 'open' ? 'open' : undefined;
-  return join === undefined || name === undefined
-    ? problem(
-        ':group makes a group, as in ":group new our team"; ":group open NAME" makes one that anybody may join',
-      )
-    : { kind: 'new-group', name, join };
+  const words = rest.slice(space + 1).trim();
+  const { group: name } = ofGroup(words);
+  if (name !== undefined)
+    switch (verb) {
+      case 'new':
+        return { kind: 'new-group', name, join: 'invite' };
+      case 'open':
+        return { kind: 'new-group', name, join: 'open' };
+      case 'disband':
+        return { kind: 'disband', group: name };
+      case 'remove':
+      case 'transfer':
+        return parseMember(verb, words);
+    }
+  return problem(
+    ':group makes a group, as in ":group new our team"; ":group open NAME" makes one that anybody may join; remove, transfer and disband change one',
+  );
 }
 
 export function parseTo(rest: string): Command {
@@ -70,12 +80,15 @@ export function parseJoin(rest: string): Command {
     : problem(':join takes the id of an open group, as in ":join 17"; its members see it with :groups');
 }
 
-export function parseInvite(rest: string): Command {
+export const parseInvite = (rest: string): Command => parseMember('invite', rest);
+
+function parseMember(kind: 'invite' | 'remove' | 'transfer', rest: string): Command {
   const hash = rest.search(/[#\uff03]/);
   const name = parseUserName((hash < 0 ? rest : rest.slice(0, hash)).trim());
+  const command = kind === 'invite' ? ':invite' : `:group ${kind}`;
   return name.ok
-    ? { kind: 'invite', name: name.name, ...(hash < 0 ? {} : ofGroup(rest.slice(hash))) }
-    : problem(':invite takes a name, as in ":invite bob #team"');
+    ? { kind, name: name.name, ...(hash < 0 ? {} : ofGroup(rest.slice(hash))) }
+    : problem(`${command} takes a name, as in "${command} bob #team"`);
 }
 
 export function parseBlock(kind: 'block' | 'unblock' | 'ignore' | 'unignore'): (rest: string) => Command {

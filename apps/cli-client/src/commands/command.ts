@@ -21,10 +21,10 @@ export type Command =
   | { readonly kind: 'ignore' | 'unignore'; readonly name: string }
   | { readonly kind: 'end-device'; readonly device: string }
   | { readonly kind: 'new-group'; readonly name: string; readonly join: 'open' | 'invite' }
-  | { readonly kind: 'join'; readonly group: string }
+  | { readonly kind: 'join' | 'disband'; readonly group: string }
   /** Without a group: the one that was named last. */
   | { readonly kind: 'leave' | 'members'; readonly group?: string }
-  | { readonly kind: 'invite'; readonly name: string; readonly group?: string }
+  | { readonly kind: 'invite' | 'remove' | 'transfer'; readonly name: string; readonly group?: string }
   /** Without a mode: which one is on? */
   | { readonly kind: 'marks'; readonly mode?: MarkMode }
   /** Say it in so many seconds. `line`: as it was typed. */

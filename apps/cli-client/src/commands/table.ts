@@ -52,6 +52,9 @@ const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
       help: [
         [':group new NAME', 'make a group: you add its members'],
         [':group open NAME', 'make a group that anybody may join'],
+        [':group remove NAME #GROUP', 'take somebody out of a group'],
+        [':group transfer NAME #GROUP', 'make somebody else its owner'],
+        [':group disband #GROUP', 'end a group for all its members'],
       ],
       parse: parseGroup,
     },
@@ -193,14 +196,14 @@ export const COMMAND_NAMES: readonly string[] = [...COMMANDS.keys()];
 export const commandHelp = (): string[] => [
   'what you type goes to everybody, or where :to has led; NAME;;TEXT to one, #GROUP;;TEXT to a group; a first ":" is sent when you type "::"',
   ...[...COMMANDS.values()].flatMap(({ help }) =>
-    help.map(([usage, does]) => `  ${usage.padEnd(22)}${does}`),
+    help.map(([usage, does]) => `  ${usage.padEnd(29)}${does}`),
   ),
 ];
 
 /** For `:help`: what a command does, or which one was meant. */
 export function helpOf(given: string): string[] {
   const name = given.startsWith(':') ? given : `:${given}`;
-  const lines = COMMANDS.get(name)?.help.map(([usage, does]) => `  ${usage.padEnd(22)}${does}`);
+  const lines = COMMANDS.get(name)?.help.map(([usage, does]) => `  ${usage.padEnd(29)}${does}`);
   return lines ?? [`* there is no command "${cleanLine(brief(name))}"${meant(name)}; ":all" lists them`];
 }
 

@@ -91,14 +91,15 @@ const olderOf = ({ items, before }: MessagePage): string => (items.length === 0 
 
 /** A message of the history as it stands on the screen. */
 export function spokenOf(message: StoredMessage, me: UserId | undefined): Spoken {
-  const { id, n, from, type, storedAt: at, edited, recalled, reactions } = message;
+  const { id, n, from, storedAt: at, edited, recalled, reactions } = message;
+  const { text, event } = storedText(message);
   return {
     kind: 'said',
     at,
     from: from.userName,
     own: from.userId === me,
-    text: storedText(message),
-    ...(type === 'member' && { event: true }),
+    text,
+    ...(event && { event }),
     id,
     n,
     edited,

@@ -1,5 +1,5 @@
 import type { MembersChange, Message, StoredMessage, StreamEvent } from '@cim/client/node';
-import { LOBBY, type NamedUser, type UserId } from '@cim/protocol';
+import { contentType, LOBBY, type NamedUser, type UserId } from '@cim/protocol';
 import { cleanLine, cleanLines } from '@cim/terminal-text';
 import type { Paint } from './paint.ts';
 
@@ -87,23 +87,17 @@ export function membersWords({ op, users, from }: Pick<MembersChange, 'op' | 'us
   return `${words}${op === 'create' ? ' with' : ''} ${others.join(', ')}`;
 }
 
-/** The text of a message that the server keeps; of one without any, what it is. */
-export function storedText({ texts, type, body, from }: StoredMessage): string {
-  if (texts.length > 0) return texts.join('\n');
-  if (type !== 'member' || body === undefined) return `[${type}]`;
-  try {
-    const { op, users } = JSON.parse(new TextDecoder().decode(body)) as { op?: unknown; users?: unknown };
-    const named = Array.isArray(users) ? users.flatMap((user) => userOf(user) ?? []) : [];
-    return membersWords({ op: String(op), users: named, from });
-  } catch {
-    return `[${type}]`;
-  }
+/** What a message says that the server keeps; `event`: it tells what its sender did. */
+export function storedText(message: StoredMessage): { readonly text: string; readonly event: boolean } {
+  const { texts, type, from, body = NO_BODY, ref = '' } = message;
+  if (texts.length > 0) return { text: texts.join('\n'), event: false };
+  const told = contentType(type).says({ texts: [], type, body, ref }, from);
+  return told?.event === 'members'
+    ? { text: membersWords({ ...told.value, from }), event: true }
+    : { text: `[${type}]`, event: false };
 }
 
-function userOf(raw: unknown): NamedUser | undefined {
-  if (typeof raw !== 'object' || raw === null || !('id' in raw && 'name' in raw)) return undefined;
-  return typeof raw.name === 'string' ? { userId: Number(raw.id) as UserId, userName: raw.name } : undefined;
-}
+const NO_BODY = new Uint8Array();
 
 /** Marks a word, case ignored. A text that has another length in small letters is left as it is. */
 function withHits(line: string, hit: string, paint: Paint): string {

@@ -1,5 +1,5 @@
 import { foldName } from '@cim/protocol';
-import { cleanLine, cleanLines } from '@cim/terminal-text';
+import { cleanLine, cleanLines, widthOf } from '@cim/terminal-text';
 import type { Entry, Spoken } from './entry.ts';
 import { type Row, rowOf, type Span, span, wrapRow } from './rows.ts';
 import { nameStyle, type Theme } from '../../options/theme.ts';
@@ -27,7 +27,7 @@ export class EntryRows {
     const known = this.#rows.get(entry);
     const theme = this.#theme();
     if (known?.width === width && known.theme === theme) return known.rows;
-    const rows = entry.kind === 'remark' ? wrapRow(rowOf(entry.line), width, 2) : this.#said(entry, width);
+    const rows = entry.kind === 'remark' ? remarkRows(entry.line, width) : this.#said(entry, width);
     this.#rows.set(entry, { width, theme, rows });
     return rows;
   }
@@ -77,6 +77,15 @@ export class EntryRows {
       ...(mark === undefined ? [] : [MARKS[mark](brief(cleanLine(why)), theme)]),
     ];
   }
+}
+
+/** A line of two columns goes on in its second one, where that has room. */
+function remarkRows(line: string, width: number): Row[] {
+  const row = rowOf(line);
+  const text = row.map((one) => one.text).join('');
+  const [first = ''] = /^ {2}\S+(?: \S+)* {2,}(?=\S)/.exec(text) ?? [];
+  const column = widthOf(first);
+  return wrapRow(row, width, column === 0 ? 2 : column * 2 < width ? column : 4);
 }
 
 const MARKS: Readonly<Record<NonNullable<Spoken['mark']>, (why: string, theme: Theme) => Span>> = {

@@ -71,6 +71,23 @@ describe('the picture', () => {
     assert.deepEqual(cursor, { row: 7, column: 13 });
   });
 
+  it('goes on with a line of two columns in the second one, where there is room, and tells what users did', () => {
+    const areas = create();
+    const line = '  :set OPTION    changes an option for good';
+    areas.remark(areas.current, { kind: 'remark', at: NOON, line });
+    areas.said(areas.current, said('joined the group', { event: true }), false);
+    const rowsAt = (columns: number) =>
+      draw(areas, { columns })
+        .lines.slice(1, 6)
+        .filter((row) => row !== '');
+    assert.deepEqual(rowsAt(38).slice(1), [
+      '  :set OPTION    changes an option for',
+      '                 good',
+      '12:00 * bob joined the group',
+    ]);
+    assert.deepEqual(rowsAt(32).slice(1, 3), ['  :set OPTION    changes an', '    option for good']);
+  });
+
   it('stays where the person reads, and never goes beyond the oldest entry', () => {
     const areas = create();
     const area = areas.current;
