@@ -1,11 +1,15 @@
 const READINGS = 10;
 
-/** The machine's monotonic clock in µs: the same in all processes of one machine, so that one can stamp, another read. */
+/**
+ * The machine's monotonic clock in µs. It is the same in all processes of one machine, so one can write a
+ * time that another reads.
+ */
 export class Clock {
   readonly #offsetMs: number;
 
   constructor() {
-    // The two cannot be read at once; what came between them, a first call above all, is an error: the smallest counts.
+    // The two clocks cannot be read at the same moment. Time between the reads is an error, so the smallest
+    // difference counts.
     let least = Number.POSITIVE_INFINITY;
     let offsetMs = 0;
     for (let i = 0; i < READINGS; i++) {

@@ -1,4 +1,4 @@
-/** Searches the highest rate that a target takes with its p99 under a bound. */
+/** Finds the highest rate that a target takes with its p99 below a bound. */
 import { type Figure, figure } from './report.ts';
 import type { Run } from './run.ts';
 import type { StepResult } from './sending.ts';
@@ -6,18 +6,18 @@ import type { StepResult } from './sending.ts';
 export interface Found {
   readonly ratePerS: number;
   readonly best: StepResult;
-  /** Each rate that was tried. */
+  /** The figures of each rate that was tried. */
   readonly figures: readonly Figure[];
 }
 
 const GROWTH = 1.5;
-/** A rate is taken when this share of it arrives in time. */
+/** A rate is accepted when this share of it arrives in time. */
 const KEPT_UP = 0.97;
-/** It stops when good and bad are so near. */
+/** The search stops when the good and the bad rate are this close. */
 const NEAR = 1.06;
 const MOST_TRIES = 24;
 
-/** Grows from `--rate` until it fails, then halves the distance. */
+/** Raises the rate from `--rate` until it fails, then halves the distance. */
 export async function findRate(run: Run, measure: (ratePerS: number) => Promise<StepResult>): Promise<Found> {
   const figures: Figure[] = [];
   let good: { ratePerS: number; result: StepResult } | undefined;
@@ -33,7 +33,7 @@ export async function findRate(run: Run, measure: (ratePerS: number) => Promise<
     figures.push(figure(`p99 at ${ratePerS}/s${passed ? '' : ', too much'}`, p99Ms, 'ms'));
     if (lowest === undefined || ratePerS < lowest.ratePerS) lowest = { ratePerS, result };
     if (result.problems.length > 0) break;
-    // A machine has moods: a rate is too much when it was twice.
+    // A rate counts as too high when it fails twice, since a machine's speed varies.
     again = !passed && !again;
     if (again) continue;
     if (passed) good = { ratePerS, result };

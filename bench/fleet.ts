@@ -1,4 +1,4 @@
-/** The processes that make the load, as one. */
+/** The processes that make the load, as one object. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Histogram } from './histogram.ts';
@@ -9,10 +9,10 @@ type Waiter = { readonly resolve: (value: unknown) => void; readonly reject: (er
 
 export class Worker {
   readonly #child: ChildProcess;
-  /** By the id of its call; removed by the answer. */
+  /** Key: id of a call. Removed by its answer. */
   readonly #waiting = new Map<number, Waiter>();
   #calls = 0;
-  /** Why it is gone. */
+  /** Why the worker is gone. */
   #ended: Error | undefined;
 
   constructor() {
@@ -62,14 +62,14 @@ export class Fleet {
     return this.workers.map(({ pid }) => ({ name: 'load', pid, collects: false }));
   }
 
-  /** What belongs to the user with this index is held by this process. */
+  /** The worker that holds the user with this index. */
   workerOf(index: number): Worker {
     const worker = this.workers[index % this.workers.length];
     if (worker === undefined) throw new Error('a fleet without workers');
     return worker;
   }
 
-  /** Asks each worker for its share of the items; answers what all said. */
+  /** Asks each worker for its share of the items. Answers all their answers. */
   async spread<T, R>(
     items: readonly T[],
     indexOf: (item: T) => number,
@@ -111,14 +111,14 @@ export interface Measured {
   readonly arrival: Histogram;
   readonly receipt: Histogram;
   readonly lag: Histogram;
-  /** By the second in which they were due. */
+  /** Key: the second in which texts were due. */
   readonly perSecond: ReadonlyMap<number, Histogram>;
-  /** From when a text was due until its last recipient had it, µs; empty unless the step asked. */
+  /** From when a text was due until its last recipient had it [µs]; empty unless the step asked for it. */
   readonly toLast: Histogram;
   readonly lastArrivalUs: number;
 }
 
-/** @param apartS how many seconds after each other they were measured */
+/** Merges results. @param apartS seconds between their measurements */
 export function mergeMeasured(parts: readonly (Measured | StepAnswer)[], apartS = 0): Measured {
   const [arrival, receipt, lag] = [new Histogram(), new Histogram(), new Histogram()];
   const perSecond = new Map<number, Histogram>();

@@ -1,4 +1,4 @@
-/** What the kernel says of processes on this machine: processor time and memory. Linux only. */
+/** CPU time and memory of processes on this machine, as the kernel tells. Linux only. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -7,14 +7,14 @@ export const PRELOAD_GC = new URL('gc.mjs', import.meta.url).href;
 export const PRELOAD_PROFILE = new URL('profile.mjs', import.meta.url).href;
 
 export interface MeasuredProcess {
-  /** Several may have one name: im-server. */
+  /** Several processes may have one name, such as im-server. */
   readonly name: string;
   readonly pid: number;
-  /** Whether SIGUSR2 makes it collect garbage; it would end any other. */
+  /** Whether SIGUSR2 makes it collect garbage; it would end any other process. */
   readonly collects: boolean;
 }
 
-/** By name, summed over the processes of that name. */
+/** Key: name. Value: sum over the processes of that name. */
 export type ByName = ReadonlyMap<string, number>;
 
 /** The kernel counts in hundredths of a second. */
@@ -30,7 +30,7 @@ function sumByName(values: readonly (readonly [name: string, value: number])[]):
 const ofEach = (processes: readonly MeasuredProcess[], of: (pid: number) => number): ByName =>
   sumByName(processes.map(({ name, pid }) => [name, of(pid)]));
 
-/** User and system time since their start, µs. */
+/** User and system time since their start [µs]. */
 export const cpuUs = (processes: readonly MeasuredProcess[]): ByName =>
   ofEach(processes, (pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -38,7 +38,7 @@ export const cpuUs = (processes: readonly MeasuredProcess[]): ByName =>
     return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
   });
 
-/** Resident memory after a collection, bytes. */
+/** Resident memory after a collection [bytes]. */
 export async function residentBytes(processes: readonly MeasuredProcess[]): Promise<ByName> {
   for (let round = 0; round < 2; round++) {
     for (const { pid, collects } of processes) if (collects) process.kill(pid, 'SIGUSR2');

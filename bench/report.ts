@@ -1,4 +1,4 @@
-/** What a run has found, for people and for programs. */
+/** The results of a run, for people and for programs. */
 import { cpus, release } from 'node:os';
 import type { Histogram, HistogramData } from './histogram.ts';
 
@@ -8,16 +8,16 @@ export interface Figure {
   readonly unit: string;
 }
 
-/** What a bare server does with the same load. */
+/** The figures of a bare server with the same load. */
 export interface Floor {
-  /** Which one. */
+  /** Name of the bare server. */
   readonly name: string;
   readonly figures: readonly Figure[];
-  /** What makes its figures worth nothing; empty in a good run. */
+  /** Reasons why its figures are worthless; empty in a good run. */
   readonly problems: readonly string[];
 }
 
-/** Of one second of a run: latencies in µs. */
+/** Latencies of one second of a run [µs]. */
 export interface SecondFigures {
   readonly second: number;
   readonly count: number;
@@ -33,9 +33,9 @@ export interface Report {
   readonly target: string;
   readonly load: string;
   readonly figures: readonly Figure[];
-  /** Of bare servers, in the same minute, with ours by theirs. */
+  /** Bare servers measured in the same minute, with our figures divided by theirs. */
   readonly floors: readonly (Floor & { readonly ratios: readonly Figure[] })[];
-  /** What did not arrive exactly once, or was refused, or closed; empty in a good run. */
+  /** Texts that did not arrive exactly once, refusals and closed connections; empty in a good run. */
   readonly problems: readonly string[];
   readonly seconds: readonly SecondFigures[];
   readonly histogram: HistogramData;
@@ -59,7 +59,7 @@ export function latencyFigures(name: string, histogram: Histogram): Figure[] {
   ];
 }
 
-/** Each figure that both have, ours by the floor's. */
+/** Our figures divided by the floor's, for each figure that both have. */
 export function ratiosOf(figures: readonly Figure[], floor: readonly Figure[]): Figure[] {
   return figures.flatMap(({ name, value }) => {
     if (/ (p99\.9|max)$|^arrivals/.test(name)) return [];

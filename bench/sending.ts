@@ -1,4 +1,4 @@
-/** One measured step: texts at a set rate, until all that were stored have come. */
+/** One measured step: sends texts at a set rate, until all stored ones have arrived. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Measured, mergeMeasured } from './fleet.ts';
 import type { Via } from './load/calls.ts';
@@ -11,7 +11,7 @@ export interface Part {
   readonly lanes: readonly LaneInfo[];
   readonly ratePerS: number;
   readonly burst: number;
-  /** How many get each text. */
+  /** Number of recipients of each text. */
   readonly receivers: number;
 }
 
@@ -20,9 +20,9 @@ export interface Step {
   readonly parts: readonly Part[];
   readonly via: Via;
   readonly seconds: number;
-  /** Whether the time to the last recipient of each text counts. */
+  /** Whether the time to the last recipient of each text is measured. */
   readonly perText?: boolean;
-  /** Whose processor time counts. */
+  /** Processes whose CPU time counts. */
   readonly processes: readonly MeasuredProcess[];
 }
 
@@ -31,17 +31,17 @@ export interface StepResult {
   readonly sent: number;
   readonly stored: number;
   readonly again: number;
-  /** Recipients times texts, each once. */
+  /** Recipients times texts, each counted once. */
   readonly arrived: number;
-  /** Arrivals a second, from the first that was due to the last that came. */
+  /** Arrivals per second, from the first text due to the last arrival. */
   readonly arrivedPerS: number;
   readonly cpu: ByName;
-  /** Of the processes that made the load. */
+  /** CPU time of the processes that made the load. */
   readonly loadCpuUs: number;
   readonly problems: readonly string[];
 }
 
-/** When nothing more has come for so long, what is missing is missing. */
+/** After this long without an arrival, missing texts count as lost [ms]. */
 const SILENCE_MS = 8_000;
 const POLL_MS = 100;
 
@@ -67,7 +67,7 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
         const ratePerS = (part.ratePerS * share.length) / part.lanes.length;
         const count = Math.round((all * share.length) / part.lanes.length);
         expected += count * part.receivers;
-        // Those that send, one after the other.
+        // The sending workers start one after the other.
         const shifted = startUs + ((share.length === 0 ? 0 : busy++) * 1e6 * part.burst) / part.ratePerS;
         const { via } = step;
         return worker.call('send', {
@@ -111,7 +111,7 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
   await sent;
   const cpu = difference(cpuUs(step.processes), cpuBefore);
   const loadCpuUs = total(difference(cpuUs(fleet.processes), loadBefore));
-  // One that comes twice may come late.
+  // A text that comes twice may come late.
   await pause(POLL_MS);
   const after = await fleet.counts();
   const measured = await fleet.measured();
@@ -141,7 +141,7 @@ export async function measureStep(run: Run, number: number, step: Step): Promise
   };
 }
 
-/** Steps of the same load, one after the other, as one. */
+/** Joins steps of the same load that ran one after the other. */
 export function together(steps: readonly StepResult[], seconds: number): StepResult {
   const sum = (of: (step: StepResult) => number): number => steps.reduce((all, step) => all + of(step), 0);
   return {
@@ -160,7 +160,7 @@ export function together(steps: readonly StepResult[], seconds: number): StepRes
   };
 }
 
-/** By texts stored or by deliveries. Of the server's processor time Redis' share is told, not counted. */
+/** Figures per stored text or per delivery. Redis' share of the CPU time is shown but not counted. */
 export function stepFigures(result: StepResult, unit: 'text' | 'delivery'): Figure[] {
   const works = unit === 'text' ? result.stored : result.arrived;
   const cpu = [...result.cpu];

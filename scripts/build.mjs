@@ -18,11 +18,11 @@ import { giveUp, needs } from './set-up.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const APPS = ['route', 'im-server', 'relay', 'cli-client', 'standalone', 'cim'];
-/** Served as they are. */
+/** Files that are served unchanged. */
 const WEB_FILES = ['index.html', 'icon.svg', 'manifest.webmanifest'];
 const stamp = join(root, 'dist', '.built');
 
-/** Changes when a source is changed, added or removed. Tests are no source. */
+/** Changes when a source is changed, added or removed. Tests do not count. */
 function fingerprint() {
   const hash = createHash('sha256');
   const add = (path) => {
@@ -44,7 +44,7 @@ function fingerprint() {
 
 const entryOf = (app) => (existsSync(join(root, 'apps', app, 'src', 'start.ts')) ? 'start.ts' : 'main.ts');
 
-/** What is not ours stays outside the bundles: every dependency of any workspace. */
+/** All dependencies of any workspace. They stay outside the bundles. */
 function packages() {
   const names = new Set();
   for (const dir of ['libs', 'apps'])
@@ -56,17 +56,17 @@ function packages() {
   return [...names].flatMap((name) => [name, `${name}/*`]);
 }
 
-/** Whether the last build has all sources as they are now. */
+/** Whether the last build was made from the present sources. */
 export const upToDate = () =>
   existsSync(stamp) &&
   APPS.every((app) => existsSync(join(root, 'dist', `${app}.js`))) &&
   WEB_FILES.every((file) => existsSync(join(root, 'dist', 'web', file))) &&
   readFileSync(stamp, 'utf8') === fingerprint();
 
-/** Ends the process when a source cannot be built; esbuild has said why. */
+/** Builds everything. Ends the process when a source cannot be built; esbuild has printed why. */
 export async function build() {
   if (upToDate()) return;
-  // Taken before: a source that changes during the build is not in it.
+  // Computed before the build, since a source that changes during the build is not in it.
   const sources = fingerprint();
   needs('esbuild');
   const { build: bundle } = await import('esbuild');
@@ -79,7 +79,7 @@ export async function build() {
       entryPoints: APPS.map((app) => ({ in: `apps/${app}/src/${entryOf(app)}`, out: app })),
       outdir: 'dist',
       bundle: true,
-      // A server's entry checks its surroundings before it loads the rest, which is then in files of its own.
+      // The entry of a server checks its surroundings before it loads the rest, which is in separate files.
       splitting: true,
       chunkNames: 'parts/[name]-[hash]',
       format: 'esm',
@@ -91,7 +91,7 @@ export async function build() {
     });
     await buildWeb(bundle);
   } catch (error) {
-    // What esbuild has found is printed already.
+    // The errors of esbuild are printed already.
     if (!('errors' in error)) console.error(error);
     giveUp('the build failed; what is wrong is above');
   }

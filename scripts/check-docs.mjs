@@ -1,4 +1,4 @@
-// Checks that what the documents name is there: linked files and headings, npm scripts, source files, tests.
+// Checks that files, headings, npm scripts, source files and tests that the documents name exist.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -6,9 +6,9 @@ import { translationProblems } from './translations.mjs';
 
 const tracked = execFileSync('git', ['ls-files'], { encoding: 'utf8' }).split('\n').filter(Boolean);
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
-/** Made by a build or a program, never kept. */
+/** Files made by a build or a program, never committed. */
 const MADE = /^(dist|node_modules|\.cim)\b/;
-/** `x.test.ts` stands for any. */
+/** A name such as `x.test.ts` stands for any. */
 const PATTERN = /^x\./;
 const problems = [];
 
@@ -32,14 +32,14 @@ for (const page of pages) {
     else if (anchor !== undefined && !headings(readFileSync(file, 'utf8')).includes(anchor))
       say(`${file} has no heading #${anchor}`);
   }
-  // A page of the lab records its time: the files that it names may have gone since.
+  // A page of the lab records its time, so the files that it names may be gone.
   if (page.startsWith('docs/lab/')) continue;
   for (const [, name] of text.matchAll(/\bnpm run ([\w:-]+)/g))
     if (scripts[name] === undefined) say(`there is no npm script ${name}`);
   for (const [, name] of text.matchAll(/`([\w./-]+\.(?:ts|mjs|proto|yaml))`/g))
     if (!MADE.test(name) && !PATTERN.test(name) && !tracked.some((file) => `/${file}`.endsWith(`/${name}`)))
       say(`there is no file ${name}`);
-  // A test that is named behind its file.
+  // A test that is named after its file.
   for (const [, name, title] of text.matchAll(/`([\w./-]+\.ts)` "([^"]+)"/g)) {
     const files = tracked.filter((file) => `/${file}`.endsWith(`/${name}`) && existsSync(file));
     if (!files.some((file) => readFileSync(file, 'utf8').includes(title)))
@@ -50,7 +50,7 @@ for (const page of pages) {
   for (const [path] of text.matchAll(/(?<![\w.])\/(?:root|home|Users|work)\/\S+/g))
     say(`${path} is a path of one machine`);
 }
-/** Each is kept in step with its original. */
+/** Each translation is compared with its original. */
 const TRANSLATIONS = [['README.md', 'README.zh-CN.md']];
 for (const names of TRANSLATIONS)
   problems.push(...translationProblems(names, ...names.map((name) => readFileSync(name, 'utf8'))));

@@ -32,7 +32,7 @@ function testFiles(dir) {
   });
 }
 
-/** Runs a command to its end; its output is kept and shown when it fails. */
+/** Runs a command to its end. Its output is shown when it fails. */
 function run(command, args) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -52,10 +52,10 @@ async function step(name, command, args, countsTests = false) {
   const begun = performance.now();
   const { status, output } = await run(command, args);
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-  // The last one is the runner's own; tests may print the like.
+  // The last count is the runner's own; tests may print similar lines.
   const count = (word) =>
     Number([...output.matchAll(new RegExp(`^# ${word} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0);
-  // A test that is skipped shows nothing: there is none that may be.
+  // A skipped test shows nothing, so none may be skipped.
   const tests = countsTests
     ? { passed: count('pass'), failed: count('fail') + count('cancelled') + count('skipped') + count('todo') }
     : undefined;
@@ -75,7 +75,7 @@ async function step(name, command, args, countsTests = false) {
   if (!ok) console.log(countsTests ? failuresOf(output) : output);
 }
 
-/** Of a TAP report only what failed, and what was said beside the report. */
+/** The failures of a TAP report, and the lines beside the report. */
 function failuresOf(output) {
   const lines = output.split('\n');
   const kept = lines.flatMap((line, i) =>
@@ -85,7 +85,7 @@ function failuresOf(output) {
 }
 
 const bin = (name) => join('node_modules', '.bin', name);
-/** Each test says itself how long it may take; a whole file of fault runs takes minutes, on a busy machine many. */
+/** Each test has its own time limit. A whole file of fault runs takes minutes, on a busy machine many. */
 const FILE_TIMEOUT_MS = 2_700_000;
 const test = (name, files, concurrency, more = []) =>
   files.length === 0
@@ -125,7 +125,7 @@ if (only === undefined) {
   ]);
 }
 await test('unit', [...testFiles('libs'), ...testFiles('apps'), ...testFiles('bench')], 2);
-// A test that fails may leave a client that tries to reconnect for ever; its file ends with its last test all the same.
+// A failed test may leave a client that reconnects for ever. Its file still ends with its last test.
 await test('whole system', testFiles('test'), 2, ['--test-force-exit']);
 
 if (steps === 0) console.log(`no test file has "${only}" in its path`);

@@ -1,9 +1,9 @@
-// Runs a long trial (chaos, fuzz, attacks) against built servers. What follows its name is passed on to it.
+// Runs a long trial (chaos, fuzz, attacks) against built servers. Further arguments are passed on to it.
 import { spawn } from 'node:child_process';
 import { ensureServices } from './services.mjs';
 import { checkNode, exclusively, install, needs } from './set-up.mjs';
 
-/** @param entry its program @param usesServices Redis and ZooKeeper */
+/** @param entry program of the trial @param usesServices whether it needs Redis and ZooKeeper */
 export async function trial(entry, usesServices) {
   checkNode();
   await install();
@@ -18,7 +18,8 @@ export async function trial(entry, usesServices) {
   if (!upToDate()) await exclusively(build);
 
   const args = ['--import', 'tsx', entry, ...process.argv.slice(2)];
-  // In a group of its own, so that Ctrl-C reaches it and not the servers that it runs; the channel tells it of our end.
+  // In its own process group, so that Ctrl-C reaches it and not the servers that it runs. The channel tells
+  // it when this process ends.
   const run = spawn(process.execPath, args, {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     detached: true,

@@ -36,7 +36,7 @@ interface Ran {
   readonly err: string;
 }
 
-/** Runs the program with the token in a file, on a route. */
+/** Runs the program against a route, with the token in a file. */
 function cim(
   words: readonly string[],
   { route = 0, token = join(folder, 'token'), url = '' } = {},
@@ -58,7 +58,7 @@ async function json<T>(...words: readonly string[]): Promise<T> {
   return JSON.parse(out) as T;
 }
 
-/** The same without a process, for what is asked again and again. */
+/** The same without a process, for questions that are repeated often. */
 async function api<T>(path: string): Promise<T> {
   const answer = await fetch(`${cluster.routes[0]?.routeInternalUrl ?? ''}/admin${path}`, {
     headers: { authorization: `Bearer ${TOKEN}` },
@@ -67,7 +67,7 @@ async function api<T>(path: string): Promise<T> {
   return (await answer.json()) as T;
 }
 
-/** A command that is to be refused: its exit code and its one line. */
+/** Runs a command that must be refused. Answers its exit code and its one line. */
 async function refusal(
   words: readonly string[],
   options?: Parameters<typeof cim>[1],
@@ -82,7 +82,7 @@ interface Person {
   readonly client: CimClient;
   readonly id: number;
   readonly shown: string[];
-  /** Why the client ended, once it has. */
+  /** Why the client ended; undefined while it has not. */
   readonly ended: () => string | undefined;
 }
 
@@ -124,7 +124,7 @@ async function post(path: string, body: object, secret = ''): Promise<Record<str
   return (await answer.json()) as Record<string, unknown>;
 }
 
-/** Of a session of a new account that sends over HTTP. */
+/** The session secret of a new account that sends over HTTP. */
 async function secretOf(name: string): Promise<string> {
   await post('/v1/accounts', { name });
   return String((await post('/v1/sessions', { name }))['secret']);
@@ -265,7 +265,8 @@ describe('cim admin, on a cluster of two routes and two im-servers', { concurren
     await until('both have acked', async () =>
       (await bob()).devices.every(({ delivered }) => delivered.is === 'yes'),
     );
-    // A client counts its messages to each conversation: of alice's the first to carol has this id too, say.
+    // A client counts its messages to each conversation, so the id is also that of alice's first message to
+    // carol.
     const [, several] = await refusal(['trace', `${id.slice(0, id.lastIndexOf(':'))}:1`]);
     assert.match(
       several,
@@ -289,7 +290,7 @@ describe('cim admin, on a cluster of two routes and two im-servers', { concurren
     await phone.client.conversation({ user: alice.id }).read();
     assert.deepEqual((await bob()).read, { is: 'yes' });
 
-    // A hung im-server may have sent an entry or not: neither yes nor no.
+    // A hung im-server may or may not have sent an entry: the answer is neither yes nor no.
     const hung = cluster.imServers.find(({ tcpPort }) => desk.client.server.endsWith(`:${tcpPort}`));
     assert.ok(hung);
     const hungInstance = await serverOf(desk);
@@ -417,7 +418,7 @@ describe('cim admin, on a cluster of two routes and two im-servers', { concurren
     }
   });
 
-  test('is noted in the log of the route: who, what, to whom, from where, with which outcome', () => {
+  test('is logged by the route with its actor, act, target, address and outcome', () => {
     const acts = cluster.routes
       .flatMap(({ log }) => log.split('\n'))
       .filter((line) => line.includes('"admin.act"'))

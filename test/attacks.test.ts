@@ -1,6 +1,7 @@
 /**
- * Attacks on a real server with the limits of a server that nobody has configured, each from an address of its own, while a user of
- * another address logs in, writes and reads. A share of each runs with the tests; `npm run attacks` has the full sizes.
+ * Attacks on a real server with default limits, each from its own address, while a user at another address
+ * logs in, writes and reads. A part of each attack runs with the tests; `npm run attacks` runs the full
+ * sizes.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -16,12 +17,12 @@ const SIZES = isLong
   ? { idle: 20_000, passwords: 20, inbox: 20_000, lobby: 20_000, registrations: 5_000, drips: 300 }
   : { idle: 3_000, passwords: 2, inbox: 3_500, lobby: 3_000, registrations: 700, drips: 10 };
 const WRONG_AT_ONCE = 100;
-/** A machine under load closes late [ms]. */
+/** Extra time for a machine under load to close connections [ms]. */
 const SLACK_MS = 8_000;
 
 let target: Target;
 let victim: Victim;
-/** The slow attacks take their time: they go on beside the others, at a server of their own. */
+/** The slow attacks run beside the others, against a server of their own. */
 let slow: Promise<readonly string[]>;
 let slowTarget: Target;
 let slowVictim: Victim;
@@ -39,7 +40,7 @@ after(async () => {
   await target[Symbol.asyncDispose]();
 });
 
-/** At all doors at the same time, each from an address of its own. */
+/** Attacks all doors at the same time, each from its own address. */
 async function attackSlowly(): Promise<readonly string[]> {
   const lines: string[] = [];
   const attack = drips(slowTarget).map(async (drip, n) => {
@@ -52,10 +53,10 @@ async function attackSlowly(): Promise<readonly string[]> {
   return [told, ...lines];
 }
 
-/** Node takes a minute to describe an assertion that has no message of its own. */
+/** Each assertion has its own message, since Node takes a minute to describe one without. */
 const holds = (what: string, is: boolean): void => assert.ok(is, what);
 
-/** An attack, and what the victim saw of it. */
+/** Runs an attack, and reports what the victim saw of it. */
 async function attack(t: TestContext, work: () => Promise<void>): Promise<void> {
   t.diagnostic(await victim.during(work()));
 }
@@ -74,7 +75,7 @@ describe('while somebody attacks, the users of other addresses log in, write and
       const goodbyes = new Map<string, number>();
       for (const { goodbye = 'none' } of all) goodbyes.set(goodbye, (goodbyes.get(goodbye) ?? 0) + 1);
       t.diagnostic(`${open} at once; refused: ${list(refused)}; goodbyes: ${list(goodbyes)}`);
-      // Half of the strangers that the server lets in.
+      // Half of the strangers that the server accepts.
       holds('few are open', open < 400);
       holds('strangers of one address are bounded', (refused.get('strangers-of-address') ?? 0) > 0);
       holds('the others are told why', (goodbyes.get('suspended') ?? 0) > SIZES.idle / 2);
@@ -110,7 +111,7 @@ describe('while somebody attacks, the users of other addresses log in, write and
     assert.deepEqual([last.status, last.code], [503, CODES.limited.code], last.message);
     assert.match(last.message, /limit failedLoginOfUser/);
     const guesses = http.answers.get(CODES.unknownAccount.code) ?? 0;
-    // Ten, and those that were under way when the tenth was found wrong: 32 hashes of an address wait at most.
+    // Ten, and those under way when the tenth was found wrong: at most 32 hashes of an address wait.
     holds(`${guesses} guesses`, guesses >= 10 && guesses <= 60);
     holds('most are refused before', (http.answers.get(`${CODES.limited.code} hashes`) ?? 0) > 0);
   });

@@ -1,4 +1,7 @@
-/** Unmodified CIM clients in a cluster: whoever is on another server, asked another route or lost a server, it is the same contract. */
+/**
+ * Unmodified CIM clients in a cluster. The contract also holds on another server, at another route, and after
+ * the loss of a server.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { cimRequest, Cluster, UnmodifiedCimClient, until } from '@cim/testkit';
@@ -28,7 +31,7 @@ async function online(name: string, route = 0): Promise<UnmodifiedCimClient> {
   return client;
 }
 
-/** Two that are on different servers: a route's logins go round. */
+/** Two clients on different servers: a route's logins go round. */
 async function apart(a: string, b: string): Promise<[UnmodifiedCimClient, UnmodifiedCimClient]> {
   return [await online(a), await online(b)];
 }
@@ -94,7 +97,7 @@ describe('unmodified CIM clients in a cluster', { concurrency: false }, () => {
     );
   });
 
-  test('what was stored for somebody offline is fetched through any route, on any server', async () => {
+  test('messages stored for an offline user are fetched through any route, on any server', async () => {
     const [from, to] = [await somebody('hans'), await somebody('ines', 1)];
     for (const text of ['one', 'two']) assert.equal((await from.toUser(to.userId, text)).code, '7000');
     clients.push(to);

@@ -1,6 +1,6 @@
 /**
- * What an unmodified CIM client finds, and what a person finds who follows CIM's quick start: each row a case, against
- * one process of ours, with a client that shares no code with it.
+ * The contract with an unmodified CIM client, and with a person who follows CIM's quick start. Each row is a
+ * case against one process of ours, with a client that shares no code with it.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -26,10 +26,10 @@ import { overTls, overWebSocket } from './cim-dials.ts';
 const OFFLINE = 'You selected user is offline!, please try again later!';
 const REPEAT = 'Repeat login, log out an account please!';
 const UNKNOWN = 'The User information you have used is incorrect!';
-/** Is in texts only; no log may have it. */
+/** A text of messages only; no log may contain it. */
 const SECRET = 'a-text-for-nobodys-log';
 
-/** What carries the frames: `tcp`, or `tls` and `ws` for what touches the transport. */
+/** The carrier of frames: `tcp`, or `tls` and `ws` for the rows that touch the transport. */
 const wire = process.env['CIM_TEST_WIRE'] ?? 'tcp';
 const authority = new TestAuthority();
 const dial = new Map([
@@ -53,7 +53,7 @@ before(async () => {
     CIM_DATA_DIR: dir,
     CIM_LOG_LEVEL: 'debug',
     CIM_LOGIN_RATE: '200',
-    // Logins of CIM's clients need a port that takes plain text too.
+    // CIM's clients need a port that takes plain text too.
     ...(wire === 'tls' && { ...writeTlsFiles(dir, authority).env, CIM_INSECURE: 'true' }),
   });
   url = server.routeUrl.replace('https:', 'http:');
@@ -68,12 +68,12 @@ after(async () => {
 
 const post = (path: string, body: object | string) => cimRequest(url, path, body);
 
-/** A registered client with a name of its own. */
+/** A registered client with its own name. */
 function somebody(name = `user-${++names}`): Promise<UnmodifiedCimClient> {
   return UnmodifiedCimClient.register(url, name, dial);
 }
 
-/** The same, logged in. */
+/** A registered client that is logged in. */
 async function online(name?: string): Promise<UnmodifiedCimClient> {
   const client = await somebody(name);
   connections.push(await client.connect());
@@ -114,7 +114,7 @@ const stored = (from: UnmodifiedCimClient, to: UnmodifiedCimClient, batch: strin
   batch,
 });
 
-/** What has come up to a live private message, which comes last. */
+/** All frames up to a live private message, which comes last. */
 async function framesUpTo(to: UnmodifiedCimClient, from: UnmodifiedCimClient): Promise<unknown[]> {
   const end = `end-${++names}`;
   assert.equal((await from.toUser(to.userId, end)).code, '9000');
@@ -387,7 +387,7 @@ const tcp: readonly Case[] = [
         ['over 4 KiB before the login', cimVarint(4 * 1024 + 1)],
         ['not protobuf', cimDelimited(Buffer.alloc(64, 0xff))],
         ['cut inside a field', cimDelimited(login.subarray(1, -1))],
-        // A GET may be a WebSocket's handshake, and is answered in HTTP.
+        // A GET may be the handshake of a WebSocket, and is answered in HTTP.
         ['HTTP that is no WebSocket', Buffer.from(`POST / HTTP/1.1\r\nHost: ${'x'.repeat(100)}\r\n\r\n`)],
         ['a ping before the login', cimFrame({ cmd: 2, text: 'ping' })],
         ['an unknown command', cimFrame({ cmd: 77 })],
@@ -549,7 +549,7 @@ const messages: readonly Case[] = [
         frames.flatMap((frame) => frame.batch),
         texts,
       );
-      // Of the client's own lateness half is allowed.
+      // Half of the client's own lateness is allowed.
       for (let i = 8; i < frames.length; i++)
         assert.ok((frames[i]?.at ?? 0) - (frames[i - 8]?.at ?? 0) > 50, `frame ${i} came too soon`);
       await to.end();
@@ -605,7 +605,7 @@ const messages: readonly Case[] = [
       const [from, ...others] = [await online(), await online(), await online(), await online()];
       assert.equal((await from.toGroup('to all')).code, '9000');
       for (const to of others) assert.deepEqual(fields(await to.channel.next()), live(from, to, 'to all'));
-      // The group's next message comes after it: to its sender it is the first.
+      // The group's next message comes after it: for its sender it is the first.
       const [answerer] = others;
       assert.ok(answerer);
       await answerer.toGroup('answer');
@@ -718,7 +718,7 @@ const wrongInCim: readonly Case[] = [
   ],
 ];
 
-/** Each waits for a clock of the server. */
+/** Rows that wait for a clock of the server. */
 const clocks: readonly Case[] = [
   [
     'a channel without a login is closed after 5 s, one with half a frame and one that drips too',
@@ -775,13 +775,14 @@ const table: Readonly<Record<string, readonly Case[]>> = {
   ...(wire === 'tcp' && { 'where CIM is wrong': wrongInCim }),
 };
 
-// What waits for a clock does so while the rest runs, row after row: a row may count what is online.
+// These rows run while the others do, one after the other, since a row may count users online.
 describe(`an unmodified CIM client over ${wire}`, { concurrency: true }, () => {
   describe('row by row', { concurrency: false }, () => {
     for (const [about, cases] of Object.entries(table))
       for (const [name, run] of cases) test(`${about}: ${name}`, run);
   });
-  // Timers know no wire. A silent WebSocket answers the pings of the im-server by itself, and lives.
+  // Timers do not depend on the wire. A silent WebSocket answers the pings of the im-server by itself, and
+  // stays.
   if (wire === 'tcp')
     describe('that waits', { concurrency: true }, () => {
       for (const [name, run] of clocks) test(name, run);

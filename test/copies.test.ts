@@ -1,6 +1,7 @@
 /**
- * A client's files as a backup, a power cut or a clone leave them: restored from an older copy, without their ends, copied
- * to a second program. A copy of the files at any moment is what a kill -9 at that moment leaves.
+ * A client's files as a backup, a power cut or a clone leaves them: restored from an older copy, without
+ * their ends, or copied to a second program. A copy of the files at any moment equals their state after a
+ * kill -9 at that moment.
  */
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,9 +21,9 @@ let root: string;
 let names = 0;
 let name: string;
 let bob: CimClient;
-/** What bob was shown, in order. */
+/** Texts that bob was shown, in order. */
 let shown: string[];
-/** By text: what any program of alice was told of it. */
+/** Key: text. Value: the outcomes that any program of alice was told. */
 let told: Map<string, Set<string>>;
 let lost: unknown[];
 let clients: CimClient[];
@@ -67,7 +68,7 @@ const withFiles = (folder: string, from: string, files: readonly string[]): stri
   return to;
 };
 
-/** A program of alice on the files of a folder. */
+/** Starts a program of alice on the files of a folder. */
 async function start(folder: string): Promise<CimClient> {
   const client = new CimClient({
     routeUrl: server.routeUrl,
@@ -90,7 +91,7 @@ async function start(folder: string): Promise<CimClient> {
   return client;
 }
 
-/** Sends 40 texts, and answers the files as they are when so many are answered. */
+/** Sends 40 texts. Answers a copy of the files made when this many are answered. */
 async function sendAndCopy(folder: string, begin: string, answered: number): Promise<string> {
   const client = await start(folder);
   let answers = 0;
@@ -102,7 +103,7 @@ async function sendAndCopy(folder: string, begin: string, answered: number): Pro
   return files;
 }
 
-/** All that the journal had is answered; then the files of the program. */
+/** Waits until all sends of the journal are answered, and stops. The folder then has the program's files. */
 async function finish(folder: string, begin: string): Promise<void> {
   const client = await start(folder);
   const answers = await Promise.all(
@@ -125,7 +126,7 @@ const textsInJournal = (folder: string): string[] =>
         .toString(),
     );
 
-/** Nothing is told as stored that is not there, and nothing is there twice. */
+/** Checks that no text was reported as stored that is not there, and none is there twice. */
 async function check(): Promise<void> {
   const stored = [...told].filter(([, what]) => what.has('stored') || what.has('delivered'));
   await until('bob has what is told as stored', () => stored.every(([text]) => shown.includes(text)));
@@ -183,7 +184,7 @@ describe('files of a client', () => {
     for (let round = 1; round <= 3; round++) {
       const first = await start(one);
       for (let i = 1; i <= 10; i++) void first.send(to, `one, round ${round}: ${i}`);
-      // It replaces the session of the first, which ends.
+      // The second program replaces the session of the first, which ends.
       const second = await start(two);
       for (let i = 1; i <= 10; i++) void second.send(to, `two, round ${round}: ${i}`);
       await until('the second is answered', () => second.unanswered === 0);

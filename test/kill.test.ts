@@ -1,4 +1,7 @@
-/** The one process with its embedded store, killed again and again while messages are sent: what was stored arrives. */
+/**
+ * The single process with its embedded store, killed again and again while messages are sent. Every stored
+ * message arrives.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,9 +13,9 @@ import { freePorts, ServerProcess, until } from '@cim/testkit';
 const KILLS = 4;
 /** Sends that wait for their answer at any time. */
 const UNDER_WAY = 64;
-/** Answered between two kills, so that each kill meets messages on their way. */
+/** Sends answered between two kills, so that each kill meets messages on their way. */
 const STORED_BETWEEN = 400;
-/** Sends that may begin from one kill to the next. */
+/** Sends that may begin between two kills. */
 const ALLOWED_BETWEEN = 4_000;
 
 interface Member {
@@ -34,9 +37,9 @@ async function joinAs(userName: string, routeUrl: string): Promise<Member> {
   return { client, id: client.user?.userId ?? 0, shown, reconnects };
 }
 
-/** Keeps `UNDER_WAY` sends waiting until it is stopped; remembers the answer of each. */
+/** Keeps `UNDER_WAY` sends waiting until it is stopped, and remembers the answer of each. */
 class Load {
-  /** Key: text. `stored`, or what was answered instead, in words. */
+  /** Key: text. Value: `stored`, or the other answer in words. */
   readonly outcomes = new Map<string, string>();
   readonly #client: CimClient;
   readonly #lanes: { readonly letter: string; readonly to: Recipient; count: number }[];
@@ -44,7 +47,7 @@ class Load {
   #stopped = false;
   #turn = 0;
   #allowed = 0;
-  /** Of the slots for sends under way those that wait for `allow`. */
+  /** Number of free slots for sends that wait for `allow`. */
   #idle: number;
 
   constructor(client: CimClient, lanes: Readonly<Record<string, Recipient>>) {
@@ -54,8 +57,8 @@ class Load {
   }
 
   /**
-   * Lets so many more sends begin. An inbox takes 10,000 that are not read, and a recipient that comes back slowly on a
-   * busy machine must not make it full.
+   * Lets this many more sends begin. An inbox holds 10,000 unread entries, and a recipient that comes back
+   * slowly on a busy machine must not fill it.
    */
   allow(sends: number): void {
     this.#allowed += sends;

@@ -1,13 +1,13 @@
-/** What one recipient has got of one lane: each number once, whatever their order. */
+/** The texts of one lane that one recipient has got: each number once, in any order. */
 export class LaneArrivals {
-  /** All below it have come. */
+  /** All numbers below it have come. */
   #next = 0;
-  /** Those that came before one that is below them. */
+  /** Numbers that came before a smaller one. */
   readonly #early = new Set<number>();
   #twice = 0;
   #overtook = 0;
 
-  /** Answers whether it came for the first time. */
+  /** Notes a number. Answers whether it came for the first time. */
   take(number: number): boolean {
     if (number === this.#next) {
       this.#next++;
@@ -23,7 +23,7 @@ export class LaneArrivals {
     return true;
   }
 
-  /** Different ones. */
+  /** Number of different texts. */
   get count(): number {
     return this.#next + this.#early.size;
   }
@@ -32,7 +32,7 @@ export class LaneArrivals {
     return this.#twice;
   }
 
-  /** How often one came before another that was sent before it. */
+  /** How often a text came before one that was sent earlier. */
   get outOfOrder(): number {
     return this.#overtook;
   }

@@ -1,4 +1,4 @@
-/** What attackers do, each from an address of its own. */
+/** The acts of attackers, each from its own address. */
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { closeReasonOf, cim, encodeFrame, FrameDecoder } from '@cim/protocol';
@@ -15,7 +15,7 @@ export interface Answer {
   readonly dataBody: unknown;
 }
 
-/** Runs `work` so many times, a number of them at the same time. */
+/** Runs `work` this many times, some of them at the same time. */
 export async function times(
   count: number,
   atOnce: number,
@@ -28,11 +28,11 @@ export async function times(
   await Promise.all(Array.from({ length: atOnce }, slot));
 }
 
-/** HTTP requests of one address, on connections that stay. */
+/** HTTP requests from one address, on kept-alive connections. */
 export class HttpAttacker {
   readonly #agent: Agent;
   readonly #url: string;
-  /** By code, and by the limit that the message names. */
+  /** Key: code, and the limit that the message names. Value: number of answers. */
   readonly answers = new Map<string, number>();
 
   constructor({ routeUrl }: Pick<Target, 'routeUrl'>, localAddress: string, connections: number) {
@@ -73,7 +73,7 @@ export class HttpAttacker {
   }
 }
 
-/** A connection of an attacker to the public port, plain. */
+/** A plain connection of an attacker to the public port. */
 export class RawConnection {
   readonly socket: Socket;
   readonly frames: cim.Frame[] = [];
@@ -98,7 +98,7 @@ export class RawConnection {
     });
   }
 
-  /** Connected, or refused already. */
+  /** Resolves when it is connected or refused. */
   async settles(): Promise<void> {
     if (this.closed || !this.socket.connecting) return;
     await new Promise<void>((resolve) => {
@@ -117,7 +117,7 @@ export class RawConnection {
   }
 }
 
-/** So many connections of one address that say nothing. */
+/** Opens connections from one address that send nothing. */
 export async function idleConnections(
   { server }: Target,
   localAddress: string,
@@ -132,7 +132,7 @@ export async function idleConnections(
   return all;
 }
 
-/** A session of an attacker, who has an account like everybody. */
+/** The session of an attacker with an ordinary account. */
 export class Flooder {
   readonly raw: RawConnection;
   readonly #producer = 'attackersproducer';
@@ -162,7 +162,7 @@ export class Flooder {
       this.raw.say({ send: { ...to, producer: this.#producer, counter: ++this.#counter, content } });
   }
 
-  /** By outcome, and by the limit or the code that the receipt names. */
+  /** Key: outcome, and the limit or code that the receipt names. Value: number of receipts. */
   get receipts(): ReadonlyMap<string, number> {
     const sums = new Map<string, number>();
     for (const { receipt } of this.raw.frames) {

@@ -1,4 +1,7 @@
-/** Slowloris: connections that say a little, again and again, so that they are never idle and never done. */
+/**
+ * Slowloris: connections that send a few bytes again and again, so that they are never idle and never
+ * finished.
+ */
 import { connect } from 'node:net';
 import { until } from '@cim/testkit';
 import type { Target } from './target.ts';
@@ -9,11 +12,11 @@ const BYTE_MS = 400;
 export interface Drip {
   readonly name: string;
   readonly port: number;
-  /** Written at once. */
+  /** Sent at once. */
   readonly first: string | Uint8Array;
-  /** Written bit by bit. */
+  /** Sent again and again. */
   readonly byte: string | Uint8Array;
-  /** The server must have closed it by then [ms]. */
+  /** The server must have closed the connection within this time [ms]. */
   readonly withinMs: number;
 }
 
@@ -36,7 +39,7 @@ export function drips({ server }: Target): readonly Drip[] {
     { name: `TLS handshake, ${name}`, port, first: handshake, byte: 'x', withinMs: 11_000 },
   ];
   return [
-    // The first bytes have 5 s, and the login 5 s more.
+    // 5 s for the first bytes, and 5 s more for the login.
     { name: 'TCP', port: tcpPort, first: Buffer.from([200, 1]), byte: Buffer.of(0), withinMs: 10_500 },
     {
       ...{ name: 'WebSocket handshake', port: tcpPort, byte: 'x', withinMs: 5_500 },
@@ -49,7 +52,9 @@ export function drips({ server }: Target): readonly Drip[] {
   ];
 }
 
-/** Holds so many connections until the server has closed all. Answers the longest time that one of them lasted [ms]. */
+/**
+ * Holds this many connections until the server has closed all. Answers the longest life of one of them [ms].
+ */
 export async function dripping(
   drip: Drip,
   localAddress: string,

@@ -1,10 +1,10 @@
-/** The server that is attacked, with the limits of a server that nobody has configured, and what can be seen of it. */
+/** The attacked server, with default limits, and the figures that can be read from it. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerProcess, TestAuthority, writeTlsFiles } from '@cim/testkit';
 
-/** So few that one address meets the limits of strangers, too. */
+/** So few that a single address reaches the limits of strangers. */
 const OPEN_FILES = 8_000;
 
 export class Target implements AsyncDisposable {
@@ -19,7 +19,7 @@ export class Target implements AsyncDisposable {
     this.#dir = dir;
   }
 
-  /** @param secured TLS, and plain text beside it, so that each door can be attacked either way */
+  /** @param secured TLS with plain text beside it, so that each door can be attacked in both forms */
   static async start(secured: boolean): Promise<Target> {
     const dir = mkdtempSync(join(tmpdir(), 'cim-attacked-'));
     const authority = new TestAuthority();
@@ -28,7 +28,7 @@ export class Target implements AsyncDisposable {
       {
         ...(secured && { ...writeTlsFiles(dir, authority).env, CIM_INSECURE: 'true' }),
         CIM_DATA_DIR: join(dir, 'data'),
-        // Otherwise loopback has no limit by address.
+        // Without this, loopback has no limit by address.
         CIM_ALLOW_LIST: 'none',
         CIM_SESSION_POLICY: 'devices',
       },
@@ -42,7 +42,7 @@ export class Target implements AsyncDisposable {
     return this.server.routeUrl;
   }
 
-  /** Sums of a metric by the value of one label. */
+  /** Key: value of one label. Value: sum of a metric. */
   async metric(name: string, label: string): Promise<ReadonlyMap<string, number>> {
     const page = await (await fetch(this.#plain(this.server.routeInternalUrl, '/metrics'))).text();
     const sums = new Map<string, number>();
@@ -54,7 +54,7 @@ export class Target implements AsyncDisposable {
     return sums;
   }
 
-  /** Connections that the public port has, in all states. */
+  /** Number of connections at the public port, in all states. */
   async connections(): Promise<number> {
     return [...(await this.metric('cim_connections', 'state')).values()].reduce((sum, n) => sum + n, 0);
   }

@@ -1,4 +1,7 @@
-/** A user of another address than the attackers': logs in, writes, reads and logs out, again and again, while somebody attacks. */
+/**
+ * A user at another address than the attackers', who logs in, writes, reads and logs out again and again
+ * during an attack.
+ */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CimClient, memoryState } from '@cim/client/node';
@@ -7,7 +10,7 @@ import type { Target } from './target.ts';
 
 const PASSWORD = 'correct horse battery';
 const ROUNDS_AT_LEAST = 3;
-/** Between rounds, so that the victim does not wear out its own limits in a long attack [ms]. */
+/** Pause between rounds [ms], so that the victim stays within its own limits in a long attack. */
 const PAUSE_MS = 300;
 const TEXTS = 4;
 
@@ -19,7 +22,7 @@ const told = (times: readonly number[]): string =>
 export class Victim implements AsyncDisposable {
   readonly #target: Target;
   readonly #friend: CimClient;
-  /** Texts that the friend, and the victim, were shown. */
+  /** Texts that the victim and its friend were shown. */
   readonly #shown: string[] = [];
   #rounds = 0;
 
@@ -28,7 +31,7 @@ export class Victim implements AsyncDisposable {
     this.#friend = friend;
   }
 
-  /** @param friend a name of its own, with a password */
+  /** @param friend its name; it has a password */
   static async start(target: Target, friend = 'friend'): Promise<Victim> {
     const victim = new Victim(target, make(target, friend));
     victim.#friend.on('message', ({ texts }) => void victim.#shown.push(...texts));
@@ -36,7 +39,7 @@ export class Victim implements AsyncDisposable {
     return victim;
   }
 
-  /** The victim logs in anew in each round, and all that it and its friend write to each other arrives once. */
+  /** Logs in again in each round, and checks that all texts between the victim and its friend arrive once. */
   async during(attack: Promise<unknown>): Promise<string> {
     const logins: number[] = [];
     const sends: number[] = [];
@@ -44,7 +47,7 @@ export class Victim implements AsyncDisposable {
     const over = attack.finally(() => {
       isOver = true;
     });
-    // Its failure is that of the test, at the end.
+    // A failure of the attack is reported at the end of the test.
     over.catch(() => undefined);
     for (let round = 0; round < ROUNDS_AT_LEAST || !isOver; round++) {
       await this.#round(logins, sends);

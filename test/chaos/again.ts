@@ -1,11 +1,14 @@
-/** Tells what a program is shown for the first time from what it had on its screen when the one before it died. */
+/**
+ * Distinguishes entries that a program shows for the first time from those that an earlier program had on its
+ * screen when it died.
+ */
 export class Again {
-  /** Shown again, and known by their ids. */
+  /** Number of entries that were shown again, recognized by their ids. */
   count = 0;
   readonly #earlier = new Set<string>();
   readonly #now = new Set<string>();
 
-  /** Each may come again once to each program that follows. */
+  /** Whether the entry may come again: once for each later program. */
   isAgain(stream: string, id: string): boolean {
     const key = `${stream} ${id}`;
     this.#now.add(key);
@@ -14,7 +17,7 @@ export class Again {
     return true;
   }
 
-  /** The program has died. */
+  /** Notes that the program has died. */
   restarted(): void {
     for (const key of this.#now) this.#earlier.add(key);
     this.#now.clear();

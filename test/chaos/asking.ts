@@ -1,4 +1,4 @@
-/** Asks the routes what people are told when nobody talks. */
+/** Asks the routes for what people are shown, while nobody talks. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CimError } from '@cim/client/node';
 import type { Person } from './crowd.ts';
@@ -9,16 +9,16 @@ import type { Rest } from './rest.ts';
 const TRIES = 40;
 const AGAIN_MS = 250;
 const PAGE = 100;
-/** 9201: no member. */
+/** Code 9201: not a member. */
 const NO_MEMBER = '9201';
 
 export interface AskOptions {
-  /** As `Lanes` has them. */
+  /** See `Lanes`. */
   readonly lanes: ReadonlyMap<string, string>;
-  /** What was judged before; a history is read back to there. */
+  /** The part that was judged before. A history is read back to there. */
   readonly before: ReadonlyMap<string, number>;
   readonly random: () => number;
-  /** Histories that are read of each person; of the groups that she is not in, too. */
+  /** Histories that are read for each person, also of groups without this person. */
   readonly histories: number;
 }
 
@@ -40,7 +40,7 @@ export async function askAll(people: readonly Person[], options: AskOptions): Pr
   return rests;
 }
 
-/** The person reads some of the conversations to the end; answers those, as "person conversation". */
+/** Reads some of a person's conversations to the end. Answers them as "person conversation". */
 export async function readSome(
   person: Person,
   { lanes, random }: AskOptions,
@@ -98,7 +98,7 @@ async function historyOf(
   }
 }
 
-/** A server may have died just now. */
+/** Repeats a question, since a server may have died just now. */
 async function persistently<T>(ask: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {

@@ -1,4 +1,4 @@
-/** Bugs of a store or a client, each of which the checker must find. */
+/** Bugs of a store or a client. The checker must find each of them. */
 import { cim, type GroupId, inboxOf, LOBBY, type ProducerId, type Seq, type UserId } from '@cim/protocol';
 import {
   type Append,
@@ -15,10 +15,10 @@ import { textOf } from './journal.ts';
 
 type Done = (answer: AppendAnswer) => void;
 
-/** Each bug acts once in so many messages. */
+/** Each bug acts once in this many messages. */
 const EVERY = 40;
 
-/** The store's streams with one thing done otherwise. */
+/** The store's streams with some methods replaced. */
 const otherwise = (streams: Streams, other: Partial<Streams>): Streams => ({
   append: (...of) => streams.append(...of),
   read: (...of) => streams.read(...of),
@@ -48,7 +48,7 @@ function appends(
   });
 }
 
-/** Changes what is read, and what is made of it for the wire. */
+/** Changes the entries that are read, and their form on the wire. */
 function reads(streams: Streams, act: (entries: Entry[]) => Entry[]): Streams {
   return otherwise(streams, {
     read: async (...of) => act((await streams.read(...of)).map((entry) => ({ ...entry, wire: undefined }))),
@@ -60,7 +60,7 @@ const withTexts = (entry: Entry, texts: readonly string[]): Entry => ({
   content: cim.Content.encode({ texts: [...texts] }).finish(),
 });
 
-/** The same for the store's groups. */
+/** The store's groups with some methods replaced. */
 const otherGroups = (groups: Groups, other: Partial<Groups>): Groups => ({
   newId: () => groups.newId(),
   find: (...of) => groups.find(...of),
@@ -78,7 +78,7 @@ const otherGroups = (groups: Groups, other: Partial<Groups>): Groups => ({
   ...other,
 });
 
-/** An entry that nobody is shown. */
+/** The entry without content, so that nobody is shown it. */
 const emptied = (entry: Entry): Entry => ({
   ...entry,
   content: cim.Content.encode({ type: 'x.nothing' }).finish(),
@@ -94,7 +94,7 @@ function endsMembership({ content }: Entry): boolean {
   return op === 'leave' || op === 'remove';
 }
 
-/** The producer of a copy, or an entry id with it, as of another device. */
+/** The producer of a copy, or an entry id with it, as if from another device. */
 const strange = <T extends string>(id: T): T =>
   id.replace(/^(\d+:)?(.)(.*>)/, (_, sender = '', first, rest) =>
     [sender, first === 'x' ? 'y' : 'x', rest].join(''),
@@ -103,13 +103,13 @@ const strange = <T extends string>(id: T): T =>
 /** A bug that is put in on purpose. */
 export interface Mutant {
   readonly bug: string;
-  /** One of these must be found. */
+  /** The checker must find one of these faults. */
   readonly faults: readonly Fault[];
   readonly spoil?: (streams: Streams) => Streams;
   readonly spoilGroups?: (groups: Groups) => Groups;
-  /** What one of the clients shows late. */
+  /** Streams that one of the clients shows late. */
   readonly late?: (stream: string) => boolean;
-  /** Nobody's connection is cut meanwhile: who comes back would find what is missing. */
+  /** Whether no connection is cut meanwhile: a client that reconnects would find the missing entries. */
   readonly still?: boolean;
 }
 

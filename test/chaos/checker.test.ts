@@ -15,7 +15,7 @@ const stored = (...texts: string[]): JournalEntry[] =>
   ]);
 const shown = (stream: string, ...texts: string[]): JournalEntry[] =>
   texts.map((text) => ({ did: 'shown', text, from: personOf(payloadOf(text)?.sender ?? ''), stream }));
-/** `voice`: of a person, or of one of several devices. */
+/** @param voice a person, or one of its devices */
 const journal = (voice: string, entries: JournalEntry[], stayed = true): Journal => {
   const [person = '', device = ''] = voice.split('/');
   return { person, device, stayed, entries };
@@ -33,18 +33,18 @@ test('finds nothing in a run that kept the promise', () => {
   assert.deepEqual(faults([journal('a', A), journal('b', [...B, ...L]), journal('c', L)]), []);
 });
 
-test('reads a payload from its text, also with what fills it up, and from nothing else', () => {
+test('reads a payload from its text, also with filler, and from no other text', () => {
   assert.deepEqual(payloadOf('a>b#12 xxxx'), { sender: 'a', lane: 'b', n: 12 });
   assert.equal(textOf({ sender: 'a', lane: 'lobby', n: 3 }), 'a>lobby#3');
   for (const text of ['', 'a>b', 'a>b#0', 'a>b#1x', '>b#1']) assert.equal(payloadOf(text), undefined);
 });
 
-test('finds what was answered as stored and never shown, but not for one that left', () => {
+test('finds stored messages that were never shown, except to a person that left', () => {
   assert.deepEqual(faults([journal('a', A), journal('b', [...B.slice(0, 1), ...L])]), ['lost: b a>b#2']);
   assert.deepEqual(faults([journal('a', A), journal('b', L, false)]), []);
 });
 
-test('a loss that was told counts only where the store may not lose', () => {
+test('a reported loss is a fault only where the store may not lose', () => {
   const told: JournalEntry = { did: 'was-told', of: 'inbox', what: 'reset' };
   const journals = [journal('a', A), journal('b', [told, ...L])];
   assert.equal(faults(journals).length, 2);
@@ -53,7 +53,7 @@ test('a loss that was told counts only where the store may not lose', () => {
   assert.deepEqual(faults(bySender, { toldIsEnough: true }), []);
 });
 
-test('finds what was shown twice, out of order, to the wrong person, from the wrong one, or never sent', () => {
+test('finds messages shown twice, out of order, to the wrong person, with the wrong sender, or never sent', () => {
   const b = (...entries: JournalEntry[]) => faults([journal('a', A), journal('b', [...entries, ...L])]);
   assert.deepEqual(b(...B, ...shown('inbox', 'a>b#2')), ['shown twice: b a>b#2']);
   assert.deepEqual(b(...shown('inbox', 'a>b#2', 'a>b#1')), ['out of order: b a>b#1']);
@@ -85,7 +85,7 @@ test('finds members who saw a group in different orders', () => {
   assert.deepEqual(found, ['groups differ: m y>lobby#1']);
 });
 
-test('compares with the store: what is missing there, and what is there twice', () => {
+test('finds messages that are missing in the store, or there twice', () => {
   const journals = [journal('a', A), journal('b', [...B, ...L])];
   const lobby = ['a>lobby#1', 'a>lobby#2'];
   const inStore = (b: string[]) => ({ stored: logs({ b, lobby }) });
@@ -94,14 +94,14 @@ test('compares with the store: what is missing there, and what is there twice', 
   assert.deepEqual(faults(journals, inStore(['a>b#1', 'a>b#2', 'a>b#2'])), ['stored twice: b a>b#2']);
 });
 
-test('finds sends that nobody answered', () => {
+test('finds unanswered sends', () => {
   const sent: JournalEntry = { did: 'sent', payload: p('a>b#3'), at: 0 };
   assert.deepEqual(faults([journal('a', [...A, sent]), journal('b', [...B, ...L])]), [
     'not answered: a a>b#3',
   ]);
 });
 
-test('knows what was judged before: it comes neither to a screen nor into the store again', () => {
+test('finds judged messages that come to a screen or into the store again', () => {
   const before = new Map([['a b', 2]]);
   const late = stored('a>b#3');
   const page = (...texts: string[]) => [journal('a', late), journal('b', shown('inbox', ...texts))];

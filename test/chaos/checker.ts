@@ -1,4 +1,4 @@
-/** Reads journals and finds every promise that was broken. Pure: it knows nothing of servers. */
+/** Reads journals and finds every broken promise. Pure: it knows nothing of servers. */
 import type { Fault, Finding, Sending } from './finding.ts';
 import {
   isGroupLane,
@@ -15,13 +15,19 @@ import {
 import { checkLogs, checkMembers, Standings } from './membership.ts';
 
 export interface CheckOptions {
-  /** All entries in the store, in the order of their streams; key: lane. A person's stream has the person's copies too. */
+  /**
+   * Key: lane. All entries in the store, in the order of their streams. A person's stream contains the
+   * person's copies.
+   */
   readonly stored?: ReadonlyMap<string, readonly LogItem[]>;
-  /** A loss counts only if neither the sender nor the recipient was told of it: for stores that may lose. */
+  /**
+   * Whether a loss is a fault only if neither the sender nor the recipient was told of it: for stores that
+   * may lose.
+   */
   readonly toldIsEnough?: boolean;
-  /** What was judged before, and is in no journal any more: how far each lane had come. Key: "sender lane". */
+  /** Key: "sender lane". How far each lane was judged before; the journals no longer have that part. */
   readonly before?: ReadonlyMap<string, number>;
-  /** Who was in which group when the journals begin. */
+  /** The members of groups when the journals begin. */
   readonly members?: Members;
 }
 
@@ -63,7 +69,7 @@ export function check(journals: readonly Journal[], options: CheckOptions = {}):
   return findings;
 }
 
-/** What one device showed: each text once, in the order sent, from whom it says, meant for its person. */
+/** Checks one device: each text is shown once, in the order sent, with its sender, and to the right person. */
 function checkShown(
   { person, device, entries }: Journal,
   sent: ReadonlySet<string>,
@@ -102,7 +108,9 @@ function checkShown(
   return findings;
 }
 
-/** Whether a text came in the stream that it was sent to, in the sender's name, and in the right conversation. */
+/**
+ * Whether a text came in the stream that it was sent to, in its sender's name, and in the right conversation.
+ */
 function isMeant(
   { sender, lane }: Payload,
   person: string,
@@ -117,15 +125,15 @@ function isMeant(
   return (conversation ?? peer) === peer;
 }
 
-/** Who must be shown what was answered as stored. */
+/** The messages that must be shown: all that were answered as stored. */
 class Due {
   /** Key: lane of a person or the lobby. */
   readonly #to = new Map<string, Payload[]>();
-  /** Private ones, for the sender's other devices. Key: person. */
+  /** Key: person. Private messages for the sender's other devices. */
   readonly #by = new Map<string, Payload[]>();
   /** Key: lane. */
   readonly #groups = new Map<string, Sending[]>();
-  /** What is due to all devices of a person; made when the first one is asked about. */
+  /** Key: person. Messages due to all devices of the person; filled when the first one is asked about. */
   readonly #found = new Map<string, readonly Payload[]>();
   readonly #standings: Standings;
 
@@ -144,7 +152,7 @@ class Due {
     }
   }
 
-  /** Of a group: what was sent while the person was certainly in it. */
+  /** In a group, the messages sent while the person was certainly a member. */
   of(person: string, voice: string): readonly Payload[] {
     let due = this.#found.get(person);
     if (due === undefined) {
@@ -176,7 +184,10 @@ function checkLost(
     .map((payload) => ({ fault: 'lost', person: voice, text: textOf(payload) }));
 }
 
-/** All devices show a group in one order; and all devices of a person show the person's private messages in one order. */
+/**
+ * Checks orders: all devices show a group in the same order, and all devices of a person show its private
+ * messages in the same order.
+ */
 function checkOrders(journals: readonly Journal[]): Finding[] {
   /** Key: stream. */
   const orders = new Map<string, { readonly voice: string; readonly texts: string[] }[]>();
@@ -204,7 +215,7 @@ function checkOrders(journals: readonly Journal[]): Finding[] {
   return findings;
 }
 
-/** Texts of one order that come before one that they follow in the other. */
+/** Texts of one order that come before a text that they follow in the other order. */
 function movedIn(one: readonly string[], other: readonly string[]): string[] {
   const place = new Map(other.map((text, at) => [text, at]));
   let last = -1;
@@ -252,7 +263,7 @@ function checkStored(
 const isOfBefore = ({ sender, lane, n }: Payload, before: CheckOptions['before']): boolean =>
   n <= (before?.get(`${sender} ${lane}`) ?? 0);
 
-/** A text without what may follow its payload. */
+/** A text without the filler after its payload. */
 export const nameIn = (text: string): string => {
   const payload = payloadOf(text);
   return payload === undefined ? text : textOf(payload);

@@ -1,4 +1,5 @@
-// Loaded before a server: its clock is off by CHAOS_SKEW_MS, and jumps there and back every CHAOS_SKEW_TURN_MS.
+// Loaded before a server. Its clock is off by CHAOS_SKEW_MS, and jumps there and back every
+// CHAOS_SKEW_TURN_MS.
 const skew = Number(process.env.CHAOS_SKEW_MS ?? 0);
 const turn = Number(process.env.CHAOS_SKEW_TURN_MS ?? 1_000);
 const now = Date.now;

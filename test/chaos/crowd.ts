@@ -1,4 +1,7 @@
-/** People on the real SDK who talk to one another and to everybody, and keep a journal of all that happens to them. */
+/**
+ * People on the real SDK who talk to one another and to everybody. Each keeps a journal of everything that
+ * happens to it.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CimClient, memoryState, type Storage, type Recipient } from '@cim/client/node';
 import { Again } from './again.ts';
@@ -9,24 +12,24 @@ import { wireOptions } from './wire.ts';
 export const UNDER_WAY = 32;
 const LATE_MS = 100;
 
-/** Key: conversation as the SDK names it. Added when somebody comes, and with each group. */
+/** Key: conversation as the SDK names it. Value: lane. Added when a person or a group is added. */
 export type Lanes = Map<string, string>;
 
-/** A group as one who writes to it knows it. */
+/** A group, as a person who writes to it knows it. */
 interface KnownGroup {
   readonly id: string;
-  /** The person is out: it finds out with its next send. */
+  /** True when the person is no longer a member and finds that out with its next send. */
   out: boolean;
 }
 
 /** A person at one device. */
 export class Person {
   readonly name: string;
-  /** '' for the only one. */
+  /** Name of the device; '' for the only one. */
   readonly device: string;
   readonly voice: string;
   readonly entries: JournalEntry[] = [];
-  /** ms from the loss of a connection to the next login. */
+  /** Times from the loss of a connection to the next login [ms]. */
   readonly logins: number[] = [];
   /** Key: lane. */
   readonly groups = new Map<string, KnownGroup>();
@@ -44,10 +47,10 @@ export class Person {
   readonly #counters = new Map<string, number>();
   readonly #others: { readonly name: string; readonly id: number }[] = [];
   #turn = 0;
-  /** Its program is about to start anew. */
+  /** Whether its program is about to start again. */
   #away = false;
 
-  /** @param late whether this program shows it only a moment later: a fault of its own */
+  /** @param late whether this program shows entries only a moment later, which is a bug of its own */
   constructor(
     name: string,
     routeUrl: string,
@@ -102,10 +105,10 @@ export class Person {
     return this.#lanes.get(conversation) ?? conversation;
   }
 
-  /** Its program starts anew on a state from which the places in inbox and groups are lost: the server knows them. */
+  /** Restarts its program on a state that has lost the cursors of inbox and groups: the server knows them. */
   async restart(awayMs = 0): Promise<void> {
     this.#away = true;
-    // What is not answered would be another fault: the next program repeats it.
+    // An unanswered send would be another fault: the next program repeats it.
     while (this.unanswered > 0) await sleep(10);
     await this.client.close();
     await sleep(awayMs);
@@ -137,7 +140,7 @@ export class Person {
     this.logins.length = 0;
   }
 
-  /** From now on talks to these people too. */
+  /** Makes the person talk to these people too. */
   meet(others: readonly { readonly name: string; readonly id: number }[]): void {
     const known = new Set([this.name, ...this.#others.map(({ name }) => name)]);
     for (const { name, id } of others) {
@@ -150,7 +153,9 @@ export class Person {
     return this.#away || this.unanswered >= UNDER_WAY;
   }
 
-  /** One message, to the next of the others or, every fourth time, to everybody, and as often to a group. */
+  /**
+   * Sends one message: to the next of the others, or every fourth time to everybody, and as often to a group.
+   */
   say(filler = ''): void {
     const turn = this.#turn++;
     const other = this.#others[turn % Math.max(this.#others.length, 1)];

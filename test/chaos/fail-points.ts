@@ -1,4 +1,7 @@
-/** Servers that kill themselves at each step of a send: before and after the append, before the push, before the answer. */
+/**
+ * Servers that kill themselves at each step of a send: before and after the append, before the push, before
+ * the answer.
+ */
 import { until } from '@cim/testkit';
 import { Talk } from './talk.ts';
 import { below, seeded } from './random.ts';
@@ -8,22 +11,22 @@ import { type SendStep, World } from './world.ts';
 
 const STEPS: readonly SendStep[] = ['append', 'stored', 'push', 'receipt'];
 const DIES_WITHIN_MS = 60_000;
-/** All of them are going to die, and whoever has died is replaced by one that will. */
+/** All of them will die, and each dead one is replaced by another that will. */
 const AT_ONCE = 3;
-/** One dies at one of its first so many sends. */
+/** A server dies at one of its first sends, of which this is the last. */
 const SENDS = 60;
 const CROWD = { people: 3, devices: 3, groups: [2, 3] };
-/** Deaths from one judgement to the next: fewer messages than a group's log keeps. */
+/** Deaths between two judgements: fewer messages than a group's log keeps. */
 const PAGE = 40;
 
 interface Deaths {
   readonly turns: Turns;
   readonly steps: Record<SendStep, number>;
-  /** Makes a server that dies at this step, and answers how to see that it has. */
+  /** Starts a server that dies at this step. Answers a function that tells whether it has died. */
   readonly start: (lane: number, step: SendStep, nth: number) => Promise<() => boolean>;
 }
 
-/** Until so many have died. */
+/** Runs until this many servers have died. */
 async function die(random: () => number, upTo: number, { turns, steps, start }: Deaths): Promise<void> {
   await sideBySide(AT_ONCE, async (lane) => {
     for (let time = turns.take(upTo); time !== undefined; time = turns.take(upTo)) {
@@ -40,7 +43,7 @@ async function die(random: () => number, upTo: number, { turns, steps, start }: 
 const told = (steps: Record<SendStep, number>): string =>
   `killed ${STEPS.map((step) => `${steps[step]} times at ${step}`).join(', ')}`;
 
-/** People move to servers that are going to die, because those where they were have died. */
+/** People move to servers that are going to die, because their own servers have died. */
 export async function serverFailPoints(options: RunOptions): Promise<Row> {
   const times = (options.long ? 500 : 10) * STEPS.length;
   const random = seeded(options.seed);
@@ -60,7 +63,7 @@ export async function serverFailPoints(options: RunOptions): Promise<Row> {
     talk.start();
     const calm = world.imServers[0];
     const dying = die(random, upTo, { turns, steps, start });
-    // The one that stays would soon have everybody.
+    // The one server that stays would soon have all people.
     await Promise.race([dying, until('some can be moved to', () => world.imServers.length > 1)]);
     if (calm !== undefined) await world.killImServer(world.imServers.indexOf(calm));
     await dying;
@@ -79,7 +82,7 @@ export async function serverFailPoints(options: RunOptions): Promise<Row> {
   };
 }
 
-/** Callers over HTTP repeat at the next route what was not answered, under the same key. */
+/** Callers over HTTP repeat unanswered requests at the next route, under the same key. */
 export async function routeFailPoints(options: RunOptions): Promise<Row> {
   const times = (options.long ? 500 : 10) * STEPS.length;
   const random = seeded(options.seed);

@@ -1,4 +1,4 @@
-/** A master of Redis killed while everybody talks, and a replica in its place: under `quorum`, and under `fast`. */
+/** Kills a Redis master while everybody talks; a replica takes its place. Under `quorum`, and under `fast`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisProcess, RedisSentinel, until } from '@cim/testkit';
 import { check } from './checker.ts';
@@ -13,31 +13,31 @@ import { sideBySide, Turns } from './turns.ts';
 import type { Verdict } from './verdict.ts';
 import { World } from './world.ts';
 
-/** A lag of the replicas, so that `fast` has something to lose. */
+/** Delay of the replicas [ms], so that `fast` has something to lose. */
 const LAG_MS = 400;
 const PROMOTED_MS = 60_000;
 const FLOWS_MS = 40_000;
 const LOOK_MS = 500;
-/** What people must be able to say again after a failover. */
+/** Messages that people must be able to send again after a failover. */
 const FLOWING = 100;
 const CROWD = { people: 3, devices: 3, groups: [2, 3] };
-/** Failovers from one judgement to the next: fewer messages than a group's log keeps. */
+/** Failovers between two judgements: fewer messages than a group's log keeps. */
 const PAGE = 5;
 
-/** Some servers of which one is a master that can be killed, and another takes its place. */
+/** Servers of which a master can be killed, and another takes its place. */
 interface Topology extends AsyncDisposable {
   readonly kind: 'Sentinel' | 'Cluster';
   readonly url: string;
   /** Whether no failover is under way, and every replica copies a master. */
   isSettled(): Promise<boolean>;
-  /** Whether everybody who decides it takes this one for a master. */
+  /** Whether all deciding parties take this server for a master. */
   isNamed(server: RedisProcess): Promise<boolean>;
-  /** A master at random, and those that copy it. */
+  /** Chooses a random master, and its replicas. */
   choose(random: () => number): Promise<{ master: RedisProcess; replicas: readonly RedisProcess[] }>;
 }
 
 const stateOf = (server: RedisProcess): Promise<string> => server.cli('INFO', 'replication').catch(() => '');
-/** How many follow a master. */
+/** Number of replicas that follow a master. */
 const copiesOf = (state: string): number => state.match(/state=online/g)?.length ?? 0;
 
 async function sentinel(): Promise<Topology> {
@@ -86,7 +86,7 @@ async function cluster(): Promise<Topology> {
   };
 }
 
-/** The master dies; a replica takes over; the old master comes back and copies it. */
+/** The master dies, a replica takes over, and the old master comes back and copies it. */
 async function failOver(
   topology: Topology,
   random: () => number,
@@ -95,7 +95,7 @@ async function failOver(
   const { master, replicas } = await topology.choose(random);
   if (durability === 'fast') {
     for (const replica of replicas) replica.freeze();
-    // What is in the connection they would still read.
+    // Without this the replicas would still read what is in the connection.
     await master.cli('CLIENT', 'KILL', 'TYPE', 'replica');
     await sleep(LAG_MS);
   }
@@ -111,8 +111,9 @@ async function failOver(
     },
     PROMOTED_MS,
   );
-  // By itself it is a second master until Sentinel tells it otherwise, some 10 s later: under `fast` it would take texts
-  // that are lost to nobody's knowledge (docs/faults.md). A node of a Cluster finds out before it takes a write.
+  // By itself it would be a second master until Sentinel tells it otherwise, about 10 s later: under `fast`
+  // it would take texts that are then lost without anybody noticing (docs/faults.md). A node of a Cluster
+  // notices before it takes a write.
   const asReplica = topology.kind === 'Sentinel' && durability === 'fast' && successor !== undefined;
   await master.start(asReplica ? ['--replicaof', `127.0.0.1 ${successor?.port ?? 0}`] : []);
 }
@@ -120,7 +121,9 @@ async function failOver(
 const nameOf = ({ kind }: Topology, durability: string): string =>
   `Redis failover, ${kind}, \`${durability}\``;
 
-/** One that begins before the one before has ended finds replicas that copy nobody: what they hold is the past. */
+/**
+ * A failover that begins before the last one has ended finds replicas that copy no master: their data is old.
+ */
 const untilSettled = (topology: Topology): Promise<void> =>
   until('there is a master, and all copy it', () => topology.isSettled(), PROMOTED_MS);
 
@@ -140,7 +143,7 @@ async function underLoad(
       ? row
       : { ...row, broken: [...row.broken, `what the servers logged: ${await world.keepLogs()}`] };
   } catch (error) {
-    // The other mode's row is not lost for it.
+    // A failure here must not lose the row of the other mode.
     const name = nameOf(topology, durability);
     const broken = [`${String(error)}; what the servers logged: ${await world.keepLogs()}`];
     return { name, did: 'failed', faults: 0, found: figuresOf(world.total), broken };
@@ -155,7 +158,7 @@ async function failOverAndOver(
   world: World,
 ): Promise<Row> {
   const random = seeded(options.seed);
-  // Under `fast` Redis may lose changes of groups, and nobody can say then who should be in.
+  // Under `fast` Redis may lose changes of groups, and then nobody can say who should be a member.
   const people = await (durability === 'fast' ? world.invite(8) : world.inviteGroups(CROWD, options.seed));
   const stored = (): number =>
     people.reduce((sum, { entries }) => sum + entries.filter((entry) => entry.did === 'answered').length, 0);
@@ -180,13 +183,13 @@ async function failOverAndOver(
       await flows();
       turns.ended();
     }
-    // What is said from here on nothing excuses.
+    // From here on no loss is excused.
     const marks = marksOf(people.map(({ journal }) => journal));
     await flows();
     talk.stop();
     turns.say(`${topology.kind}, ${durability}: judging`);
     await untilSettled(topology);
-    // It is told at once, and may take as long as a lapsed lease, what is not excused.
+    // A loss that is not excused must be reported at once, or at the latest after the time of a lapsed lease.
     const deadline = performance.now() + FLOWS_MS;
     while (swallowedOf(people, marks).length > 0 && performance.now() < deadline) await sleep(LOOK_MS);
     const page = await world.judgePage({ toldIsEnough: durability === 'fast' });
@@ -219,7 +222,10 @@ async function failOverAndOver(
   };
 }
 
-/** Of a page under `fast`: what was lost, whether it was told, and what fell into the holes. */
+/**
+ * Notes for a page under `fast` what was lost, whether it was reported, and which messages fell into the
+ * holes.
+ */
 function note(
   losses: { gone: number; readonly silent: string[]; readonly swallowed: string[] },
   page: Verdict,
@@ -235,13 +241,16 @@ function note(
   losses.swallowed.push(...swallowedOf(people, marks));
 }
 
-/** The strict reading, of what came after: a new message must not fall into the hole that the old ones left. */
+/** Strict check of later messages: a new message must not disappear in the hole that old ones left. */
 const swallowedOf = (people: readonly Person[], marks: ReadonlyMap<string, number>): string[] =>
   check(people.map(({ journal }) => journal))
     .filter((finding) => finding.fault === 'lost' && nOf(finding) > (marks.get(voiceLaneOf(finding)) ?? 0))
     .map(({ text }) => text);
 
-/** What a store that lost its newest entries cannot help: these are gone, and what is sent anew has a new place. */
+/**
+ * Faults that a store cannot avoid after it lost its newest entries: these are gone, and repeated sends have
+ * new places.
+ */
 const MAY_HAPPEN: readonly Fault[] = [
   'answered stored, not stored',
   'copy not stored',
@@ -251,7 +260,7 @@ const MAY_HAPPEN: readonly Fault[] = [
   'devices differ',
 ];
 
-/** How far each device has come on each lane; key: "sender lane". */
+/** Key: "sender lane". How far each device has come on each lane. */
 function marksOf(journals: readonly Journal[]): Map<string, number> {
   const marks = new Map<string, number>();
   for (const { entries } of journals)
@@ -260,7 +269,10 @@ function marksOf(journals: readonly Journal[]): Map<string, number> {
   return marks;
 }
 
-/** Who was told of what: "sender lane" of a sender's own, "recipient inbox" or "recipient lobby" of what comes to one. */
+/**
+ * Reported losses: "sender lane" for a sender's own messages, "recipient inbox" or "recipient lobby" for
+ * received ones.
+ */
 const toldIn = (journals: readonly Journal[]): Set<string> =>
   new Set(
     journals.flatMap(({ person, entries }) =>
@@ -273,7 +285,7 @@ const laneOf = ({ text }: Finding): string => {
   return payload === undefined ? '' : `${personOf(payload.sender)} ${payload.lane}`;
 };
 
-/** Key of `marksOf`. */
+/** The key of `marksOf` for a finding. */
 const voiceLaneOf = ({ text }: Finding): string => {
   const payload = payloadOf(text);
   return payload === undefined ? '' : `${payload.sender} ${payload.lane}`;

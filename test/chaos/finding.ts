@@ -1,4 +1,4 @@
-/** What the checker can find. */
+/** The faults that the checker can find. */
 import type { Payload } from './journal.ts';
 
 export type Fault =
@@ -30,7 +30,7 @@ export interface Finding {
   readonly text: string;
 }
 
-/** A send with the time from its first try to its answer [ms]. */
+/** A send with the times of its first try and its answer [ms]. */
 export interface Sending {
   readonly payload: Payload;
   readonly from: number;

@@ -1,4 +1,7 @@
-/** A program with the SDK that writes what it is shown, a line each, before the SDK counts it as shown. Ended by kill -9. */
+/**
+ * A program with the SDK that writes each entry as a line before the SDK counts it as shown. It is ended by
+ * kill -9.
+ */
 import { writeSync } from 'node:fs';
 import { CimClient, fileState } from '@cim/client/node';
 

@@ -1,4 +1,7 @@
-/** A device whose program is a process of its own, killed and started again on the same state. It only listens. */
+/**
+ * A device whose program is a process of its own, killed and started again on the same state. It only
+ * listens.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -14,7 +17,7 @@ type Line =
       readonly texts: readonly string[];
       readonly id: string;
       readonly from: string;
-      /** Absent in a private one. */
+      /** Absent for a private message. */
       readonly group?: string;
       readonly conversation: string;
     }
@@ -33,13 +36,13 @@ export class Guest implements AsyncDisposable {
   readonly #path: string;
   readonly #lanes: ReadonlyMap<string, string>;
   #child: ChildProcess | undefined;
-  /** Of the child: it has ended, and its last line is read. */
+  /** Resolves when the child has ended and its last line is read. */
   #closed: Promise<unknown> | undefined;
   #ready = false;
 
   /**
-   * @param whose name of the person, and of this device
-   * @param lanes as `Lanes` has them
+   * @param whose name of the person and of this device
+   * @param lanes see `Lanes`
    * @param path of its state
    */
   constructor(
@@ -80,12 +83,12 @@ export class Guest implements AsyncDisposable {
     await until(`${this.name} is connected`, () => this.#ready, 60_000);
   }
 
-  /** -9: what it had not saved is gone. */
+  /** Kills it with -9: unsaved data is lost. */
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined) return;
-    // Its last lines are read before the next program's first.
+    // The last lines of this program are read before the first of the next one.
     child.kill('SIGKILL');
     await this.#closed;
     this.again.restarted();

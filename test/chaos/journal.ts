@@ -1,8 +1,11 @@
-/** What the people of a run did and saw, in the order in which they did and saw it. */
+/** The acts and observations of the people in a run, in order. */
 
-/** A text says who sent it, on which lane, and which of that lane it is. A lane is a recipient's name, `lobby`, or a group's. */
+/**
+ * The content of a text: its sender, its lane, and its number on that lane. A lane is a recipient's name,
+ * `lobby`, or a group's lane.
+ */
 export interface Payload {
-  /** A person, or one device of a person: `voiceOf`. */
+  /** A person, or one device of a person (`voiceOf`). */
   readonly sender: string;
   readonly lane: string;
   /** From 1, per sender and lane. */
@@ -17,18 +20,18 @@ export function payloadOf(text: string): Payload | undefined {
   return sender === undefined || lane === undefined ? undefined : { sender, lane, n: Number(n) };
 }
 
-/** Names one device of a person; a person with one device only has the device ''. */
+/** The name of one device of a person. A person with a single device has the device ''. */
 export const voiceOf = (person: string, device: string): string =>
   device === '' ? person : `${person}/${device}`;
 /** The person of a voice. */
 export const personOf = (voice: string): string => voice.split('/', 1)[0] ?? voice;
 
-/** Lane of a group that has members. Lanes of people never begin so. */
+/** The lane of a group with members. Lanes of people never begin like this. */
 export const groupLane = (n: number): string => `group-${n}`;
 export const isGroupLane = (lane: string): boolean => lane.startsWith('group-');
 export const isPrivate = (lane: string): boolean => lane !== 'lobby' && !isGroupLane(lane);
 
-/** A change of who is in a group, as somebody asks for it. */
+/** A requested change of the members of a group. */
 export interface Change {
   readonly group: string;
   readonly op: 'in' | 'out' | 'mute' | 'unmute';
@@ -36,7 +39,7 @@ export interface Change {
 }
 
 export type JournalEntry =
-  /** `at` in these is the moment [ms], on one clock for all journals; two events of the same moment have no order. */
+  /** `at` is the moment [ms], on one clock for all journals. Two events of the same moment have no order. */
   | { readonly did: 'sent'; readonly payload: Payload; readonly at: number }
   | {
       readonly did: 'answered';
@@ -49,12 +52,12 @@ export type JournalEntry =
   | { readonly did: 'changed'; readonly change: Change; readonly at: number }
   | {
       readonly did: 'shown';
-      /** As it came; a payload is read from it by whoever checks. */
+      /** The text as it came; the checker reads its payload. */
       readonly text: string;
       readonly from: string;
       /** `inbox`, or the lane of the lobby or a group. */
       readonly stream: string;
-      /** The other side of its conversation, as the SDK has said: a person, or the lane of a group. */
+      /** The other side of its conversation, as the SDK named it: a person, or the lane of a group. */
       readonly conversation?: string;
     }
   /** The SDK has said that the store lost something: of this lane for a sender, of this stream for a recipient. */
@@ -64,19 +67,19 @@ export type JournalEntry =
       readonly what: 'lost' | 'reset' | 'expired' | 'skipped';
     };
 
-/** Of one device of a person. */
+/** The journal of one device of a person. */
 export interface Journal {
   readonly person: string;
-  /** '' for a person with one device. */
+  /** '' for a person with a single device. */
   readonly device: string;
-  /** Whether it was there to the end, and so must have been shown everything. */
+  /** Whether the device was there to the end, so that it must have been shown everything. */
   readonly stayed: boolean;
   readonly entries: readonly JournalEntry[];
 }
 
 /** An entry of a stream as the store has it. */
 export type LogItem =
-  /** `id`: of the entry, by which a finding names it. */
+  /** `id` is the id of the entry, by which a finding names it. */
   | { readonly text: string; readonly id?: string }
   /** A change of a group: what, by whom, of whom. */
   | {
@@ -86,5 +89,5 @@ export type LogItem =
       readonly muted?: boolean;
     };
 
-/** Who is in each group, and whether muted. Key: lane, then person. */
+/** Key: lane, then person. The members of each group, and whether they are muted. */
 export type Members = ReadonlyMap<string, ReadonlyMap<string, { readonly muted: boolean }>>;

@@ -1,4 +1,7 @@
-/** Every link broken in turn; pushes that never arrive; a server that dies between a message's storing and its push. */
+/**
+ * Breaks every link, one after the other; loses pushes; and kills a server between storing a message and its
+ * push.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@cim/testkit';
 import type { Person } from './crowd.ts';
@@ -27,9 +30,9 @@ const FAULTS: Readonly<Record<string, (proxy: LinkProxy, some: number) => void>>
 };
 
 const CROWD = { people: 3, devices: 3, groups: [2, 3] };
-/** Worlds at once in a long run: most of its time is waited. */
+/** Worlds at once in a long run, since most of its time is waiting. */
 const LANES = 3;
-/** Faults from one judgement to the next: fewer messages than a group's log keeps. */
+/** Faults between two judgements: fewer messages than a group's log keeps. */
 const PAGE = 14;
 
 export async function linksCut(options: RunOptions): Promise<Row> {
@@ -83,10 +86,10 @@ export async function linksCut(options: RunOptions): Promise<Row> {
   };
 }
 
-/** When each text was shown to whom, from the moment on at which this is made. */
+/** When each text was shown to whom, from the creation of this object on. */
 class Arrivals {
   readonly #sentAt = new Map<string, number>();
-  /** ms of each, as they came. */
+  /** Delay of each text [ms], in the order of arrival. */
   readonly delays: number[] = [];
 
   constructor(people: readonly Person[]) {
@@ -108,7 +111,7 @@ class Arrivals {
   }
 }
 
-/** Nobody can call an im-server: what comes, comes from its own reading. */
+/** No call reaches an im-server, so all entries come from its own reading. */
 export async function pushesLost(options: RunOptions): Promise<Row> {
   const rounds = options.long ? 40 : 4;
   await using world = await World.start({ linked: true });
@@ -151,7 +154,10 @@ export async function pushesLost(options: RunOptions): Promise<Row> {
   };
 }
 
-/** The server dies with the message stored and not pushed, and the sender's program with it, so that nobody repeats it. */
+/**
+ * The server dies after the message was stored and before it was pushed. The sender's program dies too, so
+ * that nobody repeats the send.
+ */
 export async function senderGone(options: RunOptions): Promise<Row> {
   const delays: number[] = [];
   const turns = new Turns(options.long ? 10 : 1, options);
@@ -175,7 +181,7 @@ export async function senderGone(options: RunOptions): Promise<Row> {
   };
 }
 
-/** Answers how long it took until it was shown, in ms. */
+/** Answers the time until the message was shown [ms]. */
 async function loseSender(world: World, reader: Person, time: number): Promise<number> {
   const failing = await world.addImServer({ step: 'push', nth: 1 });
   await world.untilListed();
@@ -187,7 +193,7 @@ async function loseSender(world: World, reader: Person, time: number): Promise<n
   if (sender === undefined) throw new Error('nobody came to the server that is to die');
   const { client } = sender;
   sender.stayed = false;
-  // At once, before it could come back and repeat it.
+  // At once, before the client could come back and repeat the send.
   client.on('disconnected', () => void client.close());
   const text = textOf(sender.sendTo(reader.name, { user: reader.client.user?.userId ?? 0 }));
   const begun = performance.now();

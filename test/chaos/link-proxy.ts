@@ -1,4 +1,7 @@
-/** A TCP relay in the place of a link: it can cut, swallow, half-close, reset, delay, and cut after so many bytes. */
+/**
+ * A TCP relay in place of a link. It can cut, swallow, half-close, reset and delay, and cut after a number of
+ * bytes.
+ */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 interface Address {
@@ -29,7 +32,7 @@ export class LinkProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** Ends all connections; new ones are made as before. */
+  /** Ends all connections. New ones are made as before. */
   cut(): void {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
   }
@@ -38,7 +41,7 @@ export class LinkProxy implements AsyncDisposable {
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
   }
 
-  /** One side of each connection believes that it is over; the other hears nothing any more. */
+  /** Ends one side of each connection; the other side hears nothing more. */
   halfOpen(): void {
     for (const [near, far] of this.#pairs) {
       near.removeAllListeners('close');
@@ -47,12 +50,12 @@ export class LinkProxy implements AsyncDisposable {
     }
   }
 
-  /** Everything that is sent goes nowhere, and connections stay open. */
+  /** Drops all bytes, and keeps the connections open. */
   swallow(): void {
     this.#swallows = true;
   }
 
-  /** Connections end, and none is taken. */
+  /** Ends all connections, and accepts none. */
   down(): void {
     this.#refuses = true;
     this.cut();
@@ -62,12 +65,12 @@ export class LinkProxy implements AsyncDisposable {
     this.#delayMs = ms;
   }
 
-  /** Each connection ends when so many more bytes have gone to the far side over all. */
+  /** Ends each connection after this many more bytes to the far side. */
   cutAfter(bytes: number): void {
     this.#cutAfter = bytes;
   }
 
-  /** As at first; connections that saw a fault are ended. */
+  /** Relays as at first. Connections that saw a fault are ended. */
   heal(): void {
     this.cut();
     this.#swallows = false;

@@ -14,12 +14,12 @@ export const LINKS = [
 export type LinkName = (typeof LINKS)[number];
 
 const LOCAL = '127.0.0.1';
-/** Servers listen at 127.0.2.n and say 127.0.3.n, with the same ports: there the proxies listen. */
+/** Servers listen at 127.0.2.n and announce 127.0.3.n with the same ports, where the proxies listen. */
 const REAL = '127.0.2';
 const SAID = '127.0.3';
 
 export class Links implements AsyncDisposable {
-  /** What a client is told of the routes' address. */
+  /** The address of the routes that clients are given. */
   readonly routeHost = `${SAID}.250`;
   readonly routeEnv: Readonly<Record<string, string>>;
   readonly #imServerEnv: Readonly<Record<string, string>>;
@@ -75,7 +75,7 @@ export class Links implements AsyncDisposable {
     return this.#proxies.get(link) ?? [];
   }
 
-  /** Its environment; the proxies in front of it are there already. */
+  /** The environment of a new im-server. The proxies in front of it exist already. */
   async placeImServer(): Promise<Record<string, string>> {
     const n = ++this.#servers;
     const [tcp = 0, http = 0] = await freePorts(2);

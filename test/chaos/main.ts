@@ -1,4 +1,4 @@
-/** `npm run chaos`: breaks a cluster in every way there is, and shows what became of the promise. */
+/** `npm run chaos`: breaks a cluster in every known manner, and shows whether the promises held. */
 import { parseArgs } from 'node:util';
 import type { Row } from './row.ts';
 import { runs } from './runs.ts';
@@ -6,7 +6,7 @@ import { append, lineOf, read, type Result, tableOf } from './table.ts';
 import { Watch } from './watch.ts';
 import { chooseWire, WIRES } from './wire.ts';
 
-/** From the wish to end until all is judged, at most. */
+/** Longest time from a request to stop until everything is judged [ms]. */
 const GRACE_MS = 120_000;
 
 const { values, positionals } = parseArgs({
@@ -50,9 +50,9 @@ chooseWire(wire);
 const results: Result[] = [];
 const interrupt = new AbortController();
 let interruptedAt: number | undefined;
-/** The first wish lets the run judge what it has; a second one ends all at once. */
+/** The first request to stop lets the run judge what it has. A second one ends everything at once. */
 const onWish = (): void => {
-  // A terminal tells a whole group of processes, and one of them may pass it on.
+  // A terminal signals a whole group of processes, and one of them may pass the signal on.
   if (interruptedAt !== undefined && performance.now() - interruptedAt < 1_000) return;
   if (interruptedAt !== undefined) end(results, 130);
   interruptedAt = performance.now();
@@ -61,7 +61,7 @@ const onWish = (): void => {
   setTimeout(() => end(results, 130), GRACE_MS).unref();
 };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onWish);
-// Whoever started this and could have passed a signal on is gone.
+// The process that started this one is gone, and can no longer pass signals on.
 process.on('disconnect', onWish);
 
 console.log(`seed ${seed}${wire === 'tcp' ? '' : `, wire ${wire}`}`);

@@ -1,6 +1,7 @@
 /**
- * Judges who was shown a group's messages, and whose were taken. Twice: by the moments at which changes were asked for and
- * answered, which needs nothing of the servers; and by the place of each change in the group's log, which is exact.
+ * Judges to whom a group's messages were shown, and whose were stored. It does so twice: by the moments at
+ * which changes were requested and answered, which needs nothing of the servers; and by the place of each
+ * change in the group's log, which is exact.
  */
 import type { Fault, Finding, Sending } from './finding.ts';
 import {
@@ -22,9 +23,9 @@ interface Standing {
 
 const OUT: Standing = { is: 'out', muted: false };
 
-/** Who was in which group at what moment, as far as the answers to changes tell. */
+/** The members of groups at each moment, as far as the answers to changes tell. */
 export class Standings {
-  /** Key: "group person". Ascending; each holds from `at` to the next one. */
+  /** Key: "group person". Value: spans, ascending; each holds from `at` to the next one. */
   readonly #spans = new Map<string, { readonly at: number; readonly standing: Standing }[]>();
 
   constructor(journals: readonly Journal[], before: Members = new Map()) {
@@ -45,7 +46,7 @@ export class Standings {
       }
   }
 
-  /** What held all the time from one moment to another. */
+  /** The standing that held all the time from one moment to another. */
   during(group: string, person: string, from: number, to: number): Standing {
     const spans = this.#spans.get(`${group} ${person}`);
     if (spans === undefined) return OUT;
@@ -59,7 +60,7 @@ export class Standings {
     };
   }
 
-  /** At the end, of those who are certainly in. */
+  /** The certain members at the end. */
   get members(): Members {
     const members = new Map<string, Map<string, { muted: boolean }>>();
     for (const [key, spans] of this.#spans) {
@@ -79,7 +80,10 @@ function after({ is, muted }: Standing, op: 'in' | 'out' | 'mute' | 'unmute', do
   return { is: op, muted: false };
 }
 
-/** By the moments: what nobody who was out the whole time may be shown or have stored, and nobody who was in be refused. */
+/**
+ * Checks by moments: a person who was out all the time must neither be shown messages nor have any stored,
+ * and one who was in must not be refused.
+ */
 export function checkMembers(
   journals: readonly Journal[],
   answers: readonly { readonly outcome: 'stored' | 'refused' | 'unknown'; readonly sending: Sending }[],
@@ -112,7 +116,7 @@ export function checkMembers(
   return findings;
 }
 
-/** By the logs: each text is shown to those who were in at its place, and to nobody else. */
+/** Checks by the logs: each text is shown exactly to those who were members at its place. */
 export function checkLogs(
   journals: readonly Journal[],
   logs: ReadonlyMap<string, readonly LogItem[]> | undefined,
@@ -171,7 +175,7 @@ function checkReaders(
   return findings;
 }
 
-/** What a change in a log does to the members. */
+/** Applies a change in a log to the members. */
 export function applyTo(
   members: Map<string, { readonly muted: boolean }>,
   { op, by, people, muted = false }: Exclude<LogItem, { readonly text: string }>,

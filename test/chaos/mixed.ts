@@ -1,4 +1,7 @@
-/** Faults of all kinds in an order that the seed chooses, while servers' clocks are an hour off and jump. */
+/**
+ * Faults of all kinds in a random order by the seed, while the clocks of the servers are an hour off and
+ * jump.
+ */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,11 +13,11 @@ import { brokenIn, figuresOf, type Row, type RunOptions } from './row.ts';
 import { Turns } from './turns.ts';
 import { World } from './world.ts';
 
-/** Some longer than the calls to a server wait, all shorter than a lease. */
+/** Some pauses are longer than the time-out of calls to a server; all are shorter than a lease [ms]. */
 const FROZEN_MS = 8_000;
 const AWAY_MS = 1_500;
 const PAUSE_MS = 500;
-/** Rounds from one judgement to the next: fewer messages than a group's log keeps. */
+/** Rounds between two judgements: fewer messages than a group's log keeps. */
 const PAGE = 5;
 const SKEW_MS = 3_600_000;
 
@@ -37,7 +40,7 @@ const LARGE: Crowd = {
 export const mixed = (options: RunOptions): Promise<Row> =>
   mixedFor(SMALL, 'all kinds mixed, clocks an hour off', options);
 
-/** The same for many people with several devices, and with Redis killed and links cut as well. */
+/** The same for many people with several devices, with Redis killed and links cut as well. */
 export const conversations = (options: RunOptions): Promise<Row> =>
   mixedFor(LARGE, 'devices and groups, all kinds mixed', options);
 
@@ -51,7 +54,7 @@ async function mixedFor(crowd: Crowd, name: string, options: RunOptions): Promis
   const path = join(tmpdir(), `cim-guest-${process.pid}-${seed}.json`);
   const [first] = people;
   if (first === undefined) throw new Error('nobody was invited');
-  // One more device of somebody who talks too.
+  // Another device of a person who talks too.
   const whose = { name: first.name, device: 'guest' };
   await using guest = new Guest(whose, world.routeUrl(0), world.lanes, path);
   await guest.start();

@@ -1,4 +1,7 @@
-/** Bugs put in on purpose, each of which the checker must find; and runs without, in which it must find nothing. */
+/**
+ * Runs with deliberate bugs, each of which the checker must find; and runs without, in which it must find
+ * nothing.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Mutant, mutants } from './bugs.ts';
 import type { Finding } from './finding.ts';
@@ -9,16 +12,16 @@ import { sideBySide, Turns } from './turns.ts';
 
 const CROWD = { people: 3, devices: 2, groups: [2, 3] };
 const MESSAGES = 400;
-/** A machine that is busy makes fewer changes meanwhile: then the talk goes on until so many members were muted, */
+/** On a busy machine fewer changes happen. Then people talk on until this many members were muted, */
 const MUTES = 2;
-/** at most for so long. */
+/** or at most for this long [ms]. */
 const MOST_MS = 20_000;
 const SETTLE_MS = 4_000;
-/** Without a bug all that is stored is shown, however busy the machine is. */
+/** Without a bug every stored message is shown, however busy the machine is. */
 const SETTLE_SOUND_MS = 60_000;
-/** Worlds at once: most of their time is waited. */
+/** Worlds at once, since most of their time is waiting. */
 const LANES = 3;
-/** How long a device is away. */
+/** How long a device is away [ms]. */
 const AWAY_MS = 300;
 
 async function found({
@@ -36,13 +39,13 @@ async function found({
   using talk = new Talk(people, { perSecond: 400, turnover: world.turnover });
   const deadline = performance.now() + MOST_MS;
   talk.start();
-  // Whoever comes back reads the log; in between all are pushed to.
+  // A device that comes back reads the log; between these times all devices get pushes.
   const enough = (): boolean =>
     talk.said >= MESSAGES && ((world.turnover?.mutes ?? MUTES) >= MUTES || performance.now() >= deadline);
   for (let turn = 1; !enough(); turn++) {
     await sleep(250);
     if (still) continue;
-    // A device acks as it leaves: before its first ack the servers do not know where it is.
+    // A device acks before it leaves: until its first ack the servers do not know its position.
     await people[turn % people.length]?.restart(AWAY_MS);
     world.link.cut();
   }

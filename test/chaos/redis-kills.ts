@@ -1,4 +1,7 @@
-/** Redis killed while the disk is loaded; and the same where Redis may lose, which must be seen. */
+/**
+ * Kills Redis while the disk is loaded. A second run uses a mode in which Redis may lose, which must be
+ * noticed.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,14 +17,14 @@ import { Turns } from './turns.ts';
 import type { Verdict } from './verdict.ts';
 import { World, type WorldOptions } from './world.ts';
 
-/** Long texts, so that what is not on disk yet is much. */
+/** Long texts, so that much is not on disk yet. */
 const FILLER = 'x'.repeat(4_000);
-/** More than a turn of Redis takes in: what waits for the disk. */
+/** Bytes that wait for the disk: more than one turn of Redis reads. */
 const BEHIND_BYTES = 256 * 1024;
 const BEHIND_WITHIN_MS = 5_000;
 const FLOWS_MS = 60_000;
 const CROWD = { people: 3, devices: 3, groups: [2, 3] };
-/** Kills from one judgement to the next: fewer messages than a group's log keeps. */
+/** Kills between two judgements: fewer messages than a group's log keeps. */
 const PAGE = 5;
 
 /** Writes and syncs without end, beside Redis' own file. */
@@ -103,7 +106,7 @@ export async function redisKills(options: RunOptions): Promise<Row> {
   };
 }
 
-/** Waits, 5 s at most, until Redis holds back writes because the disk is slower than what comes. */
+/** Waits at most 5 s until Redis holds back writes because the disk is too slow. */
 async function untilBehind(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8');
   const deadline = performance.now() + BEHIND_WITHIN_MS;
@@ -118,10 +121,10 @@ async function untilBehind(port: number): Promise<void> {
   }
 }
 
-/** What is lost does not come: there is no use in waiting long for it. */
+/** Lost messages never come, so a long wait would be useless [ms]. */
 const CONTROL_SETTLE_MS = 5_000;
 
-/** The control: with everysec under `fast` losses must be found, and those who could notice must have been told. */
+/** The control run: with everysec under `fast` losses must be found, and reported to those who could notice. */
 export async function redisLossControl(options: RunOptions): Promise<Row> {
   const kills = options.long ? 20 : 5;
   const env = { CIM_DURABILITY: 'fast' };

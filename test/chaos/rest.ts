@@ -1,15 +1,24 @@
-/** Judges what the routes say when nobody talks: histories and unread counts, against the logs as the store has them. */
+/**
+ * Judges the answers of the routes while nobody talks: histories and unread counts, compared with the logs in
+ * the store.
+ */
 import { type CheckOptions, nameIn } from './checker.ts';
 import type { Finding } from './finding.ts';
 import { isGroupLane, type LogItem, type Members, payloadOf, personOf } from './journal.ts';
 import { applyTo } from './membership.ts';
 
-/** What a person is told. Conversations are named by the other side: a person, or the lane of the lobby or a group. */
+/**
+ * What a person is shown. Conversations are named by the other side: a person, or the lane of the lobby or a
+ * group.
+ */
 export interface Rest {
   readonly person: string;
-  /** Of every conversation in the person's list. */
+  /** Unread counts of every conversation in the person's list. */
   readonly unread: ReadonlyMap<string, number>;
-  /** Of some conversations: the texts, oldest first, back to the first one that was judged before. 'refused': it is none of hers. */
+  /**
+   * Texts of some conversations, oldest first, back to the first one that was judged before. 'refused': the
+   * person is not a member.
+   */
   readonly histories: ReadonlyMap<string, readonly string[] | 'refused'>;
 }
 
@@ -17,16 +26,16 @@ export interface Rest {
 export type Unread = ReadonlyMap<string, number>;
 
 export interface RestOptions {
-  /** What came since the last time. Key: lane; a person's log has what both sides said. */
+  /** Key: lane. New entries since the last judgement; a person's log has both sides. */
   readonly logs: ReadonlyMap<string, readonly LogItem[]>;
   readonly before: NonNullable<CheckOptions['before']>;
-  /** When the logs begin. */
+  /** The members when the logs begin. */
   readonly members: Members;
-  /** When the logs begin; 0 for what is not in it. */
+  /** Unread counts when the logs begin; absent means 0. */
   readonly unread: Unread;
 }
 
-/** Answers what is wrong, and how many messages each of these people has not read. */
+/** Answers the faults, and the unread count of each of these people. */
 export function checkRest(
   rests: readonly Rest[],
   options: RestOptions,
@@ -60,7 +69,10 @@ interface Conversation {
   readonly unread: number;
 }
 
-/** What there is of each conversation since the logs begin, and how much of it is unread; groups that the person is in. */
+/**
+ * The texts of each conversation since the logs begin, its unread count, and the groups that the person is
+ * in.
+ */
 function conversationsOf(
   person: string,
   { logs, members, unread }: RestOptions,
@@ -98,7 +110,7 @@ function conversationsOf(
         continue;
       }
       applyTo(people, item);
-      // Whoever comes, or comes again, begins there.
+      // A person who joins, or joins again, begins there.
       if (!wasIn && isIn()) found.set(lane, { texts: [], unread: 0 });
       if (!isIn()) found.delete(lane);
     }
@@ -106,7 +118,7 @@ function conversationsOf(
   return found;
 }
 
-/** Without those that were judged before. */
+/** The texts without those that were judged before. */
 const newestOf = (texts: readonly string[], before: RestOptions['before']): readonly string[] =>
   texts.map(nameIn).filter((text) => {
     const payload = payloadOf(text);

@@ -1,42 +1,42 @@
 import type { Turnover } from './turnover.ts';
 import type { Verdict } from './verdict.ts';
 
-/** How far a run has come. */
+/** The progress of a run. */
 export interface Progress {
-  /** What it is about to do or waits for. */
+  /** What the run is about to do, or waits for. */
   readonly what: string;
-  /** Faults made, and to be made. */
+  /** Faults made, and faults to be made. */
   readonly done: number;
   readonly of: number;
-  /** Messages so far. */
+  /** Messages sent so far. */
   readonly sent?: number;
   readonly shown?: number;
 }
 
-/** What a run is given. */
+/** The arguments of a run. */
 export interface RunOptions {
   readonly seed: number;
   readonly long: boolean;
-  /** Said before each fault; a run that says nothing for long is taken for one that hangs. */
+  /** Called before each fault. A run that is silent for long is taken to hang. */
   readonly say: (progress: Progress) => void;
-  /** When it is aborted the run makes no further fault, and judges what it has. */
+  /** When aborted, the run makes no further fault and judges what it has. */
   readonly stop: AbortSignal;
 }
 
 /** One line of the table. */
 export interface Row {
   readonly name: string;
-  /** What was done, with figures. */
+  /** The acts of the run, with figures. */
   readonly did: string;
-  /** How often a promise could have broken; 0 where that has no meaning. */
+  /** How often a promise could have broken; 0 where this has no meaning. */
   readonly faults: number;
-  /** What was found, with figures. */
+  /** The findings, with figures. */
   readonly found: string;
-  /** Each in words; [] when all holds. */
+  /** Broken promises in words; [] when all hold. */
   readonly broken: readonly string[];
 }
 
-/** What every run must hold. @param turnover of its groups, if it has some */
+/** The promises that every run must hold. @param turnover of its groups, if it has any */
 export function brokenIn(verdict: Verdict, turnover?: Turnover): string[] {
   const faults = [...new Set(verdict.findings.map(({ fault }) => fault))];
   return [

@@ -11,11 +11,11 @@ import { zooKeeperFaults } from './zookeeper-faults.ts';
 export interface Run {
   readonly name: string;
   readonly run: (options: RunOptions) => Promise<Row | Row[]>;
-  /** Only with `npm run chaos`: too much happens at once for a failure to tell what was wrong. */
+  /** Only with `npm run chaos`: too much happens at once for a failure to show its cause. */
   readonly apart?: true;
 }
 
-/** In the order of the table. */
+/** All runs, in the order of the table. */
 export const runs: readonly Run[] = [
   { name: 'server-kills', run: serverKills },
   { name: 'server-kills-tls', run: fewServerKills('tls') },

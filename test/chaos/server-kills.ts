@@ -1,4 +1,4 @@
-/** im-servers killed one after another while everybody talks. */
+/** Kills im-servers one after another while everybody talks. */
 import { until } from '@cim/testkit';
 import { Talk } from './talk.ts';
 import { below, seeded } from './random.ts';
@@ -10,13 +10,13 @@ import { World } from './world.ts';
 const CROWD = { people: 3, devices: 3, groups: [2, 3] };
 const LOGIN_P99_MS = 2_000;
 const SAID_MS = 120_000;
-/** Kills from one judgement to the next: fewer messages than a group's log keeps. */
+/** Kills between two judgements: fewer messages than a group's log keeps. */
 const PAGE = 5;
 
 export const serverKills = (options: RunOptions): Promise<Row> =>
   killServers(options, options.long ? { kills: 200, messages: 1_000_000 } : { kills: 15, messages: 12_000 });
 
-/** As few as still show that clients come back over this wire without a loss. */
+/** The fewest kills that still show that clients come back over this wire without a loss. */
 export const fewServerKills =
   (wire: Wire) =>
   (options: RunOptions): Promise<Row> =>
@@ -41,7 +41,7 @@ async function killServers(
   for (let kill = turns.take(); kill !== undefined; kill = turns.take()) {
     turns.say(`kill ${kill}`);
     await said((messages * kill) / (kills + 1));
-    // Now and then one that goes in order, as in a deployment.
+    // Some servers stop in order, as in a deployment.
     const signal = kill % 5 === 0 ? 'SIGTERM' : 'SIGKILL';
     await world.killImServer(below(random, world.imServers.length), signal);
     await world.addImServer();

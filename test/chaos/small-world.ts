@@ -1,4 +1,4 @@
-/** The whole system in this process on the embedded store, so that its parts can be given faults from within. */
+/** The whole system in this process on the embedded store, so that faults can be put into its parts. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,19 +18,19 @@ import { seeded } from './random.ts';
 import { Turnover } from './turnover.ts';
 import { Carried, judge, logsIn, type Verdict } from './verdict.ts';
 
-/** What clients are told: the proxy listens there. */
+/** Address that clients are given; the proxy listens there. */
 const PROXY_HOST = '127.0.3.1';
 const CLUSTER_SECRET = 'small-world';
-/** Changes of groups a second. */
+/** Changes of groups per second. */
 const CHANGES = 20;
-/** Of each person: all that there are. */
+/** Histories that are read for each person: all of them. */
 const HISTORIES = 20;
 
 export class SmallWorld implements AsyncDisposable {
   readonly people: Person[] = [];
   turnover: Turnover | undefined;
   #lanes: ReadonlyMap<string, string> = new Map();
-  /** Between all clients and the im-server. */
+  /** The proxy between all clients and the im-server. */
   readonly link: LinkProxy;
   readonly #routeUrl: string;
   readonly #store: Store;
@@ -43,7 +43,7 @@ export class SmallWorld implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** `spoil` gives the servers another store than the one that is judged by. */
+  /** @param spoil changes the store that the servers use; the judgement uses the unchanged one */
   static start(spoil: (store: Store) => Store): Promise<SmallWorld> {
     return Parts.start((parts) => SmallWorld.#start(spoil, parts));
   }

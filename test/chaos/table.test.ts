@@ -10,7 +10,7 @@ const row: Result = {
   ...{ found: '9 sent', broken: [] },
 };
 
-test('rows that several processes wrote come back from their files', () => {
+test('rows written by several processes are read from their files', () => {
   const directory = mkdtempSync(join(tmpdir(), 'cim-table-'));
   try {
     const file = join(directory, 'rows');
@@ -22,13 +22,13 @@ test('rows that several processes wrote come back from their files', () => {
   }
 });
 
-test('the chance of a failure is that at which so many without one are seen once in twenty times', () => {
+test('the bound is the failure chance at which a run without failures happens once in twenty times', () => {
   assert.equal(chanceBelow(1), 0.95);
   for (const faults of [1, 5, 100, 2_000]) assert.ok(chanceBelow(faults) <= 3 / faults);
   assert.ok(chanceBelow(100) > 2.9 / 100);
 });
 
-test('says no chance where a promise was broken or nothing counted', () => {
+test('shows no chance where a promise was broken or nothing was counted', () => {
   assert.match(tableOf([row]), /\| yes \| 3\.0 % \|$/);
   assert.match(tableOf([{ ...row, broken: ['1 lost'] }]), /\| \*\*no\*\* \|  \|$/);
   assert.match(tableOf([{ ...row, faults: 0 }]), /\| yes \|  \|$/);

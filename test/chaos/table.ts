@@ -1,4 +1,4 @@
-/** Rows as lines of files, so that runs side by side come into one table; and that table. */
+/** Rows as lines of files, so that parallel runs fit into one table; and that table. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import type { Row } from './row.ts';
 
@@ -20,8 +20,8 @@ export const read = (file: string): Result[] =>
     .map((line) => JSON.parse(line) as Result);
 
 /**
- * What the chance of a failure per fault is below, at 95 % confidence, when none was seen in so many: the p at which
- * (1 - p)^n is 5 %; close to 3/n once n is some dozens, and never above it.
+ * The upper bound for the chance of a failure per fault, at 95 % confidence, when none was seen in this many:
+ * the p at which (1 - p)^n is 5 %. It is close to 3/n for larger n, and never above it.
  */
 export const chanceBelow = (faults: number): number => 1 - 0.05 ** (1 / faults);
 

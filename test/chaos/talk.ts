@@ -1,8 +1,8 @@
-/** What keeps the people of a run talking. */
+/** Keeps the people of a run talking. */
 import { type Person, UNDER_WAY } from './crowd.ts';
 import type { Turnover } from './turnover.ts';
 
-/** Talks at a steady rate until it has said so much, or is told to stop; says nothing while a person is busy. */
+/** Talks at a steady rate until it has sent enough, or is stopped. It skips persons who are busy. */
 export class Talk implements Disposable {
   readonly #people: readonly Person[];
   readonly #filler: string;
@@ -13,7 +13,7 @@ export class Talk implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #next = 0;
 
-  /** @param options.turnover people come into groups and leave them meanwhile */
+  /** @param options.turnover makes people join and leave groups meanwhile */
   constructor(
     people: readonly Person[],
     options: { perSecond: number; upTo?: number; filler?: string; turnover?: Turnover | undefined },

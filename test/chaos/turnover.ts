@@ -1,4 +1,4 @@
-/** Groups whose members come, go, come again, are muted and heard again, while everybody talks. */
+/** Groups whose members join, leave, join again, are muted and unmuted, while everybody talks. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CimError } from '@cim/client/node';
 import type { Lanes, Person } from './crowd.ts';
@@ -6,24 +6,27 @@ import { type Change, groupLane, type Journal, type JournalEntry } from './journ
 import { below } from './random.ts';
 
 const AGAIN_MS = 200;
-/** A change that was carried out and not answered is refused when it is repeated; a secret that is being replaced, too. */
+/**
+ * A change that was carried out but not answered is refused when it is repeated. So is a call while its
+ * secret is replaced.
+ */
 const REFUSED_TIMES = 5;
 
 interface TurningGroup {
   readonly lane: string;
   readonly id: string;
   readonly owner: Person;
-  /** Beside the owner. Value: muted. */
+  /** Key: member besides the owner. Value: whether it is muted. */
   readonly members: Map<string, boolean>;
   busy: boolean;
 }
 
 export interface TurnoverOptions {
   readonly lanes: Lanes;
-  /** Members of each group, the owner among them. */
+  /** Number of members of each group, with the owner. */
   readonly sizes: readonly number[];
   readonly random: () => number;
-  /** Changes a second. */
+  /** Changes per second. */
   readonly perSecond: number;
 }
 
@@ -37,7 +40,7 @@ export class Turnover {
   readonly #random: () => number;
   readonly #perSecond: number;
   readonly #groups: TurningGroup[] = [];
-  /** Key: person. All devices of each. */
+  /** Key: person. Value: all of its devices. */
   readonly #people = new Map<string, Person[]>();
   #timer: NodeJS.Timeout | undefined;
   #gaveUp = false;
@@ -49,7 +52,7 @@ export class Turnover {
       this.#people.set(person.name, [...(this.#people.get(person.name) ?? []), person]);
   }
 
-  /** Makes the groups; the owners are the people in turn. */
+  /** Creates the groups. The people own them in rotation. */
   static async begin(people: readonly Person[], options: TurnoverOptions): Promise<Turnover> {
     const turnover = new Turnover(people, options);
     for (const size of options.sizes) await turnover.#found(size, options.lanes);
@@ -60,7 +63,7 @@ export class Turnover {
     return { person: this.name, device: '', stayed: false, entries: this.entries };
   }
 
-  /** How many were muted. */
+  /** Number of mutes. */
   get mutes(): number {
     return this.entries.filter((entry) => entry.did === 'changed' && entry.change.op === 'mute').length;
   }
@@ -74,12 +77,12 @@ export class Turnover {
     this.#timer = setInterval(() => this.#changeOne(), 1_000 / this.#perSecond);
   }
 
-  /** What is under way goes on until it is answered: `unanswered`. */
+  /** Stops. Changes under way go on until they are answered (`unanswered`). */
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** What is under way is left. */
+  /** Gives up the changes under way. */
   giveUp(): void {
     this.stop();
     this.#gaveUp = true;

@@ -1,6 +1,6 @@
 import type { Progress, RunOptions } from './row.ts';
 
-/** The faults of a run, taken one by one by whoever is free: several worlds, or several servers of one. */
+/** Distributes the faults of a run to free worlds, or to free servers of one world. */
 export class Turns {
   readonly #of: number;
   readonly #options: RunOptions;
@@ -14,18 +14,21 @@ export class Turns {
     this.#tally = tally;
   }
 
-  /** How many are over. */
+  /** Number of faults that are over. */
   get made(): number {
     return this.#made;
   }
 
-  /** From 1; undefined when there are no more, and from the wish to end on. `limit`: none beyond it for now. */
+  /**
+   * Takes the number of the next fault, from 1; undefined when there are no more, or the run should end.
+   * @param limit none beyond it for now
+   */
   take(limit = this.#of): number | undefined {
     if (this.#options.stop.aborted || this.#taken >= Math.min(limit, this.#of)) return undefined;
     return ++this.#taken;
   }
 
-  /** Of those still to come none will come. */
+  /** Whether no further fault will come. */
   get over(): boolean {
     return this.#options.stop.aborted || this.#taken >= this.#of;
   }
@@ -39,6 +42,6 @@ export class Turns {
   }
 }
 
-/** So many worlds at once, each with its own schedule. */
+/** Runs this many worlds at once, each with its own schedule. */
 export const sideBySide = <T>(count: number, each: (lane: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, lane) => each(lane)));

@@ -1,4 +1,4 @@
-/** What became of a run: figures, and what the checker found. */
+/** The verdict on a run: figures, and the findings of the checker. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   cim,
@@ -20,31 +20,31 @@ import { checkRest, type Rest, type Unread } from './rest.ts';
 export interface Verdict {
   readonly findings: readonly Finding[];
   readonly settledMs: number;
-  /** Histories that were read, and unread counts that were compared. */
+  /** Number of histories that were read, and of unread counts that were compared. */
   readonly asked: number;
-  /** Changes of groups. */
+  /** Number of changes of groups. */
   readonly changes: number;
   readonly sent: number;
   readonly shown: number;
-  /** Answered otherwise than `stored`; what a group refuses the checker judges. */
+  /** Sends answered otherwise than `stored`. The checker judges refusals by groups. */
   readonly refused: number;
-  /** Clients that gave up, with why. */
+  /** Clients that gave up, with the reason. */
   readonly ended: readonly string[];
-  /** ms from a lost connection to the next login, ascending. */
+  /** Times from a lost connection to the next login [ms], ascending. */
   readonly logins: readonly number[];
 }
 
-/** Anybody who keeps a journal. */
+/** A person or program that keeps a journal. */
 export interface Witness {
   readonly journal: Journal;
   readonly entries: readonly JournalEntry[];
-  /** Sends that wait for their answer. */
+  /** Number of sends that wait for their answer. */
   readonly unanswered: number;
   /** Begins a new page of the journal. */
   forget(): void;
 }
 
-/** Of all of them together. */
+/** Joins verdicts. */
 export const joined = (verdicts: readonly Verdict[]): Verdict => ({
   findings: verdicts.flatMap(({ findings }) => findings),
   settledMs: Math.max(0, ...verdicts.map(({ settledMs }) => settledMs)),
@@ -57,15 +57,15 @@ export const joined = (verdicts: readonly Verdict[]): Verdict => ({
   logins: verdicts.flatMap(({ logins }) => logins).sort((a, b) => a - b),
 });
 
-/** What is carried from one page of the journals to the next. */
+/** The state that is carried from one page of the journals to the next. */
 export class Carried {
-  /** How far each lane had come when the last page was closed; key: "sender lane". */
+  /** Key: "sender lane". How far each lane had come when the last page was closed. */
   readonly before = new Map<string, number>();
   members: Members = new Map();
   /** Key: "person conversation". */
   unread = new Map<string, number>();
 
-  /** The page is judged: `unread` as it is at its end. */
+  /** Closes a page. @param unread counts at its end */
   turn(everybody: readonly Witness[], unread: Unread): void {
     this.members = new Standings(
       everybody.map(({ journal }) => journal),
@@ -85,13 +85,16 @@ export class Carried {
 export interface Judging extends Pick<CheckOptions, 'toldIsEnough'> {
   readonly carried: Carried;
   readonly settleMs: number;
-  /** What the store holds since the page began; key: lane. */
+  /** Key: lane. Entries in the store since the page began. */
   readonly stored: () => Promise<ReadonlyMap<string, readonly LogItem[]>>;
-  /** Asks people what they are told when all is still; absent where a store may lose. */
+  /** Asks people what they are shown when all is quiet; absent where a store may lose. */
   readonly ask?: (() => Promise<readonly Rest[]>) | undefined;
 }
 
-/** Waits until nothing is unanswered and everything stored has been shown, for so long at most; then checks all. */
+/**
+ * Waits until no send is unanswered and every stored message was shown, but not longer than a limit. Then
+ * checks everything.
+ */
 export async function judge(
   everybody: readonly Witness[],
   { carried, settleMs, stored, ask, toldIsEnough = false }: Judging,
@@ -107,7 +110,7 @@ export async function judge(
   while (performance.now() - begun < settleMs) {
     const was = shown();
     await sleep(200);
-    // While something still comes a check would be in vain.
+    // While entries still arrive, a check would be useless.
     if (was === shown() && calm()) break;
   }
   const settledMs = performance.now() - begun;
@@ -138,10 +141,9 @@ export async function judge(
 }
 
 /**
- * What the store holds of each person's timeline, of the lobby and of the groups, in order.
- *
- * @param lanes as `Lanes` has them
- * @param begin where to begin on each lane; what comes next of each is left in it
+ * The entries of each person's timeline, of the lobby and of the groups in the store, in order.
+ * @param lanes see `Lanes`
+ * @param begin where each lane begins; it is moved to where each lane goes on
  */
 export async function logsIn(
   store: Store,

@@ -1,8 +1,8 @@
-/** Looks at a run from outside: tells how far it is, and when it stands still. */
+/** Watches a run from outside: reports its progress, and when it stands still. */
 import type { Progress } from './row.ts';
 
 export const TELL_MS = 25_000;
-/** Longer than anything a run waits for between two words of it. */
+/** Longer than the longest wait of a run between two reports [ms]. */
 export const STILL_MS = 300_000;
 
 export class Watch {
@@ -34,7 +34,7 @@ export class Watch {
     return `${done} of ${of}, ${what}${since}${figures}; ${this.seconds.toFixed(0)} s${left}`;
   }
 
-  /** Tells how far it is now and then; rejects when the run has said nothing for too long. */
+  /** Reports the progress now and then. Rejects when the run was silent for too long. */
   untilStill(): Promise<never> {
     return new Promise((_, reject) => {
       this.#timer = setInterval(() => {

@@ -1,4 +1,4 @@
-/** What clients speak in a run: one choice for the whole process, made before the first world. */
+/** The wire of clients in a run: one choice for the whole process, made before the first world. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,13 +8,13 @@ import { TestAuthority, writeTlsFiles } from '@cim/testkit';
 export const WIRES = ['tcp', 'tls', 'ws'] as const;
 export type Wire = (typeof WIRES)[number];
 
-/** As many im-servers as a run may start, one after the other, behind proxies with names of their own. */
+/** Number of im-servers that a run may start one after the other, behind proxies with their own names. */
 const PROXIED = 250;
 
 interface Chosen {
-  /** Of every server. */
+  /** Environment of every server. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of every client. */
+  /** Options of every client. */
   readonly client: Pick<NodeClientOptions, 'tls' | 'transport'>;
 }
 
@@ -23,7 +23,7 @@ let chosen: Chosen = { env: {}, client: {} };
 export const wireEnv = (): Chosen['env'] => chosen.env;
 export const wireOptions = (): Chosen['client'] => chosen.client;
 
-/** Servers take plain text beside TLS, for what asks them without: the harness itself. Clients go where the route says, which is TLS. */
+/** Servers take plain text beside TLS for the harness itself. Clients go where the route says, which is TLS. */
 export function chooseWire(wire: Wire): void {
   if (wire === 'ws') chosen = { env: {}, client: { transport: webSocket() } };
   if (wire !== 'tls') return;
@@ -36,7 +36,7 @@ export function chooseWire(wire: Wire): void {
   process.env['NODE_EXTRA_CA_CERTS'] = env.CIM_TLS_CA;
 }
 
-/** Another one for a while. */
+/** Uses another wire for a while. */
 export async function withWire<T>(wire: Wire, run: () => Promise<T>): Promise<T> {
   const before = chosen;
   chooseWire(wire);

@@ -1,4 +1,4 @@
-/** A whole cluster of real processes whose parts can be broken, and started again where they were. */
+/** A whole cluster of real processes whose parts can be broken, and started again in place. */
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,12 +19,12 @@ import type { Unread } from './rest.ts';
 import { wireEnv } from './wire.ts';
 import { Writer } from './writer.ts';
 
-/** After the faults end everything must have arrived within this time, in ms. */
+/** Everything must have arrived within this time after the faults end [ms]. */
 const SETTLE_MS = 40_000;
-/** Of each person, each time that is judged. */
+/** Histories that are read for each person at each judgement. */
 const HISTORIES = 3;
 const READ = 2;
-/** Changes of groups a second. */
+/** Changes of groups per second. */
 const CHANGES = 4;
 const FAIL_POINT = fileURLToPath(new URL('fail-point.mjs', import.meta.url));
 const CLOCK_SKEW = fileURLToPath(new URL('clock-skew.mjs', import.meta.url));
@@ -36,11 +36,11 @@ export interface WorldOptions {
   readonly imServers?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly redisFlags?: readonly string[];
-  /** In place of a Redis of its own. */
+  /** Replaces its own Redis. */
   readonly redisUrl?: string;
-  /** Proxies in every link between two processes. */
+  /** Whether there are proxies in every link between two processes. */
   readonly linked?: boolean;
-  /** The clocks of all servers are off by so much every other second. */
+  /** The clocks of all servers are off by this much every other second [ms]. */
   readonly skewMs?: number;
 }
 
@@ -50,22 +50,22 @@ export class World implements AsyncDisposable {
   readonly routes: ServerProcess[];
   readonly imServers: ServerProcess[];
   readonly people: Person[] = [];
-  /** Those who only send, over HTTP. */
+  /** Persons who only send, over HTTP. */
   readonly writers: Writer[] = [];
   readonly links: Links | undefined;
   readonly lanes: Lanes = new Map([['globby', 'lobby']]);
   readonly #parts: Parts;
   readonly #env: Readonly<Record<string, string>>;
   readonly #routePorts: readonly number[];
-  /** Of the pages that are closed. */
+  /** Verdict on the closed pages. */
   #closed: Verdict | undefined;
   readonly #carried = new Carried();
-  /** The people's groups, if they have some. */
+  /** The people's groups, if there are any. */
   turnover: Turnover | undefined;
   #random = seeded(1);
-  /** Where the present page begins in the store; key: lane. */
+  /** Key: lane. Seq where the present page begins in the store. */
   #begin = new Map<string, Seq>();
-  /** Where it ended when it was read last. */
+  /** Key: lane. Seq where the last reading ended. */
   #next = new Map<string, Seq>();
 
   private constructor(
@@ -130,7 +130,7 @@ export class World implements AsyncDisposable {
     return world;
   }
 
-  /** Writes what the servers have logged into a file, for whoever wants to know why; answers its name. */
+  /** Writes the servers' logs into a file, and answers its name. */
   async keepLogs(): Promise<string> {
     const file = join(tmpdir(), `cim-chaos-${process.pid}-${Date.now()}.log`);
     const servers = [...this.routes, ...this.imServers];
@@ -138,7 +138,7 @@ export class World implements AsyncDisposable {
     return file;
   }
 
-  /** Every route lists as many im-servers as there are. */
+  /** Waits until every route lists all im-servers. */
   async untilListed(): Promise<void> {
     await until(
       'all im-servers are listed',
@@ -152,7 +152,7 @@ export class World implements AsyncDisposable {
     );
   }
 
-  /** `failAt`: kills itself at the nth time of a step of a send. */
+  /** @param failAt the server kills itself at the nth time of this step of a send */
   async addImServer(failAt?: { readonly step: SendStep; readonly nth: number }): Promise<ServerProcess> {
     const server = await this.#parts.add(async () =>
       ServerProcess.start('im-server', {
@@ -175,7 +175,7 @@ export class World implements AsyncDisposable {
     this.#parts.drop(server);
   }
 
-  /** At its port of before. */
+  /** Restarts a route at the port that it had. */
   async restartRoute(at: number, failAt?: { readonly step: SendStep; readonly nth: number }): Promise<void> {
     await this.routes[at]?.end();
     this.#parts.drop(this.routes[at]);
@@ -192,7 +192,7 @@ export class World implements AsyncDisposable {
     return `http://${this.links?.routeHost ?? '127.0.0.1'}:${this.#routePorts[at % this.#routePorts.length]}`;
   }
 
-  /** @param devices of each of them */
+  /** @param devices number of devices of each person */
   async invite(count: number, prefix = 'p', devices = 1): Promise<Person[]> {
     const known = this.people.length;
     const invited = Array.from({ length: count }, (_, i) =>
@@ -211,9 +211,9 @@ export class World implements AsyncDisposable {
   }
 
   /**
-   * People with several devices each, and groups among them whose members change while a `Talk` with `turnover` goes on.
-   *
-   * @param groups size of each
+   * Invites people with several devices, and makes groups among them whose members change while a `Talk` with
+   * `turnover` goes on.
+   * @param groups size of each group
    */
   async inviteGroups(
     { people, devices, groups }: { people: number; devices: number; groups: readonly number[] },
@@ -228,7 +228,7 @@ export class World implements AsyncDisposable {
     return invited;
   }
 
-  /** Each keeps to what the people are called; a route is chosen anew for each try. */
+  /** Invites writers, each with its own names for people. Each try chooses a route again. */
   async inviteWriters(count: number): Promise<Writer[]> {
     const invited = Array.from({ length: count }, (_, i) => new Writer(`w${i}`, this.#routePorts));
     for (const writer of invited) this.lanes.set(`u${await writer.register(this.people)}`, writer.name);
@@ -237,10 +237,9 @@ export class World implements AsyncDisposable {
   }
 
   /**
-   * Judges what has happened since the last time, forgets it, and answers all that was found since the start. Journals
-   * are judged by the page so that neither they nor the checking of them grow with a run; nobody may talk meanwhile.
-   *
-   * @param others were there too, to the end
+   * Judges everything since the last time, forgets it, and answers all findings since the start. Journals are
+   * judged by pages so that neither they nor the checking grow with a run. Nobody may talk meanwhile.
+   * @param others further witnesses who were there to the end
    */
   async verdict(
     options: Pick<CheckOptions, 'toldIsEnough'> = {},
@@ -255,12 +254,12 @@ export class World implements AsyncDisposable {
     return this.total;
   }
 
-  /** Of all pages that are closed. */
+  /** Verdict on all closed pages. */
   get total(): Verdict {
     return this.#closed ?? joined([]);
   }
 
-  /** What has happened since the last page. With groups, the routes are asked too what people are told. */
+  /** Judges the present page. With groups it also asks the routes what people are shown. */
   judgePage(
     { toldIsEnough = false }: Pick<CheckOptions, 'toldIsEnough'> = {},
     others: readonly Witness[] = [],
@@ -294,7 +293,7 @@ export class World implements AsyncDisposable {
     return { lanes, before: this.#carried.before, random: this.#random, histories: HISTORIES };
   }
 
-  /** Messages so far, for who watches. */
+  /** Number of messages so far, for the watch. */
   get tally(): { readonly sent: number; readonly shown: number } {
     const count = (did: 'sent' | 'shown'): number =>
       this.#everybody([]).reduce(
@@ -307,7 +306,7 @@ export class World implements AsyncDisposable {
     };
   }
 
-  /** What the store holds of each lane since the last page, read from it and not through a server. */
+  /** The entries of each lane since the last page, read from the store and not through a server. */
   async stored(): Promise<Map<string, LogItem[]>> {
     const url = this.#env['CIM_REDIS_URL'] ?? '';
     const store = await openRedisStore({ url, durability: 'fast', logger: silentLogger() });
@@ -327,7 +326,7 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** Of several at once. */
+/** The same for several worlds. */
 export const tallyOf = (worlds: readonly World[]): { readonly sent: number; readonly shown: number } => ({
   sent: worlds.reduce((sum, { tally }) => sum + tally.sent, 0),
   shown: worlds.reduce((sum, { tally }) => sum + tally.shown, 0),

@@ -1,18 +1,20 @@
-/** Somebody without a channel, who sends over HTTP with an `Idempotency-Key` and repeats what was not answered. */
+/**
+ * A person without a channel, who sends over HTTP with an `Idempotency-Key` and repeats unanswered requests.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Person } from './crowd.ts';
 import { type Journal, type JournalEntry, type Payload, textOf } from './journal.ts';
 
 const ANSWER_MS = 3_000;
 const AGAIN_MS = 50;
-/** Stored: said so, or stored for one who is away. */
+/** Codes that mean stored: 9000, or 7000 for an offline recipient. */
 const STORED = ['9000', '7000'];
 
 export class Writer {
   readonly name: string;
   readonly entries: JournalEntry[] = [];
   unanswered = 0;
-  /** Answers that did not come and sends that were repeated. */
+  /** Number of missing answers and repeated sends. */
   repeated = 0;
   readonly #routePorts: readonly number[];
   readonly #readers: { readonly name: string; readonly id: number }[] = [];
@@ -36,7 +38,7 @@ export class Writer {
     this.entries.length = 0;
   }
 
-  /** Answers its id. */
+  /** Registers. Answers the id. */
   async register(readers: readonly Person[]): Promise<number> {
     for (const { name, id } of readers)
       if (!this.#readers.some((one) => one.name === name)) this.#readers.push({ name, id });
@@ -55,7 +57,7 @@ export class Writer {
     await this.#writing;
   }
 
-  /** Leaves what waits for its answer. */
+  /** Gives up sends that wait for their answer. */
   giveUp(): void {
     this.#stopped = true;
     this.#gaveUp = true;
@@ -67,7 +69,7 @@ export class Writer {
       const reader = this.#readers[turn % this.#readers.length];
       const n = Math.floor(turn / this.#readers.length) + 1;
       if (reader === undefined) return;
-      // Every other one is for everybody: then the lane counts those.
+      // Every other message is for everybody, and its lane counts those.
       const payload: Payload =
         turn % 2 === 0
           ? { sender: this.name, lane: 'lobby', n: turn / 2 + 1 }
@@ -99,7 +101,7 @@ export class Writer {
     this.entries.push({ did: 'answered', payload, outcome, at: performance.now() });
   }
 
-  /** At the routes in turn. Throws when the answer does not come. */
+  /** Posts to the routes in rotation. Throws when no answer comes. */
   async #post(
     path: string,
     body: object,

@@ -1,4 +1,4 @@
-/** ZooKeeper killed, hung, and its sessions expired, while people talk and come and go. */
+/** Kills and hangs ZooKeeper, and makes its sessions expire, while people talk and come and go. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@cim/testkit';
 import { Talk } from './talk.ts';
@@ -7,11 +7,11 @@ import { sideBySide, Turns } from './turns.ts';
 import { joined } from './verdict.ts';
 import { tallyOf, World } from './world.ts';
 
-/** What the servers ask ZooKeeper for, in ms. */
+/** Session timeout that the servers request from ZooKeeper [ms]. */
 const SESSION_TIMEOUT_MS = 10_000;
 const LISTED_WITHIN_MS = SESSION_TIMEOUT_MS + 5_000;
 
-/** Each of them; what they take is waited for, so that a long run has several worlds. */
+/** Worlds at once: their faults are waited for, so a long run has several worlds. */
 const LANES = 3;
 
 const FAULTS: Readonly<Record<string, (world: World) => Promise<void>>> = {
@@ -25,7 +25,7 @@ const FAULTS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     await sleep(SESSION_TIMEOUT_MS / 2);
     zooKeeper.resume();
   },
-  // What it does not hear for so long it drops, whoever was to blame.
+  // ZooKeeper drops a session that it has not heard for this long, whoever was to blame.
   expired: async ({ zooKeeper }) => {
     zooKeeper.hang();
     await sleep(SESSION_TIMEOUT_MS * 1.5);
@@ -54,7 +54,7 @@ export async function zooKeeperFaults(options: RunOptions): Promise<Row> {
       turns.say(name);
       const during = fault(world);
       during.catch(() => undefined); // awaited below, whatever comes first
-      // Somebody comes in the middle of it.
+      // A person comes in the middle of the fault.
       const [person] = await world.invite(1, `guest${turn}x`).finally(() => during);
       turns.say(`listed again after ${name}`);
       const begun = performance.now();
@@ -84,7 +84,7 @@ export async function zooKeeperFaults(options: RunOptions): Promise<Row> {
   };
 }
 
-/** In ZooKeeper itself: the routes go on from the list of before. */
+/** Checks ZooKeeper itself, since the routes go on with their last list. */
 async function inZooKeeper({ zooKeeper, imServers }: World): Promise<boolean> {
   const dump = await zooKeeper.ask('dump').catch(() => '');
   return imServers.every(({ tcpPort, httpPort }) => dump.includes(`/cim/127.0.0.1:${tcpPort}:${httpPort}`));
