@@ -1,5 +1,5 @@
 /** Events as receivers are told of them. docs/business.md describes each; a test compares. */
-import { contentFacts, decodeContent, groupOf, ownerOf, type UserId } from '@cim/protocol';
+import { contentFacts, contentType, decodeContent, groupOf, ownerOf, type UserId } from '@cim/protocol';
 import {
   conversationName,
   conversationOf,
@@ -47,7 +47,7 @@ export interface Told {
 /** The events of a record of the feed, in their order. */
 export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
   const { sender, storedAt } = entry;
-  const { type, unread } = contentFacts(entry.content);
+  const { author, unread } = contentFacts(entry.content);
   const id = messageIdOf(entry);
   const recipient = ownerOf(stream);
   const from = `u${sender.userId}`;
@@ -65,14 +65,12 @@ export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
     concerns: [from, to],
     ...(offline === undefined ? {} : { offline }),
   });
-  if (type === 'member') return [told(GROUP_EVENTS[operationOf(data)] ?? 'group.changed')];
+  // What servers write are changes of groups.
+  if (author === 'servers') return [told(GROUP_EVENTS[operationOf(data)] ?? 'group.changed')];
   const stored = told('message.stored');
   const isPushed = unread && recipient !== undefined && recipient !== sender.userId;
   return isPushed ? [stored, told('message.offline', recipient)] : [stored];
 }
-
-/** Types whose body is JSON in UTF-8. Of every other type the body is base64. */
-const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'member']);
 
 function messageOf(stream: FeedRecord['stream'], { sender, seq, n, storedAt, content }: Entry, id: string) {
   const { texts = [], type = '', body, ref = '' } = decodeContent(content) ?? {};
@@ -81,7 +79,7 @@ function messageOf(stream: FeedRecord['stream'], { sender, seq, n, storedAt, con
     id,
     from: { id: String(sender.userId), name: sender.userName },
     to: recipient === undefined ? { group: groupOf(stream) } : { user: String(recipient) },
-    ...(type === '' ? {} : { type }),
+    ...(type.length === 0 ? {} : { type }),
     ...(texts.length === 0 ? {} : { texts }),
     ...(body === undefined || body.length === 0 ? {} : { body: shownBody(type, body) }),
     ...(ref === '' ? {} : { ref }),
@@ -91,7 +89,7 @@ function messageOf(stream: FeedRecord['stream'], { sender, seq, n, storedAt, con
 
 function shownBody(type: string, body: Uint8Array): unknown {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  if (JSON_TYPES.has(type))
+  if (contentType(type).jsonBody)
     try {
       return JSON.parse(bytes.toString('utf8')) as unknown;
     } catch {

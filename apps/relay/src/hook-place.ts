@@ -95,7 +95,7 @@ export class HookPlace implements ItemOwner {
   }
 
   get wantsMore(): boolean {
-    return this.#window.length < WINDOW;
+    return this.#window.length < WINDOW && !this.#parts.sender.isFull;
   }
 
   /** Of all its letters in the store. */

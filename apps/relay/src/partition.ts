@@ -60,6 +60,8 @@ export class Partition {
       this.#places.delete(id);
       this.#gone.set(id, [...place.names]);
     }
+    // Nothing is needed by nobody any more.
+    if (this.#places.size === 0) this.#trimmed = 0;
     for (const webhook of webhooks) {
       const before = this.#places.get(webhook.id);
       if (before === undefined) {
@@ -139,7 +141,9 @@ export class Partition {
       });
       if (!isOurs) return false;
       for (const [id] of gone) this.#gone.delete(id);
-      this.#checked = newest;
+      // With all that is trimmed goes what could be checked.
+      if (trimTo === ALL) this.#newest = undefined;
+      this.#checked = trimTo === ALL ? undefined : newest;
       this.#trimmed = Math.max(this.#trimmed, trimTo);
       return true;
     } catch (error) {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { CIM_DEVICE, type InstanceId } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { letterOf, openEmbeddedStore, type Store, type Webhook } from '@cim/store';
 import { until } from '@cim/testkit';
@@ -198,4 +199,101 @@ test('a redirect is no delivery', async (t) => {
   assert.match(relay.hooks[0]?.problem ?? '', /HTTP 302, a redirect/);
   await until('it is told', () => receiver.taken.length === 1);
   assert.equal(relay.hooks[0]?.failingSince, undefined);
+});
+
+test('a private message is offline when no device of the recipient is online, and only then', async (t) => {
+  const { receiver, senders, store } = await begin(t, takes, { events: ['message.offline'] });
+  const [ann, ben, cat] = await Promise.all([senders.newUser(), senders.newUser(), senders.newUser()]);
+  const { sessions } = store();
+  const instance = 'a-test-instance0' as InstanceId;
+  await sessions.openLease(instance);
+  const login = {
+    user: cat,
+    device: CIM_DEVICE,
+    label: '',
+    instance,
+    policy: 'kick',
+    secretHash: '',
+  } as const;
+  const issued = await sessions.issue(login);
+  assert.ok(issued.outcome === 'issued');
+  await sessions.claim({ userId: cat.userId, instance, epoch: issued.epoch, claim: 'c' });
+  const group = await senders.newGroup(ann, [ben]);
+  await senders.send(ann, cat, 'online');
+  await senders.send(ann, group, 'group');
+  await senders.send(ann, ann, 'self');
+  const away = await senders.send(ann, ben, 'away');
+  await until('it is told', () => receiver.taken.length === 1);
+  assert.deepEqual([receiver.taken[0]?.type, receiver.taken[0]?.data['id']], ['message.offline', away]);
+  await sessions.release({ userId: cat.userId, device: CIM_DEVICE }, issued.epoch, instance);
+  const left = await senders.send(ann, cat, 'left');
+  await until('that is told too', () => receiver.taken.length === 2);
+  assert.equal(receiver.taken[1]?.data['id'], left);
+});
+
+test('a change of a group is an event of its own; a webhook is told of what it names, of the conversations that it names', async (t) => {
+  const { receiver, senders, store, webhook } = await begin(t, takes, { events: ['group.*'] });
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  const group = await senders.newGroup(ann, [ben]);
+  await senders.send(ann, group, 'no event of groups');
+  await senders.leave(ben, group);
+  await until('both are told', () => receiver.taken.length === 2);
+  assert.deepEqual(
+    receiver.taken.map(({ type, data }) => [type, data['to'], (data['body'] as { op: string }).op]),
+    [
+      ['group.created', { group }, 'create'],
+      ['group.left', { group }, 'leave'],
+    ],
+  );
+  const only = [`u${ben.userId}`, `g${group}`];
+  await store().webhooks.put({ ...webhook, version: 2, events: ['message.*'], only });
+  const cat = await senders.newUser();
+  await until('it is told of ben and the group', async () => {
+    await senders.send(ann, cat, 'not of cat');
+    await senders.send(ann, group, 'x');
+    await senders.send(ben, cat, 'y');
+    return receiver.taken.length >= 6;
+  });
+  const told = receiver.taken.slice(2).map(({ data }) => (data['texts'] as string[])[0]);
+  assert.ok(told.includes('x') && told.includes('y') && !told.includes('not of cat'), told.join());
+});
+
+test('a dead letter that an operator wants told again is told, by the relay that runs', async (t) => {
+  let status = 500;
+  const { receiver, senders, store } = await begin(t, (_, response) => void response.writeHead(status).end());
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  const id = await senders.send(ann, ben, 'one');
+  // The tests' schedule has six tries.
+  await until('it is dead', async () => (await letters(store())).some(({ dead }) => dead === true));
+  status = 200;
+  await senders.send(ann, ben, 'two');
+  await until('the next one is told', () => receiver.taken.length === 1);
+  const [found] = await store().feed.letters('');
+  assert.ok(found !== undefined);
+  const text = JSON.stringify({ ...letterOf(found.text), failed: 0, at: 0, dead: undefined });
+  assert.ok(await store().feed.changeLetter(found.partition, found.name, found.text, text));
+  await until('it is told', () => receiver.taken.length === 2);
+  assert.equal(receiver.taken[1]?.data['id'], id);
+  await until('no letter is left', async () => (await letters(store())).length === 0);
+});
+
+test('a relay that had no webhook takes up a new one, and trims the feed for it; one that is removed leaves nothing', async (t) => {
+  const { receiver, senders, store, webhook } = await begin(t);
+  await store().webhooks.remove(webhook.id);
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  const recorded = async (): Promise<number> => {
+    const [records = []] = await store().feed.read([{ partition: '0' as never, after: 0 }], 100);
+    return records.length;
+  };
+  await until('the feed is off and empty', async () => {
+    await senders.send(ann, ben, 'nobody is told');
+    return (await recorded()) === 0;
+  });
+  const before = receiver.taken.length;
+  await store().webhooks.put(newWebhook(receiver.url));
+  await until('it is told', async () => {
+    await senders.send(ann, ben, 'x');
+    return receiver.taken.length > before + 5;
+  });
+  await until('the feed is trimmed', async () => (await recorded()) === 1);
 });

@@ -12,6 +12,8 @@ import { MOST_ASKED_MS, type RetryAfter } from './retry-schedule.ts';
 
 /** A request that takes longer has failed [ms]. */
 const DEADLINE_MS = 15_000;
+/** Events of one webhook in memory at a time, about: each place may add what it has read at once. */
+const WAITING = 10_000;
 /** Requests of one webhook at a time. */
 const REQUESTS = 16;
 /** An event that has failed so often holds up its conversation for long. */
@@ -74,6 +76,8 @@ export class Sender {
   /** Key: conversation. Removed when it is empty. */
   readonly #lanes = new Map<string, Lane>();
   #requests = 0;
+  /** Events in all lanes. */
+  #held = 0;
   #failedInRow = 0;
   /** ms since 1970; the receiver is away, or has asked for time. */
   #pausedUntil = 0;
@@ -117,6 +121,11 @@ export class Sender {
     return waiting;
   }
 
+  /** Whether it has as much as it holds in memory; the rest waits in the feed. */
+  get isFull(): boolean {
+    return this.#held >= WAITING;
+  }
+
   get requests(): number {
     return this.#requests;
   }
@@ -131,6 +140,7 @@ export class Sender {
     if (lane === undefined)
       this.#lanes.set(item.conversation, (lane = { items: [], busy: false, alone: item.failed > 0 }));
     lane.items.push(item);
+    this.#held++;
     this.#schedule(item.notBefore);
   }
 
@@ -138,7 +148,7 @@ export class Sender {
   sweep(): void {
     for (const [name, lane] of this.#lanes) {
       if (lane.busy) continue;
-      keep(lane, (item) => !item.dropped);
+      this.#keep(lane, (item) => !item.dropped);
       if (lane.items.length === 0) this.#lanes.delete(name);
     }
   }
@@ -147,6 +157,9 @@ export class Sender {
   turnOff(problem: string): void {
     for (const [name, { items }] of this.#lanes) {
       for (const item of items) if (!item.dropped) item.owner.dead(item, problem);
+      this.#held -= items.length;
+      // A request that is under way for it ends for nobody.
+      items.length = 0;
       this.#lanes.delete(name);
     }
   }
@@ -155,6 +168,12 @@ export class Sender {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+  }
+
+  #keep(lane: Lane, isKept: (item: Item) => boolean): void {
+    const { length } = lane.items;
+    keep(lane, isKept);
+    this.#held -= length - lane.items.length;
   }
 
   #schedule(at: number): void {
@@ -191,7 +210,7 @@ export class Sender {
     for (const [name, lane] of this.#lanes) {
       if (this.#requests + Number(batch.items.length > 0) >= REQUESTS) break;
       if (lane.busy) continue;
-      keep(lane, (item) => !item.dropped);
+      this.#keep(lane, (item) => !item.dropped);
       const [first] = lane.items;
       if (first === undefined) this.#lanes.delete(name);
       else if (first.notBefore > now) next = Math.min(next, first.notBefore);
@@ -207,7 +226,7 @@ export class Sender {
     if (this.#requests > 0) return;
     let found: Lane | undefined;
     for (const lane of this.#lanes.values()) {
-      keep(lane, (item) => !item.dropped);
+      this.#keep(lane, (item) => !item.dropped);
       const [first] = lane.items;
       if (first === undefined) continue;
       if (first.notBefore < (found?.items[0]?.notBefore ?? Infinity)) found = lane;
@@ -256,7 +275,7 @@ export class Sender {
     const sent = new Set(items);
     for (const lane of lanes) {
       lane.alone = false;
-      keep(lane, (item) => !sent.has(item));
+      this.#keep(lane, (item) => !sent.has(item));
     }
     for (const item of items) if (!item.dropped) item.owner.delivered(item);
   }
@@ -290,7 +309,7 @@ export class Sender {
       if (ms !== undefined) item.owner.retried(item, problem);
       else {
         const lane = this.#lanes.get(item.conversation);
-        if (lane !== undefined) keep(lane, (one) => one !== item);
+        if (lane !== undefined) this.#keep(lane, (one) => one !== item);
         item.owner.dead(item, problem);
       }
     }

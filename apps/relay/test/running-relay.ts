@@ -73,6 +73,14 @@ export class Senders {
     return group;
   }
 
+  async leave(user: NamedUser, group: GroupId): Promise<void> {
+    const body = Buffer.from(JSON.stringify({ op: 'leave' }));
+    const content = cim.Content.encode({ type: 'member', body }).finish();
+    const operation = { kind: 'leave' } as const;
+    const answer = await this.#append(groupStream(group), user, content, { operation, silent: true });
+    if (answer.outcome !== 'ok') throw new Error(answer.outcome);
+  }
+
   /** Answers the id of the message. Sends of one line must not meet. */
   async send(from: NamedUser, to: NamedUser | GroupId, text: string): Promise<string> {
     const stream = typeof to === 'string' ? groupStream(to) : inboxOf(to.userId);

@@ -21,6 +21,8 @@ const PARTITIONS = 256;
 const READ_BYTES = 4 * 1024 * 1024;
 /** Most records that one append removes. */
 const TRIM_STEPS = 16;
+/** More are cleared by LevelDB by itself, in the background. */
+const CLEARED = 1_000;
 const EMPTY: FeedStateRecord = { first: 1, top: 0, cursors: {} };
 
 /** The event feed as one partition. Leases are in memory, since one process has the folder. */
@@ -135,7 +137,11 @@ export class EmbeddedEventFeed implements EventFeed {
       if (cursor === undefined) Reflect.deleteProperty(next, receiver);
       else next[receiver] = cursor;
     const first = Math.min(Math.max(state.first, (trimTo ?? 0) + 1), state.top + 1);
-    for (let position = state.first; position < first; position++) this.#ledger.deleteRow(feedKey(position));
+    if (first - state.first > CLEARED)
+      this.#ledger.clearLater({ gte: feedKey(state.first), lt: feedKey(first) });
+    else
+      for (let position = state.first; position < first; position++)
+        this.#ledger.deleteRow(feedKey(position));
     this.#ledger.put(FEED_STATE, { ...state, first, cursors: next });
     for (const [name, text] of progress.letters ?? []) this.#putLetter(name, text);
     await this.#ledger.commit();

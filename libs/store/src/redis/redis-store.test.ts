@@ -3,10 +3,12 @@ import { after, before, test } from 'node:test';
 import type { Seq } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { RedisProcess } from '@cim/testkit';
-import { append, newPair, type OpenStore } from '../../test/contract-fixture.ts';
+import { append, appendOk, newPair, type OpenStore } from '../../test/contract-fixture.ts';
+import { feedEnds, readFeed } from '../../test/feed.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
 import type { Store } from '../store.ts';
 import { storeContract } from '../store.contract.ts';
+import { key as redisKey, streamShard } from './keys.ts';
 import { openRedisStore } from './redis-store.ts';
 
 let redis: RedisProcess;
@@ -76,4 +78,33 @@ test('a stopping store first answers appends that it looks up in a log', async (
     { outcome: 'duplicate', seq: 1 },
     { outcome: 'duplicate', seq: 2 },
   ]);
+});
+
+test('a relay is told when the feed has lost what it has read: new records would have the same positions', async (t) => {
+  const store = await openRedisForTest(t, redis.url);
+  await store.feed.record({ revision: Date.now(), kinds: ['messages'] });
+  const { sends } = await newPair(store);
+  const ends = await feedEnds(store.feed);
+  for (const n of [1, 2]) await appendOk(store, sends.item(n));
+  const [first, second] = await readFeed(store.feed, ends);
+  const partition = store.feed.partitions.find(
+    (one) => redisKey.feed(one) === redisKey.feed(streamShard(sends.stream)),
+  );
+  assert.ok(first !== undefined && second !== undefined && partition !== undefined);
+  const [relay, cursors] = ['relay-of-this-test', new Map([['hook', second.position]])];
+  await store.feed.take([partition], relay, 60_000);
+  assert.equal(await store.feed.commit(partition, relay, { cursors, check: second }), true);
+  // As a master that was promoted without it.
+  await redis.cli('XDEL', redisKey.feed(partition), `1-${second.position - 1}`);
+  assert.equal(await store.feed.commit(partition, relay, { cursors, check: second }), false);
+  assert.equal(await store.feed.commit(partition, relay, { cursors, check: first }), true);
+  const other = { ...first, entry: { ...first.entry, seq: 7 as Seq } };
+  assert.equal(await store.feed.commit(partition, relay, { cursors, check: other }), false);
+  // What was trimmed proves nothing.
+  await appendOk(store, sends.item(3));
+  assert.equal(
+    await store.feed.commit(partition, relay, { cursors, check: first, trimTo: first.position }),
+    true,
+  );
+  assert.equal(await store.feed.commit(partition, relay, { cursors, check: first }), true);
 });
