@@ -1,9 +1,9 @@
 /** Asks the routes for what people are shown, while nobody talks. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CimError } from '@cim/client/node';
 import type { Person } from './crowd.ts';
 import { payloadOf } from './journal.ts';
 import { below } from './random.ts';
+import { refusalOf } from './refusals.ts';
 import type { Rest } from './rest.ts';
 
 const TRIES = 40;
@@ -83,7 +83,7 @@ async function historyOf(
         const query = { limit: PAGE, ...(from !== undefined && { before: from }) };
         return await client.conversation(conversation).messages(query);
       } catch (error) {
-        if (error instanceof CimError && error.code === NO_MEMBER) return undefined;
+        if (refusalOf(error)?.code === NO_MEMBER) return undefined;
         throw error;
       }
     });

@@ -22,6 +22,14 @@ interface KnownGroup {
   out: boolean;
 }
 
+interface PersonOptions {
+  readonly device?: string;
+  /** Whether this program shows entries only a moment later, which is a bug of its own. */
+  readonly late?: (stream: string) => boolean;
+  /** Of another version. */
+  readonly sdk?: typeof CimClient;
+}
+
 /** A person at one device. */
 export class Person {
   readonly name: string;
@@ -41,6 +49,7 @@ export class Person {
   readonly #state = memoryState();
   readonly #lanes: Lanes;
   readonly #routeUrl: string;
+  readonly #sdk: typeof CimClient;
   readonly #late: (stream: string) => boolean;
   #awaySince: number | undefined;
   /** Key: lane. */
@@ -50,13 +59,13 @@ export class Person {
   /** Whether its program is about to start again. */
   #away = false;
 
-  /** @param late whether this program shows entries only a moment later, which is a bug of its own */
   constructor(
     name: string,
     routeUrl: string,
     lanes: Lanes,
-    { device = '', late = () => false }: { device?: string; late?: (stream: string) => boolean } = {},
+    { device = '', late = () => false, sdk = CimClient }: PersonOptions = {},
   ) {
+    this.#sdk = sdk;
     this.name = name;
     this.device = device;
     this.voice = voiceOf(name, device);
@@ -68,7 +77,7 @@ export class Person {
 
   #begin(state: Storage): CimClient {
     const { name: userName, device: label } = this;
-    const client = new CimClient({ routeUrl: this.#routeUrl, userName, label, state, ...wireOptions() });
+    const client = new this.#sdk({ routeUrl: this.#routeUrl, userName, label, state, ...wireOptions() });
     client.on('message', ({ stream, id, group, from, texts, conversation }) => {
       if (this.again.isAgain(stream, id)) return;
       const lane = group === undefined ? 'inbox' : this.#laneOf(`g${group}`);

@@ -1,9 +1,9 @@
 /** Groups whose members join, leave, join again, are muted and unmuted, while everybody talks. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CimError } from '@cim/client/node';
 import type { Lanes, Person } from './crowd.ts';
 import { type Change, groupLane, type Journal, type JournalEntry } from './journal.ts';
 import { below } from './random.ts';
+import { refusalOf } from './refusals.ts';
 
 const AGAIN_MS = 200;
 /**
@@ -176,8 +176,8 @@ export class Turnover {
         await ask();
         return undefined;
       } catch (error) {
-        const refused = error instanceof CimError && !error.retryable;
-        if (refused && ++refusals === REFUSED_TIMES) return refusals === tries ? error.message : undefined;
+        const refused = refusalOf(error)?.retryable === false;
+        if (refused && ++refusals === REFUSED_TIMES) return refusals === tries ? String(error) : undefined;
         if (!refused) refusals = 0;
       }
       await sleep(AGAIN_MS);

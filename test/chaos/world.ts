@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts, Parts, RedisProcess, ServerProcess, until, ZooKeeperProcess } from '@cim/testkit';
+import { CimClient } from '@cim/client/node';
 import { openRedisStore } from '@cim/store';
 import { silentLogger } from '@cim/runtime';
 import type { Seq } from '@cim/protocol';
@@ -42,6 +43,8 @@ export interface WorldOptions {
   readonly linked?: boolean;
   /** The clocks of all servers are off by this much every other second [ms]. */
   readonly skewMs?: number;
+  /** Sources of an older version, whose build the first servers run. Those that are added or started again run this one. */
+  readonly oldRoot?: string;
 }
 
 export class World implements AsyncDisposable {
@@ -116,13 +119,26 @@ export class World implements AsyncDisposable {
     const imServers = await parts.addAll(
       Array.from(
         { length: options.imServers ?? 3 },
-        () => async () => ServerProcess.start('im-server', { ...env, ...(await links?.placeImServer()) }),
+        () => async () =>
+          ServerProcess.start(
+            'im-server',
+            { ...env, ...(await links?.placeImServer()) },
+            undefined,
+            undefined,
+            options.oldRoot,
+          ),
       ),
     );
     const routes = await parts.addAll(
       routePorts.map(
         (port) => () =>
-          ServerProcess.start('route', { ...env, ...links?.routeEnv, CIM_ROUTE_PORT: String(port) }),
+          ServerProcess.start(
+            'route',
+            { ...env, ...links?.routeEnv, CIM_ROUTE_PORT: String(port) },
+            undefined,
+            undefined,
+            options.oldRoot,
+          ),
       ),
     );
     const world = new World(parts, redis, zooKeeper, routes, imServers, env, routePorts, links);
@@ -192,13 +208,22 @@ export class World implements AsyncDisposable {
     return `http://${this.links?.routeHost ?? '127.0.0.1'}:${this.#routePorts[at % this.#routePorts.length]}`;
   }
 
-  /** @param devices number of devices of each person */
-  async invite(count: number, prefix = 'p', devices = 1): Promise<Person[]> {
+  /**
+   * @param devices number of devices of each person
+   * @param sdk answers the SDK of a device, by its number among all devices; this version by default
+   */
+  async invite(
+    count: number,
+    prefix = 'p',
+    devices = 1,
+    sdk: (device: number) => typeof CimClient = () => CimClient,
+  ): Promise<Person[]> {
     const known = this.people.length;
     const invited = Array.from({ length: count }, (_, i) =>
       Array.from({ length: devices }, (_, j) => {
         const device = devices === 1 ? {} : { device: String(j + 1) };
-        return new Person(`${prefix}${known + i}`, this.routeUrl(i + j), this.lanes, device);
+        const options = { ...device, sdk: sdk(i * devices + j) };
+        return new Person(`${prefix}${known + i}`, this.routeUrl(i + j), this.lanes, options);
       }),
     ).flat();
     this.people.push(...invited);
@@ -219,9 +244,10 @@ export class World implements AsyncDisposable {
     { people, devices, groups }: { people: number; devices: number; groups: readonly number[] },
     seed: number,
     changes = CHANGES,
+    sdk?: (device: number) => typeof CimClient,
   ): Promise<Person[]> {
     this.#random = seeded(seed);
-    const invited = await this.invite(people, 'p', devices);
+    const invited = await this.invite(people, 'p', devices, sdk);
     const { lanes } = this;
     const options = { lanes, sizes: groups, random: seeded(seed + 1), perSecond: changes };
     this.turnover = await Turnover.begin(invited, options);
@@ -311,6 +337,8 @@ export class World implements AsyncDisposable {
     const url = this.#env['CIM_REDIS_URL'] ?? '';
     const store = await openRedisStore({ url, durability: 'fast', logger: silentLogger() });
     try {
+      // On a machine that is busy the first answer of Redis may come late.
+      await store.opened;
       this.#next = new Map(this.#begin);
       return await logsIn(store, this.people, this.lanes, this.#next);
     } finally {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LOOP_HELD } from '@cim/runtime';
 import { endWithUs } from './own-processes.ts';
@@ -12,6 +13,8 @@ import { until } from './until.ts';
 const HELD_AT_MOST_MS = 100;
 
 export type Program = 'route' | 'im-server' | 'relay' | 'standalone';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The line that a program prints when it serves. */
 const SAID: { readonly [P in Program]: RegExp } = {
@@ -47,14 +50,16 @@ export class ServerProcess {
    * Starts a program. Resolves when it listens; ports are free ones unless `env` names others.
    * @param heldAtMostMs how long it may hold its event loop; Infinity for tests with extreme load
    * @param openFiles how many files it may have open; absent: as many as this process
+   * @param root folder of the sources whose build runs: these, or those of an older version
    */
   static async start(
     program: Program,
     env: Readonly<Record<string, string>>,
     heldAtMostMs = HELD_AT_MOST_MS,
     openFiles?: number,
+    root = ROOT,
   ): Promise<ServerProcess> {
-    const server = ServerProcess.launch(program, env, heldAtMostMs, openFiles);
+    const server = ServerProcess.launch(program, env, heldAtMostMs, openFiles, root);
     return upOrDown(server, server.listens());
   }
 
@@ -64,11 +69,14 @@ export class ServerProcess {
     env: Readonly<Record<string, string>>,
     heldAtMostMs = HELD_AT_MOST_MS,
     openFiles?: number,
+    root = ROOT,
   ): ServerProcess {
-    const file = fileURLToPath(new URL(`../../../dist/${program}.js`, import.meta.url));
+    const file = join(root, 'dist', `${program}.js`);
     const ports = {
       ...{ CIM_ROUTE_PORT: '0', CIM_ROUTE_INTERNAL_PORT: '0' },
-      ...{ CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0', CIM_RELAY_PORT: '0' },
+      ...{ CIM_TCP_PORT: '0', CIM_HTTP_PORT: '0' },
+      // Older versions know no relay, and refuse a setting that they do not know.
+      ...((program === 'relay' || program === 'standalone') && { CIM_RELAY_PORT: '0' }),
     };
     const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CIM_')));
     const command: readonly [string, ...string[]] =
