@@ -4,13 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Module that makes a Node process collect garbage on SIGUSR2. */
 export const PRELOAD_GC = new URL('gc.mjs', import.meta.url).href;
+/** Module that writes on exit how the processor time of a Node process spreads over its functions. */
 export const PRELOAD_PROFILE = new URL('profile.mjs', import.meta.url).href;
 
 export interface MeasuredProcess {
   /** Several processes may have one name, such as im-server. */
   readonly name: string;
   readonly pid: number;
-  /** Whether SIGUSR2 makes it collect garbage; it would end any other process. */
+  /** Whether SIGUSR2 makes the process collect garbage; the signal would end any other process. */
   readonly collects: boolean;
 }
 
@@ -30,7 +31,7 @@ function sumByName(values: readonly (readonly [name: string, value: number])[]):
 const ofEach = (processes: readonly MeasuredProcess[], of: (pid: number) => number): ByName =>
   sumByName(processes.map(({ name, pid }) => [name, of(pid)]));
 
-/** User and system time since their start [µs]. */
+/** User and system time of processes since they were started [µs]. */
 export const cpuUs = (processes: readonly MeasuredProcess[]): ByName =>
   ofEach(processes, (pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -38,7 +39,7 @@ export const cpuUs = (processes: readonly MeasuredProcess[]): ByName =>
     return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
   });
 
-/** Resident memory after a collection [bytes]. */
+/** Resident memory of processes [bytes], after those that can do it have collected garbage. */
 export async function residentBytes(processes: readonly MeasuredProcess[]): Promise<ByName> {
   for (let round = 0; round < 2; round++) {
     for (const { pid, collects } of processes) if (collects) process.kill(pid, 'SIGUSR2');

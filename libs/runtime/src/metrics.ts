@@ -1,6 +1,9 @@
 import prom from 'prom-client';
 
-/** The metrics of one process. Only the observer and the gauges write to it (`observer.ts`). */
+/**
+ * The metrics of one process. Only the observers (`observer.ts`, `relay-observer.ts`) and the gauges write to
+ * them.
+ */
 export type Metrics = prom.Registry;
 
 /** Metrics of Node's that are left out: gauges named like counters, which Prometheus' own tool refuses. */

@@ -95,7 +95,7 @@ export class Instance {
     this.#timer = setInterval(() => void this.renew(), this.#leaseMs / 3);
   }
 
-  /** Renews the lease, every third of its length. Never throws. */
+  /** Renews the lease. A timer calls it, every third of the lease's length. Never throws. */
   renew(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     this.#renewing ??= this.#renew().finally(() => {
@@ -163,7 +163,7 @@ export class Instance {
     this.#certainUntil = asked + this.#leaseMs - MARGIN_MS;
     await inSlices(became, ([session, standing]) => {
       if (standing !== 'current') session.close(standing);
-      // It ended while it was moved, and was released under the old name only.
+      // The session ended while it was moved, and was released under the old instance id only.
       else if (!registry.has(session)) this.#release(session, id);
     });
     logger.warn({ before, instance: id, sessions: became.size }, 'lease.begun-anew');

@@ -8,7 +8,8 @@ import type { CurrentSession } from '@cim/store';
  */
 export function standingOf(epoch: Epoch, now: CurrentSession): 'current' | CloseReason {
   if (now.state === 'replaced' && now.epoch >= epoch) return 'superseded';
-  // A logout takes an epoch of its own. A lost connection does not, but its session has no channel here.
+  // A logout ended the session, under a new epoch or under its own. A session that ended because its
+  // connection was lost has no channel here, so this function is not asked about it.
   if (now.state === 'ended' && now.epoch >= epoch) return 'logged-out';
   if (now.epoch > epoch) return 'superseded';
   // The store has lost the session or its claim, so no push would find it. The client logs in again.

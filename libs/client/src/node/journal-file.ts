@@ -24,7 +24,7 @@ export class JournalFile implements SendJournal {
   #flushing = false;
   #written = 0;
 
-  /** @param note called with one line when sends cannot be stored */
+  /** @param note called with one line when the file cannot be read, set aside or written */
   constructor(path: string, note: (line: string) => void) {
     this.#path = path;
     this.#note = note;
@@ -133,7 +133,10 @@ export class JournalFile implements SendJournal {
     }
   }
 
-  /** The rest of the file stays. Sends that were answered since are repeated, and the store recognizes them. */
+  /**
+   * Gives the file up, after an error of the disk. The next process repeats the sends in it, also those that
+   * were answered meanwhile; the store recognizes these.
+   */
   #fail(fd: number | undefined, error: unknown): void {
     this.#fd = undefined;
     this.#buffer = '';
@@ -141,7 +144,7 @@ export class JournalFile implements SendJournal {
       try {
         closeSync(fd);
       } catch {
-        // said below
+        // The note below says that the file is given up.
       }
     }
     this.#note(
