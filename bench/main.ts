@@ -46,7 +46,7 @@ async function runWorkload(workload: Workload, options: Options, target: Target)
       figures: outcome.figures,
       floors: outcome.floors.map((floor) => ({
         ...floor,
-        ratios: ratiosOf(outcome.figures, floor.figures),
+        ratios: ratiosOf(outcome.figures, floor),
       })),
       problems: [
         ...outcome.problems,

@@ -15,7 +15,11 @@ const FLAGS = {
     'a user that has written nothing for so long pings; servers started here wait twice as long, at least 30 s [15; CIM 10]',
   ],
   pids: ['P,P', '', 'with --route: processes on this machine whose processor time and memory count'],
-  wire: ['own|cim', 'own', 'cim: nothing but the CIM contract, HTTP to send, TCP to receive'],
+  wire: [
+    'own|ws|tls|cim',
+    'own',
+    'ws, tls: the own wire over these, beside a server over TCP; cim: the CIM contract, HTTP to send, TCP to receive',
+  ],
   via: ['tcp|http', 'tcp', 'how texts are sent'],
   workers: ['N', '1', 'processes that make the load'],
   connections: [
@@ -49,7 +53,7 @@ export interface Options {
   readonly cluster: boolean;
   readonly imServers: number;
   readonly pids: readonly number[];
-  readonly wire: 'own' | 'cim';
+  readonly wire: 'own' | 'ws' | 'tls' | 'cim';
   readonly via: 'tcp' | 'http';
   readonly workers: number;
   readonly connections: number;
@@ -140,7 +144,7 @@ function toOptions(
   const workload = values['smoke'] === true ? 'smoke' : WORKLOADS.find((one) => one === named);
   if (workload === undefined || more.length > 0)
     throw new Problem(`name one workload: ${WORKLOADS.join(', ')}`);
-  const wire = oneOf('wire', ['own', 'cim']);
+  const wire = oneOf('wire', ['own', 'ws', 'tls', 'cim']);
   const rate = number('rate', 0.1, String(RATES[workload] || 1));
   const pids = text('pids').split(',').filter(Boolean).map(Number);
   if (!pids.every((pid) => Number.isInteger(pid) && pid > 0)) throw new Problem('--pids must be process ids');

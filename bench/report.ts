@@ -59,12 +59,19 @@ export function latencyFigures(name: string, histogram: Histogram): Figure[] {
   ];
 }
 
+/** What a server does with the same load over TCP. */
+export const tcpFloor = (figures: readonly Figure[], problems: readonly string[]): Floor => ({
+  name: 'over TCP',
+  figures,
+  problems,
+});
+
 /** Our figures divided by the floor's, for each figure that both have. */
-export function ratiosOf(figures: readonly Figure[], floor: readonly Figure[]): Figure[] {
+export function ratiosOf(figures: readonly Figure[], { name: of, figures: floor }: Floor): Figure[] {
   return figures.flatMap(({ name, value }) => {
     if (/ (p99\.9|max)$|^arrivals/.test(name)) return [];
     const floored = floor.find((one) => one.name === name)?.value ?? 0;
-    return floored > 0 ? [figure(name, value / floored, '× bare')] : [];
+    return floored > 0 ? [figure(name, value / floored, of === 'over TCP' ? '× TCP' : '× bare')] : [];
   });
 }
 
@@ -94,7 +101,7 @@ export function printReport(report: Report): string {
     ...rows('', report.figures),
     ...report.floors.flatMap(({ name, figures, ratios }) => [
       ...rows(`${name}, same load`, figures),
-      ...rows(`ratios to the ${name}`, ratios),
+      ...rows(`ratios to ${name}`, ratios),
     ]),
     ...(report.problems.length === 0
       ? ['every text arrived exactly once, and no connection ended']

@@ -11,6 +11,7 @@ export function smokeRuns(given: Options): (Options & { readonly workload: Workl
     { ...small, workload: 'p2p', wire: 'cim', via: 'http' },
     { ...small, workload: 'group', rate: 10, burst: 5 },
     { ...small, workload: 'group', wire: 'cim', via: 'http', rate: 5 },
+    { ...small, workload: 'group', wire: 'ws', rate: 10, floor: false },
     { ...small, workload: 'offline', connections: pairs, backlog: 300 },
     { ...small, workload: 'mix', groupRate: 2 },
   ];

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Cluster, ServerProcess } from '@cim/testkit';
+import { Cluster, ServerProcess, TestAuthority, writeTlsFiles } from '@cim/testkit';
 import type { Options } from './options.ts';
 import { type MeasuredProcess, PRELOAD_GC, PRELOAD_PROFILE } from './processes.ts';
 
@@ -17,6 +17,12 @@ export interface Target extends AsyncDisposable {
   /** URL of the Redis of a cluster that was started here. */
   readonly redis?: string;
 }
+
+/** The same server for clients over TCP, to compare with; undefined when that is what is measured, or where it runs is not ours. */
+export const openOverTcp = async ({ options }: { readonly options: Options }): Promise<Target | undefined> =>
+  (options.wire === 'ws' || options.wire === 'tls') && options.route === ''
+    ? openTarget({ ...options, wire: 'own' })
+    : undefined;
 
 /** The limits that are there to protect a server from such as this. */
 const settingsOf = ({ profile, pingS }: Options) => ({
@@ -40,20 +46,28 @@ export async function openTarget(options: Options): Promise<Target> {
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   const settings = settingsOf(options);
-  return options.cluster ? startCluster(options.imServers, settings) : startStandalone(settings);
+  if (options.cluster && options.wire === 'tls') throw new Error('--wire tls measures a standalone server');
+  return options.cluster
+    ? startCluster(options.imServers, settings)
+    : startStandalone(settings, options.wire === 'tls');
 }
 
-async function startStandalone(settings: Settings): Promise<Target> {
+async function startStandalone(settings: Settings, secured: boolean): Promise<Target> {
   const directory = await mkdtemp(join(tmpdir(), 'cim-bench-'));
   const remove = () => rm(directory, { recursive: true, force: true });
   try {
     const server = await ServerProcess.start(
       'standalone',
-      { ...settings, CIM_DATA_DIR: directory },
+      {
+        ...settings,
+        CIM_DATA_DIR: join(directory, 'data'),
+        // Plain beside TLS: the load asks the route without it.
+        ...(secured && { ...writeTlsFiles(directory, new TestAuthority()).env, CIM_INSECURE: 'true' }),
+      },
       Infinity,
     );
     return {
-      routeUrl: server.routeUrl,
+      routeUrl: server.routeUrl.replace('https:', 'http:'),
       description: 'standalone: one process, embedded store on disk',
       processes: [{ name: 'standalone', pid: server.pid, collects: true }],
       [Symbol.asyncDispose]: async () => {

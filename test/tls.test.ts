@@ -1,6 +1,6 @@
 /** TLS from end to end, on real servers with certificates of a private authority: the SDK, the terminal, and what they say when it is wrong. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,6 +125,33 @@ describe('with TLS', () => {
     const nowhere = await terminal('tea', { CIM_TLS_CA: '/nowhere.pem' });
     assert.equal(nowhere.code, 1);
     assert.equal(nowhere.errors, 'chat: CIM_TLS_CA names /nowhere.pem, which cannot be read (ENOENT)\n');
+  });
+
+  it('cim admin asks a route over TLS, and says what is wrong without its authority, or in plain text', async () => {
+    const token = 'a-token-of-thirty-two-characters!';
+    await restart({ CIM_ADMIN_TOKEN: token });
+    const admin = (url: string, trust: Readonly<Record<string, string>>) =>
+      new Promise<{ code: unknown; output: string; errors: string }>((resolve) => {
+        const words = ['dist/cim.js', 'admin', 'servers', '--route-internal', url, '--json'];
+        const env = { PATH: process.env['PATH'], CIM_ADMIN_TOKEN: token, ...trust };
+        execFile(process.execPath, words, { env }, (error, output, errors) =>
+          resolve({ code: error?.code ?? 0, output, errors }),
+        );
+      });
+    const { routeInternalUrl: url } = server;
+    assert.match(url, /^https:/);
+    const trust = { CIM_TLS_CA: files.env.CIM_TLS_CA };
+    const trusted = await admin(url, trust);
+    assert.equal(trusted.code, 0, trusted.errors);
+    const { items } = JSON.parse(trusted.output) as { items: { tcpPort: number }[] };
+    assert.equal(items.length, 1, trusted.output);
+
+    const untrusted = await admin(url, {});
+    assert.deepEqual([untrusted.code, untrusted.output], [3, '']);
+    assert.match(untrusted.errors, /^cim admin: https:\S+ [^\n]*certificate[^\n]*\n$/);
+    const plain = await admin(url.replace('https:', 'http:'), trust);
+    assert.deepEqual([plain.code, plain.output], [3, '']);
+    assert.match(plain.errors, /^cim admin: [^\n]*https:\/\/[^\n]*\n$/);
   });
 
   it('a client in plain text is told so by the route and by the im-server', async () => {

@@ -2,7 +2,8 @@
 import type { HistogramData } from '../histogram.ts';
 import type { LaneCounts, LaneInfo } from './sender.ts';
 
-export type Wire = 'own' | 'cim' | 'bare';
+/** `ws`, `tls`: the own wire over these. */
+export type Wire = 'own' | 'ws' | 'tls' | 'cim' | 'bare';
 export type Via = 'tcp' | 'http';
 
 export interface LoadUser {

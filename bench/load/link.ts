@@ -1,7 +1,9 @@
 /** One connection of the load: raw bytes to frames, and at most one write per turn. Thousands fit into a process. */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { WheelEntry } from '@cim/channel';
 import { cim, encodeFrame, FRAME_LIMITS, FrameDecoder } from '@cim/protocol';
+import { handshakeFor, messageOf, ServerBytes } from './web-socket-bytes.ts';
 
 export interface Address {
   readonly host: string;
@@ -9,6 +11,9 @@ export interface Address {
   /** From where, on a loopback network: one address has some 28,000 ports. */
   readonly localAddress?: string;
 }
+
+/** What carries the frames. */
+export type Over = 'tcp' | 'ws' | 'tls';
 
 /** What a sender is told about one of its texts. */
 export type LinkReceipt = Pick<cim.Receipt, 'counter' | 'outcome' | 'code' | 'text'>;
@@ -42,6 +47,7 @@ export abstract class Link implements WheelEntry {
   readonly owner: LinkOwner;
   readonly #socket: Linked;
   readonly #decoder = new FrameDecoder(FRAME_LIMITS.toClient);
+  readonly #webSocket: ServerBytes | undefined;
   #out: Uint8Array[] = [];
   #closed = false;
   /** ms, of performance.now(): its last write. */
@@ -50,14 +56,17 @@ export abstract class Link implements WheelEntry {
   groupUnackedAt = Number.POSITIVE_INFINITY;
   why = 'the connection ended';
 
-  constructor(index: number, address: Address, owner: LinkOwner) {
+  constructor(index: number, address: Address, owner: LinkOwner, over: Over = 'tcp') {
     this.index = index;
     this.owner = owner;
-    const socket = connect({ ...address, noDelay: true, onread: { buffer: READ, callback: Link.#onRead } });
+    if (over === 'ws') this.#webSocket = new ServerBytes();
+    const how = { ...address, noDelay: true, onread: { buffer: READ, callback: Link.#onRead } };
+    // The load checks no certificate: it is not what is measured.
+    const socket = over === 'tls' ? connectTls({ ...how, rejectUnauthorized: false }) : connect(how);
     this.#socket = Object.assign(socket, { [LINK]: this });
     // There is nothing in it to read: without this its end would never come.
     socket.resume();
-    socket.on('connect', Link.#onConnect);
+    socket.on(over === 'tls' ? 'secureConnect' : 'connect', Link.#onConnect);
     socket.on('error', Link.#onError);
     socket.on('close', Link.#onClose);
   }
@@ -91,7 +100,8 @@ export abstract class Link implements WheelEntry {
     const [first] = out;
     if (first === undefined || this.#closed) return;
     this.wroteAt = now;
-    this.#socket.write(out.length === 1 ? first : Buffer.concat(out));
+    const bytes = out.length === 1 ? first : Buffer.concat(out);
+    this.#socket.write(this.#webSocket === undefined ? bytes : messageOf(bytes));
   }
 
   onTimeout(): void {
@@ -103,14 +113,35 @@ export abstract class Link implements WheelEntry {
   }
 
   static #onConnect(this: Socket): void {
-    (this as Linked)[LINK].onConnect();
+    const link = (this as Linked)[LINK];
+    if (link.#webSocket === undefined) link.onConnect();
+    else this.write(handshakeFor('127.0.0.1'));
   }
 
   /** Node calls it on the socket. */
   static #onRead(this: unknown, bytes: number): boolean {
     const link = (this as Linked)[LINK];
-    link.#decoder.push<Link>(READ.subarray(0, bytes), Link.#onFrame, link);
+    const read = READ.subarray(0, bytes);
+    if (link.#webSocket === undefined) link.onBytes(read);
+    else {
+      const problem = link.#webSocket.push(read, link);
+      if (problem !== undefined) link.end(new Error(problem));
+    }
     return true;
+  }
+
+  /** Of a WebSocket: the handshake is done. */
+  onOpen(): void {
+    this.onConnect();
+  }
+
+  /** Of a WebSocket: `pong` answers the server's ping. */
+  onPing(pong: Buffer): void {
+    this.#socket.write(pong);
+  }
+
+  onBytes(bytes: Buffer): void {
+    this.#decoder.push<Link>(bytes, Link.#onFrame, this);
   }
 
   static #onFrame(this: Link, body: Uint8Array): boolean {

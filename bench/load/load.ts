@@ -120,7 +120,7 @@ export class Load implements Calls, LinkOwner {
 
   async connect(request: ConnectRequest): Promise<ConnectAnswer> {
     return this.#connectAll(request.users, request, async (user) => {
-      const body = { userId: user.userId, userName: user.userName, ...(this.#wire === 'own' && { wire: 2 }) };
+      const body = { userId: user.userId, userName: user.userName, ...(this.#wire !== 'cim' && { wire: 2 }) };
       const place = (await this.#http.call(user.index, '/login', body)) as {
         ip: string;
         cimServerPort: number;
@@ -128,13 +128,15 @@ export class Load implements Calls, LinkOwner {
       };
       const address = this.#address(place.ip, place.cimServerPort);
       const link =
-        this.#wire === 'own'
-          ? new OwnLink(user.index, address, this, {
-              userId: user.userId,
-              ticket: place.ticket ?? '',
-              lobby: request.lobby,
-            })
-          : new CimLink(user.index, address, this, user);
+        this.#wire === 'cim'
+          ? new CimLink(user.index, address, this, user)
+          : new OwnLink(
+              user.index,
+              address,
+              this,
+              { userId: user.userId, ticket: place.ticket ?? '', lobby: request.lobby },
+              this.#wire === 'ws' || this.#wire === 'tls' ? this.#wire : 'tcp',
+            );
       await this.#ready(link);
       if (request.fetch && this.#wire === 'cim')
         await this.#http.call(user.index, '/fetchOfflineMsgs', { receiveUserId: user.userId });

@@ -1,5 +1,5 @@
 import { cim, copyOf, decodeFrame, encodeFrame, LOBBY, type ProducerId } from '@cim/protocol';
-import { type Address, Link, type LinkOwner } from './link.ts';
+import { type Address, Link, type LinkOwner, type Over } from './link.ts';
 
 const ACK_EVERY = 64;
 const ACK_EVERY_BYTES = 64 * 1024;
@@ -22,8 +22,9 @@ export class OwnLink extends Link {
     address: Address,
     owner: LinkOwner,
     login: { readonly userId: number; readonly ticket: string; readonly lobby: boolean },
+    over: Over,
   ) {
-    super(index, address, owner);
+    super(index, address, owner, over);
     this.#userId = login.userId;
     this.#ticket = login.ticket;
     this.#groups = login.lobby ? ['', LOBBY] : [''];

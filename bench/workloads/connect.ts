@@ -2,7 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { FloorServer } from '../floor/floor.ts';
 import { type ByName, cpuUs, difference, type MeasuredProcess, residentBytes, total } from '../processes.ts';
-import { bareFloor, type Figure, figure, type Floor, latencyFigures } from '../report.ts';
+import { bareFloor, type Figure, figure, type Floor, latencyFigures, tcpFloor } from '../report.ts';
+import { openOverTcp } from '../target.ts';
+import type { LoadUser } from '../load/calls.ts';
 import {
   connectBare,
   connectUsers,
@@ -41,10 +43,23 @@ async function logIn(run: Run, ratePerS: number): Promise<Outcome> {
   return {
     load: `${options.connections} users of ${options.wire} wire ${ratePerS === 0 ? 'held' : `log in at ${ratePerS}/s`}`,
     figures: ours.figures,
-    floors: options.floor ? [await bare(run, ratePerS)] : [],
+    floors: [...(options.floor ? [await bare(run, ratePerS)] : []), ...(await overTcp(run, users, ratePerS))],
     problems: ours.problems,
     measured: undefined,
   };
+}
+
+/** A server of its own, so that its memory is that of these connections alone. */
+async function overTcp(run: Run, users: readonly LoadUser[], ratePerS: number): Promise<Floor[]> {
+  await using target = await openOverTcp(run);
+  if (target === undefined) return [];
+  await openLoad(run, 'own', target.routeUrl, run.options.bytes);
+  const there = await registerUsers(run, users.length);
+  const { figures, problems } = await hold(run, target.processes, ratePerS, (from, to, startUs) =>
+    connectUsers(run, there.slice(from, to), { lobby: true, ratePerS, startUs }),
+  );
+  await disconnectAll(run);
+  return [tcpFloor(figures, problems)];
 }
 
 async function bare(run: Run, ratePerS: number): Promise<Floor> {

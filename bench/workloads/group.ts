@@ -6,7 +6,9 @@ import { FloorServer } from '../floor/floor.ts';
 import { payloadText } from '../load/payload.ts';
 import type { LaneInfo } from '../load/sender.ts';
 import type { MeasuredProcess } from '../processes.ts';
-import { bareFloor, type Floor } from '../report.ts';
+import type { Options } from '../options.ts';
+import { bareFloor, type Floor, tcpFloor } from '../report.ts';
+import { openOverTcp, type Target } from '../target.ts';
 import {
   connectBare,
   connectUsers,
@@ -33,7 +35,7 @@ export async function group(run: Run): Promise<Outcome> {
   if (sender === undefined) throw new Error('a group needs users');
   const lane = { lane: 0, from: 0, fromUserId: sender.userId, to: 0, toUserId: 0 };
   // On CIM's wire a sender does not get its own.
-  const receivers = options.wire === 'own' ? users.length : users.length - 1;
+  const receivers = options.wire !== 'cim' ? users.length : users.length - 1;
   const ours = new Crowd('group', run, target.processes, lane, receivers);
   if (options.warmup > 0) await ours.measure(options.rate, options.warmup, 'warm-up of ');
   const found = options.findRate
@@ -41,14 +43,23 @@ export async function group(run: Run): Promise<Outcome> {
     : undefined;
   const ratePerS = found?.ratePerS ?? options.rate;
 
+  await using tcp = await TcpCrowd.open(run);
+  if (options.warmup > 0) await tcp?.measure(ratePerS, options.warmup, 'warm-up of ');
   await using bare = options.floor ? await BareCrowd.open(run) : undefined;
   if (options.warmup > 0) await bare?.measure(ratePerS, options.warmup, 'warm-up of ');
-  const turns = bare === undefined ? 1 : Math.max(1, Math.round(options.seconds / TURN_S));
+  const turns =
+    bare === undefined && tcp === undefined ? 1 : Math.max(1, Math.round(options.seconds / TURN_S));
   const seconds = options.seconds / turns;
-  const measured = { ours: found === undefined ? [] : [found.best], bare: [] as StepResult[] };
+  const measured = {
+    ours: found === undefined ? [] : [found.best],
+    bare: [] as StepResult[],
+    tcp: [] as StepResult[],
+  };
   for (let turn = 0; turn < turns; turn++) {
     if (turn % 2 === 1 && bare !== undefined) measured.bare.push(await bare.measure(ratePerS, seconds));
+    if (turn % 2 === 1 && tcp !== undefined) measured.tcp.push(await tcp.measure(ratePerS, seconds));
     if (found === undefined) measured.ours.push(await ours.measure(ratePerS, seconds));
+    if (turn % 2 === 0 && tcp !== undefined) measured.tcp.push(await tcp.measure(ratePerS, seconds));
     if (turn % 2 === 0 && bare !== undefined) measured.bare.push(await bare.measure(ratePerS, seconds));
     if (ours.problems.length > 0) break;
   }
@@ -57,7 +68,10 @@ export async function group(run: Run): Promise<Outcome> {
   return {
     load: `${ratePerS} texts/s of ${options.bytes} bytes, ${options.burst} at a time, to ${receivers} users of ${options.wire} wire`,
     figures: [...(found?.figures ?? []), ...stepFigures(result, 'delivery')],
-    floors: bare === undefined ? [] : [bare.asFloor(together(measured.bare, seconds))],
+    floors: [
+      ...(bare === undefined ? [] : [bare.asFloor(together(measured.bare, seconds))]),
+      ...(tcp === undefined ? [] : [tcp.asFloor(together(measured.tcp, seconds))]),
+    ],
     problems: ours.problems,
     measured: result.measured,
   };
@@ -101,6 +115,44 @@ class Crowd {
     const result = await measureStep(this.#run, this.#steps++, step);
     this.problems.push(...result.problems);
     return result;
+  }
+}
+
+/** The same users over TCP, at a server of their own and over processes of their own. */
+class TcpCrowd extends Crowd implements AsyncDisposable {
+  readonly #target: Target;
+  readonly #fleet: Fleet;
+
+  private constructor(run: Run, target: Target, lane: LaneInfo) {
+    super('over TCP', run, target.processes, lane, run.options.connections);
+    this.#target = target;
+    this.#fleet = run.fleet;
+  }
+
+  static async open(run: Run): Promise<TcpCrowd | undefined> {
+    const target = await openOverTcp(run);
+    if (target === undefined) return undefined;
+    const { workers, bytes, connections } = run.options;
+    const options: Options = { ...run.options, wire: 'own' };
+    const own: Run = { ...run, target, fleet: new Fleet(workers), options };
+    await openLoad(own, 'own', target.routeUrl, bytes);
+    const users = await registerUsers(own, connections);
+    const { failed, problem } = await connectUsers(own, users, { lobby: true });
+    const [sender] = users;
+    if (failed > 0 || sender === undefined) throw new Error(`${failed} users could not log in: ${problem}`);
+    return new TcpCrowd(own, target, { lane: 0, from: 0, fromUserId: sender.userId, to: 0, toUserId: 0 });
+  }
+
+  asFloor(result: StepResult): Floor {
+    return tcpFloor(
+      stepFigures(result, 'delivery').filter(({ name }) => !name.startsWith('load ')),
+      this.problems,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fleet.end();
+    await this.#target[Symbol.asyncDispose]();
   }
 }
 

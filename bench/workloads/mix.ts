@@ -15,7 +15,7 @@ export async function mix(run: Run): Promise<Outcome> {
   const speaker = users[options.pairs * 2];
   if (speaker === undefined) throw new Error('a mix needs users');
   const toAll = { lane: lanes.length, from: speaker.index, fromUserId: speaker.userId, to: 0, toUserId: 0 };
-  const receivers = options.wire === 'own' ? count : count - 1;
+  const receivers = options.wire !== 'cim' ? count : count - 1;
   const problems: string[] = [];
   const measure = async (number: number, name: string, seconds: number): Promise<StepResult> => {
     const result = await measureStep(run, number, {

@@ -7,6 +7,8 @@ import type { AdminConfig } from './config.ts';
 
 /** Longest wait for the answer of a route [ms]. */
 const ANSWER_MS = 30_000;
+/** A port with TLS answers so to a plain request. */
+const SPEAKS_TLS = 'this port speaks TLS';
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /** The route refused the request, or could not carry it out. */
@@ -25,6 +27,10 @@ export async function askAdmin(
   const { status, body } = await send(`${routeInternal}/admin${asked.path}`, adminToken, tlsCa, asked);
   if (status >= 200 && status < 300) return body;
   const detail = detailOf(body);
+  if (detail === undefined && body.startsWith(SPEAKS_TLS))
+    throw new NotReachable(
+      `${routeInternal} speaks TLS: give its address with https:// (--route-internal, CIM_ROUTE_INTERNAL)`,
+    );
   if (detail === undefined)
     throw new NotReachable(
       `${routeInternal} answers ${status} and has no admin API; give the internal port of a route (CIM_ROUTE_INTERNAL_PORT there)`,
