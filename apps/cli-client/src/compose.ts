@@ -84,7 +84,8 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
     const state = fileState(join(config.stateDir, `${about}.json`), (line) =>
       screen.print(view.notice(line)),
     );
-    const holder = await state.claim();
+    // Where it cannot be locked for want of a disk the client says so, and goes on without it.
+    const holder = await state.claim().catch(() => undefined);
     if (holder !== undefined) throw inUse(name, holder, config.device);
     const client = new CimClient({
       routeUrl: config.route,

@@ -13,6 +13,7 @@ describe('the history of what was typed', () => {
       const history = new InputHistory(path);
       history.add('one');
       history.add('two\nlines');
+      history.add(':password hunter2');
       appendFileSync(path, '"cut sho');
       assert.deepEqual(new InputHistory(path).lines, ['one', 'two\nlines']);
       assert.equal(statSync(path).mode & 0o077, 0);

@@ -38,10 +38,9 @@ const GIVE_UP = new Script(`
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
 return 1`);
 
-/** KEYS account. ARGV hash to be replaced, hash. Answers 1 when the account has the hash now. */
+/** KEYS account. ARGV hash to be replaced ('' for none), hash. Answers 1 when the account has the hash now. */
 const REPLACE_PASSWORD = new Script(`
 local held = redis.call('HGET', KEYS[1], 'password')
-if not held and redis.call('EXISTS', KEYS[1]) == 1 then held = '' end
 if held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'password', ARGV[2])
 return 1`);
