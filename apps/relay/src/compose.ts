@@ -1,4 +1,4 @@
-/** The relay, put together. */
+/** Builds a relay from its parts, for the relay process and for standalone. */
 import { Outcall } from '@cim/outcall';
 import {
   gauge,
@@ -26,13 +26,13 @@ export interface StartRelayParts {
 }
 
 export interface RunningRelay extends Running {
-  /** What keeps it from its work; []: nothing. */
+  /** What keeps the relay from its work; [] when nothing does. */
   readonly missing: () => readonly string[];
   /** A line for each webhook that is failing at this relay. */
   readonly failing: () => readonly string[];
 }
 
-/** Begins at once; while the store is away it tries again and again. */
+/** Starts a relay. While the store is away, it tries again and again. */
 export function startRelay({ config, store, logger, metrics }: StartRelayParts): RunningRelay {
   const outcall = new Outcall({ allowedHosts: config.outcallHosts, agent: `CIM/${VERSION}` });
   const observer = new PrometheusRelayObserver(metrics);

@@ -1,6 +1,6 @@
 import { pick, settings } from '@cim/runtime';
 
-/** What a relay reads from flags and environment. */
+/** The settings that a relay reads from flags and environment. */
 export const relaySettings = pick(
   settings,
   'internalHost',

@@ -1,4 +1,4 @@
-/** Events as receivers are told of them. docs/business.md describes each; a test compares. */
+/** Makes events from records of the feed. docs/business.md describes each event; a test compares. */
 import { contentFacts, contentType, decodeContent, groupOf, ownerOf, type UserId } from '@cim/protocol';
 import {
   conversationName,
@@ -9,7 +9,7 @@ import {
   messageIdOf,
 } from '@cim/store';
 
-/** Operations of a group, as its entries name them, and the events that tell of them. */
+/** Key: operation of a group, as its entries name it. Value: the type of its event. */
 const GROUP_EVENTS: Readonly<Record<string, EventType>> = {
   create: 'group.created',
   change: 'group.changed',
@@ -23,28 +23,28 @@ const GROUP_EVENTS: Readonly<Record<string, EventType>> = {
   disband: 'group.disbanded',
 };
 
-/** As the body of a request has it. */
+/** An event in the form that the body of a request has. */
 export interface RelayEvent {
-  /** The same however often it is told. */
+  /** The same id each time the event is sent. */
   readonly id: string;
   readonly type: EventType;
-  /** ISO 8601, the store's clock. */
+  /** When the entry was stored: ISO 8601, the store's clock. */
   readonly timestamp: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** An event with what the relay needs to know of it. */
+/** An event, and what the relay must know to send it. */
 export interface Told {
   readonly event: RelayEvent;
-  /** Events of one conversation are told one after the other. */
+  /** Events of one conversation are sent one after the other. */
   readonly conversation: string;
-  /** Names of those that it concerns: `u1001`, `g17`. */
+  /** Names of the users and the group that the event concerns: `u1001`, `g17`. */
   readonly concerns: readonly string[];
-  /** The user who gets it on a phone, if nobody is at a device; undefined: nobody is to be asked. */
+  /** Set in `message.offline`: send the event only if no device of this user is online. */
   readonly offline?: UserId;
 }
 
-/** The events of a record of the feed, in their order. */
+/** The events of a record of the feed, in the order in which they are sent. */
 export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
   const { sender, storedAt } = entry;
   const { author, unread } = contentFacts(entry.content);
@@ -54,7 +54,7 @@ export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
   const to = conversationName(conversationOf(stream));
   const timestamp = new Date(storedAt).toISOString();
   const data = messageOf(stream, entry, id);
-  // Both directions of a private conversation have one name.
+  // The two directions of a private conversation have one name.
   const conversation =
     recipient === undefined
       ? to
@@ -65,7 +65,7 @@ export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
     concerns: [from, to],
     ...(offline === undefined ? {} : { offline }),
   });
-  // What servers write are changes of groups.
+  // Entries that servers write are changes of groups.
   if (author === 'servers') return [told(GROUP_EVENTS[operationOf(data)] ?? 'group.changed')];
   const stored = told('message.stored');
   const isPushed = unread && recipient !== undefined && recipient !== sender.userId;

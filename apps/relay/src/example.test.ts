@@ -1,4 +1,4 @@
-/** The program that docs/business.md shows, in front of a real relay. */
+/** Runs the example receiver of docs/business.md against a real relay. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { openEmbeddedStore } from '@cim/store';
 import { endWithUs, freePorts, until } from '@cim/testkit';
 import { newWebhook, SECRET, Senders, startRelay } from '../test/running-relay.ts';
 
-test('the example prints each message once, and takes nothing that is not signed with its secret', async (t) => {
+test('the example receiver prints each message once, and refuses a request that is not signed with its secret', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'cim-example-'));
   const store = await openEmbeddedStore({ dir, logger: silentLogger() });
   const [port = 0] = await freePorts(1);

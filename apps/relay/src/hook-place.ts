@@ -1,7 +1,8 @@
 /**
- * The place of one webhook in one partition of the feed. Up to the cursor it needs nothing any more: an event was delivered, was not for
- * it, or is a letter, which the store keeps by itself. So an event that fails for hours holds up neither the feed nor a
- * restart, which goes on after the cursor.
+ * The place of one webhook in one partition of the feed. The webhook needs no record up to its cursor any
+ * more: each event there was delivered, does not concern the webhook, or is a letter. Letters are in the
+ * store, beside the feed. So an event that fails for hours does not hold up the feed, and after a restart the
+ * relay goes on behind the cursor.
  */
 import type { UserId } from '@cim/protocol';
 import {
@@ -17,23 +18,23 @@ import { eventsOf, type RelayEvent, type Told } from './events.ts';
 import { HELD_AFTER, type Item, type ItemOwner, type Sender } from './sender.ts';
 import { wants } from './wishes.ts';
 
-/** Records that are read and not finished, at most. */
+/** Most records that are read and not finished. */
 const WINDOW = 1_000;
-/** Letters of a webhook in a partition at most: further events wait in the feed. */
+/** Most letters of a webhook in a partition. Further events wait in the feed. */
 const LETTERS = 2_000;
-/** Clocks differ: a new webhook is told of the minute before it was made. */
+/** A new webhook also gets the events of the minute before it was made, since clocks differ. */
 const BEFORE_MS = 60_000;
 
 interface Read {
   readonly position: number;
-  /** Events of it that are neither delivered nor letters. */
+  /** Number of its events that are neither delivered nor letters. */
   open: number;
 }
 
 /** An event of this place. */
 interface OwnItem extends Item {
   readonly name: string;
-  /** Undefined: it comes from a letter. */
+  /** The record that the event is from; undefined for an event of a letter. */
   readonly read: Read | undefined;
   isLetter: boolean;
   ended: boolean;
@@ -44,29 +45,32 @@ export interface PlaceParts {
   readonly now: () => number;
   /** Whether none of the user's devices is online. */
   readonly isOffline: (user: UserId) => Promise<boolean>;
-  /** Something is to be written. */
+  /** Called when there is something to write. */
   readonly changed: () => void;
   readonly observe: (outcome: 'parked' | 'dead' | 'dropped') => void;
 }
 
 export class HookPlace implements ItemOwner {
-  /** As it is now. */
+  /** The newest version of the webhook. */
   webhook: Webhook;
   readonly #parts: PlaceParts;
   readonly #window: Read[] = [];
-  /** What is neither delivered nor dead. */
+  /** Events that are neither delivered nor dead. */
   readonly #items = new Set<OwnItem>();
-  /** Key: name. Waiting ones; removed when they are delivered or die. */
+  /** Key: name. Letters that wait; a letter is removed when it is delivered or dies. */
   readonly #letters = new Map<string, OwnItem>();
-  /** Of all letters that the store has, or will have. */
+  /** Names of all letters that the store has, or will have after the next write. */
   readonly #names = new Set<string>();
-  /** Of dead letters the store has so many. */
+  /** Number of dead letters in the store. */
   #dead = 0;
-  /** Key: name. What is to be written. */
+  /** Key: name of a letter. Value: its text to write; undefined: the letter is to be removed. */
   #dirty = new Map<string, string | undefined>();
   #readTo: number;
   #written: number;
-  /** No cursor was there: it begins with the webhook. */
+  /**
+   * Events stored before this time are not sent [ms since 1970]. It matters only when the webhook had no
+   * cursor yet.
+   */
   readonly #since: number;
   #ended = false;
 
@@ -84,7 +88,7 @@ export class HookPlace implements ItemOwner {
     this.look(letters);
   }
 
-  /** Position up to which it has read. */
+  /** Position of the last record that this place has read. */
   get readTo(): number {
     return this.#readTo;
   }
@@ -98,7 +102,7 @@ export class HookPlace implements ItemOwner {
     return this.#window.length < WINDOW && !this.#parts.sender.isFull;
   }
 
-  /** Of all its letters in the store. */
+  /** Names of all its letters in the store. */
   get names(): Iterable<string> {
     return this.#names;
   }
@@ -111,7 +115,9 @@ export class HookPlace implements ItemOwner {
     return this.#dead;
   }
 
-  /** Letters as the store has them: what an operator wants to be told again is among them. */
+  /**
+   * Takes the letters as the store has them now. An operator may have changed dead letters into waiting ones.
+   */
   look(letters: ReadonlyMap<string, string>): void {
     this.#dead = 0;
     this.#names.clear();
@@ -152,7 +158,7 @@ export class HookPlace implements ItemOwner {
         read.open++;
         const name = letterName(this.webhook.id, position, index);
         const item = this.#item(told, name, read, JSON.stringify(told.event.data).length, 0);
-        // Behind one that is a letter it would hold up the cursor for as long.
+        // Behind a letter the event would hold up the cursor for as long as that letter waits.
         if (this.#parts.sender.isHeld(told.conversation)) this.held(item);
         this.#parts.sender.offer(item);
       }
@@ -160,7 +166,7 @@ export class HookPlace implements ItemOwner {
     this.#advance();
   }
 
-  /** One for one of the events of a record; undefined: the webhook is not told of it. */
+  /** One item for each event of a record: the event, or undefined when the webhook does not get it. */
   async #wantedOf(record: FeedRecord): Promise<readonly (Told | undefined)[]> {
     if (this.webhook.off !== undefined || record.entry.storedAt < this.#since) return [];
     return Promise.all(
@@ -198,7 +204,7 @@ export class HookPlace implements ItemOwner {
     this.#end(item as OwnItem, JSON.stringify(letter));
   }
 
-  /** What is to be written since the last time; undefined: nothing. */
+  /** What is to be written since the last call; undefined: nothing. */
   progress():
     | { readonly cursor: number; readonly letters: ReadonlyMap<string, string | undefined> }
     | undefined {
@@ -213,13 +219,13 @@ export class HookPlace implements ItemOwner {
     return { cursor, letters };
   }
 
-  /** The last progress was not written. */
+  /** The caller could not write the last progress. */
   notWritten(letters: ReadonlyMap<string, string | undefined>): void {
     this.#written = -1;
     for (const [name, text] of letters) if (!this.#dirty.has(name)) this.#dirty.set(name, text);
   }
 
-  /** The partition is another relay's now. */
+  /** Another relay has the partition now. */
   end(): void {
     this.#ended = true;
     for (const item of this.#items) item.dropped = true;
@@ -254,7 +260,7 @@ export class HookPlace implements ItemOwner {
     this.#advance();
   }
 
-  /** @param text of the letter that is left of it */
+  /** @param text of the letter that is to stay; undefined: none stays */
   #end(item: OwnItem, text: string | undefined): void {
     if (item.ended || item.dropped) return;
     item.ended = true;

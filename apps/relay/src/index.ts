@@ -1,2 +1,2 @@
-/** The relay as a part of another process: standalone builds it on the embedded store. */
+/** Exports the relay for standalone, which runs it on the embedded store. */
 export * from './compose.ts';

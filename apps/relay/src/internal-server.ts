@@ -5,7 +5,7 @@ import { type HostProblem, type Metrics, SECURITY_HEADERS } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RunningRelay } from './compose.ts';
 
-/** A request that has not come in whole by then is given up [ms]. */
+/** A request that has not arrived as a whole after this time is given up [ms]. */
 const REQUEST_MS = 30_000;
 
 export interface InternalServerParts {
@@ -31,7 +31,7 @@ export function createInternalServer(parts: InternalServerParts): Server {
   });
 }
 
-/** @throws {Error} one line: the port is taken */
+/** @throws {Error} with one line, when the port is taken */
 export async function listen(server: Server, host: string, wanted: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
@@ -64,7 +64,7 @@ async function pageOf(
         (error: unknown) => [`store: ${error instanceof Error ? error.message : String(error)}`],
       );
       const missing = away.length > 0 ? away : relay.missing();
-      // A receiver that is away is no reason to call the relay unready: it waits for it.
+      // A failing receiver does not make the relay unready: its events wait.
       return json(missing.length === 0 ? 200 : 503, {
         ...{ ready: missing.length === 0, missing },
         webhooks: relay.failing(),

@@ -23,7 +23,7 @@ const config = configureProcess('relay', relaySettings);
 const lines = await logLines(config).catch((error: unknown) => failStart('relay', error));
 const logger = createLogger(config.logLevel, { program: 'relay' }, lines, new LogControl(config.logLevel));
 await runProgram('relay', logger, STOP_WITHIN_MS, async ({ onStop }) => {
-  // The last of all: what stops before it logs.
+  // The log ends last, since everything that stops before it logs.
   onStop(() => lines.end());
   const metrics = createMetrics({ program: 'relay' });
   gauge(metrics, 'cim_build_info', 'Always 1; the label says which build runs', () => 1, {
@@ -42,7 +42,7 @@ await runProgram('relay', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   if (tls !== undefined) secureHttp(server, tls, { logger });
   const port = await listen(server, config.internalHost, config.relayPort);
   onStop(() => server.close().closeAllConnections());
-  // A Redis that was away at the start may turn out to be a wrong one.
+  // A Redis that was away at the start may turn out to be unusable.
   store.opened.catch((error: unknown) => failStart('relay', error));
   logger.info({ host: config.internalHost, port }, 'relay.ready');
   console.log(

@@ -1,4 +1,4 @@
-/** A partition of the feed that this relay has the lease of: a place in it for each webhook. */
+/** A partition of the feed of which this relay has the lease. It has a place for each webhook. */
 import {
   type EventFeed,
   type FeedPartition,
@@ -13,11 +13,11 @@ export interface PartitionParts {
   readonly feed: Pick<EventFeed, 'commit'>;
   readonly relay: string;
   readonly placeParts: (webhook: Webhook) => PlaceParts;
-  /** Records that the store has dropped before they were read. */
+  /** Called when the store has dropped records before they were read. */
   readonly lost: (webhook: Webhook, records: number) => void;
 }
 
-/** Trims all that there is. */
+/** Trims every record. */
 const ALL = Number.MAX_SAFE_INTEGER - 1;
 
 export class Partition {
@@ -27,10 +27,10 @@ export class Partition {
   /** Key: id of a webhook. */
   readonly #places = new Map<string, HookPlace>();
   readonly #state: PartitionState;
-  /** Key: id of a webhook that there is no more. Letters of it that are to be removed, with its cursor. */
+  /** Key: id of a webhook that was removed. Value: its letters, which are to be removed with its cursor. */
   readonly #gone = new Map<string, readonly string[]>();
   #newest: FeedRecord | undefined;
-  /** The newest one when the last commit was written. */
+  /** The newest record that was read when the last commit was written. */
   #checked: FeedRecord | undefined;
   #trimmed = 0;
   #committing: Promise<boolean> | undefined;
@@ -51,7 +51,7 @@ export class Partition {
     return this.#places.values();
   }
 
-  /** The webhooks there are now. One that was changed goes on in its place. */
+  /** Takes the list of webhooks as it is now. A webhook that was changed stays in its place. */
   setWebhooks(webhooks: readonly Webhook[], letters = this.#state.letters): void {
     const ids = new Set(webhooks.map(({ id }) => id));
     for (const [id, place] of this.#places) {
@@ -60,7 +60,7 @@ export class Partition {
       this.#places.delete(id);
       this.#gone.set(id, [...place.names]);
     }
-    // Nothing is needed by nobody any more.
+    // No webhook needs a record any more, so everything may be trimmed again.
     if (this.#places.size === 0) this.#trimmed = 0;
     for (const webhook of webhooks) {
       const before = this.#places.get(webhook.id);
@@ -79,20 +79,20 @@ export class Partition {
     }
   }
 
-  /** Somebody else has changed letters. */
+  /** Takes letters that somebody else has changed. */
   lookAt(state: PartitionState): void {
     this.look = state.look;
     for (const place of this.#places.values()) place.look(state.letters);
   }
 
-  /** Positions after which records are wanted. */
+  /** The positions behind which places want records. */
   get wanted(): ReadonlySet<number> {
     const wanted = new Set<number>();
     for (const place of this.#places.values()) if (place.wantsMore) wanted.add(place.readTo);
     return wanted;
   }
 
-  /** Takes what was read after a position. */
+  /** Takes the records that were read behind a position. */
   async take(after: number, records: readonly FeedRecord[]): Promise<void> {
     const [first] = records;
     const last = records.at(-1);
@@ -106,7 +106,11 @@ export class Partition {
     if (last.position > (this.#newest?.position ?? 0)) this.#newest = last;
   }
 
-  /** Writes what is new. False: the partition is another relay's, or the store has lost records. Throws when the store does not answer. */
+  /**
+   * Writes cursors and letters, and trims the feed. Answers false when another relay has the partition, or
+   * when the store has lost records.
+   * @throws when the store does not answer
+   */
   commit(): Promise<boolean> {
     this.#committing ??= this.#commit().finally(() => (this.#committing = undefined));
     return this.#committing;
@@ -130,7 +134,7 @@ export class Partition {
       cursors.set(id, progress.cursor);
       for (const [name, text] of progress.letters) letters.set(name, text);
     }
-    // The newest one stays, so that the store can be seen to have it.
+    // The newest record stays, so that the next commit can check that the store still has it.
     const trimTo = least === ALL ? ALL : Math.min(least, (this.#newest?.position ?? 0) - 1);
     if (cursors.size === 0 && letters.size === 0 && trimTo <= this.#trimmed) return true;
     const newest = this.#newest;
@@ -141,7 +145,7 @@ export class Partition {
       });
       if (!isOurs) return false;
       for (const [id] of gone) this.#gone.delete(id);
-      // With all that is trimmed goes what could be checked.
+      // Nothing is left that the next commit could check.
       if (trimTo === ALL) this.#newest = undefined;
       this.#checked = trimTo === ALL ? undefined : newest;
       this.#trimmed = Math.max(this.#trimmed, trimTo);

@@ -1,4 +1,4 @@
-/** Relays as processes of their own, killed while messages are sent. */
+/** Runs relays as processes of their own, and kills them while messages are sent. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '@cim/runtime';
@@ -7,7 +7,7 @@ import { RedisProcess, ServerProcess, until } from '@cim/testkit';
 import { faultsOf, Receiver } from '../test/receiver.ts';
 import { newWebhook, SECRET, Senders } from '../test/running-relay.ts';
 
-test('two relays share the work; when one is killed the other takes its part over, and nothing is lost or out of order', async (t) => {
+test('two relays share the work; when one is killed the other takes over, no event is lost, and the order holds', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisStore({ url: redis.url, durability: 'disk', logger: silentLogger() });
@@ -47,7 +47,7 @@ test('two relays share the work; when one is killed the other takes its part ove
   assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
 });
 
-test('a relay goes on when Redis was killed and comes back', async (t) => {
+test('a relay goes on after Redis was killed and started again', async (t) => {
   const redis = await RedisProcess.start();
   t.after(() => redis[Symbol.asyncDispose]());
   const store = await openRedisStore({ url: redis.url, durability: 'disk', logger: silentLogger() });

@@ -42,7 +42,7 @@ async function begin(t: TestContext, behave?: Behave, changes?: Partial<Webhook>
 }
 const letters = async (store: Store) => (await store.feed.letters('')).map(({ text }) => letterOf(text));
 
-test('a message is told with what it says, and signed', async (t) => {
+test('the request for a message has its content and a signature', async (t) => {
   const { receiver, senders } = await begin(t);
   const [ann, ben] = [await senders.newUser('ann'), await senders.newUser('ben')];
   const id = await senders.send(ann, ben, 'hello 🦊');
@@ -59,7 +59,7 @@ test('a message is told with what it says, and signed', async (t) => {
   assert.equal(receiver.got[0]?.headers['webhook-id'], event.id);
 });
 
-test('each message is told once by a receiver that takes all, a conversation in its order', async (t) => {
+test('a receiver that takes everything gets each message once, and each conversation in order', async (t) => {
   const { receiver, senders } = await begin(t, async (_, response) => {
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
     response.writeHead(200).end();
@@ -75,7 +75,7 @@ test('each message is told once by a receiver that takes all, a conversation in 
       }),
     ),
   );
-  // In a group several write at once: the log says in which order.
+  // Several users write to a group at once, so only its log says in which order.
   senders.stored.delete(`g${group}`);
   await until('all are told', () => receiver.taken.length === 80);
   assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
@@ -103,7 +103,7 @@ test('a webhook that asks for batches gets several events in a request', async (
   assert.ok(receiver.got.every(({ events }) => events.length <= 20));
 });
 
-test('an event that fails is told again, and its conversation waits while others go on', async (t) => {
+test('an event that fails is sent again, and its conversation waits while others go on', async (t) => {
   let refuses = 3;
   const { receiver, senders, store } = await begin(t, ({ events }, response) => {
     const isBad = events.some(({ data }) => (data as { texts: string[] }).texts[0] === 'bad');
@@ -118,7 +118,7 @@ test('an event that fails is told again, and its conversation waits while others
     'it is a letter, and so is what is behind it',
     async () => (await letters(store())).length === 2,
   );
-  // Nothing is left in the feed but the newest record, though an event fails.
+  // The feed keeps nothing but the newest record, although an event fails.
   await until('the feed is trimmed', async () => {
     const [records = []] = await store().feed.read([{ partition: '0' as never, after: 0 }], 100);
     return records.length === 1;
@@ -129,7 +129,7 @@ test('an event that fails is told again, and its conversation waits while others
   await until('no letter is left', async () => (await letters(store())).length === 0);
 });
 
-test('a receiver that crashes and comes back is told of all', async (t) => {
+test('a receiver that crashes and comes back gets everything', async (t) => {
   const { receiver, senders } = await begin(t);
   const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
   await senders.send(ann, ben, 'before');
@@ -141,7 +141,7 @@ test('a receiver that crashes and comes back is told of all', async (t) => {
   assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
 });
 
-test('a relay that dies leaves its partitions to another, which goes on; nothing is lost', async (t) => {
+test('when a relay dies, another takes its partitions and goes on; no event is lost', async (t) => {
   const { receiver, senders, store, relay, start } = await begin(t);
   const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
   for (let i = 0; i < 20; i++) await senders.send(ann, ben, `${i}`);
@@ -154,7 +154,7 @@ test('a relay that dies leaves its partitions to another, which goes on; nothing
   assert.equal((await store().feed.letters('')).length, 0);
 });
 
-test('HTTP 410 turns a webhook off: what waits is listed as dead, and nothing more is told', async (t) => {
+test('HTTP 410 turns a webhook off: waiting events are listed as dead, and nothing more is sent', async (t) => {
   const { receiver, senders, store, webhook } = await begin(t, answers(410));
   const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
   await senders.send(ann, ben, 'one');
@@ -188,7 +188,7 @@ test('a receiver that asks for time by Retry-After gets it', async (t) => {
   for (const { at } of later) assert.ok(at - (refused?.at ?? 0) >= 1_950, `${at - (refused?.at ?? 0)} ms`);
 });
 
-test('a redirect is no delivery', async (t) => {
+test('a redirect does not count as delivered', async (t) => {
   const { receiver, senders, relay } = await begin(t, (got, response, nth) => {
     assert.equal(got.path, '/hook');
     response.writeHead(nth === 1 ? 302 : 200, { location: '/elsewhere' }).end();
@@ -201,7 +201,7 @@ test('a redirect is no delivery', async (t) => {
   assert.equal(relay.hooks[0]?.failingSince, undefined);
 });
 
-test('a private message is offline when no device of the recipient is online, and only then', async (t) => {
+test('message.offline is sent when no device of the recipient is online, and only then', async (t) => {
   const { receiver, senders, store } = await begin(t, takes, { events: ['message.offline'] });
   const [ann, ben, cat] = await Promise.all([senders.newUser(), senders.newUser(), senders.newUser()]);
   const { sessions } = store();
@@ -231,7 +231,7 @@ test('a private message is offline when no device of the recipient is online, an
   assert.equal(receiver.taken[1]?.data['id'], left);
 });
 
-test('a change of a group is an event of its own; a webhook is told of what it names, of the conversations that it names', async (t) => {
+test('a change of a group has its own event; a webhook gets only the types and conversations that it names', async (t) => {
   const { receiver, senders, store, webhook } = await begin(t, takes, { events: ['group.*'] });
   const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
   const group = await senders.newGroup(ann, [ben]);
@@ -258,12 +258,12 @@ test('a change of a group is an event of its own; a webhook is told of what it n
   assert.ok(told.includes('x') && told.includes('y') && !told.includes('not of cat'), told.join());
 });
 
-test('a dead letter that an operator wants told again is told, by the relay that runs', async (t) => {
+test('the running relay sends a dead letter again when an operator wants that', async (t) => {
   let status = 500;
   const { receiver, senders, store } = await begin(t, (_, response) => void response.writeHead(status).end());
   const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
   const id = await senders.send(ann, ben, 'one');
-  // The tests' schedule has six tries.
+  // The schedule of the tests has six tries.
   await until('it is dead', async () => (await letters(store())).some(({ dead }) => dead === true));
   status = 200;
   await senders.send(ann, ben, 'two');
@@ -277,7 +277,7 @@ test('a dead letter that an operator wants told again is told, by the relay that
   await until('no letter is left', async () => (await letters(store())).length === 0);
 });
 
-test('a relay that had no webhook takes up a new one, and trims the feed for it; one that is removed leaves nothing', async (t) => {
+test('a relay without webhooks takes up a new one and trims the feed for it; a removed one leaves nothing', async (t) => {
   const { receiver, senders, store, webhook } = await begin(t);
   await store().webhooks.remove(webhook.id);
   const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);

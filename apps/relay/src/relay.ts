@@ -1,6 +1,7 @@
 /**
- * Reads the feed of events and tells webhooks of them. Any number of relays share the partitions of the feed; each partition is
- * one relay's at a time, by a lease. When a relay dies, its leases lapse and the others take its partitions.
+ * Reads the feed of events and sends the events to webhooks. Any number of relays share the partitions of the
+ * feed. Each partition belongs to one relay at a time, which has its lease. When a relay dies, its leases
+ * lapse and the others take its partitions.
  */
 import type { Outcall } from '@cim/outcall';
 import type { UserId } from '@cim/protocol';
@@ -11,17 +12,17 @@ import { type RetryAfter, retrySchedule } from './retry-schedule.ts';
 import { Sender } from './sender.ts';
 import { sharesOf } from './shares.ts';
 
-/** Partitions of a relay that is not heard of are taken by others after this [ms]. */
+/** How long a lease of a partition lasts without a renewal [ms]. */
 const LEASE_MS = 10_000;
-/** Between two looks at the leases, and at who else lives [ms]. */
+/** Time between two renewals of the leases, which also find out which other relays live [ms]. */
 const LEASES_EVERY_MS = 2_000;
-/** Between two looks at the list of webhooks [ms]. */
+/** Time between two reads of the list of webhooks [ms]. */
 const WEBHOOKS_EVERY_MS = 1_000;
-/** Between two reads of the feed: while something comes, and while nothing does [ms]. */
+/** Time between two reads of the feed while records come, and while none come [ms]. */
 const BUSY_MS = 50;
 const IDLE_MS = 200;
 const READ_RECORDS = 200;
-/** A stop waits so long for requests that are under way [ms]. */
+/** How long a stop waits for requests that are under way [ms]. */
 const STOP_MS = 5_000;
 
 export interface RelayParts {
@@ -29,18 +30,18 @@ export interface RelayParts {
   readonly outcall: Pick<Outcall, 'post'>;
   readonly logger: Logger;
   readonly observer: RelayObserver;
-  /** Of this process, unlike any other's. */
+  /** Id of this relay. No other process has the same. */
   readonly id: string;
-  /** Records that a partition keeps. */
+  /** Most records that a partition keeps. */
   readonly most: number;
   /** ms since 1970. */
   readonly now?: () => number;
-  /** In place of the product's: for tests. */
+  /** Replaces the usual schedule, in tests. */
   readonly retryAfter?: RetryAfter;
   readonly leaseMs?: number;
 }
 
-/** How a webhook fares at this relay. */
+/** The state of a webhook at this relay. */
 export interface HookState {
   readonly webhook: Webhook;
   readonly failingSince: number | undefined;
@@ -54,15 +55,15 @@ export class Relay {
   readonly #parts: RelayParts;
   readonly #now: () => number;
   readonly #leaseMs: number;
-  /** Key: partition. Those that this relay has. */
+  /** The partitions of which this relay has the lease. */
   readonly #partitions = new Map<FeedPartition, Partition>();
   /** Key: id of a webhook. */
   readonly #senders = new Map<string, Sender>();
   #webhooks: readonly Webhook[] = [];
-  /** Of the list of webhooks; undefined: it was not read yet. */
+  /** Revision of the list of webhooks; undefined: the list was not read yet. */
   #revision: number | undefined;
   readonly #failed: RareWarning;
-  /** Key: id of a webhook. What was noted of it last. */
+  /** Key: id of a webhook. Value: the state that was written to the store last. */
   readonly #noted = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
@@ -70,7 +71,7 @@ export class Relay {
   #leasesAt = 0;
   #webhooksAt = 0;
   #problem: string | undefined = 'the feed was not read yet';
-  /** The store may have lost records: all is taken anew. */
+  /** The store may have lost records, so the relay takes all partitions again. */
   #wentBack = false;
   #changed = false;
 
@@ -86,7 +87,7 @@ export class Relay {
     this.#next(0);
   }
 
-  /** Why it cannot do its work; undefined: it can. */
+  /** Why the relay cannot work; undefined when it can. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -112,7 +113,7 @@ export class Relay {
     });
   }
 
-  /** Waits for requests under way, writes what has come of them, and gives up its partitions. Idempotent. */
+  /** Waits for the requests under way, writes their results, and gives up the partitions. Idempotent. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
@@ -127,7 +128,7 @@ export class Relay {
       await this.#parts.store.feed.release([...this.#partitions.keys()], this.#parts.id);
       await this.#parts.store.feed.withdraw(this.#parts.id);
     } catch (error) {
-      // Its leases lapse.
+      // The leases lapse by themselves.
       this.#failed.due({ err: error });
     }
   }
@@ -148,7 +149,7 @@ export class Relay {
         this.#webhooksAt = now + WEBHOOKS_EVERY_MS;
         await this.#lookAtWebhooks();
       }
-      // Without the list every cursor would seem to be of a webhook that is gone.
+      // Without the list every cursor would seem to belong to a removed webhook.
       if (this.#revision === undefined) return IDLE_MS;
       if (now >= this.#leasesAt) {
         this.#leasesAt = now + LEASES_EVERY_MS;
@@ -206,7 +207,7 @@ export class Relay {
     });
   }
 
-  /** The receiver has said that it is gone for good. */
+  /** Turns a webhook off whose receiver has answered HTTP 410. */
   async #turnOff(webhook: Webhook, problem: string): Promise<void> {
     const { store, logger } = this.#parts;
     const off = `${problem}: the receiver says that it is gone for good`;
@@ -311,7 +312,7 @@ export class Relay {
     this.#leasesAt = 0;
   }
 
-  /** Answers whether there was something. */
+  /** Answers whether there were records. */
   async #read(): Promise<boolean> {
     const asks = [...this.#partitions.values()].flatMap((partition) =>
       [...partition.wanted].map((after) => ({ partition: partition.id, after })),

@@ -12,7 +12,7 @@ const ok: OutcallAnswer = {
 const answer = (status: number, retryAfterMs?: number): OutcallAnswer => ({ ...ok, status, retryAfterMs });
 const away: OutcallAnswer = { outcome: 'failed', reason: 'connection', text: 'connect ECONNREFUSED', ms: 1 };
 
-/** A sender with a clock of its own, and a receiver that answers when it is told to. */
+/** Starts a sender with its own clock, and a receiver that answers when the test says so. */
 function begin(changes: Partial<Webhook> = {}) {
   const clock = { ms: 1_000_000 };
   const timers: { at: number; run: () => void; on: boolean }[] = [];
@@ -52,7 +52,7 @@ function begin(changes: Partial<Webhook> = {}) {
           ...{ conversation, bytes: 2, failed: 0, notBefore: 0, dropped: false, owner },
         });
     },
-    /** Ids of the events of the requests since. */
+    /** Ids of the events in the requests since the last call. */
     sent: async (): Promise<string[]> => {
       for (let i = 0; i < 5; i++) await nextTurn();
       return calls.map(({ request }) => request.id);
@@ -76,7 +76,7 @@ function begin(changes: Partial<Webhook> = {}) {
   };
 }
 
-test('of one conversation one request is under way, of others at the same time', async () => {
+test('a conversation has one request under way; several conversations have theirs at the same time', async () => {
   const { offer, sent, end, told } = begin();
   offer('a', 'a1', 'a2');
   offer('b', 'b1');
@@ -94,7 +94,7 @@ test('at most 16 requests are under way', async () => {
   assert.equal((await sent()).length, 17);
 });
 
-test('an event that fails is made again after 1 s, then 5 s; those behind it wait, and hear that they are held', async () => {
+test('an event that fails is sent again after 1 s, then 5 s; those behind it wait, and their owner is told that they are held', async () => {
   const { offer, sent, end, told, pass } = begin();
   offer('a', 'a1', 'a2');
   await sent();
@@ -112,7 +112,7 @@ test('an event that fails is made again after 1 s, then 5 s; those behind it wai
   assert.deepEqual(await sent(), ['a1', 'a1', 'a1', 'a2']);
 });
 
-test('after a failure the events of a batch are told one by one', async () => {
+test('after a failure the events of a batch are sent one by one', async () => {
   const { offer, sent, end, pass, calls } = begin({ batch: 10 });
   offer('a', 'a1', 'a2');
   offer('b', 'b1');
@@ -124,7 +124,7 @@ test('after a failure the events of a batch are told one by one', async () => {
   assert.doesNotMatch(calls[1]?.request.body ?? '', /batch":|a2/);
 });
 
-test('Retry-After holds up all of a webhook', async () => {
+test('Retry-After holds up all events of a webhook', async () => {
   const { offer, sent, end, pass } = begin();
   offer('a', 'a1');
   await sent();
@@ -136,7 +136,7 @@ test('Retry-After holds up all of a webhook', async () => {
   assert.deepEqual((await sent()).slice(1).sort(), ['a1', 'b1']);
 });
 
-test('while a receiver is away one request at a time tries, uses up no tries, and its return frees all', async () => {
+test('while a receiver is away one request at a time tries, no event uses up its tries, and all go out when it is back', async () => {
   const { offer, sent, end, pass, told, calls, sender } = begin();
   for (let i = 0; i < 6; i++) offer(`c${i}`, `e${i}`);
   await sent();
@@ -147,7 +147,7 @@ test('while a receiver is away one request at a time tries, uses up no tries, an
     [0, 1, 2, 3, 4, 5].map((i) => `retried e${i} 1`),
   );
   let made = calls.length;
-  // After 1 s those that are due, then with doubled pauses; never two at once.
+  // After 1 s one event that is due, then one each time after twice the delay; never two at once.
   for (let i = 0; i < 40; i++) {
     await pass(60_000);
     assert.ok(calls.length <= made + 1, `${calls.length - made} at once`);
@@ -161,7 +161,7 @@ test('while a receiver is away one request at a time tries, uses up no tries, an
   assert.equal(sender.failingSince, undefined);
 });
 
-test('an event that only ever fails is dead after a day and a half, and the next one goes on', async () => {
+test('an event that always fails is dead after about 28 hours, and the next one goes on', async () => {
   const { offer, pass, told, calls, clock } = begin();
   offer('a', 'a1', 'a2');
   const begun = clock.ms;
@@ -169,7 +169,7 @@ test('an event that only ever fails is dead after a day and a half, and the next
   while (!told.includes('dead a1')) {
     await pass(60_000);
     for (; answered < calls.length; answered++) {
-      // Others are taken, so that the receiver is not away.
+      // Other events are delivered, so that the receiver does not seem away.
       calls[answered]?.end(calls[answered]?.request.id === 'a1' ? answer(500) : ok);
       await nextTurn();
     }
@@ -182,7 +182,7 @@ test('an event that only ever fails is dead after a day and a half, and the next
   assert.ok(calls.some(({ request }) => request.id === 'a2'));
 });
 
-test('HTTP 410 is told, and nothing more is sent meanwhile', async () => {
+test('HTTP 410 is reported, and nothing more is sent meanwhile', async () => {
   const { offer, sent, end, gone, sender, told } = begin();
   offer('a', 'a1', 'a2');
   await sent();
@@ -194,7 +194,7 @@ test('HTTP 410 is told, and nothing more is sent meanwhile', async () => {
   assert.deepEqual(told, ['dead a1', 'dead a2']);
 });
 
-test('a redirect, an answer that is no 2xx, and none are failures', async () => {
+test('a redirect, an answer other than 2xx, and no answer are failures', async () => {
   for (const given of [answer(302), answer(199), answer(404), away]) {
     const { offer, sent, end, told } = begin();
     offer('a', 'a1');
@@ -209,7 +209,7 @@ test('a redirect, an answer that is no 2xx, and none are failures', async () => 
   assert.deepEqual(told, ['delivered a1']);
 });
 
-test('a new URL is tried at once; a secret that has ended signs no more', async () => {
+test('a new URL is tried at once; a secret that has ended does not sign any more', async () => {
   const { offer, sent, end, calls, sender, clock } = begin();
   offer('a', 'a1');
   await sent();

@@ -1,54 +1,54 @@
 /**
- * Tells one webhook of events. Each conversation is a lane: its events go out in order, and the next request of a lane begins after the one
- * before has ended, however it ended. Lanes do not wait for each other.
+ * Sends events to one webhook. Each conversation is a lane. The events of a lane go out in order: its next
+ * request begins after the one before has ended, however it ended. Lanes do not wait for each other.
  *
- * When several requests in a row fail, the receiver is taken to be away: then one request at a time tries whether it is back,
- * and the other lanes neither wait for deadlines nor use up their tries.
+ * When several requests in a row fail, the receiver counts as away. Then one request at a time tries whether
+ * it is back. The other lanes do not wait for deadlines meanwhile, and do not use up their tries.
  */
 import type { Outcall, OutcallAnswer } from '@cim/outcall';
 import type { Webhook } from '@cim/store';
 import type { RelayEvent } from './events.ts';
 import { MOST_ASKED_MS, type RetryAfter } from './retry-schedule.ts';
 
-/** A request that takes longer has failed [ms]. */
+/** A request that takes longer than this has failed [ms]. */
 const DEADLINE_MS = 15_000;
-/** Events of one webhook in memory at a time, about: each place may add what it has read at once. */
+/** Most events of one webhook in memory at a time. Each place may exceed it by what it reads at once. */
 const WAITING = 10_000;
-/** Requests of one webhook at a time. */
+/** Most requests of one webhook at a time. */
 const REQUESTS = 16;
-/** An event that has failed so often holds up its conversation for long. */
+/** After this many failures an event holds up its conversation for long. */
 export const HELD_AFTER = 2;
-/** The receiver has said that it is gone: that is noted meanwhile [ms]. */
+/** Pause after HTTP 410 [ms]. Meanwhile the relay turns the webhook off. */
 const GONE_MS = 5_000;
-/** Requests in a row that failed: the receiver is away. */
+/** After this many failed requests in a row the receiver counts as away. */
 const AWAY_AFTER = 5;
-/** While it is away, a try follows the one before after a second, after twice as long each time, and then each [ms]. */
+/** Delay of the first request to a receiver that is away, doubled each time, and the longest delay [ms]. */
 const PROBE_MS = 1_000;
 const PROBES_MS = 60_000;
 const BATCH_BYTES = 256 * 1024;
 
-/** An event on its way. Its owner is told what becomes of it. */
+/** An event on its way. Its owner learns what becomes of it. */
 export interface Item {
   readonly event: RelayEvent;
   readonly conversation: string;
-  /** About. */
+  /** About the size of the event in a request. */
   readonly bytes: number;
-  /** How often it has failed. */
+  /** Number of failed tries. */
   failed: number;
-  /** Not before this time [ms since 1970]. */
+  /** The event is not sent before this time [ms since 1970]. */
   notBefore: number;
-  /** Set when the owner has lost the partition that it is from: it is another relay's. */
+  /** Set when another relay has taken the event's partition. */
   dropped: boolean;
   readonly owner: ItemOwner;
 }
 
 export interface ItemOwner {
   delivered(item: Item): void;
-  /** It failed, and is told again. */
+  /** The event failed, and will be sent again. */
   retried(item: Item, problem: string): void;
-  /** It is held up by an event before it that has failed several times. */
+  /** An event before this one has failed several times and holds it up. */
   held(item: Item): void;
-  /** It is told no more. */
+  /** The event will not be sent again. */
   dead(item: Item, problem: string): void;
 }
 
@@ -58,7 +58,7 @@ export interface SenderParts {
   readonly now: () => number;
   readonly after: (ms: number, run: () => void) => { readonly cancel: () => void };
   readonly retryAfter: RetryAfter;
-  /** The receiver has said that it is gone for good (HTTP 410). */
+  /** Called when the receiver says that it is gone for good (HTTP 410). */
   readonly gone: (webhook: Webhook, problem: string) => void;
   readonly observe: (outcome: 'delivered' | 'failed', seconds: number, events: number) => void;
 }
@@ -66,20 +66,23 @@ export interface SenderParts {
 interface Lane {
   readonly items: Item[];
   busy: boolean;
-  /** The last request of it failed: its events are told one by one, so that one of them holds up no others. */
+  /**
+   * The last request of the lane failed. Its events go out one by one, so that one of them does not hold up
+   * others.
+   */
   alone: boolean;
 }
 
 export class Sender {
   #webhook: Webhook;
   readonly #parts: SenderParts;
-  /** Key: conversation. Removed when it is empty. */
+  /** Key: conversation. A lane is removed when it is empty. */
   readonly #lanes = new Map<string, Lane>();
   #requests = 0;
-  /** Events in all lanes. */
+  /** Number of events in all lanes. */
   #held = 0;
   #failedInRow = 0;
-  /** ms since 1970; the receiver is away, or has asked for time. */
+  /** No request is made before this time [ms since 1970]: the receiver is away, or has asked for time. */
   #pausedUntil = 0;
   #failingSince: number | undefined;
   #problem: string | undefined;
@@ -92,7 +95,7 @@ export class Sender {
     this.#parts = parts;
   }
 
-  /** In the place of the version before. A change of the URL is a reason to try at once. */
+  /** Takes a new version of the webhook. When its URL has changed, the sender tries at once. */
   set webhook(webhook: Webhook) {
     const isElsewhere = webhook.url !== this.#webhook.url;
     this.#webhook = webhook;
@@ -106,7 +109,7 @@ export class Sender {
     return this.#webhook;
   }
 
-  /** Since when no request was answered well [ms since 1970]; undefined: the last one was. */
+  /** Since when no request has succeeded [ms since 1970]; undefined when the last one did. */
   get failingSince(): number | undefined {
     return this.#failingSince;
   }
@@ -121,7 +124,7 @@ export class Sender {
     return waiting;
   }
 
-  /** Whether it has as much as it holds in memory; the rest waits in the feed. */
+  /** Whether the sender holds as many events as it may. Further ones wait in the feed. */
   get isFull(): boolean {
     return this.#held >= WAITING;
   }
@@ -144,7 +147,7 @@ export class Sender {
     this.#schedule(item.notBefore);
   }
 
-  /** Forgets what was dropped. */
+  /** Forgets events whose partition was lost. */
   sweep(): void {
     for (const [name, lane] of this.#lanes) {
       if (lane.busy) continue;
@@ -153,18 +156,18 @@ export class Sender {
     }
   }
 
-  /** All that waits is given up. */
+  /** Gives up all waiting events. */
   turnOff(problem: string): void {
     for (const [name, { items }] of this.#lanes) {
       for (const item of items) if (!item.dropped) item.owner.dead(item, problem);
       this.#held -= items.length;
-      // A request that is under way for it ends for nobody.
+      // The result of a request that is under way changes nothing for these events.
       items.length = 0;
       this.#lanes.delete(name);
     }
   }
 
-  /** Begins no further request. */
+  /** Makes no further request. */
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -221,7 +224,10 @@ export class Sender {
     if (next < Infinity) this.#schedule(next);
   }
 
-  /** One event tries whether the receiver is back: one that is due or, if none is, the one that is due first. */
+  /**
+   * Sends one event to try whether the receiver is back: one that is due or, if none is, the one that is due
+   * first.
+   */
   #probe(now: number): void {
     if (this.#requests > 0) return;
     let found: Lane | undefined;
@@ -269,7 +275,7 @@ export class Sender {
     this.#failedInRow = 0;
     this.#failingSince = undefined;
     this.#problem = undefined;
-    // It is back: what failed meanwhile did not fail by itself.
+    // The receiver is back. Events that failed meanwhile did not fail because of their content.
     if (wasAway)
       for (const { items: waiting } of this.#lanes.values()) for (const item of waiting) item.notBefore = 0;
     const sent = new Set(items);
@@ -280,7 +286,7 @@ export class Sender {
     for (const item of items) if (!item.dropped) item.owner.delivered(item);
   }
 
-  /** @param begun when the request began: an event that was not due then has used up no try */
+  /** @param begun when the request began; a failure does not count for an event that was not due then */
   #failed(
     items: readonly Item[],
     lanes: readonly Lane[],
@@ -319,7 +325,7 @@ export class Sender {
     }
   }
 
-  /** Lanes that have had a request wait behind the others. */
+  /** Moves lanes that have had a request behind the others. */
   #goBehind(items: readonly Item[]): void {
     for (const { conversation } of items) {
       const lane = this.#lanes.get(conversation);
@@ -330,13 +336,13 @@ export class Sender {
   }
 }
 
-/** The events of a request, and their lanes. */
+/** The events of a request, and the lanes they come from. */
 class Batch {
   readonly items: Item[] = [];
   readonly lanes: Lane[] = [];
   #bytes = 0;
 
-  /** Adds events from the begin of a lane; one at least, when there is none in it yet. */
+  /** Adds events from the start of a lane; at least one when the batch is empty. */
   add(lane: Lane, most: number): this {
     this.lanes.push(lane);
     for (const item of lane.items) {
@@ -358,7 +364,7 @@ function keep({ items }: Lane, isKept: (item: Item) => boolean): void {
   items.length = kept;
 }
 
-/** Why a request has failed, in one line; undefined: the receiver has the events. */
+/** Why a request has failed, in one line; undefined when the receiver has the events. */
 function problemOf(answer: OutcallAnswer): string | undefined {
   if (answer.outcome === 'failed') return answer.text;
   const { status } = answer;

@@ -1,8 +1,8 @@
-/** Which relay has which partition: each relay works it out by itself from the list of those that live. */
+/** Which relay has which partition. Each relay computes it from the list of relays that live. */
 import { createHash } from 'node:crypto';
 
 /**
- * The partitions that are `relay`'s. When a relay comes or goes, only the partitions that it gets or had change hands.
+ * The partitions of `relay`. When a relay comes or goes, only the partitions that it gets or had move.
  * @param relays all that live, `relay` among them
  */
 export function sharesOf<P extends string>(

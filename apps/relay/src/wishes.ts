@@ -1,4 +1,4 @@
-/** Which events a webhook is told of. */
+/** Which events a webhook gets. */
 import { namesEvent, type Webhook } from '@cim/store';
 import type { Told } from './events.ts';
 

@@ -1,11 +1,11 @@
-/** A receiver of events: a real HTTP server that can be told how to behave. */
+/** A receiver of events: a real HTTP server that a test tells how to behave. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { RelayEvent } from '../src/events.ts';
 
-/** What came, and when it was answered. */
+/** A request, and when it came. */
 export interface Got {
   readonly events: readonly RelayEvent[];
   readonly headers: IncomingMessage['headers'];
@@ -21,12 +21,12 @@ export const answers =
     void response.writeHead(status, headers).end();
 
 export class Receiver {
-  /** All requests, in their order. */
+  /** All requests, in the order in which they came. */
   readonly got: Got[] = [];
   /** Events of requests that were answered with 2xx, in the order of the answers. */
   readonly taken: RelayEvent[] = [];
   behave: Behave;
-  /** Conversations of which a request is under way; two at once are a fault. */
+  /** Conversations that had two requests under way at once, which is a fault. */
   readonly overlaps: string[] = [];
   readonly #underWay = new Set<string>();
   readonly #secret: string;
@@ -34,7 +34,7 @@ export class Receiver {
   #server: Server | undefined;
   #port = 0;
 
-  /** @param secret checked of each request */
+  /** @param secret each request must be signed with it */
   constructor(secret: string, behave: Behave = takes) {
     this.#secret = secret;
     this.behave = behave;
@@ -59,7 +59,7 @@ export class Receiver {
     return this;
   }
 
-  /** As a crash: all connections are reset. */
+  /** Ends as a crash does: all connections are reset. */
   async crash(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -97,13 +97,16 @@ export class Receiver {
   }
 }
 
-/** As a receiver tells conversations apart. */
+/** The conversation of an event, as a receiver finds it. */
 export function conversationOf({ data }: RelayEvent): string {
   const { from, to } = data as { from: { id: string }; to: { user?: string; group?: string } };
   return to.group === undefined ? [from.id, to.user].sort().join('-') : `g${to.group}`;
 }
 
-/** What one user says to another, or all that is said in a group: its order holds. */
+/**
+ * The line of an event: what one user says to another, or all that is said in a group. Events of a line keep
+ * their order.
+ */
 export function lineOf({ data }: RelayEvent): string {
   const { from, to } = data as { from: { id: string }; to: { user?: string; group?: string } };
   return to.group === undefined ? `u${from.id}-u${to.user ?? ''}` : `g${to.group}`;
@@ -117,8 +120,8 @@ function assertSigned(secret: string, headers: IncomingMessage['headers'], body:
 }
 
 /**
- * What is wrong with the events that a receiver has taken, when these messages were stored: the ids of each line in their order.
- * Events may come twice; none may be missing, and the events of a line come in order.
+ * Compares the events that a receiver has taken with the stored messages, given as the ids of each line in
+ * their order. Events may come twice. None may be missing, and the events of a line come in order.
  */
 export function faultsOf(
   taken: readonly RelayEvent[],

@@ -1,4 +1,4 @@
-/** Relays on a store, in this process, and users who send. */
+/** Runs relays on a store in this process, and users who send. */
 import { Outcall } from '@cim/outcall';
 import {
   cim,
@@ -48,9 +48,9 @@ export function startRelay(
   return relay;
 }
 
-/** Sends, and remembers what was stored. */
+/** Users who send. It remembers which messages were stored. */
 export class Senders {
-  /** Key: as `lineOf` has it. Ids in the order in which they were stored. */
+  /** Key: line (`lineOf`). Value: ids in the order in which they were stored. */
   readonly stored = new Map<string, string[]>();
   readonly #store: Store;
 
@@ -81,7 +81,7 @@ export class Senders {
     if (answer.outcome !== 'ok') throw new Error(answer.outcome);
   }
 
-  /** Answers the id of the message. Sends of one line must not meet. */
+  /** Answers the id of the message. Two sends of one line must not run at the same time. */
   async send(from: NamedUser, to: NamedUser | GroupId, text: string): Promise<string> {
     const stream = typeof to === 'string' ? groupStream(to) : inboxOf(to.userId);
     const producer = randomText(24) as ProducerId;

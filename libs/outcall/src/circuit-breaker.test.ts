@@ -7,7 +7,7 @@ function begin() {
   return { clock, breaker: new CircuitBreaker({ failures: 3, openMs: 1_000, now: () => clock.ms }) };
 }
 
-test('opens after so many failures in a row, and not before', () => {
+test('the circuit opens after that many failures in a row, and not before', () => {
   const { breaker } = begin();
   breaker.failed();
   breaker.failed();
@@ -21,7 +21,7 @@ test('opens after so many failures in a row, and not before', () => {
   assert.ok(!breaker.admits());
 });
 
-test('lets one call try when its time is over, and closes when that succeeds', () => {
+test('when its time is over the circuit lets one call try, and closes when that call succeeds', () => {
   const { breaker, clock } = begin();
   for (let i = 0; i < 3; i++) breaker.failed();
   clock.ms = 999;
@@ -35,7 +35,7 @@ test('lets one call try when its time is over, and closes when that succeeds', (
   assert.ok(breaker.admits() && breaker.admits());
 });
 
-test('opens again at once when the call that tries fails', () => {
+test('the circuit opens again at once when the call that tries fails', () => {
   const { breaker, clock } = begin();
   for (let i = 0; i < 3; i++) breaker.failed();
   clock.ms = 1_000;

@@ -2,24 +2,24 @@
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
 export interface CircuitOptions {
-  /** So many failures in a row open it. */
+  /** The circuit opens after this many failures in a row. */
   readonly failures: number;
-  /** So long no call is made then [ms]. */
+  /** How long the circuit stays open: no call is made [ms]. */
   readonly openMs: number;
-  /** ms, monotonic. */
+  /** The time of a monotonic clock [ms]. */
   readonly now?: () => number;
 }
 
 /**
- * Keeps calls away from a system that does not answer, so that nobody waits for a deadline each time. The caller asks `admits`
- * before each call and says afterwards what became of it.
+ * Keeps calls away from a system that does not answer, so that callers do not wait for a deadline each time.
+ * The caller asks `admits` before each call, and reports its outcome afterwards.
  */
 export class CircuitBreaker {
   readonly #failures: number;
   readonly #openMs: number;
   readonly #now: () => number;
   #inRow = 0;
-  /** Since when no call is made, or the one that tries is under way. */
+  /** When the circuit opened; undefined while it is closed. */
   #openedAt: number | undefined;
   #tries = false;
 
@@ -34,7 +34,7 @@ export class CircuitBreaker {
     return this.#now() - this.#openedAt < this.#openMs ? 'open' : 'half-open';
   }
 
-  /** Whether a call may be made now. Each call that is admitted ends with `succeeded` or `failed`. */
+  /** Whether a call may be made now. A caller that makes it must call `succeeded` or `failed` afterwards. */
   admits(): boolean {
     const { state } = this;
     if (state !== 'half-open') return state === 'closed';

@@ -76,7 +76,7 @@ test('a redirect is an answer, and is not followed', async () => {
   assert.equal(asked, 1);
 });
 
-test('a date in Retry-After is a time from now; nonsense is none', async () => {
+test('a date in Retry-After is a time from now; other texts count as none', async () => {
   let given = new Date(Date.now() + 90_000).toUTCString();
   const { port } = await receiver((_, response) => response.writeHead(503, { 'retry-after': given }).end());
   const calls = outcall();
@@ -104,7 +104,7 @@ test('a receiver that hangs, before the answer or within it, is given up at the 
     if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
 });
 
-test('of a long answer 64 KiB are read, and its connection ends', async () => {
+test('at most 64 KiB of an answer are read, and its connection ends', async () => {
   const { port, connections } = await receiver((_, response) => {
     response.writeHead(200);
     const more = (): void => {
@@ -121,7 +121,7 @@ test('of a long answer 64 KiB are read, and its connection ends', async () => {
   if (socket?.destroyed === false) await new Promise((resolve) => socket.once('close', resolve));
 });
 
-test('what is no HTTP, or ends early, is a failed connection', async () => {
+test('an answer that is not HTTP, or ends early, is a failed connection', async () => {
   const server = createTcpServer((socket) => {
     socket.on('error', () => undefined);
     socket.end('SSH-2.0-none\r\n');
@@ -141,7 +141,7 @@ test('what is no HTTP, or ends early, is a failed connection', async () => {
   assert.equal(cut.reason, 'connection');
 });
 
-test('a connection that stayed open and was closed meanwhile is replaced by a new one', async () => {
+test('when a connection that stayed open was closed meanwhile, a new one replaces it', async () => {
   let asked = 0;
   const { port, connections } = await receiver((request, response) => {
     // The second request comes on the first one's connection.

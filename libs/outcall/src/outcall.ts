@@ -4,61 +4,61 @@ import { Agent as TlsAgent, request as requestTls } from 'node:https';
 import { signatureHeaders } from './signature.ts';
 import { guardedLookup, InsideError, outcallUrlProblem } from './target.ts';
 
-/** Of an answer this much is read, in bytes; a receiver must not fill the memory of a server. */
+/** Most bytes of an answer that are read, so that a receiver cannot fill the memory of a server. */
 const MOST_BODY = 64 * 1024;
-/** Connections to one receiver at a time, and those that stay open for the next call. */
+/** Most connections to one receiver, and most that stay open for the next call. */
 const SOCKETS = 64;
 const IDLE_SOCKETS = 16;
 const IDLE_MS = 15_000;
 
 export interface OutcallRequest {
   readonly url: string;
-  /** JSON. */
+  /** The body, as JSON. */
   readonly body: string;
-  /** Of the call, the same when it is repeated: a receiver that has seen it does nothing. */
+  /** Id of the call, the same when the call is repeated. A receiver that knows the id ignores the call. */
   readonly id: string;
-  /** `whsec_...`; each signs. */
+  /** Secrets (`whsec_...`). Each signs the call. */
   readonly secrets: readonly string[];
-  /** From now to the end of the answer. */
+  /** Time for the call, to the end of the answer [ms]. */
   readonly deadlineMs: number;
 }
 
 /**
  * Why there is no answer.
- * - `target` the URL, or the address that its host has, is not one that may be called; `text` says what to do.
- * - `deadline` the receiver did not answer in time.
- * - `connection` no connection, or one that ended before the answer did.
+ * - `target`: the URL, or an address of its host, may not be called; `text` says what to do.
+ * - `deadline`: the receiver did not answer in time.
+ * - `connection`: there was no connection, or it ended before the answer did.
  */
 export type OutcallFailure = 'target' | 'deadline' | 'connection';
 
 export type OutcallAnswer =
   | {
       readonly outcome: 'answered';
-      /** Any; a redirect (3xx) is never followed. */
+      /** The HTTP status. A redirect (3xx) is never followed. */
       readonly status: number;
-      /** Undefined: the receiver does not say. */
+      /** Undefined: the receiver did not ask for a delay. */
       readonly retryAfterMs: number | undefined;
       readonly body: Buffer;
-      /** False: the body was longer than what is read. */
+      /** False: the answer was longer than what is read. */
       readonly whole: boolean;
       readonly ms: number;
     }
   | {
       readonly outcome: 'failed';
       readonly reason: OutcallFailure;
-      /** One line for a person. */
+      /** One line for people. */
       readonly text: string;
       readonly ms: number;
     };
 
 export interface OutcallOptions {
-  /** Hosts that may be inside the network, and may be called without TLS; lower case (CIM_OUTCALL_HOSTS). */
+  /** Hosts that may be inside the network, and may be called without TLS, in lower case (CIM_OUTCALL_HOSTS). */
   readonly allowedHosts: readonly string[];
-  /** As the header `user-agent`. */
+  /** Value of the header `user-agent`. */
   readonly agent: string;
-  /** ms since 1970: for tests. */
+  /** Replaces the clock [ms since 1970], in tests. */
   readonly now?: () => number;
-  /** In place of the system's: for tests. */
+  /** Replaces the system's look-up of names, in tests. */
   readonly lookup?: LookupFunction;
 }
 
@@ -110,7 +110,7 @@ export class Outcall {
         });
         call = asked;
         asked.on('error', (error) => {
-          // The receiver closed a connection that had stayed open, just when it was used again.
+          // The receiver has closed a connection that had stayed open, just when it was used again.
           if (asked.reusedSocket && !isAgain && 'code' in error && error.code === 'ECONNRESET')
             return ask(true);
           const reason = error instanceof InsideError ? 'target' : 'connection';
@@ -123,7 +123,7 @@ export class Outcall {
     });
   }
 
-  /** Ends the connections that stay open. Calls under way go on. Idempotent. */
+  /** Ends the connections that stay open; calls under way go on. Idempotent. */
   stop(): void {
     this.#plain.destroy();
     this.#tls.destroy();
@@ -141,7 +141,10 @@ type EndedCall = {
   [Outcome in OutcallAnswer as Outcome['outcome']]: Omit<Outcome, 'ms'>;
 }[OutcallAnswer['outcome']];
 
-/** Reads as much of a body as is wanted. @param end called once or more; the first call counts */
+/**
+ * Reads the body of an answer, up to the limit.
+ * @param end may be called several times; the first call counts
+ */
 function readAnswer(
   response: IncomingMessage,
   call: ClientRequest,
@@ -169,7 +172,7 @@ function readAnswer(
   response.on('error', (error) => end({ outcome: 'failed', reason: 'connection', text: reasonOf(error) }));
 }
 
-/** `Retry-After`, in seconds or as a date. */
+/** The delay that `Retry-After` asks for, given in seconds or as a date. */
 function retryAfterOf({ headers }: IncomingMessage, now: number): number | undefined {
   const text = headers['retry-after'];
   if (text === undefined) return undefined;
@@ -177,7 +180,7 @@ function retryAfterOf({ headers }: IncomingMessage, now: number): number | undef
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** One line. Of several addresses that were tried, what the first said. */
+/** The reason in one line. When several addresses were tried, that of the first one. */
 function reasonOf(error: Error): string {
   const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [];
   return (first ?? error).message.replace(/\p{Cc}[^]*/u, '');

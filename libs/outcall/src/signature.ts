@@ -1,19 +1,19 @@
 /**
- * The signature of a call, by the convention of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA-256 over
- * `id.timestamp.body`, so that a receiver knows who has sent the body, and when.
+ * Signs a call by the convention of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA-256 over
+ * `id.timestamp.body`. The receiver can check who has sent the body, and when.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 
 const PREFIX = 'whsec_';
-/** Of the key itself, in bytes, as the convention says. */
+/** Fewest bytes of a key, by the convention. */
 const LEAST_BYTES = 24;
 const MOST_BYTES = 64;
 const NEW_BYTES = 32;
 
-/** A new secret: `whsec_` and the key in base64. */
+/** Makes a new secret: `whsec_` and the key in base64. */
 export const newWebhookSecret = (): string => PREFIX + randomBytes(NEW_BYTES).toString('base64');
 
-/** What is wrong with a secret, as the end of a sentence; undefined when it is a secret. */
+/** What is wrong with a secret, as the end of a sentence; undefined when nothing is. */
 export function webhookSecretProblem(secret: string): string | undefined {
   const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : '';
   const bytes = Buffer.from(text, 'base64');
@@ -24,9 +24,9 @@ export function webhookSecretProblem(secret: string): string | undefined {
 }
 
 /**
- * Headers that sign a body. With several secrets there is a signature for each: while a key is replaced a receiver may
- * have the old one or the new one.
- * @param id of the call; the same when it is repeated, so that a receiver can tell
+ * Headers that sign a body. Each secret makes a signature: while a key is replaced, a receiver may have the
+ * old or the new one.
+ * @param id of the call, the same when the call is repeated, so that a receiver notices a repetition
  * @param atMs ms since 1970
  */
 export function signatureHeaders(

@@ -3,7 +3,7 @@ import type { LookupAddress } from 'node:dns';
 import { test } from 'node:test';
 import { guardedLookup, InsideError, isInside, outcallUrlProblem } from './target.ts';
 
-test('addresses inside a network are told from those outside', () => {
+test('isInside distinguishes addresses inside a network from those outside', () => {
   for (const address of [
     ...['0.0.0.0', '10.1.2.3', '100.64.0.1', '127.0.0.1', '127.255.255.255', '169.254.169.254', '172.16.0.1'],
     ...[
@@ -42,7 +42,7 @@ test('addresses inside a network are told from those outside', () => {
     assert.ok(!isInside(address), address);
 });
 
-test('a URL is refused that leads inside the network, however its address is written', () => {
+test('a URL that leads inside the network is refused, however its address is written', () => {
   for (const url of [
     ...[
       'https://127.0.0.1/',
@@ -62,7 +62,7 @@ test('a URL is refused that leads inside the network, however its address is wri
     assert.match(outcallUrlProblem(url, []) ?? '', /inside the network/, url);
 });
 
-test('a URL must be whole, over TLS and without a password', () => {
+test('a URL must be complete, use TLS and have no password', () => {
   assert.equal(outcallUrlProblem('https://example.com/hook?a=1', []), undefined);
   assert.match(outcallUrlProblem('http://example.com/', []) ?? '', /https:\/\//);
   assert.match(outcallUrlProblem('https://me:secret@example.com/', []) ?? '', /password/);

@@ -1,43 +1,52 @@
 /**
- * Where calls may go. Whoever enters the URL of a webhook must not reach what only this machine or its network can reach
- * (server-side request forgery), so that such addresses are refused unless the operator has named their host.
+ * Which targets may be called. An operator who enters the URL of a webhook must not reach what only this
+ * machine or its network can reach (server-side request forgery). So such addresses are refused, unless the
+ * configuration names their host.
  */
 import { lookup as resolve, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { type InNetworks, networks } from '@cim/runtime';
 
-/** Of IPv4: this network, private, shared, loopback, link-local, special, documentation, multicast, reserved. */
+/**
+ * IPv4 addresses inside: this network, private, shared, loopback, link-local, special, documentation,
+ * multicast, reserved.
+ */
 const INSIDE_4: InNetworks = networks(
   [
     '0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,192.0.0.0/24,192.0.2.0/24',
     '192.88.99.0/24,192.168.0.0/16,198.18.0.0/15,198.51.100.0/24,203.0.113.0/24,224.0.0.0/4,240.0.0.0/4',
   ].join(','),
 );
-/** Of IPv6 only global unicast is outside; loopback, link-local, unique local, multicast and mapped IPv4 are not in it. */
+/**
+ * The only IPv6 addresses outside. Loopback, link-local, unique local, multicast and mapped IPv4 addresses
+ * are not among them.
+ */
 const GLOBAL_6: InNetworks = networks('2000::/3');
-/** Of these: special, documentation, and what has an IPv4 address in it. */
+/**
+ * Exceptions within `GLOBAL_6`: special addresses, documentation, and addresses that contain an IPv4 address.
+ */
 const INSIDE_6: InNetworks = networks('2001::/23,2001:db8::/32,2002::/16,3fff::/20');
 
-/** Whether an address belongs to the inside of a network, or is no address at all. */
+/** Whether an address is inside a network, or is no address at all. */
 export function isInside(address: string): boolean {
   const [ip = ''] = address.split('%');
   switch (isIP(ip)) {
     case 4:
       return INSIDE_4(ip);
     case 6:
-      // `networks` takes a mapped address for the IPv4 one.
+      // `networks` treats a mapped address as its IPv4 address.
       return /^::ffff:/i.test(ip) || !GLOBAL_6(ip) || INSIDE_6(ip);
     default:
       return true;
   }
 }
 
-/** As a URL has it, without the brackets of IPv6. */
+/** The host of a URL, without the brackets of IPv6. */
 export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');
 
 /**
- * What is wrong with a URL that is to be called, as the end of a sentence; undefined when it may be called. What its name
- * stands for is seen when it is called.
+ * What is wrong with a URL that is to be called, as the end of a sentence; undefined when it may be called.
+ * The addresses of its host are checked at the call.
  * @param allowed hosts that may be inside the network, and may be called without TLS
  */
 export function outcallUrlProblem(text: string, allowed: readonly string[]): string | undefined {
@@ -56,13 +65,14 @@ export function outcallUrlProblem(text: string, allowed: readonly string[]): str
   return undefined;
 }
 
-/** A name stands for an address that calls may not go to. */
+/** The name stands for an address that may not be called. */
 export class InsideError extends Error {}
 
 /**
- * A look-up for sockets that fails for a name of an address inside the network. The socket connects to the very addresses that were
- * looked at, so that a name that stands for another one a moment later changes nothing.
- * @param find as `dns.lookup`: for tests
+ * A look-up for sockets that fails when one of the addresses is inside the network. The socket connects to
+ * exactly the checked addresses, so it does not matter when the name stands for another address a moment
+ * later.
+ * @param find as `dns.lookup`; replaced in tests
  */
 export function guardedLookup(allowed: readonly string[], find: typeof resolve = resolve): LookupFunction {
   return (hostname, options, done) => {
