@@ -243,13 +243,22 @@ describe('the web chat in use', { timeout: 180_000 }, () => {
     await tina.waitForSelector('.row .badge');
     assert.deepEqual(await shown(), []);
     await lookAway(tina);
+    const [worker] = context.serviceWorkers();
+    assert.ok(worker);
+    // Nor somebody who looks at another tab.
+    const second = await context.newPage();
+    await second.goto(chat.url);
+    await second.waitForSelector('.row .badge >> text=1');
+    await ulf.send(to, 'seen in the other tab');
+    await tina.waitForSelector('.row .badge >> text=2');
+    await worker.evaluate('self.clients.matchAll()');
+    assert.deepEqual(await shown(), []);
+    await second.close();
     await ulf.send(to, 'one');
     await ulf.send(to, 'two\u202e <b>');
     await until('the notification', async () => (await shown()).join() === 'ulf: two  <b>');
-    assert.equal(await tina.title(), '(3) CIM chat');
+    assert.equal(await tina.title(), '(4) CIM chat');
 
-    const [worker] = context.serviceWorkers();
-    assert.ok(worker);
     await worker.evaluate(CLICK);
     await tina.waitForSelector('article.other >> text=two');
     assert.deepEqual(await shown(), []);

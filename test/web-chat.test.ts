@@ -292,7 +292,7 @@ const CLIMB = `(async () => {
   let [most, jumps, still] = [0, 0, 0];
   while (still < 300 && first() > 1) {
     const before = first();
-    box.scrollTop = 300;
+    box.scrollTop = 0;
     const line = box.querySelectorAll('article')[8];
     const { key } = line.dataset;
     const { top } = line.getBoundingClientRect();

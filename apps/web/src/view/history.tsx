@@ -36,11 +36,11 @@ interface State {
   readonly atEnd: boolean;
 }
 
-/** A line that must not move, and where it stood. */
+/** A line whose end must not move, and where that stood: its head may go, as a name does that another line above has now. */
 interface Anchor {
   readonly atEnd: boolean;
   readonly key: string;
-  readonly top: number;
+  readonly bottom: number;
 }
 
 /**
@@ -51,6 +51,8 @@ export class History extends Component<Props, State> {
   override state: State = { end: undefined, atEnd: true };
   readonly #box = createRef<HTMLDivElement>();
   #seenUnread: string | undefined;
+  /** Where a line is to stand that could not be held at the upper edge; the update that is under way brings lines above it. */
+  #owed: Anchor | undefined;
 
   override componentDidMount(): void {
     this.#toEnd();
@@ -71,6 +73,9 @@ export class History extends Component<Props, State> {
   override getSnapshotBeforeUpdate(): Anchor | undefined {
     const box = this.#box.current;
     if (box === null) return undefined;
+    const owed = this.#owed;
+    this.#owed = undefined;
+    if (owed !== undefined) return owed;
     const { top } = box.getBoundingClientRect();
     // Somebody may have scrolled since, of which nothing is told yet.
     const atEnd = this.state.atEnd && this.state.end === undefined && below(box) <= AT_END;
@@ -80,10 +85,10 @@ export class History extends Component<Props, State> {
         return {
           atEnd,
           key: one.dataset['key'] ?? '',
-          top: place.top,
+          bottom: place.bottom,
         };
     }
-    return { atEnd: true, key: '', top: 0 };
+    return { atEnd: true, key: '', bottom: 0 };
   }
 
   override componentDidUpdate(before: Props, _: State, anchor: Anchor | undefined): void {
@@ -104,9 +109,10 @@ export class History extends Component<Props, State> {
     if (anchor?.atEnd === true) return this.#toEnd();
     if (anchor === undefined) return;
     const line = this.#lineOf(anchor.key);
-    if (line !== null) box.scrollTop += line.getBoundingClientRect().top - anchor.top;
-    // Older lines have come for somebody who waits at the upper edge, where there is nothing to scroll.
-    if (lines !== before.lines || isLoading !== before.isLoading) this.#onScroll();
+    if (line !== null) box.scrollTop += line.getBoundingClientRect().bottom - anchor.bottom;
+    if (lines === before.lines && isLoading === before.isLoading) return;
+    // Older lines may have come for somebody who waits at the upper edge, where there is nothing to scroll.
+    if (this.#onScroll()) this.#owed = anchor;
   }
 
   override render({ lines, label, hasOlder, isLoading }: Props, { end, atEnd }: State): ComponentChildren {
@@ -166,9 +172,10 @@ export class History extends Component<Props, State> {
     return [Math.max(0, to - WINDOW), to];
   }
 
-  #onScroll(): void {
+  /** @returns whether the window moves */
+  #onScroll(): boolean {
     const box = this.#box.current;
-    if (box === null) return;
+    if (box === null) return false;
     const { lines, hasOlder, isLoading, onOlder, onEnd } = this.props;
     const rest = below(box);
     const [from, to] = this.#range(lines, this.state.end);
@@ -176,16 +183,19 @@ export class History extends Component<Props, State> {
     if (atEnd !== this.state.atEnd) this.setState({ atEnd });
     onEnd(atEnd);
     if (box.scrollTop < NEAR) {
-      if (from > 0) this.#moveTo(to - STEP);
-      else if (hasOlder && !isLoading) onOlder();
-    } else if (rest < NEAR && to < lines.length) this.#moveTo(to + STEP);
+      if (from > 0) return this.#moveTo(to - STEP);
+      if (hasOlder && !isLoading) onOlder();
+    } else if (rest < NEAR && to < lines.length) return this.#moveTo(to + STEP);
+    return false;
   }
 
   /** @param to index behind the last line of the window */
-  #moveTo(to: number): void {
+  #moveTo(to: number): boolean {
     const { lines } = this.props;
     const last = Math.max(to, Math.min(WINDOW, lines.length));
-    this.setState({ end: last >= lines.length ? undefined : lines[last - 1]?.key });
+    const end = last >= lines.length ? undefined : lines[last - 1]?.key;
+    this.setState({ end });
+    return end !== this.state.end;
   }
 
   #toEnd(): void {
