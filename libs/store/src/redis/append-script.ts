@@ -173,7 +173,9 @@ local write = function(m, a, producer, counter, kind, about, digest)
   m.changed = true
   -- Ids of the feed count from 1, so that a reader sees what it has missed.
   if m.feedMost and kind ~= 'copy' then
-    call('XADD', m.tag .. ':feed', 'MAXLEN', '~', m.feedMost, '1-*', 's', seqText .. ' ' .. m.name, 'h', head, 'd', content)
+    local id = call('XADD', m.tag .. ':feed', '1-*', 'h', seqText .. ' ' .. m.name .. ' ' .. head, 'd', content)
+    -- A bound in XADD costs more than all else of it.
+    if string.sub(id, -2) == '00' then call('XTRIM', m.tag .. ':feed', 'MAXLEN', '~', m.feedMost) end
   end
   return seqText, n, prev
 end

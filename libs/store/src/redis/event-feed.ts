@@ -3,7 +3,7 @@
  *
  * | key | kind | holds |
  * | --- | --- | --- |
- * | `feed` | stream | records, `1-<position less 1>`: s "seq stream", h and d as the log has them |
+ * | `feed` | stream | records, `1-<position less 1>`: h "seq stream" and behind a space what the log has as h; d as the log has it |
  * | `feed-on` | text | "revision kinds most": kinds are letters, `m` for messages |
  * | `feed-relay` | hash | `lease` "relay until", `c:<receiver>` its cursor, `look` changed with each change of letters by others |
  * | `letters` | hash | name → text |
@@ -97,14 +97,14 @@ return rows`,
 );
 
 /**
- * KEYS state, letters, feed. ARGV relay, up to where the feed is trimmed or '', id of the record that is checked or '', its s; how many
+ * KEYS state, letters, feed. ARGV relay, up to where the feed is trimmed or '', id of the record that is checked or '', how it begins; how many
  * cursors, then name and value of each ('': gone), then of letters.
  */
 const COMMIT = new Script(`
 if string.match(redis.call('HGET', KEYS[1], 'lease') or '', '^%S+') ~= ARGV[1] then return 0 end
 if ARGV[3] ~= '' then
   local row = redis.call('XRANGE', KEYS[3], ARGV[3], '+', 'COUNT', 1)[1]
-  if not row or row[1] == ARGV[3] and row[2][2] ~= ARGV[4] then return 0 end
+  if not row or row[1] == ARGV[3] and string.sub(row[2][2], 1, #ARGV[4]) ~= ARGV[4] then return 0 end
 end
 local cursors = 2 * tonumber(ARGV[5])
 for i = 6, #ARGV, 2 do
@@ -221,7 +221,7 @@ export class RedisEventFeed implements EventFeed {
     const checked =
       check === undefined
         ? ['', '']
-        : [idAfter(check.position - 1), `${check.entry.seq} ${streamName(check.stream)}`];
+        : [idAfter(check.position - 1), `${check.entry.seq} ${streamName(check.stream)} `];
     const args = [relay, trimTo ?? '', ...checked, cursors.size, ...changes];
     return (await this.#commit.run(COMMIT, keys, args)) === 1;
   }
@@ -291,12 +291,14 @@ function pairs(flat: readonly string[]): Map<string, string> {
 /** The id after which the records of this position begin. Ids count from `1-0`, positions from 1. */
 const idAfter = (position: number): string => `1-${position}`;
 
-function recordOf([id, [, at = Buffer.alloc(0), ...rest]]: Row): FeedRecord {
-  const text = at.toString();
-  const cut = text.indexOf(' ');
+function recordOf([id, [field = Buffer.alloc(0), text = Buffer.alloc(0), ...rest]]: Row): FeedRecord {
+  const afterSeq = text.indexOf(SPACE);
+  const afterName = text.indexOf(SPACE, afterSeq + 1);
   return {
     position: Number(id.toString('latin1').slice('1-'.length)) + 1,
-    stream: streamOfName(text.slice(cut + 1)),
-    entry: entryOf(Buffer.from(text.slice(0, cut)), rest),
+    stream: streamOfName(text.toString('utf8', afterSeq + 1, afterName)),
+    entry: entryOf(text.subarray(0, afterSeq), [field, text.subarray(afterName + 1), ...rest]),
   };
 }
+
+const SPACE = 0x20;
