@@ -3,12 +3,12 @@
  * a merge of its percentiles (15 for 100,000 values) made a median of 1,999 µs out of the right 477 µs.
  */
 
-/** Steps per power of two: a figure is told at most 1/128 too high. */
+/** Steps per power of two. So a figure is at most 1/128 too high. */
 const STEPS = 128;
 /** Up to 2^31 µs, over half an hour. */
 const BUCKETS = 25 * STEPS;
 
-/** What a histogram is when it travels between processes: bucket, count, bucket, count, ... */
+/** A histogram as it travels between processes: bucket, count, bucket, count, ... */
 export interface HistogramData {
   readonly pairs: readonly number[];
   readonly max: number;
@@ -34,7 +34,7 @@ export class Histogram {
     return this.#total === 0 ? 0 : this.#sum / this.#total;
   }
 
-  /** A negative value counts as 0, one above the range as the highest. */
+  /** A negative value counts as 0, a value above the range as the highest. */
   record(us: number): void {
     const value = us <= 0 ? 0 : us >= 2 ** 31 - 1 ? 2 ** 31 - 1 : Math.round(us);
     const bucket = bucketOf(value);
@@ -44,7 +44,7 @@ export class Histogram {
     if (value > this.#max) this.#max = value;
   }
 
-  /** µs under or at which this share (0 to 1) of all values lies; 0 when there is none. */
+  /** The latency [µs] that this share (0 to 1) of all values does not exceed; 0 when there are no values. */
   quantile(share: number): number {
     const wanted = Math.max(1, Math.ceil(share * this.#total));
     let seen = 0;
@@ -76,7 +76,10 @@ export class Histogram {
     return { pairs, max: this.#max, sum: this.#sum };
   }
 
-  /** Counts of values up to each of these limits and above the one before it. */
+  /**
+   * For each limit, the number of values up to it that are above the limit before. The last number also
+   * counts the values above all limits.
+   */
   countsUpTo(limitsUs: readonly number[]): number[] {
     const counts = limitsUs.map(() => 0);
     for (let bucket = 0; bucket < BUCKETS; bucket++) {

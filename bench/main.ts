@@ -1,4 +1,7 @@
-/** `npm run bench -- WORKLOAD [options]`: measures a server, beside a bare one, and checks that all arrived. */
+/**
+ * `npm run bench -- WORKLOAD [options]` measures a server next to a bare one, and checks that every text
+ * arrives.
+ */
 import { writeFileSync } from 'node:fs';
 import { Clock } from './clock.ts';
 import { Fleet } from './fleet.ts';
@@ -74,7 +77,7 @@ async function main(options: Options): Promise<void> {
   }
 }
 
-/** Rejects, so that what was started is ended in order. */
+/** Rejects when the signal is aborted, so that everything that was started is ended in order. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('stopped')));

@@ -1,4 +1,4 @@
-/** What a run is told on its command line. */
+/** The options of a run, from its command line. */
 import { parseArgs } from 'node:util';
 import { PAYLOAD_BYTES } from './load/payload.ts';
 

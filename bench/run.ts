@@ -1,4 +1,4 @@
-/** What every workload runs with, and what several do. */
+/** The parameters of every workload, and the steps that several workloads share. */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from './clock.ts';
 import { type Connected, type Fleet, mergeConnects } from './fleet.ts';
@@ -11,11 +11,11 @@ export interface Run {
   readonly target: Target;
   readonly fleet: Fleet;
   readonly clock: Clock;
-  /** The line that shows how far a run is. */
+  /** Shows how far a run is, in one line. */
   readonly progress: (line: string) => void;
 }
 
-/** From now until a measurement begins, µs: all processes of the load have its time by then. */
+/** Time from now until a measurement begins [µs], so that all processes of the load learn of it before. */
 const LEAD_US = 300_000;
 const SETUP_PARALLEL = 32;
 
@@ -40,12 +40,13 @@ export async function openLoad(run: Run, wire: Wire, routeUrl: string, bytes: nu
 }
 
 /**
- * CIM takes the millisecond of its clock for a user's id, so two registrations within one share an account. On its wire
- * one process registers one user after the other, with this pause after each answer [ms].
+ * CIM takes a user's id from its clock in milliseconds, so two registrations within one millisecond share an
+ * account. On CIM's wire one process therefore registers one user after the other, with this pause after each
+ * answer [ms].
  */
 const CIM_APART_MS = 2;
 
-/** Accounts of this run alone, by index. */
+/** Registers accounts for this run, and answers them by index. */
 export async function registerUsers(run: Run, count: number): Promise<LoadUser[]> {
   const tag = randomBytes(5).toString('hex');
   const names = range(0, count).map((index) => ({ index, userName: `b${tag}-${index}` }));
@@ -59,7 +60,10 @@ export async function registerUsers(run: Run, count: number): Promise<LoadUser[]
   return users.flat().sort((a, b) => a.index - b.index);
 }
 
-/** Routes with clocks of their own may still give an id twice: its users register again, under other names. */
+/**
+ * Two routes with their own clocks may still give one id twice. The users of such an id register again under
+ * other names.
+ */
 async function registerApart(
   run: Run,
   names: Parameters<Calls['register']>[0]['names'],
@@ -79,7 +83,10 @@ async function registerApart(
   throw new Error('the route gave the same id to several users, six times in a row');
 }
 
-/** Logs users in. With `ratePerS` at that rate, measured from when each was due; without, as fast as it goes. */
+/**
+ * Logs users in: with `ratePerS` at that rate, measured from when each login was due; without it, as fast as
+ * possible.
+ */
 export async function connectUsers(
   run: Run,
   users: readonly LoadUser[],
@@ -108,7 +115,7 @@ export async function connectUsers(
   return failOnNone(mergeConnects(answers), users.length);
 }
 
-/** Connections to the bare server, as many as it takes for a comparison. */
+/** Opens as many connections to the bare server as a comparison needs. */
 export async function connectBare(
   run: Run,
   server: { readonly host: string; readonly port: number },

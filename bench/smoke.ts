@@ -1,4 +1,7 @@
-/** Every workload once and small: shows that all arrives, and how we stand beside a bare server. Fails on no time. */
+/**
+ * Runs every workload once, in a small size. It shows that everything arrives, and how the server compares
+ * with a bare one. No time makes it fail.
+ */
 import type { Options, Workload } from './options.ts';
 
 export function smokeRuns(given: Options): (Options & { readonly workload: Workload })[] {

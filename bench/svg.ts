@@ -1,4 +1,4 @@
-/** A report as two pictures in one file: latency over time, and how the latencies are spread. */
+/** Draws a report as two pictures in one file: latency over time, and the distribution of the latencies. */
 import { Histogram } from './histogram.ts';
 import type { Report, SecondFigures } from './report.ts';
 

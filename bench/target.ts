@@ -1,4 +1,4 @@
-/** What is measured: a server that is started for it, a cluster, or one that runs already. */
+/** The target of a measurement: a server or a cluster that is started for it, or one that runs already. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -10,9 +10,9 @@ import { type MeasuredProcess, PRELOAD_GC, PRELOAD_PROFILE } from './processes.t
 
 export interface Target extends AsyncDisposable {
   readonly routeUrl: string;
-  /** For people. */
+  /** Describes the target to people. */
   readonly description: string;
-  /** Those that serve, when they run on this machine; empty otherwise. */
+  /** The server processes, when they run on this machine; empty otherwise. */
   readonly processes: readonly MeasuredProcess[];
   /** URL of the Redis of a cluster that was started here. */
   readonly redis?: string;
@@ -24,7 +24,7 @@ export const openOverTcp = async ({ options }: { readonly options: Options }): P
     ? openTarget({ ...options, wire: 'own' })
     : undefined;
 
-/** The limits that are there to protect a server from such as this. */
+/** Turns off the limits that protect a server from such a load. */
 const settingsOf = ({ profile, pingS }: Options) => ({
   CIM_LOGIN_RATE: '1000000',
   CIM_LOG_LEVEL: 'warn',

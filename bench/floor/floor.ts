@@ -5,9 +5,9 @@ import { type MeasuredProcess, PRELOAD_GC } from '../processes.ts';
 
 export interface FloorMode {
   readonly mode: 'forward' | 'store' | 'broadcast' | 'hold' | 'push';
-  /** Where `store` puts texts: a URL. */
+  /** URL of the Redis that stores the texts in the mode `store`. */
   readonly redis?: string;
-  /** Texts that each connection is sent at once, of so many bytes. */
+  /** Number of texts that each connection gets at once, and the length of each in bytes. */
   readonly backlog?: number;
   readonly bytes?: number;
 }

@@ -1,10 +1,12 @@
-// The bare server that a run is compared with: node:net and node:http with nothing of ours, no framing, no promise.
-// argv[2], JSON: { mode: 'forward' | 'store' | 'broadcast' | 'hold' | 'push', redis, backlog, bytes }. Tells its ports
-// to its parent.
-//   forward    what comes from connection 2n goes to 2n + 1 and back to where it came from
-//   store      the same, once it is in a stream of Redis: one XADD for each chunk, those of a turn in one write
-//   broadcast  what comes from connection 0 goes to all
-//   push       each connection gets a backlog of texts
+// The bare server that a run is compared with. It uses node:net and node:http, with no code of ours, no
+// framing and no promise. argv[2] is JSON: { mode: 'forward' | 'store' | 'broadcast' | 'hold' | 'push',
+// redis, backlog, bytes }. The server sends its ports to its parent process.
+// - forward: bytes from connection 2n go to 2n + 1, and back to where they came from.
+// - store: the same, after the bytes are in a stream of Redis. Each chunk is one XADD; those of a turn are
+// one write.
+// - broadcast: bytes from connection 0 go to all.
+// - push: each connection gets a backlog of texts.
+// - hold: connections stay open and get nothing more.
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 
@@ -12,10 +14,10 @@ const { mode, redis: redisUrl = '', backlog = 0, bytes = 64 } = JSON.parse(proce
 /** Frame { welcome: {} } */
 const WELCOME = Buffer.from([0x03, 0x8a, 0x01, 0x00]);
 const HELLO_BYTES = 8;
-/** By the number that a connection said. */
+/** Key: the number that a connection has sent first. */
 const sockets = new Map();
 const INDEX = Symbol('index');
-/** Loaded by whom it serves: what it does to texts slows the whole process. */
+/** Loaded in the mode `store` only, since it slows the whole process. */
 const redis = mode === 'store' ? new (await import('ioredis')).Redis(redisUrl) : undefined;
 let corked = false;
 

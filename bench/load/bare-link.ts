@@ -2,7 +2,10 @@ import { cim, decodeFrame } from '@cim/protocol';
 import { Link } from './link.ts';
 import { textAt } from './own-link.ts';
 
-/** A connection to the bare server that a run is compared with: it says its number, then frames come and go. */
+/**
+ * A connection to the bare server that a run is compared with. It sends its number first; then frames follow
+ * in both directions.
+ */
 export class BareLink extends Link {
   override ping(): void {}
 
@@ -19,7 +22,10 @@ export class BareLink extends Link {
     else if (frame.text !== '') this.owner.onText(this, Buffer.from(frame.text, 'latin1'), 0);
   }
 
-  /** What a sender sees again is its receipt; even numbers send to odd ones, 0 sends to the group and is in it. */
+  /**
+   * Receives a frame that the bare server has passed on. For its sender it is the receipt. A connection with
+   * an even number sends to one with an odd number; number 0 sends to the group and belongs to it.
+   */
   #onSend({ group, counter, content }: cim.Send): void {
     const all = group !== '';
     if (all || this.index % 2 === 1) this.owner.onText(this, content, textAt(content));

@@ -1,4 +1,4 @@
-/** What the process that runs a workload asks of the processes that make its load. */
+/** The calls from the process that runs a workload to the processes that make its load. */
 import type { HistogramData } from '../histogram.ts';
 import type { LaneCounts, LaneInfo } from './sender.ts';
 
@@ -14,15 +14,15 @@ export interface LoadUser {
 
 export interface Placed {
   readonly index: number;
-  /** `host:port` of its im-server. */
+  /** `host:port` of the user's im-server. */
   readonly server: string;
 }
 
 export interface ConnectRequest {
   readonly users: readonly LoadUser[];
-  /** Whether they get the group's messages. */
+  /** Whether the users get the messages of the lobby. */
   readonly lobby: boolean;
-  /** On CIM's wire: asks for what waits, at once when it is ready. */
+  /** On CIM's wire: whether each connection fetches the stored messages as soon as it is ready. */
   readonly fetch: boolean;
   /** Logins a second; 0: as many as `parallel` allows. */
   readonly ratePerS: number;
@@ -32,11 +32,11 @@ export interface ConnectRequest {
 
 export interface ConnectAnswer {
   readonly placed: readonly Placed[];
-  /** From when a login was due until its session was ready, µs. */
+  /** Time from when a login was due until its session was ready [µs]. */
   readonly latency: HistogramData;
   readonly failed: number;
   readonly problem: string;
-  /** When the last one was ready. */
+  /** When the last session was ready [µs]. */
   readonly endUs: number;
 }
 
@@ -44,24 +44,24 @@ export interface SendRequest {
   readonly step: number;
   readonly via: Via;
   readonly lanes: readonly LaneInfo[];
-  /** Texts a second of this process. */
+  /** Rate at which this process sends texts [1/s]. */
   readonly ratePerS: number;
   readonly count: number;
-  /** So many at a time, of one lane. */
+  /** Number of texts of one lane that are sent at a time. */
   readonly burst: number;
   readonly startUs: number;
 }
 
 export interface StepAnswer {
-  /** From when a text was due until it was there, µs. */
+  /** Time from when a text was due until it arrived [µs]. */
   readonly arrival: HistogramData;
-  /** From when a text was due until its sender knew it stored, µs. */
+  /** Time from when a text was due until its sender knew that it was stored [µs]. */
   readonly receipt: HistogramData;
-  /** How late the load itself was, µs. */
+  /** How late the load itself was [µs]. */
   readonly lag: HistogramData;
-  /** `arrival` of each second, by when it was due. */
+  /** `arrival` for each second, by the time when texts were due. */
   readonly perSecond: readonly (readonly [second: number, of: HistogramData])[];
-  /** One row a text, when the step asked for it. */
+  /** One row for each text; empty unless the step asked for them. */
   readonly texts: readonly TextArrival[];
   readonly lastArrivalUs: number;
 }
@@ -70,7 +70,7 @@ export interface StepAnswer {
 export interface TextArrival {
   /** `lane:number`. */
   readonly text: string;
-  /** When the text was due, µs. */
+  /** When the text was due [µs]. */
   readonly atUs: number;
   lastUs: number;
 }
@@ -81,20 +81,20 @@ export interface Counts {
   readonly twice: number;
   readonly outOfOrder: number;
   readonly closed: number;
-  /** What was said when a send failed or a connection ended. */
+  /** The reason of the last send that failed or connection that ended. */
   readonly problem: string;
 }
 
-/** The requests; all may be asked at any time. */
+/** The calls. Any of them may be made at any time. */
 export interface Calls {
   open(request: {
     readonly wire: Wire;
-    /** Where `login` and sends over HTTP go. */
+    /** URL for `login` and for sends over HTTP. */
     readonly routeUrl: string;
     readonly httpConnections: number;
     readonly bytes: number;
     readonly pingS: number;
-    /** Of this process: connections from 127.<source>.x.y when they go to a loopback address. */
+    /** Number of the process. Its connections to a loopback address come from 127.<source>.x.y. */
     readonly source: number;
   }): Promise<void>;
   /** `apartMs`: pause between an answer and the next request [ms]; 0 registers many at once. */
@@ -112,17 +112,17 @@ export interface Calls {
     readonly startUs: number;
     readonly httpFirst: boolean;
   }): Promise<ConnectAnswer>;
-  /** Counts and times what comes from now on under this step; `startUs` is second 0. */
+  /** From now on counts and times everything under this step. `startUs` is the start of second 0. */
   begin(request: {
     readonly step: number;
     readonly startUs: number;
-    /** Whether to note the last arrival of each text. */
+    /** Whether to record the last arrival of each text. */
     readonly perText: boolean;
   }): Promise<void>;
-  /** Resolves when all is sent, not when it is stored. */
+  /** Resolves when all texts are sent, not when they are stored. */
   send(request: SendRequest): Promise<void>;
   counts(): Promise<Counts>;
-  /** What was measured since `begin`. */
+  /** The results since `begin`. */
   measured(): Promise<StepAnswer>;
   disconnect(indexes: readonly number[] | 'all'): Promise<void>;
 }

@@ -1,7 +1,10 @@
 import { cim, decodeFrame, encodeFrame } from '@cim/protocol';
 import { type Address, Link, type LinkOwner } from './link.ts';
 
-/** CIM's wire: a login that nobody answers, texts, pings. Ready when the first ping is answered. */
+/**
+ * A connection on CIM's wire: a login without an answer, texts and pings. It is ready when the first ping is
+ * answered.
+ */
 export class CimLink extends Link {
   readonly #userId: number;
   readonly #userName: string;

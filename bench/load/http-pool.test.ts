@@ -11,7 +11,7 @@ async function serve(listener: RequestListener): Promise<Server & { url: string 
   return Object.assign(server, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 }
 
-test('reads an answer that comes in chunks without a Content-Length, as CIM sends it', async () => {
+test('an answer in chunks without a Content-Length, as CIM sends it, is read', async () => {
   const server = await serve((_, response) => {
     response.writeHead(200, { 'content-type': 'application/json;charset=UTF-8' });
     response.write('{"code":"9000","message":"Success",');
@@ -23,7 +23,7 @@ test('reads an answer that comes in chunks without a Content-Length, as CIM send
   server.close();
 });
 
-test('sends the next request of a lane only after the answer to the one before', async () => {
+test('the next request of a lane is sent only after the answer to the one before', async () => {
   let [open, most] = [0, 0];
   const server = await serve((_, response) => {
     most = Math.max(most, ++open);
@@ -39,7 +39,7 @@ test('sends the next request of a lane only after the answer to the one before',
   server.close();
 });
 
-test('answers status 0 when the route ends the connection, and goes on with the next request', async () => {
+test('a request whose connection the route ends has status 0, and the next request goes on', async () => {
   let requests = 0;
   const server = await serve((request, response) => {
     if (++requests === 1) request.socket.destroy();

@@ -1,4 +1,7 @@
-/** HTTP for the load: keep-alive connections to one route, one request in flight on each, JSON both ways. */
+/**
+ * HTTP of the load: keep-alive connections to one route, with one request under way on each, and JSON both
+ * ways.
+ */
 import { Client } from 'undici';
 
 /** `status` is 0 when the connection failed; the body is then ''. */
@@ -41,7 +44,7 @@ export class HttpPool {
   }
 }
 
-/** CIM's answer. Fields are missing when the text is something else. */
+/** Reads CIM's answer. Fields are missing when the text is no such answer. */
 export function readEnvelope(text: string): { code?: unknown; dataBody?: unknown } {
   try {
     return JSON.parse(text) as { code?: unknown; dataBody?: unknown };

@@ -1,4 +1,7 @@
-/** One connection of the load: raw bytes to frames, and at most one write per turn. Thousands fit into a process. */
+/**
+ * One connection of the load. It reads frames, and writes at most once per turn of the event loop. Thousands
+ * fit into a process.
+ */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { WheelEntry } from '@cim/channel';
@@ -8,41 +11,44 @@ import { handshakeFor, messageOf, ServerBytes } from './web-socket-bytes.ts';
 export interface Address {
   readonly host: string;
   readonly port: number;
-  /** From where, on a loopback network: one address has some 28,000 ports. */
+  /** Address to connect from, on a loopback network: one address has only some 28,000 ports. */
   readonly localAddress?: string;
 }
 
 /** What carries the frames. */
 export type Over = 'tcp' | 'ws' | 'tls';
 
-/** What a sender is told about one of its texts. */
+/** The server's answer to one text of a sender. */
 export type LinkReceipt = Pick<cim.Receipt, 'counter' | 'outcome' | 'code' | 'text'>;
 
-/** What links tell the process that holds them; one owner for all of them. */
+/** The object to which all links of a process report. */
 export interface LinkOwner {
-  /** It may send and gets what is sent to it. */
+  /** The link may send, and gets what is sent to it. */
   onReady(link: Link): void;
-  /** A text that begins at `at`. */
+  /** A text has arrived. It begins at `at`. */
   onText(link: Link, bytes: Uint8Array, at: number): void;
   onReceipt(link: Link, receipt: LinkReceipt): void;
   onClosed(link: Link, why: string): void;
-  /** Something is to be written by the end of this turn. */
+  /** The link has something to write by the end of this turn. */
   wantsFlush(link: Link): void;
-  /** Something is to be acked within 200 ms. */
+  /** The link has something to ack within 200 ms. */
   wantsAck(link: Link): void;
-  /** The wheel says that it may have written nothing for too long. */
+  /** The link may have written nothing for too long, by its timer in the wheel. */
   onQuiet(link: Link): void;
 }
 
-/** On the socket, so that all links share one set of listeners. */
+/** Name of the field by which a socket knows its link, so that all links share one set of listeners. */
 const LINK = Symbol('link');
 type Linked = Socket & { [LINK]: Link };
 
-/** What any of the connections has just read, until it is decoded: a buffer for each read would cost more than the rest of it. */
+/**
+ * The bytes that a connection has just read, until they are decoded. A buffer for each read would cost more
+ * than the rest of the read.
+ */
 const READ = Buffer.allocUnsafeSlow(64 * 1024);
 
 export abstract class Link implements WheelEntry {
-  /** The number that the load knows its holder by. */
+  /** Number of the link's user in the load. */
   readonly index: number;
   readonly owner: LinkOwner;
   readonly #socket: Linked;
@@ -50,9 +56,12 @@ export abstract class Link implements WheelEntry {
   readonly #webSocket: ServerBytes | undefined;
   #out: Uint8Array[] = [];
   #closed = false;
-  /** ms, of performance.now(): its last write. */
+  /** When the link wrote last [ms of performance.now()]. */
   wroteAt = 0;
-  /** The same, of the first text to a group that is not acked; Infinity when there is none. */
+  /**
+   * When the first text to a group arrived that is not acked [ms of performance.now()]; Infinity when all
+   * are.
+   */
   groupUnackedAt = Number.POSITIVE_INFINITY;
   why = 'the connection ended';
 
@@ -64,7 +73,7 @@ export abstract class Link implements WheelEntry {
     // The load checks no certificate: it is not what is measured.
     const socket = over === 'tls' ? connectTls({ ...how, rejectUnauthorized: false }) : connect(how);
     this.#socket = Object.assign(socket, { [LINK]: this });
-    // There is nothing in it to read: without this its end would never come.
+    // The stream of the socket carries no data, but its end comes only when it flows.
     socket.resume();
     socket.on(over === 'tls' ? 'secureConnect' : 'connect', Link.#onConnect);
     socket.on('error', Link.#onError);
@@ -73,12 +82,12 @@ export abstract class Link implements WheelEntry {
 
   protected abstract onConnect(): void;
   protected abstract onBody(body: Uint8Array): void;
-  /** Shows that it lives, when it has written nothing for long. */
+  /** Writes a sign of life, when the link has written nothing for long. */
   abstract ping(): void;
 
-  /** Acks what came to the group, if anything did. */
+  /** Acks the texts of the group, if any arrived. */
   ackGroup(): void {}
-  /** Acks what was taken, on a wire that has acks. */
+  /** Acks what has arrived, on a wire that has acks. */
   abstract ack(): void;
 
   get closed(): boolean {
@@ -93,7 +102,7 @@ export abstract class Link implements WheelEntry {
     this.send(encodeFrame(cim.Frame, frame));
   }
 
-  /** @param now ms, of performance.now() */
+  /** @param now the time [ms of performance.now()] */
   flush(now: number): void {
     const out = this.#out;
     this.#out = [];
@@ -118,7 +127,7 @@ export abstract class Link implements WheelEntry {
     else this.write(handshakeFor('127.0.0.1'));
   }
 
-  /** Node calls it on the socket. */
+  /** Node calls it with the socket as `this`. */
   static #onRead(this: unknown, bytes: number): boolean {
     const link = (this as Linked)[LINK];
     const read = READ.subarray(0, bytes);

@@ -1,4 +1,4 @@
-/** The load of one process: its users, their connections, what they send and what has come. */
+/** The load of one process: its users, their connections, the texts they send, and those that arrived. */
 import { TimingWheel } from '@cim/channel';
 import type { Clock } from '../clock.ts';
 import { Histogram } from '../histogram.ts';
@@ -25,18 +25,27 @@ import { openLoop } from './schedule.ts';
 import { HttpSender, newCounts, type Sender, TcpSender } from './sender.ts';
 
 const ACK_MS = 200;
-/** As in the SDK: a group's ack takes a ping's place, or waits so long where a link writes all the time. */
+/**
+ * Delay of an ack of a group on a link that writes all the time. On other links it takes the place of a ping,
+ * as in the SDK.
+ */
 const GROUP_ACK_MS = 18_000;
-/** And where it pings more seldom than clients do: servers send again after 24 s, and a busy tool is late. */
+/**
+ * The same delay where the link pings less often than clients do. The server sends an entry again after 24 s,
+ * and a busy tool is late.
+ */
 const EARLY_GROUP_ACK_MS = 6_000;
 /** A login that takes longer has failed. */
 const READY_MS = 20_000;
-/** From one address to one port: the kernel's search for a port that is free takes longer the more of them are not. */
+/**
+ * Connections from one address to one port. The more there are, the longer the kernel searches for a free
+ * port.
+ */
 const PER_SOURCE = 250;
 
-/** What one connection has got. */
+/** The texts that one connection has received. */
 interface Inbox {
-  /** By lane; made with its first text, never removed. */
+  /** Key: lane. An entry is made with the lane's first text and never removed. */
   readonly lanes: Map<number, LaneArrivals>;
 }
 
@@ -46,15 +55,18 @@ export class Load implements Calls, LinkOwner {
   #bytes = 64;
   #source = 1;
   #http = new HttpPool('http://127.0.0.1:1', 0);
-  /** By the index of its user; removed by `disconnect` and when the connection ends. */
+  /** Key: index of the user. A link is removed by `disconnect` and when its connection ends. */
   readonly #links = new Map<number, Link>();
-  /** Of a link that is not ready; removed when it is or has failed. */
+  /** Key: a link that is not ready. Value: called when it is ready or has failed, and then removed. */
   readonly #opening = new Map<Link, (problem?: string) => void>();
-  /** By the index of its user. */
+  /** Key: index of the user. */
   readonly #inboxes = new Map<number, Inbox>();
-  /** By lane. */
+  /** Key: lane. */
   readonly #senders = new Map<number, Sender>();
-  /** By the index of the sending user: who gets its receipts. A user sends one lane over TCP. */
+  /**
+   * Key: index of the sending user. Value: the sender that gets the user's receipts. A user sends one lane
+   * over TCP.
+   */
   readonly #receipts = new Map<number, TcpSender>();
   #toFlush: Link[] = [];
   #toAck: Link[] = [];
@@ -73,9 +85,12 @@ export class Load implements Calls, LinkOwner {
   #receipt = new Histogram();
   #lag = new Histogram();
   readonly #perSecond = new Map<number, Histogram>();
-  /** By lane and number: last arrival of each text of this step; undefined when the step does not ask. */
+  /**
+   * Key: lane and number. Value: last arrival of that text in this step. Undefined when the step does not ask
+   * for it.
+   */
   #texts: Map<string, TextArrival> | undefined;
-  /** The newest text of `#texts`: its arrivals come one after the other. */
+  /** The newest text of `#texts`. Its arrivals come one after the other. */
   #newest: { readonly lane: number; readonly number: number; readonly arrival: TextArrival } | undefined;
   readonly #flush = () => {
     const links = this.#toFlush;
@@ -340,7 +355,7 @@ export class Load implements Calls, LinkOwner {
         this.#opening.delete(link);
         if (problem !== undefined) return reject(new Error(problem));
         this.#links.set(link.index, link);
-        // Those who came together do not ping together: each begins at another point of its silence.
+        // Links that came together must not ping together, so each starts at another point of its silence.
         link.wroteAt = performance.now() - this.#pingMs * ((link.index * 0.618) % 1);
         this.onQuiet(link);
         resolve();

@@ -4,14 +4,17 @@ import { type Address, Link, type LinkOwner, type Over } from './link.ts';
 const ACK_EVERY = 64;
 const ACK_EVERY_BYTES = 64 * 1024;
 
-/** Our own wire: logs in with a ticket, resumes, acks every 64 entries or 200 ms, a group's every 64, or 64 KiB, and in a ping's place (load.ts). */
+/**
+ * A connection on our wire. It logs in with a ticket and resumes. It acks every 64 entries or 200 ms; for a
+ * group, every 64 entries, every 64 KiB, or in place of a ping (load.ts).
+ */
 export class OwnLink extends Link {
   readonly #userId: number;
   readonly #ticket: string;
   readonly #groups: readonly string[];
   #inboxSeq = 0;
   #inboxUnacked = 0;
-  /** Copies of own messages that are not acked: nobody waits for that. */
+  /** Number of copies of own messages that are not acked. Nothing waits for these acks. */
   #copies = 0;
   #lobbySeq = 0;
   #lobbyUnacked = 0;
@@ -57,7 +60,10 @@ export class OwnLink extends Link {
     else if (frame.goaway) this.why = frame.goaway.text ?? '';
   }
 
-  /** A receipt may deliver the copy of the own message. Copies are acked with what comes from others, or every 64. */
+  /**
+   * A receipt may deliver the copy of the own message. Copies are acked together with the entries of others,
+   * or every 64.
+   */
   #onReceipt(receipt: cim.Receipt): void {
     if (receipt.copy > 0) {
       this.#inboxSeq = receipt.copy;
@@ -99,7 +105,7 @@ export class OwnLink extends Link {
 
 const PING = encodeFrame(cim.Frame, { ping: {} });
 
-/** Where the first text of an encoded `Content` begins: behind its tag and its length. */
+/** Position where the first text of an encoded `Content` begins: behind its tag and its length. */
 export function textAt(content: Uint8Array): number {
   let at = 1;
   while ((content[at] ?? 0) >= 0x80) at++;

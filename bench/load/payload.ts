@@ -1,27 +1,29 @@
-/** What a text of the load says, in hexadecimal digits of fixed width: step 4, lane 6, number 8, time 14. */
+/**
+ * The content of a text of the load, in hexadecimal digits of fixed width: step 4, lane 6, number 8, time 14.
+ */
 export interface Payload {
   readonly step: number;
-  /** Who sends to whom: one sender, one recipient (a user or the group). */
+  /** A lane has one sender and one recipient: a user or the group. */
   readonly lane: number;
-  /** Counts the texts of a lane, from 0 without gaps. */
+  /** Number of the text in its lane, from 0 without gaps. */
   readonly number: number;
-  /** When it was to be sent, µs of `Clock`. */
+  /** When the text was due [µs of `Clock`]. */
   readonly atUs: number;
 }
 
-/** The shortest text, in bytes. */
+/** Length of the shortest text [bytes]. */
 export const PAYLOAD_BYTES = 32;
 
 const ZERO = 0x30;
 const NINE = 0x39;
-/** Added to 10 it is `a`. */
+/** This number plus 10 is the code of `a`. */
 const LETTERS = 0x57;
 const DOT = 0x2e;
 
-/** The length of a text that is to have so many bytes. */
+/** The length of a text for which so many bytes were asked. */
 export const payloadBytes = (bytes: number): number => Math.max(PAYLOAD_BYTES, bytes);
 
-/** Writes `bytes` bytes of ASCII from `at` on. */
+/** Writes `bytes` bytes of ASCII, beginning at `at`. */
 export function writePayload(into: Uint8Array, at: number, payload: Payload, bytes: number): void {
   writeHex(into, at, 4, payload.step);
   writeHex(into, at + 4, 6, payload.lane);
@@ -36,7 +38,7 @@ export function payloadText(payload: Payload, bytes: number): string {
   return text.toString('latin1');
 }
 
-/** `text` begins at `at`. */
+/** Reads the text that begins at `at`. */
 export function readPayload(text: Uint8Array, at: number): Payload {
   return {
     step: hexAt(text, at, 4),
@@ -46,7 +48,7 @@ export function readPayload(text: Uint8Array, at: number): Payload {
   };
 }
 
-// Times have more than 32 bits: no shifts.
+// Times have more than 32 bits, so shifts cannot be used.
 function writeHex(into: Uint8Array, from: number, digits: number, value: number): void {
   let rest = value;
   for (let at = from + digits - 1; at >= from; at--) {

@@ -3,14 +3,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 
 /**
- * Below this rate the last millisecond before a send is waited for turn by turn: a timer is too coarse. Above it that
- * would take the processor time that the server needs.
+ * Below this rate the load waits for the last millisecond before a send turn by turn of the event loop, since
+ * a timer is too coarse. Above this rate that would take processor time that the server needs.
  */
 const EXACT_BELOW = 200;
 
 /**
- * An open loop: `fire(k, atUs)` for each k below `count`, at `startUs` + k / rate, whatever became of those before.
- * One that is late is fired at once and told the time it was meant for.
+ * An open loop: calls `fire(k, atUs)` for each k below `count`, at `startUs` + k / rate, whatever became of
+ * earlier calls. A call that is late is made at once, with the time for which it was due.
  */
 export async function openLoop(
   clock: Clock,

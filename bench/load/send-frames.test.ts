@@ -8,7 +8,7 @@ import { SendFrames } from './send-frames.ts';
 
 const PRODUCER = 'ABCDEFGHIJKLMNOPQRSTUVWX';
 
-test('a send made by hand has the bytes that the generated code makes', () => {
+test('SendFrames makes the same bytes as the generated code', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(0, 7, 1_784_620_800_000),
@@ -36,7 +36,7 @@ test('a send made by hand has the bytes that the generated code makes', () => {
   );
 });
 
-test('arrivals are counted once each, in whatever order they come, and those that come twice are told', () => {
+test('each arrival counts once in any order, and a repeated one is noticed', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 50 })), (numbers) => {
       const arrivals = new LaneArrivals();
@@ -47,7 +47,7 @@ test('arrivals are counted once each, in whatever order they come, and those tha
   );
 });
 
-test('arrivals that come in order are none out of order', () => {
+test('arrivals in order count none as out of order', () => {
   const arrivals = new LaneArrivals();
   for (const number of [0, 1, 2]) assert.ok(arrivals.take(number));
   assert.equal(arrivals.outOfOrder, 0);

@@ -1,4 +1,6 @@
-/** Makes the frames of one lane's sends: what does not change is made once, a frame is one buffer. */
+/**
+ * Makes the frames of one lane's sends. The parts that never change are made once, and a frame is one buffer.
+ */
 import { cim, LOBBY } from '@cim/protocol';
 import { payloadBytes, writePayload } from './payload.ts';
 
@@ -10,7 +12,7 @@ const TEXT_TAG = 0x0a;
 
 export class SendFrames {
   readonly #lane: number;
-  /** Recipient and producer. */
+  /** The encoded recipient and producer. */
   readonly #head: Uint8Array;
   readonly #textBytes: number;
   readonly #contentBytes: number;
@@ -26,7 +28,7 @@ export class SendFrames {
     this.#contentBytes = 1 + varintBytes(this.#textBytes) + this.#textBytes;
   }
 
-  /** The text with this counter; the number in it is one lower. */
+  /** The frame of the send with this counter. The number in its text is one lower. */
   make(counter: number, step: number, atUs: number): Uint8Array {
     const content = 1 + varintBytes(this.#contentBytes) + this.#contentBytes;
     const send = this.#head.length + 1 + varintBytes(counter) + content;
@@ -49,7 +51,7 @@ export class SendFrames {
   }
 }
 
-/** Of a number below 2^31. */
+/** Length of the varint of a value below 2^31. */
 function varintBytes(value: number): number {
   let bytes = 1;
   for (let rest = value >>> 7; rest > 0; rest >>>= 7) bytes++;

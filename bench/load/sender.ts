@@ -1,4 +1,7 @@
-/** Who sends a lane's texts: numbers them, sends what was not taken again, and knows which are stored. */
+/**
+ * Sends the texts of a lane: numbers them, repeats those that the server did not take, and knows which are
+ * stored.
+ */
 import { randomBytes } from 'node:crypto';
 import { cim } from '@cim/protocol';
 import { type HttpPool, readEnvelope } from './http-pool.ts';
@@ -8,35 +11,38 @@ import { SendFrames } from './send-frames.ts';
 
 export interface LaneInfo {
   readonly lane: number;
-  /** Of the sender, among the load's users. */
+  /** Index of the sender among the users of the load. */
   readonly from: number;
   readonly fromUserId: number;
-  /** The recipient; 0 stands for the group. */
+  /** User id of the recipient; 0 stands for the group. */
   readonly toUserId: number;
-  /** The recipient among the load's users. */
+  /** Index of the recipient among the users of the load. */
   readonly to: number;
 }
 
 export interface LaneCounts {
   created: number;
   stored: number;
-  /** Sent again, because the server asked for it. */
+  /** Texts that were sent again because the server asked for it. */
   again: number;
-  /** Refused or failed for good. */
+  /** Texts that were refused, or failed for good. */
   failed: number;
 }
 
-/** Told when a text is stored: when it was to be sent, µs. */
+/** Called when a text is stored. `atUs` is when it was due. */
 export type OnStored = (step: number, atUs: number) => void;
 
 export interface Sender {
   readonly counts: LaneCounts;
-  /** What was said about the last failure. */
+  /** The reason of the last failure. */
   readonly problem: string;
   send(step: number, atUs: number): void;
 }
 
-/** What one session of the server takes at once is 1,024; more wait here, and their latency counts from when they were due. */
+/**
+ * Most sends under way. A session of the server takes 1,024 at once. Further texts wait here, and their
+ * latency counts from when they were due.
+ */
 const UNDER_WAY = 512;
 const AGAIN_AFTER_MS = 50;
 
@@ -48,9 +54,9 @@ export class TcpSender implements Sender {
   readonly #link: Link;
   readonly #onStored: OnStored;
   readonly #frames: SendFrames;
-  /** By counter, ascending: sends that are not answered; removed by the receipt. */
+  /** Key: counter, ascending. Sends without a receipt. */
   readonly #open = new Map<number, { readonly step: number; readonly atUs: number }>();
-  /** The counter that is written next. */
+  /** The counter of the next send to write. */
   #next = 1;
   #pausing = false;
 
@@ -86,7 +92,7 @@ export class TcpSender implements Sender {
     while (
       !this.#pausing &&
       this.#next <= this.counts.created &&
-      // Those that are open, without those that are not written.
+      // The open sends, without those that are not written yet.
       this.#open.size - (this.counts.created - this.#next + 1) < UNDER_WAY
     ) {
       const counter = this.#next++;
@@ -95,7 +101,7 @@ export class TcpSender implements Sender {
     }
   }
 
-  /** A counter that was not stored makes those after it gaps: all that are open are sent again, in order. */
+  /** When a counter was not stored, those after it are gaps. So all open sends go out again, in order. */
   #goBack(): void {
     if (this.#pausing) return;
     this.#pausing = true;
@@ -109,7 +115,10 @@ export class TcpSender implements Sender {
   }
 }
 
-/** CIM's way: `/p2pRoute` and `/groupRoute`. One request of a lane at a time, so that their order is the lane's. */
+/**
+ * Sends by CIM's paths `/p2pRoute` and `/groupRoute`, one request of a lane at a time, so that the order of
+ * the lane holds.
+ */
 export class HttpSender implements Sender {
   readonly counts = newCounts();
   problem = '';
@@ -133,7 +142,7 @@ export class HttpSender implements Sender {
       toUserId === 0 ? { userId: fromUserId, msg } : { userId: fromUserId, receiveUserId: toUserId, msg };
     this.#http.post(lane, path, body, (status, text) => {
       const { code } = readEnvelope(text);
-      // 7000: stored for somebody who is not there.
+      // 7000: the text is stored, and the recipient is offline.
       if (status === 200 && (code === '9000' || code === '7000')) {
         this.counts.stored++;
         this.#onStored(step, atUs);

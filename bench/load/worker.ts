@@ -1,4 +1,4 @@
-/** A process that makes load: does what it is asked over the channel to its parent. */
+/** A process that makes load. It answers the calls that come over the channel to its parent. */
 import { Clock } from '../clock.ts';
 import type { Calls } from './calls.ts';
 import { Load } from './load.ts';
@@ -20,5 +20,5 @@ process.on('message', ({ id, name, argument }: Request) => {
   );
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C goes to all of a terminal's processes; the parent ends this one when it is done.
+// Ctrl-C reaches all processes of a terminal. The parent ends this one when it is done.
 process.on('SIGINT', () => undefined);

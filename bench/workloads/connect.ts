@@ -1,4 +1,7 @@
-/** Logins at a set rate or as fast as they go, what a connection costs in memory, and what holding it costs. */
+/**
+ * Measures logins at a set rate or as fast as possible, the memory of a connection, and the cost of holding
+ * it.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { FloorServer } from '../floor/floor.ts';
 import { type ByName, cpuUs, difference, type MeasuredProcess, residentBytes, total } from '../processes.ts';
@@ -18,7 +21,10 @@ import {
 import type { Connected } from '../fleet.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Of the connections this share is there before memory is read for the first time: what a server needs anyway. */
+/**
+ * Share of the connections that are open before memory is read for the first time, so that the memory a
+ * server needs anyway does not count.
+ */
 const FIRST_SHARE = 0.2;
 const HELD_TOGETHER_MS = 1_000;
 
@@ -72,7 +78,10 @@ async function bare(run: Run, ratePerS: number): Promise<Floor> {
   return bareFloor(figures, problems);
 }
 
-/** Connects the first share, then what warms up, then those that are measured, and holds them all. */
+/**
+ * Connects the first share, then the connections that warm the server up, then those that are measured, and
+ * holds all of them.
+ */
 async function hold(
   run: Run,
   processes: readonly MeasuredProcess[],
@@ -83,7 +92,7 @@ async function hold(
   const count = options.connections;
   const first = Math.floor(count * FIRST_SHARE);
   const before = await fleet.counts();
-  // A collection of all garbage leaves small heaps, which take a moment to grow again.
+  // After a collection of all garbage the heaps are small, and take a moment to grow again.
   const warm = first + Math.floor(Math.min(ratePerS * options.warmup, (count - first) / 2));
   const early = await connectSome(0, first, startSoon(run));
   const residentFirst = await residentBytes(processes);

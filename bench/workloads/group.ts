@@ -1,4 +1,4 @@
-/** Texts to the group that everybody is in: one text, as many deliveries as there are connections. */
+/** Sends texts to the group of everybody. Each text is delivered to all connections. */
 import { cim, encodeFrame, LOBBY } from '@cim/protocol';
 import { findRate } from '../find-rate.ts';
 import { Fleet } from '../fleet.ts';
@@ -22,7 +22,10 @@ import { measureStep, type StepResult, stepFigures, together } from '../sending.
 import type { Outcome } from './outcome.ts';
 import { BARE_LANES } from './p2p.ts';
 
-/** Ours and the bare server take turns of so many seconds: within a minute the machine may give a third more or less. */
+/**
+ * Length of the turns that our server and the bare server take [s]. Within a minute the speed of a machine
+ * may vary by a third.
+ */
 const TURN_S = 5;
 
 export async function group(run: Run): Promise<Outcome> {
@@ -34,7 +37,7 @@ export async function group(run: Run): Promise<Outcome> {
   const [sender] = users;
   if (sender === undefined) throw new Error('a group needs users');
   const lane = { lane: 0, from: 0, fromUserId: sender.userId, to: 0, toUserId: 0 };
-  // On CIM's wire a sender does not get its own.
+  // On CIM's wire a sender does not get its own text.
   const receivers = options.wire !== 'cim' ? users.length : users.length - 1;
   const ours = new Crowd('group', run, target.processes, lane, receivers);
   if (options.warmup > 0) await ours.measure(options.rate, options.warmup, 'warm-up of ');
@@ -77,7 +80,7 @@ export async function group(run: Run): Promise<Outcome> {
   };
 }
 
-/** Those who are in a group, one of whom sends. */
+/** The members of a group. One of them sends. */
 class Crowd {
   readonly name: string;
   readonly problems: string[] = [];
@@ -156,7 +159,10 @@ class TcpCrowd extends Crowd implements AsyncDisposable {
   }
 }
 
-/** Connected to a server that only writes frames of the same length at the same rate; over processes of its own, since ours keep their connections. */
+/**
+ * Members connected to a bare server, which writes frames of the same length at the same rate. They have
+ * their own processes, since the members at our server keep their connections.
+ */
 class BareCrowd extends Crowd implements AsyncDisposable {
   readonly #server: FloorServer;
   readonly #fleet: Fleet;
@@ -188,7 +194,7 @@ class BareCrowd extends Crowd implements AsyncDisposable {
   }
 }
 
-/** By how many bytes a frame that delivers a text is longer than the one that sent it. */
+/** By how many bytes the frame that delivers a text is longer than the frame that sent it. */
 function wrapping(bytes: number): number {
   const text = payloadText({ step: 1, lane: 1, number: 1, atUs: 1 }, bytes);
   const content = cim.Content.encode({ texts: [text] }).finish();

@@ -1,4 +1,4 @@
-/** What a server has on a usual day: users who say nothing, private texts, and now and then one to everybody. */
+/** The load of a usual day: silent users, private texts, and now and then a text to everybody. */
 import { connectUsers, disconnectAll, openLoad, registerUsers, type Run } from '../run.ts';
 import { measureStep, type StepResult, stepFigures } from '../sending.ts';
 import type { Outcome } from './outcome.ts';

@@ -1,4 +1,4 @@
-/** Users who come back to a backlog: how fast what waits for them reaches them. */
+/** Users come back to a backlog. Measures how fast the backlog reaches them. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { FloorServer } from '../floor/floor.ts';
 import { cpuUs, difference, type MeasuredProcess, total } from '../processes.ts';
@@ -19,7 +19,10 @@ import type { Outcome } from './outcome.ts';
 const FILL_PER_S = 20_000;
 const SILENCE_MS = 10_000;
 const POLL_MS = 100;
-/** Texts of a backlog are no step of their own: their latency is from the return, not from their sending. */
+/**
+ * The step of the backlog's texts. Their latency counts from the return of the user, not from when they were
+ * sent.
+ */
 const BACKLOG_STEP = 0;
 
 interface Return {
@@ -83,7 +86,7 @@ async function bareBacklog(run: Run): Promise<Floor> {
   const { connections, backlog, bytes } = run.options;
   await using server = await FloorServer.start({ mode: 'push', backlog, bytes });
   await openLoad(run, 'bare', server.routeUrl, bytes);
-  // Numbers that none of our users had: what they have got is counted by lane.
+  // Indexes that none of our users has, since arrivals are counted by lane.
   const indexes = range(0x10_0000, 0x10_0000 + connections);
   const { figures, problems } = await comeBack(run, server.processes, connections * backlog, () =>
     connectBare(run, server, indexes),

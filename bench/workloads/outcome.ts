@@ -1,13 +1,13 @@
 import type { Measured } from '../fleet.ts';
 import type { Figure, Floor } from '../report.ts';
 
-/** What a workload found. */
+/** The result of a workload. */
 export interface Outcome {
-  /** What was done, in words. */
+  /** The load, in words. */
   readonly load: string;
   readonly figures: readonly Figure[];
   readonly floors: readonly Floor[];
-  /** What did not arrive exactly once, was refused or closed. */
+  /** Texts that did not arrive exactly once, refusals, and closed connections. */
   readonly problems: readonly string[];
   readonly measured: Measured | undefined;
 }

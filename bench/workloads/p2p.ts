@@ -1,4 +1,6 @@
-/** Private texts: each of `pairs` users sends to one other, on another im-server where there are several. */
+/**
+ * Private texts. Each of `pairs` users sends to one other user, at another im-server when there are several.
+ */
 import { type FloorMode, FloorServer } from '../floor/floor.ts';
 import type { LoadUser } from '../load/calls.ts';
 import type { LaneInfo } from '../load/sender.ts';
@@ -17,7 +19,7 @@ import {
 import { measureStep, type Step, type StepResult, stepFigures } from '../sending.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Lanes of the bare servers are numbered from here, so that none is one of ours. */
+/** First lane of the bare servers, far above our own lanes. */
 export const BARE_LANES = 0x80_0000;
 const STORING_LANES = 0xc0_0000;
 const WARM_STEP = 1;
@@ -59,14 +61,15 @@ export async function p2p(run: Run): Promise<Outcome> {
   };
 }
 
-/** Senders to recipients on other servers, as far as there are such. */
+/** Pairs senders with recipients at other im-servers, as far as possible. */
 export function pair(users: readonly LoadUser[], placed: ReadonlyMap<number, string>): LaneInfo[] {
   const byServer = new Map<string, LoadUser[]>();
   for (const user of users) {
     const server = placed.get(user.index) ?? '';
     byServer.set(server, [...(byServer.get(server) ?? []), user]);
   }
-  // All of one server, then all of the next: half the list further is another server when they are even.
+  // The list has all users of one server, then all of the next. When the servers have equal numbers, the user
+  // half a list further is at another server.
   const sorted = [...byServer.values()].flat();
   const half = sorted.length / 2;
   return range(0, half).flatMap((lane) => {
@@ -82,13 +85,16 @@ type Unit = 'text' | 'delivery';
 interface Forwarder {
   readonly name: string;
   readonly mode: FloorMode;
-  /** Its lanes are numbered from here. */
+  /** The number of its first lane. */
   readonly lanesFrom: number;
-  /** Whose processor time counts with the server's. */
+  /** Processes whose CPU time is added to the server's. */
   readonly others: readonly MeasuredProcess[];
 }
 
-/** The same texts at the same rate through a server that forwards bytes, and one that puts them into Redis before. */
+/**
+ * Sends the same texts at the same rate through a server that only forwards bytes, and through one that first
+ * stores them in Redis.
+ */
 export async function bareForward(run: Run, ratePerS: number, unit: Unit = 'text'): Promise<Floor[]> {
   const { redis, processes } = run.target;
   const forwarders: Forwarder[] = [

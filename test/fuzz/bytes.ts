@@ -1,10 +1,10 @@
-/** Writes protobuf field by field, also what no library would write. */
+/** Writes protobuf field by field, also bytes that no library would write. */
 
-/** A longer one is none. */
+/** Longest varint [bytes]. */
 const VARINT_BYTES = 10;
 const SMALL = Array.from({ length: 128 }, (_, value) => Buffer.of(value));
 
-/** @param padded so many bytes more than needed, each of which says nothing */
+/** @param padded number of extra bytes, which do not change the value */
 export function varint(value: bigint | number, padded = 0): Buffer {
   if (typeof value === 'number') {
     if (padded === 0 && value >= 0 && value < 128) return SMALL[value] ?? Buffer.of(value);
@@ -32,5 +32,5 @@ export function delimited(field: number, body: Uint8Array | string): Buffer {
   return Buffer.concat([tag(field, 2), varint(bytes.length), bytes]);
 }
 
-/** A frame as it travels: its length, then its body. */
+/** A frame as it travels: the length of its body, then the body. */
 export const framed = (body: Uint8Array): Buffer => Buffer.concat([varint(body.length), body]);

@@ -1,4 +1,4 @@
-/** Chance that is the same for the same seed. */
+/** Random choices that are the same for the same seed. */
 import { below, seeded } from '../chaos/random.ts';
 
 export class Dice {
@@ -8,17 +8,17 @@ export class Dice {
     this.#random = seeded(seed);
   }
 
-  /** 0 to `limit` - 1. */
+  /** A whole number from 0 to `limit` - 1. */
   below(limit: number): number {
     return below(this.#random, limit);
   }
 
-  /** From `least` to `most`, both included. */
+  /** A whole number from `least` to `most`, both included. */
   between(least: number, most: number): number {
     return least + this.below(most - least + 1);
   }
 
-  /** True in so many of 100 cases. */
+  /** True in this many of 100 cases. */
   percent(cases: number): boolean {
     return this.#random() * 100 < cases;
   }
@@ -36,7 +36,7 @@ export class Dice {
   }
 }
 
-/** A seed of its own for each life of each door, so that one life can be run again alone. */
+/** Each life of each door has its own seed, so that one life can be run again alone. */
 export const seedOf = (seed: number, door: string, life: number): number =>
   [...door].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), seed ^ 0x811c9dc5) +
   Math.imul(life, 0x9e3779b1);

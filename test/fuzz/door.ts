@@ -1,4 +1,7 @@
-/** Drives one door: many lives at once, each with its own seed, until so many frames were looked at. */
+/**
+ * Drives one door: many lives at once, each with its own seed, until the server has read the wanted number of
+ * frames.
+ */
 import { seedOf } from './dice.ts';
 import type { Trace } from './life.ts';
 
@@ -13,7 +16,10 @@ export class Door {
   #next = 0;
   #done = 0;
 
-  /** @param lives at once @param live answers how many frames of it the server has looked at */
+  /**
+   * @param lives number of lives at once
+   * @param live runs a life, and answers how many of its frames the server has read
+   */
   constructor(
     name: DoorName,
     seed: number,
@@ -34,7 +40,7 @@ export class Door {
     return this.#next;
   }
 
-  /** Until so many frames are done in all. All lives have ended then. */
+  /** Runs lives until that many frames are read in all. When it resolves, all lives have ended. */
   async until(frames: number, stop: AbortSignal): Promise<void> {
     const slot = async (): Promise<void> => {
       while (this.#done < frames && !stop.aborted) await this.one(this.#next++);
@@ -53,7 +59,7 @@ export class Door {
     }
   }
 
-  /** What reproduces what happens now, one line for each life. */
+  /** One line for each life under way, with what is needed to run it again. */
   underWay(): readonly string[] {
     const lives = [...this.#underWay.keys()];
     if (lives.length === 0) return [];

@@ -1,13 +1,13 @@
 /**
- * Frames of a hostile client. `tame` ones are well formed, hostile deep inside, and answered: the channel goes on.
- * `wild` ones may be anything, and most of them end the channel.
+ * Frames of a hostile client. A `tame` frame is well formed and only hostile deep inside; it is answered, and
+ * the channel goes on. A `wild` frame may be anything, and mostly ends the channel.
  */
 import { delimited, framed, number, tag, varint } from './bytes.ts';
 import type { Dice } from './dice.ts';
 import { hostileBytes, hostileJson, hostileNumber, hostileText, mutated } from './values.ts';
 import type { World } from './world.ts';
 
-/** Fields of `Frame`. */
+/** Numbers of the fields of `Frame`. */
 const FIELD = {
   login: 16,
   send: 18,
@@ -20,7 +20,7 @@ const FIELD = {
   find: 30,
   signal: 32,
 } as const;
-/** Those that servers send. */
+/** Bodies that only servers send. */
 const OF_SERVERS = [17, 19, 21, 24, 27, 28, 31] as const;
 const OWN_TYPES = [
   '',
@@ -44,7 +44,7 @@ export class Frames {
   #followsOwn = false;
   #following = false;
   #producer: string;
-  /** By recipient, of `#producer`. */
+  /** Key: recipient. Value: the last counter under `#producer`. */
   readonly #counters = new Map<string, number>();
 
   constructor(dice: Dice, world: World) {
@@ -53,7 +53,7 @@ export class Frames {
     this.#producer = this.#newProducer();
   }
 
-  /** The session has been told where it goes on: only then it may acknowledge. */
+  /** The session has got `resumed`. Only now it may ack. */
   resumed(): void {
     this.#following = this.#followsOwn;
   }
@@ -85,7 +85,7 @@ export class Frames {
     return framed(this.#dice.percent(80) ? this.#cimFrame() : delimited(FIELD.send, this.#send()));
   }
 
-  /** Once in a session. */
+  /** May be sent once in a session. */
   resume(): Buffer {
     const dice = this.#dice;
     const cursors = dice.percent(85)
@@ -126,7 +126,7 @@ export class Frames {
             )
           : PING,
       () => framed(delimited(FIELD.ping, this.#unknownFields())),
-      // A body of a newer client.
+      // A body that only a newer client knows.
       () => framed(delimited(dice.between(33, 60), dice.bytes(dice.below(30)))),
       () => framed(this.#cimFrame()),
       () => framed(Buffer.alloc(0)),
@@ -159,7 +159,7 @@ export class Frames {
     ])();
   }
 
-  /** What a stranger says in place of a login. */
+  /** A frame that a stranger sends in place of a login. */
   strange(userId: number, userName: string): Buffer {
     const dice = this.#dice;
     const login = (ticket: string | Buffer): Buffer =>
@@ -236,7 +236,7 @@ export class Frames {
     ])();
   }
 
-  /** One of CIM's, whose fields ours has no use for. */
+  /** A frame of CIM's wire, whose fields our wire does not use. */
   #cimFrame(): Buffer {
     const dice = this.#dice;
     const properties = Array.from({ length: dice.below(4) }, () =>
@@ -281,7 +281,7 @@ export class Frames {
       number(6, dice.below(2)),
     ];
     if (dice.percent(5)) fields.push(this.#unknownFields());
-    // Protobuf knows no order of fields, and of two the last one counts.
+    // Fields of protobuf have no order, and of a repeated field the last one counts.
     if (dice.percent(5)) fields.reverse();
     if (dice.percent(3)) fields.push(dice.pick(fields));
     return Buffer.concat(fields);
@@ -381,7 +381,7 @@ export class Frames {
     return `f${this.#dice.bytes(15).toString('base64url')}`.slice(0, 20);
   }
 
-  /** Fields that nobody knows. */
+  /** Fields that no version knows. */
   #unknownFields(): Buffer {
     const dice = this.#dice;
     return dice.pick<() => Buffer>([
@@ -397,13 +397,13 @@ export class Frames {
     return Buffer.concat([body, mutated(this.#dice, body), body]);
   }
 
-  /** Groups within groups: a reader that calls itself for each would run out of stack. */
+  /** Groups within groups. A reader that calls itself for each would run out of stack. */
   #nested(levels: number): Buffer {
     const open = Array.from({ length: levels }, () => tag(77, 3));
     return Buffer.concat([...open, ...(this.#dice.percent(50) ? open.map(() => tag(77, 4)) : [])]);
   }
 
-  /** At and around what is allowed. */
+  /** A frame whose length is at or near the limit. */
   #longFrame(): Buffer {
     const bytes = this.#dice.pick(EDGE_BYTES);
     const filler = delimited(99, Buffer.alloc(bytes - 6));

@@ -1,9 +1,9 @@
-/** The share of the fuzz that every test run takes; `npm run fuzz` goes on for longer. */
+/** The share of the fuzz that runs with the tests. `npm run fuzz` runs for longer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzz } from './run.ts';
 
-/** Others each day; a failure names it. */
+/** The seed changes every day. A failure names it. */
 const seed = Math.floor(Date.now() / 86_400_000);
 
 test('hostile frames and requests end nothing, get no 5xx, grow nothing, and a healthy pair talks on', {
@@ -14,7 +14,7 @@ test('hostile frames and requests end nothing, get no 5xx, grow nothing, and a h
   assert.deepEqual(broken, [], `npm run fuzz -- --seed ${seed}`);
 });
 
-test('under the limits of a server that nobody has configured, hostile clients are refused, and a healthy pair talks on', {
+test('with default limits, hostile clients are refused, and a healthy pair talks on', {
   timeout: 120_000,
 }, async (t) => {
   const { broken, figures } = await fuzz({

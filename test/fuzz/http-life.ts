@@ -1,13 +1,16 @@
-/** One HTTP connection of a hostile client: several requests, one after the other or at once, each answered or cut off. */
+/**
+ * One HTTP connection of a hostile client. It sends several requests, one after the other or at once. Each is
+ * answered or cut off.
+ */
 import { connect } from 'node:net';
 import { Dice } from './dice.ts';
 import { type Credentials, Requests } from './http-requests.ts';
 import type { Trace } from './life.ts';
 import type { World } from './world.ts';
 
-/** A request that is not whole is not answered: so long is waited [ms]. */
+/** Time to wait after an incomplete request, which gets no answer [ms]. */
 const SILENT_MS = 300;
-/** A whole one is. */
+/** Time to wait for the answer to a complete request [ms]. */
 const ANSWER_MS = 20_000;
 const MOST_REQUESTS = 60;
 
@@ -18,12 +21,12 @@ export interface HttpPort {
 }
 
 export interface HttpTarget {
-  /** A port for each kind of caller; the first is the clients'. */
+  /** A port for each kind of caller. The first is the port for clients. */
   readonly ports: readonly HttpPort[];
   readonly world: World;
-  /** Whole requests were neither answered nor cut off. */
+  /** Called when complete requests were neither answered nor cut off. */
   readonly onSilence: (requests: Buffer) => void;
-  /** Of each answer. */
+  /** Called for each answer. */
   readonly onStatus: (status: number, request: Buffer, answer: string) => void;
 }
 
@@ -76,7 +79,7 @@ export async function httpLife(
     for (const { status, text } of answers.take()) target.onStatus(status, trace.last, text);
     done += together;
     if (areWhole && answers.count < due && !hasEnded()) target.onSilence(trace.last);
-    // What one that is not whole leaves behind is part of the next one.
+    // The rest of an incomplete request becomes part of the next one.
     if (!areWhole || answers.count < due) break;
   }
   socket.destroy();

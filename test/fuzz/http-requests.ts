@@ -1,4 +1,7 @@
-/** Hostile HTTP requests, byte by byte. What paths there are, and what they take, is read from the server's own description. */
+/**
+ * Hostile HTTP requests, byte by byte. The paths and their parameters come from the description that the
+ * server itself gives.
+ */
 import type { Dice } from './dice.ts';
 import { hostileBytes, hostileJson, hostileNumber, hostileText, mutated } from './values.ts';
 import type { World } from './world.ts';
@@ -6,7 +9,7 @@ import type { World } from './world.ts';
 interface Operation {
   readonly method: string;
   readonly path: string;
-  /** Names of what the body may have. */
+  /** Names of the fields that the body may have. */
   readonly fields: readonly string[];
   readonly query: readonly string[];
 }
@@ -21,7 +24,7 @@ interface Described {
   };
 }
 
-/** From an OpenAPI document. */
+/** Reads operations from an OpenAPI document. */
 export function operationsOf(document: {
   readonly paths: Record<string, Record<string, Described>>;
 }): readonly Operation[] {
@@ -35,7 +38,7 @@ export function operationsOf(document: {
   );
 }
 
-/** Those that no document describes. */
+/** Operations that no document describes. */
 const OTHERS: readonly Operation[] = [
   { method: 'GET', path: '/healthz', fields: [], query: [] },
   { method: 'GET', path: '/readyz', fields: [], query: [] },
@@ -62,7 +65,7 @@ export const OF_SERVERS: readonly Operation[] = [
   { method: 'GET', path: '/readyz', fields: [], query: [] },
 ];
 
-/** Who the requests are from. */
+/** The credentials that requests show. */
 export interface Credentials {
   readonly bearers: readonly string[];
 }
@@ -80,7 +83,10 @@ export class Requests {
     this.#credentials = credentials;
   }
 
-  /** Its method decides whether its answer has a body. `whole`: every server answers it, or closes the connection. */
+  /**
+   * The next request. `method` decides whether its answer has a body. `whole`: every server answers the
+   * request, or closes the connection.
+   */
   next(): { readonly method: string; readonly bytes: Buffer; readonly whole: boolean } {
     const dice = this.#dice;
     const operation = dice.pick(this.#operations);
@@ -123,7 +129,7 @@ export class Requests {
   #inPath(name: string): string {
     const dice = this.#dice;
     const user = dice.pick(this.#world.userIds);
-    // Nobody who takes part is suspended: that would end the fuzz.
+    // Nobody who takes part may be suspended, since that would end the fuzz.
     if (name === 'subject')
       return encode(
         dice.pick([
@@ -236,7 +242,7 @@ export class Requests {
     return dice.percent(8) ? mutated(dice, text) : text;
   }
 
-  /** Mostly what a field of that name takes. */
+  /** Mostly a value that a field of that name takes. */
   #value(field: string): unknown {
     const dice = this.#dice;
     if (dice.percent(18)) return this.#anything();
@@ -316,10 +322,10 @@ export class Requests {
 const plain = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const encode = (text: string): string => encodeURIComponent(text.toWellFormed());
 
-/** Goes into one header line: HTTP itself is mutated elsewhere. */
+/** Makes a text fit into one header line. HTTP itself is mutated elsewhere. */
 const headerText = (dice: Dice): string =>
   Buffer.from(hostileText(dice).replaceAll(/[\r\n]/g, '')).toString('latin1');
 
-/** `__proto__` as a field of its own, as JSON has it. */
+/** JSON with `__proto__` as an ordinary field. */
 const stringified = (body: Record<string, unknown>): string =>
   JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));

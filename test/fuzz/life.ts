@@ -8,11 +8,14 @@ import type { Tally } from './tally.ts';
 import { hostileHandshake, wildFrame } from './web-socket-bytes.ts';
 import type { Account, World } from './world.ts';
 
-/** A frame that announces more than comes swallows what follows: so long is waited for the answer of what follows [ms]. */
+/**
+ * A frame that announces more bytes than it has swallows the frames behind it. This is how long the life
+ * waits for the answer to those [ms].
+ */
 const SWALLOWED_MS = 400;
-/** So long for the answer of what is well formed [ms]. */
+/** How long the life waits for the answer to well-formed frames [ms]. */
 const ANSWER_MS = 20_000;
-/** Of one life. */
+/** Most batches of one life. */
 const MOST_BATCHES = 12;
 
 export interface Target {
@@ -27,12 +30,12 @@ interface Login {
   readonly ticket: string;
 }
 
-/** What was written last, for a finding. */
+/** The bytes that were written last, for the report of a finding. */
 export interface Trace {
   last: Buffer;
 }
 
-/** Answers how many frames the server has looked at for certain. */
+/** Runs a life. Answers how many frames the server has read for certain. */
 export async function live(target: Target, life: number, seed: number, trace: Trace): Promise<number> {
   const dice = new Dice(seed);
   const chance = dice.below(100);
@@ -47,7 +50,7 @@ function accountOf({ world: { hostile } }: Target, life: number): Account {
   return account;
 }
 
-/** Settles when something has happened that was waited for, or it took too long. */
+/** Waits until a condition is true, or the time is over. */
 class Wait {
   #wake: (() => void) | undefined;
 
@@ -72,7 +75,7 @@ class Wait {
   }
 }
 
-/** Never logs in. */
+/** The life of a client that never logs in. */
 async function strangerLife(target: Target, life: number, dice: Dice, trace: Trace): Promise<number> {
   const { port, isWebSocket, world, tally } = target;
   const account = accountOf(target, life);
@@ -96,11 +99,11 @@ async function strangerLife(target: Target, life: number, dice: Dice, trace: Tra
   await wait.until(() => line.ended, dice.percent(20) ? 5 : SWALLOWED_MS);
   line.end();
   await wait.until(() => line.ended, ANSWER_MS);
-  // What came behind the first frame of a stranger was not looked at.
+  // The server has read only the first frame of a stranger for certain.
   return 1;
 }
 
-/** Speaks CIM's wire. */
+/** The life of a client that speaks CIM's wire. */
 async function cimLife(target: Target, life: number, dice: Dice, trace: Trace): Promise<number> {
   const { routeUrl, port, world, tally } = target;
   const { userId, userName } = accountOf(target, life);
@@ -145,7 +148,7 @@ class OwnLife {
   #pongs = 0;
   #pings = 0;
   #welcome = false;
-  /** A frame has swallowed what came behind it. */
+  /** Set when a frame has swallowed the frames behind it. */
   #over = false;
 
   constructor(target: Target, life: number, dice: Dice, trace: Trace) {
@@ -159,7 +162,7 @@ class OwnLife {
   async run(): Promise<number> {
     const { routeUrl, port, isWebSocket, tally, world } = this.#target;
     const { userId, userName } = accountOf(this.#target, this.#life);
-    // Of one account there are as many lives at once as it has devices.
+    // An account has as many lives at once as it has devices.
     const device = `fuzz-device-${Math.floor(this.#life / world.hostile.length) % 4}-${isWebSocket ? 'ws' : 'tcp'}`;
     const login = await post({ routeUrl }, '/login', { userId, userName, wire: 2, device }).catch(
       (error: unknown) => tally.refused(String(error)),
@@ -174,7 +177,7 @@ class OwnLife {
     const begin = [this.#frames.login(userId, (login as Login).ticket)];
     if (dice.percent(85)) begin.push(this.#frames.resume());
     line.write(Buffer.concat(begin), 'whole');
-    // More than a few frames before the login is answered would end the channel.
+    // More than 16 frames before the answer to the login would end the channel.
     await this.#wait.until(() => this.#welcome || line.ended, ANSWER_MS);
     if (dice.percent(3)) return this.#deaf(line);
     let looked = 0;
@@ -186,7 +189,7 @@ class OwnLife {
     return looked;
   }
 
-  /** Goes on talking, and reads nothing of what it is answered. */
+  /** Goes on writing and reads none of the answers. */
   async #deaf(line: Line): Promise<number> {
     line.deaf();
     for (let batch = 0; batch < MOST_BATCHES; batch++)
@@ -198,7 +201,7 @@ class OwnLife {
     return 0;
   }
 
-  /** Many tame ones, then a wild one, each with a ping that says how far the server has come. */
+  /** Writes many tame frames, then a wild one. A ping after each shows how far the server has read. */
   async #batch(line: Line): Promise<number> {
     const dice = this.#dice;
     const tame = Array.from({ length: dice.between(10, 120) }, () => this.#frames.tame());
@@ -238,7 +241,7 @@ class OwnLife {
       this.#welcome = true;
       this.#wait.told();
     }
-    // Resumed.
+    // The frame is `resumed`.
     if (first === 0xc2 && second === 1) this.#frames.resumed();
     if (first !== 0xaa || second !== 1) return;
     const { deliver } = decodeFrame(body);

@@ -1,16 +1,16 @@
-/** A connection to the public port that takes and gives whole frames: over TCP, or in a WebSocket. */
+/** A connection to the public port that writes and reads whole frames, over TCP or in a WebSocket. */
 import { connect, type Socket } from 'node:net';
 import { FrameDecoder } from '@cim/protocol';
 import type { Dice } from './dice.ts';
 import { handshake, message, type Scissors, ServerMessages } from './web-socket-bytes.ts';
 
 const LONGEST = 2 ** 21;
-/** What a server says in so long a time is read; then a connection that does not end is cut off [ms]. */
+/** How long a connection that was ended still reads. Then it is cut off [ms]. */
 const LINGER_MS = 3_000;
 
 export interface LineEvents {
   onFrame(body: Uint8Array): void;
-  /** Once. */
+  /** Called once. */
   onEnd(): void;
 }
 
@@ -22,7 +22,7 @@ export class Line {
   #messages: ServerMessages | undefined;
   #ended = false;
 
-  /** @param first what is written at once, before anything of the server */
+  /** @param first what is written at once, before the server has written anything */
   constructor(port: number, isWebSocket: boolean, dice: Dice, events: LineEvents) {
     this.#dice = dice;
     this.#isWebSocket = isWebSocket;
@@ -47,7 +47,7 @@ export class Line {
     return this.#ended;
   }
 
-  /** Frames, or what looks like them. Answers the units in which they went: WebSocket frames, if it is one. */
+  /** Writes frames, or bytes that look like frames. Answers their number of WebSocket frames; 1 over TCP. */
   write(bytes: Buffer, scissors: Scissors): number {
     if (this.#ended) return 0;
     if (!this.#isWebSocket) {
@@ -59,12 +59,12 @@ export class Line {
     return cut.count;
   }
 
-  /** As it is. */
+  /** Writes bytes without a WebSocket frame around them. */
   raw(bytes: Buffer): void {
     if (!this.#ended) this.#socket.write(bytes);
   }
 
-  /** Reads no more of what the server says. */
+  /** Reads nothing any more. */
   deaf(): void {
     this.#socket.pause();
   }

@@ -1,4 +1,4 @@
-/** `npm run fuzz`: hostile frames and requests against a real server. */
+/** `npm run fuzz` sends hostile frames and requests to a real server. */
 import { parseArgs } from 'node:util';
 import type { DoorName } from './door.ts';
 import { fuzz } from './run.ts';
@@ -14,7 +14,7 @@ const { values } = parseArgs({
   },
 });
 
-/** In CI, and with `--long`. */
+/** Numbers of frames in CI. */
 const SHORT: Readonly<Record<DoorName, number>> = { tcp: 200_000, ws: 200_000, http: 20_000 };
 const LONG: Readonly<Record<DoorName, number>> = { tcp: 10_000_000, ws: 10_000_000, http: 10_000_000 };
 

@@ -1,4 +1,4 @@
-/** Two healthy users, one over TCP and one over a WebSocket, who talk to each other all the time. */
+/** Two healthy users, one over TCP and one over a WebSocket, who write to each other all the time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CimClient, memoryState } from '@cim/client/node';
 import { cim } from '@cim/protocol';
@@ -6,9 +6,9 @@ import { until } from '@cim/testkit';
 import { WebSocketClient } from '../web-socket-client.ts';
 
 const MARK = 'from the healthy pair ';
-/** Between two texts of one of them [ms]. */
+/** Time between two texts of a user [ms]. */
 const EVERY_MS = 10;
-/** So many may wait for their receipts. */
+/** Most texts that wait for their receipts. */
 const UNANSWERED = 100;
 
 export class Pair {
@@ -43,7 +43,7 @@ export class Pair {
     return [this.#alice.user?.userId ?? 0, this.#bob.userId];
   }
 
-  /** Ends the talk. Answers how many texts each has sent, and what went wrong. */
+  /** Ends the talk. Answers how many texts each user has sent, and what went wrong. */
   async finish(): Promise<{ readonly texts: number; readonly broken: readonly string[] }> {
     this.#stopped = true;
     await this.#talking;
@@ -89,7 +89,7 @@ export class Pair {
         this.#refused.push(`text ${counter} of bob: ${cim.Outcome[outcome]}`);
   }
 
-  /** Asked again after waiting. */
+  /** Asked again after a wait, since the answer may have changed. */
   #isStopped(): boolean {
     return this.#stopped;
   }

@@ -12,28 +12,28 @@ import { type Account, World } from './world.ts';
 
 const ACCOUNTS = 24;
 const GROUPS = 4;
-/** Lives at once. */
+/** Number of lives at once. */
 const AT_ONCE: Readonly<Record<DoorName, number>> = { tcp: 16, ws: 16, http: 12 };
-/** Shares of all frames after which the memory is measured. The first half warms the server up. */
+/** Shares of all frames after which memory is measured. The first half warms the server up. */
 const QUARTERS = [0.25, 0.5, 0.75, 1];
-/** What may come on top in the second half [MiB]. */
+/** How much more memory may be in use at the end of the second half than at its start [MiB]. */
 const GROWTH_MIB = 20;
 const WATCH_MS = 50;
-/** Findings that are shown whole, and how much of what led to each. */
+/** Number of findings that are shown whole, and how many bytes of each. */
 const SHOWN = 5;
 const LINE = 700;
 const PROGRESS_MS = 5_000;
 const BEARERS = 64;
-/** What a limit answers. */
+/** The codes of an answer by which a limit refuses. */
 const LIMITED_CODES = /"code":"(6000|9500)"/;
 
 export interface Plan {
   readonly seed: number;
-  /** Frames, or requests, of each door; a door that is not named is left alone. */
+  /** Number of frames or requests for each door. A door that is not named is not used. */
   readonly frames: Readonly<Partial<Record<DoorName, number>>>;
-  /** With the limits of a server that nobody has configured: what they refuse is no fault. */
+  /** Runs the server with its default limits. A refusal by a limit is no fault then. */
   readonly withLimits?: boolean;
-  /** Only these lives of the only door. */
+  /** Runs these lives of the only door, and no others. */
   readonly lives?: readonly number[] | undefined;
   readonly say?: (line: string) => void;
   readonly stop?: AbortSignal;

@@ -1,4 +1,4 @@
-/** The server that is fuzzed: a real standalone process, and what is watched of it. */
+/** The server that is fuzzed: a real standalone process. Its log and memory are watched. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,11 +9,14 @@ import { ServerProcess, until } from '@cim/testkit';
 export const ADMIN_TOKEN = 'an admin token of 32 characters.';
 export const CLUSTER_SECRET = 'a cluster secret of 32 characters';
 const COLLECTOR = fileURLToPath(new URL('collect.mjs', import.meta.url));
-/** Collections of which the least counts: what one life holds for a moment is no growth. */
+/** Number of collections. The least counts, since memory that one life holds for a moment is no growth. */
 const SAMPLES = 6;
 const COLLECTED = /"msg":"memory\.collected"/;
 const MIB = 1_048_576;
-/** CPU time. Far above the 50 ms that are promised: the load is beyond all bounds, and its garbage is collected too. */
+/**
+ * Longest CPU time that may hold the event loop [ms]. It is far above the promised 50 ms, since the load has
+ * no bounds and garbage is collected too.
+ */
 const HELD_AT_MOST_MS = 250;
 
 /** Names of log lines that only a fault of ours writes. */
@@ -21,7 +24,7 @@ const FAULTS = /"msg":"(process\.unexpected|channel\.unexpected|request\.failed|
 /** pino's levels: error, fatal. */
 const GRAVE = /"level":(50|60|"error"|"fatal")/;
 
-/** Limits would refuse most of what is made here before any code has read it. */
+/** Limits would refuse most requests before any code has read them. */
 const WITHOUT_LIMITS: Readonly<Record<string, string>> = {
   ...Object.fromEntries((Object.keys(LIMITS) as LimitName[]).map((name) => [limitEnv(name), 'off'])),
   CIM_LOGIN_RATE: '1000000',
@@ -33,20 +36,23 @@ export interface Memory {
   readonly heap: number;
   /** Buffers outside of the heap, of any kind. */
   readonly external: number;
-  /** Those among them that JavaScript has made. */
+  /** The part of `external` that JavaScript has made. */
   readonly arrayBuffers: number;
-  /** All that the system counts: also the code, the store's caches, and what allocators keep for later. */
+  /**
+   * All memory that the system counts: also code, the caches of the store, and what allocators keep for
+   * later.
+   */
   readonly resident: number;
 }
 
-/** What is ours: objects and buffers. */
+/** Memory in use by our objects and buffers. */
 export const inUse = ({ heap, external }: Memory): number => heap + external;
 
 export class FuzzedServer implements AsyncDisposable {
   readonly process: ServerProcess;
   readonly #dir: string;
   #read = 0;
-  /** The event loop is held because this was asked for. */
+  /** Set while a requested collection holds the event loop. */
   #collecting = false;
   #pending: string[] = [];
 
@@ -65,17 +71,17 @@ export class FuzzedServer implements AsyncDisposable {
         CIM_ADMIN_TOKEN: ADMIN_TOKEN,
         CIM_CLUSTER_SECRET: CLUSTER_SECRET,
         NODE_OPTIONS: `--import ${COLLECTOR}`,
-        // Loopback has no limit by address otherwise.
+        // Without this setting no limit by address holds for loopback.
         ...(withLimits ? { CIM_ALLOW_LIST: 'none' } : WITHOUT_LIMITS),
       },
-      // It is checked here, because a collection that is asked for holds the event loop too.
+      // This class checks how long the event loop is held, since a requested collection holds it too.
       Infinity,
     );
     await until('all ports are named', () => Number.isInteger(server.httpPort));
     return new FuzzedServer(server, dir);
   }
 
-  /** Faults that the log tells of since this was last asked. */
+  /** Faults in the log since the last call. */
   faults(): readonly string[] {
     const { log, ended } = this.process;
     const end = log.lastIndexOf('\n') + 1;
@@ -86,7 +92,7 @@ export class FuzzedServer implements AsyncDisposable {
     return ended ? [...found, `the server has ended; it said last: ${log.slice(-2_000)}`] : found;
   }
 
-  /** How often the log has each line, by its name. */
+  /** Key: name of a log line. Value: how often the log has it. */
   get told(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const [, name = ''] of this.process.log.matchAll(/"msg":"([^"]*)"/g))

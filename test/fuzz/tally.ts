@@ -1,15 +1,15 @@
-/** What became of it, in figures. */
+/** Counts what became of the frames. */
 import { closeReasonOf, decodeFrame } from '@cim/protocol';
 
 export class Tally {
   lives = 0;
-  /** Batches whose tame part was not answered to its end. */
+  /** Batches whose tame frames were not all answered. */
   cut = 0;
-  /** By reason. */
+  /** Key: close reason. */
   readonly goodbyes = new Map<string, number>();
-  /** Logins that the route refused, by what it said. */
+  /** Key: the route's answer. Logins that the route refused. */
   readonly refusals = new Map<string, number>();
-  /** Frames of the server, by field. */
+  /** Key: number of a field. Frames from the server. */
   readonly answers = new Map<number, number>();
 
   note(body: Uint8Array): void {

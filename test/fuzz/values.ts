@@ -1,4 +1,4 @@
-/** Values that programs trip over. */
+/** Values that often cause faults in programs. */
 import type { Dice } from './dice.ts';
 
 const NUMBERS: readonly bigint[] = [
@@ -72,7 +72,7 @@ const TEXTS: readonly string[] = [
   ...['<script>alert(1)</script>', "' or 1=1 --", '${7*7}', '"', '\\', '&', '\u2028', 'x'.repeat(33)],
 ];
 
-/** Of texts that UTF-8 does not know. */
+/** Bytes that are not UTF-8. */
 const BROKEN: readonly Buffer[] = [
   ...[
     [0xff],
@@ -91,7 +91,7 @@ export function hostileText(dice: Dice): string {
   return dice.percent(10) ? `${text}${dice.pick(TEXTS)}` : text;
 }
 
-/** A text that may be none. */
+/** Bytes of a text, which may not be UTF-8. */
 export function hostileBytes(dice: Dice): Buffer {
   if (dice.percent(70)) return Buffer.from(hostileText(dice));
   return dice.percent(50)
@@ -122,7 +122,7 @@ export function hostileJson(dice: Dice): string {
   ])();
 }
 
-/** Changes a few of the bytes, cuts, doubles, or puts something in. */
+/** Changes some bytes, or cuts, doubles or inserts some. */
 export function mutated(dice: Dice, of: Buffer): Buffer {
   let bytes = Buffer.from(of);
   for (let times = dice.between(1, 4); times > 0; times--) {

@@ -4,7 +4,7 @@ import { hostileText, mutated } from './values.ts';
 
 const ONES = 0xff;
 
-/** A good one. */
+/** A correct handshake. */
 export function handshake(dice: Dice): Buffer {
   return Buffer.from(
     [
@@ -20,7 +20,7 @@ export function handshake(dice: Dice): Buffer {
   );
 }
 
-/** One that is wrong in one place or several; now and then a good one. */
+/** A handshake that is wrong in one place or several; now and then a correct one. */
 export function hostileHandshake(dice: Dice): Buffer {
   const odd = (good: string, ...bad: readonly string[]): string => (dice.percent(75) ? good : dice.pick(bad));
   const text = (): string => hostileText(dice).replaceAll(/[\r\n]/g, ' ');
@@ -53,10 +53,10 @@ export function hostileHandshake(dice: Dice): Buffer {
   return dice.percent(25) ? mutated(dice, whole) : whole;
 }
 
-/** How what is written is cut into frames. `whole`: as one; `pieces`: anywhere, with pings between. */
+/** How bytes are cut into frames. `whole`: into one. `pieces`: anywhere, with pings between. */
 export type Scissors = 'whole' | 'pieces';
 
-/** Bytes in binary messages. */
+/** Bytes as binary messages. */
 export function message(dice: Dice, bytes: Buffer, scissors: Scissors): { bytes: Buffer; count: number } {
   if (scissors === 'whole' && bytes.length < 60_000) return { bytes: frame(dice, 0x82, bytes), count: 1 };
   const frames: Buffer[] = [];
@@ -64,7 +64,7 @@ export function message(dice: Dice, bytes: Buffer, scissors: Scissors): { bytes:
   let left = 0;
   for (let at = 0; at < bytes.length; ) {
     const length = Math.min(dice.between(1, 2_000), bytes.length - at);
-    // A message in fragments ends somewhere.
+    // A message in fragments must end somewhere.
     const last = at + length === bytes.length || dice.percent(50) || left + length > 50_000;
     frames.push(frame(dice, (last ? 0x80 : 0) | (isFirst ? 2 : 0), bytes.subarray(at, at + length)));
     at += length;
@@ -80,7 +80,7 @@ function frame(dice: Dice, first: number, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from([first]), lengthOf(body.length), masked(dice, body)]);
 }
 
-/** Its length, with the bit that says that it is masked. */
+/** The length field, with the bit that says that the frame is masked. */
 function lengthOf(length: number): Buffer {
   if (length < 126) return Buffer.from([0x80 | length]);
   const header = Buffer.alloc(length < 65_536 ? 3 : 9);
@@ -113,9 +113,9 @@ export function wildFrame(dice: Dice): Buffer {
     () => frame(dice, dice.pick([0x89, 0x8a, 0x88]), dice.bytes(dice.between(120, 200))),
     () => frame(dice, 0x88, Buffer.concat([Buffer.from([dice.below(256), dice.below(256)]), body()])),
     () => frame(dice, 0x88, dice.bytes(dice.below(2))),
-    // Without a mask.
+    // A frame without a mask.
     () => Buffer.concat([Buffer.from([0x82, 5]), dice.bytes(5)]),
-    // Announces more than comes, or more than there can be.
+    // A frame that announces more bytes than it has, or more than is allowed.
     () =>
       Buffer.concat([Buffer.from([0x82, 0xff]), Buffer.alloc(8, dice.pick([0, 0x7f, ONES])), dice.bytes(20)]),
     () => Buffer.concat([Buffer.from([0x82, 0xfe, 0, 5]), dice.bytes(9)]),
@@ -134,14 +134,14 @@ export function wildFrame(dice: Dice): Buffer {
 export class ServerMessages {
   readonly #onBytes: (bytes: Buffer) => void;
   #left: Buffer = Buffer.alloc(0);
-  /** The status line of the answer, once it is there. */
+  /** The status line of the answer, when it has arrived. */
   status: number | undefined;
 
   constructor(onBytes: (bytes: Buffer) => void) {
     this.#onBytes = onBytes;
   }
 
-  /** False: nothing more comes of it. */
+  /** Answers false when nothing more can follow. */
   push(chunk: Buffer): boolean {
     this.#left = this.#left.length === 0 ? chunk : Buffer.concat([this.#left, chunk]);
     if (this.status === undefined) {

@@ -1,4 +1,4 @@
-/** What the generators know of the server: whom and what they can name. */
+/** What the generators know of the server: the users and messages that they can name. */
 import { type Dice } from './dice.ts';
 
 const KEPT = 64;
@@ -11,10 +11,10 @@ export interface Account {
 export class World {
   /** The users that hostile channels log in as. */
   readonly hostile: readonly Account[];
-  /** All of them, and the healthy pair: they are written to as well. */
+  /** The ids of these users and of the healthy pair, to which messages are sent too. */
   readonly userIds: readonly number[];
   readonly groups: readonly string[];
-  /** Ids of messages that were delivered, the newest ones. */
+  /** Ids of the newest delivered messages. */
   readonly #ids: string[] = [];
 
   constructor(hostile: readonly Account[], healthy: readonly number[], groups: readonly string[]) {
