@@ -22,6 +22,10 @@ const NEEDED = [
   { what: 'HAProxy', found: () => has('haproxy'), packages: ['haproxy'] },
   { what: 'OpenSSL', found: () => has('openssl'), packages: ['openssl'] },
   { what: 'Prometheus', found: () => has('prometheus') && has('promtool'), packages: ['prometheus'] },
+  { what: 'systemd-analyze', found: () => has('systemd-analyze'), packages: ['systemd'] },
+  { what: 'docker-compose', found: () => has('docker-compose'), packages: ['docker-compose'] },
+  { what: 'ip', found: () => has('ip'), packages: ['iproute2'] },
+  { what: 'pip', found: () => has('pip3'), packages: ['python3-pip'] },
 ];
 
 /** Throws, with one line, when something is missing and cannot be installed. Nothing is started here. */

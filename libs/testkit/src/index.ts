@@ -6,6 +6,7 @@ export * from './cluster.ts';
 export * from './free-ports.ts';
 export * from './hostile-texts.ts';
 export * from './longest-turn.ts';
+export * from './own-network.ts';
 export * from './parts.ts';
 export * from './proxy-process.ts';
 export * from './quiet-doorbell.ts';
