@@ -7,7 +7,7 @@ import type { Spoken } from './entry.ts';
 import { EntryRows, names } from './entry-rows.ts';
 import { pictureOf, type Seen } from './layout.ts';
 import { widthOfRow } from './rows.ts';
-import { BUILT_IN } from '../../options/theme.ts';
+import { BUILT_IN, type Theme } from '../../options/theme.ts';
 
 const NOON = new Date(2026, 10, 29, 12, 0).getTime();
 const DAY_MS = 86_400_000;
@@ -86,6 +86,16 @@ describe('the picture', () => {
       '12:00 * bob joined the group',
     ]);
     assert.deepEqual(rowsAt(32).slice(1, 3), ['  :set OPTION    changes an', '    option for good']);
+  });
+
+  it('has the colours of another theme at once', () => {
+    let theme: Theme = BUILT_IN.mono;
+    const rows = new EntryRows(() => theme, 'alice');
+    const entry = said('hello');
+    const styles = (): string[] => rows.of(entry, 60).flatMap((row) => row.map(({ style }) => style));
+    assert.deepEqual(new Set(styles()), new Set(['']));
+    theme = BUILT_IN.dark;
+    assert.equal(styles()[0], BUILT_IN.dark.time);
   });
 
   it('stays where the person reads, and never goes beyond the oldest entry', () => {
