@@ -8,9 +8,13 @@ export class Again {
   readonly #earlier = new Set<string>();
   readonly #now = new Set<string>();
 
-  /** Whether the entry may come again: once for each later program. */
-  isAgain(stream: string, id: string): boolean {
-    const key = `${stream} ${id}`;
+  /**
+   * Whether the entry may come again: once for each later program.
+   * @param conversation an id names one message within a conversation: a program's messages to two users may
+   *   have the same id
+   */
+  isAgain(conversation: string, id: string): boolean {
+    const key = `${conversation} ${id}`;
     this.#now.add(key);
     if (!this.#earlier.delete(key)) return false;
     this.count++;

@@ -78,8 +78,8 @@ export class Person {
   #begin(state: Storage): CimClient {
     const { name: userName, device: label } = this;
     const client = new this.#sdk({ routeUrl: this.#routeUrl, userName, label, state, ...wireOptions() });
-    client.on('message', ({ stream, id, group, from, texts, conversation }) => {
-      if (this.again.isAgain(stream, id)) return;
+    client.on('message', ({ id, group, from, texts, conversation }) => {
+      if (this.again.isAgain(conversation, id)) return;
       const lane = group === undefined ? 'inbox' : this.#laneOf(`g${group}`);
       const show = (): void => {
         for (const text of texts)

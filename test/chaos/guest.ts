@@ -107,7 +107,7 @@ export class Guest implements AsyncDisposable {
       this.id = line.userId;
       this.#ready = true;
     } else if ('closed' in line) this.ended = line.closed;
-    else if (!this.again.isAgain(line.group ?? '', line.id)) {
+    else if (!this.again.isAgain(line.conversation, line.id)) {
       const stream = line.group === undefined ? 'inbox' : this.#laneOf(`g${line.group}`);
       const conversation = this.#laneOf(line.conversation);
       for (const text of line.texts)
