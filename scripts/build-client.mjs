@@ -168,6 +168,8 @@ function manifest() {
       description: 'A user of a CIM cluster, for programs and pages',
     },
     ...{ license, type: 'module', sideEffects: false, engines, files: ['esm', 'cjs'] },
+    // Provenance: npm shows from which commit and by which workflow the package was made.
+    publishConfig: { access: 'public', provenance: true },
     ...{ main: './cjs/index.js', types: './cjs/types/client/src/index.d.ts', exports, dependencies },
   };
   const write = (file, value) => writeFileSync(join(out, file), `${JSON.stringify(value, null, 2)}\n`);

@@ -96,6 +96,17 @@ describe('the package @cim/client', { timeout: 300_000 }, () => {
   const node = (program: string, user: string, exe = process.execPath) =>
     run(exe, [program, server.routeUrl, user], { cwd: folder }).then(({ stdout }) => stdout.trim());
 
+  it('is what npm would publish for everybody, with provenance, and has no tests and no sources of servers', async () => {
+    const { stdout, stderr } = await run('npm', ['publish', '--dry-run'], { cwd: join(ROOT, 'dist/client') });
+    assert.match(stdout, /^\+ @cim\/client@\d+\.\d+\.\d+$/m);
+    assert.match(stderr, /public access \(dry-run\)/);
+    assert.doesNotMatch(stderr, /\.test\.|im-server/);
+    const { publishConfig } = JSON.parse(await readFile(join(ROOT, 'dist/client/package.json'), 'utf8')) as {
+      publishConfig?: unknown;
+    };
+    assert.deepEqual(publishConfig, { access: 'public', provenance: true });
+  });
+
   it('talks from plain JavaScript, by import and by require', async () => {
     await write('talk.js', `import { CimClient, fileState } from '@cim/client/node';\n${TALK}`);
     await write('talk.cjs', `const { CimClient, fileState } = require('@cim/client/node');\n${TALK}`);
