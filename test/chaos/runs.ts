@@ -1,5 +1,6 @@
 import type { Row, RunOptions } from './row.ts';
 import { redisKills, redisLossControl } from './redis-kills.ts';
+import { embeddedKills } from './embedded-kills.ts';
 import { clusterFailovers, sentinelFailovers } from './failovers.ts';
 import { routeFailPoints, serverFailPoints } from './fail-points.ts';
 import { linksCut, pushesLost, senderGone } from './link-faults.ts';
@@ -32,5 +33,6 @@ export const runs: readonly Run[] = [
   { name: 'sender-gone', run: senderGone },
   { name: 'mixed', run: mixed, apart: true },
   { name: 'conversations', run: conversations, apart: true },
+  { name: 'embedded-kills', run: embeddedKills, apart: true },
   { name: 'mutants', run: checkerMutants },
 ];
