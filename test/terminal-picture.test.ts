@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ServerProcess } from '@cim/testkit';
+import { ServerProcess, type Terminal } from '@cim/testkit';
 import { openScene, PICTURE, playScene, timeless } from './terminal-scene.ts';
 import { svgOf, textOf } from './terminal-svg.ts';
 
@@ -37,6 +37,7 @@ interface Shown {
 let shown: Map<string, Shown>;
 let folder: string;
 let server: ServerProcess;
+let terminal: Terminal;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cim-terminal-picture-'));
   server = await ServerProcess.start('standalone', {
@@ -44,7 +45,7 @@ before(async () => {
     CIM_SESSION_POLICY: 'devices',
   });
   await playScene(server.routeUrl);
-  const terminal = await openScene(server.routeUrl, folder, PICTURE);
+  terminal = await openScene(server.routeUrl, folder, PICTURE);
   shown = new Map();
   for (const size of [PICTURE, ...SIZES]) {
     await terminal.resize(size.columns, size.rows);
@@ -57,9 +58,9 @@ before(async () => {
       cursor: await terminal.cursor(),
     });
   }
-  await terminal.stop();
 });
 after(async () => {
+  await terminal.stop();
   await server.end();
   rmSync(folder, { recursive: true });
 });

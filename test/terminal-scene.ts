@@ -63,16 +63,21 @@ export async function openScene(
     cwd: ROOT,
     env: { XDG_CONFIG_HOME: join(folder, name), XDG_STATE_HOME: join(folder, name) },
   });
-  // What is unread is counted, and what stands in the conversation of the start is read.
-  await terminal.until((screen) => ['bob 2', '早上好'].every((part) => screen.includes(part)));
-  await terminal.enter(`:to #${GROUP}`);
-  await terminal.until(`#${GROUP}>`);
-  await terminal.until('announcement');
-  // From there on who is in the group stands beside it.
-  if (size.columns >= 100) await terminal.until('\u2502dora');
-  await terminal.type('Then let us ship it this afternoon');
-  await terminal.until(/afternoon$/);
-  return terminal;
+  try {
+    // What is unread is counted, and what stands in the conversation of the start is read.
+    await terminal.until((screen) => ['bob 2', '早上好'].every((part) => screen.includes(part)));
+    await terminal.enter(`:to #${GROUP}`);
+    await terminal.until(`#${GROUP}>`);
+    await terminal.until('announcement');
+    // From there on who is in the group stands beside it.
+    if (size.columns >= 100) await terminal.until('\u2502dora');
+    await terminal.type('Then let us ship it this afternoon');
+    await terminal.until(/afternoon$/);
+    return terminal;
+  } catch (error) {
+    await terminal.stop();
+    throw error;
+  }
 }
 
 /** Without what differs from day to day, and the numbers of conversations, which they have in the order that news came. */
