@@ -148,12 +148,12 @@ test('while a receiver is away one request at a time tries, no event uses up its
   );
   let made = calls.length;
   // After 1 s one event that is due, then one each time after twice the delay; never two at once.
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < 110; i++) {
     await pass(60_000);
     assert.ok(calls.length <= made + 1, `${calls.length - made} at once`);
     if (calls.length > made) await end(made++, away);
   }
-  assert.ok(made > 20, `${made} tries in 40 min`);
+  assert.ok(made > 20, `${made} tries`);
   assert.ok(!told.some((one) => one.startsWith('dead')));
   await pass(60_000);
   await end(made, ok);
