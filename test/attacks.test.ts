@@ -14,7 +14,7 @@ import { Victim } from './attacks/victim.ts';
 
 const isLong = process.env['CIM_ATTACKS'] === 'long';
 const SIZES = isLong
-  ? { idle: 20_000, passwords: 20, inbox: 20_000, lobby: 20_000, registrations: 5_000, drips: 300 }
+  ? { idle: 20_000, passwords: 20, inbox: 20_000, lobby: 20_000, registrations: 5_000, drips: 200 }
   : { idle: 3_000, passwords: 2, inbox: 3_500, lobby: 3_000, registrations: 700, drips: 10 };
 const WRONG_AT_ONCE = 100;
 /** Extra time for a machine under load to close connections [ms]. */
@@ -108,8 +108,8 @@ describe('while somebody attacks, the users of other addresses log in, write and
     const last = await http.post('/login', one);
     http.close();
     t.diagnostic(list(http.answers));
-    assert.deepEqual([last.status, last.code], [503, CODES.limited.code], last.message);
-    assert.match(last.message, /limit failedLoginOfUser/);
+    // By then the limit of wrong passwords holds, or the address is suspended for all that it tried above it.
+    assert.match(`${last.code} ${last.message}`, /^6000 .*limit failedLoginOfUser|^9500 suspended/);
     const guesses = http.answers.get(CODES.unknownAccount.code) ?? 0;
     // Ten, and those under way when the tenth was found wrong: at most 32 hashes of an address wait.
     holds(`${guesses} guesses`, guesses >= 10 && guesses <= 60);
