@@ -20,7 +20,7 @@ const may = {
   'apps/cim': [],
   'apps/web': ['client'],
   'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
-  bench: ['channel', 'protocol', 'testkit'],
+  bench: ['store', 'channel', 'protocol', 'runtime', 'testkit'],
 };
 /** Standalone is both servers in one process; `cim` loads the part that its first word names. */
 const mayApps = {

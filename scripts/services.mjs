@@ -25,7 +25,7 @@ const NEEDED = [
   { what: 'systemd-analyze', found: () => has('systemd-analyze'), packages: ['systemd'] },
   { what: 'docker-compose', found: () => has('docker-compose'), packages: ['docker-compose'] },
   { what: 'ip', found: () => has('ip'), packages: ['iproute2'] },
-  { what: 'pip', found: () => has('pip3'), packages: ['python3-pip'] },
+  { what: 'Python', found: () => has('python3'), packages: ['python3'] },
 ];
 
 /** Throws, with one line, when something is missing and cannot be installed. Nothing is started here. */

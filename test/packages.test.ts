@@ -1,6 +1,6 @@
 /**
  * The ways to install: the release tarball, the image, compose.yaml, the systemd units. `CIM_LONG=1` has npm install in the
- * replay of the Dockerfile; without it the packages that are installed here stand in for `npm ci`.
+ * replay of the Dockerfile, where otherwise the packages that are installed here stand in for `npm ci`, and runs hadolint.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -125,7 +125,7 @@ describe('packages', { timeout: 300_000 }, () => {
     assert.equal(status, 1, stdout);
   });
 
-  it('the Dockerfile pins its base, ends as another user than root, and hadolint finds no fault', () => {
+  it('the Dockerfile pins its base and ends as another user than root', () => {
     const instructions = instructionsOf(readFileSync('Dockerfile', 'utf8'));
     const bases = instructions
       .filter(({ word }) => word === 'FROM')
@@ -134,9 +134,17 @@ describe('packages', { timeout: 300_000 }, () => {
     for (const base of bases) assert.match(base, /^node:20\.\d+\.\d+-\w+-slim$/);
     assert.equal(new Set(bases).size, 1);
     assert.equal(instructions.findLast(({ word }) => word === 'USER')?.rest, '1000:1000');
-    const { status, stdout } = spawnSync(tool('hadolint'), ['Dockerfile'], { encoding: 'utf8' });
-    assert.equal(`${status} ${stdout}`, '0 ');
   });
+
+  if (LONG)
+    it('hadolint finds no fault in the Dockerfile', () => {
+      const { status, stdout } = spawnSync(tool('hadolint'), ['Dockerfile'], { encoding: 'utf8' });
+      assert.equal(`${status} ${stdout}`, '0 ');
+    });
+  else
+    console.log(
+      '# not carried out: hadolint, which comes from PyPI; CIM_LONG=1 npm test -- packages does it',
+    );
 
   it('docker-compose accepts compose.yaml: every server waits for the engines, and is told only settings that it reads', () => {
     interface Service {
