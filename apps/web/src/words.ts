@@ -273,10 +273,12 @@ const zh: Record<Word, string> = {
   blocked: '浏览器阻止了此页面的通知，请在浏览器的网站设置中允许。',
 };
 
+/** As the browser says it. Tests of the model run where there is none. */
+const spoken = typeof navigator === 'undefined' ? 'en' : navigator.language;
 /** The language of the browser, if the page speaks it. */
-export const LANGUAGE = navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+export const LANGUAGE = spoken.toLowerCase().startsWith('zh') ? 'zh' : 'en';
 /** How dates and times are written: as the browser's language and region have it. */
-export const REGION = navigator.language.toLowerCase().startsWith(LANGUAGE) ? navigator.language : LANGUAGE;
+export const REGION = spoken.toLowerCase().startsWith(LANGUAGE) ? spoken : LANGUAGE;
 const words: Record<Word, string> = LANGUAGE === 'zh' ? zh : en;
 
 /** What the page says for a word, with `{x}` or other names replaced. */

@@ -289,9 +289,10 @@ function membersTold(body: Uint8Array, from: NamedUser): MembersTold | undefined
   if (typeof raw !== 'object' || raw === null) return undefined;
   const { op, users, name, category, join, role, muted } = raw as Record<string, unknown>;
   if (typeof op !== 'string') return undefined;
+  const named = Array.isArray(users) ? users.flatMap((user) => userOf(user) ?? []) : [];
   return {
     op,
-    users: Array.isArray(users) ? users.flatMap((user) => userOf(user) ?? []) : [from],
+    users: named.length === 0 ? [from] : named,
     ...(typeof name === 'string' && { name }),
     ...(typeof category === 'string' && { category }),
     ...(typeof join === 'string' && { join }),
@@ -304,7 +305,8 @@ function userOf(raw: unknown): NamedUser | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined;
   const { id, name } = raw as Record<string, unknown>;
   const userId = Number(id);
-  return isUserId(userId) && typeof name === 'string' ? { userId, userName: name } : undefined;
+  // Whom it concerns counts, also when it does not name the user.
+  return isUserId(userId) ? { userId, userName: typeof name === 'string' ? name : '' } : undefined;
 }
 
 /** Whose membership of the group ends with what is told; `all` when the group is disbanded. */

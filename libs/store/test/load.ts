@@ -1,5 +1,6 @@
 /** Senders that go on through a failover like the SDK, and remember which sends were answered as stored. */
 import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import { type MessageId, messageId, type Seq, streamName } from '@cim/protocol';
 import type { Store } from '../src/store.ts';
 import { append, newPair, readAll, type Sends } from './contract-fixture.ts';
@@ -21,14 +22,20 @@ export class Load {
     this.#store = store;
     this.#senders = senders;
     this.#ends = senders.map((sender) => this.#send(sender));
+    for (const end of this.#ends) end.catch(() => undefined);
   }
 
-  static async start(store: Store, senders: number): Promise<Load> {
+  /** Ends with its test, also when that fails. */
+  static async start(t: TestContext, store: Store, senders: number): Promise<Load> {
     const pairs = await Promise.all(Array.from({ length: senders }, () => newPair(store)));
-    return new Load(
+    const load = new Load(
       store,
       pairs.map(({ sends }) => ({ sends, promised: 0 })),
     );
+    t.after(() => {
+      load.#going = false;
+    });
+    return load;
   }
 
   /** Number of sends answered `ok` or `duplicate`, over all senders. */
@@ -72,8 +79,11 @@ export class Load {
       const answer = await append(this.#store, sender.sends.item(sender.promised + 1));
       if (answer.outcome === 'ok' || answer.outcome === 'duplicate') sender.promised++;
       else if (answer.outcome === 'retry') this.#retries++;
-      // A gap would say that what was promised is lost.
-      else assert.fail(`an append was answered ${JSON.stringify(answer)}`);
+      else {
+        // A gap would say that what was promised is lost. No sender goes on: the test would never end.
+        this.#going = false;
+        assert.fail(`an append was answered ${JSON.stringify(answer)}`);
+      }
     }
   }
 }

@@ -30,6 +30,8 @@ const change = (body: object): Entry => entryOf({ type: 'member', body: Buffer.f
 test('a leave ends the membership of its sender, a removal that of the named users, and a disband that of all', () => {
   assert.deepEqual(leaversBy(change({ op: 'leave' })), [7]);
   assert.deepEqual(leaversBy(change({ op: 'remove', users: [{ id: '8', name: 'eight' }] })), [8]);
+  assert.deepEqual(leaversBy(change({ op: 'remove', users: [{ id: '8' }] })), [8]);
+  assert.deepEqual(leaversBy(change({ op: 'leave', users: [] })), [7]);
   assert.equal(leaversBy(change({ op: 'disband' })), 'all');
   for (const op of ['add', 'join', 'role', 'mute', 'change', 'transfer', 'create'])
     assert.equal(leaversBy(change({ op, users: [{ id: '8' }] })), undefined, op);

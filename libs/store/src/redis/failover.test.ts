@@ -5,9 +5,12 @@ import { RedisProcess, RedisSentinel, until } from '@cim/testkit';
 import { append, newPair } from '../../test/contract-fixture.ts';
 import { Load } from '../../test/load.ts';
 import { openRedisForTest } from '../../test/redis-store.ts';
+import { streamLimits } from '../streams.ts';
 import { openRedisStore } from './redis-store.ts';
 
 const SENDERS = 24;
+/** Senders that are served all the while may send more than one of them may have wait. */
+const limits = streamLimits(Number.POSITIVE_INFINITY);
 
 async function startSentinel(t: TestContext): Promise<RedisSentinel> {
   const redis = await RedisSentinel.start();
@@ -43,10 +46,10 @@ async function outlives(
 describe('Sentinel', () => {
   test('quorum: the master killed under load, all that was promised is on the replica that takes over', async (t) => {
     const redis = await startSentinel(t);
-    const store = await openRedisForTest(t, redis.url, { durability: 'quorum' });
+    const store = await openRedisForTest(t, redis.url, { durability: 'quorum', limits });
     let successions = 0;
     store.onSuccession(() => successions++);
-    const load = await Load.start(store, SENDERS);
+    const load = await Load.start(t, store, SENDERS);
     const master = await redis.master();
     const { awayMs, promised } = await outlives(load, async () => master?.kill());
     assert.ok(load.retries > 0);
@@ -57,8 +60,8 @@ describe('Sentinel', () => {
 
   test('quorum: an old master that comes back by itself, and finds a replica, is promised nothing', async (t) => {
     const redis = await startSentinel(t);
-    const store = await openRedisForTest(t, redis.url, { durability: 'quorum' });
-    const load = await Load.start(store, SENDERS);
+    const store = await openRedisForTest(t, redis.url, { durability: 'quorum', limits });
+    const load = await Load.start(t, store, SENDERS);
     const old = await redis.master();
     assert.ok(old);
     const state = (server: RedisProcess) => server.cli('INFO', 'replication').catch(() => '');
@@ -110,10 +113,10 @@ describe('Sentinel', () => {
 describe('a Cluster with replicas', () => {
   test('quorum: a master killed under load, all that was promised is on the replica that takes over', async (t) => {
     const { nodes, url } = await startCluster(t);
-    const store = await openRedisForTest(t, url, { durability: 'quorum' });
+    const store = await openRedisForTest(t, url, { durability: 'quorum', limits });
     let successions = 0;
     store.onSuccession(() => successions++);
-    const load = await Load.start(store, SENDERS);
+    const load = await Load.start(t, store, SENDERS);
     const { awayMs, promised } = await outlives(load, async () => {
       const before = load.each;
       await nodes[0]?.kill();
