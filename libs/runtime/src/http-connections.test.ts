@@ -81,10 +81,19 @@ const answers: RequestListener = (_, response) => {
   response.end();
 };
 
+/** Counts the requests that it never answers: those of another path than `/`. */
+let kept = 0;
+const keepsSlow: RequestListener = (request, response) => {
+  if (request.url === '/') answers(request, response);
+  else kept++;
+};
+const SLOW = GET.replace('/', '/slow');
+
 test('connections of one address are bounded: one more is answered 429, which names the limit, until one has gone', async () => {
-  await listen(answers, { httpConnections: 2 });
-  const [first] = [await open(GET), await open(GET)];
-  await Promise.all(clients.map(answered));
+  kept = 0;
+  await listen(keepsSlow, { httpConnections: 2 });
+  const [first] = [await open(SLOW), await open(SLOW)];
+  await until('both are under way', () => kept === 2);
   const third = await open();
   await until('it is closed', () => third.closed);
   assert.match(third.read, /^HTTP\/1\.1 429 .*Retry-After: 10\r\n.*\(limit httpConnections\)/s);
@@ -97,10 +106,36 @@ test('connections of one address are bounded: one more is answered 429, which na
   });
 });
 
+test('an address at its limit gets one more connection in place of the one that was idle for longest', async () => {
+  kept = 0;
+  await listen(keepsSlow, { httpConnections: 3 });
+  const busy = await open(SLOW);
+  await until('it is under way', () => kept === 1);
+  const second = await open(GET);
+  await answered(second);
+  const third = await open(GET);
+  await answered(third);
+  // Asked again, so that the third is idle for longer.
+  second.read = '';
+  second.socket.write(GET);
+  await answered(second);
+  await answered(await open(GET));
+  await until('the third has gone', () => third.closed);
+  // Two that come at the same moment take the places of two.
+  await Promise.all([open(SLOW), open(SLOW)]);
+  await until('the second has gone', () => second.closed);
+  await until('three are under way', () => kept === 3);
+  assert.deepEqual([busy.closed, refused], [false, []]);
+  const last = await open(GET);
+  await until('none is idle, so that one more is refused', () => last.closed);
+  assert.deepEqual(refused, ['127.0.0.1']);
+});
+
 test('one address gets half of what the process can hold; an address without limits gets all', async () => {
-  await listen(answers, { maxConnections: 3 });
-  for (let n = 0; n < 3; n++) await open(GET);
+  await listen(keepsSlow, { maxConnections: 3 });
+  for (let n = 0; n < 3; n++) await open(SLOW);
   await until('one is refused', () => refused.length === 1);
+  server.closeAllConnections();
   server.close();
   for (const { socket } of clients) socket.destroy();
   await listen(answers, { maxConnections: 3, groupOf: () => undefined });

@@ -46,35 +46,70 @@ export interface HttpBounds {
  * @param server not listening yet; what puts TLS in front of it has done so
  */
 export function boundHttp(server: Server, bounds: HttpBounds): void {
-  boundByAddress(server, bounds);
-  shortenIdle(server, bounds.supplies);
+  const open = new Map<string, Address>();
+  boundByAddress(server, bounds, open);
+  const asked = countRequests(server, (ip) => {
+    const group = bounds.groupOf(ip);
+    return group === undefined ? undefined : open.get(group);
+  });
+  shortenIdle(server, bounds.supplies, asked);
 }
 
-function boundByAddress(server: Server, { limits, maxConnections, groupOf, onRefused }: HttpBounds): void {
+/** The connections of one address. */
+interface Address {
+  open: number;
+  /** Those whose requests are all answered; the one that has been idle for longest comes first. */
+  readonly idle: Set<Socket>;
+}
+
+/** A connection that has asked something. */
+interface Asked {
+  /** Number of requests that are not answered. */
+  requests: number;
+  /** Undefined for an address without limits. */
+  readonly address: Address | undefined;
+}
+
+/**
+ * At its limit, an address gives up the connection that has been idle for longest. Browsers keep several idle ones
+ * for minutes, and many people may have one address: none of them is refused for that.
+ * @param open key: address group. An address is removed with its last connection
+ */
+function boundByAddress(
+  server: Server,
+  { limits, maxConnections, groupOf, onRefused }: HttpBounds,
+  open: Map<string, Address>,
+): void {
   const most = Math.min(limits.httpConnections, Math.ceil(maxConnections / 2));
-  /** Open connections by address. An address leaves with its last one. */
-  const open = new Map<string, number>();
   const take = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
     const ip = socket.remoteAddress ?? '';
-    const address = groupOf(ip);
-    if (address !== undefined) {
-      const there = open.get(address) ?? 0;
-      if (there >= most) {
+    const group = groupOf(ip);
+    if (group !== undefined) {
+      const address = open.get(group) ?? { open: 0, idle: new Set() };
+      if (address.open >= most && !endIdle(address)) {
         onRefused(ip);
         refuse(socket);
         return;
       }
-      open.set(address, there + 1);
+      open.set(group, address);
+      address.open++;
       socket.once('close', () => {
-        const left = (open.get(address) ?? 1) - 1;
-        if (left === 0) open.delete(address);
-        else open.set(address, left);
+        if (--address.open === 0) open.delete(group);
       });
     }
     for (const listener of take) listener.call(server, socket);
   });
+}
+
+/** Answers whether there was an idle connection to end. It counts as open until its `close`. */
+function endIdle({ idle }: Address): boolean {
+  const [longest] = idle;
+  if (longest === undefined) return false;
+  idle.delete(longest);
+  longest.destroy();
+  return true;
 }
 
 /** A client of TLS cannot read it, and sees the connection end. */
@@ -84,26 +119,38 @@ function refuse(socket: Socket): void {
   socket.destroySoon();
 }
 
-/** While something runs low, a connection is kept for a second after its last answer, and headers must come faster. */
-function shortenIdle(server: Server, supplies: Supplies): void {
-  const { keepAliveTimeout, headersTimeout, requestTimeout } = server;
-  /** Connections that have asked something, with the number of requests that are not answered. Each leaves with its end. */
-  const underWay = new Map<Socket, number>();
+/** The connections that have asked something. Each leaves with its end. */
+function countRequests(
+  server: Server,
+  addressOf: (ip: string) => Address | undefined,
+): ReadonlyMap<Socket, Asked> {
+  const all = new Map<Socket, Asked>();
   function onClose(this: Socket): void {
-    underWay.delete(this);
+    all.get(this)?.address?.idle.delete(this);
+    all.delete(this);
   }
   function onAnswered(this: ServerResponse): void {
     const { socket } = this.req;
-    const requests = underWay.get(socket);
-    if (requests !== undefined) underWay.set(socket, requests - 1);
+    const asked = all.get(socket);
+    if (asked !== undefined && --asked.requests === 0) asked.address?.idle.add(socket);
   }
-  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
-    const requests = underWay.get(socket);
-    if (requests === undefined) socket.once('close', onClose);
-    underWay.set(socket, (requests ?? 0) + 1);
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    let asked = all.get(socket);
+    if (asked === undefined) {
+      asked = { requests: 0, address: addressOf(socket.remoteAddress ?? '') };
+      all.set(socket, asked);
+      socket.once('close', onClose);
+    }
+    asked.requests++;
+    asked.address?.idle.delete(socket);
     response.once('close', onAnswered);
   });
+  return all;
+}
+
+/** While something runs low, a connection is kept for a second after its last answer, and headers must come faster. */
+function shortenIdle(server: Server, supplies: Supplies, asked: ReadonlyMap<Socket, Asked>): void {
+  const { keepAliveTimeout, headersTimeout, requestTimeout } = server;
   const apply = (supply: Supply): void => {
     server.keepAliveTimeout =
       supply === 'enough' ? keepAliveTimeout : Math.min(LOW_IDLE_MS, keepAliveTimeout);
@@ -111,7 +158,7 @@ function shortenIdle(server: Server, supplies: Supplies): void {
     server.requestTimeout = supply === 'scarce' ? SCARCE_REQUEST_MS : requestTimeout;
     if (supply === 'enough') return;
     // Node ends a connection whose time is up, and sets another time with its next request.
-    for (const [socket, requests] of underWay) if (requests === 0) socket.setTimeout(LOW_IDLE_MS);
+    for (const [socket, { requests }] of asked) if (requests === 0) socket.setTimeout(LOW_IDLE_MS);
   };
   supplies.onSupply(apply);
   apply(supplies.supply);
