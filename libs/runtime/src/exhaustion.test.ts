@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { platform, totalmem } from 'node:os';
 import { test } from 'node:test';
 import { Exhaustion, readUsed } from './exhaustion.ts';
+
+const MB = 1024 * 1024;
 
 interface Line {
   readonly resource: string;
@@ -68,6 +71,17 @@ test('the scarcest resource counts, until it has recovered', () => {
 test('readUsed answers shares between 0 and 1', () => {
   const { files, heap, memory } = readUsed(1_000);
   for (const share of [files, heap, memory]) assert.ok(share > 0 && share < 1, String(share));
+});
+
+test('pages of files are not memory that the process holds: Linux takes them back', {
+  skip: platform() !== 'linux',
+}, () => {
+  const limit = Math.min(process.constrainedMemory() || totalmem(), totalmem());
+  const held = readUsed(1_000).memory * limit;
+  // The program of Node itself is mapped from its file, and much of it is read.
+  assert.ok(held < process.memoryUsage.rss() - 16 * MB, `${held} of ${process.memoryUsage.rss()}`);
+  const more = Buffer.alloc(64 * MB, 1);
+  assert.ok(readUsed(1_000).memory * limit > held + 48 * MB, `${more.length} bytes more`);
 });
 
 test('a process that may have few files open says so when most of them are', () => {

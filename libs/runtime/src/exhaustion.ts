@@ -2,7 +2,7 @@
  * Watches how much of files and memory this process uses. It warns before they run out, and says how much is left,
  * so that servers can give up the least valuable first: idle HTTP connections, then strangers.
  */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { gaugeBy } from './gauges.ts';
@@ -12,7 +12,7 @@ import { type OpenConnections, openFilesLimit } from './open-files.ts';
 
 /**
  * `files`: open files. `connections`: accepted connections, as a share of what the limit of open files leaves
- * room for. `heap`: objects of JavaScript. `memory`: all resident memory of the process.
+ * room for. `heap`: objects of JavaScript. `memory`: what the process holds of the machine's memory.
  */
 type Resource = 'files' | 'connections' | 'heap' | 'memory';
 /** The used share of each resource, 0 to 1. */
@@ -145,7 +145,7 @@ export function readUsed(filesLimit: number): Record<Exclude<Resource, 'connecti
   return {
     files: openFiles() / filesLimit,
     heap: heap / heapLimit,
-    memory: process.memoryUsage.rss() / Math.min(limit, totalmem()),
+    memory: memoryHeld() / Math.min(limit, totalmem()),
   };
 }
 
@@ -157,4 +157,20 @@ function openFiles(): number {
   } catch {
     return 0;
   }
+}
+
+/**
+ * The memory that the process holds [bytes]. Pages of files do not count: the embedded store maps its files, up to
+ * 2 GB of them, and Linux takes these pages back as soon as others need room. Elsewhere all resident memory counts.
+ */
+function memoryHeld(): number {
+  let status = '';
+  try {
+    status = readFileSync('/proc/self/status', 'latin1');
+  } catch {
+    // Not Linux.
+  }
+  let kib = 0;
+  for (const [, amount] of status.matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm)) kib += Number(amount);
+  return kib > 0 ? kib * 1_024 : process.memoryUsage.rss();
 }
