@@ -50,7 +50,6 @@ export class ChangePassword {
       if (await this.#isDone(userId, account, password, newPassword, secret, ip))
         return this.#endOthers(userId, secret);
       if (password === undefined) throw new CimError('unknownAccount', GIVE_THE_OLD_ONE);
-      if (account !== undefined) void this.#limits.loginFailed(ip, userId);
       throw new CimError('unknownAccount');
     }
     // Before the change too: if this process dies behind it, nobody is left with a session of the old password.
@@ -67,7 +66,7 @@ export class ChangePassword {
     await this.#endOthers(userId, secret);
   }
 
-  /** @throws {CimError} 6000: too many tries */
+  /** Each password that does not match counts as a login that failed. @throws {CimError} 6000: too many tries */
   async #matches(
     userId: UserId,
     account: Account | undefined,
@@ -81,7 +80,9 @@ export class ChangePassword {
       return false;
     }
     await this.#limits.login(ip, userId);
-    return this.#passwords.matches(password, account.passwordHash ?? '', address);
+    const matches = await this.#passwords.matches(password, account.passwordHash ?? '', address);
+    if (!matches) void this.#limits.loginFailed(ip, userId);
+    return matches;
   }
 
   /** Whether the account has the new password already: the request is repeated. It counts as one more try to log in. */

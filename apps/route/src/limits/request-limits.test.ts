@@ -43,6 +43,16 @@ describe('limits of the clients’ port', () => {
     assert.equal(await logIn(1, 'correct horse'), '9000');
   });
 
+  test('a change of the password counts each wrong password that it brings', async () => {
+    const limits = { ...defaultLimits, failedLoginOfUser: TWO };
+    await using at = await startWith({ allowList: nobody, limits });
+    const userId = await at.register('alice', 'correct horse');
+    const guess = { userId, password: 'wrong horse', newPassword: 'another wrong horse' };
+    assert.equal((await at.post('/changePassword', guess)).code, '9100');
+    const login = { userId, userName: 'alice', password: 'correct horse', wire: 2 };
+    assert.equal((await at.post('/login', login)).code, '6000');
+  });
+
   test('an address that asks for many missing users is refused for a while, at /v1 with 429', async () => {
     const limits = { ...defaultLimits, unknown: TWO };
     await using at = await startWith({ allowList: nobody, limits });
