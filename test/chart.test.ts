@@ -14,6 +14,7 @@ const ALL = [
   ...LEAST,
   ...['--set', 'relay.enabled=true,tls.secretName=cim-tls,advertiseUrl=wss://chat.example.com/cim'],
   ...['--set', 'ingress.enabled=true,ingress.host=chat.example.com,ingress.tlsSecretName=web-tls'],
+  ...['--set', 'trustedProxies=10.0.0.0/8'],
   ...['--set-string', 'settings.CIM_LOG_LEVEL=debug,imServer.settings.CIM_DRAIN_RATE=200'],
 ];
 /** A supervisor of several processes stops within this time, a single server sooner [s]. */
@@ -107,6 +108,7 @@ describe('the chart', { timeout: 120_000 }, () => {
       [[...LEAST, '--set', 'terminationGracePeriodSeconds=10'], /terminationGracePeriodSeconds/],
       [[...LEAST, '--set', 'imserver.replicas=3'], /imserver/],
       [[...LEAST, '--set', 'ingress.enabled=true'], /ingress\.host must be set/],
+      [[...LEAST, '--set', 'ingress.enabled=true,ingress.host=c.example.com'], /trustedProxies must name/],
     ];
     for (const [values, why] of refusals) {
       const { status, stderr } = run('template', 'chat', CHART, ...values);

@@ -40,7 +40,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- if ne $program "relay" -}}
 {{- $_ := set $env "CIM_ZK" $root.Values.zookeeper -}}
 {{- $_ := set $env "CIM_SESSION_POLICY" $root.Values.sessionPolicy -}}
-{{- $_ := set $env "CIM_TRUSTED_PROXIES" $root.Values.trustedProxies -}}
+{{- $_ := set $env "CIM_TRUSTED_PROXIES" ($root.Values.trustedProxies | default "none") -}}
 {{- end -}}
 {{- if eq $program "route" -}}
 {{- $_ := set $env "CIM_AUTH" $root.Values.auth.mode -}}
