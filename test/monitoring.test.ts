@@ -89,6 +89,12 @@ test('each alert has one line in the runbook with the same severity, and a test 
   }
 });
 
+/**
+ * Alerts that a busy machine brings near: an event loop that is held, a scrape that takes longer than its second. They
+ * may wait to fire; any other that waits is a fault of its rule.
+ */
+const OF_A_BUSY_MACHINE =
+  'CimServerDown|CimEventLoopHeld|CimLeaseNotHeld|CimResourcesExhausted|CimResourcesLow';
 /** Queries that answer nothing while all is well or nothing has happened. */
 const MAY_BE_EMPTY = /[=<>]=? ?[01]\b|^ALERTS|^sum by \(alertname|cim_tls_|:ratio_rate5m|-noted/;
 
@@ -139,7 +145,8 @@ test('a real Prometheus reads a real server by our configuration, answers each q
       rules.filter((rule) => !rule.endsWith(' ok ')),
       [],
     );
-    assert.deepEqual((await query('ALERTS')).length, 0);
+    const near = `ALERTS{alertstate="firing"} or ALERTS{alertname!~"${OF_A_BUSY_MACHINE}"}`;
+    assert.deepEqual(await query(near), []);
     await assertLabelsAreThere(await (await fetch(`${server.routeInternalUrl}/metrics`)).text());
   } finally {
     prometheus.kill('SIGKILL');
