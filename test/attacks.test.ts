@@ -15,7 +15,7 @@ import { Victim } from './attacks/victim.ts';
 const isLong = process.env['CIM_ATTACKS'] === 'long';
 const SIZES = isLong
   ? { idle: 20_000, passwords: 20, inbox: 20_000, lobby: 20_000, registrations: 5_000, drips: 200 }
-  : { idle: 3_000, passwords: 2, inbox: 3_500, lobby: 3_000, registrations: 700, drips: 10 };
+  : { idle: 3_000, passwords: 2, inbox: 6_000, lobby: 3_000, registrations: 700, drips: 10 };
 const WRONG_AT_ONCE = 100;
 /** Extra time for a machine under load to close connections [ms]. */
 const SLACK_MS = 8_000;
