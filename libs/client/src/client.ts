@@ -35,10 +35,14 @@ const LOGIN_ATTEMPTS = 3;
 
 /**
  * A user of a CIM cluster. After `connect` it stays connected until `close`, `logout` or the `closed` event:
- * it reconnects by itself, shows each message once and in order, and repeats unanswered sends. ```ts const
- * client = new CimClient({ routeUrl: 'http://127.0.0.1:8083', userName: 'alice' }); client.on('message', ({
- * from, texts }) => console.log(from.userName, texts)); await client.connect(); const answer = await
- * client.send({ group: 'lobby' }, ['hello']); ```
+ * it reconnects by itself, shows each message once and in order, and repeats unanswered sends.
+ *
+ * ```ts
+ * const client = new CimClient({ routeUrl: 'http://127.0.0.1:8083', userName: 'alice' });
+ * client.on('message', ({ from, texts }) => console.log(from.userName, texts));
+ * await client.connect();
+ * const answer = await client.send({ group: 'lobby' }, ['hello']);
+ * ```
  */
 export class ClientCore extends ClientBase {
   readonly #options: ClientCoreOptions;

@@ -32,9 +32,13 @@ const LOGOUT_MS = 5_000;
  * A user of a CIM cluster, for web pages. All tabs of a user share one connection, which one of the tabs
  * owns; when that tab goes, another takes over. Received messages are in IndexedDB before they are
  * acknowledged, and sends before they go out. So a reload, a crash, or hours without a network lose nothing.
- * Each tab shows each message once; a message that no tab has shown waits for the next tab. ```ts const
- * client = new CimClient({ routeUrl: location.origin, userName: 'alice' }); client.on('message', ({ from,
- * texts }) => show(from.userName, texts)); await client.connect(); ```
+ * Each tab shows each message once; a message that no tab has shown waits for the next tab.
+ *
+ * ```ts
+ * const client = new CimClient({ routeUrl: location.origin, userName: 'alice' });
+ * client.on('message', ({ from, texts }) => show(from.userName, texts));
+ * await client.connect();
+ * ```
  */
 export class CimClient extends ClientBase {
   readonly #options: BrowserClientOptions;

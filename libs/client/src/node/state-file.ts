@@ -37,7 +37,9 @@ const VERSION = 2;
  * - `<path>.processed`: messages processed since then, appended;
  * - `<path>.sends`: the journal of unanswered sends, appended;
  * - `<path>.lock`: locked while a client has the state. Another client waits for 1.5 s; then it loads and
- * saves nothing. A file that cannot be read is set aside.
+ *   saves nothing.
+ *
+ * A file that cannot be read is set aside.
  * @param note called with one line for a person: a damaged file, or one in use
  */
 export function fileState(path: string, note: (line: string) => void = () => undefined): FileState {
