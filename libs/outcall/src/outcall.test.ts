@@ -104,6 +104,46 @@ test('a receiver that hangs, before the answer or within it, is given up at the 
     if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
 });
 
+test('a call on a connection that had stayed open is made once, however it ends', async () => {
+  const asked: string[] = [];
+  let arrived = (): void => undefined;
+  const { port, connections } = await receiver((request, response) => {
+    asked.push(request.url ?? '');
+    if (request.url !== '/hangs') return void response.end('ok');
+    arrived();
+  });
+  const calls = outcall();
+  const post = (path: string, deadlineMs = 5_000) =>
+    calls.post({ ...ask, url: `http://127.0.0.1:${port}${path}`, deadlineMs });
+  await post('/first');
+  const late = await post('/hangs', 100);
+  assert.ok(late.outcome === 'failed');
+  assert.equal(late.reason, 'deadline');
+  await post('/second');
+  assert.equal(connections.size, 2);
+  assert.deepEqual(asked, ['/first', '/hangs', '/second']);
+  const isThere = new Promise<void>((resolve) => (arrived = resolve));
+  const cut = post('/hangs');
+  await isThere;
+  calls.stop();
+  const ended = await cut;
+  assert.ok(ended.outcome === 'failed');
+  assert.equal(ended.reason, 'connection');
+  assert.equal(asked.length, 4);
+});
+
+test('a URL is called however its scheme is written', async () => {
+  const { port } = await receiver((_, response) => response.end());
+  for (const url of [`HTTP://127.0.0.1:${port}/`, ` http://127.0.0.1:${port}/`]) {
+    const answer = await outcall().post({ ...ask, url });
+    assert.equal(answer.outcome, 'answered', url);
+  }
+  // The receiver does not speak TLS.
+  const answer = await outcall().post({ ...ask, url: `HTTPS://127.0.0.1:${port}/` });
+  assert.ok(answer.outcome === 'failed');
+  assert.equal(answer.reason, 'connection');
+});
+
 test('at most 64 KiB of an answer are read, and its connection ends', async () => {
   const { port, connections } = await receiver((_, response) => {
     response.writeHead(200);

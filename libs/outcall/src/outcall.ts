@@ -69,6 +69,7 @@ export class Outcall {
   readonly #now: () => number;
   readonly #plain: Agent;
   readonly #tls: TlsAgent;
+  #stopped = false;
 
   constructor({ allowedHosts, agent, now = Date.now, lookup = guardedLookup(allowedHosts) }: OutcallOptions) {
     this.#allowedHosts = allowedHosts;
@@ -91,9 +92,12 @@ export class Outcall {
     const problem = outcallUrlProblem(url, this.#allowedHosts);
     if (problem !== undefined)
       return Promise.resolve({ outcome: 'failed', reason: 'target', text: `the URL ${problem}`, ms: ms() });
+    const target = new URL(url);
     return new Promise((resolve) => {
       let call: ClientRequest | undefined;
+      let ended = false;
       const end = (answer: EndedCall): void => {
+        ended = true;
         clearTimeout(timer);
         resolve({ ...answer, ms: ms() });
       };
@@ -102,7 +106,7 @@ export class Outcall {
         call?.destroy();
       }, deadlineMs);
       const ask = (isAgain: boolean): void => {
-        const asked = this.#open(url, {
+        const asked = this.#open(target, {
           ...signatureHeaders(secrets, id, this.#now(), body),
           'content-type': 'application/json',
           'content-length': String(Buffer.byteLength(body)),
@@ -110,9 +114,11 @@ export class Outcall {
         });
         call = asked;
         asked.on('error', (error) => {
+          // The deadline has ended the request, so there is nobody to ask again for.
+          if (ended) return;
           // The receiver has closed a connection that had stayed open, just when it was used again.
-          if (asked.reusedSocket && !isAgain && 'code' in error && error.code === 'ECONNRESET')
-            return ask(true);
+          const isClosed = asked.reusedSocket && 'code' in error && error.code === 'ECONNRESET';
+          if (isClosed && !isAgain && !this.#stopped) return ask(true);
           const reason = error instanceof InsideError ? 'target' : 'connection';
           end({ outcome: 'failed', reason, text: reasonOf(error) });
         });
@@ -123,15 +129,16 @@ export class Outcall {
     });
   }
 
-  /** Ends the connections that stay open; calls under way go on. Idempotent. */
+  /** Ends all connections, so calls under way fail. Idempotent. */
   stop(): void {
+    this.#stopped = true;
     this.#plain.destroy();
     this.#tls.destroy();
   }
 
-  #open(url: string, headers: Record<string, string>): ClientRequest {
+  #open(url: URL, headers: Record<string, string>): ClientRequest {
     const options = { method: 'POST', headers };
-    return url.startsWith('https:')
+    return url.protocol === 'https:'
       ? requestTls(url, { ...options, agent: this.#tls })
       : requestPlain(url, { ...options, agent: this.#plain });
   }
