@@ -61,6 +61,11 @@ export class HookPlace implements ItemOwner {
   readonly #letters = new Map<string, OwnItem>();
   /** Names of all letters that the store has, or will have after the next write. */
   readonly #names = new Set<string>();
+  /**
+   * Key: name of a letter whose record lies behind the cursor that the place began with, so that it is read
+   * once more. Value: id of its event.
+   */
+  readonly #ahead = new Map<string, string>();
   /** Number of dead letters in the store. */
   #dead = 0;
   /** Key: name of a letter. Value: its text to write; undefined: the letter is to be removed. */
@@ -86,6 +91,9 @@ export class HookPlace implements ItemOwner {
     this.#written = cursor ?? -1;
     this.#since = cursor === undefined ? webhook.createdAt - BEFORE_MS : -Infinity;
     this.look(letters);
+    for (const name of this.#names)
+      if (placeOfLetter(name) > this.#readTo)
+        this.#ahead.set(name, letterOf(letters.get(name) ?? '').event.id);
   }
 
   /** Position of the last record that this place has read. */
@@ -154,9 +162,9 @@ export class HookPlace implements ItemOwner {
       this.#readTo = position;
       this.#window.push(read);
       for (const [index, told] of (wanted[i] ?? []).entries()) {
-        if (told === undefined) continue;
-        read.open++;
         const name = letterName(this.webhook.id, position, index);
+        if (told === undefined || this.#ahead.get(name) === told.event.id) continue;
+        read.open++;
         const item = this.#item(told, name, read, JSON.stringify(told.event.data).length, 0);
         // Behind a letter the event would hold up the cursor for as long as that letter waits.
         if (this.#parts.sender.isHeld(told.conversation)) this.held(item);
@@ -193,6 +201,7 @@ export class HookPlace implements ItemOwner {
   }
 
   dead(item: Item, problem: string): void {
+    if ((item as OwnItem).ended) return;
     if (this.#letters.size + this.#dead >= LETTERS && !(item as OwnItem).isLetter) {
       this.#parts.observe('dropped');
       return this.#end(item as OwnItem, undefined);
@@ -248,6 +257,8 @@ export class HookPlace implements ItemOwner {
   }
 
   #park(item: OwnItem, problem: string): void {
+    // The webhook was turned off during the request, so the event is a dead letter already.
+    if (item.ended || item.dropped) return;
     if (!item.isLetter) {
       if (this.#letters.size + this.#dead >= LETTERS) return;
       item.isLetter = true;

@@ -9,7 +9,17 @@ import {
   type Seq,
   type UserId,
 } from '@cim/protocol';
-import type { FeedPartition, FeedProgress, FeedRecord, Webhook } from '@cim/store';
+import type { OutcallAnswer } from '@cim/outcall';
+import {
+  type FeedPartition,
+  type FeedProgress,
+  type FeedRecord,
+  type Letter,
+  letterName,
+  letterOf,
+  type Webhook,
+} from '@cim/store';
+import { eventsOf } from './events.ts';
 import { retrySchedule } from './retry-schedule.ts';
 import { Partition } from './partition.ts';
 import { Sender } from './sender.ts';
@@ -29,20 +39,28 @@ const webhook: Webhook = {
   ...{ batch: 1, createdAt: 0 },
 };
 
+const answer = (status: number): OutcallAnswer => ({
+  ...{ outcome: 'answered', status, retryAfterMs: undefined, body: Buffer.alloc(0), whole: true, ms: 1 },
+});
+const letterFor = (position: number): string => {
+  const [told] = eventsOf(record(position));
+  assert.ok(told !== undefined);
+  const { event, conversation } = told;
+  return JSON.stringify({ event, conversation, failed: 2, at: 0, problem: 'x' } satisfies Letter);
+};
+
 /** A partition with one webhook whose cursor is 5; the receiver takes all at once unless it `hangs`. */
-function begin({ hangs = false } = {}) {
+function begin({ hangs = false, letters = new Map<string, string>() } = {}) {
+  const calls: { readonly id: string; readonly end: (answer: OutcallAnswer) => void }[] = [];
   const commits: FeedProgress[] = [];
   const store = { answers: true as boolean | Error };
   const lost: number[] = [];
   const sender = new Sender(webhook, {
     outcall: {
-      post: () =>
+      post: ({ id }) =>
         new Promise((resolve) => {
-          if (!hangs)
-            resolve({
-              ...{ outcome: 'answered', status: 200, retryAfterMs: undefined, body: Buffer.alloc(0) },
-              ...{ whole: true, ms: 1 },
-            });
+          calls.push({ id, end: resolve });
+          if (!hangs) resolve(answer(200));
         }),
     },
     ...{ now: () => 0, after: () => ({ cancel: () => undefined }), retryAfter: retrySchedule() },
@@ -50,7 +68,7 @@ function begin({ hangs = false } = {}) {
   });
   const partition = new Partition(
     'p' as FeedPartition,
-    { cursors: new Map([['hook', 5]]), letters: new Map(), look: '' },
+    { cursors: new Map([['hook', 5]]), letters, look: '' },
     {
       feed: {
         commit: (_partition, _relay, progress) => {
@@ -69,7 +87,7 @@ function begin({ hangs = false } = {}) {
     },
   );
   partition.setWebhooks([webhook]);
-  return { partition, commits, store, lost };
+  return { partition, commits, store, lost, sender, calls };
 }
 /** The receiver has answered what was sent. */
 const settled = async (): Promise<void> => {
@@ -123,4 +141,53 @@ test('what the store did not take is written with the next commit', async () => 
   await partition.take(6, [7].map(record));
   await settled();
   assert.equal(await partition.commit(), false);
+});
+
+test('an event that is a letter already is sent once, although its record is read again', async () => {
+  const letters = new Map([[letterName('hook', 7, 0), letterFor(7)]]);
+  const { partition, commits, calls } = begin({ letters });
+  await settled();
+  await partition.take(5, [6, 7, 8].map(record));
+  await settled();
+  assert.deepEqual(
+    calls.map(({ id }) => id),
+    [7, 6, 8].map((position) => eventsOf(record(position))[0]?.event.id),
+  );
+  await partition.commit();
+  const [commit] = commits;
+  assert.equal(commit?.cursors?.get('hook'), 8);
+  assert.deepEqual([...(commit.letters ?? [])], [[letterName('hook', 7, 0), undefined]]);
+});
+
+test('an event with the place of a letter and another id is sent', async () => {
+  const letters = new Map([[letterName('hook', 7, 0), letterFor(70)]]);
+  const { partition, calls } = begin({ letters });
+  await settled();
+  await partition.take(5, [6, 7].map(record));
+  await settled();
+  assert.equal(calls.length, 3);
+});
+
+test('a webhook that is turned off during a request has dead letters, and its cursor goes on', async () => {
+  const { partition, commits, sender, calls } = begin({ hangs: true });
+  await partition.take(5, [6, 7].map(record));
+  await settled();
+  // The second failure in a row makes a letter of the event.
+  calls[0]?.end(answer(500));
+  await settled();
+  sender.webhook = { ...webhook, url: 'https://b.example/' };
+  await settled();
+  const off = { ...webhook, url: 'https://b.example/', off: 'by hand' };
+  partition.setWebhooks([off]);
+  sender.webhook = off;
+  sender.turnOff('by hand');
+  calls[1]?.end(answer(500));
+  await settled();
+  await partition.commit();
+  const letters = [...(commits[0]?.letters?.values() ?? [])];
+  assert.deepEqual(
+    letters.map((text) => letterOf(text ?? '').dead),
+    [true, true],
+  );
+  assert.equal(commits[0]?.cursors?.get('hook'), 7);
 });
