@@ -89,6 +89,11 @@ function begin({ hangs = false, letters = new Map<string, string>() } = {}) {
   partition.setWebhooks([webhook]);
   return { partition, commits, store, lost, sender, calls };
 }
+/** The list of webhooks is read, and is the same. */
+const listed = (partition: Partition): void => {
+  partition.beforeList();
+  partition.afterList();
+};
 /** The receiver has answered what was sent. */
 const settled = async (): Promise<void> => {
   for (let i = 0; i < 10; i++) await nextTurn();
@@ -106,6 +111,7 @@ test('the cursor moves over what was delivered, and the newest record stays in t
   const { partition, commits } = begin();
   await partition.take(5, [6, 7].map(record));
   await settled();
+  listed(partition);
   assert.equal(await partition.commit(), true);
   assert.deepEqual([commits[0]?.cursors?.get('hook'), commits[0]?.trimTo], [7, 6]);
   assert.equal(commits[0]?.check, undefined);
@@ -118,10 +124,25 @@ test('the cursor moves over what was delivered, and the newest record stays in t
   assert.equal(commits.length, 2);
 });
 
+test('records stay until the list of webhooks was read after them, since a new webhook gets them too', async () => {
+  const { partition, commits } = begin();
+  await partition.take(5, [6, 7].map(record));
+  await settled();
+  partition.beforeList();
+  await partition.take(7, [8, 9].map(record));
+  await settled();
+  await partition.commit();
+  assert.deepEqual([commits[0]?.cursors?.get('hook'), commits[0]?.trimTo], [9, undefined]);
+  partition.afterList();
+  await partition.commit();
+  assert.equal(commits[1]?.trimTo, 7);
+});
+
 test('an event that is not delivered holds the cursor before it', async () => {
   const { partition, commits } = begin({ hangs: true });
   await partition.take(5, [6, 7].map(record));
   await settled();
+  listed(partition);
   await partition.commit();
   const [commit] = commits;
   assert.equal(commit?.cursors?.get('hook') ?? 5, 5);

@@ -33,6 +33,10 @@ export class Partition {
   /** The newest record that was read when the last commit was written. */
   #checked: FeedRecord | undefined;
   #trimmed = 0;
+  /** Position of the newest record when the list of webhooks was asked for. */
+  #newestBefore = 0;
+  /** Records up to this position were stored before any webhook that is not in the list was made. */
+  #needless = 0;
   #committing: Promise<boolean> | undefined;
 
   constructor(id: FeedPartition, state: PartitionState, parts: PartitionParts) {
@@ -49,6 +53,16 @@ export class Partition {
 
   get places(): Iterable<HookPlace> {
     return this.#places.values();
+  }
+
+  /** The list of webhooks will be asked for. */
+  beforeList(): void {
+    this.#newestBefore = this.#newest?.position ?? 0;
+  }
+
+  /** The list was answered, and this partition has its webhooks. */
+  afterList(): void {
+    this.#needless = this.#newestBefore;
   }
 
   /** Takes the list of webhooks as it is now. A webhook that was changed stays in its place. */
@@ -134,8 +148,9 @@ export class Partition {
       cursors.set(id, progress.cursor);
       for (const [name, text] of progress.letters) letters.set(name, text);
     }
-    // The newest record stays, so that the next commit can check that the store still has it.
-    const trimTo = least === ALL ? ALL : Math.min(least, (this.#newest?.position ?? 0) - 1);
+    // The newest record stays, so that the next commit can check that the store still has it. Others stay until
+    // the list of webhooks has been read once more, since a webhook may be new that gets them.
+    const trimTo = least === ALL ? ALL : Math.min(least, (this.#newest?.position ?? 0) - 1, this.#needless);
     if (cursors.size === 0 && letters.size === 0 && trimTo <= this.#trimmed) return true;
     const newest = this.#newest;
     try {

@@ -297,3 +297,51 @@ test('a relay without webhooks takes up a new one and trims the feed for it; a r
   });
   await until('the feed is trimmed', async () => (await recorded()) === 1);
 });
+
+test('after the store has gone back the relay turns the feed on again, though the list of webhooks is the same', async (t) => {
+  const { receiver, senders, store, start, relay } = await begin(t);
+  await relay.stop();
+  const listeners: (() => void)[] = [];
+  const kept = store();
+  const second = start({ store: { ...kept, onSuccession: (listener) => void listeners.push(listener) } });
+  await until('it reads the feed', () => second.problem === undefined && second.partitions > 0);
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  // The switch alone is lost.
+  const { revision } = await kept.webhooks.list();
+  await kept.feed.record({ revision, kinds: [] });
+  await senders.send(ann, ben, 'not recorded');
+  for (const listener of listeners) listener();
+  await until('it is told', async () => {
+    await senders.send(ann, ben, 'x');
+    return receiver.taken.length > 0;
+  });
+});
+
+test('a relay whose list of webhooks is older than a partition that it takes loses nothing of a new webhook', async (t) => {
+  const { receiver, senders, store, start, relay } = await begin(t);
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  await senders.send(ann, ben, 'one');
+  await until('it is told', () => receiver.taken.length === 1);
+  await relay.stop();
+  await senders.send(ann, ben, 'two');
+  const kept = store();
+  let lists = 0;
+  const { webhooks } = kept;
+  start({
+    store: {
+      ...kept,
+      webhooks: {
+        list: () => (lists++ === 0 ? Promise.resolve({ revision: 0, items: [] }) : webhooks.list()),
+        put: (webhook) => webhooks.put(webhook),
+        remove: (id) => webhooks.remove(id),
+        note: (id, health) => webhooks.note(id, health),
+        health: () => webhooks.health(),
+      },
+    },
+  });
+  await until('the other one is told', () => receiver.taken.length === 2);
+  assert.deepEqual(
+    receiver.taken.map(({ data }) => (data['texts'] as string[])[0]),
+    ['one', 'two'],
+  );
+});

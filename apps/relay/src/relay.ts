@@ -170,10 +170,17 @@ export class Relay {
   }
 
   async #lookAtWebhooks(): Promise<void> {
-    const { store, most } = this.#parts;
-    const { revision, items } = await store.webhooks.list();
+    for (const partition of this.#partitions.values()) partition.beforeList();
+    const { revision, items } = await this.#parts.store.webhooks.list();
     await this.#noteHealth();
-    if (revision === this.#revision) return;
+    if (revision !== this.#revision) await this.#takeWebhooks(revision, items);
+    for (const partition of this.#partitions.values()) partition.afterList();
+    // Records may be trimmed now that were kept until the list was read.
+    this.#changed = true;
+  }
+
+  async #takeWebhooks(revision: number, items: readonly Webhook[]): Promise<void> {
+    const { store, most } = this.#parts;
     await store.feed.record({ revision, kinds: kindsFor(items), most });
     const ids = new Set(items.map(({ id }) => id));
     for (const [id, sender] of this.#senders) {
@@ -191,7 +198,6 @@ export class Relay {
     this.#webhooks = items;
     for (const partition of this.#partitions.values()) partition.setWebhooks(items);
     this.#revision = revision;
-    this.#changed = true;
   }
 
   #newSender(webhook: Webhook): Sender {
@@ -264,6 +270,8 @@ export class Relay {
     });
     const wanted = [...own.filter((partition) => !this.#partitions.has(partition)), ...changed];
     const states = await feed.take(wanted, id, this.#leaseMs);
+    // A webhook that has a cursor here is in the list by now, or was removed.
+    if (wanted.length > changed.length) await this.#lookAtWebhooks();
     for (const [i, partition] of wanted.entries()) {
       const state = states[i];
       if (state === undefined) continue;
@@ -310,6 +318,9 @@ export class Relay {
     this.#wentBack = false;
     for (const id of [...this.#partitions.keys()]) this.#drop(id);
     this.#leasesAt = 0;
+    // The store may have lost the switch of the feed too.
+    this.#revision = undefined;
+    this.#webhooksAt = 0;
   }
 
   /** Answers whether there were records. */

@@ -27,10 +27,16 @@ export interface Counted {
 }
 
 export function startRelay(
-  store: Store,
-  options: { readonly leaseMs?: number; readonly counted?: Counted; readonly now?: () => number } = {},
+  given: Store,
+  options: {
+    /** In place of the other one. */
+    readonly store?: Store;
+    readonly leaseMs?: number;
+    readonly counted?: Counted;
+    readonly now?: () => number;
+  } = {},
 ): Relay {
-  const { counted, ...rest } = options;
+  const { counted, store = given, ...rest } = options;
   const count = (outcome: string, events: number): void => {
     if (counted !== undefined) counted.events[outcome] = (counted.events[outcome] ?? 0) + events;
   };
