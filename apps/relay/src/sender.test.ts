@@ -226,3 +226,16 @@ test('a new URL is tried at once; a secret that has ended does not sign any more
     ['https://b.example/', ['new', 'old']],
   );
 });
+
+test('what the receiver at the URL before answers late neither turns the webhook off nor uses up a try', async () => {
+  const { offer, sent, end, calls, sender, told, gone } = begin();
+  offer('a', 'a1');
+  await sent();
+  sender.webhook = { ...sender.webhook, url: 'https://b.example/' };
+  await end(0, answer(410));
+  assert.deepEqual(gone, []);
+  assert.deepEqual(told, []);
+  assert.equal(calls[1]?.request.url, 'https://b.example/');
+  await end(1, ok);
+  assert.deepEqual(told, ['delivered a1']);
+});

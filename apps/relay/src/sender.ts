@@ -265,7 +265,8 @@ export class Sender {
     const problem = problemOf(answer);
     observe(problem === undefined ? 'delivered' : 'failed', answer.ms / 1_000, items.length);
     if (problem === undefined) this.#delivered(items, lanes);
-    else this.#failed(items, lanes, answer, problem, begun);
+    // What the receiver at an earlier URL says does not count. The events go to the new one at once.
+    else if (url === this.#webhook.url) this.#failed(items, lanes, answer, problem, begun);
     this.#goBehind(items);
     this.#schedule(0);
   }
