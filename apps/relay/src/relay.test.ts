@@ -345,3 +345,16 @@ test('a relay whose list of webhooks is older than a partition that it takes los
     ['one', 'two'],
   );
 });
+
+test('a webhook that a dead relay has noted as failing is noted as well when another relay reaches it', async (t) => {
+  const { receiver, senders, store, webhook } = await begin(t);
+  const { webhooks } = store();
+  await webhooks.note(webhook.id, { failingSince: 1, problem: 'it answered HTTP 500', notedAt: 1 });
+  const [ann, ben] = await Promise.all([senders.newUser(), senders.newUser()]);
+  await senders.send(ann, ben, 'x');
+  await until('it is told', () => receiver.taken.length === 1);
+  await until('it is well', async () => {
+    const health = (await webhooks.health()).get(webhook.id);
+    return health !== undefined && health.failingSince === undefined;
+  });
+});

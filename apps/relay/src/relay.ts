@@ -46,6 +46,8 @@ export interface HookState {
   readonly webhook: Webhook;
   readonly failingSince: number | undefined;
   readonly problem: string | undefined;
+  /** Whether the last request has succeeded; false before the first one. */
+  readonly works: boolean;
   readonly waiting: number;
   readonly letters: number;
   readonly deadLetters: number;
@@ -108,6 +110,7 @@ export class Relay {
           }
       return {
         ...{ webhook, failingSince: sender?.failingSince, problem: sender?.problem },
+        works: sender?.works ?? false,
         ...{ waiting: sender?.waiting ?? 0, letters, deadLetters },
       };
     });
@@ -228,21 +231,19 @@ export class Relay {
   }
 
   async #noteHealth(): Promise<void> {
-    for (const { webhook, failingSince, problem } of this.hooks) {
+    for (const { webhook, failingSince, problem, works } of this.hooks) {
+      const before = this.#noted.get(webhook.id);
       const text = `${failingSince ?? ''} ${problem ?? ''}`;
-      if (
-        this.#noted.get(webhook.id) === text ||
-        (!this.#noted.has(webhook.id) && failingSince === undefined)
-      )
-        continue;
+      // The first success is noted too: a relay that runs no more may have noted that the webhook fails.
+      if (before === text || (before === undefined && failingSince === undefined && !works)) continue;
       const health = {
         ...(failingSince === undefined ? {} : { failingSince }),
         ...(problem === undefined ? {} : { problem }),
       };
       await this.#parts.store.webhooks.note(webhook.id, { ...health, notedAt: this.#now() });
-      if (failingSince !== undefined && !this.#noted.get(webhook.id)?.startsWith(String(failingSince)))
+      if (failingSince !== undefined && before?.startsWith(String(failingSince)) !== true)
         this.#parts.logger.warn({ webhook: webhook.id, url: webhook.url, problem }, 'webhook.failing');
-      if (failingSince === undefined)
+      if (failingSince === undefined && before !== undefined)
         this.#parts.logger.info({ webhook: webhook.id, url: webhook.url }, 'webhook.back');
       this.#noted.set(webhook.id, text);
     }

@@ -86,6 +86,7 @@ export class Sender {
   #pausedUntil = 0;
   #failingSince: number | undefined;
   #problem: string | undefined;
+  #works = false;
   #stopped = false;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
   #due = false;
@@ -116,6 +117,11 @@ export class Sender {
 
   get problem(): string | undefined {
     return this.#problem;
+  }
+
+  /** Whether the last request has succeeded; false before the first one. */
+  get works(): boolean {
+    return this.#works;
   }
 
   get waiting(): number {
@@ -276,6 +282,7 @@ export class Sender {
     this.#failedInRow = 0;
     this.#failingSince = undefined;
     this.#problem = undefined;
+    this.#works = true;
     // The receiver is back. Events that failed meanwhile did not fail because of their content.
     if (wasAway)
       for (const { items: waiting } of this.#lanes.values()) for (const item of waiting) item.notBefore = 0;
@@ -299,6 +306,7 @@ export class Sender {
     this.#failedInRow++;
     this.#failingSince ??= now();
     this.#problem = problem;
+    this.#works = false;
     for (const lane of lanes) lane.alone = true;
     if (answer.outcome === 'answered' && answer.status === 410) {
       this.#pausedUntil = now() + GONE_MS;
