@@ -11,6 +11,7 @@ import {
   parseUserName,
   type ProducerId,
   type Seq,
+  textsProblem,
   type UserId,
   type UserName,
 } from '@cim/protocol';
@@ -210,6 +211,8 @@ function textOf(json: string): CimText | string {
   if (typeof content !== 'string') return 'it has no content';
   const sender = userIdOf(String(of['sendUserId']));
   if (sender === undefined || typeof of['sendUserName'] !== 'string') return 'it does not say who sent it';
+  const problem = textsProblem([content]);
+  if (problem !== undefined) return problem;
   return { sender: { userId: sender, userName: of['sendUserName'] }, text: content };
 }
 
