@@ -1,39 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  encodeContent,
-  inboxOf,
-  type MessageId,
-  type ProducerId,
-  type Seq,
-  type UserId,
-} from '@cim/protocol';
 import type { OutcallAnswer } from '@cim/outcall';
 import {
   type FeedPartition,
   type FeedProgress,
-  type FeedRecord,
   type Letter,
   letterName,
   letterOf,
   type Webhook,
 } from '@cim/store';
 import { eventsOf } from './events.ts';
+import { record } from '../test/record.ts';
 import { retrySchedule } from './retry-schedule.ts';
 import { Partition } from './partition.ts';
 import { Sender } from './sender.ts';
 
-const record = (position: number): FeedRecord => ({
-  position,
-  stream: inboxOf(1002 as UserId),
-  entry: {
-    ...{ seq: position as Seq, prev: '' as MessageId, storedAt: position, n: position, counter: 0 },
-    sender: { userId: 1001 as UserId, userName: 'ann' },
-    producer: `producer-${position}` as ProducerId,
-    content: encodeContent({ texts: ['x'] }),
-  },
-});
 const webhook: Webhook = {
   ...{ id: 'hook', version: 1, url: 'https://a.example/', secrets: [], events: ['message.stored'] },
   ...{ batch: 1, createdAt: 0 },

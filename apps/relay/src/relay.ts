@@ -21,7 +21,13 @@ const WEBHOOKS_EVERY_MS = 1_000;
 /** Time between two reads of the feed while records come, and while none come [ms]. */
 const BUSY_MS = 50;
 const IDLE_MS = 200;
-const READ_RECORDS = 200;
+/**
+ * Most records that a round reads of each partition, and then of each of a few partitions that have more. Redis
+ * must send all of them within the time for one answer, also after a receiver was away and every feed is full.
+ */
+const FEW_RECORDS = 16;
+const MORE_RECORDS = 200;
+const MORE_PARTITIONS = 16;
 /** How long a stop waits for requests that are under way [ms]. */
 const STOP_MS = 5_000;
 
@@ -71,6 +77,8 @@ export class Relay {
   #round: Promise<void> | undefined;
   #stopping = false;
   #leasesAt = 0;
+  /** Number of rounds in which more partitions had many records than one round reads. */
+  #rounds = 0;
   #webhooksAt = 0;
   #problem: string | undefined = 'the feed was not read yet';
   /** The store may have lost records, so the relay takes all partitions again. */
@@ -326,18 +334,32 @@ export class Relay {
 
   /** Answers whether there were records. */
   async #read(): Promise<boolean> {
-    const asks = [...this.#partitions.values()].flatMap((partition) =>
-      [...partition.wanted].map((after) => ({ partition: partition.id, after })),
+    const { found, full } = await this.#readFrom([...this.#partitions.values()], FEW_RECORDS);
+    // Each round begins with another one, so that all have their turn.
+    const from = full.length <= MORE_PARTITIONS ? 0 : this.#rounds++ % full.length;
+    await this.#readFrom([...full.slice(from), ...full.slice(0, from)].slice(0, MORE_PARTITIONS), MORE_RECORDS);
+    return found;
+  }
+
+  /** @returns whether there were records, and the partitions that may have more of them */
+  async #readFrom(
+    partitions: readonly Partition[],
+    limit: number,
+  ): Promise<{ readonly found: boolean; readonly full: readonly Partition[] }> {
+    const asks = partitions.flatMap((partition) =>
+      [...partition.wanted].map((after) => ({ partition: partition.id, after, of: partition })),
     );
-    const read = await this.#parts.store.feed.read(asks, READ_RECORDS);
+    const read = await this.#parts.store.feed.read(asks, limit);
     let found = false;
-    for (const [i, { partition, after }] of asks.entries()) {
+    const full = new Set<Partition>();
+    for (const [i, { of, after }] of asks.entries()) {
       const records = read[i] ?? [];
       if (records.length === 0) continue;
       found = true;
-      await this.#partitions.get(partition)?.take(after, records);
+      if (records.length >= limit) full.add(of);
+      await of.take(after, records);
     }
-    return found;
+    return { found, full: [...full] };
   }
 
   async #commit(): Promise<void> {
