@@ -3,7 +3,7 @@
  * feed. Each partition belongs to one relay at a time, which has its lease. When a relay dies, its leases
  * lapse and the others take its partitions.
  */
-import type { Outcall } from '@cim/outcall';
+import { loggedHost, type Outcall } from '@cim/outcall';
 import type { UserId } from '@cim/protocol';
 import { type Logger, RareWarning, type RelayObserver } from '@cim/runtime';
 import { type FeedPartition, kindsFor, type Store, type Webhook } from '@cim/store';
@@ -230,7 +230,8 @@ export class Relay {
     const off = `${problem}: the receiver says that it is gone for good`;
     try {
       const answer = await store.webhooks.put({ ...webhook, version: webhook.version + 1, off });
-      if (answer === 'ok') logger.warn({ webhook: webhook.id, url: webhook.url, problem }, 'webhook.off');
+      if (answer === 'ok')
+        logger.warn({ webhook: webhook.id, host: loggedHost(webhook.url), problem }, 'webhook.off');
       this.#webhooksAt = 0;
     } catch (error) {
       // The next request finds out again.
@@ -250,9 +251,12 @@ export class Relay {
       };
       await this.#parts.store.webhooks.note(webhook.id, { ...health, notedAt: this.#now() });
       if (failingSince !== undefined && before?.startsWith(String(failingSince)) !== true)
-        this.#parts.logger.warn({ webhook: webhook.id, url: webhook.url, problem }, 'webhook.failing');
+        this.#parts.logger.warn(
+          { webhook: webhook.id, host: loggedHost(webhook.url), problem },
+          'webhook.failing',
+        );
       if (failingSince === undefined && before !== undefined)
-        this.#parts.logger.info({ webhook: webhook.id, url: webhook.url }, 'webhook.back');
+        this.#parts.logger.info({ webhook: webhook.id, host: loggedHost(webhook.url) }, 'webhook.back');
       this.#noted.set(webhook.id, text);
     }
   }
@@ -337,7 +341,10 @@ export class Relay {
     const { found, full } = await this.#readFrom([...this.#partitions.values()], FEW_RECORDS);
     // Each round begins with another one, so that all have their turn.
     const from = full.length <= MORE_PARTITIONS ? 0 : this.#rounds++ % full.length;
-    await this.#readFrom([...full.slice(from), ...full.slice(0, from)].slice(0, MORE_PARTITIONS), MORE_RECORDS);
+    await this.#readFrom(
+      [...full.slice(from), ...full.slice(0, from)].slice(0, MORE_PARTITIONS),
+      MORE_RECORDS,
+    );
     return found;
   }
 

@@ -2,4 +2,4 @@
 export { CircuitBreaker, type CircuitState } from './circuit-breaker.ts';
 export { Outcall, type OutcallAnswer, type OutcallFailure, type OutcallRequest } from './outcall.ts';
 export { newWebhookSecret, signatureHeaders, webhookSecretProblem } from './signature.ts';
-export { outcallUrlProblem } from './target.ts';
+export { loggedHost, outcallUrlProblem } from './target.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LookupAddress } from 'node:dns';
 import { test } from 'node:test';
-import { guardedLookup, InsideError, isInside, outcallUrlProblem } from './target.ts';
+import { guardedLookup, InsideError, isInside, loggedHost, outcallUrlProblem } from './target.ts';
 
 test('isInside distinguishes addresses inside a network from those outside', () => {
   for (const address of [
@@ -76,6 +76,11 @@ test('a host that is allowed by name may be inside the network and without TLS',
   assert.equal(outcallUrlProblem('http://[::1]:9/', ['::1']), undefined);
   assert.equal(outcallUrlProblem('http://CRM.internal/', ['crm.internal']), undefined);
   assert.match(outcallUrlProblem('http://crm.internal.evil.com/', ['crm.internal']) ?? '', /https/);
+});
+
+test('nothing of a URL is logged except its host and port', () => {
+  assert.equal(loggedHost('https://me:secret@example.com:8443/services/T0/key?token=a'), 'example.com:8443');
+  assert.equal(loggedHost('https//example.com/key'), 'no URL');
 });
 
 const lookupOf = (addresses: readonly LookupAddress[], allowed: readonly string[], all: boolean) =>

@@ -44,6 +44,9 @@ export function isInside(address: string): boolean {
 /** The host of a URL, without the brackets of IPv6. */
 export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');
 
+/** The host and port of a URL, for logs: the rest of the URL may hold a key of the receiver. */
+export const loggedHost = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'no URL');
+
 /**
  * What is wrong with a URL that is to be called, as the end of a sentence; undefined when it may be called.
  * The addresses of its host are checked at the call.

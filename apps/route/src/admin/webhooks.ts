@@ -1,6 +1,6 @@
 /** `/admin/webhooks`: who is told of events, how each fares, and events that could not be told. */
 import { CimError } from '@cim/protocol';
-import { newWebhookSecret, outcallUrlProblem, webhookSecretProblem } from '@cim/outcall';
+import { loggedHost, newWebhookSecret, outcallUrlProblem, webhookSecretProblem } from '@cim/outcall';
 import { randomText } from '@cim/runtime';
 import {
   EVENT_TYPES,
@@ -157,7 +157,7 @@ export function addWebhooks(app: V1App, { parts, audited }: AdminParts): void {
   );
   app.post('/webhooks', { schema: create, ...CHECKED_BY_HAND }, async (request, reply) => {
     const fields = fieldsOf(request.body);
-    const made = await audited(request, 'webhook.create', String(fields['url']), async () => {
+    const made = await audited(request, 'webhook.create', loggedHost(String(fields['url'])), async () => {
       const { url, events, only, batch = 1 } = asked(fields, allowed);
       if (url === undefined) throw invalid('url must be given');
       if (events === undefined) throw invalid('events must be given');
