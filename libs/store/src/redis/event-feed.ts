@@ -218,10 +218,7 @@ export class RedisEventFeed implements EventFeed {
     } = progress;
     const keys = [key.feedRelay(partition), key.letters(partition), key.feed(partition)];
     const changes = [...cursors, ...letters].flatMap(([name, value]) => [name, value ?? '']);
-    const checked =
-      check === undefined
-        ? ['', '']
-        : [idAfter(check.position - 1), `${check.entry.seq} ${streamName(check.stream)} `];
+    const checked = check === undefined ? ['', ''] : [idAfter(check.position - 1), beginningOf(check)];
     const args = [relay, trimTo ?? '', ...checked, cursors.size, ...changes];
     return (await this.#commit.run(COMMIT, keys, args)) === 1;
   }
@@ -287,6 +284,13 @@ function pairs(flat: readonly string[]): Map<string, string> {
   for (let i = 0; i + 1 < flat.length; i += 2) found.set(flat[i] ?? '', flat[i + 1] ?? '');
   return found;
 }
+
+/**
+ * How a record begins. After Redis has lost records, another message may have the place and the seq of a lost one, so its author and
+ * time are compared too.
+ */
+const beginningOf = ({ stream, entry: { seq, sender, counter, storedAt } }: FeedRecord): string =>
+  `${seq} ${streamName(stream)} ${sender.userId} ${counter} ${storedAt} `;
 
 /** The id after which the records of this position begin. Ids count from `1-0`, positions from 1. */
 const idAfter = (position: number): string => `1-${position}`;

@@ -100,6 +100,8 @@ test('a relay is told when the feed has lost what it has read: new records would
   assert.equal(await store.feed.commit(partition, relay, { cursors, check: first }), true);
   const other = { ...first, entry: { ...first.entry, seq: 7 as Seq } };
   assert.equal(await store.feed.commit(partition, relay, { cursors, check: other }), false);
+  const later = { ...first, entry: { ...first.entry, storedAt: first.entry.storedAt + 1 } };
+  assert.equal(await store.feed.commit(partition, relay, { cursors, check: later }), false);
   // What was trimmed proves nothing.
   await appendOk(store, sends.item(3));
   assert.equal(
