@@ -17,7 +17,8 @@ export class Refused extends Error {}
 export class NotReachable extends Error {}
 
 /**
- * Sends one request. Answers the body as the API sent it; '' when there is none.
+ * Sends one request to the admin API.
+ * @returns the body of the answer as the API sent it; '' when the answer has none
  * @throws {Refused | NotReachable} one line
  */
 export async function askAdmin(

@@ -57,7 +57,7 @@ export class Chat {
   readonly #saying: Saying;
   readonly #loading: Loading;
   readonly #terminal: TerminalActs;
-  /** What carries commands out: the first that answers true has. */
+  /** The parts that carry commands out. Each is asked in turn until one answers true: it has done it. */
   readonly #acts: readonly { run(command: Command, here: string): boolean | Promise<boolean> }[];
   /** Lines are taken one after the other, also when one has to look a name up. */
   #tail: Promise<void> = Promise.resolve();
@@ -245,7 +245,10 @@ export class Chat {
     }
   }
 
-  /** Goes to a conversation, or back to everybody's. @throws {CimError} there is none */
+  /**
+   * Opens a conversation; without one, the conversation with everybody.
+   * @throws {CimError} there is no such user or group
+   */
   async #go(of: Whom | undefined): Promise<string> {
     const to = of === undefined ? { group: LOBBY } : await this.#directory.find(of);
     const { conversation, title } = this.#directory.placeOf(to);

@@ -1,4 +1,4 @@
-import { type Option, pick, settings, text, type Values, yesOrNo } from '@cim/runtime';
+import { type Option, pick, redisKeys, settings, text, type Values, yesOrNo } from '@cim/runtime';
 
 /** What `cim import` reads from flags and environment. Where it writes is named as servers name it. */
 export const importSettings = {
@@ -11,18 +11,7 @@ export const importSettings = {
   names: text('CIM_NAMES', '', 'JSON file with other names for users: {"<user id>": "<name>"}'),
   dryRun: yesOrNo('CIM_DRY_RUN', false, 'Read and report, and write nothing'),
   json: yesOrNo('CIM_JSON', false, 'The report as JSON'),
-  ...pick(
-    settings,
-    'redisUrl',
-    'redisPassword',
-    'redisSentinelUsername',
-    'redisSentinelPassword',
-    'redisTlsCa',
-    'redisTlsCert',
-    'redisTlsKey',
-    'redisTlsServername',
-    'durability',
-  ),
+  ...pick(settings, ...redisKeys, 'durability'),
 };
 
 export type ImportConfig = Values<typeof importSettings>;

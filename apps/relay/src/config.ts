@@ -1,4 +1,4 @@
-import { pick, settings } from '@cim/runtime';
+import { pick, redisKeys, settings } from '@cim/runtime';
 
 /** The settings that a relay reads from flags and environment. */
 export const relaySettings = pick(
@@ -6,14 +6,7 @@ export const relaySettings = pick(
   'internalHost',
   'relayPort',
   'allowedHosts',
-  'redisUrl',
-  'redisPassword',
-  'redisSentinelUsername',
-  'redisSentinelPassword',
-  'redisTlsCa',
-  'redisTlsCert',
-  'redisTlsKey',
-  'redisTlsServername',
+  ...redisKeys,
   'durability',
   'tlsCert',
   'tlsKey',

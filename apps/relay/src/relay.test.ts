@@ -61,6 +61,7 @@ test('the request for a message has its content and a signature', async (t) => {
 
 test('a receiver that takes everything gets each message once, and each conversation in order', async (t) => {
   const { receiver, senders } = await begin(t, async (_, response) => {
+    // Answers overtake one another, as those of a real receiver do.
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
     response.writeHead(200).end();
   });
@@ -90,12 +91,16 @@ test('a receiver that takes everything gets each message once, and each conversa
 
 test('a webhook that asks for batches gets several events in a request', async (t) => {
   const { receiver, senders } = await begin(t, takes, { batch: 20 });
+  let allSent = (): void => undefined;
+  const sent = new Promise<void>((resolve) => (allSent = resolve));
   receiver.behave = async (_, response, nth) => {
-    if (nth === 1) await new Promise((resolve) => setTimeout(resolve, 300));
+    // Events gather while the first request is under way.
+    if (nth === 1) await sent;
     response.writeHead(200).end();
   };
   const [ann, ben, cat] = await Promise.all([senders.newUser(), senders.newUser(), senders.newUser()]);
   for (let i = 0; i < 40; i++) await senders.send(ann, i % 2 === 0 ? ben : cat, `${i}`);
+  allSent();
   await until('all are told', () => receiver.taken.length === 40);
   assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
   assert.deepEqual(receiver.overlaps, []);

@@ -430,6 +430,18 @@ export function trustOf(config: {
   };
 }
 
+/** The settings that say where Redis is and how a program is let in. */
+export const redisKeys = [
+  'redisUrl',
+  'redisPassword',
+  'redisSentinelUsername',
+  'redisSentinelPassword',
+  'redisTlsCa',
+  'redisTlsCert',
+  'redisTlsKey',
+  'redisTlsServername',
+] as const;
+
 /**
  * The host that clients and other servers are given.
  * @throws {Error} one line: this server listens on all addresses, and no setting says which one to give

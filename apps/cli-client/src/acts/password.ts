@@ -6,7 +6,7 @@ import type { Screen } from '../screen/screen.ts';
 interface PasswordParts {
   readonly client: Pick<CimClient, 'changePassword'>;
   readonly screen: Pick<Screen, 'askSecret'>;
-  /** What the user has logged in with. */
+  /** How the user has logged in. */
   readonly loggedInWith: 'nothing' | 'password' | 'token';
   readonly notice: (text: string) => void;
 }

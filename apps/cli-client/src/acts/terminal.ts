@@ -32,7 +32,7 @@ interface TerminalActsParts {
 /** Carries out the commands that show something of this terminal, or of the server, and the answerer. */
 export class TerminalActs {
   readonly #parts: TerminalActsParts;
-  /** What is typed goes to the answerer, and to nobody else. */
+  /** Whether each typed line goes to the answerer, and to nobody else. */
   answering = false;
 
   constructor(parts: TerminalActsParts) {
@@ -100,7 +100,7 @@ export class TerminalActs {
     screen.print(view.said({ at, from: 'answerer', private: true, text: answerTo(line) }));
   }
 
-  /** What everybody and what somebody said to us, by time. */
+  /** Shows the newest group messages and private messages together, by time. */
   async #showKept(limit: number): Promise<void> {
     const { client, screen, view, received } = this.#parts;
     const pages = await Promise.all([client.history({ group: 'lobby', limit }), client.history({ limit })]);

@@ -1,4 +1,4 @@
-/** What stands behind the name of a command. */
+/** Parses the arguments of commands: the words behind a command's name. */
 import { parseUserName } from '@cim/protocol';
 import { MARK_MODES } from '../messages/marks.ts';
 import { type Command, problem } from './command.ts';
