@@ -14,10 +14,14 @@ export const requestCheck: typeof TypeBoxValidatorCompiler = (route) => {
   };
 };
 
+/** Most messages of one request. */
+export const BATCH_MESSAGES = 100;
+
 /** The lists that requests may have. */
 const LISTS = [
   { name: 'batchMsg', items: 'texts', atMost: TEXT_LIMITS.batchTexts },
   { name: 'texts', items: 'texts', atMost: TEXT_LIMITS.batchTexts },
+  { name: 'items', items: 'messages', atMost: BATCH_MESSAGES },
   { name: 'users', items: 'users', atMost: GROUP_LIMITS.addedAtOnce },
 ] as const;
 

@@ -35,6 +35,12 @@ export interface Actor extends NamedUser {
 /** The header in which an API key names the user that it acts for. */
 export const FROM_HEADER = 'x-cim-from';
 
+/**
+ * Finds the actor of one act of a request. @param from the user that the act names, by id in decimal; undefined: the
+ * request as a whole says for whom it acts. @throws {CimError} as `Identify.actor`
+ */
+export type ActorOf = (from?: string) => Promise<Actor>;
+
 export class Identify {
   readonly #parts: Pick<RouteParts, 'config' | 'store' | 'messaging'>;
   readonly #tokens: TokenAccounts | undefined;
@@ -58,17 +64,34 @@ export class Identify {
    * does not allow this
    */
   async actor(request: FastifyRequest, scopes: readonly Scope[]): Promise<Actor> {
+    return (await this.actors(request, scopes))();
+  }
+
+  /**
+   * Checks the credential of a request that may act for several users. Only an API key may act for another
+   * user than its own. @throws {CimError} as `actor`
+   */
+  async actors(request: FastifyRequest, scopes: readonly Scope[]): Promise<ActorOf> {
     const credential = bearerOf(request);
     if (credential === '')
       throw new NotAuthorized('send "Authorization: Bearer <secret>" with the secret of your session');
-    if (looksLikeApiKey(credential))
-      return this.#actorOfKey(await this.#allowed(credential, scopes), request);
-    if (this.#tokens !== undefined && looksLikeToken(credential)) {
-      const { userId, userName } = (await this.#tokens.account(credential)).account;
-      this.#assertNotSuspended(userId);
-      return { userId, userName };
+    if (looksLikeApiKey(credential)) {
+      const key = await this.#allowed(credential, scopes);
+      return (from) =>
+        from === undefined
+          ? this.#actorOfKey(key, request.headers[FROM_HEADER], FROM_HEADER)
+          : this.#actorOfKey(key, from, 'from');
     }
-    return this.#actorOfSession(credential);
+    const actor =
+      this.#tokens !== undefined && looksLikeToken(credential)
+        ? await this.#actorOfToken(credential, this.#tokens)
+        : await this.#actorOfSession(credential);
+    return (from) =>
+      from === undefined || from === String(actor.userId)
+        ? Promise.resolve(actor)
+        : Promise.reject(
+            new CimError('forbidden', `this credential acts for the user ${actor.userId} alone`),
+          );
   }
 
   /**
@@ -123,20 +146,26 @@ export class Identify {
     );
   }
 
-  async #actorOfKey(key: ApiKey, request: FastifyRequest): Promise<Actor> {
-    const named = request.headers[FROM_HEADER];
+  /** @param field names the user in the request */
+  async #actorOfKey(key: ApiKey, named: string | string[] | undefined, field: string): Promise<Actor> {
     const userId = named === undefined ? key.user : Number(named);
     if (userId === undefined)
       throw new CimError(
         'invalid',
         `this API key acts for any user: name one by "${FROM_HEADER}: <user id>"`,
       );
-    if (!isUserId(userId)) throw new CimError('invalid', `${FROM_HEADER} must be a user id`);
+    if (!isUserId(userId)) throw new CimError('invalid', `${field} must be a user id`);
     assertActsAs(key, userId);
     const account = await this.#parts.store.accounts.byId(userId);
-    if (account === undefined) throw new CimError('unknownAccount', `${FROM_HEADER}: there is no such user`);
+    if (account === undefined) throw new CimError('unknownAccount', `${field}: there is no such user`);
     this.#assertNotSuspended(userId);
     return { userId, userName: account.userName };
+  }
+
+  async #actorOfToken(token: string, tokens: TokenAccounts): Promise<Actor> {
+    const { userId, userName } = (await tokens.account(token)).account;
+    this.#assertNotSuspended(userId);
+    return { userId, userName };
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Checks the credential of a request to `/v1` before its body is read. */
 import type { Scope } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
-import type { Actor, Identify } from '../identity/identify.ts';
+import type { Actor, ActorOf, Identify } from '../identity/identify.ts';
 
 /** The scopes that a path needs from an API key, also for its documentation. */
 interface ScopedHook {
@@ -17,6 +17,8 @@ export class Bearer {
   readonly #identify: Identify;
   /** Key: a request under way with a valid credential. */
   readonly #actors = new WeakMap<FastifyRequest, Actor>();
+  /** The same for a path with `actsForEach`. */
+  readonly #actorsOf = new WeakMap<FastifyRequest, ActorOf>();
 
   constructor(identify: Identify) {
     this.#identify = identify;
@@ -33,6 +35,14 @@ export class Bearer {
     return Object.assign(hook, { scopes });
   }
 
+  /** As `acts`, for a path whose requests have several acts, each perhaps for another user. */
+  actsForEach(...scopes: readonly Scope[]): ScopedHook {
+    const hook = async (request: FastifyRequest): Promise<void> => {
+      this.#actorsOf.set(request, await this.#identify.actors(request, scopes));
+    };
+    return Object.assign(hook, { scopes });
+  }
+
   /** An `onRequest` for a path with information that every holder of a credential may have. */
   readonly known = (request: FastifyRequest): Promise<void> => this.#identify.assertKnown(request);
 
@@ -41,5 +51,12 @@ export class Bearer {
     const actor = this.#actors.get(request);
     if (actor === undefined) throw new Error(`${request.url} does not check who asks`);
     return actor;
+  }
+
+  /** Finds the actors of a request on a path with `actsForEach`. */
+  actors(request: FastifyRequest): ActorOf {
+    const actors = this.#actorsOf.get(request);
+    if (actors === undefined) throw new Error(`${request.url} does not check who asks`);
+    return actors;
   }
 }

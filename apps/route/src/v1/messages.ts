@@ -1,127 +1,103 @@
-import {
-  CimError,
-  CODES,
-  type GroupId,
-  type Seq,
-  groupStream,
-  inboxOf,
-  type StreamRef,
-  type UserId,
-} from '@cim/protocol';
+import { CimError, CODES } from '@cim/protocol';
 import type { Messaging } from '@cim/delivery';
 import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
+import { BATCH_MESSAGES, requestCheck } from '../request-check.ts';
 import { idempotencyKey } from '../sending.ts';
 import type { RequestLimits } from '../limits/request-limits.ts';
 import type { Bearer } from './bearer.ts';
-import { contentShape, encodeContent } from './contents.ts';
-import { problem, type Problem } from './problems.ts';
-import { AcceptedShape, sendTime, whenShape } from './scheduled.ts';
-import { documented, groupIdText, timeText, userIdText } from './shapes.ts';
+import { MessageSends, NewMessage, ResultShape, StoredShape } from './message-sends.ts';
+import { problem, type Problem, shapeProblem } from './problems.ts';
+import { AcceptedShape } from './scheduled.ts';
+import { documented } from './shapes.ts';
 import type { V1App } from './v1-app.ts';
 
-const NewMessage = Type.Object(
-  {
-    to: Type.Object(
-      {
-        user: Type.Optional(userIdText('the recipient')),
-        group: Type.Optional(groupIdText('the group')),
-      },
-      { description: 'a user or a group' },
-    ),
-    ...contentShape,
-    ...whenShape,
-  },
+const Batch = Type.Object(
+  { items: Type.Array(NewMessage, { minItems: 1, maxItems: BATCH_MESSAGES }) },
   {
     examples: [
-      { to: { user: '1002' }, texts: ['hello'] },
-      { to: { group: 'lobby' }, type: 'json', body: { poll: 'lunch?' } },
+      {
+        items: [
+          { to: { user: '1002' }, texts: ['your order is on its way'], key: 'order 66' },
+          { to: { group: '17' }, texts: ['a parcel has left'] },
+        ],
+      },
     ],
   },
 );
-const StoredShape = Type.Object({
-  id: Type.String({ description: 'of the message, the same for everybody' }),
-  seq: Type.Integer({ description: "position in the recipient's timeline, or the group's log" }),
-  storedAt: Type.Optional(timeText('absent for a repeated request whose message is kept no longer')),
-  online: Type.Optional(
-    Type.Boolean({ description: 'whether the recipient is connected; absent when that is not known' }),
-  ),
+/** A request with several messages. Each message is checked by itself, so that a wrong one has its own answer. */
+const AnyBatch = Type.Object({ items: Type.Array(Type.Unknown(), { minItems: 1 }) });
+const BatchShape = Type.Object({
+  items: Type.Array(ResultShape, { description: 'in the order of the request' }),
 });
 
 export function addMessages(
   v1: V1App,
   bearer: Bearer,
   { streams }: Pick<Store, 'streams'>,
-  { sends, scheduling }: Pick<Messaging, 'sends' | 'scheduling'>,
+  messaging: Pick<Messaging, 'sends' | 'scheduling'>,
   limits: RequestLimits,
 ): void {
   const schema = documented(
-    { body: NewMessage },
+    { body: Type.Union([NewMessage, Batch]) },
     {
       tags: ['messages'],
-      summary: 'Send a message',
+      summary: 'Send a message, or up to 100',
       description:
         'A request that is repeated with the same `Idempotency-Key` within an hour stores the message once, ' +
         'and is answered like the first. With `sendAt` or `sendAfter` the message is sent later, also when its sender is away by then: ' +
-        'the answer is 202, and `/v1/scheduled` lists and cancels it.',
-      answers: { 201: StoredShape, 202: AcceptedShape },
+        'the answer is 202, and `/v1/scheduled` lists and cancels it. With `items` the answer is 200, and has a result for each ' +
+        'message: each is sent as if it were alone.',
+      answers: { 200: BatchShape, 201: StoredShape, 202: AcceptedShape },
       problems: [404, 409, 429],
       keyed: true,
     },
   );
-  /** When the entry that a repeated request has met was stored; undefined when it is no longer kept. */
-  const storedAtOf = async (stream: StreamRef, seq: Seq): Promise<number | undefined> => {
-    const entry = await streams.peek(stream, seq);
-    return entry?.seq === seq ? entry.storedAt : undefined;
-  };
+  const checkOf = (shape: Parameters<typeof requestCheck>[0]['schema']) =>
+    requestCheck({ schema: shape, method: 'POST', url: '/v1/messages', httpPart: 'body' });
+  const [checkOne, checkBatch] = [checkOf(NewMessage), checkOf(AnyBatch)];
+  const sends = new MessageSends({
+    ...{ streams, messaging, limits },
+    shapeProblem: (message) => {
+      const { error } = checkOne(message) as { readonly error?: Parameters<typeof shapeProblem>[0] };
+      return error && shapeProblem(error);
+    },
+    onUnexpected: (error) => v1.log.warn({ err: error }, 'request.failed'),
+  });
   v1.post(
     '/messages',
-    { onRequest: bearer.acts('send'), schema },
-    async (request, reply): Promise<Static<typeof StoredShape> | Static<typeof AcceptedShape> | Problem> => {
-      const { to, sendAt, sendAfter, ...given } = request.body;
-      const stream = streamOf(to);
-      const content = encodeContent(given);
-      const { userId, userName } = bearer.actor(request);
+    {
+      onRequest: bearer.actsForEach('send'),
+      schema,
+      validatorCompiler: (route) =>
+        route.httpPart === 'body'
+          ? (body: unknown) => (isBatch(body) ? checkBatch(body) : checkOne(body))
+          : requestCheck(route),
+    },
+    async (
+      request,
+      reply,
+    ): Promise<Static<typeof StoredShape | typeof AcceptedShape | typeof BatchShape> | Problem> => {
+      const { body } = request;
       const key = idempotencyKey(request);
-      await limits.send(userId, stream, content.length, key !== undefined);
-      const when = sendTime(sendAt, sendAfter);
-      if (when !== undefined) {
-        const actor = { userId, userName };
-        const accepted = await scheduling.add({ actor, to: stream, content, when, key });
-        void reply.code(202);
-        return { id: accepted.id, sendAt: new Date(accepted.sendAt).toISOString() };
+      const actorOf = bearer.actors(request);
+      if ('items' in body) {
+        if (key !== undefined)
+          throw new CimError('invalid', 'give each of the items its own key, and no Idempotency-Key');
+        if ('to' in body) throw new CimError('invalid', 'give one message, or several as items, not both');
+        const items = await sends.sendAll(actorOf, body.items);
+        for (const { code } of items)
+          if (code === CODES.unknownAccount.code) limits.namedNobody(request.clientAddress);
+        return { items: [...items] };
       }
-      const { receipt, id } = await sends.sendKeyed({
-        door: 'v1',
-        actor: { userId, userName },
-        ...{ to: stream, content, key },
-      });
-      switch (receipt.outcome) {
-        case 'stored': {
-          const { seq, online } = receipt;
-          const storedAt = receipt.storedAt || (await storedAtOf(stream, seq));
-          void reply.code(201);
-          return {
-            id,
-            seq,
-            ...(storedAt === undefined ? {} : { storedAt: new Date(storedAt).toISOString() }),
-            ...(online === 'unknown' ? {} : { online }),
-          };
-        }
-        case 'refused':
-        case 'retry':
-          return problem(reply, receipt.code, receipt.text);
-        case 'gap':
-        case 'unknown-producer':
-          // Sends over HTTP have no counters, so this cannot happen.
-          return problem(reply, CODES.failure.code, CODES.failure.message);
-      }
+      if (key !== undefined && body.key !== undefined)
+        throw new CimError('invalid', 'give Idempotency-Key or key, one of them');
+      const sent = await sends.send(actorOf, key === undefined ? body : { ...body, key });
+      if (sent.status === 'refused') return problem(reply, sent.code, sent.detail);
+      void reply.code(sent.status);
+      return sent.body;
     },
   );
 }
 
-function streamOf({ user, group }: Static<typeof NewMessage>['to']): StreamRef {
-  if (user !== undefined && group === undefined) return inboxOf(Number(user) as UserId);
-  if (group !== undefined && user === undefined) return groupStream(group as GroupId);
-  throw new CimError('invalid', 'to must name a user or a group, one of them');
-}
+const isBatch = (body: unknown): boolean => typeof body === 'object' && body !== null && 'items' in body;

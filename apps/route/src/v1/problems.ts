@@ -116,6 +116,12 @@ export function errorProblem(
   return problem(reply, CODES.failure.code, CODES.failure.message);
 }
 
+/** What is wrong with the shape of a part of a request, in one line. @param validation the errors of its check */
+export const shapeProblem = (validation: NonNullable<FastifyError['validation']>): string => {
+  const error = { validation } as FastifyError;
+  return patternProblem(error) ?? problemOf(error, fieldOf) ?? 'is wrong';
+};
+
 /** The problem for an id of the wrong form. */
 function patternProblem({ validation }: FastifyError): string | undefined {
   const [first] = validation ?? [];

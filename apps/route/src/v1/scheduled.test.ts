@@ -174,6 +174,9 @@ for (const engine of ENGINES)
       const ola = await v1.join('ola');
       const now = await v1.post('/messages', { to: { group: 'lobby' }, texts: ['now'] }, ola.secret);
       assert.equal(now.status, 201);
+      const items = [{ to: { group: 'lobby' }, texts: ['later'], sendAfter: 3_600 }];
+      const { body } = await v1.post('/messages', { items }, ola.secret);
+      assert.equal((body?.['items'] as Fields[])[0]?.['status'], 202);
       v1.assertDriven('messages', 'scheduled');
     });
   });

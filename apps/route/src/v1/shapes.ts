@@ -1,6 +1,6 @@
 /** Shapes and documentation that several resources of `/v1` share. */
 import { TOKEN_CHARACTERS } from '../identity/tokens.ts';
-import { type TObject, type TSchema, Type } from 'typebox';
+import { type TObject, type TSchema, type TUnion, Type } from 'typebox';
 
 /** Key: a pattern in a request. Value: its meaning, in words that complete `<field> must be ...`. */
 export const PATTERNS = {
@@ -135,7 +135,7 @@ const KeyHeader = Type.Object({
 });
 
 /** Makes the schema of a path: the shapes of its request, and its part of `/documentation`. */
-export function documented<R extends { body?: TObject; querystring?: TObject; params?: TObject }>(
+export function documented<R extends { body?: TObject | TUnion; querystring?: TObject; params?: TObject }>(
   request: R,
   { answers, problems = [], open = false, known = false, keyed = false, ...texts }: Operation,
 ): R & { readonly response: Record<string, unknown> } {
