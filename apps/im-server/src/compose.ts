@@ -257,6 +257,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const http = await createInternalHttp({
     store,
     sends,
+    suspensions,
     logger,
     metrics,
     sendKeys: () => secret.keys('send-msg'),

@@ -1,5 +1,6 @@
 /** Accounts, sessions and streams: the ports, and their adapters for Redis and for one machine (LevelDB). */
 export type { Account, Accounts } from './accounts.ts';
+export { ApiKeyCheck, looksLikeApiKey, newApiKey, prefixOf } from './api-key-check.ts';
 export { type ApiKey, type ApiKeys, type Scope, SCOPES } from './api-keys.ts';
 export type { LogWishes } from './log-wishes.ts';
 export { addressSubject, type Ban, type Bans, parseSubject, type Subject, userSubject } from './bans.ts';

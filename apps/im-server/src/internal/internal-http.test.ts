@@ -5,9 +5,9 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { SendReceipt } from '@cim/delivery';
-import { CODES, type MessageId } from '@cim/protocol';
+import { CODES, type MessageId, type Seq, type UserId } from '@cim/protocol';
 import { createMetrics, silentLogger } from '@cim/runtime';
-import type { Account, Store } from '@cim/store';
+import { type Account, type ApiKey, newApiKey, type Store } from '@cim/store';
 import { createInternalHttp } from './internal-http.ts';
 
 const KEY = 'key-of-sendMsg';
@@ -20,6 +20,8 @@ let server: Server;
 let url: string;
 let receipt: SendReceipt;
 let storeFails = false;
+let suspendedMs = 0;
+const apiKeys = new Map<string, ApiKey>();
 let missing: string[] = [];
 
 const answersUnlessFailing = <T>(answer: T): Promise<T> =>
@@ -29,9 +31,14 @@ before(async () => {
   server = await createInternalHttp({
     store: {
       accounts: { byId: () => answersUnlessFailing(SENDER) },
+      apiKeys: {
+        find: (id: string) => answersUnlessFailing(apiKeys.get(id)),
+        used: () => Promise.resolve(),
+      },
       ping: () => answersUnlessFailing(undefined),
     } as unknown as Store,
     sends: { sendKeyed: () => Promise.resolve({ receipt, id: '7:p:0' as MessageId }) },
+    suspensions: { leftMs: () => suspendedMs },
     logger: silentLogger(),
     metrics: createMetrics({ program: 'test' }),
     sendKeys: () => [KEY, OTHER_KEY],
@@ -58,6 +65,35 @@ test('/sendMsg takes the keys of all accepted secrets, and no other', async () =
   receipt = { outcome: 'refused', code: CODES.limited.code, text: 'full' };
   for (const key of [KEY, OTHER_KEY]) assert.equal((await send(key)).status, 200);
   assert.equal((await send('another-key')).status, 401);
+});
+
+test('/sendMsg takes API keys with the scope `send`, for the user that the key acts for', async () => {
+  receipt = { outcome: 'stored', seq: 1 as Seq, n: 1, storedAt: 1, online: true };
+  const make = (more: Partial<ApiKey> = {}): string => {
+    const { key, id, hash } = newApiKey();
+    apiKeys.set(id, { ...{ id, hash, label: 'a shop', scopes: ['send'], createdAt: 1 }, ...more });
+    return key;
+  };
+  const [any, bound] = [make(), make({ user: SENDER.userId })];
+  for (const key of [any, bound]) {
+    const { status, code } = await send(key);
+    assert.deepEqual([status, code], [200, '9000']);
+  }
+  for (const [key, status, code] of [
+    [make({ scopes: ['read', 'admin'] }), 403, '9503'],
+    [make({ expiresAt: 2 }), 401, '9504'],
+    [`${any.slice(0, -4)}AAAA`, 401, '9100'],
+    [make({ user: 9 as UserId }), 200, '9503'],
+  ] as const) {
+    const refused = await send(key);
+    assert.deepEqual([refused.status, refused.code], [status, code]);
+  }
+  suspendedMs = 1;
+  assert.equal((await send(any)).code, '9500');
+  suspendedMs = 0;
+  storeFails = true;
+  assert.equal((await send(any)).status, 503);
+  storeFails = false;
 });
 
 test('/sendMsg answers 503 and a time to wait when a message is not stored', async () => {

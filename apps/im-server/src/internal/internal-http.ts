@@ -1,7 +1,7 @@
 /** The internal port: health, metrics, CIM's `/sendMsg`, and by Upgrade the calls of other servers. */
 import { isUtf8 } from 'node:buffer';
 import type { Server } from 'node:http';
-import type { SendService } from '@cim/delivery';
+import type { SendService, Suspensions } from '@cim/delivery';
 import { CODES, cim, inboxOf, isUserId } from '@cim/protocol';
 import {
   clusterKey,
@@ -9,19 +9,21 @@ import {
   type HostProblem,
   type Logger,
   type Metrics,
+  RareWarning,
   REQUEST_ID_HEADER,
   requestIds,
   sameSecret,
   SECURITY_HEADERS,
 } from '@cim/runtime';
-import type { Store } from '@cim/store';
-import fastify, { type FastifyError, type FastifyReply, LogController } from 'fastify';
+import { type ApiKey, ApiKeyCheck, looksLikeApiKey, type Store, userSubject } from '@cim/store';
+import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 
 const BODY_BYTES = 64 * 1024;
 
 export interface InternalHttpParts {
   readonly store: Store;
   readonly sends: Pick<SendService, 'sendKeyed'>;
+  readonly suspensions: Pick<Suspensions, 'leftMs'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /**
@@ -34,6 +36,9 @@ export interface InternalHttpParts {
   /** What is not ready, in words; [] when the server is ready. */
   readonly missing: () => readonly string[];
 }
+
+const NO_KEY =
+  'send the cluster secret, its key for /sendMsg, or an API key with the scope "send", as "Authorization: Bearer ..."';
 
 /** CIM's envelope for every answer except those of health and metrics. */
 interface Answer {
@@ -95,25 +100,36 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
     void reply.type(metrics.contentType);
     return metrics.metrics();
   });
+  const unnoted = new RareWarning(parts.logger, 'api-key.use-not-noted');
+  const keys = new ApiKeyCheck(store.apiKeys, (error) => unnoted.due({ err: error }));
+  /** Key: a request under way that has shown an API key. */
+  const shown = new WeakMap<FastifyRequest, ApiKey>();
   app.post(
     '/sendMsg',
     {
       // The key is checked before the body is read.
-      onRequest: (request, reply, done) => {
+      onRequest: async (request, reply) => {
         const given = (request.headers.authorization ?? '').replace(/^Bearer /, '');
-        if (maySend(given, parts.sendKeys())) done();
-        else
-          void reply
+        if (maySend(given, parts.sendKeys())) return undefined;
+        if (!looksLikeApiKey(given)) return reply.code(401).send(answerOf(CODES.unknownAccount.code, NO_KEY));
+        const key = await keys.check(given);
+        if (key === 'unknown')
+          return reply
             .code(401)
-            .send(
-              answerOf(
-                CODES.unknownAccount.code,
-                'send the cluster secret, or its key for /sendMsg, as "Authorization: Bearer ..."',
-              ),
-            );
+            .send(answerOf(CODES.unknownAccount.code, 'this API key opens nothing, or no longer'));
+        if (key === 'ended')
+          return reply
+            .code(401)
+            .send(answerOf(CODES.expired.code, 'this API key has ended; use the one that replaces it'));
+        if (!key.scopes.includes('send'))
+          return reply
+            .code(403)
+            .send(answerOf(CODES.forbidden.code, 'this API key has not the scope "send"'));
+        shown.set(request, key);
+        return undefined;
       },
     },
-    (request, reply) => sendMessage(parts, request.body, reply),
+    (request, reply) => sendMessage(parts, request.body, shown.get(request), reply),
   );
   await app.ready();
   return app.server;
@@ -126,12 +142,13 @@ function problemOf(error: FastifyError): string | undefined {
 }
 
 /**
- * CIM's internal push, for systems that use it. It needs the cluster secret, and its messages are stored like
- * any other.
+ * CIM's internal push, for systems that use it. Its messages are stored like any other.
+ * @param key the API key of the request; undefined: it has shown the cluster secret
  */
 async function sendMessage(
-  { store, sends }: InternalHttpParts,
+  { store, sends, suspensions }: InternalHttpParts,
   body: unknown,
+  key: ApiKey | undefined,
   reply: FastifyReply,
 ): Promise<Answer> {
   const invalid = (message: string): Answer => answerOf(CODES.invalid.code, message);
@@ -143,6 +160,10 @@ async function sendMessage(
   const senderId = Number(properties['sendUserId']);
   if (!isUserId(receiver)) return invalid('userId must be the receiver, a user id');
   if (!isUserId(senderId)) return invalid('properties.sendUserId must be the sender, a user id');
+  if (key?.user !== undefined && key.user !== senderId)
+    return answerOf(CODES.forbidden.code, `this API key acts for the user ${key.user} alone`);
+  if (key !== undefined && suspensions.leftMs(userSubject(senderId)) > 0)
+    return answerOf(CODES.suspended.code, CODES.suspended.message);
   const batch = Array.isArray(message['batchMsg']) ? (message['batchMsg'] as unknown[]) : [];
   const given = [message['msg'], ...batch].filter((t) => t !== undefined && t !== null);
   if (!given.every((t) => typeof t === 'string')) return invalid('msg and batchMsg must be texts');

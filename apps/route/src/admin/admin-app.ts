@@ -8,7 +8,8 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bearerOf } from '../credentials.ts';
-import { ApiKeyCheck, looksLikeApiKey, prefixOf } from '../identity/api-keys.ts';
+import { ApiKeyCheck, looksLikeApiKey, prefixOf } from '@cim/store';
+import { requireApiKey } from '../identity/api-keys.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { NotAuthorized } from '../identity/not-authorized.ts';
 import { requestCheck } from '../request-check.ts';
@@ -62,7 +63,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
   /** Answers the name of a valid credential: the admin token, or an API key with the scope `admin`. */
   const credentialOf = async (credential: string): Promise<string> => {
     if (looksLikeApiKey(credential)) {
-      const key = await keys.check(credential);
+      const key = await requireApiKey(keys, credential);
       if (key.scopes.includes('admin')) return prefixOf(key);
       throw new CimError('forbidden', 'this API key has not the scope "admin"');
     }

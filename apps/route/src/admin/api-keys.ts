@@ -1,8 +1,7 @@
 /** `/admin/api-keys`: makes, lists, replaces and revokes the API keys of business systems. */
 import { CimError, isUserId, parseUserName, type UserId } from '@cim/protocol';
-import { type ApiKey, type Scope, SCOPES } from '@cim/store';
+import { type ApiKey, newApiKey, prefixOf, type Scope, SCOPES } from '@cim/store';
 import { Type } from 'typebox';
-import { newApiKey, prefixOf } from '../identity/api-keys.ts';
 import { oneOf, timeText } from '../v1/shapes.ts';
 import type { V1App } from '../v1/v1-app.ts';
 import type { AdminParts } from './admin-parts.ts';

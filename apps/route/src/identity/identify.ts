@@ -4,8 +4,7 @@
  */
 import { CimError, type DeviceId, isUserId, type NamedUser, type UserId } from '@cim/protocol';
 import { RareWarning } from '@cim/runtime';
-import type { Account, ApiKey, Scope } from '@cim/store';
-import { userSubject } from '@cim/store';
+import { type Account, type ApiKey, ApiKeyCheck, looksLikeApiKey, type Scope, userSubject } from '@cim/store';
 import type { FastifyRequest } from 'fastify';
 import {
   actProblem,
@@ -18,7 +17,7 @@ import {
 } from '../credentials.ts';
 import type { RouteParts } from '../route-parts.ts';
 import { Expired, NotAuthorized } from './not-authorized.ts';
-import { ApiKeyCheck, looksLikeApiKey } from './api-keys.ts';
+import { requireApiKey } from './api-keys.ts';
 import type { TokenAccounts } from './token-accounts.ts';
 import { looksLikeToken } from './tokens.ts';
 import { suspendedError } from '../limits/request-limits.ts';
@@ -102,7 +101,7 @@ export class Identify {
   async assertKnown(request: FastifyRequest): Promise<void> {
     if (this.#parts.config.auth === 'open') return;
     const credential = bearerOf(request);
-    if (looksLikeApiKey(credential)) await this.#keys.check(credential);
+    if (looksLikeApiKey(credential)) await requireApiKey(this.#keys, credential);
     else await this.actor(request, []);
   }
 
@@ -136,7 +135,7 @@ export class Identify {
 
   /** An API key with one of the scopes. @throws {CimError} as `actor` */
   async #allowed(credential: string, scopes: readonly Scope[]): Promise<ApiKey> {
-    const key = await this.#keys.check(credential);
+    const key = await requireApiKey(this.#keys, credential);
     if (scopes.some((scope) => key.scopes.includes(scope))) return key;
     throw new CimError(
       'forbidden',
