@@ -19,6 +19,7 @@ const may = {
   'apps/import': ['store', 'protocol', 'runtime', 'terminal-text'],
   'apps/cim': [],
   'apps/web': ['client'],
+  'apps/admin-page': [],
   'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
   bench: ['store', 'channel', 'protocol', 'runtime', 'testkit'],
 };

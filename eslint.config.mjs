@@ -36,7 +36,10 @@ export default tseslint.config(
     files: ['**/*.{ts,tsx}'],
     languageOptions: {
       parserOptions: {
-        project: ['./tsconfig.json', './tsconfig.browser.json', './apps/web/tsconfig.json'],
+        project: [
+          ...['./tsconfig.json', './tsconfig.browser.json'],
+          ...['./apps/web/tsconfig.json', './apps/admin-page/tsconfig.json'],
+        ],
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -1,5 +1,5 @@
-// Bundles each program into dist/<app>.js and dist/parts/: this repository's code; packages come from node_modules. The web
-// chat goes into dist/web/ with all that it needs.
+// Bundles each program into dist/<app>.js and dist/parts/: this repository's code; packages come from node_modules. The pages, the
+// web chat and the operators' page, go into dist/web/ and dist/admin-page/ with all that they need.
 // A build is skipped when the sources are those of the last one, wherever they have been copied since.
 import { createHash } from 'node:crypto';
 import {
@@ -18,8 +18,19 @@ import { giveUp, needs } from './set-up.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const APPS = ['route', 'im-server', 'relay', 'cli-client', 'standalone', 'cim'];
-/** Files that are served unchanged. */
-const WEB_FILES = ['index.html', 'icon.svg', 'manifest.webmanifest'];
+/** Key: an app that is a page. `files` are served unchanged. `mostBytes` holds for all that a browser loads, gzipped. */
+const PAGES = {
+  web: {
+    files: ['index.html', 'icon.svg', 'manifest.webmanifest'],
+    entries: { chat: ['main.tsx', 'style/chat.css'], worker: ['worker.ts'] },
+    mostBytes: Infinity,
+  },
+  'admin-page': {
+    files: ['index.html', 'icon.svg'],
+    entries: { page: ['main.tsx', 'style/page.css'] },
+    mostBytes: 120 * 1024,
+  },
+};
 const stamp = join(root, 'dist', '.built');
 
 /** Changes when a source is changed, added or removed. Tests do not count. */
@@ -60,7 +71,9 @@ function packages() {
 export const upToDate = () =>
   existsSync(stamp) &&
   APPS.every((app) => existsSync(join(root, 'dist', `${app}.js`))) &&
-  WEB_FILES.every((file) => existsSync(join(root, 'dist', 'web', file))) &&
+  Object.entries(PAGES).every(([page, { files }]) =>
+    files.every((file) => existsSync(join(root, 'dist', page, file))),
+  ) &&
   readFileSync(stamp, 'utf8') === fingerprint();
 
 /** Builds everything. Ends the process when a source cannot be built; esbuild has printed why. */
@@ -89,7 +102,7 @@ export async function build() {
       external: packages(),
       logLevel: 'warning',
     });
-    await buildWeb(bundle);
+    for (const page of Object.keys(PAGES)) await buildPage(bundle, page);
   } catch (error) {
     // The errors of esbuild are printed already.
     if (!('errors' in error)) console.error(error);
@@ -98,31 +111,36 @@ export async function build() {
   writeFileSync(stamp, sources);
 }
 
-async function buildWeb(bundle) {
-  const source = join(root, 'apps', 'web');
-  const out = join(root, 'dist', 'web');
+async function buildPage(bundle, page) {
+  const { files, entries, mostBytes } = PAGES[page];
+  const source = join(root, 'apps', page);
+  const out = join(root, 'dist', page);
   rmSync(out, { recursive: true, force: true });
   await bundle({
     absWorkingDir: root,
-    entryPoints: [
-      { in: 'apps/web/src/main.tsx', out: 'chat' },
-      { in: 'apps/web/src/worker.ts', out: 'worker' },
-      { in: 'apps/web/src/style/chat.css', out: 'chat' },
-    ],
+    entryPoints: Object.entries(entries).flatMap(([name, sources]) =>
+      sources.map((file) => ({ in: `apps/${page}/src/${file}`, out: name })),
+    ),
     outdir: out,
     bundle: true,
     minify: true,
     format: 'esm',
     platform: 'browser',
     target: ['chrome111', 'firefox115', 'safari16.4'],
-    tsconfig: 'apps/web/tsconfig.json',
+    tsconfig: `apps/${page}/tsconfig.json`,
     sourcemap: 'linked',
     logLevel: 'warning',
   });
-  for (const file of WEB_FILES) copyFileSync(join(source, file), join(out, file));
-  for (const file of readdirSync(out))
-    if (!file.endsWith('.map') && file !== 'index.html')
-      writeFileSync(join(out, `${file}.gz`), gzipSync(readFileSync(join(out, file)), { level: 9 }));
+  for (const file of files) copyFileSync(join(source, file), join(out, file));
+  let bytes = 0;
+  for (const file of readdirSync(out)) {
+    if (file.endsWith('.map')) continue;
+    const zipped = gzipSync(readFileSync(join(out, file)), { level: 9 });
+    bytes += zipped.length;
+    if (file !== 'index.html') writeFileSync(join(out, `${file}.gz`), zipped);
+  }
+  if (bytes > mostBytes)
+    giveUp(`apps/${page} has ${bytes} bytes gzipped, more than ${mostBytes}; make the page smaller`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await build();

@@ -14,8 +14,9 @@ const COPIED = [
   ...['scripts/run.mjs', 'scripts/set-up.mjs', 'scripts/help.json', 'scripts/health.mjs'],
 ];
 const COMMANDS = ['start', 'chat', 'cim', 'route', 'im-server', 'relay'];
-/** The web chat is built into dist/web, packages included; the testkit is for tests. */
-const LEFT_OUT = ['apps/web', 'libs/testkit'];
+/** The pages are built into dist/, packages included; the testkit is for tests. */
+const PAGES = ['web', 'admin-page'];
+const LEFT_OUT = [...PAGES.map((page) => `apps/${page}`), 'libs/testkit'];
 
 const readJson = (path) => JSON.parse(readFileSync(join(root, path), 'utf8'));
 
@@ -59,7 +60,7 @@ function placeOf(name, from, packages) {
 }
 
 /** What the build has made of the servers. The SDK is a package of its own, and an older release is none of this one. */
-const isProgram = (name) => name === 'parts' || name === 'web' || /\.js(\.map)?$/.test(name);
+const isProgram = (name) => name === 'parts' || PAGES.includes(name) || /\.js(\.map)?$/.test(name);
 
 /** Of a package: no types, maps and manuals. Packages inside packages are visited by themselves. */
 const isNeeded = (path) =>

@@ -112,6 +112,7 @@ if (only === undefined) {
     step('types', bin('tsc'), ['--noEmit']),
     step('types of pages', bin('tsc'), ['--noEmit', '-p', 'tsconfig.browser.json']),
     step('types of the web chat', bin('tsc'), ['--noEmit', '-p', 'apps/web']),
+    step("types of the operators' page", bin('tsc'), ['--noEmit', '-p', 'apps/admin-page']),
   ]);
   await Promise.all([
     step('lint', bin('eslint'), ['--max-warnings=0', '.']),

@@ -151,6 +151,6 @@ describe('/admin', () => {
     };
     const address = { host: '127.0.0.1', tcpPort: 11211, httpPort: 8081 };
     assert.deepEqual(items, [{ instance: 'a-test-instance0', ...address, load }]);
-    assert.deepEqual(registry, { connected: true });
+    assert.deepEqual(registry, { description: 'embedded', connected: true });
   });
 });

@@ -20,20 +20,9 @@ const columns: readonly Column<Answer>[] = [
   { heading: 'VER', cell: ({ version }) => shown(version) },
 ];
 
-/** Lines below the table, for facts that have no column. */
-function remarks({ items, route, registry }: Answer): string[] {
-  const said: string[] = [];
-  for (const server of Array.isArray(items) ? (items as readonly Answer[]) : []) {
-    const name = shown(server['instance']) || 'a server of CIM';
-    if (typeof server['unknown'] === 'string') said.push(`${name}: load unknown, ${server['unknown']}`);
-    if (typeof server['moving'] === 'string')
-      said.push(`${name}: its sessions move to the others (${server['moving']})`);
-    if (loadOf(server)['serving'] === false)
-      said.push(`${name}: not serving, the store has not renewed its lease`);
-  }
-  const { connected, problem } = fieldsOf(registry);
-  if (connected === false) said.push('the registry is not connected: the list may be old');
-  if (typeof problem === 'string') said.push(`registry: ${problem}`);
+/** Lines below the table: what is wrong, and this route. */
+function remarks({ wrong, route }: Answer): string[] {
+  const said = (Array.isArray(wrong) ? (wrong as readonly Answer[]) : []).map(({ text }) => shown(text));
   const { load, version, startedAt } = fieldsOf(route);
   const { cpu, loopDelayMs } = fieldsOf(load);
   if (version !== undefined)

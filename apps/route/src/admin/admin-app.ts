@@ -2,16 +2,12 @@
  * The operators' API: `/admin` on the internal port. Each resource has a file of its own; this file checks
  * credentials and registers the resources.
  */
-import { CimError, CODES } from '@cim/protocol';
-import { RareWarning, sameSecret, VERSION } from '@cim/runtime';
+import { CODES } from '@cim/protocol';
+import { VERSION } from '@cim/runtime';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { bearerOf } from '../credentials.ts';
-import { ApiKeyCheck, looksLikeApiKey, prefixOf } from '@cim/store';
-import { requireApiKey } from '../identity/api-keys.ts';
 import type { RouteParts } from '../route-parts.ts';
-import { NotAuthorized } from '../identity/not-authorized.ts';
 import { requestCheck } from '../request-check.ts';
 import { problem } from '../v1/problems.ts';
 import type { AdminParts } from './admin-parts.ts';
@@ -25,6 +21,9 @@ import { addMessages } from './messages.ts';
 import { addMoves } from './moves.ts';
 import { addOnline } from './online.ts';
 import { addServers } from './servers.ts';
+import { OperatorCheck } from './operator-check.ts';
+import { addPage } from './page/page-app.ts';
+import { PageSessions } from './page/page-sessions.ts';
 import { addUsers } from './users.ts';
 import { addWebhooks } from './webhooks.ts';
 
@@ -54,40 +53,36 @@ declare module 'fastify' {
 
 /** Adds `/admin`. Without CIM_ADMIN_TOKEN every path under it answers 404 and names that setting. */
 export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise<void> {
-  const { adminToken } = parts.config;
-  const refused = new RareWarning(parts.logger, 'admin.refused');
-  const unnoted = new RareWarning(parts.logger, 'api-key.use-not-noted');
-  const keys = new ApiKeyCheck(parts.store.apiKeys, (error) => unnoted.due({ err: error }));
+  const on = parts.config.adminToken !== '';
+  const sessions = new PageSessions();
+  const check = new OperatorCheck(parts, sessions);
   /** Key: a request under way. Value: the name of the credential that it showed. */
   const names = new WeakMap<FastifyRequest, string>();
-  /** Answers the name of a valid credential: the admin token, or an API key with the scope `admin`. */
-  const credentialOf = async (credential: string): Promise<string> => {
-    if (looksLikeApiKey(credential)) {
-      const key = await requireApiKey(keys, credential);
-      if (key.scopes.includes('admin')) return prefixOf(key);
-      throw new CimError('forbidden', 'this API key has not the scope "admin"');
-    }
-    if (sameSecret(credential, adminToken)) return 'admin-token';
-    throw new NotAuthorized(
-      'send "Authorization: Bearer <token>" with the token of CIM_ADMIN_TOKEN or an API key of the scope "admin"',
+  const audited = auditedTo(auditTo(parts.logger), (request) => names.get(request) ?? '');
+  if (on)
+    await app.register(
+      (scope) =>
+        addPage(scope, {
+          ...{ sessions, audited, secure: parts.tls !== undefined },
+          logIn: async (request, credential) => {
+            names.set(request, await check.login(request, credential));
+          },
+        }),
+      { prefix: ADMIN },
     );
-  };
   await app.register(
     async (scope) => {
       scope.addHook('onRequest', (request, reply, next) => {
-        if (adminToken === '') {
+        if (!on) {
           const detail = 'the admin API is off: set CIM_ADMIN_TOKEN on this route';
           void reply.send(problem(reply, CODES.invalid.code, detail, { status: 404 }));
         } else
-          credentialOf(bearerOf(request)).then(
+          check.request(request).then(
             (name) => {
               names.set(request, name);
               next();
             },
-            (error: unknown) => {
-              refused.due({ from: request.clientAddress });
-              next(error as Error);
-            },
+            (error: unknown) => next(error as Error),
           );
       });
       // A handler of its own, so that an unknown path also asks for the token first.
@@ -95,10 +90,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
         const detail = `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`;
         void reply.send(problem(reply, CODES.invalid.code, detail, { status: 404 }));
       });
-      const given: AdminParts = {
-        parts,
-        audited: auditedTo(auditTo(parts.logger), (request) => names.get(request) ?? ''),
-      };
+      const given: AdminParts = { parts, audited };
       await scope.register(swagger, { decorator: 'adminApi', openapi: DOCUMENT });
       const typed = scope.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(requestCheck);
       addServers(typed, given);

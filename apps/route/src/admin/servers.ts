@@ -1,11 +1,14 @@
-/** `GET /admin/servers`: lists the im-servers in the registry with their load and age, and this route. */
+/** `GET /admin/servers`: the im-servers with load and age, this route, registry, store, and what is wrong. */
+import { loggedHost } from '@cim/outcall';
 import { RecentLoad, VERSION } from '@cim/runtime';
+import type { Store } from '@cim/store';
 import { type Static, Type } from 'typebox';
 import { oneOf, timeText } from '../v1/shapes.ts';
 import type { V1App } from '../v1/v1-app.ts';
 import type { AdminParts } from './admin-parts.ts';
 import { adminOperation, unknownText } from './admin-shapes.ts';
 import { isoTime } from './named-user.ts';
+import { type ClusterFacts, wrongOf, WrongShape } from './wrong.ts';
 
 const LoadShape = {
   cpu: Type.Number({ description: 'CPU time per time, over the last 10 to 20 s; 1 is one core' }),
@@ -43,7 +46,18 @@ const Servers = Type.Object(
       startedAt: timeText('when this route was started'),
       load: Type.Object(LoadShape),
     }),
-    registry: Type.Object({ connected: Type.Boolean(), problem: Type.Optional(Type.String()) }),
+    registry: Type.Object({
+      description: Type.String({ description: 'for people' }),
+      connected: Type.Boolean(),
+      problem: Type.Optional(Type.String()),
+    }),
+    store: Type.Object({
+      description: Type.String({ description: 'for people' }),
+      engine: oneOf(['redis', 'embedded'], 'where messages are stored'),
+      durability: oneOf(['disk', 'quorum', 'fast'], 'when a message counts as stored (CIM_DURABILITY)'),
+      problem: Type.Optional(Type.String({ description: 'there while it takes no messages: why' })),
+    }),
+    wrong: Type.Array(WrongShape, { description: 'what is wrong, the worst first; empty: nothing' }),
   },
   {
     examples: [
@@ -71,7 +85,9 @@ const Servers = Type.Object(
           startedAt: '2026-11-28T12:00:00.000Z',
           load: { cpu: 0.05, loopDelayMs: 4, rssBytes: 120_000_000 },
         },
-        registry: { connected: true },
+        registry: { description: 'zookeeper 10.0.0.2:2181', connected: true },
+        store: { description: 'redis 10.0.0.3:6379', engine: 'redis', durability: 'disk' },
+        wrong: [],
       },
     ],
   },
@@ -83,18 +99,18 @@ const whole = <L extends { readonly loopDelayMs: number }>(load: L): L => ({
 });
 
 export function addServers(app: V1App, { parts }: AdminParts): void {
-  const { membership, messaging, load = new RecentLoad() } = parts;
+  const { membership, messaging, store, load = new RecentLoad() } = parts;
   const schema = adminOperation(
     {},
     {
       tags: ['servers'],
-      summary: 'List the im-servers with load and age',
+      summary: 'List the im-servers with load and age, and what is wrong',
       description: 'Every im-server is asked. One that does not answer within 2 s is listed with the reason.',
       answers: { 200: Servers },
     },
   );
   app.get('/servers', { schema }, async (): Promise<Static<typeof Servers>> => {
-    const items = membership
+    const servers = membership
       .members()
       .map(async ({ instance, host, tcpPort, httpPort, version, startedAt, moving }) => ({
         ...(instance !== undefined && { instance }),
@@ -106,18 +122,39 @@ export function addServers(app: V1App, { parts }: AdminParts): void {
           ? { unknown: "a server of CIM's own tells nothing of itself" }
           : asField(await messaging.calls.load(instance))),
       }));
-    return {
-      items: await Promise.all(items),
+    const [items, storeProblem] = await Promise.all([Promise.all(servers), problemOf(store)]);
+    const { description, connected, problem } = membership;
+    const { engine, durability } = store.state();
+    const facts = {
+      items,
       route: {
         version: VERSION,
         startedAt: isoTime(Date.now() - process.uptime() * 1_000),
         load: whole(load.load),
       },
-      registry: {
-        connected: membership.connected,
-        ...(membership.problem !== undefined && { problem: membership.problem }),
+      registry: { description, connected, ...(problem !== undefined && { problem }) },
+      store: {
+        ...{ description: store.description, engine, durability },
+        ...(storeProblem !== undefined && { problem: storeProblem }),
       },
     };
+    const webhooks = storeProblem === undefined ? await failingWebhooks(store) : [];
+    return { ...facts, wrong: wrongOf({ ...facts, webhooks }) };
+  });
+}
+
+const problemOf = (store: Pick<Store, 'ping'>): Promise<string | undefined> =>
+  store.ping().then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+
+async function failingWebhooks({ webhooks }: Pick<Store, 'webhooks'>): Promise<ClusterFacts['webhooks']> {
+  const [{ items }, health] = await Promise.all([webhooks.list(), webhooks.health()]);
+  return items.flatMap(({ id, url, off }) => {
+    const { failingSince, problem = '' } = health.get(id) ?? {};
+    if (failingSince === undefined || off !== undefined) return [];
+    return [{ name: `${id} (${loggedHost(url)})`, failingSince: isoTime(failingSince), problem }];
   });
 }
 
