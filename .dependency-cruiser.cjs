@@ -28,8 +28,9 @@ const mayApps = {
   'apps/standalone': ['^apps/(route|im-server|relay)/src/index\\.ts$'],
   'apps/cim': ['^apps/(admin-cli|cli-client|import)/src/index\\.ts$'],
 };
-/** Doors beside the first: the client for each host, and what of the runtime is for any host. */
-const DOORS = ['^libs/client/src/(node|browser)/index\\.ts$', '^libs/runtime/src/backoff\\.ts$'];
+/** Doors beside the first: the client for each host, what of the runtime is for any host, and clients without our code. */
+const RAW = '^libs/testkit/src/raw\\.ts$';
+const DOORS = ['^libs/client/src/(node|browser)/index\\.ts$', '^libs/runtime/src/backoff\\.ts$', RAW];
 /** Runs on any host: nothing of Node, and of the runtime the one file that needs nothing. */
 const ANYWHERE = '^libs/(protocol|client)/src/(?!node/)';
 const TESTS = '\\.(test|contract|model)\\.ts$|^test/|/test/';
@@ -74,6 +75,15 @@ module.exports = {
       severity: 'error',
       from: { path: ANYWHERE, pathNot: TESTS },
       to: { path: '^(libs|apps)/', pathNot: [ANYWHERE, '^libs/runtime/src/backoff\\.ts$'] },
+    },
+    {
+      name: 'the conformance runner has no code of the product, and no package',
+      severity: 'error',
+      from: { path: ['^test/conformance/', '^libs/testkit/src/(raw|cim-client)'], pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^(libs|apps|test|bench|node_modules)/',
+        pathNot: ['^test/conformance/', RAW, '^libs/testkit/src/(raw|cim-client)'],
+      },
     },
     { name: 'no circles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'everything resolves', severity: 'error', from: {}, to: { couldNotResolve: true } },

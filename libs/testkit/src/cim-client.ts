@@ -5,6 +5,8 @@
  */
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type Hear, RawConnection } from './raw-connection.ts';
+import { bytesField, cimDelimited, fieldsOf, numberField, utf8 } from './raw-protobuf.ts';
 
 /** CIM's `BaseCommand`. */
 export const CIM_COMMANDS = { login: 0, message: 1, ping: 2, offline: 3 } as const;
@@ -34,27 +36,6 @@ export interface CimAnswer {
   readonly dataBody: unknown;
 }
 
-const VARINT = 0;
-const BYTES = 2;
-
-/** A base-128 varint of a number from 0 to 2^53 - 1. */
-export function cimVarint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = BigInt(value);
-  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
-  bytes.push(Number(rest));
-  return Buffer.from(bytes);
-}
-
-/** A body with its length before it: what goes on the wire. */
-export const cimDelimited = (body: Uint8Array): Buffer => Buffer.concat([cimVarint(body.length), body]);
-
-const numberField = (field: number, value: number): Buffer =>
-  value === 0 ? Buffer.alloc(0) : Buffer.concat([cimVarint(field * 8 + VARINT), cimVarint(value)]);
-
-const bytesField = (field: number, value: Uint8Array): Buffer =>
-  Buffer.concat([cimVarint(field * 8 + BYTES), cimDelimited(value)]);
-
 /** A frame as CIM's client writes it, its length included. */
 export function cimFrame({
   text = '',
@@ -75,51 +56,6 @@ export function cimFrame({
       ...batch.map((item) => bytesField(5, Buffer.from(item))),
     ]),
   );
-}
-
-/** The varint at `at` and the position after it; undefined when it is not complete yet. */
-function varintAt(bytes: Buffer, at: number, longest: number): { value: number; next: number } | undefined {
-  let value = 0n;
-  for (let i = 0; i < longest; i++) {
-    const byte = bytes[at + i];
-    if (byte === undefined) return undefined;
-    value |= BigInt(byte & 127) << BigInt(7 * i);
-    if (byte < 128) return { value: Number(value), next: at + i + 1 };
-  }
-  throw new Error(`a varint of more than ${longest} bytes`);
-}
-
-// Java refuses a proto3 string that is not UTF-8.
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-interface Field {
-  readonly field: number;
-  readonly number: number;
-  readonly bytes: Buffer;
-}
-
-function fieldsOf(body: Buffer): Field[] {
-  const fields: Field[] = [];
-  const nothing = Buffer.alloc(0);
-  const whole = (at: number) => {
-    const read = varintAt(body, at, 10);
-    if (read === undefined) throw new Error('a frame ends inside a field');
-    return read;
-  };
-  for (let at = 0; at < body.length; ) {
-    const tag = whole(at);
-    const field = Math.floor(tag.value / 8);
-    const first = whole(tag.next);
-    if (tag.value % 8 === VARINT) {
-      fields.push({ field, number: first.value, bytes: nothing });
-      at = first.next;
-    } else if (tag.value % 8 === BYTES) {
-      at = first.next + first.value;
-      if (at > body.length) throw new Error('a frame ends inside a field');
-      fields.push({ field, number: 0, bytes: body.subarray(first.next, at) });
-    } else throw new Error(`wire type ${tag.value % 8} in a frame`);
-  }
-  return fields;
 }
 
 function parseFrame(bytes: Buffer): CimFrame {
@@ -145,72 +81,32 @@ function parseFrame(bytes: Buffer): CimFrame {
   return { text, id, cmd, properties, batch, bytes, at: performance.now() };
 }
 
-interface Waiter {
-  readonly wanted: (frame: CimFrame) => boolean;
-  readonly resolve: (frame: CimFrame) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Opens the connection for the frames. */
 export type CimDial = (host: string, port: number) => Promise<Duplex>;
 
-const tcp: CimDial = async (host, port) => {
+export const dialTcp: CimDial = async (host, port) => {
   const socket = connect({ host, port, noDelay: true });
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   return socket;
 };
 
 /** A connection of a CIM client: TCP, unless it is dialled otherwise. */
-export class CimConnection {
+export class CimConnection extends RawConnection<CimFrame> {
   /** Port of the server that it is connected to. */
   readonly port: number;
-  readonly #socket: Duplex;
-  /** Resolves when the server has closed the connection in any way. */
-  readonly closed: Promise<void>;
-  /**
-   * Callers of `next` that wait. Each is removed when its frame has come, its time is over or the connection
-   * has ended.
-   */
-  readonly #waiters = new Set<Waiter>();
-  #unread: CimFrame[] = [];
-  #rest: Buffer = Buffer.alloc(0);
-  #fault: Error | undefined;
-  #open = true;
 
-  private constructor(socket: Duplex, port: number) {
-    this.#socket = socket;
+  private constructor(socket: Duplex, port: number, hear: Hear | undefined) {
+    super(socket, parseFrame, hear);
     this.port = port;
-    socket.on('data', (data: Buffer) => this.#read(data));
-    socket.on('error', () => undefined);
-    this.closed = new Promise((resolve) =>
-      socket.once('close', () => {
-        this.#open = false;
-        for (const waiter of this.#waiters) waiter.reject(this.#fault ?? new Error('the channel was closed'));
-        resolve();
-      }),
-    );
   }
 
-  static async open(host: string, port: number, dial: CimDial = tcp): Promise<CimConnection> {
-    return new CimConnection(await dial(host, port), port);
-  }
-
-  get isOpen(): boolean {
-    return this.#open;
-  }
-
-  /** Frames that no caller has taken yet. */
-  get unread(): readonly CimFrame[] {
-    return this.#unread;
-  }
-
-  /** The error that would have ended CIM's client. */
-  get fault(): Error | undefined {
-    return this.#fault;
-  }
-
-  send(bytes: Uint8Array): void {
-    this.#socket.write(bytes);
+  static async open(
+    host: string,
+    port: number,
+    dial: CimDial = dialTcp,
+    hear?: Hear,
+  ): Promise<CimConnection> {
+    return new CimConnection(await dial(host, port), port, hear);
   }
 
   /** Sends the TCP login of CIM's client. A server does not answer it. */
@@ -222,71 +118,6 @@ export class CimConnection {
   async ping(): Promise<CimFrame> {
     this.send(cimFrame({ cmd: CIM_COMMANDS.ping, text: 'ping' }));
     return this.next('a pong', ({ cmd }) => cmd === CIM_COMMANDS.ping);
-  }
-
-  /** Waits for the first frame that fits and takes it. Others stay unread. */
-  async next(
-    what = 'a frame',
-    wanted: (frame: CimFrame) => boolean = () => true,
-    withinMs = 5_000,
-  ): Promise<CimFrame> {
-    if (this.#fault) throw this.#fault;
-    const at = this.#unread.findIndex(wanted);
-    const [found] = at < 0 ? [] : this.#unread.splice(at, 1);
-    if (found !== undefined) return found;
-    if (!this.#open) throw new Error(`the channel was closed before ${what}`);
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        clearTimeout(timer);
-        this.#waiters.delete(waiter);
-      };
-      const waiter: Waiter = {
-        wanted,
-        resolve: (frame) => {
-          leave();
-          resolve(frame);
-        },
-        reject: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      const timer = setTimeout(
-        () => waiter.reject(new Error(`not within ${withinMs} ms: ${what}`)),
-        withinMs,
-      );
-      this.#waiters.add(waiter);
-    });
-  }
-
-  /** Stops reading, like a client that hangs. */
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  /** Closes the connection. Throws the error that would have ended CIM's client. */
-  async end(): Promise<void> {
-    this.#socket.destroy();
-    await this.closed;
-    if (this.#fault) throw this.#fault;
-  }
-
-  #read(data: Buffer): void {
-    this.#rest = Buffer.concat([this.#rest, data]);
-    try {
-      for (;;) {
-        const length = varintAt(this.#rest, 0, 5);
-        if (length === undefined || this.#rest.length < length.next + length.value) return;
-        const frame = parseFrame(this.#rest.subarray(length.next, length.next + length.value));
-        this.#rest = this.#rest.subarray(length.next + length.value);
-        const waiter = [...this.#waiters].find(({ wanted }) => wanted(frame));
-        if (waiter === undefined) this.#unread.push(frame);
-        else waiter.resolve(frame);
-      }
-    } catch (error) {
-      this.#fault = error instanceof Error ? error : new Error(String(error));
-      this.#socket.destroy();
-    }
   }
 }
 
@@ -301,6 +132,22 @@ const DATA: Readonly<Record<string, readonly string[]>> = {
 
 const SEND_PATHS: readonly string[] = ['/p2pRoute', '/groupRoute'];
 
+/** Is told of each request and its answer. */
+export type HearRequest = (
+  path: string,
+  body: object | string | undefined,
+  status: number,
+  answer: string,
+) => void;
+
+/** How a client gets to its servers, and who else hears what is said. */
+export interface CimMeans {
+  /** Absent: TCP. */
+  readonly dial?: CimDial | undefined;
+  readonly hear?: Hear | undefined;
+  readonly hearRequest?: HearRequest | undefined;
+}
+
 const same = (value: object, names: readonly string[]): boolean =>
   JSON.stringify(Object.keys(value).sort()) === JSON.stringify(names);
 
@@ -313,6 +160,7 @@ export async function cimRequest(
   routeUrl: string,
   path: string,
   body?: object | string | Uint8Array<ArrayBuffer>,
+  hear: HearRequest = () => undefined,
 ): Promise<CimAnswer> {
   const answer = await fetch(`${routeUrl}${path}`, {
     ...(body === undefined
@@ -324,6 +172,7 @@ export async function cimRequest(
         }),
   });
   const said = await answer.text();
+  hear(path, body, answer.status, said);
   const parsed = JSON.parse(said) as Omit<CimAnswer, 'status' | 'headers'>;
   const fail = (problem: string): never => {
     throw new Error(`${path}: ${problem}: HTTP ${answer.status} ${said}`);
@@ -357,22 +206,31 @@ export class UnmodifiedCimClient {
   readonly userId: number;
   readonly userName: string;
   readonly #routeUrl: string;
-  readonly #dial: CimDial | undefined;
+  readonly #means: CimMeans;
   #connection: CimConnection | undefined;
 
-  private constructor(routeUrl: string, userId: number, userName: string, dial: CimDial | undefined) {
+  private constructor(routeUrl: string, userId: number, userName: string, means: CimMeans) {
     this.#routeUrl = routeUrl;
-    this.#dial = dial;
+    this.#means = means;
     this.userId = userId;
     this.userName = userName;
   }
 
-  static async register(routeUrl: string, userName: string, dial?: CimDial): Promise<UnmodifiedCimClient> {
+  static async register(
+    routeUrl: string,
+    userName: string,
+    means: CimMeans = {},
+  ): Promise<UnmodifiedCimClient> {
     const body = { ...javaRequest(), userName };
-    const { code, message, dataBody } = await cimRequest(routeUrl, '/registerAccount', body);
+    const { code, message, dataBody } = await cimRequest(
+      routeUrl,
+      '/registerAccount',
+      body,
+      means.hearRequest,
+    );
     if (code !== '9000') throw new Error(`registering ${userName}: ${code} ${message}`);
     const account = dataBody as { userId: number; userName: string };
-    return new UnmodifiedCimClient(routeUrl, account.userId, account.userName, dial);
+    return new UnmodifiedCimClient(routeUrl, account.userId, account.userName, means);
   }
 
   /** The open TCP connection. */
@@ -393,7 +251,7 @@ export class UnmodifiedCimClient {
     const { code, message, dataBody } = await this.logIn();
     if (code !== '9000') throw new Error(`logging in ${this.userName}: ${code} ${message}`);
     const { ip, cimServerPort } = dataBody as { ip: string; cimServerPort: number };
-    const connection = await CimConnection.open(ip, cimServerPort, this.#dial);
+    const connection = await CimConnection.open(ip, cimServerPort, this.#means.dial, this.#means.hear);
     this.#connection = connection;
     connection.logIn(this.userId, this.userName);
     await connection.ping();
@@ -430,7 +288,7 @@ export class UnmodifiedCimClient {
   }
 
   async #post(path: string, body: object): Promise<CimAnswer> {
-    return cimRequest(this.#routeUrl, path, { ...javaRequest(), ...body });
+    return cimRequest(this.#routeUrl, path, { ...javaRequest(), ...body }, this.#means.hearRequest);
   }
 }
 

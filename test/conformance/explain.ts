@@ -1,0 +1,24 @@
+import { AssertionError } from 'node:assert';
+import { inspect } from 'node:util';
+
+const MOST_CHARACTERS = 400;
+const shown = (value: unknown): string => {
+  const text = inspect(value, { breakLength: Infinity, depth: 6, maxStringLength: 100, maxArrayLength: 12 });
+  return text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)} ...`;
+};
+const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
+
+/** What was expected and what came, in one line. */
+export function explain(error: unknown): string {
+  if (!(error instanceof AssertionError))
+    return oneLine(error instanceof Error ? error.message : String(error));
+  const { generatedMessage, message, operator, expected, actual } = error;
+  const about = generatedMessage ? '' : `${oneLine(message)}: `;
+  // `assert.ok` and `assert.match` say in their message what was expected.
+  if (operator === '==' && !generatedMessage) return oneLine(message);
+  return `${about}expected ${shown(expected)}, came ${shown(actual)}`;
+}

@@ -1,0 +1,7 @@
+/** `npm run conformance` checks any server against the documents. It shares no code with the product. */
+import { check } from './check.ts';
+
+process.exitCode = await check(process.argv.slice(2), {
+  out: (line) => console.log(line),
+  err: (line) => console.error(line),
+});

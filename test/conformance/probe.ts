@@ -1,0 +1,48 @@
+/** Says in one line why a URL cannot be checked, before any rule is. */
+
+/** The server cannot be checked at all. Its message is one line for the caller. */
+export class NotCheckable extends Error {}
+
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().slice(0, 120);
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+async function get(routeUrl: string, path: string, init: RequestInit = {}): Promise<Answer> {
+  try {
+    const answer = await fetch(`${routeUrl}${path}`, { ...init, signal: AbortSignal.timeout(10_000) });
+    const type = answer.headers.get('content-type') ?? 'no content type';
+    return { status: answer.status, type, text: await answer.text() };
+  } catch (error) {
+    const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
+    const why = cause?.code ?? cause?.message ?? (error instanceof Error ? error.message : String(error));
+    throw new NotCheckable(
+      `no HTTP server answers at ${routeUrl}: ${oneLine(why)}. Give the URL of a route, such as http://127.0.0.1:8083`,
+    );
+  }
+}
+
+/** The value that a text of JSON has; undefined when it is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/** @throws {NotCheckable} when the URL is no route that serves CIM's paths */
+export async function probeCim(routeUrl: string): Promise<void> {
+  const { status, type, text } = await get(routeUrl, '/onlineUser');
+  const value = parsed(text);
+  if (isObject(value) && typeof value['code'] === 'string' && 'dataBody' in value) return;
+  throw new NotCheckable(
+    `${routeUrl} is no route of CIM: GET /onlineUser is to answer CIM's envelope, it answered HTTP ${status}, ${type}: ${oneLine(text)}`,
+  );
+}
