@@ -52,6 +52,8 @@ export class Person {
   readonly #sdk: typeof CimClient;
   readonly #late: (stream: string) => boolean;
   #awaySince: number | undefined;
+  /** Why the client is not connected, and what it does next. */
+  #awayFor = 'not connected yet';
   /** Key: lane. */
   readonly #counters = new Map<string, number>();
   readonly #others: { readonly name: string; readonly id: number }[] = [];
@@ -91,7 +93,10 @@ export class Person {
       if (this.#late(lane)) setTimeout(show, LATE_MS);
       else show();
     });
-    client.on('disconnected', () => (this.#awaySince ??= performance.now()));
+    client.on('disconnected', ({ reason, text, retryInMs }) => {
+      this.#awaySince ??= performance.now();
+      this.#awayFor = `${reason}, "${text}", again in ${Math.round(retryInMs)} ms`;
+    });
     client.on('connected', () => {
       if (this.#awaySince !== undefined) this.logins.push(performance.now() - this.#awaySince);
       this.#awaySince = undefined;
@@ -134,6 +139,13 @@ export class Person {
     });
     await this.client.connect();
     this.#away = false;
+  }
+
+  /** Where the client is, for a finding: connected, or away, for how long and why. */
+  get where(): string {
+    if (this.client.online) return `connected to ${this.client.server}`;
+    const forMs = performance.now() - (this.#awaySince ?? performance.now());
+    return `away for ${(forMs / 1000).toFixed(1)} s: ${this.#awayFor}`;
   }
 
   get id(): number {

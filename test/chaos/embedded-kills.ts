@@ -25,6 +25,8 @@ const LARGE = {
 const FROZEN_MS = 8_000;
 const PAUSE_MS = 1_500;
 const SETTLE_MS = 60_000;
+/** Longer waits tell what is lost from what is late [ms]. */
+const LATE_MS = 60_000;
 const HISTORIES = 3;
 
 export async function embeddedKills(options: RunOptions): Promise<Row> {
@@ -105,7 +107,7 @@ export async function embeddedKills(options: RunOptions): Promise<Row> {
   const one = people.filter(({ device }) => device === '1');
   const asking = { lanes, before: carried.before, random: seeded(seed + 2), histories: HISTORIES };
   const ask = () => askAll(one, asking);
-  const verdict = await judge([...people, turnover], { carried, settleMs: SETTLE_MS, stored, ask });
+  const verdict = await judge([...people, turnover], { carried, settleMs: SETTLE_MS, lateMs: LATE_MS, stored, ask });
   return {
     name: 'devices and groups, one process on the embedded store',
     did: `${turns.made} times each: ${Object.keys(faults).join(', ')}`,

@@ -3,6 +3,8 @@ import type { Payload } from './journal.ts';
 
 export type Fault =
   | 'lost'
+  /** It was shown, but later than a judgement waits. */
+  | 'late'
   | 'shown twice'
   | 'out of order'
   | 'groups differ'

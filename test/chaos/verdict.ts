@@ -85,6 +85,8 @@ export class Carried {
 export interface Judging extends Pick<CheckOptions, 'toldIsEnough'> {
   readonly carried: Carried;
   readonly settleMs: number;
+  /** How much longer a judgement waits for what is missing then, to tell what is lost from what is late [ms]. */
+  readonly lateMs?: number;
   /** Key: lane. Entries in the store since the page began. */
   readonly stored: () => Promise<ReadonlyMap<string, readonly LogItem[]>>;
   /** Asks people what they are shown when all is quiet; absent where a store may lose. */
@@ -93,33 +95,48 @@ export interface Judging extends Pick<CheckOptions, 'toldIsEnough'> {
 
 /**
  * Waits until no send is unanswered and every stored message was shown, but not longer than a limit. Then
- * checks everything.
+ * checks everything. A message that comes after the limit is late, and the finding says where its client was.
  */
 export async function judge(
   everybody: readonly Witness[],
-  { carried, settleMs, stored, ask, toldIsEnough = false }: Judging,
+  { carried, settleMs, lateMs = 0, stored, ask, toldIsEnough = false }: Judging,
 ): Promise<Verdict & { readonly unread: Unread }> {
   const begun = performance.now();
   const { before, members } = carried;
   const options = { before, members, toldIsEnough };
   const journals = (): Journal[] => everybody.map(({ journal }) => journal);
   const shown = (): number => everybody.reduce((sum, { entries }) => sum + entries.length, 0);
-  const calm = (): boolean =>
-    everybody.every(({ unanswered }) => unanswered === 0) &&
-    !check(journals(), options).some(({ fault }) => fault === 'lost' || fault === 'not answered');
-  while (performance.now() - begun < settleMs) {
-    const was = shown();
-    await sleep(200);
-    // While entries still arrive, a check would be useless.
-    if (was === shown() && calm()) break;
-  }
+  const missing = (): Finding[] =>
+    check(journals(), options).filter(({ fault }) => fault === 'lost' || fault === 'not answered');
+  const settled = async (untilMs: number): Promise<boolean> => {
+    while (performance.now() - begun < untilMs) {
+      const was = shown();
+      await sleep(200);
+      // While entries still arrive, a check would be useless.
+      if (was === shown() && everybody.every(({ unanswered }) => unanswered === 0) && missing().length === 0)
+        return true;
+    }
+    return false;
+  };
+  const inTime = await settled(settleMs);
+  const people = everybody.filter((one): one is Person => one instanceof Person);
+  const where = new Map(people.map((person) => [person.voice, person.where]));
+  const late = inTime ? [] : missing().map((one) => ({ ...one, fault: 'late' as const }));
+  if (late.length > 0 && lateMs > 0) await settled(settleMs + lateMs);
   const settledMs = performance.now() - begun;
   const logs = await stored();
   const rests = (await ask?.()) ?? [];
   const rest = checkRest(rests, { logs, before, members, unread: carried.unread });
-  const findings = [...check(journals(), { ...options, stored: logs }), ...rest.findings];
+  const checked = check(journals(), { ...options, stored: logs });
+  const never = new Set(checked.map(({ person, text }) => `${person} ${text}`));
+  const findings = [
+    ...checked,
+    ...late
+      .filter(({ person, text }) => !never.has(`${person} ${text}`))
+      .map((one) => ({ ...one, text: `${one.text} (${where.get(one.person) ?? 'no client'})` })),
+    ...rest.findings,
+  ];
   const entries = everybody.flatMap((one) => one.entries);
-  const people = everybody.filter((one): one is Person => one instanceof Person);
   const isRefused = (entry: JournalEntry): boolean =>
     entry.did === 'answered' &&
     entry.outcome !== 'stored' &&

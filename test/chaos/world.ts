@@ -22,6 +22,8 @@ import { Writer } from './writer.ts';
 
 /** Everything must have arrived within this time after the faults end [ms]. */
 const SETTLE_MS = 40_000;
+/** Longer waits tell what is lost from what is late [ms]. */
+const LATE_MS = 60_000;
 /** Histories that are read for each person at each judgement. */
 const HISTORIES = 3;
 const READ = 2;
@@ -294,7 +296,10 @@ export class World implements AsyncDisposable {
     const asks = this.turnover !== undefined && !toldIsEnough;
     const ask = asks ? () => askAll(this.#oneDeviceEach(), this.#asking()) : undefined;
     const stored = () => this.stored();
-    return judge(this.#everybody(others), { carried: this.#carried, settleMs, stored, ask, toldIsEnough });
+    // Where losses are expected, what is missing never comes.
+    const lateMs = settleMs === SETTLE_MS ? LATE_MS : 0;
+    const judging = { carried: this.#carried, settleMs, lateMs, stored, ask, toldIsEnough };
+    return judge(this.#everybody(others), judging);
   }
 
   turnPage(page: Verdict & { readonly unread: Unread }, others: readonly Witness[] = []): void {
