@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
 import { Channel, TimingWheel, TurnFlusher } from '@cim/channel';
+import type { SendRequest } from '@cim/delivery';
 import {
   DEFAULT_DEVICE,
   cim,
@@ -22,61 +23,108 @@ import { OwnSession } from './own-session.ts';
 import { SendBudget } from './send-budget.ts';
 import type { SessionParts } from './session-parts.ts';
 
-test('the server reads nothing from a client that does not read its receipts, until it reads them', async () => {
-  const content = cim.Content.encode({ texts: ['hello'] }).finish();
-  let taken: (() => void) | undefined;
-  const socket = new Duplex({
-    read: () => undefined,
-    // The kernel takes no more bytes until the client reads.
-    write: (_bytes, _encoding, done) => (taken = done),
-  });
-  let sends = 0;
-  const parts = {
-    sends: {
-      send: (_request: unknown, done: (receipt: object) => void) => {
-        sends++;
-        done({ outcome: 'stored', seq: sends, online: 'yes' });
+const BIG = 45_000;
+
+/** A session whose client reads its receipts when the test says so. Sends are answered at once, but big ones wait. */
+class Reluctant {
+  readonly socket: Duplex;
+  readonly channel: Channel;
+  /** Answers of the big sends. */
+  readonly waiting: (() => void)[] = [];
+  came = 0;
+  #taken: (() => void) | undefined;
+
+  constructor() {
+    this.socket = new Duplex({
+      read: () => undefined,
+      // The kernel takes no more bytes until the client reads.
+      write: (_bytes, _encoding, done) => (this.#taken = done),
+    });
+    const parts = {
+      sends: {
+        send: ({ content }: SendRequest, done: (receipt: object) => void) => {
+          const seq = ++this.came;
+          const answer = (): void => done({ outcome: 'stored', seq, online: 'yes' });
+          if (content.length < BIG) answer();
+          else this.waiting.push(answer);
+        },
       },
-    },
-    instance: { serving: true },
-    budget: new SendBudget(),
-    limits: defaultLimits,
-    wheel: new TimingWheel(),
-    observer: silentObserver,
-    logger: silentLogger(),
-  } as unknown as SessionParts;
-  const channel = new Channel(socket, {
-    limit: 64 * 1024,
-    flusher: new TurnFlusher(),
-    events: {
-      onFrame: (body) => session.onFrame(decodeFrame(body)),
-      onClose: () => undefined,
-      onDrain: () => session.onDrain(),
-    },
-    outboxSoftBytes: 4_000,
-    outboxHardBytes: 8_000,
-  });
-  const session = new OwnSession(
-    { userId: 5 as UserId, userName: 'eve', device: DEFAULT_DEVICE },
-    1 as Epoch,
-    channel,
-    parts,
-  );
-  const TOTAL = 2_000;
-  for (let counter = 1; counter <= TOTAL; counter++)
-    socket.push(encodeFrame(cim.Frame, { send: { to: 7, producer: 'A'.repeat(16), counter, content } }));
-  for (let i = 0; i < 50; i++) await turn();
-  const before = sends;
-  assert.ok(before > 10 && before < TOTAL, `${before} were read`);
-  assert.equal(channel.closed, undefined);
-  for (let i = 0; i < 20_000 && sends < TOTAL; i++) {
-    const done = taken;
-    taken = undefined;
-    done?.();
-    await turn();
+      instance: { serving: true },
+      budget: new SendBudget(),
+      limits: defaultLimits,
+      wheel: new TimingWheel(),
+      observer: silentObserver,
+      logger: silentLogger(),
+    } as unknown as SessionParts;
+    this.channel = new Channel(this.socket, {
+      limit: 64 * 1024,
+      flusher: new TurnFlusher(),
+      events: {
+        onFrame: (body) => session.onFrame(decodeFrame(body)),
+        onClose: () => undefined,
+        onDrain: () => session.onDrain(),
+      },
+      outboxSoftBytes: 4_000,
+      outboxHardBytes: 8_000,
+    });
+    const user = { userId: 5 as UserId, userName: 'eve', device: DEFAULT_DEVICE };
+    const session = new OwnSession(user, 1 as Epoch, this.channel, parts);
   }
-  assert.deepEqual([sends, channel.closed], [TOTAL, undefined]);
-  socket.destroy();
+
+  says(counter: number, text = 'hello'): void {
+    const content = cim.Content.encode({ texts: [text] }).finish();
+    const send = { to: 7, producer: 'A'.repeat(16), counter, content };
+    this.socket.push(encodeFrame(cim.Frame, { send }));
+  }
+
+  /** The client reads what the kernel has. */
+  reads(): void {
+    const done = this.#taken;
+    this.#taken = undefined;
+    done?.();
+  }
+
+  /** The client reads until something is reached, or for many turns. */
+  async readsOn(reached: () => boolean): Promise<void> {
+    for (let i = 0; i < 20_000 && !reached(); i++) {
+      this.reads();
+      await turn();
+    }
+  }
+}
+
+const turns = async (): Promise<void> => {
+  for (let i = 0; i < 50; i++) await turn();
+};
+
+test('the server reads nothing from a client that does not read its receipts, until it reads them', async () => {
+  const eve = new Reluctant();
+  const TOTAL = 2_000;
+  for (let counter = 1; counter <= TOTAL; counter++) eve.says(counter);
+  await turns();
+  const before = eve.came;
+  assert.ok(before > 10 && before < TOTAL, `${before} were read`);
+  assert.equal(eve.channel.closed, undefined);
+  await eve.readsOn(() => eve.came === TOTAL);
+  assert.deepEqual([eve.came, eve.channel.closed], [TOTAL, undefined]);
+  eve.socket.destroy();
+});
+
+test('a client that has read its receipts is read again, also when many of its sends waited for the store then', async () => {
+  const eve = new Reluctant();
+  const TOTAL = 1_000;
+  // Together more than half of what may wait, and less than all of it.
+  for (let counter = 1; counter <= 4; counter++) eve.says(counter, 'x'.repeat(BIG));
+  for (let counter = 5; counter <= TOTAL; counter++) eve.says(counter);
+  await turns();
+  const before = eve.came;
+  assert.ok(eve.waiting.length === 4 && before < TOTAL, `${before} were read`);
+  eve.reads();
+  await turns();
+  for (const answer of eve.waiting) answer();
+  await eve.readsOn(() => eve.came === TOTAL);
+  assert.deepEqual([eve.came, eve.channel.closed], [TOTAL, undefined]);
+  eve.socket.destroy();
 });
 
 test('entries that a client holds are not sent again, in its inbox and in a group', async () => {

@@ -73,10 +73,9 @@ export class SessionSends implements Waiter {
     this.#limits = new SendLimits(parts.limits);
   }
 
-  /** False while the session must not be read because of its sends. */
+  /** False while the session must not be read because of its sends. `readOn` is called when that is over. */
   get takesMore(): boolean {
-    if (this.#underWay > SENDS_UNDER_WAY / 2 || this.#bytesUnderWay > SEND_BYTES_UNDER_WAY / 2) return false;
-    return !this.#awaitsRelief;
+    return !this.#holdsUp;
   }
 
   send(send: cim.Send): void {
@@ -215,7 +214,8 @@ export class SessionSends implements Waiter {
   }
 
   #goOn(): void {
-    if (!this.takesMore) return;
+    if (this.#underWay > SENDS_UNDER_WAY / 2 || this.#bytesUnderWay > SEND_BYTES_UNDER_WAY / 2) return;
+    if (this.#awaitsRelief) return;
     this.#holdsUp = false;
     this.#sender.readOn();
   }
