@@ -107,7 +107,13 @@ export async function embeddedKills(options: RunOptions): Promise<Row> {
   const one = people.filter(({ device }) => device === '1');
   const asking = { lanes, before: carried.before, random: seeded(seed + 2), histories: HISTORIES };
   const ask = () => askAll(one, asking);
-  const verdict = await judge([...people, turnover], { carried, settleMs: SETTLE_MS, lateMs: LATE_MS, stored, ask });
+  const verdict = await judge([...people, turnover], {
+    carried,
+    settleMs: SETTLE_MS,
+    lateMs: LATE_MS,
+    stored,
+    ask,
+  });
   return {
     name: 'devices and groups, one process on the embedded store',
     did: `${turns.made} times each: ${Object.keys(faults).join(', ')}`,
