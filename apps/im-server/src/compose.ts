@@ -262,6 +262,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     metrics,
     sendKeys: () => secret.keys('send-msg'),
     hostProblem: knownHosts(config.internalHost, config.allowedHosts),
+    moderationProblems: () => messaging.moderationProblems(),
     missing: () => [
       ...(instance.serving ? [] : ['lease: the store has not renewed it']),
       ...(membership.connected ? [] : ['registry: not connected']),

@@ -37,6 +37,7 @@ export const imServerSettings = pick(
   'sessionDays',
   'allowedOrigins',
   'allowList',
+  'wordsFile',
   'trustedProxies',
   'logLevel',
   'logFile',

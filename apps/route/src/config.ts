@@ -46,6 +46,7 @@ export const routeSettings = pick(
   'durability',
   'loginRate',
   'allowList',
+  'wordsFile',
   'outcallHosts',
   'trustedProxies',
   'advertiseUrl',

@@ -1,5 +1,5 @@
 import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
-import { addSurroundings, createMessaging, forgetLeft, observe } from '@cim/delivery';
+import { addSurroundings, createMessaging, forgetLeft, Moderation, observe } from '@cim/delivery';
 import { createPlacement, openZooKeeperMembership, zooKeeperAccess } from '@cim/discovery';
 import { RpcClient } from '@cim/rpc';
 import {
@@ -74,8 +74,10 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   });
   forgetLeft(membership, rpc);
   addSurroundings(metrics, { store, membership, rpc });
+  const moderation = await Moderation.open(config, { metrics, observer, logger });
+  onStop(() => moderation.stop());
   const messaging = createMessaging({
-    logControl,
+    ...{ logControl, moderation },
     limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

@@ -11,7 +11,7 @@ const placeable = (members: readonly Member[]): number =>
 
 /** Whether the route is ready. It remembers that im-servers were listed, so each route has its own. */
 export class Readiness {
-  readonly #parts: Pick<RouteParts, 'store' | 'membership'>;
+  readonly #parts: Pick<RouteParts, 'store' | 'membership' | 'messaging'>;
   readonly #forget: () => void;
   /**
    * Sends need only the store, so a route that has once seen im-servers stays ready when all of them are
@@ -19,7 +19,7 @@ export class Readiness {
    */
   #seen: boolean;
 
-  constructor(parts: Pick<RouteParts, 'store' | 'membership'>) {
+  constructor(parts: Pick<RouteParts, 'store' | 'membership' | 'messaging'>) {
     const { membership } = parts;
     this.#parts = parts;
     this.#seen = placeable(membership.members()) > 0;
@@ -32,6 +32,7 @@ export class Readiness {
     readonly ready: boolean;
     readonly missing: readonly string[];
     readonly webhooks?: readonly string[];
+    readonly moderation?: readonly string[];
   }> {
     const { store, membership } = this.#parts;
     const missing: string[] = [];
@@ -52,12 +53,14 @@ export class Readiness {
       );
       if (problem !== undefined) missing.push(`registry: ${problem}`);
     }
+    const moderation = this.#parts.messaging.moderationProblems();
     const webhooks = missing.length === 0 ? await this.#failingWebhooks() : [];
     return {
       ready: missing.length === 0,
       missing,
       ...{ imServers, foreign, membershipConnected: connected },
       ...(webhooks.length === 0 ? {} : { webhooks }),
+      ...(moderation.length === 0 ? {} : { moderation }),
     };
   }
 

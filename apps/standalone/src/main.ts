@@ -1,7 +1,7 @@
 /** Route and im-server in one process, on embedded storage and embedded discovery: nothing to install. */
 import { join } from 'node:path';
 import { DOOR_LIMITS, TimingWheel, TurnFlusher } from '@cim/channel';
-import { addSurroundings, createMessaging, observe } from '@cim/delivery';
+import { addSurroundings, createMessaging, Moderation, observe } from '@cim/delivery';
 import { createPlacement, openEmbeddedMembership } from '@cim/discovery';
 import { startImServer } from '@cim/im-server';
 import { startRelay } from '@cim/relay';
@@ -71,8 +71,10 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
     wheel.stop();
   });
   addSurroundings(metrics, { store, membership, rpc });
+  const moderation = await Moderation.open(given, { metrics, observer, logger });
+  onStop(() => moderation.stop());
   const messaging = createMessaging({
-    logControl,
+    ...{ logControl, moderation },
     limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

@@ -39,6 +39,7 @@ export function encodeOutgoing(
     type,
     body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
     ref,
+    changed: false,
   };
   const facts = factsOf(said);
   if (facts.problem !== undefined)

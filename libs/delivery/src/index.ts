@@ -5,6 +5,8 @@ export { doorbellHandlers } from './doorbell-rpc.ts';
 export { forgetLeft } from './forget-left.ts';
 export { BELIEVED_MS } from './locations.ts';
 export * from './messaging.ts';
+export { Moderation } from './moderation/moderation.ts';
+export { WordMatcher } from './moderation/word-matcher.ts';
 export type { MoveRequest, MoveStanding, Moving } from './moving.ts';
 export type { LaterSend, Scheduling } from './scheduling.ts';
 export type { ScheduledSends } from './scheduled-sends.ts';

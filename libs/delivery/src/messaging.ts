@@ -18,6 +18,7 @@ import { GroupRings } from './group-rings.ts';
 import { GroupService } from './group-service.ts';
 import { Locations } from './locations.ts';
 import { LogWatch } from './log-watch.ts';
+import type { Moderation } from './moderation/moderation.ts';
 import { ReadMarks } from './read-marks.ts';
 import { ScheduledSends } from './scheduled-sends.ts';
 import { Scheduling } from './scheduling.ts';
@@ -42,6 +43,8 @@ export interface MessagingParts {
   readonly now?: () => number;
   /** Absent: the defaults. */
   readonly limits?: Pick<LimitValues, 'typing' | 'offences' | 'scheduled'>;
+  /** Absent: messages are stored as they are sent. */
+  readonly moderation?: Pick<Moderation, 'words' | 'problems'>;
   /** Absent: nothing is counted. */
   readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
@@ -62,6 +65,8 @@ export interface Messaging {
   readonly histories: Histories;
   /** One per process: the logs of groups that it has read serve all users. */
   readonly conversations: Conversations;
+  /** What does not work in moderation, a line each, for `/readyz`. It keeps no server from its work. */
+  moderationProblems(): readonly string[];
   /** Names the im-server of this process, which is then reached without RPC. */
   serve(local: Doorbell): void;
 }
@@ -88,6 +93,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
       severalDevices: sessionPolicy === 'devices',
     },
     rules,
+    parts.moderation ?? { words: undefined },
   );
   const calls = new ServerCalls(servers, locations, observer, limits.typing);
   const suspensions = new Suspensions({
@@ -121,6 +127,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     reads: new ReadMarks(conversations, store.groups, calls),
     histories,
     conversations,
+    moderationProblems: () => parts.moderation?.problems ?? [],
     serve: (local) => servers.serve(local),
   };
 }

@@ -42,6 +42,8 @@ export type SendReceipt =
       readonly storedAt: number;
       /** The copy in the sender's own inbox. Undefined: there is none, or an earlier send had stored it. */
       readonly copy?: Stored | undefined;
+      /** An encoded Content: what was stored in place of what was sent. Undefined: what was sent, or it is not known. */
+      readonly content?: Uint8Array | undefined;
     }
   | {
       readonly outcome: 'retry';

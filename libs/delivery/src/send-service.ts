@@ -16,6 +16,7 @@ import {
 import { randomText, type SendDoor } from '@cim/runtime';
 import { type GroupOperation } from '@cim/store';
 import type { EventRules } from './event-rules.ts';
+import type { Moderation } from './moderation/moderation.ts';
 import { Send, type SendParts } from './send.ts';
 import { SendOrder } from './send-order.ts';
 import { refused, retry } from './send-problems.ts';
@@ -44,10 +45,12 @@ export class SendService {
   readonly #parts: SendParts;
   readonly #rules: EventRules;
   readonly #order = new SendOrder();
+  readonly #moderation: Pick<Moderation, 'words'>;
 
-  constructor(parts: SendParts, rules: EventRules) {
+  constructor(parts: SendParts, rules: EventRules, moderation: Pick<Moderation, 'words'>) {
     this.#parts = parts;
     this.#rules = rules;
+    this.#moderation = moderation;
   }
 
   /**
@@ -58,11 +61,15 @@ export class SendService {
     const facts = contentFacts(request.content);
     const send = new Send(request, facts, this.#parts, done);
     const refusal = refusalOf(request, facts);
-    if (refusal !== undefined) send.answer(refusal);
-    else if (!facts.event && this.#order.checks === 0) send.append();
+    if (refusal !== undefined) return send.answer(refusal);
+    const verdict = request.operation === undefined ? this.#moderation.words?.check(request) : undefined;
+    const isRefused = verdict !== undefined && 'refusal' in verdict;
+    if (verdict !== undefined && 'content' in verdict) send.replace(verdict.content);
+    if (!facts.event && !isRefused && this.#order.checks === 0) send.append();
     else
       this.#order.pass(request, () => {
-        if (facts.event) void this.#check(request, facts, send);
+        if (isRefused) send.refuse(verdict.refusal);
+        else if (facts.event) void this.#check(request, facts, send);
         else send.append();
       });
   }

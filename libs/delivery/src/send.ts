@@ -44,6 +44,8 @@ export class Send implements Pusher {
   /** Undefined for a send to a group. */
   readonly #recipient: UserId | undefined;
   readonly #begun = performance.now();
+  /** What is stored: what was sent, or what moderation has made of it. */
+  #content: Uint8Array;
   #appendBegun = 0;
   #tries = 0;
   /** Why this send is not to be stored, unless the store has it already. */
@@ -64,6 +66,12 @@ export class Send implements Pusher {
     this.#parts = parts;
     this.#done = done;
     this.#recipient = ownerOf(request.to);
+    this.#content = request.content;
+  }
+
+  /** Stores another content in place of the one that was sent. Call it before `append`. */
+  replace(content: Uint8Array): void {
+    this.#content = content;
   }
 
   append(): void {
@@ -81,8 +89,10 @@ export class Send implements Pusher {
         counter,
         again,
         rememberMs,
+        // Of what was sent: a repeated send is known by it, also when moderation decides otherwise meanwhile.
         digest: hash('sha256', content, 'base64url').slice(0, 22),
-        content,
+        content: this.#content,
+        sent: content,
         silent: !unread,
         about: event ? (ref as MessageId) : undefined,
         operation,
@@ -168,8 +178,8 @@ export class Send implements Pusher {
   }
 
   #entryOf({ seq, prev, storedAt, n, wire }: Stored, producer: ProducerId): Entry {
-    const { actor: sender, counter, content } = this.#request;
-    return { seq, prev, storedAt, n, wire, sender, producer, counter, content };
+    const { actor: sender, counter } = this.#request;
+    return { seq, prev, storedAt, n, wire, sender, producer, counter, content: this.#content };
   }
 
   #answerStored(): void {
@@ -181,7 +191,8 @@ export class Send implements Pusher {
     if (stored.outcome === 'duplicate')
       return this.answer({ outcome: 'stored', seq, online, n: 0, storedAt: 0 });
     const { n, storedAt, copy } = stored;
-    this.answer({ outcome: 'stored', seq, online, n, storedAt, copy });
+    const changed = this.#content !== this.#request.content && { content: this.#content };
+    this.answer({ outcome: 'stored', seq, online, n, storedAt, copy, ...changed });
   }
 
   /**

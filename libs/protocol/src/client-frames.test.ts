@@ -165,7 +165,7 @@ describe('the frames of a server', () => {
 });
 
 describe('a content', () => {
-  const contents = fc.record({ texts: fc.array(text), type: text, body: bytes, ref: text });
+  const contents = fc.record({ texts: fc.array(text), type: text, body: bytes, ref: text, changed: flag });
 
   it('is written and read as the generated code does it', () => {
     fc.assert(

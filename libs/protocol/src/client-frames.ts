@@ -46,12 +46,15 @@ export interface Content {
   readonly type: string;
   readonly body: Uint8Array;
   readonly ref: string;
+  /** Whether servers have changed the texts before they stored the message. Only servers set it. */
+  readonly changed: boolean;
 }
 const CONTENT = new Message<Content>({
   texts: textsField(1),
   type: textField(2),
   body: bytesField(3),
   ref: textField(4),
+  changed: flagField(5),
 });
 
 export interface Send {

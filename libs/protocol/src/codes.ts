@@ -35,6 +35,7 @@ export const CODES = {
   untrusted: { code: '9520', message: 'The certificate of the server cannot be trusted' },
   tlsMismatch: { code: '9521', message: 'One side speaks TLS, the other plain text' },
   unknownWebhook: { code: '9530', message: 'There is no such webhook' },
+  moderated: { code: '9535', message: 'This message is not allowed here' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

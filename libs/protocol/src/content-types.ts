@@ -270,9 +270,11 @@ export function factsOf(content: Content): ContentFacts {
       unknownType: true,
       problem: 'a content type has 1 to 64 characters of a-z, 0-9, ".", "_" and "-" and begins with a letter',
     };
-  const { problem, unread, about, author } = contentType(type);
-  const event = about !== undefined;
-  return { type, ref, unread, event, author, problem: problem(content), unknownType: false };
+  const row = contentType(type);
+  const { unread, author } = row;
+  const event = row.about !== undefined;
+  const problem = content.changed ? 'only servers mark a content as changed' : row.problem(content);
+  return { type, ref, unread, event, author, problem, unknownType: false };
 }
 
 const referenceOf = (ref: string): { readonly ref?: MessageId } =>
@@ -370,6 +372,10 @@ export function isPlainTexts(content: Uint8Array): boolean {
   }
   return !READER.unfamiliar && texts > 0 && texts <= batchTexts && total <= batchBytes;
 }
+
+/** Whether servers have changed the texts of an encoded `Content` before they stored it. */
+export const isChanged = (content: Uint8Array): boolean =>
+  !isPlainTexts(content) && decodeContent(content)?.changed === true;
 
 /** First bytes of a content of type `member`: it has no texts before its type. */
 const MEMBER = /* @__PURE__ */ encodeContent({ texts: [], type: 'member', body: new Uint8Array(), ref: '' });

@@ -5,6 +5,7 @@ export * from './cluster-key.ts';
 export * from './cluster-secret.ts';
 export * from './config.ts';
 export { ample, type Supplies, type Supply, watchExhaustion } from './exhaustion.ts';
+export { lookOfFiles } from './file-look.ts';
 export * from './gauges.ts';
 export * from './http-connections.ts';
 export * from './known-host.ts';

@@ -46,6 +46,12 @@ export type SignalName = (typeof SIGNAL_KINDS)[number];
 export const SIGNAL_OUTCOMES = ['told', 'limited'] as const;
 export type SignalResult = (typeof SIGNAL_OUTCOMES)[number];
 
+/** What moderation has done with messages: by sensitive words. */
+export const MODERATORS = ['words'] as const;
+export type Moderator = (typeof MODERATORS)[number];
+export const MODERATION_OUTCOMES = ['refused', 'masked', 'flagged'] as const;
+export type ModerationOutcome = (typeof MODERATION_OUTCOMES)[number];
+
 export const RESUME_ANSWERS = ['continue', 'reset', 'expired', 'skipped'] as const;
 export type ResumeResult = (typeof RESUME_ANSWERS)[number];
 
@@ -78,6 +84,8 @@ export interface Observer {
   groupRung(outcome: RingResult): void;
   /** A signal, which is not stored, was to be sent to live sessions. */
   signalled(kind: SignalName, outcome: SignalResult): void;
+  /** Moderation did something with a message. A repeated send counts again. */
+  moderated(by: Moderator, outcome: ModerationOutcome): void;
   /** Entries were written to a client's connection. */
   delivered(wire: Wire, stream: StreamKind, entries: number): void;
   /** A pushed private message has reached the im-server of its recipient. @param seconds since it was stored */
@@ -117,6 +125,7 @@ export const silentObserver: Observer = {
   pushed: () => undefined,
   groupRung: () => undefined,
   signalled: () => undefined,
+  moderated: () => undefined,
   delivered: () => undefined,
   arrived: () => undefined,
   resumed: () => undefined,

@@ -5,6 +5,10 @@ import {
   type AppendOutcome,
   LEASE_RENEWALS,
   type LeaseRenewal,
+  MODERATION_OUTCOMES,
+  type ModerationOutcome,
+  type Moderator,
+  MODERATORS,
   type Observer,
   PUSH_OUTCOMES,
   type PushResult,
@@ -63,6 +67,7 @@ export class PrometheusObserver implements Observer {
   readonly #pushSeconds: DurationRow<PushResult>;
   readonly #rings: CountRow<RingResult>;
   readonly #signals: CountTable<SignalName, SignalResult>;
+  readonly #moderated: CountTable<Moderator, ModerationOutcome>;
   readonly #deliveries: CountTable<Wire, StreamKind>;
   readonly #arrivalSeconds: DurationRow<''>;
   readonly #resumes: CountRow<ResumeResult>;
@@ -131,6 +136,11 @@ export class PrometheusObserver implements Observer {
       metrics,
       { name: 'cim_signals_total', help: 'Signals, which are not stored, by kind and outcome' },
       ['kind', SIGNAL_KINDS, 'outcome', SIGNAL_OUTCOMES],
+    );
+    this.#moderated = new CountTable(
+      metrics,
+      { name: 'cim_moderated_total', help: 'Messages that moderation did something with' },
+      ['by', MODERATORS, 'outcome', MODERATION_OUTCOMES],
     );
     this.#deliveries = new CountTable(
       metrics,
@@ -247,6 +257,10 @@ export class PrometheusObserver implements Observer {
 
   signalled(kind: SignalName, outcome: SignalResult): void {
     this.#signals.add(kind, outcome);
+  }
+
+  moderated(by: Moderator, outcome: ModerationOutcome): void {
+    this.#moderated.add(by, outcome);
   }
 
   delivered(wire: Wire, stream: StreamKind, entries: number): void {

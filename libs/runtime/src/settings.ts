@@ -304,6 +304,11 @@ export const settings = {
     [100, 1_000_000],
     'Events that each of the 256 partitions of the feed keeps while a receiver is away; then the oldest are lost for it',
   ),
+  wordsFile: text(
+    'CIM_WORDS_FILE',
+    '',
+    'File of sensitive words: one on each line below [refuse], [mask] or [flag]. Read again when it changes. The same on all servers; no words when empty',
+  ),
   outcallHosts: list(
     'CIM_OUTCALL_HOSTS',
     'Hosts that calls to business systems may reach though they are inside the network or without TLS: names or addresses as the URL has them, without a port, such as crm.internal,127.0.0.1',

@@ -1,4 +1,4 @@
-import { type InstanceId, type ProducerId, type Seq, streamName } from '@cim/protocol';
+import { type InstanceId, isChanged, type ProducerId, type Seq, streamName } from '@cim/protocol';
 import type { Logger } from '@cim/runtime';
 import type { LogScans } from './log-scans.ts';
 import { type Append, type AppendAnswer, type Done, type Entry, tell } from './streams.ts';
@@ -31,6 +31,7 @@ interface Waiting {
  * | the entry | answer |
  * | --- | --- |
  * | has the same content | `duplicate`, with its seq |
+ * | has texts that moderation has changed | `duplicate` if the send may be a repeat, else `unknown-producer`: the sender's own content is not there to compare |
  * | has another content | `conflict` |
  * | is no longer in the log | `unknown-producer`: nothing can show any more that it was this message |
  */
@@ -130,14 +131,17 @@ const isOf = (entry: Entry, sender: number, producer: ProducerId): boolean =>
   entry.counter > 0 && entry.producer === producer && entry.sender.userId === sender;
 
 function answerTo(
-  { content }: Append,
+  { content, sent = content, again }: Append,
   followers: readonly InstanceId[] | undefined,
   entry: Entry | undefined,
   cause: unknown,
 ): AppendAnswer {
   if (entry === undefined)
     return cause === undefined ? { outcome: 'unknown-producer' } : { outcome: 'retry', cause };
-  return Buffer.compare(content, entry.content) === 0
-    ? { outcome: 'duplicate', seq: entry.seq, ...(followers === undefined ? {} : { followers }) }
-    : { outcome: 'conflict' };
+  if (Buffer.compare(sent, entry.content) !== 0) {
+    if (!isChanged(entry.content)) return { outcome: 'conflict' };
+    // A client that was set back sends another message under this counter. It is told to choose another one.
+    if (again !== true) return { outcome: 'unknown-producer' };
+  }
+  return { outcome: 'duplicate', seq: entry.seq, ...(followers === undefined ? {} : { followers }) };
 }

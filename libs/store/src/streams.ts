@@ -65,10 +65,12 @@ export interface Append {
    * this process repeats after `retry`.
    */
   readonly rememberMs?: number | undefined;
-  /** Digest of the content, 22 of [A-Za-z0-9_-]. */
+  /** Digest of what was sent, 22 of [A-Za-z0-9_-]. A repeated send is known by it. */
   readonly digest: string;
   /** An encoded Content, opaque to the store. */
   readonly content: Uint8Array;
+  /** What was sent, where moderation has put `content` in its place. A repeated send is known by it. */
+  readonly sent?: Uint8Array | undefined;
   /** Whether the entry does not count as unread, so that it does not raise `shown`. A copy never does. */
   readonly silent?: boolean | undefined;
   /**

@@ -91,7 +91,7 @@ export function membersWords({ op, users, from }: Pick<MembersChange, 'op' | 'us
 export function storedText(message: StoredMessage): { readonly text: string; readonly event: boolean } {
   const { texts, type, from, body = NO_BODY, ref = '' } = message;
   if (texts.length > 0) return { text: texts.join('\n'), event: false };
-  const told = contentType(type).says({ texts: [], type, body, ref }, from);
+  const told = contentType(type).says({ texts: [], type, body, ref, changed: false }, from);
   return told?.event === 'members'
     ? { text: membersWords({ ...told.value, from }), event: true }
     : { text: `[${type}]`, event: false };

@@ -44,6 +44,7 @@ before(async () => {
     sendKeys: () => [KEY, OTHER_KEY],
     hostProblem: () => undefined,
     missing: () => missing,
+    moderationProblems: () => [],
   });
   await once(server.listen({ host: '127.0.0.1', port: 0 }), 'listening');
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

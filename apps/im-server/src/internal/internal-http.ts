@@ -35,6 +35,8 @@ export interface InternalHttpParts {
   readonly hostProblem: HostProblem;
   /** What is not ready, in words; [] when the server is ready. */
   readonly missing: () => readonly string[];
+  /** What does not work and keeps the server from nothing, in words. */
+  readonly moderationProblems: () => readonly string[];
 }
 
 const NO_KEY =
@@ -94,7 +96,8 @@ export async function createInternalHttp(parts: InternalHttpParts): Promise<Serv
     const missing = [...parts.missing()];
     await store.ping().catch((error: unknown) => missing.push(`store: ${String(error)}`));
     if (missing.length > 0) void reply.code(503);
-    return { ready: missing.length === 0, missing };
+    const moderation = parts.moderationProblems();
+    return { ready: missing.length === 0, missing, ...(moderation.length === 0 ? {} : { moderation }) };
   });
   app.get('/metrics', async (_request, reply) => {
     void reply.type(metrics.contentType);

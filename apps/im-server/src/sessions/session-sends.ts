@@ -170,13 +170,13 @@ export class SessionSends implements Waiter {
     }
   }
 
-  #answerStored(send: cim.Send, { seq, n, copy, storedAt }: StoredReceipt): void {
+  #answerStored(send: cim.Send, { seq, n, copy, storedAt, content: changed }: StoredReceipt): void {
     const sender = this.#sender;
     const { timeline } = sender.places;
     let told = 0;
     if (copy !== undefined) {
       const producer = copyProducer(send.producer as ProducerId, send.to as UserId);
-      const { counter, content } = send;
+      const { counter, content: sent } = send;
       const { prev, wire } = copy;
       const entry = {
         seq: copy.seq,
@@ -187,11 +187,12 @@ export class SessionSends implements Waiter {
         sender,
         producer,
         counter,
-        content,
+        content: changed ?? sent,
       };
       if (timeline === undefined) sender.missed = true;
-      // A client of level 0 does not know that a receipt can deliver something.
-      else if (sender.level > 0 && timeline.pass(entry)) told = copy.seq;
+      // A client of level 0 does not know that a receipt can deliver something. A receipt does not have the texts that
+      // moderation has changed.
+      else if (sender.level > 0 && changed === undefined && timeline.pass(entry)) told = copy.seq;
       else timeline.offer(entry);
     } else if (send.to !== 0 && storedAt === 0) timeline?.wake(); // An earlier send was stored: the position of its copy is not known.
     sender.respond(storedFrame(send, seq, told, n));

@@ -42,6 +42,7 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   // Only /admin answers this code.
   '9515': 404,
   '9530': 404,
+  '9535': 403,
   // Only the SDK uses these codes, for problems on the way to a server.
   '9520': 502,
   '9521': 502,

@@ -416,6 +416,9 @@ export namespace cim {
         /** Content ref. */
         ref: string;
 
+        /** Content changed. */
+        changed: boolean;
+
         /**
          * Encodes the specified Content message. Does not implicitly {@link cim.Content.verify|verify} messages.
          * @param message Content message or plain object to encode
@@ -451,6 +454,9 @@ export namespace cim {
 
             /** Content ref */
             ref?: (string|null);
+
+            /** Content changed */
+            changed?: (boolean|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];

@@ -606,6 +606,7 @@ export const cim = $root.cim = (() => {
         Content.prototype.type = "";
         Content.prototype.body = $util.newBuffer([]);
         Content.prototype.ref = "";
+        Content.prototype.changed = false;
 
         Content.encode = function (message, writer, _depth) {
             if (!writer)
@@ -623,6 +624,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(26).bytes(message.body);
             if (message.ref != null && $Object.hasOwnProperty.call(message, "ref") && message.ref !== "")
                 writer.uint32(34).string(message.ref);
+            if (message.changed != null && $Object.hasOwnProperty.call(message, "changed") && message.changed !== false)
+                writer.uint32(40).bool(message.changed);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -689,6 +692,15 @@ export const cim = $root.cim = (() => {
                             message.ref = value;
                         else
                             delete message.ref;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.changed = value;
+                        else
+                            delete message.changed;
                         continue;
                     }
                 }
