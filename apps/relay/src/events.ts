@@ -4,7 +4,9 @@ import {
   conversationName,
   conversationOf,
   type Entry,
+  type EntryRecord,
   type EventType,
+  type FeedEvent,
   type FeedRecord,
   messageIdOf,
 } from '@cim/store';
@@ -28,7 +30,7 @@ export interface RelayEvent {
   /** The same id each time the event is sent. */
   readonly id: string;
   readonly type: EventType;
-  /** When the entry was stored: ISO 8601, the store's clock. */
+  /** When it happened: ISO 8601, the store's clock. */
   readonly timestamp: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
@@ -45,7 +47,42 @@ export interface Told {
 }
 
 /** The events of a record of the feed, in the order in which they are sent. */
-export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
+export const eventsOf = (record: FeedRecord): readonly Told[] =>
+  'event' in record ? [toldOf(record.event)] : eventsOfEntry(record);
+
+/** The ids are made of what the feed has, so that they are the same each time. */
+function toldOf(event: FeedEvent): Told {
+  const timestamp = new Date(event.at).toISOString();
+  switch (event.kind) {
+    case 'delivered': {
+      const { user, first, last } = event;
+      const data = { to: { user: String(user) }, first, last };
+      const type = 'message.delivered';
+      return {
+        event: { id: `${type}:${user}:${last}`, type, timestamp, data },
+        ...{ conversation: `delivered-u${user}`, concerns: [`u${user}`] },
+      };
+    }
+    case 'banned':
+    case 'unbanned': {
+      const { subject, at } = event;
+      const type = event.kind === 'banned' ? 'ban.made' : 'ban.lifted';
+      const [kind = '', ...name] = subject.split(':');
+      const data = {
+        ...{ [kind]: name.join(':') },
+        ...(event.kind === 'banned'
+          ? { reason: event.reason, step: event.step, until: new Date(event.until).toISOString() }
+          : {}),
+      };
+      return {
+        event: { id: `${type}:${subject}:${at}`, type, timestamp, data },
+        ...{ conversation: subject, concerns: kind === 'user' ? [`u${name.join('')}`] : [] },
+      };
+    }
+  }
+}
+
+function eventsOfEntry({ stream, entry }: EntryRecord): readonly Told[] {
   const { sender, storedAt } = entry;
   const { author, unread } = contentFacts(entry.content);
   const id = messageIdOf(entry);
@@ -72,7 +109,7 @@ export function eventsOf({ stream, entry }: FeedRecord): readonly Told[] {
   return isPushed ? [stored, told('message.offline', recipient)] : [stored];
 }
 
-function messageOf(stream: FeedRecord['stream'], { sender, seq, n, storedAt, content }: Entry, id: string) {
+function messageOf(stream: EntryRecord['stream'], { sender, seq, n, storedAt, content }: Entry, id: string) {
   const { texts = [], type = '', body, ref = '' } = decodeContent(content) ?? {};
   const recipient = ownerOf(stream);
   return {

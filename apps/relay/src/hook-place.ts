@@ -12,6 +12,7 @@ import {
   letterOf,
   lettersOf,
   placeOfLetter,
+  timeOfRecord,
   type Webhook,
 } from '@cim/store';
 import { eventsOf, type RelayEvent, type Told } from './events.ts';
@@ -176,7 +177,7 @@ export class HookPlace implements ItemOwner {
 
   /** One item for each event of a record: the event, or undefined when the webhook does not get it. */
   async #wantedOf(record: FeedRecord): Promise<readonly (Told | undefined)[]> {
-    if (this.webhook.off !== undefined || record.entry.storedAt < this.#since) return [];
+    if (this.webhook.off !== undefined || timeOfRecord(record) < this.#since) return [];
     return Promise.all(
       eventsOf(record).map(async (told) => {
         const isWanted = wants(this.webhook, told);

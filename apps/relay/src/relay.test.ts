@@ -3,9 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { CIM_DEVICE, type InstanceId } from '@cim/protocol';
+import { isDeepStrictEqual } from 'node:util';
+import { CIM_DEVICE, inboxOf, type InstanceId, type MessageId, type Seq } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
-import { letterOf, openEmbeddedStore, type Store, type Webhook } from '@cim/store';
+import { letterOf, openEmbeddedStore, type Store, userSubject, type Webhook } from '@cim/store';
 import { until } from '@cim/testkit';
 import { answers, type Behave, faultsOf, lineOf, Receiver, takes } from '../test/receiver.ts';
 import { newWebhook, SECRET, Senders, startRelay } from '../test/running-relay.ts';
@@ -261,6 +262,54 @@ test('a change of a group has its own event; a webhook gets only the types and c
   });
   const told = receiver.taken.slice(2).map(({ data }) => (data['texts'] as string[])[0]);
   assert.ok(told.includes('x') && told.includes('y') && !told.includes('not of cat'), told.join());
+});
+
+test('deliveries and bans are told to the webhooks that want them, as they happened', async (t) => {
+  const { receiver, senders, store } = await begin(t, takes, { events: ['message.delivered', 'ban.*'] });
+  const { sessions, streams, bans } = store();
+  const [ann, ben] = [await senders.newUser('ann'), await senders.newUser('ben')];
+  const instance = 'instance-of-ben' as InstanceId;
+  await sessions.openLease(instance);
+  const { userId } = ben;
+  const login = {
+    user: ben,
+    device: CIM_DEVICE,
+    label: '',
+    instance,
+    policy: 'kick',
+    secretHash: '',
+  } as const;
+  const issued = await sessions.issue(login);
+  assert.ok(issued.outcome === 'issued');
+  const { epoch } = issued;
+  await sessions.claim({ userId, instance, epoch, claim: 'c' });
+  await senders.send(ann, ben, 'one');
+  const id = (await senders.send(ann, ben, 'two')) as MessageId;
+  const cursor = { seq: 2 as Seq, id };
+  await streams.ack([{ user: userId, device: CIM_DEVICE, epoch, stream: inboxOf(userId), cursor }]);
+  await bans.ban(userSubject(userId), 60_000, 'spam');
+  await bans.unban(userSubject(userId));
+  await bans.ban('address:192.0.2.1', 60_000, 'spam');
+  await until('all are told', () => receiver.taken.length === 4);
+  const told = receiver.taken.map(({ id, type, timestamp, data }) => {
+    assert.ok(Math.abs(Date.parse(timestamp) - Date.now()) < 60_000);
+    const { until: ends, ...rest } = data as { until?: string };
+    return [id.replace(/\d{13}$/, 'T'), type, rest, ends === undefined ? '' : typeof ends];
+  });
+  const user = String(userId);
+  const banned = { reason: 'spam', step: 0 };
+  for (const expected of [
+    [`message.delivered:${user}:2`, 'message.delivered', { to: { user }, first: 1, last: 2 }, ''],
+    [`ban.made:user:${user}:T`, 'ban.made', { user, ...banned }, 'string'],
+    [`ban.lifted:user:${user}:T`, 'ban.lifted', { user }, ''],
+    ['ban.made:address:192.0.2.1:T', 'ban.made', { address: '192.0.2.1', ...banned }, 'string'],
+  ])
+    assert.ok(
+      told.some((one) => isDeepStrictEqual(one, expected)),
+      JSON.stringify(told),
+    );
+  const order = told.map(([id]) => id);
+  assert.ok(order.indexOf(`ban.made:user:${user}:T`) < order.indexOf(`ban.lifted:user:${user}:T`));
 });
 
 test('the running relay sends a dead letter again when an operator wants that', async (t) => {

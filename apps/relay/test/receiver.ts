@@ -97,9 +97,10 @@ export class Receiver {
   }
 }
 
-/** The conversation of an event, as a receiver finds it. */
-export function conversationOf({ data }: RelayEvent): string {
-  const { from, to } = data as { from: { id: string }; to: { user?: string; group?: string } };
+/** The conversation of an event, as a receiver finds it. Events about no message have one of their own each. */
+export function conversationOf({ id, data }: RelayEvent): string {
+  if (!('from' in data)) return id;
+  const { from, to } = data as unknown as { from: { id: string }; to: { user?: string; group?: string } };
   return to.group === undefined ? [from.id, to.user].sort().join('-') : `g${to.group}`;
 }
 

@@ -1,23 +1,38 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { groupStream, inboxOf, LOBBY, streamName, type StreamRef } from '@cim/protocol';
+import {
+  CIM_DEVICE,
+  type DeviceId,
+  type Epoch,
+  groupStream,
+  inboxOf,
+  LOBBY,
+  type MessageId,
+  type Seq,
+  streamName,
+  type StreamRef,
+} from '@cim/protocol';
 import { until } from '@cim/testkit';
 import {
   append,
   appendOk,
+  logIn,
+  newClaim,
   newGroup,
   newPair,
+  newServer,
   newUser,
   type OpenedStore,
   type OpenStore,
   Sends,
 } from '../test/contract-fixture.ts';
-import { feedEnds, type FeedPositions, readFeed } from '../test/feed.ts';
+import { feedEnds, type FeedPositions, readEvents, readFeed } from '../test/feed.ts';
 import { plain } from '../test/stored.ts';
-import type { FeedPartition } from './event-feed.ts';
+import { userSubject } from './bans.ts';
+import type { FeedKind, FeedPartition } from './event-feed.ts';
 import type { Store } from './store.ts';
-import { RETENTION } from './streams.ts';
+import { messageIdOf, RETENTION } from './streams.ts';
 
 const newRelay = (): string => `relay-${randomBytes(9).toString('base64url')}`;
 const LEASE_MS = 60_000;
@@ -27,6 +42,7 @@ export function eventFeedContract(open: OpenStore): void {
     let opened: OpenedStore;
     let store: Store;
     let revision = Date.now();
+    const recordKinds = (...kinds: FeedKind[]) => store.feed.record({ revision: revision++, kinds });
     const record = (on: boolean, most?: number) =>
       store.feed.record({ revision: revision++, kinds: on ? ['messages'] : [], most });
     before(async () => {
@@ -114,6 +130,83 @@ export function eventFeedContract(open: OpenStore): void {
       assert.deepEqual(await readFeed(store.feed, ends), []);
       await appendOk(store, sends.item(2));
       assert.deepEqual(await seqsOf(inbox, ends), [2]);
+    });
+
+    test('what a user has received is recorded once, with the acks, when there is something of others', async () => {
+      const { sends, to, inbox } = await newPair(store);
+      const { userId } = to;
+      const [epoch, phoneAt] = [await logIn(store, to, await newServer(store)), await newServer(store)];
+      const login = { user: to, device: 'a-phone-of-this-test' as DeviceId, label: '', instance: phoneAt };
+      const issued = await store.sessions.issue({ ...login, policy: 'devices', secretHash: '' });
+      assert.ok(issued.outcome === 'issued');
+      await store.sessions.claim({ userId, instance: phoneAt, epoch: issued.epoch, claim: newClaim() });
+      const back = new Sends(inboxOf(sends.sender.userId), to);
+      const ack = async (seq: number, device: DeviceId = CIM_DEVICE, at = epoch): Promise<void> => {
+        const entry = await store.streams.peek(inbox, seq as Seq);
+        const id = entry === undefined ? '' : messageIdOf(entry);
+        const cursor = { seq: seq as Seq, id: id as MessageId };
+        await store.streams.ack([{ user: userId, device, epoch: at, stream: inbox, cursor }]);
+      };
+      await recordKinds('messages');
+      for (const n of [1, 2]) await appendOk(store, sends.item(n));
+      const ends = await feedEnds(store.feed);
+      await ack(1);
+      assert.deepEqual(await readEvents(store.feed, ends), [], 'nobody wants them');
+      await recordKinds('deliveries');
+      const since = await feedEnds(store.feed);
+      // A copy of what the user says itself, and then something of the other again.
+      await appendOk(store, back.item(1));
+      await ack(2);
+      await ack(2, login.device, issued.epoch);
+      await ack(3);
+      for (const n of [3, 4]) await appendOk(store, sends.item(n));
+      await ack(5);
+      await ack(4, login.device, issued.epoch);
+      await ack(4);
+      await ack(5, CIM_DEVICE, (epoch - 1) as Epoch);
+      const events = await readEvents(store.feed, since);
+      assert.deepEqual(
+        events.map(({ at, ...event }) => [event, typeof at]),
+        [
+          [{ kind: 'delivered', user: userId, first: 2, last: 2 }, 'number'],
+          [{ kind: 'delivered', user: userId, first: 4, last: 5 }, 'number'],
+        ],
+      );
+      assert.deepEqual(await readFeed(store.feed, since), [], 'messages are not wanted');
+      await record(false);
+    });
+
+    test('a ban and its end by an operator are recorded, and what changes nothing is not', async () => {
+      const subject = userSubject((await newUser(store)).userId);
+      const none = userSubject((await newUser(store)).userId);
+      const address = 'address:2001:db8:0:0::/64';
+      await recordKinds('messages');
+      const ends = await feedEnds(store.feed);
+      await store.bans.ban(none, 60_000, 'nobody wants it');
+      assert.deepEqual(await readEvents(store.feed, ends), []);
+      await recordKinds('bans');
+      const since = await feedEnds(store.feed);
+      await store.bans.suspend(subject, 'too many "requests" /\u00fc');
+      await store.bans.suspend(subject, 'again');
+      await store.bans.asked(subject);
+      await store.bans.unban(subject);
+      await store.bans.unban(subject);
+      const begun = Date.now();
+      await store.bans.ban(address, 3_600_000, 'spam');
+      const [first, second, third, ...rest] = await readEvents(store.feed, since);
+      assert.ok(first?.kind === 'banned' && third?.kind === 'banned');
+      assert.deepEqual(
+        [first.subject, first.step, first.reason],
+        [subject, 1, 'too many "requests" /\u00fc'],
+      );
+      assert.ok(first.until > first.at);
+      assert.deepEqual([second?.kind, second?.kind === 'unbanned' && second.subject], ['unbanned', subject]);
+      assert.deepEqual([third.subject, third.step, third.reason], [address, 0, 'spam']);
+      assert.equal(third.until - third.at, 3_600_000);
+      assert.ok(Math.abs(third.at - begun) < 60_000);
+      assert.deepEqual(rest, []);
+      for (const banned of [none, address] as const) await store.bans.unban(banned);
+      await record(false);
     });
 
     test('an older wish changes nothing; a newer one turns it off', async () => {

@@ -1,13 +1,16 @@
 /**
- * The feed of events: the stored messages, for business systems
- * (docs/adr/0008-the-event-feed-lies-beside-the-streams.md). An entry and its record in the feed are written
- * in one atomic step. A relay reads the records, and removes them when every receiver has them.
+ * The feed of events, for business systems (docs/adr/0008-the-event-feed-lies-beside-the-streams.md): stored
+ * messages, and what else a webhook may want. An event and its record in the feed are written in one atomic step. A relay reads the records, and removes them when every receiver has them.
  */
-import type { StreamRef } from '@cim/protocol';
+import type { Seq, StreamRef, UserId } from '@cim/protocol';
+import type { Subject } from './bans.ts';
 import type { Entry } from './streams.ts';
 
-/** The kinds of events that can be recorded. `messages`: every entry of every stream, except copies. */
-export const FEED_KINDS = ['messages'] as const;
+/**
+ * The kinds of events that can be recorded. `messages`: every entry of every stream, except copies. `deliveries`: users
+ * who have received messages. `bans`: users and addresses that are suspended, or no longer.
+ */
+export const FEED_KINDS = ['messages', 'deliveries', 'bans'] as const;
 export type FeedKind = (typeof FEED_KINDS)[number];
 
 export const FEED = {
@@ -33,12 +36,46 @@ export interface FeedWish {
 /** A part of the feed. All records of one stream are in one partition, in order. */
 export type FeedPartition = string & { readonly partition: true };
 
+/** Something that has happened, other than an entry that was stored. `at`: when [ms since 1970, the store's clock]. */
+export type FeedEvent =
+  /** Devices of the user have received its timeline from `first` to `last`, and a message of somebody else is among it. */
+  | {
+      readonly kind: 'delivered';
+      readonly user: UserId;
+      readonly first: Seq;
+      readonly last: Seq;
+      readonly at: number;
+    }
+  /** `step` as of a ban. `until`: when the ban ends, if it is not made longer. */
+  | {
+      readonly kind: 'banned';
+      readonly subject: Subject;
+      readonly step: number;
+      readonly until: number;
+      readonly reason: string;
+      readonly at: number;
+    }
+  | { readonly kind: 'unbanned'; readonly subject: Subject; readonly at: number };
+
 /** One record. Positions count from 1 in each partition without gaps, so a missing position was lost. */
-export interface FeedRecord {
+export type FeedRecord = EntryRecord | EventRecord;
+
+export interface EntryRecord {
   readonly position: number;
   readonly stream: StreamRef;
   readonly entry: Entry;
 }
+
+export interface EventRecord {
+  readonly position: number;
+  readonly event: FeedEvent;
+  /** The event as the feed has it. */
+  readonly text: string;
+}
+
+/** When the event of a record happened [ms since 1970, the store's clock]. */
+export const timeOfRecord = (record: FeedRecord): number =>
+  'event' in record ? record.event.at : record.entry.storedAt;
 
 /**
  * Texts that a relay stores under names while it has the partition: events that could not be delivered yet,

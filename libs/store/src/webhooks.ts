@@ -1,10 +1,11 @@
 /** Webhooks: the receivers of events, and their health. */
-import type { FeedKind } from './event-feed.ts';
+import { FEED_KINDS, type FeedKind } from './event-feed.ts';
 
 /** All types of events. docs/business.md describes each. */
 export const EVENT_TYPES = [
   'message.stored',
   'message.offline',
+  'message.delivered',
   'group.created',
   'group.changed',
   'group.added',
@@ -15,6 +16,8 @@ export const EVENT_TYPES = [
   'group.muted',
   'group.transferred',
   'group.disbanded',
+  'ban.made',
+  'ban.lifted',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
@@ -25,9 +28,16 @@ export const namesEvent = (wish: string, type: EventType): boolean =>
 /** Whether there are events of that name. */
 export const isEventName = (wish: string): boolean => EVENT_TYPES.some((type) => namesEvent(wish, type));
 
+/** The kind of records that the events of a type are made from. */
+const kindOf = (type: EventType): FeedKind =>
+  type === 'message.delivered' ? 'deliveries' : type.startsWith('ban.') ? 'bans' : 'messages';
+
 /** What is to be recorded for these webhooks. */
-export const kindsFor = (webhooks: readonly Webhook[]): readonly FeedKind[] =>
-  webhooks.some(({ off }) => off === undefined) ? ['messages'] : [];
+export function kindsFor(webhooks: readonly Webhook[]): readonly FeedKind[] {
+  const wishes = webhooks.flatMap(({ off, events }) => (off === undefined ? events : []));
+  const types = EVENT_TYPES.filter((type) => wishes.some((wish) => namesEvent(wish, type)));
+  return FEED_KINDS.filter((kind) => types.some((type) => kindOf(type) === kind));
+}
 
 /** A URL that receives events. */
 export interface Webhook {

@@ -1,11 +1,18 @@
 /** Reads a feed to its end. */
-import type { EventFeed, FeedPartition, FeedRecord } from '../src/event-feed.ts';
+import type { EntryRecord, EventFeed, FeedEvent, FeedPartition, FeedRecord } from '../src/event-feed.ts';
 
 /** Key: partition. Value: a position in it. */
 export type FeedPositions = ReadonlyMap<FeedPartition, number>;
 
-/** Reads all records after the given positions (absent: 0), in order within each partition. */
-export async function readFeed(feed: EventFeed, after: FeedPositions = new Map()): Promise<FeedRecord[]> {
+/** Reads the entries among all records after the given positions (absent: 0), in order within each partition. */
+export const readFeed = async (feed: EventFeed, after?: FeedPositions): Promise<EntryRecord[]> =>
+  (await readRecords(feed, after)).filter((record) => 'entry' in record);
+
+/** Reads the events that are no entries, as `readFeed`. */
+export const readEvents = async (feed: EventFeed, after?: FeedPositions): Promise<FeedEvent[]> =>
+  (await readRecords(feed, after)).flatMap((record) => ('event' in record ? [record.event] : []));
+
+async function readRecords(feed: EventFeed, after: FeedPositions = new Map()): Promise<FeedRecord[]> {
   const all: FeedRecord[] = [];
   let asks = feed.partitions.map((partition) => ({ partition, after: after.get(partition) ?? 0 }));
   while (asks.length > 0) {

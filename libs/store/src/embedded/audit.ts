@@ -129,7 +129,7 @@ export async function audit(ledger: Ledger): Promise<Audit> {
     if (key.startsWith('i:')) {
       feed.first ||= positionOfFeed(key);
       feed.last = positionOfFeed(key);
-      decodeFeedRow(row);
+      decodeFeedRow(feed.last, row);
       return;
     }
     const record: unknown = decodeRecord(row);

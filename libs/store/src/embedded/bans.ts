@@ -7,6 +7,7 @@ import {
   type Subject,
   SUSPENSION_MS,
 } from '../bans.ts';
+import type { EmbeddedEventFeed } from './event-feed.ts';
 import { BANS } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
@@ -17,12 +18,19 @@ export class EmbeddedBans implements Bans {
   readonly #ledger: Ledger;
   readonly #now: () => number;
   readonly #lengthsMs: readonly number[];
+  readonly #feed: Pick<EmbeddedEventFeed, 'tell'>;
 
   /**
    * @param now ms since 1970
    * @param lengthsMs as `SUSPENSION_MS`
    */
-  constructor(ledger: Ledger, now: () => number, lengthsMs: readonly number[] = SUSPENSION_MS) {
+  constructor(
+    ledger: Ledger,
+    feed: Pick<EmbeddedEventFeed, 'tell'>,
+    now: () => number,
+    lengthsMs: readonly number[] = SUSPENSION_MS,
+  ) {
+    this.#feed = feed;
     this.#lengthsMs = lengthsMs;
     this.#ledger = ledger;
     this.#now = now;
@@ -39,7 +47,7 @@ export class EmbeddedBans implements Bans {
     const now = this.#now();
     const isLate = before === undefined || now - before.until >= FORGIVEN_MS;
     const step = isLate ? 1 : Math.min(before.step + 1, this.#lengthsMs.length);
-    return this.#write({ subject, until: now + this.#lengthOf(step), begun: now, step, reason });
+    return this.#begin({ subject, until: now + this.#lengthOf(step), begun: now, step, reason });
   }
 
   async asked(subject: Subject): Promise<Ban | undefined> {
@@ -53,7 +61,7 @@ export class EmbeddedBans implements Bans {
 
   ban(subject: Subject, ms: number, reason: string): Promise<Ban> {
     const begun = this.#now();
-    return this.#write({ subject, until: begun + ms, begun, step: 0, reason });
+    return this.#begin({ subject, until: begun + ms, begun, step: 0, reason });
   }
 
   async unban(subject: Subject): Promise<boolean> {
@@ -61,8 +69,15 @@ export class EmbeddedBans implements Bans {
     if (ban === undefined) return false;
     const wasActive = this.#active(ban) !== undefined;
     this.#ledger.put(BANS, { bans: this.#bans().filter((one) => one.subject !== subject) });
+    if (wasActive) this.#feed.tell('bans', { kind: 'unbanned', subject, at: this.#now() });
     await this.#ledger.commit();
     return wasActive;
+  }
+
+  #begin(ban: BanRecord): Promise<Ban> {
+    const { subject, step, until, reason, begun: at } = ban;
+    this.#feed.tell('bans', { kind: 'banned', subject, step, until, reason, at });
+    return this.#write(ban);
   }
 
   async #write(ban: BanRecord): Promise<Ban> {

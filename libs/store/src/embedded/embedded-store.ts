@@ -78,7 +78,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     groups,
     blocks,
     scheduled: new EmbeddedScheduled(ledger, now, monotonic, options.scheduleSkewMs),
-    bans: new EmbeddedBans(ledger, now, options.suspensionMs),
+    bans: new EmbeddedBans(ledger, feed, now, options.suspensionMs),
     limits: new EmbeddedLimits(monotonic),
     logWishes: new EmbeddedLogWishes(monotonic),
     conversations: new EmbeddedConversationRows(ledger),

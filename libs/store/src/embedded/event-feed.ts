@@ -2,6 +2,8 @@ import { streamName, streamOfName, type StreamRef } from '@cim/protocol';
 import {
   type EventFeed,
   FEED,
+  type FeedEvent,
+  type FeedKind,
   type FeedPartition,
   type FeedProgress,
   type FeedRecord,
@@ -13,7 +15,7 @@ import { allLetters, FEED_ON, FEED_STATE, feedFrom, feedKey, letterKey, position
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import { decodeRecord } from './record-bytes.ts';
-import type { FeedStateRecord, LetterRecord } from './records.ts';
+import type { FeedOnRecord, FeedStateRecord, LetterRecord } from './records.ts';
 
 const ONLY = '0' as FeedPartition;
 /** The Redis adapter has this many partitions. Each keeps `FEED.most` records. */
@@ -43,12 +45,27 @@ export class EmbeddedEventFeed implements EventFeed {
   /** Writes the record of an append, in the same batch. @param row the entry as its log has it */
   write(stream: StreamRef, row: Uint8Array): void {
     const on = this.#ledger.get(FEED_ON);
-    if (on === undefined || !on.kinds.includes('messages')) return;
+    if (on?.kinds.includes('messages') === true) this.#add(on, encodeFeedRow(streamName(stream), row));
+  }
+
+  /** Whether events of this kind are recorded. */
+  records(kind: FeedKind): boolean {
+    return this.#ledger.get(FEED_ON)?.kinds.includes(kind) === true;
+  }
+
+  /** Writes the record of another event, in the same batch, if events of its kind are recorded. */
+  tell(kind: FeedKind, event: FeedEvent): void {
+    const on = this.#ledger.get(FEED_ON);
+    if (on?.kinds.includes(kind) === true)
+      this.#add(on, encodeFeedRow('', Buffer.from(JSON.stringify(event))));
+  }
+
+  #add(on: FeedOnRecord, row: Uint8Array): void {
     const state = this.#state;
     const top = state.top + 1;
     const first = Math.min(Math.max(state.first, top - on.most + 1), state.first + TRIM_STEPS);
     for (let position = state.first; position < first; position++) this.#ledger.deleteRow(feedKey(position));
-    this.#ledger.putRow(feedKey(top), encodeFeedRow(stream, row));
+    this.#ledger.putRow(feedKey(top), row);
     this.#ledger.put(FEED_STATE, { ...state, first, top });
   }
 
@@ -123,7 +140,7 @@ export class EmbeddedEventFeed implements EventFeed {
     return Promise.all(
       asks.map(async ({ after }) => {
         const rows = await this.#ledger.rows(feedFrom(after + 1), limit, READ_BYTES);
-        return rows.map(([key, row]) => ({ position: positionOfFeed(key), ...decodeFeedRow(row) }));
+        return rows.map(([key, row]) => decodeFeedRow(positionOfFeed(key), row));
       }),
     );
   }
@@ -191,15 +208,20 @@ export class EmbeddedEventFeed implements EventFeed {
   }
 }
 
-/** Encodes a record: the length of the stream's name, the name, and the row of the log. */
-function encodeFeedRow(stream: StreamRef, row: Uint8Array): Uint8Array {
-  const name = Buffer.from(streamName(stream));
+/** Encodes a record: the length of the stream's name, the name, and the row of the log. Without a name: the JSON of another event. */
+function encodeFeedRow(stream: string, row: Uint8Array): Uint8Array {
+  const name = Buffer.from(stream);
   return Buffer.concat([Buffer.of(name.length), name, row]);
 }
 
 /** Decodes a record. @throws {Error} when the row is damaged */
-export function decodeFeedRow(row: Uint8Array): Omit<FeedRecord, 'position'> {
+export function decodeFeedRow(position: number, row: Uint8Array): FeedRecord {
   const end = 1 + (row[0] ?? 0);
+  const rest = row.subarray(end);
+  if (end === 1) {
+    const text = Buffer.from(rest).toString();
+    return { position, event: JSON.parse(text) as FeedEvent, text };
+  }
   const name = Buffer.from(row.subarray(1, end)).toString();
-  return { stream: streamOfName(name), entry: decodeRow(row.subarray(end)) };
+  return { position, stream: streamOfName(name), entry: decodeRow(rest) };
 }

@@ -50,7 +50,7 @@ test('a group of 100,000: made, paged, full, and cleared after it was disbanded,
   });
   const groups = new EmbeddedGroups(ledger, Date.now, () => performance.now());
   const blocks = { has: () => false };
-  const feed = { write: () => undefined };
+  const feed = { write: () => undefined, tell: () => undefined };
   const streams = new EmbeddedStreams(ledger, silentLogger(), Date.now, RETENTION, groups, blocks, feed);
   const sweeper = new Sweeper(ledger, silentLogger(), Date.now, RETENTION);
   const owner = named(1);

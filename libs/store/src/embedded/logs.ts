@@ -51,7 +51,7 @@ export class Logs {
   /** Old entries that appends have removed since the last batch ended. */
   #trims = 0;
   readonly #blocks: Pick<EmbeddedBlocks, 'has'>;
-  readonly #feed: Pick<EmbeddedEventFeed, 'write'>;
+  readonly #feed: Pick<EmbeddedEventFeed, 'write' | 'tell'>;
   readonly #shares: Shares;
 
   constructor(
@@ -59,7 +59,7 @@ export class Logs {
     now: () => number,
     limits: StreamLimits,
     blocks: Pick<EmbeddedBlocks, 'has'>,
-    feed: Pick<EmbeddedEventFeed, 'write'>,
+    feed: Pick<EmbeddedEventFeed, 'write' | 'tell'>,
   ) {
     this.#feed = feed;
     this.#ledger = ledger;
@@ -191,6 +191,13 @@ export class Logs {
       settledBytes: bytes,
       settledCopies: copies,
     });
+    const user = ownerOf(stream);
+    const { settled, settledCopies } = state;
+    // Nobody delivers the user's own messages to it.
+    if (user !== undefined && upTo - settled > copies - settledCopies)
+      this.#feed.tell('deliveries', {
+        ...{ kind: 'delivered', user, first: (settled + 1) as Seq, last: upTo, at: this.#now() },
+      });
   }
 
   /**

@@ -90,7 +90,7 @@ export class EmbeddedStreams implements Streams {
     limits: StreamLimits,
     groups: EmbeddedGroups,
     blocks: Pick<EmbeddedBlocks, 'has'>,
-    feed: Pick<EmbeddedEventFeed, 'write'>,
+    feed: Pick<EmbeddedEventFeed, 'write' | 'tell'>,
   ) {
     this.#groups = groups;
     this.#ledger = ledger;

@@ -9,15 +9,16 @@ import {
 } from '../bans.ts';
 import { key } from './keys.ts';
 import type { RedisLink } from './link.ts';
+import { FEED_LUA } from './feed-lua.ts';
 import { Script } from './script.ts';
 
 /**
  * KEYS bans, a hash: subject → JSON of {until, begun, step, reason}; and a sorted set of subjects by `until`, which finds those that are
- * active or are to be forgotten. ARGV act, subject, then what the act needs. Answers ms left, step and reason; nothing when
+ * active or are to be forgotten; and whether the feed of their shard is on. ARGV act, subject, then what the act needs. Answers ms left, step and reason; nothing when
  * there is none.
  */
 const actScript = (lengthsMs: readonly number[]): Script =>
-  new Script(`
+  new Script(`${FEED_LUA}
 local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,6 +27,17 @@ local lengths = {${lengthsMs.join(', ')}}
 local text = call('HGET', KEYS[1], subject)
 local ban = text and cjson.decode(text)
 local active = ban and ban.until_ > now
+local int = function(n) return string.format('%.0f', n) end
+local event = function(kind, more)
+  local most = feedMost(call('GET', KEYS[3]), 'b')
+  local tag = string.match(KEYS[3], '^{.-}')
+  if most then
+    feedEvent(tag, most, '{"kind":"' .. kind .. '","subject":' .. cjson.encode(subject) .. more .. ',"at":' .. int(now) .. '}')
+  end
+end
+local banned = function()
+  event('banned', ',"step":' .. ban.step .. ',"until":' .. int(ban.until_) .. ',"reason":' .. cjson.encode(ban.reason))
+end
 local write = function()
   call('HSET', KEYS[1], subject, cjson.encode(ban))
   call('ZADD', KEYS[2], ban.until_, subject)
@@ -35,6 +47,7 @@ if act == 'suspend' and not active then
   if ban and now - ban.until_ < ${FORGIVEN_MS} then step = math.min(ban.step + 1, #lengths) end
   ban = {until_ = now + lengths[step], begun = now, step = step, reason = ARGV[3]}
   write()
+  banned()
 elseif act == 'asked' then
   if not active then return {} end
   local length = lengths[ban.step]
@@ -45,6 +58,7 @@ elseif act == 'asked' then
 elseif act == 'ban' then
   ban = {until_ = now + tonumber(ARGV[4]), begun = now, step = 0, reason = ARGV[3]}
   write()
+  banned()
 elseif act == 'unban' then
   if ban then
     call('HDEL', KEYS[1], subject)
@@ -52,6 +66,7 @@ elseif act == 'unban' then
     call('ZADD', KEYS[2], 0, subject)
   end
   if not active then return {} end
+  event('unbanned', '')
 end
 local forgotten = call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ${FORGIVEN_MS})
 for _, old in ipairs(forgotten) do call('HDEL', KEYS[1], old) end
@@ -115,7 +130,9 @@ export class RedisBans implements Bans {
   }
 
   async #act(...args: readonly (string | number)[]): Promise<Answer | []> {
-    const answer = this.#link.ask((redis) => this.#script.run(redis, [key.bans, key.bansUntil], args));
+    const answer = this.#link.ask((redis) =>
+      this.#script.run(redis, [key.bans, key.bansUntil, key.feedOn(key.bansShard)], args),
+    );
     return (await answer) as Answer | [];
   }
 }

@@ -3,8 +3,8 @@
  *
  * | key | kind | holds |
  * | --- | --- | --- |
- * | `feed` | stream | records, `1-<position less 1>`: h "seq stream" and behind a space what the log has as h; d as the log has it |
- * | `feed-on` | text | "revision kinds most": kinds are letters, `m` for messages |
+ * | `feed` | stream | records, `1-<position less 1>`. Of an entry: h "seq stream" and behind a space what the log has as h; d as the log has it. Of another event: e, its JSON |
+ * | `feed-on` | text | "revision kinds most": kinds are letters (`feed-lua.ts`) |
  * | `feed-relay` | hash | `lease` "relay until", `c:<receiver>` its cursor, `look` changed with each change of letters by others |
  * | `letters` | hash | name → text |
  */
@@ -13,7 +13,7 @@ import { CimError, streamName, streamOfName } from '@cim/protocol';
 import {
   type EventFeed,
   FEED,
-  type FeedKind,
+  type FeedEvent,
   type FeedPartition,
   type FeedProgress,
   type FeedRecord,
@@ -21,6 +21,7 @@ import {
   type PartitionState,
 } from '../event-feed.ts';
 import type { Commit } from './commit.ts';
+import { LETTERS_OF_KINDS } from './feed-lua.ts';
 import { key, SHARD_TAGS } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
@@ -28,7 +29,6 @@ import { entryOf, type Row } from './streams.ts';
 
 /** Most shards of one call on a server that holds all shards. A script holds up all other clients of Redis. */
 const CALL_SHARDS = 64;
-const LETTERS_OF_KINDS: { readonly [Kind in FeedKind]: string } = { messages: 'm' };
 /** The oldest version of Redis that completes an id such as `1-*`. */
 const REDIS_VERSION = 7;
 
@@ -286,20 +286,28 @@ function pairs(flat: readonly string[]): Map<string, string> {
 }
 
 /**
- * How a record begins. After Redis has lost records, another message may have the place and the seq of a lost one, so its author and
- * time are compared too.
+ * How a record begins. After Redis has lost records, another one may have the place and the seq of a lost one, so the author and
+ * the time are compared too.
  */
-const beginningOf = ({ stream, entry: { seq, sender, counter, storedAt } }: FeedRecord): string =>
-  `${seq} ${streamName(stream)} ${sender.userId} ${counter} ${storedAt} `;
+function beginningOf(record: FeedRecord): string {
+  if ('event' in record) return record.text;
+  const { seq, sender, counter, storedAt } = record.entry;
+  return `${seq} ${streamName(record.stream)} ${sender.userId} ${counter} ${storedAt} `;
+}
 
 /** The id after which the records of this position begin. Ids count from `1-0`, positions from 1. */
 const idAfter = (position: number): string => `1-${position}`;
 
 function recordOf([id, [field = Buffer.alloc(0), text = Buffer.alloc(0), ...rest]]: Row): FeedRecord {
+  const position = Number(id.toString('latin1').slice('1-'.length)) + 1;
+  if (field.toString('latin1') === 'e') {
+    const json = text.toString('utf8');
+    return { position, event: JSON.parse(json) as FeedEvent, text: json };
+  }
   const afterSeq = text.indexOf(SPACE);
   const afterName = text.indexOf(SPACE, afterSeq + 1);
   return {
-    position: Number(id.toString('latin1').slice('1-'.length)) + 1,
+    position,
     stream: streamOfName(text.toString('utf8', afterSeq + 1, afterName)),
     entry: entryOf(text.subarray(0, afterSeq), [field, text.subarray(afterName + 1), ...rest]),
   };

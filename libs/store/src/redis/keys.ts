@@ -80,6 +80,7 @@ export const key = {
   marks: (user: UserId) => `${userTag(user)}:marks:${user}`,
   /** A text: a space, then ids of users with a space behind each (`blocks.ts`). The append script makes the same. */
   blocks: (user: UserId) => `${userTag(user)}:blocks:${streamName(inboxOf(user))}`,
+  bansShard: tag('bans'),
   bans: `${tag('bans')}:bans`,
   logWish: `${tag('log')}:log-wish`,
   bansUntil: `${tag('bans')}:bans-until`,

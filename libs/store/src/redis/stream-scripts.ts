@@ -2,6 +2,7 @@
  * Lua scripts of streams, and the two packed values that they share with TypeScript: the meta of a stream and
  * the head of an entry.
  */
+import { FEED_LUA } from './feed-lua.ts';
 import { Script } from './script.ts';
 
 /**
@@ -98,12 +99,16 @@ export const ACK_ARGS = 6;
  * The cursors of a stream are the field `stream`, the highest of any device; `stream @`, the device whose cursor that is;
  * and `stream device`, the cursor of any other device. The version before has the first alone, and may move it on.
  */
-export const ACK = new Script(`${META}
+export const ACK = new Script(`${META}${FEED_LUA}
 -- What is acked of an inbox waits for nobody. False: it is above the top.
 local settle = function(log, key, seq)
-  local m = metaOf(key, call('GET', key))
+  local tag, user = match(key, '^(.-):meta:inbox:(.*)$')
+  -- One call for both, so that the feed costs nothing while it is off.
+  local meta, feedOn = unpack(call('MGET', key, tag .. ':feed-on'))
+  local m = metaOf(key, meta)
   if seq > m.top then return false end
   if seq <= m.settled then return true end
+  local before, ownBefore = m.settled, m.settledOwn
   local entry = seq < m.top and redis.call('XRANGE', log, int(seq) .. '-0', int(seq) .. '-0')[1]
   m.settled, m.settledBytes, m.settledOwn = seq, m.bytes, m.own
   if entry then
@@ -111,6 +116,15 @@ local settle = function(log, key, seq)
     m.settledBytes, m.settledOwn = bytes, m.own and own
   end
   call('SET', key, packed(m))
+  local most = feedMost(feedOn, 'd')
+  -- Nobody delivers the user's own messages to it.
+  local own = (m.settledOwn or 0) - (ownBefore or 0)
+  if most and seq - before > own then
+    local time = call('TIME')
+    local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+    feedEvent(tag, most, '{"kind":"delivered","user":' .. user .. ',"first":' .. int(before + 1) .. ',"last":' .. int(seq) ..
+      ',"at":' .. int(ms) .. '}')
+  end
   return true
 end
 
