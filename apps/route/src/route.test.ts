@@ -307,6 +307,18 @@ describe('a route', { concurrency: false }, () => {
     assert.equal((await call(open, '/login', login)).code, '9000');
   });
 
+  test('no shape of an answer is a choice: its first answer would compile a validator, and hold the event loop', async () => {
+    const { paths } = (await (await fetch(`${open.internal.url}/documentation/json`)).json()) as {
+      paths: Record<string, Record<string, { responses: object }>>;
+    };
+    const answers = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { responses }]) => [`${method} ${path}`, responses] as const),
+    );
+    assert.ok(answers.length > 20);
+    for (const [operation, responses] of answers)
+      assert.doesNotMatch(JSON.stringify(responses), /"(anyOf|oneOf|allOf|if)":/, operation);
+  });
+
   test('its documentation lists every path, and its metrics count answers by code', async () => {
     const { url } = open.internal;
     const { paths } = (await (await fetch(`${url}/documentation/json`)).json()) as {
