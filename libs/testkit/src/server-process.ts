@@ -158,7 +158,7 @@ export class ServerProcess {
     child.kill(signal);
     // `exit` would be too early: the log must be read to its end.
     await this.#closed;
-    const held = this.#log.split('\n').filter((line) => heldMsOf(line) > this.#heldAtMostMs);
+    const held = this.#log.split('\n').filter((line) => isTooLong(line, this.#heldAtMostMs));
     if (held.length > 0) throw new Error(`a server held its event loop:\n${held.join('\n')}`);
     return child.exitCode;
   }
@@ -168,8 +168,12 @@ export class ServerProcess {
   }
 }
 
-/** How long the event loop was held according to a log line; 0 for any other line. */
-function heldMsOf(line: string): number {
-  if (!line.includes(`"msg":"${LOOP_HELD}"`)) return 0;
-  return (JSON.parse(line) as { heldMs: number }).heldMs;
+/**
+ * Whether a log line says that the event loop was held for more than `mostMs`. What comes in while the machine runs
+ * other processes is worked off in one go afterwards: twice as long is allowed when they had most of the time.
+ */
+function isTooLong(line: string, mostMs: number): boolean {
+  if (!line.includes(`"msg":"${LOOP_HELD}"`)) return false;
+  const { heldMs, lateMs } = JSON.parse(line) as { heldMs: number; lateMs: number };
+  return heldMs > (heldMs < lateMs / 2 ? 2 * mostMs : mostMs);
 }
