@@ -154,7 +154,9 @@ try {
   const { id } = (await ask('POST', '/groups', { name: 'all', join: 'open' }, owner)) as unknown as {
     id: GroupId;
   };
+  // Those who will be online come last: a device gets all changes of the group since its user joined.
   const others = accounts.slice(1).map(({ userId }) => String(userId));
+  others.reverse();
   const hundreds = Array.from({ length: Math.ceil(others.length / 100) }, (_, i) =>
     others.slice(i * 100, i * 100 + 100),
   );
