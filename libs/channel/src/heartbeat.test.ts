@@ -24,15 +24,15 @@ describe('Heartbeat', () => {
 
   test('counts from the last bytes that came, half a frame too', async () => {
     const { channel, peer, close } = await openConnection(new Told());
-    new Heartbeat(channel, wheel, { idleTimeoutMs: 200 });
+    new Heartbeat(channel, wheel, { idleTimeoutMs: 1_000 });
     const started = performance.now();
     for (const byte of frameOf('12345678')) {
       const before = channel.lastHeard;
       peer.write(Buffer.from([byte]));
       await until('a byte', () => channel.lastHeard > before);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 130));
     }
-    assert.ok(performance.now() - started > 400);
+    assert.ok(performance.now() - started > 1_000);
     assert.equal(channel.closed, undefined);
     await until('the close', () => channel.closed === 'idle');
     close();
@@ -84,20 +84,20 @@ describe('Heartbeat', () => {
     let pings = 0;
     peer.resume();
     new Heartbeat(channel, wheel, {
-      pingAfterMs: 150,
+      pingAfterMs: 1_000,
       ping: () => {
         pings++;
         channel.send(frameOf('ping'));
       },
     });
     const started = performance.now();
-    while (performance.now() - started < 300) {
+    while (performance.now() - started < 1_500) {
       channel.send(frameOf('busy'));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     assert.equal(pings, 0);
     await until('two pings', () => pings === 2);
-    assert.ok(performance.now() - channel.lastWrote < 100);
+    assert.ok(performance.now() - channel.lastWrote < 900);
     close();
   });
 
