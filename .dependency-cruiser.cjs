@@ -8,7 +8,7 @@ const may = {
   'libs/rpc': ['channel', 'protocol', 'runtime'],
   'libs/discovery': ['protocol', 'runtime'],
   'libs/store': ['protocol', 'runtime'],
-  'libs/delivery': ['store', 'discovery', 'rpc', 'protocol', 'runtime'],
+  'libs/delivery': ['outcall', 'store', 'discovery', 'rpc', 'protocol', 'runtime'],
   'libs/client': ['protocol', 'runtime'],
   'libs/testkit': ['protocol', 'runtime', 'channel', 'rpc', 'discovery', 'store', 'delivery', 'client'],
   'apps/route': ['channel', 'outcall', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
@@ -21,7 +21,7 @@ const may = {
   'apps/web': ['client'],
   'apps/admin-page': [],
   'apps/standalone': ['channel', 'rpc', 'delivery', 'discovery', 'store', 'protocol', 'runtime'],
-  bench: ['store', 'channel', 'protocol', 'runtime', 'testkit'],
+  bench: ['delivery', 'store', 'channel', 'protocol', 'runtime', 'testkit'],
 };
 /** Standalone is both servers in one process; `cim` loads the part that its first word names. */
 const mayApps = {

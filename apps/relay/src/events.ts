@@ -1,5 +1,5 @@
 /** Makes events from records of the feed. docs/business.md describes each event; a test compares. */
-import { contentFacts, contentType, decodeContent, groupOf, ownerOf, type UserId } from '@cim/protocol';
+import { contentFacts, type MessageId, ownerOf, type UserId } from '@cim/protocol';
 import {
   conversationName,
   conversationOf,
@@ -9,6 +9,7 @@ import {
   type FeedEvent,
   type FeedRecord,
   messageIdOf,
+  toldMessage,
 } from '@cim/store';
 
 /** Key: operation of a group, as its entries name it. Value: the type of its event. */
@@ -109,30 +110,13 @@ function eventsOfEntry({ stream, entry }: EntryRecord): readonly Told[] {
   return isPushed ? [stored, told('message.offline', recipient)] : [stored];
 }
 
-function messageOf(stream: EntryRecord['stream'], { sender, seq, n, storedAt, content }: Entry, id: string) {
-  const { texts = [], type = '', body, ref = '' } = decodeContent(content) ?? {};
-  const recipient = ownerOf(stream);
-  return {
-    id,
-    from: { id: String(sender.userId), name: sender.userName },
-    to: recipient === undefined ? { group: groupOf(stream) } : { user: String(recipient) },
-    ...(type.length === 0 ? {} : { type }),
-    ...(texts.length === 0 ? {} : { texts }),
-    ...(body === undefined || body.length === 0 ? {} : { body: shownBody(type, body) }),
-    ...(ref === '' ? {} : { ref }),
-    ...{ seq, n, storedAt: new Date(storedAt).toISOString() },
-  };
-}
-
-function shownBody(type: string, body: Uint8Array): unknown {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  if (contentType(type).jsonBody)
-    try {
-      return JSON.parse(bytes.toString('utf8')) as unknown;
-    } catch {
-      // A version that did not check it has stored it.
-    }
-  return bytes.toString('base64');
+function messageOf(
+  stream: EntryRecord['stream'],
+  { sender, seq, n, storedAt, content }: Entry,
+  id: MessageId,
+) {
+  const message = toldMessage({ id, sender, to: stream, content });
+  return { ...message, seq, n, storedAt: new Date(storedAt).toISOString() };
 }
 
 const operationOf = ({ body }: { readonly body?: unknown }): string => {

@@ -1,4 +1,4 @@
-import { limitKeys, pick, settings } from '@cim/runtime';
+import { limitKeys, moderationKeys, pick, settings } from '@cim/runtime';
 
 /**
  * The settings of standalone: those of its route and im-server, without those of engines that it does not
@@ -42,6 +42,7 @@ export const standaloneSettings = {
     'allowList',
     'eventsKept',
     'wordsFile',
+    ...moderationKeys,
     'outcallHosts',
     ...limitKeys,
     'idleTimeoutMs',

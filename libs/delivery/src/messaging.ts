@@ -44,7 +44,7 @@ export interface MessagingParts {
   /** Absent: the defaults. */
   readonly limits?: Pick<LimitValues, 'typing' | 'offences' | 'scheduled'>;
   /** Absent: messages are stored as they are sent. */
-  readonly moderation?: Pick<Moderation, 'words' | 'problems'>;
+  readonly moderation?: Partial<Pick<Moderation, 'words' | 'hook' | 'problems'>>;
   /** Absent: nothing is counted. */
   readonly observer?: Pick<Observer, 'sendAnswered' | 'appended' | 'pushed' | 'groupRung' | 'signalled'>;
 }
@@ -93,7 +93,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
       severalDevices: sessionPolicy === 'devices',
     },
     rules,
-    parts.moderation ?? { words: undefined },
+    { words: parts.moderation?.words, hook: parts.moderation?.hook },
   );
   const calls = new ServerCalls(servers, locations, observer, limits.typing);
   const suspensions = new Suspensions({

@@ -15,9 +15,12 @@ test('sends wait for the check of one before them, and for no other stream', () 
   const order = new SendOrder();
   const done: string[] = [];
   const [bob, carol] = [request(2), request(3)];
-  assert.equal(order.checks, 0);
+  assert.equal(order.mustWait(bob), false);
   order.begin(bob);
-  assert.equal(order.checks, 1);
+  assert.deepEqual(
+    [bob, carol].map((one) => order.mustWait(one)),
+    [true, false],
+  );
   order.pass(bob, () => done.push('second'));
   order.pass(bob, () => {
     done.push('third is checked');
@@ -31,5 +34,5 @@ test('sends wait for the check of one before them, and for no other stream', () 
   order.pass(bob, () => done.push('fifth'));
   order.end(bob);
   assert.deepEqual(done, ['to carol', 'second', 'third is checked', 'fourth', 'fifth']);
-  assert.equal(order.checks, 0);
+  assert.equal(order.mustWait(bob), false);
 });

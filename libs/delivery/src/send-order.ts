@@ -1,4 +1,4 @@
-import { streamName } from '@cim/protocol';
+import { streamName, type UserId } from '@cim/protocol';
 import type { SendRequest } from './send-request.ts';
 
 /**
@@ -7,40 +7,46 @@ import type { SendRequest } from './send-request.ts';
  */
 export class SendOrder {
   /**
-   * Key: stream, sender and producer, while one of its sends is being checked. Removed by the `end` of the
-   * last one.
+   * Key: user. Then key: stream and producer, while one of the user's sends is being checked. Both are removed by the
+   * `end` of the last one.
    */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<UserId, Map<string, (() => void)[]>>();
+
   /**
-   * Number of sends that are being checked. It is nearly always 0, and then no send has to wait. Only this
-   * class sets it.
+   * Whether the send must wait for an earlier one. It costs a send of any other user next to nothing.
    */
-  checks = 0;
+  mustWait(request: SendRequest): boolean {
+    return this.#waiting.get(request.actor.userId)?.has(keyOf(request)) === true;
+  }
 
   /** Runs `act` now, or after the checks of earlier sends have ended. */
   pass(request: SendRequest, act: () => void): void {
-    const waiting = this.#waiting.get(keyOf(request));
+    const waiting = this.#waiting.get(request.actor.userId)?.get(keyOf(request));
     if (waiting === undefined) act();
     else waiting.push(act);
   }
 
   /** Begins the check of a send. Sends behind it wait until its `end`. */
   begin(request: SendRequest): void {
+    const { userId } = request.actor;
+    const ofUser = this.#waiting.get(userId) ?? new Map<string, (() => void)[]>();
+    this.#waiting.set(userId, ofUser);
     const key = keyOf(request);
-    if (!this.#waiting.has(key)) this.#waiting.set(key, []);
-    this.checks = this.#waiting.size;
+    if (!ofUser.has(key)) ofUser.set(key, []);
   }
 
   /** Ends the check: the send went on or was answered. */
   end(request: SendRequest): void {
+    const { userId } = request.actor;
     const key = keyOf(request);
-    const waiting = this.#waiting.get(key) ?? [];
-    this.#waiting.delete(key);
-    this.checks = this.#waiting.size;
+    const ofUser = this.#waiting.get(userId);
+    const waiting = ofUser?.get(key) ?? [];
+    ofUser?.delete(key);
+    if (ofUser?.size === 0) this.#waiting.delete(userId);
     while (waiting.length > 0) {
       waiting.shift()?.();
       // This send is now being checked itself, so the rest waits for it.
-      const again = this.#waiting.get(key);
+      const again = this.#waiting.get(userId)?.get(key);
       if (again === undefined) continue;
       again.push(...waiting);
       return;
@@ -48,5 +54,4 @@ export class SendOrder {
   }
 }
 
-const keyOf = ({ to, actor, producer }: SendRequest): string =>
-  `${streamName(to)} ${actor.userId} ${producer}`;
+const keyOf = ({ to, producer }: SendRequest): string => `${streamName(to)} ${producer}`;

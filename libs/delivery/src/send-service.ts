@@ -17,6 +17,7 @@ import { randomText, type SendDoor } from '@cim/runtime';
 import { type GroupOperation } from '@cim/store';
 import type { EventRules } from './event-rules.ts';
 import type { Moderation } from './moderation/moderation.ts';
+import type { HookDecision } from './moderation/moderation-hook.ts';
 import { Send, type SendParts } from './send.ts';
 import { SendOrder } from './send-order.ts';
 import { refused, retry } from './send-problems.ts';
@@ -45,9 +46,9 @@ export class SendService {
   readonly #parts: SendParts;
   readonly #rules: EventRules;
   readonly #order = new SendOrder();
-  readonly #moderation: Pick<Moderation, 'words'>;
+  readonly #moderation: Pick<Moderation, 'words' | 'hook'>;
 
-  constructor(parts: SendParts, rules: EventRules, moderation: Pick<Moderation, 'words'>) {
+  constructor(parts: SendParts, rules: EventRules, moderation: Pick<Moderation, 'words' | 'hook'>) {
     this.#parts = parts;
     this.#rules = rules;
     this.#moderation = moderation;
@@ -62,16 +63,14 @@ export class SendService {
     const send = new Send(request, facts, this.#parts, done);
     const refusal = refusalOf(request, facts);
     if (refusal !== undefined) return send.answer(refusal);
-    const verdict = request.operation === undefined ? this.#moderation.words?.check(request) : undefined;
-    const isRefused = verdict !== undefined && 'refusal' in verdict;
-    if (verdict !== undefined && 'content' in verdict) send.replace(verdict.content);
-    if (!facts.event && !isRefused && this.#order.checks === 0) send.append();
-    else
-      this.#order.pass(request, () => {
-        if (isRefused) send.refuse(verdict.refusal);
-        else if (facts.event) void this.#check(request, facts, send);
-        else send.append();
-      });
+    const moderated = request.operation === undefined ? this.#moderate(request, send) : undefined;
+    if (moderated === undefined && !facts.event && !this.#order.mustWait(request)) return send.append();
+    this.#order.pass(request, () => {
+      if (moderated?.refusal !== undefined) send.refuse(moderated.refusal);
+      else if (facts.event || moderated !== undefined)
+        void this.#check(request, facts, send, moderated?.asked);
+      else send.append();
+    });
   }
 
   /** For a send that its caller refuses and that may be stored already, or under way elsewhere. The receipt is final. */
@@ -105,18 +104,58 @@ export class SendService {
     this.#parts.observer.sendAnswered(door, receipt.outcome, 0);
   }
 
-  async #check(request: SendRequest, { type, ref }: ContentFacts, send: Send): Promise<void> {
+  /** Checks the words, and begins to ask the business system. Undefined: there is nothing to wait for. */
+  #moderate(request: SendRequest, send: Send): Moderated | undefined {
+    const { words, hook } = this.#moderation;
+    const verdict = words?.check(request);
+    if (verdict !== undefined) {
+      if ('refusal' in verdict) return verdict;
+      send.replace(verdict.content);
+    }
+    if (hook?.concerns(request.to) !== true) return undefined;
+    // Asked at once and not in its turn: sends that come together wait together.
+    const asked = hook.ask(request, verdict?.content ?? request.content);
+    return asked && { asked };
+  }
+
+  async #check(
+    request: SendRequest,
+    { event, type, ref }: ContentFacts,
+    send: Send,
+    asked: Promise<HookDecision> | undefined,
+  ): Promise<void> {
     this.#order.begin(request);
     try {
-      const refusal = await this.#rules.refusal(request, type, ref as MessageId);
-      if (refusal === undefined) send.append();
-      else send.refuse(refusal);
+      const refusal = event ? await this.#rules.refusal(request, type, ref as MessageId) : undefined;
+      if (refusal !== undefined) send.refuse(refusal);
+      else if (asked === undefined) send.append();
+      else obey(await asked, send);
     } catch (error) {
       this.#parts.failed.due({ err: error });
       send.answer(retry('the message that this one refers to could not be looked up; send it again'));
     } finally {
       this.#order.end(request);
     }
+  }
+}
+
+/** What moderation says at once: a refusal, or that a business system is asked. */
+type Moderated =
+  | { readonly refusal: Refused; readonly asked?: undefined }
+  | { readonly asked: Promise<HookDecision>; readonly refusal?: undefined };
+
+/** Does with a send what the business system has decided. */
+function obey(decision: HookDecision, send: Send): void {
+  switch (decision.action) {
+    case 'replace':
+      send.replace(decision.content);
+      return send.append();
+    case 'allow':
+      return send.append();
+    case 'refuse':
+      return send.refuse(refused('moderated', decision.reason === '' ? undefined : decision.reason));
+    case 'unchecked':
+      return send.refuse(refused('unchecked'));
   }
 }
 

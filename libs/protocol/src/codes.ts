@@ -36,6 +36,7 @@ export const CODES = {
   tlsMismatch: { code: '9521', message: 'One side speaks TLS, the other plain text' },
   unknownWebhook: { code: '9530', message: 'There is no such webhook' },
   moderated: { code: '9535', message: 'This message is not allowed here' },
+  unchecked: { code: '9539', message: 'The message could not be checked; send it again later' },
 } as const;
 
 export type CodeName = keyof typeof CODES;

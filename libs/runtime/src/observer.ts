@@ -46,11 +46,21 @@ export type SignalName = (typeof SIGNAL_KINDS)[number];
 export const SIGNAL_OUTCOMES = ['told', 'limited'] as const;
 export type SignalResult = (typeof SIGNAL_OUTCOMES)[number];
 
-/** What moderation has done with messages: by sensitive words. */
-export const MODERATORS = ['words'] as const;
+/** What moderation decides by: sensitive words, or the answer of a business system. */
+export const MODERATORS = ['words', 'hook'] as const;
 export type Moderator = (typeof MODERATORS)[number];
-export const MODERATION_OUTCOMES = ['refused', 'masked', 'flagged'] as const;
+/** `fallback`: the business system did not answer. */
+export const MODERATION_OUTCOMES = [
+  'refused',
+  'masked',
+  'flagged',
+  'allowed',
+  'replaced',
+  'fallback',
+] as const;
 export type ModerationOutcome = (typeof MODERATION_OUTCOMES)[number];
+export const QUESTION_OUTCOMES = ['answered', 'failed'] as const;
+export type QuestionOutcome = (typeof QUESTION_OUTCOMES)[number];
 
 export const RESUME_ANSWERS = ['continue', 'reset', 'expired', 'skipped'] as const;
 export type ResumeResult = (typeof RESUME_ANSWERS)[number];
@@ -86,6 +96,8 @@ export interface Observer {
   signalled(kind: SignalName, outcome: SignalResult): void;
   /** Moderation did something with a message. A repeated send counts again. */
   moderated(by: Moderator, outcome: ModerationOutcome): void;
+  /** A question to the moderation system has ended. */
+  moderationAsked(outcome: QuestionOutcome, seconds: number): void;
   /** Entries were written to a client's connection. */
   delivered(wire: Wire, stream: StreamKind, entries: number): void;
   /** A pushed private message has reached the im-server of its recipient. @param seconds since it was stored */
@@ -126,6 +138,7 @@ export const silentObserver: Observer = {
   groupRung: () => undefined,
   signalled: () => undefined,
   moderated: () => undefined,
+  moderationAsked: () => undefined,
   delivered: () => undefined,
   arrived: () => undefined,
   resumed: () => undefined,

@@ -12,6 +12,8 @@ import {
   type Observer,
   PUSH_OUTCOMES,
   type PushResult,
+  QUESTION_OUTCOMES,
+  type QuestionOutcome,
   RESUME_ANSWERS,
   type ResumeResult,
   RING_OUTCOMES,
@@ -68,6 +70,7 @@ export class PrometheusObserver implements Observer {
   readonly #rings: CountRow<RingResult>;
   readonly #signals: CountTable<SignalName, SignalResult>;
   readonly #moderated: CountTable<Moderator, ModerationOutcome>;
+  readonly #questionSeconds: DurationRow<QuestionOutcome>;
   readonly #deliveries: CountTable<Wire, StreamKind>;
   readonly #arrivalSeconds: DurationRow<''>;
   readonly #resumes: CountRow<ResumeResult>;
@@ -141,6 +144,16 @@ export class PrometheusObserver implements Observer {
       metrics,
       { name: 'cim_moderated_total', help: 'Messages that moderation did something with' },
       ['by', MODERATORS, 'outcome', MODERATION_OUTCOMES],
+    );
+    this.#questionSeconds = new DurationRow(
+      metrics,
+      {
+        name: 'cim_moderation_duration_seconds',
+        help: 'Time until a question to the moderation system ended, by outcome',
+      },
+      'outcome',
+      QUESTION_OUTCOMES,
+      SHORT,
     );
     this.#deliveries = new CountTable(
       metrics,
@@ -261,6 +274,10 @@ export class PrometheusObserver implements Observer {
 
   moderated(by: Moderator, outcome: ModerationOutcome): void {
     this.#moderated.add(by, outcome);
+  }
+
+  moderationAsked(outcome: QuestionOutcome, seconds: number): void {
+    this.#questionSeconds.observe(outcome, seconds);
   }
 
   delivered(wire: Wire, stream: StreamKind, entries: number): void {

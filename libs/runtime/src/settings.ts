@@ -309,6 +309,37 @@ export const settings = {
     '',
     'File of sensitive words: one on each line below [refuse], [mask] or [flag]. Read again when it changes. The same on all servers; no words when empty',
   ),
+  moderationUrl: text(
+    'CIM_MODERATION_URL',
+    '',
+    'URL of a business system that is asked about each message before it is stored, the same on all servers; nobody is asked when empty',
+  ),
+  moderationSecret: text(
+    'CIM_MODERATION_SECRET',
+    '',
+    'Signs the questions to CIM_MODERATION_URL: whsec_ and 24 to 64 bytes in base64',
+    true,
+  ),
+  moderationGroups: list(
+    'CIM_MODERATION_GROUPS',
+    'Groups whose messages are asked about, such as 17,lobby; all conversations when empty',
+    (group) => {
+      if (!/^(lobby|[1-9]\d{0,15})$/.test(group)) throw new Error('must be ids of groups, such as 17,lobby');
+      return group;
+    },
+  ),
+  moderationFallback: oneOf(
+    'CIM_MODERATION_FALLBACK',
+    ['allow', 'refuse'],
+    '',
+    'What is done with a message while CIM_MODERATION_URL does not answer; must be set with it',
+  ),
+  moderationDeadlineMs: integer(
+    'CIM_MODERATION_DEADLINE_MS',
+    300,
+    [10, 10_000],
+    'Time that CIM_MODERATION_URL has for an answer, ms',
+  ),
   outcallHosts: list(
     'CIM_OUTCALL_HOSTS',
     'Hosts that calls to business systems may reach though they are inside the network or without TLS: names or addresses as the URL has them, without a port, such as crm.internal,127.0.0.1',
@@ -434,6 +465,15 @@ export function trustOf(config: {
     auth: config.auth === undefined || config.auth === '' ? 'open' : config.auth,
   };
 }
+
+/** The settings of the business system that is asked about messages. */
+export const moderationKeys = [
+  'moderationUrl',
+  'moderationSecret',
+  'moderationGroups',
+  'moderationFallback',
+  'moderationDeadlineMs',
+] as const;
 
 /** The settings that say where Redis is and how a program is let in. */
 export const redisKeys = [

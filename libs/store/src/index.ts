@@ -35,6 +35,7 @@ export * from './store.ts';
 export * from './stream-policy.ts';
 export * from './streams.ts';
 export * from './ticket.ts';
+export * from './told-message.ts';
 export * from './webhooks.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';

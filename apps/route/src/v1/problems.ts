@@ -43,6 +43,7 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9515': 404,
   '9530': 404,
   '9535': 403,
+  '9539': 403,
   // Only the SDK uses these codes, for problems on the way to a server.
   '9520': 502,
   '9521': 502,

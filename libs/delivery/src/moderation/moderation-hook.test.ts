@@ -1,0 +1,339 @@
+/** Sends through real stores while a real HTTP server answers, or fails. */
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { TimingWheel, TurnFlusher } from '@cim/channel';
+import { openEmbeddedMembership } from '@cim/discovery';
+import { newWebhookSecret, Outcall } from '@cim/outcall';
+import {
+  cim,
+  CODES,
+  decodeContent,
+  type GroupId,
+  groupStream,
+  inboxOf,
+  LOBBY,
+  messageId,
+  type NamedUser,
+  parseUserName,
+  type ProducerId,
+  type Seq,
+  type StreamRef,
+} from '@cim/protocol';
+import { RpcClient } from '@cim/rpc';
+import { silentLogger, silentObserver } from '@cim/runtime';
+import { openEmbeddedStore, openRedisStore, type Store } from '@cim/store';
+import { RedisProcess, until } from '@cim/testkit';
+import { answering, FAILURES, ModerationSystem } from '../../test/moderation-system.ts';
+import { createMessaging, type Messaging } from '../messaging.ts';
+import type { SendReceipt, SendRequest } from '../send-request.ts';
+import { type HookSettings, ModerationHook } from './moderation-hook.ts';
+import { WordMatcher } from './word-matcher.ts';
+import { Words } from './words.ts';
+
+const logger = silentLogger();
+const rpc = new RpcClient({ secret: 's', flusher: new TurnFlusher(), wheel: new TimingWheel(), logger });
+const membership = openEmbeddedMembership();
+const outcall = new Outcall({ allowedHosts: ['127.0.0.1'], agent: 'cim/test' });
+after(async () => {
+  outcall.stop();
+  await rpc.stop();
+});
+
+const SECRET = newWebhookSecret();
+/** Longer than any answer takes here. Tests in which no answer comes name a shorter one. */
+const PATIENT_MS = 60_000;
+
+for (const engine of ['LevelDB', 'Redis'] as const)
+  describe(`the moderation hook on ${engine}`, { concurrency: false }, () => {
+    let dir: string;
+    let redis: RedisProcess | undefined;
+    let store: Store;
+    let system: ModerationSystem;
+    let alice: NamedUser;
+    let bob: NamedUser;
+    let producer: ProducerId;
+    let names = 0;
+    let counted: string[];
+    before(async () => {
+      dir = await mkdtemp(join(tmpdir(), 'cim-hook-'));
+      redis = engine === 'Redis' ? await RedisProcess.start() : undefined;
+      store =
+        redis === undefined
+          ? await openEmbeddedStore({ dir, logger })
+          : await openRedisStore({ url: redis.url, durability: 'disk', logger });
+      system = await ModerationSystem.start();
+    });
+    after(async () => {
+      await system[Symbol.asyncDispose]();
+      await store.stop();
+      await redis?.[Symbol.asyncDispose]();
+      await rm(dir, { recursive: true, force: true });
+    });
+    const register = async (): Promise<NamedUser> => {
+      const parsed = parseUserName(`user-${++names}`);
+      assert.ok(parsed.ok);
+      return (await store.accounts.register(parsed.name)).account;
+    };
+    beforeEach(async () => {
+      [alice, bob] = [await register(), await register()];
+      producer = `producer-of-user-${names}` as ProducerId;
+      counted = [];
+      system.questions.length = 0;
+      system.answer = answering({ action: 'allow' });
+    });
+
+    const serving = (
+      settings: Partial<HookSettings> = {},
+      more: { words?: Words; now?: () => number } = {},
+    ): { messaging: Messaging; hook: ModerationHook } => {
+      const observer = {
+        ...silentObserver,
+        moderated: (by: string, outcome: string) => void counted.push(`${by} ${outcome}`),
+      };
+      const { words, now } = more;
+      const hook = new ModerationHook(
+        {
+          url: system.url,
+          secret: SECRET,
+          groups: [],
+          fallback: 'allow',
+          deadlineMs: PATIENT_MS,
+          ...settings,
+        },
+        { outcall, observer, logger, ...(now && { now }) },
+      );
+      const moderation = { hook, problems: [], ...(words && { words }) };
+      return { hook, messaging: createMessaging({ store, membership, rpc, logger, moderation }) };
+    };
+    const contentOf = (content: cim.Content.$Properties): Uint8Array => cim.Content.encode(content).finish();
+    const send = (
+      messaging: Messaging,
+      text: string,
+      counter: number,
+      more: Partial<SendRequest> = {},
+    ): Promise<SendReceipt> =>
+      new Promise((resolve) =>
+        messaging.sends.send(
+          {
+            ...{ door: 'tcp', actor: alice, to: inboxOf(bob.userId), producer, counter },
+            content: contentOf({ texts: [text] }),
+            ...more,
+          },
+          resolve,
+        ),
+      );
+    const textsIn = async (stream: StreamRef): Promise<string[]> => {
+      const entries = await store.streams.read(stream, 1 as Seq, 1_000);
+      return entries.map(({ content }) => decodeContent(content)?.texts.join() ?? '');
+    };
+    const textsOf = ({ userId }: NamedUser): Promise<string[]> => textsIn(inboxOf(userId));
+    const codeOf = (receipt: SendReceipt): string =>
+      receipt.outcome === 'refused' ? receipt.code : receipt.outcome;
+
+    test('asks with a signed question that has the message, and stores what is allowed', async () => {
+      const { messaging } = serving();
+      assert.equal(codeOf(await send(messaging, 'hello', 1)), 'stored');
+      assert.deepEqual([await textsOf(bob), counted], [['hello'], ['hook allowed']]);
+      const [question] = system.questions;
+      assert.ok(question !== undefined && system.questions.length === 1);
+      const { headers, body, data } = question;
+      assert.deepEqual(data, {
+        id: messageId(alice.userId, producer, 1),
+        from: { id: String(alice.userId), name: alice.userName },
+        to: { user: String(bob.userId) },
+        texts: ['hello'],
+        door: 'tcp',
+      });
+      const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
+      const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`;
+      assert.equal(
+        headers['webhook-signature'],
+        `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
+      );
+    });
+
+    test('a refused message is not stored, and its sender is told the reason in one line', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'refuse', reason: 'no\nadvertising \u001b[31m' });
+      const receipt = await send(messaging, 'buy', 1);
+      assert.deepEqual(receipt, {
+        outcome: 'refused',
+        code: CODES.moderated.code,
+        text: 'no advertising [31m',
+      });
+      system.answer = answering({ action: 'refuse' });
+      const without = await send(messaging, 'buy', 1);
+      assert.equal(without.outcome === 'refused' && without.text, CODES.moderated.message);
+      assert.deepEqual(await textsOf(bob), []);
+    });
+
+    test('replaced texts are stored on both sides, and the receipt has them', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'replace', texts: ['call ***', 'or not'] });
+      const receipt = await send(messaging, 'call 555', 1);
+      assert.equal(receipt.outcome, 'stored');
+      assert.deepEqual(decodeContent(receipt.content ?? new Uint8Array())?.texts, ['call ***', 'or not']);
+      assert.deepEqual(
+        [await textsOf(bob), await textsOf(alice)],
+        [['call ***,or not'], ['call ***,or not']],
+      );
+    });
+
+    test('asks about the masked text, and not about a message that the words refuse', async () => {
+      const list = [
+        { text: 'bad', action: 'mask' },
+        { text: 'worse', action: 'refuse' },
+      ] as const;
+      const file = { matcher: await WordMatcher.of(list) };
+      const { messaging } = serving({}, { words: new Words({ file, observer: silentObserver, logger }) });
+      assert.equal(codeOf(await send(messaging, 'bad', 1)), 'stored');
+      assert.equal(codeOf(await send(messaging, 'worse', 2)), CODES.moderated.code);
+      assert.deepEqual(
+        system.questions.map(({ data }) => data.texts),
+        [['***']],
+      );
+      assert.deepEqual(await textsOf(bob), ['***']);
+    });
+
+    test('with named groups only their messages are asked about', async () => {
+      const group = (await messaging0().groups.create(alice, { name: 'g', join: 'open' })).id;
+      const { messaging } = serving({ groups: [LOBBY, group] });
+      const to = (of: GroupId): Partial<SendRequest> => ({ to: groupStream(of) });
+      assert.equal(codeOf(await send(messaging, 'private', 1)), 'stored');
+      assert.equal(codeOf(await send(messaging, 'in lobby', 1, to(LOBBY))), 'stored');
+      assert.equal(codeOf(await send(messaging, 'in group', 1, to(group))), 'stored');
+      assert.deepEqual(
+        system.questions.map(({ data }) => data.texts?.join()),
+        ['in lobby', 'in group'],
+      );
+    });
+
+    test('a recall is not asked about, and an edit is', async () => {
+      const { messaging } = serving();
+      await send(messaging, 'first', 1);
+      const ref = messageId(alice.userId, producer, 1);
+      system.questions.length = 0;
+      const event = (content: cim.Content.$Properties): Partial<SendRequest> => ({
+        content: contentOf(content),
+      });
+      system.answer = answering({ action: 'refuse' });
+      const edit = event({ type: 'edit', ref, texts: ['second'] });
+      assert.equal(codeOf(await send(messaging, '', 2, edit)), CODES.moderated.code);
+      assert.equal(codeOf(await send(messaging, '', 2, event({ type: 'recall', ref }))), 'stored');
+      assert.deepEqual(
+        system.questions.map(({ data }) => data['type']),
+        ['edit'],
+      );
+    });
+
+    test('every failure of the moderation system has the declared fallback, and shows as a problem until it answers', async () => {
+      for (const [failure, answer] of Object.entries(FAILURES)) {
+        [alice, bob] = [await register(), await register()];
+        const isSilent = failure === 'never answers';
+        const deadlineMs = isSilent ? 20 : PATIENT_MS;
+        const allowing = serving({ fallback: 'allow', deadlineMs });
+        const refusing = serving({ fallback: 'refuse', deadlineMs });
+        system.answer = answer;
+        assert.equal(codeOf(await send(allowing.messaging, failure, 1)), 'stored', failure);
+        assert.equal(codeOf(await send(refusing.messaging, failure, 2)), CODES.unchecked.code, failure);
+        assert.match(
+          allowing.hook.problem ?? '',
+          /^the moderation system at 127.0.0.1:\d+ fails since .*stored unchecked: ./,
+        );
+        assert.match(refusing.hook.problem ?? '', /are refused/);
+        assert.deepEqual(await textsOf(bob), [failure]);
+        if (isSilent) continue;
+        system.answer = answering({ action: 'allow' });
+        assert.equal(codeOf(await send(refusing.messaging, 'again', 2)), 'stored', failure);
+        assert.equal(refusing.hook.problem, undefined, failure);
+      }
+    });
+
+    test('after five failures in a row nobody waits for it; after five seconds one message tries whether it is back', async () => {
+      let now = 0;
+      const { messaging, hook } = serving({}, { now: () => now });
+      system.answer = (_question, reply) => void reply.writeHead(503).end();
+      for (let counter = 1; counter <= 7; counter++)
+        assert.equal(codeOf(await send(messaging, 'text', counter)), 'stored');
+      assert.equal(system.questions.length, 5);
+      now += 5_000;
+      await send(messaging, 'text', 8);
+      await send(messaging, 'text', 9);
+      assert.equal(system.questions.length, 6);
+      now += 5_000;
+      system.answer = answering({ action: 'allow' });
+      await send(messaging, 'text', 10);
+      await send(messaging, 'text', 11);
+      assert.deepEqual([system.questions.length, hook.problem], [8, undefined]);
+    });
+
+    test('sends of one sender are stored in their order, whatever the order of the answers; other sends do not wait', async () => {
+      const { messaging } = serving({ groups: [LOBBY] });
+      const carol = await register();
+      const waiting: ServerResponse[] = [];
+      system.answer = (_question, reply) => void waiting.push(reply);
+      const to = groupStream(LOBBY);
+      const before = (await textsIn(to)).length;
+      const sends = [1, 2, 3].map((counter) => send(messaging, `text ${counter}`, counter, { to }));
+      await until('all are asked about', () => waiting.length === 3);
+      // Another conversation of the same sender, and another sender.
+      assert.equal(codeOf(await send(messaging, 'private', 1)), 'stored');
+      const other = { actor: carol, producer: 'another-producer-1' as ProducerId };
+      assert.equal(codeOf(await send(messaging, 'from carol', 1, other)), 'stored');
+      for (const reply of waiting.toReversed()) reply.end('{"action":"allow"}');
+      assert.deepEqual((await Promise.all(sends)).map(codeOf), ['stored', 'stored', 'stored']);
+      assert.deepEqual((await textsIn(to)).slice(before), ['text 1', 'text 2', 'text 3']);
+    });
+
+    test('a repeated send has one outcome and is stored once, whatever is answered the second time', async () => {
+      const replace = { action: 'replace', texts: ['replaced'] };
+      const answers = [
+        { action: 'allow' },
+        replace,
+        { action: 'replace', texts: ['other'] },
+        { action: 'refuse' },
+      ];
+      const { messaging } = serving();
+      for (const first of [{ action: 'allow' }, replace])
+        for (const second of answers) {
+          [alice, bob] = [await register(), await register()];
+          system.answer = answering(first);
+          for (const counter of [1, 2])
+            assert.equal(codeOf(await send(messaging, 'text', counter)), 'stored');
+          const keyed = (): Promise<SendReceipt> =>
+            messaging.sends
+              .sendKeyed({
+                ...{ door: 'v1', actor: alice, to: inboxOf(bob.userId), key: 'k' },
+                content: contentOf({ texts: ['text'] }),
+              })
+              .then(({ receipt }) => receipt);
+          assert.equal(codeOf(await keyed()), 'stored');
+          const stored = await textsOf(bob);
+          system.answer = answering(second);
+          for (const counter of [1, 2])
+            assert.equal(
+              codeOf(await send(messaging, 'text', counter, { again: true })),
+              'stored',
+              JSON.stringify({ first, second, counter }),
+            );
+          assert.equal(codeOf(await keyed()), 'stored');
+          assert.deepEqual([await textsOf(bob), await textsOf(alice)], [stored, stored]);
+        }
+    });
+
+    test('a send that was refused when it was repeated is not stored when the system allows it later', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'refuse' });
+      assert.equal(codeOf(await send(messaging, 'text', 1, { again: true })), CODES.moderated.code);
+      system.answer = answering({ action: 'allow' });
+      assert.equal(codeOf(await send(messaging, 'text', 1, { again: true })), 'unknown-producer');
+      assert.deepEqual(await textsOf(bob), []);
+    });
+
+    const messaging0 = (): Messaging => createMessaging({ store, membership, rpc, logger });
+  });
