@@ -18,6 +18,7 @@ import {
 import { overTls, overWebSocket } from './cim-dials.ts';
 import { cimFrameRules, cimHttpRules } from './conformance/cim/rules.ts';
 import { Dialogue } from './conformance/dialogue.ts';
+import { ownRules } from './conformance/own/rules.ts';
 import type { Rule } from './conformance/rule.ts';
 
 /** A text of messages only; no log may contain it. */
@@ -77,11 +78,12 @@ describe(`an unmodified CIM client over ${wire}`, { concurrency: true }, () => {
       await client.logOut();
     });
   });
-  // Timers do not depend on the wire. A silent WebSocket answers the pings of the im-server by itself, and
-  // stays.
+  // Timers do not depend on the carrier. A silent WebSocket answers the pings of the im-server by itself, and
+  // stays. The rules of our own wire that wait are checked here, since they wait together.
   if (isTcp)
     describe('that waits', { concurrency: true }, () => {
-      for (const rule of cimFrameRules) if (rule.slow) test(`${rule.name}: ${rule.says}`, () => check(rule));
+      for (const rule of [...cimFrameRules, ...ownRules])
+        if (rule.slow) test(`${rule.name}: ${rule.says}`, () => check(rule));
     });
 });
 

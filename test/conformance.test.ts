@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ServerProcess } from '@cim/testkit';
 import { check } from './conformance/check.ts';
-import { Liar } from './conformance/liar.ts';
+import { Liar, type Said } from './conformance/liar.ts';
 import { LIES } from './conformance/lies.ts';
 import { familyOf } from './conformance/rule.ts';
 import { runRules } from './conformance/run.ts';
@@ -60,6 +60,22 @@ describe('a server that is wrong in one place breaks the rule about it, and no o
   }
   test('each family of rules has such a server', () =>
     assert.deepEqual([...lied].sort(), [...families].sort()));
+});
+
+// The rules of CIM are those of the contract test.
+describe('our server keeps every rule', () => {
+  for (const { name, rules } of WIRES.filter((wire) => wire.name !== 'cim'))
+    test(name, async () => {
+      const outcomes = await runRules(
+        rules.filter(({ slow }) => !slow),
+        server,
+        () => undefined,
+      );
+      const failed = outcomes.flatMap((outcome) =>
+        outcome.ok ? [] : [`${outcome.name}: ${outcome.problem}`],
+      );
+      assert.deepEqual(failed, []);
+    });
 });
 
 test('a line for each rule, and the exit code 0, when all hold', async () => {
@@ -139,6 +155,19 @@ describe('what cannot be checked is one line, and the exit code 2', () => {
       assert.match(err[0] ?? '', line);
       assert.doesNotMatch(err[0] ?? '', /\n/);
     });
+
+  test('a server that does not speak the wire', async () => {
+    const ofCim = (_: string, __: string, said: Said): Said => ({
+      ...said,
+      text: said.text.replace(/"(ticket|session)":"[^"]*",?/g, ''),
+    });
+    await using liar = await Liar.start(server, { answer: ofCim });
+    const { code, err } = await called('--route', liar.routeUrl, '--wire', 'own');
+    assert.equal(code, 2);
+    assert.deepEqual(err, [
+      `${liar.routeUrl} does not speak our own wire: /login with "wire": 2 answers no ticket. --wire cim checks what it speaks`,
+    ]);
+  });
 
   test('a server that is no CIM', async () => {
     const other = createServer((_, response) => response.end('<h1>\nhello</h1>'));

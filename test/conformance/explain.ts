@@ -3,7 +3,13 @@ import { inspect } from 'node:util';
 
 const MOST_CHARACTERS = 400;
 const shown = (value: unknown): string => {
-  const text = inspect(value, { breakLength: Infinity, depth: 6, maxStringLength: 100, maxArrayLength: 12 });
+  const text = inspect(value, {
+    breakLength: Infinity,
+    compact: true,
+    depth: 6,
+    maxStringLength: 100,
+    maxArrayLength: 12,
+  });
   return text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)} ...`;
 };
 const oneLine = (text: string): string =>

@@ -1,6 +1,7 @@
 /** For each family of rules a server that breaks one of its rules. */
 import { bytesField, fieldsOf, numberField } from '@cim/testkit/raw';
 import type { Lies, Said } from './liar.ts';
+import { type BodyName, type Fields as FrameFields, ownBody, ownFrame, parseOwnFrame } from './own/frames.ts';
 
 interface Lie {
   /** The rule that is broken. */
@@ -115,4 +116,79 @@ const parts = (body: Buffer): Buffer[] =>
     field === 2 || field === 3 ? numberField(field, number) : bytesField(field, bytes),
   );
 
-export const LIES: readonly Lie[] = [...cim];
+/** Changes the frames of our wire that have this body. */
+const frames = (wanted: BodyName, change: (fields: FrameFields) => FrameFields) => (): Lies => ({
+  frame: (bytes) => {
+    const { body, fields } = parseOwnFrame(bytes);
+    return [body === wanted ? ownBody(body, { ...fields, ...change(fields) }) : bytes];
+  },
+});
+const streams = (fields: FrameFields): readonly FrameFields[] => fields['streams'] as readonly FrameFields[];
+const entriesOf = (fields: FrameFields): readonly FrameFields[] =>
+  fields['entries'] as readonly FrameFields[];
+
+const own: readonly Lie[] = [
+  { rule: 'own/login/welcome', lies: frames('welcome', ({ epoch }) => ({ epoch: Number(epoch) + 1 })) },
+  {
+    rule: 'own/logout/offline-105',
+    lies: frames('goaway', ({ reason }) => ({ reason: reason === 105 ? 104 : reason })),
+  },
+  {
+    rule: 'own/heartbeat/ping-pong',
+    lies: () => ({ frame: (bytes) => (parseOwnFrame(bytes).body === 'pong' ? [ownBody('ping')] : [bytes]) }),
+  },
+  { rule: 'own/frames/no-frame-closes', lies: () => ({ lastBytes: ownFrame('pong') }) },
+  {
+    rule: 'own/errors/bodies-of-servers-106',
+    lies: frames('goaway', ({ reason }) => ({ reason: reason === 106 ? 101 : reason })),
+  },
+  {
+    rule: 'own/resume/lost-cursor-reset',
+    lies: frames('resumed', (fields) => ({
+      streams: streams(fields).map((one) => (one['answer'] === 1 ? { ...one, answer: 0 } : one)),
+    })),
+  },
+  {
+    rule: 'own/deliver/in-order-without-holes',
+    lies: frames('deliver', (fields) => ({
+      entries: entriesOf(fields).map((one) => ({ ...one, prev: 'x' })),
+    })),
+  },
+  {
+    rule: 'own/acks/sender-hears-delivered',
+    besides: ['own/acks/unacked-comes-again'],
+    lies: frames('delivered', ({ seq }) => ({ seq: Number(seq) + 1 })),
+  },
+  {
+    rule: 'own/send/gap',
+    lies: frames('receipt', ({ outcome }) => ({ outcome: outcome === 3 ? 1 : outcome })),
+  },
+  {
+    rule: 'own/copies/receipt-delivers-copy',
+    lies: frames('receipt', ({ copy }) => ({ copy: copy === undefined ? copy : Number(copy) + 1 })),
+  },
+  {
+    rule: 'own/duplicates/other-content-3000',
+    lies: frames('receipt', ({ outcome, code }) =>
+      code === '3000' ? { outcome: 0, code: '' } : { outcome },
+    ),
+  },
+  {
+    rule: 'own/contents/level-0-is-sent-07',
+    lies: frames('deliver', (fields) => ({
+      entries: entriesOf(fields).map((one) =>
+        Buffer.from([7]).equals(one['content'] as Buffer) ? { ...one, content: Buffer.alloc(0) } : one,
+      ),
+    })),
+  },
+  {
+    rule: 'own/groups/sender-too',
+    lies: frames('deliver', (fields) => ({
+      entries: entriesOf(fields).map((one) => ({ ...one, producer: 'x' })),
+    })),
+  },
+  { rule: 'own/signals/typing', lies: frames('signal', ({ sender }) => ({ sender: Number(sender) + 1 })) },
+  { rule: 'own/asks/find', lies: frames('found', ({ last }) => ({ last: Number(last ?? 0) + 1 })) },
+];
+
+export const LIES: readonly Lie[] = [...cim, ...own];

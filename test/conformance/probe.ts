@@ -1,4 +1,5 @@
 /** Says in one line why a URL cannot be checked, before any rule is. */
+import { newName } from './names.ts';
 
 /** The server cannot be checked at all. Its message is one line for the caller. */
 export class NotCheckable extends Error {}
@@ -45,4 +46,32 @@ export async function probeCim(routeUrl: string): Promise<void> {
   throw new NotCheckable(
     `${routeUrl} is no route of CIM: GET /onlineUser is to answer CIM's envelope, it answered HTTP ${status}, ${type}: ${oneLine(text)}`,
   );
+}
+
+/** @throws {NotCheckable} when a login on our own wire is answered like one of CIM, or not at all */
+export async function probeOwn(routeUrl: string): Promise<void> {
+  await probeCim(routeUrl);
+  const post = async (path: string, body: object) => {
+    const headers = { 'content-type': 'application/json' };
+    const { status, text } = await get(routeUrl, path, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    const value = parsed(text);
+    const data = isObject(value) ? value['dataBody'] : undefined;
+    if (isObject(data)) return data;
+    throw new NotCheckable(
+      `${routeUrl} takes no new accounts: POST ${path} answered HTTP ${status}: ${oneLine(text)}`,
+    );
+  };
+  const { userId, userName } = await post('/registerAccount', { userName: newName() });
+  const { ticket, session } = await post('/login', { userId, userName, wire: 2 });
+  if (typeof ticket !== 'string')
+    throw new NotCheckable(
+      `${routeUrl} does not speak our own wire: /login with "wire": 2 answers no ticket. --wire cim checks what it speaks`,
+    );
+  const authorization = `Bearer ${String(session)}`;
+  const headers = { 'content-type': 'application/json', authorization };
+  await get(routeUrl, '/offLine', { method: 'POST', headers, body: JSON.stringify({ userId, msg: 'x' }) });
 }

@@ -33,9 +33,13 @@ async function outcomeOf(
   to: { readonly routeUrl: string; readonly dial?: CimDial },
 ): Promise<Outcome> {
   const { name } = rule;
+  const { routeUrl, dial } = to;
   const dialogue = new Dialogue();
   try {
-    await within(rule.slow ? LONGEST_SLOW_MS : LONGEST_MS, rule.check({ ...to, dialogue }));
+    await within(
+      rule.slow ? LONGEST_SLOW_MS : LONGEST_MS,
+      rule.check({ routeUrl, dialogue, ...(dial !== undefined && { dial }) }),
+    );
     return { name, ok: true, dialogue: dialogue.lines };
   } catch (error) {
     return { name, ok: false, problem: explain(error), dialogue: dialogue.lines };

@@ -1,5 +1,6 @@
 import { cimFrameRules, cimHttpRules } from './cim/rules.ts';
-import { probeCim } from './probe.ts';
+import { ownRules } from './own/rules.ts';
+import { probeCim, probeOwn } from './probe.ts';
 import type { Rule } from './rule.ts';
 
 /** What can be checked of a server. */
@@ -18,5 +19,11 @@ export const WIRES: readonly Wire[] = [
     about: "CIM's paths and CIM's frames over TCP",
     probe: probeCim,
     rules: [...cimHttpRules, ...cimFrameRules],
+  },
+  {
+    name: 'own',
+    about: 'our own wire over TCP, with receipts, cursors and acks',
+    probe: probeOwn,
+    rules: ownRules,
   },
 ];

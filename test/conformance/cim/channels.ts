@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { cimDelimited, cimFrame, cimVarint } from '@cim/testkit/raw';
 import type { RuleIn } from '../rule.ts';
-import { type CimWorld, closedWithin, eventually, framesUpTo } from './cim-world.ts';
+import { type CimWorld, framesUpTo } from './cim-world.ts';
+import { closedWithin, eventually } from '../waiting.ts';
 
 const where = 'protocol.md#cims-wire';
 /** Below the 5 s after which a channel without a login is closed in any case [ms]. */

@@ -1,7 +1,8 @@
 /** What CIM's paths answer. None of these rules touches the frames. */
 import assert from 'node:assert/strict';
 import type { RuleIn } from '../rule.ts';
-import { type CimWorld, eventually, framesBeforePong, framesUpTo, live, nextOf } from './cim-world.ts';
+import { type CimWorld, framesBeforePong, framesUpTo, live, nextOf } from './cim-world.ts';
+import { eventually } from '../waiting.ts';
 
 const REPEAT = 'Repeat login, log out an account please!';
 const UNKNOWN = 'The User information you have used is incorrect!';

@@ -67,7 +67,7 @@ const SHAPES = {
   },
   entry: {
     ...{ seq: [1, 'number'], prev: [2, 'text'], storedAt: [3, 'number'], sender: [4, 'number'] },
-    ...{ senderName: [5, 'text'], producer: [6, 'text'], counter: [7, 'number'], content: [8, 'content'] },
+    ...{ senderName: [5, 'text'], producer: [6, 'text'], counter: [7, 'number'], content: [8, 'bytes'] },
     n: [9, 'number'],
   },
 } as const;
@@ -100,8 +100,14 @@ export interface OwnFrame {
 }
 
 /** A frame with its length. */
-export const ownFrame = (body: BodyName, fields: Fields = {}): Buffer =>
-  cimDelimited(bytesField(BODIES[body], encode(body, fields)));
+export const ownFrame = (body: BodyName, fields: Fields = {}): Buffer => cimDelimited(ownBody(body, fields));
+
+/** A frame without its length. */
+export const ownBody = (body: BodyName, fields: Fields = {}): Buffer =>
+  bytesField(BODIES[body], encode(body, fields));
+
+/** The content of an entry. */
+export const contentOf = (bytes: Buffer): Fields => decode('content', bytes);
 
 export function parseOwnFrame(bytes: Buffer): OwnFrame {
   const [first] = fieldsOf(bytes);
