@@ -64,6 +64,15 @@ function toldOf(event: FeedEvent): Told {
         ...{ conversation: `delivered-u${user}`, concerns: [`u${user}`] },
       };
     }
+    case 'online':
+    case 'offline': {
+      const { kind, user, name, at } = event;
+      const type = `user.${kind}` as const;
+      return {
+        event: { id: `${type}:${user}:${at}`, type, timestamp, data: { user: { id: String(user), name } } },
+        ...{ conversation: `presence-u${user}`, concerns: [`u${user}`] },
+      };
+    }
     case 'banned':
     case 'unbanned': {
       const { subject, at } = event;

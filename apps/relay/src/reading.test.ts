@@ -30,6 +30,7 @@ test('a round reads a bounded number of records of all partitions together, and 
     take: (some) => Promise.resolve(some.map(() => ({ cursors: new Map(), letters: new Map(), look: '' }))),
     renew: (some) => Promise.resolve(some.map(() => '')),
     release: () => Promise.resolve(),
+    sweepPresence: () => Promise.resolve(),
     read: (asks, limit) => {
       asked.push(asks.length * limit);
       return Promise.resolve(

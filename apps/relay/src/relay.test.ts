@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { CIM_DEVICE, inboxOf, type InstanceId, type MessageId, type Seq } from '@cim/protocol';
+import { CIM_DEVICE, type Epoch, inboxOf, type InstanceId, type MessageId, type Seq } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { letterOf, openEmbeddedStore, type Store, userSubject, type Webhook } from '@cim/store';
 import { until } from '@cim/testkit';
@@ -310,6 +310,42 @@ test('deliveries and bans are told to the webhooks that want them, as they happe
     );
   const order = told.map(([id]) => id);
   assert.ok(order.indexOf(`ban.made:user:${user}:T`) < order.indexOf(`ban.lifted:user:${user}:T`));
+});
+
+test('a webhook learns who comes online and goes offline, also with an im-server that dies', async (t) => {
+  const { receiver, senders, store } = await begin(t, takes, { events: ['user.*'] });
+  const { sessions } = store();
+  const ann = await senders.newUser('ann');
+  const { userId } = ann;
+  const [one, other] = ['instance-of-ann1', 'instance-of-ann2'] as InstanceId[];
+  const logIn = async (instance: InstanceId): Promise<Epoch> => {
+    await sessions.openLease(instance);
+    const login = {
+      user: ann,
+      device: CIM_DEVICE,
+      label: '',
+      instance,
+      policy: 'kick',
+      secretHash: '',
+    } as const;
+    const issued = await sessions.issue(login);
+    assert.ok(issued.outcome === 'issued');
+    await sessions.claim({ userId, instance, epoch: issued.epoch, claim: instance });
+    return issued.epoch;
+  };
+  await sessions.release({ userId, device: CIM_DEVICE }, await logIn(one as InstanceId), one as InstanceId);
+  await logIn(other as InstanceId);
+  await until('three are told', () => receiver.taken.length === 3);
+  await sessions.closeLease(other as InstanceId);
+  await until('all are told', () => receiver.taken.length === 4);
+  assert.deepEqual(
+    receiver.taken.map(({ type, data }) => [type, data]),
+    ['user.online', 'user.offline', 'user.online', 'user.offline'].map((type) => [
+      type,
+      { user: { id: String(userId), name: 'ann' } },
+    ]),
+  );
+  assert.ok(receiver.taken.every(({ id, type }) => id.startsWith(`${type}:${userId}:`)));
 });
 
 test('the running relay sends a dead letter again when an operator wants that', async (t) => {

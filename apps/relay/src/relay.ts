@@ -84,6 +84,8 @@ export class Relay {
   /** The store may have lost records, so the relay takes all partitions again. */
   #wentBack = false;
   #changed = false;
+  /** Whether a webhook wants to know who is online. */
+  #sweepsPresence = false;
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
@@ -192,7 +194,9 @@ export class Relay {
 
   async #takeWebhooks(revision: number, items: readonly Webhook[]): Promise<void> {
     const { store, most } = this.#parts;
-    await store.feed.record({ revision, kinds: kindsFor(items), most });
+    const kinds = kindsFor(items);
+    await store.feed.record({ revision, kinds, most });
+    this.#sweepsPresence = kinds.includes('presence');
     const ids = new Set(items.map(({ id }) => id));
     for (const [id, sender] of this.#senders) {
       if (ids.has(id)) continue;
@@ -292,6 +296,7 @@ export class Relay {
       if (before !== undefined) before.lookAt(state);
       else this.#add(partition, new Partition(partition, state, this.#partitionParts));
     }
+    if (this.#sweepsPresence) await feed.sweepPresence([...this.#partitions.keys()]);
   }
 
   #add(id: FeedPartition, partition: Partition): void {

@@ -8,9 +8,9 @@ import type { Entry } from './streams.ts';
 
 /**
  * The kinds of events that can be recorded. `messages`: every entry of every stream, except copies. `deliveries`: users
- * who have received messages. `bans`: users and addresses that are suspended, or no longer.
+ * who have received messages. `presence`: users who come online or go offline. `bans`: users and addresses that are suspended, or no longer.
  */
-export const FEED_KINDS = ['messages', 'deliveries', 'bans'] as const;
+export const FEED_KINDS = ['messages', 'deliveries', 'presence', 'bans'] as const;
 export type FeedKind = (typeof FEED_KINDS)[number];
 
 export const FEED = {
@@ -44,6 +44,13 @@ export type FeedEvent =
       readonly user: UserId;
       readonly first: Seq;
       readonly last: Seq;
+      readonly at: number;
+    }
+  /** The user has its first device online, or its last one no longer. For each user one follows the other. */
+  | {
+      readonly kind: 'online' | 'offline';
+      readonly user: UserId;
+      readonly name: string;
       readonly at: number;
     }
   /** `step` as of a ban. `until`: when the ban ends, if it is not made longer. */
@@ -142,6 +149,11 @@ export interface EventFeed {
     asks: readonly { readonly partition: FeedPartition; readonly after: number }[],
     limit: number,
   ): Promise<readonly (readonly FeedRecord[])[]>;
+  /**
+   * Records that users have gone offline with their im-server, whose lease has lapsed. A relay calls it for its
+   * partitions now and then, while `presence` is recorded.
+   */
+  sweepPresence(partitions: readonly FeedPartition[]): Promise<void>;
   /**
    * Stores the progress of a relay. False, and nothing is changed: another relay has the partition, or `check`
    * has failed. The relay then takes the partition anew.

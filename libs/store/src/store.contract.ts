@@ -10,6 +10,7 @@ import { dirtyContract } from './dirty.contract.ts';
 import { eventFeedContract } from './event-feed.contract.ts';
 import { groupsContract } from './groups.contract.ts';
 import { livesContract } from './lives.contract.ts';
+import { presenceContract } from './presence.contract.ts';
 import { producersContract } from './producers.contract.ts';
 import { bansContract } from './bans.contract.ts';
 import { blocksContract } from './blocks.contract.ts';
@@ -49,6 +50,7 @@ export function storeContract(name: string, open: OpenStore): void {
     groupsContract(open);
     webhooksContract(open);
     eventFeedContract(open);
+    presenceContract(open);
     conversationRowsContract(open);
     conversationsContract(open);
 

@@ -16,6 +16,8 @@ export const EVENT_TYPES = [
   'group.muted',
   'group.transferred',
   'group.disbanded',
+  'user.online',
+  'user.offline',
   'ban.made',
   'ban.lifted',
 ] as const;
@@ -28,9 +30,15 @@ export const namesEvent = (wish: string, type: EventType): boolean =>
 /** Whether there are events of that name. */
 export const isEventName = (wish: string): boolean => EVENT_TYPES.some((type) => namesEvent(wish, type));
 
+/** Kinds of records for events that are made from other records than those of messages. */
+const KINDS: readonly (readonly [wish: string, kind: FeedKind])[] = [
+  ['message.delivered', 'deliveries'],
+  ['user.*', 'presence'],
+  ['ban.*', 'bans'],
+];
 /** The kind of records that the events of a type are made from. */
 const kindOf = (type: EventType): FeedKind =>
-  type === 'message.delivered' ? 'deliveries' : type.startsWith('ban.') ? 'bans' : 'messages';
+  KINDS.find(([wish]) => namesEvent(wish, type))?.[1] ?? 'messages';
 
 /** What is to be recorded for these webhooks. */
 export function kindsFor(webhooks: readonly Webhook[]): readonly FeedKind[] {

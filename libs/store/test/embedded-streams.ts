@@ -11,5 +11,5 @@ export const streamsOf = (ledger: Ledger, now: () => number, limits: StreamLimit
   new EmbeddedStreams(
     ...([ledger, silentLogger(), now, limits, new EmbeddedGroups(ledger, now, now)] as const),
     { has: () => false },
-    new EmbeddedEventFeed(ledger, now),
+    new EmbeddedEventFeed(ledger, { monotonic: now, now, isOnline: () => false }),
   );

@@ -67,11 +67,20 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   sweeper.start();
   const groups = new EmbeddedGroups(ledger, now, monotonic);
   const blocks = new EmbeddedBlocks(ledger);
-  const feed = new EmbeddedEventFeed(ledger, monotonic);
+  const feed: EmbeddedEventFeed = new EmbeddedEventFeed(ledger, {
+    ...{ monotonic, now },
+    isOnline: (user) => sessions.isOnline(user),
+  });
+  const sessions: EmbeddedSessions = new EmbeddedSessions(ledger, feed, {
+    leaseMs,
+    issuedMs,
+    now,
+    monotonic,
+  });
   return {
     accounts: new EmbeddedAccounts(ledger),
     apiKeys: new EmbeddedApiKeys(ledger),
-    sessions: new EmbeddedSessions(ledger, { leaseMs, issuedMs, now, monotonic }),
+    sessions,
     streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks, feed),
     feed,
     webhooks: new EmbeddedWebhooks(ledger),

@@ -1,4 +1,4 @@
-import { streamName, streamOfName, type StreamRef } from '@cim/protocol';
+import { streamName, streamOfName, type StreamRef, type UserId } from '@cim/protocol';
 import {
   type EventFeed,
   FEED,
@@ -11,11 +11,21 @@ import {
   type PartitionState,
 } from '../event-feed.ts';
 import { decodeRow } from './entry-row.ts';
-import { allLetters, FEED_ON, FEED_STATE, feedFrom, feedKey, letterKey, positionOfFeed } from './keys.ts';
+import {
+  allLetters,
+  allPresent,
+  FEED_ON,
+  FEED_STATE,
+  feedFrom,
+  feedKey,
+  letterKey,
+  positionOfFeed,
+  presentKey,
+} from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
 import { decodeRecord } from './record-bytes.ts';
-import type { FeedOnRecord, FeedStateRecord, LetterRecord } from './records.ts';
+import type { FeedOnRecord, FeedStateRecord, LetterRecord, PresentRecord } from './records.ts';
 
 const ONLY = '0' as FeedPartition;
 /** The Redis adapter has this many partitions. Each keeps `FEED.most` records. */
@@ -27,18 +37,31 @@ const TRIM_STEPS = 16;
 const CLEARED = 1_000;
 const EMPTY: FeedStateRecord = { first: 1, top: 0, cursors: {} };
 
+export interface EmbeddedFeedParts {
+  /** A time that never goes back [ms]. */
+  readonly monotonic: () => number;
+  /** ms since 1970. */
+  readonly now: () => number;
+  /** Whether a device of the user is live at an im-server whose lease is valid. */
+  readonly isOnline: (user: UserId) => boolean;
+}
+
 /** The event feed as one partition. Leases are in memory, since one process has the folder. */
 export class EmbeddedEventFeed implements EventFeed {
   readonly partitions = [ONLY];
   readonly #ledger: Ledger;
   readonly #monotonic: () => number;
+  readonly #now: () => number;
+  readonly #isOnline: (user: UserId) => boolean;
   /** Key: relay. Value: until when it lives [ms, monotonic]. Removed when it has lapsed. */
   readonly #relays = new Map<string, number>();
   #lease: { readonly relay: string; readonly until: number } | undefined;
   #looks = 0;
 
-  constructor(ledger: Ledger, monotonic: () => number) {
+  constructor(ledger: Ledger, { monotonic, now, isOnline }: EmbeddedFeedParts) {
     this.#ledger = ledger;
+    this.#now = now;
+    this.#isOnline = isOnline;
     this.#monotonic = monotonic;
   }
 
@@ -69,9 +92,29 @@ export class EmbeddedEventFeed implements EventFeed {
     this.#ledger.put(FEED_STATE, { ...state, first, top });
   }
 
+  /** Records that the user has come online or gone offline since the last call, in the same batch. */
+  tellPresence(user: UserId, name: string): void {
+    if (!this.records('presence')) return;
+    const was = this.#ledger.get(presentKey(user));
+    const isOnline = this.#isOnline(user);
+    if (isOnline === (was !== undefined)) return;
+    this.#ledger.put(presentKey(user), isOnline ? { user, name } : undefined);
+    this.tell('presence', { kind: isOnline ? 'online' : 'offline', user, name, at: this.#now() });
+  }
+
+  async sweepPresence(): Promise<void> {
+    for (const { user, name } of await this.#present()) this.tellPresence(user, name);
+    await this.#ledger.commit();
+  }
+
   async record({ revision, kinds, most }: FeedWish): Promise<void> {
+    const present = kinds.includes('presence') && !this.records('presence') ? await this.#present() : [];
     const before = this.#ledger.get(FEED_ON);
-    if (revision >= (before?.revision ?? 0))
+    const isNewer = revision >= (before?.revision ?? 0);
+    // What is known of users who were online before is out of date.
+    if (isNewer && !this.records('presence'))
+      for (const { user } of present) this.#ledger.put(presentKey(user), undefined);
+    if (isNewer)
       this.#ledger.put(FEED_ON, {
         ...{ revision, kinds },
         most: most === undefined ? (before?.most ?? FEED.most * PARTITIONS) : most * PARTITIONS,
@@ -193,14 +236,22 @@ export class EmbeddedEventFeed implements EventFeed {
     this.#ledger.put(letterKey(name), text === undefined ? undefined : { name, text });
   }
 
+  async #present(): Promise<PresentRecord[]> {
+    return (await this.#records(allPresent)).map((row) => row as PresentRecord);
+  }
+
   async #letters(prefix: string): Promise<[name: string, text: string][]> {
-    const found: [string, string][] = [];
-    for (let gte: string = allLetters.gte; ; ) {
-      const rows = await this.#ledger.rows({ gte, lt: allLetters.lt }, 1_000, READ_BYTES);
-      for (const [, row] of rows) {
-        const { name, text } = decodeRecord(row) as LetterRecord;
-        if (name.startsWith(prefix)) found.push([name, text]);
-      }
+    return (await this.#records(allLetters))
+      .map((record) => record as LetterRecord)
+      .flatMap(({ name, text }) => (name.startsWith(prefix) ? [[name, text] as [string, string]] : []));
+  }
+
+  /** All records in a range of keys. */
+  async #records(range: { readonly gte: string; readonly lt: string }): Promise<unknown[]> {
+    const found: unknown[] = [];
+    for (let { gte } = range; ; ) {
+      const rows = await this.#ledger.rows({ gte, lt: range.lt }, 1_000, READ_BYTES);
+      for (const [, row] of rows) found.push(decodeRecord(row));
       const last = rows.at(-1);
       if (last === undefined) return found;
       gte = `${last[0]}\0`;

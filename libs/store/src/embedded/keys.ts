@@ -35,6 +35,7 @@ import type {
   LetterRecord,
   NameRecord,
   NextUserRecord,
+  PresentRecord,
   ProducerRecord,
   ScheduledCountRecord,
   ScheduledKeyRecord,
@@ -231,5 +232,8 @@ export const feedFrom = (position: number): { gte: string; lt: string } => ({
   lt: 'i;',
 });
 export const positionOfFeed = (key: string): number => Number(key.slice('i:'.length));
+/** A user who is online, as the feed has told. */
+export const presentKey = (user: UserId): Key<PresentRecord> => keyOf(`P:${user}`);
+export const allPresent = { gte: 'P:', lt: 'P;' } as const;
 export const letterKey = (name: string): Key<LetterRecord> => keyOf(`L:${hash('sha256', name, 'base64url')}`);
 export const allLetters = { gte: 'L:', lt: 'L;' } as const;

@@ -311,6 +311,11 @@ export interface FeedStateRecord {
   readonly cursors: Readonly<Record<string, number>>;
 }
 
+export interface PresentRecord {
+  readonly user: UserId;
+  readonly name: string;
+}
+
 /** A text that a relay stores under a name. */
 export interface LetterRecord {
   readonly name: string;

@@ -30,6 +30,7 @@ import {
   waits,
   withRecords,
 } from './device-records.ts';
+import type { EmbeddedEventFeed } from './event-feed.ts';
 import { accountKey, sessionKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { promised } from './promised.ts';
@@ -62,12 +63,14 @@ export interface SessionTimes {
  */
 export class EmbeddedSessions implements Sessions {
   readonly #ledger: Ledger;
+  readonly #feed: Pick<EmbeddedEventFeed, 'tellPresence'>;
   readonly #times: SessionTimes;
   /** Key: instance. Removed by `closeLease`, or when found lapsed. */
   readonly #leases = new Map<InstanceId, Lease>();
 
-  constructor(ledger: Ledger, times: SessionTimes) {
+  constructor(ledger: Ledger, feed: Pick<EmbeddedEventFeed, 'tellPresence'>, times: SessionTimes) {
     this.#ledger = ledger;
+    this.#feed = feed;
     this.#times = times;
   }
 
@@ -137,6 +140,7 @@ export class EmbeddedSessions implements Sessions {
     const isFresh = this.#waits(records, current);
     if (!isFresh && (current.state !== 'live' || current.claim !== claim)) return { outcome: 'refused' };
     const claimed = isFresh ? this.#claimFresh(userId, records, current, { instance, claim }) : current;
+    this.#feed.tellPresence(userId, claimed.userName);
     await this.#ledger.commit();
     const { device, label, previous } = claimed;
     const createdAt = claimed.secretHash === '' ? 0 : livesOf(claimed, this.#times.now()).createdAt;
@@ -202,6 +206,7 @@ export class EmbeddedSessions implements Sessions {
             ? { ...current, instance: to }
             : { ...current, previous: [{ ...open, instance: to }] },
         );
+      this.#feed.tellPresence(userId, current.userName);
       return true;
     });
     await this.#ledger.commit();
@@ -222,6 +227,7 @@ export class EmbeddedSessions implements Sessions {
       });
     else if (current?.state === 'issued' && current.previous[0]?.epoch === epoch)
       this.#put(userId, records, { ...current, previous: [] });
+    if (current !== undefined) this.#feed.tellPresence(userId, current.userName);
     await this.#ledger.commit();
   }
 
@@ -258,6 +264,8 @@ export class EmbeddedSessions implements Sessions {
       }
     }
     if (changed.length > 0) this.#put(userId, records, ...changed);
+    const [first] = records;
+    if (first !== undefined) this.#feed.tellPresence(userId, first.userName);
     for (const { device, instance } of ended) this.#leave(userId, device, instance);
     await this.#ledger.commit();
     return ended;
@@ -315,6 +323,11 @@ export class EmbeddedSessions implements Sessions {
   online(instance: InstanceId): Promise<NamedUser[]> {
     const online = this.#lease(instance)?.online ?? new Map<UserId, Online>();
     return Promise.resolve([...online].map(([userId, { userName }]) => ({ userId, userName })));
+  }
+
+  /** Whether a device of the user is live at an instance whose lease is valid, also if that is not on disk yet. */
+  isOnline(userId: UserId): boolean {
+    return this.#get(userId).some((of) => this.#isOpen(of));
   }
 
   /**

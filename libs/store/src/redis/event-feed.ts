@@ -9,7 +9,7 @@
  * | `letters` | hash | name → text |
  */
 import { randomText } from '@cim/runtime';
-import { CimError, streamName, streamOfName } from '@cim/protocol';
+import { CimError, type InstanceId, streamName, streamOfName } from '@cim/protocol';
 import {
   type EventFeed,
   FEED,
@@ -25,6 +25,7 @@ import { LETTERS_OF_KINDS } from './feed-lua.ts';
 import { key, SHARD_TAGS } from './keys.ts';
 import type { RedisLink } from './link.ts';
 import { Script } from './script.ts';
+import { SWEEP } from './session-scripts.ts';
 import { entryOf, type Row } from './streams.ts';
 
 /** Most shards of one call on a server that holds all shards. A script holds up all other clients of Redis. */
@@ -44,6 +45,11 @@ const RECORD = new Script(`
 for _, key in ipairs(KEYS) do
   local revision, kinds, most = string.match(redis.call('GET', key) or '0 - ${FEED.most}', '^(%d+) (%S+) (%d+)$')
   if tonumber(ARGV[1]) >= tonumber(revision) then
+    -- What is known of users who were online before is out of date.
+    if string.find(ARGV[2], 'p') and not string.find(kinds, 'p') then
+      local tag = string.match(key, '^(.-):feed%-on$')
+      redis.call('UNLINK', tag .. ':present', tag .. ':present-at')
+    end
     redis.call('SET', key, ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. (ARGV[3] == '' and most or ARGV[3]))
   end
 end
@@ -206,6 +212,26 @@ export class RedisEventFeed implements EventFeed {
             : found;
         return kept.map(recordOf);
       }),
+    );
+  }
+
+  async sweepPresence(partitions: readonly FeedPartition[]): Promise<void> {
+    const places = await this.#link.ask((redis) =>
+      Promise.all(partitions.map((partition) => redis.hkeys(key.presentAt(partition)))),
+    );
+    const dead = new Set<string>();
+    await Promise.all(
+      [...new Set(places.flat())].map(async (instance) => {
+        const lease = key.lease(instance as InstanceId);
+        if ((await this.#link.ask((redis) => redis.exists(lease))) === 0) dead.add(instance);
+      }),
+    );
+    await Promise.all(
+      partitions.flatMap((partition, i) =>
+        (places[i] ?? [])
+          .filter((instance) => dead.has(instance))
+          .map((instance) => this.#commit.run(SWEEP, [key.feedOn(partition)], [instance])),
+      ),
     );
   }
 

@@ -7,6 +7,7 @@ import type { FeedKind } from '../event-feed.ts';
 export const LETTERS_OF_KINDS: { readonly [Kind in FeedKind]: string } = {
   messages: 'm',
   deliveries: 'd',
+  presence: 'p',
   bans: 'b',
 };
 
@@ -21,4 +22,8 @@ end
 local feedEvent = function(tag, most, json)
   local id = redis.call('XADD', tag .. ':feed', '1-*', 'e', json)
   if string.sub(id, -2) == '00' then redis.call('XTRIM', tag .. ':feed', 'MAXLEN', '~', most) end
+end
+local feedPresence = function(tag, most, kind, user, name, at)
+  feedEvent(tag, most, '{"kind":"' .. kind .. '","user":' .. user .. ',"name":' .. cjson.encode(name) .. ',"at":' ..
+    string.format('%.0f', at) .. '}')
 end`;

@@ -93,6 +93,8 @@ export const key = {
   feedOn: (shard: string) => `${shard}:feed-on`,
   feedRelay: (shard: string) => `${shard}:feed-relay`,
   letters: (shard: string) => `${shard}:letters`,
+  /** See `session-scripts.ts`, which makes the same key. */
+  presentAt: (shard: string) => `${shard}:present-at`,
   /** @param of the subject of the budget (`limits.ts`) */
   limit: (limit: string, of: string) => `${tag(of)}:limit:${limit}:${of}`,
   limitShard: tag,

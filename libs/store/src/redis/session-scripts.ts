@@ -12,6 +12,7 @@
  * version before go on with it during a rolling upgrade.
  */
 import { ANY_INSTANCE } from '@cim/protocol';
+import { FEED_LUA } from './feed-lua.ts';
 import { Script } from './script.ts';
 
 /** Most records of one user. */
@@ -240,11 +241,43 @@ local leave = function(online, user, device, epoch)
 end`;
 
 /**
+ * Users who are online, as the feed of events has told; only while it is on for them. Of each shard `present`, a hash: user →
+ * "instance,instance name", and `present-at`, a hash: instance → how many users are there. `present` follows an act on the records of
+ * a user. Only an act that brings the user to an instance (`appears`) adds one: the record of a session stays as it is when its im-server
+ * has died.
+ */
+const PRESENCE = `${FEED_LUA}
+local present = function(list, appears, name)
+  local tag, user = string.match(KEYS[1], '^(.-):sess:(.*)$')
+  local most = feedMost(redis.call('GET', tag .. ':feed-on'), 'p')
+  local was = most and redis.call('HGET', tag .. ':present', user)
+  if not was and not (most and appears) then return end
+  local changes, here = {}, {}
+  for at in string.gmatch(was and string.match(was, '^%S*') or '', '[^,]+') do changes[at] = -1 end
+  for _, r in ipairs(list) do
+    local at = open(r)
+    if at and (changes[at] == -1 or at == appears and not changes[at]) then
+      changes[at] = (changes[at] or 0) + 1
+      here[#here + 1] = at
+    end
+  end
+  for at, change in pairs(changes) do
+    if change ~= 0 and redis.call('HINCRBY', tag .. ':present-at', at, change) <= 0 then
+      redis.call('HDEL', tag .. ':present-at', at)
+    end
+  end
+  name = was and string.match(was, ' (.*)$') or name
+  if #here > 0 then redis.call('HSET', tag .. ':present', user, table.concat(here, ',') .. ' ' .. name)
+  else redis.call('HDEL', tag .. ':present', user) end
+  if (#here > 0) ~= (was and true or false) then feedPresence(tag, most, #here > 0 and 'online' or 'offline', user, name, now) end
+end`;
+
+/**
  * KEYS sessions; where one server holds both, the online set too, which is entered then. ARGV instance, epoch or '',
  * name or '', claim, user, lease (ms), how long issued (ms). Answers nothing, or {epoch, name, device, label, the sessions
  * that it replaces, the other devices that are live (both as in a record), when its secret's life began}.
  */
-export const CLAIM = new Script(`${NOW}${RECORDS_LUA}${WAITS}${ONLINE}
+export const CLAIM = new Script(`${NOW}${RECORDS_LUA}${WAITS}${ONLINE}${PRESENCE}
 local list, r = load(false)
 for _, record in ipairs(list) do
   if ARGV[2] == '' then
@@ -277,21 +310,25 @@ for _, other in ipairs(list) do
   if at and other ~= r then table.insert(live, {device = other.device, epoch = epoch, instance = at}) end
 end
 if KEYS[2] then enter(KEYS[2], ARGV[5], r.device, r.epoch, r.name, ARGV[6]) end
+present(list, r.instance, r.name)
 return {r.epoch, r.name, r.device, r.label, joined(r.previous), joined(live), r.secret == '' and '0' or r.born}`);
 
 /** KEYS sessions. ARGV device, epoch, new instance. Answers 1 when it is the live session. */
-export const RECLAIM = new Script(`${RECORDS_LUA}
-local r = recordOf(load(false), ARGV[1])
+export const RECLAIM = new Script(`${NOW}${RECORDS_LUA}${PRESENCE}
+local list = load(false)
+local r = recordOf(list, ARGV[1])
 local at, epoch
 if r then at, epoch = open(r) end
 if not at or epoch ~= ARGV[2] then return 0 end
 if r.state == 'live' then r.instance = ARGV[3] else r.previous[1].instance = ARGV[3] end
 write(r)
+present(list, ARGV[3], r.name)
 return 1`);
 
 /** KEYS sessions; where one server holds both, the online set too, which is left then. ARGV device, epoch, user. */
-export const RELEASE = new Script(`${NOW}${RECORDS_LUA}${ONLINE}
-local r = recordOf(load(false), ARGV[1])
+export const RELEASE = new Script(`${NOW}${RECORDS_LUA}${ONLINE}${PRESENCE}
+local list = load(false)
+local r = recordOf(list, ARGV[1])
 if r and not isOver(r) then
   if r.epoch == ARGV[2] then
     r.state, r.previous, r.seen = 'ended', {}, int(now)
@@ -302,6 +339,30 @@ if r and not isOver(r) then
   end
 end
 if KEYS[2] then leave(KEYS[2], ARGV[3], ARGV[1], ARGV[2]) end
+present(list)
+return 1`);
+
+/**
+ * KEYS the switch of a shard's feed. ARGV an instance whose lease has lapsed. Its users leave `present`; those who are nowhere else are
+ * offline.
+ */
+export const SWEEP = new Script(`${NOW}${FEED_LUA}
+local tag = string.match(KEYS[1], '^(.-):feed%-on$')
+local most = feedMost(redis.call('GET', KEYS[1]), 'p')
+if not most or redis.call('HDEL', tag .. ':present-at', ARGV[1]) == 0 then return 0 end
+local fields = redis.call('HGETALL', tag .. ':present')
+for i = 1, #fields, 2 do
+  local user, here, left = fields[i], {}, false
+  local places, name = string.match(fields[i + 1], '^(%S*) (.*)$')
+  for at in string.gmatch(places, '[^,]+') do
+    if at == ARGV[1] then left = true else here[#here + 1] = at end
+  end
+  if left and #here > 0 then redis.call('HSET', tag .. ':present', user, table.concat(here, ',') .. ' ' .. name)
+  elseif left then
+    redis.call('HDEL', tag .. ':present', user)
+    feedPresence(tag, most, 'offline', user, name, now)
+  end
+end
 return 1`);
 
 /**
@@ -309,7 +370,7 @@ return 1`);
  * it ended something five texts: the device; instance and epoch of its newest login if it ended that one, else '', '0';
  * then the same of the open channel that it ended, or '', '0'.
  */
-export const END = new Script(`${NOW}${RECORDS_LUA}
+export const END = new Script(`${NOW}${RECORDS_LUA}${PRESENCE}
 local list, ended = load(false), {}
 local top = newest(list)
 for _, r in ipairs(list) do
@@ -341,6 +402,7 @@ for _, r in ipairs(list) do
     end
   end
 end
+present(list)
 return ended`);
 
 /** KEYS online set. ARGV user, device, epoch, name, lease (ms). */
