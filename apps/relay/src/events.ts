@@ -1,5 +1,5 @@
 /** Makes events from records of the feed. docs/business.md describes each event; a test compares. */
-import { contentFacts, type MessageId, ownerOf, type UserId } from '@cim/protocol';
+import { contentFacts, groupOf, LOBBY, type MessageId, ownerOf, type UserId } from '@cim/protocol';
 import {
   conversationName,
   conversationOf,
@@ -11,6 +11,7 @@ import {
   messageIdOf,
   toldMessage,
 } from '@cim/store';
+import type { GroupMessage } from './away.ts';
 
 /** Key: operation of a group, as its entries name it. Value: the type of its event. */
 const GROUP_EVENTS: Readonly<Record<string, EventType>> = {
@@ -45,6 +46,8 @@ export interface Told {
   readonly concerns: readonly string[];
   /** Set in `message.offline`: send the event only if no device of this user is online. */
   readonly offline?: UserId;
+  /** Set in `message.offline` of a group: send the event only if members are away, and name them. */
+  readonly away?: GroupMessage;
 }
 
 /** The events of a record of the feed, in the order in which they are sent. */
@@ -106,17 +109,20 @@ function eventsOfEntry({ stream, entry }: EntryRecord): readonly Told[] {
     recipient === undefined
       ? to
       : `u${Math.min(sender.userId, recipient)}-${Math.max(sender.userId, recipient)}`;
-  const told = (name: EventType, offline?: UserId): Told => ({
+  const told = (name: EventType): Told => ({
     event: { id: `${name}:${id}`, type: name, timestamp, data },
-    conversation,
-    concerns: [from, to],
-    ...(offline === undefined ? {} : { offline }),
+    ...{ conversation, concerns: [from, to] },
   });
   // Entries that servers write are changes of groups.
   if (author === 'servers') return [told(GROUP_EVENTS[operationOf(data)] ?? 'group.changed')];
   const stored = told('message.stored');
-  const isPushed = unread && recipient !== undefined && recipient !== sender.userId;
-  return isPushed ? [stored, told('message.offline', recipient)] : [stored];
+  if (!unread || recipient === sender.userId) return [stored];
+  const offline = told('message.offline');
+  if (recipient !== undefined) return [stored, { ...offline, offline: recipient }];
+  const group = groupOf(stream);
+  // The members of the lobby are all users.
+  if (group === undefined || group === LOBBY) return [stored];
+  return [stored, { ...offline, away: { group, seq: entry.seq, sender: sender.userId } }];
 }
 
 function messageOf(

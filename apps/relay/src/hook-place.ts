@@ -4,7 +4,6 @@
  * store, beside the feed. So an event that fails for hours does not hold up the feed, and after a restart the
  * relay goes on behind the cursor.
  */
-import type { UserId } from '@cim/protocol';
 import {
   type FeedRecord,
   type Letter,
@@ -15,6 +14,7 @@ import {
   timeOfRecord,
   type Webhook,
 } from '@cim/store';
+import type { Away } from './away.ts';
 import { eventsOf, type RelayEvent, type Told } from './events.ts';
 import { HELD_AFTER, type Item, type ItemOwner, type Sender } from './sender.ts';
 import { wants } from './wishes.ts';
@@ -44,8 +44,7 @@ interface OwnItem extends Item {
 export interface PlaceParts {
   readonly sender: Sender;
   readonly now: () => number;
-  /** Whether none of the user's devices is online. */
-  readonly isOffline: (user: UserId) => Promise<boolean>;
+  readonly away: Pick<Away, 'isAway' | 'of'>;
   /** Called when there is something to write. */
   readonly changed: () => void;
   readonly observe: (outcome: 'parked' | 'dead' | 'dropped') => void;
@@ -179,13 +178,18 @@ export class HookPlace implements ItemOwner {
   async #wantedOf(record: FeedRecord): Promise<readonly (Told | undefined)[]> {
     if (this.webhook.off !== undefined || timeOfRecord(record) < this.#since) return [];
     return Promise.all(
-      eventsOf(record).map(async (told) => {
-        const isWanted = wants(this.webhook, told);
-        return isWanted && (told.offline === undefined || (await this.#parts.isOffline(told.offline)))
-          ? told
-          : undefined;
-      }),
+      eventsOf(record).map(async (told) => (wants(this.webhook, told) ? this.#completed(told) : undefined)),
     );
+  }
+
+  /** The event, if those whom it needs to be away are. */
+  async #completed(told: Told): Promise<Told | undefined> {
+    const { away } = this.#parts;
+    if (told.offline !== undefined) return (await away.isAway(told.offline)) ? told : undefined;
+    if (told.away === undefined) return told;
+    const members = await away.of(told.away);
+    const { event } = told;
+    return members && { ...told, event: { ...event, data: { ...event.data, ...members } } };
   }
 
   delivered(item: Item): void {

@@ -62,7 +62,11 @@ function begin({ hangs = false, letters = new Map<string, string>() } = {}) {
       },
       relay: 'r',
       placeParts: () => ({
-        ...{ sender, now: () => 0, isOffline: () => Promise.resolve(false) },
+        ...{
+          sender,
+          now: () => 0,
+          away: { isAway: () => Promise.resolve(false), of: () => Promise.resolve(undefined) },
+        },
         ...{ changed: () => undefined, observe: () => undefined },
       }),
       lost: (_, records) => lost.push(records),

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { CIM_DEVICE, type Epoch, inboxOf, type InstanceId, type MessageId, type Seq } from '@cim/protocol';
+import {
+  CIM_DEVICE,
+  type Epoch,
+  type GroupId,
+  inboxOf,
+  type InstanceId,
+  type MessageId,
+  type Seq,
+} from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { letterOf, openEmbeddedStore, type Store, userSubject, type Webhook } from '@cim/store';
 import { until } from '@cim/testkit';
@@ -224,9 +232,7 @@ test('message.offline is sent when no device of the recipient is online, and onl
   const issued = await sessions.issue(login);
   assert.ok(issued.outcome === 'issued');
   await sessions.claim({ userId: cat.userId, instance, epoch: issued.epoch, claim: 'c' });
-  const group = await senders.newGroup(ann, [ben]);
   await senders.send(ann, cat, 'online');
-  await senders.send(ann, group, 'group');
   await senders.send(ann, ann, 'self');
   const away = await senders.send(ann, ben, 'away');
   await until('it is told', () => receiver.taken.length === 1);
@@ -235,6 +241,38 @@ test('message.offline is sent when no device of the recipient is online, and onl
   const left = await senders.send(ann, cat, 'left');
   await until('that is told too', () => receiver.taken.length === 2);
   assert.equal(receiver.taken[1]?.data['id'], left);
+});
+
+test('message.offline of a group names the members who are away, without its sender and those who came later', async (t) => {
+  const { receiver, senders, store } = await begin(t, takes, { events: ['message.offline'] });
+  const [ann, ben, cat, dan] = await Promise.all([1, 2, 3, 4].map(() => senders.newUser()));
+  assert.ok(ann !== undefined && ben !== undefined && cat !== undefined && dan !== undefined);
+  const { sessions } = store();
+  const instance = 'a-test-instance0' as InstanceId;
+  await sessions.openLease(instance);
+  for (const user of [ann, cat]) {
+    const login = { user, device: CIM_DEVICE, label: '', instance, policy: 'kick', secretHash: '' } as const;
+    const issued = await sessions.issue(login);
+    assert.ok(issued.outcome === 'issued');
+    await sessions.claim({ userId: user.userId, instance, epoch: issued.epoch, claim: 'c' });
+  }
+  const online = await senders.newGroup(ann, [cat]);
+  const group = await senders.newGroup(ann, [ben, cat, dan]);
+  await senders.send(ann, 'lobby' as GroupId, 'to all');
+  await senders.send(ann, online, 'all are online');
+  await senders.leave(dan, group);
+  const first = await senders.send(ann, group, 'ben is away');
+  const second = await senders.send(ben, group, 'only ben is away');
+  await until('it is told', () => receiver.taken.length === 1);
+  const [event] = receiver.taken;
+  assert.deepEqual(
+    [event?.id, event?.type, event?.data['to'], event?.data['users']],
+    [`message.offline:${first}`, 'message.offline', { group }, [String(ben.userId)]],
+  );
+  const last = await senders.send(cat, group, 'ben is still away');
+  await until('that is told too', () => receiver.taken.length === 2);
+  assert.equal(receiver.taken[1]?.data['id'], last);
+  assert.notEqual(last, second);
 });
 
 test('a change of a group has its own event; a webhook gets only the types and conversations that it names', async (t) => {

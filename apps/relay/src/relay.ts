@@ -4,9 +4,9 @@
  * lapse and the others take its partitions.
  */
 import { loggedHost, type Outcall } from '@cim/outcall';
-import type { UserId } from '@cim/protocol';
 import { type Logger, RareWarning, type RelayObserver } from '@cim/runtime';
 import { type FeedPartition, kindsFor, type Store, type Webhook } from '@cim/store';
+import { Away } from './away.ts';
 import { Partition } from './partition.ts';
 import { type RetryAfter, retrySchedule } from './retry-schedule.ts';
 import { Sender } from './sender.ts';
@@ -32,7 +32,7 @@ const MORE_PARTITIONS = 16;
 const STOP_MS = 5_000;
 
 export interface RelayParts {
-  readonly store: Pick<Store, 'feed' | 'webhooks' | 'sessions' | 'onSuccession'>;
+  readonly store: Pick<Store, 'feed' | 'webhooks' | 'sessions' | 'groups' | 'onSuccession'>;
   readonly outcall: Pick<Outcall, 'post'>;
   readonly logger: Logger;
   readonly observer: RelayObserver;
@@ -71,6 +71,7 @@ export class Relay {
   /** Revision of the list of webhooks; undefined: the list was not read yet. */
   #revision: number | undefined;
   readonly #failed: RareWarning;
+  readonly #away: Away;
   /** Key: id of a webhook. Value: the state that was written to the store last. */
   readonly #noted = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
@@ -92,6 +93,7 @@ export class Relay {
     this.#now = parts.now ?? Date.now;
     this.#leaseMs = parts.leaseMs ?? LEASE_MS;
     this.#failed = new RareWarning(parts.logger, 'relay.store-failed');
+    this.#away = new Away(parts.store);
     parts.store.onSuccession(() => (this.#wentBack = true));
   }
 
@@ -314,7 +316,7 @@ export class Relay {
         if (sender === undefined) throw new Error(`the webhook ${webhook.id} has no sender`);
         return {
           ...{ sender, now: this.#now },
-          isOffline: async (user: UserId) => (await store.sessions.locate(user)).length === 0,
+          away: this.#away,
           changed: () => (this.#changed = true),
           observe: (outcome: 'parked' | 'dead' | 'dropped') => observer.webhookEvent(outcome, 1),
         };
