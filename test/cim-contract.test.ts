@@ -20,6 +20,7 @@ import { cimFrameRules, cimHttpRules } from './conformance/cim/rules.ts';
 import { Dialogue } from './conformance/dialogue.ts';
 import { ownRules } from './conformance/own/rules.ts';
 import type { Rule } from './conformance/rule.ts';
+import { wsRules } from './conformance/ws/rules.ts';
 
 /** A text of messages only; no log may contain it. */
 const SECRET = 'a-text-for-nobodys-log';
@@ -79,10 +80,10 @@ describe(`an unmodified CIM client over ${wire}`, { concurrency: true }, () => {
     });
   });
   // Timers do not depend on the carrier. A silent WebSocket answers the pings of the im-server by itself, and
-  // stays. The rules of our own wire that wait are checked here, since they wait together.
+  // stays. The rules of our own wire and of WebSockets that wait are checked here, since all wait together.
   if (isTcp)
     describe('that waits', { concurrency: true }, () => {
-      for (const rule of [...cimFrameRules, ...ownRules])
+      for (const rule of [...cimFrameRules, ...ownRules, ...wsRules])
         if (rule.slow) test(`${rule.name}: ${rule.says}`, () => check(rule));
     });
 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ServerProcess } from '@cim/testkit';
 import { check } from './conformance/check.ts';
-import { Liar, type Said } from './conformance/liar.ts';
+import { Liar, type Lies } from './conformance/liar.ts';
 import { LIES } from './conformance/lies.ts';
 import { familyOf } from './conformance/rule.ts';
 import { runRules } from './conformance/run.ts';
@@ -156,18 +156,40 @@ describe('what cannot be checked is one line, and the exit code 2', () => {
       assert.doesNotMatch(err[0] ?? '', /\n/);
     });
 
-  test('a server that does not speak the wire', async () => {
-    const ofCim = (_: string, __: string, said: Said): Said => ({
-      ...said,
-      text: said.text.replace(/"(ticket|session)":"[^"]*",?/g, ''),
+  const others: readonly (readonly [string, Lies, RegExp])[] = [
+    [
+      'own',
+      {
+        answer: (_, __, said) => ({
+          ...said,
+          text: said.text.replaceAll(/"(?:ticket|session)":"[^"]*",?/g, ''),
+        }),
+      },
+      /^http:\S+ does not speak our own wire: \/login with "wire": 2 answers no ticket\. --wire cim checks what it speaks$/,
+    ],
+    [
+      'ws',
+      {
+        bytes: (bytes) => Buffer.from(bytes.toString('latin1').replace('101 Switching', '404 Not'), 'latin1'),
+      },
+      /^the im-server at 127\.0\.0\.1:\d+ takes no WebSocket at \/cim: the handshake is answered by HTTP 404$/,
+    ],
+    [
+      'v1',
+      {
+        answer: (path, _, said) =>
+          path.startsWith('/v1') ? { status: 404, type: 'text/html', text: '<p>' } : said,
+      },
+      /^http:\S+ has no \/v1: GET \/v1\/conversations without a credential is to answer 401 and a problem, it answered HTTP 404, text\/html: <p>$/,
+    ],
+  ];
+  for (const [wire, lies, line] of others)
+    test(`a server that does not speak ${wire}`, async () => {
+      await using liar = await Liar.start(server, lies);
+      const { code, out, err } = await called('--route', liar.routeUrl, '--wire', wire);
+      assert.deepEqual([code, out, err.length], [2, [], 1]);
+      assert.match(err[0] ?? '', line);
     });
-    await using liar = await Liar.start(server, { answer: ofCim });
-    const { code, err } = await called('--route', liar.routeUrl, '--wire', 'own');
-    assert.equal(code, 2);
-    assert.deepEqual(err, [
-      `${liar.routeUrl} does not speak our own wire: /login with "wire": 2 answers no ticket. --wire cim checks what it speaks`,
-    ]);
-  });
 
   test('a server that is no CIM', async () => {
     const other = createServer((_, response) => response.end('<h1>\nhello</h1>'));

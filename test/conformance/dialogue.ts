@@ -13,9 +13,15 @@ export class Dialogue {
     this.lines.push(short(`${side} ${hex(bytes)}`));
   };
 
+  /** A frame of a WebSocket that carries none of our bytes. */
+  readonly hearControl = (side: 'client' | 'server', kind: string, bytes: Buffer): void => {
+    this.lines.push(short(`${side} WebSocket ${kind} ${hex(bytes)}`));
+  };
+
   readonly hearRequest: HearRequest = (path, body, status, answer) => {
     const asked = body instanceof Uint8Array ? hex(Buffer.from(body)) : JSON.stringify(body);
-    this.lines.push(short(body === undefined ? `client GET ${path}` : `client POST ${path} ${asked}`));
+    const what = /^[A-Z]+ /.test(path) ? path : `${body === undefined ? 'GET' : 'POST'} ${path}`;
+    this.lines.push(short(`client ${what}${body === undefined ? '' : ` ${asked}`}`));
     this.lines.push(short(`server HTTP ${status} ${answer}`));
   };
 }

@@ -23,8 +23,10 @@ export function explain(error: unknown): string {
   if (!(error instanceof AssertionError))
     return oneLine(error instanceof Error ? error.message : String(error));
   const { generatedMessage, message, operator, expected, actual } = error;
-  const about = generatedMessage ? '' : `${oneLine(message)}: `;
-  // `assert.ok` and `assert.match` say in their message what was expected.
+  // Node puts a picture of the difference behind a message that was given.
+  const [given = ''] = message.split('\n');
+  // `assert.ok` says in its message what was expected.
   if (operator === '==' && !generatedMessage) return oneLine(message);
+  const about = generatedMessage ? '' : `${given}: `;
   return `${about}expected ${shown(expected)}, came ${shown(actual)}`;
 }

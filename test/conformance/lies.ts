@@ -17,7 +17,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const answers =
   (path: RegExp, change: (said: Fields, asked: string, status: number) => Fields | undefined) =>
   (at: string, asked: string, said: Said): Said => {
-    if (!path.test(at)) return said;
+    if (!path.test(at) || said.text === '') return said;
     const changed = change(JSON.parse(said.text) as Fields, asked, said.status);
     return changed === undefined ? said : { ...said, text: JSON.stringify(changed) };
   };
@@ -191,4 +191,96 @@ const own: readonly Lie[] = [
   { rule: 'own/asks/find', lies: frames('found', ({ last }) => ({ last: Number(last ?? 0) + 1 })) },
 ];
 
-export const LIES: readonly Lie[] = [...cim, ...own];
+/** Changes bytes that come from the server of a WebSocket. */
+const replaced = (from: string | readonly number[], to: string | readonly number[]) => (): Lies => ({
+  bytes: (bytes) => {
+    const wanted = Buffer.from(from as string);
+    const at = bytes.indexOf(wanted);
+    if (at < 0) return bytes;
+    return Buffer.concat([
+      bytes.subarray(0, at),
+      Buffer.from(to as string),
+      bytes.subarray(at + wanted.length),
+    ]);
+  },
+});
+
+const ws: readonly Lie[] = [
+  { rule: 'ws/handshake/subprotocol', lies: replaced('Protocol: cim.v2', 'Protocol: cim.v1') },
+  { rule: 'ws/origin/other-pages-403', lies: replaced('HTTP/1.1 403', 'HTTP/1.1 400') },
+  // 1003 and 1002 as they are in a close frame.
+  { rule: 'ws/messages/text-1003', lies: replaced([0x03, 0xeb], [0x03, 0xea]) },
+  // 4103 and 4104.
+  { rule: 'ws/close/4000-plus-reason', lies: replaced([0x10, 0x07], [0x10, 0x08]) },
+  { rule: 'ws/pings/answered', lies: replaced('are you there?', 'are you where?') },
+];
+
+const v1: readonly Lie[] = [
+  {
+    rule: 'v1/accounts/created-201',
+    lies: () => ({ answer: answers(/accounts/, (said) => ({ ...said, id: Number(said['id']) })) }),
+  },
+  {
+    rule: 'v1/bearer/session-of-login',
+    lies: () => ({ answer: (_, __, said) => (said.status === 409 ? { ...said, status: 400 } : said) }),
+  },
+  {
+    rule: 'v1/problems/form',
+    lies: () => ({
+      answer: answers(/messages/, (said) =>
+        said['code'] === '9401' ? { ...said, detail: 'two\nlines' } : undefined,
+      ),
+    }),
+  },
+  {
+    rule: 'v1/limits/pages',
+    lies: () => ({
+      answer: answers(/conversations\?limit=2/, (said) => {
+        const items = said['items'] as readonly unknown[];
+        return { ...said, items: [...items, ...items] };
+      }),
+    }),
+  },
+  {
+    rule: 'v1/send/created-201',
+    lies: () => ({
+      answer: answers(/v1\/messages/, (said) =>
+        said['storedAt'] === undefined ? said : { ...said, storedAt: 'now' },
+      ),
+    }),
+  },
+  {
+    rule: 'v1/idempotency/repeated-once',
+    lies: () => {
+      const seen = new Set<unknown>();
+      return {
+        answer: answers(/v1\/messages/, (said) => {
+          const isAgain = seen.has(said['id']);
+          seen.add(said['id']);
+          return isAgain ? { ...said, seq: Number(said['seq']) + 1 } : said;
+        }),
+      };
+    },
+  },
+  {
+    rule: 'v1/history/both-sides',
+    lies: () => ({
+      answer: answers(/u\d+\/messages$/, (said) => ({
+        ...said,
+        items: (said['items'] as unknown[]).reverse(),
+      })),
+    }),
+  },
+  {
+    rule: 'v1/conversations/unread-and-read-mark',
+    lies: () => ({
+      answer: answers(/read$/, (said, asked) => (asked === '{"n":1}' ? { unread: 2, read: 1 } : said)),
+    }),
+  },
+  {
+    rule: 'v1/groups/members-read-and-write',
+    lies: () => ({ answer: answers(/groups$/, (said) => ({ ...said, owner: '1' })) }),
+  },
+];
+
+export const LIES: readonly Lie[] = [...cim, ...own, ...ws, ...v1];

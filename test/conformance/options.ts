@@ -4,6 +4,7 @@ import { type Wire, WIRES } from './wires.ts';
 export interface Options {
   /** Without a slash at its end; absent: only print. */
   readonly routeUrl: string | undefined;
+  /** Those of which rules are asked for. */
   readonly wires: readonly Wire[];
   /** Only rules whose name begins so. */
   readonly only: string;
@@ -47,13 +48,14 @@ export function optionsOf(args: readonly string[]): Options | 'help' {
       '--route URL is missing, such as --route http://127.0.0.1:8083 (--help lists all)',
     );
   const only = values.only ?? '';
-  if (!wires.some(({ rules }) => rules.some(({ name }) => name.startsWith(only))))
+  const asked = wires.filter(({ rules }) => rules.some(({ name }) => name.startsWith(only)));
+  if (asked.length === 0)
     throw new WrongArguments(
       `--only ${only}: no rule of ${wires.map(({ name }) => name).join(', ')} has a name that begins so (--print lists them)`,
     );
   return {
     routeUrl: values.route === undefined ? undefined : urlOf(values.route),
-    ...{ wires, only, print },
+    ...{ wires: asked, only, print },
     quick: values.quick === true,
     json: values.json === true,
   };
