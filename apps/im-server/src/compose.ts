@@ -109,7 +109,7 @@ export interface ImServer extends Running {
 export async function startImServer(parts: ImServerParts): Promise<ImServer> {
   const { config, store, membership, messaging, flusher, wheel, logger, metrics, observer, tls } = parts;
   const { supplies } = parts;
-  const { sends, scheduled, calls, suspensions, logs } = messaging;
+  const { sends, scheduled, held, calls, suspensions, logs } = messaging;
   const secret = ClusterSecret.of(config.clusterSecret);
   const { load = new RecentLoad() } = parts;
   const host = advertisedHost(config);
@@ -194,7 +194,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     visits: () => door.visits,
     maxConnections: parts.maxConnections,
     rpc: () => rpc,
-    ...{ connections, groups, instance, budget, scheduled },
+    ...{ connections, groups, instance, budget, scheduled, held },
   });
 
   const connectionParts: ConnectionParts = {
@@ -319,7 +319,11 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     dirty.start();
     groupWatch.start();
     scheduled.start();
-    opened.push(() => scheduled.stop());
+    held.start();
+    opened.push(
+      () => scheduled.stop(),
+      () => held.stop(),
+    );
     opened.push(() => {
       look.stop();
       dirty.stop();
@@ -349,7 +353,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
     const deadline = performance.now() + CLOSE_MS;
     while (connections.size > 0 && performance.now() < deadline) await sleep(DRAIN_TICK_MS);
     await tcpClosed;
-    await Promise.all([acks.flush(), scheduled.stop(), ...releases]);
+    await Promise.all([acks.flush(), scheduled.stop(), held.stop(), ...releases]);
     look.stop();
     dirty.stop();
     groupWatch.stop();

@@ -74,7 +74,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
   const moderation = await Moderation.open(config, { metrics, observer, logger });
   onStop(() => moderation.stop());
   const messaging = createMessaging({
-    ...{ logControl, moderation },
+    ...{ logControl, moderation, heldMost: config.heldMost },
     limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

@@ -77,7 +77,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
   const moderation = await Moderation.open(config, { metrics, observer, logger });
   onStop(() => moderation.stop());
   const messaging = createMessaging({
-    ...{ logControl, moderation },
+    ...{ logControl, moderation, heldMost: config.heldMost },
     limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

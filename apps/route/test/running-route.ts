@@ -95,6 +95,9 @@ export class RunningRoute {
       suspended: (subject, leftMs) => void rung.push(`suspended ${subject} ${Math.ceil(leftMs)}`),
       holds: (user) => options.holds?.(user) ?? true,
       places: (users, group) => options.places?.(users, group) ?? [],
+      signal: (users, signal) => {
+        if (signal.kind === 'unsent') rung.push(`unsent ${users.join()} ${signal.code} ${signal.text}`);
+      },
       fetchOffline: (user) => void rung.push(`fetchOffline ${user}`),
     });
     const given = storeFor(store);

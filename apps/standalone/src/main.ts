@@ -74,7 +74,7 @@ await runProgram('standalone', logger, STOP_WITHIN_MS, async ({ stopping, onStop
   const moderation = await Moderation.open(given, { metrics, observer, logger });
   onStop(() => moderation.stop());
   const messaging = createMessaging({
-    ...{ logControl, moderation },
+    ...{ logControl, moderation, heldMost: given.heldMost },
     limits: config.limits,
     ...{ store, membership, rpc, logger, observer },
     sessionPolicy: config.sessionPolicy,

@@ -194,7 +194,8 @@ export interface ClientEvents {
   device: { readonly device: string; readonly label: string };
   /**
    * A scheduled message of this user was refused when its time had come. Not stored:
-   * `client.scheduled.list()` has it for 7 days, for clients that were away.
+   * `client.scheduled.list()` has it for 7 days, for clients that were away. Or a message that waited for a decision
+   * was not allowed: `id` is then the id of the message, which has a `:`.
    */
   unsent: { readonly id: string; readonly code: string; readonly text: string };
   /**

@@ -282,7 +282,7 @@ describe('a message', () => {
         { kind: 'typing', sender, to: inboxOf(bob.userId) },
         { kind: 'read', sender, to: inboxOf(bob.userId), n: 7 },
         { kind: 'device', device: DEFAULT_DEVICE, label: 'phone' },
-        { kind: 'unsent', scheduled: 'an-id' as ProducerId, code: '9501', text: 'blocked' },
+        { kind: 'unsent', id: 'an-id' as ProducerId, code: '9501', text: 'blocked' },
       ];
       for (const signal of signals) calls.signal([bob.userId, alice.userId], signal);
       const inGroup: Signal = { kind: 'typing', sender, to: groupStream(group) };

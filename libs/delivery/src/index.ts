@@ -5,6 +5,7 @@ export { doorbellHandlers } from './doorbell-rpc.ts';
 export { forgetLeft } from './forget-left.ts';
 export { BELIEVED_MS } from './locations.ts';
 export * from './messaging.ts';
+export { type HeldMessages, heldMessageId } from './moderation/held-messages.ts';
 export { Moderation } from './moderation/moderation.ts';
 export { WordMatcher } from './moderation/word-matcher.ts';
 export type { MoveRequest, MoveStanding, Moving } from './moving.ts';

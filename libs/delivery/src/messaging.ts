@@ -18,6 +18,7 @@ import { GroupRings } from './group-rings.ts';
 import { GroupService } from './group-service.ts';
 import { Locations } from './locations.ts';
 import { LogWatch } from './log-watch.ts';
+import { HeldMessages, heldMessageId } from './moderation/held-messages.ts';
 import type { Moderation } from './moderation/moderation.ts';
 import { ReadMarks } from './read-marks.ts';
 import { ScheduledSends } from './scheduled-sends.ts';
@@ -26,6 +27,9 @@ import { SendService } from './send-service.ts';
 import { ServerCalls } from './server-calls.ts';
 import { Servers } from './servers.ts';
 import { Suspensions } from './suspensions.ts';
+
+/** As the setting CIM_HELD_MOST has it. */
+const HELD_MOST = 5_000;
 
 export interface MessagingParts {
   readonly store: Store;
@@ -43,6 +47,8 @@ export interface MessagingParts {
   readonly now?: () => number;
   /** Absent: the defaults. */
   readonly limits?: Pick<LimitValues, 'typing' | 'offences' | 'scheduled'>;
+  /** CIM_HELD_MOST. Absent: the default. */
+  readonly heldMost?: number;
   /** Absent: messages are stored as they are sent. */
   readonly moderation?: Partial<Pick<Moderation, 'words' | 'hook' | 'problems'>>;
   /** Absent: nothing is counted. */
@@ -55,6 +61,8 @@ export interface Messaging {
   readonly scheduling: Scheduling;
   /** One per process. An im-server starts and stops it. */
   readonly scheduled: ScheduledSends;
+  /** One per process. An im-server starts and stops it. */
+  readonly held: HeldMessages;
   readonly calls: ServerCalls;
   /** One per process. The code that composes the process starts and stops it. */
   readonly suspensions: Suspensions;
@@ -82,7 +90,18 @@ export function createMessaging(parts: MessagingParts): Messaging {
   const histories = new Histories(store);
   const conversations = new Conversations(store);
   const rules = new EventRules(histories, store.groups, now);
-  const sends = new SendService(
+  const held = new HeldMessages({
+    held: store.held,
+    most: parts.heldMost ?? HELD_MOST,
+    store: (request, done) => sends.sendAllowed(request, done),
+    onRefused: (message, { code, text }) => {
+      const { userId } = message.sender;
+      logger.info({ userId, held: message.id, code }, 'held.refused');
+      calls.signal([userId], { kind: 'unsent', id: heldMessageId(message), code, text });
+    },
+    logger,
+  });
+  const sends: SendService = new SendService(
     {
       streams,
       locations,
@@ -94,6 +113,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     },
     rules,
     { words: parts.moderation?.words, hook: parts.moderation?.hook },
+    held,
   );
   const calls = new ServerCalls(servers, locations, observer, limits.typing);
   const suspensions = new Suspensions({
@@ -108,7 +128,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     suspendedMs: ({ sender }) => suspensions.leftMs(userSubject(sender.userId)),
     onRefused: ({ id, sender }, { code, text }) => {
       logger.info({ userId: sender.userId, scheduled: id, code }, 'scheduled.refused');
-      calls.signal([sender.userId], { kind: 'unsent', scheduled: id, code, text });
+      calls.signal([sender.userId], { kind: 'unsent', id, code, text });
     },
     logger,
   });
@@ -116,6 +136,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     sends,
     scheduling: new Scheduling(store, limits.scheduled),
     scheduled,
+    held,
     calls,
     suspensions,
     logs: new LogWatch({

@@ -16,6 +16,7 @@ import {
 import { randomText, type SendDoor } from '@cim/runtime';
 import { type GroupOperation } from '@cim/store';
 import type { EventRules } from './event-rules.ts';
+import { type HeldMessages, WAITS } from './moderation/held-messages.ts';
 import type { Moderation } from './moderation/moderation.ts';
 import type { HookDecision } from './moderation/moderation-hook.ts';
 import { Send, type SendParts } from './send.ts';
@@ -47,8 +48,15 @@ export class SendService {
   readonly #rules: EventRules;
   readonly #order = new SendOrder();
   readonly #moderation: Pick<Moderation, 'words' | 'hook'>;
+  readonly #held: Pick<HeldMessages, 'knows' | 'hold'>;
 
-  constructor(parts: SendParts, rules: EventRules, moderation: Pick<Moderation, 'words' | 'hook'>) {
+  constructor(
+    parts: SendParts,
+    rules: EventRules,
+    moderation: Pick<Moderation, 'words' | 'hook'>,
+    held: Pick<HeldMessages, 'knows' | 'hold'>,
+  ) {
+    this.#held = held;
     this.#parts = parts;
     this.#rules = rules;
     this.#moderation = moderation;
@@ -71,6 +79,14 @@ export class SendService {
         void this.#check(request, facts, send, moderated?.asked);
       else send.append();
     });
+  }
+
+  /** Stores a message that an operator has allowed. Moderation is not asked again. */
+  sendAllowed(request: SendRequest, done: (receipt: SendReceipt) => void): void {
+    const facts = contentFacts(request.content);
+    const send = new Send(request, facts, this.#parts, done);
+    if (facts.event) void this.#check(request, facts, send, undefined);
+    else send.append();
   }
 
   /** For a send that its caller refuses and that may be stored already, or under way elsewhere. The receipt is final. */
@@ -109,8 +125,10 @@ export class SendService {
     const { words, hook } = this.#moderation;
     const verdict = words?.check(request);
     if (verdict !== undefined) {
-      if ('refusal' in verdict) return verdict;
-      send.replace(verdict.content);
+      if ('content' in verdict) send.replace(verdict.content);
+      // An earlier send of the same may have been held, as only `#obey` finds out.
+      else if (hook === undefined || !send.mayBeRepeat) return verdict;
+      else return { asked: Promise.resolve({ action: 'refuse', reason: verdict.refusal.text }) };
     }
     if (hook?.concerns(request.to) !== true) return undefined;
     // Asked at once and not in its turn: sends that come together wait together.
@@ -129,12 +147,40 @@ export class SendService {
       const refusal = event ? await this.#rules.refusal(request, type, ref as MessageId) : undefined;
       if (refusal !== undefined) send.refuse(refusal);
       else if (asked === undefined) send.append();
-      else obey(await asked, send);
+      else await this.#obey(request, await asked, send);
     } catch (error) {
       this.#parts.failed.due({ err: error });
-      send.answer(retry('the message that this one refers to could not be looked up; send it again'));
+      send.answer(
+        retry(
+          event
+            ? 'the message that this one refers to could not be looked up; send it again'
+            : 'the message could not be held; send it again',
+        ),
+      );
     } finally {
       this.#order.end(request);
+    }
+  }
+
+  /** Does with a send what the business system has decided. Rejects, without an answer, when the store of held messages fails. */
+  async #obey(request: SendRequest, decision: HookDecision, send: Send): Promise<void> {
+    // A send that was held has one answer, whatever the business system says when it is repeated.
+    if (send.mayBeRepeat && (await this.#held.knows(request))) return send.answer(WAITS);
+    switch (decision.action) {
+      case 'replace':
+        send.replace(decision.content);
+        return send.append();
+      case 'allow':
+        return send.append();
+      case 'refuse':
+        return send.refuse(refused('moderated', decision.reason === '' ? undefined : decision.reason));
+      case 'unchecked':
+        return send.refuse(refused('unchecked'));
+      case 'hold':
+        // Sends behind it wait until it is held.
+        return send.hold(WAITS, () =>
+          this.#held.hold(request, send.content, decision.reason, send.mayBeRepeat),
+        );
     }
   }
 }
@@ -143,21 +189,6 @@ export class SendService {
 type Moderated =
   | { readonly refusal: Refused; readonly asked?: undefined }
   | { readonly asked: Promise<HookDecision>; readonly refusal?: undefined };
-
-/** Does with a send what the business system has decided. */
-function obey(decision: HookDecision, send: Send): void {
-  switch (decision.action) {
-    case 'replace':
-      send.replace(decision.content);
-      return send.append();
-    case 'allow':
-      return send.append();
-    case 'refuse':
-      return send.refuse(refused('moderated', decision.reason === '' ? undefined : decision.reason));
-    case 'unchecked':
-      return send.refuse(refused('unchecked'));
-  }
-}
 
 /** Why the request is refused without asking the store; undefined when it is not. */
 export function refusalOf(

@@ -50,6 +50,9 @@ export class Send implements Pusher {
   #tries = 0;
   /** Why this send is not to be stored, unless the store has it already. */
   #refusal: SendReceipt | undefined;
+  /** Called in place of the refusal when it is certain that the send is not stored. */
+  #onRefused: (() => void) | undefined;
+  #onAnswered: (() => void) | undefined;
   #stored: Extract<AppendAnswer, { readonly outcome: 'ok' | 'duplicate' }> | undefined;
   /** Number of deliveries that are not handed over yet: to the recipient, and of the copy. */
   #toHand = 0;
@@ -67,6 +70,11 @@ export class Send implements Pusher {
     this.#done = done;
     this.#recipient = ownerOf(request.to);
     this.#content = request.content;
+  }
+
+  /** What is stored. */
+  get content(): Uint8Array {
+    return this.#content;
   }
 
   /** Stores another content in place of the one that was sent. Call it before `append`. */
@@ -107,9 +115,27 @@ export class Send implements Pusher {
    * says so, or stores it no more, so that the answer is final.
    */
   refuse(refusal: SendReceipt): void {
-    if (!mayBeRepeat(this.#request)) return this.answer(refusal);
     this.#refusal = refusal;
-    this.append();
+    if (this.mayBeRepeat) this.append();
+    else this.#refused();
+  }
+
+  /**
+   * As `refuse`, and when it is certain that the send is not stored, `hold` is called and says the receipt. Resolves when the
+   * send is answered. Rejects, without an answer, when `hold` does.
+   */
+  hold(refusal: SendReceipt, hold: () => Promise<SendReceipt>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onAnswered = resolve;
+      this.#onRefused = () => void hold().then((receipt) => this.answer(receipt), reject);
+      this.refuse(refusal);
+    });
+  }
+
+  /** Whether an earlier send may have been the same. */
+  get mayBeRepeat(): boolean {
+    const { counter, again, rememberMs } = this.#request;
+    return counter > 0 ? again === true : rememberMs !== undefined;
   }
 
   handed({ user, online }: Delivery): void {
@@ -121,6 +147,7 @@ export class Send implements Pusher {
     const seconds = (performance.now() - this.#begun) / 1_000;
     this.#parts.observer.sendAnswered(this.#request.door, receipt.outcome, seconds);
     this.#done(receipt);
+    this.#onAnswered?.();
   }
 
   #appended(answer: AppendAnswer): void {
@@ -135,7 +162,7 @@ export class Send implements Pusher {
       failed.due({ err: answer.cause });
       if (this.#triesAgain()) return;
     }
-    if (answer.outcome === 'ended' && this.#refusal !== undefined) return this.answer(this.#refusal);
+    if (answer.outcome === 'ended' && this.#refusal !== undefined) return this.#refused();
     const recipient = this.#recipient;
     if (answer.outcome !== 'share' || recipient === undefined) return this.answer(unstored(answer));
     this.#parts.locations.find(recipient, {
@@ -147,6 +174,11 @@ export class Send implements Pusher {
         else this.answer(refusal);
       },
     });
+  }
+
+  #refused(): void {
+    if (this.#onRefused !== undefined) this.#onRefused();
+    else if (this.#refusal !== undefined) this.answer(this.#refusal);
   }
 
   #push(): void {
@@ -206,6 +238,3 @@ export class Send implements Pusher {
     return true;
   }
 }
-
-const mayBeRepeat = ({ counter, again, rememberMs }: SendRequest): boolean =>
-  counter > 0 ? again === true : rememberMs !== undefined;

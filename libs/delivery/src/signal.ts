@@ -6,6 +6,7 @@ import {
   groupStream,
   inboxOf,
   type NamedUser,
+  type MessageId,
   type ProducerId,
   ownerOf,
   type StreamRef,
@@ -20,8 +21,16 @@ export type Signal =
   | { readonly kind: 'read'; readonly sender: NamedUser; readonly to: StreamRef; readonly n: number }
   /** A device of the receiver's own user has logged in. */
   | { readonly kind: 'device'; readonly device: DeviceId; readonly label: string }
-  /** A scheduled message of the receiver's own user was refused when its time had come. */
-  | { readonly kind: 'unsent'; readonly scheduled: ProducerId; readonly code: string; readonly text: string };
+  /**
+   * A message of the receiver's own user will not be sent: a scheduled one, by its id, was refused when its time had come, or a
+   * held one, by the id of the message, was not allowed.
+   */
+  | {
+      readonly kind: 'unsent';
+      readonly id: ProducerId | MessageId;
+      readonly code: string;
+      readonly text: string;
+    };
 
 /** Encodes a signal as it goes between servers and to clients. */
 export function signalToWire(signal: Signal): cim.Signal.$Properties {
@@ -33,8 +42,8 @@ export function signalToWire(signal: Signal): cim.Signal.$Properties {
     case 'device':
       return { kind: cim.SignalKind.DEVICE, device: signal.device, label: signal.label };
     case 'unsent': {
-      const { scheduled, code, text } = signal;
-      return { kind: cim.SignalKind.UNSENT, scheduled, code, text };
+      const { id, code, text } = signal;
+      return { kind: cim.SignalKind.UNSENT, scheduled: id, code, text };
     }
   }
 }
@@ -62,8 +71,8 @@ export function signalOfWire(wire: cim.Signal.$Properties): Signal | undefined {
     case cim.SignalKind.DEVICE:
       return { kind: 'device', device: (wire.device ?? '') as DeviceId, label: wire.label ?? '' };
     case cim.SignalKind.UNSENT: {
-      const scheduled = (wire.scheduled ?? '') as ProducerId;
-      return { kind: 'unsent', scheduled, code: wire.code ?? '', text: wire.text ?? '' };
+      const id = (wire.scheduled ?? '') as ProducerId;
+      return { kind: 'unsent', id, code: wire.code ?? '', text: wire.text ?? '' };
     }
     default:
       return undefined;

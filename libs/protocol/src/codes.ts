@@ -36,6 +36,9 @@ export const CODES = {
   tlsMismatch: { code: '9521', message: 'One side speaks TLS, the other plain text' },
   unknownWebhook: { code: '9530', message: 'There is no such webhook' },
   moderated: { code: '9535', message: 'This message is not allowed here' },
+  held: { code: '9536', message: 'The message waits for a decision' },
+  tooManyHeld: { code: '9537', message: 'Too many messages wait for a decision; send it again later' },
+  unknownHeld: { code: '9538', message: 'No message with this id waits for a decision' },
   unchecked: { code: '9539', message: 'The message could not be checked; send it again later' },
 } as const;
 

@@ -4,7 +4,7 @@
  */
 
 /** The doors through which a send comes in. */
-export const SEND_DOORS = ['tcp', 'p2pRoute', 'groupRoute', 'sendMsg', 'v1', 'scheduled'] as const;
+export const SEND_DOORS = ['tcp', 'p2pRoute', 'groupRoute', 'sendMsg', 'v1', 'scheduled', 'held'] as const;
 export type SendDoor = (typeof SEND_DOORS)[number];
 
 export const SEND_OUTCOMES = ['stored', 'refused', 'retry', 'gap', 'unknown-producer'] as const;
@@ -56,6 +56,7 @@ export const MODERATION_OUTCOMES = [
   'flagged',
   'allowed',
   'replaced',
+  'held',
   'fallback',
 ] as const;
 export type ModerationOutcome = (typeof MODERATION_OUTCOMES)[number];

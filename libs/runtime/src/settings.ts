@@ -330,7 +330,7 @@ export const settings = {
   ),
   moderationFallback: oneOf(
     'CIM_MODERATION_FALLBACK',
-    ['allow', 'refuse'],
+    ['allow', 'hold', 'refuse'],
     '',
     'What is done with a message while CIM_MODERATION_URL does not answer; must be set with it',
   ),
@@ -339,6 +339,12 @@ export const settings = {
     300,
     [10, 10_000],
     'Time that CIM_MODERATION_URL has for an answer, ms',
+  ),
+  heldMost: integer(
+    'CIM_HELD_MOST',
+    5_000,
+    [1, 100_000],
+    'Messages that may wait for a decision at once; more are refused. The same on all servers',
   ),
   outcallHosts: list(
     'CIM_OUTCALL_HOSTS',
@@ -473,6 +479,7 @@ export const moderationKeys = [
   'moderationGroups',
   'moderationFallback',
   'moderationDeadlineMs',
+  'heldMost',
 ] as const;
 
 /** The settings that say where Redis is and how a program is let in. */

@@ -24,6 +24,7 @@ export * from './event-feed.ts';
 export * from './groups.ts';
 export { Histories, type HistoryAsk, type HistoryPage } from './history.ts';
 export { type HistoryItem, HistoryItems } from './history-items.ts';
+export * from './held.ts';
 export * from './letters.ts';
 export { pageCursor, positionInCursor } from './page-cursor.ts';
 export { looksOf } from './looks.ts';

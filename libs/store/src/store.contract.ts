@@ -14,6 +14,7 @@ import { presenceContract } from './presence.contract.ts';
 import { producersContract } from './producers.contract.ts';
 import { bansContract } from './bans.contract.ts';
 import { blocksContract } from './blocks.contract.ts';
+import { heldContract } from './held.contract.ts';
 import { limitsContract } from './limits.contract.ts';
 import { logWishesContract } from './log-wishes.contract.ts';
 import { scheduledContract } from './scheduled.contract.ts';
@@ -49,6 +50,7 @@ export function storeContract(name: string, open: OpenStore): void {
     bansContract(open);
     groupsContract(open);
     webhooksContract(open);
+    heldContract(open);
     eventFeedContract(open);
     presenceContract(open);
     conversationRowsContract(open);

@@ -6,6 +6,7 @@ import type { Blocks } from './blocks.ts';
 import type { ConversationRows } from './conversation-rows.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Groups } from './groups.ts';
+import type { Held } from './held.ts';
 import type { Limits } from './limits.ts';
 import type { LogWishes } from './log-wishes.ts';
 import type { Scheduled } from './scheduled.ts';
@@ -40,6 +41,7 @@ export interface Store {
   readonly streams: Streams;
   readonly feed: EventFeed;
   readonly webhooks: Webhooks;
+  readonly held: Held;
   readonly groups: Groups;
   readonly conversations: ConversationRows;
   readonly blocks: Blocks;

@@ -8,6 +8,7 @@ import { moveCommands } from './moves.ts';
 import { serverCommands } from './servers.ts';
 import { traceCommands } from './trace.ts';
 import { userCommands } from './users.ts';
+import { heldCommands } from './held.ts';
 import { webhookCommands } from './webhooks.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -20,4 +21,5 @@ export const COMMANDS: readonly Command[] = [
   ...banCommands,
   ...apiKeyCommands,
   ...webhookCommands,
+  ...heldCommands,
 ];

@@ -88,7 +88,10 @@ export class Listening {
         screen.print([], { ...directory.placeOf({ user: to }), change });
     });
     client.on('unsent', ({ id, text }) => {
-      print.problem(`what you delayed (number ${later.numberOf(id)}) was not sent: ${text}`);
+      // The id of a message that waited for a decision; ids of delayed messages have no ":".
+      if (id.includes(':'))
+        print.problem(`a message of yours that waited for a decision was not sent: ${text}`);
+      else print.problem(`what you delayed (number ${later.numberOf(id)}) was not sent: ${text}`);
     });
   }
 

@@ -1,6 +1,6 @@
 /** The state of an im-server as gauges for Prometheus. docs/metrics.md describes each metric. */
 import type { Visits } from '@cim/channel';
-import type { ScheduledSends } from '@cim/delivery';
+import type { HeldMessages, ScheduledSends } from '@cim/delivery';
 import type { RpcServer } from '@cim/rpc';
 import { gauge, gaugeBy, type Metrics, Slice } from '@cim/runtime';
 import type { Instance } from '../recovery/instance.ts';
@@ -17,6 +17,7 @@ export interface GaugeParts {
   readonly instance: Instance;
   readonly budget: SendBudget;
   readonly scheduled: Pick<ScheduledSends, 'count'>;
+  readonly held: Pick<HeldMessages, 'waiting'>;
   readonly rpc: () => RpcServer;
 }
 
@@ -30,7 +31,7 @@ interface Census {
 }
 
 export function addGauges(metrics: Metrics, parts: GaugeParts): void {
-  const { maxConnections, connections, groups, instance, budget, scheduled } = parts;
+  const { maxConnections, connections, groups, instance, budget, scheduled, held } = parts;
   /** One pass serves all gauges of a scrape. */
   let taking: Promise<Census> | undefined;
   const census = (): Promise<Census> =>
@@ -109,6 +110,12 @@ export function addGauges(metrics: Metrics, parts: GaugeParts): void {
     'cim_scheduled_late_seconds',
     'How late the oldest scheduled message is that is due and not sent',
     () => scheduled.count.lateMs / 1_000,
+  );
+  gauge(
+    metrics,
+    'cim_held_messages',
+    'Messages that wait for a decision, as this im-server has found them last',
+    () => held.waiting,
   );
   gauge(metrics, 'cim_lease_held', 'Whether the lease of this im-server holds, so that it delivers', () =>
     Number(instance.serving),

@@ -16,6 +16,7 @@ import { auditedTo } from './audited.ts';
 import { addApiKeys } from './api-keys.ts';
 import { addBackups } from './backups.ts';
 import { addBans } from './bans.ts';
+import { addHeld } from './held.ts';
 import { addLog } from './log.ts';
 import { addMessages } from './messages.ts';
 import { addMoves } from './moves.ts';
@@ -103,6 +104,7 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       addApiKeys(typed, given);
       addBans(typed, given);
       addWebhooks(typed, given);
+      addHeld(typed, given);
       scope.get('/openapi.json', { schema: { hide: true } }, () => scope.adminApi());
     },
     { prefix: ADMIN },

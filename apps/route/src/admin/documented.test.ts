@@ -121,7 +121,18 @@ test('every operation of users, messages, bans and API keys answers as it is doc
     assert.equal((await admin.get(path)).status, 200, path);
   assert.equal((await admin.post('/rebalance', {})).status, 202);
   assert.equal((await admin.ask('DELETE', '/rebalance')).status, 200);
-  admin.assertDriven('users', 'messages', 'bans', 'api-keys', 'webhooks');
+  for (const id of ['held-message-of-test-1', 'held-message-of-test-2'])
+    await at.store.held.add(
+      {
+        ...{ id: id as ProducerId, sender: { userId: bob.userId, userName: 'bob' }, reason: 'a link' },
+        ...{ to: groupStream(LOBBY), content: encodeContent({ texts: ['look'] }) },
+      },
+      10,
+    );
+  assert.equal((await admin.get('/held')).status, 200);
+  assert.equal((await admin.post('/held/held-message-of-test-1/allow', {})).status, 200);
+  assert.equal((await admin.post('/held/held-message-of-test-2/refuse', { reason: 'no' })).status, 200);
+  admin.assertDriven('users', 'messages', 'bans', 'api-keys', 'webhooks', 'held');
 });
 
 test('the document and docs/admin.md tell of every path under /admin, and what it needs', async (t) => {

@@ -43,6 +43,9 @@ export const STATUSES: Readonly<Record<Code, number>> = {
   '9515': 404,
   '9530': 404,
   '9535': 403,
+  '9536': 403,
+  '9537': 403,
+  '9538': 404,
   '9539': 403,
   // Only the SDK uses these codes, for problems on the way to a server.
   '9520': 502,

@@ -26,11 +26,12 @@ import {
 } from '@cim/protocol';
 import { RpcClient } from '@cim/rpc';
 import { silentLogger, silentObserver } from '@cim/runtime';
-import { openEmbeddedStore, openRedisStore, type Store } from '@cim/store';
+import { HELD, messageIdOf, openEmbeddedStore, openRedisStore, type Store } from '@cim/store';
 import { RedisProcess, until } from '@cim/testkit';
 import { answering, FAILURES, ModerationSystem } from '../../test/moderation-system.ts';
 import { createMessaging, type Messaging } from '../messaging.ts';
 import type { SendReceipt, SendRequest } from '../send-request.ts';
+import { heldMessageId } from './held-messages.ts';
 import { type HookSettings, ModerationHook } from './moderation-hook.ts';
 import { WordMatcher } from './word-matcher.ts';
 import { Words } from './words.ts';
@@ -333,6 +334,160 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       system.answer = answering({ action: 'allow' });
       assert.equal(codeOf(await send(messaging, 'text', 1, { again: true })), 'unknown-producer');
       assert.deepEqual(await textsOf(bob), []);
+    });
+
+    const heldOf = async (messaging: Messaging) =>
+      (await messaging.held.list(1_000)).items.filter(({ sender }) => sender.userId === alice.userId);
+    const idsOf = async ({ userId }: NamedUser): Promise<string[]> =>
+      (await store.streams.read(inboxOf(userId), 1 as Seq, 1_000)).map(messageIdOf);
+
+    test('a held message is not stored until it is allowed, and comes then to both sides, once', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'hold', reason: 'a link' });
+      const receipt = await send(messaging, 'look', 1);
+      assert.equal(codeOf(receipt), CODES.held.code);
+      system.answer = answering({ action: 'allow' });
+      assert.equal(codeOf(await send(messaging, 'next', 1)), 'stored');
+      const [held, ...more] = await heldOf(messaging);
+      assert.ok(held !== undefined && more.length === 0);
+      assert.deepEqual([held.reason, decodeContent(held.content)?.texts], ['a link', ['look']]);
+      // The decision asks nobody again.
+      system.answer = answering({ action: 'refuse' });
+      const decided = await messaging.held.decide(held.id, 'allow');
+      assert.equal(decided?.receipt?.outcome, 'stored');
+      assert.equal(await messaging.held.decide(held.id, 'allow'), undefined);
+      for (const who of [alice, bob]) assert.deepEqual(await textsOf(who), ['next', 'look']);
+      assert.equal((await idsOf(bob))[1], heldMessageId(held));
+      await messaging.held.look();
+      assert.deepEqual([await textsOf(bob), await heldOf(messaging)], [['next', 'look'], []]);
+    });
+
+    test('a held message that is not allowed is never stored', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'hold' });
+      await send(messaging, 'look', 1);
+      const [held] = await heldOf(messaging);
+      const decided = await messaging.held.decide(held?.id ?? ('' as ProducerId), 'refuse', 'no links');
+      assert.equal(decided?.message.id, held?.id);
+      assert.equal(await messaging.held.decide(held?.id ?? ('' as ProducerId), 'allow'), undefined);
+      await messaging.held.look();
+      assert.deepEqual([await textsOf(bob), await heldOf(messaging)], [[], []]);
+    });
+
+    test('a held send that is repeated is answered as held, whatever is answered or decided meanwhile, and stored once', async () => {
+      const { messaging } = serving();
+      const key = (): Promise<SendReceipt> =>
+        messaging.sends
+          .sendKeyed({
+            ...{ door: 'v1', actor: alice, to: inboxOf(bob.userId), key: 'k' },
+            content: contentOf({ texts: ['keyed'] }),
+          })
+          .then(({ receipt }) => receipt);
+      for (const again of [false, true]) {
+        [alice, bob] = [await register(), await register()];
+        const repeat = async (): Promise<void> => {
+          assert.equal(codeOf(await send(messaging, 'counted', 1, { again: true })), CODES.held.code);
+          assert.equal(codeOf(await key()), CODES.held.code);
+        };
+        system.answer = answering({ action: 'hold' });
+        assert.equal(codeOf(await send(messaging, 'counted', 1, { again })), CODES.held.code);
+        assert.equal(codeOf(await key()), CODES.held.code);
+        for (const action of ['allow', 'refuse', 'hold']) {
+          system.answer = answering({ action });
+          await repeat();
+        }
+        const held = await heldOf(messaging);
+        assert.equal(held.length, 2);
+        for (const { id } of held) await messaging.held.decide(id, 'allow');
+        for (const action of ['allow', 'refuse', 'hold']) {
+          system.answer = answering({ action });
+          await repeat();
+        }
+        assert.deepEqual(new Set(await textsOf(bob)), new Set(['counted', 'keyed']));
+        assert.deepEqual([(await textsOf(bob)).length, await heldOf(messaging)], [2, []]);
+      }
+    });
+
+    test('a stored send that is to be held when it is repeated is answered as stored and not held', async () => {
+      const { messaging } = serving();
+      for (const counter of [1, 2]) await send(messaging, `text ${counter}`, counter);
+      system.answer = answering({ action: 'hold' });
+      for (const counter of [1, 2])
+        assert.equal(codeOf(await send(messaging, `text ${counter}`, counter, { again: true })), 'stored');
+      assert.deepEqual([await textsOf(bob), await heldOf(messaging)], [['text 1', 'text 2'], []]);
+    });
+
+    test('a client that uses the number of a held message for the next one loses neither', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'hold' });
+      assert.equal(codeOf(await send(messaging, 'first', 1)), CODES.held.code);
+      assert.equal(codeOf(await send(messaging, 'second', 1)), CODES.held.code);
+      assert.equal(codeOf(await send(messaging, 'first', 1)), 'unknown-producer');
+      assert.equal((await heldOf(messaging)).length, 2);
+    });
+
+    test('with the fallback hold messages wait while the system fails', async () => {
+      const { messaging, hook } = serving({ fallback: 'hold' });
+      system.answer = (_question, reply) => void reply.writeHead(500).end();
+      assert.equal(codeOf(await send(messaging, 'look', 1)), CODES.held.code);
+      assert.match(hook.problem ?? '', /are held: HTTP 500$/);
+      assert.equal((await heldOf(messaging))[0]?.reason, 'not checked: HTTP 500');
+    });
+
+    test('an allowed message whose server died before it was stored is stored by another one, once', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'hold' });
+      await send(messaging, 'look', 1);
+      const [held] = await heldOf(messaging);
+      assert.ok(held !== undefined);
+      // What the server that died has left.
+      await store.held.decide(held.id, 'allow');
+      const other = serving().messaging;
+      await Promise.all([messaging.held.look(), other.held.look()]);
+      await other.held.look();
+      assert.deepEqual([await textsOf(bob), await textsOf(alice)], [['look'], ['look']]);
+      assert.equal((await store.held.allowed(1_000)).filter(({ id }) => id === held.id).length, 0);
+    });
+
+    test('an allowed message that its recipient does not take is not tried again', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'hold' });
+      await send(messaging, 'look', 1);
+      await store.blocks.block(bob.userId, alice.userId);
+      const [held] = await heldOf(messaging);
+      const decided = await messaging.held.decide(held?.id ?? ('' as ProducerId), 'allow');
+      assert.equal(decided?.receipt && codeOf(decided.receipt), CODES.blocked.code);
+      await store.blocks.unblock(bob.userId, alice.userId);
+      await messaging.held.look();
+      assert.deepEqual(await textsOf(bob), []);
+    });
+
+    test('when too many wait, a message is refused and its sender is told so', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'hold' });
+      for (let i = 1; i <= HELD.mostOfSender; i++)
+        assert.equal(codeOf(await send(messaging, `text ${i}`, 1)), CODES.held.code);
+      assert.equal(codeOf(await send(messaging, 'one more', 1)), CODES.tooManyHeld.code);
+      assert.equal((await heldOf(messaging)).length, HELD.mostOfSender);
+    });
+
+    test('a scheduled message that is held is listed as such, and stored once when it is allowed', async () => {
+      const { messaging } = serving();
+      system.answer = answering({ action: 'hold' });
+      await messaging.scheduling.add({
+        ...{ actor: alice, to: inboxOf(bob.userId), when: { afterMs: 0 } },
+        content: contentOf({ texts: ['later'] }),
+      });
+      await messaging.scheduled.look();
+      await messaging.scheduled.stop();
+      const listed = await store.scheduled.list(alice.userId);
+      assert.deepEqual(
+        listed.map(({ refused }) => refused?.code),
+        [CODES.held.code],
+      );
+      const [held] = await heldOf(messaging);
+      await messaging.held.decide(held?.id ?? ('' as ProducerId), 'allow');
+      assert.deepEqual(await textsOf(bob), ['later']);
     });
 
     const messaging0 = (): Messaging => createMessaging({ store, membership, rpc, logger });

@@ -16,7 +16,7 @@ import { toldMessage } from '@cim/store';
 import type { SendRequest } from '../send-request.ts';
 
 /** What is done with a message when the business system does not answer. */
-export const FALLBACKS = ['allow', 'refuse'] as const;
+export const FALLBACKS = ['allow', 'hold', 'refuse'] as const;
 export type Fallback = (typeof FALLBACKS)[number];
 
 /** The circuit opens after this many failures in a row, for this long [ms]. */
@@ -52,6 +52,8 @@ export type HookDecision =
   | { readonly action: 'replace'; readonly content: Uint8Array }
   /** @property reason in words for the sender */
   | { readonly action: 'refuse'; readonly reason: string }
+  /** @property reason in words for the person who decides */
+  | { readonly action: 'hold'; readonly reason: string }
   /** The business system did not answer, and the fallback is to refuse. */
   | { readonly action: 'unchecked' };
 
@@ -89,7 +91,7 @@ export class ModerationHook {
   get problem(): string | undefined {
     if (this.#failing === undefined) return undefined;
     const { since, problem } = this.#failing;
-    const meanwhile = { allow: 'are stored unchecked', refuse: 'are refused' };
+    const meanwhile = { allow: 'are stored unchecked', hold: 'are held', refuse: 'are refused' };
     return `the moderation system at ${loggedHost(this.#settings.url)} fails since ${new Date(since).toISOString()}, and messages ${meanwhile[this.#settings.fallback]}: ${problem}`;
   }
 
@@ -104,8 +106,8 @@ export class ModerationHook {
   }
 
   async #ask(request: SendRequest, content: Uint8Array, decoded: Content): Promise<HookDecision> {
-    if (this.#underWay >= UNDER_WAY) return this.#fallback();
-    if (!this.#breaker.admits()) return this.#fallback();
+    if (this.#underWay >= UNDER_WAY) return this.#fallback(`${UNDER_WAY} questions are under way`);
+    if (!this.#breaker.admits()) return this.#fallback(this.#failing?.problem ?? 'it did not answer');
     const { actor, to, producer, counter } = request;
     const id = messageId(actor.userId, producer, counter);
     // A number that was not used up may come again with another content.
@@ -141,14 +143,16 @@ export class ModerationHook {
     else this.#failing.problem = problem;
     const { url, fallback } = this.#settings;
     this.#failed.due({ host: loggedHost(url), fallback, problem });
-    return this.#fallback();
+    return this.#fallback(problem);
   }
 
-  #fallback(): HookDecision {
+  #fallback(problem: string): HookDecision {
     this.#parts.observer.moderated('hook', 'fallback');
     switch (this.#settings.fallback) {
       case 'allow':
         return { action: 'allow' };
+      case 'hold':
+        return { action: 'hold', reason: `not checked: ${problem}` };
       case 'refuse':
         return { action: 'unchecked' };
     }
@@ -159,6 +163,7 @@ const COUNTED = {
   allow: 'allowed',
   replace: 'replaced',
   refuse: 'refused',
+  hold: 'held',
   unchecked: 'fallback',
 } as const;
 
@@ -185,11 +190,12 @@ function readAnswer(answer: OutcallAnswer, content: Content): Read {
     case 'allow':
       return { decision: { action } };
     case 'refuse':
+    case 'hold':
       return { decision: { action, reason: reasonIn(reason) } };
     case 'replace':
       return replaced(content, texts);
     default:
-      return { problem: 'the answer has no action that is allow, refuse or replace' };
+      return { problem: 'the answer has no action that is allow, refuse, replace or hold' };
   }
 }
 

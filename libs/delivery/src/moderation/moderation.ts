@@ -102,6 +102,6 @@ function problemOf(settings: ModerationSettings): string | undefined {
   const key = webhookSecretProblem(secret);
   if (key !== undefined) return `CIM_MODERATION_SECRET ${key}`;
   return fallback === ''
-    ? 'CIM_MODERATION_FALLBACK must be set with CIM_MODERATION_URL: what is done with messages while it does not answer, allow or refuse'
+    ? 'CIM_MODERATION_FALLBACK must be set with CIM_MODERATION_URL: what is done with messages while it does not answer, allow, hold or refuse'
     : undefined;
 }

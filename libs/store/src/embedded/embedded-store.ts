@@ -21,6 +21,7 @@ import { EmbeddedScheduled } from './scheduled.ts';
 import { EmbeddedSessions } from './sessions.ts';
 import { EmbeddedStreams } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
+import { EmbeddedHeld } from './held.ts';
 import { EmbeddedWebhooks } from './webhooks.ts';
 import { upgradeFolder } from './upgrade.ts';
 
@@ -84,6 +85,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     streams: new EmbeddedStreams(ledger, logger, now, limits, groups, blocks, feed),
     feed,
     webhooks: new EmbeddedWebhooks(ledger),
+    held: new EmbeddedHeld(ledger, now),
     groups,
     blocks,
     scheduled: new EmbeddedScheduled(ledger, now, monotonic, options.scheduleSkewMs),

@@ -26,6 +26,10 @@ import type {
   FoldRecord,
   GapsRecord,
   GroupRecord,
+  HeldCountRecord,
+  HeldPastRecord,
+  HeldRecord,
+  HeldSenderRecord,
   MarkRecord,
   MemberRecord,
   MembershipsRecord,
@@ -153,8 +157,10 @@ export function producerKeyOf(clocked: string, window: number): Key<ProducerReco
 export const keyedKey = (stream: StreamRef, sender: UserId, producer: ProducerId): Key<KeyedRecord> =>
   keyOf(`k:${nameOf(stream)}:${sender}:${part(producer)}`);
 /** When a keyed send or a keyed request may be forgotten. Its key follows the time. */
-export const expiryKey = (until: number, keyed: Key<KeyedRecord> | Key<ScheduledKeyRecord>): string =>
-  `x:${padded(until)}:${keyed}`;
+export const expiryKey = (
+  until: number,
+  keyed: Key<KeyedRecord> | Key<ScheduledKeyRecord> | Key<HeldRecord | HeldPastRecord>,
+): string => `x:${padded(until)}:${keyed}`;
 export const expiriesBefore = (time: number): { gte: string; lt: string } => ({
   gte: 'x:',
   lt: `x:${padded(time)}`,
@@ -220,6 +226,17 @@ export const rowsOf = (user: UserId): { gte: string; lt: string } => ({
   gte: `w:${user}:`,
   lt: `w:${user};`,
 });
+
+/** Held messages (`held.ts`): one record each, and one row under the state and the time of each that is not past. */
+export const heldKey = (id: ProducerId): Key<HeldRecord | HeldPastRecord> => keyOf(`H:${id}`);
+export const HELD_COUNT = keyOf<HeldCountRecord>('m:held');
+/** How many held messages a sender has. */
+export const heldSenderKey = (user: UserId): Key<HeldSenderRecord> => keyOf(`HS:${user}`);
+export const heldRow = (state: HeldRecord['state'], time: number, id: ProducerId): string =>
+  `${heldRows(state).gte}${padded(time)}:${id}`;
+export const heldRows = (state: HeldRecord['state']): { gte: string; lt: string } =>
+  state === 'waiting' ? { gte: 'HW:', lt: 'HW;' } : { gte: 'HA:', lt: 'HA;' };
+export const idOfHeldRow = (key: string): ProducerId => key.slice('HW:'.length + 16 + 1) as ProducerId;
 
 export const WEBHOOKS = keyOf<WebhooksRecord>('m:webhooks');
 /** Absent when the feed of events was never on. */

@@ -232,6 +232,39 @@ export interface ScheduledCountRecord {
   readonly refused: number;
 }
 
+/** A held message. */
+export interface HeldRecord {
+  readonly state: 'waiting' | 'allowed';
+  /** ms since 1970. */
+  readonly heldAt: number;
+  /** When it was allowed; 0 while it waits. */
+  readonly decidedAt: number;
+  readonly sender: UserId;
+  readonly name: string;
+  /** Name of the stream that it goes to. */
+  readonly to: string;
+  /** Base64. */
+  readonly content: string;
+  readonly reason: string;
+}
+
+/** Stands for a held message that was decided and settled. */
+export interface HeldPastRecord {
+  readonly state: 'past';
+  /** When it is forgotten [ms]. */
+  readonly until: number;
+}
+
+/** Number of held messages of all senders. */
+export interface HeldCountRecord {
+  readonly waiting: number;
+  readonly allowed: number;
+}
+
+export interface HeldSenderRecord {
+  readonly messages: number;
+}
+
 export interface LastGroupRecord {
   readonly id: number;
 }

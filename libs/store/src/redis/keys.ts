@@ -12,6 +12,7 @@ import {
   inboxOf,
   type InstanceId,
   ofStream,
+  type ProducerId,
   streamName,
   type StreamRef,
   type UserId,
@@ -86,6 +87,12 @@ export const key = {
   bansUntil: `${tag('bans')}:bans-until`,
   /** A hash (`webhooks.ts`). */
   webhooks: `${tag('webhooks')}:webhooks`,
+  /** See `held.ts`. */
+  held: `${tag('moderation')}:mod`,
+  heldWaiting: `${tag('moderation')}:mod-waiting`,
+  heldAllowed: `${tag('moderation')}:mod-allowed`,
+  heldSenders: `${tag('moderation')}:mod-senders`,
+  heldPast: (id: ProducerId) => `${tag('moderation')}:mod-past:${id}`,
   /** A sorted set: relay → until when it lives [ms]. */
   relays: `${tag('relays')}:relays`,
   /** One per shard (`event-feed.ts`). The append script makes the first two keys as well. */

@@ -37,6 +37,7 @@ export const KEY_KINDS = [
   'limit',
   'sched',
   'sched-key',
+  'mod-past',
 ] as const;
 
 export interface Need {
@@ -64,6 +65,10 @@ const SINGLE_KINDS = [
   'sched-claims',
   'sched-refused',
   'webhooks',
+  'mod',
+  'mod-waiting',
+  'mod-allowed',
+  'mod-senders',
   'relays',
   'feed',
   'feed-on',

@@ -27,6 +27,7 @@ import { type Problem, problemOf, StoreWatch } from './store-watch.ts';
 import { RedisStreams } from './streams.ts';
 import { Succession } from './succession.ts';
 import { describeUrl, parseRedisUrl } from './url.ts';
+import { RedisHeld } from './held.ts';
 import { RedisWebhooks } from './webhooks.ts';
 import { WriteProbe } from './write-probe.ts';
 
@@ -143,6 +144,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     streams,
     feed: new RedisEventFeed(link, commit),
     webhooks: new RedisWebhooks(link, commit),
+    held: new RedisHeld(link, commit),
     groups: new RedisGroups(link, commit, sides),
     conversations: new RedisConversationRows(link, commit),
     blocks: new RedisBlocks(link, commit),
