@@ -11,11 +11,14 @@ import {
   VERSION,
 } from '@cim/runtime';
 import type { Store } from '@cim/store';
+import { DeclaredWebhooks } from './declared.ts';
 import { Relay } from './relay.ts';
 
 export interface RelayConfig {
   readonly eventsKept: number;
   readonly outcallHosts: readonly string[];
+  /** '' for none. */
+  readonly webhooksFile: string;
 }
 
 export interface StartRelayParts {
@@ -32,12 +35,16 @@ export interface RunningRelay extends Running {
   readonly failing: () => readonly string[];
 }
 
-/** Starts a relay. While the store is away, it tries again and again. */
+/** Starts a relay. While the store is away, it tries again and again. @throws {Error} one line: the file of webhooks is wrong */
 export function startRelay({ config, store, logger, metrics }: StartRelayParts): RunningRelay {
+  const { webhooksFile: path, outcallHosts: allowedHosts } = config;
+  const { webhooks } = store;
+  const declared =
+    path === '' ? undefined : new DeclaredWebhooks({ webhooks, path, allowedHosts, logger, now: Date.now });
   const outcall = new Outcall({ allowedHosts: config.outcallHosts, agent: `CIM/${VERSION}` });
   const observer = new PrometheusRelayObserver(metrics);
   const relay = new Relay({
-    ...{ store, outcall, logger, observer, most: config.eventsKept },
+    ...{ store, outcall, logger, observer, declared, most: config.eventsKept },
     id: randomText(12),
   });
   addGauges(metrics, relay);

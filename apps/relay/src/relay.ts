@@ -7,6 +7,7 @@ import { loggedHost, type Outcall } from '@cim/outcall';
 import { type Logger, RareWarning, type RelayObserver } from '@cim/runtime';
 import { type FeedPartition, kindsFor, type Store, type Webhook } from '@cim/store';
 import { Away } from './away.ts';
+import type { DeclaredWebhooks } from './declared.ts';
 import { Partition } from './partition.ts';
 import { type RetryAfter, retrySchedule } from './retry-schedule.ts';
 import { Sender } from './sender.ts';
@@ -44,6 +45,8 @@ export interface RelayParts {
   readonly now?: () => number;
   /** Replaces the usual schedule, in tests. */
   readonly retryAfter?: RetryAfter;
+  /** Webhooks that a file declares. */
+  readonly declared?: Pick<DeclaredWebhooks, 'apply'> | undefined;
   readonly leaseMs?: number;
 }
 
@@ -185,6 +188,7 @@ export class Relay {
   }
 
   async #lookAtWebhooks(): Promise<void> {
+    await this.#parts.declared?.apply();
     for (const partition of this.#partitions.values()) partition.beforeList();
     const { revision, items } = await this.#parts.store.webhooks.list();
     await this.#noteHealth();

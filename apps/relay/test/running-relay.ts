@@ -13,6 +13,7 @@ import {
 } from '@cim/protocol';
 import { randomText, silentLogger, type RelayObserver } from '@cim/runtime';
 import type { AppendAnswer, Store, Webhook } from '@cim/store';
+import type { DeclaredWebhooks } from '../src/declared.ts';
 import { Relay } from '../src/relay.ts';
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
@@ -34,6 +35,7 @@ export function startRelay(
     readonly leaseMs?: number;
     readonly counted?: Counted;
     readonly now?: () => number;
+    readonly declared?: DeclaredWebhooks;
   } = {},
 ): Relay {
   const { counted, store = given, ...rest } = options;

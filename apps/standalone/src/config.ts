@@ -41,6 +41,7 @@ export const standaloneSettings = {
     'loginRate',
     'allowList',
     'eventsKept',
+    'webhooksFile',
     'wordsFile',
     ...moderationKeys,
     'outcallHosts',

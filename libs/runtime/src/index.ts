@@ -6,6 +6,7 @@ export * from './cluster-secret.ts';
 export * from './config.ts';
 export { ample, type Supplies, type Supply, watchExhaustion } from './exhaustion.ts';
 export { lookOfFiles } from './file-look.ts';
+export { readSecretFile } from './secret-source.ts';
 export * from './gauges.ts';
 export * from './http-connections.ts';
 export * from './known-host.ts';

@@ -304,6 +304,11 @@ export const settings = {
     [100, 1_000_000],
     'Events that each of the 256 partitions of the feed keeps while a receiver is away; then the oldest are lost for it',
   ),
+  webhooksFile: text(
+    'CIM_WEBHOOKS_FILE',
+    '',
+    'JSON file that declares webhooks; it is applied again when it changes',
+  ),
   wordsFile: text(
     'CIM_WORDS_FILE',
     '',

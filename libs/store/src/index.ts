@@ -37,6 +37,7 @@ export * from './stream-policy.ts';
 export * from './streams.ts';
 export * from './ticket.ts';
 export * from './told-message.ts';
+export * from './webhook-fields.ts';
 export * from './webhooks.ts';
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 export { openRedisStore, type RedisStoreOptions } from './redis/redis-store.ts';

@@ -68,7 +68,7 @@ export interface Webhook {
   /** Why it is off; absent: it is on. */
   readonly off?: string;
   readonly createdAt: number;
-  /** Name under which a setting of the relay has made it; absent: it was made by the admin API. */
+  /** Its name in the relay's file that declares it; absent: it was made by the admin API. */
   readonly setting?: string;
 }
 

@@ -148,3 +148,24 @@ test('a webhook that fails is a line in /readyz, and the route is ready all the 
   const { items } = (await ask('GET', '/webhooks')).body as unknown as Items;
   assert.deepEqual([items[0]?.['state'], items[0]?.['problem']], ['failing', 'it answered HTTP 500']);
 });
+
+test('a webhook that a file declares is shown with its name there, and changed there alone; it can be turned off and removed', async (t) => {
+  const { at, ask } = await start(t);
+  const { secret } = (await ask('POST', '/webhooks', GIVEN)).body as { secret: string };
+  const webhook = { ...GIVEN, id: 'declared-one', version: 1, secrets: [{ secret }], batch: 1, createdAt: 1 };
+  assert.equal(await at.store.webhooks.put({ ...webhook, setting: 'crm' }), 'ok');
+  const path = '/webhooks/declared-one';
+  const { items } = (await ask('GET', '/webhooks')).body as Items;
+  assert.equal(items.find(({ id }) => id === 'declared-one')?.['setting'], 'crm');
+  for (const [method, where, body] of [
+    ['PUT', path, { batch: 2 }],
+    ['PUT', path, { url: GIVEN.url, on: false }],
+    ['POST', `${path}/rotate`, {}],
+  ] as const) {
+    const { status, body: problem } = await ask(method, where, body);
+    assert.deepEqual([status, problem['code']], [400, '3000']);
+    assert.match(String(problem['detail']), /declares this webhook as "crm": change it there$/);
+  }
+  assert.equal((await ask('PUT', path, { on: false })).body['state'], 'off');
+  assert.equal((await ask('DELETE', path)).status, 204);
+});

@@ -4,13 +4,13 @@ import { loggedHost, newWebhookSecret, outcallUrlProblem, webhookSecretProblem }
 import { randomText } from '@cim/runtime';
 import {
   EVENT_TYPES,
-  isEventName,
   kindsFor,
   type Letter,
   letterOf,
   lettersOf,
-  parseConversation,
+  MOST_BATCH,
   type Webhook,
+  webhookFields,
   type WebhookHealth,
   WEBHOOKS_AT_MOST,
 } from '@cim/store';
@@ -20,8 +20,6 @@ import type { V1App } from '../v1/v1-app.ts';
 import type { AdminParts } from './admin-parts.ts';
 import { adminOperation, CHECKED_BY_HAND } from './admin-shapes.ts';
 
-const MOST_BATCH = 100;
-const MOST_FILTERS = 1_000;
 const OVERLAP_HOURS = 24;
 const MOST_OVERLAP_HOURS = 720;
 const HOUR_MS = 3_600_000;
@@ -39,6 +37,9 @@ const WebhookShape = Type.Object(
     state: oneOf(['well', 'failing', 'off'], 'how it fares'),
     problem: Type.Optional(Type.String({ description: 'why it fails, or is off' })),
     failingSince: Type.Optional(timeText('since when no request was answered well')),
+    setting: Type.Optional(
+      Type.String({ description: 'its name in the file of CIM_WEBHOOKS_FILE, which declares it' }),
+    ),
     secrets: Type.Integer({ description: 'how many sign: 2 while one is replaced' }),
     createdAt: timeText('when it was made'),
   },
@@ -158,7 +159,12 @@ export function addWebhooks(app: V1App, { parts, audited }: AdminParts): void {
   app.post('/webhooks', { schema: create, ...CHECKED_BY_HAND }, async (request, reply) => {
     const fields = fieldsOf(request.body);
     const made = await audited(request, 'webhook.create', loggedHost(String(fields['url'])), async () => {
-      const { url, events, only, batch = 1 } = asked(fields, allowed);
+      const {
+        url,
+        events,
+        only,
+        batch = 1,
+      } = webhookFields(fields, (text) => outcallUrlProblem(text, allowed));
       if (url === undefined) throw invalid('url must be given');
       if (events === undefined) throw invalid('events must be given');
       const secret = secretOf(fields['secret']) ?? newWebhookSecret();
@@ -193,10 +199,11 @@ export function addWebhooks(app: V1App, { parts, audited }: AdminParts): void {
     const { id } = request.params;
     return audited(request, 'webhook.change', id, async () => {
       const fields = fieldsOf(request.body);
-      const { url, events, only, batch } = asked(fields, allowed);
+      const { url, events, only, batch } = webhookFields(fields, (text) => outcallUrlProblem(text, allowed));
       const { on } = fields;
       if (on !== undefined && typeof on !== 'boolean') throw invalid('on must be true or false');
       const changed = await change(id, ({ off, only: onlyBefore, ...before }) => {
+        if ([url, events, only, batch].some((field) => field !== undefined)) requireUndeclared(before);
         const limits = only ?? onlyBefore ?? [];
         const isOff = on === undefined ? off : on ? undefined : 'turned off by an operator';
         return {
@@ -230,6 +237,7 @@ export function addWebhooks(app: V1App, { parts, audited }: AdminParts): void {
       const secret = newWebhookSecret();
       const until = Date.now() + hours * HOUR_MS;
       await change(request.params.id, (before) => {
+        requireUndeclared(before);
         const [newest] = before.secrets;
         return {
           ...before,
@@ -323,7 +331,7 @@ export function addWebhooks(app: V1App, { parts, audited }: AdminParts): void {
 }
 
 const shown = (
-  { id, url, events, only, batch, off, secrets, createdAt }: Webhook,
+  { id, url, events, only, batch, off, secrets, createdAt, setting }: Webhook,
   health: WebhookHealth | undefined,
 ): Static<typeof WebhookShape> => {
   const { failingSince } = health ?? {};
@@ -336,6 +344,7 @@ const shown = (
     ...(failingSince === undefined || off !== undefined
       ? {}
       : { failingSince: new Date(failingSince).toISOString() }),
+    ...(setting === undefined ? {} : { setting }),
     secrets: secrets.filter(({ until }) => until === undefined || until > Date.now()).length,
     createdAt: new Date(createdAt).toISOString(),
   };
@@ -346,6 +355,14 @@ const shownLetter = ({ event, failed, at, dead, problem }: Letter): Static<typeo
   state: dead === true ? 'dead' : 'waiting',
   at: new Date(at).toISOString(),
 });
+
+/** @throws {CimError} 3000: a file declares the webhook */
+function requireUndeclared({ setting }: Pick<Webhook, 'setting'>): void {
+  if (setting !== undefined)
+    throw invalid(
+      `the file of CIM_WEBHOOKS_FILE declares this webhook as ${JSON.stringify(setting)}: change it there`,
+    );
+}
 
 const unknownWebhook = (): CimError => new CimError('unknownWebhook');
 const invalid = (problem: string): CimError => new CimError('invalid', problem);
@@ -363,41 +380,4 @@ function secretOf(secret: unknown): string | undefined {
   const problem = typeof secret === 'string' ? webhookSecretProblem(secret) : 'must be a text';
   if (problem !== undefined) throw invalid(`secret ${problem}`);
   return secret as string;
-}
-
-/** @throws {CimError} 3000 */
-function asked(
-  { url, events, only, batch }: Readonly<Record<string, unknown>>,
-  allowed: readonly string[],
-): Partial<Pick<Webhook, 'url' | 'events' | 'only' | 'batch'>> {
-  if (url !== undefined) {
-    const problem = typeof url === 'string' ? outcallUrlProblem(url, allowed) : 'must be a text';
-    if (problem !== undefined) throw invalid(`url ${problem}`);
-  }
-  const isList = (value: unknown, most: number): value is string[] =>
-    Array.isArray(value) && value.length <= most && value.every((one) => typeof one === 'string');
-  if (events !== undefined) {
-    if (!isList(events, MOST_FILTERS) || events.length === 0)
-      throw invalid('events must be a list of types of events');
-    const unknown = events.find((one) => !isEventName(one));
-    if (unknown !== undefined)
-      throw invalid(
-        `there is no event ${JSON.stringify(unknown)}; there are ${EVENT_TYPES.join(', ')}, group.* and *`,
-      );
-  }
-  if (only !== undefined) {
-    if (!isList(only, MOST_FILTERS))
-      throw invalid(`only must be a list of at most ${MOST_FILTERS} conversations`);
-    const unknown = only.find((one) => parseConversation(one) === undefined);
-    if (unknown !== undefined)
-      throw invalid(`only has ${JSON.stringify(unknown)}; a conversation is such as u1001, g17 or globby`);
-  }
-  if (batch !== undefined && !isWhole(batch, 1, MOST_BATCH))
-    throw invalid(`batch must be a whole number from 1 to ${MOST_BATCH}`);
-  return {
-    ...(url === undefined ? {} : { url: url as string }),
-    ...(events === undefined ? {} : { events }),
-    ...(only === undefined ? {} : { only }),
-    ...(batch === undefined ? {} : { batch }),
-  };
 }
