@@ -58,6 +58,11 @@ test('the webhooks of the file are made, changed and removed with it; those of o
   await open().apply();
   await declared.apply();
   assert.equal((await store.webhooks.list()).revision, revision);
+  // A relay with another file has changed it: the two do not undo each other's changes again and again.
+  const theirs = { ...(of(before, 'push') as Webhook), version: 2, batch: 7 };
+  assert.equal(await store.webhooks.put(theirs), 'ok');
+  await declared.apply();
+  assert.equal(of(await list(), 'push')?.batch, 7);
 
   at(5_000);
   const secret = newWebhookSecret();
