@@ -1,5 +1,7 @@
 /** The conformance runner against our server, and against servers that are wrong in one place. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -133,6 +135,15 @@ test('--print without a server shows golden bytes and rules', async () => {
   assert.ok(out.includes('cim: ping'));
   assert.ok(out.includes('  08 0a 04 70 69 6e 67 18 02'));
   assert.ok(out.includes('cim/heartbeat/pong-bytes'));
+});
+
+test('a reader of the lines that goes away ends the runner without a word', async () => {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test/conformance/main.ts', '--print']);
+  child.stdout.destroy();
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.deepEqual([code, said], [2, '']);
 });
 
 describe('what cannot be checked is one line, and the exit code 2', () => {

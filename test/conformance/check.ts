@@ -27,12 +27,11 @@ export async function check(args: readonly string[], lines: Lines): Promise<0 | 
 
 async function checkServer(routeUrl: string, options: Options, { out }: Lines): Promise<0 | 1> {
   const { wires, only, quick, json } = options;
-  const outcomes: Outcome[] = [];
   for (const { probe } of wires) await probe(routeUrl);
-  for (const { rules } of wires) {
-    const asked = rules.filter(({ name, slow }) => name.startsWith(only) && !(quick && slow));
-    outcomes.push(...(await runRules(asked, { routeUrl }, (outcome) => say(outcome, asked, options, out))));
-  }
+  const rules = wires
+    .flatMap((wire) => wire.rules)
+    .filter(({ name, slow }) => name.startsWith(only) && !(quick && slow));
+  const outcomes = await runRules(rules, { routeUrl }, (outcome) => say(outcome, rules, options, out));
   const broken = outcomes.filter(({ ok }) => !ok).length;
   const sum = { rules: outcomes.length, broken };
   out(json ? JSON.stringify(sum) : `${sum.rules} rules, ${broken === 0 ? 'all hold' : `${broken} broken`}`);
