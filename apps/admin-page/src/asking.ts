@@ -54,3 +54,55 @@ export function useAsked<T>(path: string | undefined, everyMs = 0): Asked<T> {
     refresh: () => setRound((before) => before + 1),
   };
 }
+
+export interface AskedPages<T> {
+  readonly items: readonly T[] | undefined;
+  readonly problem: string;
+  /** Loads the next page. Undefined: there is none. */
+  readonly more: (() => void) | undefined;
+}
+
+interface Loaded<T> {
+  readonly of: string | undefined;
+  readonly items: readonly T[] | undefined;
+  readonly next: string | undefined;
+}
+
+/** An answer with a page of a list, under one of two names. */
+interface PageAnswer<T> {
+  readonly items?: readonly T[];
+  readonly recipients?: readonly T[];
+  readonly next?: string;
+}
+
+/** Asks for a list page by page. */
+export function usePages<T>(path: string | undefined): AskedPages<T> {
+  const [loaded, setLoaded] = useState<Loaded<T>>({ of: undefined, items: undefined, next: undefined });
+  const [problem, setProblem] = useState('');
+  const newest = useRef(path);
+  const load = async (of: string, before: readonly T[], after: string): Promise<void> => {
+    const query = after === '' ? '' : `${of.includes('?') ? '&' : '?'}after=${encodeURIComponent(after)}`;
+    try {
+      const { items = [], recipients = items, next } = await ask<PageAnswer<T>>('GET', of + query);
+      if (newest.current !== of) return;
+      setLoaded({ of, items: [...before, ...recipients], next });
+      setProblem('');
+    } catch (error) {
+      if (newest.current === of) setProblem(problemOf(error));
+    }
+  };
+  useEffect(() => {
+    newest.current = path;
+    setProblem('');
+    if (path !== undefined) void load(path, [], '');
+    return () => {
+      newest.current = undefined;
+    };
+  }, [path]);
+  const { of, items, next } = loaded;
+  if (path === undefined || of !== path) return { items: undefined, problem, more: undefined };
+  return {
+    ...{ items, problem },
+    more: next === undefined ? undefined : () => void load(path, items ?? [], next),
+  };
+}

@@ -26,6 +26,7 @@ import {
   type Running,
   secureHttp,
   type Supplies,
+  type Traffic,
   type TlsFiles,
   TokenBuckets,
   VERSION,
@@ -85,6 +86,8 @@ export interface ImServerParts {
   readonly observer: Observer;
   /** The load of this process, for operators. Absent: the im-server measures its own. */
   readonly load?: RecentLoad;
+  /** What this process has counted, for operators. Absent: nothing is told of it. */
+  readonly traffic?: () => Traffic;
   /** With it both ports speak TLS. */
   readonly tls?: TlsFiles | undefined;
   /** Most connections of clients at once. */
@@ -169,6 +172,7 @@ export async function startImServer(parts: ImServerParts): Promise<ImServer> {
       sessions: registry.size,
       connections: door.visits.connections,
       serving: instance.serving,
+      ...(parts.traffic !== undefined && { traffic: parts.traffic() }),
     }),
   });
   suspensions.onSuspended((subject, leftMs) => {

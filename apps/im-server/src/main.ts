@@ -91,6 +91,7 @@ await runProgram('im-server', logger, STOP_WITHIN_MS, async ({ stopping, onStop 
     tls,
     observer,
     load,
+    traffic: () => observer.traffic,
     maxConnections: connections.atMost,
     supplies,
     stopping,

@@ -93,6 +93,7 @@ await runProgram('route', logger, STOP_WITHIN_MS, async ({ onStop }) => {
     metrics,
     observer,
     load,
+    traffic: () => observer.traffic,
     maxConnections: connections.atMost,
     supplies,
     tls,

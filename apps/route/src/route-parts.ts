@@ -1,6 +1,6 @@
 import type { Messaging } from '@cim/delivery';
 import type { Membership, Placement } from '@cim/discovery';
-import type { Logger, Metrics, Observer, RecentLoad, Supplies, TlsFiles } from '@cim/runtime';
+import type { Logger, Metrics, Observer, RecentLoad, Supplies, TlsFiles, Traffic } from '@cim/runtime';
 import type { Store } from '@cim/store';
 import type { RouteConfig } from './config.ts';
 import type { Passwords } from './passwords.ts';
@@ -16,6 +16,8 @@ export interface RouteParts {
   readonly observer: Observer;
   /** The load of this process, for operators. Absent: the route measures its own. */
   readonly load?: RecentLoad;
+  /** What this process has counted, for operators. Absent: only im-servers are asked. */
+  readonly traffic?: () => Traffic;
   /** Tests pass one that counts hashes. */
   readonly passwords?: Passwords;
   /** Most connections that the process can hold. */

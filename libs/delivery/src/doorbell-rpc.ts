@@ -18,6 +18,7 @@ import {
   writeNumber,
 } from '@cim/protocol';
 import { RPC, type RpcHandler } from '@cim/rpc';
+import { SEND_OUTCOMES, type Traffic } from '@cim/runtime';
 import { type Entry, parseSubject, type Subject } from '@cim/store';
 import type { DeliveredNotice, Doorbell, PlaceAt, ServerLoad } from './doorbell.ts';
 import { decodeMove, encodeStanding } from './moving.ts';
@@ -125,15 +126,34 @@ export const encodeHolds = (user: UserId, device: DeviceId | undefined): Uint8Ar
   cim.HoldsCall.encode({ user, device: device ?? '' }).finish();
 export const holdsOf = (reply: Uint8Array): boolean => cim.HoldsReply.decode(reply).holds;
 export const loadOf = (reply: Uint8Array): ServerLoad => {
-  const { cpuPermille, ...load } = cim.LoadReply.decode(reply);
-  return { ...load, cpu: cpuPermille / 1_000 };
+  const { cpuPermille, sessions, connections, serving, loopDelayMs, rssBytes, traffic } =
+    cim.LoadReply.decode(reply);
+  return {
+    ...{ sessions, connections, serving, loopDelayMs, rssBytes, cpu: cpuPermille / 1_000 },
+    ...(traffic != null && { traffic: trafficOf(traffic as cim.Traffic) }),
+  };
 };
+/** Another version may count by other outcomes and other buckets: the outcomes that both know come first. */
+function trafficOf(counted: cim.Traffic): Traffic {
+  const { sends, deliveries, refusedConnections, sendDurations, deliveryDurations } = counted;
+  const byOutcome = Object.fromEntries(SEND_OUTCOMES.map((outcome, i) => [outcome, sends[i] ?? 0]));
+  return {
+    ...{ deliveries, refusedConnections, sendDurations, deliveryDurations },
+    sends: byOutcome as Traffic['sends'],
+  };
+}
 const encodeLoad = (load: ServerLoad): Uint8Array =>
   cim.LoadReply.encode({
     ...load,
+    traffic: load.traffic === undefined ? null : encodable(load.traffic),
     cpuPermille: Math.round(load.cpu * 1_000),
     loopDelayMs: Math.round(load.loopDelayMs),
   }).finish();
+const encodable = ({ sends, sendDurations, deliveryDurations, ...counts }: Traffic) => ({
+  ...counts,
+  sends: SEND_OUTCOMES.map((outcome) => sends[outcome]),
+  ...{ sendDurations: [...sendDurations], deliveryDurations: [...deliveryDurations] },
+});
 /** Encodes a question for places. @param group '': the timeline of each user */
 export const encodePlaces = (users: readonly UserId[], group: GroupId | ''): Uint8Array =>
   cim.PlacesCall.encode({ users: [...users], group }).finish();

@@ -1,5 +1,5 @@
 import type { CloseReason, DeviceId, Epoch, GroupId, InstanceId, Seq, UserId } from '@cim/protocol';
-import type { Load } from '@cim/runtime';
+import type { Load, Traffic } from '@cim/runtime';
 import type { Entry, Subject } from '@cim/store';
 import type { MoveRequest, MoveStanding } from './moving.ts';
 import type { Signal } from './signal.ts';
@@ -21,6 +21,8 @@ export interface ServerLoad extends Load {
   readonly connections: number;
   /** Whether its lease holds, so that it delivers. */
   readonly serving: boolean;
+  /** What its process has counted. Absent: its version is older. */
+  readonly traffic?: Traffic;
 }
 
 /** A session at an im-server, and how far one stream was delivered to it. */

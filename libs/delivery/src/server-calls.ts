@@ -145,6 +145,11 @@ export class ServerCalls {
     );
   }
 
+  /** Whether the im-server is in this process, so that both count together. */
+  isHere(instance: InstanceId): boolean {
+    return this.#servers.localAt(instance) !== undefined;
+  }
+
   /** Asks how busy an im-server is. */
   load(at: InstanceId): Promise<Asked<ServerLoad>> {
     return this.#ask(at, (bell) => bell.load(), RPC.load, new Uint8Array(), loadOf);

@@ -12,7 +12,7 @@ import type { DeviceId, Epoch, GroupId, InstanceId, Seq, UserId } from '@cim/pro
 import { RPC, RpcClient, RpcServer } from '@cim/rpc';
 import { silentLogger, silentObserver } from '@cim/runtime';
 import { quietDoorbell } from '@cim/testkit';
-import type { PlaceAt } from './doorbell.ts';
+import type { PlaceAt, ServerLoad } from './doorbell.ts';
 import { doorbellHandlers } from './doorbell-rpc.ts';
 import { Locations } from './locations.ts';
 import { ServerCalls } from './server-calls.ts';
@@ -46,7 +46,24 @@ test('load and places arrive unchanged; an unknown answer names its reason', asy
     return { host: '127.0.0.1', tcpPort: 1, httpPort: (http.address() as AddressInfo).port, instance };
   };
   const [there, old, gone] = ['there', 'old', 'gone'] as unknown as [InstanceId, InstanceId, InstanceId];
-  const load = { sessions: 7, connections: 9, serving: true, cpu: 1.25, loopDelayMs: 12, rssBytes: 2 ** 33 };
+  const traffic = {
+    sends: { stored: 9, refused: 2, retry: 1, gap: 0, 'unknown-producer': 3 },
+    ...{ deliveries: 2 ** 40, refusedConnections: 5 },
+    ...{ sendDurations: [0, 12, 3], deliveryDurations: [0, 0, 1] },
+  };
+  const nothing = {
+    sends: { stored: 0, refused: 0, retry: 0, gap: 0, 'unknown-producer': 0 },
+    ...{ deliveries: 0, refusedConnections: 0, sendDurations: [0], deliveryDurations: [0] },
+  };
+  let load: ServerLoad = {
+    traffic,
+    sessions: 7,
+    connections: 9,
+    serving: true,
+    cpu: 1.25,
+    loopDelayMs: 12,
+    rssBytes: 2 ** 33,
+  };
   const at = {
     user: 1001 as UserId,
     device: 'phone-of-a-test-0' as DeviceId,
@@ -76,6 +93,10 @@ test('load and places arrive unchanged; an unknown answer names its reason', asy
     undefined,
   );
 
+  assert.deepEqual(await calls.load(there), { answer: load });
+  load = { ...load, traffic: nothing };
+  assert.deepEqual(await calls.load(there), { answer: load });
+  load = { sessions: 1, connections: 1, serving: true, cpu: 1, loopDelayMs: 1, rssBytes: 1 };
   assert.deepEqual(await calls.load(there), { answer: load });
   assert.deepEqual(await calls.places([1001 as UserId], '17' as GroupId, there), { answer: answered });
   assert.deepEqual(asked, [[[1001], '17']]);

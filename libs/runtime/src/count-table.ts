@@ -53,6 +53,15 @@ export class CountTable<A extends string, B extends string> {
     if (counts === undefined) this.#counts.set(a, (counts = new Map<B, number>()));
     counts.set(b, (counts.get(b) ?? 0) + count);
   }
+
+  /** The sum of all counts with this second label; without it of all. */
+  total(b?: B): number {
+    let sum = 0;
+    for (const counts of this.#counts.values())
+      if (b !== undefined) sum += counts.get(b) ?? 0;
+      else for (const count of counts.values()) sum += count;
+    return sum;
+  }
 }
 
 /** A counter with one label. */
@@ -68,6 +77,12 @@ export class CountRow<A extends string> {
 
   add(a: A, count = 1): void {
     this.#counts.set(a, (this.#counts.get(a) ?? 0) + count);
+  }
+
+  get total(): number {
+    let sum = 0;
+    for (const count of this.#counts.values()) sum += count;
+    return sum;
   }
 }
 
@@ -119,6 +134,14 @@ export class DurationRow<A extends string> {
     while (at < this.#limits.length && seconds > (this.#limits[at] ?? 0)) at++;
     row.counts[at] = (row.counts[at] ?? 0) + 1;
     row.sum += Math.max(0, seconds);
+  }
+
+  /** How many durations are in each bucket, whatever their label; the last is for all longer ones. */
+  get totals(): number[] {
+    const totals = new Array<number>(this.#limits.length + 1).fill(0);
+    for (const { counts } of this.#rows.values())
+      for (const [at, count] of counts.entries()) totals[at] = (totals[at] ?? 0) + count;
+    return totals;
   }
 
   #row(value: A): { readonly counts: Float64Array; sum: number } {

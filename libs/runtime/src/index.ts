@@ -35,6 +35,7 @@ export * from './settings.ts';
 export * from './slice.ts';
 export * from './supervisor.ts';
 export * from './token-bucket.ts';
+export * from './traffic.ts';
 export * from './version.ts';
 export * from './tls/client-hello.ts';
 export * from './tls/open-tls.ts';

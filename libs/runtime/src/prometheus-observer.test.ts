@@ -79,3 +79,20 @@ test('promtool accepts names, help texts and samples', async () => {
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: `${ours}\n` });
   assert.equal(status, 0, `${stdout.toString()}${stderr.toString()}`);
 });
+
+test('the traffic is the sum over all labels', () => {
+  const observer = new PrometheusObserver(createMetrics({ program: 'test' }), KNOWN);
+  observer.sendAnswered('tcp', 'stored', 0.0001);
+  observer.sendAnswered('v1', 'stored', 0.02);
+  observer.sendAnswered('v1', 'retry', 9);
+  observer.delivered('own', 'inbox', 2);
+  observer.delivered('cim', 'group', 3);
+  observer.connectionRefused('strangers');
+  observer.acknowledged('inbox', 0.001);
+  observer.acknowledged('group', 500);
+  const { sends, deliveries, refusedConnections, sendDurations, deliveryDurations } = observer.traffic;
+  assert.deepEqual(sends, { stored: 2, refused: 0, retry: 1, gap: 0, 'unknown-producer': 0 });
+  assert.deepEqual([deliveries, refusedConnections], [5, 1]);
+  assert.deepEqual(sendDurations, [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+  assert.deepEqual(deliveryDurations, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+});

@@ -36,14 +36,7 @@ import {
   type Wire,
   WIRES,
 } from './observer.ts';
-
-/**
- * Buckets for answers: from half a millisecond (a store in memory) to the time when every caller has given up
- * [s].
- */
-const SHORT = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-/** Buckets for arrivals: from two servers on one machine to the longest time that a lost push takes [s]. */
-const ARRIVAL = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 35, 120];
+import { DELIVERY_SECONDS, SEND_SECONDS, type Traffic } from './traffic.ts';
 
 /** Buckets for late timers: from the inaccuracy of a timer to a process that hangs [s]. */
 const DELAYS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
@@ -96,7 +89,7 @@ export class PrometheusObserver implements Observer {
       { name: 'cim_send_duration_seconds', help: 'Time from the arrival of a send to its answer, by door' },
       'door',
       SEND_DOORS,
-      SHORT,
+      SEND_SECONDS,
     );
     this.#appends = new CountTable(
       metrics,
@@ -111,7 +104,7 @@ export class PrometheusObserver implements Observer {
       },
       'stream',
       STREAM_KINDS,
-      SHORT,
+      SEND_SECONDS,
     );
     this.#pushes = new CountRow(
       metrics,
@@ -127,7 +120,7 @@ export class PrometheusObserver implements Observer {
       },
       'outcome',
       PUSH_OUTCOMES,
-      SHORT,
+      SEND_SECONDS,
     );
     this.#rings = new CountRow(
       metrics,
@@ -153,7 +146,7 @@ export class PrometheusObserver implements Observer {
       },
       'outcome',
       QUESTION_OUTCOMES,
-      SHORT,
+      SEND_SECONDS,
     );
     this.#deliveries = new CountTable(
       metrics,
@@ -168,7 +161,7 @@ export class PrometheusObserver implements Observer {
       },
       '',
       [''],
-      ARRIVAL,
+      DELIVERY_SECONDS,
     );
     this.#resumes = new CountRow(
       metrics,
@@ -201,7 +194,7 @@ export class PrometheusObserver implements Observer {
       { name: 'cim_rpc_call_duration_seconds', help: 'Time until a call to another server ended, by method' },
       'method',
       known.rpcMethods,
-      SHORT,
+      SEND_SECONDS,
     );
     this.#deliverySeconds = new DurationRow(
       metrics,
@@ -211,7 +204,7 @@ export class PrometheusObserver implements Observer {
       },
       'stream',
       STREAM_KINDS,
-      ARRIVAL,
+      DELIVERY_SECONDS,
     );
     this.#answers = new CountTable(
       metrics,
@@ -223,7 +216,7 @@ export class PrometheusObserver implements Observer {
       { name: 'cim_route_answer_duration_seconds', help: 'Time from a request to its answer, by path' },
       'path',
       [UNKNOWN_PATH],
-      SHORT,
+      SEND_SECONDS,
     );
     this.#storeErrors = new CountRow(
       metrics,
@@ -329,5 +322,17 @@ export class PrometheusObserver implements Observer {
 
   loopDelayed(seconds: number): void {
     this.#loopDelays.observe('', seconds);
+  }
+
+  /** What was counted since the start, in short. */
+  get traffic(): Traffic {
+    const sends = Object.fromEntries(SEND_OUTCOMES.map((outcome) => [outcome, this.#sends.total(outcome)]));
+    return {
+      sends: sends as Traffic['sends'],
+      deliveries: this.#deliveries.total(),
+      refusedConnections: this.#refusals.total,
+      sendDurations: this.#sendSeconds.totals,
+      deliveryDurations: this.#deliverySeconds.totals,
+    };
   }
 }

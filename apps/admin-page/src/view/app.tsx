@@ -2,6 +2,10 @@ import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { hashOf, usePlace } from '../place.ts';
 import { ClusterView } from './cluster.tsx';
+import { GroupsAndHooksView } from './groups-and-hooks.tsx';
+import { TrafficView } from './traffic.tsx';
+import { TraceView } from './trace.tsx';
+import { UsersView } from './users.tsx';
 
 interface View {
   readonly name: string;
@@ -10,7 +14,13 @@ interface View {
 }
 
 const FIRST: View = { name: 'cluster', title: 'Cluster', show: () => <ClusterView /> };
-const VIEWS: readonly View[] = [FIRST];
+const VIEWS: readonly View[] = [
+  FIRST,
+  { name: 'users', title: 'Users', show: (of) => <UsersView of={of} /> },
+  { name: 'trace', title: 'Trace', show: (of) => <TraceView of={of} /> },
+  { name: 'traffic', title: 'Traffic', show: () => <TrafficView /> },
+  { name: 'groups', title: 'Groups and hooks', show: (of) => <GroupsAndHooksView of={of} /> },
+];
 
 /** All that an operator who is logged in sees. */
 export function App({ onLogOut }: { readonly onLogOut: () => void }) {

@@ -3,6 +3,7 @@ import type { Cluster, ImServer } from '../answers.ts';
 import { type Asked, useAsked } from '../asking.ts';
 import { bytes, count, milliseconds, percent, since } from '../figures.ts';
 import { Act, Badge, Bar, Problem, Section } from './parts.tsx';
+import { Tiles } from './tiles.tsx';
 
 const EVERY_MS = 3_000;
 
@@ -16,6 +17,7 @@ export function ClusterView() {
       {answer !== undefined && (
         <>
           <Standing wrong={answer.wrong} />
+          <Tiles />
           <Servers cluster={answer} asked={asked} />
           <Ground cluster={answer} />
         </>

@@ -1,7 +1,9 @@
 /** Pieces that several views share. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Finding, Named } from '../answers.ts';
 import { problemOf } from '../api.ts';
+import { hashOf } from '../place.ts';
 
 interface SectionProps {
   readonly title: string;
@@ -123,3 +125,63 @@ export function fieldOf(form: FormData, name: string): string {
   const value = form.get(name);
   return typeof value === 'string' ? value : '';
 }
+
+interface FinderProps {
+  readonly label: string;
+  readonly help: string;
+  readonly value: string;
+  readonly onFind: (text: string) => void;
+}
+
+/** A field that opens what is typed into it. */
+export const Finder = ({ label, help, value, onFind }: FinderProps) => (
+  <form
+    class="finder"
+    role="search"
+    onSubmit={(event) => {
+      event.preventDefault();
+      const text = fieldOf(new FormData(event.currentTarget), 'text').trim();
+      if (text !== '') onFind(text);
+    }}
+  >
+    <label>
+      {label}
+      <input
+        key={value}
+        name="text"
+        defaultValue={value}
+        placeholder={help}
+        spellcheck={false}
+        autocomplete="off"
+      />
+    </label>
+    <button type="submit" class="primary">
+      Find
+    </button>
+  </form>
+);
+
+/** A fact with its reason below it. */
+export const Fact = ({
+  is: { is, why },
+  good = 'yes',
+}: {
+  readonly is: Finding;
+  readonly good?: 'yes' | 'no';
+}) => (
+  <span class="fact">
+    <Badge tone={is === 'unknown' ? 'warning' : is === good ? 'good' : 'plain'}>{is}</Badge>
+    {why !== undefined && <span class="quiet">{why}</span>}
+  </span>
+);
+
+export const UserLink = ({ user: { id, name } }: { readonly user: Named }) => (
+  <a href={hashOf('users', id)}>{name === '' ? `user ${id}` : name}</a>
+);
+
+export const More = ({ more }: { readonly more: (() => void) | undefined }) =>
+  more === undefined ? null : (
+    <button type="button" onClick={more}>
+      More
+    </button>
+  );

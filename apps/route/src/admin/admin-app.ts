@@ -16,6 +16,7 @@ import { auditedTo } from './audited.ts';
 import { addApiKeys } from './api-keys.ts';
 import { addBackups } from './backups.ts';
 import { addBans } from './bans.ts';
+import { addGroups } from './groups.ts';
 import { addHeld } from './held.ts';
 import { addLog } from './log.ts';
 import { addMessages } from './messages.ts';
@@ -25,6 +26,7 @@ import { addServers } from './servers.ts';
 import { OperatorCheck } from './operator-check.ts';
 import { addPage } from './page/page-app.ts';
 import { PageSessions } from './page/page-sessions.ts';
+import { addTraffic } from './traffic/traffic.ts';
 import { addUsers } from './users.ts';
 import { addWebhooks } from './webhooks.ts';
 
@@ -95,8 +97,10 @@ export async function addAdmin(app: FastifyInstance, parts: RouteParts): Promise
       await scope.register(swagger, { decorator: 'adminApi', openapi: DOCUMENT });
       const typed = scope.withTypeProvider<TypeBoxTypeProvider>().setValidatorCompiler(requestCheck);
       addServers(typed, given);
+      if (on) addTraffic(typed, given);
       addUsers(typed, given);
       addOnline(typed, given);
+      addGroups(typed, given);
       addMessages(typed, given);
       addMoves(typed, given);
       addLog(typed, given);

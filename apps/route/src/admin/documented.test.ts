@@ -72,13 +72,13 @@ async function traced(admin: V1Client, id: string, query = ''): Promise<Arrival>
   return arrival;
 }
 
-test('every operation of users, messages, bans and API keys answers as it is documented', async (t) => {
+test('every operation of users, messages, groups, bans and API keys answers as it is documented', async (t) => {
   const { at, admin, v1, join } = await start();
   t.after(() => at.stop());
   const alice = await v1.join('alice');
   const bob = await join('bob');
   await v1.ask('PUT', `/blocks/${bob.userId}`, undefined, alice.secret);
-  for (const path of ['/servers', '/online', '/online?limit=1', `/online?server=${INSTANCE}`])
+  for (const path of ['/servers', '/traffic', '/online', '/online?limit=1', `/online?server=${INSTANCE}`])
     assert.equal((await admin.get(path)).status, 200, path);
   for (const path of ['/users/alice', `/users/${bob.userId}`, '/users/alice/blocks'])
     assert.equal((await admin.get(path)).status, 200, path);
@@ -88,6 +88,25 @@ test('every operation of users, messages, bans and API keys answers as it is doc
     alice.secret,
   );
   assert.equal((await admin.get(`/messages/${String(sent?.['id'])}`)).status, 200);
+  const group = await v1.post(
+    '/groups',
+    { name: 'team', join: 'open', users: [String(bob.userId)] },
+    alice.secret,
+  );
+  const groupId = String(group.body?.['id']);
+  const { body: team } = await admin.get(`/groups/${groupId}`);
+  assert.deepEqual([team?.['owner'], team?.['members']], [{ id: alice.id, name: 'alice' }, 2]);
+  const first = await admin.get(`/groups/${groupId}/members?limit=1`);
+  const after = encodeURIComponent(String(first.body?.['next']));
+  const second = await admin.get(`/groups/${groupId}/members?limit=1&after=${after}`);
+  const names = [first, second].flatMap(({ body }) =>
+    (body?.['items'] as { name: string }[]).map(({ name }) => name),
+  );
+  assert.deepEqual(names.sort(), ['alice', 'bob']);
+  assert.equal((await admin.get('/groups/999')).status, 404);
+  assert.equal((await admin.get('/groups/999/members')).status, 404);
+  const ofBob = [{ id: groupId, name: 'team', category: '', role: 'member' }];
+  assert.deepEqual((await admin.get('/users/bob/groups')).body, { items: ofBob });
   assert.equal((await admin.post('/users/bob/kick', { device: PHONE })).status, 200);
   assert.ok(at.rung.includes(`kick ${bob.userId} ${bob.epoch} logged-out`));
   assert.equal((await admin.post('/users/bob/kick', { device: 'no-such-device-00' })).status, 404);
@@ -132,7 +151,7 @@ test('every operation of users, messages, bans and API keys answers as it is doc
   assert.equal((await admin.get('/held')).status, 200);
   assert.equal((await admin.post('/held/held-message-of-test-1/allow', {})).status, 200);
   assert.equal((await admin.post('/held/held-message-of-test-2/refuse', { reason: 'no' })).status, 200);
-  admin.assertDriven('users', 'messages', 'bans', 'api-keys', 'webhooks', 'held');
+  admin.assertDriven('users', 'messages', 'groups', 'bans', 'api-keys', 'webhooks', 'held');
 });
 
 test('the document and docs/admin.md tell of every path under /admin, and what it needs', async (t) => {

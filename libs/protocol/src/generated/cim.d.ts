@@ -2634,6 +2634,9 @@ export namespace cim {
         /** LoadReply serving. */
         serving: boolean;
 
+        /** LoadReply traffic. */
+        traffic?: (cim.Traffic.$Properties|null);
+
         /**
          * Encodes the specified LoadReply message. Does not implicitly {@link cim.LoadReply.verify|verify} messages.
          * @param message LoadReply message or plain object to encode
@@ -2676,12 +2679,96 @@ export namespace cim {
             /** LoadReply serving */
             serving?: (boolean|null);
 
+            /** LoadReply traffic */
+            traffic?: (cim.Traffic.$Properties|null);
+
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
         }
 
         /** Shape of a LoadReply. */
         type $Shape = cim.LoadReply.$Properties;
+    }
+
+    /**
+     * Properties of a Traffic.
+     * @deprecated Use cim.Traffic.$Properties instead.
+     */
+    interface ITraffic extends cim.Traffic.$Properties {
+    }
+
+    /** Represents a Traffic. */
+    class Traffic {
+
+        /**
+         * Constructs a new Traffic.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: cim.Traffic.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Traffic sends. */
+        sends: number[];
+
+        /** Traffic deliveries. */
+        deliveries: number;
+
+        /** Traffic refusedConnections. */
+        refusedConnections: number;
+
+        /** Traffic sendDurations. */
+        sendDurations: number[];
+
+        /** Traffic deliveryDurations. */
+        deliveryDurations: number[];
+
+        /**
+         * Encodes the specified Traffic message. Does not implicitly {@link cim.Traffic.verify|verify} messages.
+         * @param message Traffic message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: cim.Traffic.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Traffic message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {cim.Traffic & cim.Traffic.$Shape} Traffic
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): cim.Traffic & cim.Traffic.$Shape;
+    }
+
+    namespace Traffic {
+
+        /** Properties of a Traffic. */
+        interface $Properties {
+
+            /** Traffic sends */
+            sends?: (number[]|null);
+
+            /** Traffic deliveries */
+            deliveries?: (number|null);
+
+            /** Traffic refusedConnections */
+            refusedConnections?: (number|null);
+
+            /** Traffic sendDurations */
+            sendDurations?: (number[]|null);
+
+            /** Traffic deliveryDurations */
+            deliveryDurations?: (number[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Traffic. */
+        type $Shape = cim.Traffic.$Properties;
     }
 
     /**

@@ -3983,6 +3983,7 @@ export const cim = $root.cim = (() => {
         LoadReply.prototype.loopDelayMs = 0;
         LoadReply.prototype.rssBytes = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
         LoadReply.prototype.serving = false;
+        LoadReply.prototype.traffic = null;
 
         LoadReply.encode = function (message, writer, _depth) {
             if (!writer)
@@ -4003,6 +4004,8 @@ export const cim = $root.cim = (() => {
                 writer.uint32(40).int64(message.rssBytes);
             if (message.serving != null && $Object.hasOwnProperty.call(message, "serving") && message.serving !== false)
                 writer.uint32(48).bool(message.serving);
+            if (message.traffic != null && $Object.hasOwnProperty.call(message, "traffic"))
+                $root.cim.Traffic.encode(message.traffic, writer.uint32(58).fork(), _depth + 1).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -4090,6 +4093,12 @@ export const cim = $root.cim = (() => {
                             delete message.serving;
                         continue;
                     }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.traffic = $root.cim.Traffic.decode(reader, reader.size(), $undefined, _depth + 1, message.traffic);
+                        continue;
+                    }
                 }
                 reader.skipType(wireType, _depth, tag);
                 if (!reader.discardUnknown) {
@@ -4108,6 +4117,154 @@ export const cim = $root.cim = (() => {
         };
 
         return LoadReply;
+    })();
+
+    cim.Traffic = (function() {
+
+        const Traffic = function (properties) {
+            this.sends = [];
+            this.sendDurations = [];
+            this.deliveryDurations = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Traffic.prototype.sends = $util.emptyArray;
+        Traffic.prototype.deliveries = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Traffic.prototype.refusedConnections = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Traffic.prototype.sendDurations = $util.emptyArray;
+        Traffic.prototype.deliveryDurations = $util.emptyArray;
+
+        Traffic.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.sends != null && message.sends.length)
+                writer.uint32(10).int64s(message.sends);
+            if (message.deliveries != null && $Object.hasOwnProperty.call(message, "deliveries") && (typeof message.deliveries === "object" ? message.deliveries.low || message.deliveries.high : message.deliveries !== 0))
+                writer.uint32(16).int64(message.deliveries);
+            if (message.refusedConnections != null && $Object.hasOwnProperty.call(message, "refusedConnections") && (typeof message.refusedConnections === "object" ? message.refusedConnections.low || message.refusedConnections.high : message.refusedConnections !== 0))
+                writer.uint32(24).int64(message.refusedConnections);
+            if (message.sendDurations != null && message.sendDurations.length)
+                writer.uint32(34).int64s(message.sendDurations);
+            if (message.deliveryDurations != null && message.deliveryDurations.length)
+                writer.uint32(42).int64s(message.deliveryDurations);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Traffic.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.cim.Traffic();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType === 2) {
+                            if (!(message.sends && message.sends.length))
+                                message.sends = [];
+                            reader.int64s(message.sends);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.sends && message.sends.length))
+                            message.sends = [];
+                        message.sends.push(reader.int64());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.deliveries = value;
+                        else
+                            delete message.deliveries;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.refusedConnections = value;
+                        else
+                            delete message.refusedConnections;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType === 2) {
+                            if (!(message.sendDurations && message.sendDurations.length))
+                                message.sendDurations = [];
+                            reader.int64s(message.sendDurations);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.sendDurations && message.sendDurations.length))
+                            message.sendDurations = [];
+                        message.sendDurations.push(reader.int64());
+                        continue;
+                    }
+                case 5: {
+                        if (wireType === 2) {
+                            if (!(message.deliveryDurations && message.deliveryDurations.length))
+                                message.deliveryDurations = [];
+                            reader.int64s(message.deliveryDurations);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.deliveryDurations && message.deliveryDurations.length))
+                            message.deliveryDurations = [];
+                        message.deliveryDurations.push(reader.int64());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Traffic;
     })();
 
     cim.PlacesCall = (function() {
