@@ -342,7 +342,7 @@ export const settings = {
   moderationDeadlineMs: integer(
     'CIM_MODERATION_DEADLINE_MS',
     300,
-    [10, 10_000],
+    [10, 60_000],
     'Time that CIM_MODERATION_URL has for an answer, ms',
   ),
   heldMost: integer(

@@ -5,6 +5,7 @@ export * from './cluster.ts';
 export * from './free-ports.ts';
 export * from './hostile-texts.ts';
 export * from './longest-turn.ts';
+export * from './moderation-system.ts';
 export * from './own-network.ts';
 export * from './parts.ts';
 export * from './proxy-process.ts';

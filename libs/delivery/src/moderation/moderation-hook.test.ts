@@ -27,8 +27,7 @@ import {
 import { RpcClient } from '@cim/rpc';
 import { silentLogger, silentObserver } from '@cim/runtime';
 import { HELD, messageIdOf, openEmbeddedStore, openRedisStore, type Store } from '@cim/store';
-import { RedisProcess, until } from '@cim/testkit';
-import { answering, FAILURES, ModerationSystem } from '../../test/moderation-system.ts';
+import { answering, MODERATION_FAILURES, ModerationSystem, RedisProcess, until } from '@cim/testkit';
 import { createMessaging, type Messaging } from '../messaging.ts';
 import type { SendReceipt, SendRequest } from '../send-request.ts';
 import { heldMessageId } from './held-messages.ts';
@@ -233,7 +232,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
     });
 
     test('every failure of the moderation system has the declared fallback, and shows as a problem until it answers', async () => {
-      for (const [failure, answer] of Object.entries(FAILURES)) {
+      for (const [failure, answer] of Object.entries(MODERATION_FAILURES)) {
         [alice, bob] = [await register(), await register()];
         const isSilent = failure === 'never answers';
         const deadlineMs = isSilent ? 20 : PATIENT_MS;

@@ -4,7 +4,7 @@ import { lookOfFiles, type Logger } from '@cim/runtime';
 import { MOST_FILE_BYTES, parseWordList } from './word-list.ts';
 import { WordMatcher } from './word-matcher.ts';
 
-const POLL_MS = 2_000;
+const POLL_MS = 1_000;
 
 /**
  * The sensitive words of a file. The file is read at the start and again when it changes. A file that cannot be

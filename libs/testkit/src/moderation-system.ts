@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface Question {
+export interface ModerationQuestion {
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
   /** `data` of the body. */
@@ -14,7 +14,7 @@ export interface Question {
   };
 }
 
-type Answer = (question: Question, reply: ServerResponse) => void;
+type Answer = (question: ModerationQuestion, reply: ServerResponse) => void;
 
 export const answering =
   (answer: unknown): Answer =>
@@ -22,7 +22,7 @@ export const answering =
     void reply.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
 
 /** Ways of failing, by name. */
-export const FAILURES: Readonly<Record<string, Answer>> = {
+export const MODERATION_FAILURES: Readonly<Record<string, Answer>> = {
   'never answers': () => undefined,
   'closes the connection': (_question, reply) => void reply.socket?.destroy(),
   'closes the connection within its answer': (_question, reply) => {
@@ -47,13 +47,13 @@ export class ModerationSystem implements AsyncDisposable {
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
       const body = Buffer.concat(pieces).toString('utf8');
-      const { data } = JSON.parse(body) as Pick<Question, 'data'>;
+      const { data } = JSON.parse(body) as Pick<ModerationQuestion, 'data'>;
       const question = { headers: request.headers, body, data };
       this.questions.push(question);
       this.answer(question, reply);
     });
   });
-  readonly questions: Question[] = [];
+  readonly questions: ModerationQuestion[] = [];
   answer: Answer = answering({ action: 'allow' });
   url = '';
 
