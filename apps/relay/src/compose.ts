@@ -16,6 +16,7 @@ import { Relay } from './relay.ts';
 
 export interface RelayConfig {
   readonly eventsKept: number;
+  readonly eventsKeptHours: number;
   readonly outcallHosts: readonly string[];
   /** '' for none. */
   readonly webhooksFile: string;
@@ -45,6 +46,7 @@ export function startRelay({ config, store, logger, metrics }: StartRelayParts):
   const observer = new PrometheusRelayObserver(metrics);
   const relay = new Relay({
     ...{ store, outcall, logger, observer, declared, most: config.eventsKept },
+    keptMs: config.eventsKeptHours * 3_600_000,
     id: randomText(12),
   });
   addGauges(metrics, relay);

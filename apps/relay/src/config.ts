@@ -13,6 +13,7 @@ export const relaySettings = pick(
   'tlsCa',
   'insecure',
   'eventsKept',
+  'eventsKeptHours',
   'webhooksFile',
   'outcallHosts',
   'logLevel',

@@ -152,6 +152,16 @@ export class HookPlace implements ItemOwner {
     }
   }
 
+  /** Goes on behind this position. Answers how many records it has not read. */
+  skipTo(position: number): number {
+    const before = this.#readTo;
+    if (position <= before) return 0;
+    this.#readTo = position;
+    this.#parts.changed();
+    // A webhook that has read nothing yet is new, and one that is off wants nothing.
+    return before === 0 || this.webhook.off !== undefined ? 0 : position - before;
+  }
+
   /** Takes records that were read after `readTo`. */
   async take(records: readonly FeedRecord[]): Promise<void> {
     const fresh = records.filter(({ position }) => position > this.#readTo);

@@ -69,7 +69,7 @@ function begin({ hangs = false, letters = new Map<string, string>() } = {}) {
         },
         ...{ changed: () => undefined, observe: () => undefined },
       }),
-      lost: (_, records) => lost.push(records),
+      lost: (_, records, why) => lost.push(why === 'too old' ? -records : records),
     },
   );
   partition.setWebhooks([webhook]);
@@ -91,6 +91,24 @@ test('records that the feed has dropped before they were read are counted', asyn
   assert.deepEqual(lost, []);
   await partition.take(7, [11].map(record));
   assert.deepEqual(lost, [3]);
+});
+
+test('records that are too old are given up: what was not read of them is counted, what was read is still sent', async () => {
+  const { partition, commits, lost, calls } = begin({ hangs: true });
+  await partition.take(5, [6, 7].map(record));
+  await settled();
+  partition.giveUp(10);
+  assert.deepEqual(lost, [-3]);
+  assert.deepEqual([...partition.wanted], [10]);
+  await partition.commit();
+  assert.equal(commits[0]?.trimTo, 10);
+  await partition.take(10, [11].map(record));
+  assert.deepEqual(lost, [-3]);
+  calls[0]?.end(answer(200));
+  await settled();
+  await partition.commit();
+  // The newest record that was checked is gone from the feed, so the store is not asked for it.
+  assert.deepEqual([commits[1]?.cursors?.get('hook'), commits[1]?.check], [6, undefined]);
 });
 
 test('the cursor moves over what was delivered, and the newest record stays in the feed', async () => {

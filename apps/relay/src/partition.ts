@@ -13,8 +13,8 @@ export interface PartitionParts {
   readonly feed: Pick<EventFeed, 'commit'>;
   readonly relay: string;
   readonly placeParts: (webhook: Webhook) => PlaceParts;
-  /** Called when the store has dropped records before they were read. */
-  readonly lost: (webhook: Webhook, records: number) => void;
+  /** Called when records were dropped that the webhook has not read. */
+  readonly lost: (webhook: Webhook, records: number, why: 'too many' | 'too old') => void;
 }
 
 /** Trims every record. */
@@ -33,6 +33,8 @@ export class Partition {
   /** The newest record that was read when the last commit was written. */
   #checked: FeedRecord | undefined;
   #trimmed = 0;
+  /** Records up to this position are too old. */
+  #old = 0;
   /** Position of the newest record when the list of webhooks was asked for. */
   #newestBefore = 0;
   /** Records up to this position were stored before any webhook that is not in the list was made. */
@@ -114,10 +116,19 @@ export class Partition {
     for (const place of this.#places.values()) {
       if (place.readTo !== after || !place.wantsMore) continue;
       if (after > 0 && first.position > after + 1)
-        this.#parts.lost(place.webhook, first.position - after - 1);
+        this.#parts.lost(place.webhook, first.position - after - 1, 'too many');
       await place.take(records);
     }
     if (last.position > (this.#newest?.position ?? 0)) this.#newest = last;
+  }
+
+  /** Gives up the records up to this position, which are too old. What was read of them is still sent. */
+  giveUp(position: number): void {
+    this.#old = Math.max(this.#old, position);
+    for (const place of this.#places.values()) {
+      const lost = place.skipTo(position);
+      if (lost > 0) this.#parts.lost(place.webhook, lost, 'too old');
+    }
   }
 
   /**
@@ -150,7 +161,8 @@ export class Partition {
     }
     // The newest record stays, so that the next commit can check that the store still has it. Others stay until
     // the list of webhooks has been read once more, since a webhook may be new that gets them.
-    const trimTo = least === ALL ? ALL : Math.min(least, (this.#newest?.position ?? 0) - 1, this.#needless);
+    const done = Math.min(least, (this.#newest?.position ?? 0) - 1, this.#needless);
+    const trimTo = least === ALL ? ALL : Math.max(done, this.#old);
     if (cursors.size === 0 && letters.size === 0 && trimTo <= this.#trimmed) return true;
     const newest = this.#newest;
     try {
@@ -161,8 +173,9 @@ export class Partition {
       if (!isOurs) return false;
       for (const [id] of gone) this.#gone.delete(id);
       // Nothing is left that the next commit could check.
-      if (trimTo === ALL) this.#newest = undefined;
-      this.#checked = trimTo === ALL ? undefined : newest;
+      const isGone = trimTo >= (newest?.position ?? 0);
+      if (isGone && this.#newest === newest) this.#newest = undefined;
+      this.#checked = isGone ? undefined : newest;
       this.#trimmed = Math.max(this.#trimmed, trimTo);
       return true;
     } catch (error) {

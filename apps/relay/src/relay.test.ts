@@ -426,6 +426,25 @@ test('a relay without webhooks takes up a new one and trims the feed for it; a r
   await until('the feed is trimmed', async () => (await recorded()) === 1);
 });
 
+test('records that are too old leave the feed, also when they are the newest, and the relay goes on', async (t) => {
+  const { receiver, senders, store, relay, start } = await begin(t);
+  await relay.stop();
+  const [ann, ben] = [await senders.newUser(), await senders.newUser()];
+  await senders.send(ann, ben, 'old');
+  const next = start({ now: () => Date.now() + 7_200_000, keptMs: 3_600_000 });
+  const [partition] = store().feed.partitions;
+  assert.ok(partition !== undefined);
+  const left = async (): Promise<number> => {
+    const [records = []] = await store().feed.read([{ partition, after: 0 }], 10);
+    return records.length;
+  };
+  await until('it is told and gone', async () => receiver.taken.length === 1 && (await left()) === 0);
+  await senders.send(ann, ben, 'another');
+  await until('that is told', () => receiver.taken.length === 2);
+  assert.deepEqual(faultsOf(receiver.taken, senders.stored), []);
+  assert.deepEqual([next.problem, next.partitions], [undefined, 1]);
+});
+
 test('after the store has gone back the relay turns the feed on again, though the list of webhooks is the same', async (t) => {
   const { receiver, senders, store, start, relay } = await begin(t);
   await relay.stop();

@@ -5,7 +5,14 @@
  */
 import { loggedHost, type Outcall } from '@cim/outcall';
 import { type Logger, RareWarning, type RelayObserver } from '@cim/runtime';
-import { type FeedPartition, kindsFor, type Store, type Webhook } from '@cim/store';
+import {
+  type FeedPartition,
+  type FeedRecord,
+  kindsFor,
+  type Store,
+  timeOfRecord,
+  type Webhook,
+} from '@cim/store';
 import { Away } from './away.ts';
 import type { DeclaredWebhooks } from './declared.ts';
 import { Partition } from './partition.ts';
@@ -29,6 +36,8 @@ const IDLE_MS = 200;
 const FEW_RECORDS = 16;
 const MORE_RECORDS = 200;
 const MORE_PARTITIONS = 16;
+/** Time between two searches for records that are too old [ms]. */
+const AGES_EVERY_MS = 60_000;
 /** How long a stop waits for requests that are under way [ms]. */
 const STOP_MS = 5_000;
 
@@ -41,6 +50,8 @@ export interface RelayParts {
   readonly id: string;
   /** Most records that a partition keeps. */
   readonly most: number;
+  /** How long a record is kept that a webhook has not got [ms]. */
+  readonly keptMs: number;
   /** ms since 1970. */
   readonly now?: () => number;
   /** Replaces the usual schedule, in tests. */
@@ -84,6 +95,7 @@ export class Relay {
   /** Number of rounds in which more partitions had many records than one round reads. */
   #rounds = 0;
   #webhooksAt = 0;
+  #agesAt = 0;
   #problem: string | undefined = 'the feed was not read yet';
   /** The store may have lost records, so the relay takes all partitions again. */
   #wentBack = false;
@@ -174,6 +186,10 @@ export class Relay {
         await this.#lookAtLeases();
       }
       const found = await this.#read();
+      if (now >= this.#agesAt) {
+        this.#agesAt = now + AGES_EVERY_MS;
+        await this.#removeOld();
+      }
       const changed = this.#changed;
       this.#changed = false;
       if (changed || found) await this.#commit();
@@ -325,9 +341,9 @@ export class Relay {
           observe: (outcome: 'parked' | 'dead' | 'dropped') => observer.webhookEvent(outcome, 1),
         };
       },
-      lost: (webhook: Webhook, records: number) => {
+      lost: (webhook: Webhook, records: number, why: 'too many' | 'too old') => {
         observer.webhookEvent('lost', records);
-        logger.error({ webhook: webhook.id, records }, 'events.lost');
+        logger.error({ webhook: webhook.id, records, why }, 'events.lost');
       },
     };
   }
@@ -378,6 +394,30 @@ export class Relay {
       await of.take(after, records);
     }
     return { found, full: [...full] };
+  }
+
+  /** Gives up records that are too old. A receiver that is away for so long gets no further ones of them. */
+  async #removeOld(): Promise<void> {
+    const { keptMs, store } = this.#parts;
+    const before = this.#now() - keptMs;
+    const partitions = [...this.#partitions.values()];
+    const of = (some: readonly Partition[]) => some.map(({ id }) => ({ partition: id, after: 0 }));
+    const oldest = await store.feed.read(of(partitions), 1);
+    const isOld = (record: FeedRecord): boolean => timeOfRecord(record) < before;
+    const aged = partitions.filter((_, i) => oldest[i]?.some(isOld));
+    const some = aged.slice(0, MORE_PARTITIONS);
+    const read = await store.feed.read(of(some), MORE_RECORDS);
+    for (const [i, partition] of some.entries()) {
+      const records = read[i] ?? [];
+      const young = records.findIndex((record) => !isOld(record));
+      const last = (young === -1 ? records : records.slice(0, young)).at(-1);
+      if (last === undefined) continue;
+      partition.giveUp(last.position);
+      this.#changed = true;
+      // There may be more of them.
+      if (young === -1) this.#agesAt = 0;
+    }
+    if (aged.length > some.length) this.#agesAt = 0;
   }
 
   async #commit(): Promise<void> {

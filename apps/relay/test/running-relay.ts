@@ -36,6 +36,7 @@ export function startRelay(
     readonly counted?: Counted;
     readonly now?: () => number;
     readonly declared?: DeclaredWebhooks;
+    readonly keptMs?: number;
   } = {},
 ): Relay {
   const { counted, store = given, ...rest } = options;
@@ -48,6 +49,7 @@ export function startRelay(
   };
   const relay = new Relay({
     ...{ store, observer, logger: silentLogger(), id: randomText(12), most: 10_000 },
+    keptMs: 3_600_000,
     retryAfter: (failed, askedMs = 0) => (failed > 6 ? undefined : Math.max(failed * 50, askedMs)),
     outcall: new Outcall({ allowedHosts: ['127.0.0.1'], agent: 'CIM/test' }),
     ...rest,

@@ -41,6 +41,7 @@ export const standaloneSettings = {
     'loginRate',
     'allowList',
     'eventsKept',
+    'eventsKeptHours',
     'webhooksFile',
     'wordsFile',
     ...moderationKeys,

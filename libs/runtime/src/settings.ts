@@ -304,6 +304,12 @@ export const settings = {
     [100, 1_000_000],
     'Events that each of the 256 partitions of the feed keeps while a receiver is away; then the oldest are lost for it',
   ),
+  eventsKeptHours: integer(
+    'CIM_EVENTS_KEPT_HOURS',
+    168,
+    [1, 8_760],
+    'Hours that the feed keeps an event that a receiver has not got; then the event is lost for it',
+  ),
   webhooksFile: text(
     'CIM_WEBHOOKS_FILE',
     '',
