@@ -11,7 +11,7 @@ import { Cluster, launchChromium, type Page, until } from '../libs/testkit/src/i
 const BYTES_AT_MOST = 100 * 1024;
 const TOKEN = 'a-token-of-thirty-two-characters!';
 const NAMES = ['alice', 'bob', '美玲', 'dora', 'emil', 'fatima', 'george', 'hana', 'ivan', 'june'];
-const TALK_MS = Number(process.env['TALK_MS'] ?? 75_000);
+const TALK_MS = 75_000;
 const pictures = process.argv[2] ?? fileURLToPath(new URL('../docs/pictures', import.meta.url));
 
 const receiver = createServer((request, response) => {
@@ -69,10 +69,11 @@ async function makePictures(routeUrl: string, url: string): Promise<void> {
   ).json()) as { items: readonly { readonly instance: string }[] };
   await admin('POST', `/servers/${items[2]?.instance ?? ''}/drain`, { rate: 1 });
 
-  const wide = await open(url, { viewport: { width: 1_180, height: 720 }, colorScheme: 'light' });
+  const wide = await open(url, { viewport: { width: 1_120, height: 680 }, colorScheme: 'light' });
   await wide.waitForSelector('text="draining"');
   await shoot(wide, 'operators-cluster');
   await wide.goto(`${url}/admin#/traffic`);
+  await wide.setViewportSize({ width: 1_120, height: 650 });
   await wide.waitForSelector('.charts canvas');
   await shoot(wide, 'operators-traffic');
   await wide.goto(`${url}/admin#/trace/${encodeURIComponent(`${id} u${to.user}`)}`);
@@ -81,9 +82,6 @@ async function makePictures(routeUrl: string, url: string): Promise<void> {
   await wide.goto(`${url}/admin#/users/bob`);
   await wide.waitForSelector('tbody');
   await shoot(wide, 'operators-user');
-  await wide.goto(`${url}/admin#/groups/${group.id}`);
-  await wide.waitForSelector('tbody tr');
-  await shoot(wide, 'operators-groups');
   const narrow = await open(url, { viewport: { width: 390, height: 720 }, colorScheme: 'dark' });
   await narrow.waitForSelector('.tile canvas');
   await shoot(narrow, 'operators-phone');

@@ -28,6 +28,13 @@ const { tool } = (await import(new URL('../scripts/tools.mjs', import.meta.url).
 
 const ROOT = process.cwd();
 const LONG = process.env['CIM_LONG'] === '1';
+const ADMIN_TOKEN = 'a-token-of-thirty-two-characters!';
+/** Asks for the pages: the web chat, and that of operators with its script. */
+const PAGES = [
+  ...[process.execPath, '--input-type=module', '-e'],
+  `for (const path of [':8083/', ':8082/admin', ':8082/admin/page/page.js'])
+    if ((await fetch('http://127.0.0.1' + path)).status !== 200) throw new Error(path);`,
+];
 const REGISTER = `
 const post = (path, body) => fetch('http://127.0.0.1:8083' + path, {
   method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
@@ -66,10 +73,15 @@ describe('packages', { timeout: 300_000 }, () => {
       !readdirSync(join(release, 'node_modules')).includes('typescript'),
       'tools of development are in it',
     );
-    const env = { PATH: onlyNode, HOME: folder, CIM_DATA_DIR: join(folder, 'data') };
+    const env = {
+      ...{ PATH: onlyNode, HOME: folder, CIM_DATA_DIR: join(folder, 'data') },
+      CIM_ADMIN_TOKEN: ADMIN_TOKEN,
+    };
     const server = new OwnNetwork([process.execPath, 'scripts/run.mjs', 'standalone'], { cwd: release, env });
     try {
       await server.succeeds([process.execPath, 'scripts/health.mjs']);
+      // The im-server is ready a moment before the route listens.
+      await server.succeeds(PAGES);
       const registered = server.run([process.execPath, '--input-type=module', '-e', REGISTER]);
       assert.equal(`${registered.status} ${registered.text}`, '0 ');
       const help = server.run([process.execPath, 'scripts/run.mjs', 'im-server', '--help']);
@@ -96,6 +108,7 @@ describe('packages', { timeout: 300_000 }, () => {
       CIM_ADVERTISE_HOST: '127.0.0.1',
       CIM_INSECURE: 'true',
       CIM_AUTH: 'password',
+      CIM_ADMIN_TOKEN: ADMIN_TOKEN,
     };
     const [program = '', ...rest] = image.command;
     assert.equal(program, 'node');
@@ -104,6 +117,7 @@ describe('packages', { timeout: 300_000 }, () => {
     assert.equal(image.healthCheck[0], 'node');
     try {
       await server.succeeds(health);
+      await server.succeeds(PAGES);
       const registered = server.run([process.execPath, '--input-type=module', '-e', REGISTER]);
       assert.equal(`${registered.status} ${registered.text}`, '0 ');
       if (process.getuid?.() === 0)

@@ -24,6 +24,7 @@ const SMALL_HEIGHT = 44;
 const WIDTH = 2;
 const AXIS_WIDTH = 64;
 const AXIS_HEIGHT = 28;
+const LABEL_WIDTH = 80;
 /** An axis of a quiet time would zoom into nothing. */
 const LEAST_TOP = 1;
 const LEAST_SECONDS = 60;
@@ -108,7 +109,7 @@ function optionsOf(
     axes: small
       ? [{ show: false }, { show: false }]
       : [
-          { ...axis, size: AXIS_HEIGHT, values: (_chart, at) => at.map(timeText) },
+          { ...axis, size: AXIS_HEIGHT, space: LABEL_WIDTH, values: (_chart, at) => at.map(timeText) },
           { ...axis, size: AXIS_WIDTH, values: (_chart, values) => values.map(show) },
         ],
     series: [
