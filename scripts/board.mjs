@@ -113,6 +113,22 @@ const ROWS = {
       [quantile('0.99', 'cim_route_answer_duration_seconds', 'path'), '{{path}}'],
     ],
   ],
+  Moderation: [
+    ['Messages', 'ops', [rate('cim_moderated_total', 'by, outcome'), '{{by}} {{outcome}}']],
+    [
+      'Time of a question (p99)',
+      's',
+      [quantile('0.99', 'cim_moderation_duration_seconds', 'outcome'), '{{outcome}}'],
+    ],
+    [
+      'What does not work',
+      'short',
+      [`cim_moderation_failing${OF}`, '{{instance}} moderation system'],
+      [`cim_words_problem${OF}`, '{{instance}} file of words'],
+    ],
+    ['Sensitive words', 'short', [`cim_words${OF}`, '{{instance}}']],
+    ['Messages that wait for a decision', 'short', [`max(cim_held_messages${OF})`, 'waiting']],
+  ],
   Webhooks: [
     ['Webhooks', 'short', [`max by (state) (cim_webhooks${OF})`, '{{state}}']],
     ['Requests', 'ops', [rate('cim_webhook_requests_total', 'outcome'), '{{outcome}}']],
