@@ -8,7 +8,7 @@ import { dirname, resolve } from 'node:path';
 import { outcallUrlProblem, webhookSecretProblem } from '@cim/outcall';
 import { CimError } from '@cim/protocol';
 import { type Logger, lookOfFiles, readSecretFile } from '@cim/runtime';
-import { type Webhook, webhookFields, type Webhooks, WEBHOOKS_AT_MOST } from '@cim/store';
+import { nextSecrets, type Webhook, webhookFields, type Webhooks, WEBHOOKS_AT_MOST } from '@cim/store';
 
 /** How long the secret before signs too when the file has another one [ms]. */
 const OVERLAP_MS = 24 * 3_600_000;
@@ -111,9 +111,9 @@ function nextOf(before: Webhook | undefined, declared: Declared, now: number): W
     version: (before?.version ?? 0) + 1,
     ...fields,
     secrets:
-      newest === undefined || newest.secret === secret
-        ? (before?.secrets ?? [{ secret }])
-        : [{ secret }, { secret: newest.secret, until: now + OVERLAP_MS }],
+      before !== undefined && newest?.secret === secret
+        ? before.secrets
+        : nextSecrets(before?.secrets ?? [], secret, now + OVERLAP_MS, now),
     ...(on ? {} : { off: OFF }),
     createdAt: before?.createdAt ?? now,
     setting: name,

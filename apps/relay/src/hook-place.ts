@@ -23,6 +23,8 @@ import { wants } from './wishes.ts';
 const WINDOW = 1_000;
 /** Most letters of a webhook in a partition. Further events wait in the feed. */
 const LETTERS = 2_000;
+/** Most letters of a webhook in all partitions of a relay. */
+const LETTERS_OF_ALL = 20_000;
 /** A new webhook also gets the events of the minute before it was made, since clocks differ. */
 const BEFORE_MS = 60_000;
 
@@ -45,6 +47,8 @@ export interface PlaceParts {
   readonly sender: Sender;
   readonly now: () => number;
   readonly away: Pick<Away, 'isAway' | 'of'>;
+  /** Number of letters of the webhook in all partitions of this relay. */
+  readonly lettersOfAll: () => number;
   /** Called when there is something to write. */
   readonly changed: () => void;
   readonly observe: (outcome: 'parked' | 'dead' | 'dropped') => void;
@@ -217,7 +221,7 @@ export class HookPlace implements ItemOwner {
 
   dead(item: Item, problem: string): void {
     if ((item as OwnItem).ended) return;
-    if (this.#letters.size + this.#dead >= LETTERS && !(item as OwnItem).isLetter) {
+    if (!(item as OwnItem).isLetter && !this.#hasRoom) {
       this.#parts.observe('dropped');
       return this.#end(item as OwnItem, undefined);
     }
@@ -275,7 +279,7 @@ export class HookPlace implements ItemOwner {
     // The webhook was turned off during the request, so the event is a dead letter already.
     if (item.ended || item.dropped) return;
     if (!item.isLetter) {
-      if (this.#letters.size + this.#dead >= LETTERS) return;
+      if (!this.#hasRoom) return;
       item.isLetter = true;
       this.#letters.set(item.name, item);
       this.#parts.observe('parked');
@@ -295,6 +299,11 @@ export class HookPlace implements ItemOwner {
     else if (item.read !== undefined) item.read.open--;
     if (item.isLetter || text !== undefined) this.#dirty.set(item.name, text);
     this.#advance();
+  }
+
+  /** Whether one more event may become a letter. */
+  get #hasRoom(): boolean {
+    return this.#letters.size + this.#dead < LETTERS && this.#parts.lettersOfAll() < LETTERS_OF_ALL;
   }
 
   #advance(): void {

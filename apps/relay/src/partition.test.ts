@@ -37,6 +37,7 @@ function begin({ hangs = false, letters = new Map<string, string>() } = {}) {
   const commits: FeedProgress[] = [];
   const store = { answers: true as boolean | Error };
   const lost: number[] = [];
+  const state = { letters: 0 };
   const sender = new Sender(webhook, {
     outcall: {
       post: ({ id }) =>
@@ -67,13 +68,13 @@ function begin({ hangs = false, letters = new Map<string, string>() } = {}) {
           now: () => 0,
           away: { isAway: () => Promise.resolve(false), of: () => Promise.resolve(undefined) },
         },
-        ...{ changed: () => undefined, observe: () => undefined },
+        ...{ lettersOfAll: () => state.letters, changed: () => undefined, observe: () => undefined },
       }),
       lost: (_, records, why) => lost.push(why === 'too old' ? -records : records),
     },
   );
   partition.setWebhooks([webhook]);
-  return { partition, commits, store, lost, sender, calls };
+  return { partition, commits, store, lost, sender, calls, state };
 }
 /** The list of webhooks is read, and is the same. */
 const listed = (partition: Partition): void => {
@@ -191,6 +192,21 @@ test('an event with the place of a letter and another id is sent', async () => {
   await partition.take(5, [6, 7].map(record));
   await settled();
   assert.equal(calls.length, 3);
+});
+
+test('a webhook with very many letters in all partitions gets no further ones: an event that fails holds the cursor', async () => {
+  const { partition, commits, sender, calls, state } = begin({ hangs: true });
+  state.letters = 20_000;
+  await partition.take(5, [6].map(record));
+  await settled();
+  for (let i = 0; i < 2; i++) {
+    calls[i]?.end(answer(500));
+    await settled();
+    sender.webhook = { ...webhook, url: `https://${i}.example/` };
+    await settled();
+  }
+  await partition.commit();
+  assert.deepEqual([commits[0]?.cursors?.get('hook'), commits[0]?.letters?.size], [undefined, undefined]);
 });
 
 test('a webhook that is turned off during a request has dead letters, and its cursor goes on', async () => {

@@ -53,8 +53,9 @@ export class Partition {
       );
   }
 
-  get places(): Iterable<HookPlace> {
-    return this.#places.values();
+  /** @param id of a webhook */
+  placeOf(id: string): HookPlace | undefined {
+    return this.#places.get(id);
   }
 
   /** The list of webhooks will be asked for. */

@@ -128,19 +128,22 @@ export class Relay {
   get hooks(): readonly HookState[] {
     return this.#webhooks.map((webhook) => {
       const sender = this.#senders.get(webhook.id);
-      let [letters, deadLetters] = [0, 0];
-      for (const partition of this.#partitions.values())
-        for (const place of partition.places)
-          if (place.webhook.id === webhook.id) {
-            letters += place.letters;
-            deadLetters += place.deadLetters;
-          }
       return {
         ...{ webhook, failingSince: sender?.failingSince, problem: sender?.problem },
         works: sender?.works ?? false,
-        ...{ waiting: sender?.waiting ?? 0, letters, deadLetters },
+        ...{ waiting: sender?.waiting ?? 0, ...this.#lettersOf(webhook) },
       };
     });
+  }
+
+  #lettersOf({ id }: Webhook): Pick<HookState, 'letters' | 'deadLetters'> {
+    let [letters, deadLetters] = [0, 0];
+    for (const partition of this.#partitions.values()) {
+      const place = partition.placeOf(id);
+      letters += place?.letters ?? 0;
+      deadLetters += place?.deadLetters ?? 0;
+    }
+    return { letters, deadLetters };
   }
 
   /** Waits for the requests under way, writes their results, and gives up the partitions. Idempotent. */
@@ -337,6 +340,10 @@ export class Relay {
         return {
           ...{ sender, now: this.#now },
           away: this.#away,
+          lettersOfAll: () => {
+            const { letters, deadLetters } = this.#lettersOf(webhook);
+            return letters + deadLetters;
+          },
           changed: () => (this.#changed = true),
           observe: (outcome: 'parked' | 'dead' | 'dropped') => observer.webhookEvent(outcome, 1),
         };

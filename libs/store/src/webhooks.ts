@@ -72,6 +72,24 @@ export interface Webhook {
   readonly setting?: string;
 }
 
+/** Most secrets that sign at once. */
+const SECRETS = 5;
+
+/**
+ * The secrets of a webhook after a change to a new one. Those before sign until their ends: the newest one until `until`, and one that was
+ * replaced earlier as long as it was to.
+ */
+export function nextSecrets(
+  before: Webhook['secrets'],
+  secret: string,
+  until: number,
+  now: number,
+): Webhook['secrets'] {
+  const [newest, ...older] = before.filter((one) => one.secret !== secret && (one.until ?? Infinity) > now);
+  if (newest === undefined) return [{ secret }];
+  return [{ secret }, { secret: newest.secret, until: newest.until ?? until }, ...older].slice(0, SECRETS);
+}
+
 /** The health of a receiver, as a relay has noted it. */
 export interface WebhookHealth {
   /** Since when no request has succeeded [ms since 1970]; absent: the last one succeeded. */

@@ -149,6 +149,29 @@ test('a webhook that fails is a line in /readyz, and the route is ready all the 
   assert.deepEqual([items[0]?.['state'], items[0]?.['problem']], ['failing', 'it answered HTTP 500']);
 });
 
+test('a secret that was replaced signs for as long as was said, also when another one follows', async (t) => {
+  const { at, ask } = await start(t);
+  const { id, secret } = (await ask('POST', '/webhooks', GIVEN)).body as { id: string; secret: string };
+  const rotate = async (overlapHours: number): Promise<string> =>
+    String((await ask('POST', `/webhooks/${id}/rotate`, { overlapHours })).body['secret']);
+  const secrets = async () => (await at.store.webhooks.list()).items[0]?.secrets ?? [];
+  const second = await rotate(24);
+  const [, first] = await secrets();
+  const third = await rotate(1);
+  assert.deepEqual(
+    (await secrets()).map((one) => one.secret),
+    [third, second, secret],
+  );
+  assert.deepEqual((await secrets())[2], first, 'its end is the same');
+  // One whose time is over is forgotten.
+  const last = await rotate(0);
+  const newest = await rotate(1);
+  assert.deepEqual(
+    (await secrets()).map((one) => one.secret),
+    [newest, last, second, secret],
+  );
+});
+
 test('a webhook that a file declares is shown with its name there, and changed there alone; it can be turned off and removed', async (t) => {
   const { at, ask } = await start(t);
   const { secret } = (await ask('POST', '/webhooks', GIVEN)).body as { secret: string };

@@ -9,6 +9,7 @@ import {
   letterOf,
   lettersOf,
   MOST_BATCH,
+  nextSecrets,
   type Webhook,
   webhookFields,
   type WebhookHealth,
@@ -238,11 +239,7 @@ export function addWebhooks(app: V1App, { parts, audited }: AdminParts): void {
       const until = Date.now() + hours * HOUR_MS;
       await change(request.params.id, (before) => {
         requireUndeclared(before);
-        const [newest] = before.secrets;
-        return {
-          ...before,
-          secrets: [{ secret }, ...(newest === undefined ? [] : [{ secret: newest.secret, until }])],
-        };
+        return { ...before, secrets: nextSecrets(before.secrets, secret, until, Date.now()) };
       });
       return { secret, oldUntil: new Date(until).toISOString() };
     }),
