@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { CimClient, fileState } from '@cim/client/node';
 import { CimError, CODES, parseUserName, type UserName } from '@cim/protocol';
-import { createLogger, makePrivate, silentLogger } from '@cim/runtime';
+import { createLogger, silentLogger } from '@cim/runtime';
 import { askPassword } from './screen/ask-password.ts';
 import { Chat } from './chat.ts';
 import { type ChatConfig, environment } from './config.ts';
@@ -19,6 +19,7 @@ import { configFolder, PreferencesFile, stateFolder } from './options/preference
 import { Look } from './options/set-option.ts';
 import { Themes } from './options/themes.ts';
 import type { Screen } from './screen/screen.ts';
+import { makeStateFolder } from './files/state-folder.ts';
 import { stateName } from './files/state-name.ts';
 import { Suspension } from './screen/suspend.ts';
 import { TerminalScreen } from './screen/terminal-screen.ts';
@@ -66,7 +67,7 @@ export async function startChat(config: ChatConfig, streams: Streams): Promise<R
   const view = new View(paint, interactive, Date.now);
   const screen = createScreen(config, name, streams, preferences, look);
   for (const line of notes) screen.print(view.problem(line));
-  makePrivate(config.stateDir, (file) => file.startsWith(about));
+  makeStateFolder(config.stateDir, (file) => file.startsWith(about));
   const noProof = config.password === '' && config.token === '';
   const login = async (open: (password: string) => Promise<Chat>): Promise<Chat> => {
     try {

@@ -167,13 +167,16 @@ describe('an entered line', () => {
 });
 
 describe('keys', () => {
-  it('Tab completes commands and names', async () => {
+  it('Tab completes commands, names and the options of :set', async () => {
     await terminal.type(':ol');
     await terminal.press('Tab', 'Enter');
+    await terminal.type(':set be');
+    await terminal.press('Tab');
+    await terminal.enter('off');
     await terminal.type('zo');
     await terminal.press('Tab');
     await terminal.enter('hi');
-    assert.deepEqual(await untilTyped(2), [':olu', 'Zoe;;hi']);
+    assert.deepEqual(await untilTyped(3), [':olu', ':set bell off', 'Zoe;;hi']);
   });
 
   it('Tab shows a bounded number of names', async () => {

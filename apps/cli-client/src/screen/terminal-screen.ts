@@ -3,6 +3,7 @@ import type { ReadStream, WriteStream } from 'node:tty';
 import { cleanLine } from '@cim/terminal-text';
 import { askPassword } from './ask-password.ts';
 import { COMMAND_NAMES } from '../commands/table.ts';
+import { OPTION_NAMES } from '../options/options.ts';
 import { LOBBY_CONVERSATION, type Screen, type ScreenInput } from './screen.ts';
 import { Suspension } from './suspend.ts';
 
@@ -182,7 +183,11 @@ export class TerminalScreen implements Screen {
   }
 
   #complete(line: string): [string[], string] {
-    const all = line.startsWith(':') ? COMMAND_NAMES : this.names().map((name) => `${name};;`);
+    const all = line.startsWith(':set ')
+      ? OPTION_NAMES.map((name) => `:set ${name} `)
+      : line.startsWith(':')
+        ? COMMAND_NAMES
+        : this.names().map((name) => `${name};;`);
     const lower = line.toLowerCase();
     const fits = line === '' ? [] : all.filter((one) => one.toLowerCase().startsWith(lower));
     return [fits.slice(0, COMPLETIONS), line];

@@ -3,6 +3,7 @@ import { CimClient, fileState, type Message } from '@cim/client/node';
 import { CimError } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import type { ChatConfig } from '../config.ts';
+import { makeStateFolder } from '../files/state-folder.ts';
 import { stateName } from '../files/state-name.ts';
 import { trustOf } from '../trust.ts';
 import { type Json, NotReachable } from './script-api.ts';
@@ -17,13 +18,15 @@ export async function tail(
   show: (row: Json, line: string) => void,
 ): Promise<number> {
   const { route, name, password, token, stateDir, device } = config;
+  const about = `${stateName(route, name, device)}.tail`;
+  makeStateFolder(stateDir, (file) => file.startsWith(about));
   const client = new CimClient({
     routeUrl: route,
     userName: name,
     ...(password !== '' && { password }),
     ...(token !== '' && { token }),
     tls: trustOf(config),
-    state: fileState(join(stateDir, `${stateName(route, name, device)}.tail.json`)),
+    state: fileState(join(stateDir, `${about}.json`)),
     label: device === '' ? 'cim tail' : `cim tail (${device})`,
     logger: silentLogger(),
   });

@@ -6,6 +6,7 @@ const known = {
   commands: [':olu', ':online'],
   names: ['bob', 'Bobby', 'Zoe'],
   groups: ['#dev', '#our team'],
+  options: ['theme', 'bell', 'users'],
 };
 const of = (before: string) => completionOf(before, known);
 
@@ -18,5 +19,13 @@ describe('Tab', () => {
     assert.deepEqual(of('#d'), { from: 0, candidates: ['#dev;;'] });
     assert.deepEqual(of('x :o').candidates, []);
     assert.deepEqual(of('x ').candidates, []);
+  });
+
+  it('completes the options of :set, and shows all where none is begun', () => {
+    assert.deepEqual(of(':set be'), { from: 5, candidates: ['bell '] });
+    assert.deepEqual(of(':set '), { from: 5, candidates: ['theme ', 'bell ', 'users '] });
+    assert.deepEqual(of(':set b'), { from: 5, candidates: ['bell '] }, 'and not bob');
+    assert.deepEqual(of(':set theme be').candidates, []);
+    assert.deepEqual(of('x :set be').candidates, []);
   });
 });

@@ -20,6 +20,7 @@ import { EntryRows, names } from './entry-rows.ts';
 import { type Key, Keys } from './keys.ts';
 import { pictureOf } from './layout.ts';
 import { LineEditor } from './line-editor.ts';
+import { OPTION_NAMES } from '../../options/options.ts';
 import type { Theme } from '../../options/theme.ts';
 
 const MINUTE_MS = 60_000;
@@ -99,6 +100,7 @@ export class FullScreen implements Screen {
         completionOf(before, {
           commands: COMMAND_NAMES,
           names: [...this.#areas.current.users, ...this.names()],
+          options: OPTION_NAMES,
           groups: this.#areas.list.map(({ title }) => title).filter((title) => title.startsWith('#')),
         }),
     });
