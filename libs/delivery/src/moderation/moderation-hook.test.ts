@@ -89,7 +89,7 @@ for (const engine of ['LevelDB', 'Redis'] as const)
 
     const serving = (
       settings: Partial<HookSettings> = {},
-      more: { words?: Words; now?: () => number } = {},
+      more: { words?: Words; now?: () => number; held?: Store['held'] } = {},
     ): { messaging: Messaging; hook: ModerationHook } => {
       const observer = {
         ...silentObserver,
@@ -108,7 +108,8 @@ for (const engine of ['LevelDB', 'Redis'] as const)
         { outcall, observer, logger, ...(now && { now }) },
       );
       const moderation = { hook, problems: [], ...(words && { words }) };
-      return { hook, messaging: createMessaging({ store, membership, rpc, logger, moderation }) };
+      const given = more.held === undefined ? store : { ...store, held: more.held };
+      return { hook, messaging: createMessaging({ store: given, membership, rpc, logger, moderation }) };
     };
     const contentOf = (content: cim.Content.$Properties): Uint8Array => cim.Content.encode(content).finish();
     const send = (
@@ -423,6 +424,44 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.equal(codeOf(await send(messaging, 'second', 1)), CODES.held.code);
       assert.equal(codeOf(await send(messaging, 'first', 1)), 'unknown-producer');
       assert.equal((await heldOf(messaging)).length, 2);
+    });
+
+    test('a send that could not be held is answered as retry, and is held once when it is repeated', async () => {
+      system.answer = answering({ action: 'hold' });
+      for (const isWritten of [false, true]) {
+        [alice, bob] = [await register(), await register()];
+        let fails = true;
+        const held: Store['held'] = {
+          ...{ knows: (id) => store.held.knows(id), list: (limit) => store.held.list(limit) },
+          ...{
+            decide: (id, verdict) => store.held.decide(id, verdict),
+            settle: (id) => store.held.settle(id),
+          },
+          allowed: (limit) => store.held.allowed(limit),
+          add: async (message, most) => {
+            const answer = fails && !isWritten ? 'ok' : await store.held.add(message, most);
+            if (fails) throw new Error('no answer');
+            return answer;
+          },
+        };
+        const { messaging } = serving({}, { held });
+        for (const again of [false, true])
+          assert.equal(
+            codeOf(await send(messaging, 'look', 1, { again })),
+            again && isWritten ? CODES.held.code : 'retry',
+          );
+        fails = false;
+        const last = await send(messaging, 'look', 1, { again: true });
+        // Where the second try has ended its number, its client takes another one.
+        if (last.outcome === 'unknown-producer')
+          assert.equal(
+            codeOf(await send(messaging, 'look', 1, { producer: `${producer}-2` as ProducerId })),
+            CODES.held.code,
+          );
+        else assert.equal(codeOf(last), CODES.held.code);
+        assert.equal((await heldOf(messaging)).length, 1);
+        assert.deepEqual(await textsOf(bob), []);
+      }
     });
 
     test('with the fallback hold messages wait while the system fails', async () => {
