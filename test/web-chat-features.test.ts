@@ -231,6 +231,37 @@ describe('the web chat in use', { timeout: 180_000 }, () => {
     await context.close();
   });
 
+  it('takes a text file by a button where a finger is, and has no button where a mouse drops it', async () => {
+    const context = await chat.newContext({
+      hasTouch: true,
+      isMobile: true,
+      viewport: { width: 360, height: 640 },
+    });
+    const ugo = await chat.logIn('ugo', context);
+    await opened(ugo, 'Everybody');
+    const button = ugo.getByRole('button', { name: 'Write the content of a text file' });
+    const choose = async (content: string): Promise<void> => {
+      const asked = ugo.waitForEvent('filechooser');
+      await button.tap();
+      await (await asked).setFiles({
+        name: 'list.txt',
+        mimeType: 'text/plain',
+        buffer: Buffer.from(content),
+      });
+    };
+    await choose('eggs');
+    await until('the file', async () => (await ugo.inputValue('textarea')) === 'eggs');
+    // The same file once more, as somebody does who has changed it.
+    await choose('milk');
+    await until('both', async () => (await ugo.inputValue('textarea')) === 'eggs\nmilk');
+    await context.close();
+
+    const vera = await chat.logIn('vera');
+    await opened(vera, 'Everybody');
+    assert.equal(await vera.locator('.composer .file').isVisible(), false);
+    await vera.context().close();
+  });
+
   it('tells of messages beside the page, one notification for each conversation, which leads there', async () => {
     const context = await chat.newContext({ permissions: ['notifications'] });
     const tina = await chat.logIn('tina', context);

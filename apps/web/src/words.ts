@@ -133,6 +133,7 @@ const en = {
     'Nobody here yet? Open this page in another browser or in a private window and log in with another name.',
   toEverybody: 'Write to everybody',
   dropHere: 'Drop a text file to write its content here',
+  takeFile: 'Write the content of a text file',
   blocked: 'The browser blocks notifications of this page. Its settings for this site allow them.',
 };
 
@@ -270,6 +271,7 @@ const zh: Record<Word, string> = {
   helloAlone: '还没有别人？用另一个浏览器或隐私窗口打开本页，以另一个名字登录即可试用。',
   toEverybody: '向所有人发言',
   dropHere: '将文本文件拖放到此处，即可填入其内容',
+  takeFile: '填入文本文件的内容',
   blocked: '浏览器阻止了此页面的通知，请在浏览器的网站设置中允许。',
 };
 

@@ -29,6 +29,7 @@ const PROSE = /\.(?:txt|md)$/i;
 export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Element {
   const [text, setText] = useState(conversation.draft);
   const field = useRef<HTMLTextAreaElement>(null);
+  const chosen = useRef<HTMLInputElement>(null);
   const composedAt = useRef(-Infinity);
   useLayoutEffect(() => grow(field.current), [text]);
   useEffect(() => {
@@ -113,6 +114,23 @@ export function Composer({ chat, conversation, about, onAbout }: Props): JSX.Ele
         </p>
       )}
       <div class="field">
+        <input
+          ref={chosen}
+          type="file"
+          hidden
+          onChange={({ currentTarget }) => {
+            const [file] = currentTarget.files ?? [];
+            // The same file may be chosen again.
+            currentTarget.value = '';
+            if (file !== undefined) void takeFile(file);
+          }}
+        />
+        <IconButton
+          icon="file"
+          class="file"
+          label={say('takeFile')}
+          onClick={() => chosen.current?.click()}
+        />
         <textarea
           ref={field}
           rows={1}
