@@ -313,6 +313,11 @@ describe('cim admin, on a cluster of two routes and two im-servers', { concurren
   test('traces a group message member by member, page by page', async () => {
     const group = await alice.client.groups.create({ name: 'team', users: [phone.id] });
     await until('bob is a member', async () => (await phone.client.groups.list()).items.length === 1);
+    assert.match((await cim(['groups', 'bob'])).out, /^ID +NAME +ROLE +CATEGORY\n\d+ +team +member +-\n$/);
+    const listed = (await cim(['members', group.id])).out;
+    assert.match(listed, /^ID +NAME +ROLE +MUTED\n/);
+    assert.match(listed, /^\d+ +alice +owner +no$/m);
+    assert.match(listed, /^\d+ +bob +member +no$/m);
     const id = await send(alice, { group: group.id }, 'all');
     await until('both devices show it', () => phone.shown.includes('all') && desk.shown.includes('all'));
     const pages: Trace[] = [];

@@ -3,6 +3,7 @@ import type { Command } from '../command.ts';
 import { apiKeyCommands } from './api-keys.ts';
 import { backupCommands } from './backups.ts';
 import { banCommands } from './bans.ts';
+import { groupCommands } from './groups.ts';
 import { logCommands } from './log.ts';
 import { moveCommands } from './moves.ts';
 import { serverCommands } from './servers.ts';
@@ -14,6 +15,7 @@ import { webhookCommands } from './webhooks.ts';
 export const COMMANDS: readonly Command[] = [
   ...serverCommands,
   ...userCommands,
+  ...groupCommands,
   ...traceCommands,
   ...moveCommands,
   ...logCommands,

@@ -1,7 +1,7 @@
 import { type Answer, type Command, itemsOf, numberOf, pathOf, textOf } from '../command.ts';
 import { cleaned, type Column, fieldsOf, finding, reasons, shown, table, when } from '../table.ts';
 
-const PAGE_FLAGS = {
+export const PAGE_FLAGS = {
   limit: { value: 'N', doc: 'Lines at most' },
   after: { value: 'CURSOR', doc: 'The next page, as the page before names it' },
 } as const;
