@@ -14,6 +14,12 @@ let dir: string;
 before(async () => (dir = await mkdtemp(join(tmpdir(), 'cim-words-'))));
 after(() => rm(dir, { recursive: true, force: true }));
 
+/** In one step: a file that is written may be read when it is half written. */
+async function replace(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.next`, text);
+  await rename(`${path}.next`, path);
+}
+
 test('a list has words below headings, comments and empty lines', async () => {
   assert.deepEqual(
     await parseWordList('\ufeff# ours\r\n[refuse]\r\nbad\r\n\r\n[flag]\r\n two words \n# x\n[mask]\nc'),
@@ -43,6 +49,8 @@ test('a file that cannot be used ends the start with one line', async () => {
   await assert.rejects(WordsFile.open(path, logger), /^Error: CIM_WORDS_FILE: ENOENT/);
   await writeFile(path, Buffer.from([0xff, 0xfe]));
   await assert.rejects(WordsFile.open(path, logger), /^Error: CIM_WORDS_FILE: the file is not UTF-8/);
+  await writeFile(path, '');
+  await assert.rejects(WordsFile.open(path, logger), /^Error: CIM_WORDS_FILE: the file is empty/);
   await writeFile(path, 'word');
   await assert.rejects(WordsFile.open(path, logger), /^Error: CIM_WORDS_FILE: line 1 /);
 });
@@ -53,17 +61,19 @@ test('a file that changes is read again, also when it is replaced; a broken one 
   const file = await WordsFile.open(path, logger, 5);
   try {
     assert.equal(file.matcher.find('old'), FOUND.refuse);
-    await writeFile(path, '[refuse]\nolder\nnew\n');
+    await replace(path, '[refuse]\nolder\nnew\n');
     await until('the new words are in use', () => file.matcher.find('new') !== 0);
     assert.equal(file.matcher.find('old'), 0);
-    await writeFile(path, 'new\n[refuse]\n');
-    await until('the broken file is noticed', () => file.problem !== undefined);
-    assert.match(file.problem ?? '', /^line 1 /);
+    await replace(path, 'new\n[refuse]\n');
+    await until('the broken file is noticed', () => file.problem?.startsWith('line 1 ') === true);
+    assert.equal(file.matcher.find('new'), FOUND.refuse);
+    // As its writer leaves it for a moment.
+    await replace(path, '');
+    await until('the empty file is noticed', () => file.problem?.startsWith('the file is empty') === true);
     assert.equal(file.matcher.find('new'), FOUND.refuse);
     await rm(path);
     await until('the missing file is noticed', () => file.problem?.startsWith('ENOENT') === true);
-    await writeFile(`${path}.next`, '[mask]\nnewest\n');
-    await rename(`${path}.next`, path);
+    await replace(path, '[mask]\nnewest\n');
     await until('the newest words are in use', () => file.problem === undefined);
     assert.deepEqual([file.matcher.find('newest'), file.matcher.find('new')], [FOUND.mask, 0]);
   } finally {

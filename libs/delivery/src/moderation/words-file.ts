@@ -88,6 +88,8 @@ export class WordsFile {
 
 async function readWords(path: string): Promise<WordMatcher> {
   const { size } = await stat(path);
+  // Its writer may have emptied it and not finished: no words at all is hardly what is meant.
+  if (size === 0) throw new Error('the file is empty; a comment (#) in it says that there are no words');
   if (size > MOST_FILE_BYTES)
     throw new Error(`the file has ${size} bytes; at most ${MOST_FILE_BYTES} are read`);
   const bytes = await readFile(path);
