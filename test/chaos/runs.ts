@@ -6,6 +6,7 @@ import { routeFailPoints, serverFailPoints } from './fail-points.ts';
 import { linksCut, pushesLost, senderGone } from './link-faults.ts';
 import { conversations, mixed } from './mixed.ts';
 import { checkerMutants } from './mutants.ts';
+import { relayFaults } from './relays.ts';
 import { fewServerKills, serverKills } from './server-kills.ts';
 import { zooKeeperFaults } from './zookeeper-faults.ts';
 
@@ -34,5 +35,6 @@ export const runs: readonly Run[] = [
   { name: 'mixed', run: mixed, apart: true },
   { name: 'conversations', run: conversations, apart: true },
   { name: 'embedded-kills', run: embeddedKills, apart: true },
+  { name: 'relays', run: relayFaults, apart: true },
   { name: 'mutants', run: checkerMutants },
 ];

@@ -6,9 +6,8 @@ import { test, type TestContext } from 'node:test';
 import { newWebhookSecret } from '@cim/outcall';
 import { silentLogger } from '@cim/runtime';
 import { openEmbeddedStore, type Webhook } from '@cim/store';
-import { until } from '@cim/testkit';
-import { Receiver } from '../test/receiver.ts';
-import { newWebhook, SECRET, Senders, startRelay } from '../test/running-relay.ts';
+import { newWebhook, Receiver, SECRET, Senders, until } from '@cim/testkit';
+import { startRelay } from '../test/running-relay.ts';
 import { DeclaredWebhooks } from './declared.ts';
 
 async function begin(t: TestContext) {

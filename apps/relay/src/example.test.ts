@@ -8,8 +8,8 @@ import { test } from 'node:test';
 import { Outcall } from '@cim/outcall';
 import { silentLogger } from '@cim/runtime';
 import { openEmbeddedStore } from '@cim/store';
-import { endWithUs, freePorts, until } from '@cim/testkit';
-import { newWebhook, SECRET, Senders, startRelay } from '../test/running-relay.ts';
+import { endWithUs, freePorts, newWebhook, SECRET, Senders, until } from '@cim/testkit';
+import { startRelay } from '../test/running-relay.ts';
 
 test('the example receiver prints each message once, and refuses a request that is not signed with its secret', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'cim-example-'));

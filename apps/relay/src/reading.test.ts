@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '@cim/runtime';
 import { type EventFeed, type FeedPartition, openEmbeddedStore } from '@cim/store';
-import { until } from '@cim/testkit';
-import { Receiver } from '../test/receiver.ts';
+import { newWebhook, Receiver, SECRET, until } from '@cim/testkit';
 import { recordOf } from '../test/record.ts';
-import { newWebhook, SECRET, startRelay } from '../test/running-relay.ts';
+import { startRelay } from '../test/running-relay.ts';
 
 const PARTITIONS = 256;
 const RECORDS = 40;

@@ -3,9 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '@cim/runtime';
 import { openRedisStore } from '@cim/store';
-import { RedisProcess, ServerProcess, until } from '@cim/testkit';
-import { faultsOf, Receiver } from '../test/receiver.ts';
-import { newWebhook, SECRET, Senders } from '../test/running-relay.ts';
+import {
+  faultsOf,
+  newWebhook,
+  Receiver,
+  RedisProcess,
+  SECRET,
+  Senders,
+  ServerProcess,
+  until,
+} from '@cim/testkit';
 
 test('two relays share the work; when one is killed the other takes over, no event is lost, and the order holds', async (t) => {
   const redis = await RedisProcess.start();

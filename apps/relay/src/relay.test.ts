@@ -15,9 +15,19 @@ import {
 } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { letterOf, openEmbeddedStore, type Store, userSubject, type Webhook } from '@cim/store';
-import { until } from '@cim/testkit';
-import { answers, type Behave, faultsOf, lineOf, Receiver, takes } from '../test/receiver.ts';
-import { newWebhook, SECRET, Senders, startRelay } from '../test/running-relay.ts';
+import {
+  answers,
+  type Behave,
+  faultsOf,
+  lineOf,
+  newWebhook,
+  Receiver,
+  SECRET,
+  Senders,
+  takes,
+  until,
+} from '@cim/testkit';
+import { startRelay } from '../test/running-relay.ts';
 
 async function begin(t: TestContext, behave?: Behave, changes?: Partial<Webhook>) {
   const dir = await mkdtemp(join(tmpdir(), 'cim-relay-'));

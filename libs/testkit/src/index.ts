@@ -2,6 +2,7 @@
 export * from './certificates.ts';
 export * from './chromium.ts';
 export * from './cluster.ts';
+export * from './feed-senders.ts';
 export * from './free-ports.ts';
 export * from './hostile-texts.ts';
 export * from './longest-turn.ts';
@@ -16,5 +17,6 @@ export * from './redis-sentinel.ts';
 export * from './server-process.ts';
 export * from './terminal.ts';
 export * from './until.ts';
+export * from './webhook-receiver.ts';
 export * from './zookeeper-process.ts';
 export { endWithUs } from './own-processes.ts';

@@ -3,11 +3,18 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { RelayEvent } from '../src/events.ts';
+
+/** An event as a request has it. */
+export interface ToldEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly timestamp: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
 
 /** A request, and when it came. */
 export interface Got {
-  readonly events: readonly RelayEvent[];
+  readonly events: readonly ToldEvent[];
   readonly headers: IncomingMessage['headers'];
   readonly path: string;
   readonly at: number;
@@ -24,7 +31,7 @@ export class Receiver {
   /** All requests, in the order in which they came. */
   readonly got: Got[] = [];
   /** Events of requests that were answered with 2xx, in the order of the answers. */
-  readonly taken: RelayEvent[] = [];
+  readonly taken: ToldEvent[] = [];
   behave: Behave;
   /** Conversations that had two requests under way at once, which is a fault. */
   readonly overlaps: string[] = [];
@@ -78,8 +85,8 @@ export class Receiver {
     for await (const piece of request) pieces.push(piece as Buffer);
     const body = Buffer.concat(pieces).toString();
     assertSigned(this.#secret, request.headers, body);
-    const parsed = JSON.parse(body) as RelayEvent & { readonly data: RelayEvent[] };
-    const events = 'batch' === (parsed.type as string) ? parsed.data : [parsed as RelayEvent];
+    const parsed = JSON.parse(body) as ToldEvent;
+    const events = 'batch' === parsed.type ? (parsed.data as unknown as ToldEvent[]) : [parsed];
     const got: Got = { events, headers: request.headers, path: request.url ?? '', at: Date.now() };
     this.got.push(got);
     const conversations = [...new Set(events.map(conversationOf))];
@@ -98,9 +105,9 @@ export class Receiver {
 }
 
 /** The conversation of an event, as a receiver finds it. Events about no message have one of their own each. */
-export function conversationOf({ id, data }: RelayEvent): string {
+export function conversationOf({ id, data }: ToldEvent): string {
   if (!('from' in data)) return id;
-  const { from, to } = data as unknown as { from: { id: string }; to: { user?: string; group?: string } };
+  const { from, to } = data as { from: { id: string }; to: { user?: string; group?: string } };
   return to.group === undefined ? [from.id, to.user].sort().join('-') : `g${to.group}`;
 }
 
@@ -108,7 +115,7 @@ export function conversationOf({ id, data }: RelayEvent): string {
  * The line of an event: what one user says to another, or all that is said in a group. Events of a line keep
  * their order.
  */
-export function lineOf({ data }: RelayEvent): string {
+export function lineOf({ data }: ToldEvent): string {
   const { from, to } = data as { from: { id: string }; to: { user?: string; group?: string } };
   return to.group === undefined ? `u${from.id}-u${to.user ?? ''}` : `g${to.group}`;
 }
@@ -125,7 +132,7 @@ function assertSigned(secret: string, headers: IncomingMessage['headers'], body:
  * their order. Events may come twice. None may be missing, and the events of a line come in order.
  */
 export function faultsOf(
-  taken: readonly RelayEvent[],
+  taken: readonly ToldEvent[],
   stored: ReadonlyMap<string, readonly string[]>,
 ): readonly string[] {
   const faults: string[] = [];
