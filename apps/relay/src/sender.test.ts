@@ -194,6 +194,16 @@ test('HTTP 410 is reported, and nothing more is sent meanwhile', async () => {
   assert.deepEqual(told, ['dead a1', 'dead a2']);
 });
 
+test('an event that comes while the webhook is off goes out when it is turned on', async () => {
+  const { offer, sent, sender } = begin();
+  const on = sender.webhook;
+  sender.webhook = { ...on, off: 'gone' };
+  offer('a', 'a1');
+  assert.deepEqual(await sent(), []);
+  sender.webhook = on;
+  assert.deepEqual(await sent(), ['a1']);
+});
+
 test('a redirect, an answer other than 2xx, and no answer are failures', async () => {
   for (const given of [answer(302), answer(199), answer(404), away]) {
     const { offer, sent, end, told } = begin();

@@ -96,11 +96,16 @@ export class Sender {
     this.#parts = parts;
   }
 
-  /** Takes a new version of the webhook. When its URL has changed, the sender tries at once. */
+  /** Takes a new version of the webhook. When its URL has changed or it was turned on, the sender tries at once. */
   set webhook(webhook: Webhook) {
     const isElsewhere = webhook.url !== this.#webhook.url;
+    const wasOff = this.#webhook.off !== undefined;
     this.#webhook = webhook;
-    if (!isElsewhere) return;
+    if (!isElsewhere) {
+      // An operator may have had letters told again before this relay learned that the webhook is on.
+      if (wasOff) this.#schedule(0);
+      return;
+    }
     [this.#failedInRow, this.#pausedUntil] = [0, 0];
     for (const { items } of this.#lanes.values()) for (const item of items) item.notBefore = 0;
     this.#schedule(0);
