@@ -74,6 +74,8 @@ const SINGLE_KINDS = [
   'feed-on',
   'feed-relay',
   'letters',
+  'present',
+  'present-at',
 ] as const;
 /** Kinds of keys for the names of users: hashes. */
 const NAME_KINDS = ['names', 'looks', 'subjects'] as const;

@@ -262,8 +262,10 @@ local present = function(list, appears, name)
     end
   end
   for at, change in pairs(changes) do
-    if change ~= 0 and redis.call('HINCRBY', tag .. ':present-at', at, change) <= 0 then
-      redis.call('HDEL', tag .. ':present-at', at)
+    if change ~= 0 then
+      -- HINCRBY would be one more command that an operator has to permit.
+      local count = (tonumber(redis.call('HGET', tag .. ':present-at', at)) or 0) + change
+      if count > 0 then redis.call('HSET', tag .. ':present-at', at, int(count)) else redis.call('HDEL', tag .. ':present-at', at) end
     end
   end
   name = was and string.match(was, ' (.*)$') or name
