@@ -138,7 +138,7 @@ describe('a page in Chromium without the SDK', { timeout: 120_000 }, () => {
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
     await page.goto(`${cluster.routes[0]?.routeInternalUrl ?? ''}/documentation/`);
-    await page.waitForSelector('text="Send a message"');
+    await page.waitForSelector('text=/Send a message/');
     assert.deepEqual(complaints, []);
     await page.close();
   });
