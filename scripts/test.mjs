@@ -2,7 +2,8 @@
 // path has the word in it. Ends with a line "N passed, N failed".
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join } from 'node:path';
+import { failedFiles } from './failed-files.mjs';
 import { ensureServices } from './services.mjs';
 import { checkNode, exclusively, install, needs } from './set-up.mjs';
 
@@ -99,20 +100,6 @@ async function again(name, output) {
   passed = before.passed + failuresIn(output);
   failed = before.failed - failuresIn(output);
   for (const file of files) console.log(`unsteady: ${file} (see its failure above)`);
-}
-
-/** The files of the failed tests in a TAP report. */
-function failedFiles(output) {
-  const lines = output.split('\n');
-  const files = lines.flatMap((line, i) => {
-    const [, named] = /^\s*not ok \d+ - (\S+\.test\.ts)$/.exec(line) ?? [];
-    if (named !== undefined) return [named];
-    if (!/^\s*not ok /.test(line)) return [];
-    const location = lines.slice(i, i + 8).find((one) => one.trim().startsWith("location: '"));
-    const [file, place] = location?.trim().slice("location: '".length).split('.test.ts:') ?? [];
-    return place === undefined ? [] : [`${file}.test.ts`];
-  });
-  return [...new Set(files.map((file) => relative(process.cwd(), resolve(file))))];
 }
 
 const failuresIn = (output) =>
