@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
-import { faultsOf, type ToldEvent } from './webhook-receiver.ts';
+import { faultsOf, Receiver, type ToldEvent } from './webhook-receiver.ts';
 
 const told = (id: string, to: object = { user: '2' }): ToldEvent => ({
   ...{ id: `message.stored:${id}`, type: 'message.stored', timestamp: '' },
@@ -28,4 +30,15 @@ test('an event that is missing, behind a later one, or was never stored is a fau
     faultsOf([...['a', 'b', 'c', 'd'].map((id) => told(id)), ...inGroup], stored).slice(0, 1),
     ['u1-u2: d was never stored'],
   );
+});
+
+test('a request that breaks off in the middle is none', async () => {
+  const receiver = await new Receiver('whsec_').start();
+  const { port } = new URL(receiver.url);
+  const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+  socket.write('POST /hook HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n{');
+  // The receiver has the request.
+  await once(socket, 'data');
+  await receiver.crash();
+  assert.deepEqual(receiver.got, []);
 });

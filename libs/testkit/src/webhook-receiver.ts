@@ -81,9 +81,9 @@ export class Receiver {
   }
 
   async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const pieces: Buffer[] = [];
-    for await (const piece of request) pieces.push(piece as Buffer);
-    const body = Buffer.concat(pieces).toString();
+    const body = await bodyOf(request);
+    // Its sender or this receiver was killed meanwhile.
+    if (body === undefined) return;
     assertSigned(this.#secret, request.headers, body);
     const parsed = JSON.parse(body) as ToldEvent;
     const events = 'batch' === parsed.type ? (parsed.data as unknown as ToldEvent[]) : [parsed];
@@ -118,6 +118,18 @@ export function conversationOf({ id, data }: ToldEvent): string {
 export function lineOf({ data }: ToldEvent): string {
   const { from, to } = data as { from: { id: string }; to: { user?: string; group?: string } };
   return to.group === undefined ? `u${from.id}-u${to.user ?? ''}` : `g${to.group}`;
+}
+
+/** Undefined: the connection ended in the middle of it. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of request) pieces.push(piece as Buffer);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return undefined;
+    throw error;
+  }
+  return Buffer.concat(pieces).toString();
 }
 
 function assertSigned(secret: string, headers: IncomingMessage['headers'], body: string): void {
