@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { newWebhookSecret } from '@cim/outcall';
 import { silentLogger } from '@cim/runtime';
-import { openEmbeddedStore, type Webhook } from '@cim/store';
+import { openEmbeddedStore, type Webhook, WEBHOOKS_AT_MOST } from '@cim/store';
 import { newWebhook, Receiver, SECRET, Senders, until } from '@cim/testkit';
 import { startRelay } from '../test/running-relay.ts';
 import { DeclaredWebhooks } from './declared.ts';
@@ -75,6 +75,22 @@ test('the webhooks of the file are made, changed and removed with it; those of o
     after.map(({ id }) => id).toSorted(),
     [crm, other.id].toSorted(),
     'push is gone, and the one of an operator is there',
+  );
+});
+
+test('a webhook that takes the place of another one in the file is made also when there may be no more of them', async (t) => {
+  const { store, write, open, list } = await begin(t);
+  const others = Array.from({ length: WEBHOOKS_AT_MOST - 1 }, () => newWebhook('https://other.example.com/'));
+  for (const answer of await Promise.all(others.map((other) => store.webhooks.put(other))))
+    assert.equal(answer, 'ok');
+  await write(CRM);
+  const declared = open();
+  await declared.apply();
+  await write({ ...CRM, name: 'crm-2' });
+  await declared.apply();
+  assert.deepEqual(
+    (await list()).flatMap(({ setting = [] }) => setting),
+    ['crm-2'],
   );
 });
 

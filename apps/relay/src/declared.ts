@@ -60,10 +60,11 @@ export class DeclaredWebhooks {
       return;
     }
     let changes = 0;
-    for (const one of declared) if (await this.#put(one)) changes++;
     const names = new Set(declared.map(({ name }) => name));
+    // Those that are gone go first: they may take up the room of new ones.
     for (const { id, setting } of (await webhooks.list()).items)
       if (setting !== undefined && !names.has(setting) && (await webhooks.remove(id))) changes++;
+    for (const one of declared) if (await this.#put(one)) changes++;
     if (changes > 0) logger.info({ webhooks: declared.length, changes }, 'webhooks-file.applied');
     // When the file names other files by now, they look different the next time, and it is applied once more.
     this.#seen = look;
