@@ -96,20 +96,53 @@ test('records that the feed has dropped before they were read are counted', asyn
 
 test('records that are too old are given up: what was not read of them is counted, what was read is still sent', async () => {
   const { partition, commits, lost, calls } = begin({ hangs: true });
-  await partition.take(5, [6, 7].map(record));
+  // So many that there is no room for more.
+  await partition.take(
+    5,
+    Array.from({ length: 1_000 }, (_, i) => record(6 + i)),
+  );
   await settled();
-  partition.giveUp(10);
+  assert.deepEqual([...partition.wanted], []);
+  assert.equal(partition.giveUp(1_008), true);
   assert.deepEqual(lost, [-3]);
-  assert.deepEqual([...partition.wanted], [10]);
   await partition.commit();
-  assert.equal(commits[0]?.trimTo, 10);
-  await partition.take(10, [11].map(record));
-  assert.deepEqual(lost, [-3]);
+  assert.equal(commits[0]?.trimTo, 1_008);
   calls[0]?.end(answer(200));
   await settled();
+  assert.deepEqual([...partition.wanted], [1_008]);
+  await partition.take(1_008, [1_009].map(record));
+  assert.deepEqual(lost, [-3]);
   await partition.commit();
   // The newest record that was checked is gone from the feed, so the store is not asked for it.
   assert.deepEqual([commits[1]?.cursors?.get('hook'), commits[1]?.check], [6, undefined]);
+});
+
+test('records that are too old are not given up while the webhook reads on', async () => {
+  const { partition, commits, lost } = begin();
+  await partition.take(5, [6, 7].map(record));
+  assert.equal(partition.giveUp(10), true);
+  assert.equal(partition.giveUp(10), false);
+  assert.deepEqual([...partition.wanted], [7]);
+  await partition.take(7, [8, 9, 10, 11].map(record));
+  await settled();
+  assert.equal(partition.giveUp(10), true);
+  await partition.commit();
+  assert.deepEqual([commits[0]?.trimTo, commits[0]?.cursors?.get('hook'), lost], [10, 11, []]);
+});
+
+test('a webhook that is removed and comes back under its id begins anew: nothing is lost, and its letters go', async () => {
+  const letter = letterName('hook', 3, 0);
+  const { partition, commits, lost } = begin({ hangs: true, letters: new Map([[letter, letterFor(3)]]) });
+  partition.setWebhooks([]);
+  partition.setWebhooks([webhook]);
+  assert.deepEqual([partition.placeOf('hook')?.letters, [...partition.wanted]], [0, [0]]);
+  await partition.take(0, [20].map(record));
+  await partition.commit();
+  const [commit] = commits;
+  assert.deepEqual(
+    [lost, commit?.cursors?.get('hook'), [...(commit?.letters ?? [])]],
+    [[], 19, [[letter, undefined]]],
+  );
 });
 
 test('the cursor moves over what was delivered, and the newest record stays in the feed', async () => {

@@ -17,6 +17,7 @@ export interface PartitionParts {
   readonly lost: (webhook: Webhook, records: number, why: 'too many' | 'too old') => void;
 }
 
+const NO_LETTERS: PartitionState['letters'] = new Map();
 /** Trims every record. */
 const ALL = Number.MAX_SAFE_INTEGER - 1;
 
@@ -26,7 +27,9 @@ export class Partition {
   readonly #parts: PartitionParts;
   /** Key: id of a webhook. */
   readonly #places = new Map<string, HookPlace>();
-  readonly #state: PartitionState;
+  /** Cursors as they were when the partition was taken. One is removed with its webhook, which may come back under its id. */
+  readonly #cursors: Map<string, number>;
+  readonly #letters: PartitionState['letters'];
   /** Key: id of a webhook that was removed. Value: its letters, which are to be removed with its cursor. */
   readonly #gone = new Map<string, readonly string[]>();
   #newest: FeedRecord | undefined;
@@ -44,7 +47,8 @@ export class Partition {
   constructor(id: FeedPartition, state: PartitionState, parts: PartitionParts) {
     this.id = id;
     this.look = state.look;
-    this.#state = state;
+    this.#cursors = new Map(state.cursors);
+    this.#letters = state.letters;
     this.#parts = parts;
     for (const id of state.cursors.keys())
       this.#gone.set(
@@ -69,8 +73,9 @@ export class Partition {
   }
 
   /** Takes the list of webhooks as it is now. A webhook that was changed stays in its place. */
-  setWebhooks(webhooks: readonly Webhook[], letters = this.#state.letters): void {
+  setWebhooks(webhooks: readonly Webhook[]): void {
     const ids = new Set(webhooks.map(({ id }) => id));
+    for (const id of this.#cursors.keys()) if (!ids.has(id)) this.#cursors.delete(id);
     for (const [id, place] of this.#places) {
       if (ids.has(id)) continue;
       place.end();
@@ -82,16 +87,11 @@ export class Partition {
     for (const webhook of webhooks) {
       const before = this.#places.get(webhook.id);
       if (before === undefined) {
-        this.#gone.delete(webhook.id);
-        this.#places.set(
-          webhook.id,
-          new HookPlace(
-            webhook,
-            this.#state.cursors.get(webhook.id),
-            letters,
-            this.#parts.placeParts(webhook),
-          ),
-        );
+        const cursor = this.#cursors.get(webhook.id);
+        if (cursor !== undefined) this.#gone.delete(webhook.id);
+        const letters = cursor === undefined ? NO_LETTERS : this.#letters;
+        const place = new HookPlace(webhook, cursor, letters, this.#parts.placeParts(webhook));
+        this.#places.set(webhook.id, place);
       } else before.webhook = webhook;
     }
   }
@@ -123,13 +123,21 @@ export class Partition {
     if (last.position > (this.#newest?.position ?? 0)) this.#newest = last;
   }
 
-  /** Gives up the records up to this position, which are too old. What was read of them is still sent. */
-  giveUp(position: number): void {
-    this.#old = Math.max(this.#old, position);
-    for (const place of this.#places.values()) {
-      const lost = place.skipTo(position);
+  /**
+   * Gives up the records up to this position, which are too old, but for those that a place has room for and reads next.
+   * What was read of them is still sent. Answers whether it has given up further ones.
+   */
+  giveUp(position: number): boolean {
+    const places = [...this.#places.values()];
+    const next = places.flatMap((place) => (place.wantsMore ? [place.readTo] : []));
+    const upTo = Math.min(position, ...next);
+    if (upTo <= this.#old) return false;
+    this.#old = upTo;
+    for (const place of places) {
+      const lost = place.skipTo(upTo);
       if (lost > 0) this.#parts.lost(place.webhook, lost, 'too old');
     }
+    return true;
   }
 
   /**

@@ -31,7 +31,8 @@ import { startRelay } from '../test/running-relay.ts';
 
 async function begin(t: TestContext, behave?: Behave, changes?: Partial<Webhook>) {
   const dir = await mkdtemp(join(tmpdir(), 'cim-relay-'));
-  let store: Store = await openEmbeddedStore({ dir, logger: silentLogger() });
+  // No lease lapses by itself during a test.
+  let store: Store = await openEmbeddedStore({ dir, logger: silentLogger(), leaseMs: 600_000 });
   const receiver = await new Receiver(SECRET, behave).start();
   const webhook = newWebhook(receiver.url, changes);
   await store.webhooks.put(webhook);

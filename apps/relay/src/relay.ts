@@ -418,13 +418,11 @@ export class Relay {
       const records = read[i] ?? [];
       const young = records.findIndex((record) => !isOld(record));
       const last = (young === -1 ? records : records.slice(0, young)).at(-1);
-      if (last === undefined) continue;
-      partition.giveUp(last.position);
+      if (last === undefined || !partition.giveUp(last.position)) continue;
       this.#changed = true;
-      // There may be more of them.
-      if (young === -1) this.#agesAt = 0;
+      // There may be more of them, here and in other partitions.
+      this.#agesAt = 0;
     }
-    if (aged.length > some.length) this.#agesAt = 0;
   }
 
   async #commit(): Promise<void> {
