@@ -97,6 +97,23 @@ describe('the answer of a route', () => {
     assert.equal(asked[0].url, '/admin/bans');
   });
 
+  it('is that about the id in the words, also when the id begins with "-"', async () => {
+    const asked = await answering(200, '{"outcome":"refused"}');
+    for (const id of [
+      'q3Zb0nT1bq8s7Qp2',
+      '-3Zb0nT1bq8s7Qp2',
+      '--Zb-nTybq_s-Qpx',
+      '-kzbxnTybqsalqpy-TwqWNVGvYJMxCzeMO08LMYCDZY',
+    ]) {
+      const { err, code } = await run('held', 'refuse', id, '--reason', id, '--json');
+      assert.deepEqual([err, code], [[], 0]);
+      assert.equal(asked.pop()?.url, `/admin/held/${id}/refuse`);
+    }
+    const { err, code } = await run('held', 'list', '--route-internel', 'x');
+    assert.deepEqual([err.length, code], [1, 2]);
+    assert.match(err[0] ?? '', /Unknown option '--route-internel'/);
+  });
+
   it('that is a problem is one line and exit code 1', async () => {
     await answering(400, '{"detail":"no such\\u001b thing","code":"3000"}');
     assert.deepEqual(await run('bans', 'list'), {

@@ -58,6 +58,12 @@ async function asked(command: ApiCommand, given: Given): Promise<string> {
   return body;
 }
 
+/** An id that begins with "-", as one of 64 random ids does. No flag has an upper-case letter, a digit or "_". */
+const DASHED_ID = /^-(?=.*[A-Z0-9_])[\w-]{11,}$/;
+/** Stands before such an id while the line is parsed. No argument of a program has it. */
+const MARK = '\0';
+const unmarked = (text: string): string => (text.startsWith(MARK) ? text.slice(MARK.length) : text);
+
 /** Parses the words and flags of any command. */
 function parsed(argv: readonly string[]): Given {
   const all = Object.assign({}, FLAGS_OF_ALL, ...COMMANDS.map(({ flags }) => flags)) as typeof FLAGS_OF_ALL;
@@ -68,8 +74,15 @@ function parsed(argv: readonly string[]): Given {
     ]),
   );
   try {
-    const { positionals, values } = parseArgs({ args: [...argv], options, allowPositionals: true });
-    return { words: positionals, flags: values as Given['flags'] };
+    const args = argv.map((word) => (DASHED_ID.test(word) ? MARK + word : word));
+    const { positionals, values } = parseArgs({ args, options, allowPositionals: true });
+    const flags = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? unmarked(value) : value,
+      ]),
+    );
+    return { words: positionals.map(unmarked), flags: flags as Given['flags'] };
   } catch (error) {
     throw new UsageError(`${((error as Error).message.split('. ')[0] ?? '').trim()}; --help lists the flags`);
   }
