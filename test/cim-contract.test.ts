@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
   type CimAnswer,
+  type CimDial,
   cimRequest,
+  dialTcp,
   ServerProcess,
   TestAuthority,
   UnmodifiedCimClient,
@@ -85,6 +87,17 @@ describe(`an unmodified CIM client over ${wire}`, { concurrency: true }, () => {
     describe('that waits', { concurrency: true }, () => {
       for (const rule of [...cimFrameRules, ...ownRules, ...wsRules])
         if (rule.slow) test(`${rule.name}: ${rule.says}`, () => check(rule));
+
+      test('a slow way to the server breaks no rule about a clock of the server', async () => {
+        const slowly: CimDial = async (host, port) => {
+          const socket = await dialTcp(host, port);
+          await new Promise((resolve) => setTimeout(resolve, 2_000));
+          return socket;
+        };
+        const rule = cimFrameRules.find(({ name }) => name === 'cim/login/tcp-login-within-5s');
+        assert.ok(rule);
+        await rule.check({ routeUrl: url, dialogue: new Dialogue(), dial: slowly });
+      });
     });
 });
 

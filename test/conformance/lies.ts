@@ -130,6 +130,10 @@ const entriesOf = (fields: FrameFields): readonly FrameFields[] =>
 const own: readonly Lie[] = [
   { rule: 'own/login/welcome', lies: frames('welcome', ({ epoch }) => ({ epoch: Number(epoch) + 1 })) },
   {
+    rule: 'own/login/frames-before-welcome',
+    lies: frames('goaway', ({ reason }) => ({ reason: reason === 106 ? 103 : reason })),
+  },
+  {
     rule: 'own/logout/offline-105',
     lies: frames('goaway', ({ reason }) => ({ reason: reason === 105 ? 104 : reason })),
   },

@@ -37,23 +37,41 @@ export interface RuleIn<W extends World> extends Omit<Rule, 'check'> {
   readonly check: (world: W) => Promise<void>;
 }
 
-/** Gives each check a world of its own, and ends that world after it. */
+/** A check that takes longer than this has failed [ms]. */
+const LONGEST_MS = 90_000;
+/** A server that does not answer is not waited for when the clients of a check leave [ms]. */
+const LEAVE_MS = 10_000;
+
+/** Gives each check a world of its own, and ends that world after it, also when the check does not come to an end. */
 export const rulesIn = <W extends World>(
   open: (target: Target) => W,
   rules: readonly RuleIn<W>[],
+  longestMs = LONGEST_MS,
 ): readonly Rule[] =>
   rules.map((rule) => ({
     ...rule,
     check: async (target) => {
       const world = open(target);
       try {
-        await rule.check(world);
+        await within(longestMs, rule.check(world));
       } finally {
-        await world.close();
+        await within(LEAVE_MS, world.close()).catch(() => undefined);
       }
       if (world.fault !== undefined) throw world.fault;
     },
   }));
+
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the check was not over within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** Such as `cim/login`. */
 export const familyOf = ({ name }: Rule): string => name.split('/').slice(0, 2).join('/');

@@ -64,8 +64,8 @@ export class CimWorld implements World {
 
   async close(): Promise<void> {
     // What fails here says nothing about the rule.
-    for (const client of this.#online) await client.logOut().catch(() => undefined);
     for (const connection of this.#connections) await connection.end().catch(() => undefined);
+    for (const client of this.#online) await client.logOut().catch(() => undefined);
   }
 
   async #findPlace(): Promise<{ readonly ip: string; readonly cimServerPort: number }> {

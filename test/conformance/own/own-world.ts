@@ -18,6 +18,9 @@ export const REASON = {
   protocolError: 106,
 } as const;
 
+/** A server that is busy, or far away, has this long to answer [ms]. */
+const ANSWER_MS = 15_000;
+
 /** What `/login` with `"wire": 2` answers. */
 export interface Login {
   readonly ip: string;
@@ -67,7 +70,7 @@ export class OwnConnection extends RawConnection<OwnFrame> {
   }
 
   /** The next frame with this body. */
-  async hears(body: BodyName, withinMs?: number): Promise<Fields> {
+  async hears(body: BodyName, withinMs = ANSWER_MS): Promise<Fields> {
     const { fields } = await this.next(`the frame ${body}`, (frame) => frame.body === body, withinMs);
     return fields;
   }
@@ -78,7 +81,7 @@ export class OwnConnection extends RawConnection<OwnFrame> {
     while (entries.length < count) {
       const about = `${count} entries of ${group === '' ? 'the inbox' : group}, ${entries.length} have come`;
       const wanted = ({ body, fields }: OwnFrame) => body === 'deliver' && (fields['group'] ?? '') === group;
-      const { fields } = await this.next(about, wanted);
+      const { fields } = await this.next(about, wanted, ANSWER_MS);
       entries.push(...((fields['entries'] ?? []) as unknown as Entry[]));
     }
     assert.equal(entries.length, count, 'the number of entries that came');
@@ -123,9 +126,9 @@ export class OwnConnection extends RawConnection<OwnFrame> {
   }
 
   /** Waits until the server closes the channel, and answers the number of the close reason in its last frame. */
-  async closeReason(withinMs = 5_000): Promise<number> {
-    const { reason } = await this.hears('goaway', withinMs);
-    await closedWithin(this, 5_000, 'after goaway');
+  async closeReason(): Promise<number> {
+    const { reason } = await this.hears('goaway');
+    await closedWithin(this, ANSWER_MS, 'after goaway');
     return reason as number;
   }
 }

@@ -210,13 +210,13 @@ export const OWN_STREAM_RULES: readonly RuleIn<OwnWorld>[] = [
     slow: true,
     check: async ({ online }) => {
       const [{ connection: from }, careless, holder] = [await online(), await online(), await online()];
+      const begun = performance.now();
       await from.stores({ to: careless.user.userId }, 'again');
       await from.stores({ to: holder.user.userId }, 'held');
       const [[entry], [held]] = await Promise.all([
         careless.connection.entries(1),
         holder.connection.entries(1),
       ]);
-      const begun = performance.now();
       holder.connection.say('ack', { held: held?.seq });
       const pings = setInterval(() => {
         for (const { connection } of [careless, holder]) connection.say('ping');

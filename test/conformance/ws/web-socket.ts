@@ -161,6 +161,10 @@ export class RawWebSocket {
     return new RawWebSocket(socket, answer, said.subarray(end + 4), hear);
   }
 
+  get isOpen(): boolean {
+    return !this.#socket.closed;
+  }
+
   /** Sends a frame of the WebSocket. */
   send(opcode: number, bytes: Uint8Array, options?: Parameters<typeof clientFrame>[2]): void {
     if (opcode !== OPCODE.binary) this.#hear('client', nameOf(opcode), Buffer.from(bytes));

@@ -57,18 +57,19 @@ export class WsWorld extends OwnWorld {
 }
 
 /** Waits until the server has closed the WebSocket, and answers its close code. */
-export async function closeCodeOf(
-  socket: RawWebSocket,
-  about: string,
-  withinMs = 5_000,
-): Promise<number | undefined> {
+export async function closeCodeOf(socket: RawWebSocket, about: string, withinMs = 15_000): Promise<number> {
   const end = performance.now() + withinMs;
-  while (socket.closeCode === undefined && performance.now() < end)
-    await Promise.race([socket.closed, new Promise((resolve) => setTimeout(resolve, 10))]);
+  while (socket.closeCode === undefined && socket.isOpen && performance.now() < end)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   const code = socket.closeCode;
-  assert.notEqual(code, undefined, `${about}: no close code has come`);
+  if (code === undefined)
+    throw new Error(
+      socket.isOpen
+        ? `${about}: no close code has come within ${withinMs} ms`
+        : `${about}: the connection was closed without a close code`,
+    );
   // RFC 6455: whoever gets a close frame answers it.
-  socket.send(OPCODE.close, Buffer.from([(code ?? 0) >> 8, (code ?? 0) & 255]));
-  await closedWithin(socket, 5_000, about);
+  socket.send(OPCODE.close, Buffer.from([code >> 8, code & 255]));
+  await closedWithin(socket, 15_000, about);
   return code;
 }
