@@ -213,6 +213,7 @@ test('a send whose answer the moderation system owes when the server is killed i
   const { items, waiting } = await admin('held', 'list');
   const [held, ...more] = items as { held: string; texts: string[]; reason: string }[];
   assert.deepEqual([held?.texts, held?.reason, more, waiting], [['held'], 'a link', [], 1]);
+  await until('the look at the texts of others is logged', () => server.log.includes('"act":"held.list"'));
   assert.equal((await admin('held', 'allow', held?.held ?? ''))['outcome'], 'stored');
   await until('bob was shown both', () => seen().length === 2);
   assert.deepEqual(seen(), ['alice: replaced', 'alice: held']);

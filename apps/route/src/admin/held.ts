@@ -65,10 +65,12 @@ export function addHeld(app: V1App, { parts, audited }: AdminParts): void {
     {},
     { tags, summary: 'List the messages that wait for a decision', answers: { 200: List } },
   );
-  app.get('/held', { schema: list }, async () => {
-    const { items, waiting } = await held.list(LISTED);
-    return { items: items.map(shown), waiting };
-  });
+  app.get('/held', { schema: list }, (request) =>
+    audited(request, 'held.list', 'all', async () => {
+      const { items, waiting } = await held.list(LISTED);
+      return { items: items.map(shown), waiting };
+    }),
+  );
 
   const decide = async (id: string, verdict: HeldVerdict, reason?: string) => {
     const decided = ID.test(id) ? await held.decide(id as ProducerId, verdict, reason) : undefined;
