@@ -20,6 +20,8 @@ import {
 const TOKEN = 'a-token-of-thirty-two-characters!';
 const WIDE = { width: 1_200, height: 800 };
 const PHONE = { width: 360, height: 740 };
+/** The longest name that there can be, which has to fit on a phone too. */
+const CAROL = `carol-${'w'.repeat(26)}`;
 
 let browser: Browser;
 let dataDir: string;
@@ -43,6 +45,7 @@ before(async () => {
   // One process has the page, a browser and clients beside it on few cores.
   [server, browser] = await Promise.all([ServerProcess.start('standalone', env, Infinity), launchChromium()]);
   context = await browser.newContext({ viewport: WIDE });
+  context.setDefaultTimeout(60_000);
   context.on('weberror', (error) => complaints.push(String(error.error())));
   context.on('console', (message) => {
     // A request that the route refuses is no fault of the page.
@@ -101,6 +104,8 @@ async function faults(): Promise<string[]> {
 }
 
 const FAULTS = `(async () => {
+  // What depends on the size of the window has its new size with the next frame.
+  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'];
   const { violations } = await axe.run({ runOnly });
   const beside = [...document.querySelectorAll('button, input, select, a, h2, td, dialog')].filter((one) => {
@@ -136,7 +141,7 @@ const logIn = async (token: string): Promise<void> => {
   await page.press('input[name=token]', 'Enter');
 };
 
-describe("the operators' page", { concurrency: false, timeout: 240_000 }, () => {
+describe("the operators' page", { concurrency: false, timeout: 600_000 }, () => {
   test('lets nothing but its own script run, and keeps its cookie from scripts', async () => {
     const answer = await fetch(`${server.routeInternalUrl}/admin`);
     assert.equal(answer.status, 200);
@@ -216,11 +221,11 @@ describe("the operators' page", { concurrency: false, timeout: 240_000 }, () => 
   });
 
   test('finds a user among those who are online, kicks the device, and bans the user', async () => {
-    const carol = await enter('carol');
+    const carol = await enter(CAROL);
     await alice.blocks.add(carol.user?.userId ?? 0);
     const ended = new Promise((resolve) => carol.on('closed', ({ reason }) => resolve(reason)));
-    await show('users', 'tbody a:text-is("carol")');
-    await page.click('tbody a:text-is("carol")');
+    await show('users', `tbody a:text-is("${CAROL}")`);
+    await page.click(`tbody a:text-is("${CAROL}")`);
     await page.waitForSelector('tbody th:has-text("pad")');
     await page.waitForSelector('td[data-name=Connected] .good:text-is("yes")');
     await fits('a user');
@@ -234,14 +239,14 @@ describe("the operators' page", { concurrency: false, timeout: 240_000 }, () => 
     assert.deepEqual(await faults(), []);
     await page.keyboard.press('Enter');
     await page.waitForSelector('.badge.bad:has-text("suspended until")');
-    await assert.rejects(enter('carol'), { code: '9500' });
+    await assert.rejects(enter(CAROL), { code: '9500' });
     await act('End ban');
     await page.waitForSelector('.badge.bad', { state: 'detached' });
 
     await page.fill('input[name=text]', 'alice');
     await page.keyboard.press('Enter');
     await page.click('button[aria-label="Show block list"]');
-    await page.waitForSelector('.lines a:text-is("carol")');
+    await page.waitForSelector(`.lines a:text-is("${CAROL}")`);
     await page.fill('input[name=text]', 'nobody');
     await page.keyboard.press('Enter');
     await page.waitForSelector('[role=alert]:has-text("there is no user")');
@@ -290,6 +295,26 @@ describe("the operators' page", { concurrency: false, timeout: 240_000 }, () => 
     await page.waitForSelector('.badge:text-is("well")');
     assert.match(told.at(-1) ?? '', /"group\.created"/);
     receiver.close();
+  });
+
+  test('shows a user in a tab that nobody has come to yet', async () => {
+    const behind = await context.newPage();
+    await behind.addInitScript("Object.defineProperty(document, 'hidden', { get: () => true })");
+    await behind.goto(`${server.routeInternalUrl}/admin#/users/alice`);
+    await behind.waitForSelector('h2:text-is("alice")');
+    await behind.close();
+  });
+
+  test('does not say that all is well while the route does not answer', async () => {
+    await page.goto(`${server.routeInternalUrl}/admin#/cluster`);
+    await page.waitForSelector('.standing');
+    await context.setOffline(true);
+    await page.waitForSelector(
+      'main > [role=alert]:text-is("the route does not answer; what is below is old")',
+    );
+    await page.waitForSelector('.standing', { state: 'detached' });
+    await context.setOffline(false);
+    await page.waitForSelector('.standing');
   });
 
   test('logs each act that was done on the page', async () => {

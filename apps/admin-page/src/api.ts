@@ -2,6 +2,8 @@
 
 const SESSION_ENDED = 'cim-session-ended';
 const NOT_AUTHORIZED = 401;
+/** A route answers a question well before that: an im-server has 2 s to answer it [ms]. */
+const ANSWER_MS = 15_000;
 
 /** The route did not do what was asked. The message is one line for people. */
 export class Refused extends Error {
@@ -15,17 +17,22 @@ export class Refused extends Error {
   }
 }
 
-/** @param path below `/admin` @throws {Refused} */
+/**
+ * Asks a question (GET), or has something done. Only a question is given up when no answer comes: an act may be under way.
+ * @param path below `/admin` @throws {Refused}
+ */
 export async function ask<T>(method: string, path: string, body?: object): Promise<T> {
+  const silent = (): never => {
+    throw new Refused(0, 'the route does not answer');
+  };
   const answer = await fetch(`/admin${path}`, {
     method,
+    ...(method === 'GET' && { signal: AbortSignal.timeout(ANSWER_MS) }),
     // The route takes the cookie only with this header, which pages of other origins may not send.
     headers: { 'x-cim-page': '1', ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),
-  }).catch(() => {
-    throw new Refused(0, 'the route does not answer');
-  });
-  const text = await answer.text();
+  }).catch(silent);
+  const text = await answer.text().catch(silent);
   const said = parsed(text);
   if (answer.ok) return said as T;
   if (answer.status === NOT_AUTHORIZED) dispatchEvent(new Event(SESSION_ENDED));

@@ -5,19 +5,19 @@ import { ask, problemOf } from './api.ts';
 export interface Asked<T> {
   /** The last answer. It stays while a later question fails. */
   readonly answer: T | undefined;
-  /** Why the last question was not answered; '' when it was. */
+  /** Why the last question was not answered, so that `answer` is an old one; '' when it was. */
   readonly problem: string;
   /** Asks at once. */
   readonly refresh: () => void;
 }
 
 /**
- * Asks for `path` now and again and again, unless the page is hidden.
+ * Asks for `path` now, and then again and again while the page is not hidden.
  * @param everyMs time from an answer to the next question; 0: it asks once, and when `refresh` is called
  */
 export function useAsked<T>(path: string | undefined, everyMs = 0): Asked<T> {
   const [said, setSaid] = useState<{ readonly of: string; readonly answer: T }>();
-  const [problem, setProblem] = useState('');
+  const [failed, setFailed] = useState<{ readonly of: string; readonly problem: string }>();
   const [round, setRound] = useState(0);
   const newest = useRef(0);
   useEffect(() => {
@@ -26,18 +26,17 @@ export function useAsked<T>(path: string | undefined, everyMs = 0): Asked<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const again = (): void => {
       if (mine !== newest.current || everyMs === 0) return;
-      timer = setTimeout(() => void question(), everyMs);
+      timer = setTimeout(() => (document.hidden ? again() : void question()), everyMs);
     };
     const question = async (): Promise<void> => {
-      if (document.hidden) return again();
       try {
         const answer = await ask<T>('GET', path);
         if (mine !== newest.current) return;
         setSaid({ of: path, answer });
-        setProblem('');
+        setFailed(undefined);
       } catch (error) {
         if (mine !== newest.current) return;
-        setProblem(problemOf(error));
+        setFailed({ of: path, problem: problemOf(error) });
       }
       again();
     };
@@ -50,7 +49,7 @@ export function useAsked<T>(path: string | undefined, everyMs = 0): Asked<T> {
   const isOf = said !== undefined && said.of === path;
   return {
     answer: isOf ? said.answer : undefined,
-    problem: path === undefined ? '' : problem,
+    problem: path !== undefined && failed?.of === path ? failed.problem : '',
     refresh: () => setRound((before) => before + 1),
   };
 }

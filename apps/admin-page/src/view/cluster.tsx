@@ -13,10 +13,11 @@ export function ClusterView() {
   const { answer, problem } = asked;
   return (
     <>
-      <Problem text={problem} />
+      <Problem text={problem === '' || answer === undefined ? problem : `${problem}; what is below is old`} />
       {answer !== undefined && (
         <>
-          <Standing wrong={answer.wrong} />
+          {/* Nobody knows what is wrong while the route does not say so. */}
+          {problem === '' && <Standing wrong={answer.wrong} />}
           <Tiles />
           <Servers cluster={answer} asked={asked} />
           <Ground cluster={answer} />
