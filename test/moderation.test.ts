@@ -192,8 +192,22 @@ test('the file of words is read again when it changes; one that is broken shows 
   await until('it is well again', async () => (await ready()).moderation === undefined);
 });
 
+test('messages that are sent together and held wait once each', async () => {
+  system.answer = answering({ action: 'hold' });
+  const to = { user: bobId() };
+  const texts = ['first', 'second', 'third'];
+  const outcomes = await Promise.all(texts.map((text) => alice.send(to, text)));
+  assert.deepEqual(outcomes.map(codeOf), Array(3).fill(CODES.held.code));
+  const held = (await admin('held', 'list'))['items'] as { held: string; texts: string[] }[];
+  assert.deepEqual(
+    held.map((one) => one.texts[0]),
+    texts,
+  );
+  for (const one of held) assert.equal((await admin('held', 'refuse', one.held))['outcome'], 'refused');
+});
+
 test('a send whose answer the moderation system owes when the server is killed is stored once; a held one survives, and comes when it is allowed', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const to = { user: bobId() };
   system.answer = answering({ action: 'hold', reason: 'a link' });

@@ -105,6 +105,7 @@ export function createMessaging(parts: MessagingParts): Messaging {
     {
       streams,
       locations,
+      held,
       delivery: { streams, locations, servers, observer, failed: failedPushes },
       rings: new GroupRings(servers, notes, observer),
       observer,
@@ -113,7 +114,6 @@ export function createMessaging(parts: MessagingParts): Messaging {
     },
     rules,
     { words: parts.moderation?.words, hook: parts.moderation?.hook },
-    held,
   );
   const calls = new ServerCalls(servers, locations, observer, limits.typing);
   const suspensions = new Suspensions({

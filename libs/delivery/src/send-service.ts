@@ -16,7 +16,7 @@ import {
 import { randomText, type SendDoor } from '@cim/runtime';
 import { type GroupOperation } from '@cim/store';
 import type { EventRules } from './event-rules.ts';
-import { type HeldMessages, WAITS } from './moderation/held-messages.ts';
+import { WAITS } from './moderation/held-messages.ts';
 import type { Moderation } from './moderation/moderation.ts';
 import type { HookDecision } from './moderation/moderation-hook.ts';
 import { Send, type SendParts } from './send.ts';
@@ -48,15 +48,8 @@ export class SendService {
   readonly #rules: EventRules;
   readonly #order = new SendOrder();
   readonly #moderation: Pick<Moderation, 'words' | 'hook'>;
-  readonly #held: Pick<HeldMessages, 'knows' | 'hold'>;
 
-  constructor(
-    parts: SendParts,
-    rules: EventRules,
-    moderation: Pick<Moderation, 'words' | 'hook'>,
-    held: Pick<HeldMessages, 'knows' | 'hold'>,
-  ) {
-    this.#held = held;
+  constructor(parts: SendParts, rules: EventRules, moderation: Pick<Moderation, 'words' | 'hook'>) {
     this.#parts = parts;
     this.#rules = rules;
     this.#moderation = moderation;
@@ -165,7 +158,7 @@ export class SendService {
   /** Does with a send what the business system has decided. Rejects, without an answer, when the store of held messages fails. */
   async #obey(request: SendRequest, decision: HookDecision, send: Send): Promise<void> {
     // A send that was held has one answer, whatever the business system says when it is repeated.
-    if (send.mayBeRepeat && (await this.#held.knows(request))) return send.answer(WAITS);
+    if (send.mayBeRepeat && (await this.#parts.held.knows(request))) return send.answer(WAITS);
     switch (decision.action) {
       case 'replace':
         send.replace(decision.content);
@@ -178,9 +171,7 @@ export class SendService {
         return send.refuse(refused('unchecked'));
       case 'hold':
         // Sends behind it wait until it is held.
-        return send.hold(WAITS, () =>
-          this.#held.hold(request, send.content, decision.reason, send.mayBeRepeat),
-        );
+        return send.hold(decision.reason);
     }
   }
 }

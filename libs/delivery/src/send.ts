@@ -13,7 +13,8 @@ import { type AppendAnswer, type Entry, type Stored, type Streams } from '@cim/s
 import { Delivery, type DeliveryParts, type Online, type Pusher, sendStep } from './delivery.ts';
 import type { GroupRings } from './group-rings.ts';
 import type { Locations } from './locations.ts';
-import { shareIsRead, unstored } from './send-problems.ts';
+import { type HeldMessages, WAITS } from './moderation/held-messages.ts';
+import { retry, shareIsRead, unstored } from './send-problems.ts';
 import type { SendReceipt, SendRequest } from './send-request.ts';
 
 /** Waits before a send is tried again when the store does not answer and the caller cannot repeat it [ms]. */
@@ -25,6 +26,7 @@ export interface SendParts {
   readonly locations: Pick<Locations, 'expect' | 'find'>;
   readonly delivery: DeliveryParts;
   readonly rings: Pick<GroupRings, 'ring'>;
+  readonly held: Pick<HeldMessages, 'knows' | 'hold'>;
   readonly observer: Pick<Observer, 'sendAnswered' | 'appended'>;
   /** The warning of appends that failed. */
   readonly failed: RareWarning;
@@ -72,11 +74,6 @@ export class Send implements Pusher {
     this.#content = request.content;
   }
 
-  /** What is stored. */
-  get content(): Uint8Array {
-    return this.#content;
-  }
-
   /** Stores another content in place of the one that was sent. Call it before `append`. */
   replace(content: Uint8Array): void {
     this.#content = content;
@@ -121,14 +118,22 @@ export class Send implements Pusher {
   }
 
   /**
-   * As `refuse`, and when it is certain that the send is not stored, `hold` is called and says the receipt. Resolves when the
-   * send is answered. Rejects, without an answer, when `hold` does.
+   * Ends the producer in the store, then holds the send. A send that is not a repeat ends it too: while this server asked about
+   * it, its client may have sent it again to another server, and the sends behind it have other numbers by now.
+   * Resolves when the send is answered. Rejects, without an answer, when it could not be held.
+   * @param reason for the person who decides
    */
-  hold(refusal: SendReceipt, hold: () => Promise<SendReceipt>): Promise<void> {
+  hold(reason: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#onAnswered = resolve;
-      this.#onRefused = () => void hold().then((receipt) => this.answer(receipt), reject);
-      this.refuse(refusal);
+      this.#onRefused = () =>
+        void this.#parts.held
+          .hold(this.#request, this.#content, reason, this.mayBeRepeat)
+          .then((receipt) => this.answer(receipt), reject);
+      this.#refusal = WAITS;
+      const { counter, rememberMs } = this.#request;
+      if (counter > 0 || rememberMs !== undefined) this.append();
+      else this.#refused();
     });
   }
 
@@ -162,7 +167,13 @@ export class Send implements Pusher {
       failed.due({ err: answer.cause });
       if (this.#triesAgain()) return;
     }
-    if (answer.outcome === 'ended' && this.#refusal !== undefined) return this.#refused();
+    if (answer.outcome === 'unknown-producer' && this.mayBeRepeat)
+      return void this.#answerUnlessHeld(unstored(answer));
+    if (answer.outcome === 'ended') {
+      // Of a key, an earlier send may have ended it.
+      const isCertain = this.#request.counter > 0 || this.#onRefused !== undefined;
+      return isCertain ? this.#refused() : void this.#answerUnlessHeld(this.#refusal ?? unstored(answer));
+    }
     const recipient = this.#recipient;
     if (answer.outcome !== 'share' || recipient === undefined) return this.answer(unstored(answer));
     this.#parts.locations.find(recipient, {
@@ -179,6 +190,18 @@ export class Send implements Pusher {
   #refused(): void {
     if (this.#onRefused !== undefined) this.#onRefused();
     else if (this.#refusal !== undefined) this.answer(this.#refusal);
+  }
+
+  /** Nothing more is stored under the producer: another server may have held the send meanwhile. */
+  async #answerUnlessHeld(receipt: SendReceipt): Promise<void> {
+    const told = await this.#parts.held.knows(this.#request).then(
+      (isHeld) => (isHeld ? WAITS : receipt),
+      (error: unknown) => {
+        this.#parts.failed.due({ err: error });
+        return retry('whether the message waits for a decision is not known; send it again');
+      },
+    );
+    this.answer(told);
   }
 
   #push(): void {

@@ -84,14 +84,13 @@ export function heldContract(open: OpenStore): void {
       const [allowed] = await store.held.allowed(100);
       assert.deepEqual([allowed?.id, Buffer.from(allowed?.content ?? []).toString()], [given.id, 'hello']);
       assert.deepEqual(await store.held.list(100), { items: [], waiting: 0 });
-      await store.held.settle(given.id);
-      await store.held.settle(given.id);
-      assert.deepEqual(await allowedIds(), []);
+      const settled = [await store.held.settle(given.id), await store.held.settle(given.id)];
+      assert.deepEqual([settled, await allowedIds()], [[true, false], []]);
     });
 
     test('a message that waits is not settled', async () => {
       const given = await add();
-      await store.held.settle(given.id);
+      assert.equal(await store.held.settle(given.id), false);
       assert.deepEqual(await ids(), [given.id]);
     });
 

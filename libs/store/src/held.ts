@@ -44,6 +44,6 @@ export interface Held {
   decide(id: ProducerId, verdict: HeldVerdict): Promise<HeldMessage | undefined>;
   /** Messages that are allowed and not settled, the oldest decision first. Cheap when there is none. */
   allowed(limit: number): Promise<readonly HeldMessage[]>;
-  /** An allowed message is in its stream, or never will be. Idempotent. */
-  settle(id: ProducerId): Promise<void>;
+  /** An allowed message is in its stream, or never will be. False: it was settled before. */
+  settle(id: ProducerId): Promise<boolean>;
 }

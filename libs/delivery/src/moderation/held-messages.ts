@@ -143,8 +143,13 @@ export class HeldMessages {
     const receipt = await new Promise<SendReceipt>((resolve) => this.#parts.store(request, resolve));
     // Tried again by the next look.
     if (receipt.outcome !== 'stored' && receipt.outcome !== 'refused') return receipt;
-    await this.#parts.held.settle(id);
-    if (receipt.outcome === 'refused') this.#parts.onRefused(message, receipt);
+    try {
+      // Several servers may have tried at once: one of them tells the sender.
+      const isSettled = await this.#parts.held.settle(id);
+      if (isSettled && receipt.outcome === 'refused') this.#parts.onRefused(message, receipt);
+    } catch (error) {
+      this.#failed.due({ err: error, why: 'the next look finds again what has become of the message' });
+    }
     return receipt;
   }
 }

@@ -30,7 +30,8 @@ import { HELD, messageIdOf, openEmbeddedStore, openRedisStore, type Store } from
 import { answering, MODERATION_FAILURES, ModerationSystem, RedisProcess, until } from '@cim/testkit';
 import { createMessaging, type Messaging } from '../messaging.ts';
 import type { SendReceipt, SendRequest } from '../send-request.ts';
-import { heldMessageId } from './held-messages.ts';
+import { refused } from '../send-problems.ts';
+import { heldMessageId, HeldMessages } from './held-messages.ts';
 import { type HookSettings, ModerationHook } from './moderation-hook.ts';
 import { WordMatcher } from './word-matcher.ts';
 import { Words } from './words.ts';
@@ -336,6 +337,16 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.deepEqual(await textsOf(bob), []);
     });
 
+    /** The store of held messages, with some calls replaced. */
+    const heldWith = (more: Partial<Store['held']>): Store['held'] => ({
+      ...{ add: (message, most) => store.held.add(message, most), knows: (id) => store.held.knows(id) },
+      ...{ list: (limit) => store.held.list(limit), allowed: (limit) => store.held.allowed(limit) },
+      ...{
+        decide: (id, verdict) => store.held.decide(id, verdict),
+        settle: (id) => store.held.settle(id),
+      },
+      ...more,
+    });
     const heldOf = async (messaging: Messaging) =>
       (await messaging.held.list(1_000)).items.filter(({ sender }) => sender.userId === alice.userId);
     const idsOf = async ({ userId }: NamedUser): Promise<string[]> =>
@@ -347,7 +358,8 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       const receipt = await send(messaging, 'look', 1);
       assert.equal(codeOf(receipt), CODES.held.code);
       system.answer = answering({ action: 'allow' });
-      assert.equal(codeOf(await send(messaging, 'next', 1)), 'stored');
+      const next = { producer: `${producer}-next` as ProducerId };
+      assert.equal(codeOf(await send(messaging, 'next', 1, next)), 'stored');
       const [held, ...more] = await heldOf(messaging);
       assert.ok(held !== undefined && more.length === 0);
       assert.deepEqual([held.reason, decodeContent(held.content)?.texts], ['a link', ['look']]);
@@ -417,13 +429,85 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.deepEqual([await textsOf(bob), await heldOf(messaging)], [['text 1', 'text 2'], []]);
     });
 
-    test('a client that uses the number of a held message for the next one loses neither', async () => {
+    test('a client that uses the number of a held message for the next one is told to take another one', async () => {
       const { messaging } = serving();
-      system.answer = answering({ action: 'hold' });
-      assert.equal(codeOf(await send(messaging, 'first', 1)), CODES.held.code);
-      assert.equal(codeOf(await send(messaging, 'second', 1)), CODES.held.code);
-      assert.equal(codeOf(await send(messaging, 'first', 1)), 'unknown-producer');
-      assert.equal((await heldOf(messaging)).length, 2);
+      for (const action of ['hold', 'allow']) {
+        [alice, bob] = [await register(), await register()];
+        system.answer = answering({ action: 'hold' });
+        assert.equal(codeOf(await send(messaging, 'first', 1)), CODES.held.code);
+        system.answer = answering({ action });
+        for (const text of ['second', 'first'])
+          assert.equal(codeOf(await send(messaging, text, 1)), 'unknown-producer');
+        assert.deepEqual([(await heldOf(messaging)).length, await textsOf(bob)], [1, []]);
+      }
+    });
+
+    test('of messages that are sent together the first is held, and those behind it come again under other numbers', async () => {
+      const { messaging } = serving();
+      for (const before of [0, 2]) {
+        [alice, bob] = [await register(), await register()];
+        system.answer = answering({ action: 'allow' });
+        for (let counter = 1; counter <= before; counter++)
+          assert.equal(codeOf(await send(messaging, 'before', counter)), 'stored');
+        system.answer = answering({ action: 'hold' });
+        const sends = [1, 2, 3].map((i) => send(messaging, `text ${i}`, before + i));
+        assert.deepEqual((await Promise.all(sends)).map(codeOf), [
+          ...[CODES.held.code, 'unknown-producer', 'unknown-producer'],
+        ]);
+        const texts = (await heldOf(messaging)).map(({ content }) => decodeContent(content)?.texts);
+        assert.deepEqual(texts, [['text 1']]);
+      }
+    });
+
+    test('a send that another server stores meanwhile is not held', async () => {
+      const [first, second] = [serving().messaging, serving().messaging];
+      const asked: ServerResponse[] = [];
+      system.answer = (_question, reply) => void asked.push(reply);
+      const sent = send(first, 'look', 1);
+      await until('the first server has asked', () => asked.length === 1);
+      system.answer = answering({ action: 'allow' });
+      assert.equal(codeOf(await send(second, 'look', 1, { again: true })), 'stored');
+      asked[0]?.end('{"action":"hold"}');
+      assert.equal(codeOf(await sent), 'stored');
+      assert.deepEqual([await textsOf(bob), await heldOf(first)], [['look'], []]);
+    });
+
+    test('a send that another server holds meanwhile is neither stored nor held again nor refused, and is answered as held', async () => {
+      for (const action of ['allow', 'hold', 'refuse'])
+        for (const key of [undefined, 'k']) {
+          [alice, bob] = [await register(), await register()];
+          const sendBy = (messaging: Messaging, again: boolean): Promise<SendReceipt> =>
+            key === undefined
+              ? send(messaging, 'look', 1, { again })
+              : messaging.sends
+                  .sendKeyed({
+                    ...{ door: 'v1', actor: alice, to: inboxOf(bob.userId), key },
+                    content: contentOf({ texts: ['look'] }),
+                  })
+                  .then(({ receipt }) => receipt);
+          const first = serving().messaging;
+          let isHeld: Promise<SendReceipt> | undefined;
+          const held = heldWith({
+            knows: async (id) => {
+              const known = await store.held.knows(id);
+              if (isHeld === undefined) {
+                system.answer = answering({ action: 'hold' });
+                await (isHeld = sendBy(first, false));
+              }
+              return known;
+            },
+          });
+          const second = serving({}, { held }).messaging;
+          system.answer = answering({ action });
+          const receipt = await sendBy(second, true);
+          assert.ok(isHeld !== undefined);
+          assert.deepEqual(
+            [await isHeld, receipt].map(codeOf),
+            [CODES.held.code, CODES.held.code],
+            `${action} ${key}`,
+          );
+          assert.deepEqual([await textsOf(bob), (await heldOf(first)).length], [[], 1]);
+        }
     });
 
     test('a send that could not be held is answered as retry, and is held once when it is repeated', async () => {
@@ -431,34 +515,24 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       for (const isWritten of [false, true]) {
         [alice, bob] = [await register(), await register()];
         let fails = true;
-        const held: Store['held'] = {
-          ...{ knows: (id) => store.held.knows(id), list: (limit) => store.held.list(limit) },
-          ...{
-            decide: (id, verdict) => store.held.decide(id, verdict),
-            settle: (id) => store.held.settle(id),
-          },
-          allowed: (limit) => store.held.allowed(limit),
+        const held = heldWith({
           add: async (message, most) => {
             const answer = fails && !isWritten ? 'ok' : await store.held.add(message, most);
             if (fails) throw new Error('no answer');
             return answer;
           },
-        };
+        });
         const { messaging } = serving({}, { held });
-        for (const again of [false, true])
-          assert.equal(
-            codeOf(await send(messaging, 'look', 1, { again })),
-            again && isWritten ? CODES.held.code : 'retry',
-          );
+        assert.equal(codeOf(await send(messaging, 'look', 1)), 'retry');
+        const again = codeOf(await send(messaging, 'look', 1, { again: true }));
+        assert.equal(again, isWritten ? CODES.held.code : 'unknown-producer');
         fails = false;
-        const last = await send(messaging, 'look', 1, { again: true });
-        // Where the second try has ended its number, its client takes another one.
-        if (last.outcome === 'unknown-producer')
+        // The first try has ended its number, so its client takes another one.
+        if (!isWritten)
           assert.equal(
             codeOf(await send(messaging, 'look', 1, { producer: `${producer}-2` as ProducerId })),
             CODES.held.code,
           );
-        else assert.equal(codeOf(last), CODES.held.code);
         assert.equal((await heldOf(messaging)).length, 1);
         assert.deepEqual(await textsOf(bob), []);
       }
@@ -500,11 +574,36 @@ for (const engine of ['LevelDB', 'Redis'] as const)
       assert.deepEqual(await textsOf(bob), []);
     });
 
+    test('of several servers that cannot store an allowed message one tells its sender, also when it is not settled at first', async () => {
+      const told: string[] = [];
+      const refusing = (settle: Store['held']['settle']): HeldMessages =>
+        new HeldMessages({
+          held: heldWith({ settle }),
+          most: 10,
+          store: (_request, done) => done(refused('blocked')),
+          onRefused: (_message, { code }) => void told.push(code),
+          logger,
+        });
+      system.answer = answering({ action: 'hold' });
+      await send(serving().messaging, 'look', 1);
+      const [held] = await heldOf(serving().messaging);
+      assert.ok(held !== undefined);
+      const failing = refusing(() => Promise.reject(new Error('no answer')));
+      assert.equal((await failing.decide(held.id, 'allow'))?.receipt?.outcome, 'refused');
+      assert.deepEqual(told, []);
+      const settle = (id: ProducerId): Promise<boolean> => store.held.settle(id);
+      await Promise.all([refusing(settle).look(), refusing(settle).look()]);
+      assert.deepEqual(told, [CODES.blocked.code]);
+    });
+
     test('when too many wait, a message is refused and its sender is told so', async () => {
       const { messaging } = serving();
       system.answer = answering({ action: 'hold' });
       for (let i = 1; i <= HELD.mostOfSender; i++)
-        assert.equal(codeOf(await send(messaging, `text ${i}`, 1)), CODES.held.code);
+        assert.equal(
+          codeOf(await send(messaging, `text ${i}`, 1, { producer: `${producer}-${i}` as ProducerId })),
+          CODES.held.code,
+        );
       assert.equal(codeOf(await send(messaging, 'one more', 1)), CODES.tooManyHeld.code);
       assert.equal((await heldOf(messaging)).length, HELD.mostOfSender);
     });

@@ -59,10 +59,12 @@ export class EmbeddedHeld implements Held {
     return this.#rows('allowed', limit);
   }
 
-  async settle(id: ProducerId): Promise<void> {
+  async settle(id: ProducerId): Promise<boolean> {
     const record = this.#ledger.get(heldKey(id));
-    if (record?.state === 'allowed') this.#forget(id, record);
+    const isAllowed = record?.state === 'allowed';
+    if (isAllowed) this.#forget(id, record);
     await this.#ledger.commit();
+    return isAllowed;
   }
 
   #add({ id, sender, to, content, reason }: NewHeld, most: number): 'ok' | 'known' | 'full' {

@@ -57,7 +57,8 @@ return text`);
 /** KEYS as above. ARGV id. */
 const SETTLE = new Script(`${BEGIN}
 local text = call('HGET', held, id)
-if text and string.sub(text, 1, 1) == 'a' then forget(text, allowed) end
+if not text or string.sub(text, 1, 1) ~= 'a' then return 0 end
+forget(text, allowed)
 return 1`);
 
 /** KEYS held, waiting or allowed. ARGV most. */
@@ -109,8 +110,8 @@ export class RedisHeld implements Held {
     return (await this.#list(key.heldAllowed, limit))[1];
   }
 
-  async settle(id: ProducerId): Promise<void> {
-    await this.#commit.run(SETTLE, keysOf(id), [id]);
+  async settle(id: ProducerId): Promise<boolean> {
+    return (await this.#commit.run(SETTLE, keysOf(id), [id])) === 1;
   }
 
   async #list(set: string, limit: number): Promise<[total: number, items: HeldMessage[]]> {
