@@ -5,6 +5,8 @@
 
 /** Most UTF-16 units of a base character with its marks. Longer runs of marks are cut here. */
 const SEGMENT_UNITS = 32;
+/** Most characters of several units or letters that are remembered. */
+const SEGMENTS = 8_192;
 /** First characters of a decomposition that may change the character before them: marks, vowels and finals of Hangul. */
 const JOINS = /^[\p{M}\u1160-\u11ff]/u;
 /**
@@ -19,10 +21,18 @@ const DROP = 1;
 /** The unit stands for several letters, is half of a character, or may join the one before it. */
 const COMPLEX = 2;
 
+/** Values of the table of joining units. */
+const JOINING = 1;
+const NOT_JOINING = 2;
+
 /** Letters of a text, and where each of them comes from. */
 export class Letters {
   /** Key: UTF-16 unit. Filled when a unit is first met. */
   readonly #table = new Uint16Array(0x1_0000);
+  /** Key: UTF-16 unit. Whether it joins the character before it. Filled when a unit is first met. */
+  readonly #joining = new Uint8Array(0x1_0000);
+  /** Key: a character with those that join it. Value: its letters, which take long to find. Emptied when it is full. */
+  readonly #segments = new Map<string, string>();
   /** Letters of the newest text, UTF-16 units. Valid up to `length`, until the next `read`. */
   units = new Uint16Array(256);
   /** For each letter, begin of its character in the text. */
@@ -58,14 +68,26 @@ export class Letters {
   /** Reads one character and the characters that join it. @returns where the next one begins */
   #readSegment(text: string, begin: number): number {
     let end = begin + unitsAt(text, begin);
-    while (end < text.length && end - begin < SEGMENT_UNITS) {
-      const units = unitsAt(text, end);
-      if (!joins(text.slice(end, end + units))) break;
-      end += units;
-    }
-    const letters = lettersOf(text.slice(begin, end));
+    while (end < text.length && end - begin < SEGMENT_UNITS && this.#joinsAt(text, end))
+      end += unitsAt(text, end);
+    const letters = this.#lettersOf(text.slice(begin, end));
     for (let i = 0; i < letters.length; i++) this.#add(letters.charCodeAt(i), begin, end);
     return end;
+  }
+
+  #joinsAt(text: string, at: number): boolean {
+    if (unitsAt(text, at) === 2) return joins(text.slice(at, at + 2));
+    const unit = text.charCodeAt(at);
+    return (this.#joining[unit] ||= joins(text.charAt(at)) ? JOINING : NOT_JOINING) === JOINING;
+  }
+
+  #lettersOf(segment: string): string {
+    const known = this.#segments.get(segment);
+    if (known !== undefined) return known;
+    const letters = lettersOf(segment);
+    if (this.#segments.size === SEGMENTS) this.#segments.clear();
+    this.#segments.set(segment, letters);
+    return letters;
   }
 
   #add(letter: number, begin: number, end: number): void {

@@ -124,6 +124,17 @@ test('a hostile text costs no more than its length: long runs of marks, and of b
   }
 });
 
+test('a word is found behind more different characters with marks than are remembered', async () => {
+  const matcher = await matcherOf(['é\u0323']);
+  const marked = Array.from({ length: 26 * 400 }, (_, i) =>
+    String.fromCodePoint(97 + (i % 26), 0x4e00 + i, 0x0301, 0x0591 + (i % 30)),
+  ).join('');
+  for (let i = 0; i < 2; i++) {
+    assert.equal(matcher.find(`${marked}x`), 0);
+    assert.equal(matcher.find(`${marked}xe\u0323\u0301`), FOUND.refuse);
+  }
+});
+
 test('a list of many words is built, and each of them is found', async () => {
   const list = Array.from({ length: 20_000 }, (_, i) => `word${(i * 7_919) % 100_003}x`);
   const matcher = await matcherOf(...list.map((text): [string] => [text]));
