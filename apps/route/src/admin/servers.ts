@@ -8,7 +8,7 @@ import type { V1App } from '../v1/v1-app.ts';
 import type { AdminParts } from './admin-parts.ts';
 import { adminOperation, unknownText } from './admin-shapes.ts';
 import { isoTime } from './named-user.ts';
-import { type ClusterFacts, wrongOf, WrongShape } from './wrong.ts';
+import { type FailingWebhook, wrongOf, WrongShape } from './wrong.ts';
 
 const LoadShape = {
   cpu: Type.Number({ description: 'CPU time per time, over the last 10 to 20 s; 1 is one core' }),
@@ -138,18 +138,20 @@ export function addServers(app: V1App, { parts }: AdminParts): void {
         ...(storeProblem !== undefined && { problem: storeProblem }),
       },
     };
-    const webhooks = storeProblem === undefined ? await failingWebhooks(store) : [];
+    // The part of the store that has the webhooks may be away alone. All else is told then too.
+    const webhooks =
+      storeProblem === undefined
+        ? await failingWebhooks(store).catch((error: unknown) => ({ unknown: messageOf(error) }))
+        : [];
     return { ...facts, wrong: wrongOf({ ...facts, webhooks }) };
   });
 }
 
 const problemOf = (store: Pick<Store, 'ping'>): Promise<string | undefined> =>
-  store.ping().then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  );
+  store.ping().then(() => undefined, messageOf);
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-async function failingWebhooks({ webhooks }: Pick<Store, 'webhooks'>): Promise<ClusterFacts['webhooks']> {
+async function failingWebhooks({ webhooks }: Pick<Store, 'webhooks'>): Promise<readonly FailingWebhook[]> {
   const [{ items }, health] = await Promise.all([webhooks.list(), webhooks.health()]);
   return items.flatMap(({ id, url, off }) => {
     const { failingSince, problem = '' } = health.get(id) ?? {};

@@ -43,6 +43,7 @@ test('each thing that is wrong is one line', () => {
   assert.deepEqual(told({ webhooks: [{ name: 'w', failingSince: 'noon', problem: 'x' }] }), [
     'warning webhook w fails since noon: x',
   ]);
+  assert.deepEqual(told({ webhooks: { unknown: 'x' } }), ['warning webhooks: unknown, x']);
 });
 
 test('the worst comes first', () => {

@@ -33,11 +33,13 @@ export interface ClusterFacts {
   readonly route: ProcessFacts;
   readonly registry: { readonly connected: boolean; readonly problem?: string };
   readonly store: { readonly problem?: string };
-  readonly webhooks: readonly {
-    readonly name: string;
-    readonly failingSince: string;
-    readonly problem: string;
-  }[];
+  readonly webhooks: readonly FailingWebhook[] | { readonly unknown: string };
+}
+
+export interface FailingWebhook {
+  readonly name: string;
+  readonly failingSince: string;
+  readonly problem: string;
 }
 
 export function wrongOf({ items, route, registry, store, webhooks }: ClusterFacts): Wrong[] {
@@ -64,8 +66,10 @@ export function wrongOf({ items, route, registry, store, webhooks }: ClusterFact
     if (load !== undefined && load.cpu >= BUSY)
       say('warning', `${name}: it uses ${Math.round(load.cpu * 100)}% of a core`);
   }
-  for (const { name, failingSince, problem } of webhooks)
-    say('warning', `webhook ${name} fails since ${failingSince}: ${problem}`);
+  if ('unknown' in webhooks) say('warning', `webhooks: unknown, ${webhooks.unknown}`);
+  else
+    for (const { name, failingSince, problem } of webhooks)
+      say('warning', `webhook ${name} fails since ${failingSince}: ${problem}`);
   const versions = [...items, route].flatMap(({ version }) => version ?? []);
   const different = [...new Set(versions)].sort();
   if (different.length > 1) say('note', `several versions run: ${different.join(', ')}`);
