@@ -33,7 +33,10 @@ export interface Held {
    * @param most messages of all senders that may wait, or be allowed and not stored yet
    */
   add(message: NewHeld, most: number): Promise<'ok' | 'known' | 'full'>;
-  /** Whether a message was held, whatever became of it; for `HELD.pastMs` after it was decided. */
+  /**
+   * Whether a message was held, whatever became of it; for `HELD.pastMs` after it was decided. A held message is on disk when
+   * the call is answered.
+   */
   knows(id: ProducerId): Promise<boolean>;
   /** The messages that wait for a decision, the oldest first. */
   list(limit: number): Promise<{ readonly items: readonly HeldMessage[]; readonly waiting: number }>;

@@ -43,6 +43,15 @@ call('ZADD', waiting, now, id)
 call('HSET', senders, sender, n + 1)
 return 'ok'`);
 
+/** KEYS as above. ARGV id. */
+const KNOWS = new Script(`
+local call, held, past = redis.call, KEYS[1], KEYS[5]
+local before = call('HGET', held, ARGV[1])
+if not before then return call('EXISTS', past) end
+-- As above.
+call('HSET', held, ARGV[1], before)
+return 1`);
+
 /** KEYS as above. ARGV id, verdict. */
 const DECIDE = new Script(`${BEGIN}
 local text = call('HGET', held, id)
@@ -89,11 +98,7 @@ export class RedisHeld implements Held {
   }
 
   async knows(id: ProducerId): Promise<boolean> {
-    const [text, past] = await Promise.all([
-      this.#link.ask((redis) => redis.hget(key.held, id)),
-      this.#link.ask((redis) => redis.exists(key.heldPast(id))),
-    ]);
-    return text !== null || past === 1;
+    return (await this.#commit.run(KNOWS, keysOf(id), [id])) === 1;
   }
 
   async list(limit: number): Promise<{ readonly items: readonly HeldMessage[]; readonly waiting: number }> {

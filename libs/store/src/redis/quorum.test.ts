@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Seq } from '@cim/protocol';
+import type { ProducerId, Seq } from '@cim/protocol';
 import { silentLogger } from '@cim/runtime';
 import { PROMPT, RedisProcess, until } from '@cim/testkit';
 import { append, appendOk, newPair, newUser } from '../../test/contract-fixture.ts';
@@ -110,6 +110,22 @@ describe('quorum, on one master with a replica', () => {
     assert.equal((await store.streams.kept.peek(inbox, 2 as Seq))?.counter, 2);
     const { inbox: empty } = await newPair(store);
     assert.deepEqual(ends(await store.streams.kept.position(empty)), { first: 1, top: 0, topId: '' });
+  });
+
+  test('nobody is told of a held message that a replica lacks', async (t) => {
+    const store = await openRedisForTest(t, master.url, { durability: 'quorum' });
+    const { sends, inbox } = await newPair(store);
+    const id = 'held-message-of-test' as ProducerId;
+    const message = { id, sender: sends.sender, to: inbox, content: Buffer.from('x'), reason: '' };
+    replica.freeze();
+    try {
+      await assert.rejects(store.held.add(message, 10), /not on all replicas/);
+      await assert.rejects(store.held.knows(id), /not on all replicas/);
+    } finally {
+      replica.thaw();
+    }
+    await online();
+    await until('it is known', () => store.held.knows(id).catch(() => false));
   });
 
   test('without a replica appends answer retry and the store is not ready, and say why; with it back all goes on', async (t) => {
