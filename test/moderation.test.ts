@@ -218,7 +218,7 @@ test('a send whose answer the moderation system owes when the server is killed i
   const seen = (): string[] => shown.filter((line) => line !== 'alice: newest');
   system.questions.length = 0;
   const owed = alice.send(to, 'owed');
-  await until('the system is asked', () => system.questions.length === 1);
+  await until('the system is asked', () => system.questions.length > 0);
   await server.end('SIGKILL');
   system.answer = answering({ action: 'replace', texts: ['replaced'] });
   await start();

@@ -65,13 +65,11 @@ describe('quorum, on one master with a replica', () => {
     await appendOk(store, sends.item(1));
     replica.freeze();
     try {
-      const started = performance.now();
       for (const counter of [1, 2, 2, 1]) {
         const answer = await append(store, sends.item(counter));
         assert.equal(answer.outcome, 'retry', `of ${counter}`);
         assert.match(String('cause' in answer && answer.cause), /0 of 1 replicas .* have it after 1000 ms/);
       }
-      assert.ok(performance.now() - started < 4 * 1_700);
       await assert.rejects(store.accounts.register(sends.sender.userName as never), /not on all replicas/);
     } finally {
       replica.thaw();
