@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { freePorts, ServerProcess, Terminal } from '@cim/testkit';
+import { freePorts, ServerProcess, Terminal, until } from '@cim/testkit';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SIZES = [
@@ -41,6 +41,14 @@ after(async () => {
   await server.end();
   rmSync(folder, { recursive: true });
 });
+
+/** Turns pages until the screen shows something. A page that is not loaded yet turns nothing. */
+const pages = (terminal: Terminal, key: 'PageUp' | 'PageDown', wanted: RegExp): Promise<void> =>
+  until(`${wanted}`, async () => {
+    if (wanted.test(await terminal.screen())) return true;
+    await terminal.press(key);
+    return false;
+  });
 
 for (const [columns, rows] of SIZES)
   describe(`on ${columns} columns and ${rows} rows`, () => {
@@ -168,16 +176,11 @@ describe('a conversation', () => {
     await again.until(/bob: are you there\?\n\d\d:\d\d zoe: yes$/m);
     await again.press('M-1');
     await again.until(/number 119\./);
-    for (let page = 0; page < 3; page++) await again.press('PageUp');
-    // A line more or less below moves a page by one.
-    await again.until(/number [67]\d\./);
-    for (let page = 0; page < 2; page++) await again.press('PageUp');
-    await again.until(/number [1-3]\d\./);
+    await pages(again, 'PageUp', /number [1-3]\d\./);
     await post('/groupRoute', { userId, msg: 'zoe, down here' });
     const above = await again.until(/\u21931/);
     assert.doesNotMatch(above, /down here/);
-    for (let page = 0; page < 6; page++) await again.press('PageDown');
-    await again.until(/mallory: zoe, down here/);
+    await pages(again, 'PageDown', /mallory: zoe, down here/);
   });
 
   it('shows nothing of somebody who is ignored', async () => {
