@@ -57,7 +57,7 @@ export function useAsked<T>(path: string | undefined, everyMs = 0): Asked<T> {
 export interface AskedPages<T> {
   readonly items: readonly T[] | undefined;
   readonly problem: string;
-  /** Loads the next page. Undefined: there is none. */
+  /** Loads the next page. Undefined on the last page. */
   readonly more: (() => void) | undefined;
 }
 

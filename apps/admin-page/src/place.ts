@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 
 export interface Place {
   readonly view: string;
-  /** What the view shows, such as a user; '' for nothing yet. */
+  /** The subject of the view, such as a user; '' while none is chosen. */
   readonly of: string;
 }
 

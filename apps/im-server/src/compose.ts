@@ -86,7 +86,7 @@ export interface ImServerParts {
   readonly observer: Observer;
   /** The load of this process, for operators. Absent: the im-server measures its own. */
   readonly load?: RecentLoad;
-  /** What this process has counted, for operators. Absent: nothing is told of it. */
+  /** The counts of this process, for operators. Absent: the server answers a question about load without counts. */
   readonly traffic?: () => Traffic;
   /** With it both ports speak TLS. */
   readonly tls?: TlsFiles | undefined;

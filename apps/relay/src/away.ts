@@ -4,7 +4,7 @@ import type { Store } from '@cim/store';
 
 /** Members of a larger group are not looked up for each of its messages. */
 export const MOST_MEMBERS = 1_000;
-/** What was looked up is believed for this long [ms]. A busy group asks for the same users again and again. */
+/** The relay uses the answer of a look-up for this long [ms]: a busy group asks for the same users again and again. */
 const BELIEVED_MS = 2_000;
 const MOST_BELIEVED = 20_000;
 /** Users that are looked up at once. */
@@ -23,8 +23,9 @@ export type AwayMembers = { readonly users: readonly string[] } | { readonly mem
 export class Away {
   readonly #store: { readonly groups: Pick<Store['groups'], 'find' | 'members'> } & Pick<Store, 'sessions'>;
   readonly #now: () => number;
-  /** What is believed until `#until`: by user, whether it is away; by group, its members, or only how many. */
+  /** Value: whether the user is away. All answers are forgotten at `#until`. */
   readonly #users = new Map<UserId, Promise<boolean>>();
+  /** Value: the group's members, or only their number when there are too many. Forgotten with `#users`. */
   readonly #groups = new Map<GroupId, Promise<ReadonlyMap<UserId, Seq> | number>>();
   #until = 0;
 

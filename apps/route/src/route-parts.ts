@@ -16,7 +16,7 @@ export interface RouteParts {
   readonly observer: Observer;
   /** The load of this process, for operators. Absent: the route measures its own. */
   readonly load?: RecentLoad;
-  /** What this process has counted, for operators. Absent: only im-servers are asked. */
+  /** The counts of this process, for operators. Absent: only im-servers are asked. */
   readonly traffic?: () => Traffic;
   /** Tests pass one that counts hashes. */
   readonly passwords?: Passwords;

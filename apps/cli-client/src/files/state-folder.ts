@@ -1,6 +1,6 @@
 import { makePrivate } from '@cim/runtime';
 
-/** What an error of the file system means for a folder that is to be made. */
+/** Key: code of an error of the file system. Value: why the folder cannot be made. */
 const MEANINGS: Readonly<Record<string, string>> = {
   EEXIST: 'it is a file',
   ENOTDIR: 'a folder above it is a file',

@@ -35,7 +35,7 @@ export interface InternalHttpParts {
   readonly hostProblem: HostProblem;
   /** What is not ready, in words; [] when the server is ready. */
   readonly missing: () => readonly string[];
-  /** What does not work and keeps the server from nothing, in words. */
+  /** Problems of moderation in words, for `/readyz`. The server stays ready. */
   readonly moderationProblems: () => readonly string[];
 }
 
